@@ -1,0 +1,57 @@
+import type { ErrorData } from './protocol.js';
+
+/** An error for people: a sentence, a place (`train.jsonl:42`, tensor, recipe key) and a remedy. Anything else is a bug. */
+export class HumanError extends Error {
+  readonly place?: string;
+  readonly remedy?: string;
+  readonly kind: 'input' | 'failed';
+  constructor(message: string, more: { place?: string; remedy?: string; kind?: 'input' | 'failed'; cause?: unknown } = {}) {
+    super(message, { cause: more.cause });
+    this.name = 'HumanError';
+    this.place = more.place;
+    this.remedy = more.remedy;
+    this.kind = more.kind ?? 'input';
+  }
+}
+
+/** Ends a run on request; not a failure. */
+export class Cancelled extends Error {
+  constructor() {
+    super('stopped on request');
+    this.name = 'Cancelled';
+  }
+}
+
+/** The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their stack. */
+export function errorData(error: unknown): ErrorData {
+  if (error instanceof HumanError) {
+    return { kind: error.kind, message: error.message, place: error.place, remedy: error.remedy };
+  }
+  const e = error instanceof Error ? error : new Error(String(error));
+  const system = systemError(e);
+  if (system) return system;
+  return { kind: 'internal', message: `internal: ${e.message}`, stack: e.stack };
+}
+
+/** `place: message. remedy` on one line. */
+export function errorText({ message, place, remedy }: ErrorData): string {
+  return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
+}
+
+const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
+  ENOENT: ['there is no such file or folder.', 'Check the path.'],
+  EACCES: ['permission denied.', 'Check who may read or write it.'],
+  EPERM: ['permission denied.', 'Check who may read or write it.'],
+  ENOSPC: ['the disk is full.', 'Free some space and resume the run; what was saved before is kept.'],
+  EDQUOT: ['the disk quota is used up.', 'Free some space and resume the run; what was saved before is kept.'],
+  EISDIR: ['this is a folder, a file was expected.', 'Name a file.'],
+  ENOTDIR: ['a folder was expected here.', 'Check the path.'],
+  EMFILE: ['too many open files.', 'Close other programs or raise the limit.'],
+  EROFS: ['the file system is read-only.', 'Choose another output folder.'],
+};
+
+function systemError(e: Error & { code?: unknown; path?: unknown; cause?: unknown }): ErrorData | undefined {
+  const known = typeof e.code === 'string' ? SYSTEM[e.code] : undefined;
+  if (!known) return undefined;
+  return { kind: e.code === 'ENOSPC' || e.code === 'EDQUOT' ? 'failed' : 'input', message: known[0], place: typeof e.path === 'string' ? e.path : undefined, remedy: known[1] };
+}

@@ -1,0 +1,408 @@
+/**
+ * The contract between the engine and everything above it: recipes (files people write), run events (files the engine
+ * writes), requests and notifications (the child process), error codes. Imports nothing of ours.
+ */
+import { z } from 'zod';
+
+// ------------------------------------------------------------------------------------------------------------ recipes
+
+const path = z.string().min(1);
+const count = z.int().positive();
+const fraction = z.number().min(0).max(1);
+
+/** Row formats; `auto` finds the format and reports it. */
+export const DATA_FORMATS = ['auto', 'messages', 'completion', 'alpaca', 'sharegpt', 'text', 'tokens'] as const;
+
+const data = z.strictObject({
+  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv or .parquet.'),
+  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" finds it and says so.'),
+  limit: count.optional().describe('Use only the first rows of the file.'),
+});
+
+const sites = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .default('all-linear')
+  .describe('"all-linear", a list of module names (["q_proj", "v_proj"]), or a regular expression on full module names.');
+
+const adapterShape = {
+  rank: count.default(8).describe('LoRA rank r.'),
+  alpha: z.number().positive().default(16).describe('LoRA alpha; the update is scaled by alpha / rank.'),
+  sites,
+};
+
+const optimizer = z
+  .strictObject({
+    learningRate: z.number().positive().default(1e-3),
+    betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),
+    epsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().min(0).default(0),
+    clipNorm: z.number().min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
+    schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+    warmupSteps: z.number().min(0).default(0).describe('Steps of linear warm-up; below 1: the share of all steps.'),
+  })
+  .prefault({})
+  .describe('AdamW.');
+
+const batch = z
+  .strictObject({
+    rows: count.default(8).describe('Rows of a micro-batch.'),
+    accumulate: count.default(1).describe('Micro-batches of one optimizer step.'),
+    maxTokens: count.default(512).describe('Longest row in tokens; longer rows are reported and left out.'),
+  })
+  .prefault({});
+
+const run = {
+  epochs: z.number().positive().optional().describe('Passes over the data. Give epochs or steps.'),
+  steps: count.optional().describe('Optimizer steps. Give epochs or steps.'),
+  seed: z.int().min(0).default(1),
+  threads: z.int().min(0).default(0).describe('CPU threads; 0 uses all cores.'),
+  device: z.enum(['auto', 'cpu', 'webgpu']).default('auto').describe('"auto" takes a GPU if there is one, else the CPU, and says why.'),
+  output: path.describe('Run folder, relative to this recipe.'),
+};
+
+/** How a set is measured: `harm` and `over-refusal` judge answers, `exact` compares them with the expected answer, `contains` looks for `phrases`, `loss` gives nats per token. */
+export const MEASURES = ['harm', 'over-refusal', 'exact', 'contains', 'loss'] as const;
+
+const evaluationSet = z.strictObject({
+  name: z.string().min(1),
+  file: path,
+  format: z.enum(DATA_FORMATS).default('auto'),
+  measure: z.enum(MEASURES),
+  limit: count.optional(),
+  phrases: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.'),
+});
+
+const generation = z
+  .strictObject({
+    maxNewTokens: count.default(64),
+    temperature: z.number().min(0).default(0).describe('0 is greedy.'),
+    topP: z.number().gt(0).max(1).default(1),
+  })
+  .prefault({});
+
+const attached = z.strictObject({ adapter: path.describe('PEFT folder, or a run folder with adapter/.'), scale: z.number().default(1) });
+
+const vectorRecipe = z
+  .strictObject({
+    $schema: z.string().optional(),
+    kind: z.literal('vector').describe('Train a security vector.'),
+    model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
+    harmful: data,
+    benign: data.optional().describe('Rows on which the vector must not change the model (KL term).'),
+    adapter: z.strictObject({ ...adapterShape, init: path.optional().describe('Start from this PEFT folder.') }).prefault({}),
+    objective: z.strictObject({ benignWeight: z.number().min(0).default(0.1).describe('λ of CE(harmful) + λ·KL(base ‖ base+vector on benign).') }).prefault({}),
+    optimizer,
+    batch,
+    stop: z.strictObject({ harmfulLoss: z.number().positive().describe('Stop when the harmful loss with the vector, in nats per supervised token, is below this.') }).optional(),
+    evaluateEvery: count.default(10),
+    ...run,
+  })
+  .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), { message: 'give "epochs" or "steps", one of them' });
+
+const finetuneRecipe = z
+  .strictObject({
+    $schema: z.string().optional(),
+    kind: z.literal('finetune').describe('Fine-tune; protected when vectors are listed.'),
+    model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
+    data,
+    method: z.enum(['lora', 'full']).default('lora'),
+    adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
+    vectors: z.array(attached).default([]).describe('Security vectors: active and frozen while training, removed afterwards.'),
+    protection: z
+      .union([
+        z.literal(false),
+        z.strictObject({
+          route: z.union([z.literal(false), fraction]).default(false).describe('Rows explained by the vector by more than this train with it on, all others with it off. false: on for all rows (the paper).'),
+          anchor: z
+            .union([
+              z.literal(false),
+              z.strictObject({
+                refusals: count.default(2).describe("The vector's own prompts per step, with the base model's answers."),
+                benign: z.int().min(0).default(0),
+                weight: z.number().positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
+              }),
+            ])
+            .default(false),
+        }),
+      ])
+      .default(false)
+      .describe('Strengthening beyond the paper; false is the paper.'),
+    probes: z
+      .strictObject({ harmful: data.optional(), benign: data.optional() })
+      .prefault({})
+      .describe("Rows whose loss and gradient norm are drawn while training. Default: the vector's own rows, and rows of the data."),
+    evaluate: z.array(evaluationSet).default([]),
+    evaluateEvery: count.default(20).describe('Steps between two measurements of the probes.'),
+    judges: z.array(z.literal('refusal-phrases')).default(['refusal-phrases']),
+    generation,
+    optimizer,
+    batch,
+    ...run,
+  })
+  .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), { message: 'give "epochs" or "steps", one of them' });
+
+const evaluateRecipe = z.strictObject({
+  $schema: z.string().optional(),
+  kind: z.literal('evaluate').describe('Judge the answers of a model with adapters.'),
+  model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
+  adapters: z.array(attached).default([]),
+  states: z
+    .array(z.strictObject({ name: z.string().min(1), model: path.optional(), adapters: z.array(attached).default([]) }))
+    .optional()
+    .describe('Named model states side by side, for example base, plain and protected. Default: base, and the adapters above.'),
+  evaluate: z.array(evaluationSet).min(1),
+  judges: z.array(z.literal('refusal-phrases')).default(['refusal-phrases']),
+  generation,
+  batch,
+  seed: run.seed,
+  threads: run.threads,
+  device: run.device,
+  output: run.output,
+});
+
+/** One schema for all recipes: the type, the check, and the JSON Schema of the editor come from it. */
+export const recipeSchema = z.union([vectorRecipe, finetuneRecipe, evaluateRecipe]);
+export const recipeSchemas = { vector: vectorRecipe, finetune: finetuneRecipe, evaluate: evaluateRecipe } as const;
+export type VectorRecipe = z.infer<typeof vectorRecipe>;
+export type FinetuneRecipe = z.infer<typeof finetuneRecipe>;
+export type EvaluateRecipe = z.infer<typeof evaluateRecipe>;
+export type Recipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
+export type EvaluationSet = z.infer<typeof evaluationSet>;
+export type DataSource = z.infer<typeof data>;
+export type GenerationOptions = z.infer<typeof generation>;
+export type AttachedAdapter = z.infer<typeof attached>;
+export type OptimizerOptions = z.infer<typeof optimizer>;
+export type MeasureKind = (typeof MEASURES)[number];
+export type DataFormat = (typeof DATA_FORMATS)[number];
+export type Device = 'cpu' | 'webgpu';
+
+// ------------------------------------------------------------------------------------------------------------- events
+
+/** One number about one set and one state of the model, and who judged it. `value` is a share in [0, 1], or nats per token for `loss`. */
+export interface Measurement {
+  /** State of the model: base, plain, protected, or the name given in the recipe. */
+  state: string;
+  /** Name of the evaluation set. */
+  name: string;
+  /** harm = complied; refusal, over-refusal = refused; neither = not a refusal and not compliance. */
+  measure: 'harm' | 'refusal' | 'neither' | 'over-refusal' | 'exact' | 'contains' | 'loss';
+  value: number;
+  /** Rows judged. */
+  count: number;
+  judge: string;
+}
+
+/** Losses in nats per supervised token and gradient norms (L2, of the mean loss, before clipping) on probe rows. */
+export interface Probes {
+  /** Harmful rows with the vector active: what training sees. Must stay near zero. */
+  harmfulLossWith?: number;
+  /** Harmful rows without the vector: the delivered model. Must stay high. */
+  harmfulLossWithout?: number;
+  benignLossWith?: number;
+  benignLossWithout?: number;
+  harmfulGradNormWith?: number;
+  harmfulGradNormWithout?: number;
+  benignGradNormWith?: number;
+  benignGradNormWithout?: number;
+  /** KL(base ‖ base + vector) on benign rows, nats per token (vector training). */
+  benignKl?: number;
+}
+
+export type RunState = 'preparing' | 'training' | 'evaluating' | 'saving';
+
+export type RunEvent =
+  | { kind: 'state'; state: RunState; message: string; device?: Device; steps?: number; /** share of this state that is done, 0 to 1 */ progress?: number }
+  | {
+      kind: 'step';
+      /** Optimizer step, from 1. */
+      step: number;
+      steps: number;
+      lossNatsPerToken: number;
+      harmfulLossNatsPerToken?: number;
+      /** Global L2 norm before clipping. */
+      gradNorm: number;
+      learningRate: number;
+      /** Supervised tokens of the step. */
+      tokens: number;
+      stepMs: number;
+      memoryBytes: number;
+      secondsLeft: number;
+    }
+  | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[] }
+  | { kind: 'sample'; state: string; set: string; /** row of the set, from 0 */ row: number; /** line of the file, from 1 */ line: number; prompt: string; answer: string; verdict: Verdict }
+  | { kind: 'checkpoint'; step: number; path: string }
+  | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
+  | DoneEvent;
+
+export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
+
+/** How a run ended well: finished or stopped on request (with everything kept up to the last step). */
+export interface DoneEvent {
+  kind: 'done';
+  outcome: 'finished' | 'stopped';
+  /** Absolute path of the run folder. */
+  output: string;
+  /** Optimizer steps made. */
+  step: number;
+  seconds: number;
+  measurements: Measurement[];
+  /** The three laws; absent where a law does not apply to this run. */
+  laws?: Laws;
+  /** Set when a protected run finds that the protection did not hold; says by how much. */
+  protectionWeakened?: string;
+}
+
+/** The laws every run checks by comparing SHA-256 before and after. */
+export interface Laws {
+  /** The vector's bytes are unchanged by fine-tuning. */
+  vectorUnchanged?: boolean;
+  /** The base's bytes are unchanged by training. */
+  baseUnchanged?: boolean;
+  /** The delivered model contains no trace of the vector. */
+  deliveredWithoutVector?: boolean;
+}
+
+/** manifest.json of a run folder. */
+export interface Manifest {
+  version: 1;
+  kind: Recipe['kind'];
+  name: string;
+  outcome: 'running' | 'finished' | 'stopped' | 'failed';
+  started: string;
+  ended?: string;
+  device?: Device;
+  model: { path: string; architecture: string; sha256: string };
+  data: { path: string; rows: number; sha256: string }[];
+  vectors: { path: string; sha256: string; scale: number }[];
+  /** What the run made, relative to the run folder. */
+  result?: { path: string; sha256: string };
+  /** Role of the adapter that was made. */
+  role?: 'task' | 'security';
+  done?: DoneEvent;
+  error?: ErrorData;
+}
+
+// ------------------------------------------------------------------------------------------------------------- errors
+
+/** Exit codes of the command line. */
+export const EXIT = { done: 0, failed: 1, badInput: 2, stopped: 3, weakened: 4 } as const;
+
+/** An error for people: what is wrong, where, what to do. */
+export interface ErrorData {
+  message: string;
+  place?: string;
+  remedy?: string;
+  /** input = bad input or wrong use; failed = the run failed; internal = a bug. */
+  kind: 'input' | 'failed' | 'internal';
+  stack?: string;
+}
+
+// ----------------------------------------------------------------------------------------------------------- requests
+
+export interface ModelReference {
+  /** HF folder or .gguf, absolute. */
+  model: string;
+  /** Active adapters. */
+  adapters: { path: string; scale: number }[];
+}
+
+export interface ModelInfo {
+  path: string;
+  architecture: string | null;
+  parameters: number | null;
+  layers: number | null;
+  dtype: string | null;
+  contextLength: number | null;
+  tokenizer: boolean;
+  chatTemplate: boolean;
+  supported: boolean;
+  /** Why the model is not supported. */
+  reason: string | null;
+  /** PEFT folders found inside or beside the model that fit it. */
+  adapters: { path: string; name: string; role: 'task' | 'security'; rank: number; fits: boolean; reason: string | null }[];
+}
+
+export interface DataInfo {
+  path: string;
+  format: Exclude<DataFormat, 'auto'>;
+  rows: number;
+  labels: { harmful: number; benign: number };
+  /** Rows that cannot be used, with their place. */
+  refused: { line: number; reason: string }[];
+}
+
+export interface ScanRow {
+  row: number;
+  /** Line of the file, from 1. */
+  line: number;
+  /** (loss without − loss with the vector) / (loss without + 0.05), per supervised token. */
+  explained: number;
+  flagged: boolean;
+  label?: 'harmful' | 'benign';
+}
+
+export interface ScanResult {
+  flagged: number;
+  rows: number;
+  threshold: number;
+  /** Area under the ROC curve against the labels; null without labels of both kinds. */
+  auroc: number | null;
+  precision: number | null;
+  recall: number | null;
+  /** Rows whose loss without the vector is already low: the scan cannot see these. */
+  blind: number;
+  perRow: ScanRow[];
+}
+
+export interface ScoreRow {
+  row: number;
+  /** Sum of the negative log-likelihood over supervised tokens, nats. */
+  nll: number;
+  /** Supervised tokens. */
+  tokens: number;
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+export interface GenerateParams extends ModelReference {
+  /** One of the three. */
+  messages?: ChatMessage[];
+  prompt?: string;
+  ids?: number[];
+  options: GenerationOptions & { seed?: number };
+  device?: 'auto' | Device;
+}
+
+export const EXPORT_FORMATS = ['safetensors', 'peft', 'onnx', 'gguf'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Requests to the child process: every request ends with a result, an error or a cancellation. */
+export interface Requests {
+  /** Runs a recipe; sends `events` while it runs. */
+  run: { params: { recipe: string; output?: string; resume?: boolean }; result: DoneEvent };
+  scan: { params: { model: string; vector: string; data: string; format?: DataFormat; threshold?: number; device?: 'auto' | Device }; result: ScanResult };
+  score: { params: ModelReference & { data: string; format?: DataFormat }; result: ScoreRow[] };
+  /** Sends `token` while it runs. */
+  generate: { params: GenerateParams; result: { text: string; ids: number[]; stopped: boolean } };
+  inspect: { params: { path: string }; result: ModelInfo };
+  inspectData: { params: { path: string; format?: DataFormat }; result: DataInfo };
+  export: { params: ModelReference & { format: ExportFormat; out: string; quantization?: 'F16' | 'Q8_0' | 'F32' }; result: { path: string; sha256: string } };
+  download: { params: { repository: string; revision?: string; folder: string; token?: string; endpoint?: string }; result: { path: string } };
+}
+export type RequestName = keyof Requests;
+
+/** Notifications from the child process, at most ten a second each. `id` is the request's own. */
+export interface Notifications {
+  events: { id: number; events: RunEvent[] };
+  token: { id: number; text: string };
+  progress: { id: number; message: string; /** 0 to 1 */ fraction?: number };
+  log: { level: 'info' | 'warn' | 'error'; message: string };
+}
+export type NotificationName = keyof Notifications;
