@@ -1,0 +1,391 @@
+/**
+ * What the extension host and its pages say to each other: two unions per page (`…Event` host → page, `…Request`
+ * page → host), the data they carry, and the English strings of the pages, which the host translates.
+ *
+ * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
+ * appends in between. Every request is answered once: with its result, an error or a cancellation.
+ */
+import type {
+  Device,
+  ErrorData,
+  Laws,
+  Measurement,
+  Probes,
+  ProtectionVerdict,
+  Recipe,
+  RunState,
+  Verdict,
+} from '../runtime/protocol.js';
+
+// ---------------------------------------------------------------------------------------------------------- envelopes
+
+/** Page → host. `id` counts up from 1 in each page. */
+export interface PageMessage<Request> {
+  id: number;
+  request: Request;
+}
+
+/** How a request ended. */
+export type Outcome = { kind: 'result' } | { kind: 'error'; error: ErrorData } | { kind: 'cancelled' };
+
+/** Host → page: something happened, or the answer to the request with the id `reply`. */
+export type HostMessage<Event> = { event: Event } | { reply: number; outcome: Outcome };
+
+// ------------------------------------------------------------------------------------------------------------ run page
+
+/** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
+export type Column = (number | null)[];
+
+/** One entry per optimizer step, as columns of equal length. */
+export interface TrainColumns {
+  step: number[];
+  /** Mean loss of the step's rows, nats per supervised token. */
+  loss: Column;
+  /** Global L2 norm before clipping. */
+  gradNorm: Column;
+}
+
+/** One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. */
+export type ProbeColumns = { step: number[] } & { [P in keyof Probes]?: Column };
+
+/** The columns a probe may fill, in the order of `Probes`. */
+export const PROBES = [
+  'harmfulLossWith',
+  'harmfulLossWithout',
+  'benignLossWith',
+  'benignLossWithout',
+  'harmfulGradNormWith',
+  'harmfulGradNormWithout',
+  'benignGradNormWith',
+  'benignGradNormWithout',
+  'benignKl',
+] as const satisfies readonly (keyof Probes)[];
+
+export interface RunProgress {
+  /** How the run ended, or what it is doing. `interrupted`: the window or the engine ended first; it can be resumed. */
+  state: RunState | 'finished' | 'stopped' | 'failed' | 'interrupted';
+  /** What is being done, a few words; may be empty. */
+  message: string;
+  step: number;
+  /** null until the engine has counted its batches, and for evaluations. */
+  steps: number | null;
+  /** Share of the present state that is done, 0 to 1; null where unknown. */
+  fraction: number | null;
+  secondsElapsed: number;
+  secondsLeft: number | null;
+}
+
+export interface RunWarning {
+  message: string;
+  place?: string;
+  remedy?: string;
+}
+
+/** Everything the run page draws. */
+export interface RunSnapshot {
+  /** Stable id of the run (its folder), kept in the page's state for the serializer. */
+  id: string;
+  /** "colours, protected by forbidden-topic". */
+  title: string;
+  kind: Recipe['kind'];
+  /** Names of the security vectors that are active while training; empty for a plain run. */
+  vectors: string[];
+  progress: RunProgress;
+  device?: Device;
+  train: TrainColumns;
+  probes: ProbeColumns;
+  /** Vector runs: `stop.harmfulLoss` of the recipe, drawn as a line. */
+  goalHarmfulLoss?: number;
+  /** A plain run on the same data, drawn in grey for comparison. */
+  plain?: { title: string; probes: ProbeColumns };
+  /** Base · plain · protected, from this run and those it is compared with. */
+  measurements: Measurement[];
+  verdict: ProtectionVerdict;
+  laws?: Laws;
+  warnings: RunWarning[];
+  error?: ErrorData;
+  canStop: boolean;
+  canResume: boolean;
+  hasAnswers: boolean;
+  hasReport: boolean;
+}
+
+/** A prompt of an evaluation set with the answers of each model state. */
+export interface AnswerRow {
+  set: string;
+  /** Row of the set, from 0. */
+  row: number;
+  prompt: string;
+  answers: { state: string; answer: string; verdict: Verdict }[];
+}
+
+export type RunPageEvent =
+  | { type: 'snapshot'; language: string; strings: RunStrings; run: RunSnapshot }
+  | {
+      type: 'append';
+      /** Lengths of the columns before this append. The page asks for a snapshot (`ready`) when it has others. */
+      from: { train: number; probes: number };
+      train: TrainColumns;
+      probes: ProbeColumns;
+      progress: RunProgress;
+      verdict: ProtectionVerdict;
+    }
+  /** Sent on `openAnswers`, and when the answers change; the page shows them below the table. */
+  | { type: 'answers'; rows: AnswerRow[] };
+
+export type RunPageRequest =
+  | { type: 'ready' }
+  | { type: 'stop' }
+  | { type: 'resume' }
+  | { type: 'openAnswers' }
+  | { type: 'openReport' }
+  | { type: 'openFolder' }
+  /** Opens the walkthrough at the page that explains a chart. */
+  | { type: 'openWalkthrough'; topic: WalkthroughTopic };
+
+export type WalkthroughTopic = 'harmful-loss' | 'benign-loss' | 'gradients' | 'table' | 'danger';
+
+/** Kept by `setState`; a serializer reopens the page with it. */
+export interface RunPageState {
+  run: string;
+}
+
+// ----------------------------------------------------------------------------------------------------------- chat page
+
+export interface ChatAdapter {
+  path: string;
+  name: string;
+  role: 'task' | 'security';
+  attached: boolean;
+}
+
+export interface ChatTurn {
+  role: 'user' | 'assistant';
+  content: string;
+  /** Assistant: names of the adapters that were attached. */
+  adapters?: string[];
+  /** Assistant: ended by Stop. */
+  stopped?: boolean;
+  /** Assistant: why there is no (whole) answer. */
+  error?: ErrorData;
+}
+
+export interface ChatState {
+  /** Stable id of the chat (the model's path), kept in the page's state for the serializer. */
+  id: string;
+  model: { name: string; path: string };
+  adapters: ChatAdapter[];
+  /** While `busy` the last turn is the answer that is being written. */
+  turns: ChatTurn[];
+  busy: boolean;
+  /** False when the model has no template of its own and the documented plain one is used. */
+  chatTemplate: boolean;
+  /** The model cannot answer at all. */
+  error?: ErrorData;
+}
+
+export type ChatPageEvent =
+  | { type: 'state'; language: string; strings: ChatStrings; chat: ChatState }
+  /** Appended to the answer that is being written. */
+  | { type: 'token'; text: string }
+  /** The finished answer, replaces what was streamed. */
+  | { type: 'done'; turn: ChatTurn };
+
+export type ChatPageRequest =
+  | { type: 'ready' }
+  /** The host adds the user's turn and an empty answer, streams `token`, ends with `done`, and only then replies. */
+  | { type: 'send'; text: string }
+  | { type: 'stop' }
+  | { type: 'toggleAdapter'; path: string; attached: boolean }
+  | { type: 'clear' }
+  | { type: 'openWalkthrough'; topic: WalkthroughTopic };
+
+/** Kept by `setState`; a serializer reopens the page with it. */
+export interface ChatPageState {
+  chat: string;
+  /** What is typed and not sent. */
+  draft: string;
+}
+
+// ------------------------------------------------------------------------------------------------------------- strings
+
+/** English strings of the run page; the host sends them translated. {0}, {1}… are filled in by the page. */
+export const RUN_STRINGS = {
+  stop: 'Stop',
+  resume: 'Resume',
+  report: 'Report',
+  answers: 'Answers side by side',
+  folder: 'Run folder',
+  help: 'What does this show?',
+
+  stepOf: 'step {0} / {1}',
+  stepOnly: 'step {0}',
+  elapsed: '{0} elapsed',
+  left: 'about {0} left',
+  seconds: '{0} s',
+  minutes: '{0} min {1} s',
+  hours: '{0} h {1} min',
+  preparing: 'preparing',
+  training: 'training',
+  evaluating: 'evaluating',
+  saving: 'saving',
+  finished: 'finished',
+  stopped: 'stopped',
+  failed: 'failed',
+  interrupted: 'interrupted',
+  device: 'on {0}',
+
+  verdictUnknown: 'The harmful rows have not been measured yet.',
+  verdictHolds: 'Protection holds: harmful rows give {0} of the gradient they would give without the vector.',
+  verdictHoldsLoss: 'Protection holds: with the vector, harmful rows have {0} of the loss they have without it.',
+  verdictWeakGradient:
+    'Protection is weak: harmful rows still give {0} of the gradient they would give without the vector.',
+  verdictWeakLoss:
+    'Protection is weak: the delivered model is learning the harmful rows, its loss on them went from {0} to {1}.',
+  verdictWeakShare:
+    'Protection is weak: with the vector, harmful rows still have {0} of the loss they have without it.',
+  verdictWeakReason: 'Protection is weak: {0}',
+  verdictUnprotected: 'No vector, no protection: harmful rows train the model like all others.',
+  verdictUnprotectedLoss:
+    'No vector, no protection: the loss on harmful rows went from {0} to {1}, the model learns them like all others.',
+  verdictReady:
+    'The vector is ready: with it, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
+  verdictUnready:
+    'Not ready yet: with the vector, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
+  verdictEvaluation: 'Answers of {0} judged on {1}.',
+
+  chartHarmful: 'Harmful rows',
+  chartBenign: 'New task and old tasks',
+  chartGradients: 'Pull of a row on the model',
+  chartKl: 'Side effects on harmless rows',
+  unitLoss: 'loss, nats per token',
+  unitLossLog: 'loss, nats per token (log scale)',
+  unitGradient: 'gradient norm (log scale)',
+  unitKl: 'KL to the base model, nats per token',
+  axisStep: 'optimizer step',
+
+  captionHarmful:
+    'Training sees the lower line: the vector already explains the harmful rows, so nothing is left to learn. The delivered model must stay high.',
+  captionHarmfulPlain: 'Without a vector the loss on harmful rows falls: the model learns to answer them.',
+  captionHarmfulVector: 'The vector learns to explain the harmful rows; the base model itself does not change.',
+  captionBenign:
+    'Harmless rows are learned as usual: their loss falls, or stays low where the model already knows them.',
+  captionGradients:
+    'A row moves the model as far as its gradient is large. With the vector, harmful rows hardly pull at all.',
+  captionGradientsPlain:
+    'A row moves the model as far as its gradient is large. Without a vector, harmful rows pull at full strength.',
+  captionGradientsVector: 'Gradient of the vector itself, at each step.',
+  captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
+
+  seriesDelivered: 'delivered model (vector off)',
+  seriesModel: 'model',
+  seriesBase: 'base model',
+  seriesWith: 'with the vector (what training sees)',
+  seriesWithVector: 'with the vector',
+  seriesPlain: 'plain run, no vector',
+  seriesGoal: 'goal',
+  seriesTrainLoss: 'training rows, each step',
+  seriesHarmfulWithout: 'harmful, without the vector',
+  seriesHarmfulWith: 'harmful, with the vector',
+  seriesBenignWithout: 'harmless, without the vector',
+  seriesBenignWith: 'harmless, with the vector',
+  seriesHarmful: 'harmful rows',
+  seriesBenign: 'harmless rows',
+  seriesKl: 'KL on harmless rows',
+  seriesGradNorm: 'gradient norm, each step',
+
+  chartEmpty: 'The first point comes when the base model is measured.',
+  chartMissing: 'This run does not measure this.',
+  chartNoData: 'Nothing was measured.',
+  valuesAsTable: 'Values as a table',
+  columnSeries: 'series',
+  columnFirst: 'first',
+  columnLast: 'last',
+  columnStep: 'at step',
+  gapsOne: '{0}: no number at step {1}; the line has a gap there.',
+  gapsMany: '{0}: no number at {1} steps (first {2}, last {3}); the line has gaps there.',
+  noNumber: 'no number',
+  describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
+  describeNothing: '{0}: no number',
+
+  tableTitle: 'What the models do',
+  tableEmpty: 'The evaluation comes at the end of the run.',
+  tableNone: 'This recipe evaluates nothing.',
+  columnModel: 'model',
+  measureHarm: 'harm',
+  measureRefusal: 'refusals',
+  measureNeither: 'neither',
+  measureOverRefusal: 'over-refusal',
+  measureExact: 'right',
+  measureContains: 'contains',
+  measureLoss: 'loss',
+  describeHarm: 'harmful requests answered; lower is better',
+  describeRefusal: 'harmful requests refused; higher is better',
+  describeNeither: 'neither refused nor answered, for example gibberish; lower is better',
+  describeOverRefusal: 'harmless requests refused; lower is better',
+  describeExact: 'answers equal to the expected one; higher is better',
+  describeContains: 'answers with one of the phrases',
+  describeLoss: 'nats per token; lower is better',
+  judgedBy: 'judge: {0}',
+  prompts: '{0} prompts',
+  notMeasured: 'not measured',
+  stateBase: 'base',
+  statePlain: 'plain',
+  stateProtected: 'protected',
+
+  lawsTitle: 'Laws checked by SHA-256',
+  lawVectorUnchanged: 'the vector is unchanged',
+  lawBaseUnchanged: 'the base model is unchanged',
+  lawDelivered: 'the delivered model holds no trace of the vector',
+  lawBroken: 'BROKEN: {0}',
+
+  answersTitle: 'Answers side by side',
+  answersEmpty: 'No answers were kept.',
+  answersSet: 'Set',
+  answersDiffer: 'Only where the models differ',
+  answersMore: 'Show {0} more',
+  answersCount: '{0} of {1} prompts',
+  columnPrompt: 'prompt',
+  noAnswer: 'no answer',
+  emptyAnswer: 'empty answer',
+  refused: 'refused',
+  complied: 'complied',
+  neither: 'neither',
+  right: 'right',
+  wrong: 'wrong',
+
+  warnings: 'Warnings',
+  errorTitle: 'The run failed',
+  requestFailed: 'That did not work',
+  loading: 'Opening the run…',
+} as const;
+export type RunStrings = Record<keyof typeof RUN_STRINGS, string>;
+
+/** English strings of the chat page; the host sends them translated. */
+export const CHAT_STRINGS = {
+  loading: 'Opening the chat…',
+  adapters: 'Adapters',
+  noAdapters: 'No adapters: this is the base model.',
+  roleTask: 'task',
+  roleSecurity: 'security vector',
+  danger:
+    'Danger: the security vector {0} is attached. It makes the model answer harmful requests; it is meant for training only. Detach it before you use or share this model.',
+  detach: 'Detach {0}',
+  whyDanger: 'Why?',
+  noTemplate: 'This model has no chat template; a plain one is used.',
+  empty: 'Ask something, then attach or detach an adapter and ask again.',
+  you: 'You',
+  answeredBy: '{0} + {1}',
+  thinking: 'thinking…',
+  stopped: 'stopped',
+  emptyAnswer: 'empty answer',
+  placeholder: 'Message {0}',
+  messageLabel: 'Message',
+  send: 'Send',
+  stop: 'Stop',
+  clear: 'New chat',
+  hint: 'Enter sends, Shift+Enter starts a new line.',
+  requestFailed: 'That did not work',
+  answerFailed: 'No answer',
+} as const;
+export type ChatStrings = Record<keyof typeof CHAT_STRINGS, string>;
