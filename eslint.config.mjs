@@ -1,6 +1,7 @@
 import tseslint from 'typescript-eslint';
 
-const outside = (f) => `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!protocol(\\.js)?$)`;
+const outside = (f) =>
+  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!protocol(\\.js)?$)`;
 /** The import law: an import that leaves its folder may end only at a file named protocol.ts. */
 const layer = (f, never) => ({
   files: [`${f}/**/*.ts`],
@@ -11,7 +12,9 @@ const layer = (f, never) => ({
         patterns: [
           { group: never, message: `${f} may not import this.` },
           { regex: outside(f), message: 'Only protocol.ts may be imported from another folder.' },
-          ...(f === 'webview' ? [{ regex: '^(\\.\\./)+runtime/protocol', allowTypeImports: true, message: 'Types only.' }] : []),
+          ...(f === 'webview'
+            ? [{ regex: '^(\\.\\./)+runtime/protocol', allowTypeImports: true, message: 'Types only.' }]
+            : []),
         ],
       },
     ],

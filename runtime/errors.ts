@@ -5,7 +5,10 @@ export class HumanError extends Error {
   readonly place?: string;
   readonly remedy?: string;
   readonly kind: 'input' | 'failed';
-  constructor(message: string, more: { place?: string; remedy?: string; kind?: 'input' | 'failed'; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    more: { place?: string; remedy?: string; kind?: 'input' | 'failed'; cause?: unknown } = {},
+  ) {
     super(message, { cause: more.cause });
     this.name = 'HumanError';
     this.place = more.place;
@@ -53,5 +56,10 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
 function systemError(e: Error & { code?: unknown; path?: unknown; cause?: unknown }): ErrorData | undefined {
   const known = typeof e.code === 'string' ? SYSTEM[e.code] : undefined;
   if (!known) return undefined;
-  return { kind: e.code === 'ENOSPC' || e.code === 'EDQUOT' ? 'failed' : 'input', message: known[0], place: typeof e.path === 'string' ? e.path : undefined, remedy: known[1] };
+  return {
+    kind: e.code === 'ENOSPC' || e.code === 'EDQUOT' ? 'failed' : 'input',
+    message: known[0],
+    place: typeof e.path === 'string' ? e.path : undefined,
+    remedy: known[1],
+  };
 }

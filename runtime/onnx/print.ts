@@ -1,0 +1,25 @@
+import type { Attribute, Graph, Value } from './graph.js';
+import { shapeText } from './shapes.js';
+
+const typed = (v: Value): string => `${v.name}: ${v.dtype}${shapeText(v.shape)}`;
+const attribute = (a: Attribute): string =>
+  typeof a === 'object' && 'float' in a ? String(a.float) : Array.isArray(a) ? `[${a.join(', ')}]` : String(a);
+
+/** The graph as text, one node a line: what golden tests compare and bug reports show. */
+export function printGraph(graph: Graph): string {
+  const lines = [`graph ${graph.name}`];
+  for (const v of graph.inputs) lines.push(`  input ${typed(v)}`);
+  for (const { value, data } of graph.initializers) {
+    lines.push(
+      `  ${data.kind === 'external' ? `weight ${typed(value)} = ${data.file}@${data.offset}` : `constant ${typed(value)} = ${data.bytes.length} bytes`}`,
+    );
+  }
+  for (const node of graph.nodes) {
+    const attributes = Object.entries(node.attributes).map(([key, a]) => `${key}=${attribute(a)}`);
+    lines.push(
+      `  ${node.outputs.map(typed).join(', ')} = ${node.op}(${[...node.inputs.map((v) => v?.name ?? '-'), ...attributes].join(', ')})`,
+    );
+  }
+  lines.push(`  return ${graph.outputs.map((v) => v.name).join(', ')}`);
+  return `${lines.join('\n')}\n`;
+}

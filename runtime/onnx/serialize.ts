@@ -1,0 +1,91 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Attribute, Graph, Initializer, Node, Value } from './graph.js';
+import { dtypeNumber } from './ops.js';
+
+/** ONNX versions we write. */
+export const IR_VERSION = 10;
+export const OPSET = 21;
+
+type Write = (w: BinaryWriter) => void;
+const message = (w: BinaryWriter, field: number, write: Write): void => {
+  w.tag(field, WireType.LengthDelimited).fork();
+  write(w);
+  w.join();
+};
+const string = (w: BinaryWriter, field: number, value: string): BinaryWriter =>
+  w.tag(field, WireType.LengthDelimited).string(value);
+const int = (w: BinaryWriter, field: number, value: number): BinaryWriter => w.tag(field, WireType.Varint).int64(value);
+const entry = (w: BinaryWriter, field: number, key: string, value: string): void =>
+  message(w, field, () => {
+    string(w, 1, key);
+    string(w, 2, value);
+  });
+
+function writeAttribute(w: BinaryWriter, name: string, a: Attribute): void {
+  string(w, 1, name);
+  if (typeof a === 'number') int(int(w, 3, a), 20, 2);
+  else if (typeof a === 'string') int(string(w, 4, a), 20, 3);
+  else if ('float' in a) int(w.tag(2, WireType.Bit32).float(a.float), 20, 1);
+  else {
+    for (const i of a) int(w, 8, i);
+    int(w, 20, 7);
+  }
+}
+
+function writeNode(w: BinaryWriter, node: Node): void {
+  for (const v of node.inputs) string(w, 1, v?.name ?? '');
+  for (const v of node.outputs) string(w, 2, v.name);
+  string(w, 3, node.name);
+  string(w, 4, node.op);
+  for (const [name, a] of Object.entries(node.attributes)) message(w, 5, () => writeAttribute(w, name, a));
+  if (node.domain) string(w, 7, node.domain);
+}
+
+function writeTensor(w: BinaryWriter, { value, data }: Initializer): void {
+  for (const dim of value.shape) int(w, 1, Number(dim));
+  int(w, 2, dtypeNumber(value.dtype));
+  string(w, 8, value.name);
+  if (data.kind === 'inline') w.tag(9, WireType.LengthDelimited).bytes(data.bytes);
+  else {
+    entry(w, 13, 'location', data.file);
+    entry(w, 13, 'offset', String(data.offset));
+    entry(w, 13, 'length', String(data.bytes));
+    int(w, 14, 1);
+  }
+}
+
+function writeValue(w: BinaryWriter, value: Value): void {
+  string(w, 1, value.name);
+  message(w, 2, () =>
+    message(w, 1, () => {
+      int(w, 1, dtypeNumber(value.dtype));
+      message(w, 2, () => {
+        for (const dim of value.shape)
+          message(w, 1, () => (typeof dim === 'number' ? int(w, 1, dim) : string(w, 2, dim)));
+      });
+    }),
+  );
+}
+
+/** The graph as a ModelProto (onnx.proto), little-endian as ONNX asks. */
+export function serialize(graph: Graph, options: { metadata?: Record<string, string> } = {}): Uint8Array {
+  const w = new BinaryWriter();
+  int(w, 1, IR_VERSION);
+  string(w, 2, 'security-vectors');
+  message(w, 7, () => {
+    for (const node of graph.nodes) message(w, 1, () => writeNode(w, node));
+    string(w, 2, graph.name);
+    for (const initializer of graph.initializers) message(w, 5, () => writeTensor(w, initializer));
+    for (const v of graph.inputs) message(w, 11, () => writeValue(w, v));
+    for (const v of graph.outputs) message(w, 12, () => writeValue(w, v));
+  });
+  const domains = new Set(graph.nodes.flatMap((node) => (node.domain ? [node.domain] : [])));
+  for (const [domain, version] of [['', OPSET] as const, ...[...domains].map((d) => [d, 1] as const)]) {
+    message(w, 8, () => {
+      string(w, 1, domain);
+      int(w, 2, version);
+    });
+  }
+  for (const [key, value] of Object.entries(options.metadata ?? {})) entry(w, 14, key, value);
+  return w.finish();
+}
