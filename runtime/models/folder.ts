@@ -1,0 +1,162 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { HumanError } from '../errors.js';
+import { isObject, readJsonObject } from './jsonFile.js';
+import type { JsonObject } from './jsonFile.js';
+import { readSafetensors } from './safetensors.js';
+import type { TensorInfo } from './safetensors.js';
+
+/** A model: its config and where its tensors lie. No weight is in memory. */
+export interface ModelFolder {
+  /** What the user gave. */
+  path: string;
+  /** Absolute Hugging Face folder: the given one, or the one converted from a GGUF file. */
+  folder: string;
+  config: JsonObject;
+  /** By Hugging Face name, in file order. Shapes are not checked against the config here. */
+  tensors: Map<string, TensorInfo>;
+  hasTokenizer: boolean;
+  generationConfig?: JsonObject;
+  converted: boolean;
+}
+
+export interface OpenModelOptions {
+  /** Folder for models converted from GGUF files. */
+  cache: string;
+  /** Told in a sentence what takes long and what is written. */
+  onMessage?: (text: string) => void;
+}
+
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+
+/**
+ * Opens a Hugging Face folder or a GGUF file, which is converted once into a folder in the cache.
+ * @throws HumanError for what is missing or damaged, naming the file and what to do.
+ */
+export async function openModel(path: string, _options: OpenModelOptions): Promise<ModelFolder> {
+  const given = resolve(path);
+  const found = await stat(given).catch((error: unknown) => {
+    throw missing(error, given);
+  });
+  if (found.isDirectory()) return { ...(await openFolder(given)), path, converted: false };
+  if (!given.toLowerCase().endsWith('.gguf')) {
+    throw new HumanError('this file is no model.', {
+      place: path,
+      remedy: 'Name a Hugging Face model folder (config.json, model.safetensors) or a .gguf file.',
+    });
+  }
+  throw new HumanError('GGUF files are not read.', { place: path, remedy: 'Name a Hugging Face model folder.' });
+}
+
+async function openFolder(folder: string): Promise<Omit<ModelFolder, 'path' | 'converted'>> {
+  const files = new Set(await readdir(folder));
+  if (!files.has('config.json')) throw await noConfig(folder, files);
+  const config = await readJsonObject(join(folder, 'config.json'));
+  return {
+    folder,
+    config,
+    tensors: await openTensors(folder, files),
+    hasTokenizer: files.has('tokenizer.json'),
+    generationConfig: files.has('generation_config.json')
+      ? await readJsonObject(join(folder, 'generation_config.json'))
+      : undefined,
+  };
+}
+
+async function openTensors(folder: string, files: Set<string>): Promise<Map<string, TensorInfo>> {
+  if (files.has(SINGLE)) return (await readShard(folder, SINGLE)).tensors;
+  if (files.has(INDEX)) return openSharded(folder);
+  throw noWeights(folder, files);
+}
+
+/** A weight file by its real path: a Hub cache holds links, and weights are mapped from the folder that has the bytes. */
+async function readShard(folder: string, name: string) {
+  const file = join(folder, name);
+  const real = await realpath(file).catch((error: unknown) => {
+    throw missing(error, file);
+  });
+  return readSafetensors(real);
+}
+
+async function openSharded(folder: string): Promise<Map<string, TensorInfo>> {
+  const place = join(folder, INDEX);
+  const { weight_map: map } = await readJsonObject(place);
+  if (!isObject(map) || Object.keys(map).length === 0) {
+    throw new HumanError('"weight_map" is missing: it must map tensor names to files.', {
+      place,
+      remedy: 'Copy the index file again.',
+    });
+  }
+  const shards = new Map<string, Map<string, TensorInfo>>();
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, shard] of Object.entries(map)) {
+    if (typeof shard !== 'string' || !insideFolder(shard)) {
+      throw new HumanError(
+        `"weight_map" gives ${JSON.stringify(shard)} for ${name}; a file name inside the folder was expected.`,
+        {
+          place,
+          remedy: 'Do not use this model unless you know where it comes from.',
+        },
+      );
+    }
+    let inShard = shards.get(shard);
+    if (!inShard) shards.set(shard, (inShard = (await readShard(folder, shard)).tensors));
+    const info = inShard.get(name);
+    if (!info) {
+      throw new HumanError(`the tensor ${name} is not in ${shard}, though ${INDEX} says so.`, {
+        place: join(folder, shard),
+        remedy: 'Index and weights are of different models or versions: copy the folder again.',
+      });
+    }
+    tensors.set(name, info);
+  }
+  // A tensor that the index does not list counts too, unless another file's version of it is listed.
+  for (const inShard of shards.values()) {
+    for (const [name, info] of inShard) if (!tensors.has(name)) tensors.set(name, info);
+  }
+  return tensors;
+}
+
+/** No absolute path, drive, backslash or step upwards. Links are the user's own and may lead elsewhere. */
+function insideFolder(name: string): boolean {
+  return (
+    name.endsWith('.safetensors') &&
+    !isAbsolute(name) &&
+    !/[\\:\0]/.test(name) &&
+    !name.split('/').some((part) => part === '' || part === '.' || part === '..')
+  );
+}
+
+function missing(error: unknown, place: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error;
+  return new HumanError('there is no such file or folder.', {
+    place,
+    remedy: 'Check the path; a download may be incomplete.',
+    cause: error,
+  });
+}
+
+async function noConfig(folder: string, files: Set<string>): Promise<HumanError> {
+  const gguf = [...files].find((name) => name.toLowerCase().endsWith('.gguf'));
+  const nested = await stat(join(folder, 'model', 'config.json')).catch(() => undefined);
+  let remedy = 'Name the folder that holds config.json and model.safetensors.';
+  if (files.has('adapter_config.json'))
+    remedy = 'This is an adapter: name it under "vectors" or "adapters", and its base model under "model".';
+  else if (nested) remedy = `Name the folder ${join(folder, 'model')}.`;
+  else if (gguf) remedy = `Name the file itself: ${join(folder, gguf)}.`;
+  return new HumanError('the folder has no config.json, so it is no Hugging Face model.', { place: folder, remedy });
+}
+
+function noWeights(folder: string, files: Set<string>): HumanError {
+  const names = [...files];
+  const old = names.find((name) => /\.(bin|pt|pth)$/.test(name) && name !== 'training_args.bin');
+  const other = names.filter((name) => name.endsWith('.safetensors'));
+  let remedy = `Copy ${SINGLE}, or ${INDEX} with its files, into the folder.`;
+  if (other.length > 0)
+    remedy = `It has ${other.slice(0, 3).join(', ')}; the weights must be named ${SINGLE}, or be listed in ${INDEX}.`;
+  else if (old) {
+    remedy = `${basename(old)} is a PyTorch file, which can run code when it is opened. Convert it to safetensors: load the model in transformers and save it with save_pretrained.`;
+  }
+  return new HumanError('the folder has no safetensors weights.', { place: folder, remedy });
+}
