@@ -1,0 +1,66 @@
+/** The ids that package.json contributes, once. A test compares this file with package.json. */
+
+export const COMMANDS = {
+  openSample: 'securityVectors.openSample',
+  openWalkthrough: 'securityVectors.openWalkthrough',
+  addModel: 'securityVectors.addModel',
+  removeModel: 'securityVectors.removeModel',
+  addAdapter: 'securityVectors.addAdapter',
+  trainVector: 'securityVectors.trainVector',
+  fineTuneProtected: 'securityVectors.fineTuneProtected',
+  fineTunePlain: 'securityVectors.fineTunePlain',
+  evaluate: 'securityVectors.evaluate',
+  scan: 'securityVectors.scan',
+  clearScan: 'securityVectors.clearScan',
+  runRecipe: 'securityVectors.runRecipe',
+  attach: 'securityVectors.attach',
+  detach: 'securityVectors.detach',
+  chat: 'securityVectors.chat',
+  exportAdapter: 'securityVectors.exportAdapter',
+  stop: 'securityVectors.stop',
+  resume: 'securityVectors.resume',
+  openRun: 'securityVectors.openRun',
+  openReport: 'securityVectors.openReport',
+  showAnswers: 'securityVectors.showAnswers',
+  showLog: 'securityVectors.showLog',
+  refresh: 'securityVectors.refresh',
+} as const;
+export type CommandName = keyof typeof COMMANDS;
+export type CommandId = (typeof COMMANDS)[CommandName];
+
+export const VIEWS = {
+  models: 'securityVectors.models',
+  data: 'securityVectors.data',
+  runs: 'securityVectors.runs',
+} as const;
+
+/** Values of `viewItem` in `when` clauses. */
+export const ITEMS = {
+  model: 'model',
+  taskAttached: 'adapter.task.attached',
+  taskDetached: 'adapter.task.detached',
+  vectorAttached: 'adapter.security.attached',
+  vectorDetached: 'adapter.security.detached',
+  data: 'data',
+  dataScanned: 'data.scanned',
+  runLive: 'run.live',
+  runDone: 'run.done',
+  runResumable: 'run.resumable',
+} as const;
+
+export const PANELS = { run: 'securityVectors.run', chat: 'securityVectors.chat' } as const;
+
+/** Keys of `setContext`. */
+export const CONTEXTS = { running: 'securityVectors.running', hasModel: 'securityVectors.hasModel' } as const;
+
+export const CONFIGURATION = 'securityVectors';
+/** Settings with their types; the defaults are in package.json, which is the only place for them. */
+export interface Settings {
+  codeLens: boolean;
+  threads: number;
+  device: 'auto' | 'cpu' | 'webgpu';
+  scanThreshold: number;
+  chatMaxNewTokens: number;
+}
+
+export const WALKTHROUGH = 'securityVectors.start';

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Manifest, RunEvent } from '../../runtime/protocol.js';
+import { readJson, readJsonLines } from '../jsonLines.js';
+import { t } from '../text.js';
+import { recipeFacts, type RecipeFacts } from './recipe.js';
+import { applyEvent, createRun, type Run } from './run.js';
+import type { SampleEvent } from './columns.js';
+
+/** Files of a run folder. */
+export const FILES = {
+  recipe: 'recipe.json',
+  events: 'events.jsonl',
+  answers: 'answers.jsonl',
+  manifest: 'manifest.json',
+  report: 'report.html',
+} as const;
+
+/** Reads a run folder; undefined when it is none. Never throws for what a writer left half done. */
+export async function readRun(folder: string): Promise<Run | undefined> {
+  const manifest = await readJson(join(folder, FILES.manifest));
+  if (!isManifest(manifest)) return undefined;
+  const run = createRun(folder, manifest.name || basename(folder));
+  run.recipe = await readRecipe(folder);
+  for (const event of await readJsonLines(join(folder, FILES.events))) if (isRunEvent(event)) applyEvent(run, event);
+  applyManifest(run, manifest);
+  return run;
+}
+
+/** What the manifest says of how the run ended overrules its events: those may end in the middle. */
+export function applyManifest(run: Run, manifest: Manifest): void {
+  run.manifest = manifest;
+  run.device ??= manifest.device;
+  if (manifest.done) applyEvent(run, manifest.done);
+  run.error = manifest.error;
+  if (run.live) return;
+  const { progress } = run;
+  progress.secondsLeft = null;
+  progress.state = manifest.outcome === 'running' ? 'interrupted' : manifest.outcome;
+  if (progress.state === 'interrupted') {
+    progress.message = t('The window or the engine ended while this ran. It can be resumed.');
+  }
+  const ended = manifest.ended ? Date.parse(manifest.ended) : NaN;
+  const seconds = (ended - Date.parse(manifest.started)) / 1000;
+  if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
+}
+
+/** The answers of a run, in the order in which they were given. */
+export async function readAnswers(folder: string): Promise<SampleEvent[]> {
+  const lines = await readJsonLines(join(folder, FILES.answers));
+  return lines.filter((line): line is SampleEvent => isRunEvent(line) && line.kind === 'sample');
+}
+
+async function readRecipe(folder: string): Promise<RecipeFacts | undefined> {
+  const file = join(folder, FILES.recipe);
+  try {
+    return recipeFacts(await readFile(file, 'utf8'), file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function isManifest(value: unknown): value is Manifest {
+  const m = value as Partial<Manifest> | null | undefined;
+  return (
+    typeof m === 'object' &&
+    m !== null &&
+    m.version === 1 &&
+    typeof m.kind === 'string' &&
+    typeof m.outcome === 'string' &&
+    typeof m.model?.path === 'string' &&
+    Array.isArray(m.data) &&
+    Array.isArray(m.vectors)
+  );
+}
+
+function isRunEvent(value: unknown): value is RunEvent {
+  return typeof value === 'object' && value !== null && typeof (value as { kind?: unknown }).kind === 'string';
+}

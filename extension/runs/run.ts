@@ -1,0 +1,120 @@
+import type { Device, DoneEvent, ErrorData, Manifest, Measurement, RunEvent } from '../../runtime/protocol.js';
+import type { ProbeColumns, RunProgress, RunWarning, TrainColumns } from '../../webview/protocol.js';
+import { t } from '../text.js';
+import { appendProbes, appendStep, emptyProbes, emptyTrain } from './columns.js';
+import type { RecipeFacts } from './recipe.js';
+
+/** A run as the host knows it: what its folder says, and for a live one what its child has sent since. */
+export interface Run {
+  /** Absolute path of the run folder; the run's identity. */
+  folder: string;
+  name: string;
+  recipe?: RecipeFacts;
+  manifest?: Manifest;
+  /** A child of this window is working on it, or it waits for one. */
+  live: boolean;
+  progress: RunProgress;
+  device?: Device;
+  train: TrainColumns;
+  probes: ProbeColumns;
+  measurements: Measurement[];
+  warnings: RunWarning[];
+  done?: DoneEvent;
+  error?: ErrorData;
+  /** Unix time in seconds at which the present part of the run began; 0 for one that is over. */
+  since: number;
+}
+
+export function createRun(folder: string, name: string): Run {
+  return {
+    folder,
+    name,
+    live: false,
+    progress: idleProgress(),
+    train: emptyTrain(),
+    probes: emptyProbes(),
+    measurements: [],
+    warnings: [],
+    since: 0,
+  };
+}
+
+export const idleProgress = (): RunProgress => ({
+  state: 'preparing',
+  message: '',
+  step: 0,
+  steps: null,
+  fraction: null,
+  secondsElapsed: 0,
+  secondsLeft: null,
+});
+
+export const isOver = (run: Run): boolean =>
+  ['finished', 'stopped', 'failed', 'interrupted'].includes(run.progress.state);
+
+/** A run that ended early and has something to go on from, or can begin anew from its recipe. */
+export const canResume = (run: Run): boolean =>
+  !run.live && ['stopped', 'failed', 'interrupted'].includes(run.progress.state) && run.recipe !== undefined;
+
+export const isProtected = (run: Run): boolean =>
+  (run.manifest ? run.manifest.vectors.length : (run.recipe?.vectors.length ?? 0)) > 0;
+
+/**
+ * Takes one event into the run, in place.
+ * @returns true when a page that draws the run can go on by appending, false when it needs a whole snapshot.
+ */
+export function applyEvent(run: Run, event: RunEvent): boolean {
+  const { progress } = run;
+  switch (event.kind) {
+    case 'state':
+      progress.fraction = event.progress ?? null;
+      progress.message = event.message;
+      if (event.steps !== undefined) progress.steps = event.steps;
+      if (event.state !== 'training') progress.secondsLeft = null;
+      progress.state = event.state;
+      if (event.device && event.device !== run.device) {
+        run.device = event.device;
+        return false;
+      }
+      return true;
+    case 'step':
+      progress.state = 'training';
+      progress.step = event.step;
+      progress.steps = event.steps;
+      progress.fraction = event.steps > 0 ? event.step / event.steps : null;
+      progress.secondsLeft = Number.isFinite(event.secondsLeft) ? event.secondsLeft : null;
+      return appendStep(run.train, event);
+    case 'evaluation':
+      if (event.measurements?.length) {
+        run.measurements = mergeMeasurements(run.measurements, event.measurements);
+        appendProbes(run.probes, event);
+        return false;
+      }
+      return appendProbes(run.probes, event);
+    case 'warning':
+      run.warnings.push({ message: event.message, place: event.place, remedy: event.remedy });
+      return false;
+    case 'sample':
+    case 'checkpoint':
+      return true;
+    case 'done':
+      progress.state = event.outcome;
+      progress.message =
+        event.outcome === 'stopped' ? t('Stopped at step {0}; the last checkpoint is kept.', event.step) : '';
+      progress.step = event.step;
+      progress.fraction = event.outcome === 'finished' ? 1 : progress.fraction;
+      progress.secondsElapsed = event.seconds;
+      progress.secondsLeft = null;
+      run.measurements = mergeMeasurements(run.measurements, event.measurements);
+      run.done = event;
+      return false;
+  }
+}
+
+/** Later numbers replace earlier ones of the same state, set, measure and judge. */
+export function mergeMeasurements(before: readonly Measurement[], after: readonly Measurement[]): Measurement[] {
+  const key = (m: Measurement): string => JSON.stringify([m.state, m.name, m.measure, m.judge]);
+  const merged = new Map(before.map((m) => [key(m), m]));
+  for (const m of after) merged.set(key(m), m);
+  return [...merged.values()];
+}

@@ -1,0 +1,35 @@
+/** Every sentence for people goes through `t`, also in code that knows nothing of VS Code. */
+export type Translate = (message: string, ...values: (string | number)[]) => string;
+
+const inEnglish: Translate = (message, ...values) =>
+  message.replace(/\{(\d+)\}/g, (whole, index: string) => String(values[Number(index)] ?? whole));
+
+let translate: Translate = inEnglish;
+
+/** The extension gives `vscode.l10n.t` here at its start. */
+export function useTranslations(with_: Translate): void {
+  translate = with_;
+}
+
+export const t: Translate = (message, ...values) => translate(message, ...values);
+
+/** 0.923 → "92 %"; small shares keep one digit, so that 0.4 % is not 0 %. */
+export function percent(share: number): string {
+  const value = share * 100;
+  const digits = value > 0 && value < 1 ? 1 : 0;
+  return `${value.toFixed(digits)} %`;
+}
+
+/** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ''}`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+/** 685184 → "0.7 M", 134515008 → "135 M", 1.5e9 → "1.5 B". */
+export function parameters(count: number): string {
+  const [value, unit] = count >= 1e9 ? [count / 1e9, 'B'] : count >= 1e5 ? [count / 1e6, 'M'] : [count / 1e3, 'k'];
+  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1).replace(/\.0$/, '')} ${unit}`;
+}

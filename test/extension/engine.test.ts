@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import { Engine, RestartLimit } from '../../extension/engine.js';
+import { Cancelled, HostError } from '../../extension/errors.js';
+import type { RunEvent } from '../../runtime/protocol.js';
+
+const entry = fileURLToPath(new URL('./fixtures/child.mjs', import.meta.url));
+const engines: Engine[] = [];
+const start = (more: { idleMs?: number; restarts?: RestartLimit; log?: (line: string) => void } = {}): Engine => {
+  const engine = new Engine({
+    entry,
+    idleMs: more.idleMs ?? 60_000,
+    restarts: more.restarts ?? new RestartLimit(),
+    log: (_level, message) => more.log?.(message),
+  });
+  engines.push(engine);
+  return engine;
+};
+afterEach(() => engines.splice(0).forEach((engine) => engine.dispose()));
+
+const failure = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => assert.fail('it should have failed'),
+    (error: unknown) => error,
+  );
+
+test('a request ends with its result, and its events arrive before that, in order', async () => {
+  const log: string[] = [];
+  const engine = start({ log: (line) => log.push(line) });
+  const events: RunEvent[] = [];
+  const progress: unknown[] = [];
+  const done = await engine.request(
+    'run',
+    { recipe: '/r.json' },
+    { onEvents: (e) => events.push(...e), onProgress: (message, fraction) => progress.push([message, fraction]) },
+  );
+  assert.equal(done.output, '/r.json');
+  assert.deepEqual(
+    events.map((e) => e.kind === 'step' && e.step),
+    [1, 2, 3],
+  );
+  assert.deepEqual(progress, [['saving', 0.5]]);
+  assert.ok(log.includes('ran /r.json'));
+});
+
+test('the child is started as Node, also by Electron', async () => {
+  assert.equal((await start().request('inspect', { path: '/m' })).architecture, '1');
+});
+
+test('an error of the engine keeps its place and remedy', async () => {
+  const error = await failure(start().request('run', { recipe: 'bad' }));
+  assert.ok(error instanceof HostError);
+  assert.deepEqual(error.data, {
+    kind: 'input',
+    message: 'this is not JSON.',
+    place: 'train.jsonl:42',
+    remedy: 'Correct it.',
+  });
+});
+
+test('a bug in the engine is marked as internal', async () => {
+  const error = await failure(start().request('run', { recipe: 'bug' }));
+  assert.ok(error instanceof HostError);
+  assert.equal(error.data.kind, 'internal');
+  assert.match(error.data.message, /^internal: .*undefined is not a function/);
+});
+
+test('a killed child fails its pending requests with its last lines, and the next request starts another', async () => {
+  const engine = start();
+  const other = start();
+  await other.request('inspect', { path: '/m' });
+  const [first, second] = await Promise.all([
+    failure(engine.request('run', { recipe: 'die' })),
+    failure(engine.request('run', { recipe: 'wait' })),
+  ]);
+  for (const error of [first, second]) {
+    assert.ok(error instanceof HostError);
+    assert.equal(error.data.kind, 'failed');
+    assert.match(error.data.message, /SIGKILL[^]*almost\nout of memory/);
+  }
+  assert.equal((await engine.request('inspect', { path: '/m' })).path, '/m');
+  assert.equal((await other.request('inspect', { path: '/n' })).path, '/n');
+});
+
+test('cancelling ends the request as cancelled', async () => {
+  const engine = start();
+  const source = new CancellationTokenSource();
+  const request = failure(engine.request('run', { recipe: 'wait' }, { token: source.token }));
+  setTimeout(() => source.cancel(), 100);
+  assert.ok((await request) instanceof Cancelled);
+});
+
+test('a request that is cancelled beforehand starts no child', async () => {
+  const engine = start();
+  const source = new CancellationTokenSource();
+  source.cancel();
+  assert.ok((await failure(engine.request('inspect', { path: '/m' }, { token: source.token }))) instanceof Cancelled);
+  assert.equal(engine.pid, undefined);
+});
+
+test('an idle child is let go and is no crash', async () => {
+  const restarts = new RestartLimit(1);
+  const engine = start({ idleMs: 20, restarts });
+  await engine.request('inspect', { path: '/m' });
+  for (let i = 0; engine.pid !== undefined && i < 100; i++) await new Promise((r) => setTimeout(r, 20));
+  assert.equal(engine.pid, undefined);
+  assert.equal(restarts.reached, false);
+  assert.equal((await engine.request('inspect', { path: '/n' })).path, '/n');
+});
+
+test('a child that keeps dying is not started again until a person says so', async () => {
+  const restarts = new RestartLimit(2);
+  const engine = start({ restarts });
+  for (let i = 0; i < 2; i++) await failure(engine.request('run', { recipe: 'die' }));
+  const error = await failure(engine.request('inspect', { path: '/m' }));
+  assert.ok(error instanceof HostError);
+  assert.match(error.data.message, /ended 2 times/);
+  restarts.reset();
+  assert.equal((await engine.request('inspect', { path: '/m' })).path, '/m');
+});
+
+test('crashes long ago do not count', () => {
+  let now = 0;
+  const restarts = new RestartLimit(2, 1000, () => now);
+  restarts.crashed();
+  now = 900;
+  restarts.crashed();
+  assert.equal(restarts.reached, true);
+  now = 1500;
+  assert.equal(restarts.reached, false);
+});
+
+test('dispose ends the child', async () => {
+  const ended: string[] = [];
+  const engine = start({ log: (line) => line.includes('ended') && ended.push(line) });
+  await engine.request('inspect', { path: '/m' });
+  engine.dispose();
+  for (let i = 0; ended.length === 0 && i < 100; i++) await new Promise((r) => setTimeout(r, 20));
+  assert.equal(ended.length, 1);
+});
