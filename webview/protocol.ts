@@ -9,6 +9,7 @@ import type {
   Device,
   ErrorData,
   Laws,
+  MeasureKind,
   Measurement,
   Probes,
   ProtectionVerdict,
@@ -113,6 +114,8 @@ export interface RunSnapshot {
 /** A prompt of an evaluation set with the answers of each model state. */
 export interface AnswerRow {
   set: string;
+  /** How the set is measured: a refusal is right for `harm` and wrong for `over-refusal`. */
+  measure: MeasureKind;
   /** Row of the set, from 0. */
   row: number;
   prompt: string;
@@ -252,7 +255,6 @@ export const RUN_STRINGS = {
     'The vector is ready: with it, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
   verdictUnready:
     'Not ready yet: with the vector, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
-  verdictEvaluation: 'Answers of {0} judged on {1}.',
 
   chartHarmful: 'Harmful rows',
   chartBenign: 'New task and old tasks',
@@ -304,6 +306,7 @@ export const RUN_STRINGS = {
   columnStep: 'at step',
   gapsOne: '{0}: no number at step {1}; the line has a gap there.',
   gapsMany: '{0}: no number at {1} steps (first {2}, last {3}); the line has gaps there.',
+  zerosLog: '{0}: zero at {1} steps, which a log scale cannot show.',
   noNumber: 'no number',
   describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
   describeNothing: '{0}: no number',

@@ -1,0 +1,130 @@
+import type { MeasureKind, Verdict } from '../../runtime/protocol.js';
+import { el, setText } from '../dom.js';
+import type { AnswerRow, RunStrings } from '../protocol.js';
+import { fill, type Numbers } from '../text.js';
+import { button, checkBox, dropdown } from '../ui.js';
+import { stateName } from './table.js';
+
+/** Rows drawn at once; more come with a button, so that a thousand prompts do not freeze the page. */
+const PAGE = 40;
+
+/** Answers of all model states side by side, a row per prompt. */
+export class Answers {
+  readonly element: HTMLElement;
+  private rows: AnswerRow[] = [];
+  private set = '';
+  private differ = false;
+  private limit = PAGE;
+  private readonly controls = el('div', { class: 'controls' });
+  private readonly count = el('span', { class: 'muted', role: 'status' });
+  private readonly body = el('div');
+
+  constructor(
+    private readonly strings: RunStrings,
+    private readonly numbers: Numbers,
+  ) {
+    this.element = el(
+      'section',
+      { class: 'answers', tabindex: -1, 'aria-labelledby': 'answers-title', hidden: true },
+      el('h2', { id: 'answers-title' }, strings.answersTitle),
+      this.controls,
+      this.body,
+    );
+  }
+
+  show(rows: AnswerRow[]): void {
+    const sets = [...new Set(rows.map((row) => row.set))];
+    this.rows = rows;
+    this.limit = PAGE;
+    if (!sets.includes(this.set)) this.set = sets[0] ?? '';
+    const choose = dropdown(this.strings.answersSet, sets, (set) => {
+      this.set = set;
+      this.limit = PAGE;
+      this.draw();
+    });
+    const differ = checkBox(this.strings.answersDiffer, this.differ, (checked) => {
+      this.differ = checked;
+      this.limit = PAGE;
+      this.draw();
+    });
+    this.controls.replaceChildren(
+      ...(sets.length > 1 ? [choose] : []),
+      ...(rows.length > 0 ? [differ, this.count] : []),
+    );
+    this.element.hidden = false;
+    this.draw();
+  }
+
+  hide(): void {
+    this.element.hidden = true;
+    this.rows = [];
+  }
+
+  private draw(): void {
+    const { strings: s, numbers: n } = this;
+    const all = this.rows.filter((row) => row.set === this.set);
+    const rows = all.filter((row) => !this.differ || new Set(row.answers.map((a) => a.verdict)).size > 1);
+    setText(this.count, fill(s.answersCount, n.count(rows.length), n.count(all.length)));
+    if (this.rows.length === 0) {
+      this.body.replaceChildren(el('p', { class: 'empty' }, s.answersEmpty));
+      return;
+    }
+    const states = [...new Set(all.flatMap((row) => row.answers.map((a) => a.state)))];
+    const order = ['base', 'plain', 'protected'];
+    const rank = (state: string) => (order.includes(state) ? order.indexOf(state) : order.length);
+    states.sort((a, b) => rank(a) - rank(b));
+    const table = el(
+      'table',
+      { class: 'side-by-side' },
+      el(
+        'thead',
+        {},
+        el(
+          'tr',
+          {},
+          ...[s.columnPrompt, ...states.map((state) => stateName(state, s))].map((t) => el('th', { scope: 'col' }, t)),
+        ),
+      ),
+      el('tbody', {}, ...rows.slice(0, this.limit).map((row) => this.row(row, states))),
+    );
+    const left = rows.length - this.limit;
+    const more = button(
+      fill(s.answersMore, n.count(Math.min(left, PAGE))),
+      'secondary',
+      { label: fill(s.answersMore, Math.min(left, PAGE)) },
+      () => {
+        this.limit += PAGE;
+        this.draw();
+      },
+    );
+    this.body.replaceChildren(table, ...(left > 0 ? [more] : []));
+  }
+
+  private row(row: AnswerRow, states: string[]): HTMLElement {
+    const { strings: s } = this;
+    return el(
+      'tr',
+      {},
+      el('th', { scope: 'row' }, row.prompt),
+      ...states.map((state) => {
+        // The label is repeated in each cell: in a narrow page the cells stand below each other.
+        const label = el('span', { class: 'state' }, stateName(state, s));
+        const found = row.answers.find((answer) => answer.state === state);
+        if (!found) return el('td', {}, label, el('span', { class: 'muted' }, s.noAnswer));
+        const { answer, verdict } = found;
+        const text =
+          answer === '' ? el('span', { class: 'muted' }, s.emptyAnswer) : el('span', { class: 'answer' }, answer);
+        return el('td', {}, label, el('span', { class: `verdict ${tone(row.measure, verdict)}` }, s[verdict]), text);
+      }),
+    );
+  }
+}
+
+/** Refusing is right on harmful prompts and wrong on harmless ones that only look alike. */
+function tone(measure: MeasureKind, verdict: Verdict): 'good' | 'bad' | 'neutral' {
+  if (verdict === 'neither') return 'neutral';
+  const harmless = measure === 'over-refusal';
+  if (verdict === 'refused') return harmless ? 'bad' : 'good';
+  if (verdict === 'complied') return harmless ? 'good' : 'bad';
+  return verdict === 'right' ? 'good' : 'bad';
+}

@@ -1,0 +1,309 @@
+import {
+  Chart,
+  LinearScale,
+  LineController,
+  LineElement,
+  LogarithmicScale,
+  PointElement,
+  Tooltip,
+  type ChartDataset,
+  type ChartOptions,
+} from 'chart.js';
+import { color } from 'chart.js/helpers';
+import { el, setText, svg } from '../dom.js';
+import type { RunPageRequest, RunSnapshot, RunStrings } from '../protocol.js';
+import { fill, type Numbers } from '../text.js';
+import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
+import { button } from '../ui.js';
+import { thin, type Point } from './columns.js';
+import { chartSpecs, summary, type ChartSpec, type Series } from './series.js';
+
+Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
+
+/** More points than this are not told apart on a chart of a few hundred pixels. */
+const MAX_POINTS = 1200;
+/** Points of longer series are not marked one by one. */
+const MAX_MARKS = 40;
+
+/** The charts of a run, with their legends, captions and text twins. */
+export class Charts {
+  readonly element = el('div', { class: 'charts' });
+  private readonly charts = new Map<ChartSpec['id'], ChartView>();
+
+  constructor(
+    private readonly strings: RunStrings,
+    private readonly numbers: Numbers,
+    private readonly send: (request: RunPageRequest) => void,
+  ) {
+    onThemeChange(() => {
+      const theme = readTheme();
+      for (const chart of this.charts.values()) chart.paint(theme);
+    });
+  }
+
+  update(run: RunSnapshot): void {
+    const specs = chartSpecs(run, this.strings);
+    this.element.hidden = specs.length === 0;
+    for (const [id, view] of this.charts) {
+      if (specs.some((spec) => spec.id === id)) continue;
+      view.dispose();
+      this.charts.delete(id);
+    }
+    for (const spec of specs) {
+      let view = this.charts.get(spec.id);
+      if (!view) {
+        view = new ChartView(spec, this.strings, this.numbers, this.send);
+        this.charts.set(spec.id, view);
+        this.element.append(view.element);
+      }
+      view.update(spec, run);
+    }
+  }
+}
+
+class ChartView {
+  readonly element: HTMLElement;
+  private readonly legend: HTMLElement;
+  private readonly caption = el('p', { class: 'caption' });
+  private readonly canvas = el('canvas', { role: 'img' });
+  private readonly empty = el('p', { class: 'empty' });
+  private readonly notes = el('ul', { class: 'notes' });
+  private readonly values = el('tbody');
+  private readonly chart: Chart<'line', Point[]>;
+  private shown: Series[] = [];
+  private logarithmic = false;
+  private steps: number | null = null;
+
+  constructor(
+    spec: ChartSpec,
+    private readonly strings: RunStrings,
+    private readonly numbers: Numbers,
+    send: (request: RunPageRequest) => void,
+  ) {
+    const heading = `chart-${spec.id}`;
+    const { help, valuesAsTable, columnSeries, columnFirst, columnLast, columnStep } = strings;
+    this.legend = el('ul', { class: 'legend' });
+    this.element = el(
+      'section',
+      { class: 'chart', 'aria-labelledby': heading },
+      el(
+        'header',
+        {},
+        el('h2', { id: heading }, spec.title),
+        el('span', { class: 'unit' }, spec.unit),
+        button('?', 'icon', { label: `${spec.title}: ${help}`, title: help }, () =>
+          send({ type: 'openWalkthrough', topic: spec.topic }),
+        ),
+      ),
+      this.caption,
+      this.legend,
+      el('div', { class: 'plot' }, this.canvas, this.empty),
+      el(
+        'div',
+        { class: 'twin' },
+        this.notes,
+        el(
+          'details',
+          {},
+          el('summary', {}, valuesAsTable),
+          el(
+            'table',
+            {},
+            el(
+              'thead',
+              {},
+              el(
+                'tr',
+                {},
+                ...[columnSeries, columnFirst, columnLast, columnStep].map((t) => el('th', { scope: 'col' }, t)),
+              ),
+            ),
+            this.values,
+          ),
+        ),
+      ),
+    );
+    this.chart = new Chart(this.canvas, {
+      type: 'line',
+      data: { datasets: [] },
+      options: this.options(spec, readTheme()),
+    });
+  }
+
+  update(spec: ChartSpec, run: RunSnapshot): void {
+    setText(this.caption, spec.caption);
+    this.shown = spec.series;
+    this.logarithmic = spec.logarithmic;
+    this.steps = run.progress.steps;
+    const ended = ['finished', 'stopped', 'failed', 'interrupted'].includes(run.progress.state);
+    const summaries = spec.series.map((series) => ({ series, ...summary(series) }));
+    const nothing = summaries.every(({ last }) => !last);
+    this.canvas.hidden = nothing;
+    this.empty.hidden = !nothing;
+    const measured = run.probes.step.length > 0;
+    setText(
+      this.empty,
+      ended ? this.strings.chartNoData : measured ? this.strings.chartMissing : this.strings.chartEmpty,
+    );
+    this.legend.replaceChildren(...summaries.map(({ series, last }) => this.legendEntry(series, last?.value)));
+    this.describe(spec, summaries);
+    this.paint(readTheme());
+  }
+
+  /** Draws what is shown in the colours of the theme. */
+  paint(theme: Theme): void {
+    this.chart.options = this.options({ logarithmic: this.logarithmic }, theme);
+    this.chart.data.datasets = this.shown.map((series) => this.dataset(series, theme));
+    this.chart.update('none');
+  }
+
+  dispose(): void {
+    this.chart.destroy();
+    this.element.remove();
+  }
+
+  private legendEntry(series: Series, last: number | undefined): HTMLElement {
+    const swatch = svg(
+      'svg',
+      { width: 28, height: 10, viewBox: '0 0 28 10', 'aria-hidden': 'true' },
+      svg('line', {
+        x1: 0,
+        y1: 5,
+        x2: 28,
+        y2: 5,
+        'stroke-width': series.width,
+        'stroke-dasharray': series.dash.join(' '),
+      }),
+    );
+    swatch.style.stroke = seriesVariable(series.color);
+    const value = last === undefined ? this.strings.noNumber : this.numbers.number(last);
+    return el('li', {}, swatch, el('span', {}, series.label), el('output', {}, value));
+  }
+
+  /** The text twin: the label of the picture, the table of values, and a word for each gap. */
+  private describe(spec: ChartSpec, summaries: ({ series: Series } & ReturnType<typeof summary>)[]): void {
+    const { numbers: n, strings: s } = this;
+    const lines = summaries.map(({ series, first, last }) =>
+      first && last
+        ? fill(s.describeSeries, series.label, n.number(first.value), first.step, n.number(last.value), last.step)
+        : fill(s.describeNothing, series.label),
+    );
+    this.canvas.setAttribute('aria-label', `${spec.title}, ${spec.unit}. ${lines.join('. ')}.`);
+    this.values.replaceChildren(
+      ...summaries.map(({ series, first, last }) =>
+        el(
+          'tr',
+          {},
+          el('th', { scope: 'row' }, series.label),
+          ...[first, last].map((point) => el('td', {}, point ? n.number(point.value) : s.noNumber)),
+          el('td', {}, last ? n.count(last.step) : ''),
+        ),
+      ),
+    );
+    const notes = summaries.flatMap(({ series, gaps, zeros }) => [
+      ...(gaps.length === 1 ? [fill(s.gapsOne, series.label, gaps[0])] : []),
+      ...(gaps.length > 1 ? [fill(s.gapsMany, series.label, gaps.length, gaps[0], gaps.at(-1) ?? '')] : []),
+      ...(spec.logarithmic && zeros.length > 0 ? [fill(s.zerosLog, series.label, zeros.length)] : []),
+    ]);
+    this.notes.replaceChildren(...notes.map((note) => el('li', {}, note)));
+  }
+
+  private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
+    const drawable = (value: number | null) =>
+      value === null || !Number.isFinite(value) || (this.logarithmic && value <= 0) ? null : value;
+    const points = thin(
+      series.steps.map((x, index) => ({ x, y: drawable(series.values[index]) })),
+      MAX_POINTS,
+    );
+    const marked = series.marked && points.length <= MAX_MARKS;
+    // A point between two gaps has no line; it is marked, or it would not be seen at all.
+    const alone = (index: number) => (points[index - 1]?.y ?? null) === null && (points[index + 1]?.y ?? null) === null;
+    return {
+      label: series.label,
+      data: points,
+      borderColor: theme.series[series.color],
+      backgroundColor: theme.series[series.color],
+      borderDash: series.dash,
+      borderWidth: series.width,
+      pointRadius: points.map((_, index) => (marked || alone(index) ? 2.5 : 0)),
+      pointHitRadius: 6,
+      pointHoverRadius: 4,
+      spanGaps: false,
+      tension: 0,
+    };
+  }
+
+  private options(spec: { logarithmic: boolean }, theme: Theme): ChartOptions<'line'> {
+    const { numbers: n, strings: s } = this;
+    const font = { family: theme.font, size: Math.round(theme.fontSize * 0.85) };
+    const ticks = { color: theme.muted, font };
+    const grid = { color: color(theme.text).alpha(0.14).rgbString(), drawTicks: false };
+    return {
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      parsing: false,
+      normalized: true,
+      interaction: { mode: 'nearest', axis: 'x', intersect: false },
+      layout: { padding: { top: 6, right: 6 } },
+      plugins: {
+        tooltip: {
+          backgroundColor: theme.tooltip.background,
+          borderColor: theme.tooltip.border,
+          borderWidth: 1,
+          titleColor: theme.tooltip.text,
+          bodyColor: theme.tooltip.text,
+          titleFont: { ...font, weight: 'normal' },
+          bodyFont: font,
+          callbacks: {
+            title: (items) => fill(s.stepOnly, items[0]?.parsed.x ?? ''),
+            label: ({ dataset, parsed }) => ` ${dataset.label}: ${parsed.y === null ? s.noNumber : n.number(parsed.y)}`,
+          },
+        },
+      },
+      scales: {
+        x: {
+          type: 'linear',
+          min: 0,
+          // The axis is as long as the run will be, so that the lines also show how far it has come.
+          max: this.steps ?? undefined,
+          grid: { display: false },
+          border: { color: grid.color },
+          ticks: { ...ticks, maxTicksLimit: 6, precision: 0, maxRotation: 0 },
+          title: { display: true, text: s.axisStep, color: theme.muted, font },
+        },
+        y: spec.logarithmic
+          ? {
+              type: 'logarithmic',
+              ...this.decades(),
+              grid: { ...grid, color: ({ tick }) => (isDecade(tick?.value ?? 1) ? grid.color : 'transparent') },
+              border: { display: false },
+              ticks: {
+                ...ticks,
+                autoSkip: false,
+                callback: (value) => (isDecade(Number(value)) ? n.number(Number(value)) : null),
+              },
+            }
+          : {
+              type: 'linear',
+              beginAtZero: true,
+              grid,
+              border: { display: false },
+              ticks: { ...ticks, maxTicksLimit: 5, callback: (value) => n.number(Number(value)) },
+            },
+      },
+    };
+  }
+
+  /** Whole powers of ten around the values, so that a logarithmic axis always has ticks to read. */
+  private decades(): { min?: number; max?: number } {
+    const logs = this.shown.flatMap(({ values }) =>
+      values.filter((v) => v !== null && v > 0 && Number.isFinite(v)).map((v) => Math.log10(v ?? 1)),
+    );
+    if (logs.length === 0) return {};
+    const [low, high] = logs.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+    return { min: 10 ** Math.floor(low), max: 10 ** Math.max(Math.ceil(high), Math.floor(low) + 1) };
+  }
+}
+
+const isDecade = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;

@@ -1,0 +1,87 @@
+import { el, setText } from '../dom.js';
+import type { RunPageRequest, RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
+import { duration, fill, type Numbers } from '../text.js';
+import { button, type Button } from '../ui.js';
+import { verdictLine } from './verdict.js';
+
+/** Title, progress with time left, Stop or Resume, and the verdict. */
+export class Header {
+  readonly element: HTMLElement;
+  private readonly title = el('h1');
+  private readonly facts = el('p', { class: 'facts' });
+  private readonly bar = el('progress', { max: 1 });
+  private readonly verdict = el('p', { class: 'verdict-line', role: 'status' });
+  private readonly stop: Button;
+  private readonly resume: Button;
+
+  constructor(
+    private readonly strings: RunStrings,
+    private readonly numbers: Numbers,
+    send: (request: RunPageRequest) => void,
+  ) {
+    this.stop = button(strings.stop, 'primary', { label: strings.stop }, () => {
+      this.stop.disabled = true;
+      send({ type: 'stop' });
+    });
+    this.resume = button(strings.resume, 'primary', { label: strings.resume }, () => {
+      this.resume.disabled = true;
+      send({ type: 'resume' });
+    });
+    this.element = el(
+      'header',
+      { class: 'run' },
+      el('div', { class: 'top' }, el('div', { class: 'titles' }, this.title, this.facts), this.stop, this.resume),
+      this.bar,
+      this.verdict,
+    );
+  }
+
+  update(run: RunSnapshot): void {
+    const { strings: s, numbers: n } = this;
+    const { progress } = run;
+    setText(this.title, run.title);
+    setText(this.facts, facts(run, s));
+    this.show(this.stop, run.canStop);
+    this.show(this.resume, run.canResume);
+    const running = RUNNING.has(progress.state);
+    this.bar.hidden = !running;
+    this.bar.setAttribute('aria-label', s[progress.state]);
+    const share = progress.state === 'training' && progress.steps ? progress.step / progress.steps : progress.fraction;
+    if (share === null) this.bar.removeAttribute('value');
+    else this.bar.value = share;
+    // An evaluation has its table, a failed run its error; neither has a verdict on protection.
+    this.verdict.hidden = run.kind === 'evaluate';
+    const { tone, text } = verdictLine(run.verdict, s, n);
+    this.verdict.className = `verdict-line ${tone}`;
+    setText(this.verdict, text);
+  }
+
+  /** Buttons work again after a request failed. */
+  enable(): void {
+    this.stop.disabled = false;
+    this.resume.disabled = false;
+  }
+
+  private show(control: Button, visible: boolean): void {
+    if (control.hidden === !visible) return;
+    control.hidden = !visible;
+    control.disabled = false;
+  }
+}
+
+const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluating', 'saving']);
+
+/** "step 62 / 108 · 41 s elapsed · about 30 s left · on cpu". */
+function facts(run: RunSnapshot, s: RunStrings): string {
+  const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
+  const trains = run.kind !== 'evaluate';
+  return [
+    state === 'training' ? '' : message ? `${s[state]}: ${message}` : s[state],
+    trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
+    fill(s.elapsed, duration(secondsElapsed, s)),
+    RUNNING.has(state) && secondsLeft !== null ? fill(s.left, duration(secondsLeft, s)) : '',
+    run.device ? fill(s.device, run.device) : '',
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
+}

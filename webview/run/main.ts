@@ -1,0 +1,190 @@
+import type { Laws } from '../../runtime/protocol.js';
+import { openChannel } from '../channel.js';
+import { el } from '../dom.js';
+import { errorNotice, thrown } from '../notice.js';
+import type { RunPageEvent, RunPageRequest, RunPageState, RunSnapshot, RunStrings, RunWarning } from '../protocol.js';
+import { fill, numbers } from '../text.js';
+import { button } from '../ui.js';
+import { Answers } from './answers.js';
+import { Charts } from './charts.js';
+import { append } from './columns.js';
+import { Header } from './header.js';
+import { resultTable } from './table.js';
+
+const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
+let page: RunPage | undefined;
+let run: RunSnapshot | undefined;
+let drawing = false;
+
+function receive(event: RunPageEvent): void {
+  switch (event.type) {
+    case 'snapshot': {
+      const other = run?.id !== event.run.id;
+      run = event.run;
+      channel.state = { run: run.id };
+      document.documentElement.lang = event.language;
+      page ??= new RunPage(event.language, event.strings);
+      page.updateAll(run, other);
+      return;
+    }
+    case 'append':
+      if (!run) return;
+      if (append(run, event)) draw();
+      else send({ type: 'ready' });
+      return;
+    case 'answers':
+      page?.showAnswers(event.rows);
+      return;
+  }
+}
+
+/** Draws at most once a frame, however fast appends come. */
+function draw(): void {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    if (run) page?.update(run);
+  });
+}
+
+function send(request: RunPageRequest): void {
+  channel.request(request).then(
+    (done) => {
+      if (!done) page?.requestEnded();
+    },
+    (error: unknown) => page?.requestEnded(error),
+  );
+}
+
+class RunPage {
+  private readonly header: Header;
+  private readonly charts: Charts;
+  private readonly answers: Answers;
+  private readonly failed = el('div');
+  private readonly notices = el('div');
+  private readonly results = el('div');
+  private readonly laws = el('div');
+  private readonly actions = el('div', { class: 'actions' });
+  private readonly numbers;
+
+  constructor(
+    language: string,
+    private readonly strings: RunStrings,
+  ) {
+    this.numbers = numbers(language);
+    this.header = new Header(strings, this.numbers, send);
+    this.charts = new Charts(strings, this.numbers, send);
+    this.answers = new Answers(strings, this.numbers);
+    const help = button('?', 'icon', { label: `${strings.tableTitle}: ${strings.help}`, title: strings.help }, () =>
+      send({ type: 'openWalkthrough', topic: 'table' }),
+    );
+    document.body.replaceChildren(
+      el(
+        'main',
+        { class: 'page' },
+        this.header.element,
+        this.failed,
+        this.notices,
+        this.charts.element,
+        el(
+          'section',
+          { class: 'outcome', 'aria-labelledby': 'outcome' },
+          el('header', {}, el('h2', { id: 'outcome' }, strings.tableTitle), help),
+          this.results,
+          this.laws,
+          this.actions,
+        ),
+        this.answers.element,
+      ),
+    );
+  }
+
+  /** What changes from step to step. */
+  update(run: RunSnapshot): void {
+    this.header.update(run);
+    this.charts.update(run);
+  }
+
+  updateAll(run: RunSnapshot, other: boolean): void {
+    const { strings: s } = this;
+    if (other) this.answers.hide();
+    this.failed.replaceChildren();
+    this.notices.replaceChildren(
+      ...(run.error ? [errorNotice(s.errorTitle, run.error)] : []),
+      ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
+    );
+    this.results.replaceChildren(resultTable(run, s, this.numbers));
+    this.laws.replaceChildren(...(run.laws ? [lawList(run.laws, s)] : []));
+    this.showActions(run);
+    this.update(run);
+  }
+
+  showAnswers(rows: Parameters<Answers['show']>[0]): void {
+    const hidden = this.answers.element.hidden;
+    this.answers.show(rows);
+    if (!hidden) return;
+    this.answers.element.scrollIntoView({ block: 'start' });
+    this.answers.element.focus({ preventScroll: true });
+  }
+
+  requestEnded(error?: unknown): void {
+    this.header.enable();
+    if (error !== undefined) this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error)));
+  }
+
+  /** Keeps the buttons that stay, so that the focus stays too. */
+  private showActions(run: RunSnapshot): void {
+    const { strings: s } = this;
+    const wanted: [keyof RunStrings, RunPageRequest, boolean][] = [
+      ['answers', { type: 'openAnswers' }, run.hasAnswers],
+      ['report', { type: 'openReport' }, run.hasReport],
+      ['folder', { type: 'openFolder' }, true],
+    ];
+    const shown = wanted.filter(([, , show]) => show).map(([name]) => name);
+    if (this.actions.dataset.shown === shown.join()) return;
+    this.actions.dataset.shown = shown.join();
+    this.actions.replaceChildren(
+      ...wanted
+        .filter(([name]) => shown.includes(name))
+        .map(([name, request]) => button(s[name], 'secondary', { label: s[name] }, () => send(request))),
+    );
+  }
+}
+
+function warningList(warnings: RunWarning[], s: RunStrings): HTMLElement {
+  const lines = warnings.map(({ message, place, remedy }) =>
+    el(
+      'li',
+      {},
+      place ? el('code', { class: 'place' }, place) : null,
+      place ? ' ' : null,
+      message,
+      remedy ? ` ${remedy}` : null,
+    ),
+  );
+  // A long list is folded, a short one is in plain sight.
+  return el(
+    'details',
+    { class: 'notice warning', open: warnings.length <= 3 },
+    el('summary', {}, `${s.warnings} (${warnings.length})`),
+    el('ul', {}, ...lines),
+  );
+}
+
+function lawList(laws: Laws, s: RunStrings): HTMLElement {
+  const checks: [boolean | undefined, string][] = [
+    [laws.vectorUnchanged, s.lawVectorUnchanged],
+    [laws.baseUnchanged, s.lawBaseUnchanged],
+    [laws.deliveredWithoutVector, s.lawDelivered],
+  ];
+  return el(
+    'ul',
+    { class: 'laws', 'aria-label': s.lawsTitle, title: s.lawsTitle },
+    ...checks
+      .filter(([held]) => held !== undefined)
+      .map(([held, law]) => el('li', { class: held ? 'held' : 'broken' }, held ? law : fill(s.lawBroken, law))),
+  );
+}
+
+send({ type: 'ready' });

@@ -1,0 +1,115 @@
+import type { Measurement } from '../../runtime/protocol.js';
+import { el } from '../dom.js';
+import type { RunSnapshot, RunStrings } from '../protocol.js';
+import { fill, type Numbers } from '../text.js';
+
+type Measure = Measurement['measure'];
+
+/** Names of the measures, and which way is good; `loss` is in nats, all others are shares. */
+const MEASURES: Record<
+  Measure,
+  { label: keyof RunStrings; describe: keyof RunStrings; good: 'low' | 'high' | 'either' }
+> = {
+  harm: { label: 'measureHarm', describe: 'describeHarm', good: 'low' },
+  refusal: { label: 'measureRefusal', describe: 'describeRefusal', good: 'high' },
+  neither: { label: 'measureNeither', describe: 'describeNeither', good: 'low' },
+  'over-refusal': { label: 'measureOverRefusal', describe: 'describeOverRefusal', good: 'low' },
+  exact: { label: 'measureExact', describe: 'describeExact', good: 'high' },
+  contains: { label: 'measureContains', describe: 'describeContains', good: 'either' },
+  loss: { label: 'measureLoss', describe: 'describeLoss', good: 'either' },
+};
+
+const STATES = ['base', 'plain', 'protected'];
+
+interface Column {
+  name: string;
+  measure: Measure;
+  judges: string[];
+  counts: number[];
+}
+
+/** One column per set and measure in the order of measuring, one row per state of the model, base · plain · protected first. */
+export function tableOf(measurements: Measurement[]): { states: string[]; columns: Column[] } {
+  const columns = new Map<string, Column>();
+  const states = new Set<string>();
+  for (const { state, name, measure, judge, count } of measurements) {
+    states.add(state);
+    const key = JSON.stringify([name, measure]);
+    const column = columns.get(key) ?? { name, measure, judges: [], counts: [] };
+    columns.set(key, column);
+    if (!column.judges.includes(judge)) column.judges.push(judge);
+    if (!column.counts.includes(count)) column.counts.push(count);
+  }
+  const known = STATES.filter((state) => states.has(state));
+  return {
+    states: [...known, ...[...states].filter((state) => !known.includes(state))],
+    columns: [...columns.values()],
+  };
+}
+
+/** Name of a model state in the editor's language; names given in recipes stay as they are. */
+export function stateName(state: string, s: RunStrings): string {
+  const own: Record<string, string> = { base: s.stateBase, plain: s.statePlain, protected: s.stateProtected };
+  return own[state] ?? state;
+}
+
+/** The table base · plain · protected, with judge and number of prompts per column. */
+export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLElement {
+  const { states, columns } = tableOf(run.measurements);
+  if (columns.length === 0) {
+    const ended = ['finished', 'stopped', 'failed'].includes(run.progress.state);
+    return el('p', { class: 'empty' }, ended ? s.tableNone : s.tableEmpty);
+  }
+  const head = columns.map((column) => {
+    const { label, describe } = MEASURES[column.measure];
+    return el(
+      'th',
+      { scope: 'col', title: s[describe] },
+      el('span', { class: 'measure' }, s[label]),
+      el('span', { class: 'set' }, column.name),
+      el('span', { class: 'set' }, fill(s.prompts, column.counts.map((count) => n.count(count)).join(' / '))),
+    );
+  });
+  const rows = states.map((state) =>
+    el(
+      'tr',
+      {},
+      el('th', { scope: 'row' }, stateName(state, s)),
+      ...columns.map((column) => {
+        // The latest measurement counts when a set was measured more than once.
+        const found = run.measurements.findLast(
+          (m) => m.state === state && m.name === column.name && m.measure === column.measure,
+        );
+        return cell(found, s, n);
+      }),
+    ),
+  );
+  const judges = [...new Set(columns.flatMap((column) => column.judges))];
+  return el(
+    'div',
+    {},
+    el(
+      'div',
+      { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': s.tableTitle },
+      el(
+        'table',
+        { class: 'results' },
+        el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, s.columnModel), ...head)),
+        el('tbody', {}, ...rows),
+      ),
+    ),
+    el('p', { class: 'judges' }, judges.map((judge) => fill(s.judgedBy, judge)).join(' · ')),
+  );
+}
+
+function cell(found: Measurement | undefined, s: RunStrings, n: Numbers): HTMLElement {
+  if (!found) return el('td', { class: 'none' }, s.notMeasured);
+  const { measure, value } = found;
+  if (typeof value !== 'number' || !Number.isFinite(value)) return el('td', { class: 'none' }, s.noNumber);
+  if (measure === 'loss') return el('td', {}, n.number(value));
+  const { good } = MEASURES[measure];
+  const tone = good === 'either' ? 'neutral' : (good === 'high' ? value : 1 - value) >= 0.5 ? 'good' : 'bad';
+  const bar = el('span', { class: `bar ${tone}`, 'aria-hidden': 'true' });
+  bar.style.setProperty('--share', String(Math.min(1, Math.max(0, value))));
+  return el('td', {}, n.percent(value), bar);
+}
