@@ -1,0 +1,159 @@
+import { checkGraph, prune } from '../onnx/check.js';
+import { Builder, type DType, type FloatType, type Graph, type Node, type Value } from '../onnx/graph.js';
+import { Add, Expand, Full, Identity, ReduceSum, Reshape } from '../onnx/ops.js';
+import { broadcast, sameShape, shapeText, type Shape } from '../onnx/shapes.js';
+import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
+
+/** Integers and booleans have no gradient: a path from a weight to the loss goes through floats only. */
+const FLOATS: ReadonlySet<DType> = new Set(['float16', 'bfloat16', 'float32', 'float64']);
+const isFloat = (value: Value): boolean => FLOATS.has(value.dtype);
+
+/** Operators that unpack a stored weight; the backward pass does it again instead of keeping the unpacked one. */
+const UNPACK: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear']);
+
+export interface Backward {
+  /** The forward graph with the backward pass behind it: its outputs, then the gradients in the order of `wrt`. */
+  readonly graph: Graph;
+  /** Gradients, aligned with `wrt`: dtype and shape of each value, named like it with `'` behind, or as `names` say. */
+  readonly gradients: Value[];
+}
+
+/**
+ * Reverse-mode differentiation: d loss / d each of `wrt`, as further nodes of the same graph.
+ *
+ * `loss` has one element, its own gradient is 1, or `seed` (a value of the graph of the same shape; then `loss` may have
+ * any shape and the result is the product with the Jacobian). `wrt` are inputs, initializers or values in between.
+ * Only nodes on a path from `wrt` to `loss` get a gradient. The result is checked and holds nothing that no output needs.
+ *
+ * Throws if an operator on the path has no rule (rules: table.ts).
+ */
+export function backward(
+  graph: Graph,
+  loss: Value,
+  wrt: readonly Value[],
+  options: { seed?: Value; names?: readonly string[] } = {},
+): Backward {
+  const { seed, names = wrt.map((x) => `${x.name}'`) } = options;
+  if (loss.dtype !== 'float32' && loss.dtype !== 'float64') throw new Error(`the loss ${loss.name} is ${loss.dtype}`);
+  if (!seed && loss.shape.some((dim) => dim !== 1))
+    throw new Error(`the loss ${loss.name} has shape ${shapeText(loss.shape)}: without a seed it must be one number`);
+  if (seed && (seed.dtype !== loss.dtype || !sameShape(seed.shape, loss.shape)))
+    throw new Error(`the seed ${seed.name} ${seed.dtype}${shapeText(seed.shape)} does not fit the loss ${loss.name}`);
+  for (const x of wrt) if (!isFloat(x)) throw new Error(`${x.name} is ${x.dtype}: it has no gradient`);
+
+  const g = new Builder(graph.name, { from: graph, float: loss.dtype });
+  const varies = dependents(graph, wrt);
+  const reread = rereader(g, graph);
+  /** What has reached each value so far, in the order of the walk. */
+  const contributions = new Map<string, Value[]>();
+  const contribute = (x: Value, dX: Value): void => {
+    const before = contributions.get(x.name);
+    if (before) before.push(dX);
+    else contributions.set(x.name, [dX]);
+  };
+  const gradientOf = (x: Value): Value | undefined => contributions.get(x.name)?.reduce((a, b) => Add(g, a, b));
+
+  if (varies.has(loss.name)) contribute(loss, seed ?? Full(g, loss.shape, 1, loss.dtype));
+  for (const node of [...graph.nodes].reverse()) {
+    const reached = node.outputs.some((y) => contributions.has(y.name));
+    const wanted = node.inputs.map((x) => x !== null && varies.has(x.name));
+    if (!reached || !wanted.includes(true) || NO_GRADIENT.has(node.op)) continue;
+    const rule = ruleOf(node.op);
+    if (!rule || node.domain)
+      throw new Error(`no gradient rule for ${node.domain ? `${node.domain}.` : ''}${node.op} (${where(node)})`);
+    g.named(`${node.name}'`, () => {
+      const dY = node.outputs.map((y) => {
+        const sum = gradientOf(y);
+        return sum && !takesSmall(node, wanted, y) ? Expand(g, sum, y.shape) : sum;
+      });
+      const dX = rule(g, { ...node, inputs: node.inputs.map((x) => x && reread(x)) }, dY, wanted);
+      if (dX.length !== node.inputs.length)
+        throw new Error(`the rule of ${node.op} gave ${dX.length} gradients for ${node.inputs.length} inputs`);
+      node.inputs.forEach((x, i) => {
+        const d = dX[i];
+        if (x && wanted[i] && d) contribute(x, unbroadcast(g, node, d, x));
+      });
+    });
+  }
+
+  const gradients = wrt.map((x) =>
+    g.named(`${x.name}'`, () => {
+      const sum = gradientOf(x);
+      return sum ? Expand(g, sum, x.shape) : Full(g, x.shape, 0, x.dtype as FloatType);
+    }),
+  );
+  return finish(g, graph.nodes.length, names, gradients);
+}
+
+const where = (node: Node): string => node.name || node.outputs.map((y) => y.name).join(', ');
+
+/** Names of the values that change with `wrt`, through floats and operators that have a gradient. */
+function dependents(graph: Graph, wrt: readonly Value[]): Set<string> {
+  const varies = new Set(wrt.map((x) => x.name));
+  for (const node of graph.nodes) {
+    if (NO_GRADIENT.has(node.op) || !node.inputs.some((x) => x && varies.has(x.name))) continue;
+    for (const y of node.outputs) if (isFloat(y)) varies.add(y.name);
+  }
+  return varies;
+}
+
+/**
+ * A gradient that is 1 along an axis on which it does not vary may stay so for an elementwise node whose differentiated
+ * inputs have the output's shape; elsewhere the rule, or the sum over a broadcast axis, needs all of it.
+ */
+function takesSmall(node: Node, wanted: readonly boolean[], y: Value): boolean {
+  return isElementwise(node.op) && node.inputs.every((x, i) => !wanted[i] || sameShape(x!.shape, y.shape));
+}
+
+/** A stored weight that the forward pass unpacked is unpacked again, so that nobody keeps it in memory in between. */
+function rereader(g: Builder, graph: Graph): (value: Value) => Value {
+  const stored = new Set(graph.initializers.map(({ value }) => value.name));
+  const unpacked = new Map<string, Node>();
+  for (const node of graph.nodes) {
+    if (UNPACK.has(node.op) && node.inputs.every((x) => !x || stored.has(x.name)))
+      unpacked.set(node.outputs[0]!.name, node);
+  }
+  return (value) => {
+    const node = unpacked.get(value.name);
+    if (!node) return value;
+    return g.add(node.op, node.inputs, [{ dtype: value.dtype, shape: value.shape }], node.attributes, node.domain)[0]!;
+  };
+}
+
+/** Sums a gradient over the axes along which its input was broadcast: the one place where broadcasting is undone. */
+function unbroadcast(g: Builder, node: Node, dX: Value, x: Value): Value {
+  const lead = dX.shape.length - x.shape.length;
+  const axes = dX.shape.flatMap((dim, i) => (i < lead || (x.shape[i - lead] === 1 && dim !== 1) ? [i] : []));
+  const sum = axes.length === 0 ? dX : ReduceSum(g, dX, axes, true);
+  const result = lead > 0 ? Reshape(g, sum, sum.shape.slice(lead)) : sum;
+  if (result.dtype !== x.dtype || !fits(result.shape, x.shape)) {
+    const typed = (v: Value): string => `${v.dtype}${shapeText(v.shape)}`;
+    throw new Error(`the rule of ${node.op} (${where(node)}) gave ${typed(dX)} for ${x.name} ${typed(x)}`);
+  }
+  return result;
+}
+
+const fits = (small: Shape, shape: Shape): boolean =>
+  small.length === shape.length && sameShape(broadcast(small, shape) ?? [], shape);
+
+/** Makes the gradients outputs with names of their own, drops what nothing needs, checks. */
+function finish(g: Builder, forwardNodes: number, names: readonly string[], found: readonly Value[]): Backward {
+  const made = new Set(g.nodes.slice(forwardNodes).flatMap((node) => node.outputs.map((y) => y.name)));
+  const renamed = new Map<string, Value>();
+  const gradients = found.map((dX, i) => {
+    // one value may be the gradient of several (A + B), or be there before (the seed): those get a node for the name
+    const free = made.has(dX.name) && !renamed.has(dX.name);
+    const value = free ? dX : g.named(names[i]!, () => Identity(g, dX));
+    const gradient: Value = { ...value, name: g.unique(names[i]!) };
+    renamed.set(value.name, gradient);
+    return gradient;
+  });
+  const name = (value: Value): Value => renamed.get(value.name) ?? value;
+  const nodes = g.nodes.map((node): Node => {
+    const touched = [...node.inputs, ...node.outputs].some((value) => value && renamed.has(value.name));
+    if (!touched) return node;
+    return { ...node, inputs: node.inputs.map((x) => x && name(x)), outputs: node.outputs.map(name) };
+  });
+  const graph = { ...g.graph(), nodes, outputs: [...g.outputs, ...gradients] };
+  return { graph: checkGraph(prune(graph)), gradients };
+}
