@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/adapterConfig.js';
+import type { AdapterConfig } from '../../runtime/adapters/adapterConfig.js';
+import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
+import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
+import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/safetensors.js';
+import { random } from '../../runtime/random.js';
+
+const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
+const LLAMA = join(REFERENCE, 'llama');
+
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'adapters-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+async function families(): Promise<string[]> {
+  const names = (await readdir(REFERENCE)).sort();
+  return names.filter((name) => existsSync(join(REFERENCE, name, 'adapters')));
+}
+
+function human(error: unknown, message = /./): true {
+  assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
+  assert.match(error.message, message);
+  assert(error.place && error.remedy);
+  return true;
+}
+
+const plain: AdapterConfig = {
+  rank: 4,
+  alpha: 8,
+  useRslora: false,
+  targetModules: ['q_proj'],
+  rankPattern: {},
+  alphaPattern: {},
+  fanInFanOut: false,
+};
+
+test('every reference adapter is read: all matrices, their scale, the flag of Conv1D', async () => {
+  let count = 0;
+  for (const family of await families()) {
+    for (const name of await readdir(join(REFERENCE, family, 'adapters'))) {
+      const path = join(REFERENCE, family, 'adapters', name);
+      const adapter = await readAdapter(path);
+      const { tensors } = await readSafetensors(join(path, 'adapter_model.safetensors'));
+      assert.equal(adapter.modules.size * 2, tensors.size);
+      for (const [module, { A, B, aShape, bShape, scale }] of adapter.modules) {
+        assert.deepEqual(A, await readFloat32(tensors.get(`base_model.model.${module}.lora_A.weight`)!));
+        assert.deepEqual(B, await readFloat32(tensors.get(`base_model.model.${module}.lora_B.weight`)!));
+        assert.equal(aShape[0] * aShape[1], A.length);
+        assert.equal(bShape[0] * bShape[1], B.length);
+        if (name === 'task') assert.equal(scale, 2);
+        if (name === 'security') assert.equal(scale, 4);
+      }
+      assert.equal(adapter.role, 'task');
+      if (family === 'gpt2') assert.equal(adapter.config.fanInFanOut, name !== 'task_fiof_false');
+      count++;
+    }
+  }
+  assert(count >= 20, `${count} adapters`);
+});
+
+test('rsLoRA with rank and alpha patterns: the scale of each module', async () => {
+  const { modules } = await readAdapter(join(LLAMA, 'adapters', 'rslora'));
+  assert.equal(modules.get('model.layers.0.self_attn.q_proj')!.scale, 8 / Math.sqrt(4));
+  assert.equal(modules.get('model.layers.1.self_attn.q_proj')!.scale, 12 / Math.sqrt(6));
+  assert.equal(modules.get('model.layers.1.self_attn.q_proj')!.aShape[0], 6);
+});
+
+test('what is written is read again, with role and provenance; a task adapter has no role by accident', async () => {
+  const from = await readAdapter(join(LLAMA, 'adapters', 'rslora'));
+  const path = join(dir, 'written');
+  const provenance = { name: 'forbidden', baseModel: { name: 'tiny', architecture: 'llama', sha256: 'ab' } };
+  await writeAdapter(path, { config: from.config, role: 'security', provenance, modules: from.modules });
+  const back = await readAdapter(path);
+  assert.deepEqual(back.modules, from.modules);
+  assert.deepEqual(back.config, from.config);
+  assert.equal(back.role, 'security');
+  assert.deepEqual(back.provenance, provenance);
+  assert.deepEqual((await readdir(path)).sort(), [
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'security_vector.json',
+  ]);
+  const { metadata } = await readSafetensors(join(path, 'adapter_model.safetensors'));
+  assert.deepEqual(metadata, { format: 'pt' });
+  // a run folder means the adapter in it
+  await cp(path, join(dir, 'run', 'adapter'), { recursive: true });
+  assert.equal((await readAdapter(join(dir, 'run'))).path, join(dir, 'run', 'adapter'));
+  await writeFile(join(path, 'security_vector.json'), '{"role":"securty"}');
+  await assert.rejects(readAdapter(path), (error) => human(error, /"role" is "securty"/));
+});
+
+test('patterns and "all-linear" are written as lists that target the same modules', async () => {
+  const { config, modules } = await readAdapter(join(LLAMA, 'adapters', 'security'));
+  const write = async (targetModules: string | string[]) => {
+    await writeAdapter(join(dir, 'targets'), { config: { ...config, targetModules }, role: 'task', modules });
+    return JSON.parse(await readFile(join(dir, 'targets', 'adapter_config.json'), 'utf8')).target_modules as unknown;
+  };
+  assert.deepEqual(await write('all-linear'), ['down_proj', 'k_proj', 'q_proj', 'v_proj']);
+  assert.deepEqual(await write('.*'), [...modules.keys()].sort());
+  await assert.rejects(write(['q_proj']), /is not targeted/);
+  await assert.rejects(
+    writeAdapter(join(dir, 'targets'), { config: { ...config, rank: 8 }, role: 'task', modules }),
+    /not of rank 8/,
+  );
+});
+
+test('rank and alpha patterns match as in PEFT: whole name or its end behind a dot, first key wins', () => {
+  const names = ['model.layers.1.self_attn.q_proj', 'model.layers.11.self_attn.q_proj', 'q_proj', 'xq_proj'];
+  const values = (patterns: Record<string, number>) => patternValues(patterns, names, 'test');
+  assert.deepEqual(values({ q_proj: 2 }), [2, 2, 2, undefined]);
+  assert.deepEqual(values({ 'layers.1.self_attn.q_proj': 3, q_proj: 2 }), [3, 2, 2, undefined]);
+  assert.deepEqual(values({ '^q_proj': 5 }), [undefined, undefined, 5, undefined]);
+  assert.deepEqual(values({ 'layers\\.\\d\\..*|xq_proj': 6 }), [6, undefined, undefined, 6]);
+});
+
+test('target_modules match as in PEFT', () => {
+  const names = [
+    'model.layers.0.mlp.up_proj',
+    'model.layers.1.mlp.up_proj',
+    'model.layers.1.x.3.up_proj',
+    'group_proj',
+    'up_proj',
+  ];
+  const match = (targets: Parameters<typeof targeted>[0]) => targeted(targets, names, 'test');
+  assert.deepEqual(match({ targetModules: ['up_proj'] }), [true, true, true, false, true]);
+  assert.deepEqual(match({ targetModules: '.*mlp\\.(?P<name>up)_proj' }), [true, true, false, false, false]);
+  assert.deepEqual(match({ targetModules: ['up_proj'], excludeModules: ['mlp.up_proj'] }), [
+    false,
+    false,
+    true,
+    false,
+    true,
+  ]);
+  assert.deepEqual(match({ targetModules: 'All-Linear', excludeModules: '.*\\.1\\..*' }), [
+    true,
+    false,
+    false,
+    true,
+    true,
+  ]);
+  assert.deepEqual(match({ targetModules: ['up_proj'], layersToTransform: [1] }), [false, true, true, false, true]);
+  assert.deepEqual(match({ targetModules: ['up_proj'], layersToTransform: [3], layersPattern: ['x'] }), [
+    false,
+    false,
+    true,
+    false,
+    true,
+  ]);
+});
+
+test('a pattern that backtracks without end is stopped', () => {
+  const began = performance.now();
+  assert.throws(
+    () => fullMatches('((a+)+)b', ['a'.repeat(60)], 'p'),
+    (error) => human(error, /takes too long/),
+  );
+  assert.throws(
+    () => fullMatches('\\Z', ['a'], 'p'),
+    (error) => human(error, /no regular expression/),
+  );
+  assert.throws(
+    () => fullMatches('(', ['a'], 'p'),
+    (error) => human(error, /no regular expression/),
+  );
+  assert.deepEqual(fullMatches('a\\-b\\_[\\-c]', ['a-b_-', 'a-b_d'], 'p'), [true, false]);
+  assert(performance.now() - began < 5000);
+});
+
+test('what is not plain LoRA is refused by name, unknown keys included', () => {
+  const parse = (more: object) => parseAdapterConfig({ ...formatAdapterConfig(plain), ...more }, 'adapter_config.json');
+  const refused = (more: object, message: RegExp) =>
+    assert.throws(
+      () => parse(more),
+      (error) => human(error, message),
+    );
+  assert.equal(parse({ new_key: null, other: false, more: {}, and: [] }).rank, 4);
+  assert.equal(parse({ init_lora_weights: 'eva', eva_config: { rho: 2 } }).alpha, 8);
+  refused({ peft_type: 'IA3' }, /"IA3"; only LORA/);
+  refused({ use_dora: true }, /DoRA/);
+  refused({ bias: 'all' }, /biases \("bias": "all"\)/);
+  refused({ modules_to_save: ['lm_head'] }, /modules_to_save/);
+  refused({ lora_bias: true }, /lora_bias/);
+  refused({ target_parameters: ['experts.gate'] }, /target_parameters/);
+  refused({ trainable_token_indices: [1] }, /trainable_token_indices/);
+  refused({ layer_replication: [[0, 1]] }, /layer_replication/);
+  refused({ alora_invocation_tokens: [5] }, /alora_invocation_tokens/);
+  refused({ new_key: 3 }, /"new_key" is unknown and set to 3/);
+  for (const init of ['pissa', 'pissa_niter_4', 'olora', 'corda', 'loftq', 'lora_ga', 'newest'])
+    refused({ init_lora_weights: init }, /changed base weights/);
+  refused({ r: 0 }, /"r" is 0/);
+  refused({ r: '4' }, /"r" is "4"/);
+  refused({ lora_alpha: null }, /"lora_alpha" is null/);
+  refused({ target_modules: null }, /"target_modules" is missing/);
+  refused({ target_modules: [3] }, /"target_modules"/);
+  refused({ rank_pattern: { q_proj: 1.5 } }, /"rank_pattern"/);
+  refused({ alpha_pattern: [1] }, /"alpha_pattern"/);
+  refused({ use_rslora: 'yes' }, /"use_rslora"/);
+  refused({ layers_to_transform: [-1] }, /"layers_to_transform"/);
+  refused({ target_modules: 'q_proj', layers_to_transform: [1] }, /go with a list/);
+});
+
+async function adapterWith(config: object, tensors: Record<string, number[]>): Promise<string> {
+  const path = await mkdtemp(join(dir, 'made-'));
+  await writeFile(join(path, 'adapter_config.json'), JSON.stringify({ ...formatAdapterConfig(plain), ...config }));
+  const list = Object.entries(tensors).map(([name, shape]) => {
+    const data = bytesOf(new Float32Array(shape.reduce((a, b) => a * b, 1)));
+    return { name, dtype: 'F32' as const, shape, bytes: data.length, data: () => data };
+  });
+  await writeSafetensors(join(path, 'adapter_model.safetensors'), list);
+  return path;
+}
+
+test('weights that do not belong to the config are refused', async () => {
+  const at = (side: string) => `base_model.model.layers.0.q_proj.lora_${side}.weight`;
+  const good = { [at('A')]: [4, 8], [at('B')]: [6, 4] };
+  assert.equal((await readAdapter(await adapterWith({}, good))).modules.size, 1);
+  const old = { [at('A.default')]: [4, 8], [at('B.default')]: [6, 4] };
+  assert.equal((await readAdapter(await adapterWith({}, old))).modules.size, 1);
+  const refused = async (config: object, tensors: Record<string, number[]>, message: RegExp) => {
+    const path = await adapterWith(config, tensors);
+    await assert.rejects(readAdapter(path), (error) => human(error, message));
+  };
+  await refused({ target_modules: ['v_proj'] }, good, /does not target/);
+  await refused({ exclude_modules: ['q_proj'] }, good, /does not target/);
+  await refused({ r: 8 }, good, /rank 8/);
+  await refused({}, { ...good, ...old }, /twice/);
+  await refused({}, { [at('A')]: [4, 8] }, /matrix B of layers.0.q_proj is missing/);
+  await refused({}, { [at('A')]: [4, 8, 1], [at('B')]: [6, 4] }, /two dimensions/);
+  await refused({}, {}, /no LoRA matrices/);
+  await refused({}, { ...good, 'base_model.model.embed.lora_embedding_A': [4, 8] }, /LoRA on an embedding/);
+  await refused({}, { ...good, 'base_model.model.layers.0.q_proj.lora_magnitude_vector': [6] }, /DoRA/);
+  await refused({}, { ...good, 'base_model.model.layers.0.q_proj.lora_B.bias': [6] }, /bias on LoRA/);
+  await refused({}, { ...good, 'base_model.model.lm_head.modules_to_save.weight': [6] }, /whole layer/);
+  await refused({}, { ...good, 'something.else': [6] }, /not that of a LoRA matrix/);
+});
+
+test('folders that are no adapter are refused with the way out', async () => {
+  await assert.rejects(readAdapter(LLAMA), (error) => human(error, /no adapter_config.json/));
+  const path = join(dir, 'bin');
+  await mkdir(path);
+  await writeFile(join(path, 'adapter_config.json'), JSON.stringify(formatAdapterConfig(plain)));
+  await assert.rejects(readAdapter(path), (error) => human(error, /no adapter_model.safetensors/));
+});
+
+test('seeded damage of configs ends in a valid adapter or a HumanError', async () => {
+  const path = await adapterWith({}, {});
+  await cp(join(LLAMA, 'adapters', 'rslora'), path, { recursive: true });
+  const file = join(path, 'adapter_config.json');
+  const good = await readFile(file, 'utf8');
+  const keys = Object.keys(JSON.parse(good) as object);
+  const values = [
+    null,
+    true,
+    0,
+    -1,
+    1e400,
+    'x',
+    '(a+)+$',
+    '(',
+    [],
+    [1],
+    ['q_proj'],
+    {},
+    { a: 1 },
+    { '(': 1 },
+    '__proto__',
+    2 ** 53,
+  ];
+  const rng = random(5);
+  let valid = 0;
+  const rounds = Number(process.env.FUZZ ?? 1500);
+  for (let round = 0; round < rounds; round++) {
+    let text = good;
+    if (rng.int(2)) {
+      text = JSON.stringify({
+        ...(JSON.parse(good) as object),
+        [rng.pick(keys)]: rng.pick(values),
+        [rng.pick(keys)]: rng.pick(values),
+      });
+    } else {
+      const at = rng.int(text.length);
+      text =
+        text.slice(0, at) +
+        rng.pick(['', '"', '9', '{', ']', 'e', '\\', text.slice(at, at + rng.int(40))]) +
+        text.slice(at + rng.int(3));
+    }
+    await writeFile(file, text);
+    const began = performance.now();
+    try {
+      await readAdapter(path);
+      valid++;
+    } catch (error) {
+      human(error);
+    }
+    assert(performance.now() - began < 1000, `below a second: ${text}`);
+  }
+  assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
+});
+
+const python = process.env.SECURITY_VECTORS_PYTHON;
+test(
+  'PEFT loads what is written, with equal tensors and scales',
+  { skip: python ? false : 'needs SECURITY_VECTORS_PYTHON' },
+  async () => {
+    const script = join(import.meta.dirname, '..', 'peers', 'peft_load.py');
+    const paths: string[] = [];
+    const expected: object[] = [];
+    for (const family of await families()) {
+      for (const name of await readdir(join(REFERENCE, family, 'adapters'))) {
+        const { config, modules } = await readAdapter(join(REFERENCE, family, 'adapters', name));
+        const targetModules = name === 'task' ? 'all-linear' : '.*';
+        const path = join(dir, 'peft', family, name);
+        await writeAdapter(path, { config: { ...config, targetModules }, role: 'security', modules });
+        paths.push(join(REFERENCE, family), path);
+        expected.push({
+          modules: Object.fromEntries(
+            [...modules].map(([m, { scale, aShape }]) => [m, { rank: aShape[0], scaling: scale }]),
+          ),
+        });
+      }
+    }
+    const output = execFileSync(python!, [script, ...paths], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    assert.deepEqual(JSON.parse(output), expected);
+  },
+);
