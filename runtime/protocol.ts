@@ -389,6 +389,8 @@ export interface Manifest {
   version: 1;
   kind: Recipe['kind'];
   name: string;
+  /** The file that was run, absolute: the paths in recipe.json are relative to it. */
+  recipe?: string;
   outcome: 'running' | 'finished' | 'stopped' | 'failed';
   started: string;
   ended?: string;
