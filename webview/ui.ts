@@ -32,22 +32,31 @@ export function button(face: string | SVGElement, look: ButtonLook, options: Lab
   return el('vscode-button', { appearance: look, 'aria-label': label, title, click: press }, face) as Button;
 }
 
-export interface CheckBox extends HTMLElement {
-  checked: boolean;
-  disabled: boolean;
+export interface CheckBox {
+  element: HTMLElement;
+  /** Shows a state without calling back. */
+  show(state: { checked: boolean; disabled: boolean }): void;
 }
 
+/** `changed` is called when the person changes the box. */
 export function checkBox(label: string | Node, checked: boolean, changed: (checked: boolean) => void): CheckBox {
-  const box = el('vscode-checkbox', {}, label) as CheckBox;
-  box.checked = checked;
-  // The component also fires `change` when its property is set.
-  let known = checked;
-  box.addEventListener('change', () => {
-    if (box.checked === known) return;
-    known = box.checked;
-    changed(known);
+  const element = el('vscode-checkbox', {}, label) as HTMLElement & { checked: boolean; disabled: boolean };
+  // The component fires `change` also when its property is set; only a change from what was shown is the person's.
+  let shown = checked;
+  element.checked = checked;
+  element.addEventListener('change', () => {
+    if (element.checked === shown) return;
+    shown = element.checked;
+    changed(shown);
   });
-  return box;
+  return {
+    element,
+    show(state) {
+      shown = state.checked;
+      element.checked = state.checked;
+      element.disabled = state.disabled;
+    },
+  };
 }
 
 /** A list to choose one entry from; values and labels are the same. */

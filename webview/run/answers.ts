@@ -49,7 +49,7 @@ export class Answers {
     });
     this.controls.replaceChildren(
       ...(sets.length > 1 ? [choose] : []),
-      ...(rows.length > 0 ? [differ, this.count] : []),
+      ...(rows.length > 0 ? [differ.element, this.count] : []),
     );
     this.element.hidden = false;
     this.draw();

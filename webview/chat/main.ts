@@ -1,0 +1,134 @@
+import { openChannel } from '../channel.js';
+import { el, setText } from '../dom.js';
+import { errorNotice, thrown } from '../notice.js';
+import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStrings } from '../protocol.js';
+import { fill } from '../text.js';
+import { button, textArea, type Button, type TextArea } from '../ui.js';
+import { Adapters } from './adapters.js';
+import { Turns } from './turns.js';
+
+const channel = openChannel<ChatPageEvent, ChatPageRequest, ChatPageState>(receive);
+let page: ChatPage | undefined;
+let chat: ChatState | undefined;
+
+function receive(event: ChatPageEvent): void {
+  switch (event.type) {
+    case 'state':
+      chat = event.chat;
+      document.documentElement.lang = event.language;
+      page ??= new ChatPage(event.strings);
+      page.update(chat);
+      return;
+    case 'token': {
+      const last = chat?.turns.at(-1);
+      if (last?.role !== 'assistant') return;
+      last.content += event.text;
+      page?.turns.token(event.text);
+      return;
+    }
+    case 'done':
+      if (!chat) return;
+      if (chat.turns.at(-1)?.role === 'assistant') chat.turns.pop();
+      chat.turns.push(event.turn);
+      chat.busy = false;
+      page?.update(chat);
+      return;
+  }
+}
+
+class ChatPage {
+  readonly turns: Turns;
+  private readonly adapters: Adapters;
+  private readonly title = el('h1');
+  private readonly hint = el('p', { class: 'muted' });
+  private readonly failed = el('div');
+  private readonly input: TextArea;
+  private readonly sendButton: Button;
+  private readonly stopButton: Button;
+  private readonly clearButton: Button;
+
+  constructor(private readonly strings: ChatStrings) {
+    const s = strings;
+    this.turns = new Turns(s, () => chat?.model.name ?? '');
+    this.adapters = new Adapters(s, (request) => void this.send(request));
+    this.input = textArea(s.messageLabel, fill(s.placeholder, chat?.model.name ?? ''));
+    this.input.value = channel.state?.draft ?? '';
+    this.sendButton = button(s.send, 'primary', { label: s.send }, () => this.submit());
+    this.stopButton = button(s.stop, 'primary', { label: s.stop }, () => void this.send({ type: 'stop' }));
+    this.clearButton = button(s.clear, 'secondary', { label: s.clear }, () => void this.send({ type: 'clear' }));
+    this.input.addEventListener('input', () => this.keep());
+    this.input.addEventListener('keydown', (event) => {
+      // Enter that ends an input method's composition is not a message.
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.submit();
+    });
+    document.body.replaceChildren(
+      el(
+        'main',
+        { class: 'page chat' },
+        el('header', { class: 'top' }, el('div', { class: 'titles' }, this.title), this.clearButton),
+        this.adapters.element,
+        this.turns.element,
+        this.failed,
+        el(
+          'form',
+          { submit: (event) => event.preventDefault() },
+          this.input,
+          el('div', { class: 'actions' }, this.sendButton, this.stopButton, this.hint),
+        ),
+      ),
+    );
+  }
+
+  update(state: ChatState): void {
+    const { strings: s } = this;
+    setText(this.title, state.model.name);
+    this.title.title = state.model.path;
+    this.adapters.update(state);
+    this.turns.update(state);
+    const ready = !state.error;
+    this.input.disabled = !ready;
+    this.sendButton.hidden = state.busy;
+    this.sendButton.disabled = !ready;
+    this.stopButton.hidden = !state.busy;
+    this.clearButton.disabled = state.busy || state.turns.length === 0;
+    setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
+    if (state.error) this.failed.replaceChildren(errorNotice(s.answerFailed, state.error));
+    else if (!state.busy) this.keep();
+  }
+
+  private submit(): void {
+    const text = this.input.value.trim();
+    if (text === '' || !chat || chat.busy || chat.error) return;
+    this.input.value = '';
+    this.keep();
+    void this.send({ type: 'send', text }).then((failed) => {
+      // What could not be sent is not lost.
+      if (failed && this.input.value === '') this.input.value = text;
+      this.keep();
+    });
+  }
+
+  /** True when the request failed; what failed is shown. */
+  private async send(request: ChatPageRequest): Promise<boolean> {
+    this.failed.replaceChildren();
+    try {
+      await channel.request(request);
+      return false;
+    } catch (error) {
+      this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error)));
+      // Puts check boxes back to what the host holds true.
+      if (chat) this.adapters.update(chat);
+      return true;
+    }
+  }
+
+  private keep(): void {
+    if (chat) channel.state = { chat: chat.id, draft: this.input.value };
+  }
+}
+
+channel.request({ type: 'ready' }).catch((error: unknown) => {
+  document.body.append(errorNotice('Security Vectors', thrown(error)));
+});
