@@ -1,0 +1,153 @@
+import type { Builder, Value } from '../onnx/graph.js';
+import {
+  Add,
+  And,
+  Cast,
+  Concat,
+  Expand,
+  Gemm,
+  Greater,
+  LessOrEqual,
+  MatMul,
+  Mul,
+  Range,
+  Reshape,
+  Softmax,
+  Split,
+  Sub,
+  Transpose,
+  Unsqueeze,
+  Where,
+} from '../onnx/ops.js';
+import { softcap } from './activations.js';
+import { headNorm, norm, type Weight } from './norms.js';
+import { rotate, ropeTables, type RopeTable } from './rope.js';
+import type { AttentionSpec, HeadNormSpec, LinearSpec, RopeSpec } from './spec.js';
+
+/** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
+const HIDDEN = -1e9;
+
+/** y = x·Wᵀ + b on rows x [B*T, in]: one Gemm node named like the module, where adapters find it. */
+export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): Value {
+  const w = weight(`${spec.name}.weight`, spec.transposed ? [spec.in, spec.out] : [spec.out, spec.in]);
+  const c = spec.bias ? weight(`${spec.name}.bias`, [spec.out]) : undefined;
+  return g.named(spec.name, () => Gemm(g, x, w, { transB: !spec.transposed, c }));
+}
+
+/** What all layers share: tables of positions and masks, made once for each distinct kind. */
+export interface AttentionInputs {
+  readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
+  readonly mask: (window: number | undefined, group: number) => Value;
+}
+
+/** @param attentionMask [B, S], 1 = a token; @param positions [B, T]. Without a cache S = T. */
+export function attentionInputs(g: Builder, attentionMask: Value, positions: Value, past?: string): AttentionInputs {
+  const tables = new Map<number, ReturnType<typeof ropeTables>>();
+  const masks = new Map<string, Value>();
+  const [B, T] = positions.shape as [string, string];
+  const S = attentionMask.shape[1]!;
+
+  /** Scores may look at themselves and back, at tokens, and within the window: [B, 1, T, S], 0 or HIDDEN. */
+  const bias = (window: number | undefined): Value => {
+    const key = Range(g, S); // [S]
+    const index = past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past));
+    const query = Unsqueeze(g, index, [1]); // [T, 1]
+    let seen = LessOrEqual(g, key, query);
+    if (window !== undefined) seen = And(g, seen, Greater(g, key, Sub(g, query, g.ints([window]))));
+    const token = Unsqueeze(g, Cast(g, attentionMask, 'bool'), [1, 2]); // [B, 1, 1, S]
+    return Where(g, And(g, seen, token), g.scalar(0), g.scalar(HIDDEN));
+  };
+
+  return {
+    table(rope, factor, headDim) {
+      let made = tables.get(headDim);
+      if (!made) tables.set(headDim, (made = ropeTables(g, positions, headDim)));
+      return made(rope, factor);
+    },
+    mask(window, group) {
+      const key = `${window}/${group}`;
+      let made = masks.get(key);
+      if (!made) {
+        made = g.named('mask', () => {
+          const one = group === 1 ? bias(window) : this.mask(window, 1);
+          return group === 1 ? one : Reshape(g, Expand(g, one, [B, group, T, S]), [B, 1, product(group, T), S]);
+        });
+        masks.set(key, made);
+      }
+      return made;
+    },
+  };
+}
+
+const product = (group: number, T: string): string => (group === 1 ? T : `${group}*${T}`);
+
+/** Keys and values of a layer [B, K, S, D], after RoPE. */
+export interface KeyValue {
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/**
+ * Causal self-attention of rows x [B*T, C]. The G query heads of a key head stand together as [B, K, G*T, D], so that keys and
+ * values are not repeated.
+ * @param past keys and values [B, K, P, D] of the positions before
+ */
+export function attention(
+  g: Builder,
+  spec: AttentionSpec,
+  x: Value,
+  weight: Weight,
+  inputs: AttentionInputs,
+  past?: KeyValue,
+): { y: Value; present: KeyValue } {
+  const { heads: H, kvHeads: K, headDim: D, rope } = spec;
+  const [B, T] = ['B', 'T'];
+  const rowNorm = (n: HeadNormSpec | undefined, y: Value): Value =>
+    n?.over === 'row' ? norm(g, n.norm, y, weight) : y;
+  const perHead = (n: HeadNormSpec | undefined, y: Value): Value =>
+    n && n.over !== 'row' ? headNorm(g, n, y, weight) : y;
+  const split = (y: Value, heads: number): Value => Reshape(g, y, [B, T, heads, D]);
+  const toHeads = (y: Value): Value => Transpose(g, y, [0, 2, 1, 3]); // [B, T, H, D] → [B, H, T, D]
+
+  const rows = project(g, spec, x, weight);
+  return g.named(spec.name, () => {
+    const q = toHeads(perHead(spec.qNorm, split(rowNorm(spec.qNorm, rows.q), H)));
+    const k = toHeads(perHead(spec.kNorm, split(rowNorm(spec.kNorm, rows.k), K)));
+    const v = toHeads(split(rows.v, K));
+    const query = rope
+      ? rotate(g, rope, inputs.table(rope, spec.scale, D), q)
+      : spec.scale === 1
+        ? q
+        : Mul(g, q, g.scalar(spec.scale));
+    const key = rope ? rotate(g, rope, inputs.table(rope, 1, D), k) : k;
+    const present: KeyValue = past
+      ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }
+      : { key, value: v };
+
+    const group = H / K;
+    const grouped = Reshape(g, query, [B, K, product(group, T), D]); // [B, K, G*T, D]
+    const products = MatMul(g, grouped, Transpose(g, present.key, [0, 1, 3, 2])); // [B, K, G*T, S]
+    const scores = spec.softcap === undefined ? products : softcap(g, products, spec.softcap);
+    const shares = Softmax(g, Add(g, scores, inputs.mask(spec.window, group)));
+    const context = Reshape(g, MatMul(g, shares, present.value), [B, H, T, D]);
+    const joined = Reshape(g, Transpose(g, context, [0, 2, 1, 3]), ['B*T', H * D]);
+    return { y: linear(g, spec.out, joined, weight), present };
+  });
+}
+
+/** Rows of q [B*T, H·D], k and v [B*T, K·D]. */
+function project(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): { q: Value; k: Value; v: Value } {
+  const { heads: H, kvHeads: K, headDim: D, projections: p } = spec;
+  if (p.kind === 'separate')
+    return { q: linear(g, p.q, x, weight), k: linear(g, p.k, x, weight), v: linear(g, p.v, x, weight) };
+  const qkv = linear(g, p.qkv, x, weight);
+  return g.named(spec.name, () => {
+    if (p.layout === 'sections' || K === 1) {
+      const [q, k, v] = Split(g, qkv, [H * D, K * D, K * D], 1);
+      return { q: q!, k: k!, v: v! };
+    }
+    const [q, k, v] = Split(g, Reshape(g, qkv, ['B*T', K, H / K + 2, D]), [H / K, 1, 1], 2);
+    const row = (part: Value, heads: number): Value => Reshape(g, part, ['B*T', heads * D]);
+    return { q: row(q!, H), k: row(k!, K), v: row(v!, K) };
+  });
+}

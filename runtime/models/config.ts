@@ -1,0 +1,135 @@
+import { HumanError } from '../errors.js';
+import { ConfigReader } from './configReader.js';
+import { gemma, gemma2 } from './families/gemma.js';
+import { gpt2 } from './families/gpt.js';
+import { llama, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
+import type { Family } from './families/parts.js';
+import type { DecoderSpec } from './spec.js';
+
+export type { DecoderSpec } from './spec.js';
+
+/** `model_type` of config.json → how to read it. */
+const FAMILIES: Record<string, Family> = {
+  gemma,
+  gemma2,
+  gpt2,
+  llama,
+  mistral,
+  phi3,
+  qwen2,
+  qwen3,
+  smollm3,
+};
+
+export const SUPPORTED_FAMILIES: readonly string[] = Object.keys(FAMILIES);
+const SUPPORTED = `Supported are ${SUPPORTED_FAMILIES.join(', ')}.`;
+
+/** Endings of the class names of models with a language-model head. */
+const CAUSAL = /(ForCausalLM|LMHeadModel)$/;
+
+/**
+ * Keys that change what a model computes in some family. Where the family at hand does not read one of them, the model is
+ * refused: it is not the model that the family's code would compute. The value is what the key says when it is off; null,
+ * false, 0 and empty values are off everywhere.
+ */
+const MATHS: Record<string, unknown> = {
+  add_cross_attention: false,
+  alibi: false,
+  altup_num_inputs: 0,
+  attention_bias: false,
+  attention_chunk_size: 0,
+  attention_multiplier: 1,
+  attention_out_bias: false,
+  attn_logit_softcapping: 0,
+  clip_qkv: 0,
+  cross_attention_layers: 0,
+  dim_model_base: 0,
+  embedding_multiplier: 1,
+  final_logit_softcapping: 0,
+  hidden_size_per_layer_input: 0,
+  is_encoder_decoder: false,
+  kv_lora_rank: 0,
+  logit_scale: 1,
+  logits_scaling: 1,
+  mlp_bias: false,
+  moe_intermediate_size: 0,
+  n_routed_experts: 0,
+  n_shared_experts: 0,
+  no_rope_layers: 0,
+  num_experts: 0,
+  num_experts_per_tok: 0,
+  num_kv_shared_layers: 0,
+  num_local_experts: 0,
+  partial_rotary_factor: 1,
+  prefix_lm: false,
+  q_lora_rank: 0,
+  qk_layernorm: false,
+  qkv_bias: false,
+  query_pre_attn_scalar: 0,
+  residual_multiplier: 1,
+  rope_scaling: 0,
+  rotary_dim: 0,
+  rotary_pct: 1,
+  scale_depth: 0,
+  scale_emb: 0,
+  sliding_window: 0,
+  text_config: 0,
+  use_bias: false,
+  use_bidirectional_attention: false,
+  use_parallel_residual: false,
+  use_qk_norm: false,
+  use_qkv_bias: false,
+  vision_config: 0,
+};
+
+/**
+ * What the model of a config.json computes. Reads transformers 5 configs (`rope_parameters`, `dtype`) and transformers 4 ones
+ * (`rope_theta`, `rope_scaling`, `torch_dtype`). No weight is read.
+ * @throws HumanError naming the family or the key, its value and what is supported.
+ */
+export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
+  const c = new ConfigReader(config);
+  const type = c.raw('model_type');
+  const family = typeof type === 'string' && Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
+  const architectures = c.raw('architectures') ?? undefined;
+  const architecture: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
+  if (!family) {
+    const named = typeof type === 'string' ? `"${type}"` : 'without a model_type';
+    const also = typeof architecture === 'string' ? ` (${architecture})` : '';
+    throw new HumanError(`the architecture ${named}${also} is not supported. ${SUPPORTED}`, {
+      place: 'config.json: model_type',
+      remedy: 'Use a model of one of these families.',
+    });
+  }
+  if (architecture !== undefined && !(typeof architecture === 'string' && CAUSAL.test(architecture)))
+    c.refuse(
+      'architectures',
+      `only causal language models are supported, not this one. ${SUPPORTED}`.replace(/\.$/, ''),
+    );
+  if (c.has('quantization_config')) {
+    const method = c.object('quantization_config')?.raw('quant_method');
+    throw new HumanError(
+      `the weights are quantized${typeof method === 'string' ? ` (${method})` : ''}; supported are F32, F16, BF16 and F64 in safetensors, and GGUF files.`,
+      { place: 'config.json: quantization_config', remedy: 'Use an unquantized copy of the model, or a GGUF file.' },
+    );
+  }
+
+  const spec = family(c);
+  for (const [key, off] of Object.entries(MATHS)) {
+    if (c.wasRead(key) || !Object.hasOwn(config, key)) continue;
+    const value = config[key];
+    const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+    if (value === null || value === false || value === 0 || value === '' || value === off || empty) continue;
+    c.refuse(key, `this key changes what a model computes and is not supported for the family ${String(type)}`);
+  }
+  const layerTypes = config['layer_types'] ?? undefined;
+  if (!c.wasRead('layer_types') && layerTypes !== undefined) {
+    if (!Array.isArray(layerTypes) || layerTypes.some((t) => t !== 'full_attention'))
+      c.refuse('layer_types', `the family ${String(type)} has only layers of full attention`);
+  }
+  return {
+    family: type as string,
+    architecture: typeof architecture === 'string' ? architecture : (type as string),
+    ...spec,
+  };
+}

@@ -1,0 +1,110 @@
+/** Llama and the families that differ from it in a few numbers. Each entry says the differences; sources are transformers' configuration and modeling files. */
+import type { ConfigReader } from '../configReader.js';
+import { ropeSpec } from '../ropeFrequencies.js';
+import { llamaLike, linear, rms, sizes, slidingWindows, type Family } from './parts.js';
+
+export const llama: Family = (c) => {
+  const attentionBias = c.boolean('attention_bias', false);
+  return llamaLike(c, {
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: attentionBias,
+    outBias: attentionBias,
+    mlpBias: c.boolean('mlp_bias', false),
+  });
+};
+
+/** A window in every layer; 4096 where config.json does not name it. */
+export const mistral: Family = (c) => {
+  const window = c.optionalSize('sliding_window', 4096);
+  return llamaLike(c, {
+    sizes: sizes(c, { defaultKvHeads: 8 }),
+    tied: c.boolean('tie_word_embeddings', false),
+    window: () => window,
+  });
+};
+
+/** The window of Qwen 2 and 3: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
+function qwenWindows(c: ConfigReader, layers: number): (number | undefined)[] {
+  const window = c.optionalSize('sliding_window', 4096);
+  const from = c.number('max_window_layers', 28);
+  const used = c.boolean('use_sliding_window', false) ? window : undefined;
+  return slidingWindows(c, layers, used, (i) => used !== undefined && i >= from);
+}
+
+export const qwen2: Family = (c) => {
+  const s = sizes(c);
+  const windows = qwenWindows(c, s.layers);
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: true,
+    window: (i) => windows[i],
+  });
+};
+
+export const qwen3: Family = (c) => {
+  const s = sizes(c, { headDim: 128 });
+  const windows = qwenWindows(c, s.layers);
+  const bias = c.boolean('attention_bias', false);
+  const epsilon = c.positive('rms_norm_eps', 1e-6);
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: bias,
+    outBias: bias,
+    window: (i) => windows[i],
+    qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon) }),
+  });
+};
+
+/** Layers without rope where `no_rope_layers` says 0, else every `no_rope_layer_interval`th. */
+export const smollm3: Family = (c) => {
+  const s = sizes(c, { defaultKvHeads: 4 });
+  const interval = c.size('no_rope_layer_interval', 4);
+  const listed = c.perLayer('no_rope_layers', s.layers, [0, 1]);
+  const hasRope = (i: number): boolean => (listed ? listed[i] === 1 : (i + 1) % interval !== 0);
+  const used = c.boolean('use_sliding_window', false) ? c.optionalSize('sliding_window') : undefined;
+  const windows = slidingWindows(c, s.layers, used, (i) => used !== undefined && !hasRope(i));
+  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, theta: 2000000 });
+  const bias = c.boolean('attention_bias', false);
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', true),
+    qkvBias: bias,
+    outBias: bias,
+    mlpBias: c.boolean('mlp_bias', false),
+    window: (i) => windows[i],
+    rope: (i) => (hasRope(i) ? rope : undefined),
+  });
+};
+
+/** q, k, v in one layer, gate and up in one layer. The names `su` and `yarn` mean LongRoPE here. */
+export const phi3: Family = (c) => {
+  const s = sizes(c);
+  const inner = c.size('intermediate_size');
+  const window = c.optionalSize('sliding_window');
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    window: () => window,
+    ropeOptions: { partial: true, rename: { su: 'longrope', yarn: 'longrope' } },
+    layer: (layer) => ({
+      ...layer,
+      attention: {
+        ...layer.attention,
+        projections: {
+          kind: 'fused',
+          layout: 'sections',
+          qkv: linear(`${layer.attention.name}.qkv_proj`, s.hidden, (s.heads + 2 * s.kvHeads) * s.headDim),
+        },
+      },
+      mlp: {
+        name: layer.mlp.name,
+        kind: 'gated-fused',
+        activation: layer.mlp.activation,
+        gateUp: linear(`${layer.mlp.name}.gate_up_proj`, s.hidden, 2 * inner),
+        down: layer.mlp.down,
+      },
+    }),
+  });
+};

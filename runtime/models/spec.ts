@@ -1,0 +1,176 @@
+/**
+ * What a decoder computes, as plain data: the same for every family, so that one builder makes the graph of all of them.
+ * Names are those of the checkpoint's modules and parameters. The dim legend is in onnx/shapes.ts.
+ */
+
+/** y = x·Wᵀ + b. A place for an adapter. */
+export interface LinearSpec {
+  /** Module name; parameters are `name.weight` and `name.bias`. */
+  readonly name: string;
+  readonly in: number;
+  readonly out: number;
+  readonly bias: boolean;
+  /** The weight is stored [in, out] (GPT-2's Conv1D) instead of [out, in]. */
+  readonly transposed: boolean;
+}
+
+export interface NormSpec {
+  /** Module name. */
+  readonly name: string;
+  /** rms: x / √(mean x² + ε). layer: (x − mean x) / √(var x + ε). */
+  readonly kind: 'rms' | 'layer';
+  readonly size: number;
+  readonly epsilon: number;
+  /** The factor behind it: the weight, or 1 + the weight (Gemma). */
+  readonly factor: 'weight' | 'one-plus-weight';
+  readonly bias: boolean;
+}
+
+/**
+ * Norm of queries or keys. row: over all heads together (OLMo 2). head: over each head with one weight (Qwen 3).
+ * each: over each head with a weight of its own, module `name.norms.h` (StableLM).
+ */
+export interface HeadNormSpec {
+  readonly over: 'row' | 'head' | 'each';
+  readonly norm: NormSpec;
+}
+
+/** Rotary position embedding (Su et al. 2021) over the first `dim` of a head's elements; the rest pass through. */
+export interface RopeSpec {
+  readonly dim: number;
+  /** dim / 2 angles per position in radians, rounded to float32 as transformers computes them. */
+  readonly invFreq: readonly number[];
+  /** Angles used instead when the largest position of the batch is ≥ `from` (LongRoPE). */
+  readonly long?: { readonly invFreq: readonly number[]; readonly from: number };
+  /** Factor on cos and sin (YaRN, LongRoPE); 1 otherwise. */
+  readonly attentionFactor: number;
+  /** Pairs are (0, 1), (2, 3) …; otherwise (0, dim/2), (1, dim/2 + 1) …. */
+  readonly interleaved: boolean;
+}
+
+/**
+ * separate: three layers. fused: one layer whose rows are all queries, all keys, all values (sections), or for each
+ * key/value head its G queries, its key, its value (groups).
+ */
+export type ProjectionSpec =
+  | { readonly kind: 'separate'; readonly q: LinearSpec; readonly k: LinearSpec; readonly v: LinearSpec }
+  | { readonly kind: 'fused'; readonly layout: 'sections' | 'groups'; readonly qkv: LinearSpec };
+
+export interface AttentionSpec {
+  /** Module name. */
+  readonly name: string;
+  /** H */
+  readonly heads: number;
+  /** K; each serves G = H / K query heads. */
+  readonly kvHeads: number;
+  /** D */
+  readonly headDim: number;
+  /** Factor on q·k. */
+  readonly scale: number;
+  /** Scores become softcap · tanh(scores / softcap). */
+  readonly softcap?: number;
+  /** A position sees itself and window − 1 positions before it, counted by index. */
+  readonly window?: number;
+  readonly rope?: RopeSpec;
+  readonly projections: ProjectionSpec;
+  readonly qNorm?: HeadNormSpec;
+  readonly kNorm?: HeadNormSpec;
+  readonly out: LinearSpec;
+}
+
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu' | 'relu-squared' | 'gelu-quick';
+
+/** gated: down(act(gate(x)) · up(x)), gate and up as one layer where fused. plain: down(act(up(x))). */
+export type MlpSpec = { readonly name: string; readonly activation: Activation; readonly down: LinearSpec } & (
+  | { readonly kind: 'gated'; readonly gate: LinearSpec; readonly up: LinearSpec }
+  | { readonly kind: 'gated-fused'; readonly gateUp: LinearSpec }
+  | { readonly kind: 'plain'; readonly up: LinearSpec }
+);
+
+/**
+ * h = x + r · attentionOut(attention(attentionIn(x)));  y = h + r · mlpOut(mlp(mlpIn(h))).
+ * parallel: y = x + r · attention(attentionIn(x)) + r · mlp(mlpIn(x)), with attentionIn in place of a missing mlpIn.
+ * A missing norm is the identity.
+ */
+export interface LayerSpec {
+  /** Module name. */
+  readonly name: string;
+  readonly attention: AttentionSpec;
+  readonly mlp: MlpSpec;
+  readonly parallel: boolean;
+  readonly attentionIn?: NormSpec;
+  readonly attentionOut?: NormSpec;
+  readonly mlpIn?: NormSpec;
+  readonly mlpOut?: NormSpec;
+  /** r */
+  readonly residualScale: number;
+}
+
+export interface DecoderSpec {
+  /** `model_type` of config.json. */
+  readonly family: string;
+  /** `architectures[0]` of config.json, or the family. */
+  readonly architecture: string;
+  /** First part of the blocks' module names; checkpoints of the bare model lack it. */
+  readonly prefix: string;
+  /** V */
+  readonly vocabSize: number;
+  /** C */
+  readonly hidden: number;
+  /** Positions the model was made for. */
+  readonly contextLength: number;
+  /** Parameter [V, C], and a factor on its rows. */
+  readonly embedding: { readonly weight: string; readonly scale: number };
+  /** Learned positions: parameter [size, C]. */
+  readonly positions?: { readonly weight: string; readonly size: number };
+  readonly layers: readonly LayerSpec[];
+  readonly finalNorm: NormSpec;
+  /** Output head [V, C]; a tied one is the embedding. `scale` is a factor on the logits. */
+  readonly head: {
+    readonly name: string;
+    readonly weight: string;
+    readonly tied: boolean;
+    readonly bias: boolean;
+    readonly scale: number;
+    readonly softcap?: number;
+  };
+}
+
+/** The linear layers of the blocks in the order of computation: the places for adapters. */
+export function linearLayers(spec: DecoderSpec): LinearSpec[] {
+  return spec.layers.flatMap(({ attention, mlp }) => {
+    const p = attention.projections;
+    const projections = p.kind === 'fused' ? [p.qkv] : [p.q, p.k, p.v];
+    const inner = mlp.kind === 'gated' ? [mlp.gate, mlp.up] : mlp.kind === 'plain' ? [mlp.up] : [mlp.gateUp];
+    return [...projections, attention.out, ...inner, mlp.down];
+  });
+}
+
+/** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */
+export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
+  const all = new Map<string, readonly number[]>();
+  const norm = (n?: NormSpec): void => {
+    if (!n) return;
+    all.set(`${n.name}.weight`, [n.size]);
+    if (n.bias) all.set(`${n.name}.bias`, [n.size]);
+  };
+  const headNorm = (n: HeadNormSpec | undefined, heads: number): void => {
+    if (n?.over !== 'each') return norm(n?.norm);
+    for (let h = 0; h < heads; h++) norm({ ...n.norm, name: `${n.norm.name}.norms.${h}` });
+  };
+  all.set(spec.embedding.weight, [spec.vocabSize, spec.hidden]);
+  if (spec.positions) all.set(spec.positions.weight, [spec.positions.size, spec.hidden]);
+  for (const layer of spec.layers) {
+    for (const n of [layer.attentionIn, layer.attentionOut, layer.mlpIn, layer.mlpOut]) norm(n);
+    headNorm(layer.attention.qNorm, layer.attention.heads);
+    headNorm(layer.attention.kNorm, layer.attention.kvHeads);
+  }
+  for (const linear of linearLayers(spec)) {
+    all.set(`${linear.name}.weight`, linear.transposed ? [linear.in, linear.out] : [linear.out, linear.in]);
+    if (linear.bias) all.set(`${linear.name}.bias`, [linear.out]);
+  }
+  norm(spec.finalNorm);
+  if (!spec.head.tied) all.set(spec.head.weight, [spec.vocabSize, spec.hidden]);
+  if (spec.head.bias) all.set(`${spec.head.name}.bias`, [spec.vocabSize]);
+  return all;
+}
