@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HumanError } from '../../runtime/errors.js';
+import { random } from '../../runtime/random.js';
+import { loadTokenizer, makeTokenizer } from '../../runtime/models/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+
+const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
+const json = (file: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+
+interface Cases {
+  vocabSize: number;
+  strings: { text: string; ids: number[]; special?: number[]; decoded: string; skipped?: string }[];
+  decode: { ids: number[]; decoded: string }[];
+}
+
+describe('ids and texts equal those of the tokenizers library', () => {
+  const kinds = readdirSync(join(FIXTURES, 'tokenizers'), { withFileTypes: true }).filter((e) => e.isDirectory());
+  assert.ok(kinds.length >= 20);
+  for (const { name } of kinds) {
+    test(name, async () => {
+      const folder = join(FIXTURES, 'tokenizers', name);
+      const cases = json(join(folder, 'cases.json')) as unknown as Cases;
+      const tokenizer = await loadTokenizer(folder);
+      assert.equal(tokenizer.vocabSize, cases.vocabSize);
+      for (const { text, ids, special, decoded, skipped } of cases.strings) {
+        assert.deepEqual(tokenizer.encode(text, { addSpecialTokens: false }), ids, JSON.stringify(text));
+        assert.deepEqual(tokenizer.encode(text), special ?? ids, `with special tokens: ${JSON.stringify(text)}`);
+        assert.equal(tokenizer.decode(ids), decoded);
+        assert.equal(tokenizer.decode(ids, { skipSpecialTokens: true }), skipped ?? decoded);
+      }
+      for (const { ids, decoded } of cases.decode) assert.equal(tokenizer.decode(ids), decoded, ids.join());
+    });
+  }
+});
+
+describe('SmolLM2-135M-Instruct', () => {
+  interface SmolCases {
+    strings: { text: string; ids: number[]; decoded: string; decoded_skip_special: string }[];
+    chats: {
+      messages: { role: 'user' | 'assistant' | 'system'; content: string }[];
+      add_generation_prompt: boolean;
+      text: string;
+      ids: number[];
+    }[];
+  }
+  const cases = json(join(FIXTURES, 'smollm2/cases.json')) as unknown as SmolCases;
+  let tokenizer: Tokenizer;
+  before(async () => {
+    tokenizer = await loadTokenizer(join(FIXTURES, 'smollm2'));
+  });
+
+  test('all strings encode and decode to the reference', () => {
+    assert.equal(cases.strings.length, 73);
+    for (const { text, ids, decoded, decoded_skip_special } of cases.strings) {
+      assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
+      assert.equal(tokenizer.decode(ids), decoded);
+      assert.equal(tokenizer.decode(ids, { skipSpecialTokens: true }), decoded_skip_special);
+    }
+  });
+
+  test('all chats render and encode to the reference, with and without generation prompt', () => {
+    assert.equal(cases.chats.length, 18);
+    assert.ok(
+      cases.chats.some((chat) => chat.add_generation_prompt) && cases.chats.some((c) => !c.add_generation_prompt),
+    );
+    for (const { messages, add_generation_prompt, text, ids } of cases.chats) {
+      const rendered = tokenizer.chatTemplate!.render(messages, { addGenerationPrompt: add_generation_prompt });
+      assert.equal(rendered, text);
+      assert.deepEqual(tokenizer.encode(rendered, { addSpecialTokens: false }), ids);
+    }
+  });
+
+  test('special tokens are found', () => {
+    assert.equal(tokenizer.bosId, 1);
+    assert.deepEqual(tokenizer.eosIds, [2]);
+    assert.equal(tokenizer.padId, 2);
+    assert.equal(tokenizer.unkId, 0);
+    assert.deepEqual(tokenizer.prefixIds, []);
+    assert.equal(tokenizer.vocabSize, 49152);
+    assert.equal(tokenizer.chatTemplate!.plain, false);
+  });
+
+  test('ids that are no tokens give no text', () => {
+    assert.equal(tokenizer.decode([]), '');
+    assert.equal(tokenizer.decode([49999, -1, 504, 1e9]), tokenizer.decode([504]));
+  });
+});
+
+describe('a model folder', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tokenizer-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+  const put = async (files: Record<string, unknown>): Promise<void> => {
+    await rm(folder, { recursive: true });
+    await (await import('node:fs/promises')).mkdir(folder);
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+    }
+  };
+  const llama = json(join(FIXTURES, 'tokenizers/llama/tokenizer.json'));
+
+  test('end tokens come from the tokenizer, then the generation config; config.json only without one', async () => {
+    const config = { bos_token: { content: '<s>' }, eos_token: '<|end|>', pad_token: null };
+    await put({ 'tokenizer.json': llama, 'tokenizer_config.json': config });
+    let tokenizer = await loadTokenizer(folder);
+    assert.deepEqual([tokenizer.bosId, tokenizer.eosIds, tokenizer.padId], [1, [480], undefined]);
+    assert.deepEqual(tokenizer.prefixIds, [1]);
+    await put({
+      'tokenizer.json': llama,
+      'tokenizer_config.json': config,
+      'generation_config.json': { eos_token_id: [2, 480, 999_999, -1], pad_token_id: 0 },
+      'config.json': { eos_token_id: 5, vocab_size: 512 },
+    });
+    tokenizer = await loadTokenizer(folder);
+    assert.deepEqual([tokenizer.eosIds, tokenizer.padId, tokenizer.modelVocabSize], [[480, 2], 0, 512]);
+    await put({ 'tokenizer.json': llama, 'config.json': { eos_token_id: 2, bos_token_id: 1 } });
+    tokenizer = await loadTokenizer(folder);
+    assert.deepEqual([tokenizer.bosId, tokenizer.eosIds], [1, [2]]);
+  });
+
+  test('without a tokenizer the error says what to do', async () => {
+    await put({ 'config.json': {} });
+    await assert.rejects(loadTokenizer(folder), (error: HumanError) => {
+      assert.ok(error instanceof HumanError);
+      assert.match(error.message, /no tokenizer\.json/);
+      assert.equal(error.place, folder);
+      assert.match(error.remedy!, /Copy tokenizer\.json/);
+      return true;
+    });
+    await put({ 'config.json': {}, 'tokenizer.model': 'x' });
+    await assert.rejects(loadTokenizer(folder), { remedy: /older format.*save_pretrained/ });
+  });
+
+  test('a broken or unsupported tokenizer.json is refused by name', async () => {
+    const broken: [unknown, RegExp][] = [
+      ['{"model": ', /not valid JSON/],
+      ['[]', /JSON object/],
+      [{}, /no "model"/],
+      [{ model: { type: 'Char', vocab: {} } }, /model type "Char" is not known/],
+      [{ model: { type: 'BPE', vocab: { a: 5e9 }, merges: [] } }, /id of "a" is 5000000000/],
+      [{ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a b c'] } }, /merge 0 is no pair/],
+      [{ model: { type: 'Unigram', vocab: [['a', 'x']] } }, /entry 0/],
+      [{ ...llama, pre_tokenizer: { type: 'UnicodeScripts' } }, /unknown pre-tokenizer "UnicodeScripts"/],
+      [{ ...llama, decoder: { type: 'CTC' } }, /unknown decoder "CTC"/],
+      [{ ...llama, normalizer: { type: 'Nmt' } }, /Unknown Normalizer type: Nmt/],
+      [{ ...llama, added_tokens: [{ id: 3, content: 'x', single_word: true }] }, /single_word/],
+      [
+        { ...llama, normalizer: { type: 'Replace', pattern: { String: 'e' }, content: 'e'.repeat(1000) } },
+        /makes texts too long/,
+      ],
+    ];
+    for (const [content, message] of broken) {
+      await put({ 'tokenizer.json': content });
+      await assert.rejects(loadTokenizer(folder), (error: HumanError) => {
+        assert.ok(error instanceof HumanError, String(error));
+        assert.match(error.message, message);
+        assert.equal(error.place, join(folder, 'tokenizer.json'));
+        return true;
+      });
+    }
+  });
+
+  test('a special token that only the config names is cut out of a text', async () => {
+    const plain = structuredClone(llama);
+    plain.added_tokens = [];
+    await put({
+      'tokenizer.json': plain,
+      'tokenizer_config.json': {
+        eos_token: '</s>',
+        added_tokens_decoder: { 481: { content: '<|tool|>', special: true, normalized: false } },
+      },
+    });
+    const tokenizer = await loadTokenizer(folder);
+    assert.equal(tokenizer.encode('a</s>', { addSpecialTokens: false }).at(-1), 2);
+    assert.equal(tokenizer.encode('a<|tool|>').at(-1), 481);
+    assert.equal(tokenizer.decode([481], { skipSpecialTokens: true }), '');
+  });
+});
+
+test('a regular expression that backtracks for ever is stopped', { timeout: 30_000 }, () => {
+  const gpt2 = json(join(FIXTURES, 'tokenizers/gpt2/tokenizer.json'));
+  gpt2.pre_tokenizer = { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false };
+  const tokenizer = makeTokenizer(gpt2, {}, 'tokenizer.json');
+  assert.throws(() => tokenizer.encode(`${'a'.repeat(60)}b`), { name: 'HumanError', message: /takes too long/ });
+  assert.deepEqual(tokenizer.decode(tokenizer.encode('stillworks')), 'stillworks');
+});
+
+test('any damage to a tokenizer.json ends in a HumanError or a tokenizer that works or says why not', async () => {
+  const rng = random('tokenizer.json');
+  const count = Number(process.env.FUZZ ?? 1500);
+  const names = [
+    'gpt2',
+    'llama',
+    'gemma',
+    'unigram-bytes',
+    'unigram-nfkc',
+    'wordpiece',
+    'wordlevel',
+    'deepseek',
+    'falcon',
+  ];
+  const sources = await Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(join(FIXTURES, 'tokenizers', name, 'tokenizer.json'), 'utf8'))),
+  );
+  let loaded = 0;
+  let slowest = 0;
+  for (let i = 0; i < count; i++) {
+    const damaged = damage(structuredClone(rng.pick(sources)) as Record<string, unknown>, rng);
+    const start = performance.now();
+    try {
+      const tokenizer = makeTokenizer(damaged, {}, 'tokenizer.json');
+      const ids = tokenizer.encode('The quick <s> brown 42 fox, naïve 🙂\n\n jumps  ');
+      assert.ok(ids.every((id) => Number.isInteger(id) && id >= 0));
+      assert.equal(typeof tokenizer.decode([...ids, 3, 250]), 'string');
+      loaded++;
+    } catch (error) {
+      assert.ok(error instanceof HumanError, `${i}: ${(error as Error).stack}`);
+    }
+    slowest = Math.max(slowest, performance.now() - start);
+  }
+  assert.ok(loaded > count / 20 && loaded < count, `${loaded} of ${count} loaded`);
+  assert.ok(slowest < 1000, `the slowest took ${slowest} ms`);
+});
+
+/** Changes one to three places, anywhere but inside the vocabulary and merges (except rarely there). */
+function damage(json: Record<string, unknown>, rng: ReturnType<typeof random>): Record<string, unknown> {
+  const junk = [
+    null,
+    -1,
+    1e18,
+    0.5,
+    '',
+    'x',
+    '▁',
+    [],
+    {},
+    true,
+    'é'.repeat(50),
+    [[]],
+    { type: 'Sequence' },
+    NaN,
+    '(',
+    '$&',
+  ];
+  for (let n = 1 + rng.int(3); n > 0; n--) {
+    const places: [parent: Record<string, unknown>, key: string][] = [];
+    const visit = (value: unknown, depth: number): void => {
+      if (typeof value !== 'object' || value === null) return;
+      const keys = Object.keys(value);
+      for (const key of keys.length > 40 ? [rng.pick(keys), rng.pick(keys)] : keys) {
+        places.push([value as Record<string, unknown>, key]);
+        visit((value as Record<string, unknown>)[key], depth + 1);
+      }
+    };
+    visit(json, 0);
+    const [parent, key] = rng.pick(places);
+    const kind = rng.int(4);
+    if (kind === 0) delete parent[key];
+    else if (kind === 1) parent[key] = structuredClone(rng.pick(junk));
+    else if (kind === 2) parent[key] = structuredClone(rng.pick(places)[0]);
+    else
+      parent[key] = typeof parent[key] === 'string' ? parent[key].slice(rng.int(5)) + rng.pick(['', 'x', '\ud800']) : 7;
+  }
+  return json;
+}
