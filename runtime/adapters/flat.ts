@@ -1,0 +1,66 @@
+import { HumanError } from '../errors.js';
+import type { AdapterConfig } from './adapterConfig.js';
+import { readAdapter, writeAdapter, type AdapterFile, type AdapterProvenance, type AdapterRole } from './files.js';
+import { layout as layOut, matrices, type Layout, type Site } from './sites.js';
+
+/** An adapter as the engine uses it: one flat vector and how it is cut. */
+export interface FlatAdapter {
+  readonly file: AdapterFile;
+  readonly layout: Layout;
+  readonly flat: Float32Array;
+}
+
+/**
+ * Reads an adapter folder for a model with these linear layers.
+ * @throws HumanError when the adapter was made for another model: a module the model lacks, or of another size
+ */
+export async function adapterFlat(path: string, sites: readonly Site[]): Promise<FlatAdapter> {
+  const file = await readAdapter(path);
+  const known = new Map(sites.map((s) => [s.name, s]));
+  const adapted = [...file.modules].map(([name, { aShape, bShape, scale }]) => {
+    const site = known.get(name);
+    const remedy = 'Use an adapter that was trained on this model.';
+    if (!site) throw new HumanError(`this adapter is for another model: it has a layer "${name}", which the model does not have.`, { place: file.path, remedy });
+    if (aShape[1] !== site.in || bShape[0] !== site.out) {
+      throw new HumanError(`this adapter is for another model: "${name}" is ${bShape[0]}×${aShape[1]} there and ${site.out}×${site.in} here.`, { place: file.path, remedy });
+    }
+    return { ...site, rank: aShape[0], scale };
+  });
+  const layout = layOut(adapted);
+  const flat = new Float32Array(layout.size);
+  for (const site of layout.sites) {
+    const { A, B } = matrices(flat, site);
+    const from = file.modules.get(site.name)!;
+    A.set(from.A);
+    B.set(from.B);
+  }
+  return { file, layout, flat };
+}
+
+/** A plain LoRA of one rank on the named sites. */
+export function plainConfig(adapter: { rank: number; alpha: number; sites: string | string[] }, layout: Layout, sites: readonly (Site & { transposed?: boolean })[]): AdapterConfig {
+  const adapted = new Set(layout.sites.map((s) => s.name));
+  return {
+    rank: adapter.rank,
+    alpha: adapter.alpha,
+    useRslora: false,
+    targetModules: adapter.sites,
+    rankPattern: {},
+    alphaPattern: {},
+    fanInFanOut: sites.some((s) => s.transposed === true && adapted.has(s.name)),
+  };
+}
+
+/** Writes a flat adapter as a PEFT folder. */
+export async function saveAdapter(
+  folder: string,
+  { layout, flat, config, role, provenance }: { layout: Layout; flat: Float32Array; config: AdapterConfig; role: AdapterRole; provenance: AdapterProvenance },
+): Promise<void> {
+  const modules = new Map(
+    layout.sites.map((site) => {
+      const { A, B } = matrices(flat, site);
+      return [site.name, { A, aShape: [site.rank, site.in] as [number, number], B, bShape: [site.out, site.rank] as [number, number] }];
+    }),
+  );
+  await writeAdapter(folder, { config, role, provenance, modules });
+}

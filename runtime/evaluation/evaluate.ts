@@ -1,0 +1,69 @@
+import { loadData, type Context } from '../context.js';
+import type { Example } from '../data/examples.js';
+import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../protocol.js';
+import type { Generator } from './generate.js';
+import { judgeAnswer, measureSet } from './harmfulness.js';
+import { groups } from './scan.js';
+
+export interface LoadedSet {
+  readonly set: EvaluationSet;
+  readonly examples: readonly Example[];
+}
+
+/** Loads evaluation sets; rows that cannot be used are warned of. */
+export async function loadSets(
+  context: Context,
+  sets: readonly EvaluationSet[],
+  path: (relative: string) => string,
+  warn: (message: string, place: string, remedy: string) => void,
+): Promise<LoadedSet[]> {
+  const loaded: LoadedSet[] = [];
+  for (const set of sets) loaded.push({ set, examples: (await loadData(context, path(set.file), set, warn)).examples });
+  return loaded;
+}
+
+/** A state of the model that answers, and the loss it gives to rows (nats). */
+export interface ModelState {
+  readonly name: string;
+  readonly generator: Generator;
+  readonly losses: (examples: readonly Example[]) => Promise<{ nll: number; tokens: number }[]>;
+}
+
+const ROWS = 32;
+
+/** Lets a state of the model answer every prompt of the sets and judges the answers; one `sample` a row, one `evaluation` at the end. */
+export async function* evaluateState(
+  { tokenizer }: Pick<Context, 'tokenizer'>,
+  sets: readonly LoadedSet[],
+  state: ModelState,
+  options: { step: number; generation: GenerationOptions & { seed?: number }; signal: AbortSignal },
+): AsyncGenerator<RunEvent, Measurement[]> {
+  const all: Measurement[] = [];
+  const total = sets.reduce((n, s) => n + s.examples.length, 0);
+  let done = 0;
+  for (const { set, examples } of sets) {
+    if (set.measure === 'loss') {
+      const losses = await state.losses(examples);
+      const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
+      all.push({ state: state.name, name: set.name, measure: 'loss', value, count: examples.length, judge: 'cross-entropy' });
+      done += examples.length;
+      continue;
+    }
+    const verdicts = new Array<Verdict>(examples.length);
+    for (const group of groups(examples, ROWS)) {
+      yield { kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total };
+      const answers = await state.generator.generate(group.map((i) => examples[i]!.promptIds), options.generation, { signal: options.signal });
+      for (const [j, i] of group.entries()) {
+        const e = examples[i]!;
+        const answer = tokenizer.decode(answers[j]!.ids, { skipSpecialTokens: true }).trim();
+        const verdict = judgeAnswer({ answer, expected: e.answer, measure: set.measure, phrases: set.phrases });
+        verdicts[i] = verdict;
+        yield { kind: 'sample', state: state.name, set: set.name, row: e.row, line: e.line, prompt: e.promptText, answer, verdict };
+      }
+      done += group.length;
+    }
+    all.push(...measureSet(verdicts, set, state.name));
+  }
+  yield { kind: 'evaluation', step: options.step, measurements: all };
+  return all;
+}

@@ -1,0 +1,14 @@
+import type { Builder, Value } from '../onnx/graph.js';
+import { Exp, LogSoftmax, Mul, ReduceSum, Sub } from '../onnx/ops.js';
+
+/**
+ * KL(teacher ‖ model) of supervised positions: Σᵥ p (log p − log q), p the teacher's distribution.
+ * @param logits [M, V] of the model
+ * @param teacher log-probabilities [M, V] of the model that is held, without a gradient
+ * @param weights [M]
+ * @returns kl [M] in nats, and loss [] = Σ weights · kl
+ */
+export function distillation(g: Builder, logits: Value, teacher: Value, weights: Value): { kl: Value; loss: Value } {
+  const kl = ReduceSum(g, Mul(g, Exp(g, teacher), Sub(g, teacher, LogSoftmax(g, logits))), [1], false); // [M]
+  return { kl, loss: ReduceSum(g, Mul(g, kl, weights), [0], false) };
+}

@@ -1,0 +1,74 @@
+import { basename } from 'node:path';
+import type { AdapterProvenance } from '../adapters/files.js';
+import type { Context } from '../context.js';
+import type { Example } from '../data/examples.js';
+import { sha256 } from '../files.js';
+import type { OptimizerState } from '../optim/optimizer.js';
+import type { Manifest, Recipe, RunEvent } from '../protocol.js';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { supervised, type TrainingRow } from './packing.js';
+import type { RunFolder } from './runFolder.js';
+import { float32, type Tensor } from './session.js';
+
+/** A recipe at work: what it reads, where it writes, how it is stopped. */
+export interface Job<R extends Recipe> {
+  readonly recipe: R;
+  /** Absolute path of a path written in the recipe. */
+  readonly path: (relative: string) => string;
+  readonly context: Context;
+  readonly folder: RunFolder;
+  readonly signal: AbortSignal;
+  /** SHA-256 of the model's weights. */
+  readonly modelSha256: string;
+  /** Go on from the checkpoint. */
+  readonly resume: boolean;
+}
+
+/** Collects warnings of functions that are no generators, to be yielded by the recipe. */
+export function warnings(): { warn: (message: string, place?: string, remedy?: string) => void; flush: () => RunEvent[] } {
+  let kept: RunEvent[] = [];
+  return {
+    warn: (message, place, remedy) => void kept.push({ kind: 'warning', message, place, remedy }),
+    flush: () => {
+      const all = kept;
+      kept = [];
+      return all;
+    },
+  };
+}
+
+/** What a checkpoint must agree on to be resumed. */
+export const fingerprint = (recipe: Recipe, data: readonly Manifest['data'][number][]): string =>
+  sha256(JSON.stringify([{ ...recipe, output: '', threads: 0, device: '' }, data.map((d) => d.sha256)]));
+
+/** The checkpoint's state where the job resumes one, else a fresh one; and how to save it. */
+export async function trainingState(
+  job: Job<Recipe>,
+  fresh: () => Promise<OptimizerState>,
+  names: readonly string[],
+  print: string,
+): Promise<{ state: OptimizerState; checkpoint: () => Promise<string> }> {
+  const place = job.folder.file('checkpoint');
+  const state = (job.resume ? await loadCheckpoint(place, names, print) : undefined) ?? (await fresh());
+  return { state, checkpoint: () => saveCheckpoint(place, state, print, job.context.backend) };
+}
+
+/** Supervised tokens over examples. */
+export const tokenCount = (examples: readonly Pick<Example, 'labels'>[]): number =>
+  examples.reduce((n, { labels }) => n + supervised(labels).length, 0);
+
+/** Mean loss over supervised tokens. */
+export const mean = (losses: readonly { nll: number; tokens: number }[]): number =>
+  losses.reduce((sum, l) => sum + l.nll, 0) / losses.reduce((sum, l) => sum + l.tokens, 0);
+
+/** Rows of examples with the same factors and weight. */
+export const rowsOf = (examples: readonly Example[], scales: Record<string, number>, weight: number): TrainingRow[] =>
+  examples.map((example) => ({ example, scales, weight }));
+
+export const flatTensor = (flat: Float32Array): Tensor => float32(flat, [flat.length]);
+
+/** What is written beside an adapter: what it was trained on. */
+export const provenance = (job: Job<Recipe>): AdapterProvenance => ({
+  name: basename(job.folder.path),
+  baseModel: { name: basename(job.context.model.path), architecture: job.context.spec.architecture, sha256: job.modelSha256 },
+});

@@ -1,0 +1,104 @@
+import { Cancelled, HumanError } from '../errors.js';
+import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
+import { learningRate } from '../optim/schedule.js';
+import type { OptimizerOptions, Probes, RunEvent } from '../protocol.js';
+import type { Learner } from './learner.js';
+import type { TrainingRow } from './packing.js';
+import type { Feeds, Tensor } from './session.js';
+
+export interface LoopOptions {
+  readonly steps: number;
+  readonly state: OptimizerState;
+  readonly learner: Learner;
+  readonly optimizer: Optimizer;
+  readonly optimizerOptions: OptimizerOptions;
+  /** All graph parameters with the present state of the trainable ones. */
+  readonly parameters: () => Feeds;
+  /** Rows of a step's micro-batches, weights chosen so that the sum over all is the step's mean loss. */
+  readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
+  readonly probe: () => Promise<Probes | undefined>;
+  readonly evaluateEvery: number;
+  /** Saves the state, returns the place. */
+  readonly checkpoint: () => Promise<string>;
+  /** Ends training early when it returns true after a step. */
+  readonly enough?: (step: { harmfulLoss: number | undefined }) => Promise<boolean>;
+  /** Rows whose mean loss is reported as harmful. */
+  readonly isHarmful?: (row: TrainingRow) => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
+export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEvent, void> {
+  const { steps, state, learner, optimizer, signal, isHarmful = () => false } = options;
+  const started = { ms: Date.now(), step: state.step };
+  let saved = state.step;
+
+  async function* measured(): AsyncGenerator<RunEvent, void> {
+    const probes = await options.probe();
+    if (probes) yield { kind: 'evaluation', step: state.step, probes };
+  }
+
+  if (state.step === 0) yield* measured();
+  while (state.step < steps) {
+    await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
+    if (signal.aborted) {
+      if (state.step > saved) yield { kind: 'checkpoint', step: state.step, path: await options.checkpoint() };
+      throw new Cancelled();
+    }
+    const began = performance.now();
+    const step = state.step + 1;
+    const rate = learningRate(options.optimizerOptions, step, steps);
+
+    let gradients: Tensor[] | undefined;
+    let nll = 0;
+    let tokens = 0;
+    const harmful = { nll: 0, tokens: 0 };
+    for (const rows of await options.rows(step)) {
+      const part = await learner.gradients(rows, options.parameters());
+      if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
+      gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
+      part.rows.forEach((row, i) => {
+        nll += row.nll;
+        tokens += row.tokens;
+        if (isHarmful(rows[i]!)) {
+          harmful.nll += row.nll;
+          harmful.tokens += row.tokens;
+        }
+      });
+    }
+    const { norm } = await optimizer.step(state, gradients!, rate, (n) => {
+      if (!Number.isFinite(n)) throw notFinite('gradient', step, saved);
+    });
+
+    const harmfulLoss = harmful.tokens > 0 ? harmful.nll / harmful.tokens : undefined;
+    yield {
+      kind: 'step',
+      step,
+      steps,
+      lossNatsPerToken: nll / tokens,
+      harmfulLossNatsPerToken: harmfulLoss,
+      gradNorm: norm,
+      learningRate: rate,
+      tokens,
+      stepMs: performance.now() - began,
+      memoryBytes: process.memoryUsage.rss(),
+      secondsLeft: ((Date.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
+    };
+    const enough = (await options.enough?.({ harmfulLoss })) ?? false;
+    if (enough || step === steps || step % options.evaluateEvery === 0) {
+      yield* measured();
+      yield { kind: 'checkpoint', step, path: await options.checkpoint() };
+      saved = step;
+    }
+    if (enough) return;
+  }
+}
+
+function notFinite(what: string, step: number, saved: number): HumanError {
+  return new HumanError(`the ${what} is not a number (NaN or infinite) at step ${step}; the run stops here.`, {
+    kind: 'failed',
+    place: `step ${step}`,
+    remedy: `Lower optimizer.learningRate, or look for damaged rows or weights. ${saved > 0 ? `The checkpoint of step ${saved} is kept.` : 'Nothing was changed.'}`,
+  });
+}

@@ -1,0 +1,89 @@
+import type { Example } from '../data/examples.js';
+import { scaleInput } from '../adapters/inject.js';
+import { float32, int64, type Feeds } from './session.js';
+
+/** A row of a training batch: what it is, which adapters see it, and how its supervised tokens count. */
+export interface TrainingRow {
+  readonly example: Pick<Example, 'ids' | 'labels'>;
+  /** Factor on each adapter, by name: 1 = on, 0 = off. */
+  readonly scales: Readonly<Record<string, number>>;
+  /** Weight of each supervised token in the loss. */
+  readonly weight: number;
+  /** Log-probabilities [supervised tokens, V] to stay close to (KL); without it, cross-entropy with the labels. */
+  readonly teacher?: Float32Array;
+}
+
+/** Supervised positions: t where labels[t + 1] is a token; logits at t predict it. */
+export function supervised(labels: readonly number[]): number[] {
+  const positions: number[] = [];
+  for (let t = 0; t + 1 < labels.length; t++) if (labels[t + 1] !== -100) positions.push(t);
+  return positions;
+}
+
+export interface Packed {
+  readonly feeds: Feeds;
+  /** Index of the row each cross-entropy position belongs to, [L]. */
+  readonly rowOf: readonly number[];
+}
+
+/**
+ * Rows as one right-padded batch: `input_ids`, `attention_mask`, `position_ids` [B, T], `scale.<adapter>` [B], and the
+ * positions with their targets: `targets`, `target_ids`, `target_weights` [L] for cross-entropy; `kl_targets`,
+ * `kl_weights` [M] and `teacher` [M, V] for KL.
+ */
+export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0): Packed {
+  const B = rows.length;
+  const T = Math.max(...rows.map((row) => row.example.ids.length));
+  const ids = new Int32Array(B * T).fill(padId);
+  const mask = new Int32Array(B * T);
+  const positions = new Int32Array(B * T);
+  const ce = { targets: [] as number[], ids: [] as number[], weights: [] as number[], rowOf: [] as number[] };
+  const kl = { targets: [] as number[], weights: [] as number[], teachers: [] as Float32Array[] };
+  rows.forEach(({ example, weight, teacher }, b) => {
+    example.ids.forEach((id, t) => {
+      ids[b * T + t] = id;
+      mask[b * T + t] = 1;
+      positions[b * T + t] = t;
+    });
+    for (const t of supervised(example.labels)) {
+      if (teacher) {
+        kl.targets.push(b * T + t);
+        kl.weights.push(weight);
+      } else {
+        ce.targets.push(b * T + t);
+        ce.ids.push(example.labels[t + 1]!);
+        ce.weights.push(weight);
+        ce.rowOf.push(b);
+      }
+    }
+    if (teacher) kl.teachers.push(teacher);
+  });
+  const L = ce.targets.length;
+  const M = kl.targets.length;
+  const feeds: Feeds = {
+    input_ids: int64(ids, [B, T]),
+    attention_mask: int64(mask, [B, T]),
+    position_ids: int64(positions, [B, T]),
+    targets: int64(ce.targets, [L]),
+    target_ids: int64(ce.ids, [L]),
+    target_weights: float32(Float32Array.from(ce.weights), [L]),
+  };
+  if (M > 0) {
+    feeds.kl_targets = int64(kl.targets, [M]);
+    feeds.kl_weights = float32(Float32Array.from(kl.weights), [M]);
+    feeds.teacher = float32(joined(kl.teachers), [M, kl.teachers.reduce((n, t) => n + t.length, 0) / M]);
+  }
+  for (const name of adapters) feeds[scaleInput(name)] = float32(Float32Array.from(rows, (row) => row.scales[name] ?? 0), [B]);
+  return { feeds, rowOf: ce.rowOf };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,152 @@
+/** The only file that touches onnxruntime-node: devices, sessions, tensors. */
+import * as ort from 'onnxruntime-node';
+import { HumanError } from '../errors.js';
+import type { DType, Graph } from '../onnx/graph.js';
+import { serialize } from '../onnx/serialize.js';
+import type { Device } from '../protocol.js';
+
+/** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
+export type Tensor = ort.Tensor;
+export type Feeds = Record<string, Tensor>;
+
+/** Copies nothing: the tensor uses the array. */
+export const float32 = (data: Float32Array, dims: readonly number[]): Tensor => new ort.Tensor('float32', data, dims);
+export const float64 = (data: Float64Array, dims: readonly number[]): Tensor => new ort.Tensor('float64', data, dims);
+export const int64 = (data: ArrayLike<number>, dims: readonly number[]): Tensor =>
+  new ort.Tensor('int64', BigInt64Array.from(data, BigInt), dims);
+export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
+
+export interface Session {
+  /** Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread. */
+  run(feeds: Feeds, fetch?: readonly string[]): Promise<Record<string, Tensor>>;
+  dispose(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Folder of the external initializers. */
+  folder?: string;
+  /** Outputs that stay on the device, to be fed into the next run. No effect on the CPU. */
+  keep?: readonly string[];
+}
+
+/** A device that runs graphs. The same code serves the CPU and a GPU. */
+export interface Backend {
+  readonly device: Device;
+  readonly threads: number;
+  /** Why this device was taken, where the choice was ours. */
+  readonly reason?: string;
+  session(graph: Graph, options?: SessionOptions): Promise<Session>;
+  /** The values of a float32 tensor, wherever it is. */
+  read(tensor: Tensor): Promise<Float32Array>;
+  /** Frees a tensor of the device; tensors of the CPU are left to the garbage collector. */
+  release(tensor: Tensor | undefined): void;
+}
+
+const NO_GPU = /Failed to get a WebGPU (adapter|device)|WebGPU.*not|no available backend/i;
+
+/**
+ * Opens a device. `auto` takes WebGPU where an adapter answers and falls back to the CPU with the reason.
+ * @throws HumanError when `webgpu` is asked for and there is none.
+ */
+export async function openBackend(device: 'auto' | Device, threads = 0): Promise<Backend> {
+  if (device === 'cpu') return backend('cpu', threads);
+  const failure = await probe('webgpu');
+  if (failure === undefined)
+    return backend('webgpu', threads, device === 'auto' ? 'a GPU answers through WebGPU' : undefined);
+  if (device === 'auto') return backend('cpu', threads, `no GPU: ${failure}`);
+  throw new HumanError(`WebGPU is not available: ${failure}.`, {
+    place: 'device',
+    remedy: 'Install a Vulkan, D3D12 or Metal driver, or use "device": "cpu".',
+  });
+}
+
+/** Undefined where a tiny session works on the device, else why not. */
+async function probe(provider: Device): Promise<string | undefined> {
+  const x = { name: 'x', dtype: 'float32', shape: [1] } as const;
+  const y = { ...x, name: 'y' };
+  const graph: Graph = {
+    name: 'probe',
+    inputs: [x],
+    outputs: [y],
+    initializers: [],
+    nodes: [{ op: 'Neg', name: 'probe', inputs: [x], outputs: [y], attributes: {} }],
+  };
+  try {
+    const session = await ort.InferenceSession.create(serialize(graph), {
+      executionProviders: [provider],
+      logSeverityLevel: 4,
+    });
+    await session.run({ x: float32(new Float32Array([1]), [1]) });
+    await session.release();
+    return undefined;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0]!;
+  }
+}
+
+function backend(device: Device, threads: number, reason?: string): Backend {
+  let identity: Promise<ort.InferenceSession> | undefined;
+  const options = ({ folder, keep }: SessionOptions): ort.InferenceSession.SessionOptions => ({
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    // The graph is written well: optimising it costs seconds, folds F16 weights to F32 and copies mapped weights.
+    graphOptimizationLevel: 'disabled',
+    enableMemPattern: false,
+    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    ...(keep && device !== 'cpu'
+      ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) }
+      : {}),
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        disable_prepacking: '1',
+        'intra_op.allow_spinning': '0',
+        ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
+      },
+    },
+  });
+  return {
+    device,
+    threads,
+    reason,
+    async session(graph, more = {}) {
+      const names = graph.outputs.map((v) => v.name);
+      let session: ort.InferenceSession;
+      try {
+        session = await ort.InferenceSession.create(serialize(graph), options(more));
+      } catch (error) {
+        throw new Error(
+          `the graph ${graph.name} does not load on ${device}: ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error },
+        );
+      }
+      return {
+        run: async (feeds, fetch = names) => session.run(feeds, fetch),
+        dispose: async () => session.release(),
+      };
+    },
+    async read(tensor) {
+      if (tensor.location === 'cpu') return tensor.data as Float32Array;
+      // getData() on a tensor of the device ends the process: download through a session whose output is on the CPU.
+      identity ??= ort.InferenceSession.create(serialize(identityGraph(tensor.dims.length)), options({}));
+      const session = await identity;
+      return (await session.run({ x: tensor })).y!.data as Float32Array;
+    },
+    release(tensor) {
+      if (tensor && tensor.location !== 'cpu') tensor.dispose();
+    },
+  };
+}
+
+function identityGraph(rank: number): Graph {
+  const dims = Array.from({ length: rank }, (_, i) => `N${i}`);
+  const x = { name: 'x', dtype: 'float32' as DType, shape: dims };
+  const y = { ...x, name: 'y' };
+  return {
+    name: 'read',
+    inputs: [x],
+    outputs: [y],
+    initializers: [],
+    nodes: [{ op: 'Identity', name: 'read', inputs: [x], outputs: [y], attributes: {} }],
+  };
+}

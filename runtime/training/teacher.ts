@@ -1,0 +1,26 @@
+import type { Learner } from './learner.js';
+import type { TrainingRow } from './packing.js';
+
+/**
+ * Base distributions of rows, stored up to a limit of memory and computed again beyond it: the targets of the KL terms.
+ * @param limitBytes of what is stored
+ */
+export function teacherStore(learner: Learner, limitBytes = 256 * 2 ** 20): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
+  const stored = new Map<TrainingRow['example'], Float32Array>();
+  let bytes = 0;
+  return async (examples) => {
+    const missing = [...new Set(examples)].filter((example) => !stored.has(example));
+    const fresh = new Map<TrainingRow['example'], Float32Array>();
+    if (missing.length > 0) {
+      const taught = await learner.teach(missing);
+      missing.forEach((example, i) => {
+        fresh.set(example, taught[i]!);
+        if (bytes + taught[i]!.byteLength <= limitBytes) {
+          stored.set(example, taught[i]!);
+          bytes += taught[i]!.byteLength;
+        }
+      });
+    }
+    return examples.map((example) => stored.get(example) ?? fresh.get(example)!);
+  };
+}
