@@ -30,21 +30,21 @@ function float16Table(): Float32Array {
 }
 
 /** float16 bits → float32, exact. */
-export function f16ToF32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function f16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const table = float16Table();
   for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
   return out;
 }
 
 /** bfloat16 bits → float32, exact: bfloat16 is the upper half of a float32. */
-export function bf16ToF32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return out;
 }
 
 /** float32 → float16 bits, to nearest even. */
-export function f32ToF16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function f32ToF16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {
     const x = words[i]!;
@@ -74,7 +74,7 @@ export function f32ToF16(values: Float32Array, out = new Uint16Array(values.leng
 }
 
 /** float32 → bfloat16 bits, to nearest even. */
-export function f32ToBf16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function f32ToBf16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {
     const x = words[i]!;

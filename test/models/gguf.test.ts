@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
+import { GGUF_TYPES, READABLE_TYPES } from '../../runtime/models/ggufTypes.js';
+import { random } from '../../runtime/random.js';
+
+const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
+const QUANTS = join(FIXTURES, 'quants.gguf');
+
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gguf-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+function human(error: unknown, message = /./): true {
+  assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
+  assert.match(error.message, message);
+  assert(error.place && error.remedy);
+  return true;
+}
+
+test('metadata of every type is read', () => {
+  const { metadata } = readGguf(QUANTS);
+  assert.equal(metadata.get('general.architecture'), 'llama');
+  assert.equal(metadata.get('test.uint32'), 2 ** 32 - 1);
+  assert.equal(metadata.get('test.int64'), -(2n ** 62n));
+  assert.equal(metadata.get('test.float32'), Math.fround(0.1));
+  assert.equal(metadata.get('test.bool'), true);
+  assert.equal(metadata.get('test.string'), 'Grüße ☃ 😀');
+  assert.deepEqual(metadata.get('test.strings'), ['a', '', 'ĠĠb']);
+  assert.deepEqual(metadata.get('test.floats'), [0.5, -1.25]);
+  assert.deepEqual(metadata.get('test.nested'), [[1, 2], [3]]);
+});
+
+test('every readable type gives the reference package’s float32 values, bit for bit', async () => {
+  const gguf = readGguf(QUANTS);
+  const expected = JSON.parse(readFileSync(join(FIXTURES, 'quants.json'), 'utf8')) as Record<
+    string,
+    { type: string; shape: number[]; bits: number[] }
+  >;
+  const seen = new Set<string>();
+  assert.deepEqual([...gguf.tensors.keys()], Object.keys(expected));
+  for (const [name, { type, shape, bits }] of Object.entries(expected)) {
+    const tensor = gguf.tensors.get(name)!;
+    assert.equal(tensor.type.name, type);
+    assert.deepEqual(tensor.shape, shape, name);
+    const got = new Uint32Array((await readGgufTensor(gguf, tensor)).buffer);
+    assert.equal(got.length, bits.length, name);
+    for (let i = 0; i < bits.length; i++) {
+      if (got[i] !== bits[i]) assert.fail(`${name}[${i}]: ${got[i].toString(16)} instead of ${bits[i].toString(16)}`);
+    }
+    seen.add(type);
+  }
+  assert.deepEqual([...seen].sort(), [...READABLE_TYPES].sort());
+});
+
+/** A GGUF file out of little-endian pieces. */
+function made(...pieces: (number[] | string | bigint | number)[]): string {
+  const parts = pieces.map((piece) => {
+    if (typeof piece === 'string') return Buffer.concat([made64(BigInt(Buffer.byteLength(piece))), Buffer.from(piece)]);
+    if (typeof piece === 'bigint') return made64(piece);
+    if (typeof piece === 'number') return Buffer.from(Uint32Array.of(piece).buffer);
+    return Buffer.from(piece);
+  });
+  const file = join(dir, 'made.gguf');
+  writeFileSync(file, Buffer.concat(parts));
+  return file;
+}
+function made64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
+}
+
+test('lengths, counts and offsets beyond the file are refused before anything is allocated', () => {
+  const magic = 0x46554747;
+  const pad = new Array<number>(64).fill(0);
+  const refused = (file: string, message: RegExp) =>
+    assert.throws(
+      () => readGguf(file),
+      (error) => human(error, message),
+    );
+  refused(made('no'), /does not begin with "GGUF"/);
+  refused(made(magic, 1, 0n, 0n), /version 1/);
+  refused(made(magic, 0x03000000, 0n, 0n), /big-endian/);
+  refused(made(magic, 3, 2n ** 60n, 0n), /number of tensors is 1152921504606846976/);
+  refused(made(magic, 3, 0n, 2n ** 40n), /number of metadata entries/);
+  refused(made(magic, 3, 0n, 1n, 2n ** 62n, pad), /length of a metadata key/);
+  refused(made(magic, 3, 0n, 1n, 'k', 99, pad), /unknown type 99/);
+  refused(made(magic, 3, 0n, 1n, 'k', 9, 4, 2n ** 50n, pad), /number of items in "k"/);
+  refused(made(magic, 3, 0n, 1n, 'k', 9, 9, 1n, 9, 1n, 9, 1n, 9, 1n, pad), /nested too deeply|unknown type/);
+  refused(made(magic, 3, 0n, 2n, 'k', 4, 1, 'k', 4, 1, pad), /"k" twice/);
+  refused(made(magic, 3, 0n, 1n, 'general.alignment', 4, 3, pad), /alignment is 3/);
+  const tensor = (dims: bigint[], type: number, offset: bigint): string =>
+    made(magic, 3, 1n, 0n, 't', dims.length, ...dims, type, offset, pad);
+  refused(tensor([1n, 1n, 1n, 1n, 1n], 0, 0n), /5 dimensions/);
+  refused(tensor([4n], 77, 0n), /unknown type 77/);
+  refused(tensor([2n ** 30n, 2n ** 30n], 0, 0n), /does not fit/);
+  refused(tensor([31n], 2, 0n), /blocks of 32/);
+  refused(tensor([4n], 0, 32n), /begins at byte 32/);
+  refused(tensor([1024n], 0, 0n), /ends at byte/);
+  assert.equal(readGguf(tensor([4n], 0, 0n)).tensors.get('t')!.bytes, 16);
+});
+
+test('a type that is not read is refused by name', async () => {
+  const gguf = readGguf(QUANTS);
+  const tensor = { ...gguf.tensors.get('values.F32')!, type: GGUF_TYPES[20] };
+  await assert.rejects(readGgufTensor(gguf, tensor), (error) => human(error, /IQ4_NL/));
+});
+
+test('seeded damage ends in a valid file or a HumanError', async () => {
+  const good = readFileSync(QUANTS);
+  const rng = random(17);
+  const rounds = Number(process.env.FUZZ ?? 2000);
+  const file = join(dir, 'bad.gguf');
+  let valid = 0;
+  for (let round = 0; round < rounds; round++) {
+    let bytes = Buffer.from(good);
+    for (let n = 1 + rng.int(3); n > 0; n--) {
+      const at = rng.int(rng.int(4) ? 1376 : bytes.length);
+      if (rng.int(8) === 0) bytes = bytes.subarray(0, at);
+      else if (rng.int(8) === 0)
+        bytes = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(1 + rng.int(9), rng.int(256)), bytes.subarray(at)]);
+      else if (at < bytes.length) bytes[at] = rng.pick([0, 1, 255, 127, 128, rng.int(256)]);
+    }
+    writeFileSync(file, bytes);
+    const began = performance.now();
+    try {
+      const gguf = readGguf(file);
+      for (const tensor of gguf.tensors.values()) {
+        await readGgufTensor(gguf, tensor).catch((error: unknown) => human(error));
+      }
+      valid++;
+    } catch (error) {
+      human(error);
+    }
+    assert(performance.now() - began < 1000, 'below a second');
+  }
+  assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
+});
