@@ -52,3 +52,14 @@ export function intAttribute(node: Node, name: string, fallback: number): number
   if (typeof value !== 'number') throw new Error(`${node.op} (${node.name}): attribute ${name} is not an integer`);
   return value;
 }
+
+/** What a dY is made of, where it is nothing but updates added to zeros (the gradient of GatherElements). */
+export function scattered(g: Builder, dY: Value, axis: number): { indices: Value; updates: Value } | undefined {
+  const node = g.nodes.findLast((n) => n.outputs.some((y) => y.name === dY.name));
+  const [data, indices, updates] = node?.inputs ?? [];
+  if (node?.op !== 'ScatterElements' || node.attributes.axis !== axis || !data || !indices || !updates)
+    return undefined;
+  const zeros = g.nodes.findLast((n) => n.outputs[0]!.name === data.name);
+  const zero = zeros?.op === 'Expand' && zeros.inputs[0]!.name === scalarLike(g, 0, dY).name;
+  return zero ? { indices, updates } : undefined;
+}

@@ -220,7 +220,7 @@ export function GatherElements(g: Builder, x: Value, indices: Value, axis: numbe
     fail('GatherElements', `${text(x)} by ${text(indices)}`);
   return one(g, 'GatherElements', [x, indices], x.dtype, indices.shape, { axis: a });
 }
-/** x with updates added at the indices along the axis. */
+/** x with updates added at the indices along the axis; equal indices add up, in order (ScatterND would add them in a race). */
 export function ScatterElementsAdd(g: Builder, x: Value, indices: Value, updates: Value, axis: number): Value {
   if (!sameShape(indices.shape, updates.shape) || x.dtype !== updates.dtype)
     fail('ScatterElements', `${text(x)}, ${text(indices)}, ${text(updates)}`);
@@ -228,13 +228,6 @@ export function ScatterElementsAdd(g: Builder, x: Value, indices: Value, updates
     axis: axisOf(axis, x.shape.length),
     reduction: 'add',
   });
-}
-/** x with rows added at indices [..., 1] of its first axis. */
-export function ScatterNDAdd(g: Builder, x: Value, indices: Value, updates: Value): Value {
-  if (indices.shape.at(-1) !== 1 || !sameShape(updates.shape, [...indices.shape.slice(0, -1), ...x.shape.slice(1)])) {
-    fail('ScatterND', `${text(x)}, ${text(indices)}, ${text(updates)}`);
-  }
-  return one(g, 'ScatterND', [x, indices, updates], x.dtype, x.shape, { reduction: 'add' });
 }
 /** Zeros (or another float) of a shape. */
 export function Full(g: Builder, shape: Shape, value = 0, dtype: FloatType = g.float): Value {

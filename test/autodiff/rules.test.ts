@@ -69,6 +69,9 @@ const int64 = (
 });
 const CONDITION = { dtype: 'bool', shape: ['B', 3], values: [1, 0, 0, 1, 1, 0] } as const;
 
+const TARGETS = int64(['L', 2], [0, 4, 3, 3, 1, 0, 2, 2]);
+const picked = (g: Builder, x: Value, i: Value): Value => ops.GatherElements(g, ops.LogSoftmax(g, x), i, 1);
+
 const CHECKS: Record<keyof typeof RULES, Checks> = {
   Add: binary(ops.Add),
   Sub: binary(ops.Sub),
@@ -235,14 +238,6 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
       build: (g, { x, i, u2 }) => ops.ScatterElementsAdd(g, x!, i!, u2!, -1),
     },
   ],
-  ScatterND: [
-    {
-      inputs: { x: [4, 2], u2: ['B', 3, 2] },
-      fixed: { i: int64(['B', 3, 1], [0, 3, 3, 1, 1, 1]) },
-      sizes,
-      build: (g, { x, i, u2 }) => ops.ScatterNDAdd(g, x!, i!, u2!),
-    },
-  ],
   Softmax: [
     { inputs: { x: ['B', 'T', 4] }, sizes, build: (g, { x }) => ops.Softmax(g, x!) },
     {
@@ -251,7 +246,20 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
       build: (g, { x, w }) => ops.ReduceSum(g, ops.Mul(g, ops.Softmax(g, x!), w!), [1]),
     },
   ],
-  LogSoftmax: [{ inputs: { x: ['B', 'T', 4] }, sizes, build: (g, { x }) => ops.LogSoftmax(g, x!) }],
+  LogSoftmax: [
+    { inputs: { x: ['B', 'T', 4] }, sizes, build: (g, { x }) => ops.LogSoftmax(g, x!) },
+    // cross-entropy: dY comes from a GatherElements alone, or not alone
+    { inputs: { x: ['L', 5] }, fixed: { i: TARGETS }, sizes, build: (g, { x, i }) => picked(g, x!, i!) },
+    {
+      inputs: { x: ['L', 5] },
+      fixed: { i: TARGETS },
+      sizes,
+      build: (g, { x, i }) => {
+        const y = ops.LogSoftmax(g, x!);
+        return ops.Mul(g, ops.GatherElements(g, y, i!, 1), ops.ReduceMax(g, y, [1]));
+      },
+    },
+  ],
   ReduceSum: [true, false].flatMap((keepdims) => [
     {
       inputs: { x: ['B', 'T', 4] },

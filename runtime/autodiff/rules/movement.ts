@@ -1,25 +1,10 @@
-import type { Builder, FloatType, Node, Value } from '../../onnx/graph.js';
-import {
-  Concat,
-  Full,
-  Gather,
-  GatherElements,
-  Reshape,
-  ScatterElementsAdd,
-  ScatterNDAdd,
-  Transpose,
-  Unsqueeze,
-} from '../../onnx/ops.js';
-import { axisOf, type Shape } from '../../onnx/shapes.js';
+import type { Builder, FloatType, Value } from '../../onnx/graph.js';
+import { Concat, Expand, Full, GatherElements, Reshape, ScatterElementsAdd, Transpose } from '../../onnx/ops.js';
+import { axisOf, product, type Dim, type Shape } from '../../onnx/shapes.js';
 import { constantInts, intAttribute, unary, type Rule } from '../rule.js';
 
 const zeros = (g: Builder, shape: Shape, like: Value): Value => Full(g, shape, 0, like.dtype as FloatType);
 const reshaped = unary((g, dY, x) => Reshape(g, dY, x.shape));
-
-function onlyAdd(node: Node): void {
-  if (node.attributes.reduction !== 'add')
-    throw new Error(`${node.op} (${node.name}): only reduction "add" has a rule`);
-}
 
 export const movement = {
   Transpose: unary((g, dY, _x, _y, node) => {
@@ -77,33 +62,32 @@ export const movement = {
     return [parts.length === 1 ? dY! : Concat(g, parts, axis!), ...node.inputs.slice(1).map(() => null)];
   },
 
-  /** Adds the rows of dY where they came from; indices that occur twice add up. */
+  /** Adds the slices of dY where they came from. */
   Gather: (g, node, [dY]) => {
     const [x, indices] = node.inputs as [Value, Value];
     const axis = axisOf(intAttribute(node, 'axis', 0), x.shape.length);
-    const at = Unsqueeze(g, indices, [-1]);
-    if (axis === 0) return [ScatterNDAdd(g, zeros(g, x.shape, x), at, dY!), null];
-    // ScatterND adds along the first axes: bring the indexed ones there and x's axis back
-    const axes = dY!.shape.map((_, i) => i);
-    const indexed = axes.slice(axis, axis + indices.shape.length);
-    const front = [...indexed, ...axes.slice(0, axis), ...axes.slice(axis + indices.shape.length)];
-    const others = x.shape.filter((_, i) => i !== axis);
-    const sum = ScatterNDAdd(g, zeros(g, [x.shape[axis]!, ...others], x), at, Transpose(g, dY!, front));
-    const back = x.shape.map((_, i) => (i < axis ? i + 1 : i === axis ? 0 : i));
-    return [Transpose(g, sum, back), null];
+    const count = product(indices.shape);
+    const at = (dim: Dim, others: (dim: Dim) => Dim): Dim[] => x.shape.map((d, i) => (i === axis ? dim : others(d)));
+    const slices = at(count, (d) => d); // as x, with one slice per index
+    const index = Expand(
+      g,
+      Reshape(
+        g,
+        indices,
+        at(count, () => 1),
+      ),
+      slices,
+    );
+    return [ScatterElementsAdd(g, zeros(g, x.shape, x), index, Reshape(g, dY!, slices), axis), null];
   },
   GatherElements: (g, node, [dY]) => {
     const [x, indices] = node.inputs as [Value, Value];
     return [ScatterElementsAdd(g, zeros(g, x.shape, x), indices, dY!, intAttribute(node, 'axis', 0)), null];
   },
   ScatterElements: (g, node, [dY], wanted) => {
-    onlyAdd(node);
+    if (node.attributes.reduction !== 'add')
+      throw new Error(`${node.op} (${node.name}): only reduction "add" has a rule`);
     const indices = node.inputs[1]!;
     return [dY!, null, wanted[2] ? GatherElements(g, dY!, indices, intAttribute(node, 'axis', 0)) : null];
-  },
-  ScatterND: (g, node, [dY], wanted) => {
-    onlyAdd(node);
-    const indices = node.inputs[1]!; // [..., 1]
-    return [dY!, null, wanted[2] ? Gather(g, dY!, Reshape(g, indices, indices.shape.slice(0, -1))) : null];
   },
 } satisfies Record<string, Rule>;
