@@ -17,9 +17,9 @@ export interface Decoder {
   readonly present: readonly KeyValue[];
 }
 
-/** The linear layers of the blocks, in order: the places for adapters. */
-export const decoderSites = (spec: DecoderSpec): Site[] =>
-  linearLayers(spec).map(({ name, in: from, out }) => ({ name, in: from, out }));
+/** The linear layers of the blocks, in order: the places for adapters. `transposed`: stored [in, out]. */
+export const decoderSites = (spec: DecoderSpec): (Site & { readonly transposed: boolean })[] =>
+  linearLayers(spec).map(({ name, in: from, out, transposed }) => ({ name, in: from, out, transposed }));
 
 /**
  * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and `position_ids` [B, T],

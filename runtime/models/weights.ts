@@ -71,14 +71,14 @@ export function frozenWeights(g: Builder, folder: string, tensors: ReadonlyMap<s
   };
 }
 
-/** Weights as inputs of the graph in its own type, named as in the checkpoint (full fine-tuning); a tied head is one with the embedding. */
+/** Weights as inputs of the graph in its own type, by their names in the spec (full fine-tuning); a tied head is one with the embedding. */
 export function trainableWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>): Weight {
   const inputs = new Map<string, Value>();
   return (name, shape) => {
     let value = inputs.get(name);
     if (!value) {
-      const info = findTensor(tensors, name, shape);
-      value = g.input(info.name, g.float, shape);
+      findTensor(tensors, name, shape);
+      value = g.input(name, g.float, shape);
       inputs.set(name, value);
     }
     return value;

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { decoderSpec } from '../../runtime/models/config.js';
 import { buildDecoder } from '../../runtime/models/decoder.js';
@@ -9,11 +8,7 @@ import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, Reshape } from '../../runtime/onnx/ops.js';
 import { float32, int64, openBackend, type Backend, type Feeds, type Session } from '../../runtime/training/session.js';
-import { atTokens, loadReference, REFERENCES, rightPositions, type Reference } from '../support/reference.js';
-
-const FAMILIES = readdirSync(REFERENCES, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && entry.name !== 'smollm2')
-  .map((entry) => entry.name);
+import { atTokens, FAMILIES, loadReference, rightPositions, type Reference } from '../support/reference.js';
 
 let cpu: Backend;
 before(async () => {

@@ -1,11 +1,16 @@
 /** The fixtures of test/fixtures/reference: tiny models with the values that transformers, PEFT and torch give for them. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readFloat64, readInt32, readSafetensors, type TensorInfo } from '../../runtime/models/safetensors.js';
 
 export const REFERENCES = fileURLToPath(new URL('../fixtures/reference', import.meta.url));
+
+/** Folders of families; `smollm2` has values of a real model only. */
+export const FAMILIES: readonly string[] = readdirSync(REFERENCES, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'smollm2')
+  .map((entry) => entry.name);
 
 export interface Reference {
   readonly name: string;
