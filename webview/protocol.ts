@@ -259,11 +259,12 @@ export const RUN_STRINGS = {
   chartHarmful: 'Harmful rows',
   chartBenign: 'New task and old tasks',
   chartGradients: 'Pull of a row on the model',
+  chartGradientsVector: 'Gradient of the vector',
   chartKl: 'Side effects on harmless rows',
   unitLoss: 'loss, nats per token',
   unitLossLog: 'loss, nats per token (log scale)',
   unitGradient: 'gradient norm (log scale)',
-  unitKl: 'KL to the base model, nats per token',
+  unitKl: 'KL to base, nats per token',
   axisStep: 'optimizer step',
 
   captionHarmful:
@@ -276,7 +277,7 @@ export const RUN_STRINGS = {
     'A row moves the model as far as its gradient is large. With the vector, harmful rows hardly pull at all.',
   captionGradientsPlain:
     'A row moves the model as far as its gradient is large. Without a vector, harmful rows pull at full strength.',
-  captionGradientsVector: 'Gradient of the vector itself, at each step.',
+  captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
   captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
 
   seriesDelivered: 'delivered model (vector off)',

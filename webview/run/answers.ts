@@ -113,7 +113,9 @@ export class Answers {
         if (!found) return el('td', {}, label, el('span', { class: 'muted' }, s.noAnswer));
         const { answer, verdict } = found;
         const text =
-          answer === '' ? el('span', { class: 'muted' }, s.emptyAnswer) : el('span', { class: 'answer' }, answer);
+          answer === ''
+            ? el('span', { class: 'answer muted' }, s.emptyAnswer)
+            : el('span', { class: 'answer' }, answer);
         return el('td', {}, label, el('span', { class: `verdict ${tone(row.measure, verdict)}` }, s[verdict]), text);
       }),
     );

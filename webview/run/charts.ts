@@ -23,7 +23,7 @@ Chart.register(LineController, LineElement, PointElement, LinearScale, Logarithm
 /** More points than this are not told apart on a chart of a few hundred pixels. */
 const MAX_POINTS = 1200;
 /** Points of longer series are not marked one by one. */
-const MAX_MARKS = 40;
+const MAX_MARKS = 12;
 
 /** The charts of a run, with their legends, captions and text twins. */
 export class Charts {
@@ -140,6 +140,7 @@ class ChartView {
     const nothing = summaries.every(({ last }) => !last);
     this.canvas.hidden = nothing;
     this.empty.hidden = !nothing;
+    this.legend.hidden = nothing;
     const measured = run.probes.step.length > 0;
     setText(
       this.empty,
@@ -269,7 +270,7 @@ class ChartView {
           max: this.steps ?? undefined,
           grid: { display: false },
           border: { color: grid.color },
-          ticks: { ...ticks, maxTicksLimit: 6, precision: 0, maxRotation: 0 },
+          ticks: { ...ticks, maxTicksLimit: 7, includeBounds: false, precision: 0, maxRotation: 0 },
           title: { display: true, text: s.axisStep, color: theme.muted, font },
         },
         y: spec.logarithmic

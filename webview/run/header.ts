@@ -71,6 +71,8 @@ export class Header {
 
 const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluating', 'saving']);
 
+const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
+
 /** "step 62 / 108 · 41 s elapsed · about 30 s left · on cpu". */
 function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
@@ -80,7 +82,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
     fill(s.elapsed, duration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, duration(secondsLeft, s)) : '',
-    run.device ? fill(s.device, run.device) : '',
+    run.device ? fill(s.device, DEVICES[run.device]) : '',
   ]
     .filter((part) => part !== '')
     .join(' · ');

@@ -63,6 +63,7 @@ class RunPage {
   private readonly answers: Answers;
   private readonly failed = el('div');
   private readonly notices = el('div');
+  private readonly tableHeading: HTMLElement;
   private readonly results = el('div');
   private readonly laws = el('div');
   private readonly actions = el('div', { class: 'actions' });
@@ -79,6 +80,7 @@ class RunPage {
     const help = button('?', 'icon', { label: `${strings.tableTitle}: ${strings.help}`, title: strings.help }, () =>
       send({ type: 'openWalkthrough', topic: 'table' }),
     );
+    this.tableHeading = el('header', {}, el('h2', { id: 'outcome' }, strings.tableTitle), help);
     document.body.replaceChildren(
       el(
         'main',
@@ -90,7 +92,7 @@ class RunPage {
         el(
           'section',
           { class: 'outcome', 'aria-labelledby': 'outcome' },
-          el('header', {}, el('h2', { id: 'outcome' }, strings.tableTitle), help),
+          this.tableHeading,
           this.results,
           this.laws,
           this.actions,
@@ -114,6 +116,10 @@ class RunPage {
       ...(run.error ? [errorNotice(s.errorTitle, run.error)] : []),
       ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
     );
+    // Training a vector evaluates nothing, so no table is missed there.
+    const tabled = run.kind !== 'vector' || run.measurements.length > 0;
+    this.tableHeading.hidden = !tabled;
+    this.results.hidden = !tabled;
     this.results.replaceChildren(resultTable(run, s, this.numbers));
     this.laws.replaceChildren(...(run.laws ? [lawList(run.laws, s)] : []));
     this.showActions(run);

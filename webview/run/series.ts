@@ -65,7 +65,10 @@ function finetuneCharts(run: RunSnapshot, s: RunStrings): ChartSpec[] {
         ...line(model, probes.step, probes.benignLossWithout, 'delivered', SOLID),
         ...line(s.seriesWith, probes.step, probes.benignLossWith, 'vector', DASHED),
         ...line(grey.label, grey.steps, plain?.probes.benignLossWithout, grey.color, grey.dash),
-        ...trainLine(s.seriesTrainLoss, run.train.step, run.train.loss),
+        // Without probe rows there is still the loss of each step's own rows.
+        ...(probes.benignLossWithout || probes.benignLossWith
+          ? []
+          : trainLine(s.seriesTrainLoss, run.train.step, run.train.loss)),
       ],
     },
     {
@@ -136,7 +139,7 @@ function vectorCharts(run: RunSnapshot, s: RunStrings): ChartSpec[] {
     },
     {
       id: 'gradients',
-      title: s.chartGradients,
+      title: s.chartGradientsVector,
       unit: s.unitGradient,
       caption: s.captionGradientsVector,
       topic: 'gradients',
@@ -158,7 +161,7 @@ function line(
 }
 
 function trainLine(label: string, steps: number[], values: Column): Series[] {
-  return line(label, steps, values, 'benign', DASH_DOT).map((g) => ({ ...g, marked: false, width: 1 }));
+  return line(label, steps, values, 'benign', DASH_DOT).map((g) => ({ ...g, marked: false }));
 }
 
 /** First and last number of a series, and the steps where it has none. */

@@ -62,11 +62,14 @@ export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLEl
   }
   const head = columns.map((column) => {
     const { label, describe } = MEASURES[column.measure];
+    // Of a task one looks for its name, of a danger for what is measured.
+    const task = column.measure === 'exact' || column.measure === 'contains' || column.measure === 'loss';
+    const [title, below] = task ? [column.name, s[label]] : [s[label], column.name];
     return el(
       'th',
       { scope: 'col', title: s[describe] },
-      el('span', { class: 'measure' }, s[label]),
-      el('span', { class: 'set' }, column.name),
+      el('span', { class: 'measure' }, title),
+      el('span', { class: 'set' }, below),
       el('span', { class: 'set' }, fill(s.prompts, column.counts.map((count) => n.count(count)).join(' / '))),
     );
   });
