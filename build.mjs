@@ -1,0 +1,206 @@
+/**
+ * Bundles the three programs into dist/ and makes the .vsix.
+ *
+ *   node build.mjs                                       development build with source maps
+ *   node build.mjs --watch                               the same, again after each change
+ *   node build.mjs --production                          minified, without source maps
+ *   node build.mjs --package [--target linux-x64] [--out FILE]    production build, then one .vsix for one platform
+ */
+import { build, context } from 'esbuild';
+import { chmod, cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = path.dirname(fileURLToPath(import.meta.url));
+
+/** Platforms that onnxruntime-node has binaries for, and where they are inside its package. */
+const TARGETS = {
+  'linux-x64': 'linux/x64',
+  'linux-arm64': 'linux/arm64',
+  'win32-x64': 'win32/x64',
+  'win32-arm64': 'win32/arm64',
+  'darwin-arm64': 'darwin/arm64',
+};
+
+const { values: options } = parseArgs({
+  options: {
+    watch: { type: 'boolean', default: false },
+    production: { type: 'boolean', default: false },
+    package: { type: 'boolean', default: false },
+    target: { type: 'string', default: `${process.platform}-${process.arch}` },
+    out: { type: 'string' },
+  },
+});
+const production = options.production || options.package;
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: production,
+  sourcemap: production ? false : 'linked',
+  legalComments: 'none',
+  logLevel: 'warning',
+  treeShaking: true,
+};
+
+// ESM bundles have no `require`, but CommonJS dependencies inside them call it for Node's own modules.
+const requireBanner =
+  "import { createRequire as createRequire__ } from 'node:module'; const require = createRequire__(import.meta.url);";
+
+const node = { ...common, platform: 'node', target: 'node20' };
+const engine = { ...node, format: 'esm', external: ['onnxruntime-node'] };
+// Not minified: the stack of a bug report from a packaged engine must be readable, and its size hardly matters.
+const readable = { minify: false, minifySyntax: production, keepNames: true };
+
+/** Every file of dist/, and what it is made from. */
+const bundles = [
+  {
+    ...node,
+    format: 'cjs',
+    entryPoints: ['extension/extension.ts'],
+    outfile: 'dist/extension.cjs',
+    external: ['vscode'],
+  },
+  {
+    ...engine,
+    ...readable,
+    entryPoints: ['runtime/main.ts'],
+    outfile: 'dist/engine.js',
+    banner: { js: requireBanner },
+  },
+  {
+    ...engine,
+    ...readable,
+    entryPoints: ['runtime/cli.ts'],
+    outfile: 'dist/cli.js',
+    banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
+  },
+  ...['run', 'chat'].map((page) => ({
+    ...common,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+    entryPoints: [`webview/${page}/main.ts`],
+    outfile: `dist/webview/${page}.js`,
+  })),
+  { ...common, minify: true, entryPoints: ['webview/style.css'], outfile: 'dist/webview/style.css' },
+];
+
+/** Turns a rejection of esbuild into `false`: it has printed its errors, and the other bundles' errors count too. */
+const settled = (promise) =>
+  promise.then(
+    () => true,
+    (error) => {
+      if (!error.errors) console.error(error);
+      return false;
+    },
+  );
+
+/** The recipes' JSON Schema for the editor, from the zod schema that also checks them. */
+async function writeRecipeSchema() {
+  const { outputFiles } = await build({
+    ...common,
+    stdin: {
+      contents: `import { z } from 'zod'; import { recipeSchema } from './runtime/protocol.ts';
+        export const schema = z.toJSONSchema(recipeSchema, { io: 'input', target: 'draft-7' });`,
+      resolveDir: root,
+      loader: 'ts',
+    },
+    format: 'esm',
+    platform: 'node',
+    sourcemap: false,
+    write: false,
+  });
+  const { schema } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+  );
+  // Recipes are JSON with comments; the editor's own check of both would complain.
+  await writeFile(
+    path.join(root, 'dist/recipe.schema.json'),
+    JSON.stringify(
+      { title: 'Security Vectors recipe', allowComments: true, allowTrailingCommas: true, ...schema },
+      null,
+      2,
+    ) + '\n',
+  );
+}
+
+async function buildAll() {
+  await rm(path.join(root, 'dist'), { recursive: true, force: true });
+  await mkdir(path.join(root, 'dist'), { recursive: true });
+  const ok = await Promise.all([...bundles.map((b) => settled(build(b))), settled(writeRecipeSchema())]);
+  if (ok.includes(false)) return false;
+  await chmod(path.join(root, 'dist/cli.js'), 0o755);
+  return true;
+}
+
+async function watchAll() {
+  await buildAll();
+  for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
+  const schema = await context({
+    ...common,
+    entryPoints: ['runtime/protocol.ts'],
+    write: false,
+    logLevel: 'silent',
+    plugins: [{ name: 'recipe schema', setup: (b) => void b.onEnd(() => settled(writeRecipeSchema())) }],
+  });
+  await schema.watch();
+}
+
+/**
+ * Stages exactly what ships in out/package/TARGET and runs vsce there. A .vscodeignore cannot vary by platform, a staged
+ * folder can; the white list is copied along and holds there too.
+ */
+async function packageVsix(target, out) {
+  const binaries = TARGETS[target];
+  if (!binaries)
+    throw new Error(
+      `No package for ${target}: onnxruntime-node has no binaries for it. There are: ${Object.keys(TARGETS).join(', ')}.`,
+    );
+  const stage = path.join(root, 'out/package', target);
+  await rm(stage, { recursive: true, force: true });
+  await mkdir(stage, { recursive: true });
+  const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
+  const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
+
+  for (const file of ['dist', 'media', 'package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore'])
+    await put(file);
+
+  const manifest = await json('package.json');
+  const ort = await json('node_modules/onnxruntime-node/package.json');
+  delete manifest.scripts;
+  delete manifest.devDependencies;
+  delete manifest.allowScripts;
+  manifest.dependencies = { 'onnxruntime-node': ort.version };
+  // What only the install script needs is not shipped, and vsce checks that every listed dependency is there.
+  delete ort.scripts;
+  delete ort.devDependencies;
+  ort.dependencies = { 'onnxruntime-common': ort.dependencies['onnxruntime-common'] };
+
+  const code = (file) => !/\.(map|d\.ts)$/.test(file);
+  const bin = `node_modules/onnxruntime-node/bin/napi-v6/${binaries}`;
+  await stat(path.join(root, bin, 'onnxruntime_binding.node'));
+  await put(bin);
+  await put('node_modules/onnxruntime-node/dist', code);
+  await put('node_modules/onnxruntime-common/dist/cjs', code); // with its package.json: without it Node takes it for ESM
+  await put('node_modules/onnxruntime-common/package.json');
+  await writeFile(path.join(stage, 'package.json'), JSON.stringify(manifest, null, 2));
+  await writeFile(path.join(stage, 'node_modules/onnxruntime-node/package.json'), JSON.stringify(ort, null, 2));
+
+  const { createVSIX } = await import('@vscode/vsce');
+  const file = path.resolve(out ?? path.join(root, 'out', `${manifest.name}-${target}-${manifest.version}.vsix`));
+  await mkdir(path.dirname(file), { recursive: true });
+  await createVSIX({ cwd: stage, target, packagePath: `${file}.part`, useYarn: false });
+  await rename(`${file}.part`, file);
+  const { size } = await stat(file);
+  console.log(`${path.relative(process.cwd(), file)}: ${(size / 1e6).toFixed(1)} MB`);
+}
+
+const started = performance.now();
+if (options.watch) await watchAll();
+else if (await buildAll()) {
+  console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (options.package) await packageVsix(options.target, options.out);
+} else process.exitCode = 1;

@@ -1,0 +1,161 @@
+/**
+ * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
+ * `N passed, N failed`, and the exit code is 1 when anything failed.
+ *
+ *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, vscode, ui
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { hostSupported, setup } from './vscode/host/setup.mjs';
+
+const root = path.resolve(import.meta.dirname, '..');
+const results = path.join(root, 'out/results');
+const vsix = path.join(root, 'out/test.vsix');
+const SLOWEST = 10;
+
+/** Unit tests are all test files but those that need a package, a window or time. */
+const unitTests = readdirSync(path.join(root, 'test'))
+  .filter((folder) => !['vscode', 'bench', 'fixtures', 'golden'].includes(folder) && !folder.includes('.'))
+  .flatMap((folder) =>
+    readdirSync(path.join(root, 'test', folder), { recursive: true }).map((f) => `test/${folder}/${f}`),
+  )
+  .filter((file) => file.endsWith('.test.ts'))
+  .sort();
+
+const nodeTest = (...files) => [
+  ...['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=240000'],
+  ...['--test-reporter=./test/support/reporter.mjs', '--test-reporter-destination=stdout', ...files],
+];
+
+/**
+ * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
+ * have gone well. Its tests are counted from
+ * the file TEST_RESULTS if it writes one, else it counts as one test.
+ */
+const sections = {
+  build: { minutes: 2, args: ['build.mjs'], quiet: true },
+  types: { minutes: 5, args: ['node_modules/typescript/bin/tsc', '--build'] },
+  lint: { minutes: 5, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
+  format: { minutes: 2, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'] },
+  unit: { minutes: 14, args: nodeTest(...unitTests), after: ['build'], host: true },
+  vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
+  package: { minutes: 3, args: nodeTest('test/package.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
+  vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
+  ui: { minutes: 10, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
+};
+const shown = ['types', 'lint', 'format', 'unit', 'package', 'vscode', 'ui'];
+
+const { values: options } = parseArgs({ options: { only: { type: 'string', default: shown.join() } } });
+const chosen = options.only.split(',');
+const unknown = chosen.filter((name) => !shown.includes(name));
+if (unknown.length) {
+  console.error(`No section named ${unknown.join(', ')}. There are: ${shown.join(', ')}.`);
+  process.exit(2);
+}
+
+const started = performance.now();
+const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+const tests = [];
+const ended = new Map();
+let child;
+
+// Sections are process groups of their own, so that a browser or an engine that hangs ends with them.
+const endGroup = () => {
+  if (child?.exitCode === null) {
+    try {
+      process.kill(-child.pid, 'SIGTERM');
+    } catch {
+      // already gone
+    }
+  }
+};
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
+  process.once(signal, () => {
+    endGroup();
+    process.exit(code);
+  });
+
+function runSection(name) {
+  const { args, minutes, env = {}, quiet } = sections[name];
+  const file = path.join(results, `${name}.json`);
+  rmSync(file, { force: true });
+  return new Promise((resolve) => {
+    let output = '';
+    child = spawn(process.execPath, args, {
+      cwd: root,
+      detached: process.platform !== 'win32',
+      stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+      env: { ...process.env, ...env, TEST_RESULTS: file, NO_COLOR: '1', FORCE_COLOR: undefined },
+    });
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text));
+    const limit = setTimeout(() => {
+      console.log(`\n${name}: not ready after ${minutes} minutes, ended`);
+      endGroup();
+      setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 5000).unref();
+    }, minutes * 60_000);
+    child.on('exit', (code, signal) => {
+      clearTimeout(limit);
+      const ok = code === 0;
+      if (quiet) console.log(ok ? output.trim().split('\n').at(-1) : output);
+      const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).tests : [];
+      for (const test of counted) tests.push({ section: name, ...test });
+      // The process itself is a test where none was counted, and where it failed although all counted ones passed.
+      if (!counted.length || (!ok && counted.every((test) => test.ok)))
+        tests.push({ section: name, name: ok ? name : `${name} (ended with ${code ?? signal})`, ok, seconds: 0 });
+      resolve(ok);
+    });
+  });
+}
+
+const hostInstalled =
+  chosen.some((name) => sections[name].host) && hostSupported
+    ? setup().then(
+        (fresh) => ({ ok: true, text: fresh ? 'installed' : 'is ready' }),
+        (error) => ({ ok: false, text: `not installed: ${error.message}` }),
+      )
+    : Promise.resolve({ ok: true, text: 'not needed' });
+
+/** Runs a section once, after what it needs; false when that failed. */
+async function complete(name) {
+  if (ended.has(name)) return ended.get(name);
+  const section = sections[name];
+  for (const earlier of section.after ?? []) await complete(earlier);
+  for (const need of section.needs ?? []) if (!(await complete(need))) return fail(name, `${need} failed`);
+  if (section.host) {
+    const host = await hostInstalled;
+    if (!host.ok) return fail(name, `VS Code host ${host.text}`);
+  }
+  if (name === 'ui' && !hostSupported) {
+    console.log('\n── ui ── skipped: the VS Code host needs Linux on x64');
+    return true;
+  }
+  const from = performance.now();
+  console.log(`\n── ${name} ──`);
+  const ok = await runSection(name);
+  console.log(`── ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds(from)}`);
+  ended.set(name, ok);
+  return ok;
+}
+
+function fail(name, why) {
+  console.log(`\n── ${name} ──\nnot run: ${why}`);
+  tests.push({ section: name, name: `${name} (${why})`, ok: false, seconds: 0 });
+  ended.set(name, false);
+  return false;
+}
+
+mkdirSync(results, { recursive: true });
+for (const name of shown) if (chosen.includes(name)) await complete(name);
+
+const failed = tests.filter((test) => !test.ok);
+const skipped = tests.filter((test) => test.skipped);
+console.log('\n── slowest tests ──');
+for (const test of [...tests].sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST))
+  console.log(`${test.seconds.toFixed(1).padStart(7)} s  ${test.section}: ${test.name}  ${test.file ?? ''}`);
+if (failed.length) console.log('\n── failed ──');
+for (const test of failed) console.log(`✖ ${test.section}: ${test.name}  ${test.file ?? ''}`);
+console.log(`\n${skipped.length} skipped, ${seconds(started)} in all`);
+console.log(`${tests.length - failed.length - skipped.length} passed, ${failed.length} failed`);
+process.exit(failed.length ? 1 : 0);

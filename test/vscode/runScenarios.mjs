@@ -1,0 +1,98 @@
+/**
+ * Runs the scenarios of test/vscode/ui in the real workbench, from a packed extension, with pictures in out/screenshots.
+ *
+ *   node test/vscode/runScenarios.mjs FILE.vsix [SCENARIO…]
+ *
+ * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, and a default function that gets
+ * the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario is not run.
+ */
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setup } from './host/setup.mjs';
+import { workbench } from './workbench.mjs';
+
+await setup();
+const { installVsix, startBrowser, startServer } = await import('./host/server.mjs');
+
+const root = path.resolve(import.meta.dirname, '../..');
+const screenshots = path.join(root, 'out/screenshots');
+const [vsix, ...names] = process.argv.slice(2);
+if (!vsix) throw new Error('usage: runScenarios.mjs FILE.vsix [SCENARIO…]');
+
+const folder = path.join(import.meta.dirname, 'ui');
+const files = (await readdir(folder))
+  .filter((file) => file.endsWith('.mjs') && (!names.length || names.includes(path.basename(file, '.mjs'))))
+  .sort();
+const tests = [];
+const temporary = await mkdtemp(path.join(tmpdir(), 'vscode-ui-'));
+const extensionsDir = path.join(temporary, 'extensions');
+
+async function runScenario(file, browser) {
+  const {
+    default: scenario,
+    title,
+    settings,
+    trust,
+    workspace: start = 'sample',
+  } = await import(path.join(folder, file));
+  console.log(`${title}  (${file})`);
+  const dataDir = await mkdtemp(path.join(temporary, 'data-'));
+  const workspace = path.join(dataDir, 'workspace');
+  await mkdir(workspace);
+  if (start === 'sample') await cp(path.join(root, 'media/sample'), workspace, { recursive: true });
+
+  const server = await startServer({ dataDir, extensionsDir, settings, trust });
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.setDefaultTimeout(30_000);
+  let failed = false;
+  const step = async (name, action) => {
+    const from = performance.now();
+    let error;
+    try {
+      await action();
+    } catch (caught) {
+      error = caught;
+    }
+    const seconds = (performance.now() - from) / 1000;
+    tests.push({ name, file: `test/vscode/ui/${file}`, seconds, ok: !error });
+    console.log(`  ${error ? '✖' : '✔'} ${name}  (${seconds.toFixed(1)} s)`);
+    if (!error) return;
+    failed = true;
+    await mkdir(screenshots, { recursive: true });
+    await page
+      .screenshot({ path: path.join(screenshots, `failed-${path.basename(file, '.mjs')}.png`) })
+      .catch(() => {});
+    throw error;
+  };
+  try {
+    await step('the window opens', async () => {
+      await page.goto(server.address(workspace));
+      await page.locator('.monaco-workbench').waitFor();
+    });
+    await scenario({ ...workbench(page, screenshots), workspace, dataDir, step });
+  } catch (error) {
+    console.log(`    ${error.stack.replaceAll('\n', '\n    ')}`);
+    if (!failed) tests.push({ name: `${title}: outside a step`, file, seconds: 0, ok: false });
+  } finally {
+    await page.close();
+    await server.stop();
+  }
+}
+
+try {
+  await rm(screenshots, { recursive: true, force: true });
+  console.log(await installVsix(vsix, temporary, extensionsDir));
+  const browser = await startBrowser();
+  for (const file of files) await runScenario(file, browser);
+  await browser.close();
+  const failed = tests.filter((test) => !test.ok).length;
+  console.log(
+    `${tests.length - failed} steps passed, ${failed} failed; pictures in ${path.relative(root, screenshots)}`,
+  );
+  process.exitCode = failed ? 1 : 0;
+} finally {
+  if (process.env.TEST_RESULTS) await writeFile(process.env.TEST_RESULTS, JSON.stringify({ tests }));
+  await rm(temporary, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+process.exit(); // the server's pipes may stay open for some seconds

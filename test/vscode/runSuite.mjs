@@ -1,0 +1,45 @@
+/**
+ * Runs test/vscode/suite in the extension host of a real VS Code: the one of test/vscode/host, elsewhere than on Linux x64 a
+ * downloaded desktop VS Code. TEST_RESULTS names a file for the counts.
+ */
+import { runTests } from '@vscode/test-electron';
+import { build } from 'esbuild';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { hostSupported, setup } from './host/setup.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const suite = path.join(root, 'out/suite/index.cjs');
+
+await build({
+  absWorkingDir: root,
+  entryPoints: ['test/vscode/suite/index.ts'],
+  outfile: suite,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  sourcemap: 'inline',
+  external: ['vscode', 'mocha'],
+  logLevel: 'warning',
+});
+
+if (hostSupported) await setup();
+const temporary = await mkdtemp(path.join(tmpdir(), 'suite-workspace-'));
+const workspace = path.join(temporary, 'workspace');
+try {
+  await mkdir(workspace);
+  await cp(path.join(root, 'media/sample'), workspace, { recursive: true });
+  await runTests({
+    vscodeExecutablePath: hostSupported ? path.join(import.meta.dirname, 'host/code') : undefined,
+    extensionDevelopmentPath: root,
+    extensionTestsPath: suite,
+    launchArgs: [workspace, `--user-data-dir=${temporary}/user`, `--extensions-dir=${temporary}/extensions`],
+  });
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  await rm(temporary, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}

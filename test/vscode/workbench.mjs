@@ -1,0 +1,126 @@
+/** What a person does in the window: open files, run commands, look at views, lenses and pages. Selectors live here only. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Themes of every picture. Scenarios run in the dark one, which comes last. */
+const THEMES = {
+  light: { label: 'Light Modern', type: 'vs' },
+  contrast: { label: 'Dark High Contrast', type: 'hc-black' },
+  dark: { label: 'Dark Modern', type: 'vs-dark' },
+};
+
+/** Waits until `probe` gives something other than false, null or undefined. */
+export async function until(probe, what, timeoutMs = 30_000) {
+  const end = Date.now() + timeoutMs;
+  let last;
+  for (;;) {
+    try {
+      const value = await probe();
+      if (value !== false && value !== null && value !== undefined) return value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end)
+      throw new Error(`${what}: not within ${timeoutMs / 1000} s${last ? ` (${last.message})` : ''}`);
+    await sleep(150);
+  }
+}
+
+export function workbench(page, screenshots) {
+  const quickInput = page.locator('.quick-input-widget');
+  const rows = quickInput.locator('.quick-input-list .monaco-list-row');
+  const pane = (title) => page.locator('.pane').filter({ has: page.locator(`.pane-header[aria-label*="${title}"]`) });
+
+  /** Opens the quick input by a key and types into it. */
+  async function ask(key, text) {
+    await page.keyboard.press(key);
+    const input = quickInput.locator('input.input');
+    await input.waitFor({ state: 'visible' });
+    await input.fill(text);
+  }
+
+  async function command(title) {
+    await ask('F1', `>${title}`);
+    await rows.filter({ hasText: title }).first().click();
+  }
+
+  async function theme(name) {
+    const { label, type } = THEMES[name];
+    await command('Preferences: Color Theme');
+    const entry = rows.filter({ hasText: label }).first();
+    await until(async () => (await quickInput.locator('input.input').inputValue()) === '', 'the list of themes');
+    await quickInput.locator('input.input').fill(label);
+    await entry.click();
+    await page.locator(`.monaco-workbench.${type}`).waitFor();
+    await quickInput.waitFor({ state: 'hidden' });
+    await sleep(400); // pages redraw their charts
+  }
+
+  return {
+    page,
+    until,
+    command,
+
+    /** A picture of the window in each theme: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
+    async shot(name) {
+      await mkdir(screenshots, { recursive: true });
+      for (const each of Object.keys(THEMES)) {
+        await theme(each);
+        await page.screenshot({ path: path.join(screenshots, `${name}-${each}.png`) });
+      }
+    },
+
+    /** Titles that the palette offers for a text. */
+    async commandsLike(text) {
+      await ask('F1', `>${text}`);
+      await sleep(700);
+      const titles = await rows.locator('.monaco-icon-label .label-name').allTextContents();
+      await page.keyboard.press('Escape');
+      return titles;
+    },
+
+    /** Chooses in the quick pick that is shown: the first entry that has this text. */
+    pick: (text) => rows.filter({ hasText: text }).first().click(),
+
+    /** Opens a file of the workspace by its path. */
+    async open(file) {
+      await ask('Control+P', file);
+      await rows
+        .filter({ hasText: path.basename(file) })
+        .first()
+        .click();
+      await page.locator(`.tab.active[data-resource-name="${path.basename(file)}"]`).waitFor();
+    },
+
+    /** Shows a view container of the activity bar. */
+    async container(title) {
+      const item = page.locator(`.activitybar .action-item:has(a[aria-label^="${title}"])`);
+      if (!(await item.getAttribute('class'))?.includes('checked')) await item.locator('a').click();
+      await page.locator('.sidebar .composite.title').filter({ hasText: title }).waitFor();
+    },
+
+    pane,
+    /** Rows of a tree view that have a text. */
+    row: (view, text) => pane(view).locator('.monaco-list-row').filter({ hasText: text }),
+    lens: (text) => page.locator('.codelens-decoration a').filter({ hasText: text }),
+    statusBar: (text) => page.locator('.statusbar-item').filter({ hasText: text }),
+    notification: (text) => page.locator('.notification-list-item-message').filter({ hasText: text }),
+    dialog: (text) => page.locator('.monaco-dialog-box').filter({ hasText: text }),
+
+    /** The extension's own document that has this selector, among all visible webviews. */
+    webview: (selector, timeoutMs) =>
+      until(
+        async () => {
+          const outer = page.locator('iframe.webview.ready');
+          for (let i = 0; i < (await outer.count()); i++) {
+            const frame = outer.nth(i).contentFrame().locator('iframe#active-frame').contentFrame();
+            if ((await frame.locator(selector).count()) > 0) return frame;
+          }
+          return false;
+        },
+        `a page with ${selector}`,
+        timeoutMs,
+      ),
+  };
+}
