@@ -39,6 +39,7 @@ export function backward(
     throw new Error(`the loss ${loss.name} has shape ${shapeText(loss.shape)}: without a seed it must be one number`);
   if (seed && (seed.dtype !== loss.dtype || !sameShape(seed.shape, loss.shape)))
     throw new Error(`the seed ${seed.name} ${seed.dtype}${shapeText(seed.shape)} does not fit the loss ${loss.name}`);
+  if (names.length !== wrt.length) throw new Error(`${names.length} names for ${wrt.length} gradients`);
   for (const x of wrt) if (!isFloat(x)) throw new Error(`${x.name} is ${x.dtype}: it has no gradient`);
 
   const g = new Builder(graph.name, { from: graph, float: loss.dtype });

@@ -21,7 +21,6 @@ export const NO_GRADIENT: ReadonlySet<string> = new Set([
   'Not',
   'Shape',
   'Range',
-  'ConstantOfShape',
 ]);
 
 /** Elementwise rules take a dY that is 1 along axes on which it does not vary. */

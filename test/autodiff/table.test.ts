@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NO_GRADIENT, RULES } from '../../runtime/autodiff/table.js';
+import * as ops from '../../runtime/onnx/ops.js';
+
+/** Functions of ops.ts that add a node of another name. */
+const OPERATOR: Readonly<Record<string, string>> = { ScatterElementsAdd: 'ScatterElements', Full: 'Expand' };
+/** Functions of ops.ts that add no node. */
+const HELPERS = new Set(['dtypeNumber', 'divideDim']);
+/** What Builder adds to read a dim. */
+const DIMS = ['Shape', 'Squeeze'];
+
+const operators = Object.keys(ops)
+  .filter((name) => !HELPERS.has(name))
+  .map((name) => OPERATOR[name] ?? name);
+
+test('every operator of ops.ts has a rule or is listed as having no gradient', () => {
+  const missing = operators.filter((op) => !Object.hasOwn(RULES, op) && !NO_GRADIENT.has(op));
+  assert.deepEqual(missing, [], 'add a rule and its checks, or list it in NO_GRADIENT');
+});
+
+test('no operator has a rule and is listed as having none', () => {
+  assert.deepEqual(
+    Object.keys(RULES).filter((op) => NO_GRADIENT.has(op)),
+    [],
+  );
+});
+
+test('the table knows no operator that a graph cannot have', () => {
+  const known = new Set([...operators, ...DIMS]);
+  assert.deepEqual(
+    [...Object.keys(RULES), ...NO_GRADIENT].filter((op) => !known.has(op)),
+    [],
+  );
+});
