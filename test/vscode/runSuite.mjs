@@ -4,18 +4,23 @@
  */
 import { runTests } from '@vscode/test-electron';
 import { build } from 'esbuild';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { hostSupported, setup } from './host/setup.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const suite = path.join(root, 'out/suite/index.cjs');
+const source = path.join(root, 'test/vscode/suite');
+const out = path.join(root, 'out/suite');
 
+await rm(out, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: ['test/vscode/suite/index.ts'],
-  outfile: suite,
+  entryPoints: (await readdir(source))
+    .filter((file) => /^(index|.*\.suite)\.ts$/.test(file))
+    .map((f) => path.join(source, f)),
+  outdir: out,
+  outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
   target: 'node20',
@@ -34,7 +39,7 @@ try {
   await runTests({
     vscodeExecutablePath: hostSupported ? path.join(import.meta.dirname, 'host/code') : undefined,
     extensionDevelopmentPath: root,
-    extensionTestsPath: suite,
+    extensionTestsPath: path.join(out, 'index.cjs'),
     launchArgs: [workspace, `--user-data-dir=${temporary}/user`, `--extensions-dir=${temporary}/extensions`],
   });
 } catch (error) {
