@@ -1,7 +1,7 @@
 import type { Graph, Value } from './graph.js';
 import { sameShape, shapeText } from './shapes.js';
 
-/** Checks a graph after a pass: names unique, inputs defined before use with the same dtype and shape, outputs defined. Throws on the first fault. */
+/** Checks a graph after a pass: names unique, inputs defined before use with the same dtype and shape, outputs defined and unique. Throws on the first fault. */
 export function checkGraph(graph: Graph): Graph {
   const defined = new Map<string, Value>();
   const define = (value: Value, by: string): void => {
@@ -27,7 +27,12 @@ export function checkGraph(graph: Graph): Graph {
     for (const value of node.inputs) if (value) use(value, `${node.op} (${node.name})`);
     for (const value of node.outputs) define(value, `${node.op} (${node.name})`);
   }
-  for (const value of graph.outputs) use(value, 'the outputs');
+  const outputs = new Set<string>();
+  for (const value of graph.outputs) {
+    use(value, 'the list of outputs');
+    if (outputs.has(value.name)) throw new Error(`${graph.name}: "${value.name}" is an output twice`);
+    outputs.add(value.name);
+  }
   return graph;
 }
 

@@ -41,8 +41,8 @@ export interface Runner {
 }
 
 /** Loads a graph on the CPU. */
-export async function load(graph: Graph, sizes: Sizes = {}, folder?: string): Promise<Runner> {
-  const backend = await openBackend('cpu', 1);
+export async function load(graph: Graph, sizes: Sizes = {}, folder?: string, threads = 1): Promise<Runner> {
+  const backend = await openBackend('cpu', threads);
   const session = await backend.session(graph, { folder });
   return {
     async run(feeds) {
