@@ -128,7 +128,7 @@ async function writeRecipeSchema() {
 }
 
 async function buildAll() {
-  await rm(path.join(root, 'dist'), { recursive: true, force: true });
+  if (production) await rm(path.join(root, 'dist'), { recursive: true, force: true }); // source maps of earlier builds
   await mkdir(path.join(root, 'dist'), { recursive: true });
   const ok = await Promise.all([...bundles.map((b) => settled(build(b))), settled(writeRecipeSchema())]);
   if (ok.includes(false)) return false;
