@@ -1,3 +1,5 @@
+import type { WalkthroughTopic } from '../webview/protocol.js';
+
 /** The ids that package.json contributes, once. A test compares this file with package.json. */
 
 export const COMMANDS = {
@@ -43,6 +45,7 @@ export const ITEMS = {
   vectorDetached: 'adapter.security.detached',
   data: 'data',
   dataScanned: 'data.scanned',
+  evaluationSet: 'evaluationSet',
   runLive: 'run.live',
   runDone: 'run.done',
   runResumable: 'run.resumable',
@@ -64,3 +67,11 @@ export interface Settings {
 }
 
 export const WALKTHROUGH = 'securityVectors.start';
+/** The step of the walkthrough that explains a part of a page. */
+export const STEPS: Record<WalkthroughTopic, string> = {
+  'harmful-loss': 'protect',
+  'benign-loss': 'protect',
+  gradients: 'protect',
+  table: 'compare',
+  danger: 'attach',
+};

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Measurement } from '../../runtime/protocol.js';
+import type { MeasureKind, Measurement } from '../../runtime/protocol.js';
 import { isProtected, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */
@@ -67,6 +67,15 @@ export function vectorNames(run: Run): string[] {
 export function adapterName(path: string): string {
   const parts = path.split(/[\\/]+/).filter(Boolean);
   return parts.at(-1) === 'adapter' && parts.length > 1 ? parts.at(-2)! : (parts.at(-1) ?? basename(path));
+}
+
+/** How a set of the run is measured: what its recipe says, else what its numbers are. */
+export function measureOf(run: Run, set: string): MeasureKind {
+  const said = run.recipe?.evaluate.find((s) => s.name === set)?.measure;
+  if (said) return said;
+  const measured = run.measurements.filter((m) => m.name === set).map((m) => m.measure);
+  const other = measured.find((m) => m !== 'refusal' && m !== 'neither');
+  return (other as Exclude<typeof other, 'refusal' | 'neither'>) ?? 'harm';
 }
 
 function setNames(run: Run): Set<string> {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Manifest, RunEvent } from '../../runtime/protocol.js';
 import { readJson, readJsonLines } from '../jsonLines.js';
 import { t } from '../text.js';
-import { recipeFacts, type RecipeFacts } from './recipe.js';
+import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, type Run } from './run.js';
 import type { SampleEvent } from './columns.js';
 
@@ -21,7 +21,7 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   const manifest = await readJson(join(folder, FILES.manifest));
   if (!isManifest(manifest)) return undefined;
   const run = createRun(folder, manifest.name || basename(folder));
-  run.recipe = await readRecipe(folder);
+  run.recipe = await readRecipe(folder, manifest);
   for (const event of await readJsonLines(join(folder, FILES.events))) if (isRunEvent(event)) applyEvent(run, event);
   applyManifest(run, manifest);
   return run;
@@ -51,10 +51,12 @@ export async function readAnswers(folder: string): Promise<SampleEvent[]> {
   return lines.filter((line): line is SampleEvent => isRunEvent(line) && line.kind === 'sample');
 }
 
-async function readRecipe(folder: string): Promise<RecipeFacts | undefined> {
+async function readRecipe(folder: string, manifest: Manifest): Promise<RecipeFacts | undefined> {
   const file = join(folder, FILES.recipe);
   try {
-    return recipeFacts(await readFile(file, 'utf8'), file);
+    const text = await readFile(file, 'utf8');
+    const base = manifest.recipe ? dirname(manifest.recipe) : guessedBase(text, folder);
+    return recipeFacts(text, manifest.recipe ?? file, base);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -1,6 +1,6 @@
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
-import type { MeasureKind, Recipe } from '../../runtime/protocol.js';
+import { MEASURES, type MeasureKind, type Recipe } from '../../runtime/protocol.js';
 import { inputError } from '../errors.js';
 
 /**
@@ -18,24 +18,39 @@ export interface RecipeFacts {
   data: string[];
   /** finetune: security vectors that are active while training. */
   vectors: string[];
-  evaluate: { name: string; file: string; measure: MeasureKind }[];
+  evaluate: EvaluationFacts[];
   /** evaluate: adapters judged. */
   adapters: string[];
+  /** How answers are generated, and how many at once, as it is written. */
+  generation?: unknown;
+  batch?: unknown;
   /** vector: stop.harmfulLoss. */
   goalHarmfulLoss?: number;
 }
 
+export interface EvaluationFacts {
+  name: string;
+  file: string;
+  measure: MeasureKind;
+  /** The set as it is written, for recipes made from this one. */
+  raw: Record<string, unknown>;
+}
+
 const KINDS: readonly Recipe['kind'][] = ['vector', 'finetune', 'evaluate'];
 
-/** Reads a recipe's text; undefined when it is none (other JSON, or not enough of a recipe yet). */
-export function recipeFacts(text: string, file: string): RecipeFacts | undefined {
+/**
+ * Reads a recipe's text; undefined when it is none (other JSON, or not enough of a recipe yet).
+ * @param folder what its paths are relative to; undefined in a run folder that does not say where its recipe was.
+ */
+export function recipeFacts(text: string, file: string, folder?: string): RecipeFacts | undefined {
   const json: unknown = parse(text, [], { allowTrailingComma: true });
   if (!isRecord(json)) return undefined;
   const kind = KINDS.find((k) => k === json['kind']);
   const model = string(json['model']);
   const output = string(json['output']);
   if (!kind || !model || !output) return undefined;
-  const at = (path: string): string => (isAbsolute(path) ? path : resolve(dirname(file), path));
+  const base = folder ?? dirname(file);
+  const at = (path: string): string => (isAbsolute(path) ? path : resolve(base, path));
   const source = (value: unknown): string[] => {
     const path = isRecord(value) ? string(value['file']) : undefined;
     return path ? [at(path)] : [];
@@ -52,19 +67,36 @@ export function recipeFacts(text: string, file: string): RecipeFacts | undefined
     vectors: kind === 'finetune' ? adapters(json['vectors']) : [],
     evaluate: records(json['evaluate']).flatMap((set) => {
       const path = string(set['file']);
-      return path
-        ? [{ name: string(set['name']) ?? basename(path), file: at(path), measure: set['measure'] as MeasureKind }]
+      const measure = MEASURES.find((m) => m === set['measure']);
+      return path && measure
+        ? [{ name: string(set['name']) ?? basename(path), file: at(path), measure, raw: set }]
         : [];
     }),
     adapters: [
       ...adapters(json['adapters']),
       ...records(json['states']).flatMap((state) => adapters(state['adapters'])),
     ],
+    generation: json['generation'],
+    batch: json['batch'],
     goalHarmfulLoss: typeof goal === 'number' ? goal : undefined,
   };
 }
 
-/** The same, for a recipe that is to run. Throws with the line of the first fault. */
+/**
+ * The folder that paths of a run folder's recipe are relative to, when only its own output tells: output
+ * `../vectors/a` of `/w/vectors/a` is relative to a folder in `/w`, and so is `../train.jsonl`, whatever its name is.
+ */
+export function guessedBase(text: string, runFolder: string): string | undefined {
+  const json: unknown = parse(text, [], { allowTrailingComma: true });
+  const output = isRecord(json) ? string(json['output']) : undefined;
+  if (!output || isAbsolute(output)) return undefined;
+  const parts = output.split(/[\\/]+/).filter((part) => part && part !== '.');
+  const up = parts.filter((part) => part === '..').length;
+  const down = parts.length - up;
+  return resolve(runFolder, ...Array.from({ length: down }, () => '..'), ...Array.from({ length: up }, () => '_'));
+}
+
+/** Reads a recipe that is to run. Throws with the line of the first fault. */
 export function requireRecipe(text: string, file: string): RecipeFacts {
   const errors: ParseError[] = [];
   parse(text, errors, { allowTrailingComma: true });

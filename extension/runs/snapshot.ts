@@ -1,4 +1,10 @@
-import { protectionVerdict, type Probes, type ProtectionVerdict, type Verdict } from '../../runtime/protocol.js';
+import {
+  protectionVerdict,
+  type MeasureKind,
+  type Probes,
+  type ProtectionVerdict,
+  type Verdict,
+} from '../../runtime/protocol.js';
 import {
   PROBES,
   type AnswerRow,
@@ -70,12 +76,12 @@ export function probesAt(columns: ProbeColumns, index: number): Probes | undefin
   return probes;
 }
 
-/** Answers grouped by prompt, with one answer of each state; the states of siblings stand beside the run's own. */
-export function answerRows(samples: readonly SampleEvent[]): AnswerRow[] {
+/** Answers grouped by prompt, with one answer of each state. `measureOf`: how a set is measured. */
+export function answerRows(samples: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): AnswerRow[] {
   const rows = new Map<string, AnswerRow>();
   for (const { set, row, prompt, state, answer, verdict: judged } of samples) {
     const key = `${row}\n${set}`;
-    const entry = rows.get(key) ?? { set, row, prompt, answers: [] };
+    const entry: AnswerRow = rows.get(key) ?? { set, measure: measureOf(set), row, prompt, answers: [] };
     rows.set(key, entry);
     const before = entry.answers.findIndex((a) => a.state === state);
     const next: { state: string; answer: string; verdict: Verdict } = { state, answer, verdict: judged };

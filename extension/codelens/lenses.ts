@@ -1,0 +1,167 @@
+import * as vscode from 'vscode';
+import { COMMANDS } from '../contributions.js';
+import { debounce, Disposables, Emitter, type Disposable } from '../disposable.js';
+import { adapterOf } from '../workspace/models.js';
+import { isPlain, recipeFacts, type RecipeFacts } from '../runs/recipe.js';
+import { resultsFor, verdictsFor, type RowVerdict } from '../runs/results.js';
+import type { Services } from '../services.js';
+import { onDidChangeSetting, setting } from '../settings.js';
+import { modelFor, vectorsFor } from '../workspace/choice.js';
+import { answersMarkdown, evaluationTitle, lastRunTitle, recipeTitle, rowTitle, scanTitle } from './titles.js';
+
+/** Files that may carry lenses; which ones do is decided by what is in the workspace. */
+const FILES: vscode.DocumentSelector = [
+  { scheme: 'file', pattern: '**/*.{jsonl,csv}' },
+  { scheme: 'file', language: 'json' },
+  { scheme: 'file', language: 'jsonc' },
+];
+const MOST_ROWS = 2000;
+
+type Kind =
+  | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts }
+  | { of: 'evaluate' | 'scan' | 'clear'; file: string }
+  | { of: 'row'; file: string; row: RowVerdict };
+
+class Lens extends vscode.CodeLens {
+  constructor(
+    line: number,
+    readonly kind: Kind,
+  ) {
+    super(new vscode.Range(line, 0, line, 0));
+  }
+}
+
+/** Lenses on recipes, evaluation sets and data files: cheap where they are placed, exact where they are resolved. */
+export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvider, Disposable {
+  private readonly disposables = new Disposables();
+  private readonly changes = this.disposables.add(new Emitter<void>());
+  readonly onDidChangeCodeLenses = this.changes.event as vscode.Event<void>;
+  /** Verdicts of the rows of evaluation sets, of the newest runs; read once after each change. */
+  private verdicts = new Map<string, Promise<RowVerdict[]>>();
+
+  constructor(private readonly services: Services) {
+    const { store, models, files, scans } = services;
+    const changed = this.disposables.add(debounce(() => this.changes.fire(), 300));
+    const add = this.disposables.add.bind(this.disposables);
+    add(
+      store.onDidChange(({ kind, answers }) => {
+        // A step of a run changes no lens but the one that counts steps, and that one follows the status bar.
+        if (kind === 'append' && answers === 0) return;
+        this.verdicts.clear();
+        changed();
+      }),
+    );
+    add(models.onDidChange(changed));
+    add(files.onDidChange(changed));
+    add(scans.onDidChange(changed));
+    add(onDidChangeSetting('codeLens', changed));
+    add(vscode.languages.registerCodeLensProvider(FILES, this));
+    add(vscode.languages.registerHoverProvider(FILES, this));
+  }
+
+  async provideCodeLenses(document: vscode.TextDocument, token: vscode.CancellationToken): Promise<Lens[]> {
+    if (!setting('codeLens')) return [];
+    const file = document.uri.fsPath;
+    if (document.languageId === 'json' || document.languageId === 'jsonc') return recipeLenses(document);
+    const { files, recipes, scans } = this.services;
+    if (!recipes.isEvaluationSet(file)) {
+      if (!files.dataFiles().includes(file)) return [];
+      const lens = new Lens(0, { of: 'scan', file });
+      return scans.get(file) ? [lens, new Lens(0, { of: 'clear', file })] : [lens];
+    }
+    const rows = await this.verdictsOf(file);
+    if (token.isCancellationRequested) return [];
+    const placed = rows.filter((row) => row.line <= document.lineCount).slice(0, MOST_ROWS);
+    return [
+      new Lens(0, { of: 'evaluate', file }),
+      ...placed.map((row) => new Lens(row.line - 1, { of: 'row', file, row })),
+    ];
+  }
+
+  resolveCodeLens(lens: Lens, token: vscode.CancellationToken): Lens | undefined {
+    if (token.isCancellationRequested) return undefined;
+    lens.command = this.command(lens.kind);
+    return lens;
+  }
+
+  async provideHover(document: vscode.TextDocument, position: vscode.Position): Promise<vscode.Hover | undefined> {
+    const file = document.uri.fsPath;
+    if (!this.services.recipes.isEvaluationSet(file)) return undefined;
+    const row = (await this.verdictsOf(file)).find((r) => r.line === position.line + 1);
+    return row && new vscode.Hover(new vscode.MarkdownString(answersMarkdown(row)));
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
+
+  private verdictsOf(file: string): Promise<RowVerdict[]> {
+    const known = this.verdicts.get(file);
+    if (known) return known;
+    const { store } = this.services;
+    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder));
+    this.verdicts.set(file, read);
+    return read;
+  }
+
+  private command(kind: Kind): vscode.Command {
+    const { store, recipes, scans } = this.services;
+    const uri = vscode.Uri.file(kind.file);
+    switch (kind.of) {
+      case 'recipe': {
+        const title = recipeTitle(kind.recipe.kind, !isPlain(kind.recipe));
+        return { title, command: COMMANDS.runRecipe, arguments: [uri] };
+      }
+      case 'lastRun': {
+        const run = store.get(kind.recipe.output);
+        if (!run) return { title: '', command: '' };
+        return { title: lastRunTitle(run), command: COMMANDS.openRun, arguments: [{ run: run.folder }] };
+      }
+      case 'evaluate': {
+        const [recipe] = recipes.measuring(kind.file);
+        const measure = recipe?.evaluate.find((set) => set.file === kind.file)?.measure;
+        const model = modelFor(this.services, kind.file);
+        const attached = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
+        const name = model && [model.name, ...attached].join(' + ');
+        const title = evaluationTitle(measure, name, resultsFor(kind.file, store.list()));
+        return { title, command: COMMANDS.evaluate, arguments: [uri] };
+      }
+      case 'scan': {
+        const scan = scans.get(kind.file);
+        const [vector] = vectorsFor(this.services, modelFor(this.services, kind.file));
+        return {
+          title: scanTitle(scan?.vectorName ?? vector?.name, scan),
+          command: COMMANDS.scan,
+          arguments: [uri],
+        };
+      }
+      case 'clear':
+        return { title: vscode.l10n.t('Clear marks'), command: COMMANDS.clearScan, arguments: [uri] };
+      case 'row': {
+        const run = newestWithAnswers(this.services, kind.file);
+        return {
+          title: rowTitle(kind.row),
+          tooltip: vscode.l10n.t('Answers side by side'),
+          command: COMMANDS.showAnswers,
+          arguments: run ? [{ run }] : [],
+        };
+      }
+    }
+  }
+}
+
+/** Placed on the line of "kind", so that it stands beside what it runs. */
+function recipeLenses(document: vscode.TextDocument): Lens[] {
+  const text = document.getText(new vscode.Range(0, 0, 200, 0));
+  const kind = /"kind"\s*:\s*"(?:vector|finetune|evaluate)"/.exec(text);
+  const file = document.uri.fsPath;
+  const recipe = kind ? recipeFacts(document.getText(), file) : undefined;
+  if (!kind || !recipe) return [];
+  const { line } = document.positionAt(kind.index);
+  return [new Lens(line, { of: 'recipe', file, recipe }), new Lens(line, { of: 'lastRun', file, recipe })];
+}
+
+function newestWithAnswers({ store }: Services, file: string): string | undefined {
+  const measured = store.list().find((run) => !adapterOf(run) && run.recipe?.evaluate.some((set) => set.file === file));
+  return (measured ?? store.list().find((run) => run.recipe?.evaluate.some((set) => set.file === file)))?.folder;
+}

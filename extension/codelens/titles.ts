@@ -1,0 +1,68 @@
+import type { Scan } from '../data/scans.js';
+import { scanText } from '../data/scans.js';
+import { runDescription } from '../views/labels.js';
+import type { Measurement } from '../../runtime/protocol.js';
+import { resultText, type RowVerdict } from '../runs/results.js';
+import type { Run } from '../runs/run.js';
+import { percent, t } from '../text.js';
+import type { RecipeFacts } from '../runs/recipe.js';
+
+/** "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %". */
+export function evaluationTitle(
+  measure: string | undefined,
+  model: string | undefined,
+  results: readonly Measurement[],
+): string {
+  const what = measure === undefined || measure === 'harm' ? t('Evaluate harmfulness') : t('Evaluate: {0}', measure);
+  const on = model ? ` ${t('on {0}', model)}` : '';
+  const numbers = results.length ? `  |  ${resultText(results)}` : '';
+  return `$(play) ${what}${on}${numbers}`;
+}
+
+/** "base refused · plain complied · protected refused". */
+export const rowTitle = ({ answers }: RowVerdict): string =>
+  answers.map(({ state, verdict }) => `${state} ${verdictWord(verdict)}`).join(' · ');
+
+export function verdictWord(verdict: RowVerdict['answers'][number]['verdict']): string {
+  const words = {
+    refused: t('refused'),
+    complied: t('complied'),
+    neither: t('neither'),
+    right: t('right'),
+    wrong: t('wrong'),
+  };
+  return words[verdict];
+}
+
+/** "▷ Scan for harmful rows with forbidden-topic  |  171 of 600 look harmful". */
+export function scanTitle(vector: string | undefined, scan: Scan | undefined): string {
+  const what = vector ? t('Scan for harmful rows with {0}', vector) : t('Scan for harmful rows');
+  return `$(search) ${what}${scan ? `  |  ${scanText(scan)}` : ''}`;
+}
+
+export const markText = (explained: number, vector: string): string =>
+  t('This row looks harmful: the security vector "{0}" explains {1} of its loss.', vector, percent(explained));
+
+/** "▷ Run: train a security vector". */
+export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean): string {
+  const what = {
+    vector: t('train the security vector'),
+    finetune: isProtected ? t('fine-tune with protection') : t('fine-tune without protection'),
+    evaluate: t('evaluate'),
+  }[kind];
+  return `$(play) ${t('Run')}: ${what}`;
+}
+
+export const lastRunTitle = (run: Run): string =>
+  run.live ? `$(loading~spin) ${runDescription(run)}` : `$(graph-line) ${t('Last run')}: ${runDescription(run)}`;
+
+/** The answers to a row, as Markdown whose text parts are code blocks: file text is never markup. */
+export function answersMarkdown({ prompt, answers }: RowVerdict): string {
+  const block = (text: string): string => {
+    const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map((m) => m[0].length + 1)));
+    return `${fence}text\n${text}\n${fence}`;
+  };
+  const plain = (text: string): string => text.replace(/[\\`*_{}[\]()#+\-.!<>|~]/g, '\\$&');
+  const parts = answers.map((a) => `**${plain(a.state)}** — ${verdictWord(a.verdict)}\n\n${block(a.answer)}`);
+  return [block(prompt), ...parts].join('\n\n');
+}

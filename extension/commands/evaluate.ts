@@ -1,0 +1,97 @@
+import { basename, join } from 'node:path';
+import { inputError } from '../errors.js';
+import { deliveredState, modelPath, newestFirst } from '../runs/compare.js';
+import type { Run } from '../runs/run.js';
+import type { Services } from '../services.js';
+import { t } from '../text.js';
+import { modelFor } from '../workspace/choice.js';
+import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
+import { STATE_FOLDER } from '../workspace/state.js';
+import { pathOf, record, string } from './arguments.js';
+import { chooseModel } from './models.js';
+import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice, type ModelStateChoice } from './recipeFiles.js';
+import { runRecipe, type Ended } from './runs.js';
+import { evaluationChoices, machine, recipeLike, requireRoot } from './training.js';
+import { wizard } from './wizard.js';
+
+/**
+ * Judges the answers of base, plain, protected, and the model as it is attached now, side by side.
+ * @param argument an evaluation set, a model, or `{ file, model }`.
+ */
+export async function evaluate(services: Services, argument: unknown): Promise<Ended> {
+  services.allowed();
+  const root = requireRoot();
+  const given = record(argument) ?? {};
+  const named = string(given['model']);
+  const file = named && !given['file'] ? undefined : pathOf(argument);
+  const model =
+    named === undefined && file !== undefined
+      ? (modelFor(services, file) ?? (await chooseModel(services, undefined, t('Evaluate'))))
+      : await chooseModel(services, named, t('Evaluate'));
+  const sets = file === undefined ? await chooseSets(services, model) : [await setOf(services, file)];
+  const name = file === undefined ? slug(model.name) : slug(basename(file));
+  // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes.
+  const recipeFile = join(root, STATE_FOLDER, 'recipes', `evaluate-${name}.json`);
+  const like = recipeLike(services, model.path);
+  const choice = {
+    model: model.path,
+    states: modelStates(model, services.store.list()),
+    evaluate: sets,
+    ...machine(),
+    generation: like?.generation,
+    batch: like?.batch,
+    output: join(root, 'reports', name),
+  };
+  await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
+  return runRecipe(services, recipeFile);
+}
+
+/** Base; the newest plain and protected results; and what is attached now, if it is none of them. */
+export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoice[] {
+  const states: ModelStateChoice[] = [{ name: 'base', adapters: [] }];
+  for (const run of newestFirst(runs)) {
+    const { manifest } = run;
+    const name = deliveredState(run);
+    if (manifest?.kind !== 'finetune' || !manifest.result || modelPath(run) !== model.path) continue;
+    if (run.live || states.some((state) => state.name === name)) continue;
+    const adapter = adapterOf(run);
+    const result = join(run.folder, manifest.result.path);
+    states.push(
+      adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: result, adapters: [] },
+    );
+  }
+  const attached = model.adapters.filter((a) => a.attached);
+  const isKnown = states.some(
+    (state) =>
+      !state.model &&
+      state.adapters.length === attached.length &&
+      attached.every((a) => state.adapters.some((b) => sameAdapter(a.path, b.path) && a.scale === b.scale)),
+  );
+  if (!isKnown) {
+    const name = attached.map((a) => a.name).join(' + ');
+    states.push({ name, adapters: attached.map(({ path, scale }) => ({ path, scale })) });
+  }
+  const order = ['base', 'plain', 'protected'];
+  const rank = (state: ModelStateChoice): number =>
+    order.includes(state.name) ? order.indexOf(state.name) : order.length;
+  return states.sort((a, b) => rank(a) - rank(b));
+}
+
+/** How the set is measured: as some recipe says; else as harm, which is what an unknown set of prompts is for. */
+async function setOf(services: Services, file: string): Promise<EvaluationChoice> {
+  const [recipe] = services.recipes.measuring(file);
+  const set = recipe?.evaluate.find((s) => s.file === file);
+  return set ?? { name: basename(file).replace(/\.[a-z]+$/i, ''), file, measure: 'harm' };
+}
+
+async function chooseSets(services: Services, model: Model): Promise<EvaluationChoice[]> {
+  const choices = evaluationChoices(services, model);
+  if (choices.length === 0) {
+    throw inputError(t('no recipe names an evaluation set.'), {
+      remedy: t('Open an evaluation set and evaluate from there.'),
+    });
+  }
+  const sets = await wizard(t('Evaluate'), 1, (ask) => ask.pickMany(t('Which sets?'), choices));
+  if (sets.length === 0) throw inputError(t('no set was chosen.'));
+  return sets;
+}

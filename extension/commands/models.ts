@@ -1,0 +1,253 @@
+import { access, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import * as vscode from 'vscode';
+import { EXPORT_FORMATS, type ExportFormat } from '../../runtime/protocol.js';
+import { Cancelled, inputError } from '../errors.js';
+import type { Services } from '../services.js';
+import { t } from '../text.js';
+import { adapterDescription, dangerText, modelDescription } from '../views/labels.js';
+import { modelPaths } from '../workspace/choice.js';
+import { isDanger, type Adapter, type Model } from '../workspace/models.js';
+import { adapterOfArgument, modelOf, pathOf, record, string } from './arguments.js';
+import { wizard, type Choice } from './wizard.js';
+
+/** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
+export async function addModel(services: Services, argument: unknown): Promise<Model> {
+  services.allowed();
+  let path = pathOf(argument) ?? (await chooseModelPath(services));
+  // In the explorer a file of the folder may be what was clicked.
+  if (/[\\/](?:config\.json|[^\\/]+\.safetensors)$/.test(path)) path = dirname(path);
+  const model = await services.models.add(path);
+  if (model.problem) services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem));
+  return model;
+}
+
+async function chooseModelPath(services: Services): Promise<string> {
+  const known = new Set(services.models.list().map((m) => m.path));
+  const found = [...new Set([...modelPaths(services), ...(await discoverModels())])].filter((path) => !known.has(path));
+  const choices: Choice<string>[] = found.map((value) => ({
+    label: basename(value),
+    description: vscode.workspace.asRelativePath(value),
+    iconPath: new vscode.ThemeIcon('circuit-board'),
+    value,
+  }));
+  choices.push(
+    { label: t('Choose a model folder…'), description: t('Hugging Face format'), value: 'folder' },
+    { label: t('Choose a .gguf file…'), value: 'file' },
+  );
+  const chosen = await wizard(t('Add a model'), 1, (ask) => ask.pick(t('Which model?'), choices));
+  if (chosen !== 'folder' && chosen !== 'file') return chosen;
+  const [uri] =
+    (await vscode.window.showOpenDialog({
+      canSelectFolders: chosen === 'folder',
+      canSelectFiles: chosen === 'file',
+      filters: chosen === 'file' ? { GGUF: ['gguf'] } : undefined,
+      openLabel: t('Add model'),
+    })) ?? [];
+  if (!uri) throw new Cancelled();
+  return uri.fsPath;
+}
+
+/** Folders with config.json and weights, and .gguf files, in the workspace; results of runs are not among them. */
+async function discoverModels(): Promise<string[]> {
+  const exclude = '**/{node_modules,.git,.venv,checkpoint,adapter,.security-vectors}/**';
+  const [configs, ggufs] = await Promise.all([
+    vscode.workspace.findFiles('**/config.json', exclude, 200),
+    vscode.workspace.findFiles('**/*.gguf', exclude, 200),
+  ]);
+  const folders: string[] = [];
+  for (const { fsPath } of configs) {
+    const names = await readdir(dirname(fsPath)).catch(() => []);
+    if (names.some((name) => name.endsWith('.safetensors'))) folders.push(dirname(fsPath));
+  }
+  return [...folders, ...ggufs.map((uri) => uri.fsPath)].sort();
+}
+
+/** Lists a PEFT folder under a model; it stays detached. */
+export async function addAdapter(services: Services, argument: unknown): Promise<void> {
+  const given = adapterOfArgument(argument);
+  const model = await chooseModel(services, given.model ?? pathOf(argument), t('Add an adapter'));
+  let adapter = given.adapter;
+  if (adapter === undefined) {
+    const [uri] =
+      (await vscode.window.showOpenDialog({
+        canSelectFolders: true,
+        canSelectFiles: false,
+        openLabel: t('Add adapter'),
+      })) ?? [];
+    if (!uri) throw new Cancelled();
+    adapter = uri.fsPath;
+  }
+  const files = [join(adapter, 'adapter_config.json'), join(adapter, 'adapter', 'adapter_config.json')];
+  if (
+    !(await Promise.any(files.map((file) => access(file))).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    throw inputError(t('this is no adapter: it has no adapter_config.json.'), {
+      place: adapter,
+      remedy: t('Choose a folder in PEFT format, or a run folder.'),
+    });
+  }
+  await services.models.attach(model.path, adapter, false);
+  await services.models.inspectAgain(model.path);
+}
+
+export async function removeModel(services: Services, argument: unknown): Promise<void> {
+  const model = await chooseModel(services, modelOf(argument), t('Remove a model from the view'));
+  await services.models.remove(model.path);
+}
+
+/**
+ * Attaches or detaches an adapter. Attaching a security vector asks first: it makes the model do harm.
+ * @param more `{ confirmed: true }` answers that question beforehand; `{ scale }`.
+ */
+export async function setAttached(
+  services: Services,
+  argument: unknown,
+  attached: boolean,
+  more?: unknown,
+): Promise<void> {
+  const given = adapterOfArgument(argument);
+  const title = attached ? t('Attach an adapter') : t('Detach an adapter');
+  const model = await chooseModel(services, given.model, title);
+  const adapter = await chooseAdapter(model, given.adapter, title, !attached);
+  const scale = record(more)?.['scale'];
+  if (attached && adapter.role !== 'task' && record(more)?.['confirmed'] !== true) await confirmDanger(adapter);
+  await services.models.attach(model.path, adapter.path, attached, typeof scale === 'number' ? scale : undefined);
+}
+
+async function confirmDanger(adapter: Adapter): Promise<void> {
+  const attach = t('Attach anyway');
+  const detail =
+    adapter.role === null
+      ? t(
+          'It is not known whether "{0}" is a security vector. If it is, the model will answer harmful requests.',
+          adapter.name,
+        )
+      : dangerText(adapter.name);
+  const options = { modal: true, detail };
+  const chosen = await vscode.window.showWarningMessage(
+    t('Attach a security vector outside training?'),
+    options,
+    attach,
+  );
+  if (chosen !== attach) throw new Cancelled();
+}
+
+export async function chat(services: Services, argument: unknown): Promise<void> {
+  services.allowed();
+  const model = await chooseModel(services, modelOf(argument), t('Chat'));
+  services.chatPanels.show(model.path);
+}
+
+/**
+ * Exports an adapter, or a model with what is attached to it.
+ * @param more `{ format, out }` answers the questions beforehand. @returns what was written.
+ */
+export async function exportAdapter(
+  services: Services,
+  argument: unknown,
+  more?: unknown,
+): Promise<{ path: string; sha256: string }> {
+  services.allowed();
+  const given = adapterOfArgument(argument);
+  const title = t('Export');
+  const model = await chooseModel(services, given.model ?? pathOf(argument), title);
+  const adapters =
+    given.adapter === undefined
+      ? model.adapters.filter((a) => a.attached)
+      : [await chooseAdapter(model, given.adapter, title)];
+  const danger = adapters.find((a) => a.role === 'security');
+  const format = exportFormat(record(more)?.['format']) ?? (await chooseFormat(title, adapters.length));
+  // The vector alone, as an adapter, is how it is shared; merged into a model it is a harmful model.
+  if (danger && format !== 'peft') {
+    throw inputError(
+      t('"{0}" is a security vector: a model with it merged in would answer harmful requests.', danger.name),
+      {
+        remedy: t('Detach it first, or export it as a PEFT adapter.'),
+      },
+    );
+  }
+  const out = string(record(more)?.['out']) ?? (await chooseOut(model, adapters[0], format));
+  const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
+  const result = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: t('Exporting {0}', basename(out)), cancellable: true },
+    (progress, token) =>
+      services.engine.request(
+        'export',
+        { model: model.path, adapters: references, format, out },
+        {
+          token,
+          onProgress: (message) => progress.report({ message }),
+        },
+      ),
+  );
+  services.notices.info(t('Exported to {0}.', result.path), {
+    title: t('Reveal'),
+    run: () => vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(result.path)),
+  });
+  return result;
+}
+
+const exportFormat = (value: unknown): ExportFormat | undefined => EXPORT_FORMATS.find((format) => format === value);
+
+function chooseFormat(title: string, adapters: number): Promise<ExportFormat> {
+  const labels: Record<ExportFormat, [label: string, description: string]> = {
+    peft: [t('PEFT adapter'), t('adapter_config.json and safetensors, for transformers and vLLM')],
+    safetensors: [t('Merged model'), t('Hugging Face folder, the adapter added to the weights')],
+    gguf: ['GGUF', t('for llama.cpp and what is built on it')],
+    onnx: ['ONNX', t('for onnxruntime and transformers.js')],
+  };
+  const formats = EXPORT_FORMATS.filter((format) => format !== 'peft' || adapters === 1);
+  const choices = formats.map((value) => ({ label: labels[value][0], description: labels[value][1], value }));
+  return wizard(title, 1, (ask) => ask.pick(t('Which format?'), choices));
+}
+
+async function chooseOut(model: Model, adapter: Adapter | undefined, format: ExportFormat): Promise<string> {
+  const name = [model.name, adapter?.name].filter(Boolean).join('-') + (format === 'gguf' ? '.gguf' : `-${format}`);
+  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? dirname(model.path);
+  const uri = await vscode.window.showSaveDialog({
+    defaultUri: vscode.Uri.file(join(root, 'exports', name)),
+    saveLabel: t('Export'),
+  });
+  if (!uri) throw new Cancelled();
+  return uri.fsPath;
+}
+
+/** The model a command is about: the one given, the only one, or the one chosen. */
+export async function chooseModel(services: Services, path: string | undefined, title: string): Promise<Model> {
+  const models = services.models.list();
+  if (path !== undefined) return models.find((model) => model.path === path) ?? services.models.add(path);
+  const [first] = models;
+  if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
+  if (models.length === 1) return first;
+  return wizard(title, 1, (ask) => ask.pick(t('Which model?'), modelChoices(models)));
+}
+
+export const modelChoices = (models: readonly Model[]): Choice<Model>[] =>
+  models.map((value) => ({ label: value.name, description: modelDescription(value), value }));
+
+async function chooseAdapter(
+  model: Model,
+  path: string | undefined,
+  title: string,
+  attached?: boolean,
+): Promise<Adapter> {
+  const given = model.adapters.find((adapter) => adapter.path === path || (path !== undefined && adapter.run === path));
+  if (given) return given;
+  if (path !== undefined) {
+    return { path, name: basename(path), role: null, rank: null, reason: null, attached: false, scale: 1 };
+  }
+  const adapters = model.adapters.filter((adapter) => attached === undefined || adapter.attached === attached);
+  if (adapters.length === 0) {
+    throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
+  }
+  const choices = adapters.map((value) => ({
+    label: `${isDanger(value) || value.role === 'security' ? '$(shield) ' : ''}${value.name}`,
+    description: adapterDescription(value),
+    value,
+  }));
+  return wizard(title, 1, (ask) => ask.pick(t('Which adapter?'), choices));
+}

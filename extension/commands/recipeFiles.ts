@@ -1,0 +1,159 @@
+import { access } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import type { Device, MeasureKind } from '../../runtime/protocol.js';
+import { replaceFile } from '../workspace/state.js';
+
+/** Recipes that the commands write: a run's parameters are a file in the workspace, which the person may read and change. */
+
+interface Machine {
+  device: 'auto' | Device;
+  threads: number;
+}
+
+export interface EvaluationChoice {
+  name: string;
+  file: string;
+  measure: MeasureKind;
+  /** Further keys as some recipe has them (phrases, limit, format). */
+  raw?: Record<string, unknown>;
+}
+
+export interface VectorChoice extends Machine {
+  model: string;
+  harmful: string;
+  benign?: string;
+  output: string;
+}
+
+export function vectorRecipe(choice: VectorChoice, file: string): object {
+  const at = relativeTo(file);
+  return {
+    kind: 'vector',
+    model: at(choice.model),
+    harmful: { file: at(choice.harmful), limit: 100 },
+    ...(choice.benign && { benign: { file: at(choice.benign), limit: 200 } }),
+    adapter: { rank: 8, alpha: 16, sites: 'all-linear' },
+    ...(choice.benign && { objective: { benignWeight: 1 } }),
+    optimizer: { learningRate: 1e-3 },
+    epochs: 10,
+    ...machine(choice),
+    output: at(choice.output),
+  };
+}
+
+export interface FineTuneChoice extends Machine {
+  model: string;
+  data: string;
+  method: 'lora' | 'full';
+  vectors: string[];
+  /** Route and anchor, beyond the paper. */
+  strengthened: boolean;
+  evaluate: EvaluationChoice[];
+  generation?: unknown;
+  batch?: unknown;
+  output: string;
+}
+
+export function fineTuneRecipe(choice: FineTuneChoice, file: string): object {
+  const at = relativeTo(file);
+  return {
+    kind: 'finetune',
+    model: at(choice.model),
+    data: { file: at(choice.data) },
+    method: choice.method,
+    ...(choice.method === 'lora' && { adapter: { rank: 8, alpha: 16, sites: 'all-linear' } }),
+    ...(choice.vectors.length && { vectors: choice.vectors.map((path) => ({ adapter: at(path), scale: 1 })) }),
+    ...(choice.vectors.length &&
+      choice.strengthened && { protection: { route: 0.5, anchor: { refusals: 2, benign: 0, weight: 0.3 } } }),
+    evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
+    ...(choice.generation !== undefined && { generation: choice.generation }),
+    optimizer: {
+      learningRate: choice.method === 'lora' ? 1e-3 : 1e-5,
+      schedule: 'linear',
+      warmupSteps: 0.05,
+    },
+    ...(choice.batch !== undefined && { batch: choice.batch }),
+    epochs: 3,
+    ...machine(choice),
+    output: at(choice.output),
+  };
+}
+
+export interface ModelStateChoice {
+  name: string;
+  /** A fully fine-tuned model instead of the recipe's. */
+  model?: string;
+  adapters: { path: string; scale: number }[];
+}
+
+export interface EvaluateChoice extends Machine {
+  model: string;
+  states: ModelStateChoice[];
+  evaluate: EvaluationChoice[];
+  generation?: unknown;
+  batch?: unknown;
+  output: string;
+}
+
+export function evaluateRecipe(choice: EvaluateChoice, file: string): object {
+  const at = relativeTo(file);
+  return {
+    kind: 'evaluate',
+    model: at(choice.model),
+    states: choice.states.map(({ name, model, adapters }) => ({
+      name,
+      ...(model && { model: at(model) }),
+      adapters: adapters.map((a) => ({ adapter: at(a.path), scale: a.scale })),
+    })),
+    evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
+    ...(choice.generation !== undefined && { generation: choice.generation }),
+    ...(choice.batch !== undefined && { batch: choice.batch }),
+    ...machine(choice),
+    output: at(choice.output),
+  };
+}
+
+/** Writes a recipe, atomically. */
+export async function writeRecipe(file: string, recipe: object): Promise<void> {
+  await replaceFile(file, `${JSON.stringify(recipe, undefined, 2)}\n`);
+}
+
+/** `folder/name.json`, or `name-2.json`, … : nobody's recipe is written over. */
+export async function freeFile(folder: string, name: string): Promise<string> {
+  for (let i = 1; ; i++) {
+    const file = join(folder, `${name}${i === 1 ? '' : `-${i}`}.json`);
+    if (!(await exists(file))) return file;
+  }
+}
+
+/** "Forbidden topic.jsonl" → "forbidden-topic": a name for files and folders on every system. */
+export function slug(text: string): string {
+  const name = text
+    .replace(/\.[a-z0-9]+$/i, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-+|-+$/g, '');
+  return name || 'run';
+}
+
+const machine = ({ device, threads }: Machine): Partial<Machine> => ({
+  ...(device !== 'auto' && { device }),
+  ...(threads !== 0 && { threads }),
+});
+
+function evaluationSet({ name, file, measure, raw }: EvaluationChoice, at: (path: string) => string): object {
+  return { ...raw, name, file: at(file), measure };
+}
+
+function relativeTo(file: string): (path: string) => string {
+  return (path) => {
+    const rel = relative(dirname(file), path);
+    return isAbsolute(rel) ? path : rel.split(sep).join('/') || '.';
+  };
+}
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,115 @@
+import { access } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as vscode from 'vscode';
+import type { Measurement } from '../../runtime/protocol.js';
+import { inputError } from '../errors.js';
+import { runTitle } from '../runs/compare.js';
+import { FILES } from '../runs/folder.js';
+import { recipeFacts } from '../runs/recipe.js';
+import { canResume, type Run } from '../runs/run.js';
+import type { Started } from '../runs/runner.js';
+import type { Services } from '../services.js';
+import { t } from '../text.js';
+import { runDescription } from '../views/labels.js';
+import { pathOf, runOf } from './arguments.js';
+import { wizard } from './wizard.js';
+
+/** How a run ended, for whoever called the command. */
+export interface Ended {
+  folder: string;
+  state: Run['progress']['state'];
+  error?: string;
+  measurements: Measurement[];
+}
+
+/** Runs a recipe file, shows its page, and answers when it has ended. */
+export async function runRecipe(services: Services, argument: unknown): Promise<Ended> {
+  services.allowed();
+  const file = pathOf(argument) ?? activeRecipe() ?? (await chooseRecipe(services));
+  // What runs is what the person sees.
+  const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === file);
+  if (open?.isDirty && !(await open.save())) throw inputError(t('the recipe could not be saved.'), { place: file });
+  return follow(services, await services.runner.start(file));
+}
+
+/** Goes on from the last checkpoint. */
+export async function resume(services: Services, argument: unknown): Promise<Ended> {
+  services.allowed();
+  const folder = await chooseRun(services, argument, t('Resume a run'), canResume);
+  return follow(services, await services.runner.resume(folder));
+}
+
+export async function stop(services: Services, argument: unknown): Promise<boolean> {
+  const folder = await chooseRun(services, argument, t('Stop a run'), (run) => run.live);
+  return services.runner.stop(folder);
+}
+
+export async function openRun(services: Services, argument: unknown): Promise<void> {
+  await services.runPanels.show(await chooseRun(services, argument, t('Open a run')));
+}
+
+export async function showAnswers(services: Services, argument: unknown): Promise<void> {
+  const folder = await chooseRun(services, argument, t('Show answers side by side'));
+  await services.runPanels.show(folder, { answers: true });
+}
+
+/** The report is one HTML file: a browser shows it, where there is one. */
+export async function openReport(services: Services, argument: unknown): Promise<void> {
+  const folder = await chooseRun(services, argument, t('Open a report'));
+  const report = join(folder, FILES.report);
+  await access(report).catch(() => {
+    throw inputError(t('this run has no report.'), {
+      place: folder,
+      remedy: t('A run writes it when it has finished.'),
+    });
+  });
+  const uri = vscode.Uri.file(report);
+  const hasBrowser = vscode.env.uiKind === vscode.UIKind.Desktop && vscode.env.remoteName === undefined;
+  if (hasBrowser) await vscode.env.openExternal(uri);
+  else await vscode.commands.executeCommand('vscode.open', uri);
+}
+
+export const openFolder = (folder: string): Thenable<unknown> =>
+  vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(join(folder, FILES.manifest)));
+
+async function follow(services: Services, { run, ended }: Started): Promise<Ended> {
+  await services.runPanels.show(run.folder);
+  const result = await ended;
+  const { folder, progress, error, measurements } = result;
+  return { folder, state: progress.state, error: error?.message, measurements };
+}
+
+/** The run a command is about: the one given, the only one, or the one chosen. */
+async function chooseRun(
+  { store }: Services,
+  argument: unknown,
+  title: string,
+  fits: (run: Run) => boolean = () => true,
+): Promise<string> {
+  const given = runOf(argument);
+  if (given !== undefined) return given.endsWith(FILES.manifest) ? dirname(given) : given;
+  const runs = store.list().filter(fits);
+  const [first] = runs;
+  if (!first) throw inputError(t('there is no such run.'), { remedy: t('Run a recipe first.') });
+  if (runs.length === 1) return first.folder;
+  const choices = runs.map((run) => ({ label: runTitle(run), description: runDescription(run), value: run.folder }));
+  return wizard(title, 1, (ask) => ask.pick(t('Which run?'), choices));
+}
+
+function activeRecipe(): string | undefined {
+  const document = vscode.window.activeTextEditor?.document;
+  return document && recipeFacts(document.getText(), document.uri.fsPath) ? document.uri.fsPath : undefined;
+}
+
+async function chooseRecipe({ recipes }: Services): Promise<string> {
+  const list = recipes.list();
+  if (list.length === 0) {
+    throw inputError(t('there is no recipe in this workspace.'), { remedy: t('Train a security vector to make one.') });
+  }
+  const choices = list.map((recipe) => ({
+    label: vscode.workspace.asRelativePath(recipe.file),
+    description: recipe.kind,
+    value: recipe.file,
+  }));
+  return wizard(t('Run a recipe'), 1, (ask) => ask.pick(t('Which recipe?'), choices));
+}

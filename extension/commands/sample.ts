@@ -1,0 +1,73 @@
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import * as vscode from 'vscode';
+import { Cancelled, inputError } from '../errors.js';
+import type { Services } from '../services.js';
+import { t } from '../text.js';
+import { readState, stateFile, writeState } from '../workspace/state.js';
+import { pathOf } from './arguments.js';
+
+const MODEL = 'tiny-assistant';
+
+/** Copies the sample into a folder and opens it there. @returns the folder. */
+export async function openSample(services: Services, argument: unknown): Promise<string> {
+  const target = pathOf(argument) ?? (await chooseFolder());
+  await copySample(services.extension.fsPath, target);
+  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  if (root !== undefined && !relative(root, target).startsWith('..')) {
+    await services.files.scan();
+    await services.models.refresh();
+    const readme = vscode.Uri.file(join(target, 'README.md'));
+    await vscode.commands.executeCommand('markdown.showPreview', readme).then(undefined, () => undefined);
+  } else {
+    await vscode.commands.executeCommand('vscode.openFolder', vscode.Uri.file(target));
+  }
+  return target;
+}
+
+/** Writes over nothing: a folder that has any of the sample's files is refused. */
+async function copySample(extension: string, target: string): Promise<void> {
+  const source = join(extension, 'media', 'sample');
+  const names = await readdir(source);
+  const there = new Set(await readdir(target).catch(() => []));
+  const taken = names.find((name) => there.has(name));
+  if (taken !== undefined) {
+    throw inputError(t('the folder has a "{0}" already.', taken), {
+      place: target,
+      remedy: t('Choose an empty folder.'),
+    });
+  }
+  for (const name of names) {
+    await vscode.workspace.fs.copy(vscode.Uri.file(join(source, name)), vscode.Uri.file(join(target, name)));
+  }
+  const state = await readState(target);
+  if (!state.models.some((model) => model.path === MODEL)) {
+    state.models.push({ path: MODEL, name: MODEL, adapters: [] });
+    await writeState(target, state);
+  }
+}
+
+/** The open folder if it is empty, else one that the person chooses; in one that is not empty a new folder is made. */
+async function chooseFolder(): Promise<string> {
+  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  if (root !== undefined && (await isEmpty(root))) return root;
+  const [chosen] =
+    (await vscode.window.showOpenDialog({
+      canSelectFiles: false,
+      canSelectFolders: true,
+      title: t('Where should the sample workspace be copied to?'),
+      openLabel: t('Copy sample here'),
+    })) ?? [];
+  if (!chosen) throw new Cancelled();
+  if (await isEmpty(chosen.fsPath)) return chosen.fsPath;
+  for (let i = 1; ; i++) {
+    const folder = join(chosen.fsPath, `security-vectors-sample${i === 1 ? '' : `-${i}`}`);
+    if (await isEmpty(folder)) return folder;
+  }
+}
+
+/** Editors' own folders do not count; a folder that does not exist is empty. */
+async function isEmpty(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.every((name) => name.startsWith('.') && join(folder, name) !== stateFile(folder));
+}

@@ -1,0 +1,86 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { inputError } from '../errors.js';
+import { scanSummary, type Scan } from '../data/scans.js';
+import type { Services } from '../services.js';
+import { setting } from '../settings.js';
+import { t } from '../text.js';
+import { modelFor, vectorsFor } from '../workspace/choice.js';
+import { adapterName } from '../runs/compare.js';
+import { pathOf, record, string } from './arguments.js';
+import { chooseModel } from './models.js';
+import { wizard } from './wizard.js';
+
+/**
+ * Marks the rows of a data file that a security vector explains.
+ * @param more `{ model, vector }` answers the questions beforehand.
+ */
+export async function scan(services: Services, argument: unknown, more?: unknown): Promise<Scan> {
+  services.allowed();
+  const title = t('Scan for harmful rows');
+  const data =
+    pathOf(argument) ?? vscode.window.activeTextEditor?.document.uri.fsPath ?? (await chooseData(services, title));
+  const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === data);
+  if (open?.isDirty && !(await open.save())) throw inputError(t('the file could not be saved.'), { place: data });
+  const named = string(record(more)?.['model']);
+  const model =
+    named === undefined
+      ? (modelFor(services, data) ?? (await chooseModel(services, undefined, title)))
+      : await chooseModel(services, named, title);
+  const vector = string(record(more)?.['vector']) ?? (await chooseVector(services, model, title));
+  const result = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: t('Scanning {0}', basename(data)), cancellable: true },
+    (progress, token) => {
+      let done = 0;
+      return services.engine.request(
+        'scan',
+        { model: model.path, vector, data, threshold: setting('scanThreshold'), device: setting('device') },
+        {
+          token,
+          onProgress: (message, fraction = done) => {
+            progress.report({ message, increment: (fraction - done) * 100 });
+            done = fraction;
+          },
+        },
+      );
+    },
+  );
+  const found = await services.scans.add(data, vector, adapterName(vector), result);
+  const show = { title: t('Open'), run: () => vscode.window.showTextDocument(vscode.Uri.file(data)) };
+  services.notices.info(`${basename(data)}: ${scanSummary(found)}`, show);
+  return found;
+}
+
+export async function clearScan(services: Services, argument: unknown): Promise<void> {
+  const data = pathOf(argument) ?? vscode.window.activeTextEditor?.document.uri.fsPath;
+  if (data !== undefined) await services.scans.drop(data);
+}
+
+async function chooseVector(
+  services: Services,
+  model: Parameters<typeof vectorsFor>[1],
+  title: string,
+): Promise<string> {
+  const vectors = vectorsFor(services, model);
+  const [first] = vectors;
+  if (!first) {
+    throw inputError(t('{0} has no security vector yet.', model?.name ?? '?'), {
+      remedy: t('Train one on examples of what you want to find.'),
+    });
+  }
+  if (vectors.length === 1) return first.path;
+  const choices = vectors.map((v) => ({
+    label: v.name,
+    description: vscode.workspace.asRelativePath(v.path),
+    value: v.path,
+  }));
+  return wizard(title, 1, (ask) => ask.pick(t('Which security vector?'), choices));
+}
+
+async function chooseData({ files, recipes }: Services, title: string): Promise<string> {
+  const list = files.dataFiles().filter((file) => !recipes.isEvaluationSet(file));
+  if (list.length === 0)
+    throw inputError(t('there is no data file in this workspace.'), { remedy: t('Add a .jsonl file.') });
+  const choices = list.map((value) => ({ label: vscode.workspace.asRelativePath(value), value }));
+  return wizard(title, 1, (ask) => ask.pick(t('Which data?'), choices));
+}

@@ -1,0 +1,197 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import { inputError } from '../errors.js';
+import type { RecipeFacts } from '../runs/recipe.js';
+import type { Services } from '../services.js';
+import { setting } from '../settings.js';
+import { t } from '../text.js';
+import { dataDescription } from '../views/labels.js';
+import { vectorsFor } from '../workspace/choice.js';
+import type { Model } from '../workspace/models.js';
+import { modelOf, pathOf, record, string } from './arguments.js';
+import { modelChoices } from './models.js';
+import { fineTuneRecipe, freeFile, slug, vectorRecipe, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
+import { runRecipe, type Ended } from './runs.js';
+import { wizard, type Choice, type Questions } from './wizard.js';
+
+/**
+ * Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it.
+ * @param argument a model, a data file (the harmful rows), or `{ model, harmful, benign, name }` to answer beforehand.
+ */
+export async function trainVector(services: Services, argument: unknown): Promise<Ended> {
+  services.allowed();
+  const root = requireRoot();
+  const given = record(argument) ?? {};
+  const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
+    const model = await askModel(services, ask, given, argument);
+    const harmful =
+      string(given['harmful']) ??
+      string(given['data']) ??
+      (await ask.pick(
+        t('Which rows show the harmful behaviour?'),
+        dataChoices(services, /harm|toxic|forbidden|unsafe/i),
+      ));
+    const none: Choice<string> = {
+      label: t('None'),
+      description: t('nothing keeps the vector from changing harmless answers'),
+      value: '',
+    };
+    const benign =
+      'benign' in given
+        ? string(given['benign'])
+        : await ask.pick(t('Which harmless rows must the vector not change?'), [
+            ...dataChoices(services, /benign|general|chat|harmless/i).filter((c) => c.value !== harmful),
+            none,
+          ]);
+    const name = string(given['name']) ?? (await askName(ask, slug(basename(harmful))));
+    return { model: model.path, harmful, benign: benign || undefined, name };
+  });
+  const file = await freeFile(join(root, 'recipes'), slug(choice.name));
+  const output = join(root, 'vectors', slug(choice.name));
+  await writeRecipe(file, vectorRecipe({ ...choice, ...machine(), output }, file));
+  return runWritten(services, file);
+}
+
+/**
+ * Asks what to fine-tune on, writes `recipes/NAME.json` and runs it.
+ * @param argument a model, a data file, a vector's node, or `{ model, data, vectors, method, evaluate, name, strengthened }`.
+ */
+export async function fineTune(services: Services, argument: unknown, isProtected: boolean): Promise<Ended> {
+  services.allowed();
+  const root = requireRoot();
+  const given = record(argument) ?? {};
+  const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
+  const choice = await wizard(title, isProtected ? 6 : 4, async (ask) => {
+    const model = await askModel(services, ask, given, argument);
+    const data =
+      string(given['data']) ??
+      (typeof argument !== 'object' ? undefined : pathOf(argument)) ??
+      (await ask.pick(t('Which data?'), dataChoices(services, /train/i)));
+    const vectors = isProtected ? (strings(given['vectors']) ?? [await askVector(services, ask, model, given)]) : [];
+    const strengthened =
+      isProtected &&
+      ((given['strengthened'] as boolean | undefined) ?? (await ask.pick(t('How is it protected?'), strengths())));
+    const method =
+      given['method'] === 'full' || given['method'] === 'lora'
+        ? given['method']
+        : await ask.pick(t('What is trained?'), methods());
+    const evaluate =
+      (given['evaluate'] as EvaluationChoice[] | undefined) ??
+      (await ask.pickMany(t('Which sets measure the result?'), evaluationChoices(services, model)));
+    const suggestion = `${slug(basename(data))}-${isProtected ? 'protected' : 'plain'}`;
+    const name = string(given['name']) ?? (await askName(ask, suggestion));
+    return { model: model.path, data, vectors, strengthened, method, evaluate, name } as const;
+  });
+  const like = recipeLike(services, choice.model);
+  const file = await freeFile(join(root, 'recipes'), slug(choice.name));
+  const output = join(root, 'adapters', slug(choice.name));
+  const recipe = { ...choice, ...machine(), generation: like?.generation, batch: like?.batch, output };
+  await writeRecipe(file, fineTuneRecipe(recipe, file));
+  return runWritten(services, file);
+}
+
+/** A recipe of the workspace for the same model: how answers are generated depends on the model. */
+export const recipeLike = (services: Services, model: string): RecipeFacts | undefined =>
+  services.recipes.list().find((r) => r.model === model && (r.generation !== undefined || r.batch !== undefined));
+
+export function machine(): { device: 'auto' | 'cpu' | 'webgpu'; threads: number } {
+  return { device: setting('device'), threads: setting('threads') };
+}
+
+/** The first workspace folder, where recipes and results are written. */
+export function requireRoot(): string {
+  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  if (root === undefined) {
+    throw inputError(t('there is no open folder to write the recipe to.'), { remedy: t('Open a folder first.') });
+  }
+  return root;
+}
+
+/** Every set that some recipe measures, once; sets for the model first and chosen. */
+export function evaluationChoices(services: Services, model: Model): Choice<EvaluationChoice>[] {
+  const choices = new Map<string, Choice<EvaluationChoice>>();
+  const recipes = services.recipes.list();
+  for (const recipe of [...recipes.filter((r) => r.model === model.path), ...recipes]) {
+    for (const set of recipe.evaluate) {
+      if (choices.has(set.file)) continue;
+      const description = `${set.measure} · ${vscode.workspace.asRelativePath(set.file)}`;
+      choices.set(set.file, { label: set.name, description, picked: recipe.model === model.path, value: set });
+    }
+  }
+  return [...choices.values()];
+}
+
+async function runWritten(services: Services, file: string): Promise<Ended> {
+  await services.recipes.read(file);
+  await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: true, preserveFocus: true });
+  return runRecipe(services, file);
+}
+
+async function askModel(
+  services: Services,
+  ask: Questions,
+  given: Record<string, unknown>,
+  argument: unknown,
+): Promise<Model> {
+  const models = services.models.list();
+  const path = string(given['model']) ?? modelOf(argument);
+  const known = models.find((model) => model.path === path);
+  if (known) return known;
+  if (string(given['model'])) return services.models.add(string(given['model'])!);
+  const [first] = models;
+  if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
+  return models.length === 1 ? first : ask.pick(t('Which model?'), modelChoices(models));
+}
+
+async function askVector(
+  services: Services,
+  ask: Questions,
+  model: Model,
+  given: Record<string, unknown>,
+): Promise<string> {
+  const vectors = vectorsFor(services, model);
+  const chosen = string(given['adapter']);
+  if (chosen && vectors.some((v) => v.path === chosen)) return chosen;
+  if (vectors.length === 0) {
+    throw inputError(t('{0} has no security vector yet.', model.name), { remedy: t('Train one first.') });
+  }
+  const choices = vectors.map((v) => ({
+    label: v.name,
+    description: vscode.workspace.asRelativePath(v.path),
+    value: v.run ?? v.path,
+  }));
+  return ask.pick(t('Which security vector protects it?'), choices);
+}
+
+function dataChoices(services: Services, likely: RegExp): Choice<string>[] {
+  const files = services.files.dataFiles().filter((file) => !services.recipes.isEvaluationSet(file));
+  if (files.length === 0) {
+    throw inputError(t('there is no data file in this workspace.'), { remedy: t('Add a .jsonl file.') });
+  }
+  const first = files.filter((file) => likely.test(basename(file)));
+  return [...first, ...files.filter((file) => !first.includes(file))].map((value) => ({
+    label: vscode.workspace.asRelativePath(value),
+    description: dataDescription(services.inspector.get(value), services.scans.get(value), false),
+    value,
+  }));
+}
+
+const strengths = (): Choice<boolean>[] => [
+  {
+    label: t('Routed and anchored'),
+    description: t('the vector is on for rows it explains, and the base model’s refusals are held'),
+    value: true,
+  },
+  { label: t('As in the paper'), description: t('the vector is on for every row'), value: false },
+];
+
+const methods = (): Choice<'lora' | 'full'>[] => [
+  { label: t('An adapter (LoRA)'), description: t('small, can be attached and detached'), value: 'lora' },
+  { label: t('The whole model'), description: t('needs more memory'), value: 'full' },
+];
+
+const askName = (ask: Questions, suggestion: string): Promise<string> =>
+  ask.input(t('Name of the result'), suggestion, (text) => (text.trim() ? undefined : t('A name is needed.')));
+
+const strings = (value: unknown): string[] | undefined =>
+  Array.isArray(value) && value.every((v) => typeof v === 'string') ? value : undefined;

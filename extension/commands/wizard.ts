@@ -1,0 +1,106 @@
+import * as vscode from 'vscode';
+import { Cancelled } from '../errors.js';
+
+export interface Choice<T> extends vscode.QuickPickItem {
+  value: T;
+}
+
+/** The person went back to the question before. */
+class Back extends Error {}
+
+/**
+ * Asks the questions of `script` in one Quick Pick, with "2/4" and a way back: going back forgets the last answer and
+ * runs the script again on the answers that are left, so a script must ask the same questions for the same answers.
+ */
+export async function wizard<R>(title: string, steps: number, script: (ask: Questions) => Promise<R>): Promise<R> {
+  const answers: unknown[] = [];
+  for (;;) {
+    try {
+      return await script(new Questions(title, steps, answers));
+    } catch (error) {
+      if (!(error instanceof Back)) throw error;
+      answers.pop();
+    }
+  }
+}
+
+/** Each question ends with its answer, or with `Cancelled` when the person leaves. */
+export class Questions {
+  private asked = 0;
+
+  constructor(
+    private readonly title: string,
+    private readonly steps: number,
+    private readonly answers: unknown[],
+  ) {}
+
+  pick<T>(placeholder: string, choices: readonly Choice<T>[]): Promise<T> {
+    return this.ask((step) => this.quickPick<T, T>(step, placeholder, choices, false, ([chosen]) => chosen?.value));
+  }
+
+  /** Any number of them, also none. */
+  pickMany<T>(placeholder: string, choices: readonly Choice<T>[]): Promise<T[]> {
+    return this.ask((step) =>
+      this.quickPick<T, T[]>(step, placeholder, choices, true, (chosen) => chosen.map((c) => c.value)),
+    );
+  }
+
+  /** `check` says what is wrong with a text. */
+  input(prompt: string, value: string, check: (text: string) => string | undefined): Promise<string> {
+    return this.ask((step) => {
+      const box = this.prepared(vscode.window.createInputBox(), step);
+      Object.assign(box, { prompt, value });
+      return shown(box, (accept) => {
+        box.onDidChangeValue((text) => (box.validationMessage = check(text)));
+        box.onDidAccept(() => {
+          box.validationMessage = check(box.value);
+          if (!box.validationMessage) accept(box.value);
+        });
+      });
+    });
+  }
+
+  private async ask<T>(show: (step: number) => Promise<T>): Promise<T> {
+    const index = this.asked++;
+    if (index < this.answers.length) return this.answers[index] as T;
+    const answer = await show(index + 1);
+    this.answers.push(answer);
+    return answer;
+  }
+
+  private quickPick<T, R>(
+    step: number,
+    placeholder: string,
+    choices: readonly Choice<T>[],
+    many: boolean,
+    result: (chosen: readonly Choice<T>[]) => R | undefined,
+  ): Promise<R> {
+    const pick = this.prepared(vscode.window.createQuickPick<Choice<T>>(), step);
+    Object.assign(pick, { placeholder, items: choices, canSelectMany: many, matchOnDescription: true });
+    if (many) pick.selectedItems = choices.filter((choice) => choice.picked);
+    return shown<R, vscode.QuickPick<Choice<T>>>(pick, (accept) => {
+      pick.onDidAccept(() => {
+        const chosen = result(pick.selectedItems);
+        if (chosen !== undefined) accept(chosen);
+      });
+    });
+  }
+
+  private prepared<B extends vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox>(box: B, step: number): B {
+    Object.assign(box, { title: this.title, step, totalSteps: Math.max(this.steps, step), ignoreFocusOut: true });
+    box.buttons = step > 1 ? [vscode.QuickInputButtons.Back] : [];
+    return box;
+  }
+}
+
+function shown<R, B extends vscode.QuickInput & { onDidTriggerButton: vscode.Event<vscode.QuickInputButton> }>(
+  box: B,
+  listen: (accept: (value: R) => void) => void,
+): Promise<R> {
+  return new Promise<R>((resolve, reject) => {
+    listen(resolve);
+    box.onDidTriggerButton((button) => button === vscode.QuickInputButtons.Back && reject(new Back()));
+    box.onDidHide(() => reject(new Cancelled()));
+    box.show();
+  }).finally(() => box.dispose());
+}

@@ -1,0 +1,41 @@
+import { errorText, HostError } from './errors.js';
+import type { Notices } from './notices.js';
+import { runTitle } from './runs/compare.js';
+import { headline } from './runs/results.js';
+import type { Run } from './runs/run.js';
+import { percent, t } from './text.js';
+
+export interface Pages {
+  isVisible(folder: string): boolean;
+  show(folder: string, more?: { answers?: boolean }): unknown;
+}
+
+/** Says how a run ended, when its page cannot be seen; the page itself shows everything else. */
+export function tellEnd(run: Run, pages: Pages, notices: Notices): void {
+  if (pages.isVisible(run.folder)) return;
+  const open = { title: t('Open run'), run: () => pages.show(run.folder) };
+  const title = runTitle(run);
+  switch (run.progress.state) {
+    case 'failed': {
+      const error = run.error ?? { kind: 'failed' as const, message: t('it does not say why.') };
+      return notices.error(
+        new HostError({
+          ...error,
+          message: t('{0} failed: {1}', title, errorText({ ...error, place: undefined, remedy: undefined })),
+        }),
+      );
+    }
+    case 'stopped':
+      return notices.info(
+        t('{0} was stopped at step {1}; the last checkpoint is kept.', title, run.progress.step),
+        open,
+      );
+    default: {
+      const weakened = run.done?.protectionWeakened;
+      if (weakened) return notices.warn(t('{0} has finished, but its protection weakened: {1}', title, weakened), open);
+      const { harm } = headline(run);
+      const number = harm === undefined ? '' : ` ${t('Harmful answers: {0}.', percent(harm))}`;
+      return notices.info(`${t('{0} has finished.', title)}${number}`, open);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import * as vscode from 'vscode';
+import type { WalkthroughTopic } from '../webview/protocol.js';
+import { Lenses } from './codelens/lenses.js';
+import { Marks } from './codelens/marks.js';
+import { setAttached } from './commands/models.js';
+import { registerCommands } from './commands/register.js';
+import { openFolder, openReport } from './commands/runs.js';
+import { CONTEXTS, STEPS, WALKTHROUGH } from './contributions.js';
+import { DataInspector } from './data/files.js';
+import { Scans } from './data/scans.js';
+import { debounce } from './disposable.js';
+import { tellEnd } from './endings.js';
+import { Engine, RestartLimit } from './engine.js';
+import { inputError } from './errors.js';
+import { createNotices } from './notices.js';
+import { ChatPanels } from './panels/chatPanel.js';
+import { RunPanels } from './panels/runPanel.js';
+import { Runner } from './runs/runner.js';
+import { RunStore } from './runs/store.js';
+import type { Services } from './services.js';
+import { setting } from './settings.js';
+import { t, useTranslations } from './text.js';
+import { dataView } from './views/data.js';
+import { dangerDecorations, modelsView } from './views/models.js';
+import { runsView } from './views/runs.js';
+import { statusBar } from './views/statusBar.js';
+import { WorkspaceModels } from './workspace/models.js';
+import { RecipeIndex } from './workspace/recipes.js';
+import { WorkspaceFiles } from './workspace/watch.js';
+
+/** A chat keeps its model loaded this long after the last answer. */
+const IDLE_MS = 5 * 60_000;
+
+/** Constructs the parts and registers them, nothing else. */
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const own = <T extends vscode.Disposable>(part: T): T => {
+    context.subscriptions.push(part);
+    return part;
+  };
+  useTranslations(vscode.l10n.t);
+  const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
+  const restarts = new RestartLimit();
+  const notices = createNotices(log, () => restarts.reset());
+  const onBug = (error: unknown): void =>
+    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+  const entry = vscode.Uri.joinPath(context.extensionUri, 'dist', 'engine.js').fsPath;
+  const newEngine = (): Engine =>
+    new Engine({ entry, idleMs: IDLE_MS, restarts, log: (level, message) => log[level](message) });
+  const allowed = (): void => {
+    if (vscode.workspace.isTrusted) return;
+    throw inputError(t('this workspace is not trusted: nothing is run in it.'), {
+      remedy: t('Trust it with "Workspaces: Manage Workspace Trust" first.'),
+    });
+  };
+  const openWalkthrough = (topic?: WalkthroughTopic): unknown => {
+    const category = `${context.extension.id}#${WALKTHROUGH}`;
+    const target = topic ? { category, step: `${category}#${STEPS[topic]}` } : category;
+    return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
+  };
+
+  const root = (): string | undefined => vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  const engine = own(newEngine());
+  const store = own(new RunStore());
+  const runner = own(new Runner({ store, engine: newEngine, allowed }));
+  const recipes = new RecipeIndex();
+  const scans = own(new Scans(root));
+  const models = own(
+    new WorkspaceModels({
+      root,
+      inspect: async (path) => {
+        allowed();
+        return engine.request('inspect', { path });
+      },
+      runs: () => store.list(),
+    }),
+  );
+  const inspector = own(new DataInspector((path) => engine.request('inspectData', { path })));
+  const files = own(
+    new WorkspaceFiles({
+      store,
+      recipes,
+      onState: () => models.refresh(),
+      onDataFile: (file) => inspector.changed(file),
+      onError: notices.error,
+    }),
+  );
+  const services: Services = {
+    extension: context.extensionUri,
+    log,
+    notices,
+    engine,
+    store,
+    runner,
+    models,
+    recipes,
+    files,
+    scans,
+    inspector,
+    allowed,
+    openWalkthrough,
+    runPanels: own(
+      new RunPanels(context.extensionUri, store, {
+        stop: (folder) => runner.stop(folder),
+        resume: (folder) => runner.resume(folder),
+        openReport: (run) => openReport(services, { run }),
+        openFolder,
+        openWalkthrough,
+        onBug,
+      }),
+    ),
+    chatPanels: own(
+      new ChatPanels({
+        extension: context.extensionUri,
+        models,
+        engine,
+        memento: context.workspaceState,
+        actions: {
+          attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
+          openWalkthrough,
+          allowed,
+          maxNewTokens: () => setting('chatMaxNewTokens'),
+          onBug,
+        },
+      }),
+    ),
+  };
+
+  own(modelsView(services, (node, attached) => setAttached(services, node, attached)));
+  own(dangerDecorations());
+  own(dataView(services));
+  own(runsView(services));
+  own(statusBar(store));
+  own(new Lenses(services));
+  own(new Marks(scans));
+  own(registerCommands(services));
+  own(runner.onDidEnd((run) => tellEnd(run, services.runPanels, notices)));
+  // A run that has made or lost an adapter changes the tree of models.
+  const adaptersChanged = own(debounce(() => models.redraw(), 200));
+  own(store.onDidChange(({ kind }) => kind !== 'append' && adaptersChanged()));
+  own(
+    models.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0)),
+  );
+  own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
+
+  // Not awaited: a large workspace must not hold up the first command.
+  void Promise.all([files.scan(), scans.load()])
+    .then(() => models.refresh())
+    .catch(notices.error);
+}

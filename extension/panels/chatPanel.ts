@@ -1,0 +1,150 @@
+import * as vscode from 'vscode';
+import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import {
+  CHAT_STRINGS,
+  type ChatPageEvent,
+  type ChatPageRequest,
+  type ChatPageState,
+  type ChatTurn,
+  type WalkthroughTopic,
+} from '../../webview/protocol.js';
+import { PANELS } from '../contributions.js';
+import { Disposables } from '../disposable.js';
+import type { Engine } from '../engine.js';
+import { t } from '../text.js';
+import type { WorkspaceModels } from '../workspace/models.js';
+import { Chat } from './chat.js';
+import { serve, type Channel } from './channel.js';
+import { pageOptions, showPage } from './page.js';
+import { translated } from './strings.js';
+
+/** What a chat page asks of the rest of the extension. */
+export interface ChatActions {
+  /** Asks before it attaches a security vector. */
+  attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
+  openWalkthrough(topic: WalkthroughTopic): unknown;
+  /** Throws where running is not allowed. */
+  allowed(): void;
+  maxNewTokens(): number;
+  onBug(error: unknown): void;
+}
+
+export interface ChatServices {
+  extension: vscode.Uri;
+  models: WorkspaceModels;
+  engine: Pick<Engine, 'request'>;
+  /** Turns survive a reload of the window here. */
+  memento: vscode.Memento;
+  actions: ChatActions;
+}
+
+/** Chat pages, one per model. */
+export class ChatPanels implements vscode.WebviewPanelSerializer<ChatPageState>, vscode.Disposable {
+  private readonly open = new Map<string, ChatPanel>();
+  private readonly disposables = new Disposables();
+
+  constructor(private readonly services: ChatServices) {
+    this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.chat, this));
+    this.disposables.add(services.models.onDidChange(() => this.open.forEach((page) => page.draw())));
+  }
+
+  show(model: string): void {
+    const known = this.open.get(model);
+    if (known) return known.panel.reveal();
+    const { extension, models } = this.services;
+    const title = t('Chat: {0}', models.get(model)?.name ?? model);
+    this.adopt(
+      vscode.window.createWebviewPanel(PANELS.chat, title, vscode.ViewColumn.Active, pageOptions(extension)),
+      model,
+    );
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: ChatPageState | undefined): Promise<void> {
+    if (!state) return panel.dispose();
+    this.adopt(panel, state.chat);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+    this.open.forEach((page) => page.panel.dispose());
+  }
+
+  private adopt(panel: vscode.WebviewPanel, model: string): void {
+    const page = new ChatPanel(panel, model, this.services);
+    this.open.set(model, page);
+    panel.onDidDispose(() => {
+      page.dispose();
+      if (this.open.get(model) === page) this.open.delete(model);
+    });
+    showPage(panel, this.services.extension, 'chat');
+  }
+}
+
+class ChatPanel {
+  private readonly channel: Channel<ChatPageEvent>;
+  private readonly chat: Chat;
+  private readonly disposables = new Disposables();
+  private ready = false;
+
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    private readonly model: string,
+    private readonly services: ChatServices,
+  ) {
+    const { models, engine, memento, actions } = services;
+    const key = `chat:${model}`;
+    this.chat = new Chat({
+      path: model,
+      turns: memento.get<ChatTurn[]>(key, []),
+      model: () => models.get(model),
+      reference: () => models.reference(model),
+      generate: (params, listener) => {
+        actions.allowed();
+        return engine.request('generate', params, listener);
+      },
+      newStop: () => new CancellationTokenSource(),
+      maxNewTokens: () => actions.maxNewTokens(),
+      post: (event) => this.ready && this.channel.post(event),
+      changed: () => this.draw(),
+      keep: (turns) => void memento.update(key, turns.length ? turns : undefined),
+    });
+    this.channel = this.disposables.add(
+      serve<ChatPageEvent, ChatPageRequest>(panel.webview, (request) => this.handle(request), actions.onBug),
+    );
+    this.disposables.add(
+      panel.onDidChangeViewState(() => {
+        if (!panel.visible) this.ready = false;
+        else this.draw();
+      }),
+    );
+  }
+
+  draw(): void {
+    if (!this.ready) return;
+    const strings = translated(CHAT_STRINGS);
+    this.channel.post({ type: 'state', language: vscode.env.language, strings, chat: this.chat.state() });
+  }
+
+  dispose(): void {
+    this.chat.stop();
+    this.disposables.dispose();
+  }
+
+  private handle(request: ChatPageRequest): unknown {
+    switch (request.type) {
+      case 'ready':
+        this.ready = true;
+        return this.draw();
+      case 'send':
+        return this.chat.send(request.text);
+      case 'stop':
+        return this.chat.stop();
+      case 'clear':
+        return this.chat.clear();
+      case 'toggleAdapter':
+        return this.services.actions.attach(this.model, request.path, request.attached);
+      case 'openWalkthrough':
+        return this.services.actions.openWalkthrough(request.topic);
+    }
+  }
+}

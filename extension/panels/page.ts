@@ -1,0 +1,21 @@
+import * as vscode from 'vscode';
+import { newNonce, pageHtml } from './html.js';
+
+/** What every page of the extension has in common: only its own bundle, scripts by nonce, nothing kept while hidden. */
+export const pageOptions = (extension: vscode.Uri): vscode.WebviewPanelOptions & vscode.WebviewOptions => ({
+  enableScripts: true,
+  localResourceRoots: [vscode.Uri.joinPath(extension, 'dist', 'webview')],
+  enableFindWidget: true,
+});
+
+export function showPage(panel: vscode.WebviewPanel, extension: vscode.Uri, name: 'run' | 'chat'): void {
+  const { webview } = panel;
+  const file = (path: string): string =>
+    webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', path)).toString();
+  webview.options = pageOptions(extension);
+  panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'icon.svg');
+  webview.html = pageHtml(
+    { script: file(`${name}.js`), style: file('style.css'), source: webview.cspSource, title: panel.title },
+    newNonce(),
+  );
+}

@@ -1,0 +1,218 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import {
+  RUN_STRINGS,
+  type RunPageEvent,
+  type RunPageRequest,
+  type RunPageState,
+  type WalkthroughTopic,
+} from '../../webview/protocol.js';
+import { PANELS } from '../contributions.js';
+import { Disposables } from '../disposable.js';
+import { inputError } from '../errors.js';
+import { probesSince, trainSince, type SampleEvent } from '../runs/columns.js';
+import { measureOf, runTitle, siblings } from '../runs/compare.js';
+import { FILES } from '../runs/folder.js';
+import type { Run } from '../runs/run.js';
+import { answerRows, progressNow, snapshot, verdict } from '../runs/snapshot.js';
+import type { RunChange, RunStore } from '../runs/store.js';
+import { t } from '../text.js';
+import { serve, type Channel } from './channel.js';
+import { pageOptions, showPage } from './page.js';
+import { translated } from './strings.js';
+
+/** What a run page asks of the rest of the extension. */
+export interface RunActions {
+  stop(folder: string): unknown;
+  resume(folder: string): unknown;
+  openReport(folder: string): unknown;
+  openFolder(folder: string): unknown;
+  openWalkthrough(topic: WalkthroughTopic): unknown;
+  onBug(error: unknown): void;
+}
+
+/** Run pages, one per run; a page is a picture of the store. */
+export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, vscode.Disposable {
+  private readonly open = new Map<string, RunPanel>();
+  private readonly disposables = new Disposables();
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly store: RunStore,
+    private readonly actions: RunActions,
+  ) {
+    this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.run, this));
+    this.disposables.add(
+      store.onDidChange((change) => {
+        this.open.get(change.run.folder)?.changed(change);
+        // A sibling's numbers may stand in another page's table.
+        if (change.kind !== 'append')
+          this.open.forEach((page, folder) => folder !== change.run.folder && page.compare());
+      }),
+    );
+  }
+
+  async show(folder: string, more: { preserveFocus?: boolean; answers?: boolean } = {}): Promise<void> {
+    const known = this.open.get(folder);
+    if (known) {
+      known.panel.reveal(undefined, more.preserveFocus);
+      if (more.answers) await known.showAnswers();
+      return;
+    }
+    const run = await this.store.open(folder);
+    if (!run) {
+      throw inputError(t('there is no run in this folder.'), { place: folder, remedy: t('Run its recipe again.') });
+    }
+    const column = { viewColumn: vscode.ViewColumn.Active, preserveFocus: more.preserveFocus };
+    const panel = vscode.window.createWebviewPanel(PANELS.run, runTitle(run), column, pageOptions(this.extension));
+    this.adopt(panel, folder, more.answers === true);
+  }
+
+  /** Can the person see this run's page right now? */
+  isVisible(folder: string): boolean {
+    return this.open.get(folder)?.panel.visible ?? false;
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: RunPageState | undefined): Promise<void> {
+    if (!state || !(await this.store.open(state.run))) return panel.dispose();
+    this.adopt(panel, state.run, false);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+    this.open.forEach((page) => page.panel.dispose());
+  }
+
+  private adopt(panel: vscode.WebviewPanel, folder: string, answers: boolean): void {
+    const page = new RunPanel(panel, folder, this.store, this.actions, answers);
+    this.open.set(folder, page);
+    panel.onDidDispose(() => {
+      page.dispose();
+      if (this.open.get(folder) === page) this.open.delete(folder);
+    });
+    showPage(panel, this.extension, 'run');
+  }
+}
+
+class RunPanel {
+  private readonly channel: Channel<RunPageEvent>;
+  private readonly disposables = new Disposables();
+  /** The page has asked for its first snapshot since it was last shown. */
+  private ready = false;
+
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    private readonly folder: string,
+    private readonly store: RunStore,
+    private readonly actions: RunActions,
+    private answersOpen: boolean,
+  ) {
+    this.channel = this.disposables.add(
+      serve<RunPageEvent, RunPageRequest>(panel.webview, (request) => this.handle(request), actions.onBug),
+    );
+    this.disposables.add(
+      panel.onDidChangeViewState(() => {
+        // A hidden page is gone and asks again when it is shown.
+        if (!panel.visible) this.ready = false;
+        else if (this.ready) void this.sendSnapshot();
+      }),
+    );
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
+
+  changed({ run, kind, from, answers }: RunChange): void {
+    if (kind === 'gone') return this.panel.dispose();
+    if (!this.ready) return;
+    if (kind === 'whole') {
+      void this.sendSnapshot();
+    } else {
+      this.channel.post({
+        type: 'append',
+        from,
+        train: trainSince(run.train, from.train),
+        probes: probesSince(run.probes, from.probes),
+        progress: progressNow(run, Date.now() / 1000),
+        verdict: verdict(run),
+      });
+    }
+    if (answers && this.answersOpen) void this.sendAnswers(run);
+  }
+
+  compare(): void {
+    if (this.ready) void this.sendSnapshot();
+  }
+
+  async showAnswers(): Promise<void> {
+    this.answersOpen = true;
+    const run = this.store.get(this.folder);
+    if (run && this.ready) await this.sendAnswers(run);
+  }
+
+  private async handle(request: RunPageRequest): Promise<unknown> {
+    switch (request.type) {
+      case 'ready':
+        this.ready = true;
+        return this.sendSnapshot(true);
+      case 'openAnswers':
+        return this.showAnswers();
+      case 'stop':
+        return this.actions.stop(this.folder);
+      case 'resume':
+        return this.actions.resume(this.folder);
+      case 'openReport':
+        return this.actions.openReport(this.folder);
+      case 'openFolder':
+        return this.actions.openFolder(this.folder);
+      case 'openWalkthrough':
+        return this.actions.openWalkthrough(request.topic);
+    }
+  }
+
+  private async sendSnapshot(first = false): Promise<void> {
+    const run = await this.store.open(this.folder);
+    if (!run) return this.panel.dispose();
+    const [report, answers] = await Promise.all([
+      exists(join(run.folder, FILES.report)),
+      this.store.answersOf(run.folder),
+    ]);
+    if (!this.ready) return;
+    this.panel.title = runTitle(run);
+    const has = { report, answers: answers.length > 0 };
+    this.channel.post({
+      type: 'snapshot',
+      language: vscode.env.language,
+      strings: translated(RUN_STRINGS),
+      run: snapshot(run, this.store.list(), has, Date.now() / 1000),
+    });
+    if (first && this.answersOpen) await this.sendAnswers(run);
+  }
+
+  private async sendAnswers(run: Run): Promise<void> {
+    const samples = await answersBesideSiblings(run, this.store);
+    if (this.ready) this.channel.post({ type: 'answers', rows: answerRows(samples, (set) => measureOf(run, set)) });
+  }
+}
+
+/** The run's own answers, and its siblings' for model states that it has none of. */
+async function answersBesideSiblings(run: Run, store: RunStore): Promise<SampleEvent[]> {
+  const own = await store.answersOf(run.folder);
+  const sets = new Set(own.map((s) => s.set));
+  const states = new Set(own.map((s) => s.state));
+  const samples = [...own];
+  for (const sibling of siblings(run, store.list())) {
+    const theirs = (await store.answersOf(sibling.folder)).filter((s) => sets.has(s.set) && !states.has(s.state));
+    samples.push(...theirs);
+    for (const sample of theirs) states.add(sample.state);
+  }
+  return samples;
+}
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );

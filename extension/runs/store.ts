@@ -1,0 +1,150 @@
+import type { ErrorData, RunEvent } from '../../runtime/protocol.js';
+import { Emitter, type Disposable } from '../disposable.js';
+import type { SampleEvent } from './columns.js';
+import { newestFirst } from './compare.js';
+import { readAnswers, readRun } from './folder.js';
+import type { RecipeFacts } from './recipe.js';
+import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
+
+/** What happened to a run, for pages that draw it. */
+export interface RunChange {
+  run: Run;
+  /** `append`: only rows were added, after the lengths in `from`. `whole`: draw it again. `gone`: its folder was deleted. */
+  kind: 'append' | 'whole' | 'gone';
+  from: { train: number; probes: number };
+  /** Answers that came with this change. */
+  answers: number;
+}
+
+/** The runs of the workspace. Their folders are the truth; a live run is ahead of its folder by what its child has just sent. */
+export class RunStore implements Disposable {
+  private runs = new Map<string, Run>();
+  private answers = new Map<string, SampleEvent[]>();
+  private readonly changes = new Emitter<RunChange>();
+  readonly onDidChange = this.changes.event;
+
+  constructor(private readonly now: () => number = () => Date.now() / 1000) {}
+
+  /** Newest first. */
+  list(): Run[] {
+    return newestFirst(this.runs.values());
+  }
+
+  get(folder: string): Run | undefined {
+    return this.runs.get(folder);
+  }
+
+  live(): Run[] {
+    return this.list().filter((run) => run.live);
+  }
+
+  /** Reads the folder again, unless a child of this window is writing it. */
+  async read(folder: string): Promise<Run | undefined> {
+    const before = this.runs.get(folder);
+    if (before?.live) return before;
+    const run = await readRun(folder);
+    if (this.runs.get(folder)?.live) return this.runs.get(folder);
+    if (!run) {
+      if (before && !before.error) this.forget(folder);
+      return undefined;
+    }
+    this.runs.set(folder, run);
+    this.answers.delete(folder);
+    this.fire(run, 'whole');
+    return run;
+  }
+
+  /** The run that a page asks for, from memory or from its folder. */
+  async open(folder: string): Promise<Run | undefined> {
+    return this.runs.get(folder) ?? this.read(folder);
+  }
+
+  /** The answers of a run, read from its folder when they are first asked for. */
+  async answersOf(folder: string): Promise<readonly SampleEvent[]> {
+    const known = this.answers.get(folder);
+    if (known) return known;
+    const read = await readAnswers(folder);
+    // Answers that arrived while the file was read are in `live`; the file may lack them.
+    const live = this.answers.get(folder) ?? [];
+    const merged = [...read, ...live];
+    if (merged.length) this.answers.set(folder, merged);
+    return merged;
+  }
+
+  forget(folder: string): void {
+    const run = this.runs.get(folder);
+    if (!run || run.live) return;
+    this.runs.delete(folder);
+    this.answers.delete(folder);
+    this.fire(run, 'gone');
+  }
+
+  /** A child is about to work on the run. A resumed run keeps its curves, a new one starts with none. */
+  begin(recipe: RecipeFacts, name: string, resume: boolean): Run {
+    const before = this.runs.get(recipe.output);
+    const run = resume && before ? before : createRun(recipe.output, name);
+    if (!resume) this.answers.delete(recipe.output);
+    Object.assign(run, { recipe, live: true, since: this.now(), error: undefined, done: undefined, warnings: [] });
+    run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
+    this.runs.set(recipe.output, run);
+    this.fire(run, 'whole');
+    return run;
+  }
+
+  /** Takes events of a live run; a batch that only adds rows is told as an append. */
+  append(run: Run, events: readonly RunEvent[]): void {
+    const from = lengths(run);
+    let only = true;
+    let answers = 0;
+    for (const event of events) {
+      if (event.kind === 'sample') {
+        const known = this.answers.get(run.folder) ?? [];
+        known.push(event);
+        this.answers.set(run.folder, known);
+        answers++;
+      } else if (!applyEvent(run, event)) only = false;
+    }
+    this.changes.fire({ run, kind: only ? 'append' : 'whole', from, answers });
+  }
+
+  /** Words on what a live run is doing, from the host. */
+  say(run: Run, message: string): void {
+    run.progress.message = message;
+    this.changes.fire({ run, kind: 'append', from: lengths(run), answers: 0 });
+  }
+
+  /** The child is done with the run: from now on its folder says how it ended. `error`: how, if the folder does not. */
+  async end(run: Run, error?: ErrorData): Promise<Run> {
+    run.live = false;
+    run.progress.secondsElapsed = Math.max(run.progress.secondsElapsed, this.now() - run.since);
+    const read = await readRun(run.folder);
+    const known = read?.manifest?.outcome !== 'running' ? read : undefined;
+    const result = known && !(error && isStale(known, run)) ? known : run;
+    if (error) {
+      result.error = error;
+      result.progress.state = 'failed';
+    } else if (!isOver(result)) {
+      result.progress.state = 'stopped';
+    }
+    result.manifest ??= read?.manifest;
+    result.recipe ??= run.recipe;
+    result.progress.secondsLeft = null;
+    if (result !== run) this.answers.delete(run.folder);
+    this.runs.set(run.folder, result);
+    this.fire(result, 'whole');
+    return result;
+  }
+
+  dispose(): void {
+    this.changes.dispose();
+  }
+
+  private fire(run: Run, kind: RunChange['kind']): void {
+    this.changes.fire({ run, kind, from: lengths(run), answers: 0 });
+  }
+}
+
+/** The folder tells of an earlier run: the failed one wrote nothing. */
+const isStale = (read: Run, run: Run): boolean => Date.parse(read.manifest?.started ?? '') / 1000 < run.since - 2;
+
+const lengths = (run: Run): RunChange['from'] => ({ train: run.train.step.length, probes: run.probes.step.length });

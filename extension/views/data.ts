@@ -1,0 +1,48 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { ITEMS, VIEWS } from '../contributions.js';
+import { Disposables, type Disposable } from '../disposable.js';
+import type { Services } from '../services.js';
+import { dataDescription, dataTooltip } from './labels.js';
+import { provider } from './tree.js';
+
+/** A data file; commands get this as their argument. */
+export interface DataNode {
+  data: string;
+}
+
+/** Data files with their rows and what a scan has flagged. */
+export function dataView({ files, inspector, scans, recipes }: Services): Disposable {
+  const disposables = new Disposables();
+  const treeDataProvider = disposables.add(
+    provider<DataNode>(
+      {
+        roots: () => files.dataFiles().map((data) => ({ data })),
+        item: ({ data }) => {
+          const evaluation = recipes.isEvaluationSet(data);
+          const counted = vscode.workspace.isTrusted ? inspector.get(data) : undefined;
+          const scan = scans.get(data);
+          const item = new vscode.TreeItem(vscode.workspace.asRelativePath(data));
+          item.id = data;
+          item.description = dataDescription(counted, scan, evaluation);
+          item.tooltip = dataTooltip(data, counted, scan);
+          item.iconPath = scan?.flagged
+            ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
+            : new vscode.ThemeIcon(evaluation ? 'beaker' : 'database');
+          item.contextValue = evaluation ? ITEMS.evaluationSet : scan ? ITEMS.dataScanned : ITEMS.data;
+          item.command = {
+            command: 'vscode.open',
+            title: vscode.l10n.t('Open {0}', basename(data)),
+            arguments: [vscode.Uri.file(data)],
+          };
+          return item;
+        },
+      },
+      files.onDidChange,
+      inspector.onDidChange,
+      scans.onDidChange,
+    ),
+  );
+  disposables.add(vscode.window.createTreeView(VIEWS.data, { treeDataProvider }));
+  return disposables;
+}

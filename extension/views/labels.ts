@@ -1,0 +1,137 @@
+import type { Counted } from '../data/files.js';
+import { scanText, type Scan } from '../data/scans.js';
+import { headline } from '../runs/results.js';
+import { isOver, type Run } from '../runs/run.js';
+import { verdict } from '../runs/snapshot.js';
+import { duration, parameters, percent, t } from '../text.js';
+import { isDanger, type Adapter, type Model } from '../workspace/models.js';
+
+/** "llama · 0.7 M". */
+export function modelDescription({ info, problem }: Model): string {
+  if (problem) return t('cannot be used');
+  if (!info) return '';
+  const parts = [info.architecture, info.parameters === null ? null : parameters(info.parameters)];
+  return parts.filter((part) => part !== null).join(' · ');
+}
+
+/** Tooltip in Markdown without links or HTML; names of files are escaped by the view. */
+export function modelFacts({ info, problem, path }: Model): string[] {
+  const facts = [path];
+  if (problem) facts.push(problem);
+  if (info?.layers) facts.push(t('{0} layers, {1}', info.layers, info.dtype ?? '?'));
+  if (info?.contextLength) facts.push(t('context of {0} tokens', info.contextLength));
+  if (info && !info.tokenizer) facts.push(t('no tokenizer: it cannot be trained or asked'));
+  else if (info && !info.chatTemplate) facts.push(t('no chat template: a plain one is used'));
+  return facts;
+}
+
+export function adapterDescription(adapter: Adapter): string {
+  const role = { task: t('task'), security: t('security'), none: '' }[adapter.role ?? 'none'];
+  const parts = [role];
+  if (isDanger(adapter)) parts.push(t('DANGER: attached'));
+  if (adapter.scale !== 1) parts.push(`× ${adapter.scale}`);
+  if (adapter.reason) parts.push(t('does not fit'));
+  return parts.filter(Boolean).join(' · ');
+}
+
+export function adapterTooltip(adapter: Adapter): string {
+  const lines = [adapter.path];
+  if (adapter.rank !== null) lines.push(t('rank {0}', adapter.rank));
+  if (adapter.reason) lines.push(adapter.reason);
+  if (isDanger(adapter)) lines.push(dangerText(adapter.name));
+  else if (adapter.role === 'security') {
+    lines.push(t('A security vector is for training only: there it is switched on by itself. Keep it detached.'));
+  }
+  return lines.join('\n');
+}
+
+export const dangerText = (name: string): string =>
+  t('The security vector "{0}" makes the model answer harmful requests. Attach it only to look at what it does.', name);
+
+/** "step 62/108 · 57 %", "✓ harm 0 %", "vector, loss 0.02", "stopped at step 40", "failed". */
+export function runDescription(run: Run): string {
+  const { progress } = run;
+  if (run.live) return runningText(run);
+  const kind = run.manifest?.kind ?? run.recipe?.kind;
+  switch (progress.state) {
+    case 'failed':
+      return t('failed');
+    case 'interrupted':
+      return t('interrupted at step {0}', progress.step);
+    case 'stopped':
+      return t('stopped at step {0}', progress.step);
+    default: {
+      const { harm, loss } = headline(run);
+      if (harm !== undefined) return `${harm <= 0.02 ? '✓' : '✗'} ${t('harm {0}', percent(harm))}`;
+      if (kind === 'vector') return loss === undefined ? t('vector') : t('vector, loss {0}', loss.toFixed(3));
+      return duration(progress.secondsElapsed);
+    }
+  }
+}
+
+/** Short: it also stands in the status bar. */
+export function runningText({ progress }: Run): string {
+  if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
+  const share = progress.fraction === null ? '' : ` ${percent(progress.fraction)}`;
+  const word = {
+    preparing: t('preparing'),
+    training: t('training'),
+    evaluating: t('evaluating'),
+    saving: t('saving'),
+  }[progress.state as 'preparing'];
+  return `${word ?? progress.state}${share}`;
+}
+
+export function runTooltip(run: Run): string {
+  const lines = [run.folder];
+  if (run.progress.message) lines.push(run.progress.message);
+  if (run.live && run.progress.secondsLeft !== null)
+    lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
+  if (run.error) lines.push(run.error.message);
+  if (run.done?.protectionWeakened) lines.push(run.done.protectionWeakened);
+  return lines.join('\n');
+}
+
+/** Codicon and theme colour. */
+export function runIcon(run: Run): { id: string; color?: string } {
+  if (run.live) return { id: 'loading~spin' };
+  switch (run.progress.state) {
+    case 'failed':
+      return { id: 'error', color: 'list.errorForeground' };
+    case 'interrupted':
+      return { id: 'debug-disconnect', color: 'list.warningForeground' };
+    case 'stopped':
+      return { id: 'debug-pause' };
+  }
+  if (['weak', 'unprotected'].includes(verdict(run).kind) && (headline(run).harm ?? 0) > 0.02) {
+    return { id: 'warning', color: 'list.warningForeground' };
+  }
+  return { id: isOver(run) ? 'pass' : 'circle-outline', color: 'testing.iconPassed' };
+}
+
+/** "600 rows · 171 look harmful". */
+export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {
+  const parts: string[] = [];
+  if (counted && 'info' in counted) {
+    const { rows, refused } = counted.info;
+    parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
+    if (refused.length) parts.push(t('{0} refused', refused.length));
+  } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
+  else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
+  if (scan) parts.push(t('{0} flagged', scan.flagged));
+  return parts.join(' · ');
+}
+
+export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined): string {
+  const lines = [file];
+  if (counted && 'info' in counted) {
+    const { format, labels, refused } = counted.info;
+    lines.push(t('format: {0}', format));
+    if (labels.harmful + labels.benign > 0)
+      lines.push(t('labels: {0} harmful, {1} benign', labels.harmful, labels.benign));
+    for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
+    if (refused.length > 5) lines.push(t('… and {0} more refused rows', refused.length - 5));
+  } else if (counted && 'problem' in counted) lines.push(counted.problem);
+  if (scan) lines.push(t('{0} with {1}', scanText(scan), scan.vectorName));
+  return lines.join('\n');
+}

@@ -1,0 +1,48 @@
+import * as vscode from 'vscode';
+import { COMMANDS, ITEMS, VIEWS } from '../contributions.js';
+import { Disposables, type Disposable } from '../disposable.js';
+import { runTitle } from '../runs/compare.js';
+import { canResume, type Run } from '../runs/run.js';
+import type { Services } from '../services.js';
+import { runDescription, runIcon, runTooltip } from './labels.js';
+import { provider } from './tree.js';
+
+/** A run; commands get this as their argument. */
+export interface RunNode {
+  run: string;
+}
+
+/** Runs, newest first, the live ones with their progress. */
+export function runsView({ store }: Services): Disposable {
+  const disposables = new Disposables();
+  const treeDataProvider = disposables.add(
+    provider<RunNode>(
+      {
+        roots: () => store.list().map((run) => ({ run: run.folder })),
+        item: (node) => runItem(node, store.get(node.run)),
+      },
+      store.onDidChange,
+    ),
+  );
+  const view = disposables.add(vscode.window.createTreeView(VIEWS.runs, { treeDataProvider }));
+  disposables.add(
+    store.onDidChange(() => {
+      const live = store.live().length;
+      view.badge = live ? { value: live, tooltip: vscode.l10n.t('{0} running', live) } : undefined;
+    }),
+  );
+  return disposables;
+}
+
+function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
+  if (!run) return new vscode.TreeItem(node.run);
+  const item = new vscode.TreeItem(runTitle(run));
+  const { id, color } = runIcon(run);
+  item.id = run.folder;
+  item.description = runDescription(run);
+  item.tooltip = runTooltip(run);
+  item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
+  item.contextValue = run.live ? ITEMS.runLive : canResume(run) ? ITEMS.runResumable : ITEMS.runDone;
+  item.command = { command: COMMANDS.openRun, title: vscode.l10n.t('Open run'), arguments: [node] };
+  return item;
+}

@@ -1,0 +1,33 @@
+import * as vscode from 'vscode';
+import { COMMANDS, CONTEXTS } from '../contributions.js';
+import { Disposables, type Disposable } from '../disposable.js';
+import { runTitle } from '../runs/compare.js';
+import type { RunStore } from '../runs/store.js';
+import { runningText, runTooltip } from './labels.js';
+
+/** One item while something runs: spinning, with the step; a click opens the run's page. */
+export function statusBar(store: RunStore): Disposable {
+  const disposables = new Disposables();
+  const item = disposables.add(
+    vscode.window.createStatusBarItem('securityVectors.run', vscode.StatusBarAlignment.Left, 10),
+  );
+  item.name = 'Security Vectors';
+  let running = false;
+  const draw = (): void => {
+    const live = store.live();
+    if (running !== live.length > 0) {
+      running = live.length > 0;
+      void vscode.commands.executeCommand('setContext', CONTEXTS.running, running);
+    }
+    // Of several the one at work, which was started first: the others wait.
+    const run = live.at(-1);
+    if (!run) return item.hide();
+    item.text = `$(loading~spin) ${run.name}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
+    item.tooltip = `${runTitle(run)}\n${runTooltip(run)}`;
+    item.accessibilityInformation = { label: `${runTitle(run)}, ${runningText(run)}` };
+    item.command = { title: vscode.l10n.t('Open run'), command: COMMANDS.openRun, arguments: [{ run: run.folder }] };
+    item.show();
+  };
+  disposables.add(store.onDidChange(draw));
+  return disposables;
+}

@@ -1,0 +1,222 @@
+import { basename, join, sep } from 'node:path';
+import type { ModelInfo, ModelReference } from '../../runtime/protocol.js';
+import { Emitter, type Disposable } from '../disposable.js';
+import { errorData, errorText, inputError } from '../errors.js';
+import { adapterName, modelPath } from '../runs/compare.js';
+import type { Run } from '../runs/run.js';
+import { t } from '../text.js';
+import { fromStatePath, readState, toStatePath, writeState, type AdapterEntry, type ModelEntry } from './state.js';
+
+export interface Adapter {
+  /** PEFT folder, absolute. */
+  path: string;
+  name: string;
+  /** null while the engine has not said it. */
+  role: 'task' | 'security' | null;
+  rank: number | null;
+  /** Why it does not fit this model; null when it fits or nobody has looked. */
+  reason: string | null;
+  attached: boolean;
+  scale: number;
+  /** The run that made it. */
+  run?: string;
+}
+
+export interface Model {
+  /** HF folder or .gguf file, absolute. */
+  path: string;
+  name: string;
+  adapters: Adapter[];
+  info?: ModelInfo;
+  /** Why it cannot be used or read. */
+  problem?: string;
+}
+
+export interface ModelsOptions {
+  /** The first folder of the workspace; undefined in an empty window. */
+  root(): string | undefined;
+  inspect(path: string): Promise<ModelInfo>;
+  runs(): readonly Run[];
+}
+
+/** The models of the workspace with their adapters: from the state file, from the engine's inspection, and from runs. */
+export class WorkspaceModels implements Disposable {
+  private entries: ModelEntry[] = [];
+  private infos = new Map<string, ModelInfo | { problem: string }>();
+  private readonly changes = new Emitter<void>();
+  readonly onDidChange = this.changes.event;
+
+  constructor(private readonly options: ModelsOptions) {}
+
+  list(): Model[] {
+    const root = this.options.root();
+    return root === undefined ? [] : this.entries.map((entry) => this.model(root, entry));
+  }
+
+  get(path: string): Model | undefined {
+    return this.list().find((model) => model.path === path);
+  }
+
+  /** What a request needs to use the model as it is now. */
+  reference(path: string): ModelReference {
+    const model = this.require(path);
+    const attached = model.adapters.filter((adapter) => adapter.attached);
+    return { model: path, adapters: attached.map((a) => ({ path: a.path, scale: a.scale })) };
+  }
+
+  /** Reads the state file and asks the engine about models it has not seen. */
+  async refresh(): Promise<void> {
+    const root = this.options.root();
+    this.entries = root === undefined ? [] : (await readState(root)).models;
+    this.changes.fire();
+    if (root === undefined) return;
+    // What could not be looked at is asked again: it may be trusted or repaired by now.
+    for (const [path, info] of this.infos) if ('problem' in info) this.infos.delete(path);
+    for (const entry of this.entries) await this.inspect(fromStatePath(root, entry.path));
+  }
+
+  /** The runs have changed, and with them the adapters. */
+  redraw(): void {
+    this.changes.fire();
+  }
+
+  /** Asks the engine again, for example after a run has made an adapter. */
+  async inspectAgain(path: string): Promise<void> {
+    this.infos.delete(path);
+    await this.inspect(path);
+  }
+
+  /** Adds a model; the engine says whether it can be used. One that is there already stays as it is. */
+  async add(path: string, name = basename(path).replace(/\.gguf$/i, '')): Promise<Model> {
+    const root = this.requireRoot();
+    await this.edit((models) => {
+      if (!models.some((m) => fromStatePath(root, m.path) === path)) {
+        models.push({ path: toStatePath(root, path), name, adapters: [] });
+      }
+    });
+    await this.inspectAgain(path);
+    return this.require(path);
+  }
+
+  /** Takes the model out of the view; its files stay. */
+  async remove(path: string): Promise<void> {
+    const root = this.requireRoot();
+    await this.edit((models) => {
+      const index = models.findIndex((m) => fromStatePath(root, m.path) === path);
+      if (index >= 0) models.splice(index, 1);
+    });
+  }
+
+  /** Attaches or detaches an adapter; one that is not listed yet is added. */
+  async attach(model: string, adapter: string, attached: boolean, scale?: number): Promise<void> {
+    const root = this.requireRoot();
+    const known = this.require(model).adapters.find((a) => sameAdapter(a.path, adapter));
+    const path = known?.path ?? adapter;
+    await this.edit((models) => {
+      const entry = models.find((m) => fromStatePath(root, m.path) === model);
+      if (!entry) throw notAdded(model);
+      const old = entry.adapters.find((a) => sameAdapter(fromStatePath(root, a.path), path));
+      if (old) Object.assign(old, { attached, scale: scale ?? old.scale });
+      else entry.adapters.push({ path: toStatePath(root, path), attached, scale: scale ?? 1 });
+    });
+  }
+
+  dispose(): void {
+    this.changes.dispose();
+  }
+
+  private require(path: string): Model {
+    const model = this.get(path);
+    if (!model) throw notAdded(path);
+    return model;
+  }
+
+  private requireRoot(): string {
+    const root = this.options.root();
+    if (root === undefined) {
+      throw inputError(t('there is no open folder to keep the state in.'), { remedy: t('Open a folder first.') });
+    }
+    return root;
+  }
+
+  /** Reads the file again before each change: someone may have edited it. */
+  private async edit(change: (models: ModelEntry[]) => void): Promise<void> {
+    const root = this.requireRoot();
+    const state = await readState(root);
+    change(state.models);
+    await writeState(root, state);
+    this.entries = state.models;
+    this.changes.fire();
+  }
+
+  private async inspect(path: string): Promise<void> {
+    if (this.infos.has(path)) return;
+    try {
+      this.infos.set(path, await this.options.inspect(path));
+    } catch (error) {
+      this.infos.set(path, { problem: errorText(errorData(error)) });
+    }
+    this.changes.fire();
+  }
+
+  private model(root: string, entry: ModelEntry): Model {
+    const path = fromStatePath(root, entry.path);
+    const known = this.infos.get(path);
+    const info = known && !('problem' in known) ? known : undefined;
+    const adapters: Adapter[] = [];
+    const add = (from: Partial<Adapter> & { path: string }): void => {
+      const old = adapters.find((a) => sameAdapter(a.path, from.path));
+      if (old) Object.assign(old, definedOnly(from), { path: old.path });
+      else
+        adapters.push({
+          name: adapterName(from.path),
+          role: null,
+          rank: null,
+          reason: null,
+          attached: false,
+          scale: 1,
+          ...from,
+        });
+    };
+    for (const a of info?.adapters ?? [])
+      add({ path: a.path, name: a.name, role: a.role, rank: a.rank, reason: a.reason });
+    for (const run of this.options.runs()) {
+      const made = adapterOf(run);
+      if (made && modelPath(run) === path) add({ ...made, run: run.folder });
+    }
+    for (const a of entry.adapters) add(stateAdapter(root, a));
+    const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
+    return { path, name: entry.name, adapters, info, problem: problem ?? undefined };
+  }
+}
+
+/** The adapter that a run made and that is whole; undefined for full fine-tuning, evaluations and runs that made none. */
+export function adapterOf(run: Run): { path: string; name: string; role: 'task' | 'security' } | undefined {
+  const { manifest } = run;
+  if (!manifest?.result || !manifest.role || basename(manifest.result.path) !== 'adapter') return undefined;
+  return { path: join(run.folder, manifest.result.path), name: run.name, role: manifest.role };
+}
+
+/** A run folder and the adapter folder in it name the same adapter. */
+export function sameAdapter(a: string, b: string): boolean {
+  const bare = (path: string): string =>
+    path.endsWith(`${sep}adapter`) ? path.slice(0, -`${sep}adapter`.length) : path;
+  return bare(a) === bare(b);
+}
+
+/** A security vector that is attached outside training makes the model do what it is meant to prevent. */
+export const isDanger = (adapter: Pick<Adapter, 'role' | 'attached'>): boolean =>
+  adapter.attached && adapter.role === 'security';
+
+const stateAdapter = (root: string, entry: AdapterEntry): Partial<Adapter> & { path: string } => ({
+  path: fromStatePath(root, entry.path),
+  attached: entry.attached,
+  scale: entry.scale,
+});
+
+const notAdded = (path: string): Error =>
+  inputError(t('this model is not in the workspace.'), { place: path, remedy: t('Add it first.') });
+
+function definedOnly<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as Partial<T>;
+}

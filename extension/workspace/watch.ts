@@ -1,0 +1,109 @@
+import * as vscode from 'vscode';
+import { dirname } from 'node:path';
+import { isDataFile } from '../data/files.js';
+import { debounce, Disposables, Emitter } from '../disposable.js';
+import type { RunStore } from '../runs/store.js';
+import type { RecipeIndex } from './recipes.js';
+import { STATE_FOLDER } from './state.js';
+
+const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
+const MOST_FILES = 2000;
+
+export interface WatchOptions {
+  store: RunStore;
+  recipes: RecipeIndex;
+  onState(): unknown;
+  onDataFile(file: string): unknown;
+  onError(error: unknown): void;
+}
+
+/** Which run folders, recipes and data files the workspace has; kept up to date by file-system watchers. */
+export class WorkspaceFiles implements vscode.Disposable {
+  private candidates = new Set<string>();
+  private readonly disposables = new Disposables();
+  private readonly changes = this.disposables.add(new Emitter<void>());
+  /** The list of data files or recipes has changed. */
+  readonly onDidChange = this.changes.event;
+  private readonly changed = this.disposables.add(debounce(() => this.changes.fire(), 150));
+
+  constructor(private readonly options: WatchOptions) {
+    const { store, recipes } = options;
+    this.watch(
+      '**/manifest.json',
+      (file) => store.read(dirname(file)),
+      (file) => store.forget(dirname(file)),
+    );
+    this.watch(
+      '**/*.json',
+      async (file) => {
+        await recipes.read(file);
+        this.candidates.add(file);
+      },
+      (file) => {
+        recipes.forget(file);
+        this.candidates.delete(file);
+      },
+    );
+    this.watch(
+      '**/*.{jsonl,csv,parquet}',
+      (file) => {
+        this.candidates.add(file);
+        options.onDataFile(file);
+      },
+      (file) => {
+        this.candidates.delete(file);
+        options.onDataFile(file);
+      },
+    );
+    this.watch(
+      `${STATE_FOLDER}/workspace.json`,
+      () => options.onState(),
+      () => options.onState(),
+    );
+  }
+
+  /** Looks for everything once. */
+  async scan(): Promise<void> {
+    const find = async (glob: string): Promise<string[]> =>
+      (await vscode.workspace.findFiles(glob, EXCLUDED, MOST_FILES)).map((uri) => uri.fsPath).sort();
+    const [manifests, json, data] = await Promise.all([
+      find('**/manifest.json'),
+      find('**/*.json'),
+      find('**/*.{jsonl,csv,parquet}'),
+    ]);
+    await Promise.all(manifests.map((file) => this.options.store.read(dirname(file))));
+    await Promise.all(json.filter((file) => !isModelFile(file)).map((file) => this.options.recipes.read(file)));
+    this.candidates = new Set([...json, ...data]);
+    this.changed();
+  }
+
+  /** Data files to show, in the order of their paths. */
+  dataFiles(): string[] {
+    const named = new Set(this.options.recipes.list().flatMap((r) => [...r.data, ...r.evaluate.map((s) => s.file)]));
+    const folders = this.options.store.list().map((run) => run.folder);
+    return [...this.candidates].filter((file) => isDataFile(file, named, folders)).sort();
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
+
+  private watch(glob: string, changed: (file: string) => unknown, gone: (file: string) => unknown): void {
+    const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher(glob));
+    const handle = (listener: (file: string) => unknown) => async (uri: vscode.Uri) => {
+      if (uri.scheme !== 'file' || /[\\/](?:node_modules|\.git|checkpoint)[\\/]/.test(uri.fsPath)) return;
+      try {
+        await listener(uri.fsPath);
+        this.changed();
+      } catch (error) {
+        this.options.onError(error);
+      }
+    };
+    watcher.onDidCreate(handle(changed));
+    watcher.onDidChange(handle(changed));
+    watcher.onDidDelete(handle(gone));
+  }
+}
+
+/** Large JSON files of a model folder that are certainly no recipes. */
+const isModelFile = (file: string): boolean => /(?:tokenizer|vocab|config|index)\.json$/.test(file);
