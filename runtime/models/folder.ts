@@ -34,7 +34,7 @@ const INDEX = 'model.safetensors.index.json';
  * Opens a Hugging Face folder or a GGUF file, which is converted once into a folder in the cache.
  * @throws HumanError for what is missing or damaged, naming the file and what to do.
  */
-export async function openModel(path: string, _options: OpenModelOptions): Promise<ModelFolder> {
+export async function openModel(path: string, options: OpenModelOptions): Promise<ModelFolder> {
   const given = resolve(path);
   const found = await stat(given).catch((error: unknown) => {
     throw missing(error, given);
@@ -46,7 +46,8 @@ export async function openModel(path: string, _options: OpenModelOptions): Promi
       remedy: 'Name a Hugging Face model folder (config.json, model.safetensors) or a .gguf file.',
     });
   }
-  throw new HumanError('GGUF files are not read.', { place: path, remedy: 'Name a Hugging Face model folder.' });
+  const { convertGguf } = await import('./ggufConvert.js');
+  return { ...(await openFolder(await convertGguf(given, options))), path, converted: true };
 }
 
 async function openFolder(folder: string): Promise<Omit<ModelFolder, 'path' | 'converted'>> {

@@ -238,7 +238,7 @@ function tensorEntry(r: Reader, file: string): GgufTensor {
 const short = (name: string): string => (name.length > 80 ? `${name.slice(0, 80)}…` : name);
 
 /** Bytes that are read and widened at once, about; always whole blocks. */
-const PIECE = 2 ** 24;
+const PIECE = 2 ** 22;
 
 /** A tensor's bytes in pieces of whole blocks. */
 export async function* readGgufBytes(

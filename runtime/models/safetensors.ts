@@ -149,7 +149,11 @@ function checkEntry(name: string, entry: unknown, file: string, dataStart: numbe
   if (!isDtype(dtype)) throw damaged(place, `unknown tensor type ${JSON.stringify(dtype)}.`);
   if (!Array.isArray(shape) || elementCount(shape) === undefined)
     throw damaged(place, `${shortJson(shape)} is not a shape.`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || elementCount(offsets) === undefined) {
+  if (
+    !Array.isArray(offsets) ||
+    offsets.length !== 2 ||
+    offsets.some((offset) => elementCount([offset]) === undefined)
+  ) {
     throw damaged(place, `${shortJson(offsets)} are not two byte offsets.`);
   }
   const [begin, end] = offsets as [number, number];
@@ -307,17 +311,17 @@ export async function readInt32(info: TensorInfo): Promise<Int32Array> {
   }
 }
 
-/** A tensor to write. `data` is called once, when its turn comes, and gives exactly `bytes` bytes. */
+/** A tensor to write. `data` is called once, when its turn comes, and gives exactly `bytes` bytes, at once or in pieces. */
 export interface TensorToWrite {
   name: string;
   dtype: Dtype;
   shape: readonly number[];
   bytes: number;
-  data: () => Uint8Array | Promise<Uint8Array>;
+  data: () => Uint8Array | Promise<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /**
- * Writes a file beside, syncs, renames; one tensor is in memory at a time. Wider types come first and the header is padded to
+ * Writes a file beside, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come first and the header is padded to
  * 8 bytes, so that every tensor is aligned to its type and can be mapped in place.
  */
 export async function writeSafetensors(
@@ -350,10 +354,14 @@ export async function writeSafetensors(
   await replaceFile(file, async (handle) => {
     await writeFully(handle, start);
     for (const tensor of order) {
-      const data = await tensor.data();
-      if (data.byteLength !== tensor.bytes)
-        throw new Error(`tensor ${tensor.name}: ${data.byteLength} bytes instead of ${tensor.bytes}`);
-      await writeFully(handle, data);
+      const data = tensor.data();
+      let done = 0;
+      for await (const piece of Symbol.asyncIterator in data ? data : [await data]) {
+        done += piece.byteLength;
+        if (done > tensor.bytes) break;
+        await writeFully(handle, piece);
+      }
+      if (done !== tensor.bytes) throw new Error(`tensor ${tensor.name}: ${done} bytes instead of ${tensor.bytes}`);
     }
   });
 }

@@ -1,0 +1,236 @@
+/** A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { HumanError } from '../errors.js';
+import { sha256, sha256File, writeFileAtomic } from '../files.js';
+import { readGguf } from './gguf.js';
+import { ARCHITECTURES } from './ggufArchitectures.js';
+import { SIZE_NAMES } from './ggufLayout.js';
+import type { Architecture, Sizes } from './ggufLayout.js';
+import { readMetadata } from './ggufMetadata.js';
+import type { Metadata } from './ggufMetadata.js';
+import { withRope } from './ggufRope.js';
+import type { GgufSource } from './ggufRope.js';
+import { huggingFaceTensors } from './ggufTensors.js';
+import { convertTokenizer } from './ggufTokenizer.js';
+import type { ConvertedTokenizer } from './ggufTokenizer.js';
+import { readJsonObject } from './jsonFile.js';
+import type { JsonObject } from './jsonFile.js';
+import { writeSafetensors } from './safetensors.js';
+import type { TensorToWrite } from './safetensors.js';
+
+export interface ConvertOptions {
+  cache: string;
+  onMessage?: (text: string) => void;
+  /** Free bytes of the disk that holds a folder. */
+  freeBytes?: (folder: string) => Promise<number>;
+}
+
+/** Goes up when the same file would give another folder, so that old folders are not used. */
+const CONVERSION = 1;
+const ABANDONED_MS = 6 * 3600 * 1000;
+
+/**
+ * The folder that holds the converted model; converts when the cache does not have it.
+ * @throws HumanError for what cannot be converted; nothing is left in the cache then.
+ */
+export async function convertGguf(file: string, options: ConvertOptions): Promise<string> {
+  const { cache, onMessage } = options;
+  const name = basename(file);
+  const { size, mtimeMs } = await stat(file);
+  // Hashing takes a second a gigabyte; path, size and time of change stand for the hash once it is known.
+  const remembered = join(cache, `known-${sha256(`${file}\n${size}\n${mtimeMs}`).slice(0, 32)}.json`);
+  const known = await readJsonObject(remembered).catch(() => undefined);
+  let hash = typeof known?.sha256 === 'string' && /^[0-9a-f]{64}$/.test(known.sha256) ? known.sha256 : undefined;
+  const folderOf = (sha: string): string => join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}`);
+  if (hash && (await isFolder(folderOf(hash)))) return folderOf(hash);
+
+  const plan = await planConversion(file);
+  if (!hash) {
+    onMessage?.(`Reading ${name} (${megabytes(size)}).`);
+    hash = await sha256File(file);
+  }
+  const folder = folderOf(hash);
+  if (!(await isFolder(folder))) {
+    const bytes = plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    await mkdir(cache, { recursive: true });
+    await removeAbandoned(cache);
+    const free = await (options.freeBytes ?? freeBytes)(cache);
+    if (free < bytes * 1.02) {
+      throw new HumanError(`converting ${name} needs ${megabytes(bytes)}; the disk has ${megabytes(free)} left.`, {
+        place: cache,
+        remedy: 'Free some space.',
+        kind: 'failed',
+      });
+    }
+    onMessage?.(`Converting ${name} to ${megabytes(bytes)} of safetensors in ${folder}; this is done once.`);
+    await build(folder, plan, { file, sha256: hash });
+  }
+  await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`);
+  return folder;
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+/** Folders that a killed process left half done. */
+async function removeAbandoned(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    if (!/^gguf-.*\.part$/.test(name)) continue;
+    const found = await stat(join(cache, name)).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > ABANDONED_MS)
+      await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+interface Plan {
+  config: JsonObject;
+  tensors: TensorToWrite[];
+  tokenizer?: ConvertedTokenizer;
+}
+
+/** Writes beside and renames: the folder is there as a whole or not at all. */
+async function build(folder: string, { config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> {
+  const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
+  const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
+    writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
+  try {
+    await writeSafetensors(join(beside, 'model.safetensors'), tensors, { format: 'pt' });
+    if (tokenizer) {
+      await json('tokenizer.json', tokenizer.tokenizer);
+      await json('tokenizer_config.json', tokenizer.tokenizerConfig, 2);
+      await json('generation_config.json', specialIds(tokenizer), 2);
+    }
+    await json('source.json', source, 2);
+    await json('config.json', config, 2);
+    await rename(beside, folder);
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    // Another process may have converted the same file in the meantime.
+    if (!(await isFolder(folder))) throw error;
+  }
+}
+
+function specialIds({ bosId, eosIds, padId }: ConvertedTokenizer): JsonObject {
+  return { bos_token_id: bosId, eos_token_id: eosIds.length > 1 ? eosIds : eosIds[0], pad_token_id: padId };
+}
+
+/** Metadata that says nothing about what the model computes, or is checked elsewhere. */
+const WITHOUT_EFFECT = [
+  'vocab_size',
+  'tensor_data_layout',
+  'attention.value_length',
+  'expert_used_count',
+  'pooling_type',
+];
+
+/**
+ * Everything that can be refused is refused here, before anything is written.
+ * @throws HumanError naming architecture, key or tensor.
+ */
+export async function planConversion(file: string): Promise<Plan> {
+  const source = await withRope(readGguf(file));
+  const m = readMetadata(source);
+  const type = m.text('general.type', 'model');
+  if (type !== 'model') m.refuse('general.type', `this file holds "${type}", not a model`, 'Name a model file.');
+  if (m.count('split.count', 1) > 1) {
+    m.refuse('split.count', 'the model is split over several files', 'Join them with llama-gguf-split --merge.');
+  }
+  const arch = m.text('general.architecture');
+  if (!Object.hasOwn(ARCHITECTURES, arch)) {
+    m.refuse(
+      'general.architecture',
+      `"${arch.slice(0, 60)}" is not supported; supported are ${Object.keys(ARCHITECTURES).join(', ')}`,
+      'Use a model of one of these.',
+    );
+  }
+  const architecture = ARCHITECTURES[arch];
+  const sizes = readSizes(m, source, arch);
+  const own = architecture.config(m, source, sizes);
+  checkUnread(m, source, arch);
+  const tokenizer = convertTokenizer(m, sizes.context);
+  const tokens = tokenizer && (m.raw('tokenizer.ggml.tokens') as unknown[]).length;
+  if (tokens !== undefined && tokens > sizes.vocab) {
+    m.refuse(
+      'tokenizer.ggml.tokens',
+      `there are ${tokens} tokens and ${sizes.vocab} embeddings`,
+      'The file is damaged: convert or download it again.',
+    );
+  }
+  const tensors = huggingFaceTensors(source, architecture, sizes);
+  const config = {
+    architectures: [architecture.className],
+    model_type: architecture.modelType,
+    ...namedSizes(architecture, sizes),
+    ...own,
+    ...(tokenizer ? specialIds(tokenizer) : {}),
+    torch_dtype: tensors.every(({ dtype, shape }) => dtype !== 'F32' || shape.length < 2)
+      ? { F16: 'float16', BF16: 'bfloat16' }[tensors[0]?.dtype as string]
+      : 'float32',
+  };
+  return { config, tensors, tokenizer };
+}
+
+function namedSizes({ sizeNames }: Architecture, sizes: Sizes): JsonObject {
+  const names: Record<string, string | undefined> = { ...SIZE_NAMES, ...sizeNames };
+  return Object.fromEntries(
+    Object.entries(sizes).flatMap(([key, value]) => (names[key] === undefined ? [] : [[names[key], value]])),
+  );
+}
+
+function readSizes(m: Metadata, { tensors }: GgufSource, arch: string): Sizes {
+  const hidden = m.count(`${arch}.embedding_length`);
+  const heads = m.count(`${arch}.attention.head_count`);
+  const kvHeads = m.count(`${arch}.attention.head_count_kv`, heads);
+  if (heads < 1 || kvHeads < 1 || heads % kvHeads !== 0) {
+    m.refuse(`${arch}.attention.head_count_kv`, `${kvHeads} key heads do not divide ${heads} heads`);
+  }
+  const embedding = tensors.get('token_embd.weight');
+  if (embedding?.shape.length !== 2)
+    m.refuse('token_embd.weight', 'the embedding is missing', 'The file is incomplete: download it again.');
+  // Files from before `key_length` have it only in the shape of q.
+  const fromShape = (tensors.get('blk.0.attn_q.weight')?.shape[0] ?? hidden) / heads;
+  const headDim = m.count(`${arch}.attention.key_length`, fromShape);
+  const valueDim = m.count(`${arch}.attention.value_length`, headDim);
+  if (valueDim !== headDim) m.refuse(`${arch}.attention.value_length`, `${valueDim} is not the keys' ${headDim}`);
+  const ropeDim = m.count(`${arch}.rope.dimension_count`, headDim);
+  const wholeHeads = !['phi3', 'phi2', 'gptneox', 'stablelm'].includes(arch);
+  if (ropeDim < 2 || ropeDim > headDim || (wholeHeads && ropeDim !== headDim)) {
+    m.refuse(
+      `${arch}.rope.dimension_count`,
+      `${ropeDim} of ${headDim} elements of a head rotate, which this family does not do`,
+    );
+  }
+  return {
+    hidden,
+    inner: m.count(`${arch}.feed_forward_length`),
+    layers: m.count(`${arch}.block_count`),
+    heads,
+    kvHeads,
+    headDim,
+    ropeDim,
+    context: m.count(`${arch}.context_length`),
+    vocab: embedding!.shape[0],
+  };
+}
+
+/** Every key of the architecture that was not read and is not switched off could change what the model computes. */
+function checkUnread(m: Metadata, { metadata }: GgufSource, arch: string): void {
+  if (m.has(`${arch}.attention.causal`) && !m.boolean(`${arch}.attention.causal`, true)) {
+    m.refuse(`${arch}.attention.causal`, 'the model is not causal');
+  }
+  for (const [key, value] of metadata) {
+    if (!key.startsWith(`${arch}.`) || m.wasRead(key) || WITHOUT_EFFECT.includes(key.slice(arch.length + 1))) continue;
+    if (value === 0 || value === false || value === '' || (Array.isArray(value) && value.length === 0)) continue;
+    m.refuse(key, 'this key is not supported and may change what the model computes');
+  }
+}
