@@ -3,7 +3,11 @@ import { RequestError } from './channel.js';
 import { el } from './dom.js';
 
 /** What is wrong, where, and what to do; the stack of a bug folded away. */
-export function errorNotice(title: string, { message, place, remedy, stack }: ErrorData): HTMLElement {
+export function errorNotice(
+  title: string,
+  { message, place, remedy, stack }: ErrorData,
+  stackTitle: string,
+): HTMLElement {
   return el(
     'div',
     { class: 'notice error', role: 'alert' },
@@ -11,7 +15,7 @@ export function errorNotice(title: string, { message, place, remedy, stack }: Er
     place ? el('code', { class: 'place' }, place) : null,
     el('p', {}, message),
     remedy ? el('p', { class: 'remedy' }, remedy) : null,
-    stack ? el('details', {}, el('summary', {}, 'stack'), el('pre', {}, stack)) : null,
+    stack ? el('details', {}, el('summary', {}, stackTitle), el('pre', {}, stack)) : null,
   );
 }
 

@@ -361,13 +361,12 @@ export const RUN_STRINGS = {
   warnings: 'Warnings',
   errorTitle: 'The run failed',
   requestFailed: 'That did not work',
-  loading: 'Opening the run…',
+  stack: 'Technical details',
 } as const;
 export type RunStrings = Record<keyof typeof RUN_STRINGS, string>;
 
 /** English strings of the chat page; the host sends them translated. */
 export const CHAT_STRINGS = {
-  loading: 'Opening the chat…',
   adapters: 'Adapters',
   noAdapters: 'No adapters: this is the base model.',
   roleTask: 'task',
@@ -379,7 +378,6 @@ export const CHAT_STRINGS = {
   noTemplate: 'This model has no chat template; a plain one is used.',
   empty: 'Ask something, then attach or detach an adapter and ask again.',
   you: 'You',
-  answeredBy: '{0} + {1}',
   thinking: 'thinking…',
   stopped: 'stopped',
   emptyAnswer: 'empty answer',
@@ -391,5 +389,7 @@ export const CHAT_STRINGS = {
   hint: 'Enter sends, Shift+Enter starts a new line.',
   requestFailed: 'That did not work',
   answerFailed: 'No answer',
+  modelFailed: 'This model cannot answer',
+  stack: 'Technical details',
 } as const;
 export type ChatStrings = Record<keyof typeof CHAT_STRINGS, string>;

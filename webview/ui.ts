@@ -5,7 +5,6 @@ import {
   vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
-  vsCodeProgressRing,
   vsCodeTextArea,
 } from '@vscode/webview-ui-toolkit';
 import { el } from './dom.js';
@@ -15,7 +14,6 @@ provideVSCodeDesignSystem().register(
   vsCodeCheckbox(),
   vsCodeDropdown(),
   vsCodeOption(),
-  vsCodeProgressRing(),
   vsCodeTextArea(),
 );
 
@@ -67,15 +65,12 @@ export function dropdown(label: string, values: string[], changed: (value: strin
   return list;
 }
 
-export function progressRing(label: string): HTMLElement {
-  return el('vscode-progress-ring', { 'aria-label': label });
-}
-
 export interface TextArea extends HTMLElement {
   value: string;
   disabled: boolean;
 }
 
+/** The label is for readers; the component takes it from its content. */
 export function textArea(label: string, placeholder: string): TextArea {
-  return el('vscode-text-area', { 'aria-label': label, placeholder, rows: 3, resize: 'none' }) as TextArea;
+  return el('vscode-text-area', { placeholder, rows: 3, resize: 'none' }, label) as TextArea;
 }

@@ -94,7 +94,7 @@ class ChatPage {
     this.stopButton.hidden = !state.busy;
     this.clearButton.disabled = state.busy || state.turns.length === 0;
     setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
-    if (state.error) this.failed.replaceChildren(errorNotice(s.answerFailed, state.error));
+    if (state.error) this.failed.replaceChildren(errorNotice(s.modelFailed, state.error, s.stack));
     else if (!state.busy) this.keep();
   }
 
@@ -117,7 +117,7 @@ class ChatPage {
       await channel.request(request);
       return false;
     } catch (error) {
-      this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error)));
+      this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error), this.strings.stack));
       // Puts check boxes back to what the host holds true.
       if (chat) this.adapters.update(chat);
       return true;
@@ -130,5 +130,5 @@ class ChatPage {
 }
 
 channel.request({ type: 'ready' }).catch((error: unknown) => {
-  document.body.append(errorNotice('Security Vectors', thrown(error)));
+  document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
 });

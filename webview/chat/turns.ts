@@ -1,7 +1,6 @@
 import { el } from '../dom.js';
 import { errorNotice } from '../notice.js';
 import type { ChatState, ChatStrings, ChatTurn } from '../protocol.js';
-import { progressRing } from '../ui.js';
 
 /** The conversation; the answer that is being written grows in place. */
 export class Turns {
@@ -47,10 +46,10 @@ export class Turns {
       'article',
       { class: `turn ${turn.role}` },
       el('p', { class: 'who' }, turn.role === 'user' ? s.you : by),
-      waiting ? el('p', { class: 'waiting muted' }, progressRing(s.thinking), s.thinking) : null,
+      waiting ? el('p', { class: 'waiting muted' }, s.thinking) : null,
       nothing ? el('p', { class: 'muted' }, s.emptyAnswer) : el('p', { class: 'content' }, content),
       turn.stopped ? el('p', { class: 'muted' }, s.stopped) : null,
-      turn.error ? errorNotice(s.answerFailed, turn.error) : null,
+      turn.error ? errorNotice(s.answerFailed, turn.error, s.stack) : null,
     );
   }
 

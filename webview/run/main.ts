@@ -53,7 +53,11 @@ function send(request: RunPageRequest): void {
     (done) => {
       if (!done) page?.requestEnded();
     },
-    (error: unknown) => page?.requestEnded(error),
+    (error: unknown) => {
+      if (page) page.requestEnded(error);
+      // The strings come with the first snapshot; what failed here is that one.
+      else document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+    },
   );
 }
 
@@ -113,7 +117,7 @@ class RunPage {
     if (other) this.answers.hide();
     this.failed.replaceChildren();
     this.notices.replaceChildren(
-      ...(run.error ? [errorNotice(s.errorTitle, run.error)] : []),
+      ...(run.error ? [errorNotice(s.errorTitle, run.error, s.stack)] : []),
       ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
     );
     // Training a vector evaluates nothing, so no table is missed there.
@@ -136,7 +140,8 @@ class RunPage {
 
   requestEnded(error?: unknown): void {
     this.header.enable();
-    if (error !== undefined) this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error)));
+    if (error === undefined) return;
+    this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error), this.strings.stack));
   }
 
   /** Keeps the buttons that stay, so that the focus stays too. */

@@ -1,0 +1,243 @@
+/**
+ * The pages in a real browser with a host that is a few lines of this file: bundled as they ship, under the
+ * content security policy of the extension, in the variables of the editor's own themes (`themes.json`).
+ */
+import { build } from 'esbuild';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { pageHtml } from '../../extension/panels/html.js';
+import type * as InPage from './inPage.js';
+import { browserExecutable } from '../vscode/host/browser.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const playwright = path.join(root, 'test/vscode/host/node_modules/playwright-core/index.mjs');
+/** Pictures for people to look at. */
+const pictures = path.join(root, 'out/pages');
+
+/** Why these tests cannot run here; undefined when they can. */
+export const missing = existsSync(playwright)
+  ? undefined
+  : 'no browser: run `node test/vscode/host/setup.mjs` to install one from npm';
+
+/** The part of playwright that is used. */
+export interface Locator {
+  click(): Promise<void>;
+  fill(text: string): Promise<void>;
+  press(key: string): Promise<void>;
+  waitFor(): Promise<void>;
+  count(): Promise<number>;
+  nth(index: number): Locator;
+  first(): Locator;
+  textContent(): Promise<string | null>;
+  getAttribute(name: string): Promise<string | null>;
+  isVisible(): Promise<boolean>;
+  locator(selector: string): Locator;
+}
+export interface Page {
+  setContent(html: string): Promise<void>;
+  setViewportSize(size: { width: number; height: number }): Promise<void>;
+  screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
+  evaluate<Argument, Result>(run: (argument: Argument) => Result, argument: Argument): Promise<Result>;
+  addInitScript(script: { content: string }): Promise<void>;
+  exposeFunction(name: string, call: (message: { id: number; request: { type: string } }) => void): Promise<void>;
+  locator(selector: string): Locator;
+  keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
+  on(
+    event: 'pageerror' | 'console',
+    call: (message: { text?(): string; type?(): string; message?: string }) => void,
+  ): void;
+  goto(url: string): Promise<unknown>;
+  route(
+    url: string,
+    answer: (route: {
+      request(): { url(): string };
+      fulfill(reply: { contentType: string; body: string }): Promise<void>;
+    }) => Promise<void>,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+export interface Browser {
+  newPage(options: { viewport: { width: number; height: number } }): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export async function startBrowser(): Promise<Browser> {
+  const { chromium } = (await import(pathToFileURL(playwright).href)) as {
+    chromium: { launch(options: object): Promise<Browser> };
+  };
+  const { executablePath, env } = await browserExecutable();
+  return chromium.launch({
+    executablePath,
+    env: { ...process.env, ...env },
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
+  });
+}
+
+const bundles = new Map<string, Promise<string>>();
+
+/** A bundle as the build makes it, made once. */
+function bundle(entry: string): Promise<string> {
+  const made = bundles.get(entry) ?? makeBundle(entry);
+  bundles.set(entry, made);
+  return made;
+}
+
+async function makeBundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    write: false,
+    logLevel: 'silent',
+  });
+  return outputFiles[0].text;
+}
+
+const themes = JSON.parse(await readFile(path.join(import.meta.dirname, 'themes.json'), 'utf8')) as Record<
+  Theme,
+  { bodyClass: string; kind: string; variables: Record<string, string> }
+>;
+export type Theme = 'dark' | 'light' | 'hc-dark' | 'hc-light';
+export const THEMES: Theme[] = ['dark', 'light', 'hc-dark', 'hc-light'];
+
+type Request = { type: string } & Record<string, unknown>;
+type Answer = { kind: 'result' } | { kind: 'error'; error: object } | { kind: 'cancelled' };
+
+/** A page of ours, open in the browser. */
+export class OpenPage {
+  readonly requests: Request[] = [];
+  /** Messages of the browser that should not be: errors, refused resources, uncaught exceptions. */
+  readonly complaints: string[] = [];
+
+  private closed = false;
+
+  private constructor(readonly page: Page) {}
+
+  /** `answer` gives the outcome of each request; the default is a result. */
+  static async open(
+    browser: Browser,
+    name: 'run' | 'chat',
+    theme: Theme,
+    size: { width: number; height: number },
+    answer: (request: Request, page: OpenPage) => Promise<Answer | undefined> | Answer | undefined,
+  ): Promise<OpenPage> {
+    const page = await browser.newPage({ viewport: size });
+    const opened = new OpenPage(page);
+    page.on('pageerror', (error) => opened.complaints.push(error.message ?? ''));
+    page.on('console', (message) => {
+      const text = message.text?.() ?? '';
+      if (message.type?.() === 'error' && !text.includes(EMPTY_STYLE)) opened.complaints.push(text);
+    });
+    await page.exposeFunction('toHost', ({ id, request }) => {
+      const asked = request as Request;
+      opened.requests.push(asked);
+      void opened.reply(id, answer(asked, opened));
+    });
+    const files: Record<string, string> = {
+      '/': html(theme, name),
+      '/default.css': DEFAULT_STYLE,
+      '/style.css': await readFile(path.join(root, 'webview/style.css'), 'utf8'),
+      '/page.js': await bundle(`webview/${name}/main.ts`),
+    };
+    await page.route(`${ORIGIN}/**`, async (route) => {
+      const file = new URL(route.request().url()).pathname;
+      await route.fulfill({ contentType: TYPES[path.extname(file)] ?? 'text/html', body: files[file] ?? '' });
+    });
+    await page.addInitScript({ content: await bundle('test/webview/inPage.ts') });
+    await page.goto(`${ORIGIN}/`);
+    return opened;
+  }
+
+  private async reply(id: number, answer: Promise<Answer | undefined> | Answer | undefined): Promise<void> {
+    const outcome = (await answer) ?? { kind: 'result' };
+    // A page that is gone waits for nothing.
+    await this.post({ reply: id, outcome }).catch((error: unknown) => {
+      if (!this.closed) throw error;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.page.close();
+  }
+
+  /** A message of the host to the page, as JSON. */
+  async post(message: object): Promise<void> {
+    await this.page.evaluate((data) => window.postMessage(data, '*'), JSON.parse(JSON.stringify(message)));
+  }
+
+  event(event: object): Promise<void> {
+    return this.post({ event });
+  }
+
+  /** Runs one of the checks of `inPage.ts`. */
+  check<Name extends keyof typeof InPage>(name: Name, ...values: Parameters<(typeof InPage)[Name]>) {
+    type Result = ReturnType<(typeof InPage)[Name]>;
+    return this.page.evaluate(
+      ([name, values]) =>
+        (globalThis as unknown as { inPage: Record<string, (...v: unknown[]) => Result> }).inPage[name](...values),
+      [name, values] as [string, unknown[]],
+    );
+  }
+
+  async theme(theme: Theme): Promise<void> {
+    const { bodyClass, variables } = themes[theme];
+    await this.page.evaluate(
+      ({ bodyClass, style }) => {
+        document.documentElement.style.cssText = style;
+        document.body.className = bodyClass;
+      },
+      { bodyClass, style: cssText(variables) },
+    );
+  }
+
+  async picture(name: string): Promise<void> {
+    await mkdir(pictures, { recursive: true });
+    await this.page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage: true });
+  }
+}
+
+const cssText = (variables: Record<string, string>) =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('; ');
+
+/**
+ * SHA-256 of nothing. The component kit asks for :focus-visible with an empty style element; where the policy refuses
+ * that, the browser says so and the kit shows the focus after clicks as well.
+ */
+const EMPTY_STYLE = 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
+const ORIGIN = 'http://pages.test';
+const TYPES: Record<string, string> = { '.css': 'text/css', '.js': 'text/javascript' };
+
+/** What the editor gives every page before the page's own style. */
+const DEFAULT_STYLE = `@layer vscode-default {
+  body { background-color: transparent; color: var(--vscode-editor-foreground); font-family: var(--vscode-font-family);
+    font-size: var(--vscode-font-size); margin: 0; padding: 0 20px; }
+  code { color: var(--vscode-textPreformat-foreground); background-color: var(--vscode-textPreformat-background); padding: 1px 3px; }
+}`;
+
+/** The extension's own document with what the editor's frame adds: default style, theme, the API. */
+function html(theme: Theme, title: string): string {
+  const nonce = 'nonce-of-the-test';
+  const page = { script: `${ORIGIN}/page.js`, style: `${ORIGIN}/style.css`, source: ORIGIN, title };
+  const { bodyClass, kind, variables } = themes[theme];
+  const frame = `<link rel="stylesheet" href="${ORIGIN}/default.css"><script nonce="${nonce}">
+    document.documentElement.style.cssText = ${JSON.stringify(cssText(variables))};
+    document.addEventListener('DOMContentLoaded', () => {
+      document.body.className = ${JSON.stringify(bodyClass)};
+      document.body.dataset.vscodeThemeKind = ${JSON.stringify(kind)};
+    });
+    let state;
+    window.acquireVsCodeApi = () => ({
+      postMessage: (message) => window.toHost(message),
+      getState: () => state,
+      setState: (next) => { state = next; },
+    });
+  </script>`;
+  return pageHtml(page, nonce).replace('</title>', `</title>${frame}`);
+}

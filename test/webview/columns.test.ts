@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { CHAT_STRINGS, RUN_STRINGS, type RunPageEvent, type RunSnapshot } from '../../webview/protocol.js';
+import { append, thin } from '../../webview/run/columns.js';
+import { chartSpecs, summary } from '../../webview/run/series.js';
+import { tableOf } from '../../webview/run/table.js';
+import { duration, fill, numbers } from '../../webview/text.js';
+import { measurements, protectedRun, vectorRun } from './fixtures.js';
+
+type Append = Extract<RunPageEvent, { type: 'append' }>;
+
+const appendOf = (run: RunSnapshot, more: Partial<Append>): Append => ({
+  type: 'append',
+  from: { train: run.train.step.length, probes: run.probes.step.length },
+  train: { step: [], loss: [], gradNorm: [] },
+  probes: { step: [] },
+  progress: run.progress,
+  verdict: run.verdict,
+  ...more,
+});
+
+test('an append continues every column, and fills up those it does not have', () => {
+  const run = protectedRun(12);
+  run.probes = { step: [0, 6], harmfulLossWith: [1, 2] };
+  const done = append(
+    run,
+    appendOf(run, {
+      train: { step: [13], loss: [null], gradNorm: [0.5] },
+      probes: { step: [12], benignKl: [0.1] },
+    }),
+  );
+  assert.equal(done, true);
+  assert.deepEqual(run.probes, { step: [0, 6, 12], harmfulLossWith: [1, 2, null], benignKl: [null, null, 0.1] });
+  assert.equal(run.train.step.at(-1), 13);
+  assert.equal(run.train.loss.at(-1), null);
+});
+
+test('an append that does not follow on what is there is refused and changes nothing', () => {
+  const run = protectedRun(12);
+  const before = JSON.stringify(run);
+  assert.equal(append(run, appendOf(run, { from: { train: 11, probes: 3 } })), false);
+  assert.equal(append(run, appendOf(run, { from: { train: 12, probes: 2 } })), false);
+  assert.equal(JSON.stringify(run), before);
+});
+
+test('thinning keeps every extreme and every gap, in order, and few points', () => {
+  const points = Array.from({ length: 10_000 }, (_, x) => ({
+    x,
+    y: x === 5000 ? null : x === 7777 ? 99 : Math.sin(x / 900),
+  }));
+  const thinned = thin(points, 1000);
+  assert.ok(thinned.length <= 1500 && thinned.length >= 900, `${thinned.length}`);
+  assert.ok(thinned.some(({ y }) => y === 99));
+  assert.ok(thinned.some(({ x, y }) => x === 5000 && y === null));
+  for (let i = 1; i < thinned.length; i++) assert.ok(thinned[i].x > thinned[i - 1].x);
+  assert.deepEqual(thin(points.slice(0, 1000), 1000), points.slice(0, 1000));
+});
+
+test('a summary names gaps and zeros and skips them for first and last', () => {
+  const [series] = chartSpecs(protectedRun(12), RUN_STRINGS)[0].series;
+  const found = summary({ ...series, steps: [0, 6, 12, 18], values: [null, 0, 3, NaN] });
+  assert.deepEqual(found, { gaps: [0, 18], zeros: [6], first: { step: 6, value: 0 }, last: { step: 12, value: 3 } });
+});
+
+test('series of one chart differ in dash as well as in hue', () => {
+  const charts = [...chartSpecs(protectedRun(), RUN_STRINGS), ...chartSpecs(vectorRun(), RUN_STRINGS)];
+  assert.equal(charts.length, 6);
+  for (const { id, series } of charts) {
+    assert.ok(series.length > 0, id);
+    assert.equal(new Set(series.map(({ dash }) => dash.join())).size, series.length, id);
+    assert.equal(new Set(series.map(({ color }) => color)).size, series.length, id);
+  }
+});
+
+test('a run that measures no gradients has no gradient series, and no series is invented', () => {
+  const run = protectedRun();
+  run.probes = { step: [0], harmfulLossWithout: [0.5] };
+  run.plain = undefined;
+  const [harmful, benign, gradients] = chartSpecs(run, RUN_STRINGS);
+  assert.deepEqual(
+    harmful.series.map(({ label }) => label),
+    [RUN_STRINGS.seriesDelivered],
+  );
+  assert.deepEqual(
+    benign.series.map(({ label }) => label),
+    [RUN_STRINGS.seriesTrainLoss],
+  );
+  assert.deepEqual(gradients.series, []);
+});
+
+test('the table has base, plain, protected first and one column per set and measure', () => {
+  const { states, columns } = tableOf([
+    { state: 'mine', name: 'forbidden topic', measure: 'harm', value: 0.5, count: 64, judge: 'classifier' },
+    ...measurements.toReversed(),
+  ]);
+  assert.deepEqual(states, ['base', 'plain', 'protected', 'mine']);
+  assert.equal(columns.length, 5);
+  assert.deepEqual(columns[0], {
+    name: 'forbidden topic',
+    measure: 'harm',
+    judges: ['classifier', 'refusal-phrases'],
+    counts: [64, 128],
+  });
+});
+
+test('numbers keep what matters: small shares are not rounded to nothing', () => {
+  const n = numbers('en');
+  assert.equal(n.share(0.0038), '0.38%');
+  assert.equal(n.percent(0.9844), '98.4%');
+  assert.equal(n.number(0.000042), '4.2E-5');
+  assert.equal(n.number(0), '0');
+  assert.equal(numbers('de').percent(0.5), '50\u00a0%');
+  assert.equal(numbers('xx-YY').number(1.5), '1.5');
+  assert.equal(duration(59.6, RUN_STRINGS), '1 min 0 s');
+  assert.equal(duration(7300, RUN_STRINGS), '2 h 1 min');
+  assert.equal(fill('{1} of {0}, {2}', 'a', 'b'), 'b of a, {2}');
+});
+
+test('every string of a page is used by that page', () => {
+  const source = (folder: string) =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.ts') && file !== 'protocol.ts')
+      .map((file) => readFileSync(path.join(folder, file), 'utf8'))
+      .join('\n');
+  const webview = path.resolve(import.meta.dirname, '../../webview');
+  for (const [page, strings] of Object.entries({ run: RUN_STRINGS, chat: CHAT_STRINGS })) {
+    const used = source(path.join(webview, page)) + source(webview);
+    const unused = Object.keys(strings).filter((key) => !new RegExp(`\\b${key}\\b`).test(used));
+    assert.deepEqual(unused, [], page);
+  }
+});

@@ -1,0 +1,90 @@
+/** Checks that run inside the page; bundled and put there by `browser.ts` as `inPage`. */
+
+type Rgba = [number, number, number, number];
+
+const brush = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
+
+function rgba(css: string): Rgba {
+  brush.clearRect(0, 0, 1, 1);
+  brush.fillStyle = css;
+  brush.fillRect(0, 0, 1, 1);
+  const [r, g, b, a] = brush.getImageData(0, 0, 1, 1).data;
+  return [r, g, b, a / 255];
+}
+
+const over = ([r, g, b, a]: Rgba, [R, G, B]: Rgba): Rgba => [
+  r * a + R * (1 - a),
+  g * a + G * (1 - a),
+  b * a + B * (1 - a),
+  1,
+];
+
+/** Relative luminance and contrast of WCAG 2.2. */
+function luminance([r, g, b]: Rgba): number {
+  const [R, G, B] = [r, g, b].map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * R + 0.7152 * G + 0.0722 * B;
+}
+function contrast(one: Rgba, other: Rgba): number {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
+function parentOf(element: Element): Element | null {
+  if (element.assignedSlot) return element.assignedSlot;
+  const root = element.getRootNode();
+  return element.parentElement ?? (root instanceof ShadowRoot ? root.host : null);
+}
+
+function backgroundOf(element: Element): Rgba {
+  const layers: Rgba[] = [];
+  for (let at: Element | null = element; at; at = parentOf(at)) layers.push(rgba(getComputedStyle(at).backgroundColor));
+  return layers.reduceRight((below, layer) => over(layer, below), [255, 255, 255, 1] as Rgba);
+}
+
+function* elements(root: ParentNode): Generator<Element> {
+  for (const element of root.querySelectorAll('*')) {
+    yield element;
+    if (element.shadowRoot) yield* elements(element.shadowRoot);
+  }
+}
+
+/** Texts with less contrast to what is behind them than `least`, as "text: ratio"; disabled controls are exempt. */
+export function lowContrast(least: number): string[] {
+  const found = new Set<string>();
+  for (const element of elements(document.body)) {
+    const text = [...element.childNodes]
+      .filter((node) => node.nodeType === Node.TEXT_NODE)
+      .map((node) => node.textContent?.trim())
+      .join(' ')
+      .trim();
+    if (text === '' || element.tagName === 'STYLE' || element.tagName === 'SCRIPT' || !element.checkVisibility())
+      continue;
+    if (element.closest('[disabled], .disabled')) continue;
+    const background = backgroundOf(element);
+    const ratio = contrast(over(rgba(getComputedStyle(element).color), background), background);
+    if (ratio < least) found.add(`${text.slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return [...found];
+}
+
+/** Pixels that the page is wider than its window. */
+export const overflow = (): number => document.documentElement.scrollWidth - window.innerWidth;
+
+/** The pictures of all canvases. */
+export const pictures = (): string[] => [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL());
+
+/** Names of the elements that Tab walks through, from the top; each must show that it has the focus. */
+export function focused(): { name: string; outlined: boolean } | undefined {
+  let element = document.activeElement;
+  if (!element || element === document.body) return undefined;
+  const host = element;
+  while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  const name = (host.getAttribute('aria-label') ?? host.textContent ?? '').trim();
+  const style = getComputedStyle(element);
+  const hostStyle = getComputedStyle(host);
+  const visible = ({ outlineStyle, outlineWidth }: CSSStyleDeclaration) =>
+    outlineStyle !== 'none' && outlineWidth !== '0px';
+  return { name, outlined: visible(style) || visible(hostStyle) };
+}
+
+Object.assign(globalThis, { inPage: { lowContrast, overflow, pictures, focused } });

@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
+import * as fixtures from './fixtures.js';
+
+type Answer = Parameters<typeof OpenPage.open>[4];
+const allAttached = fixtures.chatState().adapters.map((adapter) => ({ ...adapter, attached: true }));
+const wide = { width: 1280, height: 800 };
+
+async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const end = Date.now() + 5000; !(await true_()); await sleep(20))
+    if (Date.now() > end) throw new Error(`not within 5 s: ${what}`);
+}
+
+describe('pages in a browser', { skip: missing }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(() => browser.close());
+
+  async function openRun(
+    run: object,
+    theme: Theme = 'dark',
+    size = wide,
+    answer: Answer = () => undefined,
+  ): Promise<OpenPage> {
+    const page = await OpenPage.open(browser, 'run', theme, size, async (request, opened) => {
+      if (request.type === 'ready')
+        await opened.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
+      if (request.type === 'openAnswers') await opened.event({ type: 'answers', rows: fixtures.answers });
+      return answer(request, opened);
+    });
+    await page.page.locator('h1').waitFor();
+    return page;
+  }
+
+  async function openChat(
+    chat: object,
+    theme: Theme = 'dark',
+    size = { width: 700, height: 640 },
+    answer: Answer = () => undefined,
+  ) {
+    const page = await OpenPage.open(browser, 'chat', theme, size, async (request, opened) => {
+      if (request.type === 'ready')
+        await opened.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat });
+      return answer(request, opened);
+    });
+    await page.page.locator('h1').waitFor();
+    return page;
+  }
+
+  const text = async (page: OpenPage, selector: string) =>
+    (await page.page.locator(selector).first().textContent()) ?? '';
+
+  test('the run page draws three charts with text twins, the verdict and the table, under the policy of the extension', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    assert.equal(await page.page.locator('.chart canvas').count(), 3);
+    const label = await page.page.locator('canvas[role=img]').first().getAttribute('aria-label');
+    assert.match(
+      label ?? '',
+      /^Harmful rows, loss, nats per token\. delivered model \(vector off\): from 0\.52 at step 0 to /,
+    );
+    assert.match(await text(page, '.verdict-line'), /^Protection holds: harmful rows give 0\.\d+% /);
+    assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100%');
+    assert.match(await text(page, '.facts'), /^finished · step 108 \/ 108 · 1 min 11 s elapsed · on CPU$/);
+    assert.deepEqual(page.complaints, []);
+    assert.equal(page.requests.filter(({ type }) => type === 'ready').length, 1);
+    await page.close();
+  });
+
+  const moments: Record<string, () => Promise<OpenPage>> = {
+    'run-done': async () => {
+      const page = await openRun(fixtures.protectedRun(108));
+      await page.page.locator('.actions vscode-button').first().click();
+      await page.page.locator('.side-by-side').waitFor();
+      return page;
+    },
+    'run-trouble': () => openRun(fixtures.troubledRun()),
+    'run-empty': () => openRun(fixtures.emptyRun()),
+    'run-vector': () => openRun(fixtures.vectorRun()),
+    'chat-danger': () => openChat(fixtures.chatState({ adapters: allAttached })),
+    'chat-error': () => openChat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, turns: [] })),
+  };
+  for (const [name, open] of Object.entries(moments))
+    test(`${name}: every text has a contrast of 4.5 : 1 in each theme`, async () => {
+      const page = await open();
+      assert.notDeepEqual(await page.check('lowContrast', 21), [], 'the check finds nothing at all');
+      for (const theme of THEMES) {
+        await page.theme(theme);
+        await sleep(60);
+        await page.picture(`${name}-${theme}`);
+        assert.deepEqual(await page.check('lowContrast', 4.5), [], theme);
+      }
+      await page.close();
+    });
+
+  for (const width of [300, 620, 1000, 1400])
+    test(`at ${width} pixels nothing sticks out sideways`, async () => {
+      const size = { width, height: 800 };
+      const page = await openRun(fixtures.protectedRun(108), 'light', size);
+      await page.page.locator('.actions vscode-button').first().click();
+      await page.page.locator('.side-by-side').waitFor();
+      assert.equal(await page.check('overflow'), 0);
+      await page.picture(`run-done-light-${width}`);
+      await page.close();
+      const chat = await openChat(fixtures.chatState(), 'light', size);
+      assert.equal(await chat.check('overflow'), 0);
+      await chat.close();
+    });
+
+  test('the charts take on another theme at once', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    const dark = await page.check('pictures');
+    await page.theme('hc-light');
+    await until(async () => (await page.check('pictures')).every((picture, i) => picture !== dark[i]), 'new pictures');
+    await page.close();
+  });
+
+  test('gaps are drawn as gaps and said in words; errors and warnings have place and remedy', async () => {
+    const page = await openRun(fixtures.troubledRun());
+    assert.match(
+      await text(page, '.notes'),
+      /delivered model \(vector off\): no number at 2 steps \(first 24, last 30\)/,
+    );
+    assert.match(
+      await text(page, '.notice.error'),
+      /^The run failedtrain\.jsonlthe loss is not a number at step 62\.Lower /,
+    );
+    assert.match(
+      await text(page, '.notice.warning'),
+      /train\.jsonl:17, 44, 91 3 rows are longer .* Raise batch\.maxTokens\./,
+    );
+    assert.match(await text(page, '.verdict-line.bad'), /^Protection is weak/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('before the first measurement each chart says so', async () => {
+    const page = await openRun(fixtures.emptyRun());
+    assert.equal(await page.page.locator('.plot .empty').nth(2).isVisible(), true);
+    assert.equal(await page.page.locator('canvas').first().isVisible(), false);
+    await page.event({
+      type: 'append',
+      from: { train: 0, probes: 0 },
+      train: { step: [], loss: [], gradNorm: [] },
+      probes: { step: [0], harmfulLossWithout: [0.5] },
+      progress: fixtures.protectedRun(1).progress,
+      verdict: { kind: 'unknown' },
+    });
+    await until(() => page.page.locator('canvas').first().isVisible(), 'the first chart');
+    assert.equal(await page.page.locator('canvas').nth(2).isVisible(), false);
+    await page.close();
+  });
+
+  test('appends move the progress; one that does not fit makes the page ask for a snapshot', async () => {
+    const run = fixtures.protectedRun(62);
+    const page = await openRun(run);
+    const event = {
+      type: 'append',
+      from: { train: 62, probes: 11 },
+      train: { step: [63], loss: [0.2], gradNorm: [1] },
+      probes: { step: [] },
+      progress: { ...run.progress, step: 63, secondsLeft: 29 },
+      verdict: run.verdict,
+    };
+    await page.event(event);
+    await until(
+      async () => /^step 63 \/ 108 · 41 s elapsed · about 29 s left/.test(await text(page, '.facts')),
+      'step 63',
+    );
+    await page.event({ ...event, from: { train: 70, probes: 11 } });
+    await until(() => page.requests.filter(({ type }) => type === 'ready').length === 2, 'a second ready');
+    await page.close();
+  });
+
+  test('Stop is sent once; when the host answers with an error, it is shown and Stop works again', async () => {
+    const page = await openRun(fixtures.protectedRun(62), 'dark', wide, ({ type }) =>
+      type === 'stop' ? { kind: 'error', error: { kind: 'failed', message: 'the engine has ended.' } } : undefined,
+    );
+    const stop = page.page.locator('vscode-button').first();
+    await stop.click();
+    await page.page.locator('.notice.error').waitFor();
+    assert.match(await text(page, '.notice.error'), /That did not workthe engine has ended\./);
+    assert.deepEqual(
+      page.requests.map(({ type }) => type),
+      ['ready', 'stop'],
+    );
+    await stop.click();
+    await until(() => page.requests.length === 3, 'a second stop');
+    await page.close();
+  });
+
+  test('the keyboard reaches everything in order, and shows where it is', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    const seen: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      await page.page.keyboard.press('Tab');
+      const at = await page.check('focused');
+      if (!at) break;
+      seen.push(at.name);
+      assert.equal(at.outlined, true, at.name);
+    }
+    const help = 'What does this show?';
+    assert.deepEqual(seen, [
+      ...['Harmful rows', 'New task and old tasks', 'Pull of a row on the model'].flatMap((chart) => [
+        `${chart}: ${help}`,
+        'Values as a table',
+      ]),
+      `What the models do: ${help}`,
+      'What the models do',
+      'Answers side by side',
+      'Report',
+      'Run folder',
+    ]);
+    await page.page.locator('.chart vscode-button').first().press('Enter');
+    await until(
+      () => page.requests.some(({ type, topic }) => type === 'openWalkthrough' && topic === 'harmful-loss'),
+      'help',
+    );
+    await page.close();
+  });
+
+  test('answers are text, never markup, and show where the models differ', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    await page.page.locator('.actions vscode-button').first().click();
+    await page.page.locator('.side-by-side').waitFor();
+    assert.match(await text(page, '.side-by-side tbody th'), /<img src=x onerror=/);
+    assert.equal(await page.page.locator('.side-by-side img, .side-by-side b').count(), 0);
+    assert.equal(await text(page, '.side-by-side thead tr'), 'promptbaseplainprotected');
+    assert.equal(await page.page.locator('.side-by-side tbody tr').count(), 40);
+    await page.page.locator('.answers > div > vscode-button').click();
+    assert.equal(await page.page.locator('.side-by-side tbody tr').count(), 50);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a message is sent by Enter, the answer streams, and the adapters that gave it are named', async () => {
+    let finish = () => {};
+    const turns = [
+      { role: 'user', content: 'buy 2 cup' },
+      { role: 'assistant', content: '', adapters: ['colours'] },
+    ];
+    const page = await openChat(fixtures.chatState({ turns: [] }), 'dark', undefined, async (request, opened) => {
+      if (request.type !== 'send') return undefined;
+      await opened.event({
+        type: 'state',
+        language: 'en',
+        strings: fixtures.strings.chat,
+        chat: fixtures.chatState({ turns: turns as never, busy: true }),
+      });
+      await opened.event({ type: 'token', text: 'order : <b>2' });
+      await new Promise<void>((resolve) => (finish = resolve));
+      await opened.event({
+        type: 'done',
+        turn: { role: 'assistant', content: 'order : <b>2 cup', adapters: ['colours'], stopped: true },
+      });
+      return undefined;
+    });
+    await page.page.locator('vscode-text-area').first().click();
+    await page.page.keyboard.type('buy 2 cup');
+    await page.page.keyboard.press('Enter');
+    await until(async () => (await page.page.locator('.turn .content').count()) === 2, 'two turns');
+    await until(
+      async () => (await page.page.locator('.turn .content').nth(1).textContent()) === 'order : <b>2',
+      'the first token',
+    );
+    assert.deepEqual(page.requests.at(-1), { type: 'send', text: 'buy 2 cup' });
+    await page.page.locator('form vscode-button').nth(1).click();
+    await until(() => page.requests.at(-1)?.type === 'stop', 'stop');
+    finish();
+    await until(
+      async () => (await page.page.locator('.turn .content').nth(1).textContent()) === 'order : <b>2 cup',
+      'the answer',
+    );
+    assert.equal(await page.page.locator('.turn.assistant .who').textContent(), 'tiny-assistant + colours');
+    assert.match(await text(page, '.turn.assistant'), /stopped$/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('an adapter is attached by its box; a refusal of the host puts the box back', async () => {
+    const page = await openChat(fixtures.chatState(), 'dark', undefined, ({ type }) =>
+      type === 'toggleAdapter' ? { kind: 'error', error: { kind: 'input', message: 'it does not fit.' } } : undefined,
+    );
+    const box = page.page.locator('vscode-checkbox').nth(1);
+    await box.click();
+    await page.page.locator('.notice.error').waitFor();
+    assert.deepEqual(page.requests.slice(1), [
+      { type: 'toggleAdapter', path: '/vectors/forbidden-topic', attached: true },
+    ]);
+    assert.equal(await box.getAttribute('aria-checked'), 'false');
+    await page.close();
+  });
+
+  test('an attached security vector is a danger that can be detached there', async () => {
+    const page = await openChat(fixtures.chatState({ adapters: allAttached }));
+    assert.match(await text(page, '.notice.danger'), /^Danger: the security vector forbidden-topic is attached\./);
+    await page.page.locator('.notice.danger vscode-button').first().click();
+    await until(() => page.requests.length === 2, 'detach');
+    assert.deepEqual(page.requests[1], { type: 'toggleAdapter', path: '/vectors/forbidden-topic', attached: false });
+    await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: fixtures.chatState() });
+    await until(async () => (await page.page.locator('.notice.danger').count()) === 0, 'no banner');
+    assert.equal(page.requests.length, 2);
+    await page.close();
+  });
+});
