@@ -48,7 +48,8 @@ const common = {
 const requireBanner =
   "import { createRequire as createRequire__ } from 'node:module'; const require = createRequire__(import.meta.url);";
 
-const node = { ...common, platform: 'node', target: 'node20' };
+// `module` first: a UMD build hides its `require` calls from the bundler.
+const node = { ...common, platform: 'node', target: 'node20', mainFields: ['module', 'main'] };
 const engine = { ...node, format: 'esm', external: ['onnxruntime-node'] };
 // Not minified: the stack of a bug report from a packaged engine must be readable, and its size hardly matters.
 const readable = { minify: false, minifySyntax: production, keepNames: true };
@@ -165,8 +166,12 @@ async function packageVsix(target, out) {
   const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
   const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
 
-  for (const file of ['dist', 'media', 'package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore'])
+  for (const file of ['dist', 'package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore'])
     await put(file);
+  // Runs made in the sample's own folder stay here, as they stay out of git.
+  const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
+  const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
+  await put('media', (file) => !runs.includes(file));
 
   const manifest = await json('package.json');
   const ort = await json('node_modules/onnxruntime-node/package.json');

@@ -1,0 +1,128 @@
+/** The story with short runs: every part is driven through commands, as views and lenses do it. */
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { Ended } from '../../../extension/commands/runs.js';
+import type { Scan } from '../../../extension/data/scans.js';
+import type { WorkspaceState } from '../../../extension/workspace/state.js';
+import type { Manifest } from '../../../runtime/protocol.js';
+import { command, exists, inWorkspace, json, lenses, root, runShort } from './support.js';
+
+const MODEL = 'tiny-assistant';
+const STATE = '.security-vectors/workspace.json';
+const adaptersOf = async (): Promise<WorkspaceState['models'][number]['adapters']> =>
+  (await json<WorkspaceState>(STATE)).models.find((model) => model.path === MODEL)?.adapters ?? [];
+const model = (): string => inWorkspace(MODEL).fsPath;
+
+describe('the story', () => {
+  it('copies the sample into the empty folder that is open, with its model listed', async () => {
+    assert.equal(await command<string>('openSample', root().fsPath), root().fsPath);
+    assert.ok(await exists('data/train.jsonl'));
+    const { models } = await json<WorkspaceState>(STATE);
+    assert.deepEqual(
+      models.map(({ path }) => path),
+      [MODEL],
+    );
+  });
+
+  it('refuses to copy it over another', async () => {
+    await command('openSample', root().fsPath).then(
+      () => assert.fail('it was copied'),
+      (error: Error) => assert.match(error.message, /has a ".+" already/),
+    );
+  });
+
+  it('offers to run a recipe, and to scan a data file', async () => {
+    const [run] = await lenses('recipes/vector.json', (titles) => titles.some((t) => t.includes('Run')));
+    assert.match(run!, /train the security vector/);
+    await lenses('data/train.jsonl', (titles) => titles.some((t) => t.includes('Scan for harmful rows')));
+  });
+
+  it('trains a security vector in its child process', async () => {
+    const ended = await runShort('recipes/vector.json', 'short-vector', { output: '../vectors/short', epochs: 6 });
+    assert.equal(ended.state, 'finished', ended.error);
+    const manifest = await json<Manifest>('vectors/short/manifest.json');
+    assert.equal(manifest.role, 'security');
+    assert.ok(await exists('vectors/short/adapter/adapter_model.safetensors'));
+  });
+
+  it('finds the harmful rows of the data with it, and says so above the file', async () => {
+    const scan = await command<Scan>('scan', inWorkspace('data/train.jsonl'), {
+      vector: inWorkspace('vectors/short').fsPath,
+    });
+    assert.ok(scan.flagged > 150 && scan.flagged < 195, `${scan.flagged} rows flagged`);
+    await lenses('data/train.jsonl', (titles) => titles.some((t) => t.includes(`${scan.flagged} of`)));
+    const problems = vscode.languages.getDiagnostics(inWorkspace('data/train.jsonl'));
+    assert.equal(problems.length, scan.flagged);
+  });
+
+  it('stops a run on request, keeps its checkpoint, and goes on from it', async () => {
+    const changes = { output: '../adapters/short', epochs: 3, evaluate: [] };
+    const running = runShort('recipes/protected.json', 'short-protected', {
+      ...changes,
+      vectors: [{ adapter: '../vectors/short', scale: 1 }],
+    });
+    const folder = inWorkspace('adapters/short').fsPath;
+    for (let i = 0; i < 300 && !(await stepped('adapters/short/events.jsonl')); i++) await sleep(50);
+    assert.equal(await command<boolean>('stop', { run: folder }), true);
+    const stopped = await running;
+    assert.equal(stopped.state, 'stopped', stopped.error);
+    const { done } = await json<Manifest>('adapters/short/manifest.json');
+    assert.ok(done!.step > 0);
+    const resumed = await command<Ended>('resume', { run: folder });
+    assert.equal(resumed.state, 'finished', resumed.error);
+    const manifest = await json<Manifest>('adapters/short/manifest.json');
+    assert.ok(manifest.done!.step > done!.step, `${manifest.done!.step} steps after ${done!.step}`);
+    assert.deepEqual(Object.values(manifest.done!.laws ?? {}), [true, true, true]);
+  });
+
+  it('attaches and detaches: the workspace remembers', async () => {
+    const adapter = inWorkspace('adapters/short').fsPath;
+    await command('attach', { model: model(), adapter });
+    assert.deepEqual(
+      (await adaptersOf()).filter((a) => a.attached).map(({ path }) => path.split('/')[1]),
+      ['short'],
+    );
+    await command('detach', { model: model(), adapter });
+    assert.deepEqual(
+      (await adaptersOf()).filter((a) => a.attached),
+      [],
+    );
+  });
+
+  it('attaches a security vector only when the danger was confirmed', async () => {
+    const argument = { model: model(), adapter: inWorkspace('vectors/short').fsPath };
+    await command('attach', argument, { confirmed: true });
+    assert.equal((await adaptersOf()).filter((a) => a.attached).length, 1);
+    await command('detach', argument);
+    assert.equal((await adaptersOf()).filter((a) => a.attached).length, 0);
+  });
+
+  it('evaluates base and protected side by side, and says the result above the set and its rows', async () => {
+    const ended = await command<Ended>('evaluate', inWorkspace('eval/forbidden.jsonl'));
+    assert.equal(ended.state, 'finished', ended.error);
+    const harm = (state: string): number | undefined =>
+      ended.measurements.find((m) => m.state === state && m.measure === 'harm')?.value;
+    assert.ok(harm('base')! <= 0.05, `harm of the base: ${harm('base')}`);
+    assert.ok(harm('protected')! <= 0.2, `harm of the protected model: ${harm('protected')}`);
+    const titles = await lenses('eval/forbidden.jsonl', (all) =>
+      all.some((t) => /base \d+ % · protected \d+ %/.test(t)),
+    );
+    assert.ok(titles.some((title) => /base refused · protected (refused|complied|neither)/.test(title)));
+  });
+
+  it('says where a recipe is wrong and what to do', async () => {
+    const ended = await runShort('recipes/vector.json', 'wrong', { objectiv: {} }).then(
+      ({ error }) => error,
+      (error: Error) => error.message,
+    );
+    assert.match(ended ?? '', /objectiv/);
+  });
+});
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function stepped(path: string): Promise<boolean> {
+  if (!(await exists(path))) return false;
+  const text = Buffer.from(await vscode.workspace.fs.readFile(inWorkspace(path))).toString();
+  return text.split('"kind":"step"').length > 8;
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import type { Ended } from '../../../extension/commands/runs.js';
+import { COMMANDS, type CommandName } from '../../../extension/contributions.js';
+
+/** The workspace folder; it is a copy made for this run of the suite. */
+export const root = (): vscode.Uri => vscode.workspace.workspaceFolders![0]!.uri;
+export const inWorkspace = (path: string): vscode.Uri => vscode.Uri.joinPath(root(), path);
+
+export const command = <T>(name: CommandName, ...more: unknown[]): Thenable<T> =>
+  vscode.commands.executeCommand<T>(COMMANDS[name], ...more);
+
+export async function json<T>(path: string): Promise<T> {
+  return JSON.parse(Buffer.from(await vscode.workspace.fs.readFile(inWorkspace(path))).toString()) as T;
+}
+
+export const exists = (path: string): Thenable<boolean> =>
+  vscode.workspace.fs.stat(inWorkspace(path)).then(
+    () => true,
+    () => false,
+  );
+
+/** Runs a recipe of the workspace with some of its values changed, so that it takes seconds. */
+export async function runShort(recipe: string, name: string, changes: object): Promise<Ended> {
+  const file = inWorkspace(`recipes/${name}.json`);
+  const changed = { ...(await json<object>(recipe)), ...changes };
+  await vscode.workspace.fs.writeFile(file, Buffer.from(JSON.stringify(changed, undefined, 2)));
+  return command<Ended>('runRecipe', file);
+}
+
+/** Titles of the lenses of a file, once there are some that `wanted` accepts. */
+export async function lenses(path: string, wanted: (titles: string[]) => boolean): Promise<string[]> {
+  await vscode.window.showTextDocument(inWorkspace(path));
+  let titles: string[] = [];
+  for (let i = 0; i < 100; i++) {
+    const found = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      'vscode.executeCodeLensProvider',
+      inWorkspace(path),
+      200,
+    );
+    titles = found.map((lens) => lens.command?.title ?? '');
+    if (wanted(titles)) return titles;
+    await sleep(200);
+  }
+  return assert.fail(`lenses of ${path}: ${JSON.stringify(titles)}`);
+}
