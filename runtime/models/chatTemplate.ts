@@ -44,9 +44,10 @@ export const PLAIN_TEMPLATE = [
 const MAX_TEMPLATE = 2 ** 20;
 const TIME_MS = 2000;
 const TIME_MS_PER_CHARACTER = 0.01;
-/** Characters and list items that a rendering may make in all its steps, besides some for each character of the chat. */
+/** Characters that a rendering may make in all its steps, besides some for each character of the chat. A list's item counts as several. */
 const MAX_MADE = 2 ** 26;
 const MAX_MADE_PER_CHARACTER = 256;
+const ITEM = 8;
 const MAX_NUMBER = 2 ** 20;
 
 /**
@@ -125,8 +126,10 @@ function run(program: ReturnType<typeof parse>, variables: JsonObject, limit: nu
   let made = 0;
   interpreter.evaluate = (statement, scope) => {
     const result = evaluate(statement, scope);
+    if (statement && !makes(statement)) return result;
     const { value } = result;
-    if (typeof value === 'string' || Array.isArray(value)) made += value.length;
+    if (typeof value === 'string') made += value.length;
+    else if (Array.isArray(value)) made += ITEM * value.length;
     else if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER)
       throw new Error(`the number ${value} is too large`);
     if (made > limit) throw new Error('it makes too much text');
@@ -145,6 +148,12 @@ function run(program: ReturnType<typeof parse>, variables: JsonObject, limit: nu
       });
     throw failed('the chat template failed', error, place);
   }
+}
+
+/** Names and fields give what is already there; a slice is a copy. */
+function makes(statement: { type: string; property?: { type: string } }): boolean {
+  if (statement.type === 'MemberExpression') return statement.property?.type === 'SliceExpression';
+  return statement.type !== 'Identifier' && statement.type !== 'StringLiteral';
 }
 
 function failed(what: string, error: unknown, place: string): unknown {

@@ -1,0 +1,108 @@
+import { Readable } from 'node:stream';
+import { parse } from 'csv-parse';
+import type { CsvError } from 'csv-parse';
+import { HumanError } from '../errors.js';
+import { decodeText, tooLong } from './rawRow.js';
+import type { RawRow, RowSource } from './rawRow.js';
+
+/** Columns whose cells hold JSON. */
+const JSON_COLUMNS = new Set(['messages', 'conversations', 'input_ids', 'labels', 'attention_mask']);
+
+/**
+ * A table with a header line, in the CSV of RFC 4180. The delimiter is a comma, or a semicolon where the header has
+ * semicolons and no comma. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
+ */
+export async function* csvRows(source: RowSource, delimiter?: string): AsyncGenerator<RawRow> {
+  const { file, maxRowBytes } = source;
+  const skipped: { line: number; refused: string }[] = [];
+  const [pieces, header] = await peek(source.pieces);
+  const found = delimiter ?? (/^[^,\n]*;[^,\n]*(\n|$)/.test(header) ? ';' : ',');
+  const parser = parse({
+    delimiter: found,
+    // Bytes, so that a cell that is not UTF-8 is noticed.
+    encoding: null,
+    info: true,
+    relax_column_count: true,
+    // A quote inside a cell is text; the parser cannot go on behind one that is an error.
+    relax_quotes: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+    max_record_size: maxRowBytes,
+    on_skip: (error) => {
+      if (error) skipped.push({ line: lineOf(error), refused: `this row is not CSV: ${error.message}` });
+      return undefined;
+    },
+  });
+  const input = Readable.from(pieces);
+  // Without this, an error of the file would be an unhandled event.
+  input.on('error', (error) => parser.destroy(error));
+  input.pipe(parser);
+  let columns: string[] | undefined;
+  let row = 0;
+  let end = 0;
+  try {
+    for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number } }>) {
+      // The parser is ahead by a piece of the file: only what lies before this record comes before it.
+      while (skipped.length > 0 && skipped[0]!.line < record.info.lines) {
+        const skip = skipped.shift()!;
+        end = Math.max(end, skip.line);
+        yield { row: row++, ...skip };
+      }
+      const line = end + 1;
+      end = record.info.lines;
+      if (!columns) columns = headerOf(record.record, file);
+      else yield rowOf(record.record, columns, { row: row++, line });
+    }
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'CSV_MAX_RECORD_SIZE') yield { row: row++, line: end + 1, refused: tooLong(maxRowBytes) };
+    else if (code?.startsWith('CSV_')) yield { row: row++, line: end + 1, refused: (error as Error).message };
+    else throw error;
+  } finally {
+    input.destroy();
+  }
+  for (const skip of skipped) yield { row: row++, ...skip };
+}
+
+function headerOf(cells: Buffer[], file: string): string[] {
+  const names = cells.map((cell) => (decodeText(cell) ?? '').trim());
+  if (new Set(names).size < names.length)
+    throw new HumanError('two columns have the same name.', { place: `${file}:1`, remedy: 'Rename one of them.' });
+  return names;
+}
+
+function rowOf(cells: Buffer[], columns: string[], place: { row: number; line: number }): RawRow {
+  if (cells.length !== columns.length)
+    return { ...place, refused: `this row has ${cells.length} cells, the header ${columns.length}` };
+  const value: Record<string, unknown> = {};
+  for (const [i, name] of columns.entries()) {
+    const text = decodeText(cells[i]!);
+    if (text === undefined) return { ...place, refused: `the cell "${name}" is not valid UTF-8` };
+    // An empty cell is a field that is not there.
+    if (text === '') continue;
+    try {
+      value[name] = JSON_COLUMNS.has(name) ? (JSON.parse(text) as unknown) : text;
+    } catch (error) {
+      return { ...place, refused: `the cell "${name}" is not JSON: ${(error as Error).message}` };
+    }
+  }
+  return { ...place, value };
+}
+
+function lineOf(error: CsvError): number {
+  const { lines } = error as CsvError & { lines?: number };
+  return typeof lines === 'number' ? lines : 1;
+}
+
+/** The pieces again, and the first line as text. */
+async function peek(pieces: AsyncIterable<Buffer>): Promise<[AsyncIterable<Buffer>, string]> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const start = first.done ? Buffer.alloc(0) : first.value;
+  const header = start.subarray(0, 65_536).toString('utf8').split('\n')[0]!;
+  const again = async function* (): AsyncGenerator<Buffer> {
+    if (!first.done) yield start;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+  };
+  return [again(), header];
+}

@@ -1,0 +1,275 @@
+import { HumanError } from '../errors.js';
+import { sha256File } from '../files.js';
+import { isTimeout, withTimeLimit } from '../models/timeLimit.js';
+import type { Tokenizer } from '../models/tokenizer.js';
+import type { ChatMessage, DataFormat, DataInfo } from '../protocol.js';
+import { NOT_SUPERVISED, superviseCompletion, superviseConversation, supervisedTokens } from './conversation.js';
+import type { Supervised } from './conversation.js';
+import { readRows } from './rows.js';
+import type { RowOptions } from './rows.js';
+import { formatOf, labelOf, readSample, RefusedRow, unknownFields } from './schemas.js';
+import type { RowFormat, Sample } from './schemas.js';
+
+/** A row as a model sees it. */
+export interface Example {
+  /** From 0, over all rows of the file. */
+  row: number;
+  /** From 1; for Parquet the number of the row. */
+  line: number;
+  ids: number[];
+  /** Unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. `logits[t]` predicts `labels[t + 1]`. */
+  labels: number[];
+  label?: 'harmful' | 'benign';
+  /** Messages before the last answer; only for conversations. */
+  prompt?: ChatMessage[];
+  /** Tokens up to the last answer, with the generation prompt. Empty for `text`. */
+  promptIds: number[];
+  promptText: string;
+  /** The last answer; '' for rows that only ask. */
+  answer: string;
+}
+
+export interface RefusedExample {
+  row: number;
+  line: number;
+  reason: string;
+  /** The row is whole but has too many tokens. */
+  tooLong: boolean;
+}
+
+export interface ExampleOptions extends RowOptions {
+  format?: DataFormat;
+  /** Longer rows are refused (`batch.maxTokens`). */
+  maxTokens?: number;
+  /** Longer rows are refused: the model cannot read them. */
+  contextLength?: number;
+  /** Throw at the first row that is not as it should be; rows that are only too long are still just listed. */
+  strict?: boolean;
+  /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
+  answers?: 'required' | 'optional';
+}
+
+export interface Examples {
+  examples: Example[];
+  format: RowFormat;
+  refused: RefusedExample[];
+  /** Of the file's bytes. */
+  sha256: string;
+}
+
+/** About 1 GB of numbers. */
+const MAX_TOKENS_IN_MEMORY = 2 ** 26;
+const ROW_TIME_MS = 20_000;
+
+/**
+ * The rows of a file as examples, in order. Rows that cannot be used are in `refused` with line and reason.
+ * @throws HumanError for an empty file, one without a usable row (place: file and line of the first problem), one that has
+ * too many tokens to be held in memory, and with `strict` for the first row that is wrong.
+ */
+export async function loadExamples(
+  file: string,
+  tokenizer: Tokenizer,
+  options: ExampleOptions = {},
+): Promise<Examples> {
+  const examples: Example[] = [];
+  const refused: RefusedExample[] = [];
+  const found: { format?: RowFormat } = {};
+  let tokens = 0;
+  for await (const item of streamExamples(file, tokenizer, options, found)) {
+    if ('reason' in item) {
+      refused.push(item);
+      continue;
+    }
+    examples.push(item);
+    tokens += item.ids.length + item.promptIds.length;
+    if (tokens > MAX_TOKENS_IN_MEMORY)
+      throw new HumanError(`the file has more than ${examples.length} rows of in all ${tokens} tokens.`, {
+        place: file,
+        remedy: 'Use only its first rows: set "limit".',
+      });
+  }
+  if (examples.length === 0) throw nothingUsable(file, refused);
+  return { examples, format: found.format!, refused, sha256: await sha256File(file) };
+}
+
+/** The same one by one, in bounded memory. `found.format` is set before the first example. */
+export async function* streamExamples(
+  file: string,
+  tokenizer: Tokenizer,
+  options: ExampleOptions = {},
+  found: { format?: RowFormat } = {},
+): AsyncGenerator<Example | RefusedExample> {
+  for await (const item of samples(file, options, found)) {
+    const result = 'reason' in item ? item : exampleOf(item, tokenizer, options, file);
+    if (options.strict && 'reason' in result && !result.tooLong) throw wrongRow(file, result);
+    yield result;
+  }
+}
+
+/** What a file holds, without a model: format, rows, labels, and rows that no model could use. */
+export async function inspectData(file: string, options: RowOptions & { format?: DataFormat } = {}): Promise<DataInfo> {
+  const found: { format?: RowFormat } = {};
+  const labels = { harmful: 0, benign: 0 };
+  const refused: RefusedExample[] = [];
+  let rows = 0;
+  for await (const item of samples(file, options, found)) {
+    if ('reason' in item) {
+      refused.push(item);
+      continue;
+    }
+    rows++;
+    if (item.label) labels[item.label]++;
+  }
+  if (!found.format || rows === 0) throw nothingUsable(file, refused);
+  return {
+    path: file,
+    format: found.format,
+    rows: rows + refused.length,
+    labels,
+    refused: refused.map(({ line, reason }) => ({ line, reason })),
+  };
+}
+
+interface SampleRow {
+  row: number;
+  line: number;
+  label?: 'harmful' | 'benign';
+  sample: Sample;
+}
+
+/** Rows read by their format: the given one, or the one of the first row that has a known one. */
+async function* samples(
+  file: string,
+  options: RowOptions & { format?: DataFormat },
+  found: { format?: RowFormat },
+): AsyncGenerator<SampleRow | RefusedExample> {
+  if (options.format && options.format !== 'auto') found.format = options.format;
+  for await (const raw of readRows(file, options)) {
+    const { row, line } = raw;
+    const refuse = (reason: string): RefusedExample => ({ row, line, reason, tooLong: false });
+    if ('refused' in raw) {
+      yield refuse(raw.refused);
+      continue;
+    }
+    found.format ??= formatOf(raw.value);
+    if (!found.format) {
+      yield refuse(unknownFields(raw.value));
+      continue;
+    }
+    try {
+      yield { row, line, label: labelOf(raw.value), sample: readSample(raw.value, found.format) };
+    } catch (error) {
+      if (!(error instanceof RefusedRow)) throw error;
+      yield refuse(`${error.message} (format "${found.format}")`);
+    }
+  }
+}
+
+function exampleOf(
+  item: SampleRow,
+  tokenizer: Tokenizer,
+  options: ExampleOptions,
+  file: string,
+): Example | RefusedExample {
+  const { row, line, label, sample } = item;
+  const refuse = (reason: string, tooLong = false): RefusedExample => ({ row, line, reason, tooLong });
+  let parts: Parts;
+  try {
+    parts = withTimeLimit(ROW_TIME_MS, 'this row takes too long to become tokens.', `${file}:${line}`, () =>
+      partsOf(sample, tokenizer, options.answers === 'optional'),
+    );
+  } catch (error) {
+    if (error instanceof RefusedRow) return refuse(error.message);
+    // A template that refuses these messages, a text without tokens: the row's fault. An endless template is not.
+    if (error instanceof HumanError && !isTimeout(error)) return refuse(error.message.replace(/\.$/, ''));
+    throw error;
+  }
+  const { ids, labels } = parts;
+  const vocabulary = tokenizer.modelVocabSize ?? tokenizer.vocabSize;
+  const foreign = ids.find((id) => id < 0 || id >= vocabulary);
+  if (foreign !== undefined) return refuse(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
+  const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));
+  if (wrong !== undefined)
+    return refuse(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
+  const { contextLength = Infinity, maxTokens = Infinity } = options;
+  if (ids.length > contextLength)
+    return refuse(`the row has ${ids.length} tokens, more than the model's context of ${contextLength}`, true);
+  if (ids.length > maxTokens)
+    return refuse(`the row has ${ids.length} tokens, more than "maxTokens" (${maxTokens})`, true);
+  if (options.answers !== 'optional' && supervisedTokens(labels) === 0)
+    return refuse('no token of the row is supervised');
+  return { row, line, ...parts, ...(label ? { label } : {}) };
+}
+
+/** An example of a conversation or a prompt with its completion that stands in no data file. Its length is not checked. */
+export function exampleFrom(sample: Sample, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
+  return { ...place, ...partsOf(sample, tokenizer, false) };
+}
+
+type Parts = Supervised & Pick<Example, 'prompt' | 'answer'>;
+
+/**
+ * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, else one
+ * text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
+ * no end token is added.
+ */
+function partsOf(sample: Sample, tokenizer: Tokenizer, answersOptional: boolean): Parts {
+  const template = tokenizer.chatTemplate;
+  if (sample.kind === 'text') {
+    const ids = tokenizer.encode(sample.text);
+    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: sample.text };
+  }
+  if (sample.kind === 'tokens') {
+    const { ids, labels } = sample;
+    const last = labels.findLastIndex((label) => label !== NOT_SUPERVISED);
+    const before = labels.slice(0, last + 1).findLastIndex((label) => label === NOT_SUPERVISED);
+    const promptIds = ids.slice(0, before + 1);
+    const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
+    return { ids, labels, promptIds, promptText: tokenizer.decode(promptIds), answer };
+  }
+  if (sample.kind === 'completion' && (!template || template.plain)) {
+    const { prompt, completion } = sample;
+    if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
+    if (!answersOptional) throw new RefusedRow('"completion" is missing');
+    const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
+    return unanswered(ids, prompt);
+  }
+  const messages = sample.kind === 'chat' ? sample.messages : messagesOf(sample.prompt, sample.completion);
+  if (!template) throw new RefusedRow('the model has no chat template');
+  if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
+    const text = template.render(messages, { addGenerationPrompt: true });
+    return { ...unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text), prompt: messages };
+  }
+  const last = messages.findLastIndex((message) => message.role === 'assistant');
+  return {
+    ...superviseConversation(messages, tokenizer, template),
+    prompt: messages.slice(0, last),
+    answer: messages[last]!.content,
+  };
+}
+
+function unanswered(ids: number[], promptText: string): Parts {
+  return { ids, labels: ids.map(() => NOT_SUPERVISED), promptIds: ids, promptText, answer: '' };
+}
+
+function messagesOf(prompt: string, completion: string | undefined): ChatMessage[] {
+  const user: ChatMessage = { role: 'user', content: prompt };
+  return completion === undefined ? [user] : [user, { role: 'assistant', content: completion }];
+}
+
+function wrongRow(file: string, { line, reason }: RefusedExample): HumanError {
+  return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
+}
+
+function nothingUsable(file: string, refused: RefusedExample[]): HumanError {
+  const first = refused[0];
+  if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
+  const all =
+    refused.length === 1 ? 'its only row cannot be used' : `none of its ${refused.length} rows can be used; the first`;
+  return new HumanError(`${all}: ${first.reason}.`, {
+    place: `${file}:${first.line}`,
+    remedy: first.tooLong
+      ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
+      : 'Correct the row; README.md lists the row formats.',
+  });
+}

@@ -1,0 +1,69 @@
+import { parseRow, tooLong } from './rawRow.js';
+import type { RawRow, RowSource } from './rawRow.js';
+
+const [QUOTE, BACKSLASH, COMMA, NEWLINE] = [0x22, 0x5c, 0x2c, 0x0a];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/**
+ * One JSON list of objects, element by element: only brackets, strings and commas are looked at here, so that a broken
+ * element is one row that says why and the others are read.
+ */
+export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncGenerator<RawRow> {
+  let row = 0;
+  let line = 1;
+  let state: 'before' | 'inside' | 'after' = 'before';
+  let depth = 0;
+  let inString = false;
+  let escaped = false;
+  // The element that is being read: its first line (0 before its first character), its bytes, their number.
+  let first = 0;
+  let kept: Buffer[] = [];
+  let length = 0;
+
+  const element = (): RawRow => {
+    const place = { row: row++, line: first || line };
+    const bytes = Buffer.concat(kept);
+    const long = length > maxRowBytes;
+    const empty = first === 0;
+    [first, kept, length] = [0, [], 0];
+    if (long) return { ...place, refused: tooLong(maxRowBytes) };
+    return empty ? { ...place, refused: 'there is nothing between two commas' } : parseRow(bytes, place, 'this row');
+  };
+  const keep = (part: Buffer): void => {
+    length += part.length;
+    if (length <= maxRowBytes) kept.push(part);
+    else kept = [];
+  };
+
+  for await (const piece of pieces) {
+    let start = 0;
+    for (let i = 0; i < piece.length; i++) {
+      const byte = piece[i]!;
+      if (byte === NEWLINE) line++;
+      if (state === 'inside') {
+        if (first === 0 && byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST) [first, start] = [line, i];
+        if (inString) {
+          if (escaped) escaped = false;
+          else if (byte === BACKSLASH) escaped = true;
+          else if (byte === QUOTE) inString = false;
+        } else if (byte === QUOTE) inString = true;
+        else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth++;
+        else if (depth > 0 && (byte === CLOSE_LIST || byte === CLOSE_OBJECT)) depth--;
+        else if (depth === 0 && (byte === COMMA || byte === CLOSE_LIST)) {
+          if (first !== 0) keep(piece.subarray(start, i));
+          // `[]` and a comma before the end are no rows.
+          if (first !== 0 || byte === COMMA) yield element();
+          if (byte === CLOSE_LIST) state = 'after';
+        }
+      } else if (state === 'before') {
+        if (byte === OPEN_LIST) state = 'inside';
+      } else if (byte > 0x20) {
+        yield { row: row++, line, refused: 'there is text after the end of the list' };
+        return;
+      }
+    }
+    if (first !== 0) keep(piece.subarray(start));
+  }
+  if (first !== 0) yield { row: row++, line: first, refused: 'the file ends inside this row' };
+  else if (state === 'inside') yield { row: row++, line, refused: 'the list has no end: the file is cut off' };
+}

@@ -1,0 +1,48 @@
+import { parseRow, tooLong } from './rawRow.js';
+import type { RawRow, RowSource } from './rawRow.js';
+
+const NEWLINE = 0x0a;
+
+/** One JSON object a line. Blank lines are no rows; a line that cannot be read is a row that says why. */
+export async function* jsonLineRows({ pieces, maxRowBytes }: RowSource): AsyncGenerator<RawRow> {
+  let row = 0;
+  for await (const { line, bytes } of lines(pieces, maxRowBytes)) {
+    if (!bytes) yield { row: row++, line, refused: tooLong(maxRowBytes) };
+    else if (!isBlank(bytes)) yield parseRow(bytes, { row: row++, line }, 'this line');
+  }
+}
+
+/** Lines without their newline; `bytes` is missing for those that are too long. */
+async function* lines(
+  pieces: AsyncIterable<Buffer>,
+  maxBytes: number,
+): AsyncGenerator<{ line: number; bytes?: Uint8Array }> {
+  let line = 1;
+  let kept: Buffer[] = [];
+  let length = 0;
+  const take = (part: Buffer): void => {
+    length += part.length;
+    if (length <= maxBytes) kept.push(part);
+    else kept = [];
+  };
+  const finish = (): { line: number; bytes?: Uint8Array } => {
+    const bytes = length > maxBytes ? undefined : kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+    kept = [];
+    length = 0;
+    return { line: line++, bytes };
+  };
+  for await (const piece of pieces) {
+    let start = 0;
+    for (let end = piece.indexOf(NEWLINE); end >= 0; end = piece.indexOf(NEWLINE, start)) {
+      take(piece.subarray(start, end));
+      yield finish();
+      start = end + 1;
+    }
+    if (start < piece.length) take(piece.subarray(start));
+  }
+  if (length > 0) yield finish();
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}

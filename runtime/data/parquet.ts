@@ -1,0 +1,93 @@
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { HumanError } from '../errors.js';
+import type { JsonObject } from '../models/jsonFile.js';
+import type { RawRow } from './rawRow.js';
+import { FIELDS } from './schemas.js';
+
+/** A row group is in memory at once; larger ones are refused. */
+const MAX_GROUP_BYTES = 2 ** 30;
+
+/**
+ * The rows of a Parquet file, a row group at a time, only the columns that a row format has. Whole numbers come as
+ * numbers. `onProgress` is given the share that is done.
+ * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
+ */
+export async function* parquetRows(
+  file: string,
+  limit: number,
+  onProgress: (share: number) => void,
+): AsyncGenerator<RawRow> {
+  const failed = (error: unknown): unknown =>
+    error instanceof HumanError || (error as NodeJS.ErrnoException).syscall
+      ? error
+      : new HumanError(`this Parquet file cannot be read: ${(error as Error).message}.`, {
+          place: file,
+          remedy: 'It may be damaged: copy or write it again.',
+          cause: error,
+        });
+  const opened = await open(file).catch((error: unknown) => {
+    throw failed(error);
+  });
+  const { buffer, metadata, columns } = opened;
+  let start = 0;
+  for (const group of metadata.row_groups) {
+    const count = Number(group.num_rows);
+    if (Number(group.total_byte_size) > MAX_GROUP_BYTES)
+      throw new HumanError('a row group is larger than 1 GB.', {
+        place: `${file}:${start + 1}`,
+        remedy: 'Write the file with smaller row groups.',
+      });
+    const rowEnd = Math.min(start + count, limit);
+    const rows = await parquetReadObjects({
+      file: buffer,
+      metadata,
+      columns,
+      rowStart: start,
+      rowEnd,
+      compressors,
+    }).catch((error: unknown) => {
+      throw failed(error);
+    });
+    for (const [i, value] of rows.entries())
+      yield { row: start + i, line: start + i + 1, value: plainObject(value as JsonObject) };
+    start += count;
+    onProgress(start / Math.max(1, Number(metadata.num_rows)));
+    if (start >= limit) return;
+  }
+}
+
+async function open(file: string): Promise<{
+  buffer: Awaited<ReturnType<typeof asyncBufferFromFile>>;
+  metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
+  columns: string[];
+}> {
+  const buffer = await asyncBufferFromFile(file);
+  if (buffer.byteLength < 12) throw new Error('it is too short');
+  const metadata = await parquetMetadataAsync(buffer);
+  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+  const columns = names.filter((name) => FIELDS.has(name));
+  if (columns.length === 0)
+    throw new HumanError(`none of its columns belongs to a row format: ${names.slice(0, 20).join(', ')}.`, {
+      place: file,
+      remedy: `Row formats have the columns ${[...FIELDS].join(', ')}.`,
+    });
+  return { buffer, metadata, columns };
+}
+
+function plainObject(row: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(row)
+      .filter(([, v]) => v !== null && v !== undefined)
+      .map(([k, v]) => [k, plain(v)]),
+  );
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value) || ArrayBuffer.isView(value))
+    return Array.from(value as unknown as ArrayLike<unknown>, plain);
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+    ? plainObject(value as JsonObject)
+    : value;
+}

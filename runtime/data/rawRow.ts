@@ -1,0 +1,54 @@
+import { isObject } from '../models/jsonFile.js';
+import type { JsonObject } from '../models/jsonFile.js';
+
+/** A row of a data file as it was read, or the reason why it could not be read. */
+export type RawRow = ReadRow | UnreadableRow;
+
+export interface Place {
+  /** From 0, over all rows of the file, readable or not; blank lines are no rows. */
+  row: number;
+  /** Line of the file where the row begins, from 1. Parquet has no lines: the number of the row, from 1. */
+  line: number;
+}
+export interface ReadRow extends Place {
+  value: JsonObject;
+}
+export interface UnreadableRow extends Place {
+  refused: string;
+}
+
+/** What the readers of the formats are given. */
+export interface RowSource {
+  file: string;
+  pieces: AsyncIterable<Buffer>;
+  maxRowBytes: number;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** UTF-8 bytes as text; undefined when they are not UTF-8. */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A row out of the bytes of one JSON object. `what` names the bytes in the reason: "this line". */
+export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow {
+  const text = decodeText(bytes);
+  if (text === undefined) return { ...place, refused: `${what} is not valid UTF-8` };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { ...place, refused: `${what} is not JSON: ${(error as Error).message}` };
+  }
+  return isObject(value) ? { ...place, value } : { ...place, refused: `${what} is JSON, but no object of fields` };
+}
+
+/** Says that a row is longer than what is read. */
+export function tooLong(maxRowBytes: number): string {
+  return `the row is longer than ${Math.round(maxRowBytes / 2 ** 20) || maxRowBytes} ${maxRowBytes >= 2 ** 20 ? 'MB' : 'bytes'}`;
+}

@@ -1,0 +1,103 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { HumanError } from '../errors.js';
+import { csvRows } from './csv.js';
+import { jsonArrayRows } from './jsonArray.js';
+import { jsonLineRows } from './jsonl.js';
+import { parquetRows } from './parquet.js';
+import type { RawRow, RowSource } from './rawRow.js';
+
+export interface RowOptions {
+  /** Only the first rows of the file. */
+  limit?: number;
+  /** Bytes read so far, and of the whole file. */
+  onProgress?: (bytes: number, total: number) => void;
+  /** Longest row in bytes (64 MB); longer ones are unreadable. */
+  maxRowBytes?: number;
+}
+
+const MAX_ROW_BYTES = 64 * 2 ** 20;
+
+/**
+ * The rows of a .jsonl, .json (lines or one list), .csv, .tsv or .parquet file, one after the other: memory is bounded by
+ * the longest row (Parquet: by the largest row group).
+ * @throws HumanError for an unknown kind of file and for one that cannot be read at all.
+ */
+export async function* readRows(file: string, options: RowOptions = {}): AsyncGenerator<RawRow> {
+  const { limit = Infinity, onProgress, maxRowBytes = MAX_ROW_BYTES } = options;
+  if (limit <= 0) return;
+  const { size, kind } = await inspectFile(file);
+  let bytes = 0;
+  const progress = (read: number): void => {
+    bytes = Math.min(size, bytes + read);
+    onProgress?.(bytes, size);
+  };
+  const source: RowSource = { file, pieces: readPieces(file, progress), maxRowBytes };
+  const rows =
+    kind === 'parquet' ? parquetRows(file, limit, (done) => progress(done * size - bytes)) : READERS[kind](source);
+  let count = 0;
+  for await (const row of rows) {
+    yield row;
+    if (++count >= limit) return;
+  }
+  onProgress?.(size, size);
+}
+
+type Kind = 'lines' | 'array' | 'csv' | 'tsv' | 'parquet';
+
+const READERS: Record<Exclude<Kind, 'parquet'>, (source: RowSource) => AsyncIterable<RawRow>> = {
+  lines: jsonLineRows,
+  array: jsonArrayRows,
+  csv: (source) => csvRows(source),
+  tsv: (source) => csvRows(source, '\t'),
+};
+
+async function inspectFile(file: string): Promise<{ size: number; kind: Kind }> {
+  const handle = await open(file, 'r');
+  try {
+    const info = await handle.stat();
+    if (!info.isFile()) throw new HumanError('this is no file.', { place: file, remedy: 'Name a data file.' });
+    const start = Buffer.alloc(4096);
+    const { bytesRead } = await handle.read(start, 0, start.length, 0);
+    return { size: info.size, kind: kindOf(file, start.subarray(0, bytesRead)) };
+  } finally {
+    await handle.close();
+  }
+}
+
+function kindOf(file: string, start: Buffer): Kind {
+  const extension = extname(file).toLowerCase();
+  if (extension === '.parquet') return 'parquet';
+  if (start.length >= 2 && (start.readUInt16LE(0) === 0xfeff || start.readUInt16BE(0) === 0xfeff)) {
+    throw new HumanError('this file is UTF-16; data files must be UTF-8.', {
+      place: file,
+      remedy: 'Save it as UTF-8.',
+    });
+  }
+  if (extension === '.csv') return 'csv';
+  if (extension === '.tsv') return 'tsv';
+  if (extension === '.jsonl' || extension === '.ndjson' || extension === '.json')
+    return start
+      .toString('latin1')
+      .replace(/^\u00ef\u00bb\u00bf/, '')
+      .trimStart()
+      .startsWith('[')
+      ? 'array'
+      : 'lines';
+  throw new HumanError(`data files of the kind "${extension || 'without an extension'}" are not read.`, {
+    place: file,
+    remedy: 'Use .jsonl, .json, .csv, .tsv or .parquet.',
+  });
+}
+
+/** The bytes of a file in pieces, without a UTF-8 byte order mark. */
+async function* readPieces(file: string, progress: (read: number) => void): AsyncGenerator<Buffer> {
+  let first = true;
+  for await (const piece of createReadStream(file, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>) {
+    progress(piece.length);
+    const mark = first && piece.length >= 3 && piece[0] === 0xef && piece[1] === 0xbb && piece[2] === 0xbf;
+    first = false;
+    yield mark ? piece.subarray(3) : piece;
+  }
+}

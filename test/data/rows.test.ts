@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HumanError } from '../../runtime/errors.js';
+import type { RawRow } from '../../runtime/data/rawRow.js';
+import { readRows } from '../../runtime/data/rows.js';
+import type { RowOptions } from '../../runtime/data/rows.js';
+
+const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures/data');
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rows-'));
+});
+after(() => rm(folder, { recursive: true }));
+
+async function read(file: string, options?: RowOptions): Promise<RawRow[]> {
+  const rows: RawRow[] = [];
+  for await (const row of readRows(file, options)) rows.push(row);
+  return rows;
+}
+async function rowsOf(name: string, content: string | Uint8Array, options?: RowOptions): Promise<RawRow[]> {
+  const file = join(folder, name);
+  await writeFile(file, content);
+  return read(file, options);
+}
+/** `line:value` or `line!reason`, short enough to compare. */
+const short = (rows: RawRow[]): string[] =>
+  rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.refused}`));
+
+describe('JSON lines', () => {
+  test('blank lines, CRLF, a byte order mark and a missing last newline', async () => {
+    const rows = await rowsOf('a.jsonl', '\ufeff{"a":1}\r\n\r\n  \t\n{"a":2}\n\n{"a":3}');
+    assert.deepEqual(short(rows), ['1:{"a":1}', '4:{"a":2}', '6:{"a":3}']);
+    assert.deepEqual(
+      rows.map((row) => row.row),
+      [0, 1, 2],
+    );
+  });
+
+  test('a broken line is a row that says why; the others are read', async () => {
+    const rows = await rowsOf('a.jsonl', '{"a":1}\n{"a":\nnull\n[1]\n"x"\n{"a":2}\n');
+    assert.equal(rows.length, 6);
+    const reasons = short(rows);
+    assert.match(reasons[1]!, /^2!this line is not JSON: /);
+    for (const i of [2, 3, 4]) assert.equal(reasons[i], `${i + 1}!this line is JSON, but no object of fields`);
+    assert.equal(reasons[5], '6:{"a":2}');
+    assert.equal(rows[5]!.row, 5);
+  });
+
+  test('bytes that are not UTF-8', async () => {
+    const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}\n{"a":"é"}\n')]);
+    assert.deepEqual(short(await rowsOf('a.jsonl', bytes)), ['1!this line is not valid UTF-8', '2:{"a":"é"}']);
+  });
+
+  test('a line that is too long is skipped, wherever the pieces of the file end', async () => {
+    for (const length of [99, 100, 101, 500_000]) {
+      const long = `{"a":"${'x'.repeat(length - 8)}"}`;
+      const rows = await rowsOf('a.jsonl', `{"a":1}\n${long}\n{"a":2}\n`, { maxRowBytes: 100 });
+      const expected = length <= 100 ? `2:${long}` : '2!the row is longer than 100 bytes';
+      assert.deepEqual(short(rows), ['1:{"a":1}', expected, '3:{"a":2}']);
+    }
+  });
+
+  test('limit, and progress in bytes up to the whole file', async () => {
+    const content = Array.from({ length: 20_000 }, (_, i) => `{"a":${i},"pad":"${'x'.repeat(80)}"}\n`).join('');
+    const seen: number[] = [];
+    const rows = await rowsOf('a.jsonl', content, { onProgress: (bytes, total) => seen.push(bytes / total) });
+    assert.equal(rows.length, 20_000);
+    assert.deepEqual(rows.at(-1), { row: 19_999, line: 20_000, value: { a: 19_999, pad: 'x'.repeat(80) } });
+    assert.ok(seen.length > 4 && seen.every((share, i) => i === 0 || share >= seen[i - 1]!));
+    assert.equal(seen.at(-1), 1);
+    assert.equal((await rowsOf('a.jsonl', content, { limit: 3 })).length, 3);
+  });
+
+  test('a key named __proto__ is a key', async () => {
+    const [row] = await rowsOf('a.jsonl', '{"__proto__":{"text":"x"}}\n');
+    assert.ok(row && 'value' in row && row.value.text === undefined);
+  });
+});
+
+describe('a JSON list', () => {
+  test('elements over several lines, with their lines', async () => {
+    const content = '\ufeff [\n  {"a": "x, ] } \\" [",\n   "b": [1, {"c": 2}]},\n\n  {"a": 2} , {"a": 3}\n]\n';
+    const expected = ['2:{"a":"x, ] } \\" [","b":[1,{"c":2}]}', '5:{"a":2}', '5:{"a":3}'];
+    assert.deepEqual(short(await rowsOf('a.json', content)), expected);
+    // The same in pieces of one byte each would be the same; pieces of the file end at 256 kB.
+    const filled = content.replace('"a": 2', `"a": 2${' '.repeat(600_000)}`);
+    assert.deepEqual(short(await rowsOf('a.json', filled)), expected);
+  });
+
+  test('nothing is dropped in silence', async () => {
+    const cases: [string, string[]][] = [
+      ['[]', []],
+      [' [ ] ', []],
+      ['[{"a":1},]', ['1:{"a":1}']],
+      ['[{"a":1},,{"a":2}]', ['1:{"a":1}', '1!there is nothing between two commas', '1:{"a":2}']],
+      ['[{"a":1}\n,{"a":2}', ['1:{"a":1}', '2!the file ends inside this row']],
+      ['[{"a":1},\n', ['1:{"a":1}', '2!the list has no end: the file is cut off']],
+      ['[{"a":1}] x', ['1:{"a":1}', '1!there is text after the end of the list']],
+      ['[5, {"a":1}]', ['1!this row is JSON, but no object of fields', '1:{"a":1}']],
+      ['[[{"a":1}], "a,b"]', Array<string>(2).fill('1!this row is JSON, but no object of fields')],
+    ];
+    for (const [content, expected] of cases)
+      assert.deepEqual(short(await rowsOf('a.json', content)), expected, content);
+    const broken = short(await rowsOf('a.json', '[{"a":1},\n{a:2},\n{"a":3}]'));
+    assert.match(broken[1]!, /^2!this row is not JSON/);
+    assert.equal(broken[2], '3:{"a":3}');
+  });
+
+  test('an element that is too long', async () => {
+    const content = `[{"a":1},{"a":"${'x'.repeat(400_000)}"},{"a":2}]`;
+    const rows = await rowsOf('a.json', content, { maxRowBytes: 1000 });
+    assert.deepEqual(short(rows), ['1:{"a":1}', '1!the row is longer than 1000 bytes', '1:{"a":2}']);
+  });
+
+  test('.json may also be lines', async () => {
+    assert.deepEqual(short(await rowsOf('a.json', '{"a":1}\n{"a":2}\n')), ['1:{"a":1}', '2:{"a":2}']);
+  });
+});
+
+describe('CSV', () => {
+  test('quotes, line breaks in cells, empty cells, CRLF and a byte order mark', async () => {
+    const content = '\ufeffprompt,completion,label\r\n"a ""b"", c","two\nlines",harmful\r\n\r\nx,y,\r\n';
+    assert.deepEqual(short(await rowsOf('a.csv', content)), [
+      '2:{"prompt":"a \\"b\\", c","completion":"two\\nlines","label":"harmful"}',
+      '4:{"prompt":"x","completion":"y"}',
+    ]);
+  });
+
+  test('cells that hold JSON', async () => {
+    const content = 'messages\n"[{""role"":""user"",""content"":""hi""}]"\nnot json\n';
+    const rows = short(await rowsOf('a.csv', content));
+    assert.equal(rows[0], '2:{"messages":[{"role":"user","content":"hi"}]}');
+    assert.match(rows[1]!, /^3!the cell "messages" is not JSON/);
+  });
+
+  test('semicolons, tabs, and rows that do not fit', async () => {
+    assert.deepEqual(short(await rowsOf('a.csv', 'text;label\na,b;benign\n')), ['2:{"text":"a,b","label":"benign"}']);
+    assert.deepEqual(short(await rowsOf('a.tsv', 'text\tlabel\na,b\tbenign\n')), ['2:{"text":"a,b","label":"benign"}']);
+    const rows = short(await rowsOf('a.csv', 'text,label\na\nb,benign\nc,benign,x\n'));
+    assert.deepEqual(rows, [
+      '2!this row has 1 cells, the header 2',
+      '3:{"text":"b","label":"benign"}',
+      '4!this row has 3 cells, the header 2',
+    ]);
+  });
+
+  test('bad quotes and bytes are refused with their place', async () => {
+    const rows = short(await rowsOf('a.csv', 'text,n\n"a"b,1\nc,2\n'));
+    assert.deepEqual(rows, ['2:{"text":"\\"a\\"b","n":"1"}', '3:{"text":"c","n":"2"}']);
+    const open = short(await rowsOf('a.csv', 'text\na\n"b\nc\n'));
+    assert.equal(open[0], '2:{"text":"a"}');
+    assert.match(open[1]!, /!.*[Qq]uote/);
+    const bytes = Buffer.concat([Buffer.from('text\n'), Buffer.from([0xff]), Buffer.from('\nb\n')]);
+    assert.deepEqual(short(await rowsOf('a.csv', bytes)), ['2!the cell "text" is not valid UTF-8', '3:{"text":"b"}']);
+    await assert.rejects(rowsOf('a.csv', 'text,text\na,b\n'), {
+      name: 'HumanError',
+      place: `${join(folder, 'a.csv')}:1`,
+    });
+  });
+
+  test('a row that is too long', async () => {
+    const rows = short(await rowsOf('a.csv', `text\na\n${'x'.repeat(5000)}\nb\n`, { maxRowBytes: 1000 }));
+    assert.equal(rows[0], '2:{"text":"a"}');
+    assert.match(rows[1]!, /^3!.*(longer than|maximum)/i);
+  });
+});
+
+describe('Parquet', () => {
+  for (const name of ['snappy', 'zstd', 'gzip', 'plain']) {
+    test(name, async () => {
+      const seen: number[] = [];
+      const rows = await read(join(FIXTURES, `${name}.parquet`), { onProgress: (b, total) => seen.push(b / total) });
+      assert.equal(rows.length, 7);
+      assert.deepEqual(rows[4], {
+        row: 4,
+        line: 5,
+        value: {
+          messages: [
+            { role: 'user', content: 'question 4 é🙂' },
+            { role: 'assistant', content: 'answer 4' },
+          ],
+          input_ids: [4, 5, 6],
+          label: 'benign',
+        },
+      });
+      assert.equal((rows[3] as { value: Record<string, unknown> }).value.label, undefined);
+      assert.equal(seen.at(-1), 1);
+      assert.equal((await read(join(FIXTURES, `${name}.parquet`), { limit: 5 })).length, 5);
+    });
+  }
+
+  test('damage and foreign columns are said', async () => {
+    for (const content of ['PAR1', 'PAR1xxxxPAR1', 'x'.repeat(100)])
+      await assert.rejects(rowsOf('a.parquet', content), {
+        name: 'HumanError',
+        message: /Parquet file cannot be read/,
+      });
+    await assert.rejects(read(join(FIXTURES, 'foreign.parquet')), /none of its columns.*: a, b/);
+  });
+});
+
+test('files that are no data files', async () => {
+  await assert.rejects(rowsOf('a.xlsx', 'x'), {
+    name: 'HumanError',
+    message: /"\.xlsx" are not read/,
+    remedy: /\.jsonl/,
+  });
+  await assert.rejects(rowsOf('a.jsonl', Buffer.from('\ufeff{}', 'utf16le')), /UTF-16/);
+  await assert.rejects(read(folder), HumanError);
+  await assert.rejects(read(join(folder, 'absent.jsonl')), { code: 'ENOENT' });
+});
+
+test('memory stays bounded over a large file', async () => {
+  const file = join(folder, 'large.jsonl');
+  const handle = await open(file, 'w');
+  const block = Buffer.from(`{"text":"${'lorem ipsum '.repeat(80)}"}\n`.repeat(1000));
+  for (let i = 0; i < 100; i++) await handle.write(block);
+  await handle.close();
+  const before = process.memoryUsage().rss;
+  let count = 0;
+  let peak = 0;
+  for await (const row of readRows(file)) {
+    if (++count % 10_000 === 0) peak = Math.max(peak, process.memoryUsage().rss);
+    assert.ok('value' in row);
+  }
+  assert.equal(count, 100_000);
+  assert.ok(
+    peak - before < 150 * 2 ** 20,
+    `${(peak - before) / 2 ** 20} MB more for a file of ${block.length * 100} bytes`,
+  );
+  await rm(file);
+});

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HumanError } from '../../runtime/errors.js';
+import type { ChatMessage } from '../../runtime/protocol.js';
+import { chatTemplate, loadChatTemplate } from '../../runtime/models/chatTemplate.js';
+
+const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
+interface TemplateCases {
+  template: string;
+  cases: { messages: ChatMessage[]; text?: string; prompt?: string; error?: string }[];
+}
+const templates = JSON.parse(readFileSync(join(FIXTURES, 'chatTemplates/cases.json'), 'utf8')) as Record<
+  string,
+  TemplateCases
+>;
+const special = {
+  bos_token: '<|im_start|>',
+  eos_token: '<|im_end|>',
+  pad_token: '<|im_end|>',
+  unk_token: '<|endoftext|>',
+};
+const hi: ChatMessage[] = [{ role: 'user', content: 'Hi' }];
+const render = (source: string, messages = hi): string =>
+  chatTemplate(source, 'tokenizer_config.json', special).render(messages, { addGenerationPrompt: true });
+
+describe('renders what Jinja2 renders', () => {
+  for (const [name, { template, cases }] of Object.entries(templates)) {
+    test(name, () => {
+      const own = chatTemplate(template, name, special);
+      for (const { messages, text, prompt, error } of cases) {
+        if (error !== undefined) {
+          assert.throws(
+            () => own.render(messages, { addGenerationPrompt: false }),
+            (e: HumanError) => {
+              assert.ok(e instanceof HumanError && e.place === name);
+              assert.ok(
+                e.message.startsWith(`the chat template refuses these messages: ${error.replace(/\.+$/, '')}`),
+                e.message,
+              );
+              return true;
+            },
+          );
+          continue;
+        }
+        assert.equal(own.render(messages, { addGenerationPrompt: false }), text);
+        assert.equal(own.render(messages.slice(0, -1), { addGenerationPrompt: true }), prompt);
+      }
+    });
+  }
+});
+
+test('the date is always the same', () => {
+  assert.equal(render('{{ strftime_now("%d %b %Y, %A %B %m") }}'), '26 Jul 2024, Friday July 07');
+});
+
+describe('a hostile template is stopped', () => {
+  const loops = (n: number): string =>
+    Array.from({ length: n }, (_, i) => `{% for a${i} in range(10000) %}`).join('') + 'x' + '{% endfor %}'.repeat(n);
+  const hostile: [name: string, source: string, message: RegExp][] = [
+    ['nested loops', loops(4), /does not come to an end/],
+    ['a long range', '{% for i in range(1000000000) %}x{% endfor %}', /range\(\) of 1000000000|too large/],
+    ['doubling text', '{% set n = namespace(x="ab") %}{% for i in range(100) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}', /too much text/],
+    ['doubling lists', '{% set n = namespace(x=[1, 2]) %}{% for i in range(100) %}{% set n.x = n.x + n.x %}{% endfor %}', /too much text/],
+    ['copies in a list', '{% set n = namespace(x=[]) %}{% for i in range(10000) %}{% set n.x = n.x + [("y" | replace("y", "yyyyyyyy")) | upper] %}{% endfor %}', /too much text|end/],
+    ['wide indent', '{{ messages | tojson(indent=100000000) }}', /too large/],
+    ['endless recursion', '{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}', /nested too deeply/],
+    ['deep nesting', `{{ ${'('.repeat(50_000)}1${')'.repeat(50_000)} }}`, /nested too deeply/],
+    ['bad syntax', '{% if %}', /not valid/],
+    ['an unknown filter', '{{ messages | explode }}', /failed.*explode/],
+    ['a huge template', 'x'.repeat(2 ** 20 + 1), /1048577 characters/],
+  ]; // prettier-ignore
+  for (const [name, source, message] of hostile) {
+    test(name, { timeout: 30_000 }, () => {
+      const before = process.memoryUsage().rss;
+      const start = performance.now();
+      assert.throws(
+        () => render(source),
+        (error: HumanError) => {
+          assert.ok(error instanceof HumanError, String(error));
+          assert.match(error.message, message);
+          assert.equal(error.place, 'tokenizer_config.json');
+          assert.ok(error.remedy);
+          return true;
+        },
+      );
+      assert.ok(performance.now() - start < 5000);
+      assert.ok(process.memoryUsage().rss - before < 2 ** 29);
+    });
+  }
+
+  test('and has nothing of ours to reach', () => {
+    assert.equal(
+      render('{{ messages.constructor }}{{ messages.__proto__ }}{{ process }}{{ raise_exception.constructor }}'),
+      '',
+    );
+  });
+});
+
+test('thousands of renderings take little time', () => {
+  const { template, cases } = templates.chatml!;
+  const own = chatTemplate(template, 'x', special);
+  const start = performance.now();
+  for (let i = 0; i < 3000; i++) own.render(cases[i % 4]!.messages, { addGenerationPrompt: false });
+  const ms = performance.now() - start;
+  assert.ok(ms < 6000, `3000 renderings took ${ms} ms`);
+});
+
+test('a long conversation is rendered', () => {
+  const messages: ChatMessage[] = Array.from({ length: 400 }, (_, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    content: 'word '.repeat(500),
+  }));
+  const text = chatTemplate(templates.think!.template, 'x', special).render(messages, { addGenerationPrompt: true });
+  assert.ok(text.length > 400 * 2500);
+});
+
+describe('where a template comes from', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'template-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+  const load = (config: Record<string, unknown>, bos = '') => loadChatTemplate(folder, config, special, bos);
+  const text = async (config: Record<string, unknown>): Promise<string> =>
+    (await load(config)).render(hi, { addGenerationPrompt: true });
+
+  test('tokenizer_config.json, then chat_template.json; chat_template.jinja before both', async () => {
+    assert.equal((await load({})).plain, true);
+    await writeFile(join(folder, 'chat_template.json'), JSON.stringify({ chat_template: 'json' }));
+    assert.equal(await text({}), 'json');
+    assert.equal(await text({ chat_template: 'config' }), 'config');
+    assert.equal((await load({ chat_template: 'config' })).place, join(folder, 'tokenizer_config.json'));
+    await writeFile(join(folder, 'chat_template.jinja'), 'jinja');
+    assert.equal(await text({ chat_template: 'config' }), 'jinja');
+    assert.equal((await load({})).plain, false);
+    await rm(join(folder, 'chat_template.jinja'));
+    await rm(join(folder, 'chat_template.json'));
+  });
+
+  test('a list of named templates', async () => {
+    const named = (name: string) => ({ name, template: name });
+    assert.equal(await text({ chat_template: [named('tool_use'), named('default')] }), 'default');
+    assert.equal(await text({ chat_template: [named('rag')] }), 'rag');
+    await assert.rejects(load({ chat_template: [named('a'), named('b')] }), /none .* is named "default": "a", "b"/);
+    await assert.rejects(load({ chat_template: 7 }), { name: 'HumanError' });
+  });
+
+  test('a model without one gets the plain one', async () => {
+    const plain = await load({}, '<s>');
+    assert.equal(plain.plain, true);
+    const messages: ChatMessage[] = [
+      { role: 'system', content: 'Be kind.' },
+      { role: 'user', content: ' Hi ' },
+      { role: 'assistant', content: 'Hello!' },
+      { role: 'user', content: 'Bye' },
+    ];
+    assert.equal(
+      plain.render(messages, { addGenerationPrompt: true }),
+      '<s>System: Be kind.\nUser: Hi\nAssistant: Hello!<|im_end|>\nUser: Bye\nAssistant:',
+    );
+    const without = await loadChatTemplate(folder, {}, {}, '');
+    assert.equal(without.render(messages.slice(1, 3), { addGenerationPrompt: false }), 'User: Hi\nAssistant: Hello!\n');
+  });
+});
