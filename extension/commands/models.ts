@@ -1,4 +1,4 @@
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { EXPORT_FORMATS, type ExportFormat } from '../../runtime/protocol.js';
@@ -6,6 +6,8 @@ import { Cancelled, inputError } from '../errors.js';
 import type { Services } from '../services.js';
 import { t } from '../text.js';
 import { adapterDescription, dangerText, modelDescription } from '../views/labels.js';
+import { adapterName } from '../runs/compare.js';
+import { adapterFacts } from '../workspace/adapterFiles.js';
 import { modelPaths } from '../workspace/choice.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterOfArgument, modelOf, pathOf, record, string } from './arguments.js';
@@ -78,21 +80,16 @@ export async function addAdapter(services: Services, argument: unknown): Promise
     if (!uri) throw new Cancelled();
     adapter = uri.fsPath;
   }
-  const files = [join(adapter, 'adapter_config.json'), join(adapter, 'adapter', 'adapter_config.json')];
-  if (
-    !(await Promise.any(files.map((file) => access(file))).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    throw inputError(t('this is no adapter: it has no adapter_config.json.'), {
-      place: adapter,
-      remedy: t('Choose a folder in PEFT format, or a run folder.'),
-    });
-  }
+  if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
   await services.models.attach(model.path, adapter, false);
   await services.models.inspectAgain(model.path);
 }
+
+const noAdapter = (path: string): Error =>
+  inputError(t('this is no adapter: it has no adapter_config.json.'), {
+    place: path,
+    remedy: t('Choose a folder in PEFT format, or a run folder.'),
+  });
 
 export async function removeModel(services: Services, argument: unknown): Promise<void> {
   const model = await chooseModel(services, modelOf(argument), t('Remove a model from the view'));
@@ -238,7 +235,9 @@ async function chooseAdapter(
   const given = model.adapters.find((adapter) => adapter.path === path || (path !== undefined && adapter.run === path));
   if (given) return given;
   if (path !== undefined) {
-    return { path, name: basename(path), role: null, rank: null, reason: null, attached: false, scale: 1 };
+    const facts = await adapterFacts(path);
+    if (!facts) throw noAdapter(path);
+    return { path, name: adapterName(path), ...facts, reason: null, attached: false, scale: 1 };
   }
   const adapters = model.adapters.filter((adapter) => attached === undefined || adapter.attached === attached);
   if (adapters.length === 0) {

@@ -78,7 +78,7 @@ export class Chat {
         },
       );
       answer.content = result.text;
-      if (result.stopped && stop.token.isCancellationRequested) answer.stopped = true;
+      if (stop.token.isCancellationRequested) answer.stopped = true;
     } catch (error) {
       if (error instanceof Cancelled) answer.stopped = true;
       else answer.error = errorData(error);

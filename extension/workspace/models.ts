@@ -5,6 +5,7 @@ import { errorData, errorText, inputError } from '../errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
 import type { Run } from '../runs/run.js';
 import { t } from '../text.js';
+import { adapterFacts, type AdapterFacts } from './adapterFiles.js';
 import { fromStatePath, readState, toStatePath, writeState, type AdapterEntry, type ModelEntry } from './state.js';
 
 export interface Adapter {
@@ -43,6 +44,8 @@ export interface ModelsOptions {
 export class WorkspaceModels implements Disposable {
   private entries: ModelEntry[] = [];
   private infos = new Map<string, ModelInfo | { problem: string }>();
+  /** Of adapters that only the state file names. */
+  private facts = new Map<string, AdapterFacts>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
 
@@ -68,6 +71,7 @@ export class WorkspaceModels implements Disposable {
   async refresh(): Promise<void> {
     const root = this.options.root();
     this.entries = root === undefined ? [] : (await readState(root)).models;
+    if (root !== undefined) await this.readAdapters();
     this.changes.fire();
     if (root === undefined) return;
     // What could not be looked at is asked again: it may be trusted or repaired by now.
@@ -146,7 +150,18 @@ export class WorkspaceModels implements Disposable {
     change(state.models);
     await writeState(root, state);
     this.entries = state.models;
+    await this.readAdapters();
     this.changes.fire();
+  }
+
+  private async readAdapters(): Promise<void> {
+    const root = this.requireRoot();
+    const paths = this.entries.flatMap((entry) => entry.adapters.map((a) => fromStatePath(root, a.path)));
+    for (const path of paths) {
+      const facts = await adapterFacts(path);
+      if (facts) this.facts.set(path, facts);
+      else this.facts.delete(path);
+    }
   }
 
   private async inspect(path: string): Promise<void> {
@@ -184,7 +199,10 @@ export class WorkspaceModels implements Disposable {
       const made = adapterOf(run);
       if (made && modelPath(run) === path) add({ ...made, run: run.folder });
     }
-    for (const a of entry.adapters) add(stateAdapter(root, a));
+    for (const a of entry.adapters) {
+      const adapter = stateAdapter(root, a);
+      add({ ...(this.facts.get(adapter.path) ?? { reason: t('its folder is gone') }), ...adapter });
+    }
     const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
     return { path, name: entry.name, adapters, info, problem: problem ?? undefined };
   }
