@@ -1,24 +1,45 @@
 import { HumanError } from '../errors.js';
 import { ConfigReader } from './configReader.js';
-import { gemma, gemma2 } from './families/gemma.js';
-import { gpt2 } from './families/gpt.js';
-import { llama, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
+import { gemma, gemma2, gemma3 } from './families/gemma.js';
+import { falcon, gpt2, gptBigCode, gptj, gptNeox, opt } from './families/gpt.js';
+import { llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
 import type { Family } from './families/parts.js';
+import * as variants from './families/variants.js';
 import type { DecoderSpec } from './spec.js';
 
 export type { DecoderSpec } from './spec.js';
 
 /** `model_type` of config.json → how to read it. */
 const FAMILIES: Record<string, Family> = {
+  arcee: variants.arcee,
+  cohere: variants.cohere,
+  cohere2: variants.cohere2,
+  exaone4: variants.exaone4,
+  falcon,
   gemma,
   gemma2,
+  gemma3_text: gemma3,
+  glm: variants.glm,
   gpt2,
+  gpt_bigcode: gptBigCode,
+  gpt_neox: gptNeox,
+  gptj,
+  granite: variants.granite,
   llama,
+  ministral,
   mistral,
+  nemotron: variants.nemotron,
+  olmo2: variants.olmo2,
+  olmo3: variants.olmo3,
+  opt,
+  phi: variants.phi,
   phi3,
   qwen2,
   qwen3,
+  seed_oss: variants.seedOss,
   smollm3,
+  stablelm: variants.stablelm,
+  starcoder2: variants.starcoder2,
 };
 
 export const SUPPORTED_FAMILIES: readonly string[] = Object.keys(FAMILIES);

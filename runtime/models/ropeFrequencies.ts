@@ -18,16 +18,17 @@ export interface RopeOptions {
   interleaved?: boolean;
   /** Rope types that mean another one in this family. */
   rename?: Record<string, string>;
-  /** Key inside rope_parameters, where it has one set of parameters for each type of layer. */
+  /** Key inside rope_parameters, where a family has one set of parameters for each type of layer. */
   layerType?: string;
+  /** `rope_scaling` of transformers 4 is not for these layers. */
+  unscaled?: boolean;
 }
 
 export const ROPE_TYPES = ['default', 'linear', 'dynamic', 'yarn', 'longrope', 'llama3'] as const;
 
 /** The rope of a family: `rope_parameters` (transformers 5), or `rope_theta`, `rope_scaling` and the like (transformers 4). */
 export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
-  const nested = options.layerType === undefined ? undefined : c.object('rope_parameters')?.object(options.layerType);
-  const scaling = nested ?? (c.has('rope_scaling') ? c.object('rope_scaling') : c.object('rope_parameters'));
+  const scaling = parametersOf(c, options);
   const theta = scaling?.has('rope_theta')
     ? scaling.positive('rope_theta')
     : c.positive(options.thetaKey ?? 'rope_theta', options.theta ?? 10000);
@@ -72,6 +73,16 @@ export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
         `this rope type is not supported (supported: ${ROPE_TYPES.join(', ')})`,
       );
   }
+}
+
+/** The object that holds the rope's type and numbers. */
+function parametersOf(c: ConfigReader, { layerType, unscaled = false }: RopeOptions): ConfigReader | undefined {
+  const legacy = c.object('rope_scaling');
+  const now = c.object('rope_parameters');
+  if (layerType === undefined) return legacy ?? now;
+  if (now?.has('rope_type') || now?.has('rope_theta'))
+    c.refuse('rope_parameters', 'this family has one entry for each type of layer in it', 'Correct config.json.');
+  return now?.object(layerType) ?? (unscaled ? undefined : legacy);
 }
 
 function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, options: RopeOptions): number {

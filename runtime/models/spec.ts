@@ -121,8 +121,8 @@ export interface DecoderSpec {
   readonly contextLength: number;
   /** Parameter [V, C], and a factor on its rows. */
   readonly embedding: { readonly weight: string; readonly scale: number };
-  /** Learned positions: parameter [size, C]. */
-  readonly positions?: { readonly weight: string; readonly size: number };
+  /** Learned positions: parameter [size, C]; position p has row p + offset. */
+  readonly positions?: { readonly weight: string; readonly size: number; readonly offset: number };
   readonly layers: readonly LayerSpec[];
   readonly finalNorm: NormSpec;
   /** Output head [V, C]; a tied one is the embedding. `scale` is a factor on the logits. */

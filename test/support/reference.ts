@@ -1,6 +1,6 @@
 /** The fixtures of test/fixtures/reference: tiny models with the values that transformers, PEFT and torch give for them. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readFloat64, readInt32, readSafetensors, type TensorInfo } from '../../runtime/models/safetensors.js';
@@ -11,6 +11,9 @@ export const REFERENCES = fileURLToPath(new URL('../fixtures/reference', import.
 export const FAMILIES: readonly string[] = readdirSync(REFERENCES, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'smollm2')
   .map((entry) => entry.name);
+
+/** Whether a family has adapters and training values; the others have forward values and full gradients. */
+export const hasTraining = (name: string): boolean => existsSync(join(REFERENCES, name, 'adapters'));
 
 export interface Reference {
   readonly name: string;

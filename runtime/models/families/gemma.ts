@@ -1,5 +1,6 @@
-/** Gemma 1 and 2: norms with 1 + weight, embeddings scaled by √C, GELU. Sources: transformers' configuration and modeling files. */
+/** Gemma 1, 2 and 3 (text): norms with 1 + weight, embeddings scaled by √C, GELU. Sources: transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
+import { ropeSpec } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
 import { llamaLike, rms, sizes, slidingWindows, type Family, type LlamaLike, type Sizes } from './parts.js';
 
@@ -25,31 +26,53 @@ export const gemma: Family = (c) => {
   return llamaLike(c, { ...gemmaLike(c, sizes(c, { headDim: 256, defaultKvHeads: 16 })), activation: named });
 };
 
-/** Norms before and behind attention and MLP (Gemma 2 and 3). */
-const fourNorms =
-  (epsilon: number) =>
-  (layer: LayerSpec, s: Sizes): LayerSpec => {
-    const norm = (name: string) => rms(`${layer.name}.${name}`, s.hidden, epsilon, 'one-plus-weight');
-    return {
-      ...layer,
-      attentionOut: norm('post_attention_layernorm'),
-      mlpIn: norm('pre_feedforward_layernorm'),
-      mlpOut: norm('post_feedforward_layernorm'),
-    };
+/** Gemma 2 and 3: norms before and behind attention and MLP, windows in some layers, a scale of their own. */
+function laterGemma(c: ConfigReader, s: Sizes): LlamaLike {
+  const epsilon = c.positive('rms_norm_eps', 1e-6);
+  return {
+    ...gemmaLike(c, s),
+    activation: c.activation('hidden_activation', 'gelu_pytorch_tanh'),
+    scale: c.positive('query_pre_attn_scalar', 256) ** -0.5,
+    layer: (layer): LayerSpec => {
+      const norm = (name: string) => rms(`${layer.name}.${name}`, s.hidden, epsilon, 'one-plus-weight');
+      return {
+        ...layer,
+        attentionOut: norm('post_attention_layernorm'),
+        mlpIn: norm('pre_feedforward_layernorm'),
+        mlpOut: norm('post_feedforward_layernorm'),
+      };
+    },
   };
+}
 
 /** Soft caps on scores and logits; every second layer has a window. */
 export const gemma2: Family = (c) => {
   const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
   const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => i % 2 === 0);
-  c.raw('hidden_act'); // not read by this family: `hidden_activation` is
   return llamaLike(c, {
-    ...gemmaLike(c, s),
-    activation: c.activation('hidden_activation', 'gelu_pytorch_tanh'),
-    scale: c.positive('query_pre_attn_scalar', 256) ** -0.5,
+    ...laterGemma(c, s),
     softcap: c.optionalPositive('attn_logit_softcapping', 50),
     logitSoftcap: c.optionalPositive('final_logit_softcapping', 30),
     window: (i) => windows[i],
-    layer: fourNorms(c.positive('rms_norm_eps', 1e-6)),
+  });
+};
+
+/** Norms of queries and keys; windows in all but every sixth layer, which has a rope of its own. */
+export const gemma3: Family = (c) => {
+  const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
+  c.only('attn_logit_softcapping', [], 'soft caps on attention scores are not part of Gemma 3');
+  const pattern = c.size('sliding_window_pattern', 6);
+  const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % pattern !== 0);
+  const epsilon = c.positive('rms_norm_eps', 1e-6);
+  const common = { headDim: s.headDim, contextLength: s.contextLength };
+  const full = ropeSpec(c, { ...common, theta: 1000000, layerType: 'full_attention' });
+  const local = { thetaKey: 'rope_local_base_freq', layerType: 'sliding_attention', unscaled: true };
+  const sliding = ropeSpec(c, { ...common, ...local });
+  return llamaLike(c, {
+    ...laterGemma(c, s),
+    logitSoftcap: c.optionalPositive('final_logit_softcapping'),
+    window: (i) => windows[i],
+    rope: (i) => (windows[i] === undefined ? full : sliding),
+    qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon, 'one-plus-weight') }),
   });
 };

@@ -23,6 +23,14 @@ export const mistral: Family = (c) => {
   });
 };
 
+/** Mistral with windows in the layers that `layer_types` names; in all of them without it. */
+export const ministral: Family = (c) => {
+  const s = sizes(c, { defaultKvHeads: 8 });
+  const window = c.optionalSize('sliding_window', 4096);
+  const windows = slidingWindows(c, s.layers, window, () => window !== undefined);
+  return llamaLike(c, { sizes: s, tied: c.boolean('tie_word_embeddings', false), window: (i) => windows[i] });
+};
+
 /** The window of Qwen 2 and 3: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
 function qwenWindows(c: ConfigReader, layers: number): (number | undefined)[] {
   const window = c.optionalSize('sliding_window', 4096);

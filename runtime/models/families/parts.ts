@@ -115,6 +115,36 @@ export const gated = (
   down: linear(`${name}.down_proj`, inner, hidden, bias),
 });
 
+/** down(act(up(x))) under a family's own names. */
+export const plain = (
+  name: string,
+  [up, down]: readonly [up: string, down: string],
+  hidden: number,
+  inner: number,
+  activation: MlpSpec['activation'],
+  bias: boolean,
+  transposed = false,
+): MlpSpec => ({
+  name,
+  kind: 'plain',
+  activation,
+  up: linear(`${name}.${up}`, hidden, inner, bias, transposed),
+  down: linear(`${name}.${down}`, inner, hidden, bias, transposed),
+});
+
+/** All of q, k, v in one layer. */
+export const fused = (
+  name: string,
+  s: Sizes,
+  layout: 'sections' | 'groups',
+  bias: boolean,
+  transposed = false,
+): AttentionSpec['projections'] => ({
+  kind: 'fused',
+  layout,
+  qkv: linear(name, s.hidden, (s.heads + 2 * s.kvHeads) * s.headDim, bias, transposed),
+});
+
 /** What differs between the Llama-like families; the rest is Llama. */
 export interface LlamaLike {
   sizes?: Sizes;

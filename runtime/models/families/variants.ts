@@ -1,0 +1,272 @@
+/** Families that are Llama with other norms, another MLP or scales. Sources: transformers' configuration and modeling files. */
+import type { ConfigReader } from '../configReader.js';
+import { ropeSpec } from '../ropeFrequencies.js';
+import type { LayerSpec } from '../spec.js';
+import { head, layerNorm, linear, llamaLike, plain, rms, sizes, slidingWindows, type Family } from './parts.js';
+
+/** Norms behind attention and MLP instead of before them. */
+const normsBehind = (layer: LayerSpec, epsilon: number): LayerSpec => {
+  const norm = (name: string) => rms(`${layer.name}.${name}`, layer.attention.out.out, epsilon);
+  return {
+    ...layer,
+    attentionIn: undefined,
+    attentionOut: norm('post_attention_layernorm'),
+    mlpIn: undefined,
+    mlpOut: norm('post_feedforward_layernorm'),
+  };
+};
+
+/** OLMo 2 and 3: norms behind, norms of all queries and of all keys. OLMo 3 has windows in three of four layers. */
+const olmo =
+  (windowed: boolean): Family =>
+  (c) => {
+    const s = sizes(c);
+    const bias = c.boolean('attention_bias', false);
+    const epsilon = c.positive('rms_norm_eps', 1e-5);
+    const windows = windowed
+      ? slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % 4 !== 0)
+      : [];
+    const common = { headDim: s.headDim, contextLength: s.contextLength };
+    const rope = (layerType: string, unscaled: boolean) =>
+      windowed ? ropeSpec(c, { ...common, theta: 500000, layerType, unscaled }) : ropeSpec(c, common);
+    const full = rope('full_attention', false);
+    const sliding = rope('sliding_attention', true);
+    return llamaLike(c, {
+      sizes: s,
+      tied: c.boolean('tie_word_embeddings', false),
+      qkvBias: bias,
+      outBias: bias,
+      norm: (name, size) => rms(name, size, epsilon),
+      window: (i) => windows[i],
+      rope: (i) => (windows[i] === undefined ? full : sliding),
+      qkNorm: (name, heads) => ({ over: 'row', norm: rms(name, heads * s.headDim, epsilon) }),
+      layer: (layer) => normsBehind(layer, epsilon),
+    });
+  };
+export const olmo2: Family = olmo(false);
+export const olmo3: Family = olmo(true);
+
+/** Norms behind, norms of each query and key; where layers have windows, the others have no rope. */
+export const exaone4: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('rms_norm_eps', 1e-5);
+  const window = c.optionalSize('sliding_window', 4096);
+  const pattern = c.raw('sliding_window_pattern') ?? 4;
+  const every = typeof pattern === 'string' ? pattern.length : c.number('sliding_window_pattern', 4);
+  if (typeof pattern === 'string' && !/^L*G$/.test(pattern))
+    c.refuse('sliding_window_pattern', 'only patterns like LLLG are supported');
+  const windows = slidingWindows(c, s.layers, window, (i) => window !== undefined && (i + 1) % every !== 0);
+  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    norm: (name, size) => rms(name, size, epsilon),
+    window: (i) => windows[i],
+    rope: (i) => (window === undefined || windows[i] !== undefined ? rope : undefined),
+    qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon) }),
+    layer: (layer) => normsBehind(layer, epsilon),
+  });
+};
+
+/** Factors on embeddings, scores, residual branches and logits. */
+export const granite: Family = (c) => {
+  const bias = c.boolean('attention_bias', false);
+  return llamaLike(c, {
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: bias,
+    outBias: bias,
+    mlpBias: c.boolean('mlp_bias', false),
+    scale: c.positive('attention_multiplier', 1),
+    embeddingScale: c.positive('embedding_multiplier', 1),
+    residualScale: c.positive('residual_multiplier', 1),
+    logitScale: 1 / c.positive('logits_scaling', 1),
+  });
+};
+
+/** LayerNorm, partial rope, optionally norms of each head and attention and MLP side by side. */
+export const stablelm: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('layer_norm_eps', 1e-5);
+  const parallel = c.boolean('use_parallel_residual', false);
+  const qkNorm = c.boolean('qk_layernorm', false);
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: c.boolean('use_qkv_bias', false),
+    norm: (name, size) => layerNorm(name, size, epsilon),
+    ropeOptions: { partial: 0.25 },
+    qkNorm: qkNorm ? (name) => ({ over: 'each', norm: layerNorm(name, s.headDim, epsilon, false) }) : undefined,
+    qkNormNames: ['q_layernorm', 'k_layernorm'],
+    layer: (layer) => (parallel ? { ...layer, parallel, mlpIn: undefined } : layer),
+  });
+};
+
+/** Bias everywhere, LayerNorm, a plain MLP, a window in every layer. */
+export const starcoder2: Family = (c) => {
+  const s = sizes(c, { defaultKvHeads: 2 });
+  const bias = c.boolean('use_bias', true);
+  const epsilon = c.positive('norm_epsilon', 1e-5);
+  const window = c.optionalSize('sliding_window');
+  const activation = c.activation('hidden_act', 'gelu_pytorch_tanh');
+  const inner = c.size('intermediate_size');
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', true),
+    qkvBias: bias,
+    outBias: bias,
+    norm: (name, size) => layerNorm(name, size, epsilon),
+    window: () => window,
+    activation,
+    layer: (layer) => ({
+      ...layer,
+      mlp: plain(layer.mlp.name, ['c_fc', 'c_proj'], s.hidden, inner, activation, bias),
+    }),
+  });
+};
+
+/** Attention and MLP side by side behind one norm, partial rope, bias everywhere, also in the head. */
+export const phi: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('layer_norm_eps', 1e-5);
+  const activation = c.activation('hidden_act', 'gelu_new');
+  const inner = c.size('intermediate_size');
+  const qkNorm = c.boolean('qk_layernorm', false);
+  const tied = c.boolean('tie_word_embeddings', false);
+  const spec = llamaLike(c, {
+    sizes: s,
+    tied,
+    qkvBias: true,
+    norm: (name, size) => layerNorm(name, size, epsilon),
+    activation,
+    ropeOptions: { partial: 0.5 },
+    qkNorm: qkNorm ? (name) => ({ over: 'head', norm: layerNorm(name, s.headDim, epsilon) }) : undefined,
+    qkNormNames: ['q_layernorm', 'k_layernorm'],
+    layer: (layer) => ({
+      ...layer,
+      parallel: true,
+      mlpIn: undefined,
+      attention: {
+        ...layer.attention,
+        out: linear(`${layer.attention.name}.dense`, s.heads * s.headDim, s.hidden, true),
+      },
+      mlp: plain(layer.mlp.name, ['fc1', 'fc2'], s.hidden, inner, activation, true),
+    }),
+  });
+  return {
+    ...spec,
+    finalNorm: layerNorm('model.final_layernorm', s.hidden, epsilon),
+    head: head('lm_head', spec.embedding.weight, tied, { bias: true }),
+  };
+};
+
+/** Command R: attention and MLP side by side behind one LayerNorm without bias, neighbours in pairs in the rope, scaled logits. */
+const cohereLike =
+  (windowed: boolean): Family =>
+  (c) => {
+    const s = sizes(c);
+    c.only('use_qk_norm', [false], 'norms of queries and keys are not supported for this family');
+    const bias = c.boolean('attention_bias', false);
+    const epsilon = c.positive('layer_norm_eps', 1e-5);
+    const pattern = windowed ? c.size('sliding_window_pattern', 4) : 1;
+    const windows = windowed
+      ? slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % pattern !== 0)
+      : [];
+    const rope = ropeSpec(c, {
+      headDim: s.headDim,
+      contextLength: s.contextLength,
+      theta: windowed ? 10000 : 500000,
+      interleaved: true,
+    });
+    return llamaLike(c, {
+      sizes: s,
+      tied: c.boolean('tie_word_embeddings', true),
+      qkvBias: bias,
+      outBias: bias,
+      norm: (name, size) => layerNorm(name, size, epsilon, false),
+      window: (i) => windows[i],
+      rope: (i) => (windowed && windows[i] === undefined ? undefined : rope),
+      logitScale: c.positive('logit_scale', 0.0625),
+      layer: (layer) => ({ ...layer, parallel: true, mlpIn: undefined }),
+    });
+  };
+export const cohere: Family = cohereLike(false);
+/** Windows in three of four layers; the fourth has no rope. */
+export const cohere2: Family = cohereLike(true);
+
+/** LayerNorm with 1 + weight, partial rope, a plain MLP with squared ReLU. */
+export const nemotron: Family = (c) => {
+  const s = sizes(c);
+  const bias = c.boolean('attention_bias', false);
+  const epsilon = c.positive('norm_eps', 1e-5);
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: bias,
+    outBias: bias,
+    norm: (name, size) => ({ ...layerNorm(name, size, epsilon), factor: 'one-plus-weight' }),
+    ropeOptions: { partial: 0.5 },
+    ...squaredRelu(c, s.hidden),
+  });
+};
+
+/** Llama with a plain MLP of squared ReLU. */
+export const arcee: Family = (c) => {
+  const s = sizes(c);
+  const bias = c.boolean('attention_bias', false);
+  const epsilon = c.positive('rms_norm_eps', 1e-5);
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: bias,
+    outBias: bias,
+    norm: (name, size) => rms(name, size, epsilon),
+    ...squaredRelu(c, s.hidden),
+  });
+};
+
+function squaredRelu(c: ConfigReader, hidden: number) {
+  const activation = c.activation('hidden_act', 'relu2');
+  const inner = c.size('intermediate_size');
+  const bias = c.boolean('mlp_bias', false);
+  return {
+    activation,
+    layer: (layer: LayerSpec): LayerSpec => ({
+      ...layer,
+      mlp: plain(layer.mlp.name, ['up_proj', 'down_proj'], hidden, inner, activation, bias),
+    }),
+  };
+}
+
+/** Bias in q, k, v, and not in the output. */
+export const seedOss: Family = (c) =>
+  llamaLike(c, {
+    sizes: sizes(c, { headDim: 128, defaultKvHeads: 8 }),
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: c.boolean('attention_bias', true),
+    outBias: c.boolean('attention_out_bias', false),
+    mlpBias: c.boolean('mlp_bias', false),
+  });
+
+/** Bias in q, k, v; half of each head rotates, neighbours in pairs; gate and up in one layer. */
+export const glm: Family = (c) => {
+  const s = sizes(c, { headDim: 128, defaultKvHeads: 2 });
+  const epsilon = c.positive('rms_norm_eps', 1.5625e-7);
+  const inner = c.size('intermediate_size');
+  return llamaLike(c, {
+    sizes: s,
+    tied: c.boolean('tie_word_embeddings', false),
+    qkvBias: c.boolean('attention_bias', true),
+    norm: (name, size) => rms(name, size, epsilon),
+    ropeOptions: { partial: 0.5, interleaved: true },
+    layer: (layer) => ({
+      ...layer,
+      mlp: {
+        name: layer.mlp.name,
+        kind: 'gated-fused',
+        activation: layer.mlp.activation,
+        gateUp: linear(`${layer.mlp.name}.gate_up_proj`, s.hidden, 2 * inner),
+        down: layer.mlp.down,
+      },
+    }),
+  });
+};
