@@ -127,6 +127,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     inner: { ...ATTENTION, ...GATED, ...GEMMA_NORMS },
     change: shiftedNorms,
     more: (m, _, s) => ({
+      hidden_act: 'gelu_pytorch_tanh',
       hidden_activation: 'gelu_pytorch_tanh',
       attention_bias: false,
       final_logit_softcapping: m.has('gemma3.final_logit_softcapping')
@@ -252,7 +253,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
         alibi: false,
         bias: hasBias(g, 'attn_qkv'),
         layer_norm_epsilon: epsilon(m, 'falcon'),
-        multi_query: s.kvHeads === 1,
+        multi_query: true,
         new_decoder_architecture: s.kvHeads > 1,
         ...(s.kvHeads > 1 ? { num_ln_in_parallel_attn: twoNorms ? 2 : 1 } : {}),
         parallel_attn: true,

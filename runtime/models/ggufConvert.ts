@@ -15,7 +15,7 @@ import type { GgufSource } from './ggufRope.js';
 import { huggingFaceTensors } from './ggufTensors.js';
 import { convertTokenizer } from './ggufTokenizer.js';
 import type { ConvertedTokenizer } from './ggufTokenizer.js';
-import { readJsonObject } from './jsonFile.js';
+import { formatJson, readJsonObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { writeSafetensors } from './safetensors.js';
 import type { TensorToWrite } from './safetensors.js';
@@ -92,6 +92,35 @@ async function removeAbandoned(cache: string): Promise<void> {
   }
 }
 
+/** Keys of config.json whose numbers are floats. */
+const FLOATS = new Set([
+  ...[
+    'rms_norm_eps',
+    'layer_norm_eps',
+    'layer_norm_epsilon',
+    'norm_epsilon',
+    'rope_theta',
+    'rope_local_base_freq',
+    'factor',
+  ],
+  ...[
+    'low_freq_factor',
+    'high_freq_factor',
+    'long_factor',
+    'short_factor',
+    'attention_factor',
+    'partial_rotary_factor',
+  ],
+  ...[
+    'rotary_pct',
+    'attn_logit_softcapping',
+    'final_logit_softcapping',
+    'attention_multiplier',
+    'embedding_multiplier',
+  ],
+  ...['residual_multiplier', 'logits_scaling'],
+]);
+
 interface Plan {
   config: JsonObject;
   tensors: TensorToWrite[];
@@ -111,7 +140,7 @@ async function build(folder: string, { config, tensors, tokenizer }: Plan, sourc
       await json('generation_config.json', specialIds(tokenizer), 2);
     }
     await json('source.json', source, 2);
-    await json('config.json', config, 2);
+    await writeFileAtomic(join(beside, 'config.json'), `${formatJson(config, FLOATS)}\n`);
     await rename(beside, folder);
   } catch (error) {
     await rm(beside, { recursive: true, force: true });
@@ -120,8 +149,11 @@ async function build(folder: string, { config, tensors, tokenizer }: Plan, sourc
   }
 }
 
-function specialIds({ bosId, eosIds, padId }: ConvertedTokenizer): JsonObject {
-  return { bos_token_id: bosId, eos_token_id: eosIds.length > 1 ? eosIds : eosIds[0], pad_token_id: padId };
+/** Null and not absent: the families' own defaults are ids of other vocabularies. */
+function specialIds(tokenizer: ConvertedTokenizer | undefined): JsonObject {
+  const { bosId, eosIds = [], padId } = tokenizer ?? {};
+  const eos = eosIds.length > 1 ? eosIds : eosIds[0];
+  return { bos_token_id: bosId ?? null, eos_token_id: eos ?? null, pad_token_id: padId ?? null };
 }
 
 /** Metadata that says nothing about what the model computes, or is checked elsewhere. */
@@ -155,6 +187,10 @@ export async function planConversion(file: string): Promise<Plan> {
   }
   const architecture = ARCHITECTURES[arch];
   const sizes = readSizes(m, source, arch);
+  const names = namedSizes(architecture, sizes);
+  if (!('head_dim' in names) && sizes.headDim * sizes.heads !== sizes.hidden) {
+    m.refuse(`${arch}.attention.key_length`, `heads of ${sizes.headDim} elements, which this family does not have`);
+  }
   const own = architecture.config(m, source, sizes);
   checkUnread(m, source, arch);
   const tokenizer = convertTokenizer(m, sizes.context);
@@ -170,9 +206,9 @@ export async function planConversion(file: string): Promise<Plan> {
   const config = {
     architectures: [architecture.className],
     model_type: architecture.modelType,
-    ...namedSizes(architecture, sizes),
+    ...names,
     ...own,
-    ...(tokenizer ? specialIds(tokenizer) : {}),
+    ...specialIds(tokenizer),
     torch_dtype: tensors.every(({ dtype, shape }) => dtype !== 'F32' || shape.length < 2)
       ? { F16: 'float16', BF16: 'bfloat16' }[tensors[0]?.dtype as string]
       : 'float32',

@@ -45,3 +45,26 @@ export function parseJsonObject(text: string, place: string): JsonObject {
     throw new HumanError('a JSON object was expected.', { place, remedy: 'Check that it is the right file.' });
   return value;
 }
+
+/**
+ * JSON with an indent of two, where whole numbers under `floats` keep a fraction (10.0): Python's readers of config.json tell
+ * integers and floats apart.
+ */
+export function formatJson(value: unknown, floats: ReadonlySet<string>, indent = '', isFloat = false): string {
+  const inner = `${indent}  `;
+  const block = (open: string, parts: string[], close: string): string =>
+    parts.length === 0 ? open + close : `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${indent}${close}`;
+  if (Array.isArray(value))
+    return block(
+      '[',
+      value.map((item) => formatJson(item, floats, inner, isFloat)),
+      ']',
+    );
+  if (isObject(value)) {
+    const parts = Object.entries(value).flatMap(([key, item]) =>
+      item === undefined ? [] : [`${JSON.stringify(key)}: ${formatJson(item, floats, inner, floats.has(key))}`],
+    );
+    return block('{', parts, '}');
+  }
+  return isFloat && Number.isSafeInteger(value) ? `${String(value)}.0` : JSON.stringify(value);
+}

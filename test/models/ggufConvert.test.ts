@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { copyFile, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { convertGguf } from '../../runtime/models/ggufConvert.js';
+import { readGguf } from '../../runtime/models/gguf.js';
+import { readBytes } from '../../runtime/models/safetensors.js';
+
+const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
+const FAMILIES = JSON.parse(readFileSync(join(FIXTURES, 'families.json'), 'utf8')) as Record<
+  string,
+  { config: Record<string, unknown>; tensors: Record<string, { dtype: string; shape: number[]; sha256: string }> }
+>;
+const fileOf = (family: string) => join(FIXTURES, 'families', `${family}.gguf`);
+
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gguf-convert-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+/** Keys that transformers 5 spells differently; checked by `checkRope`. */
+const ROPE = [
+  'rope_theta',
+  'rope_scaling',
+  'partial_rotary_factor',
+  'rotary_pct',
+  'rotary_emb_base',
+  'rope_local_base_freq',
+  'torch_dtype',
+];
+/** Keys that the family's config class of transformers 5 does not keep, or works out itself. */
+const DERIVED: Record<string, string[]> = {
+  gemma: ['hidden_activation'],
+  gemma2: ['hidden_act'],
+  gemma3: ['hidden_act'],
+  falcon: ['ffn_hidden_size', 'num_kv_heads'],
+  gpt2: ['n_inner'],
+};
+
+for (const [family, expected] of Object.entries(FAMILIES)) {
+  test(`${family}: names, values and config come back as they were before llama.cpp's converter`, async () => {
+    const model = await openModel(fileOf(family), { cache: join(dir, 'families') });
+    assert.deepEqual([...model.tensors.keys()].sort(), Object.keys(expected.tensors).sort());
+    for (const [name, { dtype, shape, sha256 }] of Object.entries(expected.tensors)) {
+      const info = model.tensors.get(name)!;
+      assert.deepEqual([info.dtype, info.shape], [dtype, shape], name);
+      assert.equal(
+        createHash('sha256')
+          .update(await readBytes(info))
+          .digest('hex'),
+        sha256,
+        name,
+      );
+    }
+    for (const [key, value] of Object.entries(model.config)) {
+      // the fixtures have no tokenizer, hence no ids
+      if (/_token_id$/.test(key)) assert.equal(value, null, key);
+      else if (ROPE.includes(key) || DERIVED[family]?.includes(key)) continue;
+      else if (key === 'head_dim' && !(key in expected.config)) {
+        assert.equal(value, (expected.config.hidden_size as number) / (expected.config.num_attention_heads as number));
+      } else if (value === null || (value === false && expected.config[key] === undefined)) {
+        assert.equal(expected.config[key] ?? value, value, key);
+      } else assert.deepEqual(value, expected.config[key], key);
+    }
+    checkRope(model.config, expected.config.rope_parameters as Record<string, unknown> | undefined);
+    assert.equal(model.converted, true);
+    assert.equal(model.hasTokenizer, false);
+    // GPT-2's position embedding is a matrix in F32
+    assert.equal(model.config.torch_dtype, family === 'gpt2' ? 'float32' : 'float16');
+  });
+}
+
+function checkRope(config: Record<string, unknown>, rope: Record<string, unknown> | undefined): void {
+  if (!rope) return;
+  const full = (rope.full_attention ?? rope) as Record<string, unknown>;
+  const local = rope.sliding_attention as Record<string, unknown> | undefined;
+  assert.equal(config.rope_theta ?? config.rotary_emb_base, full.rope_theta);
+  if (local) assert.equal(config.rope_local_base_freq, local.rope_theta);
+  const partial = config.partial_rotary_factor ?? config.rotary_pct;
+  if (partial !== undefined) assert.equal(partial, full.partial_rotary_factor ?? 1);
+  const scaling = (config.rope_scaling ?? { rope_type: 'default' }) as Record<string, unknown>;
+  assert.equal(scaling.rope_type, full.rope_type);
+  for (const key of [
+    'factor',
+    'low_freq_factor',
+    'high_freq_factor',
+    'original_max_position_embeddings',
+    'long_factor',
+    'short_factor',
+  ]) {
+    assert.deepEqual(scaling[key], full[key], key);
+  }
+}
+
+test('a second opening reads the cache; the same bytes under another name are not converted again', async () => {
+  const cache = join(dir, 'cache');
+  const messages: string[] = [];
+  const open = (file: string) => convertGguf(file, { cache, onMessage: (text) => messages.push(text) });
+  const folder = await open(fileOf('llama'));
+  assert.match(messages.join('\n'), /Reading llama.gguf \(1 MB\).\nConverting llama.gguf to 1 MB of safetensors/);
+  messages.length = 0;
+  assert.equal(await open(fileOf('llama')), folder);
+  assert.deepEqual(messages, []);
+  const copy = join(dir, 'copy.gguf');
+  await copyFile(fileOf('llama'), copy);
+  assert.equal(await open(copy), folder);
+  assert.deepEqual(messages, ['Reading copy.gguf (1 MB).']);
+  // other bytes, same size: found out by the time of change
+  await copyFile(fileOf('gemma'), copy);
+  await utimes(copy, 1, 1);
+  assert.notEqual(await open(copy), folder);
+  assert.deepEqual((await readdir(folder)).sort(), ['config.json', 'model.safetensors', 'source.json']);
+});
+
+const human = (message: RegExp) => (error: unknown) => {
+  assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
+  assert.match(`${error.place}: ${error.message}`, message);
+  return true;
+};
+
+test('a disk without room is said before anything is written', async () => {
+  const cache = join(dir, 'full');
+  const options = { cache, freeBytes: () => Promise.resolve(100) };
+  await assert.rejects(convertGguf(fileOf('llama'), options), human(/needs 1 MB; the disk has 1 MB left/));
+  assert.deepEqual(await readdir(cache), []);
+});
+
+test('a conversion that fails leaves nothing', async () => {
+  const cache = join(dir, 'failed');
+  const file = join(dir, 'short.gguf');
+  await copyFile(fileOf('llama'), file);
+  // The file is cut off after it was checked: while its tensors are read.
+  const { truncate } = await import('node:fs/promises');
+  const options = { cache, freeBytes: async () => (await truncate(file, 4000), 1e12) };
+  await assert.rejects(convertGguf(file, options), human(/became shorter/));
+  assert.deepEqual(await readdir(cache), []);
+});
+
+test('the reader and the families agree on every file', () => {
+  for (const family of Object.keys(FAMILIES)) assert(readGguf(fileOf(family)).tensors.size > 10);
+});
