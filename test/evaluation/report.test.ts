@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderReport } from '../../runtime/evaluation/report.js';
+import { chartFigure, type Chart } from '../../runtime/evaluation/reportPage/chart.js';
+import { escape, html } from '../../runtime/evaluation/reportPage/html.js';
+import {
+  formatNumber,
+  formatPercent,
+  formatSeconds,
+  formatShare,
+} from '../../runtime/evaluation/reportPage/numbers.js';
+import type { Measurement } from '../../runtime/protocol.js';
+import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
+
+const scan = { flagged: 171, rows: 600, threshold: 0.5, auroc: 0.99987, precision: 1, recall: 0.995, blind: 2 };
+const story = () => renderReport({ title: 'The sample', runs: [vectorRun(), plainRun(), protectedRun()], scan });
+
+/** Text of the page as a reader sees it, without style. */
+const textOf = (page: string) =>
+  page
+    .replace(/<style>[^]*?<\/style>/g, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/\s+/g, ' ');
+
+/** Every opened element is closed in order. */
+function wellFormed(page: string): void {
+  const open: string[] = [];
+  for (const [, slash, tag, own] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)\b(?:"[^"]*"|[^>"])*?(\/?)>/g)) {
+    if (own || ['meta'].includes(tag)) continue;
+    if (slash) assert.equal(open.pop(), tag, `</${tag}> after ${open.slice(-3).join(' > ')}`);
+    else open.push(tag);
+  }
+  assert.deepEqual(open, []);
+}
+
+test('the story in one file: verdict, table, charts of both runs, scan, laws, answers, hashes, threat model', () => {
+  const page = story();
+  const text = textOf(page);
+  wellFormed(page);
+  assert.match(text, /Protection holds: harmful rows give 0\.4 % of the gradient they would give without the vector\./);
+  assert.match(text, / base 0 % 100 % 0 % plain 100 % 0 % 92 % protected 0 % 90 % 86 % /);
+  assert.match(text, /171 of 600 rows look harmful/);
+  assert.match(text, /AUROC 1\.000, precision 1, recall 0\.995/);
+  assert.match(text, /cannot see 2 rows/);
+  assert.equal(page.match(/<figure>/g)?.length, 6);
+  assert.equal(page.match(/class="held"/g)?.length, 3);
+  for (const hash of ['ab', 'cd', 'ef', '01']) assert.ok(page.includes(hash.repeat(32)), hash);
+  assert.match(text, /8 of 12 prompts/);
+  assert.match(text, /empty answer/);
+  assert.match(text, /bad data in the hands of an honest trainer/);
+  assert.match(text, /"learningRate": 0\.001|&quot;learningRate&quot;: 0\.001/);
+});
+
+test('nothing is loaded and nothing runs: no scripts, no addresses, and a policy that forbids both', () => {
+  const page = story();
+  assert.match(page, /content="default-src 'none'; style-src 'unsafe-inline'"/);
+  assert.doesNotMatch(page, /<script|<img|<link|<iframe|@import|url\(|https?:|javascript:| on\w+="/i);
+});
+
+test('the same input gives the same bytes', () => {
+  assert.equal(story(), story());
+});
+
+test('text of files, models and people is escaped wherever it appears', () => {
+  const evil = `</style></td><script>alert("1")</script>'"&\0`;
+  const run = protectedRun();
+  run.manifest.name = evil;
+  run.manifest.model = { path: evil, architecture: evil, sha256: evil };
+  run.manifest.vectors[0].path = evil;
+  run.manifest.error = { kind: 'failed', message: evil, place: evil, remedy: evil, stack: evil };
+  run.manifest.done!.protectionWeakened = evil;
+  run.manifest.done!.measurements[0].name = evil;
+  run.manifest.done!.measurements[0].judge = evil;
+  run.manifest.done!.measurements[0].state = evil;
+  run.recipe.model = evil;
+  run.events.push(
+    { kind: 'warning', message: evil, place: evil, remedy: evil },
+    { kind: 'sample', state: evil, set: evil, row: 0, line: 1, prompt: evil, answer: evil, verdict: 'refused' },
+  );
+  const page = renderReport({ title: evil, runs: [run] });
+  assert.doesNotMatch(page, /<script|alert\("|\0/);
+  assert.ok(
+    page.includes('&lt;/style&gt;&lt;/td&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&quot;&amp;\ufffd'),
+  );
+  wellFormed(page);
+  assert.equal(
+    html`<p title="${'"><b>'}">${['<', '>'].map((c) => html`${c}`)}</p>`.markup,
+    '<p title="&quot;&gt;&lt;b&gt;">&lt;\n&gt;</p>',
+  );
+  assert.equal(escape('a\nb\tc'), 'a\nb\tc');
+});
+
+const chart = (values: (number | null)[], logarithmic = false): Chart => ({
+  title: 'T',
+  unit: 'u',
+  caption: 'c',
+  logarithmic,
+  series: [{ label: 'one', color: 'vector', dash: 'dashed', points: values.map((value, step) => ({ step, value })) }],
+});
+
+/** The figure without the white space that only its source needs; the swatches of the legend are left out. */
+const draw = (chart: Chart) =>
+  chartFigure(chart)
+    .markup.replace(/<ul class="legend">[^]*?<\/ul>/, '')
+    .replace(/\s+/g, ' ')
+    .replace(/ ?(\/?>)/g, '$1');
+
+test('a line stops at a number that is none and goes on after it; the gap is named', () => {
+  const markup = draw(chart([1, 0.5, NaN, 0.5, null, 1]));
+  const [, path] = /<path class="vector dashed" d="([^"]*)"\/>/.exec(markup) ?? [];
+  assert.equal(path?.match(/M/g)?.length, 1);
+  assert.equal(path?.match(/L/g)?.length, 1);
+  assert.equal(markup.match(/<circle/g)?.length, 2);
+  assert.match(markup, /one: nothing that can be drawn at step 2, 4; the line has a gap there\./);
+  assert.match(markup, /aria-label="T, u\. one: from 1 at step 0 to 1 at step 5\."/);
+  assert.doesNotMatch(markup, /NaN|Infinity|undefined|null/);
+});
+
+test('the picture is to scale: values and steps sit where the axes say', () => {
+  const markup = draw(chart([0, 1, 0.5]));
+  const tick = (label: string) =>
+    Number(new RegExp(`y="([\\d.]+)" text-anchor="end">${label}<`).exec(markup)?.[1]) - 3.5;
+  const path = /<path class="vector dashed" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"/.exec(markup);
+  const [x0, y0, x1, y1, x2, y2] = path!.slice(1).map(Number);
+  assert.ok(Math.abs(y0 - tick('0')) < 0.11 && Math.abs(y1 - tick('1')) < 0.11);
+  assert.ok(Math.abs(y2 - (y0 + y1) / 2) < 0.11 && Math.abs(x1 - (x0 + x2) / 2) < 0.11);
+});
+
+test('a logarithmic axis has a tick at each power of ten, and zero is a gap', () => {
+  const markup = draw(chart([4, 0.04, 0], true));
+  const ticks = [...markup.matchAll(/text-anchor="end">([^<]+)</g)].map(([, tick]) => tick);
+  assert.deepEqual(ticks, ['0.01', '0.1', '1', '10']);
+  assert.match(markup, /at step 2;/);
+});
+
+test('a chart of nothing says so', () => {
+  for (const nothing of [chart([]), chart([NaN, null]), chart([0, -1], true)])
+    assert.match(chartFigure(nothing).markup, /Nothing was measured\./);
+});
+
+test('missing and broken measurements are words, never empty cells or NaN', () => {
+  const run = plainRun();
+  run.manifest.done!.measurements = [
+    { state: 'base', name: 'forbidden topic', measure: 'harm', value: NaN, count: 128, judge: 'refusal-phrases' },
+    { state: 'mine', name: 'forbidden topic', measure: 'harm', value: 0.25, count: 64, judge: 'classifier' },
+    { state: 'mine', name: 'other', measure: 'loss', value: null as unknown as number, count: 1, judge: '' },
+  ] satisfies Measurement[];
+  const text = textOf(renderReport({ runs: [run] }));
+  assert.match(text, /base no number not measured mine 25 % no number/);
+  assert.match(text, /128 \/ 64 prompts refusal-phrases, classifier/);
+  assert.doesNotMatch(text, /NaN|undefined|null (?!,)/);
+});
+
+test('a run that failed before it measured anything still has a report', () => {
+  const run = protectedRun();
+  run.events = [];
+  run.manifest = {
+    ...run.manifest,
+    outcome: 'failed',
+    done: undefined,
+    result: undefined,
+    ended: undefined,
+    device: undefined,
+  };
+  run.manifest.error = {
+    kind: 'failed',
+    message: 'the loss is not a number at step 3.',
+    place: 'train.jsonl',
+    remedy: 'Lower it.',
+  };
+  const page = renderReport({ runs: [run] });
+  wellFormed(page);
+  assert.match(
+    textOf(page),
+    /The harmful rows were not measured\. orders-protected failed train\.jsonl the loss is not a number at step 3\. Lower it\./,
+  );
+  assert.match(textOf(page), /Nothing was evaluated\./);
+  assert.doesNotMatch(page, /Laws checked/);
+});
+
+test('a broken law in any run is broken for the story, and says so in words', () => {
+  const run = plainRun();
+  run.manifest.done!.laws = { baseUnchanged: false };
+  const page = renderReport({ runs: [vectorRun(), run, protectedRun()] });
+  assert.match(page, /class="broken">BROKEN: the base model is unchanged by training/);
+  assert.equal(page.match(/class="held"/g)?.length, 2);
+});
+
+test('a story that does not hold is told as it is', () => {
+  const run = protectedRun();
+  run.manifest.done!.protectionWeakened = 'harm 12 %, base 0 %.';
+  assert.match(renderReport({ runs: [run] }), /class="verdict bad">Protection is weak: harm 12 %, base 0 %\./);
+  assert.match(
+    renderReport({ runs: [plainRun()] }),
+    /class="verdict bad">No vector, no protection: the model learned .* from 0\.5 to 0\.0\d+\./,
+  );
+  assert.match(
+    renderReport({ runs: [vectorRun()] }),
+    /class="verdict good">The vector is ready: with it, harmful rows have 0\.6\d % /,
+  );
+});
+
+test('numbers', () => {
+  assert.equal(formatPercent(0.9844), '98.4 %');
+  assert.equal(formatShare(0.00038), '0.038 %');
+  assert.equal(formatNumber(1.23456), '1.23');
+  assert.equal(formatNumber(0.00042), '4.2E-4');
+  assert.equal(formatSeconds(185), '3 min 5 s');
+  for (const format of [formatNumber, formatPercent, formatShare, formatSeconds])
+    for (const nothing of [NaN, Infinity, undefined, null]) assert.equal(format(nothing), 'no number');
+});
+
+test('a report needs a run', () => {
+  assert.throws(() => renderReport({ runs: [] }), /at least one run/);
+});
