@@ -21,12 +21,13 @@ export const NOT_SUPERVISED = -100;
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
  * prompt, must be the first tokens of the conversation with the answer. What follows them is the answer. Where a template
  * or tokenizer does not have this property, the row is refused.
- * @throws RefusedRow with the reason.
+ * @throws RefusedRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(
   messages: readonly ChatMessage[],
   tokenizer: Tokenizer,
   template: ChatTemplate,
+  checkLength: (tokens: number) => void = () => undefined,
 ): Supervised {
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   if (last < 0) throw new RefusedRow('the row has no answer: no message of the assistant');
@@ -34,6 +35,8 @@ export function superviseConversation(
   const encode = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
   const text = template.render(messages.slice(0, last + 1), { addGenerationPrompt: false });
   const ids = encode(text);
+  // Before the answers are looked for, which takes time in the square of a conversation's length.
+  checkLength(ids.length);
   const labels = new Array<number>(ids.length).fill(NOT_SUPERVISED);
   /** Where an answer ends that more messages follow. */
   const innerEnd = (i: number, from: number): number => {
@@ -42,7 +45,7 @@ export function superviseConversation(
     // Written differently as the last message (some templates show only the last answer's reasoning): up to the end token.
     const end = ids.findIndex((id, t) => t >= from && tokenizer.eosIds.includes(id));
     if (end >= 0 && !encode(messages[i]!.content).some((id) => tokenizer.eosIds.includes(id))) return end + 1;
-    throw new RefusedRow(`the end of answer ${i + 1} cannot be found in what the chat template writes`);
+    throw new RefusedRow(`the end of message ${i + 1} cannot be found in what the chat template writes`);
   };
   let promptIds: number[] = [];
   let promptText = '';
@@ -53,7 +56,7 @@ export function superviseConversation(
     if (!startsWith(ids, promptIds))
       throw new RefusedRow(
         text.startsWith(promptText)
-          ? `the beginning of answer ${i + 1} and the text before it become one token; begin the answer without white space`
+          ? `the beginning of message ${i + 1} and the text before it become one token, so that the answer’s tokens cannot be told apart`
           : 'the chat template writes a conversation with its answer differently from the prompt for that answer, so that the answer’s tokens cannot be told apart',
       );
     const end = i === last ? turnEnd(ids, promptIds.length, tokenizer) : innerEnd(i, promptIds.length);

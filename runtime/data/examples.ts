@@ -7,7 +7,7 @@ import { NOT_SUPERVISED, superviseCompletion, superviseConversation, supervisedT
 import type { Supervised } from './conversation.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
-import { formatOf, labelOf, readSample, RefusedRow, unknownFields } from './schemas.js';
+import { formatOf, labelOf, readSample, RefusedRow, TooLongRow, unknownFields } from './schemas.js';
 import type { RowFormat, Sample } from './schemas.js';
 
 /** A row as a model sees it. */
@@ -59,7 +59,8 @@ export interface Examples {
 
 /** About 1 GB of numbers. */
 const MAX_TOKENS_IN_MEMORY = 2 ** 26;
-const ROW_TIME_MS = 20_000;
+const ROW_TIME_MS = 5000;
+const ROW_TIME_MS_PER_CHARACTER = 0.1;
 
 /**
  * The rows of a file as examples, in order. Rows that cannot be used are in `refused` with line and reason.
@@ -173,37 +174,49 @@ function exampleOf(
 ): Example | RefusedExample {
   const { row, line, label, sample } = item;
   const refuse = (reason: string, tooLong = false): RefusedExample => ({ row, line, reason, tooLong });
+  const milliseconds = ROW_TIME_MS + ROW_TIME_MS_PER_CHARACTER * sizeOf(sample);
   let parts: Parts;
   try {
-    parts = withTimeLimit(ROW_TIME_MS, 'this row takes too long to become tokens.', `${file}:${line}`, () =>
-      partsOf(sample, tokenizer, options.answers === 'optional'),
+    parts = withTimeLimit(milliseconds, 'this row takes too long to become tokens.', `${file}:${line}`, () =>
+      partsOf(sample, tokenizer, options),
     );
+    checkIds(parts, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
+    checkLength(parts.ids.length, options);
   } catch (error) {
-    if (error instanceof RefusedRow) return refuse(error.message);
+    if (error instanceof RefusedRow) return refuse(error.message, error instanceof TooLongRow);
     // A template that refuses these messages, a text without tokens: the row's fault. An endless template is not.
     if (error instanceof HumanError && !isTimeout(error)) return refuse(error.message.replace(/\.$/, ''));
     throw error;
   }
-  const { ids, labels } = parts;
-  const vocabulary = tokenizer.modelVocabSize ?? tokenizer.vocabSize;
-  const foreign = ids.find((id) => id < 0 || id >= vocabulary);
-  if (foreign !== undefined) return refuse(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
-  const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));
-  if (wrong !== undefined)
-    return refuse(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
-  const { contextLength = Infinity, maxTokens = Infinity } = options;
-  if (ids.length > contextLength)
-    return refuse(`the row has ${ids.length} tokens, more than the model's context of ${contextLength}`, true);
-  if (ids.length > maxTokens)
-    return refuse(`the row has ${ids.length} tokens, more than "maxTokens" (${maxTokens})`, true);
-  if (options.answers !== 'optional' && supervisedTokens(labels) === 0)
+  if (options.answers !== 'optional' && supervisedTokens(parts.labels) === 0)
     return refuse('no token of the row is supervised');
   return { row, line, ...parts, ...(label ? { label } : {}) };
 }
 
 /** An example of a conversation or a prompt with its completion that stands in no data file. Its length is not checked. */
 export function exampleFrom(sample: Sample, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
-  return { ...place, ...partsOf(sample, tokenizer, false) };
+  return { ...place, ...partsOf(sample, tokenizer, {}) };
+}
+
+function checkIds({ ids, labels }: Parts, vocabulary: number): void {
+  const foreign = ids.find((id) => id < 0 || id >= vocabulary);
+  if (foreign !== undefined) throw new RefusedRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
+  const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));
+  if (wrong !== undefined)
+    throw new RefusedRow(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
+}
+
+function checkLength(tokens: number, { contextLength = Infinity, maxTokens = Infinity }: ExampleOptions): void {
+  if (tokens > contextLength)
+    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`);
+  if (tokens > maxTokens) throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`);
+}
+
+/** Characters. */
+function sizeOf(sample: Sample): number {
+  if (sample.kind === 'chat') return sample.messages.reduce((sum, { content }) => sum + content.length, 0);
+  if (sample.kind === 'completion') return sample.prompt.length + (sample.completion?.length ?? 0);
+  return sample.kind === 'text' ? sample.text.length : sample.ids.length;
 }
 
 type Parts = Supervised & Pick<Example, 'prompt' | 'answer'>;
@@ -213,7 +226,8 @@ type Parts = Supervised & Pick<Example, 'prompt' | 'answer'>;
  * text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
  * no end token is added.
  */
-function partsOf(sample: Sample, tokenizer: Tokenizer, answersOptional: boolean): Parts {
+function partsOf(sample: Sample, tokenizer: Tokenizer, options: ExampleOptions): Parts {
+  const answersOptional = options.answers === 'optional';
   const template = tokenizer.chatTemplate;
   if (sample.kind === 'text') {
     const ids = tokenizer.encode(sample.text);
@@ -242,7 +256,9 @@ function partsOf(sample: Sample, tokenizer: Tokenizer, answersOptional: boolean)
   }
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   return {
-    ...superviseConversation(messages, tokenizer, template),
+    ...superviseConversation(messages, tokenizer, template, (tokens) => {
+      checkLength(tokens, options);
+    }),
     prompt: messages.slice(0, last),
     answer: messages[last]!.content,
   };

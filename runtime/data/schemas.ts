@@ -17,6 +17,9 @@ export type Sample =
 /** Why a row is not used. The reason is a clause: "the row has no messages". */
 export class RefusedRow extends Error {}
 
+/** The row is whole but has too many tokens. */
+export class TooLongRow extends RefusedRow {}
+
 interface Schema {
   /** Fields by which `auto` knows the format. */
   has: (row: JsonObject) => boolean;

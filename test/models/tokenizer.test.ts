@@ -264,7 +264,7 @@ function damage(json: Record<string, unknown>, rng: ReturnType<typeof random>): 
     visit(json, 0);
     const [parent, key] = rng.pick(places);
     const kind = rng.int(4);
-    if (kind === 0) delete parent[key];
+    if (kind === 0) Reflect.deleteProperty(parent, key);
     else if (kind === 1) parent[key] = structuredClone(rng.pick(junk));
     else if (kind === 2) parent[key] = structuredClone(rng.pick(places)[0]);
     else

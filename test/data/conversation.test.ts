@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
+import { RefusedRow } from '../../runtime/data/schemas.js';
+import type { ChatMessage } from '../../runtime/protocol.js';
+import { chatTemplate } from '../../runtime/models/chatTemplate.js';
+import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+
+const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
+interface TemplateCases {
+  template: string;
+  cases: { messages: ChatMessage[]; ids?: number[]; mask?: number[]; prompt?: string; error?: string }[];
+}
+const templates = JSON.parse(readFileSync(join(FIXTURES, 'chatTemplates/cases.json'), 'utf8')) as Record<
+  string,
+  TemplateCases
+>;
+const special = { bos_token: '<|im_start|>', eos_token: '<|im_end|>' };
+const user = (content: string): ChatMessage => ({ role: 'user', content });
+const assistant = (content: string): ChatMessage => ({ role: 'assistant', content });
+const refusal = (message: RegExp) => (error: unknown) => error instanceof RefusedRow && message.test(error.message);
+
+let smollm: Tokenizer;
+before(async () => {
+  smollm = await loadTokenizer(join(FIXTURES, 'smollm2'));
+});
+
+/** The supervised runs as texts. */
+function answers(ids: number[], labels: number[], tokenizer: Tokenizer): string[] {
+  const runs: number[][] = [];
+  labels.forEach((label, t) => {
+    if (label === NOT_SUPERVISED) return;
+    assert.equal(label, ids[t]);
+    if (t === 0 || labels[t - 1] === NOT_SUPERVISED) runs.push([]);
+    runs.at(-1)!.push(label);
+  });
+  return runs.map((run) => tokenizer.decode(run));
+}
+
+describe('the supervised tokens are those between the generation marks', () => {
+  for (const [name, { template, cases }] of Object.entries(templates)) {
+    test(name, () => {
+      let compared = 0;
+      for (const { messages, ids, mask, prompt } of cases) {
+        if (!ids || !mask) continue;
+        const found = superviseConversation(messages, smollm, chatTemplate(template, name, special));
+        assert.deepEqual(found.ids, ids);
+        const supervised = found.labels.map((label) => (label === NOT_SUPERVISED ? 0 : 1));
+        assert.deepEqual(supervised, mask, JSON.stringify(messages));
+        assert.equal(found.promptText, prompt);
+        assert.deepEqual(found.promptIds, ids.slice(0, found.promptIds.length));
+        compared++;
+      }
+      assert.ok(compared >= 6);
+    });
+  }
+});
+
+describe('a chat with SmolLM2', () => {
+  const supervise = (...messages: ChatMessage[]) => superviseConversation(messages, smollm, smollm.chatTemplate!);
+
+  test('answers and their end tokens are supervised, nothing else', () => {
+    const { ids, labels, promptIds } = supervise(
+      user('Hi'),
+      assistant('Hello!\nYou?'),
+      user('Fine'),
+      assistant('Good.'),
+    );
+    assert.deepEqual(answers(ids, labels, smollm), ['Hello!\nYou?<|im_end|>', 'Good.<|im_end|>']);
+    assert.deepEqual(ids.slice(0, promptIds.length), promptIds);
+    assert.ok(smollm.decode(promptIds).endsWith('<|im_start|>assistant\n'));
+    // The line break after the last end token belongs to the row, but nobody needs to say it.
+    assert.equal(smollm.decode(ids.slice(-2)), '<|im_end|>\n');
+    assert.equal(labels.at(-1), NOT_SUPERVISED);
+  });
+
+  test('messages after the last answer are left out; rows without an answer are refused', () => {
+    const { ids } = supervise(user('Hi'), assistant('Hello'), user('and then?'));
+    assert.ok(!smollm.decode(ids).includes('and then?'));
+    assert.throws(() => supervise(user('Hi')), refusal(/no answer/));
+    assert.throws(() => supervise(user('Hi'), assistant(' \n')), refusal(/answer is empty/));
+  });
+
+  test('an answer whose beginning changes the prompt’s tokens is refused, saying so', () => {
+    // Two line breaks before a letter are two tokens, two at the end of a text are one.
+    const template = chatTemplate(
+      "{% for m in messages %}<repo_name>{{ m.role }}{{ '\\n\\n' + m.content + eos_token }}{% endfor %}{% if add_generation_prompt %}<repo_name>assistant{{ '\\n\\n' }}{% endif %}",
+      'x',
+      special,
+    );
+    assert.throws(
+      () => superviseConversation([user('Hi'), assistant('Hello')], smollm, template),
+      refusal(/beginning of message 2 .* become one token/),
+    );
+    for (const content of [' Hello', '\nHello', '🙂']) {
+      const { ids, labels } = supervise(user('Hi'), assistant(content));
+      assert.deepEqual(answers(ids, labels, smollm), [`${content}<|im_end|>`]);
+    }
+  });
+
+  test('an end token inside an answer does not end its supervision', () => {
+    const { ids, labels } = supervise(user('Hi'), assistant('a<|im_end|>b'));
+    assert.deepEqual(answers(ids, labels, smollm), ['a<|im_end|>b<|im_end|>']);
+  });
+});
+
+test('a template whose generation prompt is not what it writes before an answer is refused', () => {
+  const template = chatTemplate(
+    '{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>{% endif %}',
+    'x',
+    special,
+  );
+  assert.throws(
+    () => superviseConversation([user('a'), assistant('b')], smollm, template),
+    refusal(/differently from the prompt/),
+  );
+});
+
+test('a template that hides an earlier answer’s end is refused', () => {
+  // Without an end token between turns, and the first answer cut when it is not the last.
+  const template = chatTemplate(
+    "{% for m in messages %}[{{ m.role }}] {% if loop.last or m.role == 'user' %}{{ m.content }}{% else %}{{ m.content[:3] }}{% endif %}\n{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+    'x',
+    special,
+  );
+  const messages = [user('a'), assistant('a long answer'), user('b'), assistant('c')];
+  assert.throws(() => superviseConversation(messages, smollm, template), refusal(/end of message 2 cannot be found/));
+  const { ids, labels } = superviseConversation(messages.slice(0, 2), smollm, template);
+  assert.deepEqual(answers(ids, labels, smollm), [' a long answer']);
+});
+
+test('the plain template with tokenizers of other kinds', async () => {
+  for (const name of ['llama', 'gemma', 'llama3', 'gpt2', 'unigram-bytes', 'falcon']) {
+    const tokenizer = await loadTokenizer(join(FIXTURES, 'tokenizers', name));
+    const end = tokenizer.encode('</s>', { addSpecialTokens: false }).at(-1)!;
+    tokenizer.eosIds = [end];
+    const template = chatTemplate(
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}{% if m.role == 'assistant' %}</s>{% endif %}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}",
+      'x',
+    );
+    const { ids, labels } = superviseConversation(
+      [user('make a cake'), assistant('take 3 eggs'), user('and the dog'), assistant('it runs')],
+      tokenizer,
+      template,
+    );
+    const found = answers(ids, labels, tokenizer).map((text) => text.trim());
+    assert.deepEqual(found, ['take 3 eggs</s>', 'it runs</s>'], name);
+  }
+});
+
+test('prompt and completion as one text: completion and end are supervised', async () => {
+  const llama = await loadTokenizer(join(FIXTURES, 'tokenizers/llama'));
+  llama.eosIds = [2];
+  const { ids, labels, promptIds } = superviseCompletion('The dog', ' runs away', llama);
+  assert.equal(ids[0], 1);
+  assert.equal(ids.at(-1), 2);
+  assert.deepEqual(promptIds, ids.slice(0, promptIds.length));
+  assert.equal(llama.decode(ids.filter((_, t) => labels[t] !== NOT_SUPERVISED)), 'runs away</s>');
+  assert.equal(llama.decode(ids), '<s> The dog runs away</s>');
+  const smol = superviseCompletion('The capital of France is', ' Paris', smollm);
+  assert.equal(smollm.decode(smol.ids), 'The capital of France is Paris<|im_end|>');
+  assert.throws(() => superviseCompletion('The cap', 'ital', smollm), refusal(/become one token/));
+});

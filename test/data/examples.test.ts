@@ -1,0 +1,360 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
+import { inspectData, loadExamples, streamExamples } from '../../runtime/data/examples.js';
+import type { ExampleOptions, Examples } from '../../runtime/data/examples.js';
+import { HumanError } from '../../runtime/errors.js';
+import { chatTemplate } from '../../runtime/models/chatTemplate.js';
+import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+import { random } from '../../runtime/random.js';
+
+const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
+let folder: string;
+let smollm: Tokenizer;
+/** A model without a chat template. */
+let llama: Tokenizer;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'examples-'));
+  smollm = await loadTokenizer(join(FIXTURES, 'smollm2'));
+  llama = await loadTokenizer(join(FIXTURES, 'tokenizers/llama'));
+  llama.eosIds = [2];
+});
+after(() => rm(folder, { recursive: true }));
+
+const lines = (rows: unknown[]): string =>
+  rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join('');
+async function put(rows: unknown[], name = 'train.jsonl'): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, lines(rows));
+  return file;
+}
+const load = async (rows: unknown[], options?: ExampleOptions, tokenizer = smollm): Promise<Examples> =>
+  loadExamples(await put(rows), tokenizer, options);
+const supervised = ({ ids, labels }: { ids: number[]; labels: number[] }, tokenizer = smollm): string =>
+  tokenizer.decode(ids.filter((_, t) => labels[t] !== NOT_SUPERVISED));
+const SYSTEM = '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n';
+const chat = (question: string, answer: string) => ({
+  messages: [
+    { role: 'user', content: question },
+    { role: 'assistant', content: answer },
+  ],
+});
+
+describe('row formats are found and read', () => {
+  const asked = `${SYSTEM}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n`;
+  const cases: [format: string, row: Record<string, unknown>, prompt: string][] = [
+    ['messages', chat('Hi', 'Hello'), asked],
+    ['messages', { messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }, { role: 'assistant', content: 'Hello' }] }, asked],
+    ['completion', { prompt: 'Hi', completion: 'Hello' }, asked],
+    ['completion', { prompt: [{ role: 'user', content: 'Hi' }], completion: [{ role: 'assistant', content: 'Hello' }] }, asked],
+    ['alpaca', { instruction: 'Hi', input: '', output: 'Hello' }, asked],
+    ['alpaca', { instruction: 'Add.', input: '2 + 2', output: 'Hello' }, asked.replace('Hi', 'Add.\n\n2 + 2')],
+    ['sharegpt', { conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Hello' }] }, asked],
+    ['sharegpt', { conversations: [{ from: 'system', value: 'Be kind.' }, { from: 'user', value: 'Hi' }, { from: 'assistant', value: 'Hello' }] },
+      '<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n'],
+  ]; // prettier-ignore
+  for (const [i, [format, row, prompt]] of cases.entries()) {
+    test(`${format} ${i}`, async () => {
+      for (const given of ['auto', format] as ExampleOptions['format'][]) {
+        const { examples, format: found, refused, sha256 } = await load([row], { format: given });
+        assert.equal(found, format);
+        assert.deepEqual(refused, []);
+        assert.equal(
+          sha256,
+          createHash('sha256')
+            .update(lines([row]))
+            .digest('hex'),
+        );
+        const [example] = examples;
+        assert.equal(example!.promptText, prompt);
+        assert.equal(smollm.decode(example!.promptIds), prompt);
+        assert.equal(example!.answer, 'Hello');
+        assert.equal(supervised(example!), 'Hello<|im_end|>');
+        assert.equal(example!.prompt!.at(-1)!.role, 'user');
+        assert.deepEqual([example!.row, example!.line], [0, 1]);
+      }
+    });
+  }
+
+  test('text: every token is supervised, and none is added', async () => {
+    const { examples, format } = await load([{ text: 'The quick brown fox' }]);
+    assert.equal(format, 'text');
+    assert.deepEqual(examples[0]!.labels, examples[0]!.ids);
+    assert.equal(smollm.decode(examples[0]!.ids), 'The quick brown fox');
+    assert.deepEqual(examples[0]!.promptIds, []);
+    assert.equal(supervisedTokens(examples[0]!.labels), examples[0]!.ids.length - 1);
+    const own = await load([{ text: 'The quick brown fox' }], {}, llama);
+    assert.equal(llama.decode(own.examples[0]!.ids), '<s> The quick brown fox');
+  });
+
+  test('tokens: ids and unshifted labels as given', async () => {
+    const rows = [
+      { input_ids: [1, 504, 2365, 2], labels: [-100, -100, 2365, 2] },
+      { input_ids: [504, 2365] },
+      { input_ids: [504, 2365, 2, 2], labels: [-100, 2365, -100, -100], attention_mask: [1, 1, 0, 0] },
+    ];
+    const { examples, format } = await load(rows);
+    assert.equal(format, 'tokens');
+    assert.deepEqual(examples.map(({ ids, labels }) => [ids, labels]), [
+      [rows[0]!.input_ids, rows[0]!.labels],
+      [[504, 2365], [504, 2365]],
+      [[504, 2365], [-100, 2365]],
+    ]); // prettier-ignore
+    assert.deepEqual(examples[0]!.promptIds, [1, 504]);
+    assert.equal(examples[0]!.answer, smollm.decode([2365]));
+  });
+
+  test('prompt and completion without a chat template are one text; conversations use the plain template', async () => {
+    const { examples } = await load([{ prompt: 'the dog', completion: ' runs' }], {}, llama);
+    assert.equal(llama.decode(examples[0]!.ids), '<s> the dog runs</s>');
+    assert.equal(supervised(examples[0]!, llama).trim(), 'runs</s>');
+    assert.equal(examples[0]!.prompt, undefined);
+    assert.equal(llama.chatTemplate!.plain, true);
+    const plain = (await load([chat('make a cake', 'take 3 eggs')], {}, llama)).examples[0]!;
+    assert.equal(plain.promptText, '<s>User: make a cake\nAssistant:');
+    assert.equal(supervised(plain, llama).trim(), 'take 3 eggs');
+  });
+
+  test('CSV and a JSON list give the same examples as lines', async () => {
+    const rows = [chat('Hi', 'Hello'), chat('Bye', 'See you')];
+    const expected = (await load(rows)).examples;
+    const file = join(folder, 'list.json');
+    await writeFile(file, JSON.stringify(rows, null, 2));
+    const list = await loadExamples(file, smollm);
+    assert.deepEqual(
+      list.examples.map(({ ids, labels }) => [ids, labels]),
+      expected.map(({ ids, labels }) => [ids, labels]),
+    );
+    assert.deepEqual(
+      list.examples.map(({ line }) => line),
+      [2, 14],
+    );
+    const csv = join(folder, 'table.csv');
+    await writeFile(csv, 'prompt,completion\nHi,Hello\nBye,See you\n');
+    assert.deepEqual(
+      (await loadExamples(csv, smollm)).examples.map(({ ids }) => ids),
+      expected.map(({ ids }) => ids),
+    );
+  });
+});
+
+describe('rows that cannot be used are listed with their line', () => {
+  test('every reason', async () => {
+    const rows: [row: unknown, reason: RegExp | null][] = [
+      ['{"messages": [', /not JSON/],
+      [{ other: 1, fields: 2 }, /its fields \("other", "fields"\) belong to no row format \(messages, completion/],
+      [chat('Hi', 'Hello'), null],
+      [{ text: 'x' }, /"messages" is no list \(format "messages"\)/],
+      [{ messages: [] }, /"messages" is empty/],
+      [{ messages: ['x'] }, /message 1 is no object/],
+      [{ messages: [{ role: 'tool', content: 'x' }] }, /role "tool"; system, user and assistant/],
+      [{ messages: [{ role: 'user', content: null }] }, /content of message 1 is no text/],
+      [{ messages: [{ role: 'user', content: 'x' }] }, /no answer/],
+      [chat('Hi', ''), /the answer is empty/],
+      ['{"messages":[{"role":"user","content":"\\ud800"},{"role":"assistant","content":"x"}]}', /surrogate/],
+      [chat('Hi', 'word '.repeat(60)), /has \d+ tokens, more than "maxTokens" \(64\)/],
+      [chat('Hi', 'word '.repeat(300)), /has \d+ tokens, more than the model's context of 128/],
+      [{ messages: [{ role: 'user', content: 'x' }], text: 7 }, /no answer/],
+      ['', null],
+      [chat('Bye', 'Bye'), null],
+    ];
+    const { examples, refused } = await load(
+      rows.map(([row]) => row),
+      { maxTokens: 64, contextLength: 128 },
+    );
+    assert.deepEqual(
+      examples.map(({ line }) => line),
+      [3, 16],
+    );
+    const expected = rows.flatMap(([, reason], i) => (reason ? [[i + 1, reason] as const] : []));
+    assert.equal(refused.length, expected.length);
+    for (const [i, [line, reason]] of expected.entries()) {
+      assert.equal(refused[i]!.line, line);
+      assert.match(refused[i]!.reason, reason);
+      assert.equal(refused[i]!.tooLong, line === 12 || line === 13);
+    }
+  });
+
+  test('tokens outside the vocabulary, of unequal lengths, or with nothing to learn', async () => {
+    const rows: [row: unknown, reason: RegExp][] = [
+      [{ input_ids: [1, 60_000] }, /token 60000 is not in the model's vocabulary of 49152/],
+      [{ input_ids: [1, -1] }, /token -1/],
+      [{ input_ids: [1, 2], labels: [1, 49_152] }, /label 49152/],
+      [{ input_ids: [1, 2], labels: [-100] }, /"labels" has 1 entries, "input_ids" 2/],
+      [{ input_ids: [1, 2.5] }, /2\.5, which is no whole number/],
+      [{ input_ids: [1, '2'] }, /"2", which/],
+      [{ input_ids: [] }, /"input_ids" is empty/],
+      [{ input_ids: [1, 2], labels: [1, -100] }, /no token of the row is supervised/],
+      [{ input_ids: [1, 2], attention_mask: [0, 1] }, /attention_mask/],
+    ];
+    const { refused } = await load([...rows.map(([row]) => row), { input_ids: [1, 2] }]);
+    assert.equal(refused.length, rows.length);
+    for (const [i, [, reason]] of rows.entries()) assert.match(refused[i]!.reason, reason);
+    const larger: Tokenizer = { ...smollm, modelVocabSize: 60_001 };
+    assert.equal((await load([{ input_ids: [1, 60_000] }], {}, larger)).examples.length, 1);
+  });
+
+  test('messages that the template refuses', async () => {
+    const strict: Tokenizer = {
+      ...smollm,
+      chatTemplate: chatTemplate("{{ raise_exception('no chats today.') }}", 'template'),
+    };
+    await assert.rejects(
+      load([chat('Hi', 'Hello')], {}, strict),
+      /only row .*refuses these messages: no chats today\./,
+    );
+  });
+
+  test('the format of the recipe is not guessed against', async () => {
+    await assert.rejects(
+      load([chat('Hi', 'Hello')], { format: 'alpaca' }),
+      /"instruction" is missing \(format "alpaca"\)/,
+    );
+  });
+});
+
+describe('a file without a usable row', () => {
+  const fails = async (rows: unknown[], expected: object, options?: ExampleOptions): Promise<void> => {
+    await assert.rejects(load(rows, options), (error) => {
+      assert.ok(error instanceof HumanError && error.remedy);
+      return true;
+    });
+    await assert.rejects(load(rows, options), expected);
+  };
+  test('is an error at its first problem', async () => {
+    const place = (line: number) => `${join(folder, 'train.jsonl')}:${line}`;
+    await fails([], { message: /data set is empty/, place: join(folder, 'train.jsonl') });
+    await fails(['', '  '], { message: /data set is empty/ });
+    await fails(['', '{oops}'], { message: /^its only row cannot be used: this line is not JSON/, place: place(2) });
+    await fails(['{oops}', '{}'], { message: /none of its 2 rows can be used; the first/, place: place(1) });
+    await fails(
+      [chat('Hi', 'a '.repeat(50))],
+      { message: /than the model's context of 20/, remedy: /maxTokens/ },
+      { contextLength: 20 },
+    );
+  });
+
+  test('strict: the first broken row ends the load, with its line; too long rows do not', async () => {
+    const rows = [chat('Hi', 'Hello'), chat('Hi', 'word '.repeat(100)), '{"messages": [}', chat('Hi', 'Hello')];
+    await fails(
+      rows,
+      { message: /^this line is not JSON: /, place: `${join(folder, 'train.jsonl')}:3` },
+      { strict: true, maxTokens: 64 },
+    );
+    const { refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
+    assert.deepEqual(
+      refused.map(({ line }) => line),
+      [2],
+    );
+  });
+});
+
+test('labels, limit and order', async () => {
+  const rows = [
+    { ...chat('a', 'x'), label: 'harmful' },
+    { ...chat('b', 'x'), label: 'benign' },
+    { ...chat('c', 'x'), label: 3 },
+  ];
+  const { examples } = await load(rows);
+  assert.deepEqual(
+    examples.map(({ label }) => label),
+    ['harmful', 'benign', undefined],
+  );
+  assert.equal((await load(rows, { limit: 2 })).examples.length, 2);
+  assert.deepEqual(await load(rows), await load(rows));
+});
+
+test('rows that only ask are examples where answers are generated', async () => {
+  const rows = [{ messages: [{ role: 'user', content: 'Hi' }] }, chat('Hi', 'Hello')];
+  const { examples } = await load(rows, { answers: 'optional' });
+  assert.deepEqual(examples[0]!.promptIds, examples[1]!.promptIds);
+  assert.equal(examples[0]!.answer, '');
+  assert.equal(supervisedTokens(examples[0]!.labels), 0);
+  assert.deepEqual(examples[0]!.prompt, rows[0]!.messages);
+  assert.equal(
+    (await load([{ prompt: 'Hi' }], { answers: 'optional' })).examples[0]!.promptText,
+    examples[0]!.promptText,
+  );
+  assert.equal((await load([{ instruction: 'Hi' }], { answers: 'optional' })).format, 'alpaca');
+  assert.equal(
+    (await load([{ prompt: 'the dog' }], { answers: 'optional' }, llama)).examples[0]!.promptText,
+    'the dog',
+  );
+  await assert.rejects(load([{ prompt: 'Hi' }]), /no answer/);
+});
+
+test('inspecting needs no model', async () => {
+  const rows = [{ ...chat('a', 'x'), label: 'harmful' }, '{', { ...chat('b', 'x'), label: 'benign' }, chat('c', 'x')];
+  const info = await inspectData(await put(rows));
+  assert.deepEqual(
+    { ...info, refused: info.refused.map(({ line }) => line) },
+    { path: join(folder, 'train.jsonl'), format: 'messages', rows: 4, labels: { harmful: 1, benign: 1 }, refused: [2] },
+  );
+  await assert.rejects(inspectData(await put([])), /data set is empty/);
+});
+
+test('an endless template ends the load, not every row', { timeout: 60_000 }, async () => {
+  const loops =
+    '{% for a in range(10000) %}{% for b in range(10000) %}{% for c in range(10000) %}{% endfor %}{% endfor %}{% endfor %}';
+  const endless: Tokenizer = { ...smollm, chatTemplate: chatTemplate(loops, 'template') };
+  await assert.rejects(load([chat('Hi', 'Hello'), chat('a', 'b')], {}, endless), (error: HumanError) => {
+    assert.ok(error instanceof HumanError);
+    assert.match(error.message, /takes too long/);
+    assert.match(error.place!, /train\.jsonl:1$/);
+    return true;
+  });
+});
+
+test('any damage to the rows ends in an example, a reason with a line, or a HumanError', async () => {
+  const rng = random('rows');
+  const count = Number(process.env.FUZZ ?? 3000);
+  const rows = [
+    ...[chat('What is 2 + 2?', 'It is 4.'), { prompt: 'Hi', completion: ' Hello' }, { text: 'The fox 🙂' }],
+    ...[{ instruction: 'Add', input: '1 2', output: '3' }, { input_ids: [1, 2, 3], labels: [-100, 2, 3] }],
+    ...[{ conversations: [{ from: 'human', value: 'x' }, { from: 'gpt', value: 'y' }] }, { ...chat('é', 'ü'), label: 'benign' }],
+  ]; // prettier-ignore
+  const content: Buffer[] = [];
+  for (let i = 0; i < count; i++) {
+    const bytes = Buffer.from(JSON.stringify(i === 0 || rng.int(2) ? rows[0] : rng.pick(rows)));
+    for (let n = i === 0 ? 0 : rng.int(4); n > 0; n--) {
+      const at = rng.int(bytes.length);
+      const kind = rng.int(3);
+      if (kind === 0) bytes[at] = rng.int(256);
+      else if (kind === 1) bytes.copyWithin(at, rng.int(bytes.length));
+      else bytes[at] = rng.pick([...Buffer.from('{}[]",:\\\n0-eé')]);
+    }
+    content.push(i > 0 && rng.int(8) === 0 ? bytes.subarray(0, rng.int(bytes.length)) : bytes, Buffer.from('\n'));
+  }
+  for (const name of ['fuzz.jsonl', 'fuzz.json', 'fuzz.csv']) {
+    const file = join(folder, name);
+    const start = name === 'fuzz.json' ? '[' : name === 'fuzz.csv' ? 'text,label\n' : '';
+    const separated =
+      name === 'fuzz.json' ? content.map((part) => (part.length === 1 ? Buffer.from(',') : part)) : content;
+    await writeFile(file, Buffer.concat([Buffer.from(start), ...separated]));
+    let examples = 0;
+    let reasons = 0;
+    try {
+      for await (const item of streamExamples(file, smollm, { maxTokens: 100, contextLength: 200 })) {
+        assert.ok(item.line >= 1);
+        if ('reason' in item) {
+          assert.ok(item.reason.length > 5);
+          reasons++;
+        } else {
+          assert.equal(item.ids.length, item.labels.length);
+          assert.ok(item.ids.every((id) => Number.isInteger(id) && id >= 0 && id < 49_152));
+          examples++;
+        }
+      }
+    } catch (error) {
+      assert.ok(error instanceof HumanError, (error as Error).stack);
+    }
+    assert.ok(examples + reasons > 0, name);
+    if (name === 'fuzz.jsonl') assert.ok(examples > count / 20 && reasons > count / 20, `${examples} ${reasons}`);
+  }
+});
