@@ -91,6 +91,8 @@ function mainRun(runs: ReportRun[]): ReportRun {
 /** How the run ended; absent when it failed, or was never finished. */
 const doneOf = ({ manifest, events }: ReportRun) => manifest.done ?? events.findLast((event) => event.kind === 'done');
 
+const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
+
 function facts(run: ReportRun): string {
   const { outcome, started, device, kind } = run.manifest;
   const done = doneOf(run);
@@ -98,8 +100,8 @@ function facts(run: ReportRun): string {
     outcome,
     done && kind !== 'evaluate' && `${done.step} steps`,
     done && formatSeconds(done.seconds),
-    device && `on ${device}`,
-    `started ${started}`,
+    device && `on ${DEVICES[device]}`,
+    `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
   ]
     .filter(Boolean)
     .join(' · ');
@@ -202,7 +204,7 @@ function charts(run: ReportRun, plain: ReportRun | undefined, several: boolean):
 
 function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
   const known = [
-    scan.auroc !== null && `AUROC ${scan.auroc.toFixed(3)}`,
+    scan.auroc !== null && `AUROC ${scan.auroc.toFixed(4)}`,
     scan.precision !== null && `precision ${formatNumber(scan.precision)}`,
     scan.recall !== null && `recall ${formatNumber(scan.recall)}`,
   ].filter(Boolean);

@@ -11,7 +11,8 @@ body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 sy
 main { max-width: 1180px; margin: 0 auto; padding: 32px clamp(12px, 3vw, 32px) 64px; }
 h1 { margin: 0; font-size: 1.7em; line-height: 1.25; overflow-wrap: anywhere; }
 h2 { margin: 40px 0 8px; font-size: 1.2em; }
-h3 { margin: 0; font-size: 1em; }
+h3 { margin: 0; font-size: 1em; } h3 .unit { display: block; }
+h2 ~ h3:not(h2 + h3) { margin-top: 28px; } table + details, .scroll + details { margin-top: 8px; }
 p, ul { margin: 6px 0; }
 code, pre { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 10px; border: 1px solid var(--line); }
