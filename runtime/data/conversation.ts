@@ -1,7 +1,7 @@
 import type { ChatMessage } from '../protocol.js';
 import type { ChatTemplate } from '../models/chatTemplate.js';
 import type { Tokenizer } from '../models/tokenizer.js';
-import { RefusedRow } from './schemas.js';
+import { RefusedRow, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
@@ -45,7 +45,7 @@ export function superviseConversation(
     // Written differently as the last message (some templates show only the last answer's reasoning): up to the end token.
     const end = ids.findIndex((id, t) => t >= from && tokenizer.eosIds.includes(id));
     if (end >= 0 && !encode(messages[i]!.content).some((id) => tokenizer.eosIds.includes(id))) return end + 1;
-    throw new RefusedRow(`the end of message ${i + 1} cannot be found in what the chat template writes`);
+    throw new UnfitRow(`the end of message ${i + 1} cannot be found in what the chat template writes`);
   };
   let promptIds: number[] = [];
   let promptText = '';
@@ -54,7 +54,7 @@ export function superviseConversation(
     promptText = template.render(messages.slice(0, i), { addGenerationPrompt: true });
     promptIds = encode(promptText);
     if (!startsWith(ids, promptIds))
-      throw new RefusedRow(
+      throw new UnfitRow(
         text.startsWith(promptText)
           ? `the beginning of message ${i + 1} and the text before it become one token, so that the answer’s tokens cannot be told apart`
           : 'the chat template writes a conversation with its answer differently from the prompt for that answer, so that the answer’s tokens cannot be told apart',
@@ -62,7 +62,7 @@ export function superviseConversation(
     const end = i === last ? turnEnd(ids, promptIds.length, tokenizer) : innerEnd(i, promptIds.length);
     for (let t = promptIds.length; t < end; t++) labels[t] = ids[t]!;
   }
-  if (supervisedTokens(labels) === 0) throw new RefusedRow('the chat template writes no token for the answer');
+  if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   return { ids, labels, promptIds, promptText };
 }
 
@@ -93,7 +93,7 @@ export function superviseCompletion(prompt: string, completion: string, tokenize
   const promptIds = encode(prompt);
   const ids = [...encode(prompt + completion), ...tokenizer.eosIds.slice(0, 1)];
   if (!startsWith(ids, promptIds))
-    throw new RefusedRow(
+    throw new UnfitRow(
       'the end of the prompt and the beginning of the completion become one token; put the white space between them into the completion',
     );
   const labels = ids.map((id, t) => (t < promptIds.length ? NOT_SUPERVISED : id));

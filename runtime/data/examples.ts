@@ -7,7 +7,7 @@ import { NOT_SUPERVISED, superviseCompletion, superviseConversation, supervisedT
 import type { Supervised } from './conversation.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
-import { formatOf, labelOf, readSample, RefusedRow, TooLongRow, unknownFields } from './schemas.js';
+import { formatOf, labelOf, readSample, RefusedRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
 import type { RowFormat, Sample } from './schemas.js';
 
 /** A row as a model sees it. */
@@ -33,7 +33,8 @@ export interface RefusedExample {
   row: number;
   line: number;
   reason: string;
-  /** The row is whole but has too many tokens. */
+  /** The row itself is wrong; else it only does not fit this model (too long, or its answer cannot be told apart). */
+  broken: boolean;
   tooLong: boolean;
 }
 
@@ -43,7 +44,7 @@ export interface ExampleOptions extends RowOptions {
   maxTokens?: number;
   /** Longer rows are refused: the model cannot read them. */
   contextLength?: number;
-  /** Throw at the first row that is not as it should be; rows that are only too long are still just listed. */
+  /** Throw at the first broken row; rows that only do not fit the model are still just listed. */
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
   answers?: 'required' | 'optional';
@@ -102,7 +103,7 @@ export async function* streamExamples(
 ): AsyncGenerator<Example | RefusedExample> {
   for await (const item of samples(file, options, found)) {
     const result = 'reason' in item ? item : exampleOf(item, tokenizer, options, file);
-    if (options.strict && 'reason' in result && !result.tooLong) throw wrongRow(file, result);
+    if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
     yield result;
   }
 }
@@ -147,7 +148,7 @@ async function* samples(
   if (options.format && options.format !== 'auto') found.format = options.format;
   for await (const raw of readRows(file, options)) {
     const { row, line } = raw;
-    const refuse = (reason: string): RefusedExample => ({ row, line, reason, tooLong: false });
+    const refuse = (reason: string): RefusedExample => ({ row, line, reason, broken: true, tooLong: false });
     if ('refused' in raw) {
       yield refuse(raw.refused);
       continue;
@@ -173,7 +174,13 @@ function exampleOf(
   file: string,
 ): Example | RefusedExample {
   const { row, line, label, sample } = item;
-  const refuse = (reason: string, tooLong = false): RefusedExample => ({ row, line, reason, tooLong });
+  const refuse = (reason: string, broken = true, tooLong = false): RefusedExample => ({
+    row,
+    line,
+    reason,
+    broken,
+    tooLong,
+  });
   const milliseconds = ROW_TIME_MS + ROW_TIME_MS_PER_CHARACTER * sizeOf(sample);
   let parts: Parts;
   try {
@@ -183,7 +190,8 @@ function exampleOf(
     checkIds(parts, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
     checkLength(parts.ids.length, options);
   } catch (error) {
-    if (error instanceof RefusedRow) return refuse(error.message, error instanceof TooLongRow);
+    if (error instanceof RefusedRow)
+      return refuse(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
     // A template that refuses these messages, a text without tokens: the row's fault. An endless template is not.
     if (error instanceof HumanError && !isTimeout(error)) return refuse(error.message.replace(/\.$/, ''));
     throw error;

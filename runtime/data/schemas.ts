@@ -17,8 +17,11 @@ export type Sample =
 /** Why a row is not used. The reason is a clause: "the row has no messages". */
 export class RefusedRow extends Error {}
 
-/** The row is whole but has too many tokens. */
-export class TooLongRow extends RefusedRow {}
+/** The row is as it should be, but the model cannot be trained with it: its answer cannot be told apart. */
+export class UnfitRow extends RefusedRow {}
+
+/** The row is as it should be, but has too many tokens. */
+export class TooLongRow extends UnfitRow {}
 
 interface Schema {
   /** Fields by which `auto` knows the format. */

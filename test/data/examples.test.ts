@@ -178,6 +178,7 @@ describe('rows that cannot be used are listed with their line', () => {
       assert.equal(refused[i]!.line, line);
       assert.match(refused[i]!.reason, reason);
       assert.equal(refused[i]!.tooLong, line === 12 || line === 13);
+      assert.equal(refused[i]!.broken, !refused[i]!.tooLong);
     }
   });
 
@@ -247,6 +248,8 @@ describe('a file without a usable row', () => {
       { message: /^this line is not JSON: /, place: `${join(folder, 'train.jsonl')}:3` },
       { strict: true, maxTokens: 64 },
     );
+    const unfit = chat('Hi', '\n\nHello');
+    assert.match((await load([rows[0], unfit], { strict: true })).refused[0]!.reason, /cannot be told apart/);
     const { refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
     assert.deepEqual(
       refused.map(({ line }) => line),
