@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { copyFile, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { convertGguf } from '../../runtime/models/ggufConvert.js';
-import { readGguf } from '../../runtime/models/gguf.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
+import { convertGguf, planConversion } from '../../runtime/models/ggufConvert.js';
 import { readBytes } from '../../runtime/models/safetensors.js';
+import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { random } from '../../runtime/random.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
 const FAMILIES = JSON.parse(readFileSync(join(FIXTURES, 'families.json'), 'utf8')) as Record<
@@ -136,12 +138,99 @@ test('a conversion that fails leaves nothing', async () => {
   const file = join(dir, 'short.gguf');
   await copyFile(fileOf('llama'), file);
   // The file is cut off after it was checked: while its tensors are read.
-  const { truncate } = await import('node:fs/promises');
   const options = { cache, freeBytes: async () => (await truncate(file, 4000), 1e12) };
   await assert.rejects(convertGguf(file, options), human(/became shorter/));
   assert.deepEqual(await readdir(cache), []);
 });
 
-test('the reader and the families agree on every file', () => {
-  for (const family of Object.keys(FAMILIES)) assert(readGguf(fileOf(family)).tensors.size > 10);
+test('what cannot be converted is refused by name before anything is written', async () => {
+  const cache = join(dir, 'refused');
+  const llama = readFileSync(fileOf('llama'));
+  const file = join(dir, 'refused.gguf');
+  const refused = async (from: string, to: string, message: RegExp) => {
+    assert.equal(from.length, to.length);
+    const at = llama.indexOf(from);
+    assert(at > 0, from);
+    const bytes = Buffer.from(llama);
+    bytes.write(to, at, 'latin1');
+    await writeFile(file, bytes);
+    await assert.rejects(convertGguf(file, { cache }), human(message));
+  };
+  await refused(
+    '\x05\0\0\0\0\0\0\0llama',
+    '\x05\0\0\0\0\0\0\0mamba',
+    /general.architecture: "mamba" is not supported; supported are llama/,
+  );
+  await refused('llama.vocab_size', 'llama.clamp_qkvs', /llama.clamp_qkvs: this key is not supported/);
+  await refused('llama.embedding_length', 'llama.embedding_lengtk', /llama.embedding_length: missing/);
+  await refused('blk.1.attn_q.weight', 'blk.1.attn_x.weight', /blk.1.attn_x.weight: LlamaForCausalLM has no place/);
+  await refused('blk.1.attn_q.weight', 'blk.7.attn_q.weight', /blk.7.attn_q.weight: LlamaForCausalLM has no place/);
+  await refused('token_embd', 'token_embe', /the embedding is missing/);
+  await assert.rejects(readdir(cache), /ENOENT/);
+});
+
+test('seeded damage ends in a plan or a HumanError', async () => {
+  const rng = random(29);
+  const rounds = Number(process.env.FUZZ ?? 600);
+  const names = Object.keys(FAMILIES);
+  const file = join(dir, 'bad.gguf');
+  let valid = 0;
+  for (let round = 0; round < rounds; round++) {
+    const good = readFileSync(fileOf(rng.pick(names)));
+    const bytes = Buffer.from(good);
+    for (let n = 1 + rng.int(3); n > 0; n--) bytes[24 + rng.int(1500)] = rng.pick([0, 1, 2, 255, rng.int(256)]);
+    await writeFile(file, bytes);
+    const began = performance.now();
+    try {
+      const { tensors } = await planConversion(file);
+      for (const tensor of tensors) {
+        const data = tensor.data();
+        for await (const piece of Symbol.asyncIterator in data ? data : [await data])
+          assert(piece.byteLength <= tensor.bytes);
+      }
+      valid++;
+    } catch (error) {
+      human(/./)(error);
+    }
+    assert(performance.now() - began < 1000, 'below a second');
+  }
+  assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
+});
+
+const smollm2 = process.env.SMOLLM2_GGUF;
+test('SmolLM2: every tensor has the reference’s sums', { skip: smollm2 ? false : 'needs SMOLLM2_GGUF' }, async () => {
+  const reference = JSON.parse(readFileSync(join(FIXTURES, '..', 'reference', 'smollm2', 'weights.json'), 'utf8')) as {
+    name: string;
+    type: string;
+    shape: number[];
+    sum: number;
+    sum_abs: number;
+    first: number[];
+    last: number[];
+  }[];
+  const gguf = readGguf(smollm2!);
+  assert.deepEqual(
+    [...gguf.tensors.keys()],
+    reference.map(({ name }) => name),
+  );
+  for (const { name, type, shape, sum, sum_abs, first, last } of reference) {
+    const tensor = gguf.tensors.get(name)!;
+    assert.deepEqual([tensor.type.name, tensor.shape], [type, shape]);
+    const values = await readGgufTensor(gguf, tensor);
+    let [total, absolute] = [0, 0];
+    for (const value of values) {
+      total += value;
+      absolute += Math.abs(value);
+    }
+    assert(Math.abs(total - sum) <= 1e-9 * sum_abs && Math.abs(absolute / sum_abs - 1) <= 1e-9, name);
+    assert.deepEqual([[...values.slice(0, 4)], [...values.slice(-4)]], [first, last], name);
+  }
+  const model = await openModel(smollm2!, { cache: join(dir, 'smollm2') });
+  assert.equal(model.hasTokenizer, true);
+  assert.equal(model.tensors.size, reference.length);
+  const tokenizer = await loadTokenizer(model.folder);
+  const { strings } = JSON.parse(readFileSync(join(FIXTURES, '..', 'smollm2', 'cases.json'), 'utf8')) as {
+    strings: { text: string; ids: number[] }[];
+  };
+  for (const { text, ids } of strings) assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
 });
