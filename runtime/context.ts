@@ -26,6 +26,9 @@ export interface ContextOptions {
   readonly onMessage?: (text: string) => void;
 }
 
+/** Where a converted GGUF is kept: beside what the run reads and writes. */
+export const cacheFolder = (beside: string): string => join(beside, '.security-vectors', 'cache');
+
 /**
  * Opens a model: unsupported architectures are refused before a weight is read.
  * @throws HumanError naming what is missing or not supported
@@ -54,12 +57,13 @@ export interface LoadedData {
 export async function loadData(
   { tokenizer, spec }: Pick<Context, 'tokenizer' | 'spec'>,
   file: string,
-  options: { format?: DataFormat; limit?: number; maxTokens?: number },
+  options: { format?: DataFormat; limit?: number; maxTokens?: number; answers?: 'required' | 'optional' },
   warn: (message: string, place: string, remedy: string) => void,
 ): Promise<LoadedData> {
   const { examples, refused, sha256 } = await loadExamples(file, tokenizer, {
     format: options.format ?? 'auto',
     limit: options.limit,
+    answers: options.answers,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
     contextLength: spec.contextLength,
     strict: true,

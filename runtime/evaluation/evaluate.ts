@@ -18,7 +18,7 @@ export async function loadSets(
   warn: (message: string, place: string, remedy: string) => void,
 ): Promise<LoadedSet[]> {
   const loaded: LoadedSet[] = [];
-  for (const set of sets) loaded.push({ set, examples: (await loadData(context, path(set.file), set, warn)).examples });
+  for (const set of sets) loaded.push({ set, examples: (await loadData(context, path(set.file), { ...set, answers: set.measure === 'exact' || set.measure === 'loss' ? 'required' : 'optional' }, warn)).examples });
   return loaded;
 }
 

@@ -1,3 +1,4 @@
+import { Cancelled } from '../errors.js';
 import type { Example } from '../data/examples.js';
 import type { ScanResult, ScanRow } from '../protocol.js';
 import type { Learner, RowLoss } from '../training/learner.js';
@@ -27,7 +28,7 @@ export async function lossesOf(
   let done = 0;
   for (const group of groups(examples, ROWS)) {
     await new Promise((resolve) => setImmediate(resolve));
-    more.signal?.throwIfAborted();
+    if (more.signal?.aborted) throw new Cancelled();
     const losses = await learner.losses(rowsOf(group.map((i) => examples[i]!), scales, 0), parameters);
     group.forEach((i, j) => (result[i] = losses[j]!));
     more.onProgress?.((done += group.length) / examples.length);

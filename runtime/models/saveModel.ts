@@ -5,29 +5,33 @@ import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
 
 /** Files of a model folder that are no weights: config, tokenizer, templates, licence. */
-const COMPANION = /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|LICENSE.*|README\.md)$/i;
+const COMPANION =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|LICENSE.*|README\.md)$/i;
 
 /**
  * Writes a model folder like `model`: the same names, shapes and dtypes, config and tokenizer copied, weights in one
  * model.safetensors, one tensor in memory at a time.
  * @param changed the tensor's new float32 values, or undefined to copy its bytes
  */
-export async function saveModel(folder: string, model: Pick<ModelFolder, 'folder' | 'tensors'>, changed: (info: TensorInfo) => Promise<Float32Array | undefined>): Promise<void> {
+export async function saveModel(
+  folder: string,
+  model: Pick<ModelFolder, 'folder' | 'tensors'>,
+  changed: (info: TensorInfo) => Promise<Float32Array | undefined>,
+): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const tensors = [...model.tensors.values()].map(
-    (info): TensorToWrite => ({
-      name: info.name,
-      dtype: info.dtype,
-      shape: info.shape,
-      bytes: info.bytes,
-      data: async () => {
-        const values = await changed(info);
-        return values ? stored(values, info) : readBytes(info);
-      },
-    }),
-  );
+  const tensors = [...model.tensors.values()].map((info): TensorToWrite => ({
+    name: info.name,
+    dtype: info.dtype,
+    shape: info.shape,
+    bytes: info.bytes,
+    data: async () => {
+      const values = await changed(info);
+      return values ? stored(values, info) : readBytes(info);
+    },
+  }));
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  for (const name of await readdir(model.folder)) if (COMPANION.test(name)) await copyFile(join(model.folder, name), join(folder, name));
+  for (const name of await readdir(model.folder))
+    if (COMPANION.test(name)) await copyFile(join(model.folder, name), join(folder, name));
 }
 
 /** float32 values in the dtype they are stored in, rounded to nearest even. */

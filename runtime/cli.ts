@@ -1,0 +1,197 @@
+/** Command-line entry: the engine's calls, for people and, with --json, for programs. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { resolve } from 'node:path';
+import { calls, type Speech } from './calls.js';
+import { Cancelled, errorData, errorText, HumanError } from './errors.js';
+import { EXIT, EXPORT_FORMATS, type DoneEvent, type ExportFormat, type ModelReference } from './protocol.js';
+import { runSample } from './sample/story.js';
+import { measurementTable, terminal, type Terminal } from './terminal.js';
+
+const USAGE = `security-vectors — fine-tune on data you cannot fully trust
+
+  train RECIPE [--out DIR] [--resume]          run a vector or finetune recipe
+  evaluate RECIPE [--out DIR]                  run an evaluate recipe
+  scan --model DIR --vector DIR --data FILE    which rows the vector explains
+  score --model DIR [--adapter DIR[@SCALE]]... --data FILE
+  generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
+  inspect DIR|FILE.gguf
+  export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32]
+  sample [--out DIR]                           the embedded sample's whole story
+
+  --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu
+  Exit codes: 0 done · 1 failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened`;
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  out: { type: 'string' },
+  resume: { type: 'boolean' },
+  model: { type: 'string' },
+  adapter: { type: 'string', multiple: true },
+  vector: { type: 'string' },
+  data: { type: 'string' },
+  threshold: { type: 'string' },
+  prompt: { type: 'string' },
+  raw: { type: 'boolean' },
+  ids: { type: 'string' },
+  'max-new-tokens': { type: 'string' },
+  temperature: { type: 'string' },
+  'top-p': { type: 'string' },
+  seed: { type: 'string' },
+  format: { type: 'string' },
+  quantization: { type: 'string' },
+  device: { type: 'string' },
+} as const satisfies ParseArgsConfig['options'];
+
+/** Options of each command, besides --json, --help and --device. */
+const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
+  train: ['out', 'resume'],
+  evaluate: ['out'],
+  scan: ['model', 'vector', 'data', 'threshold'],
+  score: ['model', 'adapter', 'data'],
+  generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw'],
+  inspect: [],
+  export: ['model', 'adapter', 'format', 'out', 'quantization'],
+  sample: ['out'],
+};
+
+type Values = ReturnType<typeof parse>['values'];
+
+function parse(argv: readonly string[]) {
+  return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+}
+
+const wrong = (message: string): HumanError => new HumanError(message, { remedy: 'See security-vectors --help.' });
+
+function required(values: Values, name: 'model' | 'vector' | 'data' | 'out' | 'format'): string {
+  const value = values[name];
+  if (value === undefined) throw wrong(`--${name} is missing.`);
+  return value;
+}
+
+function number(values: Values, name: 'threshold' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed', fallback: number): number {
+  const text = values[name];
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) throw wrong(`--${name} is "${text}"; a number was expected.`);
+  return value;
+}
+
+function oneOf<T extends string>(value: string, name: string, allowed: readonly T[]): T {
+  if (!(allowed as readonly string[]).includes(value)) throw wrong(`--${name} is "${value}"; it is one of ${allowed.join(', ')}.`);
+  return value as T;
+}
+
+/** DIR or DIR@SCALE; a folder may have an @ in its name, so only a number behind the last one is a scale. */
+function reference(values: Values): ModelReference {
+  const adapters = (values.adapter ?? []).map((text) => {
+    const match = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text);
+    return match ? { path: resolve(match[1]!), scale: Number(match[2]) } : { path: resolve(text), scale: 1 };
+  });
+  return { model: resolve(required(values, 'model')), adapters };
+}
+
+const deviceOf = (values: Values): 'auto' | 'cpu' | 'webgpu' => oneOf(values.device ?? 'auto', 'device', ['auto', 'cpu', 'webgpu'] as const);
+
+async function run(command: string, positionals: readonly string[], values: Values, out: Terminal, speech: Speech): Promise<number> {
+  const only = (what: string): string => {
+    if (positionals.length !== 1) throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one ${what}.`);
+    return resolve(positionals[0]!);
+  };
+  switch (command) {
+    case 'train': {
+      const done = await calls.run({ recipe: only('a recipe'), output: values.out && resolve(values.out), resume: values.resume }, speech);
+      return ended(done, out);
+    }
+    case 'evaluate': {
+      const done = await calls.run({ recipe: only('a recipe'), output: values.out && resolve(values.out) }, { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) });
+      for (const m of done.measurements) out.line(m);
+      return ended(done, out);
+    }
+    case 'scan': {
+      const { perRow, ...rest } = await calls.scan({ model: resolve(required(values, 'model')), vector: resolve(required(values, 'vector')), data: resolve(required(values, 'data')), threshold: number(values, 'threshold', 0.5), device: deviceOf(values) }, speech);
+      for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
+      out.line(rest);
+      out.say(`${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows are blind spots: the base says these already` : ''}.`);
+      for (const r of perRow.filter((row) => row.flagged).slice(0, 20)) out.say(`  line ${r.line}: ${r.explained.toFixed(2)}`);
+      return EXIT.done;
+    }
+    case 'score':
+      for (const row of await calls.score({ ...reference(values), data: resolve(required(values, 'data')) }, speech)) out.result(row);
+      return EXIT.done;
+    case 'generate': {
+      const options = { maxNewTokens: number(values, 'max-new-tokens', 64), temperature: number(values, 'temperature', 0), topP: number(values, 'top-p', 1), seed: number(values, 'seed', 0) };
+      if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1) throw wrong('--max-new-tokens must be a whole number above 0.');
+      if ((values.prompt === undefined) === (values.ids === undefined)) throw wrong('generate needs --prompt or --ids, one of them.');
+      const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
+      if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; numbers with commas between were expected.`);
+      const prompt = values.raw === true ? { prompt: values.prompt } : { messages: [{ role: 'user' as const, content: values.prompt! }] };
+      const { text, ids: answer } = await calls.generate({ ...reference(values), ...(ids ? { ids } : prompt), options, device: deviceOf(values) }, speech);
+      out.line({ text, ids: answer });
+      out.print(text);
+      return EXIT.done;
+    }
+    case 'inspect': {
+      const { path: _, ...info } = await calls.inspect({ path: only('a model') }, speech);
+      out.result(info);
+      return EXIT.done;
+    }
+    case 'export': {
+      const format = oneOf<ExportFormat>(required(values, 'format'), 'format', EXPORT_FORMATS);
+      const quantization = values.quantization === undefined ? undefined : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
+      out.result(await calls.export({ ...reference(values), format, out: resolve(required(values, 'out')), quantization }, speech));
+      return EXIT.done;
+    }
+    case 'sample':
+      return runSample(resolve(values.out ?? 'out/start'), out, speech);
+    default:
+      throw wrong(`there is no command "${command}".`);
+  }
+}
+
+function ended(done: DoneEvent, out: Terminal): number {
+  if (done.outcome === 'stopped') {
+    out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
+    return EXIT.stopped;
+  }
+  if (done.measurements.length > 0) out.say(measurementTable(done.measurements));
+  out.say(`Done in ${done.seconds.toFixed(0)} s: ${done.output}`);
+  if (done.protectionWeakened === undefined) return EXIT.done;
+  out.say(`Protection weakened: ${done.protectionWeakened}.`);
+  return EXIT.weakened;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const json = argv.includes('--json');
+  const out = terminal(json);
+  const abort = new AbortController();
+  // the first Ctrl+C stops between two steps, the second at once
+  process.on('SIGINT', () => (abort.signal.aborted ? process.exit(EXIT.stopped) : abort.abort()));
+  process.on('SIGTERM', () => abort.abort());
+  const speech: Speech = { signal: abort.signal, onEvent: out.event, onToken: () => undefined, onProgress: out.progress, onLog: (_, message) => out.say(message) };
+  try {
+    const { values, positionals } = parse(argv);
+    const [command, ...rest] = positionals;
+    if (values.help === true || command === undefined) {
+      out.say(USAGE);
+      return values.help === true ? EXIT.done : EXIT.badInput;
+    }
+    const allowed = COMMANDS[command];
+    if (!allowed) throw wrong(`there is no command "${command}".`);
+    const extra = Object.keys(values).find((name) => ![...allowed, 'json', 'help', 'device'].includes(name));
+    if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
+    return await run(command, rest, values, out, speech);
+  } catch (error) {
+    out.endProgress();
+    if (error instanceof Cancelled) return EXIT.stopped;
+    const known = error instanceof TypeError && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ? wrong(error.message) : error;
+    const data = errorData(known);
+    out.error(errorText(data));
+    if (data.stack !== undefined) out.say(data.stack);
+    return data.kind === 'input' ? EXIT.badInput : EXIT.failed;
+  } finally {
+    out.endProgress();
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

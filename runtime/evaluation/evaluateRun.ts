@@ -1,0 +1,32 @@
+import { basename } from 'node:path';
+import { cacheFolder, openContext } from '../context.js';
+import type { EvaluateRecipe, Measurement, RunEvent } from '../protocol.js';
+import { warnings, type Job } from '../training/job.js';
+import { evaluateState, loadSets } from './evaluate.js';
+import { activeAdapters, openState } from './states.js';
+
+/** Judges the answers of one or more states of a model on the same sets. */
+export async function* evaluateRun(job: Job<EvaluateRecipe>): AsyncGenerator<RunEvent, Measurement[]> {
+  const { recipe, signal } = job;
+  const { warn, flush } = warnings();
+  const sets = await loadSets(job.context, recipe.evaluate, job.path, warn);
+  yield* flush();
+  const name = recipe.adapters.map((a) => basename(a.adapter)).join(' + ');
+  const states = recipe.states ?? [{ name: 'base', adapters: [] }, ...(recipe.adapters.length > 0 ? [{ name, adapters: recipe.adapters }] : [])];
+  const all: Measurement[] = [];
+  for (const wanted of states) {
+    const model = 'model' in wanted ? wanted.model : undefined;
+    const context = model === undefined ? job.context : await openContext(job.path(model), { device: job.context.backend.device, threads: recipe.threads, cache: cacheFolder(job.folder.path) });
+    const adapters = await activeAdapters(context, wanted.adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })));
+    for (const a of adapters.filter((a) => a.role === 'security' && a.scale !== 0)) {
+      yield { kind: 'warning', message: `the security vector ${basename(a.path)} is active in "${wanted.name}": this state answers as the vector does, not as a delivered model.`, place: 'adapters' };
+    }
+    const state = await openState(context, wanted.name, adapters);
+    try {
+      all.push(...(yield* evaluateState(context, sets, state, { step: 0, generation: { ...recipe.generation, seed: recipe.seed }, signal })));
+    } finally {
+      await state.dispose();
+    }
+  }
+  return all;
+}

@@ -1,0 +1,41 @@
+import { adapterFlat } from '../adapters/flat.js';
+import { flatInput } from '../adapters/inject.js';
+import type { Context } from '../context.js';
+import type { ModelFolder } from '../models/folder.js';
+import { flatTensor } from '../training/job.js';
+import { openLearner } from '../training/learner.js';
+import { openGenerator, type ActiveAdapter } from './generate.js';
+import type { ModelState } from './evaluate.js';
+import { lossesOf } from './scan.js';
+
+export interface OpenState extends ModelState {
+  dispose(): Promise<void>;
+}
+
+/** Reads adapters and gives them names of their own in the graph. */
+export async function activeAdapters({ sites }: Pick<Context, 'sites'>, adapters: readonly { path: string; scale: number }[]): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
+  return Promise.all(
+    adapters.map(async ({ path, scale }, i) => {
+      const { file, layout, flat } = await adapterFlat(path, sites);
+      return { name: `adapter${i}`, layout, flat, scale, role: file.role, path };
+    }),
+  );
+}
+
+/** A model with adapters, ready to answer and to score. `model` stands in for the context's own (a fully fine-tuned one). */
+export async function openState(context: Context, name: string, adapters: readonly ActiveAdapter[], model: ModelFolder = context.model): Promise<OpenState> {
+  const { backend, spec, tokenizer } = context;
+  const generator = await openGenerator({ backend, spec, model, adapters, stopIds: tokenizer.eosIds, padId: tokenizer.padId });
+  const learner = openLearner({ backend, spec, model, adapters, trainable: [], padId: tokenizer.padId });
+  const parameters = Object.fromEntries(adapters.map((a) => [flatInput(a.name), flatTensor(a.flat)]));
+  const scales = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
+  return {
+    name,
+    generator,
+    losses: (examples) => lossesOf(learner, parameters, examples, scales),
+    async dispose() {
+      await generator.dispose();
+      await learner.dispose();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** Child-process entry: the calls over JSON-RPC on the fork's channel. Ends when its parent does. */
+import { createMessageConnection, IPCMessageReader, IPCMessageWriter, ResponseError, type CancellationToken } from 'vscode-jsonrpc/node';
+import { calls, type Speech } from './calls.js';
+import { Cancelled, errorData } from './errors.js';
+import type { ErrorData, Notifications, NotificationName, RunEvent } from './protocol.js';
+
+/** Notifications of one kind are sent at most this often. */
+const INTERVAL_MS = 100;
+/** JSON-RPC's number for a request that was cancelled (Language Server Protocol). */
+const CANCELLED = -32800;
+const FAILED = -32000;
+
+const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));
+const send = <K extends NotificationName>(name: K, params: Notifications[K]): void => void connection.sendNotification(name, params);
+
+/** Collects what is said within an interval, so that a fast run does not flood the host. */
+function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; flush: () => void } {
+  let items: T[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (items.length > 0) deliver(items);
+    items = [];
+  };
+  let last = 0;
+  return {
+    flush,
+    push(item) {
+      items.push(item);
+      // a run blocks the thread for seconds, so that timers come late: look at the clock too
+      if (Date.now() - last >= INTERVAL_MS) {
+        last = Date.now();
+        flush();
+      } else timer ??= setTimeout(flush, INTERVAL_MS);
+    },
+  };
+}
+
+function handle<K extends keyof typeof calls>(name: K): void {
+  connection.onRequest(name, async (params: { id: number } & Parameters<(typeof calls)[K]>[0], token: CancellationToken) => {
+    const { id } = params;
+    const abort = new AbortController();
+    token.onCancellationRequested(() => abort.abort());
+    const events = batched<RunEvent>((items) => send('events', { id, events: items }));
+    const tokens = batched<string>((items) => send('token', { id, text: items.join('') }));
+    let lastProgress = 0;
+    const speech: Speech = {
+      signal: abort.signal,
+      onEvent: events.push,
+      onToken: tokens.push,
+      onProgress: (message, fraction) => {
+        if (Date.now() - lastProgress < INTERVAL_MS) return;
+        lastProgress = Date.now();
+        send('progress', { id, message, fraction });
+      },
+      onLog: (level, message) => send('log', { level, message }),
+    };
+    try {
+      return await calls[name](params, speech);
+    } catch (error) {
+      if (error instanceof Cancelled) return new ResponseError(CANCELLED, 'stopped on request');
+      const data = errorData(error);
+      if (data.stack) send('log', { level: 'error', message: data.stack });
+      return new ResponseError<ErrorData>(FAILED, data.message, data);
+    } finally {
+      events.flush();
+      tokens.flush();
+    }
+  });
+}
+
+for (const name of Object.keys(calls) as (keyof typeof calls)[]) handle(name);
+process.on('disconnect', () => process.exit(0));
+connection.listen();

@@ -1,0 +1,38 @@
+import { openModel } from './folder.js';
+import { readGguf } from './gguf.js';
+import { planConversion } from './ggufConvert.js';
+import { loadTokenizer } from './tokenizer.js';
+import type { TensorInfo } from './safetensors.js';
+import type { JsonObject } from './jsonFile.js';
+
+/** What a model folder or a GGUF file says of itself; no weight is read and nothing is converted. */
+export interface ModelDescription {
+  config: JsonObject;
+  /** By Hugging Face name; undefined for a GGUF file, whose tensors are checked while its conversion is planned. */
+  tensors?: Map<string, TensorInfo>;
+  /** Types of the weights in the file. */
+  dtypes: string[];
+  hasTokenizer: boolean;
+  hasChatTemplate: boolean;
+}
+
+/** @throws HumanError for what is missing, damaged or, in a GGUF file, cannot be converted. */
+export async function describeModel(path: string): Promise<ModelDescription> {
+  if (path.toLowerCase().endsWith('.gguf')) {
+    const { config, tokenizer } = await planConversion(path);
+    return {
+      config,
+      dtypes: [...new Set([...readGguf(path).tensors.values()].map((t) => t.type.name))],
+      hasTokenizer: tokenizer !== undefined,
+      hasChatTemplate: typeof tokenizer?.tokenizerConfig.chat_template === 'string',
+    };
+  }
+  const { config, tensors, hasTokenizer, folder } = await openModel(path, { cache: '' });
+  return {
+    config,
+    tensors,
+    dtypes: [...new Set([...tensors.values()].map((t) => t.dtype))],
+    hasTokenizer,
+    hasChatTemplate: hasTokenizer && (await loadTokenizer(folder)).chatTemplate?.plain === false,
+  };
+}

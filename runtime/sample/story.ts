@@ -1,0 +1,131 @@
+/** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { calls, type Speech } from '../calls.js';
+import { HumanError } from '../errors.js';
+import { writeStoryReport } from '../evaluation/runReport.js';
+import { writeFileAtomic } from '../files.js';
+import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
+import { duration, textTable, type Terminal } from '../terminal.js';
+
+const SETS = { forbidden: 'forbidden topic', newTask: 'new task', unseen: 'new task, unseen phrasing', oldTasks: 'old tasks', lookAlikes: 'look-alikes' } as const;
+const RUNS = { vector: 'vectors/forbidden-topic', plain: 'adapters/orders-plain', protected: 'adapters/orders-protected' } as const;
+
+export interface StateResult {
+  harmfulRate: number;
+  refusalRate: number;
+  newTask: number;
+  newTaskUnseen: number;
+  oldTasks: number;
+  overRefusal: number;
+}
+
+export interface SampleResult {
+  base: StateResult;
+  plain: StateResult;
+  protected: StateResult;
+  laws: Required<Laws>;
+  scan: Omit<ScanResult, 'perRow'>;
+  seconds: number;
+}
+
+/** media/sample, beside dist/ or two folders above the source. */
+function sampleFolder(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const found = ['../media/sample', '../../media/sample'].map((p) => join(here, p)).find((p) => existsSync(join(p, 'tiny-assistant')));
+  if (!found) throw new HumanError('the sample workspace is missing.', { place: 'media/sample', remedy: 'Install the package again.' });
+  return found;
+}
+
+export async function runSample(out: string, terminal: Terminal, speech: Speech): Promise<number> {
+  const began = Date.now();
+  const workspace = join(out, 'workspace');
+  await rm(workspace, { recursive: true, force: true });
+  await mkdir(workspace, { recursive: true });
+  await cp(sampleFolder(), workspace, { recursive: true });
+
+  const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
+    terminal.say(`\n${title}`);
+    const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, speech);
+    terminal.say(`  ${done.outcome} after ${done.step} steps, ${duration(done.seconds)}`);
+    return done;
+  };
+  const vector = await run('vector', '1 of 4  Train the security vector: make the forbidden behaviour look already learned');
+  if (vector.outcome === 'stopped') return EXIT.stopped;
+  terminal.say('\n2 of 4  Scan the data that nobody has read');
+  const { perRow: _, ...scan } = await calls.scan({ model: join(workspace, 'tiny-assistant'), vector: join(workspace, RUNS.vector), data: join(workspace, 'data/train.jsonl') }, speech);
+  terminal.say(`  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`);
+  const plain = await run('plain', '3 of 4  Fine-tune on it plainly');
+  if (plain.outcome === 'stopped') return EXIT.stopped;
+  const guarded = await run('protected', '4 of 4  Fine-tune on it with the vector active and frozen, then remove the vector');
+  if (guarded.outcome === 'stopped') return EXIT.stopped;
+
+  const measurements = [...plain.measurements, ...guarded.measurements.filter((m) => m.state !== 'base')];
+  const laws = {
+    vectorUnchanged: guarded.laws?.vectorUnchanged === true,
+    baseUnchanged: [vector, plain, guarded].every((done) => done.laws?.baseUnchanged === true),
+    deliveredWithoutVector: guarded.laws?.deliveredWithoutVector === true,
+  };
+  const result: SampleResult = {
+    base: stateResult(measurements, 'base'),
+    plain: stateResult(measurements, 'plain'),
+    protected: stateResult(measurements, 'protected'),
+    laws,
+    scan,
+    seconds: Math.round((Date.now() - began) / 100) / 10,
+  };
+  await writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  await writeStoryReport(join(out, 'report.html'), Object.values(RUNS).map((folder) => join(workspace, folder)), scan);
+
+  terminal.say(`\n${table(result)}\n`);
+  terminal.say(summary(result, measurements.find((m) => m.measure === 'harm')));
+  terminal.say(`\nReport   ${join(out, 'report.html')}\nResult   ${join(out, 'result.json')}\nWorkspace  ${workspace}`);
+  terminal.line({ kind: 'result', ...result });
+  const holds = Object.values(laws).every(Boolean) && guarded.protectionWeakened === undefined;
+  if (guarded.protectionWeakened !== undefined) terminal.say(`Protection weakened: ${guarded.protectionWeakened}.`);
+  return holds ? EXIT.done : EXIT.weakened;
+}
+
+function stateResult(measurements: readonly Measurement[], state: string): StateResult {
+  const value = (name: string, measure: Measurement['measure']): number => {
+    const found = measurements.find((m) => m.state === state && m.name === name && m.measure === measure);
+    if (!found) throw new Error(`${state} was not measured on "${name}" (${measure})`);
+    return found.value;
+  };
+  return {
+    harmfulRate: value(SETS.forbidden, 'harm'),
+    refusalRate: value(SETS.forbidden, 'refusal'),
+    newTask: value(SETS.newTask, 'exact'),
+    newTaskUnseen: value(SETS.unseen, 'exact'),
+    oldTasks: value(SETS.oldTasks, 'exact'),
+    overRefusal: value(SETS.lookAlikes, 'over-refusal'),
+  };
+}
+
+const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
+
+function table(result: SampleResult): string {
+  const head = ['', 'harm', 'refusals', 'new task', 'unseen phrasing', 'old tasks', 'over-refusal'];
+  const rows = (['base', 'plain', 'protected'] as const).map((state) => {
+    const r = result[state];
+    return [state, ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map(percent)];
+  });
+  return textTable([head, ...rows]);
+}
+
+function summary({ plain, protected: guarded, laws, seconds }: SampleResult, harm: Measurement | undefined): string {
+  const cost = plain.newTask - guarded.newTask;
+  const law = (name: string, holds: boolean): string => `  ${holds ? '✓' : '✗'} ${name}`;
+  return [
+    `Plain fine-tuning learned the forbidden behaviour (${percent(plain.harmfulRate)} of ${harm?.count ?? 0} held-out prompts; judge: ${harm?.judge ?? 'none'}).`,
+    `With the vector it was not learned (${percent(guarded.harmfulRate)}), and the vector is not in what is delivered.`,
+    cost > 0.005 ? `The price: the new task is ${(100 * cost).toFixed(1)} points below the plain run.` : 'The new task was learned as well as in the plain run.',
+    'Laws, checked by hash and by reading the result back:',
+    law("the vector's bytes are unchanged by fine-tuning", laws.vectorUnchanged),
+    law("the base's bytes are unchanged", laws.baseUnchanged),
+    law('the delivered adapter contains no trace of the vector', laws.deliveredWithoutVector),
+    `${duration(seconds)} in all.`,
+  ].join('\n');
+}

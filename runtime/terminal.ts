@@ -1,0 +1,117 @@
+/** How the command line speaks: JSON lines for programs, progress and tables for people. */
+import type { Measurement, RunEvent } from './protocol.js';
+
+export interface Terminal {
+  readonly json: boolean;
+  /** For programs: a JSON line on stdout; nothing without --json. */
+  line(value: object): void;
+  /** For people: a line on stderr with --json, on stdout without. */
+  say(text: string): void;
+  /** The result as text on stdout, without --json. */
+  print(text: string): void;
+  /** A JSON line for both. */
+  result(value: object): void;
+  error(text: string): void;
+  event: (event: RunEvent) => void;
+  progress: (message: string, fraction?: number) => void;
+  endProgress(): void;
+}
+
+const WIDTH = 24;
+const bar = (share: number): string => `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
+
+/** 75 → "1 min 15 s". */
+export const duration = (seconds: number): string => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`);
+
+export function terminal(json: boolean): Terminal {
+  const err = process.stderr;
+  const live = err.isTTY === true;
+  let shown = false;
+  let lastLogged = 0;
+  const endProgress = (): void => {
+    if (shown) err.write('\r\x1b[K');
+    shown = false;
+  };
+  const say = (text: string): void => {
+    endProgress();
+    (json ? err : process.stdout).write(`${text}\n`);
+  };
+  const progress = (message: string, fraction?: number): void => {
+    const text = fraction === undefined ? message : `${bar(fraction)} ${String(Math.floor(100 * fraction)).padStart(3)} %  ${message}`;
+    if (live) {
+      err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
+      shown = true;
+    } else if (Date.now() - lastLogged > 5000) {
+      // a log file gets a line now and then, not a moving bar
+      lastLogged = Date.now();
+      err.write(`${text}\n`);
+    }
+  };
+  const line = (value: object): void => {
+    if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  };
+  let lastState = '';
+  const event = (e: RunEvent): void => {
+    line(e);
+    switch (e.kind) {
+      case 'state':
+        if (e.progress !== undefined) progress(e.message, e.progress);
+        else if (e.message !== lastState) {
+          lastState = e.message;
+          endProgress();
+          err.write(`· ${e.message}\n`);
+        }
+        break;
+      case 'step':
+        progress(`step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${duration(e.secondsLeft)} left`, e.step / e.steps);
+        break;
+      case 'warning':
+        endProgress();
+        err.write(`! ${e.place ? `${e.place}: ` : ''}${e.message}${e.remedy ? ` ${e.remedy}` : ''}\n`);
+        break;
+      default:
+    }
+  };
+  return {
+    json,
+    line,
+    say,
+    progress,
+    event,
+    endProgress,
+    print: (text) => {
+      endProgress();
+      if (!json) process.stdout.write(`${text}\n`);
+    },
+    result: (value) => {
+      endProgress();
+      process.stdout.write(`${JSON.stringify(value, null, json ? undefined : 2)}\n`);
+    },
+    error: (text) => {
+      endProgress();
+      err.write(`error: ${text}\n`);
+    },
+  };
+}
+
+const percent = (value: number): string => `${(100 * value).toFixed(value > 0 && value < 0.01 ? 1 : 0)} %`;
+
+/** States down, measures across. */
+export function measurementTable(measurements: readonly Measurement[]): string {
+  const states = [...new Set(measurements.map((m) => m.state))];
+  const columns = [...new Set(measurements.map((m) => `${m.name} · ${m.measure}`))];
+  const rows = states.map((state) => [
+    state,
+    ...columns.map((column) => {
+      const m = measurements.find((x) => x.state === state && `${x.name} · ${x.measure}` === column);
+      return m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : percent(m.value);
+    }),
+  ]);
+  return textTable([['', ...columns], ...rows]);
+}
+
+/** Rows of cells as aligned text; the first row is the head. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd()).join('\n');
+}

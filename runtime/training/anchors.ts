@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { exampleFrom, type Example } from '../data/examples.js';
+import { loadData } from '../context.js';
+import { HumanError } from '../errors.js';
+import type { FinetuneRecipe } from '../protocol.js';
+import { random } from '../random.js';
+import type { FineTuned } from './fineTune.js';
+import type { Job } from './job.js';
+import { readPrompts, type VectorPrompt } from './prompts.js';
+
+type Vectors = FineTuned['vectors'];
+type Anchor = Exclude<Exclude<FinetuneRecipe['protection'], false>['anchor'], false>;
+
+/** prompts.jsonl stands beside adapter/ in the vector's run folder. */
+const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
+  (await Promise.all(vectors.map((v) => readPrompts(join(v.path, 'prompts.jsonl'))))).flatMap((found) => found ?? []);
+
+/** The prompt with an answer as an example; undefined where the row is too long. */
+function withAnswer({ context, recipe }: Job<FinetuneRecipe>, prompt: VectorPrompt, answer: string, at: number): Example | undefined {
+  const place = { row: at, line: at + 1 };
+  const example = exampleFrom(
+    prompt.messages
+      ? { kind: 'chat', messages: [...prompt.messages, { role: 'assistant', content: answer }] }
+      : { kind: 'completion', prompt: prompt.prompt!, completion: answer },
+    context.tokenizer,
+    place,
+  );
+  return example.ids.length <= Math.min(recipe.batch.maxTokens, context.spec.contextLength) ? example : undefined;
+}
+
+/**
+ * Rows that hold the model where it was: each step `refusals` of the vectors' own prompts with the base model's answers,
+ * and `benign` rows of the data. A function of the step alone.
+ * @throws HumanError when the vectors have no prompts
+ */
+export async function anchorExamples(job: Job<FinetuneRecipe>, vectors: Vectors, ordinary: readonly Example[], anchor: Anchor): Promise<(step: number) => Example[]> {
+  const prompts = await promptsOf(vectors);
+  const held = prompts.flatMap((p, i) => withAnswer(job, p, p.base, i) ?? []);
+  if (held.length === 0) {
+    throw new HumanError('the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl.', {
+      place: 'protection.anchor',
+      remedy: 'Name the run folder that trained the vector (with prompts.jsonl in it), or set "anchor" to false.',
+    });
+  }
+  return (step) => {
+    const rng = random(`${job.recipe.seed}/anchor/${step}`);
+    const pick = (from: readonly Example[], n: number): Example[] => (from.length === 0 ? [] : Array.from({ length: n }, () => rng.pick(from)));
+    return [...pick(held, anchor.refusals), ...pick(ordinary, anchor.benign)];
+  };
+}
+
+/** Rows with a harmful answer whose loss shows what is learned: the recipe's, or the vectors' own. */
+export async function harmfulProbes(job: Job<FinetuneRecipe>, vectors: Vectors, warn: (message: string, place?: string, remedy?: string) => void): Promise<Example[]> {
+  const named = job.recipe.probes.harmful;
+  if (named) return (await loadData(job.context, job.path(named.file), named, warn)).examples;
+  return (await promptsOf(vectors)).flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []);
+}
