@@ -28,6 +28,16 @@ export const ROPE_TYPES = ['default', 'linear', 'dynamic', 'yarn', 'longrope', '
 
 /** The rope of a family: `rope_parameters` (transformers 5), or `rope_theta`, `rope_scaling` and the like (transformers 4). */
 export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
+  const rope = computeRope(c, options);
+  const numbers = [...rope.invFreq, ...(rope.long?.invFreq ?? []), rope.attentionFactor];
+  if (!numbers.every(Number.isFinite)) {
+    const key = ['rope_parameters', 'rope_scaling'].find((name) => c.has(name)) ?? 'rope_theta';
+    c.refuse(key, 'together with rope_theta these numbers give no finite angles', 'Correct config.json.');
+  }
+  return rope;
+}
+
+function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const scaling = parametersOf(c, options);
   const theta = scaling?.has('rope_theta')
     ? scaling.positive('rope_theta')

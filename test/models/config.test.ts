@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import { decoderSpec, SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { random } from '../../runtime/random.js';
+import { FAMILIES, loadReference } from '../support/reference.js';
+
+type Config = Record<string, unknown>;
+
+const LLAMA: Config = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  hidden_size: 32,
+  intermediate_size: 64,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 64,
+  vocab_size: 128,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+};
+const OTHERS: Record<string, Config> = {
+  qwen2: { ...LLAMA, model_type: 'qwen2', architectures: ['Qwen2ForCausalLM'] },
+  gemma: { ...LLAMA, model_type: 'gemma', architectures: ['GemmaForCausalLM'], head_dim: 8, num_key_value_heads: 1 },
+  gemma2: { ...LLAMA, model_type: 'gemma2', architectures: ['Gemma2ForCausalLM'], head_dim: 8 },
+  falcon: { ...LLAMA, model_type: 'falcon', architectures: ['FalconForCausalLM'] },
+  opt: { ...LLAMA, model_type: 'opt', architectures: ['OPTForCausalLM'], ffn_dim: 64 },
+  gpt2: { model_type: 'gpt2', n_embd: 32, n_layer: 2, n_head: 4, n_positions: 64, vocab_size: 128 },
+};
+
+function refusal(config: Config): HumanError {
+  try {
+    decoderSpec(config);
+  } catch (error) {
+    assert.ok(error instanceof HumanError, String(error));
+    assert.ok(error.place?.startsWith('config.json'), error.place);
+    assert.ok(error.remedy, 'a remedy');
+    return error;
+  }
+  return assert.fail('accepted');
+}
+
+describe('refused before a weight is read, by name', () => {
+  it('an architecture that is not in the table, with what is', () => {
+    const error = refusal({ ...LLAMA, model_type: 'mixtral', architectures: ['MixtralForCausalLM'] });
+    assert.match(error.message, /"mixtral" \(MixtralForCausalLM\) is not supported/);
+    for (const family of SUPPORTED_FAMILIES) assert.ok(error.message.includes(family), family);
+  });
+
+  it('a config without a model_type, or with a name of Object', () => {
+    assert.match(refusal({}).message, /without a model_type/);
+    assert.match(refusal({ model_type: 'constructor' }).message, /"constructor"/);
+  });
+
+  it('a model without a language-model head', () => {
+    assert.match(
+      refusal({ ...LLAMA, architectures: ['LlamaForSequenceClassification'] }).message,
+      /causal language models/,
+    );
+  });
+
+  it('quantized weights, with the method', () => {
+    const error = refusal({ ...LLAMA, quantization_config: { quant_method: 'gptq', bits: 4 } });
+    assert.match(error.message, /gptq/);
+    assert.match(error.message, /GGUF/);
+  });
+
+  const cases: [string, Config, RegExp][] = [
+    ['llama', { num_local_experts: 8 }, /num_local_experts = 8/],
+    ['llama', { num_experts_per_tok: 2 }, /num_experts_per_tok/],
+    ['llama', { kv_lora_rank: 512 }, /kv_lora_rank/],
+    ['llama', { attn_logit_softcapping: 50 }, /attn_logit_softcapping = 50/],
+    ['llama', { residual_multiplier: 0.2 }, /residual_multiplier/],
+    ['llama', { sliding_window: 16 }, /sliding_window/],
+    ['llama', { layer_types: ['full_attention', 'sliding_attention'] }, /layer_types/],
+    ['llama', { partial_rotary_factor: 0.5 }, /partial_rotary_factor/],
+    ['llama', { vision_config: { hidden_size: 1 } }, /vision_config/],
+    ['llama', { hidden_act: 'geglu' }, /hidden_act = "geglu".*silu/],
+    ['llama', { rope_scaling: { type: 'ntk', factor: 2 } }, /type = "ntk".*llama3/],
+    ['llama', { rope_parameters: { rope_type: 'mrope', rope_theta: 1 } }, /rope_type = "mrope".*yarn/],
+    ['llama', { rope_scaling: { rope_type: 'linear' } }, /factor = missing/],
+    ['llama', { rope_scaling: { rope_type: 'llama3', factor: 8 } }, /low_freq_factor/],
+    ['llama', { rope_scaling: { rope_type: 'longrope', short_factor: [1], long_factor: [1] } }, /short_factor/],
+    ['llama', { rope_scaling: 'linear' }, /rope_scaling = "linear"/],
+    [
+      'llama',
+      { rope_theta: 1, rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 999 } },
+      /rope_theta.*no finite angles/,
+    ],
+    ['llama', { rope_scaling: { type: 'linear', factor: 1e-60 } }, /no finite angles/],
+    ['llama', { head_dim: 7 }, /even/],
+    ['llama', { hidden_size: 33 }, /hidden_size = 33.*num_attention_heads/],
+    ['llama', { num_key_value_heads: 3 }, /num_key_value_heads = 3/],
+    ['llama', { num_hidden_layers: 2.5 }, /num_hidden_layers = 2.5/],
+    ['llama', { num_hidden_layers: 100000 }, /num_hidden_layers/],
+    ['llama', { vocab_size: 1e12 }, /vocab_size/],
+    ['llama', { vocab_size: undefined }, /vocab_size = missing/],
+    ['llama', { hidden_size: '32' }, /hidden_size = "32"/],
+    ['llama', { rms_norm_eps: 0 }, /rms_norm_eps/],
+    ['llama', { attention_bias: 'yes' }, /attention_bias = "yes"/],
+    ['qwen2', { layer_types: ['full_attention'] }, /layer_types/],
+    ['qwen2', { layer_types: ['full_attention', 'linear_attention'] }, /linear_attention/],
+    ['qwen2', { layer_types: ['full_attention', 'sliding_attention'] }, /no sliding_window/],
+    ['gemma', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
+    ['gemma2', { query_pre_attn_scalar: -1 }, /query_pre_attn_scalar/],
+    ['falcon', { alibi: true }, /alibi/],
+    ['opt', { do_layer_norm_before: false }, /do_layer_norm_before/],
+    ['opt', { word_embed_proj_dim: 16 }, /word_embed_proj_dim/],
+    ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
+    ['gpt2', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling/],
+  ];
+  for (const [family, change, expected] of cases) {
+    it(`${family} with ${JSON.stringify(change)}`, () => {
+      const error = refusal({ ...(OTHERS[family] ?? LLAMA), ...change });
+      assert.match(error.message, expected);
+    });
+  }
+});
+
+describe('accepted', () => {
+  it('keys that are off, and keys that are not about maths', () => {
+    const off = {
+      num_local_experts: 0,
+      sliding_window: null,
+      use_qk_norm: false,
+      residual_multiplier: 1,
+      layer_types: ['full_attention', 'full_attention'],
+      quantization_config: null,
+      rope_scaling: null,
+      partial_rotary_factor: 1,
+      pretraining_tp: 4,
+      _name_or_path: 'somewhere',
+      transformers_version: '4.0',
+      some_note: 'kept by a tool',
+    };
+    assert.deepEqual(decoderSpec({ ...LLAMA, ...off }), decoderSpec(LLAMA));
+  });
+
+  it("missing keys have transformers' defaults", () => {
+    const [layer] = decoderSpec(LLAMA).layers;
+    assert.equal(layer!.attention.kvHeads, 4);
+    assert.equal(layer!.attention.headDim, 8);
+    assert.equal(decoderSpec(LLAMA).head.tied, false);
+    assert.equal(decoderSpec({ ...LLAMA, rms_norm_eps: undefined }).finalNorm.epsilon, 1e-6);
+    assert.equal(decoderSpec(OTHERS.gemma!).head.tied, true);
+    assert.equal(
+      decoderSpec({ ...LLAMA, model_type: 'mistral', num_key_value_heads: 2 }).layers[0]!.attention.window,
+      4096,
+    );
+    const unlimited = { ...LLAMA, model_type: 'mistral', num_key_value_heads: 2, sliding_window: null };
+    assert.equal(decoderSpec(unlimited).layers[0]!.attention.window, undefined);
+    assert.equal(decoderSpec({ ...OTHERS.gpt2!, n_positions: undefined }).contextLength, 1024);
+  });
+
+  it('every second layer of Gemma 2 has a window where config.json lists none', () => {
+    const windows = decoderSpec({ ...OTHERS.gemma2!, sliding_window: 16 }).layers.map((l) => l.attention.window);
+    assert.deepEqual(windows, [16, undefined]);
+  });
+
+  it('gelu in old Gemma configs means its tanh form', () => {
+    assert.equal(decoderSpec({ ...OTHERS.gemma!, hidden_act: 'gelu' }).layers[0]!.mlp.activation, 'gelu-tanh');
+    assert.equal(decoderSpec({ ...LLAMA, hidden_act: 'gelu' }).layers[0]!.mlp.activation, 'gelu');
+  });
+});
+
+describe('rope', () => {
+  const rope = (change: Config) => decoderSpec({ ...LLAMA, ...change }).layers[0]!.attention.rope!;
+
+  it('angles are powers of the base, as float32', () => {
+    assert.deepEqual(
+      rope({}).invFreq,
+      [0, 0.25, 0.5, 0.75].map((e) => Math.fround(1 / Math.fround(10000 ** e))),
+    );
+  });
+
+  it('linear scaling divides them; dynamic scaling changes nothing within the context', () => {
+    const plain = rope({}).invFreq;
+    assert.deepEqual(
+      rope({ rope_scaling: { type: 'linear', factor: 4 } }).invFreq,
+      plain.map((w) => w / 4),
+    );
+    assert.deepEqual(rope({ rope_scaling: { type: 'dynamic', factor: 4 } }).invFreq, plain);
+  });
+
+  it('Llama 3 leaves short waves, slows long ones by the factor, and is between in between', () => {
+    const scaling = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    const scaled = rope({
+      rope_theta: 100,
+      rope_scaling: { ...scaling, original_max_position_embeddings: 64 },
+    }).invFreq;
+    const plain = rope({ rope_theta: 100 }).invFreq;
+    // wave lengths 6.3, 19.9, 62.8, 198.7 against 16 and 64
+    assert.equal(scaled[0], plain[0]);
+    assert.ok(scaled[1]! < plain[1]! && scaled[1]! > plain[1]! / 8);
+    assert.ok(scaled[2]! < plain[2]! / 2 && scaled[2]! > plain[2]! / 8);
+    assert.equal(scaled[3], Math.fround(plain[3]! / 8));
+  });
+
+  it('YaRN and LongRoPE scale cos and sin', () => {
+    const yarn = rope({ rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 16 } });
+    assert.equal(yarn.attentionFactor, 0.1 * Math.log(4) + 1);
+    const factors = { short_factor: [1, 1, 1, 1], long_factor: [2, 2, 2, 2] };
+    const long = rope({ rope_scaling: { type: 'longrope', ...factors, original_max_position_embeddings: 16 } });
+    assert.equal(long.attentionFactor, Math.sqrt(1 + Math.log(4) / Math.log(16)));
+    assert.deepEqual(long.long, { from: 16, invFreq: rope({}).invFreq.map((w) => w / 2) });
+  });
+});
+
+it('any change of a config ends in a spec or a refusal', async () => {
+  const rng = random('configs');
+  const values = [
+    null,
+    undefined,
+    true,
+    false,
+    0,
+    1,
+    -1,
+    2.5,
+    3,
+    1e9,
+    Infinity,
+    '',
+    'gelu',
+    'x'.repeat(1000),
+    [],
+    [1],
+    ['full_attention'],
+    {},
+    { rope_type: 'yarn', factor: 1e-30 },
+  ];
+  let accepted = 0;
+  let refused = 0;
+  for (const name of FAMILIES) {
+    const { config, legacyConfig } = await loadReference(name);
+    for (let i = 0; i < 150; i++) {
+      const changed: Config = { ...(i % 2 === 0 ? config : legacyConfig) };
+      const keys = Object.keys(changed);
+      for (let n = 0; n <= rng.int(2); n++) changed[keys[rng.int(keys.length)]!] = values[rng.int(values.length)];
+      try {
+        JSON.stringify(decoderSpec(changed), (key, value: unknown) => {
+          assert.ok(
+            typeof value !== 'number' || Number.isFinite(value),
+            `${name} ${JSON.stringify(changed)}: ${key} = ${String(value)}`,
+          );
+          return value;
+        });
+        accepted++;
+      } catch (error) {
+        assert.ok(error instanceof HumanError, `${name} ${JSON.stringify(changed)}: ${String(error)}`);
+        refused++;
+      }
+    }
+  }
+  assert.ok(accepted > 1000 && refused > 500, `${accepted} accepted, ${refused} refused`);
+});
