@@ -92,6 +92,11 @@ export function serialize(
     for (const initializer of graph.initializers) message(w, 5, () => writeTensor(w, initializer));
     for (const v of graph.inputs) message(w, 11, () => writeValue(w, v));
     for (const v of graph.outputs) message(w, 12, () => writeValue(w, v));
+    // onnxruntime infers the shapes of all values anyway; told beforehand, it need not invent and compare names for dims,
+    // which takes seconds for a few thousand nodes
+    const outputs = new Set(graph.outputs.map((v) => v.name));
+    for (const node of nodes)
+      for (const v of node.outputs) if (!outputs.has(v.name)) message(w, 13, () => writeValue(w, v));
   });
   const domains = new Set(graph.nodes.flatMap((node) => (node.domain ? [node.domain] : [])));
   for (const [domain, version] of [['', OPSET] as const, ...[...domains].map((d) => [d, 1] as const)]) {
