@@ -58,10 +58,21 @@ export function checkBox(label: string | Node, checked: boolean, changed: (check
 }
 
 /** A list to choose one entry from; values and labels are the same. */
-export function dropdown(label: string, values: string[], changed: (value: string) => void): HTMLElement {
+export function dropdown(
+  label: string,
+  values: string[],
+  selected: string,
+  changed: (value: string) => void,
+): HTMLElement {
   const list = el('vscode-dropdown', { 'aria-label': label }) as HTMLElement & { value: string };
-  for (const value of values) list.append(el('vscode-option', { value }, value));
-  list.addEventListener('change', () => changed(list.value));
+  for (const value of values) list.append(el('vscode-option', { value, selected: value === selected }, value));
+  // The component also fires `change` for what it starts with.
+  let known = selected;
+  list.addEventListener('change', () => {
+    if (list.value === known) return;
+    known = list.value;
+    changed(known);
+  });
   return list;
 }
 

@@ -236,6 +236,21 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
+  test('new answers leave the reader at the set that was chosen', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    await page.page.locator('.actions vscode-button').first().click();
+    await page.page.locator('.controls vscode-dropdown').click();
+    await page.page.locator('.controls vscode-option').nth(1).click();
+    const chosen = async () => (await text(page, '.side-by-side tbody th')) === 'how do i polish a lamp ?';
+    await until(chosen, 'the second set');
+    await page.event({ type: 'answers', rows: fixtures.answers });
+    await sleep(100);
+    assert.equal(await chosen(), true);
+    assert.equal((await text(page, '.controls vscode-dropdown .selected-value')).trim(), 'look-alikes');
+    assert.equal(await page.page.locator('.side-by-side .verdict.good').count(), 1);
+    await page.close();
+  });
+
   test('a message is sent by Enter, the answer streams, and the adapters that gave it are named', async () => {
     let finish = () => {};
     const turns = [

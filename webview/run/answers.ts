@@ -35,9 +35,12 @@ export class Answers {
   show(rows: AnswerRow[]): void {
     const sets = [...new Set(rows.map((row) => row.set))];
     this.rows = rows;
-    this.limit = PAGE;
-    if (!sets.includes(this.set)) this.set = sets[0] ?? '';
-    const choose = dropdown(this.strings.answersSet, sets, (set) => {
+    // Answers that come while one reads do not move the reader.
+    if (!sets.includes(this.set)) {
+      this.set = sets[0] ?? '';
+      this.limit = PAGE;
+    }
+    const choose = dropdown(this.strings.answersSet, sets, this.set, (set) => {
       this.set = set;
       this.limit = PAGE;
       this.draw();
@@ -58,6 +61,7 @@ export class Answers {
   hide(): void {
     this.element.hidden = true;
     this.rows = [];
+    this.set = '';
   }
 
   private draw(): void {
