@@ -6,6 +6,7 @@ import { loadChatTemplate } from './chatTemplate.js';
 import type { ChatTemplate, SpecialTexts } from './chatTemplate.js';
 import { isObject, readJsonObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
+import { exactNormalizer } from './precompiled.js';
 import { preTokenizer } from './preTokenizers.js';
 import { withTimeLimit } from './timeLimit.js';
 import { cleanUp, tokenDecoder } from './tokenDecoders.js';
@@ -100,6 +101,7 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
     },
     {},
   );
+  library.normalizer = exactNormalizer(library.normalizer, file.normalizer);
   library.pre_tokenizer = preTokenizer(file.preTokenizer);
   correctModel(library, file);
   const decoder = tokenDecoder(file.decoder);
