@@ -24,7 +24,9 @@ before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'vsix-'));
   await unzip(entries, 'extension/', folder);
 });
-after(() => rm(folder, { recursive: true, force: true }));
+after(async () => {
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
 
 test('holds the bundles, the manifest and the sample', () => {
   const bundles = ['extension.cjs', 'engine.js', 'cli.js', 'recipe.schema.json'];

@@ -32,29 +32,42 @@ export function workbench(page, screenshots) {
   const rows = quickInput.locator('.quick-input-list .monaco-list-row');
   const pane = (title) => page.locator('.pane').filter({ has: page.locator(`.pane-header[aria-label*="${title}"]`) });
 
+  const input = quickInput.locator('input.input');
+
   /** Opens the quick input by a key and types into it. */
   async function ask(key, text) {
     await page.keyboard.press(key);
-    const input = quickInput.locator('input.input');
     await input.waitFor({ state: 'visible' });
     await input.fill(text);
   }
 
-  async function command(title) {
-    await ask('F1', `>${title}`);
-    await rows.filter({ hasText: title }).first().click();
+  /** The same and chooses an entry. The quick input closes when something else takes the focus: then once more. */
+  async function choose(key, text, label, attempts = 4) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await ask(key, text);
+        return await rows.filter({ hasText: label }).first().click({ timeout: 4000 });
+      } catch (error) {
+        if (attempt === attempts) throw error;
+        await page.keyboard.press('Escape');
+        await sleep(500);
+      }
+    }
   }
+
+  let shown = 'dark';
+  const command = (title) => choose('F1', `>${title}`, title);
 
   async function theme(name) {
     const { label, type } = THEMES[name];
     await command('Preferences: Color Theme');
-    const entry = rows.filter({ hasText: label }).first();
-    await until(async () => (await quickInput.locator('input.input').inputValue()) === '', 'the list of themes');
-    await quickInput.locator('input.input').fill(label);
-    await entry.click();
+    await until(async () => (await input.inputValue()) === '', 'the list of themes');
+    await input.fill(label);
+    await rows.filter({ hasText: label }).first().click();
     await page.locator(`.monaco-workbench.${type}`).waitFor();
     await quickInput.waitFor({ state: 'hidden' });
     await sleep(400); // pages redraw their charts
+    shown = name;
   }
 
   return {
@@ -62,11 +75,11 @@ export function workbench(page, screenshots) {
     until,
     command,
 
-    /** A picture of the window in each theme: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
-    async shot(name) {
+    /** Pictures of the window: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
+    async shot(name, themes = Object.keys(THEMES)) {
       await mkdir(screenshots, { recursive: true });
-      for (const each of Object.keys(THEMES)) {
-        await theme(each);
+      for (const each of themes) {
+        if (each !== shown) await theme(each);
         await page.screenshot({ path: path.join(screenshots, `${name}-${each}.png`) });
       }
     },
@@ -85,11 +98,7 @@ export function workbench(page, screenshots) {
 
     /** Opens a file of the workspace by its path. */
     async open(file) {
-      await ask('Control+P', file);
-      await rows
-        .filter({ hasText: path.basename(file) })
-        .first()
-        .click();
+      await choose('Control+P', file, path.basename(file));
       await page.locator(`.tab.active[data-resource-name="${path.basename(file)}"]`).waitFor();
     },
 

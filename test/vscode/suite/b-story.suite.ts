@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { Ended } from '../../../extension/commands/runs.js';
 import type { Scan } from '../../../extension/data/scans.js';
 import type { WorkspaceState } from '../../../extension/workspace/state.js';
-import type { Manifest } from '../../../runtime/protocol.js';
+import type { ErrorData, Manifest } from '../../../runtime/protocol.js';
 import { command, exists, inWorkspace, json, lenses, root, runShort } from './support.js';
 
 const MODEL = 'tiny-assistant';
@@ -25,10 +25,9 @@ describe('the story', () => {
   });
 
   it('refuses to copy it over another', async () => {
-    await command('openSample', root().fsPath).then(
-      () => assert.fail('it was copied'),
-      (error: Error) => assert.match(error.message, /has a ".+" already/),
-    );
+    const answer = await command<{ error: ErrorData }>('openSample', root().fsPath);
+    assert.match(answer.error.message, /has a ".+" already/);
+    assert.equal(answer.error.kind, 'input');
   });
 
   it('offers to run a recipe, and to scan a data file', async () => {
@@ -111,11 +110,9 @@ describe('the story', () => {
   });
 
   it('says where a recipe is wrong and what to do', async () => {
-    const ended = await runShort('recipes/vector.json', 'wrong', { objectiv: {} }).then(
-      ({ error }) => error,
-      (error: Error) => error.message,
-    );
-    assert.match(ended ?? '', /objectiv/);
+    const ended = await runShort('recipes/vector.json', 'wrong', { objectiv: {} });
+    assert.equal(ended.state, 'failed');
+    assert.match(ended.error ?? '', /objectiv/);
   });
 });
 

@@ -12,7 +12,7 @@ interface Counted {
 }
 
 export function run(): Promise<void> {
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, color: false, reporter: 'spec' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, color: false, reporter: 'spec' });
   for (const file of readdirSync(__dirname).sort())
     if (file.endsWith('.suite.cjs')) mocha.addFile(path.join(__dirname, file));
   const tests: Counted[] = [];
