@@ -1,7 +1,8 @@
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder, type DType, type FloatType, type Graph, type Node, type Value } from '../onnx/graph.js';
-import { Add, Expand, Full, Identity, ReduceSum, Reshape } from '../onnx/ops.js';
+import { Add, Expand, Full, Identity, ReduceSum, Reshape, ScatterElementsAdd } from '../onnx/ops.js';
 import { broadcast, sameShape, shapeText, type Shape } from '../onnx/shapes.js';
+import { scattered } from './rule.js';
 import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
 
 /** Integers and booleans have no gradient: a path from a weight to the loss goes through floats only. */
@@ -52,7 +53,7 @@ export function backward(
     if (before) before.push(dX);
     else contributions.set(x.name, [dX]);
   };
-  const gradientOf = (x: Value): Value | undefined => contributions.get(x.name)?.reduce((a, b) => Add(g, a, b));
+  const gradientOf = (x: Value): Value | undefined => contributions.get(x.name)?.reduce((a, b) => accumulate(g, a, b));
 
   if (varies.has(loss.name)) contribute(loss, seed ?? Full(g, loss.shape, 1, loss.dtype));
   for (const node of [...graph.nodes].reverse()) {
@@ -96,6 +97,19 @@ function dependents(graph: Graph, wrt: readonly Value[]): Set<string> {
     for (const y of node.outputs) if (isFloat(y)) varies.add(y.name);
   }
   return varies;
+}
+
+/** a + b. Rows scattered into zeros (a tied embedding has them) go straight into the other gradient. */
+function accumulate(g: Builder, a: Value, b: Value): Value {
+  for (const [dense, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const sparse = scattered(g, other);
+    if (sparse && sameShape(dense.shape, other.shape))
+      return ScatterElementsAdd(g, dense, sparse.indices, sparse.updates, sparse.axis);
+  }
+  return Add(g, a, b);
 }
 
 /**

@@ -53,13 +53,19 @@ export function intAttribute(node: Node, name: string, fallback: number): number
   return value;
 }
 
-/** What a dY is made of, where it is nothing but updates added to zeros (the gradient of GatherElements). */
-export function scattered(g: Builder, dY: Value, axis: number): { indices: Value; updates: Value } | undefined {
-  const node = g.nodes.findLast((n) => n.outputs.some((y) => y.name === dY.name));
-  const [data, indices, updates] = node?.inputs ?? [];
-  if (node?.op !== 'ScatterElements' || node.attributes.axis !== axis || !data || !indices || !updates)
-    return undefined;
+/** Updates at indices along an axis. */
+export interface Scattered {
+  readonly indices: Value;
+  readonly updates: Value;
+  readonly axis: number;
+}
+
+/** What a gradient is made of, where it is nothing but updates added to zeros (the gradient of Gather and GatherElements). */
+export function scattered(g: Builder, gradient: Value): Scattered | undefined {
+  const node = g.nodes.findLast((n) => n.outputs.some((y) => y.name === gradient.name));
+  if (node?.op !== 'ScatterElements') return undefined;
+  const [data, indices, updates] = node.inputs as readonly [Value, Value, Value];
   const zeros = g.nodes.findLast((n) => n.outputs[0]!.name === data.name);
-  const zero = zeros?.op === 'Expand' && zeros.inputs[0]!.name === scalarLike(g, 0, dY).name;
-  return zero ? { indices, updates } : undefined;
+  if (zeros?.op !== 'Expand' || zeros.inputs[0]!.name !== scalarLike(g, 0, gradient).name) return undefined;
+  return { indices, updates, axis: intAttribute(node, 'axis', 0) };
 }

@@ -263,3 +263,20 @@ test('a value between two others can be differentiated, and the loss itself', as
     [[2, 8], [4, 32], [1]],
   );
 });
+
+test('rows gathered from a table that is also used whole are added to its gradient, not to zeros', async () => {
+  const g = builder();
+  const table = g.input('table', 'float64', [3, 2]);
+  const ids = g.input('ids', 'int64', ['N']);
+  const rows = ops.Gather(g, table, ids);
+  const twice = ops.Mul(g, ops.Gather(g, table, ids), g.scalar(10));
+  const y = ops.Gemm(g, ops.Add(g, rows, twice), table, { transB: true });
+  const feeds = { table: [1, 2, 3, 4, 5, 6], ids: [2, 0, 2] };
+  // Σ 11·table[ids]·tableᵀ: to each row 11·Σ rows of ids, and to each of ids 11·Σ rows of the table
+  const [d] = await gradients(g, y, [table], feeds, { N: 3 });
+  assert.deepEqual(d, [121 + 99, 154 + 132, 121, 154, 121 + 198, 154 + 264]);
+  const loss = total(g, y);
+  const { graph } = backward(g.graph(), loss, [table]);
+  const zeros = graph.nodes.filter((node) => node.op === 'Expand' && node.outputs[0]!.shape.join() === '3,2');
+  assert.equal(zeros.length, 0);
+});

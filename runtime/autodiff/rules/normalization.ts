@@ -13,8 +13,8 @@ export const normalization = {
    */
   LogSoftmax: unary((g, dY, _, y, node) => {
     const axis = axisOf(intAttribute(node, 'axis', -1), y.shape.length);
-    const sparse = scattered(g, dY, axis);
-    if (!sparse) return Sub(g, dY, Mul(g, Exp(g, y), ReduceSum(g, dY, [axis])));
+    const sparse = scattered(g, dY);
+    if (sparse?.axis !== axis) return Sub(g, dY, Mul(g, Exp(g, y), ReduceSum(g, dY, [axis])));
     const { indices, updates } = sparse;
     return ScatterElementsAdd(g, Mul(g, Exp(g, y), Neg(g, ReduceSum(g, updates, [axis]))), indices, updates, axis);
   }),
