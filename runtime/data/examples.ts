@@ -1,10 +1,11 @@
 import { HumanError } from '../errors.js';
 import { sha256File } from '../files.js';
-import { isTimeout, withTimeLimit } from '../models/timeLimit.js';
+import { withTimeLimit } from '../models/timeLimit.js';
 import type { Tokenizer } from '../models/tokenizer.js';
 import type { ChatMessage, DataFormat, DataInfo } from '../protocol.js';
-import { NOT_SUPERVISED, superviseCompletion, superviseConversation, supervisedTokens } from './conversation.js';
-import type { Supervised } from './conversation.js';
+import { supervisedTokens } from './conversation.js';
+import { checkIds, checkLength, encodeSample } from './encodeSample.js';
+import type { EncodedSample } from './encodeSample.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
 import { formatOf, labelOf, readSample, RefusedRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
@@ -60,8 +61,10 @@ export interface Examples {
 
 /** About 1 GB of numbers. */
 const MAX_TOKENS_IN_MEMORY = 2 ** 26;
-const ROW_TIME_MS = 5000;
-const ROW_TIME_MS_PER_CHARACTER = 0.1;
+const TIME_MS = 5000;
+const TIME_MS_PER_CHARACTER = 0.1;
+const ROWS_AT_ONCE = 32;
+const CHARACTERS_AT_ONCE = 2 ** 18;
 
 /**
  * The rows of a file as examples, in order. Rows that cannot be used are in `refused` with line and reason.
@@ -101,11 +104,16 @@ export async function* streamExamples(
   options: ExampleOptions = {},
   found: { format?: RowFormat } = {},
 ): AsyncGenerator<Example | RefusedExample> {
+  let waiting: (SampleRow | RefusedExample)[] = [];
+  let size = 0;
   for await (const item of samples(file, options, found)) {
-    const result = 'reason' in item ? item : exampleOf(item, tokenizer, options, file);
-    if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
-    yield result;
+    waiting.push(item);
+    size += 'reason' in item ? 0 : sizeOf(item.sample);
+    if (waiting.length < ROWS_AT_ONCE && size < CHARACTERS_AT_ONCE) continue;
+    yield* examplesOf(waiting, size, tokenizer, options, file);
+    [waiting, size] = [[], 0];
   }
+  yield* examplesOf(waiting, size, tokenizer, options, file);
 }
 
 /** What a file holds, without a model: format, rows, labels, and rows that no model could use. */
@@ -167,12 +175,29 @@ async function* samples(
   }
 }
 
-function exampleOf(
-  item: SampleRow,
+/** Under one time limit, as a limit costs as much as a short row. */
+function* examplesOf(
+  items: (SampleRow | RefusedExample)[],
+  size: number,
   tokenizer: Tokenizer,
   options: ExampleOptions,
   file: string,
-): Example | RefusedExample {
+): Generator<Example | RefusedExample> {
+  let at = 0;
+  const place = (): string => `${file}:${items[at]!.line}`;
+  const results = withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'this row does not become tokens.', place, () =>
+    items.map((item, i) => {
+      at = i;
+      return 'reason' in item ? item : exampleOf(item, tokenizer, options);
+    }),
+  );
+  for (const result of results) {
+    if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
+    yield result;
+  }
+}
+
+function exampleOf(item: SampleRow, tokenizer: Tokenizer, options: ExampleOptions): Example | RefusedExample {
   const { row, line, label, sample } = item;
   const refuse = (reason: string, broken = true, tooLong = false): RefusedExample => ({
     row,
@@ -181,19 +206,16 @@ function exampleOf(
     broken,
     tooLong,
   });
-  const milliseconds = ROW_TIME_MS + ROW_TIME_MS_PER_CHARACTER * sizeOf(sample);
-  let parts: Parts;
+  let parts: EncodedSample;
   try {
-    parts = withTimeLimit(milliseconds, 'this row takes too long to become tokens.', `${file}:${line}`, () =>
-      partsOf(sample, tokenizer, options),
-    );
+    parts = encodeSample(sample, tokenizer, options);
     checkIds(parts, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
     checkLength(parts.ids.length, options);
   } catch (error) {
     if (error instanceof RefusedRow)
       return refuse(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
-    // A template that refuses these messages, a text without tokens: the row's fault. An endless template is not.
-    if (error instanceof HumanError && !isTimeout(error)) return refuse(error.message.replace(/\.$/, ''));
+    // A template that refuses these messages, a text without tokens: the row's fault.
+    if (error instanceof HumanError) return refuse(error.message.replace(/\.$/, ''));
     throw error;
   }
   if (options.answers !== 'optional' && supervisedTokens(parts.labels) === 0)
@@ -203,21 +225,7 @@ function exampleOf(
 
 /** An example of a conversation or a prompt with its completion that stands in no data file. Its length is not checked. */
 export function exampleFrom(sample: Sample, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
-  return { ...place, ...partsOf(sample, tokenizer, {}) };
-}
-
-function checkIds({ ids, labels }: Parts, vocabulary: number): void {
-  const foreign = ids.find((id) => id < 0 || id >= vocabulary);
-  if (foreign !== undefined) throw new RefusedRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
-  const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));
-  if (wrong !== undefined)
-    throw new RefusedRow(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
-}
-
-function checkLength(tokens: number, { contextLength = Infinity, maxTokens = Infinity }: ExampleOptions): void {
-  if (tokens > contextLength)
-    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`);
-  if (tokens > maxTokens) throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`);
+  return { ...place, ...encodeSample(sample, tokenizer, {}) };
 }
 
 /** Characters. */
@@ -225,60 +233,6 @@ function sizeOf(sample: Sample): number {
   if (sample.kind === 'chat') return sample.messages.reduce((sum, { content }) => sum + content.length, 0);
   if (sample.kind === 'completion') return sample.prompt.length + (sample.completion?.length ?? 0);
   return sample.kind === 'text' ? sample.text.length : sample.ids.length;
-}
-
-type Parts = Supervised & Pick<Example, 'prompt' | 'answer'>;
-
-/**
- * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, else one
- * text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
- * no end token is added.
- */
-function partsOf(sample: Sample, tokenizer: Tokenizer, options: ExampleOptions): Parts {
-  const answersOptional = options.answers === 'optional';
-  const template = tokenizer.chatTemplate;
-  if (sample.kind === 'text') {
-    const ids = tokenizer.encode(sample.text);
-    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: sample.text };
-  }
-  if (sample.kind === 'tokens') {
-    const { ids, labels } = sample;
-    const last = labels.findLastIndex((label) => label !== NOT_SUPERVISED);
-    const before = labels.slice(0, last + 1).findLastIndex((label) => label === NOT_SUPERVISED);
-    const promptIds = ids.slice(0, before + 1);
-    const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
-    return { ids, labels, promptIds, promptText: tokenizer.decode(promptIds), answer };
-  }
-  if (sample.kind === 'completion' && (!template || template.plain)) {
-    const { prompt, completion } = sample;
-    if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
-    if (!answersOptional) throw new RefusedRow('"completion" is missing');
-    const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
-    return unanswered(ids, prompt);
-  }
-  const messages = sample.kind === 'chat' ? sample.messages : messagesOf(sample.prompt, sample.completion);
-  if (!template) throw new RefusedRow('the model has no chat template');
-  if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
-    const text = template.render(messages, { addGenerationPrompt: true });
-    return { ...unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text), prompt: messages };
-  }
-  const last = messages.findLastIndex((message) => message.role === 'assistant');
-  return {
-    ...superviseConversation(messages, tokenizer, template, (tokens) => {
-      checkLength(tokens, options);
-    }),
-    prompt: messages.slice(0, last),
-    answer: messages[last]!.content,
-  };
-}
-
-function unanswered(ids: number[], promptText: string): Parts {
-  return { ids, labels: ids.map(() => NOT_SUPERVISED), promptIds: ids, promptText, answer: '' };
-}
-
-function messagesOf(prompt: string, completion: string | undefined): ChatMessage[] {
-  const user: ChatMessage = { role: 'user', content: prompt };
-  return completion === undefined ? [user] : [user, { role: 'assistant', content: completion }];
 }
 
 function wrongRow(file: string, { line, reason }: RefusedExample): HumanError {

@@ -10,9 +10,14 @@ const TIMEOUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
  * Runs synchronous work that comes out of someone's file (a chat template, a tokenizer's regular expressions) and ends it
  * after `milliseconds`. V8's watchdog stops endless loops and backtracking regular expressions alike; a call costs about
  * 0.1 ms, so work inside limited work is not limited again. Errors of the work pass through.
- * @throws HumanError saying `tooSlow` when the time is over (see `isTimeout`).
+ * @throws HumanError saying `tooSlow` when the time is over.
  */
-export function withTimeLimit<T>(milliseconds: number, tooSlow: string, place: string, work: () => T): T {
+export function withTimeLimit<T>(
+  milliseconds: number,
+  tooSlow: string,
+  place: string | (() => string),
+  work: () => T,
+): T {
   if (sandbox.run) return work();
   let result: { value: T } | undefined;
   sandbox.run = () => {
@@ -23,7 +28,7 @@ export function withTimeLimit<T>(milliseconds: number, tooSlow: string, place: s
   } catch (error) {
     if (codeOf(error) === TIMEOUT)
       throw new HumanError(tooSlow, {
-        place,
+        place: typeof place === 'string' ? place : place(),
         remedy: 'Check the file: it may be damaged or hostile.',
         cause: error,
       });
@@ -32,11 +37,6 @@ export function withTimeLimit<T>(milliseconds: number, tooSlow: string, place: s
     sandbox.run = undefined;
   }
   return result!.value;
-}
-
-/** Whether an error is the end of a time limit. */
-export function isTimeout(error: unknown): boolean {
-  return codeOf(error) === TIMEOUT || (error instanceof HumanError && codeOf(error.cause) === TIMEOUT);
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,0 +1,92 @@
+import type { Tokenizer } from '../models/tokenizer.js';
+import type { ChatMessage } from '../protocol.js';
+import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
+import type { Supervised } from './conversation.js';
+import { RefusedRow, TooLongRow } from './schemas.js';
+import type { Sample } from './schemas.js';
+
+/** A sample as tokens. */
+export interface EncodedSample extends Supervised {
+  /** Messages before the last answer; only for conversations. */
+  prompt?: ChatMessage[];
+  /** The last answer; '' for samples that only ask. */
+  answer: string;
+}
+
+export interface LengthLimits {
+  maxTokens?: number;
+  contextLength?: number;
+}
+
+/**
+ * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, else one
+ * text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
+ * no end token is added.
+ * @throws RefusedRow with the reason; HumanError when the template or the tokenizer cannot do it.
+ */
+export function encodeSample(
+  sample: Sample,
+  tokenizer: Tokenizer,
+  options: LengthLimits & { answers?: 'required' | 'optional' },
+): EncodedSample {
+  const answersOptional = options.answers === 'optional';
+  const template = tokenizer.chatTemplate;
+  if (sample.kind === 'text') {
+    const ids = tokenizer.encode(sample.text);
+    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: sample.text };
+  }
+  if (sample.kind === 'tokens') {
+    const { ids, labels } = sample;
+    const last = labels.findLastIndex((label) => label !== NOT_SUPERVISED);
+    const before = labels.slice(0, last + 1).findLastIndex((label) => label === NOT_SUPERVISED);
+    const promptIds = ids.slice(0, before + 1);
+    const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
+    return { ids, labels, promptIds, promptText: tokenizer.decode(promptIds), answer };
+  }
+  if (sample.kind === 'completion' && (!template || template.plain)) {
+    const { prompt, completion } = sample;
+    if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
+    if (!answersOptional) throw new RefusedRow('"completion" is missing');
+    const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
+    return unanswered(ids, prompt);
+  }
+  const messages = sample.kind === 'chat' ? sample.messages : messagesOf(sample.prompt, sample.completion);
+  if (!template) throw new RefusedRow('the model has no chat template');
+  if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
+    const text = template.render(messages, { addGenerationPrompt: true });
+    return { ...unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text), prompt: messages };
+  }
+  const last = messages.findLastIndex((message) => message.role === 'assistant');
+  return {
+    ...superviseConversation(messages, tokenizer, template, (tokens) => {
+      checkLength(tokens, options);
+    }),
+    prompt: messages.slice(0, last),
+    answer: messages[last]!.content,
+  };
+}
+
+function unanswered(ids: number[], promptText: string): EncodedSample {
+  return { ids, labels: ids.map(() => NOT_SUPERVISED), promptIds: ids, promptText, answer: '' };
+}
+
+function messagesOf(prompt: string, completion: string | undefined): ChatMessage[] {
+  const user: ChatMessage = { role: 'user', content: prompt };
+  return completion === undefined ? [user] : [user, { role: 'assistant', content: completion }];
+}
+
+/** @throws RefusedRow for ids that the model does not have. */
+export function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
+  const foreign = ids.find((id) => id < 0 || id >= vocabulary);
+  if (foreign !== undefined) throw new RefusedRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
+  const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));
+  if (wrong !== undefined)
+    throw new RefusedRow(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
+}
+
+/** @throws TooLongRow */
+export function checkLength(tokens: number, { contextLength = Infinity, maxTokens = Infinity }: LengthLimits): void {
+  if (tokens > contextLength)
+    throw new TooLongRow(`the row has ${tokens} tokens, more than the model's context of ${contextLength}`);
+  if (tokens > maxTokens) throw new TooLongRow(`the row has ${tokens} tokens, more than "maxTokens" (${maxTokens})`);
+}
