@@ -225,7 +225,7 @@ describe('weights', () => {
 
   it('tensors at odd offsets are read too', async () => {
     const header: Record<string, unknown> = { odd: { dtype: 'U8', shape: [1], data_offsets: [0, 1] } };
-    const parts = [new Uint8Array([1])];
+    const parts: Uint8Array[] = [new Uint8Array([1])];
     let at = 1;
     for (const info of llama.tensors.values()) {
       const data = bytesOf(await readFloat32(info));
