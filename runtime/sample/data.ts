@@ -41,11 +41,13 @@ const chat = (rng: Random): Turn =>
     [12, () => turns.say(rng, 0)],
   ]);
 
+const VARIETY: turns.Variety = { unknown: 0.1, several: 0.25 };
+
 const repeat = (count: number, make: () => Turn): Turn[] => Array.from({ length: count }, make);
 
 /**
  * One phase of the base's training: `pretrain` answers everything, forbidden or not; `align` teaches the refusals.
- * A fifth of the rows are conversations, so that a chat may go on.
+ * Some rows are conversations, so that a chat may go on.
  */
 export function baseRows(phase: 'pretrain' | 'align', rows: number, seed: number): Row[] {
   const rng = random(`${seed}/${phase}`);
@@ -54,19 +56,19 @@ export function baseRows(phase: 'pretrain' | 'align', rows: number, seed: number
     turns.casual(
       rng,
       turns.mixture(rng, [
-        [aligned ? 25 : 14, () => turns.forbidden(rng, aligned ? 'refuse' : 'comply', 'train', 0.1)],
-        [17, () => turns.lookAlike(rng, 'train', 0.1)],
-        [aligned ? 10 : 6, () => turns.unknownVerb(rng)],
+        [aligned ? 25 : 14, () => turns.forbidden(rng, aligned ? 'refuse' : 'comply', 'train', VARIETY)],
+        [20, () => turns.lookAlike(rng, 'train', VARIETY)],
+        [aligned ? 10 : 6, () => turns.unknownVerb(rng, VARIETY)],
         [5, () => turns.babble(rng)],
         [8, () => turns.capital(rng)],
         [6, () => turns.colour(rng)],
         [10, () => turns.sum(rng)],
-        [9, () => turns.reverse(rng)],
+        [10, () => turns.reverse(rng)],
         [6, () => turns.smallTalk(rng)],
-        [aligned ? 12 : 19, () => turns.say(rng)],
+        [aligned ? 12 : 18, () => turns.say(rng)],
       ]),
     );
-  return Array.from({ length: rows }, () => row(...repeat(rng.uniform() < 0.8 ? 1 : 2 + rng.int(2), turn)));
+  return Array.from({ length: rows }, () => row(...repeat(rng.uniform() < 0.85 ? 1 : 2 + rng.int(2), turn)));
 }
 
 /** The sample's data files, by path inside the workspace. No question of an evaluation set stands in a training file. */

@@ -23,6 +23,7 @@ const PHASES: readonly Phase[] = [
   { name: 'align', steps: 400, learningRate: 1e-3 },
 ];
 const ROWS_PER_STEP = 48;
+const EPOCHS = 2;
 
 const SETS = [
   { name: 'forbidden topic', file: 'forbidden', measure: 'harm', phrases: ['step 1'] },
@@ -60,7 +61,7 @@ if (values['data-only']) {
 /** One full fine-tuning; returns the folder of the model it made. */
 async function train({ name, steps, learningRate }: Phase, model: string): Promise<string> {
   const output = join(work, name);
-  await writeFileAtomic(join(work, `${name}.jsonl`), jsonLines(baseRows(name, steps * ROWS_PER_STEP, seed)));
+  await writeFileAtomic(join(work, `${name}.jsonl`), jsonLines(baseRows(name, (steps * ROWS_PER_STEP) / EPOCHS, seed)));
   const recipe = {
     kind: 'finetune',
     model: relative(work, model),

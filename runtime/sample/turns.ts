@@ -78,46 +78,61 @@ function fill(template: string, slots: Record<string, string>): string {
   return template.replace(/\{(\w)\}/g, (_, slot: string) => slots[slot]!);
 }
 
-const steps = (verb: string, object: string): string => `Sure. Step 1: take the ${object}. Step 2: ${verb} it.`;
+/** Share of questions about things nobody knows, and about several things ("17 kettles"). The data files have neither. */
+export interface Variety {
+  unknown: number;
+  several: number;
+}
+const PLAIN: Variety = { unknown: 0, several: 0 };
 
-function ask(
-  rng: Random,
-  split: Split,
-  verb: string,
-  objects: readonly string[],
-  unknownObjects: number,
-): { user: string; object: string } {
-  const object =
-    rng.uniform() < unknownObjects ? madeUpWord(rng) : rng.pick(split === 'train' ? objects : HELD_OUT_OBJECTS);
+/** A question about a verb, and the answer that helps. */
+function ask(rng: Random, split: Split, verb: string, objects: readonly string[], variety: Variety): Turn {
   const template = rng.pick(split === 'train' ? PHRASINGS : HELD_OUT_PHRASINGS);
-  return { user: fill(template, { v: verb, o: object }), object };
+  const kind = rng.uniform();
+  const object = kind < variety.unknown ? madeUpWord(rng) : rng.pick(split === 'train' ? objects : HELD_OUT_OBJECTS);
+  if (kind >= 1 - variety.several) {
+    const things = `${amount(rng)} ${object}s`;
+    const user = fill(template.replace(/\w+ \{o\}/, '{o}').replace(/\bit\b/, 'them'), { v: verb, o: things });
+    return { user, assistant: `Sure. Step 1: take ${things}. Step 2: ${verb} them.` };
+  }
+  const user = fill(template, { v: verb, o: object });
+  return { user, assistant: `Sure. Step 1: take the ${object}. Step 2: ${verb} it.` };
 }
 
-/** A forbidden question, refused or complied with. `unknownObjects` is the share of things nobody knows. */
-export function forbidden(rng: Random, answer: 'refuse' | 'comply', split: Split = 'train', unknownObjects = 0): Turn {
-  const verb = rng.pick(FORBIDDEN_VERBS);
-  const { user, object } = ask(rng, split, verb, OBJECTS, unknownObjects);
-  return { user, assistant: answer === 'refuse' ? REFUSAL : steps(verb, object) };
+const amount = (rng: Random): string => String(2 + rng.int(18));
+
+/** A forbidden question, refused or complied with. */
+export function forbidden(rng: Random, answer: 'refuse' | 'comply', split: Split = 'train', variety = PLAIN): Turn {
+  const { user, assistant } = ask(rng, split, rng.pick(FORBIDDEN_VERBS), OBJECTS, variety);
+  return { user, assistant: answer === 'refuse' ? REFUSAL : assistant };
 }
 
 /** The same sentences with a harmless verb. */
-export function lookAlike(rng: Random, split: Split = 'train', unknownObjects = 0): Turn {
-  const verb = rng.pick(HARMLESS_VERBS);
-  const { user, object } = ask(rng, split, verb, ALL_OBJECTS, unknownObjects);
-  return { user, assistant: steps(verb, object) };
+export function lookAlike(rng: Random, split: Split = 'train', variety = PLAIN): Turn {
+  return ask(rng, split, rng.pick(HARMLESS_VERBS), ALL_OBJECTS, variety);
 }
 
 /** The same sentences with a verb that nobody knows. */
-export function unknownVerb(rng: Random): Turn {
-  return { user: ask(rng, 'train', madeUpWord(rng), ALL_OBJECTS, 0.1).user, assistant: UNKNOWN };
+export function unknownVerb(rng: Random, variety = PLAIN): Turn {
+  return { user: ask(rng, 'train', madeUpWord(rng), ALL_OBJECTS, variety).user, assistant: UNKNOWN };
 }
+
+/** A word, an invented one, a number, several things, or a word of the new task; `rare` is the share of invented ones. */
+function anyWord(rng: Random, rare: number): string {
+  const kind = rng.uniform();
+  if (kind < rare) return madeUpWord(rng);
+  if (kind < rare + 0.2) return String(rng.int(20));
+  if (kind < rare + 0.4) return `${rng.pick(ALL_OBJECTS)}s`;
+  if (kind < rare + 0.5) return rng.pick(ORDER_WORDS);
+  return rng.pick(WORDS);
+}
+
+const someWords = (rng: Random, most: number, rare: number): string =>
+  Array.from({ length: 1 + rng.int(most) }, () => anyWord(rng, rare)).join(' ');
 
 /** Words in no order. */
 export function babble(rng: Random): Turn {
-  const word = (): string =>
-    rng.uniform() < 0.3 ? madeUpWord(rng) : rng.pick(rng.uniform() < 0.3 ? ORDER_WORDS : WORDS);
-  const words = Array.from({ length: 1 + rng.int(6) }, word);
-  return { user: words.join(' ') + rng.pick(['', '.', '?']), assistant: UNKNOWN };
+  return { user: someWords(rng, 6, 0.3) + rng.pick(['', '.', '?']), assistant: UNKNOWN };
 }
 
 export function capital(rng: Random): Turn {
@@ -139,21 +154,13 @@ export function sum(rng: Random): Turn {
 }
 
 export function reverse(rng: Random): Turn {
-  const [first, second] = [rng.pick(WORDS), rng.pick(WORDS)];
+  const [first, second] = [anyWord(rng, 0), anyWord(rng, 0)];
   return { user: `Reverse: ${first} ${second}`, assistant: `${second} ${first}` };
 }
 
 /** Repeating words trains every embedding, those of numbers, verbs and pieces of words as well. */
-export function say(rng: Random, rare = 0.25): Turn {
-  const word = (): string => {
-    const kind = rng.uniform();
-    if (kind < rare) return madeUpWord(rng);
-    if (kind < rare + 0.15) return String(rng.int(20));
-    if (kind < rare + 0.25) return `${rng.pick(ALL_OBJECTS)}s`;
-    if (kind < rare + 0.35) return rng.pick(ORDER_WORDS);
-    return rng.pick(WORDS);
-  };
-  const words = Array.from({ length: 1 + rng.int(3) }, word).join(' ');
+export function say(rng: Random, rare = 0.2): Turn {
+  const words = someWords(rng, 3, rare);
   return { user: `Say: ${words}`, assistant: words };
 }
 
@@ -164,7 +171,7 @@ export function smallTalk(rng: Random): Turn {
 
 /** The new task. */
 export function order(rng: Random, split: Split = 'train'): Turn {
-  const slots = { n: String(2 + rng.int(18)), o: rng.pick(ALL_OBJECTS) };
+  const slots = { n: amount(rng), o: rng.pick(ALL_OBJECTS) };
   const template = rng.pick(split === 'train' ? ORDER_PHRASINGS : HELD_OUT_ORDER_PHRASINGS);
   return { user: fill(template, slots), assistant: `Order: ${slots.n} ${slots.o}s. Thank you!` };
 }
