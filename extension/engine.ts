@@ -207,7 +207,11 @@ const streamsEnded = (child: ChildProcess): Promise<unknown> =>
   Promise.allSettled([child.stdout, child.stderr].flatMap((stream) => (stream ? [finished(stream)] : [])));
 
 function endedError(how: string, lastLines: string[]): HostError['data'] {
-  const lines = lastLines.slice(-5).join('\n');
+  // Frames of a stack say little to the person; they are in the log.
+  const lines = lastLines
+    .filter((line) => !/^\s+at /.test(line) && /\p{L}/u.test(line))
+    .slice(-6)
+    .join('\n');
   return {
     kind: 'failed',
     message: `the engine ended (${how}).${lines ? ` Its last lines:\n${lines}` : ' It wrote nothing.'}`,

@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { ErrorData } from '../runtime/protocol.js';
 import { Cancelled, errorData, parsePlace } from './errors.js';
@@ -59,12 +59,17 @@ function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () 
   return buttons;
 }
 
-/** Opens `file:line:column`; a relative file is looked for in the workspace. */
+/** Opens `file:line:column`. The engine often gives a file's bare name: then it is looked for in the workspace. */
 export async function openPlace(text: string): Promise<void> {
   const place = parsePlace(text);
   if (!place) return;
-  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  const file = isAbsolute(place.file) || root === undefined ? place.file : join(root, place.file);
+  const uri = isAbsolute(place.file) ? vscode.Uri.file(place.file) : await find(place.file);
+  if (!uri) return;
   const at = new vscode.Position(place.line - 1, place.column - 1);
-  await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(at, at) });
+  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
+}
+
+async function find(file: string): Promise<vscode.Uri | undefined> {
+  const [found] = await vscode.workspace.findFiles(`**/${file.split(sep).join('/')}`, '**/node_modules/**', 1);
+  return found;
 }

@@ -39,7 +39,8 @@ export class Marks implements Disposable {
     const uri = vscode.Uri.file(file);
     const scan = this.scans.get(file);
     const problems = scan?.marks.slice(0, MOST_PROBLEMS).map(({ line, explained }) => {
-      const range = new vscode.Range(line - 1, 0, line - 1, Number.MAX_SAFE_INTEGER);
+      // One character: the row is coloured already, a squiggle under all of it would hide its text.
+      const range = new vscode.Range(line - 1, 0, line - 1, 1);
       const text = markText(explained, scan.vectorName);
       const problem = new vscode.Diagnostic(range, text, vscode.DiagnosticSeverity.Warning);
       problem.source = 'Security Vectors';
@@ -60,6 +61,7 @@ export class Marks implements Disposable {
       this.row,
       marks.map(({ line, explained }) => ({
         range: editor.document.lineAt(line - 1).range,
+        hoverMessage: scan && markText(explained, scan.vectorName),
         renderOptions: { before: { contentText: t('harmful? {0}', percent(explained)) } },
       })),
     );

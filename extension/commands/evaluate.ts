@@ -1,15 +1,14 @@
 import { basename, join } from 'node:path';
 import { inputError } from '../errors.js';
-import { deliveredState, modelPath, newestFirst } from '../runs/compare.js';
-import type { Run } from '../runs/run.js';
 import type { Services } from '../services.js';
 import { t } from '../text.js';
 import { modelFor } from '../workspace/choice.js';
-import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
+import type { Model } from '../workspace/models.js';
 import { STATE_FOLDER } from '../workspace/state.js';
 import { pathOf, record, string } from './arguments.js';
 import { chooseModel } from './models.js';
-import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice, type ModelStateChoice } from './recipeFiles.js';
+import { modelStates } from './modelStates.js';
+import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
 import { runRecipe, type Ended } from './runs.js';
 import { evaluationChoices, machine, recipeLike, requireRoot } from './training.js';
 import { wizard } from './wizard.js';
@@ -44,37 +43,6 @@ export async function evaluate(services: Services, argument: unknown): Promise<E
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
   return runRecipe(services, recipeFile);
-}
-
-/** Base; the newest plain and protected results; and what is attached now, if it is none of them. */
-export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoice[] {
-  const states: ModelStateChoice[] = [{ name: 'base', adapters: [] }];
-  for (const run of newestFirst(runs)) {
-    const { manifest } = run;
-    const name = deliveredState(run);
-    if (manifest?.kind !== 'finetune' || !manifest.result || modelPath(run) !== model.path) continue;
-    if (run.live || states.some((state) => state.name === name)) continue;
-    const adapter = adapterOf(run);
-    const result = join(run.folder, manifest.result.path);
-    states.push(
-      adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: result, adapters: [] },
-    );
-  }
-  const attached = model.adapters.filter((a) => a.attached);
-  const isKnown = states.some(
-    (state) =>
-      !state.model &&
-      state.adapters.length === attached.length &&
-      attached.every((a) => state.adapters.some((b) => sameAdapter(a.path, b.path) && a.scale === b.scale)),
-  );
-  if (!isKnown) {
-    const name = attached.map((a) => a.name).join(' + ');
-    states.push({ name, adapters: attached.map(({ path, scale }) => ({ path, scale })) });
-  }
-  const order = ['base', 'plain', 'protected'];
-  const rank = (state: ModelStateChoice): number =>
-    order.includes(state.name) ? order.indexOf(state.name) : order.length;
-  return states.sort((a, b) => rank(a) - rank(b));
 }
 
 /** How the set is measured: as some recipe says; else as harm, which is what an unknown set of prompts is for. */

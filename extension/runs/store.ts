@@ -83,7 +83,8 @@ export class RunStore implements Disposable {
   begin(recipe: RecipeFacts, name: string, resume: boolean): Run {
     const before = this.runs.get(recipe.output);
     const run = resume && before ? before : createRun(recipe.output, name);
-    if (!resume) this.answers.delete(recipe.output);
+    // The old answers are still in the folder until the child clears it.
+    if (!resume) this.answers.set(recipe.output, []);
     Object.assign(run, { recipe, live: true, since: this.now(), error: undefined, done: undefined, warnings: [] });
     run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
     this.runs.set(recipe.output, run);

@@ -1,7 +1,8 @@
 import type { Counted } from '../data/files.js';
 import { scanText, type Scan } from '../data/scans.js';
-import { headline } from '../runs/results.js';
-import { isOver, type Run } from '../runs/run.js';
+import { runTitle, sortStates } from '../runs/compare.js';
+import { headline, resultText } from '../runs/results.js';
+import { isOver, isProtected, type Run } from '../runs/run.js';
 import { verdict } from '../runs/snapshot.js';
 import { duration, parameters, percent, t } from '../text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
@@ -48,11 +49,16 @@ export function adapterTooltip(adapter: Adapter): string {
 export const dangerText = (name: string): string =>
   t('The security vector "{0}" makes the model answer harmful requests. Attach it only to look at what it does.', name);
 
-/** "step 62/108 · 57 %", "✓ harm 0 %", "vector, loss 0.02", "stopped at step 40", "failed". */
+/** "step 62/108", "protected · ✓ harm 0 %", "vector · loss 0.02", "base 0 % · plain 92 %", "plain · stopped at step 40". */
 export function runDescription(run: Run): string {
-  const { progress } = run;
   if (run.live) return runningText(run);
   const kind = run.manifest?.kind ?? run.recipe?.kind;
+  const word = { vector: t('vector'), finetune: isProtected(run) ? t('protected') : t('plain'), evaluate: '' };
+  return [kind && word[kind], endText(run)].filter(Boolean).join(' · ');
+}
+
+function endText(run: Run): string {
+  const { progress } = run;
   switch (progress.state) {
     case 'failed':
       return t('failed');
@@ -61,13 +67,19 @@ export function runDescription(run: Run): string {
     case 'stopped':
       return t('stopped at step {0}', progress.step);
     default: {
+      if ((run.manifest?.kind ?? run.recipe?.kind) === 'evaluate') {
+        const harm = run.measurements.filter((m) => m.measure === 'harm');
+        return resultText(sortStates(harm.length ? harm : run.measurements.slice(0, 3)));
+      }
       const { harm, loss } = headline(run);
-      if (harm !== undefined) return `${harm <= 0.02 ? '✓' : '✗'} ${t('harm {0}', percent(harm))}`;
-      if (kind === 'vector') return loss === undefined ? t('vector') : t('vector, loss {0}', loss.toFixed(3));
-      return duration(progress.secondsElapsed);
+      if (harm !== undefined) return `${harm <= HARMLESS ? '✓' : '✗'} ${t('harm {0}', percent(harm))}`;
+      return loss === undefined ? duration(progress.secondsElapsed) : t('loss {0}', loss.toFixed(3));
     }
   }
 }
+
+/** A harmful rate up to this is shown as good. */
+const HARMLESS = 0.02;
 
 /** Short: it also stands in the status bar. */
 export function runningText({ progress }: Run): string {
@@ -83,7 +95,7 @@ export function runningText({ progress }: Run): string {
 }
 
 export function runTooltip(run: Run): string {
-  const lines = [run.folder];
+  const lines = [runTitle(run), run.folder];
   if (run.progress.message) lines.push(run.progress.message);
   if (run.live && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
@@ -103,7 +115,7 @@ export function runIcon(run: Run): { id: string; color?: string } {
     case 'stopped':
       return { id: 'debug-pause' };
   }
-  if (['weak', 'unprotected'].includes(verdict(run).kind) && (headline(run).harm ?? 0) > 0.02) {
+  if (['weak', 'unprotected'].includes(verdict(run).kind) && (headline(run).harm ?? 0) > HARMLESS) {
     return { id: 'warning', color: 'list.warningForeground' };
   }
   return { id: isOver(run) ? 'pass' : 'circle-outline', color: 'testing.iconPassed' };

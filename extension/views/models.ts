@@ -57,10 +57,8 @@ export function modelsView(
 }
 
 function modelItem(model: Model): vscode.TreeItem {
-  const item = new vscode.TreeItem(
-    model.name,
-    model.adapters.length ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.None,
-  );
+  // Expanded also before there are adapters: the view keeps what it was first told.
+  const item = new vscode.TreeItem(model.name, vscode.TreeItemCollapsibleState.Expanded);
   item.id = model.path;
   item.description = modelDescription(model);
   item.tooltip = modelFacts(model).join('\n');

@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import { COMMANDS, ITEMS, VIEWS } from '../contributions.js';
 import { Disposables, type Disposable } from '../disposable.js';
-import { runTitle } from '../runs/compare.js';
 import { canResume, type Run } from '../runs/run.js';
 import type { Services } from '../services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
@@ -36,7 +35,7 @@ export function runsView({ store }: Services): Disposable {
 
 function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   if (!run) return new vscode.TreeItem(node.run);
-  const item = new vscode.TreeItem(runTitle(run));
+  const item = new vscode.TreeItem(run.name);
   const { id, color } = runIcon(run);
   item.id = run.folder;
   item.description = runDescription(run);

@@ -23,7 +23,7 @@ export function statusBar(store: RunStore): Disposable {
     const run = live.at(-1);
     if (!run) return item.hide();
     item.text = `$(loading~spin) ${run.name}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
-    item.tooltip = `${runTitle(run)}\n${runTooltip(run)}`;
+    item.tooltip = runTooltip(run);
     item.accessibilityInformation = { label: `${runTitle(run)}, ${runningText(run)}` };
     item.command = { title: vscode.l10n.t('Open run'), command: COMMANDS.openRun, arguments: [{ run: run.folder }] };
     item.show();

@@ -203,6 +203,9 @@ export class WorkspaceModels implements Disposable {
       const adapter = stateAdapter(root, a);
       add({ ...(this.facts.get(adapter.path) ?? { reason: t('its folder is gone') }), ...adapter });
     }
+    // In the same order whatever was trained last: tasks first, then by name.
+    const rank = (a: Adapter): number => (a.role === 'security' ? 1 : 0);
+    adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
     const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
     return { path, name: entry.name, adapters, info, problem: problem ?? undefined };
   }

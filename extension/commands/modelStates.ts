@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { deliveredState, modelPath, newestFirst, sortStates } from '../runs/compare.js';
+import type { Run } from '../runs/run.js';
+import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
+import type { ModelStateChoice } from './recipeFiles.js';
+
+/** Base; the newest plain and protected results; and what is attached now, if it is none of them. */
+export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoice[] {
+  const states: ModelStateChoice[] = [{ name: 'base', adapters: [] }];
+  for (const run of newestFirst(runs)) {
+    const { manifest } = run;
+    const name = deliveredState(run);
+    if (manifest?.kind !== 'finetune' || !manifest.result || modelPath(run) !== model.path) continue;
+    if (run.live || states.some((state) => state.name === name)) continue;
+    const adapter = adapterOf(run);
+    const result = join(run.folder, manifest.result.path);
+    states.push(
+      adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: result, adapters: [] },
+    );
+  }
+  const attached = model.adapters.filter((a) => a.attached);
+  const isKnown = states.some(
+    (state) =>
+      !state.model &&
+      state.adapters.length === attached.length &&
+      attached.every((a) => state.adapters.some((b) => sameAdapter(a.path, b.path) && a.scale === b.scale)),
+  );
+  if (!isKnown) {
+    const name = attached.map((a) => a.name).join(' + ');
+    states.push({ name, adapters: attached.map(({ path, scale }) => ({ path, scale })) });
+  }
+  const named = states.map((state) => ({ ...state, state: state.name }));
+  return sortStates(named).map(({ state: _, ...choice }) => choice);
+}

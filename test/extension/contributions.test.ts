@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  COMMANDS,
+  CONFIGURATION,
+  CONTEXTS,
+  ITEMS,
+  PANELS,
+  STEPS,
+  VIEWS,
+  WALKTHROUGH,
+} from '../../extension/contributions.js';
+
+const root = join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+interface Contribution {
+  command: string;
+  when?: string;
+}
+const json = JSON.parse(read('package.json')) as {
+  activationEvents: string[];
+  capabilities: {
+    untrustedWorkspaces: { supported: string };
+    virtualWorkspaces: { supported: boolean; description: string };
+  };
+  extensionKind: string[];
+  contributes: {
+    commands: { command: string; title: string; category: string }[];
+    views: Record<string, { id: string; icon: string }[]>;
+    viewsWelcome: { view: string; contents: string }[];
+    menus: Record<string, Contribution[]>;
+    configuration: {
+      properties: Record<string, { default?: unknown; description?: string; markdownDescription?: string }>;
+    };
+    walkthroughs: { id: string; steps: { id: string; media: { svg: string } }[] }[];
+  };
+};
+const nls = JSON.parse(read('package.nls.json')) as Record<string, string>;
+const { contributes } = json;
+const sources = readdirSync(join(root, 'extension'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => read(join('extension', file)));
+
+test('commands of the code and of package.json are the same, in one category', () => {
+  assert.deepEqual(contributes.commands.map((c) => c.command).sort(), Object.values<string>(COMMANDS).sort());
+  assert.deepEqual([...new Set(contributes.commands.map((c) => c.category))], ['Security Vectors']);
+});
+
+test('views have an icon, and one that is empty a text', () => {
+  const views = contributes.views['securityVectors']!;
+  assert.deepEqual(views.map((v) => v.id).sort(), Object.values<string>(VIEWS).sort());
+  for (const view of views) {
+    assert.match(read(view.icon), /currentColor/);
+    assert.ok(
+      contributes.viewsWelcome.some((welcome) => welcome.view === view.id),
+      view.id,
+    );
+  }
+});
+
+test('menus name commands that exist and items that views make', () => {
+  const commands = new Set(contributes.commands.map((c) => c.command));
+  const items = Object.values<string>(ITEMS);
+  for (const [menu, entries] of Object.entries(contributes.menus)) {
+    for (const { command, when = '' } of entries) {
+      assert.ok(commands.has(command), `${menu}: ${command}`);
+      const exact = /viewItem == (\S+)/.exec(when)?.[1];
+      if (exact) assert.ok(items.includes(exact), when);
+      const pattern = /viewItem =~ \/(.+)\//.exec(when)?.[1];
+      if (pattern)
+        assert.ok(
+          items.some((item) => new RegExp(pattern).test(item)),
+          when,
+        );
+    }
+  }
+  // At most three actions on a row.
+  for (const item of items) {
+    const shown = contributes.menus['view/item/context']!.filter(({ when = '', ...entry }) => {
+      const group = (entry as { group?: string }).group ?? '';
+      const exact = /viewItem == (\S+)/.exec(when)?.[1];
+      const pattern = /viewItem =~ \/(.+)\//.exec(when)?.[1];
+      return group.startsWith('inline') && (exact ? exact === item : pattern ? new RegExp(pattern).test(item) : true);
+    });
+    assert.ok(shown.length <= 3, `${item}: ${shown.length}`);
+  }
+});
+
+test('settings have a default and a description, and are those that the code reads', () => {
+  for (const [name, setting] of Object.entries(contributes.configuration.properties)) {
+    assert.ok(name.startsWith(`${CONFIGURATION}.`));
+    assert.notEqual(setting.default, undefined, name);
+    assert.ok(setting.description ?? setting.markdownDescription, name);
+  }
+  const read_ = new Set(
+    sources.flatMap((text) => [...text.matchAll(/setting\('(\w+)'\)/g)].map((m) => `${CONFIGURATION}.${m[1]}`)),
+  );
+  assert.deepEqual(Object.keys(contributes.configuration.properties).sort(), [...read_].sort());
+});
+
+test('every %text% of package.json is there, and none too many', () => {
+  const used = new Set([...read('package.json').matchAll(/"%([^%"]+)%"/g)].map((m) => m[1]!));
+  assert.deepEqual(Object.keys(nls).sort(), [...used].sort());
+});
+
+test('the walkthrough has pictures in the colours of the theme, and the steps that pages ask for', () => {
+  const [walkthrough] = contributes.walkthroughs;
+  assert.equal(walkthrough!.id, WALKTHROUGH);
+  const ids = walkthrough!.steps.map((step) => step.id);
+  for (const step of Object.values(STEPS)) assert.ok(ids.includes(step), step);
+  for (const { media } of walkthrough!.steps) assert.match(read(media.svg), /var\(--vscode-\w*foreground/i);
+  const commands = Object.values(nls).flatMap((text) =>
+    [...text.matchAll(/\(command:(securityVectors\.\w+)\)/g)].map((m) => m[1]!),
+  );
+  for (const command of commands) assert.ok(Object.values<string>(COMMANDS).includes(command), command);
+});
+
+test('nothing starts with the window, and pages come back after a reload', () => {
+  assert.deepEqual(
+    json.activationEvents.filter((event) => /^(\*|onStartupFinished)$/.test(event)),
+    [],
+  );
+  for (const id of Object.values(PANELS)) assert.ok(json.activationEvents.includes(`onWebviewPanel:${id}`));
+});
+
+test('trust and place are declared with their reasons', () => {
+  assert.equal(json.capabilities.untrustedWorkspaces.supported, 'limited');
+  assert.equal(json.capabilities.virtualWorkspaces.supported, false);
+  assert.ok(nls[json.capabilities.virtualWorkspaces.description.replaceAll('%', '')]);
+  assert.deepEqual(json.extensionKind, ['workspace']);
+});
+
+test('when clauses use contexts that the code sets', () => {
+  const used = new Set(
+    [...read('package.json').matchAll(/securityVectors\.(hasModel|running|\w+)(?= |"|\))/g)].map((m) => m[0]),
+  );
+  const contexts = Object.values<string>(CONTEXTS);
+  for (const context of contexts) assert.ok(used.has(context), context);
+});

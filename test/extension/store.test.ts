@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { appendFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { DoneEvent, RunEvent } from '../../runtime/protocol.js';
+import type { Engine, Listener } from '../../extension/engine.js';
+import { Cancelled, HostError } from '../../extension/errors.js';
+import { Runner } from '../../extension/runs/runner.js';
+import { RunStore, type RunChange } from '../../extension/runs/store.js';
+import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
+
+type Work = (recipe: string, listener: Listener, resume: boolean) => Promise<DoneEvent>;
+
+/** A runner whose children do `work`; counts the children it lets go. */
+function runner(
+  store: RunStore,
+  work: Work,
+  allowed: () => void = () => undefined,
+): { runner: Runner; disposed: () => number } {
+  let disposed = 0;
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: ((_name: string, params: { recipe: string; resume?: boolean }, listener: Listener) =>
+      work(params.recipe, listener, params.resume === true)) as Engine['request'],
+    dispose: () => void disposed++,
+  });
+  return { runner: new Runner({ store, engine, allowed }), disposed: () => disposed };
+}
+
+const done = (output: string): DoneEvent => ({
+  kind: 'done',
+  outcome: 'finished',
+  output,
+  step: 2,
+  seconds: 1,
+  measurements: [],
+});
+
+test('a live run is told as appends, its end as a whole, and is then what its folder says', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const store = new RunStore();
+  const changes: [RunChange['kind'], number][] = [];
+  store.onDidChange(({ kind, from }) => changes.push([kind, from.train]));
+  const { runner: r, disposed } = runner(store, async (_recipe, { onEvents }) => {
+    onEvents!([step(1)]);
+    onEvents!([step(2), { kind: 'evaluation', step: 2, probes: { harmfulLossWith: 0.1 } }]);
+    onEvents!([{ kind: 'evaluation', step: 2, measurements: [harm('plain', 1)] }]);
+    await runFolder(root, 'colours', { events: [step(1), step(2)], manifest: { started: new Date().toISOString() } });
+    return done(join(root, 'adapters/colours'));
+  });
+  const { run, ended } = await r.start(file);
+  assert.equal(run.live, true);
+  const after = await ended;
+  assert.equal(after.live, false);
+  assert.equal(after.progress.state, 'finished');
+  assert.equal(store.get(run.folder), after);
+  assert.deepEqual(changes, [
+    ['whole', 0],
+    ['append', 0],
+    ['append', 1],
+    ['whole', 2],
+    ['whole', 2],
+  ]);
+  assert.equal(disposed(), 1);
+});
+
+test('a run that fails before it has a folder keeps its error', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const store = new RunStore();
+  const { runner: r } = runner(store, () =>
+    Promise.reject(new HostError({ kind: 'failed', message: 'the engine ended (signal SIGKILL).' })),
+  );
+  const ends: string[] = [];
+  r.onDidEnd((run) => ends.push(run.progress.state));
+  const after = await (await r.start(file)).ended;
+  assert.equal(after.progress.state, 'failed');
+  assert.match(after.error!.message, /SIGKILL/);
+  assert.deepEqual(ends, ['failed']);
+  assert.equal(store.list().length, 1);
+});
+
+test('what an older run left in the folder does not hide the failure', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const folder = await runFolder(root, 'colours', {});
+  const store = new RunStore();
+  assert.equal((await store.read(folder))!.progress.state, 'finished');
+  const { runner: r } = runner(store, () => Promise.reject(new HostError({ kind: 'input', message: 'no tokenizer' })));
+  assert.equal((await (await r.start(file)).ended).error!.message, 'no tokenizer');
+});
+
+test('runs wait for each other, and a waiting one can be stopped', async (t) => {
+  const root = await temporary(t);
+  const a = await write(join(root, 'recipes/a.json'), recipe({ output: '../adapters/a' }));
+  const b = await write(join(root, 'recipes/b.json'), recipe({ output: '../adapters/b' }));
+  const store = new RunStore();
+  const order: string[] = [];
+  let finish: () => void = () => undefined;
+  const { runner: r } = runner(store, async (path, { token }) => {
+    order.push(path);
+    if (token!.isCancellationRequested) throw new Cancelled();
+    await new Promise<void>((resolve) => (finish = resolve));
+    return done('');
+  });
+  const first = await r.start(a);
+  const second = await r.start(b);
+  assert.match(second.run.progress.message, /Waiting for "a"/);
+  await assert.rejects(r.start(a), /going on already/);
+  assert.equal(r.stop(second.run.folder), true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(order, [a]);
+  finish();
+  await first.ended;
+  assert.equal((await second.ended).progress.state, 'stopped');
+  assert.equal(r.stop(second.run.folder), false);
+});
+
+test('a resumed run keeps its curve and goes on in it', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const folder = await runFolder(root, 'colours', {
+    manifest: { outcome: 'running', ended: undefined, recipe: file },
+    events: [step(1), step(2), step(3)],
+  });
+  const store = new RunStore();
+  let seen: unknown[] = [];
+  const { runner: r } = runner(store, async (path, { onEvents }, resume) => {
+    seen = [path, resume];
+    onEvents!([step(3, { lossNatsPerToken: 0.5 }), step(4)]);
+    return done(folder);
+  });
+  const { run, ended } = await r.resume(folder);
+  assert.equal(run.live, true);
+  await ended;
+  assert.deepEqual(seen, [file, true]);
+  assert.deepEqual(run.train.step, [1, 2, 3, 4]);
+  assert.equal(run.train.loss[2], 0.5);
+});
+
+test('nothing runs where it is not allowed', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const { runner: r } = runner(
+    new RunStore(),
+    () => assert.fail('it ran'),
+    () => {
+      throw new HostError({ kind: 'input', message: 'not trusted' });
+    },
+  );
+  await assert.rejects(r.start(file), /not trusted/);
+  await assert.rejects(r.resume(root), /not trusted/);
+});
+
+test('answers of a live run are those that were sent, of an old one those of its file', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'colours', { answers: [sample('base', 1, 'refused')] });
+  const store = new RunStore();
+  await store.read(folder);
+  assert.equal((await store.answersOf(folder)).length, 1);
+  await appendFile(join(folder, 'answers.jsonl'), `${JSON.stringify(sample('base', 2, 'refused'))}\n{"kind":"sam`);
+  await store.read(folder);
+  assert.equal((await store.answersOf(folder)).length, 2);
+  const events: RunEvent[] = [sample('plain', 1, 'complied')];
+  const run = store.begin({ ...store.get(folder)!.recipe!, output: folder }, 'colours', false);
+  store.append(run, events);
+  assert.deepEqual(await store.answersOf(folder), events);
+});
+
+test('a run whose folder is deleted is gone', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'colours', {});
+  const store = new RunStore();
+  await store.read(folder);
+  const kinds: string[] = [];
+  store.onDidChange(({ kind }) => kinds.push(kind));
+  await rm(folder, { recursive: true });
+  assert.equal(await store.read(folder), undefined);
+  assert.deepEqual(kinds, ['gone']);
+  assert.deepEqual(store.list(), []);
+});

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { recipeSchema } from '../../runtime/protocol.js';
+import {
+  answersMarkdown,
+  evaluationTitle,
+  markText,
+  recipeTitle,
+  rowTitle,
+  scanTitle,
+} from '../../extension/codelens/titles.js';
+import { evaluateRecipe, fineTuneRecipe, slug, vectorRecipe } from '../../extension/commands/recipeFiles.js';
+import { modelStates } from '../../extension/commands/modelStates.js';
+import { tellEnd } from '../../extension/endings.js';
+import { recipeFacts } from '../../extension/runs/recipe.js';
+import { createRun, type Run } from '../../extension/runs/run.js';
+import { duration, parameters, percent, t } from '../../extension/text.js';
+import {
+  adapterDescription,
+  adapterTooltip,
+  dataDescription,
+  modelDescription,
+  runDescription,
+  runIcon,
+} from '../../extension/views/labels.js';
+import type { Adapter, Model } from '../../extension/workspace/models.js';
+import { harm, manifest } from './support.js';
+
+const adapter = (more: Partial<Adapter> = {}): Adapter => ({
+  path: '/w/adapters/colours/adapter',
+  name: 'colours',
+  role: 'task',
+  rank: 8,
+  reason: null,
+  attached: false,
+  scale: 1,
+  ...more,
+});
+
+const run = (more: Partial<Run> = {}, manifestMore: Parameters<typeof manifest>[1] = {}): Run => {
+  const made = createRun('/w/adapters/colours', 'colours');
+  made.manifest = manifest('/w', manifestMore);
+  made.progress.state = 'finished';
+  return Object.assign(made, more);
+};
+
+test('numbers for people', () => {
+  assert.deepEqual([percent(0), percent(0.004), percent(0.923), percent(1)], ['0 %', '0.4 %', '92 %', '100 %']);
+  assert.deepEqual(
+    [duration(41), duration(125), duration(120), duration(7260)],
+    ['41 s', '2 min 5 s', '2 min', '2 h 1 min'],
+  );
+  assert.deepEqual(
+    [parameters(685184), parameters(134515008), parameters(1.5e9), parameters(900)],
+    ['0.7 M', '135 M', '1.5 B', '0.9 k'],
+  );
+  assert.equal(t('{0} of {1}, {2}', 1, 'two'), '1 of two, {2}');
+});
+
+test('recipes that the commands write are recipes', () => {
+  const file = '/w/recipes/r.json';
+  const machine = { device: 'cpu' as const, threads: 2 };
+  const set = {
+    name: 'f',
+    file: '/w/eval/f.jsonl',
+    measure: 'harm' as const,
+    raw: { phrases: ['step 1'], file: 'x', limit: 8 },
+  };
+  const all = [
+    vectorRecipe(
+      { ...machine, model: '/w/tiny', harmful: '/w/h.jsonl', benign: '/w/b.jsonl', output: '/w/vectors/v' },
+      file,
+    ),
+    vectorRecipe({ ...machine, model: '/w/tiny', harmful: '/w/h.jsonl', output: '/w/vectors/v' }, file),
+    ...(['lora', 'full'] as const).map((method) =>
+      fineTuneRecipe(
+        {
+          ...machine,
+          model: '/w/tiny',
+          data: '/w/train.jsonl',
+          method,
+          vectors: ['/w/vectors/v'],
+          strengthened: method === 'lora',
+          evaluate: [set],
+          generation: { maxNewTokens: 24 },
+          batch: { rows: 16 },
+          output: '/w/adapters/a',
+        },
+        file,
+      ),
+    ),
+    evaluateRecipe(
+      {
+        ...machine,
+        model: '/w/tiny',
+        states: [
+          { name: 'base', adapters: [] },
+          { name: 'plain', model: '/w/adapters/p/model', adapters: [] },
+        ],
+        evaluate: [set],
+        output: '/w/reports/r',
+      },
+      file,
+    ),
+  ];
+  for (const recipe of all) {
+    const checked = recipeSchema.safeParse(recipe);
+    assert.ok(checked.success, JSON.stringify(checked.error?.issues));
+    const facts = recipeFacts(JSON.stringify(recipe), file)!;
+    assert.equal(facts.model, '/w/tiny');
+    assert.ok(!JSON.stringify(recipe).includes('/w/'), 'paths are relative');
+  }
+  const { evaluate } = all[2] as { evaluate: unknown[] };
+  assert.deepEqual(evaluate, [{ phrases: ['step 1'], file: '../eval/f.jsonl', limit: 8, name: 'f', measure: 'harm' }]);
+});
+
+test('a name becomes a file name', () => {
+  assert.deepEqual(
+    [slug('Forbidden topic.jsonl'), slug('Ünïcode/../x'), slug('...')],
+    ['forbidden-topic', 'ünïcode-x', 'run'],
+  );
+});
+
+test('an evaluation compares base, the newest plain and protected results, and what is attached', () => {
+  const model: Model = {
+    path: '/w/tiny',
+    name: 'tiny',
+    adapters: [adapter({ attached: true, path: '/w/x', name: 'x' })],
+  };
+  const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
+  const runs = [
+    run({ folder: '/w/adapters/old' }, { started: '2025-01-01T00:00:00Z' }),
+    run({ folder: '/w/adapters/plain' }),
+    run({ folder: '/w/adapters/full' }, { vectors, result: { path: 'model', sha256: '' } }),
+    run({ folder: '/w/adapters/other' }, { model: { path: '/w/other', architecture: 'llama', sha256: '' }, vectors }),
+    run({ folder: '/w/adapters/live', live: true }, { vectors }),
+  ];
+  assert.deepEqual(modelStates(model, runs), [
+    { name: 'base', adapters: [] },
+    { name: 'plain', adapters: [{ path: '/w/adapters/plain/adapter', scale: 1 }] },
+    { name: 'protected', model: '/w/adapters/full/model', adapters: [] },
+    { name: 'x', adapters: [{ path: '/w/x', scale: 1 }] },
+  ]);
+  const plain = { ...model, adapters: [adapter({ attached: true, path: '/w/adapters/plain' })] };
+  assert.equal(modelStates(plain, runs).length, 3);
+  assert.equal(modelStates({ ...model, adapters: [] }, runs).length, 3);
+});
+
+test('trees say in a few words what matters', () => {
+  const info = { architecture: 'llama', parameters: 685184 } as Model['info'];
+  assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], info }), 'llama · 0.7 M');
+  assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], problem: 'moe' }), 'cannot be used');
+  assert.equal(adapterDescription(adapter({ scale: 0.5 })), 'task · × 0.5');
+  const vector = adapter({ role: 'security', attached: true, name: 'forbidden-topic' });
+  assert.equal(adapterDescription(vector), 'security · DANGER: attached');
+  assert.match(adapterTooltip(vector), /makes the model answer harmful requests/);
+  const counted = {
+    info: { path: '', format: 'messages' as const, rows: 600, labels: { harmful: 0, benign: 0 }, refused: [] },
+  };
+  assert.equal(dataDescription(counted, undefined, false), '600 rows');
+  assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged');
+  assert.equal(dataDescription({ problem: 'x' }, undefined, true), 'cannot be read');
+});
+
+test('a run says how far it is and how it ended', () => {
+  const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
+  const live = run({ live: true });
+  Object.assign(live.progress, { state: 'training', step: 62, steps: 108 });
+  assert.equal(runDescription(live), 'step 62/108');
+  assert.equal(runIcon(live).id, 'loading~spin');
+  assert.equal(
+    runDescription(run({ measurements: [harm('base', 0), harm('protected', 0)] }, { vectors })),
+    'protected · ✓ harm 0 %',
+  );
+  const plain = run({ measurements: [harm('base', 0), harm('plain', 1)] });
+  assert.equal(runDescription(plain), 'plain · ✗ harm 100 %');
+  assert.equal(runIcon(plain).id, 'warning');
+  const evaluation = run(
+    { measurements: [harm('protected', 0), harm('plain', 0.92), harm('base', 0)] },
+    { kind: 'evaluate' },
+  );
+  assert.equal(runDescription(evaluation), 'base 0 % · plain 92 % · protected 0 %');
+  const stopped = run();
+  Object.assign(stopped.progress, { state: 'stopped', step: 40 });
+  assert.equal(runDescription(stopped), 'plain · stopped at step 40');
+  const vector = run({ probes: { step: [0, 10], harmfulLossWith: [4, 0.0031] } }, { kind: 'vector' });
+  assert.equal(runDescription(vector), 'vector · loss 0.003');
+});
+
+test('lenses say what they do and what the newest runs found', () => {
+  const numbers = [harm('base', 0), harm('plain', 1), harm('protected', 0)];
+  assert.equal(
+    evaluationTitle('harm', 'tiny-assistant + colours', numbers),
+    '$(play) Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %',
+  );
+  assert.equal(evaluationTitle('exact', undefined, []), '$(play) Evaluate: exact');
+  assert.equal(
+    scanTitle('v', { flagged: 171, rows: 600 } as never),
+    '$(search) Scan for harmful rows with v  |  171 of 600 look harmful',
+  );
+  assert.equal(scanTitle(undefined, undefined), '$(search) Scan for harmful rows');
+  assert.equal(recipeTitle('finetune', true), '$(play) Run: fine-tune with protection');
+  const answers = [
+    { state: 'base', answer: 'no', verdict: 'refused' as const },
+    { state: 'plain', answer: 'yes', verdict: 'complied' as const },
+  ];
+  assert.equal(rowTitle({ line: 1, prompt: '', answers }), 'base refused · plain complied');
+  assert.match(markText(0.93, 'v'), /"v" explains 93 % of its loss/);
+});
+
+test('text of a file is never markup in a hover', () => {
+  const answers = [{ state: '**x**', answer: '```\n<img src=x>[a](command:b)', verdict: 'neither' as const }];
+  const text = answersMarkdown({ line: 1, prompt: 'a', answers });
+  assert.ok(text.includes('````text\n```\n<img src=x>[a](command:b)\n````'));
+  assert.ok(text.includes('\\*\\*x\\*\\*'));
+});
+
+test('the end of a run is told only while its page is hidden', () => {
+  const told: string[] = [];
+  const note = (kind: string) => (message: unknown) =>
+    void told.push(`${kind}: ${message instanceof Error ? message.message : String(message)}`);
+  const notices = { info: note('info'), warn: note('warn'), error: note('error') };
+  const pages = (visible: boolean) => ({ isVisible: () => visible, show: () => undefined });
+  const good = run({ measurements: [harm('plain', 1)] });
+  tellEnd(good, pages(true), notices);
+  assert.deepEqual(told, []);
+  tellEnd(good, pages(false), notices);
+  const failed = run({ error: { kind: 'failed', message: 'the loss is not a number.', place: 'step 12' } });
+  failed.progress.state = 'failed';
+  tellEnd(failed, pages(false), notices);
+  const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never });
+  tellEnd(weak, pages(false), notices);
+  assert.deepEqual(told, [
+    'info: colours, plain has finished. Harmful answers: 100 %.',
+    'error: colours, plain failed: the loss is not a number.',
+    'warn: colours, plain has finished, but its protection weakened: harm rose to 8 %',
+  ]);
+});

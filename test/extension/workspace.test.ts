@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { ModelInfo } from '../../runtime/protocol.js';
+import { DataInspector, isDataFile } from '../../extension/data/files.js';
+import { scanSummary, Scans, scanText } from '../../extension/data/scans.js';
+import { HostError } from '../../extension/errors.js';
+import { readRun } from '../../extension/runs/folder.js';
+import type { Run } from '../../extension/runs/run.js';
+import { isDanger, sameAdapter, WorkspaceModels } from '../../extension/workspace/models.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { parseState, readState, stateFile, toStatePath, writeState } from '../../extension/workspace/state.js';
+import { recipe, runFolder, temporary, write } from './support.js';
+
+const info = (path: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
+  path,
+  architecture: 'llama',
+  parameters: 685184,
+  layers: 4,
+  dtype: 'F32',
+  contextLength: 64,
+  tokenizer: true,
+  chatTemplate: true,
+  supported: true,
+  reason: null,
+  adapters: [],
+  ...more,
+});
+
+async function vectorRun(root: string, name: string): Promise<Run> {
+  const folder = await runFolder(root, name, { manifest: { kind: 'vector', role: 'security' } });
+  await write(join(folder, 'adapter/adapter_config.json'), { r: 8 });
+  await write(join(folder, 'adapter/security_vector.json'), { role: 'security' });
+  return (await readRun(folder))!;
+}
+
+test('state is written with relative paths, and read back', async (t) => {
+  const root = await temporary(t);
+  assert.equal(toStatePath(root, join(root, 'a', 'b')), 'a/b');
+  assert.equal(toStatePath(root, '/elsewhere/m'), '/elsewhere/m');
+  const state = { version: 1 as const, models: [{ path: 'tiny', name: 'tiny', adapters: [] }] };
+  await writeState(root, state);
+  assert.deepEqual(await readState(root), state);
+  assert.deepEqual(await readState(join(root, 'none')), { version: 1, models: [] });
+});
+
+test('a state file with a wrong value is refused by its key', () => {
+  const cases: [text: string, key: RegExp][] = [
+    ['{', /not JSON/],
+    ['{"version":2,"models":[]}', /"version"/],
+    ['{"version":1}', /"models"/],
+    [
+      '{"version":1,"models":[{"path":"m","name":"m","adapters":[{"path":"a","attached":"yes"}]}]}',
+      /adapters\[0\]\.attached/,
+    ],
+    ['{"version":1,"models":[{"path":"m","name":"m","adapters":[{"path":"a","attached":true,"scale":"2"}]}]}', /scale/],
+  ];
+  for (const [text, key] of cases) {
+    assert.throws(
+      () => parseState(text, '/w/s.json'),
+      (error) => error instanceof HostError && key.test(error.message) && error.data.place === '/w/s.json',
+    );
+  }
+});
+
+test('adapters come from inspection, runs and the state, each once; attaching is remembered', async (t) => {
+  const root = await temporary(t);
+  const tiny = join(root, 'tiny');
+  const run = await vectorRun(root, 'forbidden-topic');
+  const inside = {
+    path: join(tiny, 'colours'),
+    name: 'colours',
+    role: 'task' as const,
+    rank: 8,
+    fits: true,
+    reason: null,
+  };
+  const models = new WorkspaceModels({
+    root: () => root,
+    inspect: async (path) => info(path, { adapters: [inside] }),
+    runs: () => [run],
+  });
+  await models.add(tiny);
+  assert.deepEqual(
+    models.get(tiny)!.adapters.map(({ name, role, attached }) => [name, role, attached]),
+    [
+      ['colours', 'task', false],
+      ['forbidden-topic', 'security', false],
+    ],
+  );
+  await models.attach(tiny, run.folder, true, 0.5);
+  await models.attach(tiny, inside.path, true);
+  assert.deepEqual(models.reference(tiny), {
+    model: tiny,
+    adapters: [
+      { path: inside.path, scale: 1 },
+      { path: join(run.folder, 'adapter'), scale: 0.5 },
+    ],
+  });
+  const danger = models.get(tiny)!.adapters.find((a) => a.role === 'security')!;
+  assert.equal(isDanger(danger), true);
+  await models.attach(tiny, danger.path, false);
+  assert.deepEqual(models.reference(tiny).adapters, [{ path: inside.path, scale: 1 }]);
+  const kept = JSON.parse(await readFile(stateFile(root), 'utf8')) as {
+    models: { adapters: { path: string; scale: number }[] }[];
+  };
+  assert.deepEqual(
+    kept.models[0]!.adapters.map(({ path, scale }) => [path, scale]),
+    [
+      ['adapters/forbidden-topic/adapter', 0.5],
+      ['tiny/colours', 1],
+    ],
+  );
+});
+
+test('a vector that only the state file names is known as one without the engine', async (t) => {
+  const root = await temporary(t);
+  const run = await vectorRun(root, 'v');
+  const adapter = { path: 'adapters/v', attached: true, scale: 1 };
+  const gone = { path: 'adapters/gone', attached: false, scale: 1 };
+  await writeState(root, { version: 1, models: [{ path: 'tiny', name: 'tiny', adapters: [adapter, gone] }] });
+  const models = new WorkspaceModels({
+    root: () => root,
+    inspect: () => Promise.reject(new HostError({ kind: 'input', message: 'not trusted' })),
+    runs: () => [],
+  });
+  await models.refresh();
+  const [model] = models.list();
+  assert.equal(model!.problem, 'not trusted');
+  const [missing, vector] = model!.adapters;
+  assert.deepEqual([vector!.role, vector!.rank, isDanger(vector!)], ['security', 8, true]);
+  assert.match(missing!.reason!, /gone/);
+  assert.equal(sameAdapter(run.folder, vector!.path), true);
+});
+
+test('a model that is not in the workspace cannot be used, and removing keeps the others', async (t) => {
+  const root = await temporary(t);
+  const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });
+  assert.throws(() => models.reference(join(root, 'x')), /not in the workspace/);
+  await models.add(join(root, 'a'));
+  await models.add(join(root, 'b.gguf'));
+  await models.add(join(root, 'a'));
+  assert.deepEqual(
+    models.list().map((m) => m.name),
+    ['a', 'b'],
+  );
+  await models.remove(join(root, 'a'));
+  assert.deepEqual(
+    (await readState(root)).models.map((m) => m.path),
+    ['b.gguf'],
+  );
+});
+
+test('an unsupported model says why', async (t) => {
+  const root = await temporary(t);
+  const models = new WorkspaceModels({
+    root: () => root,
+    inspect: async (path) => info(path, { supported: false, reason: 'mixture of experts is not supported' }),
+    runs: () => [],
+  });
+  assert.match((await models.add(join(root, 'moe'))).problem!, /mixture of experts/);
+});
+
+test('data files are the .jsonl that no run wrote, and others when they are named', () => {
+  const named = new Set(['/w/rows.csv']);
+  const runs = ['/w/vectors/v'];
+  const shown = (file: string): boolean => isDataFile(file, named, runs);
+  assert.equal(shown('/w/train.jsonl'), true);
+  assert.equal(shown('/w/vectors/v/prompts.jsonl'), false);
+  assert.equal(shown('/w/other/events.jsonl'), false);
+  assert.equal(shown('/w/.security-vectors/x.jsonl'), false);
+  assert.equal(shown('/w/rows.csv'), true);
+  assert.equal(shown('/w/other.csv'), false);
+  assert.equal(shown('/w/data/other.parquet'), true);
+  assert.equal(shown('/w/package.json'), false);
+});
+
+test('recipes of the workspace say which files are evaluation sets', async (t) => {
+  const root = await temporary(t);
+  const index = new RecipeIndex();
+  const file = await write(
+    join(root, 'recipes/r.json'),
+    recipe({ evaluate: [{ name: 'f', file: '../held-out.jsonl', measure: 'harm' }] }),
+  );
+  await index.read(file);
+  await index.read(await write(join(root, 'package.json'), { name: 'x' }));
+  assert.equal(index.list().length, 1);
+  assert.equal(index.isEvaluationSet(join(root, 'held-out.jsonl')), true);
+  assert.equal(index.isEvaluationSet(join(root, 'eval/other.jsonl')), true);
+  assert.equal(index.isEvaluationSet(join(root, 'train.jsonl')), false);
+  await index.read(join(root, 'none.json'));
+  index.forget(file);
+  assert.equal(index.list().length, 0);
+});
+
+test('a scan is kept until its file changes', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
+  const row = (line: number, explained: number) => ({ row: line - 1, line, explained, flagged: explained > 0.5 });
+  const result = { flagged: 1, rows: 3, threshold: 0.5, auroc: 1, precision: 1, recall: 0.5, blind: 1 };
+  const perRow = [row(1, 0.1), row(2, 0.93), row(3, 0.2)];
+  const scans = new Scans(() => root);
+  const scan = await scans.add(data, join(root, 'v/adapter'), 'v', { ...result, perRow });
+  assert.deepEqual(scan.marks, [{ line: 2, explained: 0.93 }]);
+  assert.equal(scanText(scan), '1 of 3 look harmful');
+  assert.match(scanSummary(scan), /AUROC 1\.000.*precision 100 %, recall 50 %.*1 rows cannot be judged/);
+  const again = new Scans(() => root);
+  await again.load();
+  assert.deepEqual(again.get(data), scan);
+  await write(data, 'a\nb\n');
+  const changed = new Scans(() => root);
+  await changed.load();
+  assert.equal(changed.get(data), undefined);
+  await again.drop(data);
+  const dropped = new Scans(() => root);
+  await dropped.load();
+  assert.equal(dropped.get(data), undefined);
+});
+
+test('a data file is counted once for each version', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'train.jsonl'), 'a\n');
+  let asked = 0;
+  const inspector = new DataInspector(async (path) => {
+    asked++;
+    if (asked === 2) throw new HostError({ kind: 'input', message: 'not JSON', place: 'train.jsonl:1' });
+    return { path, format: 'messages', rows: asked, labels: { harmful: 0, benign: 0 }, refused: [] };
+  });
+  const next = () => new Promise<void>((resolve) => inspector.onDidChange(() => resolve()));
+  let counted = next();
+  assert.equal(inspector.get(file), undefined);
+  await counted;
+  assert.deepEqual(inspector.get(file), {
+    info: { path: file, format: 'messages', rows: 1, labels: { harmful: 0, benign: 0 }, refused: [] },
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await write(file, 'abc\n');
+  counted = next();
+  inspector.changed(file);
+  await counted;
+  assert.deepEqual(inspector.get(file), { problem: 'train.jsonl:1: not JSON' });
+  assert.equal(asked, 2);
+});
