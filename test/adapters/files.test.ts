@@ -295,14 +295,14 @@ test('seeded damage of configs ends in a valid adapter or a HumanError', async (
         text.slice(at + rng.int(3));
     }
     await writeFile(file, text);
-    const began = performance.now();
+    const began = cpuMs();
     try {
       await readAdapter(path);
       valid++;
     } catch (error) {
       human(error);
     }
-    assert(performance.now() - began < 1000, `below a second: ${text}`);
+    assert(cpuMs() - began < 1000, `below a second: ${text}`);
   }
   assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
 });
@@ -333,3 +333,9 @@ test(
     assert.deepEqual(JSON.parse(output), expected);
   },
 );
+
+/** CPU time of this process: the wall clock says nothing on a busy machine. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

@@ -130,7 +130,7 @@ test('seeded damage ends in a valid file or a HumanError', async () => {
       else if (at < bytes.length) bytes[at] = rng.pick([0, 1, 255, 127, 128, rng.int(256)]);
     }
     writeFileSync(file, bytes);
-    const began = performance.now();
+    const began = cpuMs();
     try {
       const gguf = readGguf(file);
       for (const tensor of gguf.tensors.values()) {
@@ -140,7 +140,13 @@ test('seeded damage ends in a valid file or a HumanError', async () => {
     } catch (error) {
       human(error);
     }
-    assert(performance.now() - began < 1000, 'below a second');
+    assert(cpuMs() - began < 1000, 'below a second');
   }
   assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
 });
+
+/** CPU time of this process: the wall clock says nothing on a busy machine. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

@@ -180,7 +180,7 @@ test('seeded damage ends in a plan or a HumanError', async () => {
     const bytes = Buffer.from(good);
     for (let n = 1 + rng.int(3); n > 0; n--) bytes[24 + rng.int(1500)] = rng.pick([0, 1, 2, 255, rng.int(256)]);
     await writeFile(file, bytes);
-    const began = performance.now();
+    const began = cpuMs();
     try {
       const { tensors } = await planConversion(file);
       for (const tensor of tensors) {
@@ -192,7 +192,7 @@ test('seeded damage ends in a plan or a HumanError', async () => {
     } catch (error) {
       human(/./)(error);
     }
-    assert(performance.now() - began < 1000, 'below a second');
+    assert(cpuMs() - began < 1000, 'below a second');
   }
   assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
 });
@@ -234,3 +234,9 @@ test('SmolLM2: every tensor has the reference’s sums', { skip: smollm2 ? false
   };
   for (const { text, ids } of strings) assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
 });
+
+/** CPU time of this process: the wall clock says nothing on a busy machine. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

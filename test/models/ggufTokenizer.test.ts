@@ -214,14 +214,20 @@ test('seeded damage of the metadata ends in a tokenizer or a HumanError', () => 
       } else if (rng.int(3)) entries[key] = rng.pick(values);
       else Reflect.deleteProperty(entries, key);
     }
-    const began = performance.now();
+    const began = cpuMs();
     try {
       convert(entries);
       valid++;
     } catch (error) {
       assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
     }
-    assert(performance.now() - began < 1000, 'below a second');
+    assert(cpuMs() - began < 1000, 'below a second');
   }
   assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
 });
+
+/** CPU time of this process: the wall clock says nothing on a busy machine. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

@@ -199,7 +199,7 @@ test('seeded damage ends in a valid header or a HumanError', async () => {
         bytes[at % bytes.length] = rng.int(2) ? rng.int(256) : '0123456789-.eE[]{}",:'.charCodeAt(rng.int(21));
     }
     await writeFile(bad, bytes);
-    const began = performance.now();
+    const began = cpuMs();
     try {
       const { tensors } = await readSafetensors(bad);
       for (const info of tensors.values())
@@ -208,11 +208,17 @@ test('seeded damage ends in a valid header or a HumanError', async () => {
     } catch (error) {
       human(error);
     }
-    assert(performance.now() - began < 1000, 'below a second');
+    assert(cpuMs() - began < 1000, 'below a second');
   }
   assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
 });
 
 function human(error: unknown): void {
   assert(error instanceof HumanError, error instanceof Error ? error.stack : `${error}`);
+}
+
+/** CPU time of this process: the wall clock says nothing on a busy machine. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
