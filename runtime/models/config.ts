@@ -1,9 +1,11 @@
 import { HumanError } from '../errors.js';
 import { ConfigReader } from './configReader.js';
-import { gemma, gemma2, gemma3 } from './families/gemma.js';
-import { falcon, gpt2, gptBigCode, gptj, gptNeox, opt } from './families/gpt.js';
+import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
+import { gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
 import { llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
+import { falcon, gptNeox } from './families/neox.js';
 import type { Family } from './families/parts.js';
+import * as interleaved from './families/interleaved.js';
 import * as variants from './families/variants.js';
 import type { DecoderSpec } from './spec.js';
 
@@ -12,19 +14,23 @@ export type { DecoderSpec } from './spec.js';
 /** `model_type` of config.json → how to read it. */
 const FAMILIES: Record<string, Family> = {
   arcee: variants.arcee,
-  cohere: variants.cohere,
-  cohere2: variants.cohere2,
+  cohere: interleaved.cohere,
+  cohere2: interleaved.cohere2,
+  ernie4_5: interleaved.ernie45,
   exaone4: variants.exaone4,
   falcon,
   gemma,
   gemma2,
   gemma3_text: gemma3,
-  glm: variants.glm,
+  glm: interleaved.glm,
+  glm4: interleaved.glm4,
   gpt2,
   gpt_bigcode: gptBigCode,
+  gpt_neo: gptNeo,
   gpt_neox: gptNeox,
   gptj,
   granite: variants.granite,
+  helium: interleaved.helium,
   llama,
   ministral,
   mistral,
@@ -40,6 +46,7 @@ const FAMILIES: Record<string, Family> = {
   smollm3,
   stablelm: variants.stablelm,
   starcoder2: variants.starcoder2,
+  vaultgemma: vaultGemma,
 };
 
 export const SUPPORTED_FAMILIES: readonly string[] = Object.keys(FAMILIES);

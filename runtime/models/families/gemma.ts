@@ -57,6 +57,23 @@ export const gemma2: Family = (c) => {
   });
 };
 
+/** Gemma 2 without the norms behind attention and MLP. */
+export const vaultGemma: Family = (c) => {
+  const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
+  const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => i % 2 === 0);
+  const epsilon = c.positive('rms_norm_eps', 1e-6);
+  return llamaLike(c, {
+    ...laterGemma(c, s),
+    softcap: c.optionalPositive('attn_logit_softcapping', 50),
+    logitSoftcap: c.optionalPositive('final_logit_softcapping', 30),
+    window: (i) => windows[i],
+    layer: (layer) => ({
+      ...layer,
+      mlpIn: rms(`${layer.name}.pre_feedforward_layernorm`, s.hidden, epsilon, 'one-plus-weight'),
+    }),
+  });
+};
+
 /** Norms of queries and keys; windows in all but every sixth layer, which has a rope of its own. */
 export const gemma3: Family = (c) => {
   const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });

@@ -85,6 +85,63 @@ export const gptBigCode: Family = gptLike({
   byLayer: () => false,
 });
 
+/** Separate q, k, v; scores are not scaled; every second layer has a window, or as `attention_types` says. */
+export const gptNeo: Family = (c) => {
+  const s = sizes(c, { layers: 'num_layers', heads: 'num_heads', defaultContext: 2048 });
+  const inner = c.optionalSize('intermediate_size') ?? 4 * s.hidden;
+  const activation = c.activation('activation_function', 'gelu_new');
+  const epsilon = c.positive('layer_norm_epsilon', 1e-5);
+  const window = c.size('window_size', 256);
+  const kinds = attentionTypes(c, s.layers);
+
+  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
+    const name = `transformer.h.${i}`;
+    return {
+      name,
+      parallel: false,
+      residualScale: 1,
+      attentionIn: layerNorm(`${name}.ln_1`, s.hidden, epsilon),
+      attention: {
+        name: `${name}.attn.attention`,
+        heads: s.heads,
+        kvHeads: s.heads,
+        headDim: s.headDim,
+        scale: 1,
+        window: kinds[i] === 'local' ? window : undefined,
+        projections: separate(`${name}.attn.attention`, s),
+        out: linear(`${name}.attn.attention.out_proj`, s.hidden, s.hidden, true),
+      },
+      mlpIn: layerNorm(`${name}.ln_2`, s.hidden, epsilon),
+      mlp: plain(`${name}.mlp`, ['c_fc', 'c_proj'], s.hidden, inner, activation, true),
+    };
+  });
+  return {
+    prefix: 'transformer',
+    vocabSize: s.vocab,
+    hidden: s.hidden,
+    contextLength: s.contextLength,
+    embedding: { weight: 'transformer.wte.weight', scale: 1 },
+    positions: { weight: 'transformer.wpe.weight', size: s.contextLength, offset: 0 },
+    layers,
+    finalNorm: layerNorm('transformer.ln_f', s.hidden, epsilon),
+    head: head('lm_head', 'transformer.wte.weight', c.boolean('tie_word_embeddings', true)),
+  };
+};
+
+/** `[[["global", "local"], 12]]`: the names, twelve times over. */
+function attentionTypes(c: ConfigReader, layers: number): string[] {
+  const value = c.raw('attention_types') ?? [[['global', 'local'], 12]];
+  const kinds: string[] = [];
+  for (const item of Array.isArray(value) ? (value as unknown[]) : []) {
+    const [names, times] = Array.isArray(item) ? (item as unknown[]) : [];
+    if (!Array.isArray(names) || !Number.isInteger(times) || (times as number) > layers) continue;
+    for (let n = 0; n < (times as number); n++) kinds.push(...names.map(String));
+  }
+  if (kinds.length !== layers || kinds.some((kind) => kind !== 'global' && kind !== 'local'))
+    c.refuse('attention_types', `"global" or "local" for each of ${layers} layers is needed`, 'Correct config.json.');
+  return kinds;
+}
+
 /** Attention and MLP side by side behind one norm; rope over the first `rotary_dim` elements, neighbours in pairs; the head has a bias. */
 export const gptj: Family = (c) => {
   const s = gptSizes(c, 2048);
@@ -129,113 +186,6 @@ export const gptj: Family = (c) => {
     layers,
     finalNorm: layerNorm('transformer.ln_f', s.hidden, epsilon),
     head: head('lm_head', 'transformer.wte.weight', c.boolean('tie_word_embeddings', false), { bias: true }),
-  };
-};
-
-/** Fused q, k, v by heads, partial rope, attention and MLP side by side behind a norm each (or one after the other). */
-export const gptNeox: Family = (c) => {
-  const s = sizes(c);
-  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'GPT-NeoX has one key head for each query head');
-  const inner = c.size('intermediate_size');
-  const activation = c.activation('hidden_act', 'gelu');
-  const epsilon = c.positive('layer_norm_eps', 1e-5);
-  const bias = c.boolean('attention_bias', true);
-  const parallel = c.boolean('use_parallel_residual', true);
-  const rope = ropeSpec(c, {
-    headDim: s.headDim,
-    contextLength: s.contextLength,
-    thetaKey: 'rotary_emb_base',
-    partial: 0.25,
-    partialKey: 'rotary_pct',
-  });
-
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-    const name = `gpt_neox.layers.${i}`;
-    return {
-      name,
-      parallel,
-      residualScale: 1,
-      attentionIn: layerNorm(`${name}.input_layernorm`, s.hidden, epsilon),
-      attention: {
-        name: `${name}.attention`,
-        heads: s.heads,
-        kvHeads: s.heads,
-        headDim: s.headDim,
-        scale: s.headDim ** -0.5,
-        rope,
-        projections: fused(`${name}.attention.query_key_value`, s, 'groups', bias),
-        out: linear(`${name}.attention.dense`, s.hidden, s.hidden, bias),
-      },
-      mlpIn: layerNorm(`${name}.post_attention_layernorm`, s.hidden, epsilon),
-      mlp: plain(`${name}.mlp`, ['dense_h_to_4h', 'dense_4h_to_h'], s.hidden, inner, activation, true),
-    };
-  });
-  return {
-    prefix: 'gpt_neox',
-    vocabSize: s.vocab,
-    hidden: s.hidden,
-    contextLength: s.contextLength,
-    embedding: { weight: 'gpt_neox.embed_in.weight', scale: 1 },
-    layers,
-    finalNorm: layerNorm('gpt_neox.final_layer_norm', s.hidden, epsilon),
-    head: head('embed_out', 'gpt_neox.embed_in.weight', c.boolean('tie_word_embeddings', false)),
-  };
-};
-
-/**
- * Falcon: fused q, k, v; attention and MLP side by side. 40B and 180B (`new_decoder_architecture`): several key heads and a norm
- * each. 7B: one key head and one norm. RW: as many key heads as query heads.
- */
-export const falcon: Family = (c) => {
-  c.only('alibi', [false], 'ALiBi positions are not supported');
-  const s = sizes(c, {
-    kvHeads: 'num_kv_heads',
-    defaultContext: 2048,
-    hidden: c.has('n_embed') ? 'n_embed' : 'hidden_size',
-  });
-  const grouped = c.boolean('new_decoder_architecture', false);
-  const parallel = grouped || c.boolean('parallel_attn', true);
-  if (grouped) c.only('parallel_attn', [true], 'the new decoder architecture has attention and MLP side by side');
-  const kvHeads = grouped ? s.kvHeads : c.boolean('multi_query', true) ? 1 : s.heads;
-  c.only('num_ln_in_parallel_attn', grouped ? [1, 2] : [1], 'this number of norms is not supported here');
-  const twoNorms = grouped && (c.optionalSize('num_ln_in_parallel_attn') ?? 2) === 2;
-  const inner = c.optionalSize('ffn_hidden_size') ?? 4 * s.hidden;
-  const activation = c.activation('activation', 'gelu');
-  const epsilon = c.positive('layer_norm_epsilon', 1e-5);
-  const bias = c.boolean('bias', false);
-  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
-
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-    const name = `transformer.h.${i}`;
-    const norm = (own: string) => layerNorm(`${name}.${own}`, s.hidden, epsilon);
-    return {
-      name,
-      parallel,
-      residualScale: 1,
-      attentionIn: norm(twoNorms ? 'ln_attn' : 'input_layernorm'),
-      attention: {
-        name: `${name}.self_attention`,
-        heads: s.heads,
-        kvHeads,
-        headDim: s.headDim,
-        scale: s.headDim ** -0.5,
-        rope,
-        projections: fused(`${name}.self_attention.query_key_value`, { ...s, kvHeads }, 'groups', bias),
-        out: linear(`${name}.self_attention.dense`, s.hidden, s.hidden, bias),
-      },
-      mlpIn: twoNorms ? norm('ln_mlp') : parallel ? undefined : norm('post_attention_layernorm'),
-      mlp: plain(`${name}.mlp`, ['dense_h_to_4h', 'dense_4h_to_h'], s.hidden, inner, activation, bias),
-    };
-  });
-  return {
-    prefix: 'transformer',
-    vocabSize: s.vocab,
-    hidden: s.hidden,
-    contextLength: s.contextLength,
-    embedding: { weight: 'transformer.word_embeddings.weight', scale: 1 },
-    layers,
-    finalNorm: layerNorm('transformer.ln_f', s.hidden, epsilon),
-    head: head('lm_head', 'transformer.word_embeddings.weight', c.boolean('tie_word_embeddings', true)),
   };
 };
 

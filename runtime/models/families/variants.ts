@@ -159,40 +159,6 @@ export const phi: Family = (c) => {
   };
 };
 
-/** Command R: attention and MLP side by side behind one LayerNorm without bias, neighbours in pairs in the rope, scaled logits. */
-const cohereLike =
-  (windowed: boolean): Family =>
-  (c) => {
-    const s = sizes(c);
-    c.only('use_qk_norm', [false], 'norms of queries and keys are not supported for this family');
-    const bias = c.boolean('attention_bias', false);
-    const epsilon = c.positive('layer_norm_eps', 1e-5);
-    const pattern = windowed ? c.size('sliding_window_pattern', 4) : 1;
-    const windows = windowed
-      ? slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % pattern !== 0)
-      : [];
-    const rope = ropeSpec(c, {
-      headDim: s.headDim,
-      contextLength: s.contextLength,
-      theta: windowed ? 10000 : 500000,
-      interleaved: true,
-    });
-    return llamaLike(c, {
-      sizes: s,
-      tied: c.boolean('tie_word_embeddings', true),
-      qkvBias: bias,
-      outBias: bias,
-      norm: (name, size) => layerNorm(name, size, epsilon, false),
-      window: (i) => windows[i],
-      rope: (i) => (windowed && windows[i] === undefined ? undefined : rope),
-      logitScale: c.positive('logit_scale', 0.0625),
-      layer: (layer) => ({ ...layer, parallel: true, mlpIn: undefined }),
-    });
-  };
-export const cohere: Family = cohereLike(false);
-/** Windows in three of four layers; the fourth has no rope. */
-export const cohere2: Family = cohereLike(true);
-
 /** LayerNorm with 1 + weight, partial rope, a plain MLP with squared ReLU. */
 export const nemotron: Family = (c) => {
   const s = sizes(c);
@@ -246,27 +212,3 @@ export const seedOss: Family = (c) =>
     outBias: c.boolean('attention_out_bias', false),
     mlpBias: c.boolean('mlp_bias', false),
   });
-
-/** Bias in q, k, v; half of each head rotates, neighbours in pairs; gate and up in one layer. */
-export const glm: Family = (c) => {
-  const s = sizes(c, { headDim: 128, defaultKvHeads: 2 });
-  const epsilon = c.positive('rms_norm_eps', 1.5625e-7);
-  const inner = c.size('intermediate_size');
-  return llamaLike(c, {
-    sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
-    qkvBias: c.boolean('attention_bias', true),
-    norm: (name, size) => rms(name, size, epsilon),
-    ropeOptions: { partial: 0.5, interleaved: true },
-    layer: (layer) => ({
-      ...layer,
-      mlp: {
-        name: layer.mlp.name,
-        kind: 'gated-fused',
-        activation: layer.mlp.activation,
-        gateUp: linear(`${layer.mlp.name}.gate_up_proj`, s.hidden, 2 * inner),
-        down: layer.mlp.down,
-      },
-    }),
-  });
-};
