@@ -43,7 +43,11 @@ export interface Generator {
   generate(
     prompts: readonly (readonly number[])[],
     options: GenerationOptions & { seed?: number },
-    more?: { signal?: AbortSignal; onToken?: (row: number, id: number) => void; /** leaves the stop ids out of account */ ignoreStop?: boolean },
+    more?: {
+      signal?: AbortSignal;
+      onToken?: (row: number, id: number) => void;
+      /** leaves the stop ids out of account */ ignoreStop?: boolean;
+    },
   ): Promise<Answer[]>;
   /** The adapters' factors from now on, by name; 0 = off. */
   setScales(scales: Readonly<Record<string, number>>): void;
@@ -51,7 +55,9 @@ export interface Generator {
 }
 
 /** Decoder with a KV cache: logits of the rows at `targets` [L, V], and the cache one call longer. */
-export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters'>): Graph {
+export function generationGraph(
+  options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters'> & { widestSplit?: number },
+): Graph {
   const { spec, model, adapters } = options;
   const g = new Builder('generate');
   const decoder = buildDecoder(g, spec, frozenWeights(g, model.folder, model.tensors), { cache: true });
@@ -61,13 +67,13 @@ export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model'
     g.outputAs(`present.${i}.key`, key);
     g.outputAs(`present.${i}.value`, value);
   });
-  return checkGraph(prune(inject(g.graph(), adapters)));
+  return checkGraph(prune(inject(g.graph(), adapters, options.widestSplit)));
 }
 
 /** Opens a generator on a frozen model with adapters. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
   const { backend, spec, adapters, stopIds, padId = 0 } = options;
-  const graph = generationGraph(options);
+  const graph = generationGraph({ ...options, widestSplit: backend.widestSplit });
   const caches = graph.outputs.filter((v) => v.name.startsWith('present.'));
   const session = await backend.session(graph, { folder: options.model.folder, keep: caches.map((v) => v.name) });
   const scales: Record<string, number> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
@@ -80,7 +86,9 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       if (prompts.some((p) => p.length === 0)) throw new Error('a prompt has no tokens');
       const B = prompts.length;
       const rng = random(`generate/${generation.seed ?? 0}`);
-      const rowScales: Feeds = Object.fromEntries(adapters.map((a) => [scaleInput(a.name), float32(new Float32Array(B).fill(scales[a.name]!), [B])]));
+      const rowScales: Feeds = Object.fromEntries(
+        adapters.map((a) => [scaleInput(a.name), float32(new Float32Array(B).fill(scales[a.name]!), [B])]),
+      );
       const answers = prompts.map((): Answer => ({ ids: [], reason: 'length' }));
       const done = new Array<boolean>(B).fill(false);
       const T = Math.max(...prompts.map((p) => p.length));
@@ -92,9 +100,15 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           return [pastName(v.name), float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims)];
         }),
       );
-      const mask: number[][] = prompts.map((p) => [0, ...new Array<number>(T - p.length).fill(0), ...new Array<number>(p.length).fill(1)]);
+      const mask: number[][] = prompts.map((p) => [
+        0,
+        ...new Array<number>(T - p.length).fill(0),
+        ...new Array<number>(p.length).fill(1),
+      ]);
       let ids: number[][] = prompts.map((p) => [...new Array<number>(T - p.length).fill(padId), ...p]);
-      let positions: number[][] = prompts.map((p) => Array.from({ length: T }, (_, t) => Math.max(0, t - (T - p.length))));
+      let positions: number[][] = prompts.map((p) =>
+        Array.from({ length: T }, (_, t) => Math.max(0, t - (T - p.length))),
+      );
       try {
         for (let step = 0; step < room && !done.every(Boolean); step++) {
           await new Promise((resolve) => setImmediate(resolve));
@@ -107,7 +121,10 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
             input_ids: int64(ids.flat(), [B, t]),
             position_ids: int64(positions.flat(), [B, t]),
             attention_mask: int64(mask.flat(), [B, mask[0]!.length]),
-            targets: int64(ids.map((_, b) => b * t + t - 1), [B]),
+            targets: int64(
+              ids.map((_, b) => b * t + t - 1),
+              [B],
+            ),
           });
           release(backend, cache);
           cache = Object.fromEntries(caches.map((v) => [pastName(v.name), out[v.name]!]));
@@ -145,7 +162,11 @@ const release = (backend: Backend, feeds: Feeds): void => {
 };
 
 /** Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020). */
-export function sample(logits: Float32Array, { temperature, topP }: Pick<GenerationOptions, 'temperature' | 'topP'>, rng: Random): number {
+export function sample(
+  logits: Float32Array,
+  { temperature, topP }: Pick<GenerationOptions, 'temperature' | 'topP'>,
+  rng: Random,
+): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
   if (Number.isNaN(logits[best]!)) throw new Error('the model gives NaN');

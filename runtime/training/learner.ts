@@ -29,7 +29,15 @@ export interface Learner {
   /** Loss of each row; no gradient. */
   losses(rows: readonly TrainingRow[], parameters: Feeds): Promise<RowLoss[]>;
   /** Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss. */
-  gradients(rows: readonly TrainingRow[], parameters: Feeds): Promise<{ loss: number; rows: RowLoss[]; gradients: Tensor[]; /** mean KL of the rows with a teacher, nats per token */ kl?: number }>;
+  gradients(
+    rows: readonly TrainingRow[],
+    parameters: Feeds,
+  ): Promise<{
+    loss: number;
+    rows: RowLoss[];
+    gradients: Tensor[];
+    /** mean KL of the rows with a teacher, nats per token */ kl?: number;
+  }>;
   /** Log-probabilities [supervised tokens, V] of the frozen base (weights in place, all adapters off) for each example. */
   teach(examples: readonly TrainingRow['example'][]): Promise<Float32Array[]>;
   dispose(): Promise<void>;
@@ -45,7 +53,13 @@ export function openLearner(options: LearnerOptions): Learner {
     if (!session) sessions.set(key, (session = make()));
     return session;
   };
-  const graphOptions = { spec, model, adapters, weightsAsInputs: options.weightsAsInputs };
+  const graphOptions = {
+    spec,
+    model,
+    adapters,
+    weightsAsInputs: options.weightsAsInputs,
+    widestSplit: backend.widestSplit,
+  };
   const place = { folder: model.folder };
   const keep = trainable.map(gradientOutput);
 
@@ -67,7 +81,9 @@ export function openLearner(options: LearnerOptions): Learner {
     },
     async gradients(rows, parameters) {
       const distill = rows.some((row) => row.teacher);
-      const session = await open(distill ? 'distill' : 'gradient', () => backend.session(gradientGraph({ ...graphOptions, distill }, trainable), { ...place, keep }));
+      const session = await open(distill ? 'distill' : 'gradient', () =>
+        backend.session(gradientGraph({ ...graphOptions, distill }, trainable), { ...place, keep }),
+      );
       const { feeds, rowOf } = pack(rows, names, options.padId);
       const out = await session.run({ ...parameters, ...feeds });
       const kl = out.kl ? await backend.read(out.kl) : undefined;
@@ -82,7 +98,12 @@ export function openLearner(options: LearnerOptions): Learner {
       const session = await open('teacher', () => backend.session(logProbsGraph({ spec, model, adapters: [] }), place));
       const rows = examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 }));
       const { input_ids, attention_mask, position_ids, targets } = pack(rows, [], options.padId).feeds;
-      const { log_probs } = await session.run({ input_ids: input_ids!, attention_mask: attention_mask!, position_ids: position_ids!, targets: targets! });
+      const { log_probs } = await session.run({
+        input_ids: input_ids!,
+        attention_mask: attention_mask!,
+        position_ids: position_ids!,
+        targets: targets!,
+      });
       const all = await backend.read(log_probs!);
       let at = 0;
       return examples.map(({ labels }) => {
@@ -99,4 +120,5 @@ export function openLearner(options: LearnerOptions): Learner {
 }
 
 /** Parameters for adapters by name. */
-export const adapterFeeds = (flats: Readonly<Record<string, Tensor>>): Feeds => Object.fromEntries(Object.entries(flats).map(([name, flat]) => [flatInput(name), flat]));
+export const adapterFeeds = (flats: Readonly<Record<string, Tensor>>): Feeds =>
+  Object.fromEntries(Object.entries(flats).map(([name, flat]) => [flatInput(name), flat]));

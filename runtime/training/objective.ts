@@ -20,6 +20,8 @@ export interface ObjectiveOptions {
   /** Whether some rows have a teacher (KL). */
   readonly distill?: boolean;
   readonly float?: FloatType;
+  /** Most outputs of one Split that the device takes. */
+  readonly widestSplit?: number;
 }
 
 /**
@@ -41,12 +43,14 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     const klTargets = g.input('kl_targets', 'int64', ['M']);
     const klWeights = g.input('kl_weights', g.float, ['M']);
     const teacher = g.input('teacher', g.float, ['M', spec.vocabSize]);
-    const kl = g.scope('loss', () => distillation(g, decoder.logits(Gather(g, decoder.hidden, klTargets)), teacher, klWeights));
+    const kl = g.scope('loss', () =>
+      distillation(g, decoder.logits(Gather(g, decoder.hidden, klTargets)), teacher, klWeights),
+    );
     g.outputAs('kl', kl.kl);
     loss = Add(g, loss, kl.loss);
   }
   g.outputAs('loss', loss);
-  return checkGraph(prune(inject(g.graph(), adapters)));
+  return checkGraph(prune(inject(g.graph(), adapters, options.widestSplit)));
 }
 
 export const gradientOutput = (input: string): string => `grad.${input}`;
@@ -67,11 +71,14 @@ export function gradientGraph(options: ObjectiveOptions, wrt: readonly string[])
 /** Log-probabilities of the model at `targets` [L]: `log_probs` [L, V]. The teacher of the KL terms. */
 export function logProbsGraph(options: Omit<ObjectiveOptions, 'distill'>): Graph {
   const g = new Builder('log-probs', { float: options.float });
-  const decoder = buildDecoder(g, options.spec, frozenWeights(g, options.model.folder, options.model.tensors), { cache: false });
+  const decoder = buildDecoder(g, options.spec, frozenWeights(g, options.model.folder, options.model.tensors), {
+    cache: false,
+  });
   const targets = g.input('targets', 'int64', ['L']);
   g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, targets))));
-  return checkGraph(prune(inject(g.graph(), options.adapters)));
+  return checkGraph(prune(inject(g.graph(), options.adapters, options.widestSplit)));
 }
 
 /** Inputs of the trainable part: the adapters' flat vectors. */
-export const adapterInputs = (adapters: readonly InjectedAdapter[]): string[] => adapters.map(({ name }) => flatInput(name));
+export const adapterInputs = (adapters: readonly InjectedAdapter[]): string[] =>
+  adapters.map(({ name }) => flatInput(name));

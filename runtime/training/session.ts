@@ -1,7 +1,11 @@
 /** The only file that touches onnxruntime-node: devices, sessions, tensors. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { HumanError } from '../errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
+import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
 import type { Device } from '../protocol.js';
 
@@ -16,7 +20,15 @@ export const int64 = (data: ArrayLike<number>, dims: readonly number[]): Tensor 
   new ort.Tensor('int64', BigInt64Array.from(data, BigInt), dims);
 export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
 
+/** Which nodes ran where: operator → how many. */
+export interface Placement {
+  readonly device: Readonly<Record<string, number>>;
+  readonly cpu: Readonly<Record<string, number>>;
+}
+
 export interface Session {
+  /** Where the nodes of the runs so far ran; only of a session opened with `trace`, and once. */
+  placement(): Promise<Placement>;
   /** Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread. */
   run(feeds: Feeds, fetch?: readonly string[]): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
@@ -25,6 +37,8 @@ export interface Session {
 export interface SessionOptions {
   /** Folder of the external initializers. */
   folder?: string;
+  /** Notes where each node runs, for `placement`. */
+  trace?: boolean;
   /** Outputs that stay on the device, to be fed into the next run. No effect on the CPU. */
   keep?: readonly string[];
 }
@@ -35,6 +49,8 @@ export interface Backend {
   readonly threads: number;
   /** Why this device was taken, where the choice was ours. */
   readonly reason?: string;
+  /** Most outputs of one Split: a shader binds few buffers. */
+  readonly widestSplit: number;
   session(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** The values of a float32 tensor, wherever it is. */
   read(tensor: Tensor): Promise<Float32Array>;
@@ -60,8 +76,21 @@ export async function openBackend(device: 'auto' | Device, threads = 0): Promise
   });
 }
 
+/** On Linux WebGPU runs on Vulkan; asking without its loader writes warnings past us to stderr. */
+function vulkanLoads(): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1');
+    return true;
+  } catch (error) {
+    // a library that loads is no Node addon: that error means it is there
+    return !/cannot open shared object file/.test(String(error));
+  }
+}
+
 /** Undefined where a tiny session works on the device, else why not. */
 async function probe(provider: Device): Promise<string | undefined> {
+  if (!vulkanLoads()) return 'no Vulkan loader (libvulkan.so.1) is installed';
   const x = { name: 'x', dtype: 'float32', shape: [1] } as const;
   const y = { ...x, name: 'y' };
   const graph: Graph = {
@@ -85,9 +114,12 @@ async function probe(provider: Device): Promise<string | undefined> {
   }
 }
 
+/** Buffers a shader may bind is at least 8 (WebGPU's default limit); one is the input. */
+const WIDEST_SPLIT = 7;
+
 function backend(device: Device, threads: number, reason?: string): Backend {
-  let identity: Promise<ort.InferenceSession> | undefined;
-  const options = ({ folder, keep }: SessionOptions): ort.InferenceSession.SessionOptions => ({
+  const identities = new Map<number, Promise<ort.InferenceSession>>();
+  const options = ({ folder, keep }: SessionOptions, trace?: string): ort.InferenceSession.SessionOptions => ({
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     // The graph is written well: optimising it costs seconds, folds F16 weights to F32 and copies mapped weights.
     graphOptimizationLevel: 'disabled',
@@ -97,6 +129,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) }
       : {}),
     logSeverityLevel: 3,
+    ...(trace === undefined ? {} : { enableProfiling: true, profileFilePrefix: trace }),
     extra: {
       session: {
         disable_prepacking: '1',
@@ -109,11 +142,16 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     device,
     threads,
     reason,
+    widestSplit: device === 'cpu' ? Infinity : WIDEST_SPLIT,
     async session(graph, more = {}) {
       const names = graph.outputs.map((v) => v.name);
+      const trace = more.trace ? await mkdtemp(join(tmpdir(), 'placement-')) : undefined;
       let session: ort.InferenceSession;
       try {
-        session = await ort.InferenceSession.create(serialize(graph), options(more));
+        session = await ort.InferenceSession.create(
+          serialize(device === 'cpu' ? graph : lowerLogSoftmax(graph)),
+          options(more, trace && join(trace, 'trace')),
+        );
       } catch (error) {
         throw new Error(
           `the graph ${graph.name} does not load on ${device}: ${error instanceof Error ? error.message : String(error)}`,
@@ -123,12 +161,25 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       return {
         run: async (feeds, fetch = names) => session.run(feeds, fetch),
         dispose: async () => session.release(),
+        async placement() {
+          if (trace === undefined) throw new Error('the session was opened without trace');
+          session.endProfiling();
+          try {
+            const [file] = await readdir(trace);
+            return placementOf(await readFile(join(trace, file!), 'utf8'));
+          } finally {
+            await rm(trace, { recursive: true, force: true });
+          }
+        },
       };
     },
     async read(tensor) {
       if (tensor.location === 'cpu') return tensor.data as Float32Array;
       // getData() on a tensor of the device ends the process: download through a session whose output is on the CPU.
-      identity ??= ort.InferenceSession.create(serialize(identityGraph(tensor.dims.length)), options({}));
+      const rank = tensor.dims.length;
+      let identity = identities.get(rank);
+      if (!identity)
+        identities.set(rank, (identity = ort.InferenceSession.create(serialize(identityGraph(rank)), options({}))));
       const session = await identity;
       return (await session.run({ x: tensor })).y!.data as Float32Array;
     },
@@ -136,6 +187,24 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       if (tensor && tensor.location !== 'cpu') tensor.dispose();
     },
   };
+}
+
+/** Reads onnxruntime's trace: one event a node and run, with its provider. */
+function placementOf(trace: string): Placement {
+  const counts: Placement & Record<'device' | 'cpu', Record<string, number>> = { device: {}, cpu: {} };
+  const seen = new Set<string>();
+  for (const event of JSON.parse(trace) as {
+    cat?: string;
+    name?: string;
+    args?: { provider?: string; op_name?: string };
+  }[]) {
+    const { provider, op_name: op } = event.args ?? {};
+    if (event.cat !== 'Node' || provider === undefined || op === undefined || seen.has(event.name!)) continue;
+    seen.add(event.name!);
+    const where = provider === 'CPUExecutionProvider' ? counts.cpu : counts.device;
+    where[op] = (where[op] ?? 0) + 1;
+  }
+  return counts;
 }
 
 function identityGraph(rank: number): Graph {

@@ -16,20 +16,50 @@ import { openBackend } from '../../runtime/training/session.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rows: { type: 'string', default: '4' }, tokens: { type: 'string', default: '128' }, rank: { type: 'string', default: '8' }, steps: { type: 'string', default: '6' }, threads: { type: 'string', default: '0' } },
+  options: {
+    rows: { type: 'string', default: '4' },
+    tokens: { type: 'string', default: '128' },
+    rank: { type: 'string', default: '8' },
+    steps: { type: 'string', default: '6' },
+    threads: { type: 'string', default: '0' },
+  },
 });
-const [rows, tokens, rank, steps, threads] = [values.rows, values.tokens, values.rank, values.steps, values.threads].map(Number) as [number, number, number, number, number];
+const [rows, tokens, rank, steps, threads] = [
+  values.rows,
+  values.tokens,
+  values.rank,
+  values.steps,
+  values.threads,
+].map(Number) as [number, number, number, number, number];
 const model = await openModel(positionals[0]!, { cache: 'out/bench/cache' });
 const spec = decoderSpec(model.config);
 const backend = await openBackend('cpu', threads);
 const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank, scale: 2 })));
-const learner = openLearner({ backend, spec, model, adapters: [{ name: 'task', layout }], trainable: [flatInput('task')] });
-const optimizer = openOptimizer(backend, { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0, clipNorm: 1, schedule: 'constant', warmupSteps: 0 });
+const learner = openLearner({
+  backend,
+  spec,
+  model,
+  adapters: [{ name: 'task', layout }],
+  trainable: [flatInput('task')],
+});
+const optimizer = openOptimizer(backend, {
+  learningRate: 1e-3,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+  schedule: 'constant',
+  warmupSteps: 0,
+});
 const rng = random(0);
 const state = optimizer.init(['task'], [flatTensor(initialise(layout, rng))]);
 const batch = Array.from({ length: rows }, () => {
   const ids = Array.from({ length: tokens }, () => rng.int(spec.vocabSize));
-  return { example: { ids, labels: ids.map((id, t) => (t % 2 === 0 ? -100 : id)) }, scales: { task: 1 }, weight: 2 / (rows * tokens) };
+  return {
+    example: { ids, labels: ids.map((id, t) => (t % 2 === 0 ? -100 : id)) },
+    scales: { task: 1 },
+    weight: 2 / (rows * tokens),
+  };
 });
 const stepMs: number[] = [];
 const losses: number[] = [];
@@ -40,4 +70,12 @@ for (let i = 0; i < steps; i++) {
   stepMs.push(Math.round(10 * (performance.now() - began)) / 10);
   losses.push(Math.round(1e4 * loss) / 1e4);
 }
-console.log(JSON.stringify({ name: 'ours', stepMs, bestStepMs: Math.min(...stepMs.slice(1)), peakBytes: process.resourceUsage().maxRSS * 1024, losses }));
+console.log(
+  JSON.stringify({
+    name: 'ours',
+    stepMs,
+    bestStepMs: Math.min(...stepMs.slice(1)),
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+    losses,
+  }),
+);

@@ -4,7 +4,14 @@ import { random } from '../../runtime/random.js';
 import { byLength, pack, supervised } from '../../runtime/training/packing.js';
 
 const rng = random('packing');
-const row = (length: number) => ({ example: { ids: Array.from({ length }, () => 1 + rng.int(9)), labels: Array.from({ length }, (_, t) => (t < 2 ? -100 : 1 + rng.int(9))) }, scales: { a: 1 }, weight: 0.5 });
+const row = (length: number) => ({
+  example: {
+    ids: Array.from({ length }, () => 1 + rng.int(9)),
+    labels: Array.from({ length }, (_, t) => (t < 2 ? -100 : 1 + rng.int(9))),
+  },
+  scales: { a: 1 },
+  weight: 0.5,
+});
 
 test('cutting a batch by length keeps every row once and saves more padding than it costs runs', () => {
   const rows = Array.from({ length: 64 }, () => row(3 + rng.int(400)));
@@ -12,7 +19,8 @@ test('cutting a batch by length keeps every row once and saves more padding than
   assert.ok(groups.length > 1);
   assert.deepEqual(new Set(groups.flat()), new Set(rows));
   assert.equal(groups.flat().length, rows.length);
-  const cells = (batches: (typeof rows)[]): number => batches.reduce((n, b) => n + b.length * Math.max(...b.map((r) => r.example.ids.length)), 0);
+  const cells = (batches: (typeof rows)[]): number =>
+    batches.reduce((n, b) => n + b.length * Math.max(...b.map((r) => r.example.ids.length)), 0);
   assert.ok(cells([rows]) - cells(groups) > 512 * (groups.length - 1));
 });
 
@@ -29,7 +37,10 @@ test('packing pads on the right, shifts the targets and keeps the weights', () =
   assert.deepEqual([...(feeds.attention_mask!.data as BigInt64Array)], [1n, 1n, 1n, 0n, 0n, 1n, 1n, 1n, 1n, 1n]);
   // labels 2 … of each row, predicted from the position before
   assert.deepEqual([...(feeds.targets!.data as BigInt64Array)], [1n, 6n, 7n, 8n]);
-  assert.deepEqual([...(feeds.target_ids!.data as BigInt64Array)].map(Number), [rows[0]!.example.labels[2], ...rows[1]!.example.labels.slice(2)]);
+  assert.deepEqual([...(feeds.target_ids!.data as BigInt64Array)].map(Number), [
+    rows[0]!.example.labels[2],
+    ...rows[1]!.example.labels.slice(2),
+  ]);
   assert.deepEqual([...(feeds.target_weights!.data as Float32Array)], [0.5, 0.5, 0.5, 0.5]);
   assert.deepEqual(rowOf, [0, 1, 1, 1]);
   assert.deepEqual(supervised([-100, -100, 4]), [1]);

@@ -17,7 +17,15 @@ import { openBackend, type Backend, type Tensor } from '../../runtime/training/s
 import { loadReference, type Reference } from '../support/reference.js';
 
 const FAMILIES = ['llama', 'llama3', 'mistral', 'qwen2', 'qwen3', 'gemma', 'gemma2', 'phi3', 'gpt2', 'smollm3'];
-const OPTIMIZER = { learningRate: 1e-2, betas: [0.9, 0.999] as [number, number], epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1, schedule: 'constant' as const, warmupSteps: 0 };
+const OPTIMIZER = {
+  learningRate: 1e-2,
+  betas: [0.9, 0.999] as [number, number],
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  clipNorm: 1,
+  schedule: 'constant' as const,
+  warmupSteps: 0,
+};
 
 let backend: Backend;
 before(async () => {
@@ -26,9 +34,12 @@ before(async () => {
 
 async function rowsOf(reference: Reference, batch: string, scales: Record<string, number>): Promise<TrainingRow[]> {
   const [B, T] = reference.shape(`${batch}.input_ids`) as [number, number];
-  const [ids, labels, mask] = await Promise.all(['input_ids', 'labels', 'attention_mask'].map((part) => reference.ints(`${batch}.${part}`)));
+  const [ids, labels, mask] = await Promise.all(
+    ['input_ids', 'labels', 'attention_mask'].map((part) => reference.ints(`${batch}.${part}`)),
+  );
   const examples = Array.from({ length: B }, (_, b) => {
-    const real = (values: number[]): number[] => values.slice(b * T, (b + 1) * T).filter((_, t) => mask![b * T + t] === 1);
+    const real = (values: number[]): number[] =>
+      values.slice(b * T, (b + 1) * T).filter((_, t) => mask![b * T + t] === 1);
     return { ids: real(ids!), labels: real(labels!) };
   });
   const count = examples.reduce((n, e) => n + supervised(e.labels).length, 0);
@@ -36,7 +47,12 @@ async function rowsOf(reference: Reference, batch: string, scales: Record<string
 }
 
 /** Compares a flat gradient or parameter vector with the reference tensors named `<prefix><PEFT key>`. */
-async function checkFlat(reference: Reference, prefix: string, flat: Float32Array, adapter: FlatAdapter): Promise<void> {
+async function checkFlat(
+  reference: Reference,
+  prefix: string,
+  flat: Float32Array,
+  adapter: FlatAdapter,
+): Promise<void> {
   for (const site of adapter.layout.sites) {
     const { A, B } = matrices(flat, site);
     await reference.check(`${prefix}base_model.model.${site.name}.lora_A.weight`, A);
@@ -54,7 +70,10 @@ for (const family of FAMILIES) {
       closing.push(x);
       return x;
     };
-    const model = (): { spec: ReturnType<typeof decoderSpec>; model: Pick<Reference, 'folder' | 'tensors'> } => ({ spec: decoderSpec(reference.config), model: reference });
+    const model = (): { spec: ReturnType<typeof decoderSpec>; model: Pick<Reference, 'folder' | 'tensors'> } => ({
+      spec: decoderSpec(reference.config),
+      model: reference,
+    });
     const read = (tensor: Tensor): Promise<Float32Array> => backend.read(tensor);
 
     before(async () => {
@@ -68,10 +87,22 @@ for (const family of FAMILIES) {
     });
 
     it('gives the row losses, the LoRA gradient and three AdamW steps of torch', async () => {
-      const learner = opened(openLearner({ backend, ...model(), adapters: [{ name: 'task', layout: task.layout }], trainable: [flatInput('task')] }));
+      const learner = opened(
+        openLearner({
+          backend,
+          ...model(),
+          adapters: [{ name: 'task', layout: task.layout }],
+          trainable: [flatInput('task')],
+        }),
+      );
       const optimizer = opened(openOptimizer(backend, OPTIMIZER));
-      const off = await learner.losses(await rowsOf(reference, 'batch', { task: 0 }), { [flatInput('task')]: flatTensor(task.flat) });
-      await reference.check('nll_sum', off.map((r) => r.nll));
+      const off = await learner.losses(await rowsOf(reference, 'batch', { task: 0 }), {
+        [flatInput('task')]: flatTensor(task.flat),
+      });
+      await reference.check(
+        'nll_sum',
+        off.map((r) => r.nll),
+      );
       const rows = await rowsOf(reference, 'batch', { task: 1 });
       const state = optimizer.init(['task'], [flatTensor(task.flat.slice())]);
       const losses: number[] = [];
@@ -96,7 +127,10 @@ for (const family of FAMILIES) {
         { name: 'security', layout: security.layout },
       ];
       const learner = opened(openLearner({ backend, ...model(), adapters, trainable: [flatInput('task')] }));
-      const parameters = { [flatInput('task')]: flatTensor(task.flat), [flatInput('security')]: flatTensor(security.flat) };
+      const parameters = {
+        [flatInput('task')]: flatTensor(task.flat),
+        [flatInput('security')]: flatTensor(security.flat),
+      };
       const both = await learner.gradients(await rowsOf(reference, 'batch', { task: 1, security: 1 }), parameters);
       await reference.check('both.loss', [both.loss]);
       await checkFlat(reference, 'both.grad.', await read(both.gradients[0]!), task);
@@ -106,12 +140,21 @@ for (const family of FAMILIES) {
     });
 
     it('gives the security vector objective CE(harmful) + λ KL(base ‖ base + vector) and its gradient', async () => {
-      const learner = opened(openLearner({ backend, ...model(), adapters: [{ name: 'security', layout: security.layout }], trainable: [flatInput('security')] }));
+      const learner = opened(
+        openLearner({
+          backend,
+          ...model(),
+          adapters: [{ name: 'security', layout: security.layout }],
+          trainable: [flatInput('security')],
+        }),
+      );
       const harmful = await rowsOf(reference, 'harm', { security: 1 });
       const benign = await rowsOf(reference, 'benign', { security: 1 });
       const teachers = await learner.teach(benign.map((row) => row.example));
       const held = benign.map((row, i): TrainingRow => ({ ...row, weight: 0.5 * row.weight, teacher: teachers[i]! }));
-      const { loss, rows, kl, gradients } = await learner.gradients([...harmful, ...held], { [flatInput('security')]: flatTensor(security.flat) });
+      const { loss, rows, kl, gradients } = await learner.gradients([...harmful, ...held], {
+        [flatInput('security')]: flatTensor(security.flat),
+      });
       const ce = rows.reduce((n, r) => n + r.nll, 0) / rows.reduce((n, r) => n + r.tokens, 0);
       await reference.check('security.harm_ce', [ce]);
       await reference.check('security.benign_kl', [kl!]);
@@ -127,16 +170,36 @@ for (const family of FAMILIES) {
       const plain = opened(openLearner({ backend, ...model(), adapters: [], trainable: names, weightsAsInputs: true }));
       const full = await plain.gradients(await rowsOf(reference, 'batch', {}), base);
       await reference.check('loss', [full.loss]);
-      for (const [i, name] of names.entries()) await reference.check(`full.grad.${name}`, await read(full.gradients[i]!));
+      for (const [i, name] of names.entries())
+        await reference.check(`full.grad.${name}`, await read(full.gradients[i]!));
       assert.deepEqual(reference.names('full.grad.').sort(), [...names].sort());
-      const guarded = opened(openLearner({ backend, ...model(), adapters: [{ name: 'security', layout: security.layout }], trainable: names, weightsAsInputs: true }));
-      const secured = await guarded.gradients(await rowsOf(reference, 'batch', { security: 1 }), { ...base, [flatInput('security')]: flatTensor(security.flat) });
+      const guarded = opened(
+        openLearner({
+          backend,
+          ...model(),
+          adapters: [{ name: 'security', layout: security.layout }],
+          trainable: names,
+          weightsAsInputs: true,
+        }),
+      );
+      const secured = await guarded.gradients(await rowsOf(reference, 'batch', { security: 1 }), {
+        ...base,
+        [flatInput('security')]: flatTensor(security.flat),
+      });
       await reference.check('full_security.loss', [secured.loss]);
-      for (const [i, name] of names.entries()) await reference.check(`full_security.grad.${name}`, await read(secured.gradients[i]!));
+      for (const [i, name] of names.entries())
+        await reference.check(`full_security.grad.${name}`, await read(secured.gradients[i]!));
     });
 
     it('generates the reference tokens with the KV cache, also left-padded and with the vector', async () => {
-      const generator = opened(await openGenerator({ backend, ...model(), adapters: [{ name: 'security', ...security, scale: 0 }], stopIds: [] }));
+      const generator = opened(
+        await openGenerator({
+          backend,
+          ...model(),
+          adapters: [{ name: 'security', ...security, scale: 0 }],
+          stopIds: [],
+        }),
+      );
       const prompt = await reference.ints('generate.prompt');
       const greedy = { maxNewTokens: 16, temperature: 0, topP: 1 };
       const [alone] = await generator.generate([prompt], greedy);

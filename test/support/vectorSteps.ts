@@ -1,0 +1,75 @@
+/** Trains a vector for five steps on the sample on the device named by the first argument; prints losses and where the nodes ran as JSON. */
+import { flatInput } from '../../runtime/adapters/inject.js';
+import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
+import { loadData, openContext } from '../../runtime/context.js';
+import { openOptimizer } from '../../runtime/optim/optimizer.js';
+import type { Device } from '../../runtime/protocol.js';
+import { random } from '../../runtime/random.js';
+import { flatTensor, rowsOf, tokenCount } from '../../runtime/training/job.js';
+import { openLearner } from '../../runtime/training/learner.js';
+import { gradientGraph } from '../../runtime/training/objective.js';
+import { pack, type TrainingRow } from '../../runtime/training/packing.js';
+import { openGenerator } from '../../runtime/evaluation/generate.js';
+
+const sample = new URL('../../media/sample/', import.meta.url).pathname;
+const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, cache: sample });
+const { backend, spec, model, tokenizer, sites } = context;
+const ignore = (): void => undefined;
+const harmful = (await loadData(context, `${sample}data/harmful.jsonl`, { limit: 40 }, ignore)).examples;
+const benign = (await loadData(context, `${sample}data/benign.jsonl`, { limit: 40 }, ignore)).examples;
+const layout = layOut(sites.map((s) => ({ ...s, rank: 8, scale: 2 })));
+const adapters = [{ name: 'security', layout }];
+const learner = openLearner({
+  backend,
+  spec,
+  model,
+  adapters,
+  trainable: [flatInput('security')],
+  padId: tokenizer.padId,
+});
+const options = {
+  learningRate: 1e-3,
+  betas: [0.9, 0.999] as [number, number],
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+  schedule: 'constant' as const,
+  warmupSteps: 0,
+};
+const optimizer = openOptimizer(backend, options);
+const state = optimizer.init(['security'], [flatTensor(initialise(layout, random(1)))]);
+const losses: number[] = [];
+const norms: number[] = [];
+let last: TrainingRow[] = [];
+for (let step = 0; step < 5; step++) {
+  const [harm, held] = [harmful, benign].map((rows) => rows.slice(8 * step, 8 * step + 8));
+  const teachers = await learner.teach(held!);
+  last = [
+    ...rowsOf(harm!, { security: 1 }, 1 / tokenCount(harm!)),
+    ...held!.map((example, i): TrainingRow => ({
+      example,
+      scales: { security: 1 },
+      weight: 1 / tokenCount(held!),
+      teacher: teachers[i]!,
+    })),
+  ];
+  const { loss, gradients } = await learner.gradients(last, { [flatInput('security')]: state.p[0]! });
+  losses.push(loss);
+  norms.push((await optimizer.step(state, gradients, options.learningRate)).norm);
+}
+const graph = gradientGraph({ spec, model, adapters, distill: true, widestSplit: backend.widestSplit }, [
+  flatInput('security'),
+]);
+const traced = await backend.session(graph, { folder: model.folder, trace: true });
+await traced.run({ ...pack(last, ['security'], tokenizer.padId).feeds, [flatInput('security')]: state.p[0]! });
+const flat = await backend.read(state.p[0]!);
+const generator = await openGenerator({
+  backend,
+  spec,
+  model,
+  adapters: [{ name: 'security', layout, flat, scale: 1 }],
+  stopIds: tokenizer.eosIds,
+  padId: tokenizer.padId,
+});
+const [answer] = await generator.generate([harmful[0]!.promptIds], { maxNewTokens: 8, temperature: 0, topP: 1 });
+console.log(JSON.stringify({ losses, norms, answer: answer!.ids, ...(await traced.placement()) }));

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { it } from 'node:test';
+import { openBackend } from '../../runtime/training/session.js';
+import { vulkanEnv } from '../support/vulkan.js';
+
+interface Steps {
+  losses: number[];
+  norms: number[];
+  answer: number[];
+  cpu: Record<string, number>;
+}
+
+const script = new URL('../support/vectorSteps.ts', import.meta.url).pathname;
+const steps = (device: string, env: NodeJS.ProcessEnv): Steps =>
+  JSON.parse(
+    execFileSync(process.execPath, ['--import', 'tsx', script, device], {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+
+/** Nodes that may run on the CPU: they compute shapes and positions, a few numbers each. */
+const SMALL = [
+  'Shape',
+  'Concat',
+  'Mul',
+  'Range',
+  'Squeeze',
+  'Unsqueeze',
+  'Gather',
+  'Cast',
+  'Reshape',
+  'Expand',
+  'Add',
+  'LessOrEqual',
+  'And',
+  'Where',
+  'Sub',
+];
+
+it('five steps of vector training on webgpu give the losses of the CPU within 1e-3', async (t) => {
+  const env = await vulkanEnv();
+  if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
+  const cpu = steps('cpu', process.env);
+  const gpu = steps('webgpu', env);
+  cpu.losses.forEach((loss, i) =>
+    assert.ok(Math.abs(loss - gpu.losses[i]!) < 1e-3, `step ${i + 1}: ${loss} on the CPU, ${gpu.losses[i]} on webgpu`),
+  );
+  assert.ok(cpu.losses[4]! < 0.7 * cpu.losses[0]!, `the loss falls: ${cpu.losses.join(', ')}`);
+  cpu.norms.forEach((norm, i) =>
+    assert.ok(
+      Math.abs(norm / gpu.norms[i]! - 1) < 1e-2,
+      `step ${i + 1}: gradient norm ${norm} on the CPU, ${gpu.norms[i]} on webgpu`,
+    ),
+  );
+  assert.deepEqual(gpu.answer, cpu.answer);
+  t.diagnostic(
+    `on the CPU while training on webgpu: ${
+      Object.entries(gpu.cpu)
+        .map(([op, n]) => `${op} ×${n}`)
+        .join(', ') || 'nothing'
+    }`,
+  );
+  for (const op of Object.keys(gpu.cpu)) assert.ok(SMALL.includes(op), `${op} runs on the CPU`);
+});
+
+it('auto falls back to the CPU with the reason where there is no GPU', async (t) => {
+  const backend = await openBackend('auto');
+  if (backend.device === 'webgpu') return t.skip('there is a GPU');
+  assert.match(backend.reason ?? '', /^no GPU: /);
+  await assert.rejects(openBackend('webgpu'), { name: 'HumanError', message: /WebGPU is not available/ });
+});
