@@ -14,13 +14,20 @@ export interface Supervised {
 
 export const NOT_SUPERVISED = -100;
 
+/** What a template writes, as text and as tokens. */
+interface Written {
+  text: string;
+  ids: number[];
+}
+
 /**
  * A conversation up to its last answer, with every answer supervised: its tokens, and the end-of-turn token that the
- * template writes after it (what a model must say to stop), but not the line break that a template may put after that.
+ * template writes after it (what a model must say to stop), but not what a template may put after that.
  *
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
- * prompt, must be the first tokens of the conversation with the answer. What follows them is the answer. Where a template
- * or tokenizer does not have this property, the row is refused.
+ * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
+ * ends with this answer ends, is the answer. Where a template or tokenizer does not have this property, and the answer
+ * cannot be found otherwise without doubt (see `startOf`, `innerEndOf`), the row is refused.
  * @throws RefusedRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(
@@ -32,45 +39,93 @@ export function superviseConversation(
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   if (last < 0) throw new RefusedRow('the row has no answer: no message of the assistant');
   if (messages[last]!.content.trim() === '') throw new RefusedRow('the answer is empty');
-  const encode = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
-  const text = template.render(messages.slice(0, last + 1), { addGenerationPrompt: false });
-  const ids = encode(text);
-  // Before the answers are looked for, which takes time in the square of a conversation's length.
-  checkLength(ids.length);
-  const labels = new Array<number>(ids.length).fill(NOT_SUPERVISED);
-  /** Where an answer ends that more messages follow. */
-  const innerEnd = (i: number, from: number): number => {
-    const turn = encode(template.render(messages.slice(0, i + 1), { addGenerationPrompt: false }));
-    if (turn.length > from && startsWith(ids, turn)) return turnEnd(turn, from, tokenizer);
-    // Written differently as the last message (some templates show only the last answer's reasoning): up to the end token.
-    const end = ids.findIndex((id, t) => t >= from && tokenizer.eosIds.includes(id));
-    if (end >= 0 && !encode(messages[i]!.content).some((id) => tokenizer.eosIds.includes(id))) return end + 1;
-    throw new UnfitRow(`the end of message ${i + 1} cannot be found in what the chat template writes`);
+  const used = messages.slice(0, last + 1);
+  const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
+    const text = template.render(part, { addGenerationPrompt });
+    return { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) };
   };
-  let promptIds: number[] = [];
-  let promptText = '';
-  for (const [i, message] of messages.slice(0, last + 1).entries()) {
+  const whole = write(used);
+  // Before the answers are looked for, which takes time in the square of a conversation's length.
+  checkLength(whole.ids.length);
+  const labels = new Array<number>(whole.ids.length).fill(NOT_SUPERVISED);
+  /** Where the content of the message after message i begins: from there on, other content makes other tokens. */
+  const nextContent = (i: number): number => {
+    const content = used[i + 1]!.content.startsWith('?') ? '!' : '?';
+    const other = [...used.slice(0, i + 1), { ...used[i + 1]!, content }, ...used.slice(i + 2)];
+    return commonLength(whole.ids, write(other).ids);
+  };
+  let prompt: Written = { text: '', ids: [] };
+  for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant') continue;
-    promptText = template.render(messages.slice(0, i), { addGenerationPrompt: true });
-    promptIds = encode(promptText);
-    if (!startsWith(ids, promptIds))
-      throw new UnfitRow(
-        text.startsWith(promptText)
-          ? `the beginning of message ${i + 1} and the text before it become one token, so that the answer’s tokens cannot be told apart`
-          : 'the chat template writes a conversation with its answer differently from the prompt for that answer, so that the answer’s tokens cannot be told apart',
-      );
-    const end = i === last ? turnEnd(ids, promptIds.length, tokenizer) : innerEnd(i, promptIds.length);
-    for (let t = promptIds.length; t < end; t++) labels[t] = ids[t]!;
+    prompt = write(used.slice(0, i), true);
+    const from = startOf(message, whole, prompt, tokenizer);
+    const end =
+      i === last
+        ? endOf(whole.ids, from, tokenizer)
+        : innerEndOf(message, whole, write(used.slice(0, i + 1)), from, tokenizer, () => nextContent(i));
+    for (let t = from; t < end; t++) labels[t] = whole.ids[t]!;
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
-  return { ids, labels, promptIds, promptText };
+  return { ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text };
 }
 
-/** Behind the last end token of an answer if only white space follows it, else behind everything. */
-function turnEnd(ids: number[], from: number, tokenizer: Tokenizer): number {
-  const end = ids.findLastIndex((id) => tokenizer.eosIds.includes(id));
-  if (end < from) return ids.length;
-  return tokenizer.decode(ids.slice(end + 1)).trim() === '' ? end + 1 : ids.length;
+const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';
+
+/** Index of the first token of an answer. */
+function startOf({ content }: ChatMessage, whole: Written, prompt: Written, tokenizer: Tokenizer): number {
+  if (startsWith(whole.ids, prompt.ids)) return prompt.ids.length;
+  if (whole.text.startsWith(prompt.text))
+    throw new UnfitRow(`the beginning of an answer and the text before it become one token, ${INSEPARABLE}`);
+  // Some generation prompts open what a given answer does not have (`<think>`): the answer is what comes instead of it.
+  const common = commonLength(whole.text, prompt.text);
+  const before = tokenizer.encode(whole.text.slice(0, common), { addSpecialTokens: false });
+  const answer = content.trim();
+  if (answer !== '' && startsWith(whole.ids, before) && whole.text.slice(common).trimStart().startsWith(answer))
+    return before.length;
+  throw new UnfitRow(
+    `the chat template writes a conversation with its answer differently from the prompt for that answer, ${INSEPARABLE}`,
+  );
+}
+
+/** Index behind the last token of an answer that ends the text: behind its end token, if only white space and special tokens follow. */
+function endOf(ids: number[], from: number, tokenizer: Tokenizer): number {
+  let end = ids.length;
+  const isEnd = (id: number): boolean => tokenizer.eosIds.includes(id);
+  let tail = ids.length;
+  while (tail > from && tokenizer.decode([ids[tail - 1]!], { skipSpecialTokens: true }).trim() === '') {
+    tail--;
+    if (isEnd(ids[tail]!)) end = tail + 1;
+  }
+  return end;
+}
+
+/** Index behind the last token of an answer that more messages follow. `turn` is the conversation up to this answer. */
+function innerEndOf(
+  { content }: ChatMessage,
+  whole: Written,
+  turn: Written,
+  from: number,
+  tokenizer: Tokenizer,
+  nextContent: () => number,
+): number {
+  if (turn.ids.length > from && startsWith(whole.ids, turn.ids)) return endOf(turn.ids, from, tokenizer);
+  const isEnd = (id: number): boolean => tokenizer.eosIds.includes(id);
+  // Some templates write more at the very end of a text: the answer is in what both have in common.
+  const common = commonLength(whole.ids, turn.ids);
+  const answer = content.trim();
+  if (answer !== '' && tokenizer.decode(whole.ids.slice(from, common)).includes(answer))
+    return endOf(whole.ids.slice(0, common), from, tokenizer);
+  // Some write the last answer in full and earlier ones without their reasoning: the answer ends with its end token.
+  const end = whole.ids.findIndex((id, t) => t >= from && isEnd(id));
+  const inside = tokenizer.encode(content, { addSpecialTokens: false }).some(isEnd);
+  if (end >= 0 && !inside && end < nextContent()) return end + 1;
+  throw new UnfitRow(`the end of an answer before the last one cannot be found, ${INSEPARABLE}`);
+}
+
+function commonLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** Tokens that have a label and a token before them, which is what predicts them. */

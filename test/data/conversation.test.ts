@@ -94,7 +94,7 @@ describe('a chat with SmolLM2', () => {
     );
     assert.throws(
       () => superviseConversation([user('Hi'), assistant('Hello')], smollm, template),
-      refusal(/beginning of message 2 .* become one token/),
+      refusal(/beginning of an answer .* become one token/),
     );
     for (const content of [' Hello', '\nHello', '🙂']) {
       const { ids, labels } = supervise(user('Hi'), assistant(content));
@@ -108,29 +108,47 @@ describe('a chat with SmolLM2', () => {
   });
 });
 
-test('a template whose generation prompt is not what it writes before an answer is refused', () => {
-  const template = chatTemplate(
-    '{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>{% endif %}',
-    'x',
-    special,
+const written = (template: string) => chatTemplate(template, 'x', special);
+const turns = [user('a question'), assistant('first answer'), user('b'), assistant('second')];
+
+test('a generation prompt that opens a thought: the answer is what stands instead of it', () => {
+  const thinking = written(
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token if m.role == 'assistant' }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>\n{% endif %}",
   );
-  assert.throws(
-    () => superviseConversation([user('a'), assistant('b')], smollm, template),
-    refusal(/differently from the prompt/),
-  );
+  const { ids, labels, promptText } = superviseConversation(turns, smollm, thinking);
+  assert.deepEqual(answers(ids, labels, smollm), ['first answer<|im_end|>', 'second<|im_end|>']);
+  assert.ok(promptText.endsWith('[assistant]<think>\n'));
 });
 
-test('a template that hides an earlier answer’s end is refused', () => {
-  // Without an end token between turns, and the first answer cut when it is not the last.
-  const template = chatTemplate(
-    "{% for m in messages %}[{{ m.role }}] {% if loop.last or m.role == 'user' %}{{ m.content }}{% else %}{{ m.content[:3] }}{% endif %}\n{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
-    'x',
-    special,
+test('what a template writes only at the very end of a text is not part of an earlier answer', () => {
+  // Phi's: an end token after each turn, and the end of the text after the last.
+  for (const eosIds of [[0, 5], [5], [0]]) {
+    const phi = written(
+      '{% for m in messages %}<repo_name>{{ m.role }}\n{{ m.content }}<file_sep>{% endfor %}{% if add_generation_prompt %}<repo_name>assistant\n{% else %}<|endoftext|>{% endif %}',
+    );
+    const { ids, labels } = superviseConversation(turns, { ...smollm, eosIds }, phi);
+    const end = eosIds.includes(5) ? '<file_sep>' : '<file_sep><|endoftext|>';
+    assert.deepEqual(answers(ids, labels, smollm), ['first answer<file_sep>', `second${end}`], String(eosIds));
+  }
+});
+
+test('a template that writes an answer in another way than it is given, without marks, is refused', () => {
+  const shouting = written(
+    '{% for m in messages %}[{{ m.role }}]{{ m.content | upper if loop.last else m.content }}{% endfor %}{% if add_generation_prompt %}[Assistant]{% endif %}',
   );
-  const messages = [user('a'), assistant('a long answer'), user('b'), assistant('c')];
-  assert.throws(() => superviseConversation(messages, smollm, template), refusal(/end of message 2 cannot be found/));
-  const { ids, labels } = superviseConversation(messages.slice(0, 2), smollm, template);
-  assert.deepEqual(answers(ids, labels, smollm), [' a long answer']);
+  assert.throws(() => superviseConversation(turns, smollm, shouting), refusal(/differently from the prompt/));
+  // The first answer is cut when it is not the last, and no token ends it.
+  const cutting = written(
+    "{% for m in messages %}[{{ m.role }}] {% if loop.last or m.role == 'user' %}{{ m.content }}{% else %}{{ m.content[:3] }}{% endif %}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+  );
+  assert.throws(() => superviseConversation(turns, smollm, cutting), refusal(/end of an answer before the last one/));
+  // The only end token stands behind the next question.
+  const late = written(
+    "{% for m in messages %}[{{ m.role }}] {{ m.content[:3] if m.role == 'assistant' and not loop.last else m.content }}{{ eos_token if m.role == 'user' }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+  );
+  assert.throws(() => superviseConversation(turns, smollm, late), refusal(/end of an answer before the last one/));
+  const { ids, labels } = superviseConversation(turns.slice(0, 2), smollm, cutting);
+  assert.deepEqual(answers(ids, labels, smollm), [' first answer']);
 });
 
 test('the plain template with tokenizers of other kinds', async () => {

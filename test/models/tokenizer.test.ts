@@ -215,7 +215,7 @@ test('any damage to a tokenizer.json ends in a HumanError or a tokenizer that wo
   let slowest = 0;
   for (let i = 0; i < count; i++) {
     const damaged = damage(structuredClone(rng.pick(sources)) as Record<string, unknown>, rng);
-    const start = performance.now();
+    const start = process.cpuUsage();
     try {
       const tokenizer = makeTokenizer(damaged, {}, 'tokenizer.json');
       const ids = tokenizer.encode('The quick <s> brown 42 fox, naïve 🙂\n\n jumps  ');
@@ -225,7 +225,8 @@ test('any damage to a tokenizer.json ends in a HumanError or a tokenizer that wo
     } catch (error) {
       assert.ok(error instanceof HumanError, `${i}: ${(error as Error).stack}`);
     }
-    slowest = Math.max(slowest, performance.now() - start);
+    // The processor's time: other work on the machine does not count.
+    slowest = Math.max(slowest, process.cpuUsage(start).user / 1000);
   }
   assert.ok(loaded > count / 20 && loaded < count, `${loaded} of ${count} loaded`);
   assert.ok(slowest < 1000, `the slowest took ${slowest} ms`);
