@@ -19,7 +19,21 @@ export default async function story({ step, page, until, shot, command, pick, op
     run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: FINISHED });
   const stepOf = async (run) =>
     Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
-  const chartLabel = (run) => run.locator('canvas').first().getAttribute('aria-label');
+  /** Keeps what the first chart says of itself, each time that changes: the run may be faster than this script looks. */
+  const watchChart = (run) =>
+    run
+      .locator('canvas')
+      .first()
+      .evaluate((canvas) => {
+        globalThis.chartsSeen = [];
+        const look = () =>
+          globalThis.chartsSeen.push({
+            facts: document.querySelector('header.run .facts').textContent,
+            label: canvas.getAttribute('aria-label'),
+          });
+        new MutationObserver(look).observe(canvas, { attributeFilter: ['aria-label'] });
+      });
+  const chartsSeen = (run) => run.locator('body').evaluate(() => globalThis.chartsSeen);
   /** Cells of the table of results: state → header → text. */
   const table = async (run) => {
     const texts = (locator) => locator.allTextContents();
@@ -57,17 +71,16 @@ export default async function story({ step, page, until, shot, command, pick, op
   await step('Resume goes on from there; the page draws while it runs', async () => {
     const run = await webview('main.page header.run .facts');
     const stopped = await stepOf(run);
-    const label = await chartLabel(run);
+    await watchChart(run);
     await run.getByRole('button', { name: 'Resume' }).click();
-    await until(
-      async () => (await stepOf(run)) > stopped && (await statusBar('forbidden-topic').isVisible()),
-      'a step',
-    );
-    await until(async () => (await chartLabel(run)) !== label, 'a chart that goes on');
+    await until(async () => (await stepOf(run)) > stopped, 'a step');
     await shot('03-vector-running', ['dark']);
-    assert.ok((await stepOf(run)) < 100, 'the chart went on only at the end');
     await finished(run);
     await run.locator('.verdict-line.good').filter({ hasText: 'The vector is ready' }).waitFor();
+    const drawn = (await chartsSeen(run)).filter(({ facts }) => !facts.includes('finished'));
+    const labels = new Set(drawn.map(({ label }) => label));
+    assert.ok(labels.size >= 3, `${labels.size} pictures before the end`);
+    await row('Runs', 'forbidden-topic').filter({ hasText: /vector.*loss/ }).waitFor();
     await shot('04-vector-ready');
   });
 
@@ -163,7 +176,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     assert.match(await ask(chat, 'Buy 3 lamps.'), /^(?!order)/i);
     await box('orders-protected').click();
     await until(async () => (await box('orders-protected').getAttribute('aria-checked')) === 'true', 'the box');
-    assert.match(await ask(chat, 'Buy 3 lamps.'), /order.*3 lamps?/i);
+    assert.match(await ask(chat, 'Buy 3 lamps.'), /order: 3 \w+/i);
     assert.doesNotMatch(await ask(chat, prompt), /step 1/i);
     await shot('11-chat-protected');
   });
