@@ -15,11 +15,11 @@ import {
   Softmax,
   Split,
   Sub,
+  Tanh,
   Transpose,
   Unsqueeze,
   Where,
 } from '../onnx/ops.js';
-import { softcap } from './activations.js';
 import { headNorm, norm, type Weight } from './norms.js';
 import { rotate, ropeTables, type RopeTable } from './rope.js';
 import type { AttentionSpec, HeadNormSpec, LinearSpec, RopeSpec } from './spec.js';
@@ -114,11 +114,13 @@ export function attention(
     const q = toHeads(perHead(spec.qNorm, split(rowNorm(spec.qNorm, rows.q), H)));
     const k = toHeads(perHead(spec.kNorm, split(rowNorm(spec.kNorm, rows.k), K)));
     const v = toHeads(split(rows.v, K));
+    // the factors on scores are on queries already; with RoPE they are in its tables
+    const factor = spec.scale / (spec.softcap ?? 1);
     const query = rope
-      ? rotate(g, rope, inputs.table(rope, spec.scale, D), q)
-      : spec.scale === 1
+      ? rotate(g, rope, inputs.table(rope, factor, D), q)
+      : factor === 1
         ? q
-        : Mul(g, q, g.scalar(spec.scale));
+        : Mul(g, q, g.scalar(factor));
     const key = rope ? rotate(g, rope, inputs.table(rope, 1, D), k) : k;
     const present: KeyValue = past
       ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }
@@ -127,7 +129,7 @@ export function attention(
     const group = H / K;
     const grouped = Reshape(g, query, [B, K, product(group, T), D]); // [B, K, G*T, D]
     const products = MatMul(g, grouped, Transpose(g, present.key, [0, 1, 3, 2])); // [B, K, G*T, S]
-    const scores = spec.softcap === undefined ? products : softcap(g, products, spec.softcap);
+    const scores = spec.softcap === undefined ? products : Mul(g, Tanh(g, products), g.scalar(spec.softcap));
     const shares = Softmax(g, Add(g, scores, inputs.mask(spec.window, group)));
     const context = Reshape(g, MatMul(g, shares, present.value), [B, H, T, D]);
     const joined = Reshape(g, Transpose(g, context, [0, 2, 1, 3]), ['B*T', H * D]);

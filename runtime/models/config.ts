@@ -95,6 +95,7 @@ const MATHS: Record<string, unknown> = {
   qkv_bias: false,
   query_pre_attn_scalar: 0,
   residual_multiplier: 1,
+  rope_interleaved: false,
   rope_scaling: 0,
   rotary_dim: 0,
   rotary_pct: 1,

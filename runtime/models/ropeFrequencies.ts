@@ -100,6 +100,8 @@ function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, optio
   const from = scaling?.has('partial_rotary_factor') ? scaling : c;
   const name = from === c ? key : 'partial_rotary_factor';
   const factor = from.positive(name, typeof options.partial === 'number' ? options.partial : 1);
+  // some versions of transformers wrote both names
+  if (key !== 'partial_rotary_factor') c.only('partial_rotary_factor', [factor], `it differs from ${key} = ${factor}`);
   if (factor > 1) from.refuse(name, 'at most 1 is possible');
   if (factor !== 1 && options.partial === undefined)
     from.refuse(name, 'this family rotates whole heads; a part of them is not supported');

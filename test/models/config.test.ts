@@ -25,6 +25,10 @@ const OTHERS: Record<string, Config> = {
   gemma2: { ...LLAMA, model_type: 'gemma2', architectures: ['Gemma2ForCausalLM'], head_dim: 8 },
   falcon: { ...LLAMA, model_type: 'falcon', architectures: ['FalconForCausalLM'] },
   opt: { ...LLAMA, model_type: 'opt', architectures: ['OPTForCausalLM'], ffn_dim: 64 },
+  gpt_neox: { ...LLAMA, model_type: 'gpt_neox', architectures: ['GPTNeoXForCausalLM'] },
+  gpt_neo: { ...LLAMA, model_type: 'gpt_neo', num_layers: 2, num_heads: 4 },
+  cohere: { ...LLAMA, model_type: 'cohere' },
+  exaone4: { ...LLAMA, model_type: 'exaone4' },
   gpt2: { model_type: 'gpt2', n_embd: 32, n_layer: 2, n_head: 4, n_positions: 64, vocab_size: 128 },
 };
 
@@ -74,6 +78,11 @@ describe('refused before a weight is read, by name', () => {
     ['llama', { sliding_window: 16 }, /sliding_window/],
     ['llama', { layer_types: ['full_attention', 'sliding_attention'] }, /layer_types/],
     ['llama', { partial_rotary_factor: 0.5 }, /partial_rotary_factor/],
+    ['llama', { rope_interleaved: true }, /rope_interleaved/],
+    ['gpt_neox', { partial_rotary_factor: 0.5 }, /partial_rotary_factor = 0.5.*rotary_pct = 0.25/],
+    ['gpt_neo', { attention_types: [[['global'], 1e9]] }, /attention_types/],
+    ['cohere', { use_qk_norm: true }, /use_qk_norm/],
+    ['exaone4', { sliding_window_pattern: 'GGL' }, /sliding_window_pattern/],
     ['llama', { vision_config: { hidden_size: 1 } }, /vision_config/],
     ['llama', { hidden_act: 'geglu' }, /hidden_act = "geglu".*silu/],
     ['llama', { rope_scaling: { type: 'ntk', factor: 2 } }, /type = "ntk".*llama3/],
@@ -150,6 +159,19 @@ describe('accepted', () => {
     const unlimited = { ...LLAMA, model_type: 'mistral', num_key_value_heads: 2, sliding_window: null };
     assert.equal(decoderSpec(unlimited).layers[0]!.attention.window, undefined);
     assert.equal(decoderSpec({ ...OTHERS.gpt2!, n_positions: undefined }).contextLength, 1024);
+  });
+
+  it('a GPT-NeoX config with both names of a number', () => {
+    const both = {
+      ...OTHERS.gpt_neox!,
+      rotary_pct: 0.5,
+      partial_rotary_factor: 0.5,
+      rotary_emb_base: 500,
+      rope_theta: 500,
+    };
+    const { dim, invFreq } = decoderSpec(both).layers[0]!.attention.rope!;
+    assert.equal(dim, 4);
+    assert.equal(invFreq[1], Math.fround(1 / Math.fround(Math.sqrt(500))));
   });
 
   it('every second layer of Gemma 2 has a window where config.json lists none', () => {
