@@ -92,6 +92,7 @@ async function* widened(source: GgufSource, tensor: GgufTensor): AsyncGenerator<
   for await (const piece of readGgufFloat32(source, tensor)) yield bytesOf(piece);
 }
 
+/** Undoes a change: GGUF order → Hugging Face order. */
 function changed<T extends Float32Array | Uint16Array>(
   values: T,
   change: Change,
@@ -104,6 +105,17 @@ function changed<T extends Float32Array | Uint16Array>(
   else if (change.kind === 'minus-one') for (let i = 0; i < out.length; i++) out[i] = values[i] - 1;
   // [rows, width] → [width, rows]
   else for (let r = 0; r < rows; r++) for (let c = 0; c < width; c++) out[c * rows + r] = values[r * width + c];
+  return out;
+}
+
+/** The values as GGUF stores them: Hugging Face order → GGUF order. `rows` and the shape are those of the Hugging Face tensor. */
+export function toGgufOrder(values: Float32Array, change: Change, rows: number, place: string): Float32Array {
+  if (change.kind === 'minus-one') return values.map((value) => value + 1);
+  const order = rowOrder(change, rows, place);
+  if (!order) return changed(values, change, rows, undefined);
+  const width = values.length / rows;
+  const out = new Float32Array(values.length);
+  order.forEach((gguf, row) => out.set(values.subarray(row * width, (row + 1) * width), gguf * width));
   return out;
 }
 

@@ -1,0 +1,113 @@
+/** A model's sizes and constants as `<architecture>.*` metadata: the reverse of ggufArchitectures.ts and ggufRope.ts. */
+import { HumanError } from '../errors.js';
+import type { Sizes } from './ggufLayout.js';
+import type { GgufTensorToWrite, TypedValue } from './ggufWrite.js';
+import { isObject } from './jsonFile.js';
+import type { JsonObject } from './jsonFile.js';
+import type { DecoderSpec } from './spec.js';
+
+export interface ExportedMetadata {
+  entries: Record<string, TypedValue>;
+  /** Rope factors. */
+  tensors: GgufTensorToWrite[];
+}
+
+type Entries = Record<string, TypedValue>;
+
+/** Keys of one architecture beside the common ones. */
+const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => Entries>> = {
+  granite: (spec, config) => ({
+    'attention.scale': { f32: spec.layers[0].attention.scale },
+    embedding_scale: { f32: spec.embedding.scale },
+    residual_scale: { f32: spec.layers[0].residualScale },
+    logit_scale: { f32: number(config.logits_scaling, 1) },
+  }),
+  gemma2: (spec) => ({
+    attn_logit_softcapping: { f32: spec.layers[0].attention.softcap ?? 0 },
+    final_logit_softcapping: { f32: spec.head.softcap ?? 0 },
+    'attention.sliding_window': { u32: spec.layers[0].attention.window ?? 0 },
+  }),
+  gemma3: (spec) => ({
+    'attention.sliding_window': { u32: spec.layers[0].attention.window ?? 0 },
+    ...(spec.head.softcap === undefined ? {} : { final_logit_softcapping: { f32: spec.head.softcap } }),
+  }),
+  phi3: (spec) => ({ 'attention.sliding_window': { u32: spec.layers[0].attention.window ?? 0 } }),
+  stablelm: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
+  gptneox: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
+  falcon: () => ({ tensor_data_layout: { text: 'jploski' } }),
+};
+
+export function ggufMetadata(arch: string, spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
+  const { epsilon, kind } = spec.finalNorm;
+  const rope = arch === 'gpt2' ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
+  const local: Entries = {
+    vocab_size: { u32: s.vocab },
+    context_length: { u32: s.context },
+    embedding_length: { u32: s.hidden },
+    block_count: { u32: s.layers },
+    feed_forward_length: { u32: s.inner },
+    'attention.head_count': { u32: s.heads },
+    'attention.head_count_kv': { u32: s.kvHeads },
+    'attention.key_length': { u32: s.headDim },
+    'attention.value_length': { u32: s.headDim },
+    [kind === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon']: { f32: epsilon },
+    ...rope.entries,
+    ...OWN[arch]?.(spec, config),
+  };
+  return {
+    entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${arch}.${key}`, value])),
+    tensors: rope.tensors,
+  };
+}
+
+const number = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+
+/** The parameters of rope, of the layers of full attention where there are two sets, in either spelling. */
+function ropeParameters(config: JsonObject): JsonObject {
+  const given = isObject(config.rope_scaling)
+    ? config.rope_scaling
+    : isObject(config.rope_parameters)
+      ? config.rope_parameters
+      : {};
+  return isObject(given.full_attention) ? given.full_attention : given;
+}
+
+function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
+  const p = ropeParameters(config);
+  const rope = spec.layers.filter((layer) => layer.attention.rope).at(-1)?.attention.rope;
+  if (!rope)
+    throw new HumanError('a model without rope is not written to GGUF.', {
+      place: 'config.json',
+      remedy: 'Export as safetensors instead.',
+    });
+  const theta = number(p.rope_theta ?? config.rope_theta ?? config.rotary_emb_base, 10000);
+  const type = String(p.rope_type ?? p.type ?? 'default');
+  const original = number(config.original_max_position_embeddings ?? p.original_max_position_embeddings, s.context);
+  const entries: Entries = { 'rope.dimension_count': { u32: rope.dim }, 'rope.freq_base': { f32: theta } };
+  const factors = (name: string, invFreq: readonly number[]): GgufTensorToWrite => ({
+    name,
+    shape: [rope.dim / 2],
+    type: 'F32',
+    values: () => Promise.resolve(Float32Array.from(invFreq, (w, i) => theta ** ((-2 * i) / rope.dim) / w)),
+  });
+  if (rope.long) {
+    return {
+      entries: {
+        ...entries,
+        'rope.scaling.original_context_length': { u32: original },
+        'rope.scaling.attn_factor': { f32: rope.attentionFactor },
+      },
+      tensors: [
+        factors('rope_factors_long.weight', rope.long.invFreq),
+        factors('rope_factors_short.weight', rope.invFreq),
+      ],
+    };
+  }
+  if (type === 'llama3') return { entries, tensors: [factors('rope_freqs.weight', rope.invFreq)] };
+  if (type === 'linear' || type === 'yarn') {
+    entries['rope.scaling.type'] = { text: type };
+    entries['rope.scaling.factor'] = { f32: number(p.factor, s.context / original) };
+    if (type === 'yarn') entries['rope.scaling.original_context_length'] = { u32: original };
+  }
+  return { entries, tensors: [] };
+}

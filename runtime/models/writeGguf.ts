@@ -1,0 +1,174 @@
+/** A Hugging Face model as a GGUF file that llama.cpp loads: the reverse of ggufConvert.ts. */
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { HumanError } from '../errors.js';
+import { decoderSpec } from './config.js';
+import type { ModelFolder } from './folder.js';
+import { ARCHITECTURES } from './ggufArchitectures.js';
+import { planConversion } from './ggufConvert.js';
+import { ggufMetadata } from './ggufExportMetadata.js';
+import { tokenizerMetadata } from './ggufExportTokenizer.js';
+import type { Architecture, Sizes } from './ggufLayout.js';
+import { toGgufOrder } from './ggufTensors.js';
+import { WRITTEN_TYPES, writeGgufFile } from './ggufWrite.js';
+import type { GgufTensorToWrite, WrittenType } from './ggufWrite.js';
+import { readFloat32 } from './safetensors.js';
+import type { TensorInfo } from './safetensors.js';
+import { linearLayers, parameters } from './spec.js';
+import type { DecoderSpec } from './spec.js';
+import { findTensor } from './weights.js';
+
+export interface WriteGgufOptions {
+  /** Type of the matrices; vectors are F32, and rows that are no whole blocks F16. */
+  type: WrittenType;
+  /** A tensor's new values, such as merged ones; undefined takes those of the model. */
+  changed?: (info: TensorInfo) => Promise<Float32Array | undefined>;
+  name?: string;
+}
+
+/** Family → `general.architecture`. Mistral is Llama for llama.cpp. */
+export function ggufArchitecture(family: string): string {
+  if (family === 'mistral') return 'llama';
+  const found = Object.entries(ARCHITECTURES).find(([, { modelType }]) => modelType === family);
+  if (found) return found[0];
+  throw new HumanError(`the family ${family} is not written to GGUF.`, {
+    place: 'config.json: model_type',
+    remedy: `These are: ${Object.values(ARCHITECTURES).map(({ modelType }) => modelType).join(', ')}. Export as safetensors instead.`, // prettier-ignore
+  });
+}
+
+/** A parameter's GGUF name. */
+export function ggufName(
+  { outer, inner, layers }: Architecture,
+  name: string,
+  twoNorms: boolean,
+): { name: string; local: string } | undefined {
+  const match = /^(.*)\.(weight|bias)$/.exec(name);
+  if (!match) return undefined;
+  const [, module, part] = match;
+  const inLayer = module.startsWith(`${layers}.`) ? /^(\d+)\.(.+)$/.exec(module.slice(layers.length + 1)) : null;
+  const table = inLayer ? inner : outer;
+  // Falcon 40B: ln_mlp takes the place of the one norm.
+  const wanted = inLayer ? (twoNorms && inLayer[2] === 'ln_mlp' ? 'input_layernorm' : inLayer[2]) : module;
+  const base = Object.keys(table).find((key) => table[key] === wanted);
+  if (base === undefined) return undefined;
+  return { name: `${inLayer ? `blk.${inLayer[1]}.` : ''}${base}.${part}`, local: `${base}.${part}` };
+}
+
+export function sizesOf(spec: DecoderSpec): Sizes {
+  const { attention, mlp } = spec.layers[0];
+  const inner = mlp.kind === 'gated' ? mlp.gate.out : mlp.kind === 'plain' ? mlp.up.out : mlp.gateUp.out / 2;
+  return {
+    hidden: spec.hidden,
+    inner,
+    layers: spec.layers.length,
+    heads: attention.heads,
+    kvHeads: attention.kvHeads,
+    headDim: attention.headDim,
+    ropeDim: spec.layers.find((layer) => layer.attention.rope)?.attention.rope?.dim ?? attention.headDim,
+    context: spec.contextLength,
+    vocab: spec.vocabSize,
+  };
+}
+
+/**
+ * Writes the file, reads its metadata back and compares what it computes with what the model computes.
+ * @throws HumanError for a family, a tokenizer or a config that GGUF has no word for; no file is left then.
+ */
+export async function writeGguf(
+  file: string,
+  model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'generationConfig' | 'hasTokenizer'>,
+  { type, changed, name }: WriteGgufOptions,
+): Promise<void> {
+  const spec = decoderSpec(model.config);
+  const arch = ggufArchitecture(spec.family);
+  const architecture = ARCHITECTURES[arch];
+  const sizes = sizesOf(spec);
+  const { entries, tensors: extra } = ggufMetadata(arch, spec, model.config, sizes);
+  const twoNorms = spec.family === 'falcon' && spec.layers[0].mlpIn !== undefined;
+  const tensors = [...parameters(spec)].map(([parameter, shape]): GgufTensorToWrite => {
+    const info = findTensor(model.tensors, parameter, shape);
+    const found = ggufName(architecture, parameter, twoNorms);
+    if (!found)
+      throw new HumanError(`GGUF has no name for this tensor.`, {
+        place: `${info.file}: ${info.name}`,
+        remedy: 'Export as safetensors instead.',
+      });
+    const change = architecture.change?.(found.local, sizes);
+    const stored = change?.kind === 'transpose' ? [...shape].reverse() : shape;
+    return {
+      name: found.name,
+      shape: stored,
+      type: typeFor(type, stored),
+      values: async () => {
+        const values = (await changed?.(info)) ?? (await readFloat32(info));
+        return change ? toGgufOrder(values, change, shape[0], `${info.file}: ${info.name}`) : values;
+      },
+    };
+  });
+  const ids = { ...model.config, ...model.generationConfig };
+  await writeGgufFile(
+    file,
+    {
+      'general.architecture': { text: arch },
+      'general.type': { text: 'model' },
+      'general.name': { text: name ?? basename(model.path) },
+      'general.file_type': { u32: WRITTEN_TYPES[type].fileType },
+      'general.quantization_version': { u32: 2 },
+      ...entries,
+      ...(model.hasTokenizer
+        ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
+        : { 'tokenizer.ggml.model': { text: 'no_vocab' } }),
+    },
+    [...extra, ...tensors],
+  );
+  await checkMeaning(file, spec).catch(async (error: unknown) => {
+    await rm(file, { force: true });
+    throw error;
+  });
+}
+
+function typeFor(type: WrittenType, shape: readonly number[]): WrittenType {
+  if (shape.length < 2) return 'F32';
+  return shape.at(-1)! % WRITTEN_TYPES[type].block === 0 ? type : 'F16';
+}
+
+/** What the written metadata mean is what the model's config means, down to the frequencies of rope. */
+async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
+  const back = decoderSpec((await planConversion(file)).config);
+  const meaning = ({ family: _family, architecture: _architecture, ...rest }: DecoderSpec): unknown =>
+    JSON.parse(JSON.stringify(rest, rounded));
+  const [before, after] = [meaning(spec), meaning(back)];
+  if (isDeepStrictEqual(before, after)) return;
+  throw new HumanError(`this config cannot be said in GGUF (${firstDifference(before, after, '')}).`, {
+    place: file,
+    remedy: 'Export as safetensors instead.',
+    kind: 'failed',
+  });
+}
+
+/** Metadata are float32; frequencies may differ in their last bits. */
+const rounded = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+
+function firstDifference(a: unknown, b: unknown, path: string): string {
+  if (typeof a === 'object' && typeof b === 'object' && a && b) {
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+      const [x, y] = [(a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]];
+      if (!isDeepStrictEqual(x, y)) return firstDifference(x, y, path === '' ? key : `${path}.${key}`);
+    }
+  }
+  return `${path}: ${String(JSON.stringify(a)).slice(0, 60)} becomes ${String(JSON.stringify(b)).slice(0, 60)}`;
+}
+
+/** Modules that an adapter may sit on, with the GGUF name of their weight and what happens to its rows. */
+export function adaptableTensors(spec: DecoderSpec): Map<string, { name: string; local: string }> {
+  const architecture = ARCHITECTURES[ggufArchitecture(spec.family)];
+  return new Map(
+    linearLayers(spec).flatMap(({ name }) => {
+      const found = ggufName(architecture, `${name}.weight`, false);
+      return found ? [[name, found]] : [];
+    }),
+  );
+}

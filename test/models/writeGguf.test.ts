@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import { decoderSpec } from '../../runtime/models/config.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
+import { quantiseQ8, roundTrip } from '../../runtime/models/ggufWrite.js';
+import { readFloat32 } from '../../runtime/models/safetensors.js';
+import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { writeGguf } from '../../runtime/models/writeGguf.js';
+import { random } from '../../runtime/random.js';
+
+const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
+const FAMILIES = Object.keys(JSON.parse(readFileSync(join(FIXTURES, 'gguf', 'families.json'), 'utf8')) as object);
+
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'write-gguf-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+for (const family of FAMILIES) {
+  test(`${family}: a model that came out of a GGUF file goes back into the same tensors`, async () => {
+    const original = join(FIXTURES, 'gguf', 'families', `${family}.gguf`);
+    const model = await openModel(original, { cache: join(dir, 'cache') });
+    const file = join(dir, `${family}.gguf`);
+    await writeGguf(file, model, { type: 'F16' });
+    const [before, after] = [readGguf(original), readGguf(file)];
+    assert.deepEqual([...after.tensors.keys()].sort(), [...before.tensors.keys()].sort());
+    for (const [name, tensor] of before.tensors) {
+      const written = after.tensors.get(name)!;
+      assert.deepEqual(written.shape, tensor.shape, name);
+      const [x, y] = [await readGgufTensor(before, tensor), await readGgufTensor(after, written)];
+      if (/^rope_/.test(name)) x.forEach((value, i) => assert(Math.abs(y[i] / value - 1) < 1e-6, name));
+      // 1 + (w − 1) may differ in the last bit; GPT-2's positions were F32
+      else if (/norm/.test(name) || /position/.test(name))
+        x.forEach((v, i) => assert(Math.abs(y[i] - v) <= 2 ** -11 * Math.max(1, Math.abs(v)), name));
+      else assert.deepEqual(y, x, name);
+    }
+    assert.equal(after.metadata.get('general.architecture'), before.metadata.get('general.architecture'));
+  });
+}
+
+test('a Hugging Face folder goes into GGUF and comes back with the same meaning, values and ids', async () => {
+  for (const family of ['llama', 'llama3', 'mistral', 'qwen2', 'qwen3', 'gemma', 'phi3', 'gpt2']) {
+    const source = await openModel(join(FIXTURES, 'reference', family), { cache: dir });
+    const config = { ...source.config, ...(family === 'mistral' ? { sliding_window: null } : {}) };
+    const file = join(dir, `${family}-f32.gguf`);
+    await writeGguf(file, { ...source, config }, { type: 'F32' });
+    const back = await openModel(file, { cache: join(dir, 'cache') });
+    assert.equal(decoderSpec(back.config).layers.length, decoderSpec(config).layers.length);
+    for (const [name, info] of back.tensors) {
+      const [x, y] = [await readFloat32(source.tensors.get(name)!), await readFloat32(info)];
+      if (family.startsWith('gemma') && name.endsWith('norm.weight'))
+        x.forEach((v, i) => assert(Math.abs(y[i] - v) < 1e-6, name));
+      else assert.deepEqual(y, x, `${family} ${name}`);
+    }
+  }
+});
+
+test('tokenizers of both kinds go into GGUF and come back with the same ids', async () => {
+  for (const fixture of ['llama', 'gemma', 'llama3', 'qwen2', 'starcoder', 'gpt2', 'gpt-neox', 'falcon']) {
+    const folder = join(dir, `with-${fixture}`);
+    await cp(join(FIXTURES, 'reference', 'llama'), folder, { recursive: true });
+    await cp(join(FIXTURES, 'tokenizers', fixture, 'tokenizer.json'), join(folder, 'tokenizer.json'));
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: '{{ bos_token }}' }));
+    const source = await openModel(folder, { cache: dir });
+    // an embedding with as many rows as the tokenizer has tokens, and some more
+    const vocab = 512;
+    const info = source.tensors.get('model.embed_tokens.weight')!;
+    const wide = { ...info, shape: [vocab, info.shape[1]] };
+    const tensors = new Map(source.tensors).set(info.name, wide);
+    const file = join(dir, `${fixture}.gguf`);
+    const changed = (t: typeof info) =>
+      Promise.resolve(t === wide ? new Float32Array(vocab * info.shape[1]) : undefined);
+    await writeGguf(
+      file,
+      { ...source, tensors, config: { ...source.config, vocab_size: vocab } },
+      { type: 'Q8_0', changed },
+    );
+    const back = await openModel(file, { cache: join(dir, 'cache') });
+    const [before, after] = [await loadTokenizer(folder), await loadTokenizer(back.folder)];
+    const { strings } = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers', fixture, 'cases.json'), 'utf8')) as {
+      strings: { text: string }[];
+    };
+    for (const { text } of strings) {
+      if (fixture === 'llama' && text.includes('<|end|>')) continue; // strips the space beside it, which GGUF cannot say
+      for (const addSpecialTokens of [true, false]) {
+        assert.deepEqual(
+          after.encode(text, { addSpecialTokens }),
+          before.encode(text, { addSpecialTokens }),
+          JSON.stringify(text),
+        );
+      }
+    }
+  }
+});
+
+test('Q8_0: the error is at most half a step of the scale, zero stays zero, and reading gives what roundTrip says', async () => {
+  const rng = random(31);
+  const values = Float32Array.from({ length: 32 * 200 }, () => rng.normal() * 2 ** (rng.int(20) - 10));
+  values.fill(0, 0, 32);
+  const back = roundTrip(values, 'Q8_0');
+  for (let b = 0; b < 200; b++) {
+    const block = values.subarray(b * 32, b * 32 + 32);
+    const step = block.reduce((a, v) => Math.max(a, Math.abs(v)), 0) / 127;
+    // half a step, and what the scale loses as float16
+    block.forEach((v, i) =>
+      assert(Math.abs(back[b * 32 + i] - v) <= step * (0.5 + 127 * 2 ** -11 + 1e-3) + 127 * 2 ** -25),
+    );
+  }
+  assert(back.subarray(0, 32).every((v) => v === 0));
+  assert.equal(quantiseQ8(values).length, 34 * 200);
+});
+
+test('what GGUF has no word for is refused, and no file is left', async () => {
+  const source = await openModel(join(FIXTURES, 'reference', 'llama'), { cache: dir });
+  const out = await mkdtemp(join(dir, 'refused-'));
+  const refused = (config: Record<string, unknown>, message: RegExp) =>
+    assert.rejects(
+      writeGguf(join(out, 'x.gguf'), { ...source, config: { ...source.config, ...config } }, { type: 'F16' }),
+      (error) => {
+        assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
+        assert.match(error.message, message);
+        return true;
+      },
+    );
+  const bounds = {
+    rope_type: 'llama3',
+    factor: 8,
+    low_freq_factor: 2,
+    high_freq_factor: 3,
+    original_max_position_embeddings: 16,
+    rope_theta: 10000,
+  };
+  await refused({ rope_parameters: bounds }, /not those of Llama 3/);
+  const nan = (): Promise<Float32Array> => Promise.resolve(new Float32Array(128 * 32).fill(1e30));
+  const changed = (info: { name: string }) =>
+    info.name === 'model.embed_tokens.weight' ? nan() : Promise.resolve(undefined);
+  await assert.rejects(writeGguf(join(out, 'x.gguf'), source, { type: 'F16', changed }), /do not fit into F16/);
+  const mistral = await openModel(join(FIXTURES, 'reference', 'mistral'), { cache: dir });
+  await assert.rejects(
+    writeGguf(join(out, 'x.gguf'), { ...mistral, config: { ...mistral.config, sliding_window: 5 } }, { type: 'F16' }),
+    /window: 5 becomes undefined/,
+  );
+  // its layers without rope are not every fourth
+  const smollm3 = await openModel(join(FIXTURES, 'reference', 'smollm3'), { cache: dir });
+  await assert.rejects(
+    writeGguf(join(out, 'x.gguf'), smollm3, { type: 'F16' }),
+    /layers.2.attention.rope: undefined becomes/,
+  );
+  assert.deepEqual(await readdir(out), []);
+});
