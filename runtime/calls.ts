@@ -11,6 +11,7 @@ import { activeAdapters, openState, type OpenState } from './evaluation/states.j
 import { inspectModel } from './inspect.js';
 import { inspectData } from './data/examples.js';
 import { exportModel } from './export.js';
+import { downloadModel } from './models/hub.js';
 import type { Device, GenerateParams, ModelReference, Notifications, RequestName, Requests, RunEvent } from './protocol.js';
 import { runRecipe } from './run.js';
 import { flatTensor } from './training/job.js';
@@ -25,7 +26,7 @@ export interface Speech {
   readonly onLog: (level: Notifications['log']['level'], message: string) => void;
 }
 
-export type Calls = { [K in Exclude<RequestName, 'download'>]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']> };
+export type Calls = { [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']> };
 
 /** Rows that explain more than this look harmful. */
 const THRESHOLD = 0.5;
@@ -85,6 +86,7 @@ export const calls: Calls = {
   inspectData: ({ path, format }, speech) =>
     inspectData(path, { format, onProgress: (bytes, total) => speech.onProgress(`reading ${basename(path)}`, bytes / total) }),
   export: (params, speech) => exportModel(params, { signal: speech.signal, onProgress: speech.onProgress, cache: cacheFolder(dirname(params.out)) }),
+  download: (params, speech) => downloadModel(params, speech),
 };
 
 function opened(model: string, beside: string, speech: Speech, device: 'auto' | Device = 'auto'): Promise<Context> {

@@ -16,6 +16,7 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
   inspect DIR|FILE.gguf
   export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32]
+  download OWNER/NAME[/FILE.gguf] --out DIR [--revision R]     a model from the Hugging Face Hub (HF_TOKEN, HF_ENDPOINT)
   sample [--out DIR]                           the embedded sample's whole story
 
   --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu
@@ -41,6 +42,7 @@ const OPTIONS = {
   format: { type: 'string' },
   quantization: { type: 'string' },
   device: { type: 'string' },
+  revision: { type: 'string' },
 } as const satisfies ParseArgsConfig['options'];
 
 /** Options of each command, besides --json, --help and --device. */
@@ -52,6 +54,7 @@ const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
   generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw'],
   inspect: [],
   export: ['model', 'adapter', 'format', 'out', 'quantization'],
+  download: ['out', 'revision'],
   sample: ['out'],
 };
 
@@ -140,6 +143,12 @@ async function run(command: string, positionals: readonly string[], values: Valu
       const format = oneOf<ExportFormat>(required(values, 'format'), 'format', EXPORT_FORMATS);
       const quantization = values.quantization === undefined ? undefined : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
       out.result(await calls.export({ ...reference(values), format, out: resolve(required(values, 'out')), quantization }, speech));
+      return EXIT.done;
+    }
+    case 'download': {
+      const [repository, ...more] = positionals;
+      if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
+      out.result(await calls.download({ repository, folder: resolve(required(values, 'out')), revision: values.revision }, speech));
       return EXIT.done;
     }
     case 'sample':

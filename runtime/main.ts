@@ -2,7 +2,7 @@
 import { createMessageConnection, IPCMessageReader, IPCMessageWriter, ResponseError, type CancellationToken } from 'vscode-jsonrpc/node';
 import { calls, type Speech } from './calls.js';
 import { Cancelled, errorData } from './errors.js';
-import type { ErrorData, Notifications, NotificationName, RunEvent } from './protocol.js';
+import type { ErrorData, Notifications, NotificationName, RequestName, Requests, RunEvent } from './protocol.js';
 
 /** Notifications of one kind are sent at most this often. */
 const INTERVAL_MS = 100;
@@ -37,8 +37,8 @@ function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; f
   };
 }
 
-function handle<K extends keyof typeof calls>(name: K): void {
-  connection.onRequest(name, async (params: { id: number } & Parameters<(typeof calls)[K]>[0], token: CancellationToken) => {
+function handle<K extends RequestName>(name: K): void {
+  connection.onRequest(name, async (params: { id: number } & Requests[K]['params'], token: CancellationToken) => {
     const { id } = params;
     const abort = new AbortController();
     token.onCancellationRequested(() => abort.abort());
@@ -70,6 +70,6 @@ function handle<K extends keyof typeof calls>(name: K): void {
   });
 }
 
-for (const name of Object.keys(calls) as (keyof typeof calls)[]) handle(name);
+for (const name of Object.keys(calls) as RequestName[]) handle(name);
 process.on('disconnect', () => process.exit(0));
 connection.listen();
