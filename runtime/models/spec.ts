@@ -111,8 +111,6 @@ export interface DecoderSpec {
   readonly family: string;
   /** `architectures[0]` of config.json, or the family. */
   readonly architecture: string;
-  /** First part of the blocks' module names; checkpoints of the bare model lack it. */
-  readonly prefix: string;
   /** V */
   readonly vocabSize: number;
   /** C */

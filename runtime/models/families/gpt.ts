@@ -56,8 +56,7 @@ const gptLike =
       };
     });
     return {
-      prefix: 'transformer',
-      vocabSize: s.vocab,
+        vocabSize: s.vocab,
       hidden: s.hidden,
       contextLength: s.contextLength,
       embedding: { weight: 'transformer.wte.weight', scale: 1 },
@@ -116,7 +115,6 @@ export const gptNeo: Family = (c) => {
     };
   });
   return {
-    prefix: 'transformer',
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,
@@ -178,7 +176,6 @@ export const gptj: Family = (c) => {
     };
   });
   return {
-    prefix: 'transformer',
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,
@@ -223,7 +220,6 @@ export const opt: Family = (c) => {
     };
   });
   return {
-    prefix: 'model',
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,

@@ -42,7 +42,6 @@ export const gptNeox: Family = (c) => {
     };
   });
   return {
-    prefix: 'gpt_neox',
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,
@@ -99,7 +98,6 @@ export const falcon: Family = (c) => {
     };
   });
   return {
-    prefix: 'transformer',
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,

@@ -211,7 +211,6 @@ export function llamaLike(c: ConfigReader, o: LlamaLike): FamilySpec {
     return o.layer?.(layer, s) ?? layer;
   });
   return {
-    prefix: 'model',
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,
