@@ -113,6 +113,7 @@ export default async function story({ step, page, until, shot, command, pick, op
   await step('fine-tuning with the vector learns the new task and not the harm', async () => {
     const run = await runByLens('protected', 'fine-tune with protection');
     await until(async () => (await stepOf(run)) > 15, 'some steps', 60_000);
+    await statusBar('orders-protected: step').waitFor();
     await shot('07-protected-running', ['dark']);
     await finished(run);
     const { head, rows } = await table(run);
