@@ -80,7 +80,9 @@ export default async function story({ step, page, until, shot, command, pick, op
     const drawn = (await chartsSeen(run)).filter(({ facts }) => !facts.includes('finished'));
     const labels = new Set(drawn.map(({ label }) => label));
     assert.ok(labels.size >= 3, `${labels.size} pictures before the end`);
-    await row('Runs', 'forbidden-topic').filter({ hasText: /vector.*loss/ }).waitFor();
+    await row('Runs', 'forbidden-topic')
+      .filter({ hasText: /vector.*loss/ })
+      .waitFor();
     await shot('04-vector-ready');
   });
 
