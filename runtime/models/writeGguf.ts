@@ -81,7 +81,7 @@ export async function writeGguf(
   model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'generationConfig' | 'hasTokenizer'>,
   { type, changed, name }: WriteGgufOptions,
 ): Promise<void> {
-  const spec = decoderSpec(model.config);
+  const spec = withinWindow(decoderSpec(model.config));
   const arch = ggufArchitecture(spec.family);
   const architecture = ARCHITECTURES[arch];
   const sizes = sizesOf(spec);
@@ -129,6 +129,12 @@ export async function writeGguf(
   });
 }
 
+/** GGUF has no windows for Mistral; up to the window's length they do nothing, so that becomes the context. */
+function withinWindow(spec: DecoderSpec): DecoderSpec {
+  const windows = spec.layers.map(({ attention }) => attention.window ?? Infinity);
+  return spec.family === 'mistral' ? { ...spec, contextLength: Math.min(spec.contextLength, ...windows) } : spec;
+}
+
 function typeFor(type: WrittenType, shape: readonly number[]): WrittenType {
   if (shape.length < 2) return 'F32';
   return shape.at(-1)! % WRITTEN_TYPES[type].block === 0 ? type : 'F16';
@@ -138,7 +144,11 @@ function typeFor(type: WrittenType, shape: readonly number[]): WrittenType {
 async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
   const back = decoderSpec((await planConversion(file)).config);
   const meaning = ({ family: _family, architecture: _architecture, ...rest }: DecoderSpec): unknown =>
-    JSON.parse(JSON.stringify(rest, rounded));
+    JSON.parse(
+      JSON.stringify(rest, (key, value: unknown) =>
+        key === 'window' && (value as number) >= rest.contextLength ? undefined : rounded(value),
+      ),
+    );
   const [before, after] = [meaning(spec), meaning(back)];
   if (isDeepStrictEqual(before, after)) return;
   throw new HumanError(`this config cannot be said in GGUF (${firstDifference(before, after, '')}).`, {
@@ -149,7 +159,7 @@ async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
 }
 
 /** Metadata are float32; frequencies may differ in their last bits. */
-const rounded = (_: string, value: unknown): unknown =>
+const rounded = (value: unknown): unknown =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 
 function firstDifference(a: unknown, b: unknown, path: string): string {
