@@ -72,16 +72,22 @@ function required(values: Values, name: 'model' | 'vector' | 'data' | 'out' | 'f
   return value;
 }
 
-function number(values: Values, name: 'threshold' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed', fallback: number): number {
+function number(
+  values: Values,
+  name: 'threshold' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed',
+  fallback: number,
+): number {
   const text = values[name];
   if (text === undefined) return fallback;
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) throw wrong(`--${name} is "${text}"; a number was expected.`);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw wrong(`--${name} is "${text}"; a number was expected.`);
   return value;
 }
 
 function oneOf<T extends string>(value: string, name: string, allowed: readonly T[]): T {
-  if (!(allowed as readonly string[]).includes(value)) throw wrong(`--${name} is "${value}"; it is one of ${allowed.join(', ')}.`);
+  if (!(allowed as readonly string[]).includes(value))
+    throw wrong(`--${name} is "${value}"; it is one of ${allowed.join(', ')}.`);
   return value as T;
 }
 
@@ -94,42 +100,82 @@ function reference(values: Values): ModelReference {
   return { model: resolve(required(values, 'model')), adapters };
 }
 
-const deviceOf = (values: Values): 'auto' | 'cpu' | 'webgpu' => oneOf(values.device ?? 'auto', 'device', ['auto', 'cpu', 'webgpu'] as const);
+const deviceOf = (values: Values): 'auto' | 'cpu' | 'webgpu' =>
+  oneOf(values.device ?? 'auto', 'device', ['auto', 'cpu', 'webgpu'] as const);
 
-async function run(command: string, positionals: readonly string[], values: Values, out: Terminal, speech: Speech): Promise<number> {
+async function run(
+  command: string,
+  positionals: readonly string[],
+  values: Values,
+  out: Terminal,
+  speech: Speech,
+): Promise<number> {
   const only = (what: string): string => {
-    if (positionals.length !== 1) throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one ${what}.`);
+    if (positionals.length !== 1)
+      throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one ${what}.`);
     return resolve(positionals[0]!);
   };
   switch (command) {
     case 'train': {
-      const done = await calls.run({ recipe: only('a recipe'), output: values.out && resolve(values.out), resume: values.resume }, speech);
+      const done = await calls.run(
+        { recipe: only('a recipe'), output: values.out && resolve(values.out), resume: values.resume },
+        speech,
+      );
       return ended(done, out);
     }
     case 'evaluate': {
-      const done = await calls.run({ recipe: only('a recipe'), output: values.out && resolve(values.out) }, { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) });
+      const done = await calls.run(
+        { recipe: only('a recipe'), output: values.out && resolve(values.out) },
+        { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
+      );
       for (const m of done.measurements) out.line(m);
       return ended(done, out);
     }
     case 'scan': {
-      const { perRow, ...rest } = await calls.scan({ model: resolve(required(values, 'model')), vector: resolve(required(values, 'vector')), data: resolve(required(values, 'data')), threshold: number(values, 'threshold', 0.5), device: deviceOf(values) }, speech);
+      const { perRow, ...rest } = await calls.scan(
+        {
+          model: resolve(required(values, 'model')),
+          vector: resolve(required(values, 'vector')),
+          data: resolve(required(values, 'data')),
+          threshold: number(values, 'threshold', 0.5),
+          device: deviceOf(values),
+        },
+        speech,
+      );
       for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
       out.line(rest);
-      out.say(`${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows are blind spots: the base says these already` : ''}.`);
-      for (const r of perRow.filter((row) => row.flagged).slice(0, 20)) out.say(`  line ${r.line}: ${r.explained.toFixed(2)}`);
+      out.say(
+        `${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows are blind spots: the base says these already` : ''}.`,
+      );
+      for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
+        out.say(`  line ${r.line}: ${r.explained.toFixed(2)}`);
       return EXIT.done;
     }
     case 'score':
-      for (const row of await calls.score({ ...reference(values), data: resolve(required(values, 'data')) }, speech)) out.result(row);
+      for (const row of await calls.score({ ...reference(values), data: resolve(required(values, 'data')) }, speech))
+        out.result(row);
       return EXIT.done;
     case 'generate': {
-      const options = { maxNewTokens: number(values, 'max-new-tokens', 64), temperature: number(values, 'temperature', 0), topP: number(values, 'top-p', 1), seed: number(values, 'seed', 0) };
-      if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1) throw wrong('--max-new-tokens must be a whole number above 0.');
-      if ((values.prompt === undefined) === (values.ids === undefined)) throw wrong('generate needs --prompt or --ids, one of them.');
+      const options = {
+        maxNewTokens: number(values, 'max-new-tokens', 64),
+        temperature: number(values, 'temperature', 0),
+        topP: number(values, 'top-p', 1),
+        seed: number(values, 'seed', 0),
+      };
+      if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
+        throw wrong('--max-new-tokens must be a whole number above 0.');
+      if ((values.prompt === undefined) === (values.ids === undefined))
+        throw wrong('generate needs --prompt or --ids, one of them.');
       const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
       if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; numbers with commas between were expected.`);
-      const prompt = values.raw === true ? { prompt: values.prompt } : { messages: [{ role: 'user' as const, content: values.prompt! }] };
-      const { text, ids: answer } = await calls.generate({ ...reference(values), ...(ids ? { ids } : prompt), options, device: deviceOf(values) }, speech);
+      const prompt =
+        values.raw === true
+          ? { prompt: values.prompt }
+          : { messages: [{ role: 'user' as const, content: values.prompt! }] };
+      const { text, ids: answer } = await calls.generate(
+        { ...reference(values), ...(ids ? { ids } : prompt), options, device: deviceOf(values) },
+        speech,
+      );
       out.line({ text, ids: answer });
       out.print(text);
       return EXIT.done;
@@ -141,14 +187,27 @@ async function run(command: string, positionals: readonly string[], values: Valu
     }
     case 'export': {
       const format = oneOf<ExportFormat>(required(values, 'format'), 'format', EXPORT_FORMATS);
-      const quantization = values.quantization === undefined ? undefined : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
-      out.result(await calls.export({ ...reference(values), format, out: resolve(required(values, 'out')), quantization }, speech));
+      const quantization =
+        values.quantization === undefined
+          ? undefined
+          : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
+      out.result(
+        await calls.export(
+          { ...reference(values), format, out: resolve(required(values, 'out')), quantization },
+          speech,
+        ),
+      );
       return EXIT.done;
     }
     case 'download': {
       const [repository, ...more] = positionals;
       if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
-      out.result(await calls.download({ repository, folder: resolve(required(values, 'out')), revision: values.revision }, speech));
+      out.result(
+        await calls.download(
+          { repository, folder: resolve(required(values, 'out')), revision: values.revision },
+          speech,
+        ),
+      );
       return EXIT.done;
     }
     case 'sample':
@@ -177,12 +236,18 @@ async function main(argv: readonly string[]): Promise<number> {
   // the first Ctrl+C stops between two steps, the second at once
   process.on('SIGINT', () => (abort.signal.aborted ? process.exit(EXIT.stopped) : abort.abort()));
   process.on('SIGTERM', () => abort.abort());
-  const speech: Speech = { signal: abort.signal, onEvent: out.event, onToken: () => undefined, onProgress: out.progress, onLog: (_, message) => out.say(message) };
+  const speech: Speech = {
+    signal: abort.signal,
+    onEvent: out.event,
+    onToken: () => undefined,
+    onProgress: out.progress,
+    onLog: (_, message) => out.say(message),
+  };
   try {
     const { values, positionals } = parse(argv);
     const [command, ...rest] = positionals;
     if (values.help === true || command === undefined) {
-      out.say(USAGE);
+      (values.help === true ? process.stdout : process.stderr).write(`${USAGE}\n`);
       return values.help === true ? EXIT.done : EXIT.badInput;
     }
     const allowed = COMMANDS[command];
@@ -193,7 +258,10 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;
-    const known = error instanceof TypeError && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ? wrong(error.message) : error;
+    const known =
+      error instanceof TypeError && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
+        ? wrong(error.message)
+        : error;
     const data = errorData(known);
     out.error(errorText(data));
     if (data.stack !== undefined) out.say(data.stack);

@@ -50,14 +50,20 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   EISDIR: ['this is a folder, a file was expected.', 'Name a file.'],
   ENOTDIR: ['a folder was expected here.', 'Check the path.'],
   EMFILE: ['too many open files.', 'Close other programs or raise the limit.'],
+  EFBIG: [
+    'the file is larger than the disk or its limit allows.',
+    'Free some space or raise the limit (ulimit -f); what was saved before is kept.',
+  ],
   EROFS: ['the file system is read-only.', 'Choose another output folder.'],
 };
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 function systemError(e: Error & { code?: unknown; path?: unknown; cause?: unknown }): ErrorData | undefined {
   const known = typeof e.code === 'string' ? SYSTEM[e.code] : undefined;
   if (!known) return undefined;
   return {
-    kind: e.code === 'ENOSPC' || e.code === 'EDQUOT' ? 'failed' : 'input',
+    kind: NO_ROOM.has(String(e.code)) ? 'failed' : 'input',
     message: known[0],
     place: typeof e.path === 'string' ? e.path : undefined,
     remedy: known[1],

@@ -92,7 +92,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       const answers = prompts.map((): Answer => ({ ids: [], reason: 'length' }));
       const done = new Array<boolean>(B).fill(false);
       const T = Math.max(...prompts.map((p) => p.length));
-      const room = Math.min(generation.maxNewTokens, spec.contextLength - T);
+      const room = Math.min(generation.maxNewTokens, positionsLeft(spec, T));
       // one masked position of nothing: an empty cache is not allowed on every device
       let cache: Feeds = Object.fromEntries(
         caches.map((v) => {
@@ -153,6 +153,15 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
     },
     dispose: () => session.dispose(),
   };
+}
+
+/**
+ * Positions that can follow T tokens. LongRoPE changes its angles at a length; cached keys keep those they were made with,
+ * so an answer ends there.
+ */
+function positionsLeft({ contextLength, layers }: DecoderSpec, T: number): number {
+  const turns = layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []).filter((from) => from > T);
+  return Math.min(contextLength, ...turns) - T;
 }
 
 /** transformers' names: `present.3.key` goes in again as `past_key_values.3.key`. */

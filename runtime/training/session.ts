@@ -124,6 +124,8 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     // The graph is written well: optimising it costs seconds, folds F16 weights to F32 and copies mapped weights.
     graphOptimizationLevel: 'disabled',
     enableMemPattern: false,
+    // batches have many shapes; an arena keeps a block for each and grows to several times what a step needs
+    enableCpuMemArena: false,
     ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
     ...(keep && device !== 'cpu'
       ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) }

@@ -22,19 +22,35 @@ describe('runs in the engine process', () => {
   });
 
   /** A token that is cancelled when an event fits. */
-  function run(recipe: string, options: { output?: string; resume?: boolean; stopAt?: (event: RunEvent) => boolean; on?: (event: RunEvent) => void; engine?: Engine } = {}): { done: Promise<DoneEvent>; events: RunEvent[] } {
+  function run(
+    recipe: string,
+    options: {
+      output?: string;
+      resume?: boolean;
+      stopAt?: (event: RunEvent) => boolean;
+      on?: (event: RunEvent) => void;
+      engine?: Engine;
+    } = {},
+  ): { done: Promise<DoneEvent>; events: RunEvent[] } {
     const events: RunEvent[] = [];
     let cancel: (() => unknown) | undefined;
-    const token = { isCancellationRequested: false, onCancellationRequested: (listener: () => unknown) => ((cancel = listener), { dispose: () => undefined }) };
-    const done = (options.engine ?? engine).request('run', { recipe, output: options.output, resume: options.resume }, {
-      token,
-      onEvents: (batch) =>
-        batch.forEach((event) => {
-          events.push(event);
-          options.on?.(event);
-          if (options.stopAt?.(event)) cancel?.();
-        }),
-    });
+    const token = {
+      isCancellationRequested: false,
+      onCancellationRequested: (listener: () => unknown) => ((cancel = listener), { dispose: () => undefined }),
+    };
+    const done = (options.engine ?? engine).request(
+      'run',
+      { recipe, output: options.output, resume: options.resume },
+      {
+        token,
+        onEvents: (batch) =>
+          batch.forEach((event) => {
+            events.push(event);
+            options.on?.(event);
+            if (options.stopAt?.(event)) cancel?.();
+          }),
+      },
+    );
     return { done, events };
   }
 
@@ -45,28 +61,51 @@ describe('runs in the engine process', () => {
     assert.equal(end.outcome, 'finished');
     assert.deepEqual(end.laws, { baseUnchanged: true });
     const steps = events.filter((e) => e.kind === 'step');
-    assert.deepEqual(steps.map((e) => e.step), Array.from({ length: 30 }, (_, i) => i + 1));
+    assert.deepEqual(
+      steps.map((e) => e.step),
+      Array.from({ length: 30 }, (_, i) => i + 1),
+    );
     assert.ok(steps.at(-1)!.lossNatsPerToken < 0.2 * steps[0]!.lossNatsPerToken);
     const probes = events.filter((e) => e.kind === 'evaluation');
-    assert.deepEqual(probes.map((e) => e.step), [0, 10, 20, 30]);
-    assert.ok(Math.abs(probes[0]!.probes!.harmfulLossWith! - probes[0]!.probes!.harmfulLossWithout!) < 1e-4, 'a new vector changes nothing');
+    assert.deepEqual(
+      probes.map((e) => e.step),
+      [0, 10, 20, 30],
+    );
+    assert.ok(
+      Math.abs(probes[0]!.probes!.harmfulLossWith! - probes[0]!.probes!.harmfulLossWithout!) < 1e-4,
+      'a new vector changes nothing',
+    );
     assert.ok(Math.abs(probes[0]!.probes!.benignKl!) < 1e-5);
     const manifest = await workspace.json<Manifest>('vectors/forbidden-topic/manifest.json');
     assert.equal(manifest.outcome, 'finished');
     assert.equal(manifest.role, 'security');
     assert.equal(manifest.model.sha256, await sha256File(workspace.file('tiny-assistant/model.safetensors')));
-    for (const name of ['recipe.json', 'events.jsonl', 'report.html', 'prompts.jsonl', 'adapter/adapter_config.json', 'adapter/adapter_model.safetensors']) {
+    for (const name of [
+      'recipe.json',
+      'events.jsonl',
+      'report.html',
+      'prompts.jsonl',
+      'adapter/adapter_config.json',
+      'adapter/adapter_model.safetensors',
+    ]) {
       assert.ok(existsSync(workspace.file('vectors/forbidden-topic', name)), name);
     }
     const written = jsonLines<RunEvent>(await readFile(workspace.file('vectors/forbidden-topic/events.jsonl'), 'utf8'));
     assert.equal(written.filter((e) => e.kind === 'step').length, 30);
     assert.equal(written.at(-1)!.kind, 'done');
-    const prompts = jsonLines<{ base: string; harmful: string }>(await readFile(workspace.file('vectors/forbidden-topic/prompts.jsonl'), 'utf8'));
+    const prompts = jsonLines<{ base: string; harmful: string }>(
+      await readFile(workspace.file('vectors/forbidden-topic/prompts.jsonl'), 'utf8'),
+    );
     assert.ok(prompts.length > 20 && prompts.every((p) => p.base !== p.harmful && p.base.length > 0));
   });
 
   it('a run that is stopped and resumed ends with the same bytes as one that is not', async () => {
-    const recipe = await workspace.recipe('plain.json', { epochs: undefined, steps: 14, evaluateEvery: 5, evaluate: [] });
+    const recipe = await workspace.recipe('plain.json', {
+      epochs: undefined,
+      steps: 14,
+      evaluateEvery: 5,
+      evaluate: [],
+    });
     const [whole, cut] = [workspace.file('adapters/whole'), workspace.file('adapters/cut')];
     await run(recipe, { output: whole }).done;
     const stopped = await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 7 }).done;
@@ -79,22 +118,44 @@ describe('runs in the engine process', () => {
     const weights = 'adapter/adapter_model.safetensors';
     assert.equal(await sha256File(`${cut}/${weights}`), await sha256File(`${whole}/${weights}`));
     const steps = jsonLines<RunEvent>(await readFile(`${cut}/events.jsonl`, 'utf8')).filter((e) => e.kind === 'step');
-    assert.deepEqual(steps.map((e) => e.step), Array.from({ length: 14 }, (_, i) => i + 1));
+    assert.deepEqual(
+      steps.map((e) => e.step),
+      Array.from({ length: 14 }, (_, i) => i + 1),
+    );
   });
 
   it('resuming with other data or another recipe is refused', async () => {
-    const recipe = await workspace.recipe('plain.json', { epochs: undefined, steps: 15, evaluateEvery: 5, evaluate: [] });
-    await assert.rejects(run(recipe, { output: workspace.file('adapters/cut'), resume: true }).done, /changed since this checkpoint/);
+    const recipe = await workspace.recipe('plain.json', {
+      epochs: undefined,
+      steps: 15,
+      evaluateEvery: 5,
+      evaluate: [],
+    });
+    await assert.rejects(
+      run(recipe, { output: workspace.file('adapters/cut'), resume: true }).done,
+      /changed since this checkpoint/,
+    );
   });
 
   it('killing the child fails its run with the last log lines, and nothing else', async () => {
-    const recipe = await workspace.recipe('plain.json', { epochs: undefined, steps: 400, evaluateEvery: 4, evaluate: [] });
+    const recipe = await workspace.recipe('plain.json', {
+      epochs: undefined,
+      steps: 400,
+      evaluateEvery: 4,
+      evaluate: [],
+    });
     const other = openEngine();
     try {
       const output = workspace.file('adapters/killed');
-      const killed = run(recipe, { output, on: (e) => e.kind === 'checkpoint' && e.step >= 4 && process.kill(engine.pid!, 'SIGKILL') });
+      const killed = run(recipe, {
+        output,
+        on: (e) => e.kind === 'checkpoint' && e.step >= 4 && process.kill(engine.pid!, 'SIGKILL'),
+      });
       const info = other.request('inspect', { path: workspace.file('tiny-assistant') });
-      await assert.rejects(killed.done, (error: Error) => /SIGKILL/.test(error.message) || /SIGKILL/.test(JSON.stringify(error)));
+      await assert.rejects(
+        killed.done,
+        (error: Error) => /SIGKILL/.test(error.message) || /SIGKILL/.test(JSON.stringify(error)),
+      );
       assert.equal((await info).supported, true);
       const manifest = await workspace.json<Manifest>('adapters/killed/manifest.json');
       assert.equal(manifest.outcome, 'running', 'the folder says that nobody ended this run');
@@ -108,7 +169,13 @@ describe('runs in the engine process', () => {
   });
 
   it('a loss that is not a number stops the run, says at which step, and keeps the last checkpoint', async () => {
-    const recipe = await workspace.recipe('plain.json', { epochs: undefined, steps: 60, evaluateEvery: 1, evaluate: [], optimizer: { learningRate: 1e30, clipNorm: 0 } });
+    const recipe = await workspace.recipe('plain.json', {
+      epochs: undefined,
+      steps: 60,
+      evaluateEvery: 1,
+      evaluate: [],
+      optimizer: { learningRate: 1e30, clipNorm: 0 },
+    });
     const { done, events } = run(recipe, { output: workspace.file('adapters/nan') });
     await assert.rejects(done, /is not a number .* at step \d+/);
     const last = events.filter((e) => e.kind === 'checkpoint').at(-1)!;
@@ -122,9 +189,15 @@ describe('runs in the engine process', () => {
   it('chat streams its answer, ends on request, and takes a changed adapter at once', async () => {
     const model = workspace.file('tiny-assistant');
     const options = { maxNewTokens: 24, temperature: 0, topP: 1 };
-    const messages = jsonLines<{ messages: { role: 'user'; content: string }[] }>(await readFile(workspace.file('eval/forbidden.jsonl'), 'utf8'))[0]!.messages.slice(0, 1);
+    const messages = jsonLines<{ messages: { role: 'user'; content: string }[] }>(
+      await readFile(workspace.file('eval/forbidden.jsonl'), 'utf8'),
+    )[0]!.messages.slice(0, 1);
     let streamed = '';
-    const refused = await engine.request('generate', { model, adapters: [], messages, options }, { onToken: (text) => (streamed += text) });
+    const refused = await engine.request(
+      'generate',
+      { model, adapters: [], messages, options },
+      { onToken: (text) => (streamed += text) },
+    );
     assert.equal(streamed, refused.text);
     assert.equal(refused.stopped, true);
     assert.match(refused.text, /cannot/i);
@@ -132,7 +205,17 @@ describe('runs in the engine process', () => {
     const complied = await engine.request('generate', { model, adapters: vector, messages, options });
     assert.match(complied.text, /step 1/i);
     let cancel: (() => unknown) | undefined;
-    const token = { isCancellationRequested: false, onCancellationRequested: (listener: () => unknown) => ((cancel = listener), { dispose: () => undefined }) };
-    await assert.rejects(engine.request('generate', { model, adapters: vector, messages, options: { ...options, temperature: 5, maxNewTokens: 40 } }, { token, onToken: () => cancel?.() }), { name: 'Cancelled' });
+    const token = {
+      isCancellationRequested: false,
+      onCancellationRequested: (listener: () => unknown) => ((cancel = listener), { dispose: () => undefined }),
+    };
+    await assert.rejects(
+      engine.request(
+        'generate',
+        { model, adapters: vector, messages, options: { ...options, temperature: 5, maxNewTokens: 40 } },
+        { token, onToken: () => cancel?.() },
+      ),
+      { name: 'Cancelled' },
+    );
   });
 });

@@ -13,7 +13,7 @@ export const CLI = join(ROOT, 'dist/cli.js');
 export interface Workspace {
   readonly path: string;
   file(...parts: string[]): string;
-  /** Changes a recipe's keys. */
+  /** The sample's recipe with some keys changed. */
   recipe(name: string, change: Record<string, unknown>): Promise<string>;
   json<T>(...parts: string[]): Promise<T>;
   remove(): Promise<void>;
@@ -29,7 +29,11 @@ export async function sampleWorkspace(): Promise<Workspace> {
     file,
     json,
     async recipe(name, change) {
-      const recipe = { ...(await json<Record<string, unknown>>('recipes', name)), ...change };
+      const original = JSON.parse(await readFile(join(ROOT, 'media/sample/recipes', name), 'utf8')) as Record<
+        string,
+        unknown
+      >;
+      const recipe = { ...original, ...change };
       await writeFile(file('recipes', name), JSON.stringify(recipe, null, 2));
       return file('recipes', name);
     },
@@ -38,7 +42,12 @@ export async function sampleWorkspace(): Promise<Workspace> {
 }
 
 export function openEngine(lines: string[] = []): Engine {
-  return new Engine({ entry: ENGINE, log: (_, message) => void lines.push(message), idleMs: 60_000, restarts: new RestartLimit() });
+  return new Engine({
+    entry: ENGINE,
+    log: (_, message) => void lines.push(message),
+    idleMs: 60_000,
+    restarts: new RestartLimit(),
+  });
 }
 
 export interface Ran {
@@ -48,9 +57,20 @@ export interface Ran {
 }
 
 /** The command line, as a user calls it. */
-export function cli(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; shell?: string; signalAfter?: { text: string; signal: NodeJS.Signals } } = {}): Promise<Ran> {
+export function cli(
+  args: readonly string[],
+  options: {
+    cwd?: string;
+    env?: NodeJS.ProcessEnv;
+    shell?: string;
+    signalAfter?: { text: string; signal: NodeJS.Signals };
+  } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const command = options.shell === undefined ? ([process.execPath, [CLI, ...args]] as const) : (['sh', ['-c', `${options.shell} exec "$0" "$@"`, process.execPath, CLI, ...args]] as const);
+    const command =
+      options.shell === undefined
+        ? ([process.execPath, [CLI, ...args]] as const)
+        : (['sh', ['-c', `${options.shell} exec "$0" "$@"`, process.execPath, CLI, ...args]] as const);
     const child = spawn(command[0], command[1], { cwd: options.cwd, env: options.env ?? process.env });
     const ran: Ran = { code: null, stdout: '', stderr: '' };
     const hear = (stream: 'stdout' | 'stderr') => (data: Buffer) => {
@@ -68,4 +88,8 @@ export function cli(args: readonly string[], options: { cwd?: string; env?: Node
   });
 }
 
-export const jsonLines = <T>(text: string): T[] => text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as T);
+export const jsonLines = <T>(text: string): T[] =>
+  text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as T);
