@@ -21,7 +21,8 @@ test('seed and epoch decide the order, and nothing else', () => {
   assert.notDeepEqual(order(1, 0), order(1, 1));
   assert.notDeepEqual(order(1, 0), order(2, 0));
   // Other rows keep company in another epoch.
-  const together = (batches: number[][]): Set<string> => new Set(batches.map((b) => [...b].sort((x, y) => x - y).join()));
+  const together = (batches: number[][]): Set<string> =>
+    new Set(batches.map((b) => [...b].sort((x, y) => x - y).join()));
   const second = together(order(1, 1));
   assert.ok([...together(order(1, 0))].filter((batch) => second.has(batch)).length < 5);
 });
