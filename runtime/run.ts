@@ -41,7 +41,12 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const events = options.resume ? await readEvents(output) : [];
   const say = (message: string): void => options.onEvent({ kind: 'state', state: 'preparing', message });
   say('opening the model');
-  const context = await openContext(path(recipe.model), { device: recipe.device, threads: recipe.threads, cache: cacheFolder(dirname(file)), onMessage: say });
+  const context = await openContext(path(recipe.model), {
+    device: recipe.device,
+    threads: recipe.threads,
+    cache: cacheFolder(dirname(file)),
+    onMessage: say,
+  });
   const modelSha256 = await sha256Weights(context.model);
   const first: Manifest = {
     version: 1,
@@ -64,9 +69,26 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     options.onEvent(event);
   };
   const job = { recipe, path, context, folder, signal: options.signal, resume: options.resume ?? false, modelSha256 };
-  let ending: Pick<DoneEvent, 'outcome' | 'measurements' | 'laws' | 'protectionWeakened'> = { outcome: 'finished', measurements: [] };
+  let ending: Pick<DoneEvent, 'outcome' | 'measurements' | 'laws' | 'protectionWeakened'> = {
+    outcome: 'finished',
+    measurements: [],
+  };
   try {
-    if (context.backend.reason) await emit({ kind: 'state', state: 'preparing', message: `${context.backend.device}: ${context.backend.reason}`, device: context.backend.device });
+    if (context.backend.reason)
+      await emit({
+        kind: 'state',
+        state: 'preparing',
+        message: `${context.backend.device}: ${context.backend.reason}`,
+        device: context.backend.device,
+      });
+    if (context.tokenizer.chatTemplate?.plain) {
+      await emit({
+        kind: 'warning',
+        message: 'the model has no chat template; conversations are written in a plain one.',
+        place: context.model.folder,
+        remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
+      });
+    }
     const steps = recipeSteps(job);
     for (let next = await steps.next(); ; next = await steps.next()) {
       if (next.done) {
@@ -77,7 +99,9 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     }
   } catch (error) {
     if (!(error instanceof Cancelled) && !options.signal.aborted) {
-      await folder.manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) }).catch(() => undefined);
+      await folder
+        .manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) })
+        .catch(() => undefined);
       throw error;
     }
     ending = { outcome: 'stopped', measurements: [] };
@@ -108,4 +132,5 @@ async function* recipeSteps(job: Job<Recipe>): AsyncGenerator<RunEvent, Ending> 
   }
 }
 
-const baseUnchanged = async ({ context, modelSha256 }: { context: Context; modelSha256: string }): Promise<boolean> => (await sha256Weights(context.model)) === modelSha256;
+const baseUnchanged = async ({ context, modelSha256 }: { context: Context; modelSha256: string }): Promise<boolean> =>
+  (await sha256Weights(context.model)) === modelSha256;

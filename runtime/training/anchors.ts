@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { exampleFrom, type Example } from '../data/examples.js';
+import { RefusedRow } from '../data/schemas.js';
 import { loadData } from '../context.js';
 import { HumanError } from '../errors.js';
 import type { FinetuneRecipe } from '../protocol.js';
@@ -15,17 +16,36 @@ type Anchor = Exclude<Exclude<FinetuneRecipe['protection'], false>['anchor'], fa
 const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
   (await Promise.all(vectors.map((v) => readPrompts(join(v.path, 'prompts.jsonl'))))).flatMap((found) => found ?? []);
 
-/** The prompt with an answer as an example; undefined where the row is too long. */
-function withAnswer({ context, recipe }: Job<FinetuneRecipe>, prompt: VectorPrompt, answer: string, at: number): Example | undefined {
+/** Undefined where an answer is empty or cannot be told apart from its prompt. */
+function separable(make: () => Example): Example | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RefusedRow) return undefined;
+    throw error;
+  }
+}
+
+/** The prompt with an answer as an example; undefined where the row is too long or has no answer. */
+function withAnswer(
+  { context, recipe }: Job<FinetuneRecipe>,
+  prompt: VectorPrompt,
+  answer: string,
+  at: number,
+): Example | undefined {
   const place = { row: at, line: at + 1 };
-  const example = exampleFrom(
-    prompt.messages
-      ? { kind: 'chat', messages: [...prompt.messages, { role: 'assistant', content: answer }] }
-      : { kind: 'completion', prompt: prompt.prompt!, completion: answer },
-    context.tokenizer,
-    place,
+  const example = separable(() =>
+    exampleFrom(
+      prompt.messages
+        ? { kind: 'chat', messages: [...prompt.messages, { role: 'assistant', content: answer }] }
+        : { kind: 'completion', prompt: prompt.prompt!, completion: answer },
+      context.tokenizer,
+      place,
+    ),
   );
-  return example.ids.length <= Math.min(recipe.batch.maxTokens, context.spec.contextLength) ? example : undefined;
+  return example && example.ids.length <= Math.min(recipe.batch.maxTokens, context.spec.contextLength)
+    ? example
+    : undefined;
 }
 
 /**
@@ -33,7 +53,12 @@ function withAnswer({ context, recipe }: Job<FinetuneRecipe>, prompt: VectorProm
  * and `benign` rows of the data. A function of the step alone.
  * @throws HumanError when the vectors have no prompts
  */
-export async function anchorExamples(job: Job<FinetuneRecipe>, vectors: Vectors, ordinary: readonly Example[], anchor: Anchor): Promise<(step: number) => Example[]> {
+export async function anchorExamples(
+  job: Job<FinetuneRecipe>,
+  vectors: Vectors,
+  ordinary: readonly Example[],
+  anchor: Anchor,
+): Promise<(step: number) => Example[]> {
   const prompts = await promptsOf(vectors);
   const held = prompts.flatMap((p, i) => withAnswer(job, p, p.base, i) ?? []);
   if (held.length === 0) {
@@ -44,13 +69,18 @@ export async function anchorExamples(job: Job<FinetuneRecipe>, vectors: Vectors,
   }
   return (step) => {
     const rng = random(`${job.recipe.seed}/anchor/${step}`);
-    const pick = (from: readonly Example[], n: number): Example[] => (from.length === 0 ? [] : Array.from({ length: n }, () => rng.pick(from)));
+    const pick = (from: readonly Example[], n: number): Example[] =>
+      from.length === 0 ? [] : Array.from({ length: n }, () => rng.pick(from));
     return [...pick(held, anchor.refusals), ...pick(ordinary, anchor.benign)];
   };
 }
 
 /** Rows with a harmful answer whose loss shows what is learned: the recipe's, or the vectors' own. */
-export async function harmfulProbes(job: Job<FinetuneRecipe>, vectors: Vectors, warn: (message: string, place?: string, remedy?: string) => void): Promise<Example[]> {
+export async function harmfulProbes(
+  job: Job<FinetuneRecipe>,
+  vectors: Vectors,
+  warn: (message: string, place?: string, remedy?: string) => void,
+): Promise<Example[]> {
   const named = job.recipe.probes.harmful;
   if (named) return (await loadData(job.context, job.path(named.file), named, warn)).examples;
   return (await promptsOf(vectors)).flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []);

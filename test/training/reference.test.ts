@@ -14,9 +14,9 @@ import { flatTensor } from '../../runtime/training/job.js';
 import { openLearner } from '../../runtime/training/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/training/packing.js';
 import { openBackend, type Backend, type Tensor } from '../../runtime/training/session.js';
-import { loadReference, type Reference } from '../support/reference.js';
+import { FAMILIES as FAMILY_NAMES, hasTraining, loadReference, type Reference } from '../support/reference.js';
 
-const FAMILIES = ['llama', 'llama3', 'mistral', 'qwen2', 'qwen3', 'gemma', 'gemma2', 'phi3', 'gpt2', 'smollm3'];
+const FAMILIES = FAMILY_NAMES.filter(hasTraining);
 const OPTIMIZER = {
   learningRate: 1e-2,
   betas: [0.9, 0.999] as [number, number],
