@@ -15,7 +15,7 @@ import { WRITTEN_TYPES, writeGgufFile } from './ggufWrite.js';
 import type { GgufTensorToWrite, WrittenType } from './ggufWrite.js';
 import { readFloat32 } from './safetensors.js';
 import type { TensorInfo } from './safetensors.js';
-import { linearLayers, parameters } from './spec.js';
+import { parameters } from './spec.js';
 import type { DecoderSpec } from './spec.js';
 import { findTensor } from './weights.js';
 
@@ -170,15 +170,4 @@ function firstDifference(a: unknown, b: unknown, path: string): string {
     }
   }
   return `${path}: ${String(JSON.stringify(a)).slice(0, 60)} becomes ${String(JSON.stringify(b)).slice(0, 60)}`;
-}
-
-/** Modules that an adapter may sit on, with the GGUF name of their weight and what happens to its rows. */
-export function adaptableTensors(spec: DecoderSpec): Map<string, { name: string; local: string }> {
-  const architecture = ARCHITECTURES[ggufArchitecture(spec.family)];
-  return new Map(
-    linearLayers(spec).flatMap(({ name }) => {
-      const found = ggufName(architecture, `${name}.weight`, false);
-      return found ? [[name, found]] : [];
-    }),
-  );
 }
