@@ -41,6 +41,8 @@ function handle<K extends RequestName>(name: K): void {
   connection.onRequest(name, async (params: { id: number } & Requests[K]['params'], token: CancellationToken) => {
     const { id } = params;
     const abort = new AbortController();
+    // Cancelled before it was dispatched: such a token is cancelled from the start and never fires.
+    if (token.isCancellationRequested) abort.abort();
     token.onCancellationRequested(() => abort.abort());
     const events = batched<RunEvent>((items) => send('events', { id, events: items }));
     const tokens = batched<string>((items) => send('token', { id, text: items.join('') }));
