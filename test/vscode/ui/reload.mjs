@@ -1,0 +1,43 @@
+/** The window is reloaded while a run is going on: nothing is lost, the page comes back, the run can be resumed. */
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+export const title = 'A window that is reloaded during a run';
+
+export default async function reload({ step, page, workspace, until, open, lens, webview, container, row, shot }) {
+  const file = path.join(workspace, 'recipes/vector.json');
+  const recipe = JSON.parse(await readFile(file, 'utf8'));
+  // Long enough to be caught in the middle on a fast machine, short enough to be finished afterwards.
+  await writeFile(file, JSON.stringify({ ...recipe, epochs: 40 }, null, 2));
+  const stepOf = async (run) =>
+    Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
+  let before;
+
+  await step('a run is going on', async () => {
+    await container('Security Vectors');
+    await open('recipes/vector.json');
+    await lens('train the security vector').first().click();
+    const run = await webview('main.page header.run .facts');
+    await until(async () => (await stepOf(run)) > 25, 'some steps', 60_000);
+    before = await stepOf(run);
+  });
+
+  await step('after a reload its page is there again, and says that it was interrupted', async () => {
+    await page.reload();
+    await page.locator('.monaco-workbench').waitFor();
+    const run = await webview('main.page header.run .facts', 60_000);
+    await run.locator('header.run .facts').filter({ hasText: 'interrupted' }).waitFor();
+    await row('Runs', 'forbidden-topic').filter({ hasText: 'interrupted' }).waitFor();
+    const kept = await stepOf(run);
+    assert.ok(kept >= before && kept < 400, `step ${kept} after the reload, ${before} before`);
+    await shot('40-interrupted', ['dark']);
+  });
+
+  await step('and goes on from its checkpoint', async () => {
+    const run = await webview('main.page header.run .facts');
+    await run.getByRole('button', { name: 'Resume' }).click();
+    await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: 120_000 });
+    assert.equal(await stepOf(run), 400);
+  });
+}
