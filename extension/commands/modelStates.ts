@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { deliveredState, modelPath, newestFirst, sortStates } from '../runs/compare.js';
 import type { Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
@@ -10,12 +9,11 @@ export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoic
   for (const run of newestFirst(runs)) {
     const { manifest } = run;
     const name = deliveredState(run);
-    if (manifest?.kind !== 'finetune' || !manifest.result || modelPath(run) !== model.path) continue;
+    if (manifest?.kind !== 'finetune' || !run.result || modelPath(run) !== model.path) continue;
     if (run.live || states.some((state) => state.name === name)) continue;
     const adapter = adapterOf(run);
-    const result = join(run.folder, manifest.result.path);
     states.push(
-      adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: result, adapters: [] },
+      adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: run.result, adapters: [] },
     );
   }
   const attached = model.adapters.filter((a) => a.attached);

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Manifest, RunEvent } from '../../runtime/protocol.js';
 import { readJson, readJsonLines } from '../jsonLines.js';
 import { t } from '../text.js';
+import { adapterFacts } from '../workspace/adapterFiles.js';
 import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, type Run } from './run.js';
 import type { SampleEvent } from './columns.js';
@@ -24,6 +25,7 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   run.recipe = await readRecipe(folder, manifest);
   for (const event of await readJsonLines(join(folder, FILES.events))) if (isRunEvent(event)) applyEvent(run, event);
   applyManifest(run, manifest);
+  run.result = await resultOf(folder, manifest);
   return run;
 }
 
@@ -43,6 +45,13 @@ export function applyManifest(run: Run, manifest: Manifest): void {
   const ended = manifest.ended ? Date.parse(manifest.ended) : NaN;
   const seconds = (ended - Date.parse(manifest.started)) / 1000;
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
+}
+
+/** A run that was stopped may have made something without having said so at its end. */
+async function resultOf(folder: string, { role, result }: Manifest): Promise<string | undefined> {
+  if (result) return join(folder, result.path);
+  const adapter = join(folder, 'adapter');
+  return role && (await adapterFacts(adapter)) ? adapter : undefined;
 }
 
 /** The answers of a run, in the order in which they were given. */

@@ -21,6 +21,8 @@ export interface Run {
   warnings: RunWarning[];
   done?: DoneEvent;
   error?: ErrorData;
+  /** What the run made, absolute: its PEFT folder or its model. */
+  result?: string;
   /** Unix time in seconds at which the present part of the run began; 0 for one that is over. */
   since: number;
 }

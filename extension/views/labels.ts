@@ -11,7 +11,8 @@ import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 export function modelDescription({ info, problem }: Model): string {
   if (problem) return t('cannot be used');
   if (!info) return '';
-  const parts = [info.architecture, info.parameters === null ? null : parameters(info.parameters)];
+  const family = info.architecture?.replace(/(?:ForCausalLM|LMHeadModel)$/, '').toLowerCase() ?? null;
+  const parts = [family, info.parameters === null ? null : parameters(info.parameters)];
   return parts.filter((part) => part !== null).join(' · ');
 }
 

@@ -1,4 +1,4 @@
-import { basename, join, sep } from 'node:path';
+import { basename, sep } from 'node:path';
 import type { ModelInfo, ModelReference } from '../../runtime/protocol.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import { errorData, errorText, inputError } from '../errors.js';
@@ -213,9 +213,9 @@ export class WorkspaceModels implements Disposable {
 
 /** The adapter that a run made and that is whole; undefined for full fine-tuning, evaluations and runs that made none. */
 export function adapterOf(run: Run): { path: string; name: string; role: 'task' | 'security' } | undefined {
-  const { manifest } = run;
-  if (!manifest?.result || !manifest.role || basename(manifest.result.path) !== 'adapter') return undefined;
-  return { path: join(run.folder, manifest.result.path), name: run.name, role: manifest.role };
+  const role = run.manifest?.role;
+  if (!role || run.live || !run.result || basename(run.result) !== 'adapter') return undefined;
+  return { path: run.result, name: run.name, role };
 }
 
 /** A run folder and the adapter folder in it name the same adapter. */

@@ -92,6 +92,13 @@ test('cancelling ends the request as cancelled', async () => {
   assert.ok((await request) instanceof Cancelled);
 });
 
+test('cancelling while the child is still starting is not lost', async () => {
+  const source = new CancellationTokenSource();
+  const request = failure(start().request('run', { recipe: 'wait' }, { token: source.token }));
+  source.cancel();
+  assert.ok((await request) instanceof Cancelled);
+});
+
 test('a request that is cancelled beforehand starts no child', async () => {
   const engine = start();
   const source = new CancellationTokenSource();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { recipeSchema } from '../../runtime/protocol.js';
 import {
@@ -41,7 +42,9 @@ const run = (more: Partial<Run> = {}, manifestMore: Parameters<typeof manifest>[
   const made = createRun('/w/adapters/colours', 'colours');
   made.manifest = manifest('/w', manifestMore);
   made.progress.state = 'finished';
-  return Object.assign(made, more);
+  Object.assign(made, more);
+  made.result = join(made.folder, made.manifest.result!.path);
+  return made;
 };
 
 test('numbers for people', () => {
@@ -147,7 +150,7 @@ test('an evaluation compares base, the newest plain and protected results, and w
 });
 
 test('trees say in a few words what matters', () => {
-  const info = { architecture: 'llama', parameters: 685184 } as Model['info'];
+  const info = { architecture: 'LlamaForCausalLM', parameters: 685184 } as Model['info'];
   assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], info }), 'llama · 0.7 M');
   assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], problem: 'moe' }), 'cannot be used');
   assert.equal(adapterDescription(adapter({ scale: 0.5 })), 'task · × 0.5');
