@@ -32,6 +32,11 @@ const { values: options } = parseArgs({
     out: { type: 'string' },
   },
 });
+if (options.package && !TARGETS[options.target]) {
+  const known = Object.keys(TARGETS).join(', ');
+  console.error(`No package for ${options.target}: onnxruntime-node has no binaries for it. There are: ${known}.`);
+  process.exit(2);
+}
 const production = options.production || options.package;
 
 const common = {
@@ -156,10 +161,6 @@ async function watchAll() {
  */
 async function packageVsix(target, out) {
   const binaries = TARGETS[target];
-  if (!binaries)
-    throw new Error(
-      `No package for ${target}: onnxruntime-node has no binaries for it. There are: ${Object.keys(TARGETS).join(', ')}.`,
-    );
   const stage = path.join(root, 'out/package', target);
   await rm(stage, { recursive: true, force: true });
   await mkdir(stage, { recursive: true });
@@ -187,7 +188,7 @@ async function packageVsix(target, out) {
   const code = (file) => !/\.(map|d\.ts)$/.test(file);
   const bin = `node_modules/onnxruntime-node/bin/napi-v6/${binaries}`;
   await stat(path.join(root, bin, 'onnxruntime_binding.node'));
-  await put(bin);
+  await put(bin, (file) => !/\.\d+\.\d+\.\d+\.dylib$/.test(file)); // a second copy under a name that nothing loads
   await put('node_modules/onnxruntime-node/dist', code);
   await put('node_modules/onnxruntime-common/dist/cjs', code); // with its package.json: without it Node takes it for ESM
   await put('node_modules/onnxruntime-common/package.json');
