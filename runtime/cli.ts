@@ -15,7 +15,9 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
   inspect DIR|FILE.gguf
-  export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32]
+  export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]
+      safetensors: a merged Hugging Face folder · peft: one adapter, several joined · onnx: a folder for onnxruntime and
+      transformers.js · gguf: a merged model, or with --lora the adapters alone for llama.cpp. Every export is read back and compared.
   download OWNER/NAME[/FILE.gguf] --out DIR [--revision R]     a model from the Hugging Face Hub (HF_TOKEN, HF_ENDPOINT)
   sample [--out DIR]                           the embedded sample's whole story
 
@@ -41,6 +43,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   format: { type: 'string' },
   quantization: { type: 'string' },
+  lora: { type: 'boolean' },
   device: { type: 'string' },
   revision: { type: 'string' },
 } as const satisfies ParseArgsConfig['options'];
@@ -53,7 +56,7 @@ const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
   score: ['model', 'adapter', 'data'],
   generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw'],
   inspect: [],
-  export: ['model', 'adapter', 'format', 'out', 'quantization'],
+  export: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
   download: ['out', 'revision'],
   sample: ['out'],
 };
@@ -193,7 +196,13 @@ async function run(
           : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
       out.result(
         await calls.export(
-          { ...reference(values), format, out: resolve(required(values, 'out')), quantization },
+          {
+            ...reference(values),
+            format,
+            out: resolve(required(values, 'out')),
+            quantization,
+            what: values.lora === true ? 'adapter' : 'model',
+          },
           speech,
         ),
       );

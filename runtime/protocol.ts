@@ -531,7 +531,15 @@ export interface Requests {
   inspect: { params: { path: string }; result: ModelInfo };
   inspectData: { params: { path: string; format?: DataFormat }; result: DataInfo };
   export: {
-    params: ModelReference & { format: ExportFormat; out: string; quantization?: 'F16' | 'Q8_0' | 'F32' };
+    params: ModelReference & {
+      format: ExportFormat;
+      /** Folder, or .gguf file; must not be there yet. */
+      out: string;
+      /** Type of the matrices in a GGUF file; default F16, and F32 for an adapter. */
+      quantization?: 'F16' | 'Q8_0' | 'F32';
+      /** gguf only: the model with its adapters merged (default), or the adapters alone as a LoRA. */
+      what?: 'model' | 'adapter';
+    };
     result: { path: string; sha256: string };
   };
   download: {

@@ -1,35 +1,84 @@
-import type { Layout } from './sites.js';
-import { matrices } from './sites.js';
+import { layout as layOut, matrices, type AdaptedSite, type Layout } from './sites.js';
 
-export interface MergedAdapter {
+/** An adapter with the factor it is used with. */
+export interface ScaledAdapter {
   readonly layout: Layout;
   readonly flat: Float32Array;
   readonly scale: number;
 }
 
+/** The adapters that do something at a layer, and their site there. */
+function at(name: string, adapters: readonly ScaledAdapter[]): { site: AdaptedSite; adapter: ScaledAdapter }[] {
+  return adapters.flatMap((adapter) => {
+    const site = adapter.scale === 0 ? undefined : adapter.layout.sites.find((s) => s.name === name);
+    return site ? [{ site, adapter }] : [];
+  });
+}
+
+/** Whether merging would change this layer. */
+export const touches = (name: string, adapters: readonly ScaledAdapter[]): boolean => at(name, adapters).length > 0;
+
 /**
- * W + Σ scale · s · B A for one layer, computed in float64.
+ * W + Σ scale · s · B A for one layer, added up in float64 and rounded once.
  * @param weight [out, in] row-major, or [in, out] where `transposed` (Conv1D); changed in place
  */
-export function mergeInto(weight: Float32Array, name: string, transposed: boolean, adapters: readonly MergedAdapter[]): Float32Array {
-  for (const { layout, flat, scale } of adapters) {
-    const site = layout.sites.find((s) => s.name === name);
-    if (!site || scale === 0) continue;
-    const { A, B } = matrices(flat, site);
-    const { rank, in: inputs, out } = site;
-    const factor = scale * site.scale;
-    const row = new Float64Array(inputs);
-    for (let o = 0; o < out; o++) {
-      row.fill(0);
+export function mergeInto(
+  weight: Float32Array,
+  name: string,
+  transposed: boolean,
+  adapters: readonly ScaledAdapter[],
+): Float32Array {
+  const active = at(name, adapters).map(({ site, adapter: { flat, scale } }) => ({
+    ...matrices(flat, site),
+    rank: site.rank,
+    factor: scale * site.scale,
+  }));
+  const shape = at(name, adapters)[0]?.site;
+  if (!shape) return weight;
+  const { in: inputs, out } = shape;
+  const row = new Float64Array(inputs);
+  for (let o = 0; o < out; o++) {
+    row.fill(0);
+    for (const { A, B, rank, factor } of active) {
       for (let r = 0; r < rank; r++) {
         const b = factor * B[o * rank + r]!;
         for (let i = 0; i < inputs; i++) row[i]! += b * A[r * inputs + i]!;
       }
-      for (let i = 0; i < inputs; i++) {
-        const at = transposed ? i * out + o : o * inputs + i;
-        weight[at] = weight[at]! + row[i]!;
-      }
+    }
+    for (let i = 0; i < inputs; i++) {
+      const where = transposed ? i * out + o : o * inputs + i;
+      weight[where] = weight[where]! + row[i]!;
     }
   }
   return weight;
+}
+
+/**
+ * Several adapters as one, exactly: Σ fₖ Bₖ Aₖ = [f₁B₁, f₂B₂, …] · [A₁; A₂; …]. A layer's rank is the sum of those that sit
+ * on it, its scale 1.
+ */
+export function concatenate(adapters: readonly ScaledAdapter[]): { layout: Layout; flat: Float32Array } {
+  const names = new Set(adapters.flatMap(({ layout }) => layout.sites.map((s) => s.name)));
+  const parts = [...names].map((name) => at(name, adapters)).filter((found) => found.length > 0);
+  const layout = layOut(
+    parts.map((found) => ({
+      ...found[0]!.site,
+      rank: found.reduce((sum, { site }) => sum + site.rank, 0),
+      scale: 1,
+    })),
+  );
+  const flat = new Float32Array(layout.size);
+  layout.sites.forEach((whole, n) => {
+    const into = matrices(flat, whole);
+    let row = 0; // of A, and column of B
+    for (const { site, adapter } of parts[n]!) {
+      const { A, B } = matrices(adapter.flat, site);
+      const factor = adapter.scale * site.scale;
+      into.A.set(A, row * site.in);
+      for (let o = 0; o < site.out; o++)
+        for (let r = 0; r < site.rank; r++) into.B[o * whole.rank + row + r] = factor * B[o * site.rank + r]!;
+      row += site.rank;
+    }
+  });
+  return { layout, flat };
 }

@@ -30,8 +30,12 @@ export async function saveModel(
     },
   }));
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  for (const name of await readdir(model.folder))
-    if (COMPANION.test(name)) await copyFile(join(model.folder, name), join(folder, name));
+  await copyCompanions(model.folder, folder);
+}
+
+/** Copies config, tokenizer, templates and licence of a model. */
+export async function copyCompanions(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from)) if (COMPANION.test(name)) await copyFile(join(from, name), join(to, name));
 }
 
 /** float32 values in the dtype they are stored in, rounded to nearest even. */

@@ -58,6 +58,25 @@ export interface Backend {
   release(tensor: Tensor | undefined): void;
 }
 
+/** A model file as any program opens it. */
+export interface FileSession {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  run(feeds: Feeds): Promise<Record<string, Tensor>>;
+  dispose(): Promise<void>;
+}
+
+/** Opens an ONNX file on the CPU with onnxruntime's own defaults; external data lie beside it. */
+export async function openFile(file: string): Promise<FileSession> {
+  const session = await ort.InferenceSession.create(file, { executionProviders: ['cpu'], logSeverityLevel: 3 });
+  return {
+    inputs: session.inputNames,
+    outputs: session.outputNames,
+    run: async (feeds) => session.run(feeds),
+    dispose: async () => session.release(),
+  };
+}
+
 const NO_GPU = /Failed to get a WebGPU (adapter|device)|WebGPU.*not|no available backend/i;
 
 /**

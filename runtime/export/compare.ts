@@ -1,0 +1,117 @@
+/** What was written is read back, and its logits are compared with those of the model it came from. */
+import { flatInput, inject, scaleInput } from '../adapters/inject.js';
+import { HumanError } from '../errors.js';
+import type { ActiveAdapter } from '../evaluation/generate.js';
+import { buildDecoder } from '../models/decoder.js';
+import type { ModelFolder } from '../models/folder.js';
+import type { DecoderSpec } from '../models/spec.js';
+import { frozenWeights } from '../models/weights.js';
+import { checkGraph, prune } from '../onnx/check.js';
+import { Builder } from '../onnx/graph.js';
+import { random } from '../random.js';
+import { float32, int64, type Backend, type Feeds } from '../training/session.js';
+
+/** B rows of T random tokens, without padding. */
+export interface Probe {
+  readonly B: number;
+  readonly T: number;
+  /** [B, T] */
+  readonly ids: readonly number[];
+}
+
+const ROWS = 3;
+/** Longer than the windows of small models, short enough for large vocabularies. */
+const TOKENS = 24;
+
+/** Rows that fit both models' contexts. */
+export function probe(spec: DecoderSpec, contextLength = spec.contextLength): Probe {
+  const rng = random('export');
+  const T = Math.min(TOKENS, spec.contextLength, contextLength);
+  return { B: ROWS, T, ids: Array.from({ length: ROWS * T }, () => rng.int(spec.vocabSize)) };
+}
+
+export interface Subject {
+  readonly spec: DecoderSpec;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors'>;
+  readonly adapters: readonly ActiveAdapter[];
+}
+
+/** Logits [B, T, V] of a model with its adapters. */
+export async function logitsOf(
+  backend: Backend,
+  { spec, model, adapters }: Subject,
+  { B, T, ids }: Probe,
+): Promise<Float32Array> {
+  const g = new Builder('logits');
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model.folder, model.tensors), { cache: false });
+  g.outputAs('logits', decoder.logits(decoder.hidden));
+  const graph = checkGraph(prune(inject(g.graph(), adapters, backend.widestSplit)));
+  const session = await backend.session(graph, { folder: model.folder });
+  try {
+    const feeds: Feeds = {
+      input_ids: int64(ids, [B, T]),
+      attention_mask: int64(new Array<number>(B * T).fill(1), [B, T]),
+      position_ids: int64(positions(B, 0, T), [B, T]),
+    };
+    for (const { name, flat, scale } of adapters) {
+      feeds[flatInput(name)] = float32(flat, [flat.length]);
+      feeds[scaleInput(name)] = float32(new Float32Array(B).fill(scale), [B]);
+    }
+    const out = await session.run(feeds);
+    return await backend.read(out.logits!);
+  } finally {
+    await session.dispose();
+  }
+}
+
+/** Positions from … to − 1 for each of B rows. */
+export const positions = (B: number, from: number, to: number): number[] =>
+  Array.from({ length: B }, () => Array.from({ length: to - from }, (_, t) => from + t)).flat();
+
+/**
+ * Root mean square of the difference as a share of how much the logits [n, V] vary around each row's mean.
+ * Not a number where either has one that is none.
+ */
+export function differenceOf(before: Float32Array, after: Float32Array, V: number): number {
+  if (before.length !== after.length) return NaN;
+  let difference = 0;
+  let scale = 0;
+  for (let row = 0; row < before.length; row += V) {
+    let mean = 0;
+    for (let v = 0; v < V; v++) mean += before[row + v]! / V;
+    for (let v = 0; v < V; v++) {
+      difference += (after[row + v]! - before[row + v]!) ** 2;
+      scale += (before[row + v]! - mean) ** 2;
+    }
+  }
+  return difference === 0 ? 0 : Math.sqrt(difference / scale);
+}
+
+/**
+ * What rounding to a type may change, as `differenceOf` measures it. A tensor that is wrong, exchanged or forgotten gives
+ * several tenths.
+ */
+export const TOLERANCE: Readonly<Record<string, number>> = { F64: 2e-4, F32: 2e-4, F16: 1e-2, BF16: 8e-2, Q8_0: 1e-1 };
+
+/** @throws HumanError when the logits differ by more than the type's rounding explains */
+export function requireAlike(
+  before: Float32Array,
+  after: Float32Array,
+  V: number,
+  type: string,
+  place: string,
+): number {
+  const difference = differenceOf(before, after, V);
+  if (difference <= (TOLERANCE[type] ?? 0)) return difference;
+  const much = Number.isNaN(difference)
+    ? 'are not comparable with'
+    : `differ by ${(100 * difference).toPrecision(2)} % from`;
+  throw new HumanError(`the logits of what was written ${much} the model's; it was removed.`, {
+    place,
+    kind: 'failed',
+    remedy:
+      type === 'F32'
+        ? 'This is a fault of the export: report it.'
+        : `${type} may be too coarse for this model: export with a wider type. If it happens there too, report it.`,
+  });
+}

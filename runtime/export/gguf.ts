@@ -1,0 +1,130 @@
+import { dirname, join } from 'node:path';
+import { concatenate } from '../adapters/merge.js';
+import { matrices, type Layout } from '../adapters/sites.js';
+import { writeAdapterGguf } from '../adapters/writeGguf.js';
+import { HumanError } from '../errors.js';
+import { sha256File } from '../files.js';
+import { decoderSpec } from '../models/config.js';
+import { openModel } from '../models/folder.js';
+import { readGguf, readGgufTensor, type GgufFile } from '../models/gguf.js';
+import { ARCHITECTURES } from '../models/ggufArchitectures.js';
+import { toGgufOrder } from '../models/ggufTensors.js';
+import type { WrittenType } from '../models/ggufWrite.js';
+import { loadTokenizer } from '../models/tokenizer.js';
+import { ggufArchitecture, ggufName, sizesOf, writeGguf } from '../models/writeGguf.js';
+import { logitsOf, probe, requireAlike } from './compare.js';
+import { merged, readingBack, type Source } from './source.js';
+import { stagedFile } from './staging.js';
+
+/** One .gguf file: the adapters merged, matrices of one type. */
+export function exportGguf(
+  source: Source,
+  out: string,
+  type: WrittenType = 'F16',
+): Promise<{ path: string; sha256: string }> {
+  const { backend, spec, model, adapters } = source;
+  requireName(out);
+  return stagedFile(out, async (file) => {
+    await writeGguf(file, model, { type, changed: merged(source) });
+    readingBack(source);
+    // read as any other GGUF file is; the converted folder goes with the rest of what is beside the target
+    const written = await openModel(file, { cache: join(dirname(file), 'read') });
+    const writtenSpec = decoderSpec(written.config);
+    const rows = probe(spec, writtenSpec.contextLength);
+    const before = await logitsOf(backend, { spec, model, adapters }, rows);
+    const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
+    requireAlike(before, after, spec.vocabSize, type, file);
+    if (model.hasTokenizer) await requireSameIds(model.folder, written.folder, file);
+    return { path: out, sha256: await sha256File(file) };
+  });
+}
+
+/** The adapters as one LoRA that llama.cpp takes beside the model (`--lora`). */
+export function exportGgufAdapter(
+  source: Source,
+  out: string,
+  type: 'F16' | 'F32' = 'F32',
+): Promise<{ path: string; sha256: string }> {
+  const { backend, spec, model } = source;
+  const adapters = source.adapters.filter((a) => a.scale !== 0);
+  requireName(out);
+  if (adapters.length === 0)
+    throw new HumanError('there is no adapter to export.', {
+      place: '--adapter',
+      remedy: 'Name one, at another scale than 0.',
+    });
+  return stagedFile(out, async (file) => {
+    source.onProgress('writing', 0);
+    const { layout, flat } = concatenate(adapters);
+    const modules = new Map(
+      layout.sites.map((site) => {
+        const { A, B } = matrices(flat, site);
+        const [aShape, bShape]: [[number, number], [number, number]] = [
+          [site.rank, site.in],
+          [site.out, site.rank],
+        ];
+        return [site.name, { A, aShape, B, bShape, scale: 1 }];
+      }),
+    );
+    // one alpha serves all layers; the most frequent rank leaves most matrices B as they are
+    const { rank } = layout.sites[0]!;
+    const config = { rank, alpha: rank, useRslora: false, targetModules: [...modules.keys()], rankPattern: {}, alphaPattern: {}, fanInFanOut: false }; // prettier-ignore
+    await writeAdapterGguf(file, model.config, { path: adapters[0]!.path, config, modules }, type);
+    readingBack(source);
+    const rows = probe(spec);
+    const before = await logitsOf(backend, { spec, model, adapters }, rows);
+    const written = { name: 'written', scale: 1, ...(await readLora(readGguf(file), source, layout)) };
+    requireAlike(
+      before,
+      await logitsOf(backend, { spec, model, adapters: [written] }, rows),
+      spec.vocabSize,
+      type,
+      file,
+    );
+    return { path: out, sha256: await sha256File(file) };
+  });
+}
+
+/** A LoRA as llama.cpp understands it, alpha / rank · B A, with the rows of B in the model's own order. */
+async function readLora(
+  gguf: GgufFile,
+  { spec }: Source,
+  like: Layout,
+): Promise<{ layout: Layout; flat: Float32Array }> {
+  const architecture = ARCHITECTURES[ggufArchitecture(spec.family)]!;
+  const sizes = sizesOf(spec);
+  const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
+  const flat = new Float32Array(like.size);
+  const layout = { ...like, sites: like.sites.map((site) => ({ ...site, scale: alpha / site.rank })) };
+  for (const site of layout.sites) {
+    const { name, local } = ggufName(architecture, `${site.name}.weight`, false)!;
+    const into = matrices(flat, site);
+    into.A.set(await readGgufTensor(gguf, gguf.tensors.get(`${name}.lora_a`)!));
+    const B = await readGgufTensor(gguf, gguf.tensors.get(`${name}.lora_b`)!);
+    const change = architecture.change?.(local, sizes);
+    const numbers = Float32Array.from({ length: site.out }, (_, row) => row);
+    // the row of the model that stands in each row of the file
+    const order = change && change.kind !== 'transpose' ? toGgufOrder(numbers, change, site.out, name) : numbers;
+    order.forEach((row, at) => into.B.set(B.subarray(at * site.rank, (at + 1) * site.rank), row * site.rank));
+  }
+  return { layout, flat };
+}
+
+const TEXT = 'Hello, wörld! 12345 — it\'s 3.14 €;\n\n\tif (x >= 10) { return "日本語 🙂"; }  two  spaces\r\n';
+
+/** What tokens a text becomes is part of the model. */
+async function requireSameIds(before: string, after: string, place: string): Promise<void> {
+  const [a, b] = [await loadTokenizer(before), await loadTokenizer(after)];
+  const same = a.encode(TEXT).join() === b.encode(TEXT).join() && a.eosIds.join() === b.eosIds.join();
+  if (same) return;
+  throw new HumanError('the tokenizer of what was written gives other ids than the model’s; it was removed.', {
+    place,
+    kind: 'failed',
+    remedy: 'GGUF has no word for this tokenizer: export as safetensors instead.',
+  });
+}
+
+function requireName(out: string): void {
+  if (out.toLowerCase().endsWith('.gguf')) return;
+  throw new HumanError('a GGUF file ends in .gguf.', { place: out, remedy: `Name it ${out}.gguf.` });
+}

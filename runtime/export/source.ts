@@ -1,0 +1,59 @@
+import { mergeInto, touches } from '../adapters/merge.js';
+import { Cancelled } from '../errors.js';
+import type { ActiveAdapter } from '../evaluation/generate.js';
+import type { ModelFolder } from '../models/folder.js';
+import { readFloat32, type TensorInfo } from '../models/safetensors.js';
+import type { DecoderSpec, LinearSpec } from '../models/spec.js';
+import { findTensor } from '../models/weights.js';
+import type { Backend } from '../training/session.js';
+
+/** What is exported: a model, and the adapters that are active on it. */
+export interface Source {
+  readonly model: ModelFolder;
+  readonly spec: DecoderSpec;
+  readonly sites: readonly LinearSpec[];
+  readonly adapters: readonly (ActiveAdapter & { readonly role: 'task' | 'security'; readonly path: string })[];
+  readonly backend: Backend;
+  readonly signal: AbortSignal;
+  readonly onProgress: (message: string, fraction?: number) => void;
+}
+
+/** Share of the work that is writing; the rest is reading back. */
+const WRITING = 0.8;
+
+/**
+ * The adapters merged into the weights, tensor by tensor: a tensor's new values, or undefined where nothing changes it.
+ * Called once for each tensor that is written; stops between two of them.
+ */
+export function merged({
+  model,
+  sites,
+  adapters,
+  signal,
+  onProgress,
+}: Source): (info: TensorInfo) => Promise<Float32Array | undefined> {
+  const byTensor = new Map(
+    sites.map((s) => [
+      findTensor(model.tensors, `${s.name}.weight`, s.transposed ? [s.in, s.out] : [s.out, s.in]).name,
+      s,
+    ]),
+  );
+  const total = [...model.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  return async (info) => {
+    // lets a stop on request be heard
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal.aborted) throw new Cancelled();
+    onProgress('writing', WRITING * Math.min(1, done / total));
+    done += info.bytes;
+    const site = byTensor.get(info.name);
+    if (!site || !touches(site.name, adapters)) return undefined;
+    return mergeInto(await readFloat32(info), site.name, site.transposed, adapters);
+  };
+}
+
+/** Says that reading back begins; the last place where a stop on request costs little. */
+export function readingBack({ signal, onProgress }: Source): void {
+  if (signal.aborted) throw new Cancelled();
+  onProgress('reading it back', WRITING);
+}

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { readAdapter } from '../../runtime/adapters/files.js';
+import { sha256File } from '../../runtime/files.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
+import { readBytes, readFloat32 } from '../../runtime/models/safetensors.js';
+import { atTokens, loadReference, REFERENCES } from '../support/reference.js';
+import { adapterOf, at, logitsOn, place, subject, writeWeights, type Place } from './support.js';
+
+let here: Place;
+before(async () => void (here = await place()));
+after(() => here.remove());
+
+describe('a merged model', () => {
+  for (const family of ['llama', 'gpt2', 'gemma2', 'phi3']) {
+    it(`${family}: gives PEFT's logits, other tensors and files byte for byte`, async () => {
+      const r = await loadReference(family);
+      const out = here.file(`merged-${family}`);
+      const adapters = [at(adapterOf(family, 'task'))];
+      const result = await here.run({ model: r.folder, adapters, format: 'safetensors', out });
+      assert.deepEqual(result, { path: out, sha256: await sha256File(join(out, 'model.safetensors')) });
+      const mask = await r.ints('batch.attention_mask');
+      const logits = await logitsOn(
+        await subject(out, here.dir),
+        await r.ints('batch.input_ids'),
+        r.shape('batch.input_ids'),
+      );
+      await r.check('merged.logits', atTokens(logits, mask));
+      for (const name of ['config.json', 'generation_config.json'])
+        assert.deepEqual(readFileSync(join(out, name)), readFileSync(join(r.folder, name)));
+      const { tensors } = await openModel(out, { cache: here.dir });
+      const adapted = new Set((await readAdapter(adapterOf(family, 'task'))).modules.keys());
+      assert.deepEqual([...tensors.keys()].sort(), [...r.tensors.keys()].sort());
+      for (const [name, info] of r.tensors) {
+        const same = Buffer.compare(await readBytes(info), await readBytes(tensors.get(name)!)) === 0;
+        assert.equal(same, !adapted.has(name.replace(/\.weight$/, '')), name);
+      }
+    });
+  }
+
+  it('several adapters at their scales add up', async () => {
+    const r = await loadReference('llama');
+    const out = here.file('both');
+    const adapters = [at(adapterOf('llama', 'task')), at(adapterOf('llama', 'security'))];
+    await here.run({ model: r.folder, adapters, format: 'safetensors', out });
+    const mask = await r.ints('batch.attention_mask');
+    const logits = await logitsOn(
+      await subject(out, here.dir),
+      await r.ints('batch.input_ids'),
+      r.shape('batch.input_ids'),
+    );
+    await r.check('both.logits', atTokens(logits, mask));
+  });
+
+  for (const [dtype, shards] of [
+    ['F16', 3],
+    ['BF16', 1],
+  ] as const) {
+    it(`${dtype} in ${shards} file(s): one file of the same type, W + s·B·A rounded once`, async () => {
+      const model = here.file(`model-${dtype}`);
+      await mkdir(model);
+      await copyFile(join(REFERENCES, 'llama', 'config.json'), join(model, 'config.json'));
+      await writeWeights(join(REFERENCES, 'llama'), model, dtype, shards);
+      const out = here.file(`merged-${dtype}`);
+      const path = adapterOf('llama', 'rslora');
+      await here.run({ model, adapters: [at(path, 0.5)], format: 'safetensors', out });
+      const [source, written] = [
+        await openModel(model, { cache: here.dir }),
+        await openModel(out, { cache: here.dir }),
+      ];
+      const { modules } = await readAdapter(path);
+      const rounded = (w: Float32Array): Float32Array =>
+        dtype === 'F16' ? f16ToF32(f32ToF16(w)) : bf16ToF32(f32ToBf16(w));
+      let merged = 0;
+      for (const [name, info] of source.tensors) {
+        const found = written.tensors.get(name)!;
+        assert.deepEqual([found.dtype, found.shape, found.file], [dtype, info.shape, join(out, 'model.safetensors')]);
+        const [before, after] = [await readFloat32(info), await readFloat32(found)];
+        const lora = modules.get(name.replace(/\.weight$/, ''));
+        if (!lora) assert.deepEqual(after, before, name);
+        else {
+          merged++;
+          const {
+            A,
+            B,
+            aShape: [rank, inputs],
+            scale,
+          } = lora;
+          const want = before.map((w, n) => {
+            const [o, i] = [Math.floor(n / inputs), n % inputs];
+            let delta = 0;
+            for (let r = 0; r < rank; r++) delta += B[o * rank + r]! * A[r * inputs + i]!;
+            return w + 0.5 * scale * delta;
+          });
+          // sums in another order may fall on the other side of a rounding edge, by one step
+          const [low, step] = [rounded(want), dtype === 'F16' ? 2 ** -10 : 2 ** -7];
+          let apart = 0;
+          after.forEach((x, n) => {
+            if (x !== low[n]) apart++;
+            assert.ok(Math.abs(x - want[n]!) <= 0.51 * step * Math.max(Math.abs(want[n]!), 2 ** -14), `${name} ${n}`);
+          });
+          assert.ok(apart <= after.length / 1000, `${name}: ${apart} values differ from the rounded sum`);
+        }
+      }
+      assert.equal(merged, modules.size);
+    });
+  }
+
+  it('a GGUF file becomes a folder', async () => {
+    const model = join(REFERENCES, '..', 'gguf', 'families', 'qwen2.gguf');
+    const out = here.file('from-gguf');
+    await here.run({ model, format: 'safetensors', out });
+    const [source, written] = [
+      await openModel(model, { cache: here.file('cache') }),
+      await openModel(out, { cache: here.dir }),
+    ];
+    assert.equal(written.converted, false);
+    assert.equal(written.hasTokenizer, source.hasTokenizer);
+    assert.deepEqual(written.config, source.config);
+    for (const [name, info] of source.tensors)
+      assert.deepEqual(await readFloat32(written.tensors.get(name)!), await readFloat32(info), name);
+  });
+});

@@ -1,0 +1,81 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportModel, type ExportParams } from '../../runtime/export.js';
+import { logitsOf, type Subject } from '../../runtime/export/compare.js';
+import { activeAdapters } from '../../runtime/evaluation/states.js';
+import { decoderSpec } from '../../runtime/models/config.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtime/models/safetensors.js';
+import { f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
+import { linearLayers } from '../../runtime/models/spec.js';
+import { openBackend } from '../../runtime/training/session.js';
+import { REFERENCES } from '../support/reference.js';
+
+export const adapterOf = (family: string, name: string): string => join(REFERENCES, family, 'adapters', name);
+export const at = (path: string, scale = 1): { path: string; scale: number } => ({ path, scale });
+
+export interface Place {
+  readonly dir: string;
+  /** Exports, with what was said meanwhile. */
+  run(
+    params: Omit<ExportParams, 'adapters'> & Partial<Pick<ExportParams, 'adapters'>>,
+    more?: { signal?: AbortSignal; onProgress?: (message: string) => void },
+  ): Promise<{ path: string; sha256: string }>;
+  file(...parts: string[]): string;
+  /** What an export may have left beside its target. */
+  left(): Promise<string[]>;
+  remove(): Promise<void>;
+}
+
+export async function place(): Promise<Place> {
+  const dir = await mkdtemp(join(tmpdir(), 'export-'));
+  return {
+    dir,
+    file: (...parts) => join(dir, ...parts),
+    run: (params, { signal = new AbortController().signal, onProgress = () => undefined } = {}) =>
+      exportModel({ adapters: [], ...params }, { cache: join(dir, 'cache'), signal, onProgress }),
+    left: async () => (await readdir(dir)).filter((name) => name.includes('.part')),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
+}
+
+/** A model as the engine reads it, with adapters. */
+export async function subject(
+  path: string,
+  cache: string,
+  adapters: { path: string; scale: number }[] = [],
+): Promise<Subject> {
+  const model = await openModel(path, { cache });
+  const spec = decoderSpec(model.config);
+  return { model, spec, adapters: await activeAdapters({ sites: linearLayers(spec) }, adapters) };
+}
+
+/** Logits [B, T, V] of rows that are padded on the right. */
+export async function logitsOn(what: Subject, ids: readonly number[], shape: readonly number[]): Promise<Float32Array> {
+  return logitsOf(await openBackend('cpu', 1), what, { B: shape[0]!, T: shape[1]!, ids });
+}
+
+/** A copy of a model's weights in another type, in `shards` files with an index where more than one. */
+export async function writeWeights(from: string, to: string, dtype: Dtype, shards = 1): Promise<void> {
+  const { tensors } = await openModel(from, { cache: to });
+  const all = await Promise.all(
+    [...tensors.values()].map(async (info) => {
+      const values = await readFloat32(info);
+      const data = bytesOf(dtype === 'F32' ? values : dtype === 'F16' ? f32ToF16(values) : f32ToBf16(values));
+      return { name: info.name, shape: info.shape, dtype, bytes: data.length, data: () => data };
+    }),
+  );
+  const per = Math.ceil(all.length / shards);
+  const map: Record<string, string> = {};
+  for (let s = 0; s < shards; s++) {
+    const file = shards === 1 ? 'model.safetensors' : `model-${s + 1}.safetensors`;
+    const part = all.slice(s * per, (s + 1) * per);
+    for (const { name } of part) map[name] = file;
+    await writeSafetensors(join(to, file), part);
+  }
+  if (shards > 1) {
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(join(to, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: map }));
+  }
+}
