@@ -160,6 +160,19 @@ describe('the README lists', () => {
     for (const name of Object.keys(contributes.configuration.properties)) assert.ok(text.includes(`\`${name}\``), name);
   });
 
+  it("the sample's numbers", () => {
+    const sample = (file: string): string[] =>
+      readFileSync(join(ROOT, 'media/sample/data', file), 'utf8')
+        .trimEnd()
+        .split('\n');
+    const train = sample('train.jsonl');
+    const harmful = train.filter((line) => (JSON.parse(line) as { label?: string }).label === 'harmful');
+    const text = README.replaceAll('\n', ' ');
+    assert.ok(text.includes(`Of the ${train.length} rows in their file, ${harmful.length} show`));
+    const [harm, benign] = [sample('harmful.jsonl').length, sample('benign.jsonl').length];
+    assert.ok(text.includes(`is trained on ${harm} harmful and ${benign} ordinary ones`), `${harm} and ${benign}`);
+  });
+
   it('the two lines to copy, each on a line of its own', () => {
     for (const line of ['npm ci && npm start', 'npm ci && npm test'])
       assert.ok(README.split('\n').includes(line), line);
