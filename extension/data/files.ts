@@ -5,7 +5,7 @@ import { Emitter, type Disposable } from '../disposable.js';
 import { errorData, errorText } from '../errors.js';
 
 /** Files that a run writes into its folder; they are results, not data. */
-const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.jsonl']);
+export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.jsonl']);
 const ALWAYS = /\.jsonl$/i;
 const WHEN_NAMED = /\.(?:json|csv|parquet)$/i;
 /** Above this a file is counted only when someone opens it in a recipe: counting reads all of it. */

@@ -109,6 +109,6 @@ export function scanSummary(scan: Scan): string {
   if (scan.precision !== null && scan.recall !== null) {
     parts.push(t('precision {0}, recall {1}', percent(scan.precision), percent(scan.recall)));
   }
-  if (scan.blind > 0) parts.push(t('{0} rows cannot be judged: the base model would answer them itself', scan.blind));
+  if (scan.blind > 0) parts.push(t('{0} rows cannot be judged: the model gives these answers already', scan.blind));
   return `${parts.join('; ')}.`;
 }

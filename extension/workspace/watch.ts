@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import { dirname } from 'node:path';
-import { isDataFile } from '../data/files.js';
+import { basename, dirname, sep } from 'node:path';
+import { isDataFile, RUN_FILES } from '../data/files.js';
 import { debounce, Disposables, Emitter } from '../disposable.js';
 import type { RunStore } from '../runs/store.js';
 import type { RecipeIndex } from './recipes.js';
@@ -36,6 +36,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.watch(
       '**/*.json',
       async (file) => {
+        if (this.isOwnJson(file)) return;
         await recipes.read(file);
         this.candidates.add(file);
       },
@@ -72,7 +73,9 @@ export class WorkspaceFiles implements vscode.Disposable {
       find('**/*.{jsonl,csv,parquet}'),
     ]);
     await Promise.all(manifests.map((file) => this.options.store.read(dirname(file))));
-    await Promise.all(json.filter((file) => !isModelFile(file)).map((file) => this.options.recipes.read(file)));
+    await Promise.all(
+      json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)).map((file) => this.options.recipes.read(file)),
+    );
     this.candidates = new Set([...json, ...data]);
     this.changed();
   }
@@ -88,10 +91,15 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.disposables.dispose();
   }
 
+  /** The recipe that a run keeps in its folder, and those that the extension makes for itself. */
+  private isOwnJson(file: string): boolean {
+    return file.includes(`${sep}${STATE_FOLDER}${sep}`) || this.options.store.get(dirname(file)) !== undefined;
+  }
+
   private watch(glob: string, changed: (file: string) => unknown, gone: (file: string) => unknown): void {
     const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher(glob));
     const handle = (listener: (file: string) => unknown) => async (uri: vscode.Uri) => {
-      if (uri.scheme !== 'file' || /[\\/](?:node_modules|\.git|checkpoint)[\\/]/.test(uri.fsPath)) return;
+      if (uri.scheme !== 'file' || isWritten(uri.fsPath)) return;
       try {
         await listener(uri.fsPath);
         this.changed();
@@ -104,6 +112,10 @@ export class WorkspaceFiles implements vscode.Disposable {
     watcher.onDidDelete(handle(gone));
   }
 }
+
+/** Files that a run writes all the time, and folders that are none of ours. */
+const isWritten = (file: string): boolean =>
+  RUN_FILES.has(basename(file)) || /[\\/](?:node_modules|\.git|checkpoint)[\\/]/.test(file);
 
 /** Large JSON files of a model folder that are certainly no recipes. */
 const isModelFile = (file: string): boolean => /(?:tokenizer|vocab|config|index)\.json$/.test(file);
