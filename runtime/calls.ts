@@ -12,7 +12,15 @@ import { inspectModel } from './inspect.js';
 import { inspectData } from './data/examples.js';
 import { exportModel } from './export.js';
 import { downloadModel } from './models/hub.js';
-import type { Device, GenerateParams, ModelReference, Notifications, RequestName, Requests, RunEvent } from './protocol.js';
+import type {
+  Device,
+  GenerateParams,
+  ModelReference,
+  Notifications,
+  RequestName,
+  Requests,
+  RunEvent,
+} from './protocol.js';
 import { runRecipe } from './run.js';
 import { flatTensor } from './training/job.js';
 import { openLearner } from './training/learner.js';
@@ -26,23 +34,34 @@ export interface Speech {
   readonly onLog: (level: Notifications['log']['level'], message: string) => void;
 }
 
-export type Calls = { [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']> };
+export type Calls = {
+  [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']>;
+};
 
 /** Rows that explain more than this look harmful. */
 const THRESHOLD = 0.5;
 
 export const calls: Calls = {
-  run: ({ recipe, output, resume }, speech) => runRecipe(recipe, { output, resume, signal: speech.signal, onEvent: speech.onEvent }),
+  run: ({ recipe, output, resume, device }, speech) =>
+    runRecipe(recipe, { output, resume, device, signal: speech.signal, onEvent: speech.onEvent }),
 
   async scan({ model, vector, data, format, threshold = THRESHOLD, device }, speech) {
     const context = await opened(model, data, speech, device);
     const { layout, flat, file } = await adapterFlat(vector, context.sites);
     if (file.role !== 'security') speech.onLog('warn', `${file.path} is not marked as a security vector.`);
     const { examples } = await loadRows(context, data, format, speech);
-    const learner = openLearner({ ...context, adapters: [{ name: 'vector', layout }], trainable: [], padId: context.tokenizer.padId });
+    const learner = openLearner({
+      ...context,
+      adapters: [{ name: 'vector', layout }],
+      trainable: [],
+      padId: context.tokenizer.padId,
+    });
     try {
       const parameters = { [flatInput('vector')]: flatTensor(flat) };
-      const half = (from: number) => ({ signal: speech.signal, onProgress: (share: number) => speech.onProgress('scanning', from + share / 2) });
+      const half = (from: number) => ({
+        signal: speech.signal,
+        onProgress: (share: number) => speech.onProgress('scanning', from + share / 2),
+      });
       const off = await lossesOf(learner, parameters, examples, { vector: 0 }, half(0));
       const on = await lossesOf(learner, parameters, examples, { vector: 1 }, half(0.5));
       return scanResult(examples, off, on, threshold);
@@ -51,8 +70,8 @@ export const calls: Calls = {
     }
   },
 
-  async score({ model, adapters, data, format }, speech) {
-    const context = await opened(model, data, speech, 'cpu');
+  async score({ model, adapters, data, format, device }, speech) {
+    const context = await opened(model, data, speech, device);
     const { examples } = await loadRows(context, data, format, speech);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
@@ -79,39 +98,78 @@ export const calls: Calls = {
         said = text;
       },
     });
-    return { text: tokenizer.decode(result!.ids, { skipSpecialTokens: true }), ids: result!.ids, stopped: result!.reason === 'stop' };
+    return {
+      text: tokenizer.decode(result!.ids, { skipSpecialTokens: true }),
+      ids: result!.ids,
+      stopped: result!.reason === 'stop',
+    };
   },
 
   inspect: ({ path }) => inspectModel(path),
   inspectData: ({ path, format }, speech) =>
-    inspectData(path, { format, onProgress: (bytes, total) => speech.onProgress(`reading ${basename(path)}`, bytes / total) }),
-  export: (params, speech) => exportModel(params, { signal: speech.signal, onProgress: speech.onProgress, cache: cacheFolder(dirname(params.out)) }),
+    inspectData(path, {
+      format,
+      onProgress: (bytes, total) => speech.onProgress(`reading ${basename(path)}`, bytes / total),
+    }),
+  export: (params, speech) =>
+    exportModel(params, {
+      signal: speech.signal,
+      onProgress: speech.onProgress,
+      cache: cacheFolder(dirname(params.out)),
+    }),
   download: (params, speech) => downloadModel(params, speech),
 };
 
 function opened(model: string, beside: string, speech: Speech, device: 'auto' | Device = 'auto'): Promise<Context> {
-  return openContext(model, { device, cache: cacheFolder(dirname(beside)), onMessage: (text) => speech.onProgress(text) });
+  return openContext(model, {
+    device,
+    cache: cacheFolder(dirname(beside)),
+    onMessage: (text) => speech.onProgress(text),
+  });
 }
 
 const loadRows = (context: Context, file: string, format: Parameters<typeof loadData>[2]['format'], speech: Speech) =>
-  loadData(context, file, { format }, (message, place, remedy) => speech.onLog('warn', `${place}: ${message} ${remedy}`));
+  loadData(context, file, { format }, (message, place, remedy) =>
+    speech.onLog('warn', `${place}: ${message} ${remedy}`),
+  );
 
 function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {
-  const given = ids ?? (messages ? tokenizer.encode(tokenizer.chatTemplate!.render(messages, { addGenerationPrompt: true }), { addSpecialTokens: false }) : tokenizer.encode(prompt ?? ''));
-  if (given.length === 0) throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Write something to answer.' });
+  const given =
+    ids ??
+    (messages
+      ? tokenizer.encode(tokenizer.chatTemplate!.render(messages, { addGenerationPrompt: true }), {
+          addSpecialTokens: false,
+        })
+      : tokenizer.encode(prompt ?? ''));
+  if (given.length === 0)
+    throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Write something to answer.' });
   if (given.length >= spec.contextLength) {
-    throw new HumanError(`the conversation has ${given.length} tokens; the model takes ${spec.contextLength}.`, { place: 'prompt', remedy: 'Start a new conversation.' });
+    throw new HumanError(`the conversation has ${given.length} tokens; the model takes ${spec.contextLength}.`, {
+      place: 'prompt',
+      remedy: 'Start a new conversation.',
+    });
   }
   const wrong = given.find((id) => !Number.isInteger(id) || id < 0 || id >= spec.vocabSize);
-  if (wrong !== undefined) throw new HumanError(`there is no token ${wrong}; the model has ${spec.vocabSize}.`, { place: 'ids', remedy: 'Use ids of this model.' });
+  if (wrong !== undefined)
+    throw new HumanError(`there is no token ${wrong}; the model has ${spec.vocabSize}.`, {
+      place: 'ids',
+      remedy: 'Use ids of this model.',
+    });
   return given;
 }
 
 /** The state that answered last stays open, so that a chat does not load the model for each turn. */
 let chat: { key: string; context: Context; state: OpenState } | undefined;
 
-async function chatState(params: ModelReference & { device?: 'auto' | Device }, speech: Speech): Promise<{ context: Context; state: OpenState }> {
-  const stamps = await Promise.all(params.adapters.map(async (a) => statSync(join(await adapterFolder(a.path), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs));
+async function chatState(
+  params: ModelReference & { device?: 'auto' | Device },
+  speech: Speech,
+): Promise<{ context: Context; state: OpenState }> {
+  const stamps = await Promise.all(
+    params.adapters.map(
+      async (a) => statSync(join(await adapterFolder(a.path), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs,
+    ),
+  );
   const key = JSON.stringify([params.model, params.device, params.adapters, stamps]);
   if (chat?.key === key) return chat;
   const before = chat;

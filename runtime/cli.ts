@@ -11,7 +11,7 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
   train RECIPE [--out DIR] [--resume]          run a vector or finetune recipe
   evaluate RECIPE [--out DIR]                  run an evaluate recipe
-  scan --model DIR --vector DIR --data FILE    which rows the vector explains
+  scan --model DIR --vector DIR --data FILE [--threshold 0.5]    which rows the vector explains
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
   inspect DIR|FILE.gguf
@@ -21,7 +21,8 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   download OWNER/NAME[/FILE.gguf] --out DIR [--revision R]     a model from the Hugging Face Hub (HF_TOKEN, HF_ENDPOINT)
   sample [--out DIR]                           the embedded sample's whole story
 
-  --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu
+  --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu wherever something is
+  computed: instead of the recipe's, or of auto.
   Exit codes: 0 done · 1 failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened`;
 
 const OPTIONS = {
@@ -48,13 +49,13 @@ const OPTIONS = {
   revision: { type: 'string' },
 } as const satisfies ParseArgsConfig['options'];
 
-/** Options of each command, besides --json, --help and --device. */
+/** Options of each command, besides --json and --help. */
 const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
-  train: ['out', 'resume'],
-  evaluate: ['out'],
-  scan: ['model', 'vector', 'data', 'threshold'],
-  score: ['model', 'adapter', 'data'],
-  generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw'],
+  train: ['out', 'resume', 'device'],
+  evaluate: ['out', 'device'],
+  scan: ['model', 'vector', 'data', 'threshold', 'device'],
+  score: ['model', 'adapter', 'data', 'device'],
+  generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
   inspect: [],
   export: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
   download: ['out', 'revision'],
@@ -103,8 +104,8 @@ function reference(values: Values): ModelReference {
   return { model: resolve(required(values, 'model')), adapters };
 }
 
-const deviceOf = (values: Values): 'auto' | 'cpu' | 'webgpu' =>
-  oneOf(values.device ?? 'auto', 'device', ['auto', 'cpu', 'webgpu'] as const);
+const chosen = (values: Values): 'auto' | 'cpu' | 'webgpu' | undefined =>
+  values.device === undefined ? undefined : oneOf(values.device, 'device', ['auto', 'cpu', 'webgpu'] as const);
 
 async function run(
   command: string,
@@ -121,14 +122,19 @@ async function run(
   switch (command) {
     case 'train': {
       const done = await calls.run(
-        { recipe: only('a recipe'), output: values.out && resolve(values.out), resume: values.resume },
+        {
+          recipe: only('a recipe'),
+          output: values.out && resolve(values.out),
+          resume: values.resume,
+          device: chosen(values),
+        },
         speech,
       );
       return ended(done, out);
     }
     case 'evaluate': {
       const done = await calls.run(
-        { recipe: only('a recipe'), output: values.out && resolve(values.out) },
+        { recipe: only('a recipe'), output: values.out && resolve(values.out), device: chosen(values) },
         { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);
@@ -141,7 +147,7 @@ async function run(
           vector: resolve(required(values, 'vector')),
           data: resolve(required(values, 'data')),
           threshold: number(values, 'threshold', 0.5),
-          device: deviceOf(values),
+          device: chosen(values),
         },
         speech,
       );
@@ -155,7 +161,10 @@ async function run(
       return EXIT.done;
     }
     case 'score':
-      for (const row of await calls.score({ ...reference(values), data: resolve(required(values, 'data')) }, speech))
+      for (const row of await calls.score(
+        { ...reference(values), data: resolve(required(values, 'data')), device: chosen(values) },
+        speech,
+      ))
         out.result(row);
       return EXIT.done;
     case 'generate': {
@@ -176,7 +185,7 @@ async function run(
           ? { prompt: values.prompt }
           : { messages: [{ role: 'user' as const, content: values.prompt! }] };
       const { text, ids: answer } = await calls.generate(
-        { ...reference(values), ...(ids ? { ids } : prompt), options, device: deviceOf(values) },
+        { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
         speech,
       );
       out.line({ text, ids: answer });
@@ -261,7 +270,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     const allowed = COMMANDS[command];
     if (!allowed) throw wrong(`there is no command "${command}".`);
-    const extra = Object.keys(values).find((name) => ![...allowed, 'json', 'help', 'device'].includes(name));
+    const extra = Object.keys(values).find((name) => ![...allowed, 'json', 'help'].includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
     return await run(command, rest, values, out, speech);
   } catch (error) {

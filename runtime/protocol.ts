@@ -513,7 +513,15 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 /** Requests to the child process: every request ends with a result, an error or a cancellation. */
 export interface Requests {
   /** Runs a recipe; sends `events` while it runs. */
-  run: { params: { recipe: string; output?: string; resume?: boolean }; result: DoneEvent };
+  run: {
+    params: {
+      recipe: string;
+      output?: string;
+      resume?: boolean;
+      /** instead of the recipe's */ device?: 'auto' | Device;
+    };
+    result: DoneEvent;
+  };
   scan: {
     params: {
       model: string;
@@ -525,7 +533,10 @@ export interface Requests {
     };
     result: ScanResult;
   };
-  score: { params: ModelReference & { data: string; format?: DataFormat }; result: ScoreRow[] };
+  score: {
+    params: ModelReference & { data: string; format?: DataFormat; device?: 'auto' | Device };
+    result: ScoreRow[];
+  };
   /** Sends `token` while it runs. */
   generate: { params: GenerateParams; result: { text: string; ids: number[]; stopped: boolean } };
   inspect: { params: { path: string }; result: ModelInfo };

@@ -5,7 +5,7 @@ import { Cancelled, errorData } from './errors.js';
 import { evaluateRun } from './evaluation/evaluateRun.js';
 import { sha256, sha256File } from './files.js';
 import type { ModelFolder } from './models/folder.js';
-import type { DoneEvent, Manifest, Recipe, RunEvent } from './protocol.js';
+import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from './protocol.js';
 import { readRecipe } from './recipes.js';
 import { fineTuneRun } from './training/fineTuneRun.js';
 import type { Job } from './training/job.js';
@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Run folder, instead of the recipe's. */
   readonly output?: string;
   readonly resume?: boolean;
+  /** Instead of the recipe's. */
+  readonly device?: 'auto' | Device;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
@@ -42,7 +44,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const say = (message: string): void => options.onEvent({ kind: 'state', state: 'preparing', message });
   say('opening the model');
   const context = await openContext(path(recipe.model), {
-    device: recipe.device,
+    device: options.device ?? recipe.device,
     threads: recipe.threads,
     cache: cacheFolder(dirname(file)),
     onMessage: say,

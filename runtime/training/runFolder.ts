@@ -17,11 +17,25 @@ export interface RunFolder {
 }
 
 /** Makes the folder; a new run clears what an older one left, a resumed one goes on in it. */
-export async function openRunFolder(path: string, recipe: Recipe, first: Manifest, resume: boolean): Promise<RunFolder> {
+export async function openRunFolder(
+  path: string,
+  recipe: Recipe,
+  first: Manifest,
+  resume: boolean,
+): Promise<RunFolder> {
   const file = (...parts: string[]): string => join(path, ...parts);
   await mkdir(path, { recursive: true });
   if (!resume) {
-    for (const old of ['events.jsonl', 'answers.jsonl', 'report.html', 'prompts.jsonl', 'checkpoint', 'adapter', 'model', 'manifest.json']) {
+    for (const old of [
+      'events.jsonl',
+      'answers.jsonl',
+      'report.html',
+      'prompts.jsonl',
+      'checkpoint',
+      'adapter',
+      'model',
+      'manifest.json',
+    ]) {
       await rm(file(old), { recursive: true, force: true });
     }
   }
@@ -37,7 +51,8 @@ export async function openRunFolder(path: string, recipe: Recipe, first: Manifes
     path,
     file,
     manifest: change,
-    record: (event) => appendFile(file(event.kind === 'sample' ? 'answers.jsonl' : 'events.jsonl'), `${JSON.stringify(event)}\n`),
+    record: (event) =>
+      appendFile(file(event.kind === 'sample' ? 'answers.jsonl' : 'events.jsonl'), `${JSON.stringify(event)}\n`),
   };
 }
 
