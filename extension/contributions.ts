@@ -6,6 +6,8 @@ export const COMMANDS = {
   openSample: 'securityVectors.openSample',
   openWalkthrough: 'securityVectors.openWalkthrough',
   addModel: 'securityVectors.addModel',
+  downloadModel: 'securityVectors.downloadModel',
+  setHubToken: 'securityVectors.setHubToken',
   removeModel: 'securityVectors.removeModel',
   addAdapter: 'securityVectors.addAdapter',
   trainVector: 'securityVectors.trainVector',

@@ -88,6 +88,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const services: Services = {
     extension: context.extensionUri,
     log,
+    secrets: context.secrets,
     notices,
     engine,
     store,

@@ -16,6 +16,7 @@ import type { WorkspaceFiles } from './workspace/watch.js';
 export interface Services {
   extension: vscode.Uri;
   log: vscode.LogOutputChannel;
+  secrets: vscode.SecretStorage;
   notices: Notices;
   /** One child for short work: inspecting, scanning, chatting, exporting. Runs have children of their own. */
   engine: Engine;

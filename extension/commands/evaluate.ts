@@ -9,8 +9,9 @@ import { pathOf, record, string } from './arguments.js';
 import { chooseModel } from './models.js';
 import { modelStates } from './modelStates.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
+import { requireRoot } from './root.js';
 import { runRecipe, type Ended } from './runs.js';
-import { evaluationChoices, machine, recipeLike, requireRoot } from './training.js';
+import { evaluationChoices, machine, recipeLike } from './training.js';
 import { wizard } from './wizard.js';
 
 /**

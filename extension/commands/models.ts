@@ -11,18 +11,23 @@ import { adapterFacts } from '../workspace/adapterFiles.js';
 import { modelPaths } from '../workspace/choice.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterOfArgument, modelOf, pathOf, record, string } from './arguments.js';
+import { downloadModel } from './download.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
 export async function addModel(services: Services, argument: unknown): Promise<Model> {
   services.allowed();
   let path = pathOf(argument) ?? (await chooseModelPath(services));
+  if (path === HUB) return downloadModel(services, undefined);
   // In the explorer a file of the folder may be what was clicked.
   if (/[\\/](?:config\.json|[^\\/]+\.safetensors)$/.test(path)) path = dirname(path);
   const model = await services.models.add(path);
   if (model.problem) services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem));
   return model;
 }
+
+/** Stands for the choice to download one. */
+const HUB = 'hub';
 
 async function chooseModelPath(services: Services): Promise<string> {
   const known = new Set(services.models.list().map((m) => m.path));
@@ -36,6 +41,7 @@ async function chooseModelPath(services: Services): Promise<string> {
   choices.push(
     { label: t('Choose a model folder…'), description: t('Hugging Face format'), value: 'folder' },
     { label: t('Choose a .gguf file…'), value: 'file' },
+    { label: t('Download from the Hugging Face Hub…'), value: HUB },
   );
   const chosen = await wizard(t('Add a model'), 1, (ask) => ask.pick(t('Which model?'), choices));
   if (chosen !== 'folder' && chosen !== 'file') return chosen;

@@ -3,6 +3,7 @@ import { COMMANDS, type CommandName } from '../contributions.js';
 import { Disposables, type Disposable } from '../disposable.js';
 import { errorData } from '../errors.js';
 import type { Services } from '../services.js';
+import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
 import { openReport, openRun, resume, runRecipe, showAnswers, stop } from './runs.js';
@@ -16,6 +17,8 @@ const HANDLERS: Record<CommandName, Handler> = {
   openSample,
   openWalkthrough: ({ openWalkthrough }) => openWalkthrough(),
   addModel,
+  downloadModel,
+  setHubToken,
   removeModel,
   addAdapter,
   trainVector,

@@ -11,6 +11,7 @@ import type { Model } from '../workspace/models.js';
 import { modelOf, pathOf, record, string } from './arguments.js';
 import { modelChoices } from './models.js';
 import { fineTuneRecipe, freeFile, slug, vectorRecipe, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
+import { requireRoot } from './root.js';
 import { runRecipe, type Ended } from './runs.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
@@ -96,15 +97,6 @@ export const recipeLike = (services: Services, model: string): RecipeFacts | und
 
 export function machine(): { device: 'auto' | 'cpu' | 'webgpu'; threads: number } {
   return { device: setting('device'), threads: setting('threads') };
-}
-
-/** The first workspace folder, where recipes and results are written. */
-export function requireRoot(): string {
-  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  if (root === undefined) {
-    throw inputError(t('there is no open folder to write the recipe to.'), { remedy: t('Open a folder first.') });
-  }
-  return root;
 }
 
 /** Every set that some recipe measures, once; sets for the model first and chosen. */

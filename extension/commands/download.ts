@@ -1,0 +1,69 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import type { Services } from '../services.js';
+import { t } from '../text.js';
+import type { Model } from '../workspace/models.js';
+import { record, string } from './arguments.js';
+import { slug } from './recipeFiles.js';
+import { requireRoot } from './root.js';
+import { wizard } from './wizard.js';
+
+/** Key of the access token in the secret storage. */
+const TOKEN = 'huggingFaceToken';
+const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
+
+/**
+ * Downloads a model from the Hugging Face Hub into `models/NAME` and adds it; one that was cut off goes on where it stopped.
+ * @param argument `owner/name`, `owner/name/file.gguf`, or `{ repository, revision, folder, endpoint }`.
+ */
+export async function downloadModel(services: Services, argument: unknown): Promise<Model> {
+  services.allowed();
+  const root = requireRoot();
+  const given = record(argument) ?? {};
+  const repository = string(argument) ?? string(given['repository']) ?? (await askRepository());
+  const name = slug(basename(repository.replace(/\.gguf$/i, '')));
+  const folder = string(given['folder']) ?? join(root, 'models', name);
+  const token = await services.secrets.get(TOKEN);
+  const { path } = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: t('Downloading {0}', repository), cancellable: true },
+    (progress, cancel) => {
+      let done = 0;
+      const params = {
+        repository,
+        folder,
+        token,
+        revision: string(given['revision']),
+        endpoint: string(given['endpoint']),
+      };
+      return services.engine.request('download', params, {
+        token: cancel,
+        onProgress: (message, fraction = done) => {
+          progress.report({ message, increment: (fraction - done) * 100 });
+          done = fraction;
+        },
+      });
+    },
+  );
+  return services.models.add(path);
+}
+
+/** Keeps the token in the system's secret storage; an empty one removes it. */
+export async function setHubToken({ secrets, notices }: Services): Promise<void> {
+  const token = await vscode.window.showInputBox({
+    title: t('Access token of the Hugging Face Hub'),
+    prompt: t('Kept in the secret storage of this machine. Empty: none.'),
+    password: true,
+    ignoreFocusOut: true,
+  });
+  if (token === undefined) return;
+  if (token.trim()) await secrets.store(TOKEN, token.trim());
+  else await secrets.delete(TOKEN);
+  notices.info(token.trim() ? t('The token is kept.') : t('There is no token any more.'));
+}
+
+const askRepository = (): Promise<string> =>
+  wizard(t('Download a model'), 1, (ask) =>
+    ask.input(t('Model on the Hugging Face Hub: owner/name, or owner/name/file.gguf'), '', (text) =>
+      REPOSITORY.test(text) ? undefined : t('Give it as owner/name.'),
+    ),
+  );

@@ -1,0 +1,12 @@
+import * as vscode from 'vscode';
+import { inputError } from '../errors.js';
+import { t } from '../text.js';
+
+/** The first workspace folder, where recipes and results are written. */
+export function requireRoot(): string {
+  const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  if (root === undefined) {
+    throw inputError(t('there is no open folder to write the recipe to.'), { remedy: t('Open a folder first.') });
+  }
+  return root;
+}
