@@ -5,13 +5,14 @@ import type { ActiveAdapter } from '../evaluation/generate.js';
 import { buildDecoder } from '../models/decoder.js';
 import type { ModelFolder } from '../models/folder.js';
 import type { DecoderSpec } from '../models/spec.js';
+import { loadTokenizer } from '../models/tokenizer.js';
 import { frozenWeights } from '../models/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
 import { random } from '../random.js';
 import { float32, int64, type Backend, type Feeds } from '../training/session.js';
 
-/** B rows of T random tokens, without padding. */
+/** B rows of T tokens, without padding. */
 export interface Probe {
   readonly B: number;
   readonly T: number;
@@ -19,16 +20,38 @@ export interface Probe {
   readonly ids: readonly number[];
 }
 
-const ROWS = 3;
 /** Longer than the windows of small models, short enough for large vocabularies. */
 const TOKENS = 24;
 
-/** Rows that fit both models' contexts. */
-export function probe(spec: DecoderSpec, contextLength = spec.contextLength): Probe {
-  const rng = random('export');
+/** What a trained model knows; on random tokens rounding shows several times as much. */
+const ROWS = [
+  'The quick brown fox jumps over the lazy dog, and then it sleeps under a tree until the evening comes and the moon is up.',
+  'To make tea, boil some water, put the leaves into a warm pot, pour the water over them, wait three minutes and serve it.',
+  'def mean(values):\n    total = 0\n    for value in values:\n        total += value\n    return total / len(values)\n\nprint(mean([1, 2, 3]))',
+];
+
+/** Rows of text that fit both models' contexts; of random tokens where the model has no tokenizer that can be read. */
+export async function probe(
+  { spec, model }: { spec: DecoderSpec; model: Pick<ModelFolder, 'folder' | 'hasTokenizer'> },
+  contextLength = spec.contextLength,
+): Promise<Probe> {
   const T = Math.min(TOKENS, spec.contextLength, contextLength);
-  return { B: ROWS, T, ids: Array.from({ length: ROWS * T }, () => rng.int(spec.vocabSize)) };
+  const B = ROWS.length;
+  const rng = random('export');
+  const tokenizer = model.hasTokenizer ? await readable(loadTokenizer(model.folder)) : undefined;
+  const rows = ROWS.map((text) => {
+    const ids = tokenizer?.encode(text).filter((id) => id < spec.vocabSize) ?? [];
+    return Array.from({ length: T }, (_, t) => ids[t % ids.length] ?? rng.int(spec.vocabSize));
+  });
+  return { B, T, ids: rows.flat() };
 }
+
+/** A tokenizer of a kind that is not read here is copied with the model all the same. */
+const readable = <T>(tokenizer: Promise<T>): Promise<T | undefined> =>
+  tokenizer.catch((error: unknown) => {
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  });
 
 export interface Subject {
   readonly spec: DecoderSpec;
@@ -88,10 +111,10 @@ export function differenceOf(before: Float32Array, after: Float32Array, V: numbe
 }
 
 /**
- * What rounding to a type may change, as `differenceOf` measures it. A tensor that is wrong, exchanged or forgotten gives
- * several tenths.
+ * What rounding to a type may change, as `differenceOf` measures it: several times what was seen on real models (F16 0.2 %,
+ * Q8_0 6 %). A tensor that is wrong, exchanged or forgotten gives several tenths.
  */
-export const TOLERANCE: Readonly<Record<string, number>> = { F64: 2e-4, F32: 2e-4, F16: 1e-2, BF16: 8e-2, Q8_0: 1e-1 };
+export const TOLERANCE: Readonly<Record<string, number>> = { F64: 2e-4, F32: 2e-4, F16: 2e-2, BF16: 1e-1, Q8_0: 2e-1 };
 
 /** @throws HumanError when the logits differ by more than the type's rounding explains */
 export function requireAlike(

@@ -30,7 +30,7 @@ export function exportGguf(
     // read as any other GGUF file is; the converted folder goes with the rest of what is beside the target
     const written = await openModel(file, { cache: join(dirname(file), 'read') });
     const writtenSpec = decoderSpec(written.config);
-    const rows = probe(spec, writtenSpec.contextLength);
+    const rows = await probe(source, writtenSpec.contextLength);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
     requireAlike(before, after, spec.vocabSize, type, file);
@@ -66,12 +66,12 @@ export function exportGgufAdapter(
         return [site.name, { A, aShape, B, bShape, scale: 1 }];
       }),
     );
-    // one alpha serves all layers; the most frequent rank leaves most matrices B as they are
+    // one alpha serves all layers; where a layer's rank is another, the rest goes into its B
     const { rank } = layout.sites[0]!;
     const config = { rank, alpha: rank, useRslora: false, targetModules: [...modules.keys()], rankPattern: {}, alphaPattern: {}, fanInFanOut: false }; // prettier-ignore
     await writeAdapterGguf(file, model.config, { path: adapters[0]!.path, config, modules }, type);
     readingBack(source);
-    const rows = probe(spec);
+    const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const written = { name: 'written', scale: 1, ...(await readLora(readGguf(file), source, layout)) };
     requireAlike(

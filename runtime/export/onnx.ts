@@ -50,7 +50,7 @@ export function exportOnnx(
     if (!model.generationConfig)
       await writeFileAtomic(join(folder, 'generation_config.json'), generationConfig(model.config));
     readingBack(source);
-    const rows = probe(spec);
+    const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const session = await openFile(file);
     try {

@@ -31,7 +31,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
     if (adapters.length === 1) await copy(await readAdapter(adapters[0]!.path), adapters[0]!.scale, folder);
     else await joined(await Promise.all(adapters.map((a) => readAdapter(a.path))), source, folder);
     readingBack(source);
-    const rows = probe(spec);
+    const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const { layout, flat } = await adapterFlat(folder, sites);
     const after = await logitsOf(

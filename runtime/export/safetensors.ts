@@ -12,7 +12,7 @@ export function exportSafetensors(source: Source, out: string): Promise<{ path: 
   return stagedFolder(out, async (folder) => {
     await saveModel(folder, model, merged(source));
     readingBack(source);
-    const rows = probe(spec);
+    const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     // no cache: what is read back is a folder
     const written = await openModel(folder, { cache: folder });

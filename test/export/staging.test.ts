@@ -1,0 +1,109 @@
+/** An export is there as a whole and checked, or not at all. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Cancelled, HumanError } from '../../runtime/errors.js';
+import { ROOT } from '../engine/support.js';
+import { REFERENCES } from '../support/reference.js';
+import { adapterOf, at, place, type Place } from './support.js';
+
+let here: Place;
+before(async () => void (here = await place()));
+after(() => here.remove());
+
+const model = join(REFERENCES, 'llama');
+const FORMS = [
+  { format: 'safetensors', main: 'model.safetensors' },
+  { format: 'peft', main: 'adapter_model.safetensors' },
+  { format: 'onnx', main: 'onnx/model.onnx_data' },
+  { format: 'gguf', main: '' },
+] as const;
+
+describe('an export', () => {
+  for (const { format, main } of FORMS) {
+    const name = `${format}${format === 'gguf' ? '.gguf' : ''}`;
+    const adapters = [at(adapterOf('llama', 'task'))];
+
+    it(`${format}: numbers that changed on the way are found, and nothing is left`, async () => {
+      const out = here.file('damaged', name);
+      const onProgress = (message: string): void => {
+        if (message !== 'reading it back') return;
+        const [part] = readdirSync(here.file('damaged'));
+        const file = here.file('damaged', part!, format === 'gguf' ? name : main);
+        const bytes = readFileSync(file);
+        // the sign of every value in the last quarter
+        for (let i = Math.floor(bytes.length / 4) * 3 + 3; i < bytes.length; i += 4) bytes[i]! ^= 0x80;
+        writeFileSync(file, bytes);
+      };
+      await assert.rejects(
+        here.run({ model, adapters, format, out, quantization: format === 'gguf' ? 'F32' : undefined }, { onProgress }),
+        (error: unknown) =>
+          error instanceof HumanError &&
+          error.kind === 'failed' &&
+          /differ by \d.* from the model's; it was removed/.test(error.message) &&
+          error.place!.startsWith(out) &&
+          !error.place!.includes('.part'),
+      );
+      assert.deepEqual(readdirSync(here.file('damaged')), []);
+    });
+
+    it(`${format}: stops between two tensors, and nothing is left`, async () => {
+      const controller = new AbortController();
+      const onProgress = (message: string): void => {
+        if (message === 'writing') controller.abort();
+      };
+      const out = here.file('stopped', name);
+      await assert.rejects(
+        here.run({ model, adapters, format, out }, { onProgress, signal: controller.signal }),
+        Cancelled,
+      );
+      assert.deepEqual(readdirSync(here.file('stopped')), []);
+    });
+  }
+
+  it('overwrites nothing', async () => {
+    const full = here.file('full');
+    await mkdir(full);
+    await writeFile(join(full, 'mine.txt'), 'mine');
+    await assert.rejects(here.run({ model, format: 'safetensors', out: full }), /full: .*|not empty/);
+    assert.deepEqual(readdirSync(full), ['mine.txt']);
+    await assert.rejects(here.run({ model, format: 'onnx', out: join(full, 'mine.txt') }), /this is a file/);
+    await assert.rejects(
+      here.run({ model, format: 'safetensors', out: here.file('new', 'x', '..', '..', 'full') }),
+      /not empty/,
+    );
+    await mkdir(here.file('empty'));
+    await here.run({ model, format: 'safetensors', out: here.file('empty') });
+    assert.ok(existsSync(here.file('empty', 'model.safetensors')));
+    assert.deepEqual(await here.left(), []);
+  });
+
+  it('a disk that is full: a clear message, exit code 1, nothing left', { skip: process.platform === 'win32' }, () => {
+    const out = here.file('disk', 'model');
+    const line = [
+      '--import',
+      'tsx',
+      'runtime/cli.ts',
+      'export',
+      '--model',
+      model,
+      '--format',
+      'safetensors',
+      '--out',
+      out,
+    ];
+    const ran = spawnSync('sh', ['-c', 'ulimit -f 40; exec "$0" "$@"', process.execPath, ...line], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    assert.equal(ran.status, 1, ran.stderr);
+    assert.match(
+      ran.stderr,
+      /disk.model: there is not enough space for the export; nothing of it was left\. Free some space/,
+    );
+    assert.deepEqual(readdirSync(here.file('disk')), []);
+  });
+});
