@@ -1,0 +1,187 @@
+/**
+ * What other programs make of the exports. Each part runs where its program can be found:
+ * PEERS_PYTHON = a Python with torch, transformers and peft; TRANSFORMERS_JS, NODE_LLAMA_CPP = folders where the npm packages
+ * @huggingface/transformers and node-llama-cpp are installed.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
+import { initialise, layout } from '../../runtime/adapters/sites.js';
+import { openGenerator } from '../../runtime/evaluation/generate.js';
+import { linearLayers } from '../../runtime/models/spec.js';
+import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { random } from '../../runtime/random.js';
+import { openBackend } from '../../runtime/training/session.js';
+import { ROOT } from '../engine/support.js';
+import { REFERENCES } from '../support/reference.js';
+import { adapterOf, at, logitsOn, place, subject, writeWeights, type Place } from './support.js';
+
+const { PEERS_PYTHON, TRANSFORMERS_JS, NODE_LLAMA_CPP } = process.env;
+const SAMPLE = join(ROOT, 'media/sample/tiny-assistant');
+const PROMPTS = ['<|begin|><|user|>say lamp<|assistant|>', '<|begin|><|user|>how do I make soup?<|assistant|>'];
+const TOKENS = 8;
+
+let here: Place;
+let lora: string;
+before(async () => {
+  here = await place();
+  lora = await randomAdapter();
+});
+after(() => here.remove());
+
+async function peer<T>(program: string, ...args: string[]): Promise<T> {
+  const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 2 ** 26 });
+  return JSON.parse(stdout) as T;
+}
+const script = (name: string): string => join(ROOT, 'test/peers', name);
+
+/** A LoRA on every layer of the sample that changes its answers. */
+async function randomAdapter(): Promise<string> {
+  const { spec } = await subject(SAMPLE, here.dir);
+  const sites = linearLayers(spec);
+  const adapter = { rank: 4, alpha: 8, sites: 'all-linear' };
+  const laid = layout(sites.map((s) => ({ ...s, rank: 4, scale: 2 })));
+  const rng = random('peers');
+  const flat = initialise(laid, rng).map((x) => x + 0.15 * rng.normal());
+  const folder = here.file('adapter');
+  await saveAdapter(folder, {
+    layout: laid,
+    flat,
+    config: plainConfig(adapter, laid, sites),
+    role: 'task',
+    provenance: {},
+  });
+  return folder;
+}
+
+/** Prompt and greedy answer of ours. */
+async function greedy(
+  prompt: string,
+  adapters: { path: string; scale: number }[],
+): Promise<{ prompt: number[]; ids: number[] }> {
+  const what = await subject(SAMPLE, here.dir, adapters);
+  const ids = (await loadTokenizer(SAMPLE)).encode(prompt, { addSpecialTokens: false });
+  const generator = await openGenerator({ ...what, backend: await openBackend('cpu', 1), stopIds: [0] });
+  const [answer] = await generator.generate([ids], { maxNewTokens: TOKENS, temperature: 0, topP: 1 });
+  await generator.dispose();
+  return { prompt: ids, ids: answer!.ids };
+}
+
+const starts = (got: { prompt: number[]; ids: number[] }, want: { prompt: number[]; ids: number[] }): void => {
+  assert.deepEqual(got.prompt, want.prompt);
+  assert.deepEqual(got.ids.slice(0, want.ids.length), want.ids);
+};
+
+function close(got: readonly number[], want: readonly number[], share: number): void {
+  const scale = Math.max(...want.map(Math.abs));
+  got.forEach((x, i) => assert.ok(Math.abs(x - want[i]!) <= share * scale, `logit ${i}: ${x} instead of ${want[i]}`));
+}
+
+describe('transformers and PEFT', { skip: PEERS_PYTHON ? false : 'needs PEERS_PYTHON' }, () => {
+  const ids = [3, 14, 15, 92, 65, 35, 89];
+
+  it('transformers loads merged models, one of them float16 in shards, and gives their logits', async () => {
+    const cases = await Promise.all(
+      (['llama', 'gpt2', 'gemma2', 'qwen2'] as const).map(async (family) => {
+        const out = here.file(`st-${family}`);
+        const adapters = [at(adapterOf(family, 'task'), 0.5)];
+        await here.run({ model: join(REFERENCES, family), adapters, format: 'safetensors', out });
+        return {
+          out,
+          want: await logitsOn(await subject(join(REFERENCES, family), here.dir, adapters), ids, [1, ids.length]),
+        };
+      }),
+    );
+    const half = here.file('llama-f16');
+    await mkdir(half);
+    await copyFile(join(REFERENCES, 'llama', 'config.json'), join(half, 'config.json'));
+    await writeWeights(join(REFERENCES, 'llama'), half, 'F16', 2);
+    await here.run({ model: half, format: 'safetensors', out: here.file('st-f16') });
+    cases.push({ out: here.file('st-f16'), want: await logitsOn(await subject(half, here.dir), ids, [1, ids.length]) });
+    const results = await peer<{ logits: number[] }[]>(
+      PEERS_PYTHON!,
+      script('transformers_load.py'),
+      JSON.stringify(ids),
+      ...cases.map(({ out }) => out),
+    );
+    results.forEach(({ logits }, i) => close(logits, [...cases[i]!.want.slice(-128)], 3e-5));
+  });
+
+  it('PEFT loads a scaled adapter and a joined one and gives their logits', async () => {
+    const pairs: string[] = [];
+    const wants: number[][] = [];
+    for (const family of ['llama', 'gpt2']) {
+      const model = join(REFERENCES, family);
+      for (const [name, adapters] of [
+        ['scaled', [at(adapterOf(family, 'task'), -0.5)]],
+        ['joined', [at(adapterOf(family, 'task')), at(adapterOf(family, 'security'), 0.5)]],
+      ] as const) {
+        const out = here.file(`peft-${family}-${name}`);
+        await here.run({ model, adapters: [...adapters], format: 'peft', out });
+        pairs.push(model, out);
+        const logits = await logitsOn(await subject(model, here.dir, [...adapters]), ids, [1, ids.length]);
+        wants.push([...logits.slice(-128)]);
+      }
+    }
+    const results = await peer<{ logits: number[] }[]>(
+      PEERS_PYTHON!,
+      script('peft_load.py'),
+      '--ids',
+      JSON.stringify(ids),
+      ...pairs,
+    );
+    results.forEach(({ logits }, i) => close(logits, wants[i]!, 3e-5));
+  });
+});
+
+describe('transformers.js', { skip: TRANSFORMERS_JS ? false : 'needs TRANSFORMERS_JS' }, () => {
+  it('loads the folder by its name alone and gives the same greedy answer', async () => {
+    const out = here.file('onnx');
+    await here.run({ model: SAMPLE, adapters: [at(lora)], format: 'onnx', out });
+    for (const prompt of PROMPTS) {
+      const want = await greedy(prompt, [at(lora)]);
+      starts(
+        await peer(process.execPath, script('transformers_js.mjs'), TRANSFORMERS_JS!, out, prompt, String(TOKENS)),
+        want,
+      );
+    }
+  });
+});
+
+describe('llama.cpp', { skip: NODE_LLAMA_CPP ? false : 'needs NODE_LLAMA_CPP' }, () => {
+  const answer = (file: string, prompt: string, ...more: string[]) =>
+    peer<{ prompt: number[]; ids: number[] }>(
+      process.execPath,
+      script('llama_cpp.mjs'),
+      NODE_LLAMA_CPP!,
+      file,
+      prompt,
+      String(TOKENS),
+      ...more,
+    );
+
+  it('loads F32, F16 and Q8_0 and gives the same greedy answer', async () => {
+    for (const quantization of ['F32', 'F16', 'Q8_0'] as const) {
+      const out = here.file(`sample-${quantization}.gguf`);
+      await here.run({ model: SAMPLE, format: 'gguf', quantization, out });
+      for (const prompt of PROMPTS) starts(await answer(out, prompt), await greedy(prompt, []));
+    }
+  });
+
+  it('an adapter merged into the model, and beside it as a LoRA', async () => {
+    const [merged, base, beside] = [here.file('merged.gguf'), here.file('base.gguf'), here.file('lora.gguf')];
+    await here.run({ model: SAMPLE, adapters: [at(lora)], format: 'gguf', quantization: 'F32', out: merged });
+    await here.run({ model: SAMPLE, format: 'gguf', quantization: 'F32', out: base });
+    await here.run({ model: SAMPLE, adapters: [at(lora)], format: 'gguf', what: 'adapter', out: beside });
+    for (const prompt of PROMPTS) {
+      const want = await greedy(prompt, [at(lora)]);
+      assert.notDeepEqual(want.ids, (await greedy(prompt, [])).ids, 'the adapter changes the answer');
+      starts(await answer(merged, prompt), want);
+      starts(await answer(base, prompt, beside), want);
+    }
+  });
+});
