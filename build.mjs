@@ -109,7 +109,7 @@ async function writeRecipeSchema() {
   const { outputFiles } = await build({
     ...common,
     stdin: {
-      contents: `import { z } from 'zod'; import { recipeSchema } from './runtime/protocol.ts';
+      contents: `import { z } from 'zod'; import { recipeSchema } from './runtime/recipe/protocol.ts';
         export const schema = z.toJSONSchema(recipeSchema, { io: 'input', target: 'draft-7' });`,
       resolveDir: root,
       loader: 'ts',

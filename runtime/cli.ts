@@ -154,7 +154,7 @@ async function run(
       for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
       out.line(rest);
       out.say(
-        `${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows are blind spots: the base says these already` : ''}.`,
+        `${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows cannot be judged: the model gives these answers already` : ''}.`,
       );
       for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
         out.say(`  line ${r.line}: ${r.explained.toFixed(2)}`);

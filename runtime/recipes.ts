@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { getLocation, parse, parseTree, printParseErrorCode, type ParseError, findNodeAtLocation } from 'jsonc-parser';
 import type { z } from 'zod';
 import { HumanError } from './errors.js';
-import { recipeSchemas, type Recipe } from './protocol.js';
+import { recipeSchemas, type Recipe } from './recipe/protocol.js';
 
 /** A recipe with its file; paths inside are relative to the file's folder. */
 export interface RecipeFile {
@@ -19,7 +19,11 @@ export interface RecipeFile {
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
   const text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
-  return { recipe: parseRecipe(text, basename(file)), file: resolve(file), path: (relative) => resolve(dirname(file), relative) };
+  return {
+    recipe: parseRecipe(text, basename(file)),
+    file: resolve(file),
+    path: (relative) => resolve(dirname(file), relative),
+  };
 }
 
 /** The recipe in a text with comments; `name` is its place in errors. */
@@ -37,18 +41,27 @@ export function parseRecipe(text: string, name: string): Recipe {
   const tree = parseTree(text, [], { allowTrailingComma: true });
   const placeOf = (path: readonly PropertyKey[]): string => {
     for (let n = path.length; n >= 0; n--) {
-      const node = tree && findNodeAtLocation(tree, path.slice(0, n).map((p) => (typeof p === 'symbol' ? String(p) : p)));
-      if (node) return `${name}:${line((node.parent ?? node).type === 'property' ? node.parent!.offset : node.offset)}${path.length ? ` ${path.join('.')}` : ''}`;
+      const node =
+        tree &&
+        findNodeAtLocation(
+          tree,
+          path.slice(0, n).map((p) => (typeof p === 'symbol' ? String(p) : p)),
+        );
+      if (node)
+        return `${name}:${line((node.parent ?? node).type === 'property' ? node.parent!.offset : node.offset)}${path.length ? ` ${path.join('.')}` : ''}`;
     }
     return name;
   };
   const kinds = Object.keys(recipeSchemas);
   const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
   if (typeof kind !== 'string' || !kinds.includes(kind)) {
-    throw new HumanError(kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${JSON.stringify(kind)}.`, {
-      place: placeOf(kind === undefined ? [] : ['kind']),
-      remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
-    });
+    throw new HumanError(
+      kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${JSON.stringify(kind)}.`,
+      {
+        place: placeOf(kind === undefined ? [] : ['kind']),
+        remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
+      },
+    );
   }
   const result = (recipeSchemas[kind as Recipe['kind']] as z.ZodType<Recipe>).safeParse(value);
   if (result.success) return result.data;
@@ -60,16 +73,24 @@ type Issue = z.core.$ZodIssue;
 function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => string, kind: string): HumanError {
   if (issue.code === 'invalid_union') {
     const deepest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
-    if (deepest && deepest.path.length > 0) return issueError({ ...deepest, path: [...issue.path, ...deepest.path] } as Issue, placeOf, kind);
-    if (deepest?.code === 'unrecognized_keys') return issueError({ ...deepest, path: issue.path } as Issue, placeOf, kind);
+    if (deepest && deepest.path.length > 0)
+      return issueError({ ...deepest, path: [...issue.path, ...deepest.path] } as Issue, placeOf, kind);
+    if (deepest?.code === 'unrecognized_keys')
+      return issueError({ ...deepest, path: issue.path } as Issue, placeOf, kind);
   }
   if (issue.code === 'unrecognized_keys') {
-    return new HumanError(`unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in a ${kind} recipe.`, {
-      place: placeOf([...issue.path, issue.keys[0]!]),
-      remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',
-    });
+    return new HumanError(
+      `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in a ${kind} recipe.`,
+      {
+        place: placeOf([...issue.path, issue.keys[0]!]),
+        remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',
+      },
+    );
   }
-  return new HumanError(`${issue.message.replace(/^Invalid input: /, '').replace(/\.?$/, '.')}`, { place: placeOf(issue.path), remedy: 'Correct this value.' });
+  return new HumanError(`${issue.message.replace(/^Invalid input: /, '').replace(/\.?$/, '.')}`, {
+    place: placeOf(issue.path),
+    remedy: 'Correct this value.',
+  });
 }
 
 const words = (code: string): string => code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();

@@ -18,7 +18,18 @@ export async function loadSets(
   warn: (message: string, place: string, remedy: string) => void,
 ): Promise<LoadedSet[]> {
   const loaded: LoadedSet[] = [];
-  for (const set of sets) loaded.push({ set, examples: (await loadData(context, path(set.file), { ...set, answers: set.measure === 'exact' || set.measure === 'loss' ? 'required' : 'optional' }, warn)).examples });
+  for (const set of sets)
+    loaded.push({
+      set,
+      examples: (
+        await loadData(
+          context,
+          path(set.file),
+          { ...set, answers: set.measure === 'exact' || set.measure === 'loss' ? 'required' : 'optional' },
+          warn,
+        )
+      ).examples,
+    });
   return loaded;
 }
 
@@ -45,20 +56,40 @@ export async function* evaluateState(
     if (set.measure === 'loss') {
       const losses = await state.losses(examples);
       const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
-      all.push({ state: state.name, name: set.name, measure: 'loss', value, count: examples.length, judge: 'cross-entropy' });
+      all.push({
+        state: state.name,
+        name: set.name,
+        measure: 'loss',
+        value,
+        count: examples.length,
+        judge: 'cross-entropy',
+      });
       done += examples.length;
       continue;
     }
     const verdicts = new Array<Verdict>(examples.length);
     for (const group of groups(examples, ROWS)) {
       yield { kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total };
-      const answers = await state.generator.generate(group.map((i) => examples[i]!.promptIds), options.generation, { signal: options.signal });
+      const answers = await state.generator.generate(
+        group.map((i) => examples[i]!.promptIds),
+        options.generation,
+        { signal: options.signal },
+      );
       for (const [j, i] of group.entries()) {
         const e = examples[i]!;
         const answer = tokenizer.decode(answers[j]!.ids, { skipSpecialTokens: true }).trim();
         const verdict = judgeAnswer({ answer, expected: e.answer, measure: set.measure, phrases: set.phrases });
         verdicts[i] = verdict;
-        yield { kind: 'sample', state: state.name, set: set.name, row: e.row, line: e.line, prompt: e.promptText, answer, verdict };
+        yield {
+          kind: 'sample',
+          state: state.name,
+          set: set.name,
+          row: e.row,
+          line: e.line,
+          prompt: e.prompt?.at(-1)?.content ?? e.promptText,
+          answer,
+          verdict,
+        };
       }
       done += group.length;
     }

@@ -1,12 +1,24 @@
 import { flatInput } from '../adapters/inject.js';
+import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, plainConfig, saveAdapter } from '../adapters/flat.js';
 import { initialise, layout as layOut, selectSites } from '../adapters/sites.js';
 import { loadData } from '../context.js';
 import { openGenerator } from '../evaluation/generate.js';
+import { sha256File } from '../files.js';
 import { openOptimizer } from '../optim/optimizer.js';
 import type { Probes, RunEvent, VectorRecipe } from '../protocol.js';
 import { random } from '../random.js';
-import { fingerprint, flatTensor, mean, provenance, rowsOf, tokenCount, trainingState, warnings, type Job } from './job.js';
+import {
+  fingerprint,
+  flatTensor,
+  mean,
+  provenance,
+  rowsOf,
+  tokenCount,
+  trainingState,
+  warnings,
+  type Job,
+} from './job.js';
 import { openLearner } from './learner.js';
 import { trainingLoop } from './loop.js';
 import type { TrainingRow } from './packing.js';
@@ -30,23 +42,54 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
   const { backend, spec, model, tokenizer } = context;
   const { warn, flush } = warnings();
 
-  const harmful = await loadData(context, job.path(recipe.harmful.file), { ...recipe.harmful, maxTokens: recipe.batch.maxTokens }, warn);
-  const benign = recipe.benign && (await loadData(context, job.path(recipe.benign.file), { ...recipe.benign, maxTokens: recipe.batch.maxTokens }, warn));
-  const data = [harmful, ...(benign ? [benign] : [])].map((d) => ({ path: d.path, rows: d.examples.length, sha256: d.sha256 }));
+  const harmful = await loadData(
+    context,
+    job.path(recipe.harmful.file),
+    { ...recipe.harmful, maxTokens: recipe.batch.maxTokens },
+    warn,
+  );
+  const benign =
+    recipe.benign &&
+    (await loadData(
+      context,
+      job.path(recipe.benign.file),
+      { ...recipe.benign, maxTokens: recipe.batch.maxTokens },
+      warn,
+    ));
+  const data = [harmful, ...(benign ? [benign] : [])].map((d) => ({
+    path: d.path,
+    rows: d.examples.length,
+    sha256: d.sha256,
+  }));
   await folder.manifest({ data });
   yield* flush();
   if (!benign || recipe.objective.benignWeight === 0) {
-    yield { kind: 'warning', message: 'no benign rows hold the vector back: it may change ordinary answers too.', place: 'benign', remedy: 'Name a file of ordinary rows and keep objective.benignWeight above 0.' };
+    yield {
+      kind: 'warning',
+      message: 'no benign rows hold the vector back: it may change ordinary answers too.',
+      place: 'benign',
+      remedy: 'Name a file of ordinary rows and keep objective.benignWeight above 0.',
+    };
   }
 
-  const init = recipe.adapter.init === undefined ? undefined : await adapterFlat(job.path(recipe.adapter.init), context.sites);
-  const layout = init?.layout ?? layOut(selectSites(context.sites, recipe.adapter.sites).map((s) => ({ ...s, rank: recipe.adapter.rank, scale: recipe.adapter.alpha / recipe.adapter.rank })));
+  const init =
+    recipe.adapter.init === undefined ? undefined : await adapterFlat(job.path(recipe.adapter.init), context.sites);
+  const layout =
+    init?.layout ??
+    layOut(
+      selectSites(context.sites, recipe.adapter.sites).map((s) => ({
+        ...s,
+        rank: recipe.adapter.rank,
+        scale: recipe.adapter.alpha / recipe.adapter.rank,
+      })),
+    );
   const adapters = [{ name: NAME, layout }];
   const learner = openLearner({ backend, spec, model, adapters, trainable: [flatInput(NAME)], padId: tokenizer.padId });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   const { state, checkpoint } = await trainingState(
     job,
-    async () => optimizer.init([NAME], [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`)))]),
+    async () =>
+      optimizer.init([NAME], [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`)))]),
     [NAME],
     fingerprint(recipe, data),
   );
@@ -56,7 +99,10 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
 
   const teach = teacherStore(learner);
   const harmfulAt = batchPlan(harmful.examples, { ...recipe.batch, seed: recipe.seed });
-  const benignAt = benign && recipe.objective.benignWeight > 0 ? batchPlan(benign.examples, { ...recipe.batch, seed: recipe.seed + 1 }) : undefined;
+  const benignAt =
+    benign && recipe.objective.benignWeight > 0
+      ? batchPlan(benign.examples, { ...recipe.batch, seed: recipe.seed + 1 })
+      : undefined;
 
   const rows = async (step: number): Promise<TrainingRow[][]> => {
     const harm = harmfulAt(step);
@@ -66,7 +112,15 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     const batches: TrainingRow[][] = [];
     for (const [i, examples] of harm.entries()) {
       const teachers = held[i] ? await teach(held[i]) : [];
-      batches.push([...rowsOf(examples, on, weight), ...(held[i] ?? []).map((example, j): TrainingRow => ({ example, scales: on, weight: klWeight, teacher: teachers[j]! }))]);
+      batches.push([
+        ...rowsOf(examples, on, weight),
+        ...(held[i] ?? []).map((example, j): TrainingRow => ({
+          example,
+          scales: on,
+          weight: klWeight,
+          teacher: teachers[j]!,
+        })),
+      ]);
     }
     return batches;
   };
@@ -77,14 +131,29 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
   const withVector = async (): Promise<number> => mean(await learner.losses(rowsOf(probeHarmful, on, 0), parameters()));
   const probe = async (): Promise<Probes> => {
     const teachers = probeBenign.length > 0 ? await teach(probeBenign) : [];
-    const held = probeBenign.map((example, i): TrainingRow => ({ example, scales: on, weight: 0, teacher: teachers[i]! }));
+    const held = probeBenign.map((example, i): TrainingRow => ({
+      example,
+      scales: on,
+      weight: 0,
+      teacher: teachers[i]!,
+    }));
     const measured = await learner.gradients([...rowsOf(probeHarmful, on, 0), ...held], parameters());
     for (const gradient of measured.gradients) backend.release(gradient);
-    return { harmfulLossWith: mean(measured.rows.filter((r) => r.tokens > 0)), harmfulLossWithout: withoutVector, benignKl: measured.kl };
+    return {
+      harmfulLossWith: mean(measured.rows.filter((r) => r.tokens > 0)),
+      harmfulLossWithout: withoutVector,
+      benignKl: measured.kl,
+    };
   };
 
   const steps = plannedSteps(recipe, harmful.examples.length);
-  yield { kind: 'state', state: 'training', message: `training the vector on ${harmful.examples.length} harmful rows`, device: backend.device, steps };
+  yield {
+    kind: 'state',
+    state: 'training',
+    message: `training the vector on ${harmful.examples.length} harmful rows`,
+    device: backend.device,
+    steps,
+  };
   const goal = recipe.stop?.harmfulLoss;
   yield* trainingLoop({
     steps,
@@ -97,7 +166,8 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     probe,
     evaluateEvery: recipe.evaluateEvery,
     checkpoint,
-    enough: goal === undefined ? undefined : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
+    enough:
+      goal === undefined ? undefined : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
     isHarmful: (row) => row.teacher === undefined,
     signal,
   });
@@ -111,7 +181,11 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     };
   }
 
-  yield { kind: 'state', state: 'saving', message: "saving the vector and the base model's own answers to its prompts" };
+  yield {
+    kind: 'state',
+    state: 'saving',
+    message: "saving the vector and the base model's own answers to its prompts",
+  };
   await saveAdapter(folder.file('adapter'), {
     layout,
     flat: await backend.read(state.p[0]!),
@@ -119,7 +193,17 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     role: 'security',
     provenance: provenance(job),
   });
-  const generator = await openGenerator({ backend, spec, model, adapters: [], stopIds: tokenizer.eosIds, padId: tokenizer.padId });
+  await folder.manifest({
+    result: { path: 'adapter', sha256: await sha256File(folder.file('adapter', WEIGHTS_FILE)) },
+  });
+  const generator = await openGenerator({
+    backend,
+    spec,
+    model,
+    adapters: [],
+    stopIds: tokenizer.eosIds,
+    padId: tokenizer.padId,
+  });
   await writePrompts(folder.file('prompts.jsonl'), harmful.examples, generator, tokenizer, signal);
   await generator.dispose();
   await optimizer.dispose();

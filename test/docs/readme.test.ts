@@ -9,7 +9,8 @@ import { z } from 'zod';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
 import { ARCHITECTURES } from '../../runtime/models/ggufArchitectures.js';
 import { READABLE_TYPES } from '../../runtime/models/ggufTypes.js';
-import { DATA_FORMATS, EXIT, EXPORT_FORMATS, MEASURES, recipeSchemas } from '../../runtime/protocol.js';
+import { DATA_FORMATS, EXIT, EXPORT_FORMATS, MEASURES } from '../../runtime/protocol.js';
+import { recipeSchemas } from '../../runtime/recipe/protocol.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { recipeSchema } from '../../runtime/protocol.js';
+import { recipeSchema } from '../../runtime/recipe/protocol.js';
 import {
   answersMarkdown,
   evaluationTitle,
