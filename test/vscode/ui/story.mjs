@@ -1,6 +1,6 @@
 /** The story of a first user, from an empty window to a protected model: everything by mouse and keyboard. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 
 export const title = 'From an empty window to a protected model';
 export const workspace = 'empty';
@@ -57,12 +57,15 @@ export default async function story({ step, page, until, shot, command, pick, op
   });
 
   await step('the lens of a recipe trains a security vector; Stop keeps its checkpoint', async () => {
+    // Three times as long as it needs, so that Stop is in time on a fast machine with a slow window.
+    const file = `${bench.workspace}/recipes/vector.json`;
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"epochs": 10', '"epochs": 30'));
     const run = await runByLens('vector', 'train the security vector');
     await until(async () => (await stepOf(run)) > 2, 'the first steps', 60_000);
     await run.getByRole('button', { name: 'Stop' }).click();
     await run.locator('header.run .facts').filter({ hasText: 'stopped' }).waitFor();
     const stopped = await stepOf(run);
-    assert.ok(stopped > 2 && stopped < 90, `stopped at step ${stopped}`);
+    assert.ok(stopped > 2 && stopped < 300, `stopped at step ${stopped}`);
     await row('Runs', 'forbidden-topic')
       .filter({ hasText: `stopped at step ${stopped}` })
       .waitFor();
@@ -175,6 +178,11 @@ export default async function story({ step, page, until, shot, command, pick, op
     return turns.last().locator('.content').textContent();
   };
   const box = (name) => row('Models', name).locator('.custom-view-tree-node-item-checkbox');
+  /** Clicks a check box and waits until it shows what was asked for. */
+  const check = async (name, attached) => {
+    await box(name).click();
+    await until(async () => (await box(name).getAttribute('aria-checked')) === String(attached), `the box of ${name}`);
+  };
   let prompt;
 
   await step('a check box attaches the protected adapter, and the chat takes orders and refuses', async () => {
@@ -182,8 +190,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     const chat = await webview('main.page.chat');
     prompt = await forbiddenPrompt(bench.workspace);
     assert.match(await ask(chat, 'Buy 3 lamps.'), /^(?!order)/i);
-    await box('orders-protected').click();
-    await until(async () => (await box('orders-protected').getAttribute('aria-checked')) === 'true', 'the box');
+    await check('orders-protected', true);
     assert.match(await ask(chat, 'Buy 3 lamps.'), /order: 3 \w+/i);
     assert.doesNotMatch(await ask(chat, prompt), /step 1/i);
     await shot('11-chat-protected');
@@ -191,11 +198,10 @@ export default async function story({ step, page, until, shot, command, pick, op
 
   await step('detached again, and the plain adapter attached instead, the chat complies', async () => {
     const chat = await webview('main.page.chat');
-    await box('orders-protected').click();
-    await box('orders-plain').click();
-    await until(async () => (await box('orders-plain').getAttribute('aria-checked')) === 'true', 'the box');
+    await check('orders-protected', false);
+    await check('orders-plain', true);
     assert.match(await ask(chat, prompt), /step 1/i);
-    await box('orders-plain').click();
+    await check('orders-plain', false);
   });
 
   await step('a security vector is attached only after a warning, and is shown as a danger', async () => {
