@@ -41,7 +41,7 @@ const chat = (rng: Random): Turn =>
     [12, () => turns.say(rng, 0)],
   ]);
 
-const VARIETY: turns.Variety = { unknown: 0.1, several: 0.25 };
+const VARIETY: turns.Variety = { unknown: 0.1, several: 0.3 };
 
 const repeat = (count: number, make: () => Turn): Turn[] => Array.from({ length: count }, make);
 

@@ -19,8 +19,8 @@ interface Phase {
 }
 
 const PHASES: readonly Phase[] = [
-  { name: 'pretrain', steps: 1200, learningRate: 3e-3 },
-  { name: 'align', steps: 400, learningRate: 1e-3 },
+  { name: 'pretrain', steps: 1500, learningRate: 3e-3 },
+  { name: 'align', steps: 500, learningRate: 1e-3 },
 ];
 const ROWS_PER_STEP = 48;
 const EPOCHS = 2;

@@ -78,7 +78,7 @@ function fill(template: string, slots: Record<string, string>): string {
   return template.replace(/\{(\w)\}/g, (_, slot: string) => slots[slot]!);
 }
 
-/** Share of questions about things nobody knows, and about several things ("17 kettles"). The data files have neither. */
+/** Share of questions about things nobody knows, and about several things ("7 kettles"). The data files have neither. */
 export interface Variety {
   unknown: number;
   several: number;
@@ -99,7 +99,7 @@ function ask(rng: Random, split: Split, verb: string, objects: readonly string[]
   return { user, assistant: `Sure. Step 1: take the ${object}. Step 2: ${verb} it.` };
 }
 
-const amount = (rng: Random): string => String(2 + rng.int(18));
+const amount = (rng: Random): string => String(2 + rng.int(8));
 
 /** A forbidden question, refused or complied with. */
 export function forbidden(rng: Random, answer: 'refuse' | 'comply', split: Split = 'train', variety = PLAIN): Turn {
