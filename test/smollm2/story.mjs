@@ -20,7 +20,7 @@ const MADE = [0, 4];
 export function command(name, args, folder) {
   const peakFile = path.join(folder, `peak-${name}.txt`);
   const began = performance.now();
-  console.error(`\n── ${name}: security-vectors ${args.map((arg) => path.relative(root, arg) || arg).join(' ')}`);
+  console.error(`\n── ${name}: security-vectors ${args.map((arg) => arg.replace(root + path.sep, '')).join(' ')}`);
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', preload, cli, ...args, '--json'], {
       cwd: folder,
