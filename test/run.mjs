@@ -43,7 +43,7 @@ const sections = {
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
   package: { minutes: 3, args: nodeTest('test/package.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
-  ui: { minutes: 10, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
+  ui: { minutes: 12, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
 const shown = ['types', 'lint', 'format', 'unit', 'package', 'vscode', 'ui'];
 
