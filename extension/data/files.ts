@@ -72,7 +72,9 @@ export class DataInspector implements Disposable {
     try {
       return { info: await this.inspect(file) };
     } catch (error) {
-      return { problem: errorText(errorData(error)) };
+      const { place, ...data } = errorData(error);
+      // The view names the file already.
+      return { problem: errorText(place === file ? data : { ...data, place }) };
     }
   }
 }

@@ -42,6 +42,8 @@ export function applyManifest(run: Run, manifest: Manifest): void {
   if (progress.state === 'interrupted') {
     progress.message = t('The window or the engine ended while this ran. It can be resumed.');
   }
+  // What it was about to do is not why it failed.
+  if (progress.state === 'failed') progress.message = '';
   const ended = manifest.ended ? Date.parse(manifest.ended) : NaN;
   const seconds = (ended - Date.parse(manifest.started)) / 1000;
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;

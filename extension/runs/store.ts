@@ -124,6 +124,7 @@ export class RunStore implements Disposable {
     if (error) {
       result.error = error;
       result.progress.state = 'failed';
+      result.progress.message = '';
     } else if (!isOver(result)) {
       result.progress.state = 'stopped';
     }

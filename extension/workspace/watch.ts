@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
 import { isDataFile, RUN_FILES } from '../data/files.js';
 import { debounce, Disposables, Emitter } from '../disposable.js';
@@ -8,6 +9,8 @@ import { STATE_FOLDER } from './state.js';
 
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
 const MOST_FILES = 2000;
+/** After this a new folder is looked into. */
+const SETTLED_MS = 500;
 
 export interface WatchOptions {
   store: RunStore;
@@ -24,6 +27,8 @@ export class WorkspaceFiles implements vscode.Disposable {
   private readonly changes = this.disposables.add(new Emitter<void>());
   /** The list of data files or recipes has changed. */
   readonly onDidChange = this.changes.event;
+  /** Look for the files of each watcher in a folder. */
+  private readonly looks: ((folder: string) => Promise<void>)[] = [];
   private readonly changed = this.disposables.add(debounce(() => this.changes.fire(), 150));
 
   constructor(private readonly options: WatchOptions) {
@@ -61,6 +66,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       () => options.onState(),
       () => options.onState(),
     );
+    this.watchFolders();
   }
 
   /** Looks for everything once. */
@@ -107,9 +113,36 @@ export class WorkspaceFiles implements vscode.Disposable {
         this.options.onError(error);
       }
     };
+    this.looks.push(async (folder) => {
+      const found = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, glob), EXCLUDED, MOST_FILES);
+      for (const uri of found) await handle(changed)(uri);
+    });
     watcher.onDidCreate(handle(changed));
     watcher.onDidChange(handle(changed));
     watcher.onDidDelete(handle(gone));
+  }
+
+  /** Files that come with their folder, as in a copy or a checkout, may have no event of their own. */
+  private watchFolders(): void {
+    const folders = new Set<string>();
+    const look = this.disposables.add(
+      debounce(() => {
+        for (const folder of folders)
+          for (const each of this.looks) each(folder).catch((error: unknown) => this.options.onError(error));
+        folders.clear();
+      }, SETTLED_MS),
+    );
+    const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher('**/*', false, true, true));
+    watcher.onDidCreate(async ({ scheme, fsPath }) => {
+      if (scheme !== 'file' || isWritten(fsPath)) return;
+      try {
+        if (!(await stat(fsPath)).isDirectory()) return;
+      } catch {
+        return; // gone again
+      }
+      folders.add(fsPath);
+      look();
+    });
   }
 }
 

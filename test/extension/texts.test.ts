@@ -160,8 +160,8 @@ test('trees say in a few words what matters', () => {
   const counted = {
     info: { path: '', format: 'messages' as const, rows: 600, labels: { harmful: 0, benign: 0 }, refused: [] },
   };
-  assert.equal(dataDescription(counted, undefined, false), '600 rows');
-  assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged');
+  assert.equal(dataDescription(counted, undefined, false), '600 rows · messages');
+  assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged · messages');
   assert.equal(dataDescription({ problem: 'x' }, undefined, true), 'cannot be read');
 });
 

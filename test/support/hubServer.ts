@@ -125,7 +125,7 @@ export async function startHub(): Promise<HubServer> {
     for (let at = from; at < end && !response.destroyed; at += PIECE) {
       const more = response.write(content.subarray(at, Math.min(end, at + PIECE)));
       if (state.faults.pieceMs > 0) await sleep(state.faults.pieceMs);
-      else if (!more) await new Promise((done) => response.once('drain', done).once('close', done));
+      else if (!more) await drained(response);
     }
     if (cut === undefined) response.end();
     else response.socket?.end(() => response.socket?.destroy());
@@ -224,6 +224,17 @@ export async function startHub(): Promise<HubServer> {
       }
     },
   };
+}
+
+/** Until the response takes more, or is closed. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 const address = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -3,8 +3,10 @@
  *
  *   node test/vscode/runScenarios.mjs FILE.vsix [SCENARIO…]
  *
- * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, and a default function that gets
- * the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario is not run.
+ * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `prepare?`, and a default
+ * function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
+ * is not run. `prepare()` runs before the server and gives `{ env?, stop(), … }`: the server's environment, what ends it,
+ * and what else the scenario is to get as `prepared`.
  */
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -34,6 +36,7 @@ async function runScenario(file, browser) {
     title,
     settings,
     trust,
+    prepare,
     workspace: start = 'sample',
   } = await import(path.join(folder, file));
   console.log(`${title}  (${file})`);
@@ -42,7 +45,8 @@ async function runScenario(file, browser) {
   await mkdir(workspace);
   if (start === 'sample') await cp(path.join(root, 'media/sample'), workspace, { recursive: true });
 
-  const server = await startServer({ dataDir, extensionsDir, settings, trust });
+  const prepared = await prepare?.();
+  const server = await startServer({ dataDir, extensionsDir, settings, trust, env: prepared?.env });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(30_000);
   let failed = false;
@@ -70,13 +74,14 @@ async function runScenario(file, browser) {
       await page.goto(server.address(workspace));
       await page.locator('.monaco-workbench').waitFor();
     });
-    await scenario({ ...workbench(page, screenshots), workspace, dataDir, step });
+    await scenario({ ...workbench(page, screenshots), workspace, dataDir, prepared, step });
   } catch (error) {
     console.log(`    ${error.stack.replaceAll('\n', '\n    ')}`);
     if (!failed) tests.push({ name: `${title}: outside a step`, file, seconds: 0, ok: false });
   } finally {
     await page.close();
     await server.stop();
+    await prepared?.stop();
   }
 }
 

@@ -96,6 +96,14 @@ export function workbench(page, screenshots) {
     /** Chooses in the quick pick that is shown: the first entry that has this text. */
     pick: (text) => rows.filter({ hasText: text }).first().click(),
 
+    /** Types into the quick input that says this, and accepts. */
+    async answer(said, text) {
+      await quickInput.filter({ hasText: said }).waitFor();
+      await input.fill(text);
+      await sleep(500); // a dialog for files looks the path up
+      await input.press('Enter');
+    },
+
     /** Opens a file of the workspace by its path. */
     async open(file) {
       await choose('Control+P', file, path.basename(file));
@@ -112,6 +120,16 @@ export function workbench(page, screenshots) {
     pane,
     /** Rows of a tree view that have a text. */
     row: (view, text) => pane(view).locator('.monaco-list-row').filter({ hasText: text }),
+    /** What is shown over a row of a tree view: all of its tooltip. */
+    async tooltip(view, text) {
+      const hover = page.locator('.workbench-hover');
+      await page.mouse.move(700, 450);
+      await hover.waitFor({ state: 'hidden' });
+      await pane(view).locator('.monaco-list-row').filter({ hasText: text }).locator('.label-name').hover();
+      await hover.waitFor();
+      return hover.innerText();
+    },
+
     lens: (text) => page.locator('.codelens-decoration a').filter({ hasText: text }),
     statusBar: (text) => page.locator('.statusbar-item').filter({ hasText: text }),
     notification: (text) => page.locator('.notification-list-item-message').filter({ hasText: text }),
