@@ -85,7 +85,7 @@ const DATA = {
   },
 };
 
-export default async function models({ step, page, until, shot, command, pick, answer, prepared, ...bench }) {
+export default async function models({ step, shot, command, pick, answer, prepared, ...bench }) {
   const { container, row, tooltip, notification, open, lens, webview } = bench;
   const inWorkspace = (...names) => path.join(bench.workspace, ...names);
   const outside = path.join(bench.dataDir, 'elsewhere/tiny-folder');
