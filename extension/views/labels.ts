@@ -127,7 +127,8 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
   const parts: string[] = [];
   if (counted && 'info' in counted) {
     const { rows, refused } = counted.info;
-    parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
+    if (rows === 1) parts.push(evaluation ? t('1 prompt') : t('1 row'));
+    else parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
     if (refused.length) parts.push(t('{0} refused', refused.length));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));

@@ -140,13 +140,15 @@ class ChartView {
     const nothing = summaries.every(({ last }) => !last);
     this.canvas.hidden = nothing;
     this.empty.hidden = !nothing;
-    this.legend.hidden = nothing;
     const measured = run.probes.step.length > 0;
     setText(
       this.empty,
       ended ? this.strings.chartNoData : measured ? this.strings.chartMissing : this.strings.chartEmpty,
     );
-    this.legend.replaceChildren(...summaries.map(({ series, last }) => this.legendEntry(series, last?.value)));
+    // empty, not hidden: a hidden legend would leave its row of the grid to the plot
+    this.legend.replaceChildren(
+      ...(nothing ? [] : summaries.map(({ series, last }) => this.legendEntry(series, last?.value))),
+    );
     this.describe(spec, summaries);
     this.paint(readTheme());
   }
