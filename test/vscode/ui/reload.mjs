@@ -7,7 +7,19 @@ const ENDED = /stopped|interrupted/;
 
 export const title = 'A window that is reloaded during a run';
 
-export default async function reload({ step, page, workspace, until, open, lens, webview, container, row, shot }) {
+export default async function reload({
+  step,
+  page,
+  workspace,
+  until,
+  command,
+  open,
+  lens,
+  webview,
+  container,
+  row,
+  shot,
+}) {
   const file = path.join(workspace, 'recipes/vector.json');
   const recipe = JSON.parse(await readFile(file, 'utf8'));
   // Long enough to be caught in the middle on a fast machine, short enough to be finished afterwards.
@@ -26,7 +38,8 @@ export default async function reload({ step, page, workspace, until, open, lens,
   });
 
   await step('after a reload its page is there again, and says where the run ended', async () => {
-    await page.reload();
+    // By the window's own command, which keeps its layout first; a browser's reload may be too quick for that.
+    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
     await page.locator('.monaco-workbench').waitFor();
     const run = await webview('main.page header.run .facts', 60_000);
     // The engine is asked to stop when the window goes: with time enough it does, without it the run is cut off.
