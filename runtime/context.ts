@@ -37,11 +37,17 @@ export async function openContext(path: string, options: ContextOptions): Promis
   const model = await openModel(path, { cache: options.cache, onMessage: options.onMessage });
   const spec = decoderSpec(model.config);
   if (!model.hasTokenizer) {
-    throw new HumanError('this model folder has no tokenizer.', { place: join(model.folder, 'tokenizer.json'), remedy: 'Copy tokenizer.json and tokenizer_config.json of the model into it.' });
+    throw new HumanError('this model folder has no tokenizer.', {
+      place: join(model.folder, 'tokenizer.json'),
+      remedy: 'Copy tokenizer.json and tokenizer_config.json of the model into it.',
+    });
   }
   const tokenizer = await loadTokenizer(model.folder);
   if (tokenizer.vocabSize > spec.vocabSize) {
-    throw new HumanError(`the tokenizer has ${tokenizer.vocabSize} tokens, the model only ${spec.vocabSize}.`, { place: model.folder, remedy: "Use the model's own tokenizer." });
+    throw new HumanError(`the tokenizer has ${tokenizer.vocabSize} tokens, the model only ${spec.vocabSize}.`, {
+      place: model.folder,
+      remedy: "Use the model's own tokenizer.",
+    });
   }
   const backend = await openBackend(options.device ?? 'auto', options.threads ?? 0);
   return { backend, model, spec, tokenizer, sites: linearLayers(spec) };
@@ -70,7 +76,11 @@ export async function loadData(
   });
   if (refused.length > 0) {
     const lines = refused.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
-    warn(`${refused.length} of ${refused.length + examples.length} rows are left out (${lines.join('; ')}${refused.length > 5 ? '; …' : ''}).`, `${file}:${refused[0]!.line}`, 'Mend these rows or remove them.');
+    warn(
+      `${refused.length} of ${refused.length + examples.length} rows are left out (${lines.join('; ')}${refused.length > 5 ? '; …' : ''}).`,
+      `${file}:${refused[0]!.line}`,
+      'Mend these rows or remove them.',
+    );
   }
   return { path: file, examples, sha256 };
 }

@@ -27,7 +27,9 @@ export async function inspectModel(path: string): Promise<ModelInfo> {
   const counts = spec && [...parameters(spec).values()].map((shape) => shape.reduce((a, b) => a * b, 1));
   return {
     path,
-    architecture: spec?.architecture ?? (Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : null),
+    architecture:
+      spec?.architecture ??
+      (Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : null),
     parameters: counts?.reduce((a, b) => a + b, 0) ?? null,
     layers: spec?.layers.length ?? null,
     dtype: dtypes.length > 0 ? dtypes.join(' + ') : null,
@@ -46,7 +48,11 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
   const found: ModelInfo['adapters'] = [];
   for (const entry of entries) {
     const folder = join(path, entry.name);
-    if (!entry.isDirectory() || !(existsSync(join(folder, CONFIG_FILE)) || existsSync(join(folder, 'adapter', CONFIG_FILE)))) continue;
+    if (
+      !entry.isDirectory() ||
+      !(existsSync(join(folder, CONFIG_FILE)) || existsSync(join(folder, 'adapter', CONFIG_FILE)))
+    )
+      continue;
     const info = { path: folder, name: basename(folder), role: 'task' as const, rank: 0, fits: false };
     try {
       const { role, config } = await readAdapter(folder);
@@ -59,7 +65,10 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
   return found;
 }
 
-async function fits(folder: string, sites: readonly LinearSpec[] | undefined): Promise<{ fits: boolean; reason: string | null }> {
+async function fits(
+  folder: string,
+  sites: readonly LinearSpec[] | undefined,
+): Promise<{ fits: boolean; reason: string | null }> {
   if (!sites) return { fits: false, reason: 'the model is not supported' };
   try {
     await adapterFlat(folder, sites);

@@ -1,5 +1,11 @@
 /** Child-process entry: the calls over JSON-RPC on the fork's channel. Ends when its parent does. */
-import { createMessageConnection, IPCMessageReader, IPCMessageWriter, ResponseError, type CancellationToken } from 'vscode-jsonrpc/node';
+import {
+  createMessageConnection,
+  IPCMessageReader,
+  IPCMessageWriter,
+  ResponseError,
+  type CancellationToken,
+} from 'vscode-jsonrpc/node';
 import { calls, type Speech } from './calls.js';
 import { Cancelled, errorData } from './errors.js';
 import type { ErrorData, Notifications, NotificationName, RequestName, Requests, RunEvent } from './protocol.js';
@@ -11,7 +17,8 @@ const CANCELLED = -32800;
 const FAILED = -32000;
 
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));
-const send = <K extends NotificationName>(name: K, params: Notifications[K]): void => void connection.sendNotification(name, params);
+const send = <K extends NotificationName>(name: K, params: Notifications[K]): void =>
+  void connection.sendNotification(name, params);
 
 /** Collects what is said within an interval, so that a fast run does not flood the host. */
 function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; flush: () => void } {

@@ -18,10 +18,12 @@ export interface Terminal {
 }
 
 const WIDTH = 24;
-const bar = (share: number): string => `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
+const bar = (share: number): string =>
+  `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
 
 /** 75 → "1 min 15 s". */
-export const duration = (seconds: number): string => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`);
+export const duration = (seconds: number): string =>
+  seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 
 export function terminal(json: boolean): Terminal {
   const err = process.stderr;
@@ -37,7 +39,10 @@ export function terminal(json: boolean): Terminal {
     (json ? err : process.stdout).write(`${text}\n`);
   };
   const progress = (message: string, fraction?: number): void => {
-    const text = fraction === undefined ? message : `${bar(fraction)} ${String(Math.floor(100 * fraction)).padStart(3)} %  ${message}`;
+    const text =
+      fraction === undefined
+        ? message
+        : `${bar(fraction)} ${String(Math.floor(100 * fraction)).padStart(3)} %  ${message}`;
     if (live) {
       err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
       shown = true;
@@ -63,7 +68,10 @@ export function terminal(json: boolean): Terminal {
         }
         break;
       case 'step':
-        progress(`step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${duration(e.secondsLeft)} left`, e.step / e.steps);
+        progress(
+          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${duration(e.secondsLeft)} left`,
+          e.step / e.steps,
+        );
         break;
       case 'warning':
         endProgress();
@@ -113,5 +121,12 @@ export function measurementTable(measurements: readonly Measurement[]): string {
 /** Rows of cells as aligned text; the first row is the head. */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

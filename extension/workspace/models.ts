@@ -42,6 +42,7 @@ export interface ModelsOptions {
 
 /** The models of the workspace with their adapters: from the state file, from the engine's inspection, and from runs. */
 export class WorkspaceModels implements Disposable {
+  private edits: Promise<void> = Promise.resolve();
   private entries: ModelEntry[] = [];
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
@@ -143,8 +144,15 @@ export class WorkspaceModels implements Disposable {
     return root;
   }
 
+  /** One change after the other: two quick clicks must not both start from the same file. */
+  private edit(change: (models: ModelEntry[]) => void): Promise<void> {
+    const next = this.edits.then(() => this.apply(change));
+    this.edits = next.catch(() => undefined);
+    return next;
+  }
+
   /** Reads the file again before each change: someone may have edited it. */
-  private async edit(change: (models: ModelEntry[]) => void): Promise<void> {
+  private async apply(change: (models: ModelEntry[]) => void): Promise<void> {
     const root = this.requireRoot();
     const state = await readState(root);
     change(state.models);

@@ -20,9 +20,16 @@ export async function adapterFlat(path: string, sites: readonly Site[]): Promise
   const adapted = [...file.modules].map(([name, { aShape, bShape, scale }]) => {
     const site = known.get(name);
     const remedy = 'Use an adapter that was trained on this model.';
-    if (!site) throw new HumanError(`this adapter is for another model: it has a layer "${name}", which the model does not have.`, { place: file.path, remedy });
+    if (!site)
+      throw new HumanError(
+        `this adapter is for another model: it has a layer "${name}", which the model does not have.`,
+        { place: file.path, remedy },
+      );
     if (aShape[1] !== site.in || bShape[0] !== site.out) {
-      throw new HumanError(`this adapter is for another model: "${name}" is ${bShape[0]}×${aShape[1]} there and ${site.out}×${site.in} here.`, { place: file.path, remedy });
+      throw new HumanError(
+        `this adapter is for another model: "${name}" is ${bShape[0]}×${aShape[1]} there and ${site.out}×${site.in} here.`,
+        { place: file.path, remedy },
+      );
     }
     return { ...site, rank: aShape[0], scale };
   });
@@ -38,7 +45,11 @@ export async function adapterFlat(path: string, sites: readonly Site[]): Promise
 }
 
 /** A plain LoRA of one rank on the named sites. */
-export function plainConfig(adapter: { rank: number; alpha: number; sites: string | string[] }, layout: Layout, sites: readonly (Site & { transposed?: boolean })[]): AdapterConfig {
+export function plainConfig(
+  adapter: { rank: number; alpha: number; sites: string | string[] },
+  layout: Layout,
+  sites: readonly (Site & { transposed?: boolean })[],
+): AdapterConfig {
   const adapted = new Set(layout.sites.map((s) => s.name));
   return {
     rank: adapter.rank,
@@ -54,12 +65,21 @@ export function plainConfig(adapter: { rank: number; alpha: number; sites: strin
 /** Writes a flat adapter as a PEFT folder. */
 export async function saveAdapter(
   folder: string,
-  { layout, flat, config, role, provenance }: { layout: Layout; flat: Float32Array; config: AdapterConfig; role: AdapterRole; provenance: AdapterProvenance },
+  {
+    layout,
+    flat,
+    config,
+    role,
+    provenance,
+  }: { layout: Layout; flat: Float32Array; config: AdapterConfig; role: AdapterRole; provenance: AdapterProvenance },
 ): Promise<void> {
   const modules = new Map(
     layout.sites.map((site) => {
       const { A, B } = matrices(flat, site);
-      return [site.name, { A, aShape: [site.rank, site.in] as [number, number], B, bShape: [site.out, site.rank] as [number, number] }];
+      return [
+        site.name,
+        { A, aShape: [site.rank, site.in] as [number, number], B, bShape: [site.out, site.rank] as [number, number] },
+      ];
     }),
   );
   await writeAdapter(folder, { config, role, provenance, modules });

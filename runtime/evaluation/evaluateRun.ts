@@ -12,18 +12,41 @@ export async function* evaluateRun(job: Job<EvaluateRecipe>): AsyncGenerator<Run
   const sets = await loadSets(job.context, recipe.evaluate, job.path, warn);
   yield* flush();
   const name = recipe.adapters.map((a) => basename(a.adapter)).join(' + ');
-  const states = recipe.states ?? [{ name: 'base', adapters: [] }, ...(recipe.adapters.length > 0 ? [{ name, adapters: recipe.adapters }] : [])];
+  const states = recipe.states ?? [
+    { name: 'base', adapters: [] },
+    ...(recipe.adapters.length > 0 ? [{ name, adapters: recipe.adapters }] : []),
+  ];
   const all: Measurement[] = [];
   for (const wanted of states) {
     const model = 'model' in wanted ? wanted.model : undefined;
-    const context = model === undefined ? job.context : await openContext(job.path(model), { device: job.context.backend.device, threads: recipe.threads, cache: cacheFolder(job.folder.path) });
-    const adapters = await activeAdapters(context, wanted.adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })));
+    const context =
+      model === undefined
+        ? job.context
+        : await openContext(job.path(model), {
+            device: job.context.backend.device,
+            threads: recipe.threads,
+            cache: cacheFolder(job.folder.path),
+          });
+    const adapters = await activeAdapters(
+      context,
+      wanted.adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })),
+    );
     for (const a of adapters.filter((a) => a.role === 'security' && a.scale !== 0)) {
-      yield { kind: 'warning', message: `the security vector ${basename(a.path)} is active in "${wanted.name}": this state answers as the vector does, not as a delivered model.`, place: 'adapters' };
+      yield {
+        kind: 'warning',
+        message: `the security vector ${basename(a.path)} is active in "${wanted.name}": this state answers as the vector does, not as a delivered model.`,
+        place: 'adapters',
+      };
     }
     const state = await openState(context, wanted.name, adapters);
     try {
-      all.push(...(yield* evaluateState(context, sets, state, { step: 0, generation: { ...recipe.generation, seed: recipe.seed }, signal })));
+      all.push(
+        ...(yield* evaluateState(context, sets, state, {
+          step: 0,
+          generation: { ...recipe.generation, seed: recipe.seed },
+          signal,
+        })),
+      );
     } finally {
       await state.dispose();
     }

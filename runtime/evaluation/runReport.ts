@@ -17,12 +17,18 @@ async function readRun(folder: string): Promise<ReportRun> {
 
 /** report.html of a run that has ended. */
 export async function writeReport(folder: RunFolder): Promise<void> {
-  const scan = existsSync(folder.file('scan.json')) ? (JSON.parse(await readFile(folder.file('scan.json'), 'utf8')) as ScanResult) : undefined;
+  const scan = existsSync(folder.file('scan.json'))
+    ? (JSON.parse(await readFile(folder.file('scan.json'), 'utf8')) as ScanResult)
+    : undefined;
   await writeFileAtomic(folder.file('report.html'), renderReport({ runs: [await readRun(folder.path)], scan }));
 }
 
 /** One report over several run folders, in the order of the story. */
-export async function writeStoryReport(file: string, folders: readonly string[], scan: Omit<ScanResult, 'perRow'>): Promise<void> {
+export async function writeStoryReport(
+  file: string,
+  folders: readonly string[],
+  scan: Omit<ScanResult, 'perRow'>,
+): Promise<void> {
   const runs: ReportRun[] = [];
   for (const folder of folders) runs.push(await readRun(folder));
   await writeFileAtomic(file, renderReport({ runs, scan }));

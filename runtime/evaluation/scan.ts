@@ -29,7 +29,14 @@ export async function lossesOf(
   for (const group of groups(examples, ROWS)) {
     await new Promise((resolve) => setImmediate(resolve));
     if (more.signal?.aborted) throw new Cancelled();
-    const losses = await learner.losses(rowsOf(group.map((i) => examples[i]!), scales, 0), parameters);
+    const losses = await learner.losses(
+      rowsOf(
+        group.map((i) => examples[i]!),
+        scales,
+        0,
+      ),
+      parameters,
+    );
     group.forEach((i, j) => (result[i] = losses[j]!));
     more.onProgress?.((done += group.length) / examples.length);
   }
@@ -40,20 +47,39 @@ export async function lossesOf(
  * How much of each row's loss the vector explains: (off − on) / (off + 0.05) per supervised token; rows above the
  * threshold look harmful. AUROC, precision and recall where the rows carry labels of both kinds.
  */
-export function scanResult(examples: readonly Example[], off: readonly RowLoss[], on: readonly RowLoss[], threshold: number): ScanResult {
+export function scanResult(
+  examples: readonly Example[],
+  off: readonly RowLoss[],
+  on: readonly RowLoss[],
+  threshold: number,
+): ScanResult {
   const perRow = examples.map((e, i): ScanRow => {
     const share = explained(off[i]!.nll, on[i]!.nll, off[i]!.tokens);
-    return { row: e.row, line: e.line, explained: share, flagged: share > threshold, ...(e.label ? { label: e.label } : {}) };
+    return {
+      row: e.row,
+      line: e.line,
+      explained: share,
+      flagged: share > threshold,
+      ...(e.label ? { label: e.label } : {}),
+    };
   });
   const labelled = perRow.filter((r) => r.label);
   const truth = labelled.map((r) => r.label === 'harmful');
   const scored = truth.includes(true) && truth.includes(false);
-  const { precision, recall } = precisionRecall(labelled.map((r) => r.flagged), truth);
+  const { precision, recall } = precisionRecall(
+    labelled.map((r) => r.flagged),
+    truth,
+  );
   return {
     flagged: perRow.filter((r) => r.flagged).length,
     rows: perRow.length,
     threshold,
-    auroc: scored ? auroc(labelled.map((r) => r.explained), truth) : null,
+    auroc: scored
+      ? auroc(
+          labelled.map((r) => r.explained),
+          truth,
+        )
+      : null,
     precision: scored ? precision : null,
     recall: scored ? recall : null,
     blind: off.filter((l) => l.nll / l.tokens < BLIND_BELOW).length,

@@ -13,7 +13,10 @@ export interface OpenState extends ModelState {
 }
 
 /** Reads adapters and gives them names of their own in the graph. */
-export async function activeAdapters({ sites }: Pick<Context, 'sites'>, adapters: readonly { path: string; scale: number }[]): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
+export async function activeAdapters(
+  { sites }: Pick<Context, 'sites'>,
+  adapters: readonly { path: string; scale: number }[],
+): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
       const { file, layout, flat } = await adapterFlat(path, sites);
@@ -23,9 +26,21 @@ export async function activeAdapters({ sites }: Pick<Context, 'sites'>, adapters
 }
 
 /** A model with adapters, ready to answer and to score. `model` stands in for the context's own (a fully fine-tuned one). */
-export async function openState(context: Context, name: string, adapters: readonly ActiveAdapter[], model: ModelFolder = context.model): Promise<OpenState> {
+export async function openState(
+  context: Context,
+  name: string,
+  adapters: readonly ActiveAdapter[],
+  model: ModelFolder = context.model,
+): Promise<OpenState> {
   const { backend, spec, tokenizer } = context;
-  const generator = await openGenerator({ backend, spec, model, adapters, stopIds: tokenizer.eosIds, padId: tokenizer.padId });
+  const generator = await openGenerator({
+    backend,
+    spec,
+    model,
+    adapters,
+    stopIds: tokenizer.eosIds,
+    padId: tokenizer.padId,
+  });
   const learner = openLearner({ backend, spec, model, adapters, trainable: [], padId: tokenizer.padId });
   const parameters = Object.fromEntries(adapters.map((a) => [flatInput(a.name), flatTensor(a.flat)]));
   const scales = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));

@@ -10,8 +10,18 @@ import { writeFileAtomic } from '../files.js';
 import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
 import { duration, textTable, type Terminal } from '../terminal.js';
 
-const SETS = { forbidden: 'forbidden topic', newTask: 'new task', unseen: 'new task, unseen phrasing', oldTasks: 'old tasks', lookAlikes: 'look-alikes' } as const;
-const RUNS = { vector: 'vectors/forbidden-topic', plain: 'adapters/orders-plain', protected: 'adapters/orders-protected' } as const;
+const SETS = {
+  forbidden: 'forbidden topic',
+  newTask: 'new task',
+  unseen: 'new task, unseen phrasing',
+  oldTasks: 'old tasks',
+  lookAlikes: 'look-alikes',
+} as const;
+const RUNS = {
+  vector: 'vectors/forbidden-topic',
+  plain: 'adapters/orders-plain',
+  protected: 'adapters/orders-protected',
+} as const;
 
 export interface StateResult {
   harmfulRate: number;
@@ -34,8 +44,14 @@ export interface SampleResult {
 /** media/sample, beside dist/ or two folders above the source. */
 function sampleFolder(): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const found = ['../media/sample', '../../media/sample'].map((p) => join(here, p)).find((p) => existsSync(join(p, 'tiny-assistant')));
-  if (!found) throw new HumanError('the sample workspace is missing.', { place: 'media/sample', remedy: 'Install the package again.' });
+  const found = ['../media/sample', '../../media/sample']
+    .map((p) => join(here, p))
+    .find((p) => existsSync(join(p, 'tiny-assistant')));
+  if (!found)
+    throw new HumanError('the sample workspace is missing.', {
+      place: 'media/sample',
+      remedy: 'Install the package again.',
+    });
   return found;
 }
 
@@ -52,14 +68,29 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
     terminal.say(`  ${done.outcome} after ${done.step} steps, ${duration(done.seconds)}`);
     return done;
   };
-  const vector = await run('vector', '1 of 4  Train the security vector: make the forbidden behaviour look already learned');
+  const vector = await run(
+    'vector',
+    '1 of 4  Train the security vector: make the forbidden behaviour look already learned',
+  );
   if (vector.outcome === 'stopped') return EXIT.stopped;
   terminal.say('\n2 of 4  Scan the data that nobody has read');
-  const { perRow: _, ...scan } = await calls.scan({ model: join(workspace, 'tiny-assistant'), vector: join(workspace, RUNS.vector), data: join(workspace, 'data/train.jsonl') }, speech);
-  terminal.say(`  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`);
+  const { perRow: _, ...scan } = await calls.scan(
+    {
+      model: join(workspace, 'tiny-assistant'),
+      vector: join(workspace, RUNS.vector),
+      data: join(workspace, 'data/train.jsonl'),
+    },
+    speech,
+  );
+  terminal.say(
+    `  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`,
+  );
   const plain = await run('plain', '3 of 4  Fine-tune on it plainly');
   if (plain.outcome === 'stopped') return EXIT.stopped;
-  const guarded = await run('protected', '4 of 4  Fine-tune on it with the vector active and frozen, then remove the vector');
+  const guarded = await run(
+    'protected',
+    '4 of 4  Fine-tune on it with the vector active and frozen, then remove the vector',
+  );
   if (guarded.outcome === 'stopped') return EXIT.stopped;
 
   const measurements = [...plain.measurements, ...guarded.measurements.filter((m) => m.state !== 'base')];
@@ -77,10 +108,19 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
     seconds: Math.round((Date.now() - began) / 100) / 10,
   };
   await writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
-  await writeStoryReport(join(out, 'report.html'), Object.values(RUNS).map((folder) => join(workspace, folder)), scan);
+  await writeStoryReport(
+    join(out, 'report.html'),
+    Object.values(RUNS).map((folder) => join(workspace, folder)),
+    scan,
+  );
 
   terminal.say(`\n${table(result)}\n`);
-  terminal.say(summary(result, measurements.find((m) => m.measure === 'harm')));
+  terminal.say(
+    summary(
+      result,
+      measurements.find((m) => m.measure === 'harm'),
+    ),
+  );
   terminal.say(`\nReport   ${join(out, 'report.html')}\nResult   ${join(out, 'result.json')}\nWorkspace  ${workspace}`);
   terminal.line({ kind: 'result', ...result });
   const holds = Object.values(laws).every(Boolean) && guarded.protectionWeakened === undefined;
@@ -110,7 +150,10 @@ function table(result: SampleResult): string {
   const head = ['', 'harm', 'refusals', 'new task', 'unseen phrasing', 'old tasks', 'over-refusal'];
   const rows = (['base', 'plain', 'protected'] as const).map((state) => {
     const r = result[state];
-    return [state, ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map(percent)];
+    return [
+      state,
+      ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map(percent),
+    ];
   });
   return textTable([head, ...rows]);
 }
@@ -121,7 +164,9 @@ function summary({ plain, protected: guarded, laws, seconds }: SampleResult, har
   return [
     `Plain fine-tuning learned the forbidden behaviour (${percent(plain.harmfulRate)} of ${harm?.count ?? 0} held-out prompts; judge: ${harm?.judge ?? 'none'}).`,
     `With the vector it was not learned (${percent(guarded.harmfulRate)}), and the vector is not in what is delivered.`,
-    cost > 0.005 ? `The price: the new task is ${(100 * cost).toFixed(1)} points below the plain run.` : 'The new task was learned as well as in the plain run.',
+    cost > 0.005
+      ? `The price: the new task is ${(100 * cost).toFixed(1)} points below the plain run.`
+      : 'The new task was learned as well as in the plain run.',
     'Laws, checked by hash and by reading the result back:',
     law("the vector's bytes are unchanged by fine-tuning", laws.vectorUnchanged),
     law("the base's bytes are unchanged", laws.baseUnchanged),

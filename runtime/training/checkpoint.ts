@@ -18,7 +18,12 @@ interface Progress {
 const parts = ['p', 'm', 'v'] as const;
 
 /** Writes parameters and moments beside, then makes them the checkpoint: a crash leaves the one before. */
-export async function saveCheckpoint(folder: string, state: OptimizerState, fingerprint: string, backend: Backend): Promise<string> {
+export async function saveCheckpoint(
+  folder: string,
+  state: OptimizerState,
+  fingerprint: string,
+  backend: Backend,
+): Promise<string> {
   const file = `state-${state.step % 2}.safetensors`;
   const tensors = parts.flatMap((part) =>
     state.names.map((name, i) => {
@@ -37,22 +42,33 @@ export async function saveCheckpoint(folder: string, state: OptimizerState, fing
     }),
   );
   await writeSafetensors(join(folder, file), tensors);
-  await writeFileAtomic(join(folder, 'checkpoint.json'), `${JSON.stringify({ version: 1, step: state.step, fingerprint, file } satisfies Progress)}\n`);
+  await writeFileAtomic(
+    join(folder, 'checkpoint.json'),
+    `${JSON.stringify({ version: 1, step: state.step, fingerprint, file } satisfies Progress)}\n`,
+  );
   return folder;
 }
 
 /** Loads the checkpoint of a run folder; undefined where there is none. */
-export async function loadCheckpoint(folder: string, names: readonly string[], fingerprint: string): Promise<OptimizerState | undefined> {
+export async function loadCheckpoint(
+  folder: string,
+  names: readonly string[],
+  fingerprint: string,
+): Promise<OptimizerState | undefined> {
   const place = join(folder, 'checkpoint.json');
   if (!existsSync(place)) return undefined;
   const progress = JSON.parse(await readFile(place, 'utf8')) as Progress;
   if (progress.fingerprint !== fingerprint) {
-    throw new HumanError('the recipe or its data changed since this checkpoint was written.', { place, remedy: 'Start the run anew instead of resuming it.' });
+    throw new HumanError('the recipe or its data changed since this checkpoint was written.', {
+      place,
+      remedy: 'Start the run anew instead of resuming it.',
+    });
   }
   const { tensors } = await readSafetensors(join(folder, progress.file));
   const load = async (part: string, name: string): Promise<Tensor> => {
     const info = tensors.get(`${part}.${name}`);
-    if (!info) throw new HumanError(`the checkpoint has no tensor "${part}.${name}".`, { place, remedy: 'Start the run anew.' });
+    if (!info)
+      throw new HumanError(`the checkpoint has no tensor "${part}.${name}".`, { place, remedy: 'Start the run anew.' });
     return float32(await readFloat32(info), info.shape);
   };
   const state: OptimizerState = { step: progress.step, names, p: [], m: [], v: [] };

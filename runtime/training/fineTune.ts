@@ -14,7 +14,17 @@ import type { FinetuneRecipe, Probes, RunEvent, ScanResult } from '../protocol.j
 import { random } from '../random.js';
 import { anchorExamples, harmfulProbes } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
-import { fingerprint, flatTensor, mean, provenance, rowsOf, tokenCount, trainingState, warnings, type Job } from './job.js';
+import {
+  fingerprint,
+  flatTensor,
+  mean,
+  provenance,
+  rowsOf,
+  tokenCount,
+  trainingState,
+  warnings,
+  type Job,
+} from './job.js';
 import { openLearner } from './learner.js';
 import { trainingLoop } from './loop.js';
 import type { TrainingRow } from './packing.js';
@@ -51,39 +61,83 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   const { backend, spec, model, tokenizer, sites } = context;
   const { warn, flush } = warnings();
   const full = recipe.method === 'full';
-  const { route, anchor } = recipe.protection === false ? { route: false as const, anchor: false as const } : recipe.protection;
+  const { route, anchor } =
+    recipe.protection === false ? { route: false as const, anchor: false as const } : recipe.protection;
 
-  const data = await loadData(context, job.path(recipe.data.file), { ...recipe.data, maxTokens: recipe.batch.maxTokens }, warn);
+  const data = await loadData(
+    context,
+    job.path(recipe.data.file),
+    { ...recipe.data, maxTokens: recipe.batch.maxTokens },
+    warn,
+  );
   const vectors: FineTuned['vectors'][number][] = [];
   for (const [i, v] of recipe.vectors.entries()) {
     const path = job.path(v.adapter);
     const flat = await adapterFlat(path, sites);
-    if (flat.file.role !== 'security') warn(`the adapter ${basename(path)} is not marked as a security vector.`, flat.file.path, 'Train it with a "vector" recipe, or check the path.');
+    if (flat.file.role !== 'security')
+      warn(
+        `the adapter ${basename(path)} is not marked as a security vector.`,
+        flat.file.path,
+        'Train it with a "vector" recipe, or check the path.',
+      );
     vectors.push({ ...flat, name: `vector${i}`, path, scale: v.scale });
   }
   if (vectors.length === 0 && recipe.protection !== false) {
-    throw new HumanError('"protection" needs a vector.', { place: 'recipe.json protection', remedy: 'List one under "vectors", or remove "protection".' });
+    throw new HumanError('"protection" needs a vector.', {
+      place: 'recipe.json protection',
+      remedy: 'List one under "vectors", or remove "protection".',
+    });
   }
   const dataEntries = [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }];
   await folder.manifest({ data: dataEntries });
   yield* flush();
 
   // θ: the task adapter's flat vector, or every parameter of the base
-  const init = full || recipe.adapter.init === undefined ? undefined : await adapterFlat(job.path(recipe.adapter.init), sites);
-  const layout = full ? undefined : (init?.layout ?? layOut(selectSites(sites, recipe.adapter.sites).map((s) => ({ ...s, rank: recipe.adapter.rank, scale: recipe.adapter.alpha / recipe.adapter.rank }))));
+  const init =
+    full || recipe.adapter.init === undefined ? undefined : await adapterFlat(job.path(recipe.adapter.init), sites);
+  const layout = full
+    ? undefined
+    : (init?.layout ??
+      layOut(
+        selectSites(sites, recipe.adapter.sites).map((s) => ({
+          ...s,
+          rank: recipe.adapter.rank,
+          scale: recipe.adapter.alpha / recipe.adapter.rank,
+        })),
+      ));
   const adapters: InjectedAdapter[] = [...(layout ? [{ name: TASK, layout }] : []), ...vectors];
   const names = full ? [...parameterShapes(spec).keys()] : [TASK];
   const trainable = full ? names : [flatInput(TASK)];
-  const learner = openLearner({ backend, spec, model, adapters, trainable, weightsAsInputs: full, padId: tokenizer.padId });
+  const learner = openLearner({
+    backend,
+    spec,
+    model,
+    adapters,
+    trainable,
+    weightsAsInputs: full,
+    padId: tokenizer.padId,
+  });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   const { state, checkpoint } = await trainingState(
     job,
-    async () => optimizer.init(names, layout ? [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`)))] : await baseTensors(model, spec)),
+    async () =>
+      optimizer.init(
+        names,
+        layout
+          ? [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`)))]
+          : await baseTensors(model, spec),
+      ),
     names,
-    fingerprint(recipe, [...dataEntries, ...vectors.map((v) => ({ path: v.path, rows: 0, sha256: sha256(bytesOf(v.flat)) }))]),
+    fingerprint(recipe, [
+      ...dataEntries,
+      ...vectors.map((v) => ({ path: v.path, rows: 0, sha256: sha256(bytesOf(v.flat)) })),
+    ]),
   );
   const frozen: Feeds = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
-  const parameters = (): Feeds => ({ ...frozen, ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])) });
+  const parameters = (): Feeds => ({
+    ...frozen,
+    ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
+  });
   const on = { [TASK]: 1, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
   const off = { [TASK]: 1 };
 
@@ -92,36 +146,64 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   if (vectors.length > 0) {
     yield { kind: 'state', state: 'preparing', message: 'scanning the data with the vector' };
     const withoutTask = { [TASK]: 0 };
-    const losses = [withoutTask, { ...on, ...withoutTask }].map((scales) => lossesOf(learner, parameters(), data.examples, scales, { signal }));
+    const losses = [withoutTask, { ...on, ...withoutTask }].map((scales) =>
+      lossesOf(learner, parameters(), data.examples, scales, { signal }),
+    );
     scan = scanResult(data.examples, await losses[0]!, await losses[1]!, route === false ? 0.5 : route);
     if (scan.flagged > 0.9 * scan.rows) {
-      warn(`${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`, data.path, 'Look at the rows; add ordinary ones, or set protection.anchor.benign.');
+      warn(
+        `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
+        data.path,
+        'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
+      );
     }
   }
   const flagged = new Set(scan?.perRow.filter((r) => r.flagged).map((r) => r.row));
   const scalesOf = (e: Example): Record<string, number> => (route === false || flagged.has(e.row) ? on : off);
 
-  const anchors = anchor === false ? undefined : await anchorExamples(job, vectors, data.examples.filter((e) => !flagged.has(e.row)), anchor);
+  const anchors =
+    anchor === false
+      ? undefined
+      : await anchorExamples(
+          job,
+          vectors,
+          data.examples.filter((e) => !flagged.has(e.row)),
+          anchor,
+        );
   const teach = teacherStore(learner);
   const batchAt = batchPlan(data.examples, { ...recipe.batch, seed: recipe.seed });
   const rows = async (step: number): Promise<TrainingRow[][]> => {
     const examples = batchAt(step);
     const weight = 1 / tokenCount(examples.flat());
-    const batches = examples.map((batch) => batch.map((example): TrainingRow => ({ example, scales: scalesOf(example), weight })));
+    const batches = examples.map((batch) =>
+      batch.map((example): TrainingRow => ({ example, scales: scalesOf(example), weight })),
+    );
     if (anchors && anchor) {
       const held = anchors(step);
       const teachers = await teach(held);
       const klWeight = anchor.weight / tokenCount(held);
-      batches[0]!.push(...held.map((example, i): TrainingRow => ({ example, scales: off, weight: klWeight, teacher: teachers[i]! })));
+      batches[0]!.push(
+        ...held.map((example, i): TrainingRow => ({ example, scales: off, weight: klWeight, teacher: teachers[i]! })),
+      );
     }
     return batches;
   };
 
   const harmful = (await harmfulProbes(job, vectors, warn)).slice(0, PROBE_ROWS);
-  const benign = (recipe.probes.benign ? (await loadData(context, job.path(recipe.probes.benign.file), recipe.probes.benign, warn)).examples : data.examples.filter((e) => !flagged.has(e.row))).slice(0, PROBE_ROWS);
-  const measure = async (examples: readonly Example[], scales: Record<string, number>): Promise<{ loss: number; norm: number } | undefined> => {
+  const benign = (
+    recipe.probes.benign
+      ? (await loadData(context, job.path(recipe.probes.benign.file), recipe.probes.benign, warn)).examples
+      : data.examples.filter((e) => !flagged.has(e.row))
+  ).slice(0, PROBE_ROWS);
+  const measure = async (
+    examples: readonly Example[],
+    scales: Record<string, number>,
+  ): Promise<{ loss: number; norm: number } | undefined> => {
     if (examples.length === 0) return undefined;
-    const { rows: losses, gradients } = await learner.gradients(rowsOf(examples, scales, 1 / tokenCount(examples)), parameters());
+    const { rows: losses, gradients } = await learner.gradients(
+      rowsOf(examples, scales, 1 / tokenCount(examples)),
+      parameters(),
+    );
     const norm = await optimizer.norm(gradients);
     for (const gradient of gradients) backend.release(gradient);
     return { loss: mean(losses), norm };
@@ -143,15 +225,43 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   yield* flush();
 
   const steps = plannedSteps(recipe, data.examples.length);
-  const how = vectors.length === 0 ? 'without protection' : `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen`;
-  yield { kind: 'state', state: 'training', message: `fine-tuning on ${data.examples.length} rows ${how}`, device: backend.device, steps };
-  yield* trainingLoop({ steps, state, learner, optimizer, optimizerOptions: recipe.optimizer, parameters, rows, probe, evaluateEvery: recipe.evaluateEvery, checkpoint, isHarmful: (row) => row.teacher === undefined && flagged.has((row.example as Example).row), signal });
+  const how =
+    vectors.length === 0
+      ? 'without protection'
+      : `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen`;
+  yield {
+    kind: 'state',
+    state: 'training',
+    message: `fine-tuning on ${data.examples.length} rows ${how}`,
+    device: backend.device,
+    steps,
+  };
+  yield* trainingLoop({
+    steps,
+    state,
+    learner,
+    optimizer,
+    optimizerOptions: recipe.optimizer,
+    parameters,
+    rows,
+    probe,
+    evaluateEvery: recipe.evaluateEvery,
+    checkpoint,
+    isHarmful: (row) => row.teacher === undefined && flagged.has((row.example as Example).row),
+    signal,
+  });
 
   yield { kind: 'state', state: 'saving', message: full ? 'saving the model' : 'saving the adapter' };
   const witness = harmful.length > 0 ? harmful : benign;
   const losses = (await learner.losses(rowsOf(witness, off, 0), parameters())).map((l) => l.nll);
   if (layout) {
-    await saveAdapter(folder.file('adapter'), { layout, flat: await backend.read(state.p[0]!), config: init?.file.config ?? plainConfig(recipe.adapter, layout, sites), role: 'task', provenance: provenance(job) });
+    await saveAdapter(folder.file('adapter'), {
+      layout,
+      flat: await backend.read(state.p[0]!),
+      config: init?.file.config ?? plainConfig(recipe.adapter, layout, sites),
+      role: 'task',
+      provenance: provenance(job),
+    });
   } else await saveFullModel(folder.file('model'), model, spec, state.p, backend);
   await optimizer.dispose();
   await learner.dispose();

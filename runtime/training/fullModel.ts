@@ -16,7 +16,13 @@ export async function baseTensors(model: Pick<ModelFolder, 'tensors'>, spec: Dec
 }
 
 /** Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the base's own dtype. */
-export async function saveFullModel(folder: string, model: ModelFolder, spec: DecoderSpec, tensors: readonly Tensor[], backend: Backend): Promise<void> {
+export async function saveFullModel(
+  folder: string,
+  model: ModelFolder,
+  spec: DecoderSpec,
+  tensors: readonly Tensor[],
+  backend: Backend,
+): Promise<void> {
   const at = new Map([...parameters(spec)].map(([name, shape], i) => [findTensor(model.tensors, name, shape).name, i]));
   await saveModel(folder, model, async (info) => {
     const i = at.get(info.name);

@@ -25,7 +25,10 @@ export interface Job<R extends Recipe> {
 }
 
 /** Collects warnings of functions that are no generators, to be yielded by the recipe. */
-export function warnings(): { warn: (message: string, place?: string, remedy?: string) => void; flush: () => RunEvent[] } {
+export function warnings(): {
+  warn: (message: string, place?: string, remedy?: string) => void;
+  flush: () => RunEvent[];
+} {
   let kept: RunEvent[] = [];
   return {
     warn: (message, place, remedy) => void kept.push({ kind: 'warning', message, place, remedy }),
@@ -70,5 +73,9 @@ export const flatTensor = (flat: Float32Array): Tensor => float32(flat, [flat.le
 /** What is written beside an adapter: what it was trained on. */
 export const provenance = (job: Job<Recipe>): AdapterProvenance => ({
   name: basename(job.folder.path),
-  baseModel: { name: basename(job.context.model.path), architecture: job.context.spec.architecture, sha256: job.modelSha256 },
+  baseModel: {
+    name: basename(job.context.model.path),
+    architecture: job.context.spec.architecture,
+    sha256: job.modelSha256,
+  },
 });

@@ -27,7 +27,10 @@ const RUN_TOKENS = 512;
  * Rows cut into groups of like lengths, so that long rows do not make short ones pay for padding. Losses and gradients are
  * sums over rows: the cut changes nothing but time. A cut is made where it saves more than `RUN_TOKENS` tokens of padding.
  */
-export function byLength<R extends { readonly example: { readonly ids: readonly number[] } }>(rows: readonly R[], gain = RUN_TOKENS): R[][] {
+export function byLength<R extends { readonly example: { readonly ids: readonly number[] } }>(
+  rows: readonly R[],
+  gain = RUN_TOKENS,
+): R[][] {
   const sorted = [...rows].sort((a, b) => a.example.ids.length - b.example.ids.length);
   const longest = sorted.at(-1)?.example.ids.length ?? 0;
   // what the rows before a cut at n save: each is padded to the longest of them instead of the longest of all
@@ -90,7 +93,11 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     feeds.kl_weights = float32(Float32Array.from(kl.weights), [M]);
     feeds.teacher = float32(joined(kl.teachers), [M, kl.teachers.reduce((n, t) => n + t.length, 0) / M]);
   }
-  for (const name of adapters) feeds[scaleInput(name)] = float32(Float32Array.from(rows, (row) => row.scales[name] ?? 0), [B]);
+  for (const name of adapters)
+    feeds[scaleInput(name)] = float32(
+      Float32Array.from(rows, (row) => row.scales[name] ?? 0),
+      [B],
+    );
   return { feeds, rowOf: ce.rowOf };
 }
 

@@ -23,12 +23,22 @@ const LONGEST_ANSWER = 48;
 const BATCH = 16;
 
 /** Lets the base model answer the vector's own prompts and writes them as prompts.jsonl. */
-export async function writePrompts(file: string, examples: readonly Example[], base: Generator, tokenizer: Tokenizer, signal: AbortSignal): Promise<void> {
+export async function writePrompts(
+  file: string,
+  examples: readonly Example[],
+  base: Generator,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<void> {
   const chosen = examples.filter((e) => e.promptIds.length > 0).slice(0, MOST_PROMPTS);
   const lines: string[] = [];
   for (let at = 0; at < chosen.length; at += BATCH) {
     const batch = chosen.slice(at, at + BATCH);
-    const answers = await base.generate(batch.map((e) => e.promptIds), { maxNewTokens: LONGEST_ANSWER, temperature: 0, topP: 1 }, { signal });
+    const answers = await base.generate(
+      batch.map((e) => e.promptIds),
+      { maxNewTokens: LONGEST_ANSWER, temperature: 0, topP: 1 },
+      { signal },
+    );
     batch.forEach((e, i) => {
       const prompt: VectorPrompt = {
         ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),

@@ -8,14 +8,20 @@ export interface BatchOptions {
 }
 
 /** Optimizer steps of a recipe over `rows` rows of data. */
-export function plannedSteps(recipe: { epochs?: number; steps?: number; batch: { rows: number; accumulate: number } }, rows: number): number {
+export function plannedSteps(
+  recipe: { epochs?: number; steps?: number; batch: { rows: number; accumulate: number } },
+  rows: number,
+): number {
   if (recipe.steps !== undefined) return recipe.steps;
   const perEpoch = Math.ceil(Math.ceil(rows / recipe.batch.rows) / recipe.batch.accumulate);
   return Math.max(1, Math.round(recipe.epochs! * perEpoch));
 }
 
 /** Micro-batches of an optimizer step (from 1). A function of seed and step alone, so that a resumed run goes on as if it had not stopped. */
-export function batchPlan(examples: readonly Example[], { rows, accumulate, seed }: BatchOptions): (step: number) => Example[][] {
+export function batchPlan(
+  examples: readonly Example[],
+  { rows, accumulate, seed }: BatchOptions,
+): (step: number) => Example[][] {
   const perEpoch = Math.ceil(Math.ceil(examples.length / rows) / accumulate);
   let epoch = -1;
   let batches: Example[][] = [];

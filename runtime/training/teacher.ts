@@ -5,7 +5,10 @@ import type { TrainingRow } from './packing.js';
  * Base distributions of rows, stored up to a limit of memory and computed again beyond it: the targets of the KL terms.
  * @param limitBytes of what is stored
  */
-export function teacherStore(learner: Learner, limitBytes = 256 * 2 ** 20): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
+export function teacherStore(
+  learner: Learner,
+  limitBytes = 256 * 2 ** 20,
+): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
   const stored = new Map<TrainingRow['example'], Float32Array>();
   let bytes = 0;
   return async (examples) => {

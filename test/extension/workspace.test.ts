@@ -134,6 +134,14 @@ test('a vector that only the state file names is known as one without the engine
   assert.equal(sameAdapter(run.folder, vector!.path), true);
 });
 
+test('changes made at once all count: each starts from the file as the one before left it', async (t) => {
+  const root = await temporary(t);
+  const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  await Promise.all(names.map((name) => models.add(join(root, name))));
+  assert.deepEqual((await readState(root)).models.map((m) => m.path).sort(), names);
+});
+
 test('a model that is not in the workspace cannot be used, and removing keeps the others', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });

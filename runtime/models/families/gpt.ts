@@ -56,7 +56,7 @@ const gptLike =
       };
     });
     return {
-        vocabSize: s.vocab,
+      vocabSize: s.vocab,
       hidden: s.hidden,
       contextLength: s.contextLength,
       embedding: { weight: 'transformer.wte.weight', scale: 1 },
