@@ -178,4 +178,10 @@ describe('the README lists', () => {
     for (const line of ['npm ci && npm start', 'npm ci && npm test'])
       assert.ok(README.split('\n').includes(line), line);
   });
+
+  it('only files and scripts that are there', () => {
+    const { scripts } = json('package.json') as { scripts: Record<string, string> };
+    for (const [, file] of README.matchAll(/\]\(([^):]+)\)/g)) assert.ok(existsSync(join(ROOT, file!)), file);
+    for (const [, script] of README.matchAll(/npm run ([\w:]+)/g)) assert.ok(script! in scripts, `npm run ${script}`);
+  });
 });
