@@ -3,7 +3,7 @@ import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import type { OptimizerOptions, Probes, RunEvent } from '../protocol.js';
 import type { Learner } from './learner.js';
-import { byLength, type TrainingRow } from './packing.js';
+import { runsOf, type TrainingRow } from './packing.js';
 import type { Feeds, Tensor } from './session.js';
 
 export interface LoopOptions {
@@ -54,7 +54,7 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
     let nll = 0;
     let tokens = 0;
     const harmful = { nll: 0, tokens: 0 };
-    for (const rows of (await options.rows(step)).flatMap((batch) => byLength(batch))) {
+    for (const rows of (await options.rows(step)).flatMap((batch) => runsOf(batch))) {
       const part = await learner.gradients(rows, options.parameters());
       if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
       gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;

@@ -22,6 +22,21 @@ export function supervised(labels: readonly number[]): number[] {
 
 /** Padding in tokens that is worth a run of its own. */
 const RUN_TOKENS = 512;
+/** Tokens of one run: what a step keeps for its backward pass grows with them. A longer row runs alone. */
+const MOST_TOKENS = 1024;
+
+/** Rows as the runs of a step: groups of like lengths, none of more than `mostTokens` tokens with its padding. */
+export function runsOf<R extends { readonly example: { readonly ids: readonly number[] } }>(
+  rows: readonly R[],
+  mostTokens = MOST_TOKENS,
+): R[][] {
+  return byLength(rows).flatMap((group) => {
+    const longest = group.at(-1)!.example.ids.length;
+    const runs = Math.ceil(group.length / Math.max(1, Math.floor(mostTokens / longest)));
+    const size = Math.ceil(group.length / runs);
+    return Array.from({ length: Math.ceil(group.length / size) }, (_, i) => group.slice(i * size, (i + 1) * size));
+  });
+}
 
 /**
  * Rows cut into groups of like lengths, so that long rows do not make short ones pay for padding. Losses and gradients are
