@@ -71,7 +71,7 @@ const DATA = {
         { from: 'gpt', value: '8' },
       ],
     }),
-    says: '1 rows · sharegpt',
+    says: '1 row · sharegpt',
   },
   'text.jsonl': {
     text: lines({ text: 'Once there was a lamp.' }, { text: '   ' }, { text: 'And then a kettle.' }),
