@@ -28,7 +28,7 @@ import { teacherStore } from './teacher.js';
 
 const NAME = 'security';
 /** Rows whose loss is drawn while training. */
-const PROBE_ROWS = 16;
+const PROBE_ROWS = 8;
 
 /**
  * Trains a security vector θs with the base θ frozen (Zhou et al., arXiv 2311.02105, section 3):
