@@ -68,6 +68,15 @@ export function selectSites(sites: readonly Site[], target: string | readonly st
   return sites.filter((s) => target.some((end) => ends(s.name, end)));
 }
 
+/** The layout of a plain LoRA of one rank on the sites that the adapter's `sites` name. */
+export const plainLayout = (
+  sites: readonly Site[],
+  adapter: { rank: number; alpha: number; sites: string | readonly string[] },
+): Layout =>
+  layout(
+    selectSites(sites, adapter.sites).map((s) => ({ ...s, rank: adapter.rank, scale: adapter.alpha / adapter.rank })),
+  );
+
 /** LoRA's start: A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B zero, so that the adapter changes nothing yet. */
 export function initialise({ sites, size }: Layout, rng: Random): Float32Array {
   const flat = new Float32Array(size);

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
-import { initialise, layout as layOut, selectSites } from '../adapters/sites.js';
+import { initialise, plainLayout } from '../adapters/sites.js';
 import { loadData } from '../context.js';
 import type { Example } from '../data/examples.js';
 import { lossesOf, scanResult } from '../evaluation/scan.js';
@@ -95,16 +95,7 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   // θ: the task adapter's flat vector, or every parameter of the base
   const init =
     full || recipe.adapter.init === undefined ? undefined : await adapterFlat(job.path(recipe.adapter.init), sites);
-  const layout = full
-    ? undefined
-    : (init?.layout ??
-      layOut(
-        selectSites(sites, recipe.adapter.sites).map((s) => ({
-          ...s,
-          rank: recipe.adapter.rank,
-          scale: recipe.adapter.alpha / recipe.adapter.rank,
-        })),
-      ));
+  const layout = full ? undefined : (init?.layout ?? plainLayout(sites, recipe.adapter));
   const adapters: InjectedAdapter[] = [...(layout ? [{ name: TASK, layout }] : []), ...vectors];
   const names = full ? [...parameterShapes(spec).keys()] : [TASK];
   const trainable = full ? names : [flatInput(TASK)];

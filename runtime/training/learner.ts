@@ -1,4 +1,4 @@
-import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
+import type { InjectedAdapter } from '../adapters/inject.js';
 import type { DecoderSpec } from '../models/spec.js';
 import type { ModelFolder } from '../models/folder.js';
 import { gradientGraph, gradientOutput, logProbsGraph, lossGraph } from './objective.js';
@@ -118,7 +118,3 @@ export function openLearner(options: LearnerOptions): Learner {
     },
   };
 }
-
-/** Parameters for adapters by name. */
-export const adapterFeeds = (flats: Readonly<Record<string, Tensor>>): Feeds =>
-  Object.fromEntries(Object.entries(flats).map(([name, flat]) => [flatInput(name), flat]));

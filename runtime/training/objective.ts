@@ -1,4 +1,4 @@
-import { flatInput, inject, type InjectedAdapter } from '../adapters/inject.js';
+import { inject, type InjectedAdapter } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { distillation } from '../losses/distillation.js';
@@ -78,7 +78,3 @@ export function logProbsGraph(options: Omit<ObjectiveOptions, 'distill'>): Graph
   g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, targets))));
   return checkGraph(prune(inject(g.graph(), options.adapters, options.widestSplit)));
 }
-
-/** Inputs of the trainable part: the adapters' flat vectors. */
-export const adapterInputs = (adapters: readonly InjectedAdapter[]): string[] =>
-  adapters.map(({ name }) => flatInput(name));

@@ -1,7 +1,7 @@
 import { flatInput } from '../adapters/inject.js';
 import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, plainConfig, saveAdapter } from '../adapters/flat.js';
-import { initialise, layout as layOut, selectSites } from '../adapters/sites.js';
+import { initialise, plainLayout } from '../adapters/sites.js';
 import { loadData } from '../context.js';
 import { openGenerator } from '../evaluation/generate.js';
 import { sha256File } from '../files.js';
@@ -74,15 +74,7 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
 
   const init =
     recipe.adapter.init === undefined ? undefined : await adapterFlat(job.path(recipe.adapter.init), context.sites);
-  const layout =
-    init?.layout ??
-    layOut(
-      selectSites(context.sites, recipe.adapter.sites).map((s) => ({
-        ...s,
-        rank: recipe.adapter.rank,
-        scale: recipe.adapter.alpha / recipe.adapter.rank,
-      })),
-    );
+  const layout = init?.layout ?? plainLayout(context.sites, recipe.adapter);
   const adapters = [{ name: NAME, layout }];
   const learner = openLearner({ backend, spec, model, adapters, trainable: [flatInput(NAME)], padId: tokenizer.padId });
   const optimizer = openOptimizer(backend, recipe.optimizer);
