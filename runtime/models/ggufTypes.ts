@@ -130,6 +130,70 @@ function q8_0(bytes: Uint8Array, out: Float32Array): void {
   });
 }
 
+const IQ4 = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+/** Twice the values of E2M1, so that they are whole. */
+const FP4 = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
+/** IQ4_NL and MXFP4: 32 values out of a table of sixteen, low nibbles first, behind a scale of `header` bytes. */
+const tabled =
+  (table: readonly number[], header: number, scale: (bytes: Uint8Array, at: number) => number) =>
+  (bytes: Uint8Array, out: Float32Array): void =>
+    blocks(bytes, header + 16, 32, (b, o) => {
+      const d = scale(bytes, b);
+      for (let i = 0; i < 16; i++) {
+        const q = bytes[b + header + i];
+        out[o + i] = d * table[q & 15];
+        out[o + 16 + i] = d * table[q >> 4];
+      }
+    });
+
+/** 256 values in 8 groups of IQ4_NL's table; 6-bit scale a group, its upper two bits apart. */
+function iq4xs(bytes: Uint8Array, out: Float32Array): void {
+  blocks(bytes, 136, 256, (b, o) => {
+    const d = float16(bytes, b);
+    const upper = bytes[b + 2] | (bytes[b + 3] << 8);
+    for (let group = 0; group < 8; group++) {
+      const low = (bytes[b + 4 + (group >> 1)] >> ((group & 1) << 2)) & 15;
+      const scale = d * ((low | (((upper >> (2 * group)) & 3) << 4)) - 32);
+      for (let i = 0; i < 16; i++) {
+        const q = bytes[b + 8 + group * 16 + i];
+        out[o + group * 32 + i] = scale * IQ4[q & 15];
+        out[o + group * 32 + 16 + i] = scale * IQ4[q >> 4];
+      }
+    }
+  });
+}
+
+/** Where the digits of TQ1_0 lie: [first byte, bytes, digits to base 3 a byte]. */
+const TERNARY = [
+  [0, 32, 5],
+  [32, 16, 5],
+  [48, 4, 4],
+] as const;
+
+/** 256 values −1, 0, 1, five to a byte. */
+function tq1(bytes: Uint8Array, out: Float32Array): void {
+  blocks(bytes, 54, 256, (b, o) => {
+    const d = float16(bytes, b + 52);
+    let at = o;
+    for (const [first, count, digits] of TERNARY) {
+      for (let n = 0; n < digits; n++) {
+        // the byte is a fraction of 256: times 3ⁿ, the next digit is the whole part of three times what is left
+        for (let i = 0; i < count; i++) out[at++] = d * (((((bytes[b + first + i] * 3 ** n) & 255) * 3) >> 8) - 1);
+      }
+    }
+  });
+}
+
+/** 256 values −1, 0, 1 in two bits each. */
+function tq2(bytes: Uint8Array, out: Float32Array): void {
+  blocks(bytes, 66, 256, (b, o) => {
+    const d = float16(bytes, b + 64);
+    for (let i = 0; i < 256; i++)
+      out[o + i] = d * (((bytes[b + ((i >> 7) << 5) + (i & 31)] >> (((i >> 5) & 3) << 1)) & 3) - 1);
+  });
+}
+
 /** By the number in the file (`ggml_type`). */
 export const GGUF_TYPES: Readonly<Record<number, GgufType>> = {
   0: { name: 'F32', block: 1, bytes: 4, dequantise: (b, out) => out.set(view(b, Float32Array, 4)) },
@@ -150,10 +214,10 @@ export const GGUF_TYPES: Readonly<Record<number, GgufType>> = {
   17: { name: 'IQ2_XS', block: 256, bytes: 74 },
   18: { name: 'IQ3_XXS', block: 256, bytes: 98 },
   19: { name: 'IQ1_S', block: 256, bytes: 50 },
-  20: { name: 'IQ4_NL', block: 32, bytes: 18 },
+  20: { name: 'IQ4_NL', block: 32, bytes: 18, dequantise: tabled(IQ4, 2, float16) },
   21: { name: 'IQ3_S', block: 256, bytes: 110 },
   22: { name: 'IQ2_S', block: 256, bytes: 82 },
-  23: { name: 'IQ4_XS', block: 256, bytes: 136 },
+  23: { name: 'IQ4_XS', block: 256, bytes: 136, dequantise: iq4xs },
   24: { name: 'I8', block: 1, bytes: 1 },
   25: { name: 'I16', block: 1, bytes: 2 },
   26: { name: 'I32', block: 1, bytes: 4 },
@@ -161,9 +225,9 @@ export const GGUF_TYPES: Readonly<Record<number, GgufType>> = {
   28: { name: 'F64', block: 1, bytes: 8, dequantise: (b, out) => out.set(view(b, Float64Array, 8)) },
   29: { name: 'IQ1_M', block: 256, bytes: 56 },
   30: { name: 'BF16', block: 1, bytes: 2, dequantise: (b, out) => void bf16ToF32(view(b, Uint16Array, 2), out) },
-  34: { name: 'TQ1_0', block: 256, bytes: 54 },
-  35: { name: 'TQ2_0', block: 256, bytes: 66 },
-  39: { name: 'MXFP4', block: 32, bytes: 17 },
+  34: { name: 'TQ1_0', block: 256, bytes: 54, dequantise: tq1 },
+  35: { name: 'TQ2_0', block: 256, bytes: 66, dequantise: tq2 },
+  39: { name: 'MXFP4', block: 32, bytes: 17, dequantise: tabled(FP4, 1, (b, at) => 2 ** (b[at] - 128)) },
   40: { name: 'NVFP4', block: 64, bytes: 36 },
   41: { name: 'Q1_0', block: 128, bytes: 18 },
 };
