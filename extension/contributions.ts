@@ -49,6 +49,8 @@ export const ITEMS = {
   dataScanned: 'data.scanned',
   evaluationSet: 'evaluationSet',
   runLive: 'run.live',
+  /** Another process works on it: nothing can be done but look. */
+  runElsewhere: 'run.elsewhere',
   runDone: 'run.done',
   runResumable: 'run.resumable',
 } as const;

@@ -15,6 +15,7 @@ import { inputError } from './errors.js';
 import { createNotices } from './notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { RunPanels } from './panels/runPanel.js';
+import { Follower } from './runs/follower.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services.js';
@@ -62,6 +63,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const root = (): string | undefined => vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const engine = own(newEngine());
   const store = own(new RunStore());
+  own(new Follower(store));
   const runner = own(new Runner({ store, engine: newEngine, allowed }));
   const recipes = new RecipeIndex();
   const scans = own(new Scans(root));

@@ -211,6 +211,19 @@ export interface Manifest {
   error?: ErrorData;
 }
 
+/** owner.json of a run folder, while a process works in it: which one. */
+export interface RunOwner {
+  pid: number;
+  host: string;
+  /** When the process began, in words of its system: another process of the same id has others. */
+  started: string;
+  /** When it began to work in the folder, ISO 8601. */
+  since: string;
+}
+
+/** `silentMs`: an owner on another machine, which cannot be asked, is taken for gone after writing nothing for this long. */
+export const OWNER = { file: 'owner.json', silentMs: 15 * 60_000 } as const;
+
 // ------------------------------------------------------------------------------------------------------------- errors
 
 /** Exit codes of the command line. */

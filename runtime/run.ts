@@ -9,7 +9,8 @@ import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from './protocol.j
 import { readRecipe } from './recipes.js';
 import { fineTuneRun } from './training/fineTuneRun.js';
 import type { Job } from './training/job.js';
-import { openRunFolder, readEvents } from './training/runFolder.js';
+import { requireFree } from './training/owner.js';
+import { openRunFolder, readEvents, type RunFolder } from './training/runFolder.js';
 import { trainSecurityVector } from './training/securityVector.js';
 import { writeReport } from './evaluation/runReport.js';
 
@@ -40,6 +41,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const began = Date.now();
   const { recipe, path, file } = await readRecipe(recipeFile);
   const output = resolve(options.output ?? path(recipe.output));
+  // Before the model is opened, which may take a while; the folder is taken, and this checked again, after that.
+  await requireFree(output);
   const events = options.resume ? await readEvents(output) : [];
   const say = (message: string): void => options.onEvent({ kind: 'state', state: 'preparing', message });
   say('opening the model');
@@ -64,6 +67,25 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     ...(recipe.kind === 'evaluate' ? {} : { role: recipe.kind === 'vector' ? 'security' : 'task' }),
   };
   const folder = await openRunFolder(output, recipe, first, options.resume ?? false);
+  try {
+    return await work({ recipe, path, context, folder, modelSha256, events, began }, options);
+  } finally {
+    await folder.release();
+  }
+}
+
+interface Work extends Pick<Job<Recipe>, 'recipe' | 'path' | 'context' | 'modelSha256'> {
+  readonly folder: RunFolder;
+  /** Of the run that is resumed. */
+  readonly events: readonly RunEvent[];
+  /** ms since 1970. */
+  readonly began: number;
+}
+
+async function work(
+  { recipe, path, context, folder, modelSha256, events, began }: Work,
+  options: RunOptions,
+): Promise<DoneEvent> {
   let step = events.findLast((e) => e.kind === 'step')?.step ?? 0;
   const emit = async (event: RunEvent): Promise<void> => {
     if (event.kind === 'step') step = event.step;
@@ -108,7 +130,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     }
     ending = { outcome: 'stopped', measurements: [] };
   }
-  const done: DoneEvent = { kind: 'done', ...ending, output, step, seconds: (Date.now() - began) / 1000 };
+  const done: DoneEvent = { kind: 'done', ...ending, output: folder.path, step, seconds: (Date.now() - began) / 1000 };
   await emit(done);
   await folder.manifest({ outcome: done.outcome, ended: new Date().toISOString(), done });
   if (done.outcome === 'finished') await writeReport(folder);

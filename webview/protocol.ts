@@ -105,6 +105,8 @@ export interface RunSnapshot {
   laws?: Laws;
   warnings: RunWarning[];
   error?: ErrorData;
+  /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
+  elsewhere?: string;
   canStop: boolean;
   canResume: boolean;
   hasAnswers: boolean;
@@ -237,6 +239,7 @@ export const RUN_STRINGS = {
   failed: 'failed',
   interrupted: 'interrupted',
   device: 'on {0}',
+  elsewhere: 'run by another process: {0}',
 
   verdictUnknown: 'The harmful rows have not been measured yet.',
   verdictHolds: 'Protection holds: harmful rows give {0} of the gradient they would give without the vector.',

@@ -3,7 +3,7 @@ import { scanText } from '../data/scans.js';
 import { runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/protocol.js';
 import { resultText, type RowVerdict } from '../runs/results.js';
-import type { Run } from '../runs/run.js';
+import { isRunning, type Run } from '../runs/run.js';
 import { percent, t } from '../text.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 
@@ -54,7 +54,7 @@ export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean): st
 }
 
 export const lastRunTitle = (run: Run): string =>
-  run.live ? `$(loading~spin) ${runDescription(run)}` : `$(graph-line) ${t('Last run')}: ${runDescription(run)}`;
+  isRunning(run) ? `$(loading~spin) ${runDescription(run)}` : `$(graph-line) ${t('Last run')}: ${runDescription(run)}`;
 
 /** The answers to a row, as Markdown whose text parts are code blocks: file text is never markup. */
 export function answersMarkdown({ prompt, answers }: RowVerdict): string {

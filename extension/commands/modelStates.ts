@@ -1,5 +1,5 @@
 import { deliveredState, modelPath, newestFirst, sortStates } from '../runs/compare.js';
-import type { Run } from '../runs/run.js';
+import { isRunning, type Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
 import type { ModelStateChoice } from './recipeFiles.js';
 
@@ -10,7 +10,7 @@ export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoic
     const { manifest } = run;
     const name = deliveredState(run);
     if (manifest?.kind !== 'finetune' || !run.result || modelPath(run) !== model.path) continue;
-    if (run.live || states.some((state) => state.name === name)) continue;
+    if (isRunning(run) || states.some((state) => state.name === name)) continue;
     const adapter = adapterOf(run);
     states.push(
       adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: run.result, adapters: [] },

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Manifest, RunEvent } from '../../runtime/protocol.js';
-import { readJson, readJsonLines } from '../jsonLines.js';
+import type { Manifest, RunEvent, RunOwner } from '../../runtime/protocol.js';
+import { readJson, readJsonLines, readJsonTail } from '../jsonLines.js';
 import { t } from '../text.js';
 import { adapterFacts } from '../workspace/adapterFiles.js';
+import { livingOwner } from './owner.js';
 import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
-import { applyEvent, createRun, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 import type { SampleEvent } from './columns.js';
 
 /** Files of a run folder. */
@@ -23,19 +24,35 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   if (!isManifest(manifest)) return undefined;
   const run = createRun(folder, manifest.name || basename(folder));
   run.recipe = await readRecipe(folder, manifest);
-  for (const event of await readJsonLines(join(folder, FILES.events))) if (isRunEvent(event)) applyEvent(run, event);
-  applyManifest(run, manifest);
+  const owner = manifest.outcome === 'running' ? await livingOwner(folder) : undefined;
+  for (const event of await readNewEvents(run)) applyEvent(run, event);
+  applyManifest(run, manifest, owner);
   run.result = await resultOf(folder, manifest);
   return run;
 }
 
+/** The events that were written since they were last read; takes note of how far that was. */
+export async function readNewEvents(run: Run): Promise<RunEvent[]> {
+  const { values, to } = await readJsonTail(join(run.folder, FILES.events), run.eventBytes);
+  run.eventBytes = to;
+  return values.filter(isRunEvent);
+}
+
 /** What the manifest says of how the run ended overrules its events: those may end in the middle. */
-export function applyManifest(run: Run, manifest: Manifest): void {
+export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): void {
   run.manifest = manifest;
   run.device ??= manifest.device;
   if (manifest.done) applyEvent(run, manifest.done);
   run.error = manifest.error;
   if (run.live) return;
+  if (owner) {
+    run.elsewhere = owner;
+    run.since = Date.parse(owner.since) / 1000 || 0;
+    // A run that was resumed has ended before; its events say so until there are newer ones.
+    run.done = manifest.done;
+    if (isOver(run)) run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
+    return;
+  }
   const { progress } = run;
   progress.secondsLeft = null;
   progress.state = manifest.outcome === 'running' ? 'interrupted' : manifest.outcome;

@@ -1,4 +1,12 @@
-import type { Device, DoneEvent, ErrorData, Manifest, Measurement, RunEvent } from '../../runtime/protocol.js';
+import type {
+  Device,
+  DoneEvent,
+  ErrorData,
+  Manifest,
+  Measurement,
+  RunEvent,
+  RunOwner,
+} from '../../runtime/protocol.js';
 import type { ProbeColumns, RunProgress, RunWarning, TrainColumns } from '../../webview/protocol.js';
 import { t } from '../text.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain } from './columns.js';
@@ -13,6 +21,10 @@ export interface Run {
   manifest?: Manifest;
   /** A child of this window is working on it, or it waits for one. */
   live: boolean;
+  /** The process that is working on it, if it is none of this window's: the command line, or another window. */
+  elsewhere?: RunOwner;
+  /** Bytes of events.jsonl that are in the columns; what another process writes is read on from here. */
+  eventBytes: number;
   progress: RunProgress;
   device?: Device;
   train: TrainColumns;
@@ -32,6 +44,7 @@ export function createRun(folder: string, name: string): Run {
     folder,
     name,
     live: false,
+    eventBytes: 0,
     progress: idleProgress(),
     train: emptyTrain(),
     probes: emptyProbes(),
@@ -54,9 +67,12 @@ export const idleProgress = (): RunProgress => ({
 export const isOver = (run: Run): boolean =>
   ['finished', 'stopped', 'failed', 'interrupted'].includes(run.progress.state);
 
+/** Someone is working on it, here or elsewhere. */
+export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;
+
 /** A run that ended early and has something to go on from, or can begin anew from its recipe. */
 export const canResume = (run: Run): boolean =>
-  !run.live && ['stopped', 'failed', 'interrupted'].includes(run.progress.state) && run.recipe !== undefined;
+  !isRunning(run) && ['stopped', 'failed', 'interrupted'].includes(run.progress.state) && run.recipe !== undefined;
 
 export const isProtected = (run: Run): boolean =>
   (run.manifest ? run.manifest.vectors.length : (run.recipe?.vectors.length ?? 0)) > 0;

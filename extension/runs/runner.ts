@@ -5,6 +5,7 @@ import { Emitter, type Disposable } from '../disposable.js';
 import type { Engine } from '../engine.js';
 import { Cancelled, errorData, inputError } from '../errors.js';
 import { t } from '../text.js';
+import { requireFree } from './owner.js';
 import { requireRecipe, type RecipeFacts } from './recipe.js';
 import type { Run } from './run.js';
 import type { RunStore } from './store.js';
@@ -37,6 +38,7 @@ export class Runner implements Disposable {
   async start(recipe: string): Promise<Started> {
     this.options.allowed();
     const facts = requireRecipe(await readFile(recipe, 'utf8'), recipe);
+    if (!this.stops.has(facts.output)) await requireFree(facts.output);
     return this.run(facts, { recipe });
   }
 
@@ -47,6 +49,7 @@ export class Runner implements Disposable {
     if (!run?.recipe) {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
+    if (!this.stops.has(folder)) await requireFree(folder);
     return this.run({ ...run.recipe, output: folder }, { recipe: run.recipe.file, output: folder, resume: true });
   }
 

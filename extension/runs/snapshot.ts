@@ -14,7 +14,8 @@ import {
 } from '../../webview/protocol.js';
 import type { SampleEvent } from './columns.js';
 import { comparedMeasurements, plainSibling, runTitle, sortStates, vectorNames } from './compare.js';
-import { canResume, isOver, type Run } from './run.js';
+import { ownerText } from './owner.js';
+import { canResume, isOver, isRunning, type Run } from './run.js';
 
 /** Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has. */
 export function snapshot(
@@ -41,6 +42,7 @@ export function snapshot(
     laws: run.done?.laws,
     warnings: run.warnings,
     error: run.error,
+    elsewhere: run.elsewhere && ownerText(run.elsewhere),
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
     hasAnswers: has.answers,
@@ -48,9 +50,9 @@ export function snapshot(
   };
 }
 
-/** The time that a live run has taken so far goes on between two events. */
+/** The time that a run at work has taken so far goes on between two events. */
 export function progressNow(run: Run, now: number): RunProgress {
-  return run.live && run.since
+  return isRunning(run) && run.since
     ? { ...run.progress, secondsElapsed: Math.max(0, now - run.since) }
     : { ...run.progress };
 }

@@ -2,7 +2,7 @@ import type { ErrorData, RunEvent } from '../../runtime/protocol.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import type { SampleEvent } from './columns.js';
 import { newestFirst } from './compare.js';
-import { readAnswers, readRun } from './folder.js';
+import { readAnswers, readNewEvents, readRun } from './folder.js';
 import type { RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 
@@ -36,6 +36,19 @@ export class RunStore implements Disposable {
 
   live(): Run[] {
     return this.list().filter((run) => run.live);
+  }
+
+  /** Runs that processes of no child of this window work on. */
+  elsewhere(): Run[] {
+    return this.list().filter((run) => run.elsewhere);
+  }
+
+  /** Takes what another process has added to the run's events; `answers`: it has given some, too. */
+  async readOn(run: Run, answers: boolean): Promise<void> {
+    const events = await readNewEvents(run);
+    if (this.runs.get(run.folder) !== run || (events.length === 0 && !answers)) return;
+    if (answers) this.answers.delete(run.folder);
+    this.append(run, events, answers ? 1 : 0);
   }
 
   /** Reads the folder again, unless a child of this window is writing it. */
@@ -86,6 +99,7 @@ export class RunStore implements Disposable {
     // The old answers are still in the folder until the child clears it.
     if (!resume) this.answers.set(recipe.output, []);
     Object.assign(run, { recipe, live: true, since: this.now(), error: undefined, done: undefined, warnings: [] });
+    run.elsewhere = undefined;
     run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
     this.runs.set(recipe.output, run);
     this.fire(run, 'whole');
@@ -93,10 +107,9 @@ export class RunStore implements Disposable {
   }
 
   /** Takes events of a live run; a batch that only adds rows is told as an append. */
-  append(run: Run, events: readonly RunEvent[]): void {
+  append(run: Run, events: readonly RunEvent[], answers = 0): void {
     const from = lengths(run);
     let only = true;
-    let answers = 0;
     for (const event of events) {
       if (event.kind === 'sample') {
         const known = this.answers.get(run.folder) ?? [];

@@ -2,7 +2,8 @@ import type { Counted } from '../data/files.js';
 import { scanText, type Scan } from '../data/scans.js';
 import { runTitle, sortStates } from '../runs/compare.js';
 import { headline, resultText } from '../runs/results.js';
-import { isOver, isProtected, type Run } from '../runs/run.js';
+import { ownerText } from '../runs/owner.js';
+import { isOver, isProtected, isRunning, type Run } from '../runs/run.js';
 import { verdict } from '../runs/snapshot.js';
 import { duration, parameters, percent, t } from '../text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
@@ -52,6 +53,7 @@ export const dangerText = (name: string): string =>
 
 /** "step 62/108", "protected · ✓ harm 0 %", "vector · loss 0.02", "base 0 % · plain 92 %", "plain · stopped at step 40". */
 export function runDescription(run: Run): string {
+  if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
   if (run.live) return runningText(run);
   const kind = run.manifest?.kind ?? run.recipe?.kind;
   const word = { vector: t('vector'), finetune: isProtected(run) ? t('protected') : t('plain'), evaluate: '' };
@@ -98,7 +100,8 @@ export function runningText({ progress }: Run): string {
 export function runTooltip(run: Run): string {
   const lines = [runTitle(run), run.folder];
   if (run.progress.message) lines.push(run.progress.message);
-  if (run.live && run.progress.secondsLeft !== null)
+  if (run.elsewhere) lines.push(t('Another process is working on it: {0}.', ownerText(run.elsewhere)));
+  if (isRunning(run) && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
   if (run.done?.protectionWeakened) lines.push(run.done.protectionWeakened);
@@ -107,7 +110,7 @@ export function runTooltip(run: Run): string {
 
 /** Codicon and theme colour. */
 export function runIcon(run: Run): { id: string; color?: string } {
-  if (run.live) return { id: 'loading~spin' };
+  if (isRunning(run)) return { id: 'loading~spin' };
   switch (run.progress.state) {
     case 'failed':
       return { id: 'error', color: 'list.errorForeground' };

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { COMMANDS, ITEMS, VIEWS } from '../contributions.js';
 import { Disposables, type Disposable } from '../disposable.js';
-import { canResume, type Run } from '../runs/run.js';
+import { canResume, isRunning, type Run } from '../runs/run.js';
 import type { Services } from '../services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { provider } from './tree.js';
@@ -41,7 +41,12 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   item.description = runDescription(run);
   item.tooltip = runTooltip(run);
   item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
-  item.contextValue = run.live ? ITEMS.runLive : canResume(run) ? ITEMS.runResumable : ITEMS.runDone;
+  item.contextValue = itemOf(run);
   item.command = { command: COMMANDS.openRun, title: vscode.l10n.t('Open run'), arguments: [node] };
   return item;
+}
+
+function itemOf(run: Run): string {
+  if (isRunning(run)) return run.live ? ITEMS.runLive : ITEMS.runElsewhere;
+  return canResume(run) ? ITEMS.runResumable : ITEMS.runDone;
 }

@@ -3,7 +3,7 @@ import type { ModelInfo, ModelReference } from '../../runtime/protocol.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import { errorData, errorText, inputError } from '../errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
-import type { Run } from '../runs/run.js';
+import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../text.js';
 import { adapterFacts, type AdapterFacts } from './adapterFiles.js';
 import { fromStatePath, readState, toStatePath, writeState, type AdapterEntry, type ModelEntry } from './state.js';
@@ -222,7 +222,7 @@ export class WorkspaceModels implements Disposable {
 /** The adapter that a run made and that is whole; undefined for full fine-tuning, evaluations and runs that made none. */
 export function adapterOf(run: Run): { path: string; name: string; role: 'task' | 'security' } | undefined {
   const role = run.manifest?.role;
-  if (!role || run.live || !run.result || basename(run.result) !== 'adapter') return undefined;
+  if (!role || isRunning(run) || !run.result || basename(run.result) !== 'adapter') return undefined;
   return { path: run.result, name: run.name, role };
 }
 

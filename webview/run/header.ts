@@ -83,6 +83,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
     fill(s.elapsed, duration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, duration(secondsLeft, s)) : '',
     run.device ? fill(s.device, DEVICES[run.device]) : '',
+    run.elsewhere ? fill(s.elsewhere, run.elsewhere) : '',
   ]
     .filter((part) => part !== '')
     .join(' · ');

@@ -1,0 +1,61 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Disposables, type Disposable } from '../disposable.js';
+import { FILES } from './folder.js';
+import { livingOwner } from './owner.js';
+import type { Run } from './run.js';
+import type { RunStore } from './store.js';
+
+const INTERVAL_MS = 700;
+
+/**
+ * Draws runs that other processes work on, from what they write into their folders, until they end. It looks instead of
+ * being told: nothing tells of a process that was killed, and not every file system tells of what is appended.
+ */
+export class Follower implements Disposable {
+  private readonly disposables = new Disposables();
+  private readonly answerBytes = new WeakMap<Run, number>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: RunStore,
+    private readonly intervalMs = INTERVAL_MS,
+  ) {
+    this.disposables.add(store.onDidChange(() => this.plan()));
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.disposables.dispose();
+  }
+
+  /** The clock goes only while there is something to follow. */
+  private plan(): void {
+    if (this.timer !== undefined || this.store.elsewhere().length === 0) return;
+    this.timer = setTimeout(() => {
+      void Promise.allSettled(this.store.elsewhere().map((run) => this.look(run))).then(() => {
+        this.timer = undefined;
+        this.plan();
+      });
+    }, this.intervalMs);
+    this.timer.unref();
+  }
+
+  private async look(run: Run): Promise<void> {
+    const [events, answers] = await Promise.all([FILES.events, FILES.answers].map((name) => size(run.folder, name)));
+    // Shorter than what was read: the other process has begun anew.
+    if (events! < run.eventBytes || !(await livingOwner(run.folder))) {
+      await this.store.read(run.folder);
+      return;
+    }
+    const before = this.answerBytes.get(run);
+    this.answerBytes.set(run, answers!);
+    await this.store.readOn(run, before !== undefined && before !== answers);
+  }
+}
+
+const size = (folder: string, name: string): Promise<number> =>
+  stat(join(folder, name)).then(
+    (found) => found.size,
+    () => 0,
+  );
