@@ -23,6 +23,8 @@ export const COMMANDS = {
   exportAdapter: 'securityVectors.exportAdapter',
   stop: 'securityVectors.stop',
   resume: 'securityVectors.resume',
+  runAgain: 'securityVectors.runAgain',
+  openRecipe: 'securityVectors.openRecipe',
   openRun: 'securityVectors.openRun',
   openReport: 'securityVectors.openReport',
   showAnswers: 'securityVectors.showAnswers',
@@ -53,6 +55,8 @@ export const ITEMS = {
   runElsewhere: 'run.elsewhere',
   runDone: 'run.done',
   runResumable: 'run.resumable',
+  /** Failed before its first step. */
+  runFailed: 'run.failed',
 } as const;
 
 export const PANELS = { run: 'securityVectors.run', chat: 'securityVectors.chat' } as const;

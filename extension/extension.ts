@@ -4,7 +4,7 @@ import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
 import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
-import { openFolder, openReport } from './commands/runs.js';
+import { openFolder, openRecipe, openReport, startAgain } from './commands/runs.js';
 import { CONTEXTS, STEPS, WALKTHROUGH } from './contributions.js';
 import { DataInspector } from './data/files.js';
 import { Scans } from './data/scans.js';
@@ -106,6 +106,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       new RunPanels(context.extensionUri, store, {
         stop: (folder) => runner.stop(folder),
         resume: (folder) => runner.resume(folder),
+        // Answered when it has begun: the page shows the rest. The recipe may name another folder by now.
+        runAgain: async (folder) => {
+          const { run } = await startAgain(services, folder);
+          if (run.folder !== folder) await services.runPanels.show(run.folder);
+        },
+        openRecipe: (run) => openRecipe(services, { run }),
         openReport: (run) => openReport(services, { run }),
         openFolder,
         openWalkthrough,

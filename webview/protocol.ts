@@ -109,6 +109,8 @@ export interface RunSnapshot {
   elsewhere?: string;
   canStop: boolean;
   canResume: boolean;
+  /** It failed with nothing to go on from: when the cause is mended it can run anew. */
+  canRunAgain: boolean;
   hasAnswers: boolean;
   hasReport: boolean;
 }
@@ -142,6 +144,8 @@ export type RunPageRequest =
   | { type: 'ready' }
   | { type: 'stop' }
   | { type: 'resume' }
+  | { type: 'runAgain' }
+  | { type: 'openRecipe' }
   | { type: 'openAnswers' }
   | { type: 'openReport' }
   | { type: 'openFolder' }
@@ -218,6 +222,8 @@ export interface ChatPageState {
 export const RUN_STRINGS = {
   stop: 'Stop',
   resume: 'Resume',
+  runAgain: 'Run again',
+  openRecipe: 'Open recipe',
   report: 'Report',
   answers: 'Answers side by side',
   folder: 'Run folder',

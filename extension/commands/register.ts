@@ -6,7 +6,7 @@ import type { Services } from '../services.js';
 import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
-import { openReport, openRun, resume, runRecipe, showAnswers, stop } from './runs.js';
+import { openRecipe, openReport, openRun, resume, runAgain, runRecipe, showAnswers, stop } from './runs.js';
 import { openSample } from './sample.js';
 import { clearScan, scan } from './scan.js';
 import { fineTune, trainVector } from './training.js';
@@ -34,6 +34,8 @@ const HANDLERS: Record<CommandName, Handler> = {
   exportAdapter,
   stop,
   resume,
+  runAgain,
+  openRecipe,
   openRun,
   openReport,
   showAnswers,

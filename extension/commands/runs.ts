@@ -1,12 +1,12 @@
 import { access } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Measurement } from '../../runtime/protocol.js';
-import { inputError } from '../errors.js';
+import { inputError, parsePlace } from '../errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import { recipeFacts } from '../runs/recipe.js';
-import { canResume, type Run } from '../runs/run.js';
+import { canResume, canRunAgain, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import type { Services } from '../services.js';
 import { t } from '../text.js';
@@ -26,10 +26,14 @@ export interface Ended {
 export async function runRecipe(services: Services, argument: unknown): Promise<Ended> {
   services.allowed();
   const file = pathOf(argument) ?? activeRecipe() ?? (await chooseRecipe(services));
-  // What runs is what the person sees.
+  await saveOpen(file);
+  return follow(services, await services.runner.start(file));
+}
+
+/** What runs is what the person sees. */
+async function saveOpen(file: string): Promise<void> {
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === file);
   if (open?.isDirty && !(await open.save())) throw inputError(t('the recipe could not be saved.'), { place: file });
-  return follow(services, await services.runner.start(file));
 }
 
 /** Goes on from the last checkpoint. */
@@ -38,6 +42,43 @@ export async function resume(services: Services, argument: unknown): Promise<End
   const folder = await chooseRun(services, argument, t('Resume a run'), canResume);
   return follow(services, await services.runner.resume(folder));
 }
+
+/** Runs the recipe of a run anew, from its file as it is now. */
+export async function runAgain(services: Services, argument: unknown): Promise<Ended> {
+  services.allowed();
+  const folder = await chooseRun(services, argument, t('Run again'), canRunAgain);
+  return follow(services, await startAgain(services, folder));
+}
+
+export async function startAgain(services: Services, folder: string): Promise<Started> {
+  const file = await recipeOf(services, folder);
+  await saveOpen(file);
+  return services.runner.start(file);
+}
+
+/** Opens the recipe of a run, at the line that it failed on if it says one. */
+export async function openRecipe(services: Services, argument: unknown): Promise<void> {
+  const folder = await chooseRun(services, argument, t('Open the recipe of a run'));
+  const file = await recipeOf(services, folder);
+  const place = parsePlace(services.store.get(folder)?.error?.place);
+  const line = place && basename(place.file) === basename(file) ? place.line - 1 : 0;
+  await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(line, 0, line, 0) });
+}
+
+async function recipeOf({ store }: Services, folder: string): Promise<string> {
+  const file = (await store.open(folder))?.recipe?.file;
+  if (file !== undefined && (await exists(file))) return file;
+  throw inputError(t('the recipe of this run is gone.'), {
+    place: file ?? folder,
+    remedy: t('A copy of it is in the run folder.'),
+  });
+}
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
 
 export async function stop(services: Services, argument: unknown): Promise<boolean> {
   const folder = await chooseRun(services, argument, t('Stop a run'), (run) => run.live);

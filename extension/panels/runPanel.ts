@@ -26,6 +26,8 @@ import { translated } from './strings.js';
 export interface RunActions {
   stop(folder: string): unknown;
   resume(folder: string): unknown;
+  runAgain(folder: string): unknown;
+  openRecipe(folder: string): unknown;
   openReport(folder: string): unknown;
   openFolder(folder: string): unknown;
   openWalkthrough(topic: WalkthroughTopic): unknown;
@@ -163,6 +165,10 @@ class RunPanel {
         return this.actions.stop(this.folder);
       case 'resume':
         return this.actions.resume(this.folder);
+      case 'runAgain':
+        return this.actions.runAgain(this.folder);
+      case 'openRecipe':
+        return this.actions.openRecipe(this.folder);
       case 'openReport':
         return this.actions.openReport(this.folder);
       case 'openFolder':

@@ -70,9 +70,15 @@ export const isOver = (run: Run): boolean =>
 /** Someone is working on it, here or elsewhere. */
 export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;
 
-/** A run that ended early and has something to go on from, or can begin anew from its recipe. */
+/** A run that ended early and has something to go on from: one that failed before its first step has not. */
 export const canResume = (run: Run): boolean =>
-  !isRunning(run) && ['stopped', 'failed', 'interrupted'].includes(run.progress.state) && run.recipe !== undefined;
+  hasEnded(run, 'stopped', 'interrupted') || (hasEnded(run, 'failed') && run.train.step.length > 0);
+
+/** A run that failed and has nothing to go on from: its recipe, model or data must be mended, then it runs anew. */
+export const canRunAgain = (run: Run): boolean => hasEnded(run, 'failed') && !canResume(run);
+
+const hasEnded = (run: Run, ...states: RunProgress['state'][]): boolean =>
+  !isRunning(run) && run.recipe !== undefined && states.includes(run.progress.state);
 
 export const isProtected = (run: Run): boolean =>
   (run.manifest ? run.manifest.vectors.length : (run.recipe?.vectors.length ?? 0)) > 0;

@@ -15,7 +15,7 @@ import {
 import type { SampleEvent } from './columns.js';
 import { comparedMeasurements, plainSibling, runTitle, sortStates, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
-import { canResume, isOver, isRunning, type Run } from './run.js';
+import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
 
 /** Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has. */
 export function snapshot(
@@ -45,6 +45,7 @@ export function snapshot(
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
+    canRunAgain: canRunAgain(run),
     hasAnswers: has.answers,
     hasReport: has.report,
   };

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { COMMANDS, ITEMS, VIEWS } from '../contributions.js';
 import { Disposables, type Disposable } from '../disposable.js';
-import { canResume, isRunning, type Run } from '../runs/run.js';
+import { canResume, canRunAgain, isRunning, type Run } from '../runs/run.js';
 import type { Services } from '../services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { provider } from './tree.js';
@@ -48,5 +48,6 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
 
 function itemOf(run: Run): string {
   if (isRunning(run)) return run.live ? ITEMS.runLive : ITEMS.runElsewhere;
+  if (canRunAgain(run)) return ITEMS.runFailed;
   return canResume(run) ? ITEMS.runResumable : ITEMS.runDone;
 }

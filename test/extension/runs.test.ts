@@ -14,7 +14,7 @@ import { comparedMeasurements, measureOf, plainSibling, runTitle } from '../../e
 import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
 import { headline, resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
-import { applyEvent, canResume, createRun, mergeMeasurements } from '../../extension/runs/run.js';
+import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
 import { answerRows, probesAt, snapshot, verdict } from '../../extension/runs/snapshot.js';
 import { HostError } from '../../extension/errors.js';
 import { harm, manifest, recipe, runFolder, sample, step, temporary, write } from './support.js';
@@ -114,6 +114,20 @@ test('a run that no child works on any more is interrupted and can be resumed', 
   assert.equal(run.progress.step, 1);
   assert.equal(canResume(run), true);
   assert.equal(snapshot(run, [run], { answers: false, report: false }, 0).canResume, true);
+});
+
+test('a run that failed before its first step has nothing to resume: it can run again', async (t) => {
+  const root = await temporary(t);
+  const failed = { outcome: 'failed' as const, error: { kind: 'input' as const, message: 'no such key' } };
+  const early = (await readRun(await runFolder(root, 'early', { manifest: failed })))!;
+  assert.deepEqual([canResume(early), canRunAgain(early)], [false, true]);
+  const late = (await readRun(await runFolder(root, 'late', { manifest: failed, events: [step(1)] })))!;
+  assert.deepEqual([canResume(late), canRunAgain(late)], [true, false]);
+  const stopped = { outcome: 'stopped' as const };
+  const waiting = (await readRun(await runFolder(root, 'waiting', { manifest: stopped })))!;
+  assert.deepEqual([canResume(waiting), canRunAgain(waiting)], [true, false]);
+  const page = snapshot(early, [early], { answers: false, report: false }, 0);
+  assert.deepEqual([page.canResume, page.canRunAgain], [false, true]);
 });
 
 test('a folder whose manifest is not ours is no run', async (t) => {

@@ -96,6 +96,7 @@ export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSna
     warnings: [],
     canStop: step < 108,
     canResume: false,
+    canRunAgain: false,
     hasAnswers: step >= 108,
     hasReport: step >= 108,
     ...more,
@@ -185,6 +186,22 @@ export function troubledRun(): RunSnapshot {
     },
     canStop: false,
     canResume: true,
+  };
+}
+
+/** A recipe with a fault: nothing was trained, nothing measured. */
+export function refusedRun(): RunSnapshot {
+  return {
+    ...emptyRun(),
+    progress: { ...emptyRun().progress, state: 'failed', steps: null, secondsElapsed: 0 },
+    error: {
+      kind: 'input',
+      message: '"objectiv" is no key of a recipe.',
+      place: 'vector.json:7',
+      remedy: 'Did you mean "objective"?',
+    },
+    canStop: false,
+    canRunAgain: true,
   };
 }
 

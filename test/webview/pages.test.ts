@@ -192,6 +192,21 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a run whose recipe was refused offers to open it and to run it again, not to resume', async () => {
+    const page = await openRun(fixtures.refusedRun());
+    const buttons = page.page.locator('header.run vscode-button:visible');
+    assert.deepEqual(await buttons.allTextContents(), ['Open recipe', 'Run again']);
+    assert.equal(await page.page.locator('.verdict-line').isVisible(), false);
+    for (const button of await buttons.all()) await button.click();
+    await until(() => page.requests.length === 3, 'both requests');
+    assert.deepEqual(
+      page.requests.map(({ type }) => type),
+      ['ready', 'openRecipe', 'runAgain'],
+    );
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('the keyboard reaches everything in order, and shows where it is', async () => {
     const page = await openRun(fixtures.protectedRun(108));
     const seen: string[] = [];

@@ -13,24 +13,31 @@ export class Header {
   private readonly verdict = el('p', { class: 'verdict-line', role: 'status' });
   private readonly stop: Button;
   private readonly resume: Button;
+  private readonly runAgain: Button;
+  private readonly openRecipe: Button;
 
   constructor(
     private readonly strings: RunStrings,
     private readonly numbers: Numbers,
     send: (request: RunPageRequest) => void,
   ) {
-    this.stop = button(strings.stop, 'primary', { label: strings.stop }, () => {
-      this.stop.disabled = true;
-      send({ type: 'stop' });
-    });
-    this.resume = button(strings.resume, 'primary', { label: strings.resume }, () => {
-      this.resume.disabled = true;
-      send({ type: 'resume' });
-    });
+    /** Once pressed it waits for what the host makes of it. */
+    const once = (name: 'stop' | 'resume' | 'runAgain'): Button =>
+      button(strings[name], 'primary', { label: strings[name] }, () => {
+        this[name].disabled = true;
+        send({ type: name });
+      });
+    this.stop = once('stop');
+    this.resume = once('resume');
+    this.runAgain = once('runAgain');
+    this.openRecipe = button(strings.openRecipe, 'secondary', { label: strings.openRecipe }, () =>
+      send({ type: 'openRecipe' }),
+    );
+    const buttons = [this.stop, this.resume, this.openRecipe, this.runAgain];
     this.element = el(
       'header',
       { class: 'run' },
-      el('div', { class: 'top' }, el('div', { class: 'titles' }, this.title, this.facts), this.stop, this.resume),
+      el('div', { class: 'top' }, el('div', { class: 'titles' }, this.title, this.facts), ...buttons),
       this.bar,
       this.verdict,
     );
@@ -43,6 +50,8 @@ export class Header {
     setText(this.facts, facts(run, s));
     this.show(this.stop, run.canStop);
     this.show(this.resume, run.canResume);
+    this.show(this.openRecipe, run.canRunAgain);
+    this.show(this.runAgain, run.canRunAgain);
     const running = RUNNING.has(progress.state);
     this.bar.hidden = !running;
     this.bar.setAttribute('aria-label', s[progress.state]);
@@ -50,7 +59,7 @@ export class Header {
     if (share === null) this.bar.removeAttribute('value');
     else this.bar.value = share;
     // An evaluation has its table, a failed run its error; neither has a verdict on protection.
-    this.verdict.hidden = run.kind === 'evaluate';
+    this.verdict.hidden = run.kind === 'evaluate' || (progress.state === 'failed' && run.verdict.kind === 'unknown');
     const { tone, text } = verdictLine(run.verdict, s, n);
     this.verdict.className = `verdict-line ${tone}`;
     setText(this.verdict, text);
@@ -60,6 +69,7 @@ export class Header {
   enable(): void {
     this.stop.disabled = false;
     this.resume.disabled = false;
+    this.runAgain.disabled = false;
   }
 
   private show(control: Button, visible: boolean): void {
