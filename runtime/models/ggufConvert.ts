@@ -28,7 +28,7 @@ export interface ConvertOptions {
 }
 
 /** Goes up when the same file would give another folder, so that old folders are not used. */
-const CONVERSION = 1;
+const CONVERSION = 2;
 const ABANDONED_MS = 6 * 3600 * 1000;
 
 /**
@@ -118,7 +118,7 @@ const FLOATS = new Set([
     'attention_multiplier',
     'embedding_multiplier',
   ],
-  ...['residual_multiplier', 'logits_scaling'],
+  ...['residual_multiplier', 'logits_scaling', 'logit_scale', 'norm_eps', 'beta_fast', 'beta_slow'],
 ]);
 
 interface Plan {
@@ -186,7 +186,7 @@ export async function planConversion(file: string): Promise<Plan> {
     );
   }
   const architecture = ARCHITECTURES[arch];
-  const sizes = readSizes(m, source, arch);
+  const sizes = readSizes(m, source, arch, architecture);
   const names = namedSizes(architecture, sizes);
   if (!('head_dim' in names) && sizes.headDim * sizes.heads !== sizes.hidden) {
     m.refuse(`${arch}.attention.key_length`, `heads of ${sizes.headDim} elements, which this family does not have`);
@@ -223,7 +223,7 @@ function namedSizes({ sizeNames }: Architecture, sizes: Sizes): JsonObject {
   );
 }
 
-function readSizes(m: Metadata, { tensors }: GgufSource, arch: string): Sizes {
+function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial }: Architecture): Sizes {
   const hidden = m.count(`${arch}.embedding_length`);
   const heads = m.count(`${arch}.attention.head_count`);
   const kvHeads = m.count(`${arch}.attention.head_count_kv`, heads);
@@ -239,8 +239,7 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string): Sizes {
   const valueDim = m.count(`${arch}.attention.value_length`, headDim);
   if (valueDim !== headDim) m.refuse(`${arch}.attention.value_length`, `${valueDim} is not the keys' ${headDim}`);
   const ropeDim = m.count(`${arch}.rope.dimension_count`, headDim);
-  const wholeHeads = !['phi3', 'phi2', 'gptneox', 'stablelm'].includes(arch);
-  if (ropeDim < 2 || ropeDim > headDim || (wholeHeads && ropeDim !== headDim)) {
+  if (ropeDim < 2 || ropeDim > headDim || (partial === undefined && ropeDim !== headDim)) {
     m.refuse(
       `${arch}.rope.dimension_count`,
       `${ropeDim} of ${headDim} elements of a head rotate, which this family does not do`,

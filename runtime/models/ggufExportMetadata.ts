@@ -1,6 +1,6 @@
 /** A model's sizes and constants as `<architecture>.*` metadata: the reverse of ggufArchitectures.ts and ggufRope.ts. */
 import { HumanError } from '../errors.js';
-import type { Sizes } from './ggufLayout.js';
+import type { Architecture, Sizes, Windows } from './ggufLayout.js';
 import type { GgufTensorToWrite, TypedValue } from './ggufWrite.js';
 import { isObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
@@ -22,24 +22,30 @@ const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => En
     residual_scale: { f32: spec.layers[0].residualScale },
     logit_scale: { f32: number(config.logits_scaling, 1) },
   }),
+  'command-r': (spec) => ({ logit_scale: { f32: spec.head.scale } }),
+  cohere2: (spec) => ({ logit_scale: { f32: spec.head.scale } }),
   gemma2: (spec) => ({
     attn_logit_softcapping: { f32: spec.layers[0].attention.softcap ?? 0 },
     final_logit_softcapping: { f32: spec.head.softcap ?? 0 },
-    'attention.sliding_window': { u32: spec.layers[0].attention.window ?? 0 },
   }),
-  gemma3: (spec) => ({
-    'attention.sliding_window': { u32: spec.layers[0].attention.window ?? 0 },
+  gemma3: (spec, config) => ({
+    'rope.freq_base_swa': { f32: localTheta(config) },
     ...(spec.head.softcap === undefined ? {} : { final_logit_softcapping: { f32: spec.head.softcap } }),
   }),
-  phi3: (spec) => ({ 'attention.sliding_window': { u32: spec.layers[0].attention.window ?? 0 } }),
   stablelm: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
   gptneox: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
   falcon: () => ({ tensor_data_layout: { text: 'jploski' } }),
 };
 
-export function ggufMetadata(arch: string, spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
+export function ggufMetadata(
+  arch: string,
+  architecture: Architecture,
+  spec: DecoderSpec,
+  config: JsonObject,
+  s: Sizes,
+): ExportedMetadata {
   const { epsilon, kind } = spec.finalNorm;
-  const rope = arch === 'gpt2' ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
+  const rope = spec.positions ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
   const local: Entries = {
     vocab_size: { u32: s.vocab },
     context_length: { u32: s.context },
@@ -52,12 +58,33 @@ export function ggufMetadata(arch: string, spec: DecoderSpec, config: JsonObject
     'attention.value_length': { u32: s.headDim },
     [kind === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon']: { f32: epsilon },
     ...rope.entries,
+    ...(architecture.windows ? windowMetadata(spec, architecture.windows) : {}),
+    ...activationMetadata(spec, architecture),
     ...OWN[arch]?.(spec, config),
   };
   return {
     entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${arch}.${key}`, value])),
     tensors: rope.tensors,
   };
+}
+
+/** The window, and the period of the layers without one: the family's own if it fits, else the smallest that does. */
+function windowMetadata({ layers }: DecoderSpec, { period }: Windows): Entries {
+  const windows = layers.map(({ attention }) => attention.window);
+  const window = windows.find((w) => w !== undefined) ?? 0;
+  const entries: Entries = { 'attention.sliding_window': { u32: window } };
+  if (window === 0 || period === 0) return entries;
+  const fits = (n: number): boolean => windows.every((w, i) => (w === undefined) === ((i + 1) % n === 0));
+  const all = [period, ...layers.map((_, i) => i + 2)];
+  return { ...entries, 'attention.sliding_window_pattern': { u32: all.find(fits) ?? period } };
+}
+
+/** llama.cpp computes one form of GELU for both; what the model was made with is kept for other readers. */
+function activationMetadata({ layers }: DecoderSpec, { activation: [, usual] }: Architecture): Entries {
+  const { activation } = layers[0].mlp;
+  const other = { gelu: 'gelu', 'gelu-tanh': 'gelu_pytorch_tanh' }[activation as string];
+  if (!usual.startsWith('gelu') || other === undefined || (usual === 'gelu') === (other === 'gelu')) return {};
+  return { hidden_activation: { text: other } };
 }
 
 const number = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
@@ -70,6 +97,12 @@ function ropeParameters(config: JsonObject): JsonObject {
       ? config.rope_parameters
       : {};
   return isObject(given.full_attention) ? given.full_attention : given;
+}
+
+/** Base of the layers with windows. */
+function localTheta(config: JsonObject): number {
+  const given = isObject(config.rope_parameters) ? config.rope_parameters.sliding_attention : undefined;
+  return number(isObject(given) ? given.rope_theta : config.rope_local_base_freq, 10000);
 }
 
 function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
@@ -107,7 +140,11 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
   if (type === 'linear' || type === 'yarn') {
     entries['rope.scaling.type'] = { text: type };
     entries['rope.scaling.factor'] = { f32: number(p.factor, s.context / original) };
-    if (type === 'yarn') entries['rope.scaling.original_context_length'] = { u32: original };
+    if (type === 'yarn') {
+      entries['rope.scaling.original_context_length'] = { u32: original };
+      entries['rope.scaling.yarn_beta_fast'] = { f32: number(p.beta_fast, 32) };
+      entries['rope.scaling.yarn_beta_slow'] = { f32: number(p.beta_slow, 1) };
+    }
   }
   return { entries, tensors: [] };
 }

@@ -25,10 +25,22 @@ export interface Architecture {
   inner: Readonly<Record<string, string>>;
   /** Keys of config.json beside those that every family has. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
+  /** Key of the activation, and the one that llama.cpp computes. */
+  activation: readonly [key: string, name: string];
+  /** Key of the share of a head that rotates; without it whole heads rotate. */
+  partial?: string;
+  /** Layers with windows; without it GGUF has no word for them. */
+  windows?: Windows;
   /** Change of a tensor, by its GGUF name inside the layer or outside. */
   change?: (name: string, s: Sizes) => Change | undefined;
   /** Names of the usual sizes in config.json, where the family has its own. */
   sizeNames?: Partial<Record<keyof typeof SIZE_NAMES, string | undefined>>;
+}
+
+/** All layers but every `period`th have windows (0: all have); `missing` is the window of files that name none, 0 = no windows. */
+export interface Windows {
+  period: number;
+  missing?: number;
 }
 
 export interface Sizes {
@@ -65,18 +77,29 @@ export const ATTENTION = {
 };
 export const GATED = { ffn_gate: 'mlp.gate_proj', ffn_up: 'mlp.up_proj', ffn_down: 'mlp.down_proj' };
 export const NORMS = { attn_norm: 'input_layernorm', ffn_norm: 'post_attention_layernorm' };
-const LLAMA_LAYER = { ...NORMS, ...ATTENTION, ...GATED };
-export const GEMMA_NORMS = {
-  attn_norm: 'input_layernorm',
+export const PLAIN = { ffn_up: 'mlp.up_proj', ffn_down: 'mlp.down_proj' };
+/** q, k, v in one matrix, and gate and up in one. */
+export const FUSED = {
+  attn_qkv: 'self_attn.qkv_proj',
+  attn_output: 'self_attn.o_proj',
+  ffn_up: 'mlp.gate_up_proj',
+  ffn_down: 'mlp.down_proj',
+};
+export const NORMS_BEHIND = {
   post_attention_norm: 'post_attention_layernorm',
-  ffn_norm: 'pre_feedforward_layernorm',
   post_ffw_norm: 'post_feedforward_layernorm',
 };
+export const NORMS_AROUND = {
+  ...NORMS_BEHIND,
+  attn_norm: 'input_layernorm',
+  ffn_norm: 'pre_feedforward_layernorm',
+};
 
-const rmsEpsilon = (m: Metadata, arch: string): number => m.decimal(`${arch}.attention.layer_norm_rms_epsilon`);
-export const epsilon = (m: Metadata, arch: string): number => m.decimal(`${arch}.attention.layer_norm_epsilon`);
 export const hasBias = (g: GgufFile, name: string): boolean => g.tensors.has(`blk.0.${name}.bias`);
-export const tied = (g: GgufFile): JsonObject => ({ tie_word_embeddings: !g.tensors.has('output.weight') });
+export const biases = (g: GgufFile): JsonObject => ({
+  attention_bias: hasBias(g, 'attn_q'),
+  mlp_bias: hasBias(g, 'ffn_up'),
+});
 
 /** q and k are stored with the two elements that rotate together side by side (`LlamaModel.permute`). */
 export const permuted = (name: string, s: Sizes): Change | undefined => {
@@ -88,23 +111,59 @@ export const permuted = (name: string, s: Sizes): Change | undefined => {
 export const shiftedNorms = (name: string): Change | undefined =>
   name.endsWith('norm.weight') ? { kind: 'minus-one' } : undefined;
 
-type LlamaLike = Partial<Omit<Architecture, 'config'>> &
-  Pick<Architecture, 'modelType' | 'className'> & { more?: Architecture['config'] };
+/** Fused q, k, v, which Hugging Face keeps by key heads. */
+export const grouped = (name: string, s: Sizes): Change | undefined =>
+  /^attn_qkv\./.test(name) ? { kind: 'interleave', heads: s.heads, kvHeads: s.kvHeads } : undefined;
 
-/** Families that share Llama's names, RMS norms and rope. */
-export const llamaLike = (arch: string, { more, ...own }: LlamaLike): Architecture => ({
-  outer: OUTER,
-  layers: 'model.layers',
-  inner: LLAMA_LAYER,
-  config: (m, g, s) => ({
-    hidden_act: 'silu',
-    rms_norm_eps: rmsEpsilon(m, arch),
-    ...tied(g),
-    ...ropeConfig(m, g, arch, s),
-    ...more?.(m, g, s),
-  }),
-  ...own,
-});
+type Family = Partial<Omit<Architecture, 'config'>> &
+  Pick<Architecture, 'modelType' | 'className'> & {
+    /** Key of the norms' epsilon: RMS norms, or others. */
+    epsilon?: string;
+    /** Learned positions. */
+    withoutRope?: true;
+    more?: Architecture['config'];
+  };
+
+/** An entry; what it does not say is as in Llama. */
+export function family(arch: string, own: Family): Architecture {
+  const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, more, ...layout } = own;
+  const norm = epsilon === 'rms_norm_eps' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
+  const [key, name] = activation;
+  return {
+    outer: OUTER,
+    layers: 'model.layers',
+    inner: { ...NORMS, ...ATTENTION, ...GATED },
+    activation,
+    config: (m, g, s) => ({
+      [key]: m.text(`${arch}.hidden_activation`, name),
+      [epsilon]: m.decimal(`${arch}.attention.${norm}`),
+      tie_word_embeddings: !g.tensors.has('output.weight'),
+      ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
+      ...(own.partial === undefined ? {} : { [own.partial]: s.ropeDim / s.headDim }),
+      ...(own.windows ? windowConfig(m, arch, s, own.windows) : {}),
+      ...more?.(m, g, s),
+    }),
+    ...layout,
+  };
+}
+
+function windowConfig(m: Metadata, arch: string, { layers }: Sizes, { period, missing }: Windows): JsonObject {
+  const key = `${arch}.attention.sliding_window`;
+  const window = m.count(key, missing);
+  if (window === 0) return { sliding_window: null };
+  if (period === 0) return { sliding_window: window };
+  const pattern = m.raw(`${key}_pattern`) ?? period;
+  const every = typeof pattern === 'number' && pattern > 0 ? pattern : period;
+  const slides = Array.isArray(pattern)
+    ? (i: number): boolean => pattern[i] === true || pattern[i] === 1
+    : (i: number): boolean => (i + 1) % every !== 0;
+  if (Array.isArray(pattern) && pattern.length !== layers)
+    m.refuse(`${key}_pattern`, `it has ${pattern.length} entries for ${layers} layers`);
+  return {
+    sliding_window: window,
+    layer_types: Array.from({ length: layers }, (_, i) => (slides(i) ? 'sliding_attention' : 'full_attention')),
+  };
+}
 
 /** The Hugging Face name inside a layer; Falcon 40B has its two norms under other names. */
 export function innerName({ modelType, inner }: Architecture, name: string, g: GgufFile): string | undefined {

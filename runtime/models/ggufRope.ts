@@ -71,12 +71,18 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
   if (type === 'yarn') {
     if (original === 0) m.refuse(`${key}.original_context_length`, 'it is missing');
     // llama.cpp's defaults are those of transformers.
-    const defaults = { yarn_ext_factor: 1, yarn_attn_factor: 1, yarn_beta_fast: 32, yarn_beta_slow: 1, attn_factor: 1 };
-    for (const [name, value] of Object.entries(defaults)) {
-      if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== value)
-        m.refuse(`${key}.${name}`, `only ${value} is supported`);
+    for (const name of ['yarn_ext_factor', 'yarn_attn_factor', 'attn_factor']) {
+      if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== 1)
+        m.refuse(`${key}.${name}`, 'only 1 is supported');
     }
-    return { rope_type: 'yarn', type: 'yarn', factor, original_max_position_embeddings: original };
+    return {
+      rope_type: 'yarn',
+      type: 'yarn',
+      factor,
+      original_max_position_embeddings: original,
+      beta_fast: m.decimal(`${key}.yarn_beta_fast`, 32),
+      beta_slow: m.decimal(`${key}.yarn_beta_slow`, 1),
+    };
   }
   return m.refuse(`${key}.type`, `the rope scaling "${type}" is not supported`);
 }

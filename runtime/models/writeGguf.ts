@@ -27,14 +27,19 @@ export interface WriteGgufOptions {
   name?: string;
 }
 
-/** Family → `general.architecture`. Mistral is Llama for llama.cpp. */
+/** Family → `general.architecture`. Mistral is Llama for llama.cpp, OLMo 3 is OLMo 2 with windows. */
+const WRITTEN_AS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(ARCHITECTURES).map(([arch, { modelType }]) => [modelType, arch])),
+  mistral: 'llama',
+  ministral: 'llama',
+  olmo3: 'olmo2',
+};
+
 export function ggufArchitecture(family: string): string {
-  if (family === 'mistral') return 'llama';
-  const found = Object.entries(ARCHITECTURES).find(([, { modelType }]) => modelType === family);
-  if (found) return found[0];
+  if (Object.hasOwn(WRITTEN_AS, family)) return WRITTEN_AS[family];
   throw new HumanError(`the family ${family} is not written to GGUF.`, {
     place: 'config.json: model_type',
-    remedy: `These are: ${Object.values(ARCHITECTURES).map(({ modelType }) => modelType).join(', ')}. Export as safetensors instead.`, // prettier-ignore
+    remedy: `These are: ${Object.keys(WRITTEN_AS).join(', ')}. Export as safetensors instead.`,
   });
 }
 
@@ -81,11 +86,12 @@ export async function writeGguf(
   model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'generationConfig' | 'hasTokenizer'>,
   { type, changed, name }: WriteGgufOptions,
 ): Promise<void> {
-  const spec = withinWindow(decoderSpec(model.config));
-  const arch = ggufArchitecture(spec.family);
+  const whole = decoderSpec(model.config);
+  const arch = ggufArchitecture(whole.family);
   const architecture = ARCHITECTURES[arch];
+  const spec = architecture.windows ? whole : withinWindow(whole);
   const sizes = sizesOf(spec);
-  const { entries, tensors: extra } = ggufMetadata(arch, spec, model.config, sizes);
+  const { entries, tensors: extra } = ggufMetadata(arch, architecture, spec, model.config, sizes);
   const twoNorms = spec.family === 'falcon' && spec.layers[0].mlpIn !== undefined;
   const tensors = [...parameters(spec)].map(([parameter, shape]): GgufTensorToWrite => {
     const info = findTensor(model.tensors, parameter, shape);
@@ -129,10 +135,10 @@ export async function writeGguf(
   });
 }
 
-/** GGUF has no windows for Mistral; up to the window's length they do nothing, so that becomes the context. */
+/** Where GGUF has no word for windows: up to their length they do nothing, so that becomes the context. */
 function withinWindow(spec: DecoderSpec): DecoderSpec {
   const windows = spec.layers.map(({ attention }) => attention.window ?? Infinity);
-  return spec.family === 'mistral' ? { ...spec, contextLength: Math.min(spec.contextLength, ...windows) } : spec;
+  return { ...spec, contextLength: Math.min(spec.contextLength, ...windows) };
 }
 
 function typeFor(type: WrittenType, shape: readonly number[]): WrittenType {
