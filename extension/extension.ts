@@ -38,7 +38,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     context.subscriptions.push(part);
     return part;
   };
-  useTranslations(vscode.l10n.t);
+  useTranslations(vscode.l10n.t, vscode.env.language);
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
   const notices = createNotices(log, () => restarts.reset());

@@ -1,3 +1,5 @@
+import { formatPercent } from '../runtime/protocol.js';
+
 /** Every sentence for people goes through `t`, also in code that knows nothing of VS Code. */
 export type Translate = (message: string, ...values: (string | number)[]) => string;
 
@@ -5,20 +7,18 @@ const inEnglish: Translate = (message, ...values) =>
   message.replace(/\{(\d+)\}/g, (whole, index: string) => String(values[Number(index)] ?? whole));
 
 let translate: Translate = inEnglish;
+let language = 'en';
 
-/** The extension gives `vscode.l10n.t` here at its start. */
-export function useTranslations(with_: Translate): void {
+/** The extension gives `vscode.l10n.t` and the language of the window here at its start. */
+export function useTranslations(with_: Translate, of: string): void {
   translate = with_;
+  language = Intl.NumberFormat.supportedLocalesOf([of])[0] ?? 'en';
 }
 
 export const t: Translate = (message, ...values) => translate(message, ...values);
 
-/** 0.923 → "92 %"; small shares keep one digit, so that 0.4 % is not 0 %. */
-export function percent(share: number): string {
-  const value = share * 100;
-  const digits = value > 0 && value < 1 ? 1 : 0;
-  return `${value.toFixed(digits)} %`;
-}
+/** 0.923 → "92.3 %", in the language of the window. */
+export const percent = (share: number): string => formatPercent(share, language);
 
 /** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
 export function duration(seconds: number): string {

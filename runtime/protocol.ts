@@ -224,6 +224,20 @@ export interface RunOwner {
 /** `silentMs`: an owner on another machine, which cannot be asked, is taken for gone after writing nothing for this long. */
 export const OWNER = { file: 'owner.json', silentMs: 15 * 60_000 } as const;
 
+// ------------------------------------------------------------------------------------------------------------ numbers
+
+/**
+ * A share in [0, 1] for people, the same in the trees, the pages, the report and the command line: at most one decimal,
+ * below 1 % two significant digits, so that 0.0004 does not read as nothing. The sign never stands on the next line.
+ * @param language its decimal sign and its way to write percentages
+ */
+export function formatPercent(share: number, language = 'en'): string {
+  const digits = Math.abs(share) < 0.01 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 1 };
+  const text = new Intl.NumberFormat(language, { style: 'percent', ...digits }).format(share);
+  // English writes none, but beside " s" and " nats" a number without a space looks odd.
+  return text.replace(/(?<=\d)%/, '\u00a0%');
+}
+
 // ------------------------------------------------------------------------------------------------------------- errors
 
 /** Exit codes of the command line. */
@@ -276,7 +290,9 @@ export interface DataInfo {
   format: Exclude<DataFormat, 'auto'>;
   rows: number;
   labels: { harmful: number; benign: number };
-  /** Rows that cannot be used, with their place. */
+  /** How many rows cannot be used. */
+  refusedRows: number;
+  /** The first 10,000 of them, with their place. */
   refused: { line: number; reason: string }[];
 }
 

@@ -1,5 +1,5 @@
 /** How the command line speaks: JSON lines for programs, progress and tables for people. */
-import type { Measurement, RunEvent } from './protocol.js';
+import { formatPercent, type Measurement, type RunEvent } from './protocol.js';
 
 export interface Terminal {
   readonly json: boolean;
@@ -42,7 +42,7 @@ export function terminal(json: boolean): Terminal {
     const text =
       fraction === undefined
         ? message
-        : `${bar(fraction)} ${String(Math.floor(100 * fraction)).padStart(3)} %  ${message}`;
+        : `${bar(fraction)} ${formatPercent(Math.floor(100 * fraction) / 100).padStart(5)}  ${message}`;
     if (live) {
       err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
       shown = true;
@@ -102,8 +102,6 @@ export function terminal(json: boolean): Terminal {
   };
 }
 
-const percent = (value: number): string => `${(100 * value).toFixed(value > 0 && value < 0.01 ? 1 : 0)} %`;
-
 /** States down, measures across. */
 export function measurementTable(measurements: readonly Measurement[]): string {
   const states = [...new Set(measurements.map((m) => m.state))];
@@ -112,7 +110,7 @@ export function measurementTable(measurements: readonly Measurement[]): string {
     state,
     ...columns.map((column) => {
       const m = measurements.find((x) => x.state === state && `${x.name} · ${x.measure}` === column);
-      return m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : percent(m.value);
+      return m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : formatPercent(m.value);
     }),
   ]);
   return textTable([['', ...columns], ...rows]);

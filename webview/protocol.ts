@@ -261,9 +261,9 @@ export const RUN_STRINGS = {
   verdictUnprotectedLoss:
     'No vector, no protection: the loss on harmful rows went from {0} to {1}, the model learns them like all others.',
   verdictReady:
-    'The vector is ready: with it, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
+    'The vector is ready: with it, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
   verdictUnready:
-    'Not ready yet: with the vector, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
+    'Not ready yet: with the vector, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
 
   chartHarmful: 'Harmful rows',
   chartBenign: 'New task and old tasks',

@@ -7,10 +7,8 @@ export function fill(template: string, ...values: (string | number)[]): string {
 export interface Numbers {
   /** A loss or a norm: three significant digits. */
   number(value: number): string;
-  /** A share in [0, 1] as a percentage, at most one decimal. */
+  /** A share in [0, 1] by the rule of `formatPercent` in the engine's protocol, of which pages know only the types. */
   percent(value: number): string;
-  /** A small share: two significant digits, so that 0.0004 does not read 0 %. */
-  share(value: number): string;
   count(value: number): string;
 }
 
@@ -19,12 +17,11 @@ export function numbers(language: string): Numbers {
   const plain = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
   const tiny = new Intl.NumberFormat(locale, { notation: 'scientific', maximumSignificantDigits: 2 });
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
-  const share = new Intl.NumberFormat(locale, { style: 'percent', maximumSignificantDigits: 2 });
+  const small = new Intl.NumberFormat(locale, { style: 'percent', maximumSignificantDigits: 2 });
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
   return {
     number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain).format(value),
-    percent: (value) => percent.format(value),
-    share: (value) => share.format(value),
+    percent: (value) => (Math.abs(value) < 0.01 ? small : percent).format(value).replace(/(?<=\d)%/, '\u00a0%'),
     count: (value) => whole.format(value),
   };
 }

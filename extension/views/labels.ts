@@ -87,7 +87,7 @@ const HARMLESS = 0.02;
 /** Short: it also stands in the status bar. */
 export function runningText({ progress }: Run): string {
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
-  const share = progress.fraction === null ? '' : ` ${percent(progress.fraction)}`;
+  const share = progress.fraction === null ? '' : ` ${percent(Math.floor(100 * progress.fraction) / 100)}`;
   const word = {
     preparing: t('preparing'),
     training: t('training'),
@@ -129,10 +129,10 @@ export function runIcon(run: Run): { id: string; color?: string } {
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {
   const parts: string[] = [];
   if (counted && 'info' in counted) {
-    const { rows, refused } = counted.info;
+    const { rows, refusedRows } = counted.info;
     if (rows === 1) parts.push(evaluation ? t('1 prompt') : t('1 row'));
     else parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
-    if (refused.length) parts.push(t('{0} refused', refused.length));
+    if (refusedRows) parts.push(t('{0} refused', refusedRows));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
   if (scan) parts.push(t('{0} flagged', scan.flagged));
@@ -143,12 +143,12 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
 export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined): string {
   const lines = [file];
   if (counted && 'info' in counted) {
-    const { format, labels, refused } = counted.info;
+    const { format, labels, refused, refusedRows } = counted.info;
     lines.push(t('format: {0}', format));
     if (labels.harmful + labels.benign > 0)
       lines.push(t('labels: {0} harmful, {1} benign', labels.harmful, labels.benign));
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
-    if (refused.length > 5) lines.push(t('… and {0} more refused rows', refused.length - 5));
+    if (refusedRows > 5) lines.push(t('… and {0} more refused rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
   if (scan) lines.push(t('{0} with {1}', scanText(scan), scan.vectorName));
   return lines.join('\n');

@@ -1,5 +1,6 @@
 /** The report of one run, or of a whole story of runs, as one self-contained HTML file: no network, no scripts. */
 import {
+  PROTECTION_LIMITS,
   protectionVerdict,
   type ErrorData,
   type Laws,
@@ -132,7 +133,7 @@ function verdict(run: ReportRun): Html {
 function sentence(found: ProtectionVerdict): ['good' | 'bad' | 'neutral', string] {
   const { gradientShare, lossShare, lossBefore, lossNow } = found;
   const fall = `its loss on them went from ${formatNumber(lossBefore)} to ${formatNumber(lossNow)}`;
-  const needed = '1 % or less is needed';
+  const needed = `${formatShare(PROTECTION_LIMITS.vectorLossShare)} or less is needed`;
   switch (found.kind) {
     case 'unknown':
       return ['neutral', 'The harmful rows were not measured.'];

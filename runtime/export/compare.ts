@@ -9,6 +9,7 @@ import { loadTokenizer } from '../models/tokenizer.js';
 import { frozenWeights } from '../models/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
+import { formatPercent } from '../protocol.js';
 import { random } from '../random.js';
 import { float32, int64, type Backend, type Feeds } from '../training/session.js';
 
@@ -126,9 +127,7 @@ export function requireAlike(
 ): number {
   const difference = differenceOf(before, after, V);
   if (difference <= (TOLERANCE[type] ?? 0)) return difference;
-  const much = Number.isNaN(difference)
-    ? 'are not comparable with'
-    : `differ by ${(100 * difference).toPrecision(2)} % from`;
+  const much = Number.isNaN(difference) ? 'are not comparable with' : `differ by ${formatPercent(difference)} from`;
   throw new HumanError(`the logits of what was written ${much} the model's; it was removed.`, {
     place,
     kind: 'failed',

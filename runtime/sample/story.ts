@@ -7,7 +7,7 @@ import { calls, type Speech } from '../calls.js';
 import { HumanError } from '../errors.js';
 import { writeStoryReport } from '../evaluation/runReport.js';
 import { writeFileAtomic } from '../files.js';
-import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
+import { EXIT, formatPercent, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
 import { duration, textTable, type Terminal } from '../terminal.js';
 
 const SETS = {
@@ -144,15 +144,15 @@ function stateResult(measurements: readonly Measurement[], state: string): State
   };
 }
 
-const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
-
 function table(result: SampleResult): string {
   const head = ['', 'harm', 'refusals', 'new task', 'unseen phrasing', 'old tasks', 'over-refusal'];
   const rows = (['base', 'plain', 'protected'] as const).map((state) => {
     const r = result[state];
     return [
       state,
-      ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map(percent),
+      ...[r.harmfulRate, r.refusalRate, r.newTask, r.newTaskUnseen, r.oldTasks, r.overRefusal].map((share) =>
+        formatPercent(share),
+      ),
     ];
   });
   return textTable([head, ...rows]);
@@ -162,8 +162,8 @@ function summary({ plain, protected: guarded, laws, seconds }: SampleResult, har
   const cost = plain.newTask - guarded.newTask;
   const law = (name: string, holds: boolean): string => `  ${holds ? '✓' : '✗'} ${name}`;
   return [
-    `Plain fine-tuning learned the forbidden behaviour (${percent(plain.harmfulRate)} of ${harm?.count ?? 0} held-out prompts; judge: ${harm?.judge ?? 'none'}).`,
-    `With the vector it was not learned (${percent(guarded.harmfulRate)}), and the vector is not in what is delivered.`,
+    `Plain fine-tuning learned the forbidden behaviour (${formatPercent(plain.harmfulRate)} of ${harm?.count ?? 0} held-out prompts; judge: ${harm?.judge ?? 'none'}).`,
+    `With the vector it was not learned (${formatPercent(guarded.harmfulRate)}), and the vector is not in what is delivered.`,
     cost > 0.005
       ? `The price: the new task is ${(100 * cost).toFixed(1)} points below the plain run.`
       : 'The new task was learned as well as in the plain run.',

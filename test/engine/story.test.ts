@@ -23,7 +23,7 @@ it('plain fine-tuning learns the harm, protected fine-tuning does not, and both 
   assert.ok(guarded.oldTasks >= plain.oldTasks - 0.08 && guarded.overRefusal <= 0.1, JSON.stringify(guarded));
   assert.ok(result.scan.auroc! >= 0.99);
   assert.deepEqual(result.laws, { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true });
-  assert.match(ran.stdout, /^protected +0\.0 %/m);
+  assert.match(ran.stdout, /^protected +0\s%/m);
   const report = await readFile(join(out, 'report.html'), 'utf8');
   assert.match(report, /<svg/);
   assert.doesNotMatch(report, /(src|href)="https?:/);

@@ -3,12 +3,7 @@ import { test } from 'node:test';
 import { renderReport } from '../../runtime/evaluation/report.js';
 import { chartFigure, type Chart } from '../../runtime/evaluation/reportPage/chart.js';
 import { escape, html } from '../../runtime/evaluation/reportPage/html.js';
-import {
-  formatNumber,
-  formatPercent,
-  formatSeconds,
-  formatShare,
-} from '../../runtime/evaluation/reportPage/numbers.js';
+import { formatNumber, formatSeconds, formatShare } from '../../runtime/evaluation/reportPage/numbers.js';
 import type { Measurement } from '../../runtime/protocol.js';
 import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
 
@@ -197,17 +192,17 @@ test('a story that does not hold is told as it is', () => {
   );
   assert.match(
     renderReport({ runs: [vectorRun()] }),
-    /class="verdict good">The vector is ready: with it, harmful rows have 0\.6\d % /,
+    /class="verdict good">The vector is ready: with it, harmful rows have 0\.6\d\s% /,
   );
 });
 
 test('numbers', () => {
-  assert.equal(formatPercent(0.9844), '98.4 %');
-  assert.equal(formatShare(0.00038), '0.038 %');
+  assert.equal(formatShare(0.9844), '98.4\u00a0%');
+  assert.equal(formatShare(0.00038), '0.038\u00a0%');
   assert.equal(formatNumber(1.23456), '1.23');
   assert.equal(formatNumber(0.00042), '4.2E-4');
   assert.equal(formatSeconds(185), '3 min 5 s');
-  for (const format of [formatNumber, formatPercent, formatShare, formatSeconds])
+  for (const format of [formatNumber, formatShare, formatSeconds])
     for (const nothing of [NaN, Infinity, undefined, null]) assert.equal(format(nothing), 'no number');
 });
 

@@ -208,7 +208,7 @@ test('an evaluation set shows the newest number of each state', async (t) => {
     manifest: { started: '2026-02-01T00:00:00Z' },
   });
   const runs = [(await readRun(old))!, (await readRun(fresh))!];
-  assert.equal(resultText(resultsFor(file, runs)), 'base 0 % · plain 92 % · protected 0.4 %');
+  assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
   assert.deepEqual(resultsFor(join(root, 'eval/other.jsonl'), runs), []);
   assert.deepEqual(headline(runs[0]!), { harm: 0.92 });
 });

@@ -15,6 +15,10 @@ import { modelStates } from '../../extension/commands/modelStates.js';
 import { tellEnd } from '../../extension/endings.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
+import { formatShare } from '../../runtime/evaluation/reportPage/numbers.js';
+import { formatPercent } from '../../runtime/protocol.js';
+import { measurementTable } from '../../runtime/terminal.js';
+import { numbers } from '../../webview/text.js';
 import { duration, parameters, percent, t } from '../../extension/text.js';
 import {
   adapterDescription,
@@ -48,7 +52,17 @@ const run = (more: Partial<Run> = {}, manifestMore: Parameters<typeof manifest>[
 };
 
 test('numbers for people', () => {
-  assert.deepEqual([percent(0), percent(0.004), percent(0.923), percent(1)], ['0 %', '0.4 %', '92 %', '100 %']);
+  const shares = [0, 0.000041, 0.004, 0.0102, 0.923, 0.9999, 1];
+  const written = ['0', '0.0041', '0.4', '1', '92.3', '100', '100'].map((number) => `${number}\u00a0%`);
+  assert.deepEqual(shares.map(percent), written);
+  // The pages, the report and the command line write them alike.
+  assert.deepEqual(shares.map(numbers('en').percent), written);
+  assert.deepEqual(shares.map(formatShare), written);
+  const table = measurementTable(shares.map((value, i) => harm(`state ${i}`, value)));
+  assert.deepEqual([...table.matchAll(/[\d.]+\s%/g)].map(String), written);
+  for (const language of ['de', 'fr', 'tr', 'ja', 'en-GB'])
+    for (let share = 1e-5; share <= 1; share *= 1.37)
+      assert.equal(formatPercent(share, language), numbers(language).percent(share), `${share} in ${language}`);
   assert.deepEqual(
     [duration(41), duration(125), duration(120), duration(7260)],
     ['41 s', '2 min 5 s', '2 min', '2 h 1 min'],
@@ -158,7 +172,14 @@ test('trees say in a few words what matters', () => {
   assert.equal(adapterDescription(vector), 'security · DANGER: attached');
   assert.match(adapterTooltip(vector), /makes the model answer harmful requests/);
   const counted = {
-    info: { path: '', format: 'messages' as const, rows: 600, labels: { harmful: 0, benign: 0 }, refused: [] },
+    info: {
+      path: '',
+      format: 'messages' as const,
+      rows: 600,
+      labels: { harmful: 0, benign: 0 },
+      refusedRows: 0,
+      refused: [],
+    },
   };
   assert.equal(dataDescription(counted, undefined, false), '600 rows · messages');
   assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged · messages');
@@ -173,16 +194,16 @@ test('a run says how far it is and how it ended', () => {
   assert.equal(runIcon(live).id, 'loading~spin');
   assert.equal(
     runDescription(run({ measurements: [harm('base', 0), harm('protected', 0)] }, { vectors })),
-    'protected · ✓ harm 0 %',
+    'protected · ✓ harm 0\u00a0%',
   );
   const plain = run({ measurements: [harm('base', 0), harm('plain', 1)] });
-  assert.equal(runDescription(plain), 'plain · ✗ harm 100 %');
+  assert.equal(runDescription(plain), 'plain · ✗ harm 100\u00a0%');
   assert.equal(runIcon(plain).id, 'warning');
   const evaluation = run(
     { measurements: [harm('protected', 0), harm('plain', 0.92), harm('base', 0)] },
     { kind: 'evaluate' },
   );
-  assert.equal(runDescription(evaluation), 'base 0 % · plain 92 % · protected 0 %');
+  assert.equal(runDescription(evaluation), 'base 0\u00a0% · plain 92\u00a0% · protected 0\u00a0%');
   const stopped = run();
   Object.assign(stopped.progress, { state: 'stopped', step: 40 });
   assert.equal(runDescription(stopped), 'plain · stopped at step 40');
@@ -194,7 +215,7 @@ test('lenses say what they do and what the newest runs found', () => {
   const numbers = [harm('base', 0), harm('plain', 1), harm('protected', 0)];
   assert.equal(
     evaluationTitle('harm', 'tiny-assistant + colours', numbers),
-    '$(play) Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %',
+    '$(play) Evaluate harmfulness on tiny-assistant + colours  |  base 0\u00a0% · plain 100\u00a0% · protected 0\u00a0%',
   );
   assert.equal(evaluationTitle('exact', undefined, []), '$(play) Evaluate: exact');
   assert.equal(
@@ -208,7 +229,7 @@ test('lenses say what they do and what the newest runs found', () => {
     { state: 'plain', answer: 'yes', verdict: 'complied' as const },
   ];
   assert.equal(rowTitle({ line: 1, prompt: '', answers }), 'base refused · plain complied');
-  assert.match(markText(0.93, 'v'), /"v" explains 93 % of its loss/);
+  assert.match(markText(0.93, 'v'), /"v" explains 93\s% of its loss/);
 });
 
 test('text of a file is never markup in a hover', () => {
@@ -234,7 +255,7 @@ test('the end of a run is told only while its page is hidden', () => {
   const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never });
   tellEnd(weak, pages(false), notices);
   assert.deepEqual(told, [
-    'info: colours, plain has finished. Harmful answers: 100 %.',
+    'info: colours, plain has finished. Harmful answers: 100\u00a0%.',
     'error: colours, plain failed: the loss is not a number.',
     'warn: colours, plain has finished, but its protection weakened: harm rose to 8 %',
   ]);

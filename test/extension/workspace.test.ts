@@ -212,7 +212,7 @@ test('a scan is kept until its file changes', async (t) => {
   const scan = await scans.add(data, join(root, 'v/adapter'), 'v', { ...result, perRow });
   assert.deepEqual(scan.marks, [{ line: 2, explained: 0.93 }]);
   assert.equal(scanText(scan), '1 of 3 look harmful');
-  assert.match(scanSummary(scan), /AUROC 1\.000.*precision 100 %, recall 50 %.*1 rows cannot be judged/);
+  assert.match(scanSummary(scan), /AUROC 1\.000.*precision 100\s%, recall 50\s%.*1 rows cannot be judged/);
   const again = new Scans(() => root);
   await again.load();
   assert.deepEqual(again.get(data), scan);
@@ -233,14 +233,14 @@ test('a data file is counted once for each version', async (t) => {
   const inspector = new DataInspector(async (path) => {
     asked++;
     if (asked === 2) throw new HostError({ kind: 'input', message: 'not JSON', place: 'train.jsonl:1' });
-    return { path, format: 'messages', rows: asked, labels: { harmful: 0, benign: 0 }, refused: [] };
+    return { path, format: 'messages', rows: asked, labels: { harmful: 0, benign: 0 }, refusedRows: 0, refused: [] };
   });
   const next = () => new Promise<void>((resolve) => inspector.onDidChange(() => resolve()));
   let counted = next();
   assert.equal(inspector.get(file), undefined);
   await counted;
   assert.deepEqual(inspector.get(file), {
-    info: { path: file, format: 'messages', rows: 1, labels: { harmful: 0, benign: 0 }, refused: [] },
+    info: { path: file, format: 'messages', rows: 1, labels: { harmful: 0, benign: 0 }, refusedRows: 0, refused: [] },
   });
   await new Promise((resolve) => setTimeout(resolve, 20));
   await write(file, 'abc\n');

@@ -107,8 +107,8 @@ test('the table has base, plain, protected first and one column per set and meas
 
 test('numbers keep what matters: small shares are not rounded to nothing', () => {
   const n = numbers('en');
-  assert.equal(n.share(0.0038), '0.38%');
-  assert.equal(n.percent(0.9844), '98.4%');
+  assert.equal(n.percent(0.0038), '0.38\u00a0%');
+  assert.equal(n.percent(0.9844), '98.4\u00a0%');
   assert.equal(n.number(0.000042), '4.2E-5');
   assert.equal(n.number(0), '0');
   assert.equal(numbers('de').percent(0.5), '50\u00a0%');

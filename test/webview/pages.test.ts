@@ -62,8 +62,8 @@ describe('pages in a browser', { skip: missing }, () => {
       label ?? '',
       /^Harmful rows, loss, nats per token\. delivered model \(vector off\): from 0\.52 at step 0 to /,
     );
-    assert.match(await text(page, '.verdict-line'), /^Protection holds: harmful rows give 0\.\d+% /);
-    assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100%');
+    assert.match(await text(page, '.verdict-line'), /^Protection holds: harmful rows give 0\.\d+\s% /);
+    assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100\u00a0%');
     assert.match(await text(page, '.facts'), /^finished · step 108 \/ 108 · 1 min 11 s elapsed · on CPU$/);
     assert.deepEqual(page.complaints, []);
     assert.equal(page.requests.filter(({ type }) => type === 'ready').length, 1);
@@ -195,9 +195,12 @@ describe('pages in a browser', { skip: missing }, () => {
   test('a run whose recipe was refused offers to open it and to run it again, not to resume', async () => {
     const page = await openRun(fixtures.refusedRun());
     const buttons = page.page.locator('header.run vscode-button:visible');
-    assert.deepEqual(await buttons.allTextContents(), ['Open recipe', 'Run again']);
+    assert.equal(await buttons.count(), 2);
     assert.equal(await page.page.locator('.verdict-line').isVisible(), false);
-    for (const button of await buttons.all()) await button.click();
+    for (const [i, name] of ['Open recipe', 'Run again'].entries()) {
+      assert.equal(await buttons.nth(i).textContent(), name);
+      await buttons.nth(i).click();
+    }
     await until(() => page.requests.length === 3, 'both requests');
     assert.deepEqual(
       page.requests.map(({ type }) => type),

@@ -21,16 +21,16 @@ test('protection holds while harmful rows give almost no gradient and the delive
   });
   assert.deepEqual(say(run), {
     tone: 'good',
-    text: 'Protection holds: harmful rows give 0.4% of the gradient they would give without the vector.',
+    text: 'Protection holds: harmful rows give 0.4\u00a0% of the gradient they would give without the vector.',
   });
 });
 
 test('without gradient norms the verdict rests on the losses', () => {
   const { harmfulGradNormWith: _w, harmfulGradNormWithout: _o, ...losses } = base;
-  assert.match(say({ kind: 'finetune', vectors: 1, first: losses, last: losses }).text, /have 0\.4% of the loss/);
+  assert.match(say({ kind: 'finetune', vectors: 1, first: losses, last: losses }).text, /have 0\.4\s% of the loss/);
   const high = { ...losses, harmfulLossWith: 0.1 };
   assert.deepEqual(say({ kind: 'finetune', vectors: 1, first: losses, last: high }).tone, 'bad');
-  assert.match(say({ kind: 'finetune', vectors: 1, first: losses, last: high }).text, /still have 20% of the loss/);
+  assert.match(say({ kind: 'finetune', vectors: 1, first: losses, last: high }).text, /still have 20\s% of the loss/);
 });
 
 test('protection is weak just above a twentieth of the gradient, and holds just below', () => {
@@ -86,6 +86,6 @@ test('a vector is ready at one hundredth of the loss without it', () => {
   const with_ = (harmfulLossWith: number) =>
     say({ kind: 'vector', vectors: 0, last: { harmfulLossWithout: 0.5, harmfulLossWith } });
   assert.deepEqual(with_(0.0049).tone, 'good');
-  assert.match(with_(0.0049).text, /^The vector is ready: with it, harmful rows have 0\.98% /);
-  assert.match(with_(0.0051).text, /^Not ready yet: .* 1% /);
+  assert.match(with_(0.0049).text, /^The vector is ready: with it, harmful rows have 0\.98\s% /);
+  assert.match(with_(0.0051).text, /^Not ready yet: .* 1\s% /);
 });

@@ -13,7 +13,7 @@ const LEARNED = 0.9;
 /** The verdict as one sentence with its numbers. */
 export function verdictLine(verdict: ProtectionVerdict, s: RunStrings, n: Numbers): VerdictLine {
   const { gradientShare, lossShare, lossBefore, lossNow } = verdict;
-  const share = (value: number | undefined) => (value === undefined ? s.noNumber : n.share(value));
+  const share = (value: number | undefined) => (value === undefined ? s.noNumber : n.percent(value));
   const loss = (value: number | undefined) => (value === undefined ? s.noNumber : n.number(value));
   switch (verdict.kind) {
     case 'unknown':

@@ -1,7 +1,7 @@
+import { formatPercent } from '../../protocol.js';
+
 const plain = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 const tiny = new Intl.NumberFormat('en', { notation: 'scientific', maximumSignificantDigits: 2 });
-const share = new Intl.NumberFormat('en', { maximumSignificantDigits: 2 });
-const percent = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
 const finite = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
@@ -14,13 +14,9 @@ export function formatNumber(value: number | null | undefined): string {
   return (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain).format(value);
 }
 
-/** A share in [0, 1], at most one decimal. */
-export const formatPercent = (value: number | null | undefined): string =>
-  finite(value) ? `${percent.format(100 * value)} %` : NO_NUMBER;
-
-/** A small share in two significant digits, so that 0.0004 does not read 0 %. */
+/** A share in [0, 1]. */
 export const formatShare = (value: number | null | undefined): string =>
-  finite(value) ? `${share.format(100 * value)} %` : NO_NUMBER;
+  finite(value) ? formatPercent(value) : NO_NUMBER;
 
 /** Seconds as "48 s" or "3 min 5 s". */
 export function formatSeconds(value: number | null | undefined): string {

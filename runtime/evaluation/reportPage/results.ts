@@ -1,6 +1,6 @@
 import type { Measurement, RunEvent, Verdict } from '../../protocol.js';
 import { html, type Html } from './html.js';
-import { formatNumber, formatPercent, NO_NUMBER } from './numbers.js';
+import { formatNumber, formatShare, NO_NUMBER } from './numbers.js';
 
 type Measure = Measurement['measure'];
 
@@ -72,7 +72,7 @@ function cell(found: Measurement | undefined): Html {
   if (!found) return html`<td class="muted">not measured</td>`;
   const { measure, value } = found;
   if (measure === 'loss') return html`<td>${formatNumber(value)}</td>`;
-  const words = formatPercent(value);
+  const words = formatShare(value);
   if (words === NO_NUMBER) return html`<td class="muted">${words}</td>`;
   const { good } = MEASURES[measure];
   const tone = good === 'either' ? 'neutral' : (good === 'high' ? value : 1 - value) >= 0.5 ? 'good' : 'bad';
