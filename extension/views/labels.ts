@@ -20,11 +20,11 @@ export function modelDescription({ info, problem }: Model): string {
 /** Tooltip in Markdown without links or HTML; names of files are escaped by the view. */
 export function modelFacts({ info, problem, path }: Model): string[] {
   const facts = [path];
-  if (problem) facts.push(problem);
+  // What else may be said of a model that cannot be used is not why, or says it again.
+  if (problem) return [...facts, problem];
   if (info?.layers) facts.push(t('{0} layers, {1}', info.layers, info.dtype ?? '?'));
   if (info?.contextLength) facts.push(t('context of {0} tokens', info.contextLength));
-  if (info && !info.tokenizer) facts.push(t('no tokenizer: it cannot be trained or asked'));
-  else if (info && !info.chatTemplate) facts.push(t('no chat template: a plain one is used'));
+  if (info && !info.chatTemplate) facts.push(t('no chat template: a plain one is used'));
   return facts;
 }
 

@@ -25,6 +25,7 @@ import {
   adapterTooltip,
   dataDescription,
   modelDescription,
+  modelFacts,
   runDescription,
   runIcon,
 } from '../../extension/views/labels.js';
@@ -167,6 +168,16 @@ test('trees say in a few words what matters', () => {
   const info = { architecture: 'LlamaForCausalLM', parameters: 685184 } as Model['info'];
   assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], info }), 'llama · 0.7 M');
   assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], problem: 'moe' }), 'cannot be used');
+  const refused = { ...info!, supported: false, layers: 2, tokenizer: false, chatTemplate: false };
+  const why = 'mixture-of-experts models are not supported.';
+  assert.deepEqual(modelFacts({ path: '/m', name: 'm', adapters: [], info: refused, problem: why }), ['/m', why]);
+  const bare = { ...refused, supported: true, tokenizer: true, contextLength: 64, dtype: 'F32' };
+  assert.deepEqual(modelFacts({ path: '/m', name: 'm', adapters: [], info: bare }), [
+    '/m',
+    '2 layers, F32',
+    'context of 64 tokens',
+    'no chat template: a plain one is used',
+  ]);
   assert.equal(adapterDescription(adapter({ scale: 0.5 })), 'task · × 0.5');
   const vector = adapter({ role: 'security', attached: true, name: 'forbidden-topic' });
   assert.equal(adapterDescription(vector), 'security · DANGER: attached');
