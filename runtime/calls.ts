@@ -6,7 +6,7 @@ import { adapterFolder, WEIGHTS_FILE } from './adapters/files.js';
 import { flatInput } from './adapters/inject.js';
 import { cacheFolder, loadData, openContext, type Context } from './context.js';
 import { HumanError } from './errors.js';
-import { lossesOf, scanResult } from './evaluation/scan.js';
+import { scanExamples } from './evaluation/scan.js';
 import { activeAdapters, openState, type OpenState } from './evaluation/states.js';
 import { inspectModel } from './inspect.js';
 import { inspectData } from './data/examples.js';
@@ -49,7 +49,6 @@ export const calls: Calls = {
     const context = await opened(model, data, speech, device);
     const { layout, flat, file } = await adapterFlat(vector, context.sites);
     if (file.role !== 'security') speech.onLog('warn', `${file.path} is not marked as a security vector.`);
-    const { examples } = await loadRows(context, data, format, speech);
     const learner = openLearner({
       ...context,
       adapters: [{ name: 'vector', layout }],
@@ -57,27 +56,33 @@ export const calls: Calls = {
       padId: context.tokenizer.padId,
     });
     try {
-      const parameters = { [flatInput('vector')]: flatTensor(flat) };
-      const half = (from: number) => ({
-        signal: speech.signal,
-        onProgress: (share: number) => speech.onProgress('scanning', from + share / 2),
-      });
-      const off = await lossesOf(learner, parameters, examples, { vector: 0 }, half(0));
-      const on = await lossesOf(learner, parameters, examples, { vector: 1 }, half(0.5));
-      return scanResult(examples, off, on, threshold);
+      const { examples } = await loadRows(context, data, format, speech);
+      return await scanExamples(
+        learner,
+        { [flatInput('vector')]: flatTensor(flat) },
+        examples,
+        { off: { vector: 0 }, on: { vector: 1 }, threshold },
+        { signal: speech.signal, onProgress: (share) => speech.onProgress('scanning', share) },
+      );
     } finally {
       await learner.dispose();
+      context.scratch.close();
     }
   },
 
   async score({ model, adapters, data, format, device }, speech) {
     const context = await opened(model, data, speech, device);
-    const { examples } = await loadRows(context, data, format, speech);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
-      return (await state.losses(examples)).map(({ nll, tokens }, i) => ({ row: examples[i]!.row, nll, tokens }));
+      const { examples } = await loadRows(context, data, format, speech);
+      const losses = await state.losses(examples, {
+        signal: speech.signal,
+        onProgress: (share) => speech.onProgress('scoring', share),
+      });
+      return losses.map(({ nll, tokens }, i) => ({ row: examples.at(i)!.row, nll, tokens }));
     } finally {
       await state.dispose();
+      context.scratch.close();
     }
   },
 
@@ -129,8 +134,15 @@ function opened(model: string, beside: string, speech: Speech, device: 'auto' | 
 }
 
 const loadRows = (context: Context, file: string, format: Parameters<typeof loadData>[2]['format'], speech: Speech) =>
-  loadData(context, file, { format }, (message, place, remedy) =>
-    speech.onLog('warn', `${place}: ${message} ${remedy}`),
+  loadData(
+    context,
+    file,
+    { format },
+    {
+      warn: (message, place, remedy) => speech.onLog('warn', `${place}: ${message} ${remedy}`),
+      say: speech.onProgress,
+      signal: speech.signal,
+    },
   );
 
 function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {

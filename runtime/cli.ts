@@ -1,4 +1,5 @@
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
+import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { resolve } from 'node:path';
 import { calls, type Speech } from './calls.js';
@@ -14,7 +15,7 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   scan --model DIR --vector DIR --data FILE [--threshold 0.5]    which rows the vector explains
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
-  inspect DIR|FILE.gguf
+  inspect DIR|FILE.gguf|DATA                   what a model or a data file holds, and what of it cannot be used
   export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]
       safetensors: a merged Hugging Face folder · peft: one adapter, several joined · onnx: a folder for onnxruntime and
       transformers.js · gguf: a merged model, or with --lora the adapters alone for llama.cpp. Every export is read back and compared.
@@ -193,7 +194,11 @@ async function run(
       return EXIT.done;
     }
     case 'inspect': {
-      const { path: _, ...info } = await calls.inspect({ path: only('a model') }, speech);
+      const path = only('a model or a data file');
+      const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
+      const { path: _, ...info } = await (isData
+        ? calls.inspectData({ path }, speech)
+        : calls.inspect({ path }, speech));
       out.result(info);
       return EXIT.done;
     }

@@ -1,6 +1,8 @@
-import { join } from 'node:path';
-import { loadExamples, type Example } from './data/examples.js';
-import { HumanError } from './errors.js';
+import { basename, join } from 'node:path';
+import type { ExampleList } from './data/exampleList.js';
+import { loadExamples } from './data/examples.js';
+import { openScratch, type Scratch } from './data/scratch.js';
+import { Cancelled, HumanError } from './errors.js';
 import { decoderSpec } from './models/config.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from './models/spec.js';
 import { openModel, type ModelFolder } from './models/folder.js';
@@ -16,12 +18,14 @@ export interface Context {
   readonly tokenizer: Tokenizer;
   /** Linear layers that adapters can sit on, in order. */
   readonly sites: readonly LinearSpec[];
+  /** Where the rows of large files rest; to be closed when the work is done. */
+  readonly scratch: Scratch;
 }
 
 export interface ContextOptions {
   readonly device?: 'auto' | Device;
   readonly threads?: number;
-  /** Folder for a converted GGUF. */
+  /** Folder for a converted GGUF, and for the rows of large files. */
   readonly cache: string;
   readonly onMessage?: (text: string) => void;
 }
@@ -50,34 +54,50 @@ export async function openContext(path: string, options: ContextOptions): Promis
     });
   }
   const backend = await openBackend(options.device ?? 'auto', options.threads ?? 0);
-  return { backend, model, spec, tokenizer, sites: linearLayers(spec) };
+  return { backend, model, spec, tokenizer, sites: linearLayers(spec), scratch: openScratch(options.cache) };
 }
 
 export interface LoadedData {
   readonly path: string;
-  readonly examples: Example[];
+  readonly examples: ExampleList;
   readonly sha256: string;
+}
+
+/** How loading data speaks, and how it is stopped. */
+export interface LoadSpeech {
+  readonly warn: (message: string, place: string, remedy: string) => void;
+  /** Share of the file that is read. */
+  readonly say?: (message: string, share: number) => void;
+  readonly signal?: AbortSignal;
 }
 
 /** Loads a data file for training or evaluation and reports the rows that cannot be used. A broken row stops it. */
 export async function loadData(
-  { tokenizer, spec }: Pick<Context, 'tokenizer' | 'spec'>,
+  { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
   file: string,
   options: { format?: DataFormat; limit?: number; maxTokens?: number; answers?: 'required' | 'optional' },
-  warn: (message: string, place: string, remedy: string) => void,
+  { warn, say, signal }: LoadSpeech,
 ): Promise<LoadedData> {
-  const { examples, refused, sha256 } = await loadExamples(file, tokenizer, {
+  let percent = 0;
+  const { examples, refused, refusedRows, sha256 } = await loadExamples(file, tokenizer, {
     format: options.format ?? 'auto',
     limit: options.limit,
     answers: options.answers,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
     contextLength: spec.contextLength,
     strict: true,
+    scratch,
+    onProgress(bytes, total) {
+      if (signal?.aborted) throw new Cancelled();
+      const now = Math.floor((100 * bytes) / total);
+      if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
+      percent = now;
+    },
   });
-  if (refused.length > 0) {
+  if (refusedRows > 0) {
     const lines = refused.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
-      `${refused.length} of ${refused.length + examples.length} rows are left out (${lines.join('; ')}${refused.length > 5 ? '; …' : ''}).`,
+      `${refusedRows} of ${refusedRows + examples.length} rows are left out (${lines.join('; ')}${refusedRows > 5 ? '; …' : ''}).`,
       `${file}:${refused[0]!.line}`,
       'Mend these rows or remove them.',
     );

@@ -44,7 +44,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   // Before the model is opened, which may take a while; the folder is taken, and this checked again, after that.
   await requireFree(output);
   const events = options.resume ? await readEvents(output) : [];
-  const say = (message: string): void => options.onEvent({ kind: 'state', state: 'preparing', message });
+  const say = (message: string, progress?: number): void =>
+    options.onEvent({ kind: 'state', state: 'preparing', message, progress });
   say('opening the model');
   const context = await openContext(path(recipe.model), {
     device: options.device ?? recipe.device,
@@ -68,13 +69,14 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   };
   const folder = await openRunFolder(output, recipe, first, options.resume ?? false);
   try {
-    return await work({ recipe, path, context, folder, modelSha256, events, began }, options);
+    return await work({ recipe, path, context, folder, modelSha256, events, began, say }, options);
   } finally {
+    context.scratch.close();
     await folder.release();
   }
 }
 
-interface Work extends Pick<Job<Recipe>, 'recipe' | 'path' | 'context' | 'modelSha256'> {
+interface Work extends Pick<Job<Recipe>, 'recipe' | 'path' | 'context' | 'modelSha256' | 'say'> {
   readonly folder: RunFolder;
   /** Of the run that is resumed. */
   readonly events: readonly RunEvent[];
@@ -83,7 +85,7 @@ interface Work extends Pick<Job<Recipe>, 'recipe' | 'path' | 'context' | 'modelS
 }
 
 async function work(
-  { recipe, path, context, folder, modelSha256, events, began }: Work,
+  { recipe, path, context, folder, modelSha256, events, began, say }: Work,
   options: RunOptions,
 ): Promise<DoneEvent> {
   let step = events.findLast((e) => e.kind === 'step')?.step ?? 0;
@@ -92,7 +94,8 @@ async function work(
     await folder.record(event);
     options.onEvent(event);
   };
-  const job = { recipe, path, context, folder, signal: options.signal, resume: options.resume ?? false, modelSha256 };
+  const { signal, resume = false } = options;
+  const job = { recipe, path, context, folder, signal, resume, modelSha256, say };
   let ending: Pick<DoneEvent, 'outcome' | 'measurements' | 'laws' | 'protectionWeakened'> = {
     outcome: 'finished',
     measurements: [],

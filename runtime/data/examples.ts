@@ -8,6 +8,9 @@ import { checkIds, checkLength, encodeSample } from './encodeSample.js';
 import type { EncodedSample } from './encodeSample.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
+import { exampleStore } from './exampleList.js';
+import type { ExampleList } from './exampleList.js';
+import type { Scratch } from './scratch.js';
 import { formatOf, labelOf, readSample, RefusedRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
 import type { RowFormat, Sample } from './schemas.js';
 
@@ -52,79 +55,101 @@ export interface ExampleOptions extends RowOptions {
 }
 
 export interface Examples {
-  examples: Example[];
+  examples: ExampleList;
   format: RowFormat;
+  /** How many rows cannot be used, and the first of them. */
+  refusedRows: number;
   refused: RefusedExample[];
   /** Of the file's bytes. */
   sha256: string;
 }
 
-/** About 1 GB of numbers. */
-const MAX_TOKENS_IN_MEMORY = 2 ** 26;
+export interface LoadOptions extends ExampleOptions {
+  /** Where the rows of a large file rest. */
+  scratch: Scratch;
+  /** Tokens that stay in memory: about 20 bytes each. */
+  tokensInMemory?: number;
+}
+
+const TOKENS_IN_MEMORY = 2 ** 23;
+/** Refused rows that are listed; all are counted. */
+const LISTED = 10_000;
 const TIME_MS = 5000;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
 
 /**
- * The rows of a file as examples, in order. Rows that cannot be used are in `refused` with line and reason.
- * @throws HumanError for an empty file, one without a usable row (place: file and line of the first problem), one that has
- * too many tokens to be held in memory, and with `strict` for the first row that is wrong.
+ * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are made again from the
+ * scratch file when they are asked for. Rows that cannot be used are counted and listed with line and reason.
+ * @throws HumanError for an empty file, one without a usable row (place: file and line of the first problem), and with
+ * `strict` for the first row that is wrong.
  */
-export async function loadExamples(
-  file: string,
-  tokenizer: Tokenizer,
-  options: ExampleOptions = {},
-): Promise<Examples> {
-  const examples: Example[] = [];
-  const refused: RefusedExample[] = [];
+export async function loadExamples(file: string, tokenizer: Tokenizer, options: LoadOptions): Promise<Examples> {
+  const store = exampleStore(
+    options.scratch,
+    options.tokensInMemory ?? TOKENS_IN_MEMORY,
+    (row: SampleRow) => [...examplesOf([row], sizeOf(row.sample), tokenizer, options, file)][0] as Example,
+  );
+  const refused = refusals();
   const found: { format?: RowFormat } = {};
-  let tokens = 0;
-  for await (const item of streamExamples(file, tokenizer, options, found)) {
-    if ('reason' in item) {
-      refused.push(item);
-      continue;
-    }
-    examples.push(item);
-    tokens += item.ids.length + item.promptIds.length;
-    if (tokens > MAX_TOKENS_IN_MEMORY)
-      throw new HumanError(`the file has more than ${examples.length} rows of in all ${tokens} tokens.`, {
-        place: file,
-        remedy: 'Use only its first rows: set "limit".',
-      });
+  for await (const [source, result] of sourcesWithExamples(file, tokenizer, options, found)) {
+    if ('reason' in result) refused.add(result);
+    else store.add(result, result.ids.length + result.promptIds.length, source as SampleRow);
   }
+  const examples = store.list();
   if (examples.length === 0) throw nothingUsable(file, refused);
-  return { examples, format: found.format!, refused, sha256: await sha256File(file) };
+  return {
+    examples,
+    format: found.format!,
+    refusedRows: refused.count(),
+    refused: refused.listed,
+    sha256: await sha256File(file),
+  };
 }
 
-/** The same one by one, in bounded memory. `found.format` is set before the first example. */
+/** The same one by one. `found.format` is set before the first example. */
 export async function* streamExamples(
   file: string,
   tokenizer: Tokenizer,
   options: ExampleOptions = {},
   found: { format?: RowFormat } = {},
 ): AsyncGenerator<Example | RefusedExample> {
-  let waiting: (SampleRow | RefusedExample)[] = [];
+  for await (const [, result] of sourcesWithExamples(file, tokenizer, options, found)) yield result;
+}
+
+type Source = SampleRow | RefusedExample;
+
+async function* sourcesWithExamples(
+  file: string,
+  tokenizer: Tokenizer,
+  options: ExampleOptions,
+  found: { format?: RowFormat },
+): AsyncGenerator<[Source, Example | RefusedExample]> {
+  let waiting: Source[] = [];
   let size = 0;
+  const results = function* (): Generator<[Source, Example | RefusedExample]> {
+    let i = 0;
+    for (const result of examplesOf(waiting, size, tokenizer, options, file)) yield [waiting[i++]!, result];
+    [waiting, size] = [[], 0];
+  };
   for await (const item of samples(file, options, found)) {
     waiting.push(item);
     size += 'reason' in item ? 0 : sizeOf(item.sample);
-    if (waiting.length < ROWS_AT_ONCE && size < CHARACTERS_AT_ONCE) continue;
-    yield* examplesOf(waiting, size, tokenizer, options, file);
-    [waiting, size] = [[], 0];
+    if (waiting.length >= ROWS_AT_ONCE || size >= CHARACTERS_AT_ONCE) yield* results();
   }
-  yield* examplesOf(waiting, size, tokenizer, options, file);
+  yield* results();
 }
 
 /** What a file holds, without a model: format, rows, labels, and rows that no model could use. */
 export async function inspectData(file: string, options: RowOptions & { format?: DataFormat } = {}): Promise<DataInfo> {
   const found: { format?: RowFormat } = {};
   const labels = { harmful: 0, benign: 0 };
-  const refused: RefusedExample[] = [];
+  const refused = refusals();
   let rows = 0;
   for await (const item of samples(file, options, found)) {
     if ('reason' in item) {
-      refused.push(item);
+      refused.add(item);
       continue;
     }
     rows++;
@@ -134,9 +159,29 @@ export async function inspectData(file: string, options: RowOptions & { format?:
   return {
     path: file,
     format: found.format,
-    rows: rows + refused.length,
+    rows: rows + refused.count(),
     labels,
-    refused: refused.map(({ line, reason }) => ({ line, reason })),
+    refusedRows: refused.count(),
+    refused: refused.listed.map(({ line, reason }) => ({ line, reason })),
+  };
+}
+
+interface Refusals {
+  add(row: RefusedExample): void;
+  count(): number;
+  /** The first ones. */
+  readonly listed: RefusedExample[];
+}
+
+function refusals(): Refusals {
+  const listed: RefusedExample[] = [];
+  let count = 0;
+  return {
+    add(row) {
+      if (count++ < LISTED) listed.push(row);
+    },
+    count: () => count,
+    listed,
   };
 }
 
@@ -239,11 +284,13 @@ function wrongRow(file: string, { line, reason }: RefusedExample): HumanError {
   return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
 }
 
-function nothingUsable(file: string, refused: RefusedExample[]): HumanError {
-  const first = refused[0];
+function nothingUsable(file: string, refused: Refusals): HumanError {
+  const first = refused.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
   const all =
-    refused.length === 1 ? 'its only row cannot be used' : `none of its ${refused.length} rows can be used; the first`;
+    refused.count() === 1
+      ? 'its only row cannot be used'
+      : `none of its ${refused.count()} rows can be used; the first`;
   return new HumanError(`${all}: ${first.reason}.`, {
     place: `${file}:${first.line}`,
     remedy: first.tooLong

@@ -8,8 +8,8 @@ import { activeAdapters, openState } from './states.js';
 /** Judges the answers of one or more states of a model on the same sets. */
 export async function* evaluateRun(job: Job<EvaluateRecipe>): AsyncGenerator<RunEvent, Measurement[]> {
   const { recipe, signal } = job;
-  const { warn, flush } = warnings();
-  const sets = await loadSets(job.context, recipe.evaluate, job.path, warn);
+  const { speech, flush } = warnings(job);
+  const sets = await loadSets(job.context, recipe.evaluate, job.path, speech);
   yield* flush();
   const name = recipe.adapters.map((a) => basename(a.adapter)).join(' + ');
   const states = recipe.states ?? [

@@ -1,4 +1,5 @@
 import { Cancelled } from '../errors.js';
+import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { ScanResult, ScanRow } from '../protocol.js';
 import type { Learner, RowLoss } from '../training/learner.js';
@@ -9,6 +10,8 @@ import { auroc, explained, precisionRecall } from './harmfulness.js';
 /** Rows whose base loss is below this are explained already; the vector cannot say anything about them. Nats per token. */
 const BLIND_BELOW = 0.05;
 const ROWS = 16;
+/** Rows that are in memory at once, and sorted by length. */
+const PIECE = 1024;
 
 /** Examples in groups of like lengths, so that padding costs little; indices into the list. */
 export function groups(examples: readonly Pick<Example, 'ids'>[], rows: number): number[][] {
@@ -16,73 +19,108 @@ export function groups(examples: readonly Pick<Example, 'ids'>[], rows: number):
   return Array.from({ length: Math.ceil(order.length / rows) }, (_, i) => order.slice(i * rows, (i + 1) * rows));
 }
 
-/** Loss of every example with these factors on the adapters; two forwards of the file make a scan. */
-export async function lossesOf(
+interface More {
+  signal?: AbortSignal;
+  onProgress?: (share: number) => void;
+}
+
+/** Losses of a piece of the data by these factors on the adapters; `onGroup` hears how many rows were done. */
+async function lossesOfPiece(
   learner: Learner,
   parameters: Feeds,
   examples: readonly Example[],
   scales: Record<string, number>,
-  more: { signal?: AbortSignal; onProgress?: (share: number) => void } = {},
+  signal: AbortSignal | undefined,
+  onGroup: (rows: number) => void,
 ): Promise<RowLoss[]> {
   const result = new Array<RowLoss>(examples.length);
-  let done = 0;
   for (const group of groups(examples, ROWS)) {
     await new Promise((resolve) => setImmediate(resolve));
-    if (more.signal?.aborted) throw new Cancelled();
-    const losses = await learner.losses(
-      rowsOf(
-        group.map((i) => examples[i]!),
-        scales,
-        0,
-      ),
-      parameters,
+    if (signal?.aborted) throw new Cancelled();
+    const rows = rowsOf(
+      group.map((i) => examples[i]!),
+      scales,
+      0,
     );
+    const losses = await learner.losses(rows, parameters);
     group.forEach((i, j) => (result[i] = losses[j]!));
-    more.onProgress?.((done += group.length) / examples.length);
+    onGroup(group.length);
   }
   return result;
 }
 
+/** Loss of every example with these factors on the adapters. */
+export async function lossesOf(
+  learner: Learner,
+  parameters: Feeds,
+  examples: ExampleList,
+  scales: Record<string, number>,
+  { signal, onProgress }: More = {},
+): Promise<RowLoss[]> {
+  const losses: RowLoss[] = [];
+  let done = 0;
+  const onGroup = (rows: number): void => onProgress?.((done += rows) / examples.length);
+  for (const piece of pieces(examples, PIECE))
+    losses.push(...(await lossesOfPiece(learner, parameters, piece, scales, signal, onGroup)));
+  return losses;
+}
+
 /**
- * How much of each row's loss the vector explains: (off − on) / (off + 0.05) per supervised token; rows above the
- * threshold look harmful. AUROC, precision and recall where the rows carry labels of both kinds.
+ * How much of each row's loss the vector explains: two forwards of the file, without the vector and with it.
+ * @param off, on factors on the adapters
  */
-export function scanResult(
-  examples: readonly Example[],
-  off: readonly RowLoss[],
-  on: readonly RowLoss[],
+export async function scanExamples(
+  learner: Learner,
+  parameters: Feeds,
+  examples: ExampleList,
+  { off, on, threshold }: { off: Record<string, number>; on: Record<string, number>; threshold: number },
+  { signal, onProgress }: More = {},
+): Promise<ScanResult> {
+  const rows: ScannedRow[] = [];
+  let done = 0;
+  const onGroup = (count: number): void => onProgress?.((done += count) / (2 * examples.length));
+  for (const piece of pieces(examples, PIECE)) {
+    const without = await lossesOfPiece(learner, parameters, piece, off, signal, onGroup);
+    const withVector = await lossesOfPiece(learner, parameters, piece, on, signal, onGroup);
+    piece.forEach((example, i) => rows.push(scannedRow(example, without[i]!, withVector[i]!, threshold)));
+  }
+  return scanResult(rows, threshold);
+}
+
+export interface ScannedRow extends ScanRow {
+  blind: boolean;
+}
+
+/** (off − on) / (off + 0.05) per supervised token; a row above the threshold looks harmful. */
+export function scannedRow(
+  { row, line, label }: Pick<Example, 'row' | 'line' | 'label'>,
+  off: RowLoss,
+  on: RowLoss,
   threshold: number,
-): ScanResult {
-  const perRow = examples.map((e, i): ScanRow => {
-    const share = explained(off[i]!.nll, on[i]!.nll, off[i]!.tokens);
-    return {
-      row: e.row,
-      line: e.line,
-      explained: share,
-      flagged: share > threshold,
-      ...(e.label ? { label: e.label } : {}),
-    };
-  });
-  const labelled = perRow.filter((r) => r.label);
+): ScannedRow {
+  const share = explained(off.nll, on.nll, off.tokens);
+  const blind = off.nll / off.tokens < BLIND_BELOW;
+  return { row, line, explained: share, flagged: share > threshold, ...(label ? { label } : {}), blind };
+}
+
+/** What the rows say together; AUROC, precision and recall where they carry labels of both kinds. */
+export function scanResult(rows: readonly ScannedRow[], threshold: number): ScanResult {
+  const labelled = rows.filter((r) => r.label);
   const truth = labelled.map((r) => r.label === 'harmful');
   const scored = truth.includes(true) && truth.includes(false);
   const { precision, recall } = precisionRecall(
     labelled.map((r) => r.flagged),
     truth,
   );
+  const scores = labelled.map((r) => r.explained);
   return {
-    flagged: perRow.filter((r) => r.flagged).length,
-    rows: perRow.length,
+    flagged: rows.filter((r) => r.flagged).length,
+    rows: rows.length,
     threshold,
-    auroc: scored
-      ? auroc(
-          labelled.map((r) => r.explained),
-          truth,
-        )
-      : null,
+    auroc: scored ? auroc(scores, truth) : null,
     precision: scored ? precision : null,
     recall: scored ? recall : null,
-    blind: off.filter((l) => l.nll / l.tokens < BLIND_BELOW).length,
-    perRow,
+    blind: rows.filter((r) => r.blind).length,
+    perRow: rows.map(({ blind: _, ...row }) => row),
   };
 }

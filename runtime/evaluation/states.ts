@@ -47,7 +47,7 @@ export async function openState(
   return {
     name,
     generator,
-    losses: (examples) => lossesOf(learner, parameters, examples, scales),
+    losses: (examples, more) => lossesOf(learner, parameters, examples, scales, more),
     async dispose() {
       await generator.dispose();
       await learner.dispose();

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { RefusedRow } from '../data/schemas.js';
-import { loadData } from '../context.js';
+import { loadData, type LoadSpeech } from '../context.js';
 import { HumanError } from '../errors.js';
 import type { FinetuneRecipe } from '../protocol.js';
 import { random } from '../random.js';
@@ -56,7 +57,7 @@ function withAnswer(
 export async function anchorExamples(
   job: Job<FinetuneRecipe>,
   vectors: Vectors,
-  ordinary: readonly Example[],
+  ordinary: ExampleList,
   anchor: Anchor,
 ): Promise<(step: number) => Example[]> {
   const prompts = await promptsOf(vectors);
@@ -69,19 +70,20 @@ export async function anchorExamples(
   }
   return (step) => {
     const rng = random(`${job.recipe.seed}/anchor/${step}`);
-    const pick = (from: readonly Example[], n: number): Example[] =>
-      from.length === 0 ? [] : Array.from({ length: n }, () => rng.pick(from));
+    const pick = (from: ExampleList, n: number): Example[] =>
+      from.length === 0 ? [] : Array.from({ length: n }, () => from.at(rng.int(from.length))!);
     return [...pick(held, anchor.refusals), ...pick(ordinary, anchor.benign)];
   };
 }
 
-/** Rows with a harmful answer whose loss shows what is learned: the recipe's, or the vectors' own. */
+/** Rows with a harmful answer whose loss shows what is learned, at most `count`: the recipe's, or the vectors' own. */
 export async function harmfulProbes(
   job: Job<FinetuneRecipe>,
   vectors: Vectors,
-  warn: (message: string, place?: string, remedy?: string) => void,
+  count: number,
+  speech: LoadSpeech,
 ): Promise<Example[]> {
   const named = job.recipe.probes.harmful;
-  if (named) return (await loadData(job.context, job.path(named.file), named, warn)).examples;
-  return (await promptsOf(vectors)).flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []);
+  if (named) return firstOf((await loadData(job.context, job.path(named.file), named, speech)).examples, count);
+  return (await promptsOf(vectors)).flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []).slice(0, count);
 }

@@ -3,8 +3,9 @@ import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adap
 import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
 import { initialise, plainLayout } from '../adapters/sites.js';
 import { loadData } from '../context.js';
+import { firstOf, subset } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { lossesOf, scanResult } from '../evaluation/scan.js';
+import { scanExamples } from '../evaluation/scan.js';
 import { HumanError } from '../errors.js';
 import { sha256 } from '../files.js';
 import { bytesOf } from '../models/safetensors.js';
@@ -59,7 +60,7 @@ export interface FineTuned {
 export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEvent, FineTuned> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  const { warn, flush } = warnings();
+  const { warn, speech, flush } = warnings(job);
   const full = recipe.method === 'full';
   const { route, anchor } =
     recipe.protection === false ? { route: false as const, anchor: false as const } : recipe.protection;
@@ -68,7 +69,7 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
     context,
     job.path(recipe.data.file),
     { ...recipe.data, maxTokens: recipe.batch.maxTokens },
-    warn,
+    speech,
   );
   const vectors: FineTuned['vectors'][number][] = [];
   for (const [i, v] of recipe.vectors.entries()) {
@@ -137,10 +138,13 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   if (vectors.length > 0) {
     yield { kind: 'state', state: 'preparing', message: 'scanning the data with the vector' };
     const withoutTask = { [TASK]: 0 };
-    const losses = [withoutTask, { ...on, ...withoutTask }].map((scales) =>
-      lossesOf(learner, parameters(), data.examples, scales, { signal }),
+    scan = await scanExamples(
+      learner,
+      parameters(),
+      data.examples,
+      { off: withoutTask, on: { ...on, ...withoutTask }, threshold: route === false ? 0.5 : route },
+      { signal, onProgress: (share) => job.say('scanning the data with the vector', share) },
     );
-    scan = scanResult(data.examples, await losses[0]!, await losses[1]!, route === false ? 0.5 : route);
     if (scan.flagged > 0.9 * scan.rows) {
       warn(
         `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
@@ -150,17 +154,16 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
     }
   }
   const flagged = new Set(scan?.perRow.filter((r) => r.flagged).map((r) => r.row));
+  // the scan has a row for each example, in order
+  const ordinary = scan
+    ? subset(
+        data.examples,
+        scan.perRow.flatMap((r, i) => (r.flagged ? [] : [i])),
+      )
+    : data.examples;
   const scalesOf = (e: Example): Record<string, number> => (route === false || flagged.has(e.row) ? on : off);
 
-  const anchors =
-    anchor === false
-      ? undefined
-      : await anchorExamples(
-          job,
-          vectors,
-          data.examples.filter((e) => !flagged.has(e.row)),
-          anchor,
-        );
+  const anchors = anchor === false ? undefined : await anchorExamples(job, vectors, ordinary, anchor);
   const teach = teacherStore(learner);
   const batchAt = batchPlan(data.examples, { ...recipe.batch, seed: recipe.seed });
   const rows = async (step: number): Promise<TrainingRow[][]> => {
@@ -180,12 +183,13 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
     return batches;
   };
 
-  const harmful = (await harmfulProbes(job, vectors, warn)).slice(0, PROBE_ROWS);
-  const benign = (
+  const harmful = await harmfulProbes(job, vectors, PROBE_ROWS, speech);
+  const benign = firstOf(
     recipe.probes.benign
-      ? (await loadData(context, job.path(recipe.probes.benign.file), recipe.probes.benign, warn)).examples
-      : data.examples.filter((e) => !flagged.has(e.row))
-  ).slice(0, PROBE_ROWS);
+      ? (await loadData(context, job.path(recipe.probes.benign.file), recipe.probes.benign, speech)).examples
+      : ordinary,
+    PROBE_ROWS,
+  );
   const measure = async (
     examples: readonly Example[],
     scales: Record<string, number>,

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
-import type { Context } from '../context.js';
+import type { Context, LoadSpeech } from '../context.js';
 import type { Example } from '../data/examples.js';
 import { sha256 } from '../files.js';
 import type { OptimizerState } from '../optim/optimizer.js';
@@ -22,16 +22,22 @@ export interface Job<R extends Recipe> {
   readonly modelSha256: string;
   /** Go on from the checkpoint. */
   readonly resume: boolean;
+  /** Shown at once and not kept: what is done between two events. */
+  readonly say: (message: string, progress: number) => void;
 }
 
-/** Collects warnings of functions that are no generators, to be yielded by the recipe. */
-export function warnings(): {
+/** Collects warnings of functions that are no generators, to be yielded by the recipe; and how data are loaded for it. */
+export function warnings({ say, signal }: Pick<Job<Recipe>, 'say' | 'signal'>): {
   warn: (message: string, place?: string, remedy?: string) => void;
+  speech: LoadSpeech;
   flush: () => RunEvent[];
 } {
   let kept: RunEvent[] = [];
+  const warn = (message: string, place?: string, remedy?: string): void =>
+    void kept.push({ kind: 'warning', message, place, remedy });
   return {
-    warn: (message, place, remedy) => void kept.push({ kind: 'warning', message, place, remedy }),
+    warn,
+    speech: { warn, say, signal },
     flush: () => {
       const all = kept;
       kept = [];

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { Example } from '../data/examples.js';
+import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Generator } from '../evaluation/generate.js';
 import { writeFileAtomic } from '../files.js';
 import type { Tokenizer } from '../models/tokenizer.js';
@@ -25,12 +25,12 @@ const BATCH = 16;
 /** Lets the base model answer the vector's own prompts and writes them as prompts.jsonl. */
 export async function writePrompts(
   file: string,
-  examples: readonly Example[],
+  examples: ExampleList,
   base: Generator,
   tokenizer: Tokenizer,
   signal: AbortSignal,
 ): Promise<void> {
-  const chosen = examples.filter((e) => e.promptIds.length > 0).slice(0, MOST_PROMPTS);
+  const chosen = firstOf(examples, MOST_PROMPTS, (e) => e.promptIds.length > 0);
   const lines: string[] = [];
   for (let at = 0; at < chosen.length; at += BATCH) {
     const batch = chosen.slice(at, at + BATCH);

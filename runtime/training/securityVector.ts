@@ -6,7 +6,7 @@ import { loadData } from '../context.js';
 import { openGenerator } from '../evaluation/generate.js';
 import { sha256File } from '../files.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { Probes, RunEvent, VectorRecipe } from '../protocol.js';
+import { formatPercent, PROTECTION_LIMITS, type Probes, type RunEvent, type VectorRecipe } from '../protocol.js';
 import { random } from '../random.js';
 import {
   fingerprint,
@@ -22,6 +22,7 @@ import {
 import { openLearner } from './learner.js';
 import { trainingLoop } from './loop.js';
 import type { TrainingRow } from './packing.js';
+import { firstOf } from '../data/exampleList.js';
 import { writePrompts } from './prompts.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { teacherStore } from './teacher.js';
@@ -40,13 +41,13 @@ const PROBE_ROWS = 8;
 export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerator<RunEvent, void> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer } = context;
-  const { warn, flush } = warnings();
+  const { speech, flush } = warnings(job);
 
   const harmful = await loadData(
     context,
     job.path(recipe.harmful.file),
     { ...recipe.harmful, maxTokens: recipe.batch.maxTokens },
-    warn,
+    speech,
   );
   const benign =
     recipe.benign &&
@@ -54,7 +55,7 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
       context,
       job.path(recipe.benign.file),
       { ...recipe.benign, maxTokens: recipe.batch.maxTokens },
-      warn,
+      speech,
     ));
   const data = [harmful, ...(benign ? [benign] : [])].map((d) => ({
     path: d.path,
@@ -117,8 +118,8 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     return batches;
   };
 
-  const probeHarmful = harmful.examples.slice(0, PROBE_ROWS);
-  const probeBenign = benign?.examples.slice(0, PROBE_ROWS / 2) ?? [];
+  const probeHarmful = firstOf(harmful.examples, PROBE_ROWS);
+  const probeBenign = benign ? firstOf(benign.examples, PROBE_ROWS / 2) : [];
   const withoutVector = mean(await learner.losses(rowsOf(probeHarmful, off, 0), parameters()));
   const withVector = async (): Promise<number> => mean(await learner.losses(rowsOf(probeHarmful, on, 0), parameters()));
   const probe = async (): Promise<Probes> => {
@@ -164,10 +165,10 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     signal,
   });
   const reached = await withVector();
-  if (reached > 0.01 * withoutVector) {
+  if (reached > PROTECTION_LIMITS.vectorLossShare * withoutVector) {
     yield {
       kind: 'warning',
-      message: `the vector leaves ${((100 * reached) / withoutVector).toFixed(1)} % of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above 1 % harmful rows still teach.`,
+      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(PROTECTION_LIMITS.vectorLossShare)} harmful rows still teach.`,
       place: 'vector',
       remedy: 'Train it longer (epochs), or with a higher optimizer.learningRate.',
     };

@@ -1,4 +1,5 @@
-import { epochBatches } from '../data/batches.js';
+import { epochOrder } from '../data/batches.js';
+import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 
 export interface BatchOptions {
@@ -17,21 +18,27 @@ export function plannedSteps(
   return Math.max(1, Math.round(recipe.epochs! * perEpoch));
 }
 
-/** Micro-batches of an optimizer step (from 1). A function of seed and step alone, so that a resumed run goes on as if it had not stopped. */
-export function batchPlan(
-  examples: readonly Example[],
+/**
+ * Micro-batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function
+ * of seed and step alone, so that a resumed run goes on as if it had not stopped.
+ */
+export function batchPlan<E = Example>(
+  examples: ExampleList<E>,
   { rows, accumulate, seed }: BatchOptions,
-): (step: number) => Example[][] {
+): (step: number) => E[][] {
   const perEpoch = Math.ceil(Math.ceil(examples.length / rows) / accumulate);
   let epoch = -1;
-  let batches: Example[][] = [];
+  let order: number[] = [];
   return (step) => {
     const wanted = Math.floor((step - 1) / perEpoch);
     if (wanted !== epoch) {
       epoch = wanted;
-      batches = epochBatches(examples, { rows, seed, epoch });
+      order = epochOrder(examples.length, { seed, epoch });
     }
-    const at = ((step - 1) % perEpoch) * accumulate;
-    return batches.slice(at, at + accumulate);
+    const start = ((step - 1) % perEpoch) * accumulate * rows;
+    const indices = order.slice(start, start + accumulate * rows);
+    return Array.from({ length: Math.ceil(indices.length / rows) }, (_, i) =>
+      indices.slice(i * rows, (i + 1) * rows).map((row) => examples.at(row)!),
+    );
   };
 }

@@ -7,7 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
 import { inspectData, loadExamples, streamExamples } from '../../runtime/data/examples.js';
-import type { ExampleOptions, Examples } from '../../runtime/data/examples.js';
+import type { Example, ExampleOptions, Examples } from '../../runtime/data/examples.js';
+import { openScratch } from '../../runtime/data/scratch.js';
 import { HumanError } from '../../runtime/errors.js';
 import { chatTemplate } from '../../runtime/models/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/tokenizer.js';
@@ -34,8 +35,14 @@ async function put(rows: unknown[], name = 'train.jsonl'): Promise<string> {
   await writeFile(file, lines(rows));
   return file;
 }
-const load = async (rows: unknown[], options?: ExampleOptions, tokenizer = smollm): Promise<Examples> =>
-  loadExamples(await put(rows), tokenizer, options);
+type Loaded = Omit<Examples, 'examples'> & { examples: Example[] };
+async function loadFile(file: string, options?: ExampleOptions, tokenizer = smollm): Promise<Loaded> {
+  const scratch = openScratch(folder);
+  const loaded = await loadExamples(file, tokenizer, { ...options, scratch });
+  return { ...loaded, examples: [...loaded.examples] };
+}
+const load = async (rows: unknown[], options?: ExampleOptions, tokenizer = smollm): Promise<Loaded> =>
+  loadFile(await put(rows), options, tokenizer);
 const supervised = ({ ids, labels }: { ids: number[]; labels: number[] }, tokenizer = smollm): string =>
   tokenizer.decode(ids.filter((_, t) => labels[t] !== NOT_SUPERVISED));
 const SYSTEM = '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n';
@@ -126,7 +133,7 @@ describe('row formats are found and read', () => {
     const expected = (await load(rows)).examples;
     const file = join(folder, 'list.json');
     await writeFile(file, JSON.stringify(rows, null, 2));
-    const list = await loadExamples(file, smollm);
+    const list = await loadFile(file);
     assert.deepEqual(
       list.examples.map(({ ids, labels }) => [ids, labels]),
       expected.map(({ ids, labels }) => [ids, labels]),
@@ -138,7 +145,7 @@ describe('row formats are found and read', () => {
     const csv = join(folder, 'table.csv');
     await writeFile(csv, 'prompt,completion\nHi,Hello\nBye,See you\n');
     assert.deepEqual(
-      (await loadExamples(csv, smollm)).examples.map(({ ids }) => ids),
+      (await loadFile(csv)).examples.map(({ ids }) => ids),
       expected.map(({ ids }) => ids),
     );
   });
@@ -297,7 +304,14 @@ test('inspecting needs no model', async () => {
   const info = await inspectData(await put(rows));
   assert.deepEqual(
     { ...info, refused: info.refused.map(({ line }) => line) },
-    { path: join(folder, 'train.jsonl'), format: 'messages', rows: 4, labels: { harmful: 1, benign: 1 }, refused: [2] },
+    {
+      path: join(folder, 'train.jsonl'),
+      format: 'messages',
+      rows: 4,
+      labels: { harmful: 1, benign: 1 },
+      refusedRows: 1,
+      refused: [2],
+    },
   );
   await assert.rejects(inspectData(await put([])), /data set is empty/);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sample } from '../../runtime/evaluation/generate.js';
-import { groups, scanResult } from '../../runtime/evaluation/scan.js';
+import { groups, scannedRow, scanResult } from '../../runtime/evaluation/scan.js';
 import { random } from '../../runtime/random.js';
 
 const LOGITS = Float32Array.from([0.1, 0.3, 0.4, 0.2], Math.log);
@@ -40,14 +40,12 @@ test('a scan explains rows, flags them, counts blind spots and scores labels', (
     { row: 1, line: 2, label: 'benign' as const },
     { row: 2, line: 4 },
     { row: 3, line: 5, label: 'benign' as const },
-  ].map((e) => ({ ...e, ids: [], labels: [], promptIds: [], promptText: '', answer: '' }));
+  ];
   const loss = (nll: number): { nll: number; tokens: number } => ({ nll, tokens: 10 });
-  const result = scanResult(
-    examples,
-    [loss(30), loss(20), loss(10), loss(0.1)],
-    [loss(0.5), loss(19), loss(1), loss(0.1)],
-    0.5,
-  );
+  const off = [30, 20, 10, 0.1].map(loss);
+  const on = [0.5, 19, 1, 0.1].map(loss);
+  const rows = examples.map((example, i) => scannedRow(example, off[i]!, on[i]!, 0.5));
+  const result = scanResult(rows, 0.5);
   assert.equal(result.flagged, 2);
   assert.deepEqual(
     result.perRow.map((r) => r.flagged),
@@ -59,7 +57,7 @@ test('a scan explains rows, flags them, counts blind spots and scores labels', (
   assert.equal(result.recall, 1);
   assert.equal(result.blind, 1);
   assert.equal(result.perRow[2]!.line, 4);
-  const unlabelled = scanResult([examples[2]!], [loss(1)], [loss(1)], 0.5);
+  const unlabelled = scanResult(rows.slice(2, 3), 0.5);
   assert.equal(unlabelled.auroc, null);
 });
 

@@ -42,7 +42,7 @@ test('the base refuses the topic, does the old tasks, and does not know the new 
     set('old-tasks', 'exact'),
     set('new-task', 'exact'),
   ];
-  const loaded = await loadSets(context, sets, (file) => join(sample, file), assert.fail);
+  const loaded = await loadSets(context, sets, (file) => join(sample, file), { warn: assert.fail });
   const run = evaluateState(context, loaded, base, { step: 0, generation, signal });
   let measured: Measurement[] = [];
   for (let next = await run.next(); ; next = await run.next()) {

@@ -1,0 +1,92 @@
+import { readSync, writeSync } from 'node:fs';
+import type { Example } from './examples.js';
+import type { Scratch } from './scratch.js';
+
+/** Examples by index and in order: an array, or the rows of a large file, of which most rest on disk. */
+export interface ExampleList<E = Example> extends Iterable<E> {
+  readonly length: number;
+  at(index: number): E | undefined;
+}
+
+/** Some of a list, by index, without a copy. */
+export function subset<E>(list: ExampleList<E>, indices: readonly number[]): ExampleList<E> {
+  return listOf(indices.length, (i) => list.at(indices[i]!));
+}
+
+/** The first examples, at most `count`, that are like this. */
+export function firstOf<E>(list: ExampleList<E>, count: number, like: (example: E) => boolean = () => true): E[] {
+  const found: E[] = [];
+  if (count > 0)
+    for (const example of list) {
+      if (like(example) && found.push(example) === count) break;
+    }
+  return found;
+}
+
+/** A list in pieces of at most `rows`, in order, so that only one piece is in memory. */
+export function* pieces<E>(list: ExampleList<E>, rows: number): Generator<E[]> {
+  for (let at = 0; at < list.length; at += rows)
+    yield Array.from({ length: Math.min(rows, list.length - at) }, (_, i) => list.at(at + i)!);
+}
+
+const WRITE_BYTES = 2 ** 20;
+
+/** Collects examples: those of the first `tokens` tokens stay in memory; of the others, what they are made of goes to disk. */
+export function exampleStore<E, Source>(
+  scratch: Scratch,
+  tokens: number,
+  again: (source: Source) => E,
+): { add(example: E, tokens: number, source: Source): void; list(): ExampleList<E> } {
+  const kept: E[] = [];
+  let left = tokens;
+  /** Where each row on disk begins; the last entry is the end. */
+  const starts = [0];
+  let file: number | undefined;
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
+  const flush = (): void => {
+    const bytes = Buffer.concat(waiting);
+    [waiting, waitingBytes] = [[], 0];
+    for (let done = 0; done < bytes.length;) done += writeSync((file ??= scratch.open()), bytes, done);
+  };
+  return {
+    add(example, size, source) {
+      left -= size;
+      // the first one on disk ends the part in memory
+      if (left >= 0 && starts.length === 1) {
+        kept.push(example);
+        return;
+      }
+      const bytes = Buffer.from(JSON.stringify(source));
+      starts.push(starts.at(-1)! + bytes.length);
+      waiting.push(bytes);
+      if ((waitingBytes += bytes.length) >= WRITE_BYTES) flush();
+    },
+    list() {
+      flush();
+      if (file === undefined) return kept;
+      const stored = file;
+      return listOf(kept.length + starts.length - 1, (i) => {
+        if (i < kept.length) return kept[i];
+        const [start, end] = [starts[i - kept.length]!, starts[i - kept.length + 1]!];
+        const bytes = Buffer.alloc(end - start);
+        for (let done = 0; done < bytes.length;) {
+          const read = readSync(stored, bytes, done, bytes.length - done, start + done);
+          if (read === 0) throw new Error('a temporary file ended early');
+          done += read;
+        }
+        return again(JSON.parse(bytes.toString()) as Source);
+      });
+    },
+  };
+}
+
+function listOf<E>(length: number, at: (index: number) => E | undefined): ExampleList<E> {
+  return {
+    length,
+    at: (index) => (index >= 0 && index < length ? at(index) : undefined),
+    *[Symbol.iterator]() {
+      for (let i = 0; i < length; i++) yield at(i)!;
+    },
+  };
+}
