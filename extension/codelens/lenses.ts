@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { COMMANDS } from '../contributions.js';
+import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../disposable.js';
 import { adapterOf } from '../workspace/models.js';
 import { isPlain, recipeFacts, type RecipeFacts } from '../runs/recipe.js';
@@ -11,7 +12,7 @@ import { answersMarkdown, evaluationTitle, lastRunTitle, recipeTitle, rowTitle, 
 
 /** Files that may carry lenses; which ones do is decided by what is in the workspace. */
 const FILES: vscode.DocumentSelector = [
-  { scheme: 'file', pattern: '**/*.{jsonl,csv}' },
+  { scheme: 'file', pattern: TEXT_DATA_GLOB },
   { scheme: 'file', language: 'json' },
   { scheme: 'file', language: 'jsonc' },
 ];
@@ -62,7 +63,10 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
   async provideCodeLenses(document: vscode.TextDocument, token: vscode.CancellationToken): Promise<Lens[]> {
     if (!setting('codeLens')) return [];
     const file = document.uri.fsPath;
-    if (document.languageId === 'json' || document.languageId === 'jsonc') return recipeLenses(document);
+    if (document.languageId === 'json' || document.languageId === 'jsonc') {
+      const found = recipeLenses(document);
+      if (found.length > 0) return found;
+    }
     const { files, recipes, scans } = this.services;
     if (!recipes.isEvaluationSet(file)) {
       if (!files.dataFiles().includes(file)) return [];

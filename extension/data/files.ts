@@ -6,18 +6,27 @@ import { errorData, errorText } from '../errors.js';
 
 /** Files that a run writes into its folder; they are results, not data. */
 export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.jsonl']);
-const ALWAYS = /\.jsonl$/i;
-const WHEN_NAMED = /\.(?:json|csv|parquet)$/i;
+/** Data by their name alone; other tables and lists are data when a recipe names them or they lie in `data/`. */
+const ALWAYS = ['jsonl', 'ndjson'] as const;
+const TABLES = ['csv', 'tsv', 'parquet'] as const;
+const WHEN_NAMED = ['json', ...TABLES] as const;
+/** What is watched for data files; .json is watched anyway, for recipes. */
+export const DATA_GLOB = `**/*.{${[...ALWAYS, ...TABLES].join()}}`;
+/** Data files that an editor shows as text. */
+export const TEXT_DATA_GLOB = `**/*.{${[...ALWAYS, ...TABLES].filter((name) => name !== 'parquet').join()}}`;
+
+const extensionOf = (file: string): string => /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '';
+const among = (names: readonly string[], file: string): boolean => names.includes(extensionOf(file));
 /** Above this a file is counted only when someone opens it in a recipe: counting reads all of it. */
 export const COUNTED_BYTES = 64 * 1024 * 1024;
 
-/** Is this a data file to show: any .jsonl, and .json, .csv, .parquet that a recipe names or that lie in `data/`. */
+/** Is this a data file to show: any .jsonl, and .json, .csv, .tsv, .parquet that a recipe names or that lie in `data/`. */
 export function isDataFile(file: string, named: ReadonlySet<string>, runFolders: Iterable<string>): boolean {
   if (file.includes(`${sep}.security-vectors${sep}`)) return false;
   for (const folder of runFolders) if (file.startsWith(folder + sep)) return false;
   if (RUN_FILES.has(basename(file))) return false;
-  if (ALWAYS.test(file)) return true;
-  return WHEN_NAMED.test(file) && (named.has(file) || basename(dirname(file)) === 'data');
+  if (among(ALWAYS, file)) return true;
+  return among(WHEN_NAMED, file) && (named.has(file) || basename(dirname(file)) === 'data');
 }
 
 export type Counted = { info: DataInfo } | { problem: string } | { tooLarge: number };

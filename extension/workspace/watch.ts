@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
-import { isDataFile, RUN_FILES } from '../data/files.js';
+import { DATA_GLOB, isDataFile, RUN_FILES } from '../data/files.js';
 import { debounce, Disposables, Emitter } from '../disposable.js';
 import type { RunStore } from '../runs/store.js';
 import type { RecipeIndex } from './recipes.js';
@@ -51,7 +51,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       },
     );
     this.watch(
-      '**/*.{jsonl,csv,parquet}',
+      DATA_GLOB,
       (file) => {
         this.candidates.add(file);
         options.onDataFile(file);
@@ -73,11 +73,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   async scan(): Promise<void> {
     const find = async (glob: string): Promise<string[]> =>
       (await vscode.workspace.findFiles(glob, EXCLUDED, MOST_FILES)).map((uri) => uri.fsPath).sort();
-    const [manifests, json, data] = await Promise.all([
-      find('**/manifest.json'),
-      find('**/*.json'),
-      find('**/*.{jsonl,csv,parquet}'),
-    ]);
+    const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
     await Promise.all(manifests.map((file) => this.options.store.read(dirname(file))));
     await Promise.all(
       json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)).map((file) => this.options.recipes.read(file)),

@@ -10,7 +10,7 @@ const count = z.int().positive();
 const fraction = z.number().min(0).max(1);
 
 const data = z.strictObject({
-  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv or .parquet.'),
+  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
   format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" finds it and says so.'),
   limit: count.optional().describe('Use only the first rows of the file.'),
 });

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { readRows } from '../../runtime/data/rows.js';
 import type { ModelInfo } from '../../runtime/protocol.js';
-import { DataInspector, isDataFile } from '../../extension/data/files.js';
+import { DATA_GLOB, DataInspector, isDataFile, TEXT_DATA_GLOB } from '../../extension/data/files.js';
 import { scanSummary, Scans, scanText } from '../../extension/data/scans.js';
-import { HostError } from '../../extension/errors.js';
+import { HostError, parsePlace } from '../../extension/errors.js';
 import { readRun } from '../../extension/runs/folder.js';
 import type { Run } from '../../extension/runs/run.js';
 import { isDanger, sameAdapter, WorkspaceModels } from '../../extension/workspace/models.js';
@@ -181,7 +182,28 @@ test('data files are the .jsonl that no run wrote, and others when they are name
   assert.equal(shown('/w/rows.csv'), true);
   assert.equal(shown('/w/other.csv'), false);
   assert.equal(shown('/w/data/other.parquet'), true);
+  assert.equal(shown('/w/data/other.TSV'), true);
+  assert.equal(shown('/w/other.tsv'), false);
+  assert.equal(shown('/w/train.ndjson'), true);
   assert.equal(shown('/w/package.json'), false);
+});
+
+test('what the engine reads is watched, offered in menus, and opened at its line', async (t) => {
+  const root = await temporary(t);
+  const menus = await readFile(join(import.meta.dirname, '../../package.json'), 'utf8');
+  const inMenus = new RegExp(
+    /resourceExtname =~ \/(.+?)\/ && securityVectors.hasModel/.exec(menus)![1]!.replaceAll('\\\\', '\\'),
+  );
+  for (const kind of ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet']) {
+    assert.ok(new RegExp(`[{,]${kind}[},]`).test(DATA_GLOB), kind);
+    assert.ok(inMenus.test(`.${kind}`), kind);
+    if (kind === 'parquet') continue;
+    assert.ok(new RegExp(`[{,]${kind}[},]`).test(TEXT_DATA_GLOB), kind);
+    assert.equal(parsePlace(`data/rows.${kind}:7`)?.line, 7);
+  }
+  assert.ok(!TEXT_DATA_GLOB.includes('parquet'));
+  const file = await write(join(root, 'rows.tsv'), 'prompt\tcompletion\nhello\tgood day\n');
+  for await (const row of readRows(file)) assert.deepEqual('value' in row && row.value, { prompt: 'hello', completion: 'good day' });
 });
 
 test('recipes of the workspace say which files are evaluation sets', async (t) => {
