@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { EXPORT_FORMATS, type ExportFormat } from '../../runtime/protocol.js';
+import { EXPORT_FORMATS } from '../../runtime/protocol.js';
 import { Cancelled, inputError } from '../errors.js';
 import type { Services } from '../services.js';
 import { t } from '../text.js';
@@ -12,6 +12,7 @@ import { modelPaths } from '../workspace/choice.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterOfArgument, modelOf, pathOf, record, string } from './arguments.js';
 import { downloadModel } from './download.js';
+import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
@@ -147,7 +148,7 @@ export async function chat(services: Services, argument: unknown): Promise<void>
 
 /**
  * Exports an adapter, or a model with what is attached to it.
- * @param more `{ format, out }` answers the questions beforehand. @returns what was written.
+ * @param more `{ format, quantization, what, out }` answers the questions beforehand. @returns what was written.
  */
 export async function exportAdapter(
   services: Services,
@@ -162,25 +163,18 @@ export async function exportAdapter(
     given.adapter === undefined
       ? model.adapters.filter((a) => a.attached)
       : [await chooseAdapter(model, given.adapter, title)];
-  const danger = adapters.find((a) => a.role === 'security');
-  const format = exportFormat(record(more)?.['format']) ?? (await chooseFormat(title, adapters.length));
-  // The vector alone, as an adapter, is how it is shared; merged into a model it is a harmful model.
-  if (danger && format !== 'peft') {
-    throw inputError(
-      t('"{0}" is a security vector: a model with it merged in would answer harmful requests.', danger.name),
-      {
-        remedy: t('Detach it first, or export it as a PEFT adapter.'),
-      },
-    );
-  }
-  const out = string(record(more)?.['out']) ?? (await chooseOut(model, adapters[0], format));
+  const form =
+    exportForm(record(more)) ??
+    (await wizard(title, 1, (ask) => ask.pick(t('Which format?'), exportChoices(adapters))));
+  requireHarmless(adapters, form.format);
+  const out = string(record(more)?.['out']) ?? (await chooseOut(model, adapters, form));
   const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
   const result = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Exporting {0}', basename(out)), cancellable: true },
     (progress, token) =>
       services.engine.request(
         'export',
-        { model: model.path, adapters: references, format, out },
+        { model: model.path, adapters: references, ...form, out },
         {
           token,
           onProgress: (message) => progress.report({ message }),
@@ -194,22 +188,14 @@ export async function exportAdapter(
   return result;
 }
 
-const exportFormat = (value: unknown): ExportFormat | undefined => EXPORT_FORMATS.find((format) => format === value);
-
-function chooseFormat(title: string, adapters: number): Promise<ExportFormat> {
-  const labels: Record<ExportFormat, [label: string, description: string]> = {
-    peft: [t('PEFT adapter'), t('adapter_config.json and safetensors, for transformers and vLLM')],
-    safetensors: [t('Merged model'), t('Hugging Face folder, the adapter added to the weights')],
-    gguf: ['GGUF', t('for llama.cpp and what is built on it')],
-    onnx: ['ONNX', t('for onnxruntime and transformers.js')],
-  };
-  const formats = EXPORT_FORMATS.filter((format) => format !== 'peft' || adapters === 1);
-  const choices = formats.map((value) => ({ label: labels[value][0], description: labels[value][1], value }));
-  return wizard(title, 1, (ask) => ask.pick(t('Which format?'), choices));
+/** Named choices; the engine refuses what does not go together. */
+function exportForm(more: Record<string, unknown> | undefined): ExportForm | undefined {
+  const format = EXPORT_FORMATS.find((f) => f === more?.['format']);
+  return format && ({ format, quantization: more?.['quantization'], what: more?.['what'] } as ExportForm);
 }
 
-async function chooseOut(model: Model, adapter: Adapter | undefined, format: ExportFormat): Promise<string> {
-  const name = [model.name, adapter?.name].filter(Boolean).join('-') + (format === 'gguf' ? '.gguf' : `-${format}`);
+async function chooseOut(model: Model, adapters: readonly Adapter[], form: ExportForm): Promise<string> {
+  const name = exportName(model.name, adapters, form);
   const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? dirname(model.path);
   const uri = await vscode.window.showSaveDialog({
     defaultUri: vscode.Uri.file(join(root, 'exports', name)),

@@ -10,6 +10,7 @@ import {
   rowTitle,
   scanTitle,
 } from '../../extension/codelens/titles.js';
+import { exportChoices, exportName, requireHarmless } from '../../extension/commands/exportChoices.js';
 import { evaluateRecipe, fineTuneRecipe, slug, vectorRecipe } from '../../extension/commands/recipeFiles.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
 import { tellEnd } from '../../extension/endings.js';
@@ -137,6 +138,29 @@ test('a name becomes a file name', () => {
     [slug('Forbidden topic.jsonl'), slug('Ünïcode/../x'), slug('...')],
     ['forbidden-topic', 'ünïcode-x', 'run'],
   );
+});
+
+test('exports offer what the engine can make of what is active', () => {
+  const forms = (...adapters: Adapter[]) =>
+    exportChoices(adapters).map(({ value }) =>
+      [value.format, value.what ?? value.quantization].filter(Boolean).join(' '),
+    );
+  const merged = ['safetensors', 'gguf F16', 'gguf Q8_0'];
+  assert.deepEqual(forms(), [...merged, 'onnx']);
+  assert.deepEqual(forms(adapter({ scale: 0 })), forms());
+  assert.deepEqual(forms(adapter()), ['peft', ...merged, 'gguf adapter', 'onnx']);
+  const two = [adapter(), adapter({ name: 'greetings' })];
+  assert.deepEqual(forms(...two), forms(adapter()));
+  assert.match(exportChoices(two)[0]!.description, /^2 adapters joined into one of summed rank/);
+  // With a security vector only what stays marked as one.
+  const vector = adapter({ role: 'security', name: 'v' });
+  assert.deepEqual(forms(adapter(), vector), ['peft']);
+  assert.throws(() => requireHarmless([adapter(), vector], 'gguf'), /"v" is a security vector/);
+  requireHarmless([vector], 'peft');
+  requireHarmless([adapter(), { ...vector, scale: 0 }], 'onnx');
+  assert.equal(exportName('tiny', two, { format: 'peft' }), 'tiny-colours-greetings-peft');
+  assert.equal(exportName('tiny', [], { format: 'gguf' }), 'tiny.gguf');
+  assert.equal(exportName('tiny', [adapter()], { format: 'gguf', what: 'adapter' }), 'tiny-colours-lora.gguf');
 });
 
 test('an evaluation compares base, the newest plain and protected results, and what is attached', () => {

@@ -203,7 +203,8 @@ test('what the engine reads is watched, offered in menus, and opened at its line
   }
   assert.ok(!TEXT_DATA_GLOB.includes('parquet'));
   const file = await write(join(root, 'rows.tsv'), 'prompt\tcompletion\nhello\tgood day\n');
-  for await (const row of readRows(file)) assert.deepEqual('value' in row && row.value, { prompt: 'hello', completion: 'good day' });
+  for await (const row of readRows(file))
+    assert.deepEqual('value' in row && row.value, { prompt: 'hello', completion: 'good day' });
 });
 
 test('recipes of the workspace say which files are evaluation sets', async (t) => {
