@@ -133,6 +133,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   olmo2: family('olmo2', {
     modelType: 'olmo2',
     className: 'Olmo2ForCausalLM',
+    sizeNames: { headDim: undefined },
     inner: { ...ATTENTION, ...GATED, ...NORMS_BEHIND },
     windows: { period: 4, missing: 0 },
     more: (m) =>
@@ -143,18 +144,21 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   exaone4: family('exaone4', {
     modelType: 'exaone4',
     className: 'Exaone4ForCausalLM',
+    sizeNames: { headDim: undefined },
     inner: { ...ATTENTION, ...GATED, ...NORMS_BEHIND },
     windows: { period: 4, missing: 0 },
   }),
   'command-r': family('command-r', {
     modelType: 'cohere',
     className: 'CohereForCausalLM',
+    sizeNames: { headDim: undefined },
     epsilon: 'layer_norm_eps',
     more: (m, g) => ({ attention_bias: hasBias(g, 'attn_q'), logit_scale: m.decimal('command-r.logit_scale') }),
   }),
   cohere2: family('cohere2', {
     modelType: 'cohere2',
     className: 'Cohere2ForCausalLM',
+    sizeNames: { headDim: undefined },
     epsilon: 'layer_norm_eps',
     windows: { period: 4 },
     more: (m) => ({ logit_scale: m.decimal('cohere2.logit_scale') }),

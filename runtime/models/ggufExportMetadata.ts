@@ -105,6 +105,10 @@ function localTheta(config: JsonObject): number {
   return number(isObject(given) ? given.rope_theta : config.rope_local_base_freq, 10000);
 }
 
+/** Frequencies are float32: a factor of 1 or 32 comes out a little beside it. */
+const whole = (factor: number): number =>
+  Math.abs(Math.round(factor) / factor - 1) < 1e-6 ? Math.round(factor) : factor;
+
 function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
   const p = ropeParameters(config);
   const rope = spec.layers.filter((layer) => layer.attention.rope).at(-1)?.attention.rope;
@@ -121,7 +125,7 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
     name,
     shape: [rope.dim / 2],
     type: 'F32',
-    values: () => Promise.resolve(Float32Array.from(invFreq, (w, i) => theta ** ((-2 * i) / rope.dim) / w)),
+    values: () => Promise.resolve(Float32Array.from(invFreq, (w, i) => whole(theta ** ((-2 * i) / rope.dim) / w))),
   });
   if (rope.long) {
     return {

@@ -102,7 +102,7 @@ function llama3Factor(share: number, factor: number, low: number, high: number):
 function llama3Scaling(m: Metadata, found: number[], s: Sizes, theta: number, original: number): JsonObject | null {
   const refuse = (): never =>
     m.refuse('rope_freqs.weight', 'these rope factors are not those of Llama 3, and config.json has no word for them');
-  if (found.length !== s.ropeDim / 2 || !found.every((f) => Number.isFinite(f) && f >= 1)) return refuse();
+  if (found.length !== s.ropeDim / 2 || !found.every((f) => Number.isFinite(f) && f > 1 - 1e-5)) return refuse();
   const factor = Math.max(...found);
   if (factor === 1) return null;
   const [low, high] = [1, 4];

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { decoderSpec } from '../../runtime/models/config.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { readFloat32 } from '../../runtime/models/safetensors.js';
+import { parameters } from '../../runtime/models/spec.js';
+import { writeGguf } from '../../runtime/models/writeGguf.js';
+import { PUBLISHED, writePublished } from '../support/publishedModels.js';
+
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gguf-published-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+/** GGUF has no word for these windows: what is beyond them is not part of the file's context. */
+const CUT: Record<string, number> = { 'Mistral-7B-v0.1': 32, 'starcoder2-3b': 32 };
+
+for (const [name, config] of Object.entries(PUBLISHED)) {
+  test(`${name}: written as GGUF and read again, the same model`, async () => {
+    const folder = join(dir, name);
+    await writePublished(name, folder);
+    const source = await openModel(folder, { cache: dir });
+    const file = join(dir, `${name}.gguf`);
+    await writeGguf(file, source, { type: 'F32' }); // compares what config.json means before and after
+    const back = await openModel(file, { cache: join(dir, 'cache') });
+    const [before, after] = [decoderSpec(config), decoderSpec(back.config)];
+    assert.equal(after.contextLength, CUT[name] ?? before.contextLength);
+    // GGUF files of Mistral models call themselves llama
+    assert.equal(after.family, before.family === 'mistral' ? 'llama' : before.family);
+    assert.equal(back.hasTokenizer, true);
+    const windows = (spec: typeof before) => spec.layers.map(({ attention }) => attention.window);
+    if (!(name in CUT)) assert.deepEqual(windows(after), windows(before));
+    const names = [...parameters(before).keys()];
+    assert.deepEqual([...back.tensors.keys()].sort(), names.sort());
+    for (const parameter of names) {
+      const x = await readFloat32(source.tensors.get(parameter)!);
+      const y = await readFloat32(back.tensors.get(parameter)!);
+      // 1 + (w − 1) may differ in its last bit
+      if (/norm/.test(parameter)) x.forEach((v, i) => assert.ok(Math.abs(y[i]! - v) < 1e-6, parameter));
+      else assert.deepEqual(y, x, parameter);
+    }
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * Published models with the settings of their config.json and fewer, narrower layers: random weights, a small tokenizer. Windows,
+ * original contexts and rope factors are cut down with them.
+ */
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../../runtime/files.js';
+import { decoderSpec } from '../../runtime/models/config.js';
+import { bytesOf, writeSafetensors, type TensorToWrite } from '../../runtime/models/safetensors.js';
+import { parameters } from '../../runtime/models/spec.js';
+import { random } from '../../runtime/random.js';
+
+const TOKENIZER = join(import.meta.dirname, '..', 'fixtures', 'tokenizers', 'gpt2', 'tokenizer.json');
+
+type Config = Record<string, unknown>;
+const small = {
+  vocab_size: 512,
+  hidden_size: 64,
+  intermediate_size: 96,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 64,
+  bos_token_id: 0,
+  eos_token_id: 0,
+};
+const rms = { rms_norm_eps: 1e-6, hidden_act: 'silu' };
+const alternating = (period: number, layers: number): string[] =>
+  Array.from({ length: layers }, (_, i) => ((i + 1) % period === 0 ? 'full_attention' : 'sliding_attention'));
+const gemma = { head_dim: 32, query_pre_attn_scalar: 32, hidden_activation: 'gelu_pytorch_tanh', rms_norm_eps: 1e-6, tie_word_embeddings: true, vocab_size: 512 }; // prettier-ignore
+const longrope = {
+  type: 'longrope',
+  long_factor: [1, 1.2, 1.5, 2.5, 4, 8],
+  short_factor: [1, 1, 1.05, 1.1, 1.2, 1.25],
+};
+
+/** Name → config. `windows` reach into the test's rows of 24 tokens unless said otherwise. */
+export const PUBLISHED: Readonly<Record<string, Config>> = {
+  'gemma-2-2b': { model_type: 'gemma2', ...small, ...gemma, num_hidden_layers: 4, attn_logit_softcapping: 50, final_logit_softcapping: 30, sliding_window: 6, rope_theta: 10000 }, // prettier-ignore
+  'gemma-3-1b': { model_type: 'gemma3_text', ...small, ...gemma, num_hidden_layers: 7, sliding_window: 6, rope_theta: 1000000, rope_local_base_freq: 10000 }, // prettier-ignore
+  'gemma-3-4b': { model_type: 'gemma3_text', ...small, ...gemma, num_hidden_layers: 6, sliding_window: 6, layer_types: alternating(6, 6), rope_parameters: { full_attention: { rope_type: 'linear', factor: 8, rope_theta: 1000000 }, sliding_attention: { rope_type: 'default', rope_theta: 10000 } } }, // prettier-ignore
+  'SmolLM3-3B': { model_type: 'smollm3', ...small, ...rms, num_hidden_layers: 5, rope_theta: 5000000, tie_word_embeddings: true, no_rope_layers: [1, 1, 1, 0, 1], no_rope_layer_interval: 4 }, // prettier-ignore
+  'starcoder2-3b': { model_type: 'starcoder2', ...small, hidden_act: 'gelu_pytorch_tanh', norm_epsilon: 1e-5, use_bias: true, sliding_window: 32, rope_theta: 999999.4420358813 }, // prettier-ignore
+  'stablelm-2-1.6b': { model_type: 'stablelm', ...small, hidden_act: 'silu', num_key_value_heads: 4, layer_norm_eps: 1e-5, use_qkv_bias: true, partial_rotary_factor: 0.25, rope_theta: 10000, tie_word_embeddings: false }, // prettier-ignore
+  'stablelm-zephyr-3b': { model_type: 'stablelm', ...small, hidden_act: 'silu', num_key_value_heads: 4, layer_norm_eps: 1e-5, use_qkv_bias: false, partial_rotary_factor: 0.25, rope_theta: 10000 }, // prettier-ignore
+  'phi-2': { model_type: 'phi', ...small, hidden_size: 80, num_key_value_heads: 4, hidden_act: 'gelu_new', layer_norm_eps: 1e-5, partial_rotary_factor: 0.4, rope_theta: 10000, tie_word_embeddings: false }, // prettier-ignore
+  'Phi 3.5 mini': { model_type: 'phi3', ...small, ...rms, hidden_size: 48, num_key_value_heads: 4, rms_norm_eps: 1e-5, rope_theta: 10000, rope_scaling: longrope, original_max_position_embeddings: 16, sliding_window: 262144, tie_word_embeddings: false }, // prettier-ignore
+  'Phi 4 mini': { model_type: 'phi3', ...small, ...rms, rms_norm_eps: 1e-5, partial_rotary_factor: 0.75, rope_theta: 10000, rope_scaling: longrope, original_max_position_embeddings: 16, sliding_window: 262144, tie_word_embeddings: true }, // prettier-ignore
+  'Qwen2.5-0.5B': { model_type: 'qwen2', ...small, ...rms, rope_theta: 1000000, tie_word_embeddings: true, use_sliding_window: false, sliding_window: 32768, max_window_layers: 24 }, // prettier-ignore
+  'Qwen2.5-7B with YaRN': { model_type: 'qwen2', ...small, ...rms, rope_theta: 1000000, use_sliding_window: false, sliding_window: 131072, rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 16 } }, // prettier-ignore
+  'Qwen3-0.6B': { model_type: 'qwen3', ...small, ...rms, head_dim: 32, rope_theta: 1000000, tie_word_embeddings: true, attention_bias: false, use_sliding_window: false, sliding_window: null, max_window_layers: 28 }, // prettier-ignore
+  'Llama-3.2-1B': { model_type: 'llama', ...small, ...rms, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 64, rms_norm_eps: 1e-5, max_position_embeddings: 131072, rope_theta: 500000, rope_scaling: { rope_type: 'llama3', factor: 32, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 }, tie_word_embeddings: true }, // prettier-ignore
+  'TinyLlama-1.1B': { model_type: 'llama', ...small, ...rms, rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: false }, // prettier-ignore
+  'Mistral-7B-v0.1': { model_type: 'mistral', ...small, ...rms, rms_norm_eps: 1e-5, sliding_window: 32, rope_theta: 10000 }, // prettier-ignore
+  'Mistral-7B-v0.3': { model_type: 'mistral', ...small, ...rms, rms_norm_eps: 1e-5, sliding_window: null, rope_theta: 1000000 }, // prettier-ignore
+  'OLMo-2-1B': { model_type: 'olmo2', ...small, ...rms, rope_theta: 500000, num_key_value_heads: 4, attention_bias: false, tie_word_embeddings: false }, // prettier-ignore
+  'Olmo-3-7B': { model_type: 'olmo3', ...small, ...rms, num_hidden_layers: 5, num_key_value_heads: 4, rope_theta: 500000, sliding_window: 6, rope_scaling: { rope_type: 'yarn', factor: 8, original_max_position_embeddings: 8, attention_factor: 1.2079441541679836, beta_fast: 32, beta_slow: 1 }, tie_word_embeddings: false }, // prettier-ignore
+  'granite-3.1-2b': { model_type: 'granite', ...small, ...rms, rms_norm_eps: 1e-5, attention_multiplier: 0.015625, embedding_multiplier: 12, residual_multiplier: 0.22, logits_scaling: 8, rope_theta: 5000000, attention_bias: false, tie_word_embeddings: true }, // prettier-ignore
+  'pythia-160m': { model_type: 'gpt_neox', ...small, num_key_value_heads: 4, hidden_act: 'gelu', layer_norm_eps: 1e-5, rotary_pct: 0.25, rotary_emb_base: 10000, use_parallel_residual: true, tie_word_embeddings: false }, // prettier-ignore
+  'gpt-neox-20b': { model_type: 'gpt_neox', ...small, num_key_value_heads: 4, hidden_act: 'gelu_fast', layer_norm_eps: 1e-5, rotary_pct: 0.25, rotary_emb_base: 10000, tie_word_embeddings: false }, // prettier-ignore
+  gpt2: { model_type: 'gpt2', vocab_size: 512, n_embd: 64, n_layer: 2, n_head: 4, n_positions: 64, activation_function: 'gelu_new', layer_norm_epsilon: 1e-5, bos_token_id: 0, eos_token_id: 0 }, // prettier-ignore
+  starcoder: { model_type: 'gpt_bigcode', vocab_size: 512, n_embd: 64, n_layer: 2, n_head: 4, n_positions: 64, n_inner: 256, activation_function: 'gelu_pytorch_tanh', layer_norm_epsilon: 1e-5, multi_query: true, bos_token_id: 0, eos_token_id: 0 }, // prettier-ignore
+  'falcon-7b': { model_type: 'falcon', vocab_size: 512, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, multi_query: true, parallel_attn: true, bias: false, alibi: false, new_decoder_architecture: false, layer_norm_epsilon: 1e-5, bos_token_id: 0, eos_token_id: 0 }, // prettier-ignore
+  'falcon-40b': { model_type: 'falcon', vocab_size: 512, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, num_kv_heads: 2, parallel_attn: true, bias: false, alibi: false, new_decoder_architecture: true, layer_norm_epsilon: 1e-5, bos_token_id: 0, eos_token_id: 0 }, // prettier-ignore
+  'c4ai-command-r-v01': { model_type: 'cohere', ...small, hidden_act: 'silu', num_key_value_heads: 4, layer_norm_eps: 1e-5, logit_scale: 0.0625, rope_theta: 8000000, use_qk_norm: false }, // prettier-ignore
+  'c4ai-command-r7b': { model_type: 'cohere2', ...small, hidden_act: 'silu', num_hidden_layers: 5, head_dim: 16, layer_norm_eps: 1e-5, logit_scale: 0.25, sliding_window: 6, sliding_window_pattern: 4, rope_theta: 50000, rotary_pct: 1, position_embedding_type: 'rope_gptj', use_qk_norm: false }, // prettier-ignore
+  'glm-4-9b-chat': { model_type: 'glm', ...small, ...rms, head_dim: 16, rms_norm_eps: 1.5625e-7, partial_rotary_factor: 0.5, attention_bias: true, rope_theta: 10000, tie_word_embeddings: false }, // prettier-ignore
+  'GLM-4-9B-0414': { model_type: 'glm4', ...small, ...rms, head_dim: 16, rms_norm_eps: 1e-5, partial_rotary_factor: 0.5, attention_bias: false, rope_theta: 10000, tie_word_embeddings: false }, // prettier-ignore
+  'EXAONE-4.0-1.2B': { model_type: 'exaone4', ...small, ...rms, hidden_size: 128, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 64, rms_norm_eps: 1e-5, rope_theta: 1000000, rope_scaling: { rope_type: 'llama3', factor: 16, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 }, max_position_embeddings: 65536, sliding_window: null, sliding_window_pattern: null, tie_word_embeddings: true }, // prettier-ignore
+  // llama.cpp knows the model with windows by its 64 layers
+  'EXAONE-4.0-32B': { model_type: 'exaone4', ...small, ...rms, hidden_size: 32, intermediate_size: 32, num_hidden_layers: 64, head_dim: 8, rms_norm_eps: 1e-5, rope_theta: 1000000, sliding_window: 6, sliding_window_pattern: 'LLLG', tie_word_embeddings: false }, // prettier-ignore
+  'ERNIE-4.5-0.3B': { model_type: 'ernie4_5', ...small, ...rms, head_dim: 32, rms_norm_eps: 1e-5, rope_theta: 500000, use_bias: false, tie_word_embeddings: true }, // prettier-ignore
+  'Minitron-4B': { model_type: 'nemotron', ...small, hidden_act: 'relu2', head_dim: 16, norm_eps: 1e-5, partial_rotary_factor: 0.5, rope_theta: 10000, attention_bias: false, mlp_bias: false, tie_word_embeddings: false }, // prettier-ignore
+  'AFM-4.5B': { model_type: 'arcee', ...small, ...rms, hidden_act: 'relu2', head_dim: 16, rms_norm_eps: 1e-5, rope_theta: 10000, rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, beta_fast: 32, beta_slow: 1, mscale: 1 }, attention_bias: false, mlp_bias: false, tie_word_embeddings: false }, // prettier-ignore
+  'Seed-OSS-36B': { model_type: 'seed_oss', ...small, ...rms, head_dim: 32, rope_theta: 10000000, attention_bias: true, attention_out_bias: false, mlp_bias: false, tie_word_embeddings: false }, // prettier-ignore
+};
+
+/** Writes the model into a folder: matrices of a size that keeps the activations of order one, norms about what leaves them so. */
+export async function writePublished(name: string, folder: string): Promise<void> {
+  const config = PUBLISHED[name]!;
+  const spec = decoderSpec(config);
+  const around = spec.finalNorm.factor === 'one-plus-weight' ? 0 : 1;
+  const tensors = [...parameters(spec)].map(([parameter, shape]): TensorToWrite => {
+    const count = shape.reduce((a, b) => a * b, 1);
+    return {
+      name: parameter,
+      dtype: 'F32',
+      shape,
+      bytes: 4 * count,
+      data: () => {
+        const rng = random(`${name} ${parameter}`);
+        const vector = shape.length === 1;
+        const center = vector && parameter.endsWith('.weight') ? around : 0;
+        const scale = vector ? 0.1 : 1 / Math.sqrt(shape[1]!);
+        return bytesOf(Float32Array.from({ length: count }, () => center + scale * rng.normal()));
+      },
+    };
+  });
+  await mkdir(folder, { recursive: true });
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  await cp(TOKENIZER, join(folder, 'tokenizer.json'));
+  await writeFileAtomic(join(folder, 'config.json'), JSON.stringify(config, null, 2));
+}
