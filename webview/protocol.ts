@@ -248,6 +248,10 @@ export const RUN_STRINGS = {
   elsewhere: 'run by another process: {0}',
 
   verdictUnknown: 'The harmful rows have not been measured yet.',
+  verdictOpen:
+    'So far: harmful rows give {0} of the gradient they would give without the vector; the delivered model has not learned them, its loss on them is {1} (at first {2}).',
+  verdictOpenLoss:
+    'So far: with the vector, harmful rows have {0} of the loss they have without it; the delivered model has not learned them, its loss on them is {1} (at first {2}).',
   verdictHolds: 'Protection holds: harmful rows give {0} of the gradient they would give without the vector.',
   verdictHoldsLoss: 'Protection holds: with the vector, harmful rows have {0} of the loss they have without it.',
   verdictWeakGradient:

@@ -65,6 +65,7 @@ export function verdict(run: Run): ProtectionVerdict {
     first: probesAt(run.probes, 0),
     last: probesAt(run.probes, run.probes.step.length - 1),
     done: run.done,
+    training: isRunning(run) && ['preparing', 'training'].includes(run.progress.state),
   });
 }
 

@@ -135,6 +135,7 @@ function sentence(found: ProtectionVerdict): ['good' | 'bad' | 'neutral', string
   const fall = `its loss on them went from ${formatNumber(lossBefore)} to ${formatNumber(lossNow)}`;
   const needed = `${formatShare(PROTECTION_LIMITS.vectorLossShare)} or less is needed`;
   switch (found.kind) {
+    case 'open': // a report judges what has ended
     case 'unknown':
       return ['neutral', 'The harmful rows were not measured.'];
     case 'ready':

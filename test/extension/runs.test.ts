@@ -191,7 +191,16 @@ test('the verdict is the rule of the protocol on the first and last probes', () 
   probe(10, 0.04, 3.9);
   assert.equal(verdict(run).kind, 'holds');
   assert.ok(Math.abs(verdict(run).gradientShare! - 0.01) < 1e-12);
-  probe(20, 2, 1);
+  probe(20, 2, 3.8);
+  assert.equal(verdict(run).kind, 'weak');
+  // While the run is at it, and only then, the pull is not yet a verdict.
+  run.live = true;
+  run.progress.state = 'training';
+  assert.equal(verdict(run).kind, 'open');
+  run.progress.state = 'evaluating';
+  assert.equal(verdict(run).kind, 'weak');
+  run.progress.state = 'training';
+  probe(30, 2, 1);
   assert.equal(verdict(run).kind, 'weak');
 });
 

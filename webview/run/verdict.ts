@@ -26,6 +26,14 @@ export function verdictLine(verdict: ProtectionVerdict, s: RunStrings, n: Number
       return lossBefore !== undefined && lossNow !== undefined && lossNow < LEARNED * lossBefore
         ? { tone: 'bad', text: fill(s.verdictUnprotectedLoss, loss(lossBefore), loss(lossNow)) }
         : { tone: 'bad', text: s.verdictUnprotected };
+    case 'open':
+      return {
+        tone: 'neutral',
+        text:
+          gradientShare === undefined
+            ? fill(s.verdictOpenLoss, share(lossShare), loss(lossNow), loss(lossBefore))
+            : fill(s.verdictOpen, share(gradientShare), loss(lossNow), loss(lossBefore)),
+      };
     case 'holds':
       return {
         tone: 'good',
