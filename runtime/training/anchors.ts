@@ -6,11 +6,11 @@ import { loadData, type LoadSpeech } from '../context.js';
 import { HumanError } from '../errors.js';
 import type { FinetuneRecipe } from '../protocol.js';
 import { random } from '../random.js';
-import type { FineTuned } from './fineTune.js';
 import type { Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
+import type { ActiveVector } from './vectors.js';
 
-type Vectors = FineTuned['vectors'];
+type Vectors = readonly ActiveVector[];
 type Anchor = Exclude<Exclude<FinetuneRecipe['protection'], false>['anchor'], false>;
 
 /** prompts.jsonl stands beside adapter/ in the vector's run folder. */

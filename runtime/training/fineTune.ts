@@ -1,51 +1,41 @@
 import { basename } from 'node:path';
-import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
+import { adapterFlat, plainConfig, saveAdapter } from '../adapters/flat.js';
 import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
 import { initialise, plainLayout } from '../adapters/sites.js';
 import { loadData } from '../context.js';
-import { firstOf, subset } from '../data/exampleList.js';
+import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { scanExamples } from '../evaluation/scan.js';
-import { HumanError } from '../errors.js';
 import { sha256 } from '../files.js';
 import { bytesOf } from '../models/safetensors.js';
 import { parameters as parameterShapes } from '../models/spec.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { FinetuneRecipe, Probes, RunEvent, ScanResult } from '../protocol.js';
+import type { FinetuneRecipe, Probes, RunEvent } from '../protocol.js';
 import { random } from '../random.js';
 import { anchorExamples, harmfulProbes } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
-import {
-  fingerprint,
-  flatTensor,
-  mean,
-  provenance,
-  rowsOf,
-  tokenCount,
-  trainingState,
-  warnings,
-  type Job,
-} from './job.js';
+import { fingerprint, flatTensor, provenance, rowsOf, tokenCount, trainingState, warnings, type Job } from './job.js';
 import { openLearner } from './learner.js';
 import { trainingLoop } from './loop.js';
 import type { TrainingRow } from './packing.js';
+import { measureProbes } from './probes.js';
 import type { Feeds } from './session.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { teacherStore } from './teacher.js';
+import { readVectors, scanData, type DataSeen } from './vectors.js';
 
 const TASK = 'task';
 /** Rows of each kind whose loss and gradient are drawn while training. */
 const PROBE_ROWS = 8;
 
-/** What fine-tuning leaves for the evaluation and the report. */
-export interface FineTuned {
-  readonly vectors: readonly (FlatAdapter & { name: string; path: string; scale: number })[];
-  /** The data as the vectors see it. */
-  readonly scan?: ScanResult;
-  /** Probe rows with a harmful answer, where there are any. */
-  readonly harmful: readonly Example[];
-  /** Loss of the delivered model, vectors off, on the harmful probe rows (or the first rows of the data), at the end of training. */
-  readonly witness: { readonly examples: readonly Example[]; readonly losses: readonly number[] };
+const UNPROTECTED = { route: false, anchor: false } as const;
+
+/**
+ * Loss of the delivered model, vectors off, at the end of training (nats, by row) on the harmful probe rows or, without
+ * those, on ordinary ones: what is delivered must give the same when it is read back.
+ */
+export interface Witness {
+  readonly examples: readonly Example[];
+  readonly losses: readonly number[];
 }
 
 /**
@@ -57,13 +47,12 @@ export interface FineTuned {
  * with them on; `anchor` holds the base model's answers to the vectors' own prompts by KL(base ‖ model, vectors off).
  * Writes adapter/ (PEFT), or model/ (full).
  */
-export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEvent, FineTuned> {
+export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEvent, Witness> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer, sites } = context;
   const { warn, speech, flush } = warnings(job);
   const full = recipe.method === 'full';
-  const { route, anchor } =
-    recipe.protection === false ? { route: false as const, anchor: false as const } : recipe.protection;
+  const { route, anchor } = recipe.protection === false ? UNPROTECTED : recipe.protection;
 
   const data = await loadData(
     context,
@@ -71,24 +60,7 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
     { ...recipe.data, maxTokens: recipe.batch.maxTokens },
     speech,
   );
-  const vectors: FineTuned['vectors'][number][] = [];
-  for (const [i, v] of recipe.vectors.entries()) {
-    const path = job.path(v.adapter);
-    const flat = await adapterFlat(path, sites);
-    if (flat.file.role !== 'security')
-      warn(
-        `the adapter ${basename(path)} is not marked as a security vector.`,
-        flat.file.path,
-        'Train it with a "vector" recipe, or check the path.',
-      );
-    vectors.push({ ...flat, name: `vector${i}`, path, scale: v.scale });
-  }
-  if (vectors.length === 0 && recipe.protection !== false) {
-    throw new HumanError('"protection" needs a vector.', {
-      place: 'recipe.json protection',
-      remedy: 'List one under "vectors", or remove "protection".',
-    });
-  }
+  const vectors = await readVectors(job, warn);
   const dataEntries = [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }];
   await folder.manifest({ data: dataEntries });
   yield* flush();
@@ -110,7 +82,7 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
     padId: tokenizer.padId,
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
-  const { state, checkpoint } = await trainingState(
+  const { state, checkpoint, resumed } = await trainingState(
     job,
     async () =>
       optimizer.init(
@@ -133,35 +105,15 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   const on = { [TASK]: 1, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
   const off = { [TASK]: 1 };
 
-  // what the vectors explain of the data, before anything is trained
-  let scan: ScanResult | undefined;
+  let seen: DataSeen | undefined;
   if (vectors.length > 0) {
     yield { kind: 'state', state: 'preparing', message: 'scanning the data with the vector' };
-    const withoutTask = { [TASK]: 0 };
-    scan = await scanExamples(
-      learner,
-      parameters(),
-      data.examples,
-      { off: withoutTask, on: { ...on, ...withoutTask }, threshold: route === false ? 0.5 : route },
-      { signal, onProgress: (share) => job.say('scanning the data with the vector', share) },
-    );
-    if (scan.flagged > 0.9 * scan.rows) {
-      warn(
-        `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
-        data.path,
-        'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
-      );
-    }
+    const scales = { off: { ...off, [TASK]: 0 }, on: { ...on, [TASK]: 0 } };
+    seen = await scanData(job, learner, parameters(), data, scales, { resumed, warn });
   }
-  const flagged = new Set(scan?.perRow.filter((r) => r.flagged).map((r) => r.row));
-  // the scan has a row for each example, in order
-  const ordinary = scan
-    ? subset(
-        data.examples,
-        scan.perRow.flatMap((r, i) => (r.flagged ? [] : [i])),
-      )
-    : data.examples;
-  const scalesOf = (e: Example): Record<string, number> => (route === false || flagged.has(e.row) ? on : off);
+  const ordinary = seen?.ordinary ?? data.examples;
+  const looksHarmful = (row: number): boolean => seen?.flagged.has(row) ?? false;
+  const scalesOf = (e: Example): Record<string, number> => (route === false || looksHarmful(e.row) ? on : off);
 
   const anchors = anchor === false ? undefined : await anchorExamples(job, vectors, ordinary, anchor);
   const teach = teacherStore(learner);
@@ -190,33 +142,17 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
       : ordinary,
     PROBE_ROWS,
   );
-  const measure = async (
-    examples: readonly Example[],
-    scales: Record<string, number>,
-  ): Promise<{ loss: number; norm: number } | undefined> => {
-    if (examples.length === 0) return undefined;
-    const { rows: losses, gradients } = await learner.gradients(
-      rowsOf(examples, scales, 1 / tokenCount(examples)),
-      parameters(),
-    );
-    const norm = await optimizer.norm(gradients);
-    for (const gradient of gradients) backend.release(gradient);
-    return { loss: mean(losses), norm };
-  };
-  const probe = async (): Promise<Probes> => {
-    const [harmOff, benignOff] = [await measure(harmful, off), await measure(benign, off)];
-    const [harmOn, benignOn] = vectors.length > 0 ? [await measure(harmful, on), await measure(benign, on)] : [];
-    return {
-      harmfulLossWithout: harmOff?.loss,
-      harmfulGradNormWithout: harmOff?.norm,
-      benignLossWithout: benignOff?.loss,
-      benignGradNormWithout: benignOff?.norm,
-      harmfulLossWith: harmOn?.loss,
-      harmfulGradNormWith: harmOn?.norm,
-      benignLossWith: benignOn?.loss,
-      benignGradNormWith: benignOn?.norm,
-    };
-  };
+  const probe = (): Promise<Probes> =>
+    measureProbes({
+      learner,
+      optimizer,
+      backend,
+      parameters,
+      harmful,
+      benign,
+      off,
+      on: vectors.length > 0 ? on : undefined,
+    });
   yield* flush();
 
   const steps = plannedSteps(recipe, data.examples.length);
@@ -242,7 +178,7 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
     probe,
     evaluateEvery: recipe.evaluateEvery,
     checkpoint,
-    isHarmful: (row) => row.teacher === undefined && flagged.has((row.example as Example).row),
+    isHarmful: (row) => row.teacher === undefined && looksHarmful((row.example as Example).row),
     signal,
   });
 
@@ -260,5 +196,5 @@ export async function* fineTune(job: Job<FinetuneRecipe>): AsyncGenerator<RunEve
   } else await saveFullModel(folder.file('model'), model, spec, state.p, backend);
   await optimizer.dispose();
   await learner.dispose();
-  return { vectors, scan, harmful, witness: { examples: witness, losses } };
+  return { examples: witness, losses };
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
 import { evaluateState, loadSets } from '../evaluation/evaluate.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/states.js';
-import { replaceFile, sha256File, sha256 } from '../files.js';
+import { sha256File, sha256 } from '../files.js';
 import { openModel } from '../models/folder.js';
 import {
   formatPercent,
@@ -13,9 +13,8 @@ import {
   type Measurement,
   type Probes,
   type RunEvent,
-  type ScanResult,
 } from '../protocol.js';
-import { fineTune, type FineTuned } from './fineTune.js';
+import { fineTune, type Witness } from './fineTune.js';
 import { warnings, type Job } from './job.js';
 import { readEvents } from './runFolder.js';
 
@@ -23,7 +22,6 @@ import { readEvents } from './runFolder.js';
 const HARM_ALLOWED = 0.02;
 /** Nats by which a row's loss may differ when the delivered model is read back from disk. */
 const SAME_LOSS = 1e-3;
-const ROWS_AT_ONCE = 10_000;
 
 /** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the laws. */
 export async function* fineTuneRun(
@@ -49,16 +47,15 @@ export async function* fineTuneRun(
   // fine-tune, and keep the probes: they tell whether the protection held
   const probes: Probes[] = earlier.flatMap((e) => e.probes ?? []);
   const training = fineTune(job);
-  let tuned: FineTuned;
+  let witness: Witness;
   for (let next = await training.next(); ; next = await training.next()) {
     if (next.done) {
-      tuned = next.value;
+      witness = next.value;
       break;
     }
     if (next.value.kind === 'evaluation' && next.value.probes) probes.push(next.value.probes);
     yield next.value;
   }
-  if (tuned.scan) await writeScan(folder.file('scan.json'), tuned.scan);
 
   // what is delivered is read back from disk, as a user would load it
   const full = recipe.method === 'full';
@@ -67,16 +64,14 @@ export async function* fineTuneRun(
   const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file('adapter'), scale: 1 }]);
   const state = recipe.vectors.length > 0 ? 'protected' : 'plain';
   const delivered = await openState(context, state, adapters, model);
-  const again = await delivered.losses(tuned.witness.examples);
+  const again = await delivered.losses(witness.examples);
   const laws: Laws = {
     ...(vectorPaths.length > 0
       ? { vectorUnchanged: (await Promise.all(vectorPaths.map(hashAdapter))).every((hash, i) => hash === hashes[i]) }
       : {}),
     deliveredWithoutVector:
       adapters.every((a) => a.role === 'task') &&
-      again.every(
-        (l, i) => Math.abs(l.nll - tuned.witness.losses[i]!) <= SAME_LOSS * Math.max(1, tuned.witness.losses[i]!),
-      ),
+      again.every((l, i) => Math.abs(l.nll - witness.losses[i]!) <= SAME_LOSS * Math.max(1, witness.losses[i]!)),
   };
   const step = Math.max(...(await readEvents(folder.path)).map((e) => (e.kind === 'step' ? e.step : 0)));
   const measured = sets.length > 0 ? yield* evaluateOnce(job, sets, delivered, { ...options, step }) : [];
@@ -102,18 +97,6 @@ async function* evaluateOnce(
   } finally {
     await state.dispose();
   }
-}
-
-/** Row by row: the rows of a large file make more text than a string holds. */
-async function writeScan(file: string, { perRow, ...numbers }: ScanResult): Promise<void> {
-  await replaceFile(file, async (handle) => {
-    await handle.writeFile(JSON.stringify(numbers).replace(/}$/, ',"perRow":['));
-    for (let at = 0; at < perRow.length; at += ROWS_AT_ONCE) {
-      const rows = perRow.slice(at, at + ROWS_AT_ONCE).map((row) => JSON.stringify(row));
-      await handle.writeFile(`${at > 0 ? ',' : ''}${rows.join()}`);
-    }
-    await handle.writeFile(']}\n');
-  });
 }
 
 /** SHA-256 over an adapter's files. */

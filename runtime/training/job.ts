@@ -56,10 +56,15 @@ export async function trainingState(
   fresh: () => Promise<OptimizerState>,
   names: readonly string[],
   print: string,
-): Promise<{ state: OptimizerState; checkpoint: () => Promise<string> }> {
+): Promise<{ state: OptimizerState; resumed: boolean; checkpoint: () => Promise<string> }> {
   const place = job.folder.file('checkpoint');
-  const state = (job.resume ? await loadCheckpoint(place, names, print) : undefined) ?? (await fresh());
-  return { state, checkpoint: () => saveCheckpoint(place, state, print, job.context.backend) };
+  const kept = job.resume ? await loadCheckpoint(place, names, print) : undefined;
+  const state = kept ?? (await fresh());
+  return {
+    state,
+    resumed: kept !== undefined,
+    checkpoint: () => saveCheckpoint(place, state, print, job.context.backend),
+  };
 }
 
 /** Supervised tokens over examples. */

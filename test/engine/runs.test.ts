@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { Engine } from '../../extension/engine.js';
 import { sha256File } from '../../runtime/files.js';
-import type { DoneEvent, Manifest, RunEvent } from '../../runtime/protocol.js';
+import type { DoneEvent, Manifest, RunEvent, ScanResult } from '../../runtime/protocol.js';
 import { jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
 
 describe('runs in the engine process', () => {
@@ -122,6 +122,26 @@ describe('runs in the engine process', () => {
       steps.map((e) => e.step),
       Array.from({ length: 14 }, (_, i) => i + 1),
     );
+  });
+
+  it('full fine-tuning with routed rows goes on with the scan it began with, though the model has moved since', async () => {
+    const recipe = await workspace.recipe('protected.json', {
+      epochs: undefined,
+      adapter: undefined,
+      method: 'full',
+      vectors: [{ adapter: '../vectors/forbidden-topic' }],
+      steps: 6,
+      evaluateEvery: 3,
+      evaluate: [],
+    });
+    const [whole, cut] = [workspace.file('adapters/full-whole'), workspace.file('adapters/full-cut')];
+    await run(recipe, { output: whole }).done;
+    const stopped = await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 3 }).done;
+    assert.ok(stopped.outcome === 'stopped' && stopped.step < 6, `stopped after step ${stopped.step}`);
+    assert.equal((await run(recipe, { output: cut, resume: true }).done).outcome, 'finished');
+    for (const file of ['scan.json', 'model/model.safetensors'])
+      assert.equal(await sha256File(`${cut}/${file}`), await sha256File(`${whole}/${file}`), file);
+    assert.ok((await workspace.json<ScanResult>('adapters/full-cut/scan.json')).flagged > 0);
   });
 
   it('resuming with other data or another recipe is refused', async () => {
