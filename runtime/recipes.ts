@@ -1,8 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { getLocation, parse, parseTree, printParseErrorCode, type ParseError, findNodeAtLocation } from 'jsonc-parser';
+import {
+  createScanner,
+  getLocation,
+  parse,
+  parseTree,
+  printParseErrorCode,
+  type ParseError,
+  findNodeAtLocation,
+} from 'jsonc-parser';
 import type { z } from 'zod';
 import { HumanError } from './errors.js';
+import { readText, shown } from './models/jsonFile.js';
 import { recipeSchemas, type Recipe } from './recipe/protocol.js';
 
 /** A recipe with its file; paths inside are relative to the file's folder. */
@@ -18,7 +26,7 @@ export interface RecipeFile {
  * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a value of the wrong type.
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
-  const text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+  const text = (await readText(file, LARGEST)).replace(/^\uFEFF/, '');
   return {
     recipe: parseRecipe(text, basename(file)),
     file: resolve(file),
@@ -26,8 +34,26 @@ export async function readRecipe(file: string): Promise<RecipeFile> {
   };
 }
 
+const LARGEST = 2 ** 24;
+/** A recipe has five levels; the parser of comments and commas is recursive. */
+const DEEPEST = 64;
+
+function isDeep(text: string): boolean {
+  const scanner = createScanner(text, true);
+  let depth = 0;
+  do {
+    scanner.scan();
+    const first = text[scanner.getTokenOffset()];
+    if (first === '{' || first === '[') depth++;
+    else if (first === '}' || first === ']') depth--;
+  } while (scanner.getTokenLength() > 0 && depth <= DEEPEST);
+  return depth > DEEPEST;
+}
+
 /** The recipe in a text with comments; `name` is its place in errors. */
 export function parseRecipe(text: string, name: string): Recipe {
+  if (isDeep(text))
+    throw new HumanError('lists and objects are nested too deeply.', { place: name, remedy: 'Check the brackets.' });
   const errors: ParseError[] = [];
   const value: unknown = parse(text, errors, { allowTrailingComma: true });
   const line = (offset: number): number => text.slice(0, offset).split('\n').length;
@@ -56,7 +82,7 @@ export function parseRecipe(text: string, name: string): Recipe {
   const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
   if (typeof kind !== 'string' || !kinds.includes(kind)) {
     throw new HumanError(
-      kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${JSON.stringify(kind)}.`,
+      kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${shown(kind)}.`,
       {
         place: placeOf(kind === undefined ? [] : ['kind']),
         remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,

@@ -1,5 +1,5 @@
 import { HumanError } from '../errors.js';
-import { isObject } from '../models/jsonFile.js';
+import { isObject, shown } from '../models/jsonFile.js';
 import type { JsonObject } from '../models/jsonFile.js';
 
 /** What of PEFT's LoraConfig (0.21) decides the mathematics of plain LoRA, and what its loader wants to know. */
@@ -99,39 +99,39 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
   const wrong = (message: string, remedy = 'Check the file, or save the adapter again with PEFT.'): HumanError =>
     new HumanError(message, { place, remedy });
   if (json.peft_type !== 'LORA') {
-    throw wrong(`the adapter's "peft_type" is ${short(json.peft_type)}; only LORA is supported.`, MERGE_REMEDY);
+    throw wrong(`the adapter's "peft_type" is ${shown(json.peft_type)}; only LORA is supported.`, MERGE_REMEDY);
   }
   for (const [key, value] of Object.entries(json)) {
     if (READ.has(key) || WITHOUT_EFFECT.has(key) || isOff(value)) continue;
     const sentence = Object.hasOwn(REFUSED, key)
       ? REFUSED[key]
-      : `The key "${key}" is unknown and set to ${short(value)}.`;
+      : `The key "${key}" is unknown and set to ${shown(value)}.`;
     throw wrong(sentence, MERGE_REMEDY);
   }
   if (!isOff(json.bias) && json.bias !== 'none')
-    throw wrong(`Trained biases ("bias": ${short(json.bias)}) are not supported.`, MERGE_REMEDY);
+    throw wrong(`Trained biases ("bias": ${shown(json.bias)}) are not supported.`, MERGE_REMEDY);
   if (!PLAIN_INIT.has(json.init_lora_weights)) {
     throw wrong(
-      `"init_lora_weights" is ${short(json.init_lora_weights)}: such an adapter belongs to changed base weights, which are not in its folder.`,
+      `"init_lora_weights" is ${shown(json.init_lora_weights)}: such an adapter belongs to changed base weights, which are not in its folder.`,
       'Save it with path_initial_model_for_weight_conversion, which turns it into a plain LoRA.',
     );
   }
 
   const flag = (key: string): boolean => {
     const value = json[key] ?? false;
-    if (typeof value !== 'boolean') throw wrong(`"${key}" is ${short(value)}; true or false was expected.`);
+    if (typeof value !== 'boolean') throw wrong(`"${key}" is ${shown(value)}; true or false was expected.`);
     return value;
   };
   const names = (key: string): string | string[] | undefined => {
     const value = json[key];
     if (isOff(value)) return undefined;
     if (typeof value === 'string' || isStrings(value)) return value;
-    throw wrong(`"${key}" is ${short(value)}; a list of module names or a pattern was expected.`);
+    throw wrong(`"${key}" is ${shown(value)}; a list of module names or a pattern was expected.`);
   };
   const pattern = (key: string, check: (value: unknown) => value is number): Record<string, number> => {
     const value = json[key] ?? {};
     if (!isObject(value) || !Object.values(value).every(check))
-      throw wrong(`"${key}" is ${short(value)}; names with numbers were expected.`);
+      throw wrong(`"${key}" is ${shown(value)}; names with numbers were expected.`);
     return value as Record<string, number>;
   };
 
@@ -143,20 +143,20 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     layersToTransform !== undefined &&
     !(layersToTransform as unknown[]).every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
   ) {
-    throw wrong(`"layers_to_transform" is ${short(json.layers_to_transform)}; layer numbers were expected.`);
+    throw wrong(`"layers_to_transform" is ${shown(json.layers_to_transform)}; layer numbers were expected.`);
   }
   const layersPattern = list(json.layers_pattern);
   if (layersPattern !== undefined && !isStrings(layersPattern)) {
-    throw wrong(`"layers_pattern" is ${short(json.layers_pattern)}; names were expected.`);
+    throw wrong(`"layers_pattern" is ${shown(json.layers_pattern)}; names were expected.`);
   }
   if (typeof targetModules === 'string' && (layersToTransform ?? layersPattern) !== undefined) {
     throw wrong('"layers_to_transform" and "layers_pattern" go with a list of target_modules only.');
   }
   const { r: rank, lora_alpha: alpha, lora_dropout: dropout, base_model_name_or_path: base } = json;
-  if (!isRank(rank)) throw wrong(`"r" is ${short(rank)}; a positive whole number was expected.`);
-  if (!isFiniteNumber(alpha)) throw wrong(`"lora_alpha" is ${short(alpha)}; a number was expected.`);
+  if (!isRank(rank)) throw wrong(`"r" is ${shown(rank)}; a positive whole number was expected.`);
+  if (!isFiniteNumber(alpha)) throw wrong(`"lora_alpha" is ${shown(alpha)}; a number was expected.`);
   if (!isOff(dropout) && !isFiniteNumber(dropout))
-    throw wrong(`"lora_dropout" is ${short(dropout)}; a number was expected.`);
+    throw wrong(`"lora_dropout" is ${shown(dropout)}; a number was expected.`);
   return {
     rank,
     alpha,
@@ -211,8 +211,3 @@ const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((v) => typeof v === 'string' && v !== '');
 const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isRank = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
-
-function short(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}

@@ -6,9 +6,10 @@ import { writeFileAtomic } from '../files.js';
 import { isObject, readJsonObject } from '../models/jsonFile.js';
 import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../models/safetensors.js';
 import type { TensorInfo } from '../models/safetensors.js';
+import { withTimeLimit } from '../models/timeLimit.js';
 import { formatAdapterConfig, parseAdapterConfig } from './adapterConfig.js';
 import type { AdapterConfig } from './adapterConfig.js';
-import { patternValues, targeted } from './peftPatterns.js';
+import { PATTERN_LIMIT_MS, patternValues, targeted } from './peftPatterns.js';
 
 export const CONFIG_FILE = 'adapter_config.json';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
@@ -149,7 +150,16 @@ async function readModules(
   weightsFile: string,
 ): Promise<Map<string, AdapterModule>> {
   const names = [...found.keys()];
-  const unused = targeted(config, names, configFile).indexOf(false);
+  // Together, as one config may have thousands of patterns.
+  const { unused, scales } = withTimeLimit(
+    PATTERN_LIMIT_MS,
+    'the name patterns take too long to match.',
+    configFile,
+    () => ({
+      unused: targeted(config, names, configFile).indexOf(false),
+      scales: moduleScales(config, names, configFile),
+    }),
+  );
   if (unused >= 0) {
     throw new HumanError(
       `the adapter has matrices for ${names[unused]}, which its config does not target; PEFT would drop them.`,
@@ -159,7 +169,6 @@ async function readModules(
       },
     );
   }
-  const scales = moduleScales(config, names, configFile);
   const modules = new Map<string, AdapterModule>();
   for (const [i, name] of names.entries()) {
     const { A, B } = found.get(name)!;

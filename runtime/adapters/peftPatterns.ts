@@ -1,11 +1,10 @@
 /** The name patterns of PEFT's adapter_config.json: Python regular expressions out of files that are not trusted. */
-import { runInNewContext } from 'node:vm';
 import { HumanError } from '../errors.js';
+import { withTimeLimit } from '../models/timeLimit.js';
 
 const LONGEST = 4096;
-const LONGEST_NAME = 256;
-/** A pattern that needs longer than this on a model's module names is built to hang. */
-const LIMIT_MS = 500;
+/** Patterns that need longer than this on a model's module names are built to hang. */
+export const PATTERN_LIMIT_MS = 500;
 
 /**
  * Which of `names` a Python pattern matches as a whole (`re.fullmatch`).
@@ -15,31 +14,21 @@ export function fullMatches(pattern: string, names: readonly string[], place: st
   const short = pattern.length > 80 ? `${pattern.slice(0, 80)}…` : pattern;
   const remedy = 'Write the module names as a list instead.';
   if (pattern.length > LONGEST) throw new HumanError(`the pattern "${short}" is too long.`, { place, remedy });
-  const source = `^(?:${toJavaScript(pattern)})$`;
-  try {
-    if (isQuick(pattern) && names.every((name) => name.length <= LONGEST_NAME)) {
-      const expression = new RegExp(source, 'u');
-      return names.map((name) => expression.test(name));
+  const tooSlow = `the pattern "${short}" takes too long to match.`;
+  // A pattern that backtracks without end: the number of names and their lengths are the file's, too.
+  return withTimeLimit(PATTERN_LIMIT_MS, tooSlow, place, () => {
+    let expression: RegExp;
+    try {
+      expression = new RegExp(`^(?:${toJavaScript(pattern)})$`, 'u');
+    } catch (error) {
+      throw new HumanError(`the pattern "${short}" is no regular expression that can be used here.`, {
+        place,
+        remedy,
+        cause: error,
+      });
     }
-    // A context of its own is the only way to stop a regular expression that backtracks without end.
-    const result: unknown = runInNewContext(
-      '(() => { const r = new RegExp(source, "u"); return JSON.stringify(names.map((n) => r.test(n))); })()',
-      { source, names },
-      { timeout: LIMIT_MS },
-    );
-    return JSON.parse(String(result)) as boolean[];
-  } catch (error) {
-    const why =
-      (error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
-        ? 'takes too long to match'
-        : 'is no regular expression that can be used here';
-    throw new HumanError(`the pattern "${short}" ${why}.`, { place, remedy, cause: error });
-  }
-}
-
-/** Nearly all patterns: no repeated group and few repetitions, so no more than a polynomial of the name's length. */
-function isQuick(pattern: string): boolean {
-  return !/\)[*+{]/.test(pattern) && (pattern.match(/[*+{]/g) ?? []).length <= 4;
+    return names.map((name) => expression.test(name));
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { HumanError } from '../errors.js';
+import { parseJson } from '../models/jsonFile.js';
 import { decodeText, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 
@@ -81,7 +82,7 @@ function rowOf(cells: Buffer[], columns: string[], place: { row: number; line: n
     // An empty cell is a field that is not there.
     if (text === '') continue;
     try {
-      value[name] = JSON_COLUMNS.has(name) ? (JSON.parse(text) as unknown) : text;
+      value[name] = JSON_COLUMNS.has(name) ? parseJson(text) : text;
     } catch (error) {
       return { ...place, refused: `the cell "${name}" is not JSON: ${(error as Error).message}` };
     }

@@ -1,4 +1,4 @@
-import { isObject } from '../models/jsonFile.js';
+import { isObject, parseJson } from '../models/jsonFile.js';
 import type { JsonObject } from '../models/jsonFile.js';
 
 /** A row of a data file as it was read, or the reason why it could not be read. */
@@ -41,7 +41,7 @@ export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow 
   if (text === undefined) return { ...place, refused: `${what} is not valid UTF-8` };
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     return { ...place, refused: `${what} is not JSON: ${(error as Error).message}` };
   }

@@ -1,6 +1,6 @@
 import { DATA_FORMATS } from '../protocol.js';
 import type { ChatMessage, DataFormat } from '../protocol.js';
-import { isObject } from '../models/jsonFile.js';
+import { isObject, shown } from '../models/jsonFile.js';
 import type { JsonObject } from '../models/jsonFile.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
@@ -149,9 +149,7 @@ function messageOf(message: unknown, number: number): ChatMessage {
   if (!isObject(message)) throw new RefusedRow(`message ${number} is no object`);
   const { role } = message;
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
-    throw new RefusedRow(
-      `message ${number} has the role ${JSON.stringify(role)?.slice(0, 40)}; system, user and assistant are known`,
-    );
+    throw new RefusedRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
   return { role, content: contentOf(message.content, number) };
 }
 
@@ -182,8 +180,7 @@ function numbers(row: JsonObject, name: string): number[] {
   const list = row[name];
   if (!Array.isArray(list)) throw new RefusedRow(`"${name}" is ${list === undefined ? 'missing' : 'no list'}`);
   for (const value of list as unknown[]) {
-    if (!Number.isInteger(value))
-      throw new RefusedRow(`"${name}" has ${JSON.stringify(value)?.slice(0, 40)}, which is no whole number`);
+    if (!Number.isInteger(value)) throw new RefusedRow(`"${name}" has ${shown(value, 40)}, which is no whole number`);
   }
   return list as number[];
 }

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { HumanError } from '../errors.js';
 import type { ChatMessage } from '../protocol.js';
-import { isObject, readJsonObject } from './jsonFile.js';
+import { isObject, readJsonObject, readText, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { withTimeLimit } from './timeLimit.js';
 
@@ -42,7 +41,7 @@ export const PLAIN_TEMPLATE = [
 
 /** Larger templates are refused; the largest known ones have about 30 kB. */
 const MAX_TEMPLATE = 2 ** 20;
-const TIME_MS = 2000;
+const TIME_MS = 800;
 const TIME_MS_PER_CHARACTER = 0.01;
 /** Characters that a rendering may make in all its steps, besides some for each character of the chat. A list's item counts as several. */
 const MAX_MADE = 2 ** 26;
@@ -216,7 +215,7 @@ interface Source {
 async function templateFile(folder: string): Promise<Source | undefined> {
   const place = join(folder, 'chat_template.jinja');
   try {
-    return { source: await readFile(place, 'utf8'), place };
+    return { source: await readText(place, 4 * MAX_TEMPLATE), place };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -240,7 +239,12 @@ function templateOf(config: JsonObject, place: string): Source | undefined {
     const chosen = given.find((entry) => entry.name === 'default') ?? (given.length === 1 ? given[0] : undefined);
     if (chosen) return { source: chosen.template, place };
     throw new HumanError(
-      `none of the chat templates is named "default": ${given.map((entry) => JSON.stringify(entry.name)).join(', ') || 'the list is empty'}.`,
+      `none of the chat templates is named "default": ${
+        given
+          .slice(0, 8)
+          .map(({ name }) => shown(name))
+          .join(', ') || 'the list is empty'
+      }.`,
       { place, remedy: 'Name one of them "default".' },
     );
   }

@@ -1,4 +1,5 @@
 import { HumanError } from '../errors.js';
+import { shown } from './jsonFile.js';
 import type { Activation } from './spec.js';
 
 /** Largest size a config may name: more is a mistake, and sizes decide how much is built. */
@@ -28,12 +29,7 @@ export class ConfigReader {
   ) {}
 
   refuse(key: string, why: string, remedy = 'Use a model without it.'): never {
-    throw new HumanError(`${key} = ${this.text(key)}: ${why}.`, { place: this.place, remedy });
-  }
-
-  private text(key: string): string {
-    const text = JSON.stringify(this.config[key]) ?? 'missing';
-    return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+    throw new HumanError(`${key} = ${shown(this.config[key], 60)}: ${why}.`, { place: this.place, remedy });
   }
 
   /** The value, undefined when missing. */

@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { HumanError } from '../errors.js';
-import { isObject, readJsonObject } from './jsonFile.js';
+import { isObject, readJsonObject, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { readSafetensors } from './safetensors.js';
 import type { TensorInfo } from './safetensors.js';
@@ -94,7 +94,7 @@ async function openSharded(folder: string): Promise<Map<string, TensorInfo>> {
   for (const [name, shard] of Object.entries(map)) {
     if (typeof shard !== 'string' || !insideFolder(shard)) {
       throw new HumanError(
-        `"weight_map" gives ${JSON.stringify(shard)} for ${name}; a file name inside the folder was expected.`,
+        `"weight_map" gives ${shown(shard)} for ${shown(name)}; a file name inside the folder was expected.`,
         {
           place,
           remedy: 'Do not use this model unless you know where it comes from.',
@@ -129,8 +129,11 @@ function insideFolder(name: string): boolean {
   );
 }
 
+/** Nothing, something below a file, a name that no file can have, links in a circle. */
+const NOT_THERE = new Set<string | undefined>(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+
 function missing(error: unknown, place: string): unknown {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error;
+  if (!NOT_THERE.has((error as NodeJS.ErrnoException).code)) return error;
   return new HumanError('there is no such file or folder.', {
     place,
     remedy: 'Check the path; a download may be incomplete.',

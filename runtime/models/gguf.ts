@@ -2,7 +2,7 @@
  * GGUF files (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): metadata, a table of tensors, their bytes. Files are not
  * trusted: every length is checked against the bytes that are left before anything is allocated.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { HumanError } from '../errors.js';
 import { GGUF_TYPES, READABLE_TYPES } from './ggufTypes.js';
@@ -14,6 +14,8 @@ export type GgufValue = number | bigint | boolean | string | GgufValue[];
 
 export interface GgufTensor {
   name: string;
+  /** The part of a split model that it lies in; the file itself otherwise. */
+  file?: string;
   type: GgufType;
   /** Row-major, the slowest dimension first: the reverse of the file's order. */
   shape: number[];
@@ -48,11 +50,13 @@ interface Reader {
  * @throws HumanError naming the file and what is wrong.
  */
 export function readGguf(file: string): GgufFile {
+  // Before it is opened: opening a pipe waits for who writes into it.
+  if (!statSync(file).isFile())
+    throw new HumanError('a GGUF file was expected.', { place: file, remedy: 'Name a file.' });
   const fd = openSync(file, 'r');
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new HumanError('a GGUF file was expected.', { place: file, remedy: 'Name a file.' });
-    return parse(reader(fd, stat.size, file), stat.size, file);
+    const { size } = fstatSync(fd);
+    return parse(reader(fd, size, file), size, file);
   } finally {
     closeSync(fd);
   }
@@ -242,8 +246,8 @@ const PIECE = 2 ** 22;
 
 /** A tensor's bytes in pieces of whole blocks. */
 export async function* readGgufBytes(
-  { file }: GgufFile,
-  { name, type, offset, bytes }: GgufTensor,
+  gguf: GgufFile,
+  { name, file = gguf.file, type, offset, bytes }: GgufTensor,
 ): AsyncGenerator<Uint8Array> {
   const handle = await open(file, 'r');
   try {

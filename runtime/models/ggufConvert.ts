@@ -4,7 +4,6 @@ import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../files.js';
-import { readGguf } from './gguf.js';
 import { ARCHITECTURES } from './ggufArchitectures.js';
 import { SIZE_NAMES } from './ggufLayout.js';
 import type { Architecture, Sizes } from './ggufLayout.js';
@@ -12,10 +11,11 @@ import { readMetadata } from './ggufMetadata.js';
 import type { Metadata } from './ggufMetadata.js';
 import { withRope } from './ggufRope.js';
 import type { GgufSource } from './ggufRope.js';
+import { partsOf, readModelGguf } from './ggufSplit.js';
 import { huggingFaceTensors } from './ggufTensors.js';
 import { convertTokenizer } from './ggufTokenizer.js';
 import type { ConvertedTokenizer } from './ggufTokenizer.js';
-import { formatJson, readJsonObject } from './jsonFile.js';
+import { formatJson, readJsonObject, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { writeSafetensors } from './safetensors.js';
 import type { TensorToWrite } from './safetensors.js';
@@ -38,9 +38,11 @@ const ABANDONED_MS = 6 * 3600 * 1000;
 export async function convertGguf(file: string, options: ConvertOptions): Promise<string> {
   const { cache, onMessage } = options;
   const name = basename(file);
-  const { size, mtimeMs } = await stat(file);
+  await stat(file);
   // Hashing takes a second a gigabyte; path, size and time of change stand for the hash once it is known.
-  const remembered = join(cache, `known-${sha256(`${file}\n${size}\n${mtimeMs}`).slice(0, 32)}.json`);
+  const found = await Promise.all(partsOf(file).map((part) => stat(part).catch(() => undefined)));
+  const state = found.flatMap((part) => (part ? [part.size, part.mtimeMs] : [])).join('\n');
+  const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
   const known = await readJsonObject(remembered).catch(() => undefined);
   let hash = typeof known?.sha256 === 'string' && /^[0-9a-f]{64}$/.test(known.sha256) ? known.sha256 : undefined;
   const folderOf = (sha: string): string => join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}`);
@@ -48,8 +50,8 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
 
   const plan = await planConversion(file);
   if (!hash) {
-    onMessage?.(`Reading ${name} (${megabytes(size)}).`);
-    hash = await sha256File(file);
+    onMessage?.(`Reading ${name} (${megabytes(plan.size)}).`);
+    hash = await hashOf(plan.parts);
   }
   const folder = folderOf(hash);
   if (!(await isFolder(folder))) {
@@ -69,6 +71,13 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   }
   await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`);
   return folder;
+}
+
+/** A split model's is the hash of its parts' hashes, one a line. */
+async function hashOf(parts: string[]): Promise<string> {
+  const hashes: string[] = [];
+  for (const part of parts) hashes.push(await sha256File(part));
+  return hashes.length === 1 ? hashes[0]! : sha256(hashes.join('\n'));
 }
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
@@ -122,6 +131,9 @@ const FLOATS = new Set([
 ]);
 
 interface Plan {
+  /** The files of the model, one or more, and their bytes. */
+  parts: string[];
+  size: number;
   config: JsonObject;
   tensors: TensorToWrite[];
   tokenizer?: ConvertedTokenizer;
@@ -170,13 +182,11 @@ const WITHOUT_EFFECT = [
  * @throws HumanError naming architecture, key or tensor.
  */
 export async function planConversion(file: string): Promise<Plan> {
-  const source = await withRope(readGguf(file));
+  const whole = readModelGguf(file);
+  const source = await withRope(whole);
   const m = readMetadata(source);
   const type = m.text('general.type', 'model');
-  if (type !== 'model') m.refuse('general.type', `this file holds "${type}", not a model`, 'Name a model file.');
-  if (m.count('split.count', 1) > 1) {
-    m.refuse('split.count', 'the model is split over several files', 'Join them with llama-gguf-split --merge.');
-  }
+  if (type !== 'model') m.refuse('general.type', `this file holds ${shown(type)}, not a model`, 'Name a model file.');
   const arch = m.text('general.architecture');
   if (!Object.hasOwn(ARCHITECTURES, arch)) {
     m.refuse(
@@ -213,7 +223,7 @@ export async function planConversion(file: string): Promise<Plan> {
       ? { F16: 'float16', BF16: 'bfloat16' }[tensors[0]?.dtype as string]
       : 'float32',
   };
-  return { config, tensors, tokenizer };
+  return { parts: whole.parts, size: whole.size, config, tensors, tokenizer };
 }
 
 function namedSizes({ sizeNames }: Architecture, sizes: Sizes): JsonObject {

@@ -1,6 +1,7 @@
 /** tokenizer.json, tokenizer_config.json and the stop tokens out of a GGUF file's `tokenizer.*` metadata. */
 import { PRE_TOKENIZERS } from './ggufPreTokenizers.js';
 import type { Metadata } from './ggufMetadata.js';
+import { shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 
 /** `tokenizer.ggml.token_type`. */
@@ -46,7 +47,7 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
   if (model !== 'gpt2' && model !== 'llama') {
     m.refuse(
       'tokenizer.ggml.model',
-      `the tokenizer "${model}" is not supported; "gpt2" (byte-level BPE) and "llama" (SentencePiece BPE) are`,
+      `the tokenizer ${shown(model)} is not supported; "gpt2" (byte-level BPE) and "llama" (SentencePiece BPE) are`,
     );
   }
   const tokens = m.texts('tokenizer.ggml.tokens');

@@ -1,5 +1,5 @@
 import { PreTokenizer, SplitPreTokenizer } from '@huggingface/tokenizers';
-import { isObject } from './jsonFile.js';
+import { isObject, shown } from './jsonFile.js';
 
 /**
  * Pre-tokenizers as the `tokenizers` library defines them (pre_tokenizers/*.rs). @huggingface/tokenizers 0.2 has them too,
@@ -54,7 +54,7 @@ function cutter(config: unknown, depth: number): Cut {
   const type = isObject(config) ? config.type : undefined;
   if (depth > MAX_DEPTH) throw new Error('pre-tokenizers are nested too deeply');
   if (typeof type !== 'string' || !Object.hasOwn(CUTTERS, type))
-    throw new Error(`unknown pre-tokenizer ${JSON.stringify(type)}`);
+    throw new Error(`unknown pre-tokenizer ${shown(type)}`);
   return CUTTERS[type]!(config as Config, depth);
 }
 
@@ -99,7 +99,7 @@ function metaspace(config: Config): Cut {
   // Files from before `prepend_scheme` say `add_prefix_space`.
   const scheme = config.prepend_scheme ?? (config.add_prefix_space === false ? 'never' : 'always');
   if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never')
-    throw new Error(`unknown prepend_scheme ${JSON.stringify(scheme)}`);
+    throw new Error(`unknown prepend_scheme ${shown(scheme)}`);
   const cut = config.split === false ? undefined : split(literal(mark), { behavior: 'MergedWithNext' });
   return (text, first) => {
     let marked = text.replaceAll(' ', mark);
@@ -145,7 +145,7 @@ const BEHAVIORS: Record<string, (pieces: Piece[]) => string[]> = {
 
 function split(matches: RegExp, config: Config): Cut {
   const behavior = text(config.behavior).toLowerCase().replaceAll('_', '');
-  if (!Object.hasOwn(BEHAVIORS, behavior)) throw new Error(`unknown behavior ${JSON.stringify(config.behavior)}`);
+  if (!Object.hasOwn(BEHAVIORS, behavior)) throw new Error(`unknown behavior ${shown(config.behavior)}`);
   const join = BEHAVIORS[behavior]!;
   const inverted = config.invert === true;
   return (text) => {
@@ -171,7 +171,7 @@ function pattern(config: unknown): RegExp {
     behavior: 'Isolated',
     invert: false,
   }).pattern;
-  if (!found) throw new Error(`unusable pattern ${JSON.stringify(config.Regex)}`);
+  if (!found) throw new Error(`unusable pattern ${shown(config.Regex)}`);
   return found;
 }
 
@@ -181,6 +181,6 @@ function literal(characters: string): RegExp {
 }
 
 function text(value: unknown): string {
-  if (typeof value !== 'string') throw new Error(`a text was expected, got ${JSON.stringify(value)}`);
+  if (typeof value !== 'string') throw new Error(`a text was expected, got ${shown(value)}`);
   return value;
 }

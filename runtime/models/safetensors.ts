@@ -3,13 +3,13 @@
  * (https://github.com/huggingface/safetensors#format). Files are not trusted: every number is checked against the file before
  * it is used. Numbers are little-endian, as on every platform that onnxruntime-node has binaries for.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { HumanError } from '../errors.js';
 import { replaceFile } from '../files.js';
 import type { Handle } from '../files.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
-import { isObject } from './jsonFile.js';
+import { isObject, parseJson, shown } from './jsonFile.js';
 
 /** Bits of one element. Types below one byte and float8 can be listed and copied, not read as numbers. */
 const BITS = {
@@ -87,25 +87,26 @@ export function byteCount(dtype: Dtype, shape: readonly unknown[]): number | und
  * @throws HumanError naming the file and the tensor: lengths beyond the file, holes or overlaps, shapes that do not fit.
  */
 export async function readSafetensors(file: string): Promise<SafetensorsHeader> {
+  // Before it is opened: opening a pipe waits for who writes into it.
+  if (!(await stat(file)).isFile())
+    throw new HumanError('a safetensors file was expected.', { place: file, remedy: 'Name a file.' });
   const handle = await open(file, 'r');
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile())
-      throw new HumanError('a safetensors file was expected.', { place: file, remedy: 'Name a file.' });
+    const { size } = await handle.stat();
     const start = new Uint8Array(8);
-    if (stat.size < 8 || (await readFully(handle, start, 0)) < 8) {
-      throw damaged(file, `the file has ${stat.size} bytes, too few for a safetensors file.`);
+    if (size < 8 || (await readFully(handle, start, 0)) < 8) {
+      throw damaged(file, `the file has ${size} bytes, too few for a safetensors file.`);
     }
     const length = new DataView(start.buffer).getBigUint64(0, true);
-    if (length > BigInt(Math.min(LARGEST_HEADER, stat.size - 8))) {
+    if (length > BigInt(Math.min(LARGEST_HEADER, size - 8))) {
       throw damaged(
         file,
-        `the header claims ${length} bytes; the file has ${stat.size} bytes and a header at most ${LARGEST_HEADER}.`,
+        `the header claims ${length} bytes; the file has ${size} bytes and a header at most ${LARGEST_HEADER}.`,
       );
     }
     const header = new Uint8Array(Number(length));
     if ((await readFully(handle, header, 8)) < header.length) throw damaged(file, 'the header is cut off.');
-    return parseHeader(header, file, stat.size);
+    return parseHeader(header, file, size);
   } finally {
     await handle.close();
   }
@@ -116,7 +117,7 @@ function parseHeader(header: Uint8Array, file: string, fileBytes: number): Safet
   let json: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (error) {
     throw damaged(file, `the header is not valid JSON: ${(error as Error).message}.`);
   }
@@ -146,15 +147,15 @@ function checkEntry(name: string, entry: unknown, file: string, dataStart: numbe
   const place = `${file}: ${name}`;
   if (!isObject(entry)) throw damaged(place, 'the header describes no tensor here.');
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isDtype(dtype)) throw damaged(place, `unknown tensor type ${JSON.stringify(dtype)}.`);
+  if (!isDtype(dtype)) throw damaged(place, `unknown tensor type ${shown(dtype)}.`);
   if (!Array.isArray(shape) || elementCount(shape) === undefined)
-    throw damaged(place, `${shortJson(shape)} is not a shape.`);
+    throw damaged(place, `${shown(shape)} is not a shape.`);
   if (
     !Array.isArray(offsets) ||
     offsets.length !== 2 ||
     offsets.some((offset) => elementCount([offset]) === undefined)
   ) {
-    throw damaged(place, `${shortJson(offsets)} are not two byte offsets.`);
+    throw damaged(place, `${shown(offsets)} are not two byte offsets.`);
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > fileBytes - dataStart) {
@@ -167,7 +168,7 @@ function checkEntry(name: string, entry: unknown, file: string, dataStart: numbe
   if (bytes !== end - begin) {
     throw damaged(
       place,
-      `shape ${shortJson(shape)} of type ${dtype} needs ${bytes ?? 'more'} bytes; the header gives it ${end - begin}.`,
+      `shape ${shown(shape)} of type ${dtype} needs ${bytes ?? 'more'} bytes; the header gives it ${end - begin}.`,
     );
   }
   return { name, dtype, shape: shape as number[], file, offset: dataStart + begin, bytes };
@@ -213,11 +214,6 @@ function duplicateKey(text: string): string | undefined {
 
 function damaged(place: string, message: string): HumanError {
   return new HumanError(message, { place, remedy: DAMAGED });
-}
-
-function shortJson(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /** Reads until `into` is full or the file ends; gives the bytes read. */
@@ -336,7 +332,7 @@ export async function writeSafetensors(
   for (const { name, dtype, shape, bytes } of order) {
     if (names.has(name)) throw new Error(`two tensors named ${name}`);
     if (byteCount(dtype, shape) !== bytes)
-      throw new Error(`tensor ${name}: ${dtype} ${shortJson(shape)} is not ${bytes} bytes`);
+      throw new Error(`tensor ${name}: ${dtype} ${shown(shape)} is not ${bytes} bytes`);
     names.add(name);
     header.push([name, { dtype, shape, data_offsets: [at, (at += bytes)] }]);
   }

@@ -1,5 +1,5 @@
 import { ReplaceNormalizer } from '@huggingface/tokenizers';
-import { isObject } from './jsonFile.js';
+import { isObject, shown } from './jsonFile.js';
 import { BYTE_CHARACTERS } from './preTokenizers.js';
 import { checkPattern, escapeDollars } from './tokenizerFile.js';
 
@@ -42,8 +42,7 @@ const STEPS: Record<string, (config: Config, depth: number) => DecodeStep> = {
 function decodeStep(config: unknown, depth: number): DecodeStep {
   const type = isObject(config) ? config.type : undefined;
   if (depth > MAX_DEPTH) throw new Error('decoders are nested too deeply');
-  if (typeof type !== 'string' || !Object.hasOwn(STEPS, type))
-    throw new Error(`unknown decoder ${JSON.stringify(type)}`);
+  if (typeof type !== 'string' || !Object.hasOwn(STEPS, type)) throw new Error(`unknown decoder ${shown(type)}`);
   return STEPS[type]!(config as Config, depth);
 }
 
@@ -154,12 +153,12 @@ export function cleanUp(decoded: string): string {
 }
 
 function text(value: unknown): string {
-  if (typeof value !== 'string') throw new Error(`a text was expected, got ${JSON.stringify(value)}`);
+  if (typeof value !== 'string') throw new Error(`a text was expected, got ${shown(value)}`);
   return value;
 }
 
 function count(value: unknown): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw new Error(`a count was expected, got ${JSON.stringify(value)}`);
+    throw new Error(`a count was expected, got ${shown(value)}`);
   return value;
 }

@@ -40,7 +40,7 @@ export interface Tokenizer {
   chatTemplate?: ChatTemplate;
 }
 
-const TIME_MS = 2000;
+const TIME_MS = 800;
 const TIME_MS_PER_CHARACTER = 0.05;
 
 /**

@@ -1,5 +1,5 @@
 import { HumanError } from '../errors.js';
-import { isObject } from './jsonFile.js';
+import { isObject, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 
 /** A tokenizer.json whose numbers, names and sizes have been checked, as @huggingface/tokenizers takes it. */
@@ -61,7 +61,7 @@ function typeOf(model: JsonObject): TokenizerFile['modelType'] {
     return model.continuing_subword_prefix === undefined ? 'WordLevel' : 'WordPiece';
   }
   if (type === 'BPE' || type === 'Unigram' || type === 'WordPiece' || type === 'WordLevel') return type;
-  throw new Error(`the model type ${JSON.stringify(type)} is not known (BPE, Unigram, WordPiece, WordLevel)`);
+  throw new Error(`the model type ${shown(type)} is not known (BPE, Unigram, WordPiece, WordLevel)`);
 }
 
 function vocabOf(model: JsonObject, type: TokenizerFile['modelType']): Map<string, number> {
@@ -84,7 +84,7 @@ function vocabOf(model: JsonObject, type: TokenizerFile['modelType']): Map<strin
 
 function checkId(id: unknown, token: string): number {
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_ID)
-    throw new Error(`the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}`);
+    throw new Error(`the id of ${shown(token)} is ${shown(id)}`);
   return id;
 }
 
@@ -94,7 +94,7 @@ function modelOf(model: JsonObject, type: TokenizerFile['modelType'], vocab: Map
   if (type === 'Unigram') {
     const id = model.unk_id ?? null;
     if (id !== null && (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocab.size))
-      throw new Error(`"unk_id" is ${JSON.stringify(id)}`);
+      throw new Error(`"unk_id" is ${shown(id)}`);
     return model;
   }
   if (type === 'WordPiece') {
@@ -104,7 +104,7 @@ function modelOf(model: JsonObject, type: TokenizerFile['modelType'], vocab: Map
     const longest = model.max_input_chars_per_word ?? 100;
     // Cutting a word takes time in the square of its length.
     if (typeof longest !== 'number' || !(longest >= 1 && longest <= 1000))
-      throw new Error(`"max_input_chars_per_word" is ${JSON.stringify(longest)}`);
+      throw new Error(`"max_input_chars_per_word" is ${shown(longest)}`);
     return { ...model, continuing_subword_prefix: prefix, max_input_chars_per_word: longest };
   }
   if (type === 'BPE') {
@@ -123,7 +123,7 @@ function mergesOf(merges: unknown): [string, string][] {
   return merges.map((merge: unknown, i) => {
     const pair: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
     if (pair.length !== 2 || typeof pair[0] !== 'string' || typeof pair[1] !== 'string')
-      throw new Error(`merge ${i} is no pair: ${JSON.stringify(merge).slice(0, 80)}`);
+      throw new Error(`merge ${i} is no pair: ${shown(merge)}`);
     return [pair[0], pair[1]];
   });
 }
@@ -140,8 +140,7 @@ function addedTokensOf(given: unknown): AddedToken[] {
 export function addedToken(entry: JsonObject, id: number): AddedToken {
   const content = entry.content;
   if (typeof content !== 'string' || content.length === 0) throw new Error(`added token ${id} has no text`);
-  if (entry.single_word === true)
-    throw new Error(`"single_word" of the token ${JSON.stringify(content)} is not supported`);
+  if (entry.single_word === true) throw new Error(`"single_word" of the token ${shown(content)} is not supported`);
   return {
     id,
     content,

@@ -6,14 +6,13 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
-import { inspectData, loadExamples, streamExamples } from '../../runtime/data/examples.js';
+import { inspectData, loadExamples } from '../../runtime/data/examples.js';
 import type { Example, ExampleOptions, Examples } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { HumanError } from '../../runtime/errors.js';
 import { chatTemplate } from '../../runtime/models/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/tokenizer.js';
 import type { Tokenizer } from '../../runtime/models/tokenizer.js';
-import { random } from '../../runtime/random.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
 let folder: string;
@@ -326,52 +325,4 @@ test('an endless template ends the load, not every row', { timeout: 60_000 }, as
     assert.match(error.place!, /train\.jsonl:1$/);
     return true;
   });
-});
-
-test('any damage to the rows ends in an example, a reason with a line, or a HumanError', async () => {
-  const rng = random('rows');
-  const count = Number(process.env.FUZZ ?? 3000);
-  const rows = [
-    ...[chat('What is 2 + 2?', 'It is 4.'), { prompt: 'Hi', completion: ' Hello' }, { text: 'The fox 🙂' }],
-    ...[{ instruction: 'Add', input: '1 2', output: '3' }, { input_ids: [1, 2, 3], labels: [-100, 2, 3] }],
-    ...[{ conversations: [{ from: 'human', value: 'x' }, { from: 'gpt', value: 'y' }] }, { ...chat('é', 'ü'), label: 'benign' }],
-  ]; // prettier-ignore
-  const content: Buffer[] = [];
-  for (let i = 0; i < count; i++) {
-    const bytes = Buffer.from(JSON.stringify(i === 0 || rng.int(2) ? rows[0] : rng.pick(rows)));
-    for (let n = i === 0 ? 0 : rng.int(4); n > 0; n--) {
-      const at = rng.int(bytes.length);
-      const kind = rng.int(3);
-      if (kind === 0) bytes[at] = rng.int(256);
-      else if (kind === 1) bytes.copyWithin(at, rng.int(bytes.length));
-      else bytes[at] = rng.pick([...Buffer.from('{}[]",:\\\n0-eé')]);
-    }
-    content.push(i > 0 && rng.int(8) === 0 ? bytes.subarray(0, rng.int(bytes.length)) : bytes, Buffer.from('\n'));
-  }
-  for (const name of ['fuzz.jsonl', 'fuzz.json', 'fuzz.csv']) {
-    const file = join(folder, name);
-    const start = name === 'fuzz.json' ? '[' : name === 'fuzz.csv' ? 'text,label\n' : '';
-    const separated =
-      name === 'fuzz.json' ? content.map((part) => (part.length === 1 ? Buffer.from(',') : part)) : content;
-    await writeFile(file, Buffer.concat([Buffer.from(start), ...separated]));
-    let examples = 0;
-    let reasons = 0;
-    try {
-      for await (const item of streamExamples(file, smollm, { maxTokens: 100, contextLength: 200 })) {
-        assert.ok(item.line >= 1);
-        if ('reason' in item) {
-          assert.ok(item.reason.length > 5);
-          reasons++;
-        } else {
-          assert.equal(item.ids.length, item.labels.length);
-          assert.ok(item.ids.every((id) => Number.isInteger(id) && id >= 0 && id < 49_152));
-          examples++;
-        }
-      }
-    } catch (error) {
-      assert.ok(error instanceof HumanError, (error as Error).stack);
-    }
-    assert.ok(examples + reasons > 0, name);
-    if (name === 'fuzz.jsonl') assert.ok(examples > count / 20 && reasons > count / 20, `${examples} ${reasons}`);
-  }
 });

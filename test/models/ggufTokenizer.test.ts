@@ -9,7 +9,8 @@ import type { GgufValue } from '../../runtime/models/gguf.js';
 import { readMetadata } from '../../runtime/models/ggufMetadata.js';
 import { convertTokenizer } from '../../runtime/models/ggufTokenizer.js';
 import { loadTokenizer } from '../../runtime/models/tokenizer.js';
-import { random } from '../../runtime/random.js';
+import { metadataOf } from '../support/ggufTokenizer.js';
+import type { TokenizerJson } from '../support/ggufTokenizer.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 
@@ -18,48 +19,6 @@ before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gguf-tokenizer-'));
 });
 after(() => rm(dir, { recursive: true }));
-
-interface TokenizerJson {
-  model: { vocab: Record<string, number>; merges: (string | [string, string])[] };
-  added_tokens: { id: number; content: string; special: boolean; lstrip: boolean; rstrip: boolean }[];
-}
-
-/** The metadata that llama.cpp's converter makes of a tokenizer.json. */
-function metadataOf(
-  json: TokenizerJson,
-  model: 'gpt2' | 'llama',
-  more: Record<string, GgufValue> = {},
-): Record<string, GgufValue> {
-  const { vocab, merges } = json.model;
-  const size = 1 + Math.max(...Object.values(vocab), ...json.added_tokens.map(({ id }) => id));
-  const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`);
-  const types = tokens.map(() => 5);
-  const scores = tokens.map(() => -10000);
-  for (const [token, id] of Object.entries(vocab)) {
-    tokens[id] = token;
-    types[id] = model === 'llama' && /^<0x[0-9A-F]{2}>$/.test(token) ? 6 : 1;
-    scores[id] = 0;
-  }
-  for (const { id, content, special } of json.added_tokens) {
-    tokens[id] = content;
-    types[id] = content === '<unk>' ? 2 : special ? 3 : 4;
-  }
-  const pairs = merges.map((merge) => (typeof merge === 'string' ? merge.split(' ') : merge));
-  // SentencePiece: a piece's score is the rank of the merge that makes it
-  pairs.forEach(([left, right], rank) => {
-    const id = vocab[left + right];
-    if (scores[id] === 0) scores[id] = -1 - rank;
-  });
-  return {
-    'tokenizer.ggml.model': model,
-    'tokenizer.ggml.tokens': tokens,
-    'tokenizer.ggml.token_type': types,
-    ...(model === 'gpt2'
-      ? { 'tokenizer.ggml.merges': pairs.map((pair) => pair.join(' ')) }
-      : { 'tokenizer.ggml.scores': scores }),
-    ...more,
-  };
-}
 
 const convert = (entries: Record<string, GgufValue>) =>
   convertTokenizer(
@@ -174,60 +133,3 @@ test('what is unknown or wrong is refused, naming the key', () => {
   refused({ ...spm, 'tokenizer.ggml.scores': [1] }, /1 scores for/);
   refused({ ...spm, 'tokenizer.ggml.remove_extra_whitespaces': true }, /remove_extra_whitespaces/);
 });
-
-test('seeded damage of the metadata ends in a tokenizer or a HumanError', () => {
-  const rng = random(23);
-  const sources = [
-    smol({ 'tokenizer.ggml.bos_token_id': 0, 'tokenizer.ggml.eos_token_id': 1 }),
-    metadataOf(readJson('tokenizers', 'llama', 'tokenizer.json'), 'llama', { 'tokenizer.ggml.bos_token_id': 1 }),
-  ];
-  const values: GgufValue[] = [
-    0,
-    -1,
-    2 ** 40,
-    NaN,
-    5n,
-    true,
-    '',
-    'gpt2',
-    'llama',
-    'default',
-    [],
-    [1],
-    ['a'],
-    ['a', 'a'],
-    [[1]],
-    'x'.repeat(5000),
-  ];
-  const rounds = Number(process.env.FUZZ ?? 400);
-  let valid = 0;
-  for (let round = 0; round < rounds; round++) {
-    const entries = { ...rng.pick(sources) };
-    for (let n = 1 + rng.int(2); n > 0; n--) {
-      const key = rng.pick(Object.keys(entries));
-      const value = entries[key];
-      if (Array.isArray(value) && rng.int(3)) {
-        const copy = [...value];
-        if (rng.int(2)) copy.splice(rng.int(copy.length), rng.int(3), rng.pick(values));
-        else copy[rng.int(copy.length)] = rng.pick(copy);
-        entries[key] = copy;
-      } else if (rng.int(3)) entries[key] = rng.pick(values);
-      else Reflect.deleteProperty(entries, key);
-    }
-    const began = cpuMs();
-    try {
-      convert(entries);
-      valid++;
-    } catch (error) {
-      assert(error instanceof HumanError, error instanceof Error ? error.stack : String(error));
-    }
-    assert(cpuMs() - began < 1000, 'below a second');
-  }
-  assert(valid > 0 && valid < rounds, `${valid} of ${rounds} stayed valid`);
-});
-
-/** CPU time of this process: the wall clock says nothing on a busy machine. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}

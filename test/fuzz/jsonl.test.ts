@@ -1,0 +1,14 @@
+import { ROWS, damagedRow, loadRows } from './rows.js';
+import { fuzz } from './harness.js';
+
+fuzz<Buffer>({
+  name: 'JSONL row',
+  rounds: 1500,
+  sources: () => ROWS.map((row) => Buffer.from(JSON.stringify(row))),
+  damage: (source, rng) => {
+    const row = damagedRow(rng);
+    // Now and then between good rows, which must not suffer.
+    return rng.int(4) ? row : Buffer.concat([source, Buffer.from(rng.pick(['\n', '\r\n', '\n\n'])), row, Buffer.from('\n'), source]);
+  },
+  load: (bytes, folder) => loadRows(bytes, 'jsonl', folder),
+}); // prettier-ignore

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decoderSpec, SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { parseJsonObject } from '../../runtime/models/jsonFile.js';
+import { parameters } from '../../runtime/models/spec.js';
+import { damageJson, damageText, JSON_WORDS } from './damage.js';
+import { fuzz } from './harness.js';
+
+const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
+const FILES = readdirSync(REFERENCE).flatMap((family) =>
+  ['config.json', 'config.legacy.json'].map((name) => join(REFERENCE, family, name)),
+);
+const VALUES: readonly unknown[] = [
+  ...SUPPORTED_FAMILIES,
+  ...['gelu', 'silu', 'linear', 'yarn', 'longrope', 'llama3', 'dynamic', 'mrope', 'sliding_attention', 'full_attention'],
+  ...[2, 3, 8, 16, 1024, 2 ** 20, 2 ** 22, 2 ** 24, 2 ** 24 + 1, 1e-300, ['sliding_attention'], [1, 0], { type: 'yarn', factor: 1e300 }],
+  ...[{ rope_type: 'longrope', short_factor: [1], long_factor: [1e308] }, { rope_type: 'llama3', factor: 8 }],
+]; // prettier-ignore
+
+fuzz<string>({
+  name: 'config.json',
+  rounds: 3000,
+  sources: () =>
+    FILES.flatMap((file) => {
+      try {
+        return [readFileSync(file, 'utf8')];
+      } catch {
+        return [];
+      }
+    }),
+  damage: (source, rng) => {
+    const text = damageJson(JSON.parse(source), rng, VALUES);
+    return rng.int(10) ? text : damageText(text, rng, JSON_WORDS);
+  },
+  load: (text) => {
+    const spec = decoderSpec(parseJsonObject(text, 'config.json'));
+    const all = parameters(spec);
+    assert(all.size > spec.layers.length);
+    for (const [name, shape] of all)
+      assert(
+        shape.every((dim) => Number.isSafeInteger(dim) && dim > 0),
+        name,
+      );
+    for (const { attention } of spec.layers) {
+      assert(Number.isFinite(attention.scale));
+      if (attention.rope) assert(attention.rope.invFreq.every(Number.isFinite));
+    }
+  },
+});
