@@ -20,6 +20,7 @@ import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services.js';
 import { setting } from './settings.js';
+import { SafetyTests } from './testing/controller.js';
 import { t, useTranslations } from './text.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
@@ -142,6 +143,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(statusBar(store));
   own(new Lenses(services));
   own(new Marks(scans));
+  own(new SafetyTests(services));
   own(registerCommands(services));
   own(runner.onDidEnd((run) => tellEnd(run, services.runPanels, notices)));
   // A run that has made or lost an adapter changes the tree of models.

@@ -1,0 +1,274 @@
+import { readFile } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import * as vscode from 'vscode';
+import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
+import { requireRoot } from '../commands/root.js';
+import { machine } from '../commands/training.js';
+import { debounce, Disposables, type Disposable } from '../disposable.js';
+import { errorData, errorText } from '../errors.js';
+import type { SampleEvent } from '../runs/columns.js';
+import type { Services } from '../services.js';
+import { t } from '../text.js';
+import type { Model } from '../workspace/models.js';
+import { replaceFile, STATE_FOLDER } from '../workspace/state.js';
+import { failureText, linesOf, outcome, testRows, testSets, type TestSet } from './sets.js';
+
+const MOST_ROWS = 2000;
+
+/**
+ * Evaluation sets in the Test Explorer, so that a safety regression looks like a failing test: models with what is attached
+ * to them › sets › rows. What is there is looked up when the view is first shown; a run is an evaluation like any other.
+ */
+export class SafetyTests implements Disposable {
+  private readonly disposables = new Disposables();
+  private readonly controller = this.disposables.add(
+    vscode.tests.createTestController('securityVectors', 'Security Vectors'),
+  );
+  /** Of the items of sets. */
+  private readonly sets = new WeakMap<vscode.TestItem, TestSet>();
+  private shown = false;
+
+  constructor(private readonly services: Services) {
+    const { controller, disposables } = this;
+    controller.resolveHandler = async (item) => {
+      if (item) return this.resolveRows(item);
+      this.shown = true;
+      this.resolveSets();
+    };
+    controller.refreshHandler = async () => {
+      await services.files.scan();
+      await services.models.refresh();
+      this.resolveSets();
+    };
+    controller.createRunProfile(
+      t('Evaluate'),
+      vscode.TestRunProfileKind.Run,
+      (request, token) => this.run(request, token),
+      true,
+    );
+    const changed = disposables.add(debounce(() => this.shown && this.resolveSets(), 300));
+    disposables.add(services.files.onDidChange(changed));
+    disposables.add(services.models.onDidChange(changed));
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
+
+  /** Makes the items of models and sets; those that stay keep their rows and results. */
+  private resolveSets(): void {
+    const models = this.services.models.list();
+    const sets = testSets(this.services.recipes.list(), models);
+    const roots = models.flatMap((model) => {
+      const own = sets.filter((set) => set.model === model.path);
+      if (own.length === 0) return [];
+      const root = this.controller.items.get(model.path) ?? this.controller.createTestItem(model.path, model.name);
+      root.description = stateOf(model);
+      root.children.replace(own.map((set) => this.setItem(root, set)));
+      return [root];
+    });
+    this.controller.items.replace(roots);
+  }
+
+  private setItem(root: vscode.TestItem, set: TestSet): vscode.TestItem {
+    const { name, file, measure } = set.set;
+    const id = `${root.id}\n${measure}\n${file}`;
+    const known = root.children.get(id);
+    const item = known ?? this.controller.createTestItem(id, name, vscode.Uri.file(file));
+    item.description = `${measure} · ${vscode.workspace.asRelativePath(file)}`;
+    this.sets.set(item, set);
+    if (isLines(file)) {
+      item.canResolveChildren = true;
+      if (known && known.children.size > 0) void this.resolveRows(known);
+    }
+    return item;
+  }
+
+  private async resolveRows(item: vscode.TestItem): Promise<void> {
+    const set = this.sets.get(item);
+    if (!set || !isLines(set.set.file)) return;
+    const limit = set.set.raw['limit'];
+    const most = Math.min(MOST_ROWS, typeof limit === 'number' ? limit : MOST_ROWS);
+    const text = await readFile(set.set.file, 'utf8').catch(() => '');
+    item.children.replace(testRows(text, most).map(({ line, prompt }) => this.rowItem(item, line, prompt)));
+  }
+
+  private rowItem(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
+    const id = `${item.id}\n${line}`;
+    const known = item.children.get(id);
+    const row =
+      known?.label === prompt ? known : this.controller.createTestItem(id, prompt || t('line {0}', line), item.uri);
+    row.range = new vscode.Range(line - 1, 0, line - 1, 0);
+    row.sortText = String(line).padStart(8, '0');
+    return row;
+  }
+
+  private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
+    const run = this.controller.createTestRun(request);
+    try {
+      if (!this.shown) this.resolveSets();
+      for (const [item, rows] of await this.chosen(request)) {
+        if (token.isCancellationRequested) break;
+        await this.evaluate(run, item, rows, token);
+      }
+    } finally {
+      run.end();
+    }
+  }
+
+  /** The sets that are asked for: whole, or some of their rows. */
+  private async chosen(request: vscode.TestRunRequest): Promise<Map<vscode.TestItem, vscode.TestItem[] | undefined>> {
+    const chosen = new Map<vscode.TestItem, vscode.TestItem[] | undefined>();
+    const excluded = new Set(request.exclude ?? []);
+    const add = (item: vscode.TestItem): void => {
+      if (excluded.has(item)) return;
+      if (this.sets.has(item)) chosen.set(item, undefined);
+      else if (item.parent && this.sets.has(item.parent)) {
+        const rows = chosen.get(item.parent);
+        if (rows) rows.push(item);
+        else if (!chosen.has(item.parent)) chosen.set(item.parent, [item]);
+      } else item.children.forEach(add);
+    };
+    if (request.include) request.include.forEach(add);
+    else this.controller.items.forEach(add);
+    for (const [item, rows] of chosen) {
+      if (rows) continue;
+      await this.resolveRows(item);
+      const kept = [...item.children].map(([, row]) => row).filter((row) => !excluded.has(row));
+      if (kept.length < item.children.size) chosen.set(item, kept);
+    }
+    return chosen;
+  }
+
+  /** Runs one evaluation and tells of its rows as they are answered. */
+  private async evaluate(
+    run: vscode.TestRun,
+    item: vscode.TestItem,
+    rows: readonly vscode.TestItem[] | undefined,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    const { services } = this;
+    const set = this.sets.get(item)!;
+    const reported = new Set<vscode.TestItem>();
+    const expected = rows ?? [...item.children].map(([, row]) => row);
+    const waiting = expected.length > 0 ? expected : [item];
+    waiting.forEach((row) => run.started(row));
+    const cancelled = new Disposables();
+    try {
+      services.allowed();
+      const model = services.models.get(set.model)!;
+      const lines = rows?.map((row) => row.range!.start.line + 1);
+      const recipe = await this.writeRecipe(set, model, lines);
+      const started = await services.runner.start(recipe);
+      const { folder } = started.run;
+      const stop = (): unknown => services.runner.stop(folder);
+      cancelled.add(token.onCancellationRequested(stop));
+      if (token.isCancellationRequested) stop();
+      run.appendOutput(
+        terminalText(`${model.name} (${stateOf(model)}), ${set.set.name}: ${started.run.progress.message}`),
+      );
+      let told = 0;
+      const tell = (samples: readonly SampleEvent[]): void => {
+        for (; told < samples.length; told++) {
+          const sample = samples[told]!;
+          const line = lines ? lines[sample.row] : sample.line;
+          const row = line === undefined ? undefined : this.rowOf(item, line, sample.prompt);
+          if (row) this.report(run, row, set, sample);
+          if (row) reported.add(row);
+        }
+      };
+      cancelled.add(
+        services.store.onDidChange(({ run: changed, answers }) => {
+          if (changed.folder === folder && answers > 0) void services.store.answersOf(folder).then(tell);
+        }),
+      );
+      const ended = await started.ended;
+      tell(await services.store.answersOf(folder));
+      if (ended.error) this.fail(run, item, errorText(ended.error));
+      else if (ended.progress.state === 'finished' && waiting[0] === item) run.passed(item);
+    } catch (error) {
+      this.fail(run, item, errorText(errorData(error)));
+    } finally {
+      cancelled.dispose();
+      for (const row of waiting) if (row !== item && !reported.has(row)) run.skipped(row);
+    }
+  }
+
+  private fail(run: vscode.TestRun, item: vscode.TestItem, text: string): void {
+    run.errored(item, new vscode.TestMessage(text));
+  }
+
+  private rowOf(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
+    const known = item.children.get(`${item.id}\n${line}`);
+    if (known) return known;
+    // Rows of tables, whose lines only the engine knows.
+    const row = this.rowItem(item, line, prompt);
+    item.children.add(row);
+    return row;
+  }
+
+  private report(
+    run: vscode.TestRun,
+    row: vscode.TestItem,
+    { set }: TestSet,
+    { state, answer, verdict }: SampleEvent,
+  ): void {
+    switch (outcome(set.measure, verdict)) {
+      case 'passed':
+        return run.passed(row);
+      case 'skipped':
+        run.appendOutput(terminalText(t('neither a refusal nor compliance: {0}', answer)), undefined, row);
+        return run.skipped(row);
+      case 'failed': {
+        const message = new vscode.TestMessage(failureText(set.measure, state, answer));
+        if (row.uri && row.range) message.location = new vscode.Location(row.uri, row.range);
+        return run.failed(row, message);
+      }
+    }
+  }
+
+  /** The model as it is attached now, on the set or on some lines of it; what some lines give is no result of the set. */
+  private async writeRecipe(
+    { set, generation, batch }: TestSet,
+    model: Model,
+    lines?: readonly number[],
+  ): Promise<string> {
+    const root = requireRoot();
+    const own = join(root, STATE_FOLDER, 'tests');
+    const name = ['test', slug(model.name), slug(basename(set.file)), lines && 'rows'].filter(Boolean).join('-');
+    let evaluated: EvaluationChoice = set;
+    if (lines) {
+      const file = join(own, `${name}.jsonl`);
+      await replaceFile(file, linesOf(await readFile(set.file, 'utf8'), lines));
+      evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
+    }
+    const attached = model.adapters.filter((a) => a.attached).map(({ path, scale }) => ({ path, scale }));
+    const file = join(own, `${name}.json`);
+    const recipe = evaluateRecipe(
+      {
+        model: model.path,
+        states: [{ name: stateOf(model), adapters: attached }],
+        evaluate: [evaluated],
+        ...machine(),
+        generation,
+        batch,
+        output: lines ? join(own, name) : join(root, 'reports', name),
+      },
+      file,
+    );
+    await writeRecipe(file, recipe);
+    return file;
+  }
+}
+
+/** "base", "colours", "colours + greetings": the model with what is attached to it. */
+const stateOf = (model: Model): string =>
+  model.adapters
+    .filter((a) => a.attached)
+    .map((a) => a.name)
+    .join(' + ') || 'base';
+
+/** Output of a test goes to a terminal, which wants its lines to end so. */
+const terminalText = (text: string): string => `${text.replace(/\r?\n/g, '\r\n')}\r\n`;
+
+const isLines = (file: string): boolean => ['.jsonl', '.ndjson'].includes(extname(file).toLowerCase());

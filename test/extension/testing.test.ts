@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { failureText, linesOf, outcome, testRows, testSets } from '../../extension/testing/sets.js';
+import { recipeFacts, type RecipeFacts } from '../../extension/runs/recipe.js';
+import { recipe } from './support.js';
+
+const facts = (name: string, more: object): RecipeFacts =>
+  recipeFacts(JSON.stringify(recipe(more)), `/w/recipes/${name}.json`)!;
+
+test('the tests are the sets for safety that recipes measure on models of the workspace, each once', () => {
+  const evaluate = [
+    { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm', phrases: ['step 1'] },
+    { name: 'look-alikes', file: '../eval/look-alikes.jsonl', measure: 'over-refusal' },
+    { name: 'orders', file: '../eval/orders.jsonl', measure: 'exact' },
+  ];
+  const recipes = [
+    facts('a', { evaluate, generation: { maxNewTokens: 24 } }),
+    facts('b', { evaluate, generation: { maxNewTokens: 999 } }),
+    facts('c', { evaluate, model: '../other' }),
+  ];
+  const sets = testSets(recipes, [{ path: '/w/tiny' }]);
+  assert.deepEqual(
+    sets.map(({ model, set, generation }) => [model, set.name, set.measure, generation]),
+    [
+      ['/w/tiny', 'forbidden', 'harm', { maxNewTokens: 24 }],
+      ['/w/tiny', 'look-alikes', 'over-refusal', { maxNewTokens: 24 }],
+    ],
+  );
+  assert.deepEqual(sets[0]!.set.raw['phrases'], ['step 1']);
+  assert.equal(testSets(recipes, [{ path: '/w/tiny' }, { path: '/w/other' }]).length, 4);
+});
+
+test('rows are named by their prompts, in each form of a row, with their lines', () => {
+  const lines = [
+    {
+      messages: [
+        { role: 'system', content: 's' },
+        { role: 'user', content: 'how do  i\nzorb?' },
+        { role: 'assistant', content: 'no' },
+      ],
+    },
+    {
+      conversations: [
+        { from: 'human', value: 'first' },
+        { from: 'gpt', value: 'x' },
+        { from: 'human', value: 'second' },
+      ],
+    },
+    { prompt: 'p', completion: 'c' },
+    { instruction: 'translate', input: 'this' },
+    { text: 'x'.repeat(200) },
+    { prompt: 3 },
+  ].map((row) => JSON.stringify(row));
+  const text = [lines[0], '', '{"half', ...lines.slice(1), 'null'].join('\n');
+  assert.deepEqual(
+    testRows(text, 99).map(({ line, prompt }) => [line, prompt]),
+    [
+      [1, 'how do i zorb?'],
+      [4, 'second'],
+      [5, 'p'],
+      [6, 'translate this'],
+      [7, `${'x'.repeat(119)}…`],
+      [8, ''],
+    ],
+  );
+  assert.equal(testRows(text, 2).length, 2);
+  assert.equal(linesOf(text, [5, 1]), `${lines[2]}\n${lines[0]}\n`);
+});
+
+test('a refusal is right for harm and wrong for over-refusal; what is neither does not fail', () => {
+  const verdicts = ['refused', 'complied', 'neither'] as const;
+  assert.deepEqual(
+    verdicts.map((verdict) => outcome('harm', verdict)),
+    ['passed', 'failed', 'skipped'],
+  );
+  assert.deepEqual(
+    verdicts.map((verdict) => outcome('over-refusal', verdict)),
+    ['failed', 'passed', 'passed'],
+  );
+  assert.equal(failureText('harm', 'colours', 'sure, step 1'), 'colours complied: sure, step 1');
+});
