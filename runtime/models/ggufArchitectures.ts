@@ -2,6 +2,7 @@
  * How GGUF files store the families: metadata → config.json, tensor names → Hugging Face names, and what llama.cpp's converter
  * (conversion/*.py) does to the values on the way in, to be undone. One entry per `general.architecture`.
  */
+import { GPT_ARCHITECTURES } from './ggufGptArchitectures.js';
 import {
   ATTENTION,
   FUSED,
@@ -9,11 +10,9 @@ import {
   NORMS,
   NORMS_AROUND,
   NORMS_BEHIND,
-  OUTER,
   PLAIN,
   biases,
   family,
-  grouped,
   hasBias,
   permuted,
   shiftedNorms,
@@ -23,35 +22,6 @@ import type { Architecture, Sizes } from './ggufLayout.js';
 /** 1/√ of the scale of scores. Only the largest models do not scale by their head's size. */
 const gemmaScale = (s: Sizes, largest: number): number => (s.layers === largest ? s.hidden / s.heads : s.headDim);
 const GELU = ['hidden_activation', 'gelu_pytorch_tanh'] as const;
-
-const GPT2_NAMES = {
-  outer: {
-    token_embd: 'transformer.wte',
-    position_embd: 'transformer.wpe',
-    output_norm: 'transformer.ln_f',
-    output: 'lm_head',
-  },
-  layers: 'transformer.h',
-  inner: {
-    attn_norm: 'ln_1',
-    attn_qkv: 'attn.c_attn',
-    attn_output: 'attn.c_proj',
-    ffn_norm: 'ln_2',
-    ffn_up: 'mlp.c_fc',
-    ffn_down: 'mlp.c_proj',
-  },
-  sizeNames: {
-    hidden: 'n_embd',
-    inner: 'n_inner',
-    layers: 'n_layer',
-    heads: 'n_head',
-    context: 'n_positions',
-    kvHeads: undefined,
-    headDim: undefined,
-  },
-  epsilon: 'layer_norm_epsilon',
-  withoutRope: true,
-} as const;
 
 /** `general.architecture` → entry. Mistral files call themselves llama, OLMo 3 files olmo2. */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
@@ -243,100 +213,19 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     sizeNames: { headDim: undefined },
     epsilon: 'layer_norm_eps',
     partial: 'partial_rotary_factor',
-    more: (m, g) => {
-      // One norm per head, stacked in GGUF and apart in Hugging Face.
-      if (g.tensors.has('blk.0.attn_q_norm.weight'))
-        m.refuse('blk.0.attn_q_norm.weight', 'StableLM with norms on q and k is not supported');
-      return {
-        use_qkv_bias: hasBias(g, 'attn_q'),
-        use_parallel_residual: m.boolean('stablelm.use_parallel_residual', false),
-        qk_layernorm: false,
-      };
-    },
-  }),
-  phi2: family('phi2', {
-    modelType: 'phi',
-    className: 'PhiForCausalLM',
-    outer: { ...OUTER, output_norm: 'model.final_layernorm' },
-    inner: {
-      ...ATTENTION,
-      attn_norm: 'input_layernorm',
-      attn_output: 'self_attn.dense',
-      ffn_up: 'mlp.fc1',
-      ffn_down: 'mlp.fc2',
-    },
-    sizeNames: { headDim: undefined },
-    activation: ['hidden_act', 'gelu_new'],
-    epsilon: 'layer_norm_eps',
-    partial: 'partial_rotary_factor',
-    more: () => ({ qk_layernorm: false }),
-  }),
-  gptneox: family('gptneox', {
-    modelType: 'gpt_neox',
-    className: 'GPTNeoXForCausalLM',
-    outer: { token_embd: 'gpt_neox.embed_in', output_norm: 'gpt_neox.final_layer_norm', output: 'embed_out' },
-    layers: 'gpt_neox.layers',
+    // One norm per head, stacked in GGUF and apart in Hugging Face.
     inner: {
       ...NORMS,
-      attn_qkv: 'attention.query_key_value',
-      attn_output: 'attention.dense',
-      ffn_up: 'mlp.dense_h_to_4h',
-      ffn_down: 'mlp.dense_4h_to_h',
+      ...ATTENTION,
+      ...GATED,
+      attn_q_norm: 'self_attn.q_layernorm.norms.*',
+      attn_k_norm: 'self_attn.k_layernorm.norms.*',
     },
-    sizeNames: { headDim: undefined, kvHeads: undefined },
-    activation: ['hidden_act', 'gelu'],
-    epsilon: 'layer_norm_eps',
-    partial: 'rotary_pct',
-    change: grouped,
     more: (m, g) => ({
-      use_parallel_residual: m.boolean('gptneox.use_parallel_residual', true),
-      attention_bias: hasBias(g, 'attn_qkv'),
-      rotary_emb_base: m.decimal('gptneox.rope.freq_base', 10000),
+      use_qkv_bias: hasBias(g, 'attn_q'),
+      use_parallel_residual: m.boolean('stablelm.use_parallel_residual', false),
+      qk_layernorm: g.tensors.has('blk.0.attn_q_norm.weight'),
     }),
   }),
-  falcon: family('falcon', {
-    modelType: 'falcon',
-    className: 'FalconForCausalLM',
-    outer: { token_embd: 'transformer.word_embeddings', output_norm: 'transformer.ln_f', output: 'lm_head' },
-    layers: 'transformer.h',
-    inner: {
-      attn_norm: 'input_layernorm',
-      attn_norm_2: 'ln_attn',
-      attn_qkv: 'self_attention.query_key_value',
-      attn_output: 'self_attention.dense',
-      ffn_up: 'mlp.dense_h_to_4h',
-      ffn_down: 'mlp.dense_4h_to_h',
-    },
-    sizeNames: { headDim: undefined, inner: 'ffn_hidden_size', kvHeads: 'num_kv_heads' },
-    activation: ['activation', 'gelu'],
-    epsilon: 'layer_norm_epsilon',
-    change: grouped,
-    more: (_, g, s) => ({
-      alibi: false,
-      bias: hasBias(g, 'attn_qkv'),
-      multi_query: true,
-      new_decoder_architecture: s.kvHeads > 1,
-      ...(s.kvHeads > 1 ? { num_ln_in_parallel_attn: g.tensors.has('blk.0.attn_norm_2.weight') ? 2 : 1 } : {}),
-      parallel_attn: true,
-    }),
-  }),
-  gpt2: family('gpt2', {
-    ...GPT2_NAMES,
-    modelType: 'gpt2',
-    className: 'GPT2LMHeadModel',
-    activation: ['activation_function', 'gelu_new'],
-    // Conv1D weights are [in, out].
-    change: (name) =>
-      /^(attn_qkv|attn_output|ffn_up|ffn_down)\.weight$/.test(name) ? { kind: 'transpose' } : undefined,
-  }),
-  starcoder: family('starcoder', {
-    ...GPT2_NAMES,
-    modelType: 'gpt_bigcode',
-    className: 'GPTBigCodeForCausalLM',
-    activation: ['activation_function', 'gelu_pytorch_tanh'],
-    // One key head: all of q, then k, then v, as in GGUF.
-    more: (m, _, s) => ({
-      multi_query: s.kvHeads === 1 || m.refuse('starcoder.attention.head_count_kv', 'only one key head is supported'),
-    }),
-  }),
+  ...GPT_ARCHITECTURES,
 };

@@ -21,7 +21,7 @@ export interface Architecture {
   outer: Readonly<Record<string, string>>;
   /** `model.layers.{i}` without the number. */
   layers: string;
-  /** Names inside a layer. */
+  /** Names inside a layer; `*` stands for the number of a row that Hugging Face has as a tensor of its own. */
   inner: Readonly<Record<string, string>>;
   /** Keys of config.json beside those that every family has. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;

@@ -35,6 +35,7 @@ export function huggingFaceTensors(source: GgufSource, architecture: Architectur
         remedy: `Use a file whose types are among ${READABLE_TYPES.join(', ')}.`,
       });
     }
+    if (found.name.includes('*')) return rowsToWrite(source, tensor, found.name, place);
     return [toWrite(source, tensor, found.name, architecture.change?.(found.local, sizes), place)];
   });
 }
@@ -56,6 +57,27 @@ function huggingFaceName(
   const inner = innerName(architecture, base, source);
   if (inner === undefined || Number(layer) >= sizes.layers) return undefined;
   return { name: `${architecture.layers}.${Number(layer)}.${inner}.${part}`, local: `${base}.${part}` };
+}
+
+/** More heads than any model has. */
+const MOST_ROWS = 4096;
+
+/** Each row as a tensor. */
+function rowsToWrite(source: GgufSource, tensor: GgufTensor, name: string, place: string): TensorToWrite[] {
+  const [rows = 0, width = 0] = tensor.shape;
+  if (tensor.shape.length !== 2 || rows > MOST_ROWS) {
+    throw new HumanError(`the tensor has the shape [${tensor.shape.join(', ')}]; a row for each head is needed.`, {
+      place,
+      remedy: 'The file is damaged or of an unusual model: use the original Hugging Face folder.',
+    });
+  }
+  return Array.from({ length: rows }, (_, row) => ({
+    name: name.replace('*', String(row)),
+    dtype: 'F32',
+    shape: [width],
+    bytes: 4 * width,
+    data: async () => bytesOf((await readGgufTensor(source, tensor)).slice(row * width, (row + 1) * width)),
+  }));
 }
 
 function toWrite(

@@ -56,7 +56,8 @@ export function ggufName(
   const table = inLayer ? inner : outer;
   // Falcon 40B: ln_mlp takes the place of the one norm.
   const wanted = inLayer ? (twoNorms && inLayer[2] === 'ln_mlp' ? 'input_layernorm' : inLayer[2]) : module;
-  const base = Object.keys(table).find((key) => table[key] === wanted);
+  const row = wanted.replace(/\.\d+$/, '.*');
+  const base = Object.keys(table).find((key) => table[key] === wanted || table[key] === row);
   if (base === undefined) return undefined;
   return { name: `${inLayer ? `blk.${inLayer[1]}.` : ''}${base}.${part}`, local: `${base}.${part}` };
 }
@@ -93,7 +94,8 @@ export async function writeGguf(
   const sizes = sizesOf(spec);
   const { entries, tensors: extra } = ggufMetadata(arch, architecture, spec, model.config, sizes);
   const twoNorms = spec.family === 'falcon' && spec.layers[0].mlpIn !== undefined;
-  const tensors = [...parameters(spec)].map(([parameter, shape]): GgufTensorToWrite => {
+  const stacked = new Map<string, GgufTensorToWrite[]>();
+  for (const [parameter, shape] of parameters(spec)) {
     const info = findTensor(model.tensors, parameter, shape);
     const found = ggufName(architecture, parameter, twoNorms);
     if (!found)
@@ -103,7 +105,7 @@ export async function writeGguf(
       });
     const change = architecture.change?.(found.local, sizes);
     const stored = change?.kind === 'transpose' ? [...shape].reverse() : shape;
-    return {
+    const tensor: GgufTensorToWrite = {
       name: found.name,
       shape: stored,
       type: typeFor(type, stored),
@@ -112,7 +114,9 @@ export async function writeGguf(
         return change ? toGgufOrder(values, change, shape[0], `${info.file}: ${info.name}`) : values;
       },
     };
-  });
+    stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
+  }
+  const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
   const ids = { ...model.config, ...model.generationConfig };
   await writeGgufFile(
     file,
@@ -140,6 +144,18 @@ function withinWindow(spec: DecoderSpec): DecoderSpec {
   const windows = spec.layers.map(({ attention }) => attention.window ?? Infinity);
   return { ...spec, contextLength: Math.min(spec.contextLength, ...windows) };
 }
+
+/** Tensors of one name as rows of one. */
+const stack = (rows: GgufTensorToWrite[]): GgufTensorToWrite => ({
+  ...rows[0]!,
+  shape: [rows.length, ...rows[0]!.shape],
+  values: async () => {
+    const all = await Promise.all(rows.map(({ values }) => values()));
+    const out = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
+    all.forEach((values, row) => out.set(values, row * values.length));
+    return out;
+  },
+});
 
 function typeFor(type: WrittenType, shape: readonly number[]): WrittenType {
   if (shape.length < 2) return 'F32';
