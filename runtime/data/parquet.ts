@@ -1,7 +1,9 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { SchemaTree } from 'hyparquet';
 import { HumanError } from '../errors.js';
 import type { JsonObject } from '../models/jsonFile.js';
+import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
+import { checkPages, DECOMPRESSORS } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';
 import { FIELDS } from './schemas.js';
 
@@ -29,7 +31,7 @@ export async function* parquetRows(
   const opened = await open(file).catch((error: unknown) => {
     throw failed(error);
   });
-  const { buffer, metadata, columns } = opened;
+  const { buffer, metadata, tree, columns } = opened;
   let start = 0;
   for (const group of metadata.row_groups) {
     const count = Number(group.num_rows);
@@ -39,14 +41,21 @@ export async function* parquetRows(
         remedy: 'Write the file with smaller row groups.',
       });
     const rowEnd = Math.min(start + count, limit);
-    const rows = await parquetReadObjects({
-      file: buffer,
-      metadata,
-      columns,
-      rowStart: start,
-      rowEnd,
-      compressors,
-    }).catch((error: unknown) => {
+    const read = async (): Promise<Record<string, unknown>[]> => {
+      const slice = async (from: number, to: number): Promise<ArrayBuffer> => buffer.slice(from, to);
+      for (const { meta, path } of checkColumns(group, tree))
+        if (columns.includes(meta.path_in_schema[0]!))
+          await checkPages({ meta, path, rows: count }, buffer.byteLength, slice);
+      return parquetReadObjects({
+        file: buffer,
+        metadata,
+        columns,
+        rowStart: start,
+        rowEnd,
+        compressors: DECOMPRESSORS,
+      });
+    };
+    const rows = await read().catch((error: unknown) => {
       throw failed(error);
     });
     for (const [i, value] of rows.entries())
@@ -60,19 +69,25 @@ export async function* parquetRows(
 async function open(file: string): Promise<{
   buffer: Awaited<ReturnType<typeof asyncBufferFromFile>>;
   metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
+  tree: SchemaTree;
   columns: string[];
 }> {
   const buffer = await asyncBufferFromFile(file);
   if (buffer.byteLength < 12) throw new Error('it is too short');
+  const tail = new DataView(await buffer.slice(buffer.byteLength - 8, buffer.byteLength));
+  const footer = Math.min(buffer.byteLength, tail.getUint32(0, true) + 8);
+  checkFooter(await buffer.slice(buffer.byteLength - footer, buffer.byteLength));
   const metadata = await parquetMetadataAsync(buffer);
-  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+  checkMetadata(metadata);
+  const tree = parquetSchema(metadata);
+  const names = tree.children.map((child) => child.element.name);
   const columns = names.filter((name) => FIELDS.has(name));
   if (columns.length === 0)
     throw new HumanError(`none of its columns belongs to a row format: ${names.slice(0, 20).join(', ')}.`, {
       place: file,
       remedy: `Row formats have the columns ${[...FIELDS].join(', ')}.`,
     });
-  return { buffer, metadata, columns };
+  return { buffer, metadata, tree, columns };
 }
 
 function plainObject(row: JsonObject): JsonObject {
