@@ -167,7 +167,7 @@ async function packageVsix(target, out) {
   const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
   const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
 
-  for (const file of ['dist', 'package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore'])
+  for (const file of ['dist', 'l10n', 'package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore'])
     await put(file);
   // Runs made in the sample's own folder stay here, as they stay out of git.
   const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');

@@ -13,6 +13,7 @@ import {
 import type { Notifications, RequestName, Requests, RunEvent } from '../runtime/protocol.js';
 import { Cancelled, HostError, isErrorData } from './errors.js';
 import type { Disposable } from './disposable.js';
+import { t } from './text.js';
 
 /** JSON-RPC code of a request that was cancelled (Language Server Protocol's number). */
 const REQUEST_CANCELLED = -32800;
@@ -136,8 +137,8 @@ export class Engine implements Disposable {
       const minutes = Math.round(restarts.withinMs / 60_000);
       throw new HostError({
         kind: 'failed',
-        message: `the engine ended ${restarts.count} times within ${minutes} minutes and is not started again.`,
-        remedy: 'Read the log, then choose "Try again".',
+        message: t('the engine ended {0} times within {1} minutes and is not started again.', restarts.count, minutes),
+        remedy: t('Read the log, then choose "{0}".', t('Try again')),
       });
     }
     // ELECTRON_RUN_AS_NODE: in desktop VS Code the executable is Electron. execArgv: not the host's own --inspect port.
@@ -178,7 +179,7 @@ export class Engine implements Disposable {
       };
       // The last lines on stderr arrive after `exit`; `close` does not come when the host itself disconnected.
       child.once('exit', (code, signal) => {
-        const how = signal ? `signal ${signal}` : `exit code ${code}`;
+        const how = signal ? t('signal {0}', signal) : t('exit code {0}', code ?? '?');
         void Promise.race([streamsEnded(child), delay(500, undefined, { ref: false })]).then(() => end(how));
       });
       child.once('error', (error) => child.pid === undefined && end(error.message));
@@ -214,7 +215,7 @@ function endedError(how: string, lastLines: string[]): HostError['data'] {
     .join('\n');
   return {
     kind: 'failed',
-    message: `the engine ended (${how}).${lines ? ` Its last lines:\n${lines}` : ' It wrote nothing.'}`,
-    remedy: 'What was saved before is kept: resume the run, or read the log.',
+    message: `${t('the engine ended ({0}).', how)} ${lines ? `${t('Its last lines:')}\n${lines}` : t('It wrote nothing.')}`,
+    remedy: t('What was saved before is kept: resume the run, or read the log.'),
   };
 }

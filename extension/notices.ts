@@ -55,7 +55,7 @@ function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () 
     buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
   }
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
-  if (data.remedy?.includes('Try again')) buttons.push({ title: t('Try again'), run: tryAgain });
+  if (data.remedy?.includes(t('Try again'))) buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;
 }
 

@@ -23,9 +23,9 @@ export const percent = (share: number): string => formatPercent(share, language)
 /** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ''}`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  if (s < 60) return t('{0} s', s);
+  if (s < 3600) return s % 60 ? t('{0} min {1} s', Math.floor(s / 60), s % 60) : t('{0} min', s / 60);
+  return t('{0} h {1} min', Math.floor(s / 3600), Math.floor((s % 3600) / 60));
 }
 
 /** 685184 → "0.7 M", 134515008 → "135 M", 1.5e9 → "1.5 B". */

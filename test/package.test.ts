@@ -33,7 +33,7 @@ test('holds the bundles, the manifest and the sample', () => {
   const pages = ['run.js', 'chat.js', 'style.css'].map((file) => `webview/${file}`);
   const wanted = [
     ...[...bundles, ...pages].map((file) => `dist/${file}`),
-    ...['package.json', 'package.nls.json', 'readme.md', 'changelog.md', 'LICENSE.txt'],
+    ...['package.json', 'package.nls.json', 'l10n/bundle.l10n.json', 'readme.md', 'changelog.md', 'LICENSE.txt'],
     ...['config.json', 'tokenizer.json', 'model.safetensors'].map((file) => `${MODEL}/${file}`),
   ];
   assert.deepEqual(
@@ -44,7 +44,7 @@ test('holds the bundles, the manifest and the sample', () => {
 
 test('holds nothing but what is meant to ship', () => {
   const allowed =
-    /^(package(\.nls)?\.json|readme\.md|changelog\.md|LICENSE\.txt|dist\/[\w./-]+|media\/[\w./-]+|node_modules\/onnxruntime-(node|common)\/.+)$/;
+    /^(package(\.nls)?\.json|readme\.md|changelog\.md|LICENSE\.txt|dist\/[\w./-]+|l10n\/[\w.-]+\.json|media\/[\w./-]+|node_modules\/onnxruntime-(node|common)\/.+)$/;
   const left = files.filter((file) => !allowed.test(file) || /\.(map|ts|mts|tsbuildinfo)$/.test(file));
   assert.deepEqual(left, []);
 });

@@ -2,6 +2,7 @@ import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { MEASURES, type MeasureKind, type Recipe } from '../../runtime/protocol.js';
 import { inputError } from '../errors.js';
+import { t } from '../text.js';
 
 /**
  * What the host needs to know of a recipe, with absolute paths. The engine checks recipes with the schema; the host
@@ -103,16 +104,16 @@ export function requireRecipe(text: string, file: string): RecipeFacts {
   const [first] = errors;
   if (first) {
     const line = text.slice(0, first.offset).split('\n').length;
-    throw inputError(`this is not JSON: ${printParseErrorCode(first.error)}.`, {
+    throw inputError(t('this is not JSON: {0}.', printParseErrorCode(first.error)), {
       place: `${file}:${line}`,
-      remedy: 'Correct the line and run again.',
+      remedy: t('Correct the line and run again.'),
     });
   }
   const facts = recipeFacts(text, file);
   if (!facts) {
-    throw inputError('this is no recipe: it needs "kind" (vector, finetune or evaluate), "model" and "output".', {
+    throw inputError(t('this is no recipe: it needs "kind" (vector, finetune or evaluate), "model" and "output".'), {
       place: file,
-      remedy: 'Add the missing keys; the editor completes them.',
+      remedy: t('Add the missing keys; the editor completes them.'),
     });
   }
   return facts;

@@ -1,5 +1,5 @@
 import type { MeasureKind, Measurement, Verdict } from '../../runtime/protocol.js';
-import { percent } from '../text.js';
+import { percent, t } from '../text.js';
 import type { SampleEvent } from './columns.js';
 import { deliveredState, newestFirst, sortStates } from './compare.js';
 import type { Run } from './run.js';
@@ -36,7 +36,7 @@ export const resultText = (results: readonly Measurement[]): string =>
   results.map((m) => `${m.state} ${measurementText(m)}`).join(' · ');
 
 export const measurementText = (m: Pick<Measurement, 'measure' | 'value'>): string =>
-  m.measure === 'loss' ? `${m.value.toFixed(2)} nats` : percent(m.value);
+  m.measure === 'loss' ? t('{0} nats', m.value.toFixed(2)) : percent(m.value);
 
 export interface RowVerdict {
   /** Line of the file, from 1. */
