@@ -9,6 +9,8 @@ import {
   Greater,
   LessOrEqual,
   MatMul,
+  Max,
+  Min,
   Mul,
   Range,
   Reshape,
@@ -20,9 +22,10 @@ import {
   Unsqueeze,
   Where,
 } from '../onnx/ops.js';
+import { alibiBias } from './alibi.js';
 import { headNorm, norm, type Weight } from './norms.js';
 import { rotate, ropeTables, type RopeTable } from './rope.js';
-import type { AttentionSpec, HeadNormSpec, LinearSpec, RopeSpec } from './spec.js';
+import type { AlibiSpec, AttentionSpec, HeadNormSpec, LinearSpec, RopeSpec } from './spec.js';
 
 /** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
 const HIDDEN = -1e9;
@@ -37,23 +40,24 @@ export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): 
 /** What all layers share: tables of positions and masks, made once for each distinct kind. */
 export interface AttentionInputs {
   readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
-  readonly mask: (window: number | undefined, group: number) => Value;
+  /** What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S] without ALiBi. */
+  readonly bias: (window: number | undefined, group: number, alibi?: AlibiSpec) => Value;
 }
 
 /** @param attentionMask [B, S], 1 = a token; @param positions [B, T]. Without a cache S = T. */
 export function attentionInputs(g: Builder, attentionMask: Value, positions: Value, past?: string): AttentionInputs {
   const tables = new Map<number, ReturnType<typeof ropeTables>>();
-  const masks = new Map<string, Value>();
+  const biases = new Map<string, Value>();
   const [B, T] = positions.shape as [string, string];
   const S = attentionMask.shape[1]!;
+  const key = (): Value => Range(g, S); // [S]
+  const query = (): Value => Unsqueeze(g, past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past)), [1]); // [T, 1]
 
   /** Scores may look at themselves and back, at tokens, and within the window: [B, 1, T, S], 0 or HIDDEN. */
-  const bias = (window: number | undefined): Value => {
-    const key = Range(g, S); // [S]
-    const index = past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past));
-    const query = Unsqueeze(g, index, [1]); // [T, 1]
-    let seen = LessOrEqual(g, key, query);
-    if (window !== undefined) seen = And(g, seen, Greater(g, key, Sub(g, query, g.ints([window]))));
+  const mask = (window: number | undefined): Value => {
+    const [k, q] = [key(), query()];
+    let seen = LessOrEqual(g, k, q);
+    if (window !== undefined) seen = And(g, seen, Greater(g, k, Sub(g, q, g.ints([window]))));
     const token = Unsqueeze(g, Cast(g, attentionMask, 'bool'), [1, 2]); // [B, 1, 1, S]
     return Where(g, And(g, seen, token), g.scalar(0), g.scalar(HIDDEN));
   };
@@ -64,15 +68,20 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
       if (!made) tables.set(headDim, (made = ropeTables(g, positions, headDim)));
       return made(rope, factor);
     },
-    mask(window, group) {
-      const key = `${window}/${group}`;
-      let made = masks.get(key);
+    bias(window, group, alibi) {
+      const id = `${window}/${group}/${JSON.stringify(alibi)}`;
+      let made = biases.get(id);
       if (!made) {
         made = g.named('mask', () => {
-          const one = group === 1 ? bias(window) : this.mask(window, 1);
-          return group === 1 ? one : Reshape(g, Expand(g, one, [B, group, T, S]), [B, 1, product(group, T), S]);
+          if (alibi) {
+            const K = alibi.slopes.length / group;
+            const all = Add(g, this.bias(window, 1), alibiBias(g, alibi, { key, query, attentionMask })); // [B, H, T, S]
+            return Reshape(g, all, [B, K, product(group, T), S]);
+          }
+          if (group === 1) return mask(window);
+          return Reshape(g, Expand(g, this.bias(window, 1), [B, group, T, S]), [B, 1, product(group, T), S]);
         });
-        masks.set(key, made);
+        biases.set(id, made);
       }
       return made;
     },
@@ -130,15 +139,23 @@ export function attention(
     const grouped = Reshape(g, query, [B, K, product(group, T), D]); // [B, K, G*T, D]
     const products = MatMul(g, grouped, Transpose(g, present.key, [0, 1, 3, 2])); // [B, K, G*T, S]
     const scores = spec.softcap === undefined ? products : Mul(g, Tanh(g, products), g.scalar(spec.softcap));
-    const shares = Softmax(g, Add(g, scores, inputs.mask(spec.window, group)));
+    const shares = Softmax(g, Add(g, scores, inputs.bias(spec.window, group, spec.alibi)));
     const context = Reshape(g, MatMul(g, shares, present.value), [B, H, T, D]);
     const joined = Reshape(g, Transpose(g, context, [0, 2, 1, 3]), ['B*T', H * D]);
     return { y: linear(g, spec.out, joined, weight), present };
   });
 }
 
-/** Rows of q [B*T, H·D], k and v [B*T, K·D]. */
+/** Rows of q [B*T, H·D], k and v [B*T, K·D], limited where the family limits them. */
 function project(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): { q: Value; k: Value; v: Value } {
+  const { q, k, v } = projected(g, spec, x, weight);
+  const { clip } = spec;
+  if (clip === undefined) return { q, k, v };
+  const limited = (y: Value): Value => Max(g, Min(g, y, g.scalar(clip)), g.scalar(-clip));
+  return g.named(spec.name, () => ({ q: limited(q), k: limited(k), v: limited(v) }));
+}
+
+function projected(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): { q: Value; k: Value; v: Value } {
   const { heads: H, kvHeads: K, headDim: D, projections: p } = spec;
   if (p.kind === 'separate')
     return { q: linear(g, p.q, x, weight), k: linear(g, p.k, x, weight), v: linear(g, p.v, x, weight) };

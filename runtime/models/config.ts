@@ -1,5 +1,6 @@
 import { HumanError } from '../errors.js';
 import { ConfigReader } from './configReader.js';
+import { bloom, mpt } from './families/alibi.js';
 import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
 import { gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
 import { llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
@@ -14,6 +15,7 @@ export type { DecoderSpec } from './spec.js';
 /** `model_type` of config.json → how to read it. */
 const FAMILIES: Record<string, Family> = {
   arcee: variants.arcee,
+  bloom,
   cohere: interleaved.cohere,
   cohere2: interleaved.cohere2,
   ernie4_5: interleaved.ernie45,
@@ -34,6 +36,7 @@ const FAMILIES: Record<string, Family> = {
   llama,
   ministral,
   mistral,
+  mpt,
   nemotron: variants.nemotron,
   olmo2: variants.olmo2,
   olmo3: variants.olmo3,
@@ -64,10 +67,12 @@ const MATHS: Record<string, unknown> = {
   add_cross_attention: false,
   alibi: false,
   altup_num_inputs: 0,
+  apply_residual_connection_post_layernorm: false,
   attention_bias: false,
   attention_chunk_size: 0,
   attention_multiplier: 1,
   attention_out_bias: false,
+  attn_config: 0,
   attn_logit_softcapping: 0,
   clip_qkv: 0,
   cross_attention_layers: 0,

@@ -65,11 +65,12 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
   return g.named('embed', () => {
     const rows = Reshape(g, takeRows(g, weight(spec.embedding.weight, [spec.vocabSize, C]), ids), ['B*T', C]);
     const scaled = spec.embedding.scale === 1 ? rows : Mul(g, rows, g.scalar(spec.embedding.scale));
-    if (!spec.positions) return scaled;
+    const normed = spec.embedding.norm ? norm(g, spec.embedding.norm, scaled, weight) : scaled;
+    if (!spec.positions) return normed;
     const { weight: table, size, offset } = spec.positions;
     const rowsAt = offset === 0 ? positions : Add(g, positions, g.int(offset));
     const learned = takeRows(g, weight(table, [size, C]), rowsAt);
-    return Add(g, scaled, Reshape(g, learned, ['B*T', C]));
+    return Add(g, normed, Reshape(g, learned, ['B*T', C]));
   });
 }
 

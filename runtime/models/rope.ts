@@ -47,7 +47,8 @@ export function ropeTables(
     });
 }
 
-const floats = (g: Builder, values: readonly number[]): Value =>
+/** A constant of the graph's own type. */
+export const floats = (g: Builder, values: readonly number[]): Value =>
   g.constant(g.float, [values.length], g.float === 'float64' ? Float64Array.from(values) : Float32Array.from(values));
 
 /** Angles per position for each element of a head [D]; LongRoPE takes the long set when the batch's last position asks for it. */

@@ -49,6 +49,18 @@ export interface RopeSpec {
 }
 
 /**
+ * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` a position; each query sees slope · the
+ * key's position up to a number of its own, which softmax cancels. Falcon rounds positions and products to bfloat16 first.
+ */
+export interface AlibiSpec {
+  /** One for each of H heads. */
+  readonly slopes: readonly number[];
+  /** Factor on what is added. */
+  readonly scale: number;
+  readonly rounded: boolean;
+}
+
+/**
  * separate: three layers. fused: one layer whose rows are all queries, all keys, all values (sections), or for each
  * key/value head its G queries, its key, its value (groups).
  */
@@ -72,7 +84,10 @@ export interface AttentionSpec {
   /** A position sees itself and window − 1 positions before it, counted by index. */
   readonly window?: number;
   readonly rope?: RopeSpec;
+  readonly alibi?: AlibiSpec;
   readonly projections: ProjectionSpec;
+  /** Queries, keys and values are limited to ± this as they leave their layers. */
+  readonly clip?: number;
   readonly qNorm?: HeadNormSpec;
   readonly kNorm?: HeadNormSpec;
   readonly out: LinearSpec;
@@ -117,8 +132,8 @@ export interface DecoderSpec {
   readonly hidden: number;
   /** Positions the model was made for. */
   readonly contextLength: number;
-  /** Parameter [V, C], and a factor on its rows. */
-  readonly embedding: { readonly weight: string; readonly scale: number };
+  /** Parameter [V, C], and a factor on its rows or a norm of them. */
+  readonly embedding: { readonly weight: string; readonly scale: number; readonly norm?: NormSpec };
   /** Learned positions: parameter [size, C]; position p has row p + offset. */
   readonly positions?: { readonly weight: string; readonly size: number; readonly offset: number };
   readonly layers: readonly LayerSpec[];
@@ -157,6 +172,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
     for (let h = 0; h < heads; h++) norm({ ...n.norm, name: `${n.norm.name}.norms.${h}` });
   };
   all.set(spec.embedding.weight, [spec.vocabSize, spec.hidden]);
+  norm(spec.embedding.norm);
   if (spec.positions) all.set(spec.positions.weight, [spec.positions.size, spec.hidden]);
   for (const layer of spec.layers) {
     for (const n of [layer.attentionIn, layer.attentionOut, layer.mlpIn, layer.mlpOut]) norm(n);

@@ -75,7 +75,7 @@ async function greedy(session: ort.InferenceSession, prompt: readonly number[], 
 }
 
 describe('ONNX', () => {
-  for (const family of ['llama', 'qwen2', 'gemma2', 'gpt2']) {
+  for (const family of ['llama', 'qwen2', 'gemma2', 'gpt2', 'falcon_rw']) {
     it(`${family}: reference logits on both paddings, greedy tokens with the cache`, async () => {
       const r = await loadReference(family);
       const out = here.file(family);

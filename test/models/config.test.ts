@@ -24,6 +24,8 @@ const OTHERS: Record<string, Config> = {
   gemma: { ...LLAMA, model_type: 'gemma', architectures: ['GemmaForCausalLM'], head_dim: 8, num_key_value_heads: 1 },
   gemma2: { ...LLAMA, model_type: 'gemma2', architectures: ['Gemma2ForCausalLM'], head_dim: 8 },
   falcon: { ...LLAMA, model_type: 'falcon', architectures: ['FalconForCausalLM'] },
+  bloom: { model_type: 'bloom', n_embed: 32, n_layer: 2, num_attention_heads: 4, vocab_size: 128 },
+  mpt: { model_type: 'mpt', d_model: 24, n_layers: 2, n_heads: 12, max_seq_len: 64, vocab_size: 128 },
   opt: { ...LLAMA, model_type: 'opt', architectures: ['OPTForCausalLM'], ffn_dim: 64 },
   gpt_neox: { ...LLAMA, model_type: 'gpt_neox', architectures: ['GPTNeoXForCausalLM'] },
   gpt_neo: { ...LLAMA, model_type: 'gpt_neo', num_layers: 2, num_heads: 4 },
@@ -112,7 +114,17 @@ describe('refused before a weight is read, by name', () => {
     ['qwen2', { layer_types: ['full_attention', 'sliding_attention'] }, /no sliding_window/],
     ['gemma', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
     ['gemma2', { query_pre_attn_scalar: -1 }, /query_pre_attn_scalar/],
-    ['falcon', { alibi: true }, /alibi/],
+    ['bloom', { apply_residual_connection_post_layernorm: true }, /apply_residual_connection_post_layernorm/],
+    ['bloom', { slow_but_exact: true }, /slow_but_exact/],
+    ['mpt', { attn_config: { alibi: false } }, /alibi = false/],
+    ['mpt', { attn_config: { alibi_bias_max: 16 } }, /alibi_bias_max = 16/],
+    ['mpt', { attn_config: { qk_ln: true } }, /qk_ln/],
+    ['mpt', { attn_config: { attn_type: 'multiquery_attention' } }, /attn_type/],
+    ['mpt', { attn_config: { prefix_lm: true } }, /prefix_lm/],
+    ['mpt', { attn_config: { clip_qkv: -1 } }, /clip_qkv/],
+    ['mpt', { no_bias: false }, /no_bias/],
+    ['mpt', { logit_scale: 'inv_sqrt_d_model' }, /logit_scale/],
+    ['mpt', { norm_type: 'rmsnorm' }, /norm_type/],
     ['opt', { do_layer_norm_before: false }, /do_layer_norm_before/],
     ['opt', { word_embed_proj_dim: 16 }, /word_embed_proj_dim/],
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
@@ -182,6 +194,33 @@ describe('accepted', () => {
   it('gelu in old Gemma configs means its tanh form', () => {
     assert.equal(decoderSpec({ ...OTHERS.gemma!, hidden_act: 'gelu' }).layers[0]!.mlp.activation, 'gelu-tanh');
     assert.equal(decoderSpec({ ...LLAMA, hidden_act: 'gelu' }).layers[0]!.mlp.activation, 'gelu');
+  });
+});
+
+describe('ALiBi slopes', () => {
+  const slopes = (config: Config) => decoderSpec(config).layers[0]!.attention.alibi!.slopes.map((m) => Math.log2(m));
+  const bloom = (heads: number) => slopes({ ...OTHERS.bloom!, n_embed: 48, num_attention_heads: heads });
+  const mpt = (heads: number) => slopes({ ...OTHERS.mpt!, n_heads: heads });
+
+  it('of a power of two of heads are a geometric sequence that ends at 1/256', () => {
+    for (const of of [bloom, mpt]) assert.deepEqual(of(8), [-1, -2, -3, -4, -5, -6, -7, -8]);
+    assert.deepEqual(bloom(1), [-8]);
+  });
+
+  it('of other numbers of heads take from the next sequence', () => {
+    assert.deepEqual(bloom(6), [-2, -4, -6, -8, -1, -3]);
+    assert.deepEqual(mpt(6), [-2, -4, -6, -8, -1, -3]);
+    // 12 heads: what is left of 16 is taken from the beginning
+    const from8 = [-1, -2, -3, -4, -5, -6, -7, -8];
+    for (const of of [bloom, mpt])
+      of(12).forEach((m, i) => assert.ok(Math.abs(m - [...from8, -0.5, -1.5, -2.5, -3.5][i]!) < 1e-12));
+  });
+
+  it('of Falcon are bfloat16', () => {
+    const config = { ...OTHERS.falcon!, hidden_size: 48, num_attention_heads: 12, alibi: true, multi_query: false };
+    const { alibi, rope } = decoderSpec(config).layers[0]!.attention;
+    assert.equal(alibi!.slopes[8], 0.70703125);
+    assert.equal(rope, undefined);
   });
 });
 

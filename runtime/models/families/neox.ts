@@ -1,6 +1,8 @@
 /** GPT-NeoX and Falcon: fused q, k, v by heads, attention and MLP side by side. Sources: transformers' configuration and modeling files. */
+import { bf16ToF32, f32ToBf16 } from '../halfFloats.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
+import { alibiSlopes } from './alibi.js';
 import { fused, head, layerNorm, linear, plain, sizes, type Family } from './parts.js';
 
 /** Fused q, k, v by heads, partial rope, attention and MLP side by side behind a norm each (or one after the other). */
@@ -54,10 +56,9 @@ export const gptNeox: Family = (c) => {
 
 /**
  * Falcon: fused q, k, v; attention and MLP side by side. 40B and 180B (`new_decoder_architecture`): several key heads and a norm
- * each. 7B: one key head and one norm. RW: as many key heads as query heads.
+ * each. 7B: one key head and one norm. RW: as many key heads as query heads, ALiBi in place of rope.
  */
 export const falcon: Family = (c) => {
-  c.only('alibi', [false], 'ALiBi positions are not supported');
   const s = sizes(c, {
     kvHeads: 'num_kv_heads',
     defaultContext: 2048,
@@ -73,7 +74,12 @@ export const falcon: Family = (c) => {
   const activation = c.activation('activation', 'gelu');
   const epsilon = c.positive('layer_norm_epsilon', 1e-5);
   const bias = c.boolean('bias', false);
-  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
+  const scale = s.headDim ** -0.5;
+  // Scores are scaled with their ALiBi part.
+  const slopes = (): number[] => [...bf16ToF32(f32ToBf16(Float32Array.from(alibiSlopes(s.heads))))];
+  const positions = c.boolean('alibi', false)
+    ? { alibi: { slopes: slopes(), scale, rounded: true } }
+    : { rope: ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength }) };
 
   const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
     const name = `transformer.h.${i}`;
@@ -88,8 +94,8 @@ export const falcon: Family = (c) => {
         heads: s.heads,
         kvHeads,
         headDim: s.headDim,
-        scale: s.headDim ** -0.5,
-        rope,
+        scale,
+        ...positions,
         projections: fused(`${name}.self_attention.query_key_value`, { ...s, kvHeads }, 'groups', bias),
         out: linear(`${name}.self_attention.dense`, s.hidden, s.hidden, bias),
       },
