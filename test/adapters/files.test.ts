@@ -163,6 +163,13 @@ test('a pattern that backtracks without end is stopped', () => {
     () => fullMatches('((a+)+)b', ['a'.repeat(60)], 'p'),
     (error) => human(error, /takes too long/),
   );
+  const long = Array.from({ length: 40 }, (_, i) => `model.layers.${i}.${'a.b'.repeat(70)}.q_proj`);
+  for (const pattern of ['.*.*.*.*#', '\\w*\\w*\\w*\\w*\\w*.*.*.*#'])
+    try {
+      fullMatches(pattern, long, 'p');
+    } catch (error) {
+      human(error, /takes too long/);
+    }
   assert.throws(
     () => fullMatches('\\Z', ['a'], 'p'),
     (error) => human(error, /no regular expression/),
@@ -243,6 +250,18 @@ test('weights that do not belong to the config are refused', async () => {
   await refused({}, { ...good, 'something.else': [6] }, /not that of a LoRA matrix/);
 });
 
+test('a config with many slow patterns is stopped as a whole', async () => {
+  const slow = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`(?:a|[a]|.)*${'.*'.repeat(3)}${i}#`, 1]));
+  const name = `base_model.model.${'a'.repeat(24)}.q_proj`;
+  const path = await adapterWith(
+    { rank_pattern: slow },
+    { [`${name}.lora_A.weight`]: [4, 8], [`${name}.lora_B.weight`]: [6, 4] },
+  );
+  const began = process.cpuUsage();
+  await assert.rejects(readAdapter(path), (error) => human(error, /take too long to match|takes too long/));
+  assert(process.cpuUsage(began).user < 1_500_000);
+});
+
 test('folders that are no adapter are refused with the way out', async () => {
   await assert.rejects(readAdapter(LLAMA), (error) => human(error, /no adapter_config.json/));
   const path = join(dir, 'bin');
@@ -251,10 +270,10 @@ test('folders that are no adapter are refused with the way out', async () => {
   await assert.rejects(readAdapter(path), (error) => human(error, /no adapter_model.safetensors/));
 });
 
-const python = process.env.SECURITY_VECTORS_PYTHON;
+const python = process.env.PEERS_PYTHON;
 test(
   'PEFT loads what is written, with equal tensors and scales',
-  { skip: python ? false : 'needs SECURITY_VECTORS_PYTHON' },
+  { skip: python ? false : 'needs PEERS_PYTHON' },
   async () => {
     const script = join(import.meta.dirname, '..', 'peers', 'peft_load.py');
     const paths: string[] = [];

@@ -30,6 +30,19 @@ async function rowsOf(name: string, content: string | Uint8Array, options?: RowO
 const short = (rows: RawRow[]): string[] =>
   rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.refused}`));
 
+test('rows that are nested without end are refused, the others are read', async () => {
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  for (const [name, content] of [
+    ['deep.jsonl', `{"a":1}\n{"messages":[{"role":${deep}}]}\n{"a":2}`],
+    ['deep.json', `[{"a":1},\n{"messages":[{"role":${deep}}]},\n{"a":2}]`],
+    ['deep.csv', `a,messages\n1,\n,${deep}\n2,\n`],
+  ] as const) {
+    const rows = await rowsOf(name, content);
+    assert.match(short(rows)[1]!, /nested more than 512 deep/, name);
+    assert.equal(rows.filter((row) => 'value' in row).length, 2, name);
+  }
+});
+
 describe('JSON lines', () => {
   test('blank lines, CRLF, a byte order mark and a missing last newline', async () => {
     const rows = await rowsOf('a.jsonl', '\ufeff{"a":1}\r\n\r\n  \t\n{"a":2}\n\n{"a":3}');

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
+import { parseJson } from '../../runtime/models/jsonFile.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { bytesOf, readFloat32, writeSafetensors } from '../../runtime/models/safetensors.js';
 
@@ -98,6 +100,11 @@ test('an index that leaves the folder or lies is refused', async () => {
   ]) {
     await refused(await index(bad), /a file name inside the folder was expected/, /Do not use/);
   }
+  await refused(await index(JSON.parse(`${'['.repeat(400)}${']'.repeat(400)}`)), /^.{1,250}$/, /Do not use/);
+  await refused(await index(`${'x'.repeat(300)}.safetensors`), /no such file/, /Check the path/);
+  await symlink(join(dir, 'index', 'round.safetensors'), join(dir, 'index', 'round.safetensors'));
+  await refused(await index('round.safetensors'), /no such file/, /Check the path/);
+  await refused(await index('round.safetensors/x.safetensors'), /no such file/, /Check the path/);
   await refused(await index('gone.safetensors'), /no such file/, /download may be incomplete/);
   await weights(join(dir, 'index', 'm.safetensors'), { b: 1 });
   await refused(await index('m.safetensors'), /a is not in m.safetensors/, /copy the folder again/);
@@ -106,6 +113,27 @@ test('an index that leaves the folder or lies is refused', async () => {
     /"weight_map" is missing/,
     /index/,
   );
+});
+
+test('what has no end is not read', { skip: process.platform === 'win32', timeout: 10_000 }, async () => {
+  const path = await folder('endless', {});
+  const pipe = join(path, 'model.safetensors');
+  execFileSync('mkfifo', [pipe, join(path, 'x.gguf')]);
+  await symlink('/dev/zero', join(path, 'config.json'));
+  await refused(path, /this is no file/, /right file/);
+  await refused(join(path, 'x.gguf'), /a GGUF file was expected/, /Name a file/);
+  await rm(join(path, 'config.json'));
+  await folder('endless', { 'config.json': {} });
+  await refused(path, /a safetensors file was expected/, /Name a file/);
+});
+
+test('JSON that would overflow the stack of whoever walks it is refused', () => {
+  const nested = (depth: number, inner = ''): string =>
+    '[{"a":'.repeat(depth / 2) + `[${inner}]` + '}]'.repeat(depth / 2);
+  assert.throws(() => parseJson(nested(20_000)), /nested more than 512 deep/);
+  assert.throws(() => parseJson(`{"x":"\\\\","a":${nested(512)}}`), /nested more than 512 deep/);
+  parseJson(nested(500, JSON.stringify(`\\"${'[{'.repeat(1000)}\\`)));
+  parseJson(`[${'[],{},'.repeat(1000)}[]]`);
 });
 
 test('what is missing is said with the way out', async () => {

@@ -109,6 +109,9 @@ test('headers that do not fit the file are refused, naming file and tensor', asy
   await refused({ a: tensor(0, 8), b: tensor(4, 8) }, 8, /overlaps/);
   await refused({ a: tensor(0, 4), b: tensor(8, 12) }, 12, /hole/);
   await refused({ a: tensor(0, 4) }, 8, /end at byte/);
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  await refused(`{"a":{"dtype":"F32","shape":${deep},"data_offsets":[0,4]}}`, 4, /nested more than 512 deep/);
+  await refused({ a: { dtype: ['F32'.repeat(5000)], shape: [1], data_offsets: [0, 4] } }, 4, /^.{1,200}$/);
   await refused({ __metadata__: { n: 3 } }, 0, /__metadata__/);
   await refused(
     '{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"\\u0061":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
 import { parseRecipe } from '../../runtime/recipes.js';
 
 const MEDIA = new URL('../../media/', import.meta.url);
@@ -27,3 +28,12 @@ for (const folder of ['sample/recipes/', 'smollm2/']) {
     for (const adapter of used) assert.ok(outputs.has(adapter), `${adapter} is made by no recipe`);
   });
 }
+
+test('a recipe of brackets without end is refused', () => {
+  for (const text of [
+    '['.repeat(20_000),
+    `{"kind":"vector","a":${'{"b":['.repeat(5000)}`,
+    `// "\n${'['.repeat(20_000)}`,
+  ])
+    assert.throws(() => parseRecipe(text, 'recipe.json'), { constructor: HumanError, message: /nested too deeply/ });
+});
