@@ -144,11 +144,8 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
   if (type === 'linear' || type === 'yarn') {
     entries['rope.scaling.type'] = { text: type };
     entries['rope.scaling.factor'] = { f32: number(p.factor, s.context / original) };
-    if (type === 'yarn') {
-      entries['rope.scaling.original_context_length'] = { u32: original };
-      entries['rope.scaling.yarn_beta_fast'] = { f32: number(p.beta_fast, 32) };
-      entries['rope.scaling.yarn_beta_slow'] = { f32: number(p.beta_slow, 1) };
-    }
+    // Other ramps and attention factors than the usual ones would not reach llama.cpp, so they are not written.
+    if (type === 'yarn') entries['rope.scaling.original_context_length'] = { u32: original };
   }
   return { entries, tensors: [] };
 }

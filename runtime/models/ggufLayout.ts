@@ -150,6 +150,10 @@ export function family(arch: string, own: Family): Architecture {
 function windowConfig(m: Metadata, arch: string, { layers }: Sizes, { period, missing }: Windows): JsonObject {
   const key = `${arch}.attention.sliding_window`;
   const window = m.count(key, missing);
+  // Gemma 3 reads the base of these layers itself.
+  const base = `${arch}.rope.freq_base`;
+  if (arch !== 'gemma3' && m.decimal(`${base}_swa`, 0) !== 0 && m.decimal(`${base}_swa`) !== m.decimal(base, 10000))
+    m.refuse(`${base}_swa`, 'another base in the layers with windows is not supported for this family');
   if (window === 0) return { sliding_window: null };
   if (period === 0) return { sliding_window: window };
   const pattern = m.raw(`${key}_pattern`) ?? period;

@@ -70,11 +70,13 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
   if (type === 'linear') return { rope_type: 'linear', type: 'linear', factor };
   if (type === 'yarn') {
     if (original === 0) m.refuse(`${key}.original_context_length`, 'it is missing');
-    // llama.cpp's defaults are those of transformers.
-    for (const name of ['yarn_ext_factor', 'yarn_attn_factor', 'attn_factor']) {
+    for (const name of ['yarn_ext_factor', 'attn_factor']) {
       if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== 1)
         m.refuse(`${key}.${name}`, 'only 1 is supported');
     }
+    // The defaults are those of transformers. The converter copies the factor on cos and sin; 1 is llama.cpp's word for the usual one.
+    const attention = m.decimal(`${key}.yarn_attn_factor`, 1);
+    const usual = 0.1 * Math.log(factor) + 1;
     return {
       rope_type: 'yarn',
       type: 'yarn',
@@ -82,6 +84,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       original_max_position_embeddings: original,
       beta_fast: m.decimal(`${key}.yarn_beta_fast`, 32),
       beta_slow: m.decimal(`${key}.yarn_beta_slow`, 1),
+      ...(attention === 1 || Math.abs(attention / usual - 1) < 1e-6 ? {} : { attention_factor: attention }),
     };
   }
   return m.refuse(`${key}.type`, `the rope scaling "${type}" is not supported`);

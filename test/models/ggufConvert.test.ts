@@ -42,6 +42,7 @@ const DERIVED: Record<string, string[]> = {
   gemma3: ['hidden_act'],
   falcon: ['ffn_hidden_size', 'num_kv_heads'],
   gpt2: ['n_inner'],
+  starcoder: ['n_inner'],
 };
 
 for (const [family, expected] of Object.entries(FAMILIES)) {
@@ -72,8 +73,8 @@ for (const [family, expected] of Object.entries(FAMILIES)) {
     checkRope(model.config, expected.config.rope_parameters as Record<string, unknown> | undefined);
     assert.equal(model.converted, true);
     assert.equal(model.hasTokenizer, false);
-    // GPT-2's position embedding is a matrix in F32
-    assert.equal(model.config.torch_dtype, family === 'gpt2' ? 'float32' : 'float16');
+    // the position embeddings of GPT-2 and StarCoder are matrices in F32
+    assert.equal(model.config.torch_dtype, ['gpt2', 'starcoder'].includes(family) ? 'float32' : 'float16');
   });
 }
 
@@ -82,7 +83,7 @@ function checkRope(config: Record<string, unknown>, rope: Record<string, unknown
   const full = (rope.full_attention ?? rope) as Record<string, unknown>;
   const local = rope.sliding_attention as Record<string, unknown> | undefined;
   assert.equal(config.rope_theta ?? config.rotary_emb_base, full.rope_theta);
-  if (local) assert.equal(config.rope_local_base_freq, local.rope_theta);
+  if (local) assert.equal(config.rope_local_base_freq ?? config.rope_theta, local.rope_theta);
   const partial = config.partial_rotary_factor ?? config.rotary_pct;
   if (partial !== undefined) assert.equal(partial, full.partial_rotary_factor ?? 1);
   const scaling = (config.rope_scaling ?? { rope_type: 'default' }) as Record<string, unknown>;
@@ -94,6 +95,8 @@ function checkRope(config: Record<string, unknown>, rope: Record<string, unknown
     'original_max_position_embeddings',
     'long_factor',
     'short_factor',
+    'beta_fast',
+    'beta_slow',
   ]) {
     assert.deepEqual(scaling[key], full[key], key);
   }

@@ -140,6 +140,10 @@ test('what GGUF has no word for is refused, and no file is left', async () => {
     rope_theta: 10000,
   };
   await refused({ rope_parameters: bounds }, /not those of Llama 3/);
+  // llama.cpp does not read these from the file
+  const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, rope_theta: 100 };
+  await refused({ rope_parameters: { ...yarn, beta_fast: 2, beta_slow: 0.25 } }, /attention.rope.invFreq/);
+  await refused({ rope_parameters: { ...yarn, attention_factor: 1.5 } }, /attentionFactor/);
   const nan = (): Promise<Float32Array> => Promise.resolve(new Float32Array(128 * 32).fill(1e30));
   const changed = (info: { name: string }) =>
     info.name === 'model.embed_tokens.weight' ? nan() : Promise.resolve(undefined);
