@@ -83,7 +83,23 @@ class Precompiled extends Normalizer {
   }
 }
 
-/** The library's normalizer of a config with its Precompiled parts replaced. */
+/** JavaScript's trim takes a byte order mark for white space and a next-line character (U+0085) for none; Unicode does not. */
+class Strip extends Normalizer {
+  private readonly ends: RegExp;
+  constructor(config: { strip_left?: unknown; strip_right?: unknown }) {
+    super({ type: 'Strip' });
+    const ends = [
+      config.strip_left ? '^\\p{White_Space}+' : '',
+      config.strip_right ? '(?<!\\p{White_Space})\\p{White_Space}+$' : '',
+    ];
+    this.ends = new RegExp(ends.filter(Boolean).join('|') || '(?!)', 'gu');
+  }
+  normalize(text: string): string {
+    return text.replace(this.ends, '');
+  }
+}
+
+/** The library's normalizer of a config with its Precompiled and Strip parts replaced. */
 export function exactNormalizer(normalizer: Normalizer | null, config: unknown): Normalizer | null {
   if (!isObject(config)) return normalizer;
   if (config.type === 'Precompiled') {
@@ -91,6 +107,7 @@ export function exactNormalizer(normalizer: Normalizer | null, config: unknown):
     if (typeof config.precompiled_charsmap !== 'string') throw new Error('"precompiled_charsmap" must be a text');
     return new Precompiled(config.precompiled_charsmap);
   }
+  if (config.type === 'Strip') return new Strip(config);
   if (normalizer instanceof SequenceNormalizer && Array.isArray(config.normalizers)) {
     const parts = config.normalizers as unknown[];
     normalizer.normalizers = normalizer.normalizers.map((part, i) => exactNormalizer(part, parts[i]));
