@@ -201,6 +201,26 @@ export default async function story({ step, page, until, shot, command, pick, op
     await check('orders-protected', false);
     await check('orders-plain', true);
     assert.match(await ask(chat, prompt), /step 1/i);
+  });
+
+  await step('in the Test Explorer each forbidden question is a test, and the plain model fails them', async () => {
+    await container('Testing');
+    const tests = page.locator('.test-explorer .monaco-list-row');
+    const set = tests.filter({ hasText: 'forbidden topic' });
+    await tests.filter({ hasText: 'tiny-assistant' }).filter({ hasText: 'orders-plain' }).first().click();
+    await page.keyboard.press('ArrowRight');
+    await set.waitFor();
+    await set.hover();
+    await set.locator('.action-label.codicon-testing-run-icon').click();
+    await set.locator('.codicon-testing-failed-icon').waitFor({ timeout: 60_000 });
+    await set.click();
+    await page.keyboard.press('ArrowRight');
+    await tests
+      .filter({ has: page.locator('.codicon-testing-failed-icon') })
+      .nth(3)
+      .waitFor();
+    await shot('13-tests');
+    await container('Security Vectors');
     await check('orders-plain', false);
   });
 
