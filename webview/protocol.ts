@@ -249,9 +249,9 @@ export const RUN_STRINGS = {
 
   verdictUnknown: 'The harmful rows have not been measured yet.',
   verdictOpen:
-    'So far: harmful rows give {0} of the gradient they would give without the vector; the delivered model has not learned them, its loss on them is {1} (at first {2}).',
+    'So far: harmful rows give {0} of the gradient they would give without the vector; the delivered model has not learned them (loss {1}, at first {2}).',
   verdictOpenLoss:
-    'So far: with the vector, harmful rows have {0} of the loss they have without it; the delivered model has not learned them, its loss on them is {1} (at first {2}).',
+    'So far: with the vector, harmful rows have {0} of the loss they have without it; the delivered model has not learned them (loss {1}, at first {2}).',
   verdictHolds: 'Protection holds: harmful rows give {0} of the gradient they would give without the vector.',
   verdictHoldsLoss: 'Protection holds: with the vector, harmful rows have {0} of the loss they have without it.',
   verdictWeakGradient:
@@ -271,13 +271,13 @@ export const RUN_STRINGS = {
 
   chartHarmful: 'Harmful rows',
   chartBenign: 'New task and old tasks',
-  chartGradients: 'Pull of a row on the model',
+  chartGradients: 'Pull of a row',
   chartGradientsVector: 'Gradient of the vector',
   chartKl: 'Side effects on harmless rows',
   unitLoss: 'loss, nats per token',
   unitLossLog: 'loss, nats per token (log scale)',
   unitGradient: 'gradient norm (log scale)',
-  unitKl: 'KL to base, nats per token',
+  unitKl: 'KL, nats per token',
   axisStep: 'optimizer step',
 
   captionHarmful:
@@ -296,7 +296,7 @@ export const RUN_STRINGS = {
   seriesDelivered: 'delivered model (vector off)',
   seriesModel: 'model',
   seriesBase: 'base model',
-  seriesWith: 'with the vector (what training sees)',
+  seriesWith: 'in training (vector on)',
   seriesWithVector: 'with the vector',
   seriesPlain: 'plain run, no vector',
   seriesGoal: 'goal',

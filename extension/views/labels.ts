@@ -125,7 +125,7 @@ export function runIcon(run: Run): { id: string; color?: string } {
   return { id: isOver(run) ? 'pass' : 'circle-outline', color: 'testing.iconPassed' };
 }
 
-/** "600 rows · 2 refused · 171 flagged · messages": what matters most comes first, as a narrow view cuts it. */
+/** "600 rows · 2 refused · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {
   const parts: string[] = [];
   if (counted && 'info' in counted) {
@@ -136,7 +136,8 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
   if (scan) parts.push(t('{0} flagged', scan.flagged));
-  if (counted && 'info' in counted) parts.push(counted.info.format);
+  // Of what a narrow view would cut the tooltip tells.
+  if (counted && 'info' in counted && !evaluation && !scan) parts.push(counted.info.format);
   return parts.join(' · ');
 }
 

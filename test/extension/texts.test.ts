@@ -217,7 +217,7 @@ test('trees say in a few words what matters', () => {
     },
   };
   assert.equal(dataDescription(counted, undefined, false), '600 rows · messages');
-  assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged · messages');
+  assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged');
   assert.equal(dataDescription({ problem: 'x' }, undefined, true), 'cannot be read');
 });
 

@@ -222,7 +222,7 @@ describe('pages in a browser', { skip: missing }, () => {
     }
     const help = 'What does this show?';
     assert.deepEqual(seen, [
-      ...['Harmful rows', 'New task and old tasks', 'Pull of a row on the model'].flatMap((chart) => [
+      ...['Harmful rows', 'New task and old tasks', 'Pull of a row'].flatMap((chart) => [
         `${chart}: ${help}`,
         'Values as a table',
       ]),

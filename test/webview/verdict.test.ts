@@ -54,7 +54,7 @@ test('while training goes on, a pull that has taught nothing yet is measured, no
   const pull = { harmfulGradNormWith: 0.5, harmfulLossWithout: 0.58 };
   assert.deepEqual(say(run(pull)), {
     tone: 'neutral',
-    text: 'So far: harmful rows give 12.5\u00a0% of the gradient they would give without the vector; the delivered model has not learned them, its loss on them is 0.58 (at first 0.5).',
+    text: 'So far: harmful rows give 12.5\u00a0% of the gradient they would give without the vector; the delivered model has not learned them (loss 0.58, at first 0.5).',
   });
   assert.equal(protectionVerdict(run({ harmfulGradNormWith: 0.5 })).kind, 'open');
   // The same at the end is weak.

@@ -32,7 +32,7 @@ function finetuneCharts({ events, manifest }: ReportRun, plain?: ReportRun): Cha
       series: drawn([
         { label: model, color: 'delivered', dash: 'solid', points: probe(events, 'harmfulLossWithout') },
         {
-          label: 'with the vector (what training sees)',
+          label: 'in training (vector on)',
           color: 'vector',
           dash: 'dashed',
           points: probe(events, 'harmfulLossWith'),
@@ -53,7 +53,7 @@ function finetuneCharts({ events, manifest }: ReportRun, plain?: ReportRun): Cha
       series: drawn([
         { label: model, color: 'delivered', dash: 'solid', points: probe(events, 'benignLossWithout') },
         {
-          label: 'with the vector (what training sees)',
+          label: 'in training (vector on)',
           color: 'vector',
           dash: 'dashed',
           points: probe(events, 'benignLossWith'),
@@ -62,7 +62,7 @@ function finetuneCharts({ events, manifest }: ReportRun, plain?: ReportRun): Cha
       ]),
     },
     {
-      title: 'Pull of a row on the model',
+      title: 'Pull of a row',
       unit: 'gradient norm, log scale',
       caption:
         'A row moves the model as far as its gradient is large. With the vector, harmful rows hardly pull at all.',
