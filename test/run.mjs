@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { peersSupported, setupPeers } from './peers/setup.mjs';
 import { hostSupported, setup } from './vscode/host/setup.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -17,7 +18,7 @@ const SLOWEST = 10;
 
 /** Unit tests are all test files but those that need a package, a window or time. */
 const unitTests = readdirSync(path.join(root, 'test'))
-  .filter((folder) => !['vscode', 'bench', 'fixtures', 'golden'].includes(folder) && !folder.includes('.'))
+  .filter((folder) => !['vscode', 'bench', 'fixtures', 'golden', 'peers'].includes(folder) && !folder.includes('.'))
   .flatMap((folder) =>
     readdirSync(path.join(root, 'test', folder), { recursive: true }).map((f) => `test/${folder}/${f}`),
   )
@@ -109,13 +110,14 @@ function runSection(name) {
   });
 }
 
-const hostInstalled =
-  chosen.some((name) => sections[name].host) && hostSupported
-    ? setup().then(
-        (fresh) => ({ ok: true, text: fresh ? 'installed' : 'is ready' }),
-        (error) => ({ ok: false, text: `not installed: ${error.message}` }),
-      )
-    : Promise.resolve({ ok: true, text: 'not needed' });
+/** The VS Code host of sections with `host`, and the programs that open our exports: installed while other sections run. */
+const installs = chosen.some((name) => sections[name].host)
+  ? (hostSupported ? setup() : Promise.resolve()).then(() => (peersSupported ? setupPeers() : undefined))
+  : Promise.resolve();
+const notInstalled = installs.then(
+  () => undefined,
+  (error) => `not installed: ${error.message}`,
+);
 
 /** Runs a section once, after what it needs; false when that failed. */
 async function complete(name) {
@@ -124,8 +126,8 @@ async function complete(name) {
   for (const earlier of section.after ?? []) await complete(earlier);
   for (const need of section.needs ?? []) if (!(await complete(need))) return fail(name, `${need} failed`);
   if (section.host) {
-    const host = await hostInstalled;
-    if (!host.ok) return fail(name, `VS Code host ${host.text}`);
+    const why = await notInstalled;
+    if (why) return fail(name, why);
   }
   if (name === 'ui' && !hostSupported) {
     console.log('\n── ui ── skipped: the VS Code host needs Linux on x64');

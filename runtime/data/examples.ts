@@ -71,7 +71,7 @@ export interface LoadOptions extends ExampleOptions {
   tokensInMemory?: number;
 }
 
-const TOKENS_IN_MEMORY = 2 ** 23;
+const TOKENS_IN_MEMORY = 2 ** 21;
 /** Refused rows that are listed; all are counted. */
 const LISTED = 10_000;
 const TIME_MS = 5000;

@@ -1,7 +1,6 @@
 /**
- * What other programs make of the exports. Each part runs where its program can be found:
- * PEERS_PYTHON = a Python with torch, transformers and peft; TRANSFORMERS_JS, NODE_LLAMA_CPP = folders where the npm packages
- * @huggingface/transformers and node-llama-cpp are installed.
+ * What other programs make of the exports. llama.cpp and transformers.js are installed by test/peers/setup.mjs, which
+ * `npm test` does on Linux x64; transformers and PEFT run where PEERS_PYTHON names a Python with torch, transformers and peft.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -17,11 +16,13 @@ import { loadTokenizer } from '../../runtime/models/tokenizer.js';
 import { random } from '../../runtime/random.js';
 import { openBackend } from '../../runtime/training/session.js';
 import { ROOT } from '../engine/support.js';
+import { peersInstalled } from '../peers/setup.mjs';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, logitsOn, place, subject, writeWeights, type Place } from './support.js';
 
-const { PEERS_PYTHON, TRANSFORMERS_JS, NODE_LLAMA_CPP } = process.env;
+const { PEERS_PYTHON } = process.env;
+const skip = peersInstalled() ? false : 'needs node test/peers/setup.mjs';
 const SAMPLE = join(ROOT, 'media/sample/tiny-assistant');
 const PROMPTS = ['<|begin|><|user|>say lamp<|assistant|>', '<|begin|><|user|>how do I make soup?<|assistant|>'];
 const TOKENS = 8;
@@ -138,26 +139,22 @@ describe('transformers and PEFT', { skip: PEERS_PYTHON ? false : 'needs PEERS_PY
   });
 });
 
-describe('transformers.js', { skip: TRANSFORMERS_JS ? false : 'needs TRANSFORMERS_JS' }, () => {
+describe('transformers.js', { skip }, () => {
   it('loads the folder by its name alone and gives the same greedy answer', async () => {
     const out = here.file('onnx');
     await here.run({ model: SAMPLE, adapters: [at(lora)], format: 'onnx', out });
     for (const prompt of PROMPTS) {
       const want = await greedy(prompt, [at(lora)]);
-      starts(
-        await peer(process.execPath, script('transformers_js.mjs'), TRANSFORMERS_JS!, out, prompt, String(TOKENS)),
-        want,
-      );
+      starts(await peer(process.execPath, script('transformers_js.mjs'), out, prompt, String(TOKENS)), want);
     }
   });
 });
 
-describe('llama.cpp', { skip: NODE_LLAMA_CPP ? false : 'needs NODE_LLAMA_CPP' }, () => {
+describe('llama.cpp', { skip }, () => {
   const answer = (file: string, prompt: string, ...more: string[]) =>
     peer<{ prompt: number[]; ids: number[] }>(
       process.execPath,
       script('llama_cpp.mjs'),
-      NODE_LLAMA_CPP!,
       file,
       prompt,
       String(TOKENS),
@@ -198,7 +195,6 @@ describe('llama.cpp', { skip: NODE_LLAMA_CPP ? false : 'needs NODE_LLAMA_CPP' },
       const results = await peer<{ logs?: number[]; error?: string }[]>(
         process.execPath,
         script('llama_cpp_logits.mjs'),
-        NODE_LLAMA_CPP!,
         JSON.stringify(ids),
         base,
         `${base},${beside}`,

@@ -1,17 +1,13 @@
 /**
  * Loads GGUF files in llama.cpp (node-llama-cpp) and answers greedily on the CPU.
  *
- *     node llama_cpp.mjs PACKAGE_FOLDER MODEL.gguf PROMPT TOKENS [LORA.gguf]
+ *     node llama_cpp.mjs MODEL.gguf PROMPT TOKENS [LORA.gguf]
  *
- * PACKAGE_FOLDER is where node-llama-cpp is installed. Prints JSON: ids of the prompt, ids of the answer.
+ * Prints JSON: ids of the prompt, ids of the answer.
  */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { getLlama } from 'node-llama-cpp';
 
-const [packages, modelPath, prompt, tokens, lora] = process.argv.slice(2);
-const entry = createRequire(join(packages, 'package.json')).resolve('node-llama-cpp');
-const { getLlama } = await import(pathToFileURL(entry).href);
+const [modelPath, prompt, tokens, lora] = process.argv.slice(2);
 
 const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: 'error' });
 const model = await llama.loadModel({ modelPath });

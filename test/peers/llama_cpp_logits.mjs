@@ -2,18 +2,14 @@
  * Loads GGUF files in llama.cpp (node-llama-cpp) and gives the distribution of the token behind a row, computed on the CPU in
  * float32 as far as llama.cpp does.
  *
- *     node llama_cpp_logits.mjs PACKAGE_FOLDER IDS_JSON MODEL.gguf[,LORA.gguf]...
+ *     node llama_cpp_logits.mjs IDS_JSON MODEL.gguf[,LORA.gguf]...
  *
- * PACKAGE_FOLDER is where node-llama-cpp is installed. Prints a JSON list with one object per file: the natural logarithms of
+ * Prints a JSON list with one object per file: the natural logarithms of
  * the probabilities by token id, or the error that loading ended in.
  */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { getLlama } from 'node-llama-cpp';
 
-const [packages, row, ...files] = process.argv.slice(2);
-const entry = createRequire(join(packages, 'package.json')).resolve('node-llama-cpp');
-const { getLlama } = await import(pathToFileURL(entry).href);
+const [row, ...files] = process.argv.slice(2);
 const ids = JSON.parse(row);
 
 const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: 'error' });

@@ -1,17 +1,14 @@
 /**
  * Loads an exported ONNX folder in transformers.js and answers greedily.
  *
- *     node transformers_js.mjs PACKAGE_FOLDER MODEL_FOLDER PROMPT TOKENS
+ *     node transformers_js.mjs MODEL_FOLDER PROMPT TOKENS
  *
- * PACKAGE_FOLDER is where @huggingface/transformers is installed. Prints JSON: ids of the prompt, ids of the answer, text.
+ * Prints JSON: ids of the prompt, ids of the answer, text.
  */
-import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, dirname } from 'node:path';
+import { AutoModelForCausalLM, AutoTokenizer, env } from '@huggingface/transformers';
 
-const [packages, folder, prompt, tokens] = process.argv.slice(2);
-const entry = createRequire(join(packages, 'package.json')).resolve('@huggingface/transformers');
-const { AutoModelForCausalLM, AutoTokenizer, env } = await import(pathToFileURL(entry).href);
+const [folder, prompt, tokens] = process.argv.slice(2);
 env.allowRemoteModels = false;
 env.localModelPath = dirname(folder);
 
