@@ -2,7 +2,8 @@
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
-import { llamaLike, rms, sizes, slidingWindows, type Family, type LlamaLike, type Sizes } from './parts.js';
+import { llamaLike, type LlamaLike } from './llamaLike.js';
+import { rms, sizes, slidingWindows, type Family, type Sizes } from './parts.js';
 
 /** What the Gemmas share. The embedding's factor is kept as float32. */
 function gemmaLike(c: ConfigReader, s: Sizes): LlamaLike {
@@ -11,9 +12,8 @@ function gemmaLike(c: ConfigReader, s: Sizes): LlamaLike {
   const epsilon = c.positive('rms_norm_eps', 1e-6);
   return {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', true),
-    qkvBias: bias,
-    outBias: bias,
+    tied: true,
+    attentionBias: bias,
     norm: (name, size) => rms(name, size, epsilon, 'one-plus-weight'),
     embeddingScale: Math.fround(Math.sqrt(s.hidden)),
   };
@@ -27,7 +27,7 @@ export const gemma: Family = (c) => {
 };
 
 /** Gemma 2 and 3: norms before and behind attention and MLP, windows in some layers, a scale of their own. */
-function laterGemma(c: ConfigReader, s: Sizes): LlamaLike {
+function laterGemma(c: ConfigReader, s: Sizes) {
   const epsilon = c.positive('rms_norm_eps', 1e-6);
   return {
     ...gemmaLike(c, s),
@@ -42,37 +42,30 @@ function laterGemma(c: ConfigReader, s: Sizes): LlamaLike {
         mlpOut: norm('post_feedforward_layernorm'),
       };
     },
-  };
+  } satisfies LlamaLike;
 }
 
 /** Soft caps on scores and logits; every second layer has a window. */
-export const gemma2: Family = (c) => {
-  const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
-  const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => i % 2 === 0);
-  return llamaLike(c, {
-    ...laterGemma(c, s),
-    softcap: c.optionalPositive('attn_logit_softcapping', 50),
-    logitSoftcap: c.optionalPositive('final_logit_softcapping', 30),
-    window: (i) => windows[i],
-  });
-};
-
+const capped =
+  (normsBehind: boolean): Family =>
+  (c) => {
+    const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
+    const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => i % 2 === 0);
+    const common = laterGemma(c, s);
+    return llamaLike(c, {
+      ...common,
+      softcap: c.optionalPositive('attn_logit_softcapping', 50),
+      logitSoftcap: c.optionalPositive('final_logit_softcapping', 30),
+      window: (i) => windows[i],
+      layer: (layer) => {
+        const made = common.layer(layer);
+        return normsBehind ? made : { ...made, attentionOut: undefined, mlpOut: undefined };
+      },
+    });
+  };
+export const gemma2: Family = capped(true);
 /** Gemma 2 without the norms behind attention and MLP. */
-export const vaultGemma: Family = (c) => {
-  const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
-  const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => i % 2 === 0);
-  const epsilon = c.positive('rms_norm_eps', 1e-6);
-  return llamaLike(c, {
-    ...laterGemma(c, s),
-    softcap: c.optionalPositive('attn_logit_softcapping', 50),
-    logitSoftcap: c.optionalPositive('final_logit_softcapping', 30),
-    window: (i) => windows[i],
-    layer: (layer) => ({
-      ...layer,
-      mlpIn: rms(`${layer.name}.pre_feedforward_layernorm`, s.hidden, epsilon, 'one-plus-weight'),
-    }),
-  });
-};
+export const vaultGemma: Family = capped(false);
 
 /** Norms of queries and keys; windows in all but every sixth layer, which has a rope of its own. */
 export const gemma3: Family = (c) => {

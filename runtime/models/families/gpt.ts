@@ -1,11 +1,11 @@
 /** GPT-2 and what came from it before Llama. Sources: transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
-import type { LayerSpec } from '../spec.js';
-import { fused, head, layerNorm, linear, plain, separate, sizes, type Family, type Sizes } from './parts.js';
+import { GPT2_NAMES, gptLike, type GptLike } from './gptLike.js';
+import { fused, layerNorm, separate, sizes, type Family, type Sizes } from './parts.js';
 
 /** Sizes under GPT-2's keys; `kvHeads` is not one of them. */
-function gptSizes(c: ConfigReader, context: number, kvHeads?: (heads: number) => number): Sizes {
+function gptSizes(c: ConfigReader, context: number): Sizes {
   const s = sizes(c, {
     hidden: 'n_embd',
     layers: 'n_layer',
@@ -13,117 +13,76 @@ function gptSizes(c: ConfigReader, context: number, kvHeads?: (heads: number) =>
     contextLength: 'n_positions',
     defaultContext: context,
   });
-  return { ...s, kvHeads: kvHeads?.(s.heads) ?? s.heads };
+  return { ...s, kvHeads: s.heads };
 }
 
-/** GPT-2 and GPT-BigCode (StarCoder, SantaCoder): learned positions, LayerNorm with bias, all names alike. */
-const gptLike =
-  (own: {
-    activation: string;
-    /** Weights are stored [in, out] (Conv1D). */
-    conv: boolean;
-    layout: (c: ConfigReader) => 'sections' | 'groups';
-    kvHeads: (c: ConfigReader, heads: number) => number;
-    byLayer: (c: ConfigReader) => boolean;
-  }): Family =>
-  (c) => {
-    const s = gptSizes(c, 1024, (heads) => own.kvHeads(c, heads));
-    c.only('add_cross_attention', [false], 'cross-attention is not supported');
-    const inner = c.optionalSize('n_inner') ?? 4 * s.hidden;
-    const activation = c.activation('activation_function', own.activation);
-    const epsilon = c.positive('layer_norm_epsilon', 1e-5);
-    const scale = c.boolean('scale_attn_weights', true) ? s.headDim ** -0.5 : 1;
-    const byLayer = own.byLayer(c);
+/** GPT-2's names and LayerNorm with bias. */
+function gptNamed(c: ConfigReader, s: Sizes, inner: string, activation: string) {
+  const epsilon = c.positive('layer_norm_epsilon', 1e-5);
+  return {
+    sizes: s,
+    names: GPT2_NAMES,
+    inner: c.optionalSize(inner) ?? 4 * s.hidden,
+    activation: c.activation('activation_function', activation),
+    norm: (name: string) => layerNorm(name, s.hidden, epsilon),
+  } satisfies Partial<GptLike>;
+}
 
-    const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-      const name = `transformer.h.${i}`;
-      return {
-        name,
-        parallel: false,
-        residualScale: 1,
-        attentionIn: layerNorm(`${name}.ln_1`, s.hidden, epsilon),
-        attention: {
-          name: `${name}.attn`,
-          heads: s.heads,
-          kvHeads: s.kvHeads,
-          headDim: s.headDim,
-          scale: byLayer ? scale / (i + 1) : scale,
-          projections: fused(`${name}.attn.c_attn`, s, own.layout(c), true, own.conv),
-          out: linear(`${name}.attn.c_proj`, s.hidden, s.hidden, true, own.conv),
-        },
-        mlpIn: layerNorm(`${name}.ln_2`, s.hidden, epsilon),
-        mlp: plain(`${name}.mlp`, ['c_fc', 'c_proj'], s.hidden, inner, activation, true, own.conv),
-      };
-    });
-    return {
-      vocabSize: s.vocab,
-      hidden: s.hidden,
-      contextLength: s.contextLength,
-      embedding: { weight: 'transformer.wte.weight', scale: 1 },
-      positions: { weight: 'transformer.wpe.weight', size: s.contextLength, offset: 0 },
-      layers,
-      finalNorm: layerNorm('transformer.ln_f', s.hidden, epsilon),
-      head: head('lm_head', 'transformer.wte.weight', c.boolean('tie_word_embeddings', true)),
-    };
-  };
+/** What GPT-2 and GPT-BigCode (StarCoder, SantaCoder) share beyond that: learned positions, bias everywhere. */
+function gpt2Like(c: ConfigReader, s: Sizes, activation: string) {
+  c.only('add_cross_attention', [false], 'cross-attention is not supported');
+  return {
+    ...gptNamed(c, s, 'n_inner', activation),
+    positions: { name: 'transformer.wpe', offset: 0 },
+    outBias: true,
+    mlpBias: true,
+    tied: true,
+  } satisfies Partial<GptLike>;
+}
 
-export const gpt2: Family = gptLike({
-  activation: 'gelu_new',
-  conv: true,
-  layout: () => 'sections',
-  kvHeads: (_, heads) => heads,
-  byLayer: (c) => c.boolean('scale_attn_by_inverse_layer_idx', false),
-});
+const unscaled = (c: ConfigReader): boolean => !c.boolean('scale_attn_weights', true);
+
+/** Weights are stored [in, out] (Conv1D). */
+export const gpt2: Family = (c) => {
+  const s = gptSizes(c, 1024);
+  const scale = unscaled(c) ? 1 : s.headDim ** -0.5;
+  const byLayer = c.boolean('scale_attn_by_inverse_layer_idx', false);
+  return gptLike(c, {
+    ...gpt2Like(c, s, 'gelu_new'),
+    projections: (name) => fused(`${name}.c_attn`, s, 'sections', true, true),
+    attention: (i) => ({ scale: byLayer ? scale / (i + 1) : scale }),
+    transposed: true,
+  });
+};
 
 /** One key and value head for all queries, unless `multi_query` is off. */
-export const gptBigCode: Family = gptLike({
-  activation: 'gelu_pytorch_tanh',
-  conv: false,
-  layout: (c) => (c.boolean('multi_query', true) ? 'sections' : 'groups'),
-  kvHeads: (c, heads) => (c.boolean('multi_query', true) ? 1 : heads),
-  byLayer: () => false,
-});
+export const gptBigCode: Family = (c) => {
+  const one = c.boolean('multi_query', true);
+  const all = gptSizes(c, 1024);
+  const s = one ? { ...all, kvHeads: 1 } : all;
+  const scale = unscaled(c) ? 1 : s.headDim ** -0.5;
+  return gptLike(c, {
+    ...gpt2Like(c, s, 'gelu_pytorch_tanh'),
+    projections: (name) => fused(`${name}.c_attn`, s, one ? 'sections' : 'groups', true),
+    attention: () => ({ scale }),
+  });
+};
 
 /** Separate q, k, v; scores are not scaled; every second layer has a window, or as `attention_types` says. */
 export const gptNeo: Family = (c) => {
   const s = sizes(c, { layers: 'num_layers', heads: 'num_heads', defaultContext: 2048 });
-  const inner = c.optionalSize('intermediate_size') ?? 4 * s.hidden;
-  const activation = c.activation('activation_function', 'gelu_new');
-  const epsilon = c.positive('layer_norm_epsilon', 1e-5);
   const window = c.size('window_size', 256);
   const kinds = attentionTypes(c, s.layers);
-
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-    const name = `transformer.h.${i}`;
-    return {
-      name,
-      parallel: false,
-      residualScale: 1,
-      attentionIn: layerNorm(`${name}.ln_1`, s.hidden, epsilon),
-      attention: {
-        name: `${name}.attn.attention`,
-        heads: s.heads,
-        kvHeads: s.heads,
-        headDim: s.headDim,
-        scale: 1,
-        window: kinds[i] === 'local' ? window : undefined,
-        projections: separate(`${name}.attn.attention`, s),
-        out: linear(`${name}.attn.attention.out_proj`, s.hidden, s.hidden, true),
-      },
-      mlpIn: layerNorm(`${name}.ln_2`, s.hidden, epsilon),
-      mlp: plain(`${name}.mlp`, ['c_fc', 'c_proj'], s.hidden, inner, activation, true),
-    };
+  return gptLike(c, {
+    ...gptNamed(c, s, 'intermediate_size', 'gelu_new'),
+    names: { ...GPT2_NAMES, attention: 'attn.attention', out: 'out_proj' },
+    positions: { name: 'transformer.wpe', offset: 0 },
+    projections: (name) => separate(name, s),
+    attention: (i) => ({ scale: 1, window: kinds[i] === 'local' ? window : undefined }),
+    outBias: true,
+    mlpBias: true,
+    tied: true,
   });
-  return {
-    vocabSize: s.vocab,
-    hidden: s.hidden,
-    contextLength: s.contextLength,
-    embedding: { weight: 'transformer.wte.weight', scale: 1 },
-    positions: { weight: 'transformer.wpe.weight', size: s.contextLength, offset: 0 },
-    layers,
-    finalNorm: layerNorm('transformer.ln_f', s.hidden, epsilon),
-    head: head('lm_head', 'transformer.wte.weight', c.boolean('tie_word_embeddings', true)),
-  };
 };
 
 /** `[[["global", "local"], 12]]`: the names, twelve times over. */
@@ -143,9 +102,6 @@ function attentionTypes(c: ConfigReader, layers: number): string[] {
 /** Attention and MLP side by side behind one norm; rope over the first `rotary_dim` elements, neighbours in pairs; the head has a bias. */
 export const gptj: Family = (c) => {
   const s = gptSizes(c, 2048);
-  const inner = c.optionalSize('n_inner') ?? 4 * s.hidden;
-  const activation = c.activation('activation_function', 'gelu_new');
-  const epsilon = c.positive('layer_norm_epsilon', 1e-5);
   const rotary = c.optionalSize('rotary_dim', 64) ?? s.headDim;
   if (rotary > s.headDim) c.refuse('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
   const rope = ropeSpec(c, {
@@ -154,36 +110,17 @@ export const gptj: Family = (c) => {
     partial: rotary / s.headDim,
     interleaved: true,
   });
-
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-    const name = `transformer.h.${i}`;
-    return {
-      name,
-      parallel: true,
-      residualScale: 1,
-      attentionIn: layerNorm(`${name}.ln_1`, s.hidden, epsilon),
-      attention: {
-        name: `${name}.attn`,
-        heads: s.heads,
-        kvHeads: s.heads,
-        headDim: s.headDim,
-        scale: s.headDim ** -0.5,
-        rope,
-        projections: separate(`${name}.attn`, s),
-        out: linear(`${name}.attn.out_proj`, s.hidden, s.hidden),
-      },
-      mlp: plain(`${name}.mlp`, ['fc_in', 'fc_out'], s.hidden, inner, activation, true),
-    };
+  return gptLike(c, {
+    ...gptNamed(c, s, 'n_inner', 'gelu_new'),
+    names: { ...GPT2_NAMES, out: 'out_proj', mlpIn: undefined, up: 'fc_in', down: 'fc_out' },
+    parallel: true,
+    projections: (name) => separate(name, s),
+    attention: () => ({ rope }),
+    outBias: false,
+    mlpBias: true,
+    tied: false,
+    headBias: true,
   });
-  return {
-    vocabSize: s.vocab,
-    hidden: s.hidden,
-    contextLength: s.contextLength,
-    embedding: { weight: 'transformer.wte.weight', scale: 1 },
-    layers,
-    finalNorm: layerNorm('transformer.ln_f', s.hidden, epsilon),
-    head: head('lm_head', 'transformer.wte.weight', c.boolean('tie_word_embeddings', false), { bias: true }),
-  };
 };
 
 /** Learned positions from row 2 on, LayerNorm before each half of a block. The 350M model differs and is refused. */
@@ -193,40 +130,30 @@ export const opt: Family = (c) => {
   c.only('_remove_final_layer_norm', [false], 'a model without its final norm is not supported');
   c.only('layer_norm_elementwise_affine', [true], 'norms without weights are not supported');
   c.only('word_embed_proj_dim', [s.hidden], 'embeddings of another size than the hidden states are not supported');
-  const inner = c.size('ffn_dim');
-  const activation = c.activation('activation_function', 'relu');
   const bias = c.boolean('enable_bias', true);
-  // torch's own epsilon: config.json names none
-  const norm = (name: string) => layerNorm(name, s.hidden, 1e-5);
-
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-    const name = `model.decoder.layers.${i}`;
-    return {
-      name,
-      parallel: false,
-      residualScale: 1,
-      attentionIn: norm(`${name}.self_attn_layer_norm`),
-      attention: {
-        name: `${name}.self_attn`,
-        heads: s.heads,
-        kvHeads: s.heads,
-        headDim: s.headDim,
-        scale: s.headDim ** -0.5,
-        projections: separate(`${name}.self_attn`, s, bias),
-        out: linear(`${name}.self_attn.out_proj`, s.hidden, s.hidden, bias),
-      },
-      mlpIn: norm(`${name}.final_layer_norm`),
-      mlp: { ...plain(name, ['fc1', 'fc2'], s.hidden, inner, activation, bias), name: `${name}.mlp` },
-    };
+  return gptLike(c, {
+    sizes: s,
+    names: {
+      blocks: 'model.decoder.layers',
+      embedding: 'model.decoder.embed_tokens',
+      finalNorm: 'model.decoder.final_layer_norm',
+      head: 'lm_head',
+      attentionIn: 'self_attn_layer_norm',
+      attention: 'self_attn',
+      out: 'out_proj',
+      mlpIn: 'final_layer_norm',
+      mlp: undefined,
+      up: 'fc1',
+      down: 'fc2',
+    },
+    // torch's own epsilon: config.json names none
+    norm: (name) => layerNorm(name, s.hidden, 1e-5),
+    positions: { name: 'model.decoder.embed_positions', offset: 2 },
+    projections: (name) => separate(name, s, bias),
+    outBias: bias,
+    mlpBias: bias,
+    inner: c.size('ffn_dim'),
+    activation: c.activation('activation_function', 'relu'),
+    tied: true,
   });
-  return {
-    vocabSize: s.vocab,
-    hidden: s.hidden,
-    contextLength: s.contextLength,
-    embedding: { weight: 'model.decoder.embed_tokens.weight', scale: 1 },
-    positions: { weight: 'model.decoder.embed_positions.weight', size: s.contextLength + 2, offset: 2 },
-    layers,
-    finalNorm: norm('model.decoder.final_layer_norm'),
-    head: head('lm_head', 'model.decoder.embed_tokens.weight', c.boolean('tie_word_embeddings', true)),
-  };
 };

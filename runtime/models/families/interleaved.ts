@@ -1,6 +1,7 @@
 /** Families whose rope turns neighbours in pairs. Sources: transformers' configuration and modeling files. */
 import { ropeSpec } from '../ropeFrequencies.js';
-import { layerNorm, linear, llamaLike, rms, sizes, slidingWindows, type Family } from './parts.js';
+import { llamaLike } from './llamaLike.js';
+import { gatedFused, layerNorm, rms, sizes, slidingWindows, type Family } from './parts.js';
 
 /** Command R: attention and MLP side by side behind one LayerNorm without bias, neighbours in pairs in the rope, scaled logits. */
 const cohereLike =
@@ -22,9 +23,8 @@ const cohereLike =
     });
     return llamaLike(c, {
       sizes: s,
-      tied: c.boolean('tie_word_embeddings', true),
-      qkvBias: bias,
-      outBias: bias,
+      tied: true,
+      attentionBias: bias,
       norm: (name, size) => layerNorm(name, size, epsilon, false),
       window: (i) => windows[i],
       rope: (i) => (windowed && windows[i] === undefined ? undefined : rope),
@@ -46,7 +46,6 @@ const glmLike =
     const inner = c.size('intermediate_size');
     return llamaLike(c, {
       sizes: s,
-      tied: c.boolean('tie_word_embeddings', false),
       qkvBias: c.boolean('attention_bias', true),
       norm,
       ropeOptions: { partial: 0.5, interleaved: true },
@@ -54,13 +53,7 @@ const glmLike =
         ...layer,
         attentionOut: normsAround ? norm(`${layer.name}.post_self_attn_layernorm`) : undefined,
         mlpOut: normsAround ? norm(`${layer.name}.post_mlp_layernorm`) : undefined,
-        mlp: {
-          name: layer.mlp.name,
-          kind: 'gated-fused',
-          activation: layer.mlp.activation,
-          gateUp: linear(`${layer.mlp.name}.gate_up_proj`, s.hidden, 2 * inner),
-          down: layer.mlp.down,
-        },
+        mlp: gatedFused(layer.mlp.name, s.hidden, inner, layer.mlp.activation),
       }),
     });
   };
@@ -70,14 +63,12 @@ export const glm4: Family = glmLike(true);
 /** Llama with neighbours in pairs in the rope, and one switch for all biases. */
 export const ernie45: Family = (c) => {
   const bias = c.boolean('use_bias', false);
-  const epsilon = c.positive('rms_norm_eps', 1e-5);
   return llamaLike(c, {
     sizes: sizes(c, { headDim: 128, defaultKvHeads: 2 }),
-    tied: c.boolean('tie_word_embeddings', true),
-    qkvBias: bias,
-    outBias: bias,
+    tied: true,
+    attentionBias: bias,
     mlpBias: bias,
-    norm: (name, size) => rms(name, size, epsilon),
+    epsilon: 1e-5,
     ropeOptions: { theta: 500000, interleaved: true },
   });
 };
@@ -86,13 +77,11 @@ export const ernie45: Family = (c) => {
 export const helium: Family = (c) => {
   const s = sizes(c, { headDim: 128, defaultKvHeads: 20 });
   if (s.heads * s.headDim !== s.hidden) c.refuse('head_dim', `${s.heads} heads must fill hidden_size = ${s.hidden}`);
-  const epsilon = c.positive('rms_norm_eps', 1e-8);
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
     qkvBias: c.boolean('attention_bias', false),
     mlpBias: c.boolean('mlp_bias', false),
-    norm: (name, size) => rms(name, size, epsilon),
+    epsilon: 1e-8,
     ropeOptions: { theta: 100000, interleaved: true },
   });
 };

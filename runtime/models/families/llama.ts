@@ -1,14 +1,13 @@
 /** Llama and the families that differ from it in a few numbers. Each entry says the differences; sources are transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
-import { llamaLike, linear, rms, sizes, slidingWindows, type Family } from './parts.js';
+import { llamaLike } from './llamaLike.js';
+import { fused, gatedFused, rms, sizes, slidingWindows, type Family } from './parts.js';
 
 export const llama: Family = (c) => {
   const attentionBias = c.boolean('attention_bias', false);
   return llamaLike(c, {
-    tied: c.boolean('tie_word_embeddings', false),
-    qkvBias: attentionBias,
-    outBias: attentionBias,
+    attentionBias: attentionBias,
     mlpBias: c.boolean('mlp_bias', false),
   });
 };
@@ -18,7 +17,6 @@ export const mistral: Family = (c) => {
   const window = c.optionalSize('sliding_window', 4096);
   return llamaLike(c, {
     sizes: sizes(c, { defaultKvHeads: 8 }),
-    tied: c.boolean('tie_word_embeddings', false),
     window: () => window,
   });
 };
@@ -28,7 +26,7 @@ export const ministral: Family = (c) => {
   const s = sizes(c, { defaultKvHeads: 8 });
   const window = c.optionalSize('sliding_window', 4096);
   const windows = slidingWindows(c, s.layers, window, () => window !== undefined);
-  return llamaLike(c, { sizes: s, tied: c.boolean('tie_word_embeddings', false), window: (i) => windows[i] });
+  return llamaLike(c, { sizes: s, window: (i) => windows[i] });
 };
 
 /** The window of Qwen 2 and 3: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
@@ -44,7 +42,6 @@ export const qwen2: Family = (c) => {
   const windows = qwenWindows(c, s.layers);
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
     qkvBias: true,
     window: (i) => windows[i],
   });
@@ -57,9 +54,7 @@ export const qwen3: Family = (c) => {
   const epsilon = c.positive('rms_norm_eps', 1e-6);
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
-    qkvBias: bias,
-    outBias: bias,
+    attentionBias: bias,
     window: (i) => windows[i],
     qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon) }),
   });
@@ -77,9 +72,8 @@ export const smollm3: Family = (c) => {
   const bias = c.boolean('attention_bias', false);
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', true),
-    qkvBias: bias,
-    outBias: bias,
+    tied: true,
+    attentionBias: bias,
     mlpBias: c.boolean('mlp_bias', false),
     window: (i) => windows[i],
     rope: (i) => (hasRope(i) ? rope : undefined),
@@ -93,26 +87,15 @@ export const phi3: Family = (c) => {
   const window = c.optionalSize('sliding_window');
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
     window: () => window,
     ropeOptions: { partial: true, rename: { su: 'longrope', yarn: 'longrope' } },
     layer: (layer) => ({
       ...layer,
       attention: {
         ...layer.attention,
-        projections: {
-          kind: 'fused',
-          layout: 'sections',
-          qkv: linear(`${layer.attention.name}.qkv_proj`, s.hidden, (s.heads + 2 * s.kvHeads) * s.headDim),
-        },
+        projections: fused(`${layer.attention.name}.qkv_proj`, s, 'sections', false),
       },
-      mlp: {
-        name: layer.mlp.name,
-        kind: 'gated-fused',
-        activation: layer.mlp.activation,
-        gateUp: linear(`${layer.mlp.name}.gate_up_proj`, s.hidden, 2 * inner),
-        down: layer.mlp.down,
-      },
+      mlp: gatedFused(layer.mlp.name, s.hidden, inner, layer.mlp.activation),
     }),
   });
 };

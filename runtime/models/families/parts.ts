@@ -1,16 +1,6 @@
 /** Pieces that the families' entries are put together from. */
 import type { ConfigReader } from '../configReader.js';
-import { ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
-import type {
-  AttentionSpec,
-  DecoderSpec,
-  HeadNormSpec,
-  LayerSpec,
-  LinearSpec,
-  MlpSpec,
-  NormSpec,
-  RopeSpec,
-} from '../spec.js';
+import type { DecoderSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../spec.js';
 
 /** A spec without what every family has from config.json alike. */
 export type FamilySpec = Omit<DecoderSpec, 'family' | 'architecture'>;
@@ -92,7 +82,7 @@ export function sizes(
 }
 
 /** Separate q, k, v under their usual names. */
-export const separate = (name: string, s: Sizes, bias = false): AttentionSpec['projections'] => ({
+export const separate = (name: string, s: Sizes, bias = false): ProjectionSpec => ({
   kind: 'separate',
   q: linear(`${name}.q_proj`, s.hidden, s.heads * s.headDim, bias),
   k: linear(`${name}.k_proj`, s.hidden, s.kvHeads * s.headDim, bias),
@@ -132,6 +122,20 @@ export const plain = (
   down: linear(`${name}.${down}`, inner, hidden, bias, transposed),
 });
 
+/** down(act(gate(x)) · up(x)) with gate and up in one layer. */
+export const gatedFused = (
+  name: string,
+  hidden: number,
+  inner: number,
+  activation: MlpSpec['activation'],
+): MlpSpec => ({
+  name,
+  kind: 'gated-fused',
+  activation,
+  gateUp: linear(`${name}.gate_up_proj`, hidden, 2 * inner),
+  down: linear(`${name}.down_proj`, inner, hidden),
+});
+
 /** All of q, k, v in one layer. */
 export const fused = (
   name: string,
@@ -139,87 +143,11 @@ export const fused = (
   layout: 'sections' | 'groups',
   bias: boolean,
   transposed = false,
-): AttentionSpec['projections'] => ({
+): ProjectionSpec => ({
   kind: 'fused',
   layout,
   qkv: linear(name, s.hidden, (s.heads + 2 * s.kvHeads) * s.headDim, bias, transposed),
 });
-
-/** What differs between the Llama-like families; the rest is Llama. */
-export interface LlamaLike {
-  sizes?: Sizes;
-  /** q, k, v have a bias. */
-  qkvBias?: boolean;
-  outBias?: boolean;
-  mlpBias?: boolean;
-  activation?: MlpSpec['activation'];
-  norm?: (name: string, size: number) => NormSpec;
-  /** Rope of each layer; undefined = none. */
-  rope?: (layer: number) => RopeSpec | undefined;
-  ropeOptions?: Partial<RopeOptions>;
-  window?: (layer: number) => number | undefined;
-  scale?: number;
-  softcap?: number;
-  qkNorm?: (name: string, heads: number) => HeadNormSpec;
-  qkNormNames?: readonly [q: string, k: string];
-  tied: boolean;
-  embeddingScale?: number;
-  residualScale?: number;
-  logitScale?: number;
-  logitSoftcap?: number;
-  /** Changes a finished layer: other places for norms, other projections. */
-  layer?: (layer: LayerSpec, s: Sizes) => LayerSpec;
-}
-
-/** Llama: norm → attention → +, norm → gated MLP → +, under `model.layers`. */
-export function llamaLike(c: ConfigReader, o: LlamaLike): FamilySpec {
-  const s = o.sizes ?? sizes(c);
-  const inner = c.size('intermediate_size');
-  const activation = o.activation ?? c.activation('hidden_act', 'silu');
-  const epsilon = o.norm ? 0 : c.positive('rms_norm_eps', 1e-6);
-  const norm = o.norm ?? ((name: string, size: number) => rms(name, size, epsilon));
-  const shared = o.rope
-    ? undefined
-    : ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, ...o.ropeOptions });
-  const [qName, kName] = o.qkNormNames ?? ['q_norm', 'k_norm'];
-
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
-    const name = `model.layers.${i}`;
-    const attention = `${name}.self_attn`;
-    const layer: LayerSpec = {
-      name,
-      parallel: false,
-      residualScale: o.residualScale ?? 1,
-      attentionIn: norm(`${name}.input_layernorm`, s.hidden),
-      attention: {
-        name: attention,
-        heads: s.heads,
-        kvHeads: s.kvHeads,
-        headDim: s.headDim,
-        scale: o.scale ?? s.headDim ** -0.5,
-        softcap: o.softcap,
-        window: o.window?.(i),
-        rope: o.rope ? o.rope(i) : shared,
-        projections: separate(attention, s, o.qkvBias),
-        qNorm: o.qkNorm?.(`${attention}.${qName}`, s.heads),
-        kNorm: o.qkNorm?.(`${attention}.${kName}`, s.kvHeads),
-        out: linear(`${attention}.o_proj`, s.heads * s.headDim, s.hidden, o.outBias),
-      },
-      mlpIn: norm(`${name}.post_attention_layernorm`, s.hidden),
-      mlp: gated(`${name}.mlp`, s.hidden, inner, activation, o.mlpBias),
-    };
-    return o.layer?.(layer, s) ?? layer;
-  });
-  return {
-    vocabSize: s.vocab,
-    hidden: s.hidden,
-    contextLength: s.contextLength,
-    embedding: { weight: 'model.embed_tokens.weight', scale: o.embeddingScale ?? 1 },
-    layers,
-    finalNorm: norm('model.norm', s.hidden),
-    head: head('lm_head', 'model.embed_tokens.weight', o.tied, { scale: o.logitScale, softcap: o.logitSoftcap }),
-  };
-}
 
 export const head = (
   name: string,

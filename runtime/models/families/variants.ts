@@ -2,7 +2,9 @@
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
-import { head, layerNorm, linear, llamaLike, plain, rms, sizes, slidingWindows, type Family } from './parts.js';
+import { gptLike } from './gptLike.js';
+import { llamaLike } from './llamaLike.js';
+import { layerNorm, plain, rms, separate, sizes, slidingWindows, type Family } from './parts.js';
 
 /** Norms behind attention and MLP instead of before them. */
 const normsBehind = (layer: LayerSpec, epsilon: number): LayerSpec => {
@@ -33,9 +35,7 @@ const olmo =
     const sliding = rope('sliding_attention', true);
     return llamaLike(c, {
       sizes: s,
-      tied: c.boolean('tie_word_embeddings', false),
-      qkvBias: bias,
-      outBias: bias,
+      attentionBias: bias,
       norm: (name, size) => rms(name, size, epsilon),
       window: (i) => windows[i],
       rope: (i) => (windows[i] === undefined ? full : sliding),
@@ -59,7 +59,6 @@ export const exaone4: Family = (c) => {
   const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
     norm: (name, size) => rms(name, size, epsilon),
     window: (i) => windows[i],
     rope: (i) => (window === undefined || windows[i] !== undefined ? rope : undefined),
@@ -69,19 +68,15 @@ export const exaone4: Family = (c) => {
 };
 
 /** Factors on embeddings, scores, residual branches and logits. */
-export const granite: Family = (c) => {
-  const bias = c.boolean('attention_bias', false);
-  return llamaLike(c, {
-    tied: c.boolean('tie_word_embeddings', false),
-    qkvBias: bias,
-    outBias: bias,
+export const granite: Family = (c) =>
+  llamaLike(c, {
+    attentionBias: c.boolean('attention_bias', false),
     mlpBias: c.boolean('mlp_bias', false),
     scale: c.positive('attention_multiplier', 1),
     embeddingScale: c.positive('embedding_multiplier', 1),
     residualScale: c.positive('residual_multiplier', 1),
     logitScale: 1 / c.positive('logits_scaling', 1),
   });
-};
 
 /** LayerNorm, partial rope, optionally norms of each head and attention and MLP side by side. */
 export const stablelm: Family = (c) => {
@@ -91,7 +86,6 @@ export const stablelm: Family = (c) => {
   const qkNorm = c.boolean('qk_layernorm', false);
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
     qkvBias: c.boolean('use_qkv_bias', false),
     norm: (name, size) => layerNorm(name, size, epsilon),
     ropeOptions: { partial: 0.25 },
@@ -101,26 +95,62 @@ export const stablelm: Family = (c) => {
   });
 };
 
+/** A plain MLP in place of the gated one. */
+function plainMlp(
+  c: ConfigReader,
+  hidden: number,
+  names: readonly [string, string],
+  activation: string,
+  bias: boolean,
+) {
+  const act = c.activation('hidden_act', activation);
+  const inner = c.size('intermediate_size');
+  return {
+    activation: act,
+    layer: (layer: LayerSpec): LayerSpec => ({
+      ...layer,
+      mlp: plain(layer.mlp.name, names, hidden, inner, act, bias),
+    }),
+  };
+}
+
 /** Bias everywhere, LayerNorm, a plain MLP, a window in every layer. */
 export const starcoder2: Family = (c) => {
   const s = sizes(c, { defaultKvHeads: 2 });
   const bias = c.boolean('use_bias', true);
   const epsilon = c.positive('norm_epsilon', 1e-5);
   const window = c.optionalSize('sliding_window');
-  const activation = c.activation('hidden_act', 'gelu_pytorch_tanh');
-  const inner = c.size('intermediate_size');
   return llamaLike(c, {
     sizes: s,
-    tied: c.boolean('tie_word_embeddings', true),
-    qkvBias: bias,
-    outBias: bias,
+    tied: true,
+    attentionBias: bias,
     norm: (name, size) => layerNorm(name, size, epsilon),
     window: () => window,
-    activation,
-    layer: (layer) => ({
-      ...layer,
-      mlp: plain(layer.mlp.name, ['c_fc', 'c_proj'], s.hidden, inner, activation, bias),
-    }),
+    ...plainMlp(c, s.hidden, ['c_fc', 'c_proj'], 'gelu_pytorch_tanh', bias),
+  });
+};
+
+/** LayerNorm with 1 + weight, partial rope, a plain MLP with squared ReLU. */
+export const nemotron: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('norm_eps', 1e-5);
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', false),
+    norm: (name, size) => ({ ...layerNorm(name, size, epsilon), factor: 'one-plus-weight' }),
+    ropeOptions: { partial: 0.5 },
+    ...plainMlp(c, s.hidden, ['up_proj', 'down_proj'], 'relu2', c.boolean('mlp_bias', false)),
+  });
+};
+
+/** Llama with a plain MLP of squared ReLU. */
+export const arcee: Family = (c) => {
+  const s = sizes(c);
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', false),
+    epsilon: 1e-5,
+    ...plainMlp(c, s.hidden, ['up_proj', 'down_proj'], 'relu2', c.boolean('mlp_bias', false)),
   });
 };
 
@@ -128,86 +158,46 @@ export const starcoder2: Family = (c) => {
 export const phi: Family = (c) => {
   const s = sizes(c);
   const epsilon = c.positive('layer_norm_eps', 1e-5);
-  const activation = c.activation('hidden_act', 'gelu_new');
-  const inner = c.size('intermediate_size');
-  const qkNorm = c.boolean('qk_layernorm', false);
-  const tied = c.boolean('tie_word_embeddings', false);
-  const spec = llamaLike(c, {
+  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
+  const headNorm = c.boolean('qk_layernorm', false)
+    ? (name: string) => ({ over: 'head' as const, norm: layerNorm(name, s.headDim, epsilon) })
+    : undefined;
+  return gptLike(c, {
     sizes: s,
-    tied,
-    qkvBias: true,
-    norm: (name, size) => layerNorm(name, size, epsilon),
-    activation,
-    ropeOptions: { partial: 0.5 },
-    qkNorm: qkNorm ? (name) => ({ over: 'head', norm: layerNorm(name, s.headDim, epsilon) }) : undefined,
-    qkNormNames: ['q_layernorm', 'k_layernorm'],
-    layer: (layer) => ({
-      ...layer,
-      parallel: true,
+    names: {
+      blocks: 'model.layers',
+      embedding: 'model.embed_tokens',
+      finalNorm: 'model.final_layernorm',
+      head: 'lm_head',
+      attentionIn: 'input_layernorm',
+      attention: 'self_attn',
+      out: 'dense',
       mlpIn: undefined,
-      attention: {
-        ...layer.attention,
-        out: linear(`${layer.attention.name}.dense`, s.heads * s.headDim, s.hidden, true),
-      },
-      mlp: plain(layer.mlp.name, ['fc1', 'fc2'], s.hidden, inner, activation, true),
+      mlp: 'mlp',
+      up: 'fc1',
+      down: 'fc2',
+    },
+    norm: (name) => layerNorm(name, s.hidden, epsilon),
+    parallel: true,
+    projections: (name) => separate(name, s, true),
+    attention: (_, name) => ({
+      rope,
+      qNorm: headNorm?.(`${name}.q_layernorm`),
+      kNorm: headNorm?.(`${name}.k_layernorm`),
     }),
-  });
-  return {
-    ...spec,
-    finalNorm: layerNorm('model.final_layernorm', s.hidden, epsilon),
-    head: head('lm_head', spec.embedding.weight, tied, { bias: true }),
-  };
-};
-
-/** LayerNorm with 1 + weight, partial rope, a plain MLP with squared ReLU. */
-export const nemotron: Family = (c) => {
-  const s = sizes(c);
-  const bias = c.boolean('attention_bias', false);
-  const epsilon = c.positive('norm_eps', 1e-5);
-  return llamaLike(c, {
-    sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
-    qkvBias: bias,
-    outBias: bias,
-    norm: (name, size) => ({ ...layerNorm(name, size, epsilon), factor: 'one-plus-weight' }),
-    ropeOptions: { partial: 0.5 },
-    ...squaredRelu(c, s.hidden),
+    outBias: true,
+    mlpBias: true,
+    inner: c.size('intermediate_size'),
+    activation: c.activation('hidden_act', 'gelu_new'),
+    tied: false,
+    headBias: true,
   });
 };
-
-/** Llama with a plain MLP of squared ReLU. */
-export const arcee: Family = (c) => {
-  const s = sizes(c);
-  const bias = c.boolean('attention_bias', false);
-  const epsilon = c.positive('rms_norm_eps', 1e-5);
-  return llamaLike(c, {
-    sizes: s,
-    tied: c.boolean('tie_word_embeddings', false),
-    qkvBias: bias,
-    outBias: bias,
-    norm: (name, size) => rms(name, size, epsilon),
-    ...squaredRelu(c, s.hidden),
-  });
-};
-
-function squaredRelu(c: ConfigReader, hidden: number) {
-  const activation = c.activation('hidden_act', 'relu2');
-  const inner = c.size('intermediate_size');
-  const bias = c.boolean('mlp_bias', false);
-  return {
-    activation,
-    layer: (layer: LayerSpec): LayerSpec => ({
-      ...layer,
-      mlp: plain(layer.mlp.name, ['up_proj', 'down_proj'], hidden, inner, activation, bias),
-    }),
-  };
-}
 
 /** Bias in q, k, v, and not in the output. */
 export const seedOss: Family = (c) =>
   llamaLike(c, {
     sizes: sizes(c, { headDim: 128, defaultKvHeads: 8 }),
-    tied: c.boolean('tie_word_embeddings', false),
     qkvBias: c.boolean('attention_bias', true),
     outBias: c.boolean('attention_out_bias', false),
     mlpBias: c.boolean('mlp_bias', false),
