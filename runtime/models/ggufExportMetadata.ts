@@ -34,6 +34,17 @@ const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => En
   }),
   stablelm: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
   gptneox: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
+  mpt: ({ layers: [{ attention }] }) => {
+    if (!Number.isInteger(Math.log2(attention.heads)))
+      throw new HumanError(`llama.cpp has other ALiBi slopes for ${attention.heads} heads.`, {
+        place: 'config.json: n_heads',
+        remedy: 'Export as safetensors instead.',
+      });
+    return {
+      'attention.max_alibi_bias': { f32: 8 },
+      ...(attention.clip === undefined ? {} : { 'attention.clamp_kqv': { f32: attention.clip } }),
+    };
+  },
   falcon: () => ({ tensor_data_layout: { text: 'jploski' } }),
 };
 
@@ -45,7 +56,8 @@ export function ggufMetadata(
   s: Sizes,
 ): ExportedMetadata {
   const { epsilon, kind } = spec.finalNorm;
-  const rope = spec.positions ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
+  const others = spec.positions ?? spec.layers[0].attention.alibi;
+  const rope = others ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
   const local: Entries = {
     vocab_size: { u32: s.vocab },
     context_length: { u32: s.context },

@@ -25,8 +25,8 @@ export interface Architecture {
   inner: Readonly<Record<string, string>>;
   /** Keys of config.json beside those that every family has. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
-  /** Key of the activation, and the one that llama.cpp computes. */
-  activation: readonly [key: string, name: string];
+  /** Key of the activation where config.json has one, and the one that llama.cpp computes. */
+  activation: readonly [key: string | undefined, name: string];
   /** Key of the share of a head that rotates; without it whole heads rotate. */
   partial?: string;
   /** Layers with windows; without it GGUF has no word for them. */
@@ -119,7 +119,7 @@ type Family = Partial<Omit<Architecture, 'config'>> &
   Pick<Architecture, 'modelType' | 'className'> & {
     /** Key of the norms' epsilon: RMS norms, or others. */
     epsilon?: string;
-    /** Learned positions. */
+    /** Learned positions or ALiBi. */
     withoutRope?: true;
     more?: Architecture['config'];
   };
@@ -135,7 +135,7 @@ export function family(arch: string, own: Family): Architecture {
     inner: { ...NORMS, ...ATTENTION, ...GATED },
     activation,
     config: (m, g, s) => ({
-      [key]: m.text(`${arch}.hidden_activation`, name),
+      ...(key === undefined ? {} : { [key]: m.text(`${arch}.hidden_activation`, name) }),
       [epsilon]: m.decimal(`${arch}.attention.${norm}`),
       tie_word_embeddings: !g.tensors.has('output.weight'),
       ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
