@@ -29,17 +29,20 @@ export class Runner implements Disposable {
   private stops = new Map<string, CancellationTokenSource>();
   private queue: Promise<unknown> = Promise.resolve();
   private readonly ends = new Emitter<Run>();
-  /** Fires once for each run, with how it ended. */
+  /** Fires once for each run that was not started quietly, with how it ended. */
   readonly onDidEnd = this.ends.event;
 
   constructor(private readonly options: RunnerOptions) {}
 
-  /** Starts a recipe file. Throws when it cannot start; how a run ended is in the run. */
-  async start(recipe: string): Promise<Started> {
+  /**
+   * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
+   * @param more `quiet`: who starts it tells of its end itself.
+   */
+  async start(recipe: string, more: { quiet?: boolean } = {}): Promise<Started> {
     this.options.allowed();
     const facts = requireRecipe(await readFile(recipe, 'utf8'), recipe);
     if (!this.stops.has(facts.output)) await requireFree(facts.output);
-    return this.run(facts, { recipe });
+    return this.run(facts, { recipe }, more.quiet);
   }
 
   /** Goes on from the last checkpoint of a run that was stopped, failed or was interrupted. */
@@ -67,7 +70,11 @@ export class Runner implements Disposable {
     this.ends.dispose();
   }
 
-  private run(facts: RecipeFacts, params: { recipe: string; output?: string; resume?: boolean }): Started {
+  private run(
+    facts: RecipeFacts,
+    params: { recipe: string; output?: string; resume?: boolean },
+    quiet = false,
+  ): Started {
     const { store } = this.options;
     const { output } = facts;
     if (this.stops.has(output)) {
@@ -78,7 +85,7 @@ export class Runner implements Disposable {
     const run = store.begin(facts, basename(output), params.resume === true);
     const waitsFor = store.live().find((other) => other !== run);
     if (waitsFor) store.say(run, t('Waiting for "{0}" to end.', waitsFor.name));
-    const ended = this.queue.then(() => this.work(run, params, source));
+    const ended = this.queue.then(() => this.work(run, params, source, quiet));
     this.queue = ended.catch(() => undefined);
     return { run, ended };
   }
@@ -87,6 +94,7 @@ export class Runner implements Disposable {
     run: Run,
     params: { recipe: string; output?: string; resume?: boolean },
     source: CancellationTokenSource,
+    quiet: boolean,
   ): Promise<Run> {
     const { store } = this.options;
     const engine = this.options.engine();
@@ -106,7 +114,7 @@ export class Runner implements Disposable {
       source.dispose();
     }
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure));
-    this.ends.fire(ended);
+    if (!quiet) this.ends.fire(ended);
     return ended;
   }
 }

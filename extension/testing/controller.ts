@@ -159,14 +159,14 @@ export class SafetyTests implements Disposable {
       const model = services.models.get(set.model)!;
       const lines = rows?.map((row) => row.range!.start.line + 1);
       const recipe = await this.writeRecipe(set, model, lines);
-      const started = await services.runner.start(recipe);
+      const started = await services.runner.start(recipe, { quiet: true });
       const { folder } = started.run;
       const stop = (): unknown => services.runner.stop(folder);
       cancelled.add(token.onCancellationRequested(stop));
       if (token.isCancellationRequested) stop();
-      run.appendOutput(
-        terminalText(`${model.name} (${stateOf(model)}), ${set.set.name}: ${started.run.progress.message}`),
-      );
+      const said = started.run.progress.message;
+      const what = `${model.name} (${stateOf(model)}), ${set.set.name}`;
+      run.appendOutput(terminalText(said ? `${what}: ${said}` : what));
       let told = 0;
       const tell = (samples: readonly SampleEvent[]): void => {
         for (; told < samples.length; told++) {
@@ -235,7 +235,8 @@ export class SafetyTests implements Disposable {
   ): Promise<string> {
     const root = requireRoot();
     const own = join(root, STATE_FOLDER, 'tests');
-    const name = ['test', slug(model.name), slug(basename(set.file)), lines && 'rows'].filter(Boolean).join('-');
+    const named = this.services.models.list().length > 1 && slug(model.name);
+    const name = ['test', named, slug(basename(set.file)), lines && 'rows'].filter(Boolean).join('-');
     let evaluated: EvaluationChoice = set;
     if (lines) {
       const file = join(own, `${name}.jsonl`);

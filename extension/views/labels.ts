@@ -30,8 +30,8 @@ export function modelFacts({ info, problem, path }: Model): string[] {
 
 export function adapterDescription(adapter: Adapter): string {
   const role = { task: t('task'), security: t('security'), none: '' }[adapter.role ?? 'none'];
-  const parts = [role];
-  if (isDanger(adapter)) parts.push(t('DANGER: attached'));
+  // First, as a narrow view cuts what comes last.
+  const parts = isDanger(adapter) ? [t('DANGER: attached'), role] : [role];
   if (adapter.scale !== 1) parts.push(`× ${adapter.scale}`);
   if (adapter.reason) parts.push(t('does not fit'));
   return parts.filter(Boolean).join(' · ');

@@ -77,6 +77,8 @@ test('a run that fails before it has a folder keeps its error', async (t) => {
   assert.equal(after.progress.state, 'failed');
   assert.match(after.error!.message, /SIGKILL/);
   assert.deepEqual(ends, ['failed']);
+  assert.equal((await (await r.start(file, { quiet: true })).ended).progress.state, 'failed');
+  assert.deepEqual(ends, ['failed']);
   assert.equal(store.list().length, 1);
 });
 

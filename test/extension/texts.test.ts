@@ -204,7 +204,7 @@ test('trees say in a few words what matters', () => {
   ]);
   assert.equal(adapterDescription(adapter({ scale: 0.5 })), 'task · × 0.5');
   const vector = adapter({ role: 'security', attached: true, name: 'forbidden-topic' });
-  assert.equal(adapterDescription(vector), 'security · DANGER: attached');
+  assert.equal(adapterDescription(vector), 'DANGER: attached · security');
   assert.match(adapterTooltip(vector), /makes the model answer harmful requests/);
   const counted = {
     info: {
