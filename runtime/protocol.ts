@@ -11,6 +11,7 @@ export type {
   EvaluationSet,
   FinetuneRecipe,
   GenerationOptions,
+  JudgeChoice,
   OptimizerOptions,
   Recipe,
   VectorRecipe,
@@ -94,7 +95,10 @@ export type RunEvent =
       /** line of the file, from 1 */ line: number;
       prompt: string;
       answer: string;
+      /** Of the main judge. */
       verdict: Verdict;
+      /** Of the other judges, by their names. */
+      verdicts?: Record<string, Verdict>;
     }
   | { kind: 'checkpoint'; step: number; path: string }
   | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
@@ -218,6 +222,8 @@ export interface Manifest {
   model: { path: string; architecture: string; sha256: string };
   data: { path: string; rows: number; sha256: string }[];
   vectors: { path: string; sha256: string; scale: number }[];
+  /** Classifiers that judged answers: the .onnx file. */
+  judges?: { name: string; path: string; sha256: string }[];
   /** What the run made, relative to the run folder. */
   result?: { path: string; sha256: string };
   /** Role of the adapter that was made. */

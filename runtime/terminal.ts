@@ -102,18 +102,25 @@ export function terminal(json: boolean): Terminal {
   };
 }
 
-/** States down, measures across. */
+/** States down; across, one column for each measure of a set by a judge. The judge is named in a row of its own. */
 export function measurementTable(measurements: readonly Measurement[]): string {
   const states = [...new Set(measurements.map((m) => m.state))];
-  const columns = [...new Set(measurements.map((m) => `${m.name} · ${m.measure}`))];
+  const keyOf = ({ name, measure, judge }: Measurement): string => JSON.stringify([name, measure, judge]);
+  const columns = new Map(measurements.map((m) => [keyOf(m), m]));
+  const cells = new Map(measurements.map((m) => [JSON.stringify([m.state, keyOf(m)]), m]));
   const rows = states.map((state) => [
     state,
-    ...columns.map((column) => {
-      const m = measurements.find((x) => x.state === state && `${x.name} · ${x.measure}` === column);
+    ...[...columns.keys()].map((key) => {
+      const m = cells.get(JSON.stringify([state, key]));
       return m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : formatPercent(m.value);
     }),
   ]);
-  return textTable([['', ...columns], ...rows]);
+  const across = [...columns.values()];
+  return textTable([
+    ['', ...across.map((m) => `${m.name} · ${m.measure}`)],
+    ['judge', ...across.map((m) => m.judge)],
+    ...rows,
+  ]);
 }
 
 /** Rows of cells as aligned text; the first row is the head. */

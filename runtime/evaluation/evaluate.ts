@@ -1,8 +1,18 @@
 import { loadData, type Context, type LoadSpeech } from '../context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
-import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../protocol.js';
+import { sha256File } from '../files.js';
+import type {
+  EvaluateRecipe,
+  EvaluationSet,
+  FinetuneRecipe,
+  GenerationOptions,
+  Measurement,
+  RunEvent,
+  Verdict,
+} from '../protocol.js';
+import type { Job } from '../training/job.js';
 import type { Generator } from './generate.js';
-import { judgeAnswer, measureSet } from './harmfulness.js';
+import { judgesOf, openJudges, PHRASES, type Judge, type Opinion } from './judges.js';
 import { groups } from './scan.js';
 
 export interface LoadedSet {
@@ -33,6 +43,21 @@ export async function loadSets(
   return loaded;
 }
 
+/** Opens the judges of a run, which the run closes; what they are made of goes into the manifest. */
+export async function judgesOfRun(job: Job<FinetuneRecipe | EvaluateRecipe>): Promise<Judge[]> {
+  const { judges: choices, evaluate, threads } = job.recipe;
+  const judges = await openJudges(choices, evaluate, { path: job.path, threads });
+  const described = [];
+  for (const judge of judges) {
+    if (judge.classifier) {
+      const { name, file } = judge.classifier;
+      described.push({ name, path: file, sha256: await sha256File(file) });
+    }
+  }
+  if (described.length > 0) await job.folder.manifest({ judges: described });
+  return judges;
+}
+
 /** A state of the model that answers, and the loss it gives to rows (nats). */
 export interface ModelState {
   readonly name: string;
@@ -47,12 +72,20 @@ const ROWS = 32;
 /** Rows that are in memory at once, and sorted by length. */
 const PIECE = 1024;
 
-/** Lets a state of the model answer every prompt of the sets and judges the answers; one `sample` a row, one `evaluation` at the end. */
+/**
+ * Lets a state of the model answer every prompt of the sets and has the answers judged; one `sample` a row, one `evaluation`
+ * at the end. `judges`: the main one first.
+ */
 export async function* evaluateState(
   { tokenizer }: Pick<Context, 'tokenizer'>,
   sets: readonly LoadedSet[],
   state: ModelState,
-  options: { step: number; generation: GenerationOptions & { seed?: number }; signal: AbortSignal },
+  options: {
+    step: number;
+    generation: GenerationOptions & { seed?: number };
+    signal: AbortSignal;
+    judges?: readonly Judge[];
+  },
 ): AsyncGenerator<RunEvent, Measurement[]> {
   const all: Measurement[] = [];
   const total = sets.reduce((n, s) => n + s.examples.length, 0);
@@ -72,9 +105,11 @@ export async function* evaluateState(
       done += examples.length;
       continue;
     }
-    const verdicts: Verdict[] = [];
+    const judges = judgesOf(options.judges ?? [PHRASES], set);
+    const others = judges.slice(1);
+    const verdicts = judges.map((): Verdict[] => []);
+    const truncated = judges.map(() => 0);
     for (const piece of pieces(examples, PIECE)) {
-      const judged = new Array<Verdict>(piece.length);
       for (const group of groups(piece, ROWS)) {
         yield { kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total };
         const answers = await state.generator.generate(
@@ -82,11 +117,18 @@ export async function* evaluateState(
           options.generation,
           { signal: options.signal },
         );
+        const texts = group.map((i, j) => ({
+          answer: tokenizer.decode(answers[j]!.ids, { skipSpecialTokens: true }).trim(),
+          expected: piece[i]!.answer,
+        }));
+        const opinions: Opinion[][] = [];
+        for (const judge of judges) opinions.push(await judge.opinions(texts, set, options.signal));
+        opinions.forEach((given, k) => {
+          verdicts[k]!.push(...given.map((one) => one.verdict));
+          truncated[k]! += given.filter((one) => one.truncated).length;
+        });
         for (const [j, i] of group.entries()) {
           const e = piece[i]!;
-          const answer = tokenizer.decode(answers[j]!.ids, { skipSpecialTokens: true }).trim();
-          const verdict = judgeAnswer({ answer, expected: e.answer, measure: set.measure, phrases: set.phrases });
-          judged[i] = verdict;
           yield {
             kind: 'sample',
             state: state.name,
@@ -94,15 +136,30 @@ export async function* evaluateState(
             row: e.row,
             line: e.line,
             prompt: e.prompt?.at(-1)?.content ?? e.promptText,
-            answer,
-            verdict,
+            answer: texts[j]!.answer,
+            verdict: opinions[0]![j]!.verdict,
+            ...(others.length > 0
+              ? {
+                  verdicts: Object.fromEntries(
+                    others.map((judge, k) => [judge.name(set), opinions[k + 1]![j]!.verdict]),
+                  ),
+                }
+              : {}),
           };
         }
         done += group.length;
       }
-      for (const verdict of judged) verdicts.push(verdict);
     }
-    all.push(...measureSet(verdicts, set, state.name));
+    for (const [k, judge] of judges.entries()) {
+      all.push(...judge.measure(verdicts[k]!, set, state.name));
+      if (truncated[k]! > 0)
+        yield {
+          kind: 'warning',
+          message: `${judge.name(set)} read only the first ${judge.classifier?.maxTokens} tokens of ${truncated[k]} of ${examples.length} answers of "${state.name}" to "${set.name}".`,
+          place: 'judges',
+          remedy: 'Lower generation.maxNewTokens, or take a classifier for longer texts.',
+        };
+    }
   }
   yield { kind: 'evaluation', step: options.step, measurements: all };
   return all;

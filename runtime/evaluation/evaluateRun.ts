@@ -2,12 +2,13 @@ import { basename } from 'node:path';
 import { cacheFolder, openContext } from '../context.js';
 import type { EvaluateRecipe, Measurement, RunEvent } from '../protocol.js';
 import { warnings, type Job } from '../training/job.js';
-import { evaluateState, loadSets } from './evaluate.js';
+import { evaluateState, judgesOfRun, loadSets, type LoadedSet } from './evaluate.js';
+import { closeJudges, type Judge } from './judges.js';
 import { activeAdapters, openState } from './states.js';
 
 /** Judges the answers of one or more states of a model on the same sets. */
 export async function* evaluateRun(job: Job<EvaluateRecipe>): AsyncGenerator<RunEvent, Measurement[]> {
-  const { recipe, signal } = job;
+  const { recipe } = job;
   const { speech, flush } = warnings(job);
   const sets = await loadSets(job.context, recipe.evaluate, job.path, speech);
   yield* flush();
@@ -16,13 +17,26 @@ export async function* evaluateRun(job: Job<EvaluateRecipe>): AsyncGenerator<Run
     { name: 'base', adapters: [] },
     ...(recipe.adapters.length > 0 ? [{ name, adapters: recipe.adapters }] : []),
   ];
+  const judges = await judgesOfRun(job);
+  try {
+    return yield* evaluateStates(job, states, sets, judges);
+  } finally {
+    await closeJudges(judges);
+  }
+}
+
+async function* evaluateStates(
+  { recipe, signal, ...job }: Job<EvaluateRecipe>,
+  states: readonly Pick<NonNullable<EvaluateRecipe['states']>[number], 'name' | 'model' | 'adapters'>[],
+  sets: readonly LoadedSet[],
+  judges: readonly Judge[],
+): AsyncGenerator<RunEvent, Measurement[]> {
   const all: Measurement[] = [];
   for (const wanted of states) {
-    const model = 'model' in wanted ? wanted.model : undefined;
     const context =
-      model === undefined
+      wanted.model === undefined
         ? job.context
-        : await openContext(job.path(model), {
+        : await openContext(job.path(wanted.model), {
             device: job.context.backend.device,
             threads: recipe.threads,
             cache: cacheFolder(job.folder.path),
@@ -45,6 +59,7 @@ export async function* evaluateRun(job: Job<EvaluateRecipe>): AsyncGenerator<Run
           step: 0,
           generation: { ...recipe.generation, seed: recipe.seed },
           signal,
+          judges,
         })),
       );
     } finally {

@@ -84,6 +84,33 @@ const generation = z
   })
   .prefault({});
 
+const labels = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+const judge = z.union(
+  [
+    z
+      .strictObject({
+        classifier: path.describe(
+          'Folder of a text classifier, relative to this recipe: config.json, tokenizer.json, and model.onnx or onnx/model.onnx.',
+        ),
+        refused: labels.optional().describe('Its labels that mean a refusal; any other answer complied.'),
+        complied: labels
+          .optional()
+          .describe('Instead of "refused": its labels that mean harm. Such a judge knows nothing of refusals.'),
+        name: z.string().min(1).optional().describe("Its name in tables. Default: the folder's name."),
+      })
+      .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
+        message: 'give "refused" or "complied", one of them',
+      }),
+    z.literal('refusal-phrases'),
+  ],
+  { error: 'a judge is "refusal-phrases", or a classifier: { "classifier": "folder", "refused": "LABEL" }' },
+);
+const judges = z
+  .array(judge)
+  .min(1, 'give at least one judge')
+  .default(['refusal-phrases'])
+  .describe('Who judges harm and over-refusal; the first is the main one. Each gives numbers of its own.');
+
 const attached = z.strictObject({
   adapter: path.describe('PEFT folder, or a run folder with adapter/.'),
   scale: z.number().default(1),
@@ -167,7 +194,7 @@ const finetuneRecipe = z
       ),
     evaluate: z.array(evaluationSet).default([]),
     evaluateEvery: count.default(20).describe('Steps between two measurements of the probes.'),
-    judges: z.array(z.literal('refusal-phrases')).default(['refusal-phrases']),
+    judges,
     generation,
     optimizer,
     batch,
@@ -189,7 +216,7 @@ const evaluateRecipe = z.strictObject({
       'Named model states side by side, for example base, plain and protected. Default: base, and the adapters above.',
     ),
   evaluate: z.array(evaluationSet).min(1),
-  judges: z.array(z.literal('refusal-phrases')).default(['refusal-phrases']),
+  judges,
   generation,
   batch,
   seed: run.seed,
@@ -206,6 +233,7 @@ export type FinetuneRecipe = z.infer<typeof finetuneRecipe>;
 export type EvaluateRecipe = z.infer<typeof evaluateRecipe>;
 export type Recipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
 export type EvaluationSet = z.infer<typeof evaluationSet>;
+export type JudgeChoice = z.infer<typeof judge>;
 export type DataSource = z.infer<typeof data>;
 export type GenerationOptions = z.infer<typeof generation>;
 export type AttachedAdapter = z.infer<typeof attached>;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
-import { evaluateState, loadSets } from '../evaluation/evaluate.js';
+import { evaluateState, judgesOfRun, loadSets } from '../evaluation/evaluate.js';
+import { closeJudges, type Judge } from '../evaluation/judges.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/states.js';
 import { sha256File, sha256 } from '../files.js';
 import { openModel } from '../models/folder.js';
@@ -92,9 +93,12 @@ async function* evaluateOnce(
   state: OpenState,
   options: Parameters<typeof evaluateState>[3],
 ): AsyncGenerator<RunEvent, Measurement[]> {
+  let judges: Judge[] = [];
   try {
-    return yield* evaluateState(job.context, sets, state, options);
+    judges = await judgesOfRun(job);
+    return yield* evaluateState(job.context, sets, state, { ...options, judges });
   } finally {
+    await closeJudges(judges);
     await state.dispose();
   }
 }
@@ -112,11 +116,12 @@ function weakened(
   base: readonly Measurement[],
   now: readonly Measurement[],
 ): string | undefined {
-  for (const { name, value } of now.filter((m) => m.measure === 'harm')) {
-    const before = base.find((m) => m.measure === 'harm' && m.name === name)?.value ?? 0;
-    if (value > before + HARM_ALLOWED)
-      return `on "${name}" the delivered model complies with ${formatPercent(value)} of the prompts, the base with ${formatPercent(before)}`;
-  }
+  const risen = now.flatMap(({ name, measure, judge, value }) => {
+    const before = base.find((m) => m.measure === 'harm' && m.name === name && m.judge === judge)?.value ?? 0;
+    if (measure !== 'harm' || value <= before + HARM_ALLOWED) return [];
+    return `on "${name}" the delivered model complies with ${formatPercent(value)} of the prompts, the base with ${formatPercent(before)} (judge: ${judge})`;
+  });
+  if (risen.length > 0) return risen.join('; ');
   const verdict = protectionVerdict({
     kind: 'finetune',
     vectors: recipe.vectors.length,

@@ -62,16 +62,34 @@ export interface Backend {
 export interface FileSession {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Element type of an input or output: int64, float32, … */
+  type(name: string): string | undefined;
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
 }
 
-/** Opens an ONNX file on the CPU with onnxruntime's own defaults; external data lie beside it. */
-export async function openFile(file: string): Promise<FileSession> {
-  const session = await ort.InferenceSession.create(file, { executionProviders: ['cpu'], logSeverityLevel: 3 });
+/**
+ * Opens an ONNX file on the CPU with onnxruntime's own defaults; external data lie beside it.
+ * @param options `threads`: 0 uses all cores. `manyShapes`: no arena, which would keep a block for every shape of a batch;
+ * and what goes wrong is only thrown, not printed.
+ */
+export async function openFile(
+  file: string,
+  { threads = 0, manyShapes = false }: { threads?: number; manyShapes?: boolean } = {},
+): Promise<FileSession> {
+  const session = await ort.InferenceSession.create(file, {
+    executionProviders: ['cpu'],
+    logSeverityLevel: manyShapes ? 4 : 3,
+    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    ...(manyShapes ? { enableCpuMemArena: false, enableMemPattern: false } : {}),
+  });
+  const types = new Map(
+    [...session.inputMetadata, ...session.outputMetadata].flatMap((v) => (v.isTensor ? [[v.name, v.type]] : [])),
+  );
   return {
     inputs: session.inputNames,
     outputs: session.outputNames,
+    type: (name) => types.get(name),
     run: async (feeds) => session.run(feeds),
     dispose: async () => session.release(),
   };

@@ -142,8 +142,8 @@ test('missing and broken measurements are words, never empty cells or NaN', () =
     { state: 'mine', name: 'other', measure: 'loss', value: null as unknown as number, count: 1, judge: '' },
   ] satisfies Measurement[];
   const text = textOf(renderReport({ runs: [run] }));
-  assert.match(text, /base no number not measured mine 25 % no number/);
-  assert.match(text, /128 \/ 64 prompts refusal-phrases, classifier/);
+  assert.match(text, /base no number not measured not measured mine not measured 25 % no number/);
+  assert.match(text, /128 prompts refusal-phrases harm forbidden topic 64 prompts classifier/);
   assert.doesNotMatch(text, /NaN|undefined|null (?!,)/);
 });
 

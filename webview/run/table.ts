@@ -24,20 +24,19 @@ const STATES = ['base', 'plain', 'protected'];
 interface Column {
   name: string;
   measure: Measure;
-  judges: string[];
+  judge: string;
   counts: number[];
 }
 
-/** One column per set and measure in the order of measuring, one row per state of the model, base · plain · protected first. */
+/** One column per set, measure and judge in the order of measuring, one row per state of the model, base · plain · protected first. */
 export function tableOf(measurements: Measurement[]): { states: string[]; columns: Column[] } {
   const columns = new Map<string, Column>();
   const states = new Set<string>();
   for (const { state, name, measure, judge, count } of measurements) {
     states.add(state);
-    const key = JSON.stringify([name, measure]);
-    const column = columns.get(key) ?? { name, measure, judges: [], counts: [] };
+    const key = JSON.stringify([name, measure, judge]);
+    const column = columns.get(key) ?? { name, measure, judge, counts: [] };
     columns.set(key, column);
-    if (!column.judges.includes(judge)) column.judges.push(judge);
     if (!column.counts.includes(count)) column.counts.push(count);
   }
   const known = STATES.filter((state) => states.has(state));
@@ -65,11 +64,14 @@ export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLEl
     // Of a task one looks for its name, of a danger for what is measured.
     const task = column.measure === 'exact' || column.measure === 'contains' || column.measure === 'loss';
     const [title, below] = task ? [column.name, s[label]] : [s[label], column.name];
+    const others = columns.filter(({ name, measure }) => name === column.name && measure === column.measure);
     return el(
       'th',
       { scope: 'col', title: s[describe] },
       el('span', { class: 'measure' }, title),
       el('span', { class: 'set' }, below),
+      // Who judges matters where judges may differ; all are named below the table.
+      ...(others.length > 1 ? [el('span', { class: 'set' }, fill(s.judgedBy, column.judge))] : []),
       el('span', { class: 'set' }, fill(s.prompts, column.counts.map((count) => n.count(count)).join(' / '))),
     );
   });
@@ -81,13 +83,14 @@ export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLEl
       ...columns.map((column) => {
         // The latest measurement counts when a set was measured more than once.
         const found = run.measurements.findLast(
-          (m) => m.state === state && m.name === column.name && m.measure === column.measure,
+          (m) =>
+            m.state === state && m.name === column.name && m.measure === column.measure && m.judge === column.judge,
         );
         return cell(found, s, n);
       }),
     ),
   );
-  const judges = [...new Set(columns.flatMap((column) => column.judges))];
+  const judges = [...new Set(columns.map((column) => column.judge))];
   return el(
     'div',
     {},

@@ -27,23 +27,22 @@ function inOrder(states: Iterable<string>): string[] {
   return [...STATES.filter((state) => all.includes(state)), ...all.filter((state) => !STATES.includes(state))];
 }
 
-/** One row per state of the model, one column per set and measure, with number of prompts and judge. */
+/** One row per state of the model, one column per set, measure and judge, with the number of prompts. */
 export function resultTable(measurements: readonly Measurement[]): Html {
   if (measurements.length === 0) return html`<p class="muted">Nothing was evaluated.</p>`;
   const columns = new Map<string, Measurement[]>();
   for (const one of measurements) {
-    const key = JSON.stringify([one.name, one.measure]);
+    const key = JSON.stringify([one.name, one.measure, one.judge]);
     columns.set(key, [...(columns.get(key) ?? []), one]);
   }
   const head = [...columns.values()].map((column) => {
-    const { name, measure } = column[0];
+    const { name, measure, judge } = column[0];
     const { label, meaning } = MEASURES[measure];
     const task = measure === 'exact' || measure === 'contains' || measure === 'loss';
     const counts = [...new Set(column.map(({ count }) => count))].join(' / ');
-    const judges = [...new Set(column.map(({ judge }) => judge))].join(', ');
     return html`<th scope="col" title="${meaning}">
       <strong>${task ? name : label}</strong><span>${task ? label : name}</span><span>${counts} prompts</span
-      ><span>${judges}</span>
+      ><span>${judge}</span>
     </th>`;
   });
   const rows = inOrder(measurements.map(({ state }) => state)).map((state) => {
