@@ -46,7 +46,7 @@ function isDeep(text: string): boolean {
     const first = text[scanner.getTokenOffset()];
     if (first === '{' || first === '[') depth++;
     else if (first === '}' || first === ']') depth--;
-  } while (scanner.getTokenLength() > 0 && depth <= DEEPEST);
+  } while (scanner.getTokenOffset() < text.length && depth <= DEEPEST);
   return depth > DEEPEST;
 }
 

@@ -1,10 +1,11 @@
 import { HumanError } from '../errors.js';
 import { ConfigReader } from './configReader.js';
+import { shown } from './jsonFile.js';
 import { bloom, mpt } from './families/alibi.js';
 import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
-import { gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
+import { codegen, gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
 import { llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
-import { falcon, gptNeox } from './families/neox.js';
+import { falcon, gptNeox, persimmon } from './families/neox.js';
 import type { Family } from './families/parts.js';
 import * as interleaved from './families/interleaved.js';
 import * as variants from './families/variants.js';
@@ -16,6 +17,7 @@ export type { DecoderSpec } from './spec.js';
 const FAMILIES: Record<string, Family> = {
   arcee: variants.arcee,
   bloom,
+  codegen,
   cohere: interleaved.cohere,
   cohere2: interleaved.cohere2,
   ernie4_5: interleaved.ernie45,
@@ -33,14 +35,17 @@ const FAMILIES: Record<string, Family> = {
   gptj,
   granite: variants.granite,
   helium: interleaved.helium,
+  hunyuan_v1_dense: variants.hunyuan,
   llama,
   ministral,
   mistral,
   mpt,
   nemotron: variants.nemotron,
+  olmo: variants.olmo,
   olmo2: variants.olmo2,
   olmo3: variants.olmo3,
   opt,
+  persimmon,
   phi: variants.phi,
   phi3,
   qwen2,
@@ -95,6 +100,7 @@ const MATHS: Record<string, unknown> = {
   num_local_experts: 0,
   partial_rotary_factor: 1,
   prefix_lm: false,
+  position_embedding_xdrope: false,
   q_lora_rank: 0,
   qk_layernorm: false,
   qkv_bias: false,
@@ -109,6 +115,7 @@ const MATHS: Record<string, unknown> = {
   sliding_window: 0,
   text_config: 0,
   use_bias: false,
+  use_cla: false,
   use_bidirectional_attention: false,
   use_parallel_residual: false,
   use_qk_norm: false,
@@ -128,7 +135,7 @@ export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
   const architectures = c.raw('architectures') ?? undefined;
   const architecture: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
   if (!family) {
-    const named = typeof type === 'string' ? `"${type}"` : 'without a model_type';
+    const named = typeof type === 'string' ? shown(type) : 'without a model_type';
     const also = typeof architecture === 'string' ? ` (${architecture})` : '';
     throw new HumanError(`the architecture ${named}${also} is not supported. ${SUPPORTED}`, {
       place: 'config.json: model_type',

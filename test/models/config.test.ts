@@ -26,6 +26,9 @@ const OTHERS: Record<string, Config> = {
   falcon: { ...LLAMA, model_type: 'falcon', architectures: ['FalconForCausalLM'] },
   bloom: { model_type: 'bloom', n_embed: 32, n_layer: 2, num_attention_heads: 4, vocab_size: 128 },
   mpt: { model_type: 'mpt', d_model: 24, n_layers: 2, n_heads: 12, max_seq_len: 64, vocab_size: 128 },
+  hunyuan: { ...LLAMA, model_type: 'hunyuan_v1_dense' },
+  olmo: { ...LLAMA, model_type: 'olmo' },
+  codegen: { model_type: 'codegen', n_embd: 32, n_layer: 2, n_head: 4, rotary_dim: 4, vocab_size: 128 },
   opt: { ...LLAMA, model_type: 'opt', architectures: ['OPTForCausalLM'], ffn_dim: 64 },
   gpt_neox: { ...LLAMA, model_type: 'gpt_neox', architectures: ['GPTNeoXForCausalLM'] },
   gpt_neo: { ...LLAMA, model_type: 'gpt_neo', num_layers: 2, num_heads: 4 },
@@ -104,6 +107,11 @@ describe('refused before a weight is read, by name', () => {
     ['llama', { num_key_value_heads: 3 }, /num_key_value_heads = 3/],
     ['llama', { num_hidden_layers: 2.5 }, /num_hidden_layers = 2.5/],
     ['llama', { num_hidden_layers: 100000 }, /num_hidden_layers/],
+    ['llama', { head_dim: 2 ** 22 }, /head_dim = 4194304/],
+    ['llama', { hidden_size: 2 ** 23, head_dim: null }, /hidden_size = 8388608/],
+    ['llama', { num_attention_heads: 2 ** 20 }, /num_attention_heads = 1048576/],
+    ['gpt_neo', { attention_types: [[[{}], 2]] }, /attention_types/],
+    ['llama', { model_type: 'x'.repeat(200) }, /^.{1,900}$/],
     ['llama', { vocab_size: 1e12 }, /vocab_size/],
     ['llama', { vocab_size: undefined }, /vocab_size = missing/],
     ['llama', { hidden_size: '32' }, /hidden_size = "32"/],
@@ -125,6 +133,11 @@ describe('refused before a weight is read, by name', () => {
     ['mpt', { no_bias: false }, /no_bias/],
     ['mpt', { logit_scale: 'inv_sqrt_d_model' }, /logit_scale/],
     ['mpt', { norm_type: 'rmsnorm' }, /norm_type/],
+    ['hunyuan', { use_cla: true }, /use_cla/],
+    ['hunyuan', { num_experts: 8 }, /num_experts = 8/],
+    ['hunyuan', { rope_scaling: { type: 'dynamic', alpha: -1, factor: 1 } }, /alpha = -1/],
+    ['olmo', { clip_qkv: -8 }, /clip_qkv/],
+    ['codegen', { n_head: 2 }, /n_head = 2/],
     ['opt', { do_layer_norm_before: false }, /do_layer_norm_before/],
     ['opt', { word_embed_proj_dim: 16 }, /word_embed_proj_dim/],
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
@@ -255,6 +268,15 @@ describe('rope', () => {
     assert.ok(scaled[1]! < plain[1]! && scaled[1]! > plain[1]! / 8);
     assert.ok(scaled[2]! < plain[2]! / 2 && scaled[2]! > plain[2]! / 8);
     assert.equal(scaled[3], Math.fround(plain[3]! / 8));
+  });
+
+  it("Hunyuan's alpha is in the base, and without it nothing changes", () => {
+    const of = (alpha: number) => {
+      const rope_scaling = { type: 'dynamic', factor: 1, alpha };
+      return decoderSpec({ ...OTHERS.hunyuan!, rope_scaling }).layers[0]!.attention.rope!.invFreq;
+    };
+    assert.deepEqual(of(0), rope({}).invFreq);
+    assert.deepEqual(of(1000), rope({ rope_theta: 10000 * 1000 ** (8 / 6) }).invFreq);
   });
 
   it('YaRN and LongRoPE scale cos and sin', () => {

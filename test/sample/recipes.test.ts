@@ -29,6 +29,11 @@ for (const folder of ['sample/recipes/', 'smollm2/']) {
   });
 }
 
+test('a recipe that ends in a comment without end is refused', { timeout: 5000 }, () => {
+  for (const text of ['{}/*', '{}/* ', '/', '{}//', '"'])
+    assert.throws(() => parseRecipe(text, 'recipe.json'), HumanError);
+});
+
 test('a recipe of brackets without end is refused', () => {
   for (const text of [
     '['.repeat(20_000),

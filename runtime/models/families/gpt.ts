@@ -2,7 +2,7 @@
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import { GPT2_NAMES, gptLike, type GptLike } from './gptLike.js';
-import { fused, layerNorm, separate, sizes, type Family, type Sizes } from './parts.js';
+import { fused, layerNorm, linear, separate, sizes, type Family, type Sizes } from './parts.js';
 
 /** Sizes under GPT-2's keys; `kvHeads` is not one of them. */
 function gptSizes(c: ConfigReader, context: number): Sizes {
@@ -92,7 +92,7 @@ function attentionTypes(c: ConfigReader, layers: number): string[] {
   for (const item of Array.isArray(value) ? (value as unknown[]) : []) {
     const [names, times] = Array.isArray(item) ? (item as unknown[]) : [];
     if (!Array.isArray(names) || !Number.isInteger(times) || (times as number) > layers) continue;
-    for (let n = 0; n < (times as number); n++) kinds.push(...names.map(String));
+    for (let n = 0; n < (times as number) && kinds.length <= layers; n++) kinds.push(...(names as string[]));
   }
   if (kinds.length !== layers || kinds.some((kind) => kind !== 'global' && kind !== 'local'))
     c.refuse('attention_types', `"global" or "local" for each of ${layers} layers is needed`, 'Correct config.json.');
@@ -100,28 +100,43 @@ function attentionTypes(c: ConfigReader, layers: number): string[] {
 }
 
 /** Attention and MLP side by side behind one norm; rope over the first `rotary_dim` elements, neighbours in pairs; the head has a bias. */
-export const gptj: Family = (c) => {
-  const s = gptSizes(c, 2048);
-  const rotary = c.optionalSize('rotary_dim', 64) ?? s.headDim;
-  if (rotary > s.headDim) c.refuse('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
-  const rope = ropeSpec(c, {
-    headDim: s.headDim,
-    contextLength: s.contextLength,
-    partial: rotary / s.headDim,
-    interleaved: true,
+const gptjLike =
+  (projections: (c: ConfigReader, s: Sizes) => GptLike['projections']): Family =>
+  (c) => {
+    const s = gptSizes(c, 2048);
+    const rotary = c.optionalSize('rotary_dim', 64) ?? s.headDim;
+    if (rotary > s.headDim) c.refuse('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
+    const rope = ropeSpec(c, {
+      headDim: s.headDim,
+      contextLength: s.contextLength,
+      partial: rotary / s.headDim,
+      interleaved: true,
+    });
+    return gptLike(c, {
+      ...gptNamed(c, s, 'n_inner', 'gelu_new'),
+      names: { ...GPT2_NAMES, out: 'out_proj', mlpIn: undefined, up: 'fc_in', down: 'fc_out' },
+      parallel: true,
+      projections: projections(c, s),
+      attention: () => ({ rope }),
+      outBias: false,
+      mlpBias: true,
+      tied: false,
+      headBias: true,
+    });
+  };
+export const gptj: Family = gptjLike((_, s) => (name) => separate(name, s));
+
+/** GPT-J with q, v, k in one layer, in four blocks. */
+export const codegen: Family = gptjLike((c, s) => {
+  const blocks = 4;
+  if (s.heads % blocks !== 0) c.refuse('n_head', `a multiple of ${blocks} is needed`);
+  return (name) => ({
+    kind: 'fused',
+    blocks,
+    order: 'qvk',
+    qkv: linear(`${name}.qkv_proj`, s.hidden, 3 * s.hidden),
   });
-  return gptLike(c, {
-    ...gptNamed(c, s, 'n_inner', 'gelu_new'),
-    names: { ...GPT2_NAMES, out: 'out_proj', mlpIn: undefined, up: 'fc_in', down: 'fc_out' },
-    parallel: true,
-    projections: (name) => separate(name, s),
-    attention: () => ({ rope }),
-    outBias: false,
-    mlpBias: true,
-    tied: false,
-    headBias: true,
-  });
-};
+});
 
 /** Learned positions from row 2 on, LayerNorm before each half of a block. The 350M model differs and is refused. */
 export const opt: Family = (c) => {

@@ -44,6 +44,8 @@ export interface Sizes {
 
 /** Most layers a config may ask for: each is built. */
 const MOST_LAYERS = 1024;
+/** Most heads, and most elements of one: there are lists of them for each layer. */
+const MOST_HEADS = 4096;
 
 /** Sizes under the usual keys, or under a family's own. `headDim`: the family's default where it is not hidden / heads. */
 export function sizes(
@@ -65,11 +67,14 @@ export function sizes(
   const layers = c.size(key.layers);
   if (layers > MOST_LAYERS) c.refuse(key.layers, `more than ${MOST_LAYERS} layers are not supported`);
   const heads = c.size(key.heads);
+  if (heads > MOST_HEADS) c.refuse(key.heads, `more than ${MOST_HEADS} heads are not supported`);
   const kvHeads = c.optionalSize(key.kvHeads, own.defaultKvHeads) ?? heads;
   if (heads % kvHeads !== 0) c.refuse(key.kvHeads, `it must divide ${key.heads} = ${heads}`);
   if (!c.has('head_dim') && own.headDim === undefined && hidden % heads !== 0)
     c.refuse(key.hidden, `it is not a multiple of ${key.heads} = ${heads}`);
   const headDim = c.optionalSize('head_dim', own.headDim) ?? hidden / heads;
+  if (headDim > MOST_HEADS)
+    c.refuse(c.has('head_dim') ? 'head_dim' : key.hidden, `heads of ${headDim} elements are not supported`);
   return {
     hidden,
     layers,
@@ -136,7 +141,7 @@ export const gatedFused = (
   down: linear(`${name}.down_proj`, inner, hidden),
 });
 
-/** All of q, k, v in one layer. */
+/** All of q, k, v in one layer: all queries, keys, values, or those of each key head together. */
 export const fused = (
   name: string,
   s: Sizes,
@@ -145,7 +150,8 @@ export const fused = (
   transposed = false,
 ): ProjectionSpec => ({
   kind: 'fused',
-  layout,
+  blocks: layout === 'groups' ? s.kvHeads : 1,
+  order: 'qkv',
   qkv: linear(name, s.hidden, (s.heads + 2 * s.kvHeads) * s.headDim, bias, transposed),
 });
 
