@@ -43,6 +43,7 @@ const DERIVED: Record<string, string[]> = {
   falcon: ['ffn_hidden_size', 'num_kv_heads'],
   gpt2: ['n_inner'],
   starcoder: ['n_inner'],
+  bloom: ['n_inner'],
 };
 
 for (const [family, expected] of Object.entries(FAMILIES)) {
@@ -68,6 +69,9 @@ for (const [family, expected] of Object.entries(FAMILIES)) {
         assert.equal(value, (expected.config.hidden_size as number) / (expected.config.num_attention_heads as number));
       } else if (value === null || (value === false && expected.config[key] === undefined)) {
         assert.equal(expected.config[key] ?? value, value, key);
+      } else if (key === 'attn_config') {
+        const there = expected.config[key] as Record<string, unknown>;
+        for (const [inner, own] of Object.entries(value as object)) assert.deepEqual(own, there[inner], inner);
       } else assert.deepEqual(value, expected.config[key], key);
     }
     checkRope(model.config, expected.config.rope_parameters as Record<string, unknown> | undefined);
