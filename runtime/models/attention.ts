@@ -114,7 +114,7 @@ export function attention(
   const rowNorm = (n: HeadNormSpec | undefined, y: Value): Value =>
     n?.over === 'row' ? norm(g, n.norm, y, weight) : y;
   const perHead = (n: HeadNormSpec | undefined, y: Value): Value =>
-    n && n.over !== 'row' ? headNorm(g, n, y, weight) : y;
+    n && n.over !== 'row' && !n.afterRope ? headNorm(g, n, y, weight) : y;
   const split = (y: Value, heads: number): Value => Reshape(g, y, [B, T, heads, D]);
   const toHeads = (y: Value): Value => Transpose(g, y, [0, 2, 1, 3]); // [B, T, H, D] → [B, H, T, D]
 
@@ -123,14 +123,14 @@ export function attention(
     const q = toHeads(perHead(spec.qNorm, split(rowNorm(spec.qNorm, rows.q), H)));
     const k = toHeads(perHead(spec.kNorm, split(rowNorm(spec.kNorm, rows.k), K)));
     const v = toHeads(split(rows.v, K));
-    // the factors on scores are on queries already; with RoPE they are in its tables
+    const turned = (y: Value, factor: number): Value => (rope ? rotate(g, rope, inputs.table(rope, factor, D), y) : y);
+    const normed = (n: HeadNormSpec | undefined, y: Value): Value => (n?.afterRope ? norm(g, n.norm, y, weight) : y);
+    // the factors on scores are on queries already; with RoPE they are in its tables, unless a norm comes behind it
     const factor = spec.scale / (spec.softcap ?? 1);
-    const query = rope
-      ? rotate(g, rope, inputs.table(rope, factor, D), q)
-      : factor === 1
-        ? q
-        : Mul(g, q, g.scalar(factor));
-    const key = rope ? rotate(g, rope, inputs.table(rope, 1, D), k) : k;
+    const inTable = rope !== undefined && !spec.qNorm?.afterRope;
+    const unscaled = normed(spec.qNorm, turned(q, inTable ? factor : 1));
+    const query = inTable || factor === 1 ? unscaled : Mul(g, unscaled, g.scalar(factor));
+    const key = normed(spec.kNorm, turned(k, 1));
     const present: KeyValue = past
       ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }
       : { key, value: v };
@@ -161,12 +161,17 @@ function projected(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): {
     return { q: linear(g, p.q, x, weight), k: linear(g, p.k, x, weight), v: linear(g, p.v, x, weight) };
   const qkv = linear(g, p.qkv, x, weight);
   return g.named(spec.name, () => {
-    if (p.layout === 'sections' || K === 1) {
-      const [q, k, v] = Split(g, qkv, [H * D, K * D, K * D], 1);
-      return { q: q!, k: k!, v: v! };
-    }
-    const [q, k, v] = Split(g, Reshape(g, qkv, ['B*T', K, H / K + 2, D]), [H / K, 1, 1], 2);
-    const row = (part: Value, heads: number): Value => Reshape(g, part, ['B*T', heads * D]);
-    return { q: row(q!, H), k: row(k!, K), v: row(v!, K) };
+    // [B*T, blocks · (queries, keys, values of a block)]
+    const sizes = { q: (H / p.blocks) * D, k: (K / p.blocks) * D, v: (K / p.blocks) * D };
+    const order = [...p.order] as (keyof typeof sizes)[];
+    const parts = Split(
+      g,
+      Reshape(g, qkv, ['B*T', p.blocks, sizes.q + sizes.k + sizes.v]),
+      order.map((name) => sizes[name]),
+      2,
+    );
+    const rows = (name: keyof typeof sizes): Value =>
+      Reshape(g, parts[order.indexOf(name)]!, ['B*T', p.blocks * sizes[name]]);
+    return { q: rows('q'), k: rows('k'), v: rows('v') };
   });
 }

@@ -15,6 +15,7 @@ function normalise(g: Builder, { kind, epsilon }: NormSpec, x: Value): Value {
 /** RMSNorm (Zhang & Sennrich 2019) or LayerNorm (Ba et al. 2016) over the last axis of x [..., size]. */
 export function norm(g: Builder, spec: NormSpec, x: Value, weight: Weight): Value {
   return g.named(spec.name, () => {
+    if (spec.factor === 'none') return normalise(g, spec, x);
     const w = weight(`${spec.name}.weight`, [spec.size]);
     const factor = spec.factor === 'one-plus-weight' ? Add(g, w, g.scalar(1)) : w;
     const y = Mul(g, normalise(g, spec, x), factor);

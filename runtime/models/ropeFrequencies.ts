@@ -16,6 +16,8 @@ export interface RopeOptions {
   partial?: number | true;
   partialKey?: string;
   interleaved?: boolean;
+  /** `dynamic` with an `alpha` means a larger base, whatever the length (Hunyuan). */
+  alpha?: boolean;
   /** Rope types that mean another one in this family. */
   rename?: Record<string, string>;
   /** Key inside rope_parameters, where a family has one set of parameters for each type of layer. */
@@ -39,16 +41,18 @@ export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
 
 function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const scaling = parametersOf(c, options);
-  const theta = scaling?.has('rope_theta')
-    ? scaling.positive('rope_theta')
-    : c.positive(options.thetaKey ?? 'rope_theta', options.theta ?? 10000);
   const partial = partialFactor(c, scaling, options);
   const dim = Math.trunc(options.headDim * partial);
+  const base = scaling?.has('rope_theta')
+    ? scaling.positive('rope_theta')
+    : c.positive(options.thetaKey ?? 'rope_theta', options.theta ?? 10000);
   if (dim < 2 || dim % 2 !== 0)
     c.refuse('rope_parameters', `${dim} rotated elements of a head are not supported: an even number is needed`);
 
   const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
   const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
+  const alpha = options.alpha && type === 'dynamic' && scaling?.raw('alpha') ? scaling.positive('alpha') : 1;
+  const theta = base * alpha ** (dim / (dim - 2));
   const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / dim));
   const powers = exponents.map((e) => f(Math.pow(f(theta), e)));
   const plain = powers.map((p) => f(1 / p));

@@ -21,8 +21,8 @@ export interface NormSpec {
   readonly kind: 'rms' | 'layer';
   readonly size: number;
   readonly epsilon: number;
-  /** The factor behind it: the weight, or 1 + the weight (Gemma). */
-  readonly factor: 'weight' | 'one-plus-weight';
+  /** The factor behind it: the weight, 1 + the weight (Gemma), or none (OLMo). */
+  readonly factor: 'weight' | 'one-plus-weight' | 'none';
   readonly bias: boolean;
 }
 
@@ -33,6 +33,8 @@ export interface NormSpec {
 export interface HeadNormSpec {
   readonly over: 'row' | 'head' | 'each';
   readonly norm: NormSpec;
+  /** Of what RoPE has turned (Hunyuan), over each head. */
+  readonly afterRope?: boolean;
 }
 
 /** Rotary position embedding (Su et al. 2021) over the first `dim` of a head's elements; the rest pass through. */
@@ -61,12 +63,12 @@ export interface AlibiSpec {
 }
 
 /**
- * separate: three layers. fused: one layer whose rows are all queries, all keys, all values (sections), or for each
- * key/value head its G queries, its key, its value (groups).
+ * separate: three layers. fused: one layer whose heads stand in `blocks` equal parts, each with its queries, keys and values in
+ * this order; one block has all queries, all keys, all values, K blocks have the G queries, the key and the value of a key head.
  */
 export type ProjectionSpec =
   | { readonly kind: 'separate'; readonly q: LinearSpec; readonly k: LinearSpec; readonly v: LinearSpec }
-  | { readonly kind: 'fused'; readonly layout: 'sections' | 'groups'; readonly qkv: LinearSpec };
+  | { readonly kind: 'fused'; readonly blocks: number; readonly order: 'qkv' | 'qvk'; readonly qkv: LinearSpec };
 
 export interface AttentionSpec {
   /** Module name. */
@@ -164,7 +166,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
   const all = new Map<string, readonly number[]>();
   const norm = (n?: NormSpec): void => {
     if (!n) return;
-    all.set(`${n.name}.weight`, [n.size]);
+    if (n.factor !== 'none') all.set(`${n.name}.weight`, [n.size]);
     if (n.bias) all.set(`${n.name}.bias`, [n.size]);
   };
   const headNorm = (n: HeadNormSpec | undefined, heads: number): void => {

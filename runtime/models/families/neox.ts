@@ -1,4 +1,4 @@
-/** GPT-NeoX and Falcon: fused q, k, v by heads, attention and MLP side by side. Sources: transformers' configuration and modeling files. */
+/** GPT-NeoX, Persimmon and Falcon: fused q, k, v by heads, attention and MLP side by side. Sources: transformers' configuration and modeling files. */
 import { bf16ToF32, f32ToBf16 } from '../halfFloats.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import { alibiSlopes } from './alibiSlopes.js';
@@ -53,6 +53,40 @@ export const gptNeox: Family = (c) => {
     mlpBias: true,
     inner: c.size('intermediate_size'),
     activation: c.activation('hidden_act', 'gelu'),
+    tied: false,
+  });
+};
+
+/** GPT-NeoX one after the other, with norms of queries and keys, under Llama's outer names. */
+export const persimmon: Family = (c) => {
+  const s = sizes(c);
+  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'Persimmon has one key head for each query head');
+  const epsilon = c.positive('layer_norm_eps', 1e-5);
+  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
+  const headNorm = c.boolean('qk_layernorm', true)
+    ? (name: string) => ({ over: 'head' as const, norm: layerNorm(name, s.headDim, epsilon) })
+    : undefined;
+  return gptLike(c, {
+    sizes: s,
+    names: {
+      ...NAMES,
+      blocks: 'model.layers',
+      embedding: 'model.embed_tokens',
+      finalNorm: 'model.final_layernorm',
+      head: 'lm_head',
+      attention: 'self_attn',
+    },
+    norm: (name) => layerNorm(name, s.hidden, epsilon),
+    projections: (name) => fused(`${name}.query_key_value`, s, 'groups', true),
+    attention: (_, name) => ({
+      rope,
+      qNorm: headNorm?.(`${name}.q_layernorm`),
+      kNorm: headNorm?.(`${name}.k_layernorm`),
+    }),
+    outBias: true,
+    mlpBias: true,
+    inner: c.size('intermediate_size'),
+    activation: c.activation('hidden_act', 'relu2'),
     tied: false,
   });
 };

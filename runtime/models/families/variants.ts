@@ -18,8 +18,18 @@ const normsBehind = (layer: LayerSpec, epsilon: number): LayerSpec => {
   };
 };
 
+/** Llama with LayerNorms that have no parameters; queries, keys and values may be limited. */
+export const olmo: Family = (c) => {
+  const clip = c.optionalPositive('clip_qkv');
+  return llamaLike(c, {
+    attentionBias: c.boolean('attention_bias', false),
+    norm: (name, size) => ({ ...layerNorm(name, size, 1e-5, false), factor: 'none' }),
+    layer: (layer) => ({ ...layer, attention: { ...layer.attention, clip } }),
+  });
+};
+
 /** OLMo 2 and 3: norms behind, norms of all queries and of all keys. OLMo 3 has windows in three of four layers. */
-const olmo =
+const laterOlmo =
   (windowed: boolean): Family =>
   (c) => {
     const s = sizes(c);
@@ -43,8 +53,8 @@ const olmo =
       layer: (layer) => normsBehind(layer, epsilon),
     });
   };
-export const olmo2: Family = olmo(false);
-export const olmo3: Family = olmo(true);
+export const olmo2: Family = laterOlmo(false);
+export const olmo3: Family = laterOlmo(true);
 
 /** Norms behind, norms of each query and key; where layers have windows, the others have no rope. */
 export const exaone4: Family = (c) => {
@@ -202,3 +212,23 @@ export const seedOss: Family = (c) =>
     outBias: c.boolean('attention_out_bias', false),
     mlpBias: c.boolean('mlp_bias', false),
   });
+
+/** Norms of queries and keys behind the rope; a rope type of its own. */
+export const hunyuan: Family = (c) => {
+  const s = sizes(c);
+  c.only('use_qk_norm', [true], 'this family has norms of queries and keys');
+  c.only('use_cla', [false], 'keys and values shared between layers are not supported');
+  c.only('position_embedding_xdrope', [false], 'this kind of rope is not supported');
+  c.only('use_rotary_pos_emb', [true], 'this family has rope');
+  c.only('norm_type', ['rms'], 'only RMSNorm is supported for this family');
+  c.only('num_experts', [1], 'mixtures of experts are not supported');
+  const epsilon = c.positive('rms_norm_eps', 1e-5);
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', false),
+    epsilon,
+    ropeOptions: { alpha: true },
+    qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon), afterRope: true }),
+    qkNormNames: ['query_layernorm', 'key_layernorm'],
+  });
+};
