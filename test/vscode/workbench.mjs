@@ -58,13 +58,20 @@ export function workbench(page, screenshots) {
   let shown = 'dark';
   const command = (title) => choose('F1', `>${title}`, title);
 
-  async function theme(name) {
+  async function theme(name, attempts = 3) {
     const { label, type } = THEMES[name];
     await command('Preferences: Color Theme');
-    await until(async () => (await input.inputValue()) === '', 'the list of themes');
-    await input.fill(label);
-    await rows.filter({ hasText: label }).first().click();
-    await page.locator(`.monaco-workbench.${type}`).waitFor();
+    try {
+      await until(async () => (await input.inputValue()) === '', 'the list of themes');
+      await input.fill(label);
+      await rows.filter({ hasText: label }).first().click({ timeout: 5000 });
+      await page.locator(`.monaco-workbench.${type}`).waitFor({ timeout: 10_000 });
+    } catch (error) {
+      // The list closes when something else takes the focus.
+      if (attempts === 1) throw error;
+      await page.keyboard.press('Escape');
+      return theme(name, attempts - 1);
+    }
     await quickInput.waitFor({ state: 'hidden' });
     await sleep(400); // pages redraw their charts
     shown = name;
