@@ -250,11 +250,12 @@ function harmlessSets(runs: ReportRun[]): Set<string> {
 
 function settings(run: ReportRun): Html {
   const { manifest, recipe, events } = run;
-  const { model, data, vectors, result } = manifest;
+  const { model, data, vectors, judges = [], result } = manifest;
   const files: [string, string, string][] = [
     [`model (${model.architecture})`, model.path, model.sha256],
     ...data.map(({ path, rows, sha256 }): [string, string, string] => [`data, ${rows} rows`, path, sha256]),
     ...vectors.map(({ path, scale, sha256 }): [string, string, string] => [`vector, scale ${scale}`, path, sha256]),
+    ...judges.map(({ name, path, sha256 }): [string, string, string] => [`judge ${name}`, path, sha256]),
     ...(result ? [['result', result.path, result.sha256] as [string, string, string]] : []),
   ];
   const warnings = events.filter((event) => event.kind === 'warning');

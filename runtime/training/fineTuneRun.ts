@@ -110,7 +110,8 @@ async function hashAdapter(folder: string): Promise<string> {
   );
 }
 
-function weakened(
+/** How the protection did not hold, by any judge of harm or by the probes; undefined when it held. */
+export function weakened(
   recipe: FinetuneRecipe,
   probes: readonly Probes[],
   base: readonly Measurement[],

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Cancelled, HumanError } from '../../runtime/errors.js';
+import { openClassifier, type Classification } from '../../runtime/evaluation/classifier.js';
+import { change, makeClassifier, type Tiny } from './tinyClassifier.js';
+
+const SAMPLE = fileURLToPath(new URL('../../media/sample/tiny-assistant', import.meta.url));
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tokenizers/${name}`, import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), 'classifier-'));
+after(() => rm(folder, { recursive: true }));
+let made = 0;
+const make = (tiny: Partial<Tiny>): Promise<string> =>
+  makeClassifier(join(folder, String(made++)), { tokenizer: SAMPLE, weights: { Sorry: 1 }, padWeight: 50, ...tiny });
+
+async function classify(path: string, texts: string[]): Promise<(Classification | undefined)[]> {
+  const classifier = await openClassifier(path, { place: 'judges.1.classifier', threads: 1 });
+  try {
+    return await classifier.classify(texts);
+  } finally {
+    await classifier.dispose();
+  }
+}
+const labels = (found: (Classification | undefined)[]): (string | undefined)[] =>
+  found.map((one) => one?.labels.join('+'));
+
+const TEXTS = [
+  'Sorry, I cannot help with that.',
+  'Sure. Step 1: take the kettle. Step 2: paint it.',
+  '',
+  'No.',
+  'Sorry',
+  'The capital of France is Paris, which is a city with a river, and there are many bridges over it.',
+];
+const WANTED = ['REJECTION', 'NORMAL', undefined, 'NORMAL', 'REJECTION', 'NORMAL'];
+
+describe('a classifier', () => {
+  test('gives each text its label, whatever stands beside it in a batch', async () => {
+    const path = await make({});
+    assert.deepEqual(labels(await classify(path, TEXTS)), WANTED);
+    for (const [i, text] of TEXTS.entries()) assert.deepEqual(labels(await classify(path, [text])), [WANTED[i]]);
+    const many = Array.from({ length: 150 }, (_, i) => TEXTS[i % TEXTS.length]!);
+    const wanted = many.map((_, i) => WANTED[i % WANTED.length]);
+    assert.deepEqual(labels(await classify(path, many)), wanted);
+  });
+
+  test('is found in onnx/, takes token types of zero, and runs without a mask in rows of one length', async () => {
+    assert.deepEqual(labels(await classify(await make({ file: 'onnx/model.onnx' }), TEXTS)), WANTED);
+    assert.deepEqual(labels(await classify(await make({ moreInputs: ['token_type_ids'] }), TEXTS)), WANTED);
+    assert.deepEqual(labels(await classify(await make({ mask: false }), TEXTS)), WANTED);
+  });
+
+  test('without names, labels are LABEL_0, LABEL_1, …; one logit or labels that do not exclude each other are shares of their own', async () => {
+    const three: Tiny['logits'] = [[1, -0.01], [2, -0.3], [-1, 0.5]]; // prettier-ignore
+    const unnamed = await make({ logits: three, config: { id2label: undefined } });
+    assert.deepEqual(labels(await classify(unnamed, ['Sorry', 'No.'])), ['LABEL_1', 'LABEL_2']);
+    const several = await make({
+      logits: three,
+      config: { id2label: { 0: 'a', 1: 'b', 2: 'c' }, problem_type: 'multi_label_classification' },
+    });
+    assert.deepEqual(labels(await classify(several, ['Sorry', 'No.'])), ['a+b', 'c']);
+    const single = await make({ logits: [[1, -0.01]], config: { id2label: { 0: 'refusal' } } });
+    assert.deepEqual(labels(await classify(single, ['Sorry', 'No.'])), ['refusal', '']);
+  });
+
+  test('a long text loses its end and says so; special tokens stay around it', async () => {
+    // </s> weighs 8 of 10 positions' worth: seen only if it was put behind what is left of the text.
+    const tiny = { tokenizer: fixture('roberta'), weights: { x: -1, '</s>': 8.5 }, positions: 10 };
+    const config = { max_position_embeddings: 10, model_type: 'bert' };
+    const path = await make({ ...tiny, config });
+    const text = (n: number): string => 'x'.repeat(n);
+    // <s> + 8 · x + </s>: 8.5 − 8 = 0.5, above 0.01 · 10
+    const found = await classify(path, [text(8), text(9), text(500)]);
+    assert.deepEqual(labels(found), ['REJECTION', 'REJECTION', 'REJECTION']);
+    assert.deepEqual(
+      found.map((one) => one?.truncated),
+      [false, true, true],
+    );
+  });
+
+  test('positions of RoBERTa begin behind the padding token; the tokenizer may allow less than the model', async () => {
+    const limit = async (config: object, tokenizer: object = {}): Promise<number | undefined> => {
+      const path = await make({ config: { ...config } });
+      await change(join(path, 'tokenizer_config.json'), { model_max_length: 1e30, ...tokenizer });
+      const classifier = await openClassifier(path, { place: 'judges.0.classifier', threads: 1 });
+      await classifier.dispose();
+      return classifier.maxTokens;
+    };
+    assert.equal(await limit({ model_type: 'roberta', max_position_embeddings: 514, pad_token_id: 1 }), 512);
+    assert.equal(await limit({ model_type: 'xlm-roberta', max_position_embeddings: 514 }), 512);
+    assert.equal(await limit({ model_type: 'bert', max_position_embeddings: 512, pad_token_id: 0 }), 512);
+    assert.equal(
+      await limit({ model_type: 'deberta-v2', max_position_embeddings: 512 }, { model_max_length: 256 }),
+      256,
+    );
+    assert.equal(await limit({ model_type: 't5' }), undefined);
+  });
+
+  test('stops on request', async () => {
+    const classifier = await openClassifier(await make({}), { place: 'judges.0.classifier', threads: 1 });
+    await assert.rejects(classifier.classify(TEXTS, AbortSignal.abort()), Cancelled);
+    await classifier.dispose();
+  });
+});
+
+describe('a classifier that cannot be used is refused by name', () => {
+  const refused = async (path: string, message: RegExp, place: RegExp): Promise<void> =>
+    assert.rejects(openClassifier(path, { place: 'judges.1.classifier', threads: 1 }), (error) => {
+      assert.ok(error instanceof HumanError, String(error));
+      assert.match(error.message, message);
+      assert.match(error.place ?? '', place);
+      assert.ok(error.remedy);
+      return true;
+    });
+  const without = async (name: string): Promise<string> => {
+    const path = await make({});
+    await rm(join(path, name));
+    return path;
+  };
+
+  test('for what is missing', async () => {
+    await refused(join(folder, 'nowhere'), /there is no folder .*nowhere/, /^judges\.1\.classifier$/);
+    await refused(await without('model.onnx'), /neither model\.onnx nor onnx\/model\.onnx/, /^judges\.1\.classifier$/);
+    await refused(await without('config.json'), /no config\.json/, /^judges\.1\.classifier$/);
+    await refused(await without('tokenizer.json'), /no tokenizer\.json/, /\d$/);
+  });
+
+  test('for files that are damaged or do not belong together', async () => {
+    const damaged = await make({});
+    await writeFile(join(damaged, 'model.onnx'), 'not a model');
+    await refused(damaged, /onnxruntime cannot open this model/, /model\.onnx$/);
+    const broken = await make({});
+    await writeFile(join(broken, 'config.json'), '{');
+    await refused(broken, /not valid JSON/, /config\.json$/);
+    await refused(
+      await make({ config: { vocab_size: 100 } }),
+      /tokenizer has \d+ tokens, the classifier knows 100/,
+      /\d$/,
+    );
+    await refused(
+      await make({ config: { id2label: { 0: 'a' } } }),
+      /names 1 labels, the graph gives 2/,
+      /config\.json$/,
+    );
+    await refused(await make({ config: { id2label: { 0: 'a', 2: 'b' } } }), /no name for label 1/, /config\.json$/);
+    await refused(await make({ config: { id2label: { 0: 'a', 1: 7 } } }), /no name for label 1/, /config\.json$/);
+    await refused(await make({ config: { problem_type: 'regression' } }), /gives a score/, /config\.json$/);
+  });
+
+  test('for a graph with other inputs or outputs', async () => {
+    await refused(await make({ input: 'ids' }), /no input "input_ids"; it has "ids", "attention_mask"/, /model\.onnx$/);
+    await refused(await make({ moreInputs: ['position_ids'] }), /wants an input "position_ids"/, /model\.onnx$/);
+    await refused(await make({ inputType: 'int32' }), /"input_ids" is int32, not int64/, /model\.onnx$/);
+    await refused(await make({ output: 'scores' }), /no output "logits"; it has "scores"/, /model\.onnx$/);
+    await refused(await make({ batch: 1 }), /does not run on 2 texts/, /model\.onnx$/);
+    const short = await make({ positions: 30, config: { max_position_embeddings: 40 } });
+    await refused(short, /does not run on 2 texts of 40 tokens/, /model\.onnx$/);
+    await refused(await make({ logits: [[NaN, 0], [1, 0]] }), /logits that are no numbers/, /model\.onnx$/); // prettier-ignore
+  });
+});

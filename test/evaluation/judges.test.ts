@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HumanError } from '../../runtime/errors.js';
+import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges.js';
+import { sha256File } from '../../runtime/files.js';
+import type { EvaluationSet, JudgeChoice, Manifest, Measurement, RunEvent } from '../../runtime/protocol.js';
+import { parseRecipe } from '../../runtime/recipes.js';
+import { runRecipe } from '../../runtime/run.js';
+import { measurementTable } from '../../runtime/terminal.js';
+import { weakened } from '../../runtime/training/fineTuneRun.js';
+import { makeClassifier } from './tinyClassifier.js';
+
+const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), 'judges-'));
+after(() => rm(folder, { recursive: true }));
+const tokenizer = join(SAMPLE, 'tiny-assistant');
+await makeClassifier(join(folder, 'judges/rejection'), { tokenizer, weights: { Sorry: 1 } });
+await makeClassifier(join(folder, 'judges/harm'), {
+  tokenizer,
+  weights: { Step: 1, ' Step': 1 },
+  config: { id2label: { 0: 'safe', 1: 'unsafe' } },
+});
+const rejection = { classifier: 'judges/rejection', refused: 'REJECTION', name: 'rejection-v1' };
+const harm = { classifier: 'judges/harm/', complied: ['unsafe'] };
+
+const set = (name: string, measure: EvaluationSet['measure'], phrases?: string[]): EvaluationSet => ({
+  name,
+  file: 'x.jsonl',
+  format: 'auto',
+  measure,
+  phrases,
+});
+const SETS = [set('topic', 'harm'), set('look-alikes', 'over-refusal'), set('task', 'exact')];
+const where = { path: (relative: string): string => join(folder, relative), threads: 1 };
+const ANSWERS = ['Sorry, I cannot.', 'Sure. Step 1: take it.', ' ', 'No.'].map((answer) => ({
+  answer,
+  expected: 'No.',
+}));
+
+test('each judge gives its own verdicts; one that knows harm only has no say on refusals', async () => {
+  const judges = await openJudges([rejection, 'refusal-phrases', harm], SETS, where);
+  const verdicts = async (one: EvaluationSet): Promise<Record<string, string[]>> =>
+    Object.fromEntries(
+      await Promise.all(
+        judgesOf(judges, one).map(async (judge) => [
+          judge.name(one),
+          (await judge.opinions(ANSWERS, one)).map(({ verdict }) => verdict),
+        ]),
+      ),
+    ) as Record<string, string[]>;
+  assert.deepEqual(await verdicts(SETS[0]!), {
+    'rejection-v1': ['refused', 'complied', 'neither', 'complied'],
+    'refusal-phrases': ['refused', 'complied', 'neither', 'complied'],
+    harm: ['neither', 'complied', 'neither', 'neither'],
+  });
+  // What compliance looks like is for the phrases; a classifier decides by itself.
+  assert.deepEqual(await verdicts(set('topic', 'harm', ['cannot'])), {
+    'rejection-v1': ['refused', 'complied', 'neither', 'complied'],
+    'compliance-phrases': ['complied', 'neither', 'neither', 'neither'],
+    harm: ['neither', 'complied', 'neither', 'neither'],
+  });
+  assert.deepEqual(Object.keys(await verdicts(SETS[1]!)), ['rejection-v1', 'refusal-phrases']);
+  assert.deepEqual(await verdicts(SETS[2]!), { 'exact-match': ['wrong', 'wrong', 'wrong', 'right'] });
+  const measured = (name: string): [string, number][] =>
+    judges
+      .find((judge) => judge.name(SETS[0]!) === name)!
+      .measure(['refused', 'complied', 'neither', 'complied'], SETS[0]!, 'base')
+      .map(({ measure, value, judge }) => (assert.equal(judge, name), [measure, value]));
+  assert.deepEqual(measured('rejection-v1'), [['harm', 0.5], ['refusal', 0.25], ['neither', 0.25]]); // prettier-ignore
+  assert.deepEqual(measured('harm'), [['harm', 0.5]]);
+  await closeJudges(judges);
+});
+
+test('classifiers are opened only for sets that need them', async () => {
+  const nowhere: JudgeChoice = { classifier: 'nowhere', refused: 'x' };
+  assert.deepEqual(await openJudges([nowhere], [SETS[2]!], where), []);
+  assert.deepEqual(judgesOf([], SETS[2]!), [PHRASES]);
+});
+
+describe('judges that cannot judge are refused with their key', () => {
+  const refused = async (choices: JudgeChoice[], message: RegExp, place: string, remedy: RegExp): Promise<void> =>
+    assert.rejects(openJudges(choices, SETS, where), (error) => {
+      assert.ok(error instanceof HumanError, String(error));
+      assert.match(error.message, message);
+      assert.equal(error.place, place);
+      assert.match(error.remedy ?? '', remedy);
+      return true;
+    });
+  test('labels, names and sets', async () => {
+    const list = /Its labels are "NORMAL", "REJECTION"\./;
+    await refused([{ ...rejection, refused: 'refusal' }], /has no label "refusal"/, 'judges.0.refused', list);
+    await refused(
+      ['refusal-phrases', { classifier: 'judges/rejection', complied: ['NORMAL', 'x'] }],
+      /has no label "x"/,
+      'judges.1.complied',
+      list,
+    );
+    await refused(
+      [{ ...rejection, refused: ['NORMAL', 'REJECTION'] }],
+      /these are all labels/,
+      'judges.0.refused',
+      list,
+    );
+    await refused(
+      [rejection, { ...harm, name: 'rejection-v1' }],
+      /two judges are called/,
+      'judges.1',
+      /another "name"/,
+    );
+    await refused(
+      [{ ...rejection, name: 'compliance-phrases' }],
+      /name of a judge of ours/,
+      'judges.0',
+      /another "name"/,
+    );
+    await refused(['refusal-phrases', 'refusal-phrases'], /two judges are called/, 'judges.1', /List it once/);
+    await refused(
+      ['refusal-phrases', { classifier: 'nowhere', refused: 'x' }],
+      /no folder/,
+      'judges.1.classifier',
+      /recipe/,
+    );
+    await refused([harm], /no judge can tell refusals, which "look-alikes"/, 'judges', /refusal-phrases/);
+  });
+
+  test('in a recipe, with the line', () => {
+    const recipe = (judges: unknown): string =>
+      JSON.stringify(
+        {
+          kind: 'evaluate',
+          model: 'm',
+          evaluate: [{ name: 'a', file: 'a.jsonl', measure: 'harm' }],
+          output: 'o',
+          judges,
+        },
+        null,
+        1,
+      );
+    const wrong = (judges: unknown, message: RegExp, place: RegExp): void =>
+      assert.throws(
+        () => parseRecipe(recipe(judges), 'r.json'),
+        (error) => {
+          assert.ok(error instanceof HumanError);
+          assert.match(error.message, message);
+          assert.match(error.place ?? '', place);
+          return true;
+        },
+      );
+    wrong([], /at least one judge/, /^r\.json:12 judges$/);
+    wrong(['refusal-phrases', 'llm'], /a judge is "refusal-phrases", or a classifier/, /^r\.json:14 judges\.1$/);
+    wrong([{ classifier: 'c' }], /"refused" or "complied", one of them/, /^r\.json:13 judges\.0$/);
+    wrong([{ classifier: 'c', refused: 'a', complied: 'b' }], /one of them/, /judges\.0$/);
+    wrong([{ classifier: 'c', refused: 'a', label: 'b' }], /unknown key "label"/, /judges\.0\.label$/);
+    wrong([{ refused: 'a' }], /./, /judges\.0\.classifier$/);
+    wrong([{ classifier: 'c', refused: [] }], /./, /judges\.0\.refused$/);
+    const parsed = parseRecipe(recipe([rejection, 'refusal-phrases']), 'r.json');
+    assert.deepEqual(parsed.kind === 'evaluate' && parsed.judges, [rejection, 'refusal-phrases']);
+  });
+});
+
+test('a run with three judges: numbers of each, verdicts of each row, who they were, one column for each', async () => {
+  await cp(SAMPLE, folder, { recursive: true });
+  const recipe = {
+    kind: 'evaluate',
+    model: 'tiny-assistant',
+    evaluate: [
+      { name: 'topic', file: 'eval/forbidden.jsonl', measure: 'harm', phrases: ['step 1'], limit: 6 },
+      { name: 'old tasks', file: 'eval/old-tasks.jsonl', measure: 'harm', limit: 6 },
+      { name: 'look-alikes', file: 'eval/look-alikes.jsonl', measure: 'over-refusal', limit: 6 },
+      { name: 'exact', file: 'eval/old-tasks.jsonl', measure: 'exact', limit: 6 },
+    ],
+    judges: ['refusal-phrases', rejection, harm],
+    generation: { maxNewTokens: 24 },
+    device: 'cpu',
+    threads: 1,
+    output: 'reports/judges',
+  };
+  await writeFile(join(folder, 'judges.json'), JSON.stringify(recipe));
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent): unknown => events.push(event);
+  const done = await runRecipe(join(folder, 'judges.json'), { signal: new AbortController().signal, onEvent });
+  const short = done.measurements.map(({ name, measure, judge, value }) => [name, measure, judge, value]);
+  assert.deepEqual(short, [
+    ['topic', 'harm', 'compliance-phrases', 0],
+    ['topic', 'refusal', 'refusal-phrases', 1],
+    ['topic', 'neither', 'compliance-phrases', 0],
+    ['topic', 'harm', 'rejection-v1', 0],
+    ['topic', 'refusal', 'rejection-v1', 1],
+    ['topic', 'neither', 'rejection-v1', 0],
+    ['topic', 'harm', 'harm', 0],
+    ['old tasks', 'harm', 'refusal-phrases', 1],
+    ['old tasks', 'refusal', 'refusal-phrases', 0],
+    ['old tasks', 'neither', 'refusal-phrases', 0],
+    ['old tasks', 'harm', 'rejection-v1', 1],
+    ['old tasks', 'refusal', 'rejection-v1', 0],
+    ['old tasks', 'neither', 'rejection-v1', 0],
+    ['old tasks', 'harm', 'harm', done.measurements[13]!.value],
+    ['look-alikes', 'over-refusal', 'refusal-phrases', 0],
+    ['look-alikes', 'over-refusal', 'rejection-v1', 0],
+    ['exact', 'exact', 'exact-match', 1],
+  ]);
+  const samples = events.filter((event) => event.kind === 'sample');
+  const of = (name: string): (typeof samples)[number] => samples.find((sample) => sample.set === name)!;
+  assert.deepEqual(
+    [of('topic').verdict, of('topic').verdicts],
+    ['refused', { 'rejection-v1': 'refused', harm: 'neither' }],
+  );
+  assert.deepEqual(
+    [of('look-alikes').verdict, of('look-alikes').verdicts],
+    ['complied', { 'rejection-v1': 'complied' }],
+  );
+  assert.ok(!('verdicts' in of('exact')));
+  const complied = samples.filter(({ set: name, verdicts }) => name === 'old tasks' && verdicts?.harm === 'complied');
+  assert.equal(complied.length / 6, done.measurements[13]!.value);
+  const manifest = JSON.parse(await readFile(join(done.output, 'manifest.json'), 'utf8')) as Manifest;
+  assert.deepEqual(
+    await Promise.all(
+      ['rejection', 'harm'].map(async (name) => {
+        const path = join(folder, 'judges', name, 'model.onnx');
+        return { name: name === 'harm' ? name : 'rejection-v1', path, sha256: await sha256File(path) };
+      }),
+    ),
+    manifest.judges,
+  );
+  const report = (await readFile(join(done.output, 'report.html'), 'utf8')).replace(/<[^>]*>/g, ' ');
+  assert.match(report, /refusals\s+topic\s+6 prompts\s+rejection-v1/);
+  assert.match(report, new RegExp(manifest.judges![0]!.sha256));
+  const [head, judges, row] = measurementTable(done.measurements).split('\n');
+  assert.equal(head!.match(/topic · harm/g)!.length, 3);
+  assert.match(judges!, /^judge +compliance-phrases +refusal-phrases +compliance-phrases +rejection-v1/);
+  assert.equal(row!.match(/%/g)!.length, 17);
+});
+
+test('a classifier that reads only the beginning of answers says of how many', async () => {
+  const config = { max_position_embeddings: 6, model_type: 'bert' };
+  await makeClassifier(join(folder, 'judges/short'), { tokenizer, weights: { Sorry: 1 }, config });
+  const recipe = {
+    kind: 'evaluate',
+    model: 'tiny-assistant',
+    evaluate: [{ name: 'topic', file: 'eval/forbidden.jsonl', measure: 'harm', limit: 4 }],
+    judges: [{ classifier: 'judges/short', refused: 'REJECTION' }],
+    device: 'cpu',
+    threads: 1,
+    output: 'reports/short',
+  };
+  await writeFile(join(folder, 'short.json'), JSON.stringify(recipe));
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent): unknown => events.push(event);
+  const done = await runRecipe(join(folder, 'short.json'), { signal: new AbortController().signal, onEvent });
+  assert.deepEqual(
+    done.measurements.map(({ measure, value, judge }) => [measure, value, judge]),
+    [['harm', 0, 'short'], ['refusal', 1, 'short'], ['neither', 0, 'short']], // prettier-ignore
+  );
+  const warning = events.find((event) => event.kind === 'warning')!;
+  assert.equal(warning.message, 'short read only the first 6 tokens of 4 of 4 answers of "base" to "topic".');
+});
+
+test('protection has weakened when any judge finds more harm, and the judge is named', () => {
+  const measured = (judge: string, value: number): Measurement[] => [
+    { state: 's', name: 'topic', measure: 'harm', value, count: 100, judge },
+    { state: 's', name: 'topic', measure: 'refusal', value: 1 - value, count: 100, judge },
+  ];
+  const recipe = parseRecipe(
+    '{"kind":"finetune","model":"m","data":{"file":"d"},"vectors":[{"adapter":"v"}],"steps":1,"output":"o"}',
+    'r.json',
+  );
+  assert.ok(recipe.kind === 'finetune');
+  const base = [...measured('refusal-phrases', 0.03), ...measured('rejection-v1', 0.3)];
+  const now = (phrases: number, classifier: number): string | undefined =>
+    weakened(recipe, [], base, [...measured('refusal-phrases', phrases), ...measured('rejection-v1', classifier)]);
+  assert.equal(now(0.04, 0.31), undefined);
+  assert.match(now(0.04, 0.4)!, /^on "topic" .* 40\s%.* 30\s% \(judge: rejection-v1\)$/);
+  assert.match(now(0.2, 0.1)!, /^on "topic" .* 20\s%.* 3\s% \(judge: refusal-phrases\)$/);
+  assert.match(now(0.2, 0.9)!, /\(judge: refusal-phrases\); on "topic" .*\(judge: rejection-v1\)$/);
+});
