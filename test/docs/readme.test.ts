@@ -59,7 +59,9 @@ function keysOf(schema: Schema, at = '', found = new Map<string, string>()): Map
     const key = `${at}${name}`;
     const parts = [property, ...(property.anyOf ?? [])];
     const objects = parts.filter((part) => part.properties);
-    const items = parts.flatMap((part) => (part.items?.properties ? [part.items] : []));
+    const items = parts
+      .flatMap(({ items: item }) => (item ? [item, ...(item.anyOf ?? [])] : []))
+      .filter((item) => item.properties);
     const isGroup = property.properties !== undefined && property.default !== undefined;
     if (!isGroup) {
       const needed = schema.required?.includes(name) ? 'required' : '–';
