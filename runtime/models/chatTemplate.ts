@@ -140,7 +140,7 @@ function run(program: ReturnType<typeof parse>, variables: JsonObject, limit: nu
     return value;
   } catch (error) {
     if (error instanceof Refusal)
-      throw new HumanError(`the chat template refuses these messages: ${error.message}.`, {
+      throw new HumanError(`the chat template refuses these messages: ${error.message.slice(0, 300)}.`, {
         place,
         remedy: 'Change the roles or their order as the template asks.',
         cause: error,
@@ -160,7 +160,7 @@ function failed(what: string, error: unknown, place: string): unknown {
   if (!(error instanceof Error) || 'code' in error) return error;
   if (error instanceof HumanError) return error;
   const deep = error instanceof RangeError && /call stack/i.test(error.message);
-  return new HumanError(`${what}: ${deep ? 'it is nested too deeply' : error.message}.`, {
+  return new HumanError(`${what}: ${deep ? 'it is nested too deeply' : error.message.slice(0, 300)}.`, {
     place,
     remedy: 'Correct the template, or take it from the model’s publisher again.',
     cause: error,

@@ -192,7 +192,7 @@ export function escapeDollars(normalizer: unknown): unknown {
 /** An error about tokenizer.json. */
 export function tokenizerError(error: unknown, place: string): unknown {
   if (error instanceof HumanError || !(error instanceof Error) || 'code' in error) return error;
-  return new HumanError(`this tokenizer cannot be used: ${error.message}.`, {
+  return new HumanError(`this tokenizer cannot be used: ${error.message.slice(0, 300)}.`, {
     place,
     remedy: 'Take the file from the model’s publisher again, or save it with a current version of transformers.',
     cause: error,

@@ -55,7 +55,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<Files>({
   name: 'adapter',
-  rounds: 1500,
+  rounds: 600,
   sources: () => [
     ...['llama/adapters/rslora', 'llama/adapters/task', 'gpt2/adapters/task'].map(reference),
     { ...reference('llama/adapters/task'), role: JSON.stringify(ROLE) },

@@ -30,7 +30,7 @@ const WORDS = [
 
 fuzz<{ config: string; file?: string }>({
   name: 'chat template',
-  rounds: 1500,
+  rounds: 700,
   sources: () => [
     ...TEMPLATES.map((template) => ({ config: JSON.stringify({ chat_template: template }) })),
     { config: JSON.stringify({ chat_template: [{ name: 'tool', template: 'x' }, { name: 'default', template: TEMPLATES[0] }] }) },

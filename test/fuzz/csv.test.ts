@@ -14,7 +14,7 @@ const WORDS = [
 
 fuzz<Buffer>({
   name: 'CSV table',
-  rounds: 1200,
+  rounds: 400,
   sources: () =>
     ROWS.filter((row) => !('prompt' in row && Array.isArray(row.prompt))).map((row) => Buffer.from(table(row))),
   damage: (source, rng) => {

@@ -14,7 +14,7 @@ const SIZES = [0, 1, 2, 31, 32, 256, 2 ** 31, 2 ** 32, 2n ** 53n, 2n ** 60n, 2n 
 /** Bytes: the first 2000 are the header. Structure: counts, shapes, types and offsets that do not fit together. */
 fuzz<Buffer>({
   name: 'GGUF',
-  rounds: 1500,
+  rounds: 800,
   sources: () => [readFileSync(QUANTS)],
   damage: (source, rng) => {
     if (rng.int(2)) return damageBytes(source, rng, 2000);

@@ -17,7 +17,7 @@ const VALUES: readonly GgufValue[] = [
 
 fuzz<Buffer>({
   name: 'GGUF model',
-  rounds: 1200,
+  rounds: 600,
   sources: () => FILES.map((file) => readFileSync(file)),
   damage: (source, rng) => (rng.int(3) === 0 ? damageBytes(source, rng, 1500) : damageParts(rng)),
   load: async (bytes, folder) => {

@@ -3,7 +3,7 @@ import { fuzz } from './harness.js';
 
 fuzz<Buffer>({
   name: 'JSONL row',
-  rounds: 1500,
+  rounds: 700,
   sources: () => ROWS.map((row) => Buffer.from(JSON.stringify(row))),
   damage: (source, rng) => {
     const row = damagedRow(rng);

@@ -20,7 +20,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<string>({
   name: 'config.json',
-  rounds: 3000,
+  rounds: 2000,
   sources: () =>
     FILES.flatMap((file) => {
       try {

@@ -13,7 +13,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<string>({
   name: 'recipe',
-  rounds: 2500,
+  rounds: 1000,
   sources: () => readdirSync(FOLDER).map((name) => readFileSync(join(FOLDER, name), 'utf8')),
   damage: (source, rng) => {
     if (rng.int(3) === 0) return damageText(source, rng, JSON_WORDS);

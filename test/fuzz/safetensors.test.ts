@@ -48,7 +48,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<Buffer>({
   name: 'safetensors',
-  rounds: 2500,
+  rounds: 1200,
   sources: () => SOURCES.map(({ header, data }) => fileOf(JSON.stringify(header), data)),
   damage: (source, rng) => {
     if (rng.int(2)) return damageBytes(source, rng, 300);

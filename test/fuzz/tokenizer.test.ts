@@ -32,7 +32,7 @@ interface Files {
 
 fuzz<Files>({
   name: 'tokenizer.json',
-  rounds: 1200,
+  rounds: 600,
   sources: () =>
     NAMES.map((name) => ({
       tokenizer: readFileSync(join(TOKENIZERS, name, 'tokenizer.json'), 'utf8'),

@@ -151,6 +151,7 @@ describe('a model folder', () => {
       [{ ...llama, pre_tokenizer: { type: 'UnicodeScripts' } }, /unknown pre-tokenizer "UnicodeScripts"/],
       [{ ...llama, decoder: { type: 'CTC' } }, /unknown decoder "CTC"/],
       [{ ...llama, normalizer: { type: 'Nmt' } }, /Unknown Normalizer type: Nmt/],
+      [{ ...llama, normalizer: { type: 'x'.repeat(5000) } }, /^.{1,400}$/],
       [{ ...llama, added_tokens: [{ id: 3, content: 'x', single_word: true }] }, /single_word/],
       [
         { ...llama, normalizer: { type: 'Replace', pattern: { String: 'e' }, content: 'e'.repeat(1000) } },
