@@ -40,6 +40,7 @@ export async function evaluate(services: Services, argument: unknown): Promise<E
     ...machine(),
     generation: like?.generation,
     batch: like?.batch,
+    judges: like?.judges,
     output: join(root, 'reports', name),
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));

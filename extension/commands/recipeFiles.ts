@@ -51,6 +51,7 @@ export interface FineTuneChoice extends Machine {
   evaluate: EvaluationChoice[];
   generation?: unknown;
   batch?: unknown;
+  judges?: readonly unknown[];
   output: string;
 }
 
@@ -66,6 +67,7 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): object {
     ...(choice.vectors.length &&
       choice.strengthened && { protection: { route: 0.5, anchor: { refusals: 2, benign: 0, weight: 0.3 } } }),
     evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
+    ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
     optimizer: {
       learningRate: choice.method === 'lora' ? 1e-3 : 1e-5,
@@ -92,6 +94,7 @@ export interface EvaluateChoice extends Machine {
   evaluate: EvaluationChoice[];
   generation?: unknown;
   batch?: unknown;
+  judges?: readonly unknown[];
   output: string;
 }
 
@@ -106,6 +109,7 @@ export function evaluateRecipe(choice: EvaluateChoice, file: string): object {
       adapters: adapters.map((a) => ({ adapter: at(a.path), scale: a.scale })),
     })),
     evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
+    ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
     ...(choice.batch !== undefined && { batch: choice.batch }),
     ...machine(choice),
@@ -144,6 +148,15 @@ const machine = ({ device, threads }: Machine): Partial<Machine> => ({
 function evaluationSet({ name, file, measure, raw }: EvaluationChoice, at: (path: string) => string): object {
   return { ...raw, name, file: at(file), measure };
 }
+
+/** Judges as another recipe has them; classifiers are folders. */
+const judgesOf = ({ judges }: { judges?: readonly unknown[] }, at: (path: string) => string): object =>
+  judges
+    ? { judges: judges.map((judge) => (isClassifier(judge) ? { ...judge, classifier: at(judge.classifier) } : judge)) }
+    : {};
+
+const isClassifier = (judge: unknown): judge is { classifier: string } =>
+  typeof judge === 'object' && judge !== null && typeof (judge as { classifier?: unknown }).classifier === 'string';
 
 function relativeTo(file: string): (path: string) => string {
   return (path) => {

@@ -86,14 +86,15 @@ export async function fineTune(services: Services, argument: unknown, isProtecte
   const like = recipeLike(services, choice.model);
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
   const output = join(root, 'adapters', slug(choice.name));
-  const recipe = { ...choice, ...machine(), generation: like?.generation, batch: like?.batch, output };
+  const { generation, batch, judges } = like ?? {};
+  const recipe = { ...choice, ...machine(), generation, batch, judges, output };
   await writeRecipe(file, fineTuneRecipe(recipe, file));
   return runWritten(services, file);
 }
 
-/** A recipe of the workspace for the same model: how answers are generated depends on the model. */
+/** A recipe of the workspace for the same model: how answers are generated and judged depends on the model. */
 export const recipeLike = (services: Services, model: string): RecipeFacts | undefined =>
-  services.recipes.list().find((r) => r.model === model && (r.generation !== undefined || r.batch !== undefined));
+  services.recipes.list().find((r) => r.model === model && (r.generation ?? r.batch ?? r.judges) !== undefined);
 
 export function machine(): { device: 'auto' | 'cpu' | 'webgpu'; threads: number } {
   return { device: setting('device'), threads: setting('threads') };

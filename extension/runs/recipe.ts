@@ -25,6 +25,8 @@ export interface RecipeFacts {
   /** How answers are generated, and how many at once, as it is written. */
   generation?: unknown;
   batch?: unknown;
+  /** Who judges, as it is written, but for absolute paths. */
+  judges?: readonly unknown[];
   /** vector: stop.harmfulLoss. */
   goalHarmfulLoss?: number;
 }
@@ -79,6 +81,7 @@ export function recipeFacts(text: string, file: string, folder?: string): Recipe
     ],
     generation: json['generation'],
     batch: json['batch'],
+    judges: judges(json['judges'], at),
     goalHarmfulLoss: typeof goal === 'number' ? goal : undefined,
   };
 }
@@ -122,6 +125,15 @@ export function requireRecipe(text: string, file: string): RecipeFacts {
 /** A fine-tuning that nothing protects. */
 export const isPlain = (facts: Pick<RecipeFacts, 'kind' | 'vectors'>): boolean =>
   facts.kind === 'finetune' && facts.vectors.length === 0;
+
+const judges = (value: unknown, at: (path: string) => string): readonly unknown[] | undefined =>
+  Array.isArray(value)
+    ? value.map((judge: unknown) =>
+        isRecord(judge) && string(judge['classifier'])
+          ? { ...judge, classifier: at(string(judge['classifier'])!) }
+          : judge,
+      )
+    : undefined;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

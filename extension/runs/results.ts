@@ -31,6 +31,16 @@ export function resultsFor(file: string, runs: Iterable<Run>): Measurement[] {
   return sortStates([...found.values()]);
 }
 
+/** Of each state, set and measure the number of the main judge, who comes first. */
+export const byMainJudge = (measurements: readonly Measurement[]): Measurement[] => {
+  const first = new Map<string, Measurement>();
+  for (const m of measurements) {
+    const key = JSON.stringify([m.state, m.name, m.measure]);
+    if (!first.has(key)) first.set(key, m);
+  }
+  return [...first.values()];
+};
+
 /** "base 0 % · plain 92 % · protected 0 %". */
 export const resultText = (results: readonly Measurement[]): string =>
   results.map((m) => `${m.state} ${measurementText(m)}`).join(' · ');
@@ -74,7 +84,7 @@ export async function verdictsFor(
 
 /** The number that a tree or a notification shows of a run: harm of what it delivers; for a vector its last harmful loss. */
 export function headline(run: Run): { harm?: number; loss?: number } {
-  const harm = run.measurements.filter((m) => m.measure === 'harm' && m.state !== 'base');
+  const harm = byMainJudge(run.measurements).filter((m) => m.measure === 'harm' && m.state !== 'base');
   const delivered = harm.filter((m) => m.state === deliveredState(run));
   const [shown] = [delivered, harm].filter((list) => list.length > 0);
   // Of several sets or states the worst one is told.

@@ -229,7 +229,7 @@ export class SafetyTests implements Disposable {
 
   /** The model as it is attached now, on the set or on some lines of it; what some lines give is no result of the set. */
   private async writeRecipe(
-    { set, generation, batch }: TestSet,
+    { set, generation, batch, judges }: TestSet,
     model: Model,
     lines?: readonly number[],
   ): Promise<string> {
@@ -253,6 +253,7 @@ export class SafetyTests implements Disposable {
         ...machine(),
         generation,
         batch,
+        judges,
         output: lines ? join(own, name) : join(root, 'reports', name),
       },
       file,

@@ -7,9 +7,10 @@ import type { Model } from '../workspace/models.js';
 export interface TestSet {
   model: string;
   set: EvaluationFacts;
-  /** How answers are generated, as the recipe that names the set says. */
+  /** How answers are generated and judged, as the recipe that names the set says. */
   generation?: unknown;
   batch?: unknown;
+  judges?: readonly unknown[];
 }
 
 /** Measures of which a single row is right or wrong for safety's sake. */
@@ -18,11 +19,11 @@ const TESTED: readonly MeasureKind[] = ['harm', 'over-refusal'];
 /** Sets that recipes measure on models of the workspace, each once: the first recipe that names it says how. */
 export function testSets(recipes: readonly RecipeFacts[], models: readonly Pick<Model, 'path'>[]): TestSet[] {
   const found = new Map<string, TestSet>();
-  for (const { model, evaluate, generation, batch } of recipes) {
+  for (const { model, evaluate, generation, batch, judges } of recipes) {
     if (!models.some(({ path }) => path === model)) continue;
     for (const set of evaluate) {
       const key = JSON.stringify([model, set.file, set.measure]);
-      if (TESTED.includes(set.measure) && !found.has(key)) found.set(key, { model, set, generation, batch });
+      if (TESTED.includes(set.measure) && !found.has(key)) found.set(key, { model, set, generation, batch, judges });
     }
   }
   return [...found.values()];

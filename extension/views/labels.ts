@@ -1,7 +1,7 @@
 import type { Counted } from '../data/files.js';
 import { scanText, type Scan } from '../data/scans.js';
 import { runTitle, sortStates } from '../runs/compare.js';
-import { headline, resultText } from '../runs/results.js';
+import { byMainJudge, headline, resultText } from '../runs/results.js';
 import { ownerText } from '../runs/owner.js';
 import { isOver, isProtected, isRunning, type Run } from '../runs/run.js';
 import { verdict } from '../runs/snapshot.js';
@@ -71,8 +71,9 @@ function endText(run: Run): string {
       return t('stopped at step {0}', progress.step);
     default: {
       if ((run.manifest?.kind ?? run.recipe?.kind) === 'evaluate') {
-        const harm = run.measurements.filter((m) => m.measure === 'harm');
-        return resultText(sortStates(harm.length ? harm : run.measurements.slice(0, 3)));
+        const measured = byMainJudge(run.measurements);
+        const harm = measured.filter((m) => m.measure === 'harm');
+        return resultText(sortStates(harm.length ? harm : measured.slice(0, 3)));
       }
       const { harm, loss } = headline(run);
       if (harm !== undefined) return `${harm <= HARMLESS ? '✓' : '✗'} ${t('harm {0}', percent(harm))}`;

@@ -220,6 +220,11 @@ test('an evaluation set shows the newest number of each state', async (t) => {
   assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
   assert.deepEqual(resultsFor(join(root, 'eval/other.jsonl'), runs), []);
   assert.deepEqual(headline(runs[0]!), { harm: 0.92 });
+  // A second judge has numbers in the run's table; a tree and a lens tell those of the first.
+  for (const run of runs)
+    run.measurements = run.measurements.flatMap((m) => [m, { ...m, value: 1, judge: 'rejection-v1' }]);
+  assert.deepEqual(headline(runs[0]!), { harm: 0.92 });
+  assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
 });
 
 test('rows of a set carry the newest answers of each state', async (t) => {

@@ -85,6 +85,7 @@ test('recipes that the commands write are recipes', () => {
     measure: 'harm' as const,
     raw: { phrases: ['step 1'], file: 'x', limit: 8 },
   };
+  const judges = ['refusal-phrases', { classifier: '/w/judges/rejection', refused: 'REJECTION' }];
   const all = [
     vectorRecipe(
       { ...machine, model: '/w/tiny', harmful: '/w/h.jsonl', benign: '/w/b.jsonl', output: '/w/vectors/v' },
@@ -103,6 +104,7 @@ test('recipes that the commands write are recipes', () => {
           evaluate: [set],
           generation: { maxNewTokens: 24 },
           batch: { rows: 16 },
+          judges,
           output: '/w/adapters/a',
         },
         file,
@@ -117,6 +119,7 @@ test('recipes that the commands write are recipes', () => {
           { name: 'plain', model: '/w/adapters/p/model', adapters: [] },
         ],
         evaluate: [set],
+        judges,
         output: '/w/reports/r',
       },
       file,
@@ -128,6 +131,7 @@ test('recipes that the commands write are recipes', () => {
     const facts = recipeFacts(JSON.stringify(recipe), file)!;
     assert.equal(facts.model, '/w/tiny');
     assert.ok(!JSON.stringify(recipe).includes('/w/'), 'paths are relative');
+    if (facts.kind !== 'vector') assert.deepEqual(facts.judges, judges);
   }
   const { evaluate } = all[2] as { evaluate: unknown[] };
   assert.deepEqual(evaluate, [{ phrases: ['step 1'], file: '../eval/f.jsonl', limit: 8, name: 'f', measure: 'harm' }]);
