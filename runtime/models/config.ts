@@ -6,7 +6,7 @@ import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
 import { codegen, gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
 import { llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
 import { falcon, gptNeox, persimmon } from './families/neox.js';
-import type { Family } from './families/parts.js';
+import type { Family, FamilySpec } from './families/parts.js';
 import * as interleaved from './families/interleaved.js';
 import * as variants from './families/variants.js';
 import type { DecoderSpec } from './spec.js';
@@ -25,6 +25,7 @@ const FAMILIES: Record<string, Family> = {
   falcon,
   gemma,
   gemma2,
+  gemma3: textModel('gemma3_text', gemma3),
   gemma3_text: gemma3,
   glm: interleaved.glm,
   glm4: interleaved.glm4,
@@ -60,8 +61,8 @@ const FAMILIES: Record<string, Family> = {
 export const SUPPORTED_FAMILIES: readonly string[] = Object.keys(FAMILIES);
 const SUPPORTED = `Supported are ${SUPPORTED_FAMILIES.join(', ')}.`;
 
-/** Endings of the class names of models with a language-model head. */
-const CAUSAL = /(ForCausalLM|LMHeadModel)$/;
+/** Class names of models with a language-model head. */
+const CAUSAL = /(ForCausalLM|LMHeadModel)$|^Gemma3ForConditionalGeneration$/;
 
 /**
  * Keys that change what a model computes in some family. Where the family at hand does not read one of them, the model is
@@ -84,9 +85,11 @@ const MATHS: Record<string, unknown> = {
   dim_model_base: 0,
   embedding_multiplier: 1,
   final_logit_softcapping: 0,
+  full_attn_mod: 1,
   hidden_size_per_layer_input: 0,
   is_encoder_decoder: false,
   kv_lora_rank: 0,
+  lm_head_bias: false,
   logit_scale: 1,
   logits_scaling: 1,
   mlp_bias: false,
@@ -117,6 +120,7 @@ const MATHS: Record<string, unknown> = {
   use_bias: false,
   use_cla: false,
   use_bidirectional_attention: false,
+  use_mrope: false,
   use_parallel_residual: false,
   use_qk_norm: false,
   use_qkv_bias: false,
@@ -155,22 +159,43 @@ export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
     );
   }
 
-  const spec = family(c);
-  for (const [key, off] of Object.entries(MATHS)) {
-    if (c.wasRead(key) || !Object.hasOwn(config, key)) continue;
-    const value = config[key];
-    const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-    if (value === null || value === false || value === 0 || value === '' || value === off || empty) continue;
-    c.refuse(key, `this key changes what a model computes and is not supported for the family ${String(type)}`);
-  }
-  const layerTypes = config['layer_types'] ?? undefined;
-  if (!c.wasRead('layer_types') && layerTypes !== undefined) {
-    if (!Array.isArray(layerTypes) || layerTypes.some((t) => t !== 'full_attention'))
-      c.refuse('layer_types', `the family ${String(type)} has only layers of full attention`);
-  }
   return {
     family: type as string,
     architecture: typeof architecture === 'string' ? architecture : (type as string),
-    ...spec,
+    ...checked(c, type as string, family),
   };
 }
+
+/** What the family reads, once no key that it does not read would change it. */
+function checked(c: ConfigReader, type: string, family: Family): FamilySpec {
+  const spec = family(c);
+  for (const [key, off] of Object.entries(MATHS)) {
+    if (c.wasRead(key)) continue;
+    const value = c.raw(key) ?? undefined;
+    const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+    if (value === undefined || value === false || value === 0 || value === '' || value === off || empty) continue;
+    c.refuse(key, `this key changes what a model computes and is not supported for the family ${type}`);
+  }
+  if (c.wasRead('layer_types')) return spec;
+  const layerTypes = c.raw('layer_types') ?? undefined;
+  if (layerTypes !== undefined && !(Array.isArray(layerTypes) && layerTypes.every((t) => t === 'full_attention')))
+    c.refuse('layer_types', `the family ${type} has only layers of full attention`);
+  return spec;
+}
+
+/** The text model of a model for text and images, under the names that its modules have there. */
+function textModel(type: string, family: Family): Family {
+  return (c) => {
+    c.raw('vision_config'); // not used for text
+    const text =
+      c.object('text_config') ?? c.refuse('text_config', 'the text model is missing', 'Correct config.json.');
+    text.only('model_type', [type], `only the text model ${type} is supported here`);
+    c.only('tie_word_embeddings', [text.boolean('tie_word_embeddings', true)], 'it differs from that in text_config');
+    return renamed(checked(text, type, family));
+  };
+}
+
+const renamed = (spec: FamilySpec): FamilySpec =>
+  JSON.parse(JSON.stringify(spec), (_, value: unknown) =>
+    typeof value === 'string' ? value.replace(/^model\./, 'model.language_model.') : value,
+  ) as FamilySpec;

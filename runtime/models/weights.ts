@@ -17,8 +17,15 @@ const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
 /** First parts of parameter names, which checkpoints of the bare model lack. */
 const PREFIXES = ['model.', 'transformer.', 'gpt_neox.'];
 
+/** A name, and what checkpoints say for it: the bare model's without its first part, older ones of models with images in another order. */
+function namesOf(name: string): string[] {
+  const prefix = PREFIXES.find((p) => name.startsWith(p));
+  const bare = prefix ? [name.slice(prefix.length)] : [];
+  return [name, ...bare, name.replace(/^model\.language_model\./, 'language_model.model.')];
+}
+
 /**
- * The tensor of a parameter: under its own name, or without the model's first part as in checkpoints of the bare model.
+ * The tensor of a parameter: under its own name, or under another that checkpoints have for it.
  * @throws HumanError naming the tensor, and the expected and the found shape
  */
 export function findTensor(
@@ -26,8 +33,8 @@ export function findTensor(
   name: string,
   shape: readonly number[],
 ): TensorInfo {
-  const prefix = PREFIXES.find((p) => name.startsWith(p));
-  const info = tensors.get(name) ?? (prefix ? tensors.get(name.slice(prefix.length)) : undefined);
+  const found = namesOf(name).find((one) => tensors.has(one));
+  const info = found === undefined ? undefined : tensors.get(found);
   if (!info) {
     throw new HumanError(`the model has no tensor ${name} of shape ${shapeText(shape)}.`, {
       place: name,

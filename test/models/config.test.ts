@@ -19,6 +19,15 @@ const LLAMA: Config = {
   rms_norm_eps: 1e-5,
   rope_theta: 10000,
 };
+/** As published for 4B: what is like transformers' defaults is left out. */
+const GEMMA3: Config = {
+  model_type: 'gemma3_text',
+  hidden_size: 2560,
+  intermediate_size: 10240,
+  num_hidden_layers: 34,
+  rope_scaling: { factor: 8, rope_type: 'linear' },
+  sliding_window: 1024,
+};
 const OTHERS: Record<string, Config> = {
   qwen2: { ...LLAMA, model_type: 'qwen2', architectures: ['Qwen2ForCausalLM'] },
   gemma: { ...LLAMA, model_type: 'gemma', architectures: ['GemmaForCausalLM'], head_dim: 8, num_key_value_heads: 1 },
@@ -26,6 +35,14 @@ const OTHERS: Record<string, Config> = {
   falcon: { ...LLAMA, model_type: 'falcon', architectures: ['FalconForCausalLM'] },
   bloom: { model_type: 'bloom', n_embed: 32, n_layer: 2, num_attention_heads: 4, vocab_size: 128 },
   mpt: { model_type: 'mpt', d_model: 24, n_layers: 2, n_heads: 12, max_seq_len: 64, vocab_size: 128 },
+  gemma3: {
+    model_type: 'gemma3',
+    architectures: ['Gemma3ForConditionalGeneration'],
+    text_config: GEMMA3,
+    vision_config: { hidden_size: 1152 },
+  },
+  mistral: { ...LLAMA, model_type: 'mistral', num_key_value_heads: 2 },
+  phi3: { ...LLAMA, model_type: 'phi3' },
   hunyuan: { ...LLAMA, model_type: 'hunyuan_v1_dense' },
   olmo: { ...LLAMA, model_type: 'olmo' },
   codegen: { model_type: 'codegen', n_embd: 32, n_layer: 2, n_head: 4, rotary_dim: 4, vocab_size: 128 },
@@ -138,6 +155,16 @@ describe('refused before a weight is read, by name', () => {
     ['hunyuan', { rope_scaling: { type: 'dynamic', alpha: -1, factor: 1 } }, /alpha = -1/],
     ['olmo', { clip_qkv: -8 }, /clip_qkv/],
     ['codegen', { n_head: 2 }, /n_head = 2/],
+    ['gemma3', { text_config: { ...LLAMA, model_type: 'llama' } }, /model_type = "llama".*gemma3_text/],
+    ['gemma3', { text_config: undefined }, /text_config = missing/],
+    ['gemma3', { tie_word_embeddings: false }, /tie_word_embeddings = false/],
+    ['gemma3', { text_config: { ...GEMMA3, num_experts: 8 } }, /num_experts = 8/],
+    ['llama', { model_type: 'mistral3', text_config: { ...LLAMA, model_type: 'mistral' } }, /"mistral3"/],
+    ['llama', { model_type: 'llama4', text_config: {} }, /"llama4"/],
+    ['phi3', { lm_head_bias: true }, /lm_head_bias/],
+    ['phi3', { full_attn_mod: 4 }, /full_attn_mod/],
+    ['mistral', { attention_bias: true }, /attention_bias = true/],
+    ['qwen2', { use_mrope: true }, /use_mrope/],
     ['opt', { do_layer_norm_before: false }, /do_layer_norm_before/],
     ['opt', { word_embed_proj_dim: 16 }, /word_embed_proj_dim/],
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
@@ -202,6 +229,52 @@ describe('accepted', () => {
   it('every second layer of Gemma 2 has a window where config.json lists none', () => {
     const windows = decoderSpec({ ...OTHERS.gemma2!, sliding_window: 16 }).layers.map((l) => l.attention.window);
     assert.deepEqual(windows, [16, undefined]);
+  });
+
+  it('the text model of Gemma 3 for images, as published', () => {
+    const { vocabSize, contextLength, layers, head, embedding } = decoderSpec(OTHERS.gemma3!);
+    assert.deepEqual([vocabSize, contextLength, head.tied], [262208, 131072, true]);
+    assert.equal(embedding.weight, 'model.language_model.embed_tokens.weight');
+    const [first, , , , , sixth] = layers.map(({ attention }) => attention);
+    assert.deepEqual([first!.heads, first!.kvHeads, first!.headDim, first!.window], [8, 4, 256, 1024]);
+    assert.equal(sixth!.window, undefined);
+    assert.equal(first!.rope!.invFreq[0], 1);
+    assert.equal(sixth!.rope!.invFreq[0], 1 / 8);
+  });
+
+  it('Phi-4-mini: part of a head turns, by LongRoPE, with a tied head', () => {
+    const factors = { short_factor: [1, 1, 1], long_factor: [1, 2, 4] };
+    const mini = {
+      ...OTHERS.phi3!,
+      partial_rotary_factor: 0.75,
+      max_position_embeddings: 131072,
+      original_max_position_embeddings: 4096,
+      rope_scaling: { type: 'longrope', ...factors },
+      sliding_window: 262144,
+      tie_word_embeddings: true,
+      lm_head_bias: false,
+      full_attn_mod: 1,
+      interpolate_factor: 1,
+    };
+    const { head, layers } = decoderSpec(mini);
+    assert.equal(head.tied, true);
+    assert.equal(layers[0]!.attention.rope!.dim, 6);
+    assert.equal(layers[0]!.attention.rope!.attentionFactor, Math.sqrt(1 + Math.log(32) / Math.log(4096)));
+    assert.equal(layers[0]!.attention.rope!.long!.from, 4096);
+  });
+
+  it('heads of another size than hidden_size / num_attention_heads', () => {
+    for (const family of ['llama', 'mistral', 'qwen2'])
+      assert.equal(decoderSpec({ ...(OTHERS[family] ?? LLAMA), head_dim: 16 }).layers[0]!.attention.out.in, 64, family);
+  });
+
+  it('windows of Qwen 2 from max_window_layers on', () => {
+    const windows = (change: Config) =>
+      decoderSpec({ ...OTHERS.qwen2!, sliding_window: 16, max_window_layers: 1, ...change }).layers.map(
+        ({ attention }) => attention.window,
+      );
+    assert.deepEqual(windows({ use_sliding_window: true }), [undefined, 16]);
+    assert.deepEqual(windows({ use_sliding_window: false }), [undefined, undefined]);
   });
 
   it('gelu in old Gemma configs means its tanh form', () => {

@@ -247,6 +247,28 @@ describe('weights', () => {
     assert.deepEqual(await logits(llama, spec, bare), await logits(llama, spec, llama));
   });
 
+  it('a text model inside one for text and images, under both orders of its names', async () => {
+    const gemma = await loadReference('gemma3');
+    const config = {
+      architectures: ['Gemma3ForConditionalGeneration'],
+      model_type: 'gemma3',
+      text_config: gemma.config,
+      vision_config: { hidden_size: 8 },
+    };
+    const inside = decoderSpec(config);
+    assert.ok(decoderSites(inside).every(({ name }) => name.startsWith('model.language_model.layers.')));
+    const want = await logits(gemma, decoderSpec(gemma.config), gemma);
+    for (const prefix of ['model.language_model.', 'language_model.model.']) {
+      const tensors = new Map(
+        [...gemma.tensors].map(([name, info]) => {
+          const own = name.replace(/^model\./, prefix);
+          return [own, { ...info, name: own }];
+        }),
+      );
+      assert.deepEqual(await logits(gemma, inside, { folder: gemma.folder, tensors }), want);
+    }
+  });
+
   const fault = (broken: Model): HumanError => {
     try {
       logitsGraph(spec, broken);

@@ -10,7 +10,7 @@ import { decoderSpec } from '../../runtime/models/config.js';
 import { buildDecoder, decoderSites } from '../../runtime/models/decoder.js';
 import { readFloat32 } from '../../runtime/models/safetensors.js';
 import { parameters, type DecoderSpec } from '../../runtime/models/spec.js';
-import { frozenWeights } from '../../runtime/models/weights.js';
+import { findTensor, frozenWeights } from '../../runtime/models/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { openLearner } from '../../runtime/training/learner.js';
@@ -52,8 +52,8 @@ for (const name of FAMILIES) {
     const spec = decoderSpec(r.config);
     const names = [...parameters(spec).keys()];
     const weights: Feeds = {};
-    for (const key of names) {
-      const info = r.tensors.get(key)!;
+    for (const [key, shape] of parameters(spec)) {
+      const info = findTensor(r.tensors, key, shape);
       weights[key] = float32(await readFloat32(info), info.shape);
     }
     const learner = openLearner({

@@ -3,19 +3,21 @@ import type { ConfigReader } from '../configReader.js';
 import { alibiSlopes, mptSlopes } from './alibiSlopes.js';
 import { gptLike } from './gptLike.js';
 import { BLOOM_NAMES } from './neox.js';
-import { fused, layerNorm, sizes, type Family } from './parts.js';
+import { fused, layerNorm, sizes, ungrouped, type Family } from './parts.js';
 
 /** Fused q, k, v by heads, a norm of the embeddings, GELU as tanh. */
 export const bloom: Family = (c) => {
   const named = (a: string, b: string): string => (c.has(a) ? a : b);
-  const s = sizes(c, {
-    hidden: named('n_embed', 'hidden_size'),
-    layers: named('n_layer', 'num_hidden_layers'),
-    heads: named('n_head', 'num_attention_heads'),
-    contextLength: 'seq_length',
-    defaultContext: 2048,
-  });
-  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'Bloom has one key head for each query head');
+  const s = ungrouped(
+    c,
+    sizes(c, {
+      hidden: named('n_embed', 'hidden_size'),
+      layers: named('n_layer', 'num_hidden_layers'),
+      heads: named('n_head', 'num_attention_heads'),
+      contextLength: 'seq_length',
+      defaultContext: 2048,
+    }),
+  );
   c.only('apply_residual_connection_post_layernorm', [false], 'residuals taken behind a norm are not supported');
   c.only('slow_but_exact', [false], 'products in slices are not supported');
   c.only('n_inner', [4 * s.hidden], `the MLP of this family has 4 · ${s.hidden} inner elements`);
@@ -55,13 +57,16 @@ function mptAttention(c: ConfigReader, heads: number, headDim: number) {
 
 /** No bias anywhere; q, k, v in one layer. */
 export const mpt: Family = (c) => {
-  const s = sizes(c, {
-    hidden: 'd_model',
-    layers: 'n_layers',
-    heads: 'n_heads',
-    contextLength: 'max_seq_len',
-    defaultContext: 2048,
-  });
+  const s = ungrouped(
+    c,
+    sizes(c, {
+      hidden: 'd_model',
+      layers: 'n_layers',
+      heads: 'n_heads',
+      contextLength: 'max_seq_len',
+      defaultContext: 2048,
+    }),
+  );
   c.only('no_bias', [true], 'biases are not supported for this family');
   c.only('logit_scale', [], 'a factor on logits is not supported for this family');
   c.only('embedding_fraction', [1], 'a share of the embedding gradient is not supported');

@@ -69,7 +69,14 @@ export const vaultGemma: Family = capped(false);
 
 /** Norms of queries and keys; windows in all but every sixth layer, which has a rope of its own. */
 export const gemma3: Family = (c) => {
-  const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
+  // Text models inside models with images leave out what is like this.
+  const s = sizes(c, {
+    headDim: 256,
+    defaultHeads: 8,
+    defaultKvHeads: 4,
+    defaultVocab: 262208,
+    defaultContext: 131072,
+  });
   c.only('attn_logit_softcapping', [], 'soft caps on attention scores are not part of Gemma 3');
   const pattern = c.size('sliding_window_pattern', 6);
   const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % pattern !== 0);

@@ -3,7 +3,7 @@ import { bf16ToF32, f32ToBf16 } from '../halfFloats.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import { alibiSlopes } from './alibiSlopes.js';
 import { gptLike, type GptNames } from './gptLike.js';
-import { fused, layerNorm, sizes, type Family } from './parts.js';
+import { fused, layerNorm, sizes, ungrouped, type Family } from './parts.js';
 
 const NAMES: GptNames = {
   blocks: 'gpt_neox.layers',
@@ -31,8 +31,7 @@ export const BLOOM_NAMES: GptNames = {
 
 /** Fused q, k, v by heads, partial rope, attention and MLP side by side behind a norm each (or one after the other). */
 export const gptNeox: Family = (c) => {
-  const s = sizes(c);
-  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'GPT-NeoX has one key head for each query head');
+  const s = ungrouped(c, sizes(c));
   const epsilon = c.positive('layer_norm_eps', 1e-5);
   const bias = c.boolean('attention_bias', true);
   const rope = ropeSpec(c, {
@@ -59,8 +58,7 @@ export const gptNeox: Family = (c) => {
 
 /** GPT-NeoX one after the other, with norms of queries and keys, under Llama's outer names. */
 export const persimmon: Family = (c) => {
-  const s = sizes(c);
-  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'Persimmon has one key head for each query head');
+  const s = ungrouped(c, sizes(c));
   const epsilon = c.positive('layer_norm_eps', 1e-5);
   const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, partial: 0.5 });
   const headNorm = c.boolean('qk_layernorm', true)

@@ -52,7 +52,9 @@ export function sizes(
   c: ConfigReader,
   own: Partial<Record<'hidden' | 'layers' | 'heads' | 'kvHeads' | 'contextLength', string>> & {
     headDim?: number;
+    defaultHeads?: number;
     defaultKvHeads?: number;
+    defaultVocab?: number;
     defaultContext?: number;
   } = {},
 ): Sizes {
@@ -66,7 +68,7 @@ export function sizes(
   const hidden = c.size(key.hidden);
   const layers = c.size(key.layers);
   if (layers > MOST_LAYERS) c.refuse(key.layers, `more than ${MOST_LAYERS} layers are not supported`);
-  const heads = c.size(key.heads);
+  const heads = c.size(key.heads, own.defaultHeads);
   if (heads > MOST_HEADS) c.refuse(key.heads, `more than ${MOST_HEADS} heads are not supported`);
   const kvHeads = c.optionalSize(key.kvHeads, own.defaultKvHeads) ?? heads;
   if (heads % kvHeads !== 0) c.refuse(key.kvHeads, `it must divide ${key.heads} = ${heads}`);
@@ -81,9 +83,15 @@ export function sizes(
     heads,
     kvHeads,
     headDim,
-    vocab: c.size('vocab_size'),
+    vocab: c.size('vocab_size', own.defaultVocab),
     contextLength: c.size(key.context, own.defaultContext),
   };
+}
+
+/** The same sizes, where a family has one key head for each query head. */
+export function ungrouped(c: ConfigReader, s: Sizes): Sizes {
+  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'this family has one key head for each query head');
+  return s;
 }
 
 /** Separate q, k, v under their usual names. */
