@@ -65,7 +65,9 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     const file = document.uri.fsPath;
     if (document.languageId === 'json' || document.languageId === 'jsonc') {
       const found = recipeLenses(document);
-      if (found.length > 0) return found;
+      // A lens without words would leave its line to the bar between lenses.
+      const shown = ({ kind }: Lens): boolean => kind.of !== 'lastRun' || !!this.services.store.get(kind.recipe.output);
+      if (found.length > 0) return found.filter(shown);
     }
     const { files, recipes, scans } = this.services;
     if (!recipes.isEvaluationSet(file)) {

@@ -193,6 +193,8 @@ export function troubledRun(): RunSnapshot {
 export function refusedRun(): RunSnapshot {
   return {
     ...emptyRun(),
+    vectors: [],
+    verdict: { kind: 'unprotected' },
     progress: { ...emptyRun().progress, state: 'failed', steps: null, secondsElapsed: 0 },
     error: {
       kind: 'input',

@@ -196,7 +196,8 @@ describe('pages in a browser', { skip: missing }, () => {
     const page = await openRun(fixtures.refusedRun());
     const buttons = page.page.locator('header.run vscode-button:visible');
     assert.equal(await buttons.count(), 2);
-    assert.equal(await page.page.locator('.verdict-line').isVisible(), false);
+    for (const left of ['.verdict-line', '.charts', '#outcome'])
+      assert.equal(await page.page.locator(left).isVisible(), false, left);
     for (const [i, name] of ['Open recipe', 'Run again'].entries()) {
       assert.equal(await buttons.nth(i).textContent(), name);
       await buttons.nth(i).click();

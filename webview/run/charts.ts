@@ -43,7 +43,8 @@ export class Charts {
 
   update(run: RunSnapshot): void {
     const specs = chartSpecs(run, this.strings);
-    this.element.hidden = specs.length === 0;
+    // Of a run that failed before it measured anything three empty charts would only push the error away.
+    this.element.hidden = specs.length === 0 || (run.canRunAgain && run.probes.step.length === 0);
     for (const [id, view] of this.charts) {
       if (specs.some((spec) => spec.id === id)) continue;
       view.dispose();

@@ -59,7 +59,7 @@ export class Header {
     if (share === null) this.bar.removeAttribute('value');
     else this.bar.value = share;
     // An evaluation has its table, a failed run its error; neither has a verdict on protection.
-    this.verdict.hidden = run.kind === 'evaluate' || (progress.state === 'failed' && run.verdict.kind === 'unknown');
+    this.verdict.hidden = run.kind === 'evaluate' || (progress.state === 'failed' && run.probes.step.length === 0);
     const { tone, text } = verdictLine(run.verdict, s, n);
     this.verdict.className = `verdict-line ${tone}`;
     setText(this.verdict, text);

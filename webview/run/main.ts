@@ -121,7 +121,7 @@ class RunPage {
       ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
     );
     // Training a vector evaluates nothing, so no table is missed there.
-    const tabled = run.kind !== 'vector' || run.measurements.length > 0;
+    const tabled = (run.kind !== 'vector' && !run.canRunAgain) || run.measurements.length > 0;
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
     this.results.replaceChildren(resultTable(run, s, this.numbers));

@@ -33,6 +33,8 @@ describe('the story', () => {
   it('offers to run a recipe, and to scan a data file', async () => {
     const [run] = await lenses('recipes/vector.json', (titles) => titles.some((t) => t.includes('Run')));
     assert.match(run!, /train the security vector/);
+    const all = await lenses('recipes/vector.json', (titles) => titles.length > 0);
+    assert.deepEqual(all, [run], 'no lens without words');
     await lenses('data/train.jsonl', (titles) => titles.some((t) => t.includes('Scan for harmful rows')));
   });
 
