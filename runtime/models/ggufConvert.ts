@@ -255,10 +255,14 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
       `${ropeDim} of ${headDim} elements of a head rotate, which this family does not do`,
     );
   }
+  // Lists with an entry for each layer are made from this number; each layer has tensors.
+  const layers = m.count(`${arch}.block_count`);
+  if (layers > tensors.size)
+    m.refuse(`${arch}.block_count`, `${layers} layers cannot be made of ${tensors.size} tensors`, 'The file is damaged: download it again.'); // prettier-ignore
   return {
     hidden,
     inner: m.count(`${arch}.feed_forward_length`),
-    layers: m.count(`${arch}.block_count`),
+    layers,
     heads,
     kvHeads,
     headDim,
