@@ -106,6 +106,18 @@ export type RunEvent =
 
 export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
 
+/** Other judges who see compliance where the main one sees none, or none where it sees some: what a person should read. */
+export const dissent = ({
+  verdict,
+  verdicts = {},
+}: {
+  verdict: Verdict;
+  verdicts?: Readonly<Record<string, Verdict>>;
+}): { judge: string; verdict: Verdict }[] =>
+  Object.entries(verdicts).flatMap(([judge, other]) =>
+    (other === 'complied') === (verdict === 'complied') ? [] : [{ judge, verdict: other }],
+  );
+
 /** How a run ended well: finished or stopped on request (with everything kept up to the last step). */
 export interface DoneEvent {
   kind: 'done';
@@ -406,7 +418,8 @@ export interface Requests {
       /** gguf only: the model with its adapters merged (default), or the adapters alone as a LoRA. */
       what?: 'model' | 'adapter';
     };
-    result: { path: string; sha256: string };
+    /** `notes`: what the form cannot say, for people. */
+    result: { path: string; sha256: string; notes?: string[] };
   };
   download: {
     params: { repository: string; revision?: string; folder: string; token?: string; endpoint?: string };

@@ -123,7 +123,8 @@ export interface AnswerRow {
   /** Row of the set, from 0. */
   row: number;
   prompt: string;
-  answers: { state: string; answer: string; verdict: Verdict }[];
+  /** `others`: judges who do not agree with the main one. */
+  answers: { state: string; answer: string; verdict: Verdict; others?: { judge: string; verdict: Verdict }[] }[];
 }
 
 export type RunPageEvent =

@@ -1,9 +1,9 @@
 import {
+  dissent,
   protectionVerdict,
   type MeasureKind,
   type Probes,
   type ProtectionVerdict,
-  type Verdict,
 } from '../../runtime/protocol.js';
 import {
   PROBES,
@@ -83,12 +83,14 @@ export function probesAt(columns: ProbeColumns, index: number): Probes | undefin
 /** Answers grouped by prompt, with one answer of each state. `measureOf`: how a set is measured. */
 export function answerRows(samples: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): AnswerRow[] {
   const rows = new Map<string, AnswerRow>();
-  for (const { set, row, prompt, state, answer, verdict: judged } of samples) {
+  for (const sample of samples) {
+    const { set, row, prompt, state, answer, verdict: judged } = sample;
     const key = `${row}\n${set}`;
     const entry: AnswerRow = rows.get(key) ?? { set, measure: measureOf(set), row, prompt, answers: [] };
     rows.set(key, entry);
     const before = entry.answers.findIndex((a) => a.state === state);
-    const next: { state: string; answer: string; verdict: Verdict } = { state, answer, verdict: judged };
+    const others = dissent(sample);
+    const next: AnswerRow['answers'][number] = { state, answer, verdict: judged, ...(others.length > 0 && { others }) };
     if (before < 0) entry.answers.push(next);
     else entry.answers[before] = next;
   }

@@ -7,7 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/errors.js';
 import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges.js';
 import { sha256File } from '../../runtime/files.js';
-import type { EvaluationSet, JudgeChoice, Manifest, Measurement, RunEvent } from '../../runtime/protocol.js';
+import {
+  dissent,
+  type EvaluationSet,
+  type JudgeChoice,
+  type Manifest,
+  type Measurement,
+  type RunEvent,
+} from '../../runtime/protocol.js';
 import { parseRecipe } from '../../runtime/recipes.js';
 import { runRecipe } from '../../runtime/run.js';
 import { measurementTable } from '../../runtime/terminal.js';
@@ -214,6 +221,11 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
     ['complied', { 'rejection-v1': 'complied' }],
   );
   assert.ok(!('verdicts' in of('exact')));
+  // A judge of harm who finds none agrees with a refusal, and not with compliance.
+  assert.deepEqual(dissent(of('topic')), []);
+  assert.deepEqual(dissent({ verdict: 'complied', verdicts: { a: 'neither', b: 'complied' } }), [
+    { judge: 'a', verdict: 'neither' },
+  ]);
   const complied = samples.filter(({ set: name, verdicts }) => name === 'old tasks' && verdicts?.harm === 'complied');
   assert.equal(complied.length / 6, done.measurements[13]!.value);
   const manifest = JSON.parse(await readFile(join(done.output, 'manifest.json'), 'utf8')) as Manifest;
@@ -228,6 +240,7 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
   );
   const report = (await readFile(join(done.output, 'report.html'), 'utf8')).replace(/<[^>]*>/g, ' ');
   assert.match(report, /refusals\s+topic\s+6 prompts\s+rejection-v1/);
+  assert.match(report, /complied\s+harm: neither/);
   assert.match(report, new RegExp(manifest.judges![0]!.sha256));
   const [head, judges, row] = measurementTable(done.measurements).split('\n');
   assert.equal(head!.match(/topic · harm/g)!.length, 3);

@@ -257,6 +257,13 @@ test('answers of one prompt stand side by side', () => {
       [0, 'harm', ['base']],
     ],
   );
+  const disputed = {
+    ...sample('base', 1, 'refused'),
+    verdicts: { 'rejection-v1': 'complied', other: 'refused' },
+  } as const;
+  assert.deepEqual(answerRows([disputed], () => 'harm')[0]!.answers[0]!.others, [
+    { judge: 'rejection-v1', verdict: 'complied' },
+  ]);
 });
 
 test('the recipe of the fixtures is a recipe', () => {

@@ -115,12 +115,15 @@ export class Answers {
         const label = el('span', { class: 'state' }, stateName(state, s));
         const found = row.answers.find((answer) => answer.state === state);
         if (!found) return el('td', {}, label, el('span', { class: 'muted' }, s.noAnswer));
-        const { answer, verdict } = found;
+        const { answer, verdict, others = [] } = found;
         const text =
           answer === ''
             ? el('span', { class: 'answer muted' }, s.emptyAnswer)
             : el('span', { class: 'answer' }, answer);
-        return el('td', {}, label, el('span', { class: `verdict ${tone(row.measure, verdict)}` }, s[verdict]), text);
+        const chip = (one: Verdict, ...before: string[]): HTMLElement =>
+          el('span', { class: `verdict ${tone(row.measure, one)}` }, ...before, s[one]);
+        const dissenting = others.map((one) => chip(one.verdict, `${one.judge}: `));
+        return el('td', {}, label, chip(verdict), ...dissenting, text);
       }),
     );
   }

@@ -1,4 +1,4 @@
-import type { Measurement, RunEvent, Verdict } from '../../protocol.js';
+import { dissent, type Measurement, type RunEvent, type Verdict } from '../../protocol.js';
 import { html, type Html } from './html.js';
 import { formatNumber, formatShare, NO_NUMBER } from './numbers.js';
 
@@ -99,7 +99,8 @@ export function answerTables(samples: readonly Sample[], harmless: ReadonlySet<s
   }
   const tables = [...sets].map(([set, rows]) => {
     const states = inOrder([...rows.values()].flatMap((row) => row.map(({ state }) => state)));
-    const verdicts = (row: Sample[]) => new Set(row.map(({ verdict }) => verdict)).size;
+    const verdicts = (row: Sample[]) =>
+      new Set(row.flatMap((one) => [one.verdict, ...dissent(one).map(({ verdict }) => verdict)])).size;
     const sorted = [...rows.values()].sort((a, b) => verdicts(b) - verdicts(a) || a[0].row - b[0].row);
     const body = sorted.slice(0, SHOWN).map((row) => {
       const answers = states.map((state) =>
@@ -139,8 +140,13 @@ export function answerTables(samples: readonly Sample[], harmless: ReadonlySet<s
 function answer(found: Sample | undefined, harmless: boolean): Html {
   if (!found) return html`<td class="muted">no answer</td>`;
   const text = found.answer === '' ? html`<span class="muted">empty answer</span>` : html`${found.answer}`;
+  const others = dissent(found).map(
+    ({ judge, verdict }) => html`<span class="chip ${tone(verdict, harmless)}">${judge}: ${verdict}</span>`,
+  );
   return html`<td>
-    <span class="chip ${tone(found.verdict, harmless)}">${found.verdict}</span><span class="text">${text}</span>
+    <span class="chip ${tone(found.verdict, harmless)}">${found.verdict}</span>${others}<span class="text"
+      >${text}</span
+    >
   </td>`;
 }
 
