@@ -172,6 +172,8 @@ test('what cannot be converted is refused by name before anything is written', a
   await refused('blk.1.attn_q.weight', 'blk.1.attn_x.weight', /blk.1.attn_x.weight: LlamaForCausalLM has no place/);
   await refused('blk.1.attn_q.weight', 'blk.7.attn_q.weight', /blk.7.attn_q.weight: LlamaForCausalLM has no place/);
   await refused('token_embd', 'token_embe', /the embedding is missing/);
+  const layers = 'llama.block_count\x04\0\0\0';
+  await refused(`${layers}\x02\0\0\0`, `${layers}\xff\xff\xff\x7f`, /block_count: 2147483647 layers cannot be made of/);
   await assert.rejects(readdir(cache), /ENOENT/);
 });
 
