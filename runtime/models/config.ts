@@ -15,6 +15,7 @@ export type { DecoderSpec } from './spec.js';
 
 /** `model_type` of config.json → how to read it. */
 const FAMILIES: Record<string, Family> = {
+  apertus: variants.apertus,
   arcee: variants.arcee,
   bloom,
   codegen,
@@ -102,6 +103,7 @@ const MATHS: Record<string, unknown> = {
   num_kv_shared_layers: 0,
   num_local_experts: 0,
   partial_rotary_factor: 1,
+  post_norm: false,
   prefix_lm: false,
   position_embedding_xdrope: false,
   q_lora_rank: 0,

@@ -1,7 +1,7 @@
 import type { Site } from '../adapters/sites.js';
 import type { Builder, Value } from '../onnx/graph.js';
 import { Add, Cast, Gather, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
-import { ACTIVATION, softcap } from './activations.js';
+import { ACTIVATION, softcap, xielu } from './activations.js';
 import { attention, attentionInputs, linear, type AttentionInputs, type KeyValue } from './attention.js';
 import { norm, type Weight } from './norms.js';
 import { linearLayers, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
@@ -103,7 +103,11 @@ function decoderLayer(
 }
 
 function mlp(g: Builder, spec: MlpSpec, x: Value, weight: Weight): Value {
-  const activate = (value: Value): Value => ACTIVATION[spec.activation](g, value);
+  const activate = (value: Value): Value => {
+    if (spec.activation !== 'xielu') return ACTIVATION[spec.activation](g, value);
+    const alpha = (sign: string): Value => weight(`${spec.name}.act_fn.alpha_${sign}`, [1]);
+    return xielu(g, value, alpha('p'), alpha('n'));
+  };
   const inner = g.named(spec.name, () => {
     if (spec.kind === 'plain') return activate(linear(g, spec.up, x, weight));
     if (spec.kind === 'gated') {

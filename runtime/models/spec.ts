@@ -95,7 +95,8 @@ export interface AttentionSpec {
   readonly out: LinearSpec;
 }
 
-export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu' | 'relu-squared' | 'gelu-quick';
+/** xielu has two parameters of its own in each layer, `name.act_fn.alpha_p` and `.alpha_n` [1]. */
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu' | 'relu-squared' | 'gelu-quick' | 'xielu';
 
 /** gated: down(act(gate(x)) · up(x)), gate and up as one layer where fused. plain: down(act(up(x))). */
 export type MlpSpec = { readonly name: string; readonly activation: Activation; readonly down: LinearSpec } & (
@@ -180,6 +181,8 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
     for (const n of [layer.attentionIn, layer.attentionOut, layer.mlpIn, layer.mlpOut]) norm(n);
     headNorm(layer.attention.qNorm, layer.attention.heads);
     headNorm(layer.attention.kNorm, layer.attention.kvHeads);
+    if (layer.mlp.activation === 'xielu')
+      for (const alpha of ['alpha_p', 'alpha_n']) all.set(`${layer.mlp.name}.act_fn.${alpha}`, [1]);
   }
   for (const linear of linearLayers(spec)) {
     all.set(`${linear.name}.weight`, linear.transposed ? [linear.in, linear.out] : [linear.out, linear.in]);

@@ -164,6 +164,33 @@ export const arcee: Family = (c) => {
   });
 };
 
+/** Norms of queries and keys, norms under other names, a plain MLP with xIELU. */
+export const apertus: Family = (c) => {
+  const s = sizes(c);
+  c.only('hidden_act', ['xielu'], 'only xielu is supported for this family');
+  c.only('qk_norm', [true], 'this family has norms of queries and keys');
+  c.only('post_norm', [false], 'norms behind attention and MLP are not supported for this family');
+  if (!c.has('rope_parameters') && !c.has('rope_scaling'))
+    c.refuse('rope_scaling', 'this family needs it', 'Check that config.json is complete.');
+  const epsilon = c.positive('rms_norm_eps', 1e-5);
+  const inner = c.size('intermediate_size');
+  const norm = (name: string) => rms(name, s.hidden, epsilon);
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', false),
+    epsilon,
+    activation: 'xielu',
+    ropeOptions: { theta: 12000000 },
+    qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon) }),
+    layer: (layer) => ({
+      ...layer,
+      attentionIn: norm(`${layer.name}.attention_layernorm`),
+      mlpIn: norm(`${layer.name}.feedforward_layernorm`),
+      mlp: plain(layer.mlp.name, ['up_proj', 'down_proj'], s.hidden, inner, 'xielu', false),
+    }),
+  });
+};
+
 /** Attention and MLP side by side behind one norm, partial rope, bias everywhere, also in the head. */
 export const phi: Family = (c) => {
   const s = sizes(c);
