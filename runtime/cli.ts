@@ -208,18 +208,11 @@ async function run(
         values.quantization === undefined
           ? undefined
           : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
-      out.result(
-        await calls.export(
-          {
-            ...reference(values),
-            format,
-            out: resolve(required(values, 'out')),
-            quantization,
-            what: values.lora === true ? 'adapter' : 'model',
-          },
-          speech,
-        ),
-      );
+      const what = values.lora === true ? ('adapter' as const) : ('model' as const);
+      const target = resolve(required(values, 'out'));
+      const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, speech);
+      for (const note of result.notes ?? []) out.error(`! ${note}`);
+      out.result(result);
       return EXIT.done;
     }
     case 'download': {

@@ -24,14 +24,11 @@ export interface ExportOptions {
 /**
  * Writes a model with its adapters in another form, reads it back and compares the logits before it is called done. It is
  * whole or not there at all.
- * @returns where it is, and the SHA-256 of its main file
+ * @returns where it is, the SHA-256 of its main file, and what the form cannot say
  * @throws HumanError when a security vector would be merged in, the target is not empty, or what was read back differs
  * @throws Cancelled between two tensors
  */
-export async function exportModel(
-  params: ExportParams,
-  options: ExportOptions,
-): Promise<{ path: string; sha256: string }> {
+export async function exportModel(params: ExportParams, options: ExportOptions): Promise<Requests['export']['result']> {
   requireFitting(params);
   const source = await openSource(params, options);
   const vector = source.adapters.find((a) => a.role === 'security' && a.scale !== 0);

@@ -181,7 +181,7 @@ export async function exportAdapter(
         },
       ),
   );
-  services.notices.info(t('Exported to {0}.', result.path), {
+  services.notices.info([t('Exported to {0}.', result.path), ...(result.notes ?? [])].join(' '), {
     title: t('Reveal'),
     run: () => vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(result.path)),
   });

@@ -21,7 +21,7 @@ export function exportGguf(
   source: Source,
   out: string,
   type: WrittenType = 'F16',
-): Promise<{ path: string; sha256: string }> {
+): Promise<{ path: string; sha256: string; notes?: string[] }> {
   const { backend, spec, model, adapters } = source;
   requireName(out);
   return stagedFile(out, async (file) => {
@@ -35,7 +35,9 @@ export function exportGguf(
     const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
     requireAlike(before, after, spec.vocabSize, type, file);
     if (model.hasTokenizer) await requireSameIds(model.folder, written.folder, file);
-    return { path: out, sha256: await sha256File(file) };
+    const [whole, kept] = [spec.contextLength, writtenSpec.contextLength];
+    const shorter = `GGUF has no sliding windows for ${spec.family}: the file's context is ${kept} tokens, up to which they change nothing, instead of ${whole}.`;
+    return { path: out, sha256: await sha256File(file), ...(kept < whole ? { notes: [shorter] } : {}) };
   });
 }
 

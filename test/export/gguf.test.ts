@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
@@ -43,6 +44,17 @@ describe('GGUF', () => {
       }
     });
   }
+
+  it('says what the file cannot: a window that rows would reach becomes the context', async () => {
+    const [model, out] = [here.file('short-window'), here.file('short-window.gguf')];
+    await cp(join(ROOT, 'test/fixtures/reference/mistral'), model, { recursive: true });
+    const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, sliding_window: 24 }));
+    const { notes } = await here.run({ model, format: 'gguf', out });
+    assert.equal(notes?.length, 1);
+    assert.match(notes[0]!, /windows for mistral: the file's context is 24 tokens.* instead of 64/);
+    assert.equal(readGguf(out).metadata.get('llama.context_length'), 24);
+  });
 
   it('the sample with its tokenizer; F16 is the default', async () => {
     const out = here.file('sample.gguf');
