@@ -102,25 +102,18 @@ export function terminal(json: boolean): Terminal {
   };
 }
 
-/** States down; across, one column for each measure of a set by a judge. The judge is named in a row of its own. */
+/** Measures down, each of a set by a judge; states of the model across. */
 export function measurementTable(measurements: readonly Measurement[]): string {
   const states = [...new Set(measurements.map((m) => m.state))];
-  const keyOf = ({ name, measure, judge }: Measurement): string => JSON.stringify([name, measure, judge]);
-  const columns = new Map(measurements.map((m) => [keyOf(m), m]));
-  const cells = new Map(measurements.map((m) => [JSON.stringify([m.state, keyOf(m)]), m]));
-  const rows = states.map((state) => [
-    state,
-    ...[...columns.keys()].map((key) => {
-      const m = cells.get(JSON.stringify([state, key]));
-      return m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : formatPercent(m.value);
-    }),
-  ]);
-  const across = [...columns.values()];
-  return textTable([
-    ['', ...across.map((m) => `${m.name} · ${m.measure}`)],
-    ['judge', ...across.map((m) => m.judge)],
-    ...rows,
-  ]);
+  const lines = new Map<string, Map<string, Measurement>>();
+  for (const m of measurements) {
+    const line = `${m.name} · ${m.measure} · ${m.judge}`;
+    lines.set(line, (lines.get(line) ?? new Map<string, Measurement>()).set(m.state, m));
+  }
+  const cell = (m: Measurement | undefined): string =>
+    m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : formatPercent(m.value);
+  const rows = [...lines].map(([line, found]) => [line, ...states.map((state) => cell(found.get(state)))]);
+  return textTable([['', ...states], ...rows]);
 }
 
 /** Rows of cells as aligned text; the first row is the head. */

@@ -242,10 +242,10 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
   assert.match(report, /refusals\s+topic\s+6 prompts\s+rejection-v1/);
   assert.match(report, /complied\s+harm: neither/);
   assert.match(report, new RegExp(manifest.judges![0]!.sha256));
-  const [head, judges, row] = measurementTable(done.measurements).split('\n');
-  assert.equal(head!.match(/topic · harm/g)!.length, 3);
-  assert.match(judges!, /^judge +compliance-phrases +refusal-phrases +compliance-phrases +rejection-v1/);
-  assert.equal(row!.match(/%/g)!.length, 17);
+  const [head, ...lines] = measurementTable(done.measurements).split('\n');
+  assert.match(head!, /^ +base$/);
+  assert.equal(lines.length, 17);
+  assert.match(lines[3]!, /^topic · harm · rejection-v1 +0\s%$/);
 });
 
 test('a classifier that reads only the beginning of answers says of how many', async () => {
