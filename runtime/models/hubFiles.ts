@@ -30,6 +30,8 @@ export const INDEX = 'model.safetensors.index.json';
 const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 const GGUF = /\.gguf$/i;
+/** Before the number, the number, behind it, the count. */
+const PART = /^(.*-)(\d{5})(-of-(\d{5})\.gguf)$/i;
 const lastName = (path: string): string => path.split(/[/\\]/).at(-1) ?? '';
 
 /** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */
@@ -90,18 +92,21 @@ export type Selection =
   | { kind: 'folder'; files: HubFile[] }
   /** Sharded: the index says which weights belong to the model. */
   | { kind: 'sharded'; index: HubFile; select: (index: unknown) => HubFile[] }
-  | { kind: 'gguf'; files: [HubFile] };
+  /** One file, or all parts of one that was split, in order. */
+  | { kind: 'gguf'; files: HubFile[] };
 
 /**
- * The files of the model: a Hugging Face folder, or one GGUF file where there is none.
+ * The files of the model: a Hugging Face folder, or one GGUF model where there is none.
  * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
  */
 export function selectFiles(files: readonly HubFile[], repository: string, wanted: string | undefined): Selection {
   const ggufs = files.filter((file) => GGUF.test(file.name));
-  const list = () => `${ggufs.length === 1 ? 'file' : 'files'}: ${ggufs.map((file) => file.path).join(', ')}`;
+  // of a model in parts, the first stands for all
+  const models = ggufs.filter(({ name }) => !PART.test(name) || PART.exec(name)![2] === '00001');
+  const list = () => `${models.length === 1 ? 'file' : 'files'}: ${models.map((file) => file.path).join(', ')}`;
   if (wanted !== undefined) {
     const file = ggufs.find(({ path }) => path === wanted);
-    if (file) return { kind: 'gguf', files: [whole(file, repository)] };
+    if (file) return { kind: 'gguf', files: allParts(file, ggufs, repository) };
     throw new HumanError(`there is no file ${wanted}.`, {
       place: repository,
       remedy: ggufs.length > 0 ? `It has the GGUF ${list()}.` : 'The repository has no GGUF files.',
@@ -119,9 +124,9 @@ export function selectFiles(files: readonly HubFile[], repository: string, wante
       return { kind: 'sharded', index, select };
     }
   }
-  if (ggufs.length === 1) return { kind: 'gguf', files: [whole(ggufs[0]!, repository)] };
-  if (ggufs.length > 1) {
-    throw new HumanError(`the repository has ${ggufs.length} GGUF files; which one is meant?`, {
+  if (models.length === 1) return { kind: 'gguf', files: allParts(models[0]!, ggufs, repository) };
+  if (models.length > 1) {
+    throw new HumanError(`the repository has ${models.length} GGUF models; which one is meant?`, {
       place: repository,
       remedy: `Add one to the name (${repository}/FILE). It has the ${list()}.`,
     });
@@ -137,12 +142,22 @@ export function selectFiles(files: readonly HubFile[], repository: string, wante
   );
 }
 
-function whole(file: HubFile, repository: string): HubFile {
-  if (!/-\d{5}-of-\d{5}\.gguf$/i.test(file.name)) return file;
-  throw new HumanError(`${file.path} is one part of a model that is split over several files.`, {
-    place: repository,
-    remedy: 'Take a GGUF file that is not split, or join the parts with llama-gguf-split --merge.',
+/** A GGUF file, or where it is a part of one that was split (…-00001-of-00003.gguf), all parts. */
+function allParts(file: HubFile, ggufs: readonly HubFile[], repository: string): HubFile[] {
+  const match = PART.exec(file.path);
+  if (!match) return [file];
+  const [, start, , end, count] = match;
+  const parts = ggufs.filter(({ path }) => {
+    const other = PART.exec(path);
+    return other?.[1] === start && other?.[3] === end;
   });
+  if (parts.length !== Number(count)) {
+    throw new HumanError(`the repository has ${parts.length} of the ${Number(count)} parts of ${file.path}.`, {
+      place: repository,
+      remedy: 'The model is not complete: choose another revision or another file.',
+    });
+  }
+  return parts.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function shards(content: unknown, named: ReadonlyMap<string, HubFile>, repository: string): HubFile[] {

@@ -333,9 +333,13 @@ test('GGUF files: asked which, one by name, one alone; several share a folder', 
   const files = { 'README.md': Buffer.from('x'), 'a.gguf': Buffer.from('aaaa'), 'sub/b.gguf': Buffer.from('bb') };
   hub.repositories[NAME] = { files: { ...files, 'c-00001-of-00002.gguf': Buffer.from('c') } };
   const folder = newFolder();
-  await refused(download({ folder }), /3 GGUF files; which one/, /someone\/tiny\/FILE.*a\.gguf, sub\/b\.gguf/);
+  await refused(download({ folder }), /3 GGUF models; which one/, /someone\/tiny\/FILE.*a\.gguf, sub\/b\.gguf/);
   await refused(download({ folder, repository: `${NAME}/d.gguf` }), /no file d\.gguf/, /a\.gguf/);
-  await refused(download({ folder, repository: `${NAME}/c-00001-of-00002.gguf` }), /split over several/, /merge/);
+  await refused(
+    download({ folder, repository: `${NAME}/c-00001-of-00002.gguf` }),
+    /1 of the 2 parts of c-00001/,
+    /not complete/,
+  );
   assert.deepEqual(await download({ folder, repository: `${NAME}/a.gguf` }), { path: join(folder, 'a.gguf') });
   assert.deepEqual(await download({ folder, repository: `${NAME}/sub/b.gguf` }), { path: join(folder, 'b.gguf') });
   assert.deepEqual((await readdir(folder)).sort(), ['.download.json', 'a.gguf', 'b.gguf']);
@@ -343,6 +347,16 @@ test('GGUF files: asked which, one by name, one alone; several share a folder', 
   await download({ folder, repository: `${NAME}/a.gguf` });
   await download({ folder, repository: `${NAME}/sub/b.gguf` });
   assert.equal(hub.requests.length, 2, 'both are there');
+  hub.repositories[NAME] = { files: { 'a.gguf': files['a.gguf'] } };
+  hub.repositories[NAME] = {
+    files: { 'c-00002-of-00002.gguf': Buffer.from('2'), 'c-00001-of-00002.gguf': Buffer.from('1') },
+  };
+  const parts = newFolder();
+  assert.deepEqual(await download({ folder: parts }), { path: join(parts, 'c-00001-of-00002.gguf') });
+  assert.deepEqual((await readdir(parts)).sort(), [
+    '.download.json',
+    ...Object.keys(hub.repositories[NAME].files).sort(),
+  ]);
   hub.repositories[NAME] = { files: { 'a.gguf': files['a.gguf'] } };
   assert.deepEqual(await download({ folder: `${folder}-one` }), { path: join(`${folder}-one`, 'a.gguf') });
   hub.repositories[NAME] = { files: { 'config.json': Buffer.from('{}'), 'pytorch_model.bin': Buffer.from('x') } };
