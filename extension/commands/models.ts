@@ -57,7 +57,7 @@ async function chooseModelPath(services: Services): Promise<string> {
   return uri.fsPath;
 }
 
-/** Folders with config.json and weights, and .gguf files, in the workspace; results of runs are not among them. */
+/** Folders with config.json and weights, and .gguf files, in the workspace; of one in parts, the first. Results of runs are not among them. */
 async function discoverModels(): Promise<string[]> {
   const exclude = '**/{node_modules,.git,.venv,checkpoint,adapter,.security-vectors}/**';
   const [configs, ggufs] = await Promise.all([
@@ -69,7 +69,8 @@ async function discoverModels(): Promise<string[]> {
     const names = await readdir(dirname(fsPath)).catch(() => []);
     if (names.some((name) => name.endsWith('.safetensors'))) folders.push(dirname(fsPath));
   }
-  return [...folders, ...ggufs.map((uri) => uri.fsPath)].sort();
+  const files = ggufs.map((uri) => uri.fsPath).filter((file) => !/-(?!00001)\d{5}-of-\d{5}\.gguf$/i.test(file));
+  return [...folders, ...files].sort();
 }
 
 /** Lists a PEFT folder under a model; it stays detached. */
