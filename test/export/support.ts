@@ -9,6 +9,7 @@ import { openModel } from '../../runtime/models/folder.js';
 import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtime/models/safetensors.js';
 import { f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
 import { linearLayers } from '../../runtime/models/spec.js';
+import type { Requests } from '../../runtime/protocol.js';
 import { openBackend } from '../../runtime/training/session.js';
 import { REFERENCES } from '../support/reference.js';
 
@@ -21,7 +22,7 @@ export interface Place {
   run(
     params: Omit<ExportParams, 'adapters'> & Partial<Pick<ExportParams, 'adapters'>>,
     more?: { signal?: AbortSignal; onProgress?: (message: string) => void },
-  ): Promise<{ path: string; sha256: string }>;
+  ): Promise<Requests['export']['result']>;
   file(...parts: string[]): string;
   /** What an export may have left beside its target. */
   left(): Promise<string[]>;
