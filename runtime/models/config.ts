@@ -142,7 +142,7 @@ export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
   const architecture: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
   if (!family) {
     const named = typeof type === 'string' ? shown(type) : 'without a model_type';
-    const also = typeof architecture === 'string' ? ` (${architecture})` : '';
+    const also = typeof architecture === 'string' ? ` (${architecture.slice(0, 80)})` : '';
     throw new HumanError(`the architecture ${named}${also} is not supported. ${SUPPORTED}`, {
       place: 'config.json: model_type',
       remedy: 'Use a model of one of these families.',
@@ -156,7 +156,7 @@ export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
   if (c.has('quantization_config')) {
     const method = c.object('quantization_config')?.raw('quant_method');
     throw new HumanError(
-      `the weights are quantized${typeof method === 'string' ? ` (${method})` : ''}; supported are F32, F16, BF16 and F64 in safetensors, and GGUF files.`,
+      `the weights are quantized${typeof method === 'string' ? ` (${method.slice(0, 80)})` : ''}; supported are F32, F16, BF16 and F64 in safetensors, and GGUF files.`,
       { place: 'config.json: quantization_config', remedy: 'Use an unquantized copy of the model, or a GGUF file.' },
     );
   }

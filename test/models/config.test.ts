@@ -129,7 +129,7 @@ describe('refused before a weight is read, by name', () => {
     ['llama', { hidden_size: 2 ** 23, head_dim: null }, /hidden_size = 8388608/],
     ['llama', { num_attention_heads: 2 ** 20 }, /num_attention_heads = 1048576/],
     ['gpt_neo', { attention_types: [[[{}], 2]] }, /attention_types/],
-    ['llama', { model_type: 'x'.repeat(200) }, /^.{1,900}$/],
+    ['llama', { model_type: 'x'.repeat(200), architectures: ['x'.repeat(300)] }, /^.{1,1000}$/],
     ['llama', { vocab_size: 1e12 }, /vocab_size/],
     ['llama', { vocab_size: undefined }, /vocab_size = missing/],
     ['llama', { hidden_size: '32' }, /hidden_size = "32"/],
