@@ -77,7 +77,8 @@ async function open(file: string): Promise<{
   const tail = new DataView(await buffer.slice(buffer.byteLength - 8, buffer.byteLength));
   const footer = Math.min(buffer.byteLength, tail.getUint32(0, true) + 8);
   checkFooter(await buffer.slice(buffer.byteLength - footer, buffer.byteLength));
-  const metadata = await parquetMetadataAsync(buffer);
+  // The look for maps goes on for as long as a number of columns says.
+  const metadata = await parquetMetadataAsync(buffer, { geoparquet: false });
   checkMetadata(metadata);
   const tree = parquetSchema(metadata);
   const names = tree.children.map((child) => child.element.name);
