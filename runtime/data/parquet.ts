@@ -77,7 +77,7 @@ async function open(file: string): Promise<{
   const tail = new DataView(await buffer.slice(buffer.byteLength - 8, buffer.byteLength));
   const footer = Math.min(buffer.byteLength, tail.getUint32(0, true) + 8);
   checkFooter(await buffer.slice(buffer.byteLength - footer, buffer.byteLength));
-  // The look for maps goes on for as long as a number of columns says.
+  // The look for geographic columns goes back and forth for ever where a number of columns is negative.
   const metadata = await parquetMetadataAsync(buffer, { geoparquet: false });
   checkMetadata(metadata);
   const tree = parquetSchema(metadata);
