@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { HumanError } from '../errors.js';
 import { csvRows } from './csv.js';
@@ -54,10 +54,11 @@ const READERS: Record<Exclude<Kind, 'parquet'>, (source: RowSource) => AsyncIter
 };
 
 async function inspectFile(file: string): Promise<{ size: number; kind: Kind }> {
+  // Before it is opened: opening a pipe waits for a writer.
+  const info = await stat(file);
+  if (!info.isFile()) throw new HumanError('this is no file.', { place: file, remedy: 'Name a data file.' });
   const handle = await open(file, 'r');
   try {
-    const info = await handle.stat();
-    if (!info.isFile()) throw new HumanError('this is no file.', { place: file, remedy: 'Name a data file.' });
     const start = Buffer.alloc(4096);
     const { bytesRead } = await handle.read(start, 0, start.length, 0);
     return { size: info.size, kind: kindOf(file, start.subarray(0, bytesRead)) };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -246,4 +247,11 @@ test('memory stays bounded over a large file', async () => {
     `${(peak - before) / 2 ** 20} MB more for a file of ${block.length * 100} bytes`,
   );
   await rm(file);
+});
+
+test('a folder and a pipe are refused at once', { skip: process.platform === 'win32' }, async () => {
+  const pipe = join(folder, 'pipe.jsonl');
+  execFileSync('mkfifo', [pipe]);
+  for (const place of [folder, pipe])
+    await assert.rejects(readRows(place).next(), (error) => error instanceof HumanError && error.place === place);
 });
