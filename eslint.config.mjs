@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 const outside = (f) =>
-  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!protocol(\\.js)?$)`;
+  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!(.*/)?protocol(\\.js)?$)`;
 /** The import law: an import that leaves its folder may end only at a file named protocol.ts. */
 const layer = (f, never) => ({
   files: [`${f}/**/*.ts`],
@@ -13,7 +13,7 @@ const layer = (f, never) => ({
           { group: never, message: `${f} may not import this.` },
           { regex: outside(f), message: 'Only protocol.ts may be imported from another folder.' },
           ...(f === 'webview'
-            ? [{ regex: '^(\\.\\./)+runtime/protocol', allowTypeImports: true, message: 'Types only.' }]
+            ? [{ regex: '^(\\.\\./)+runtime/(.*/)?protocol', allowTypeImports: true, message: 'Types only.' }]
             : []),
         ],
       },

@@ -1,4 +1,4 @@
-import { formatPercent } from '../runtime/protocol.js';
+import { formatPercent } from '../runtime/evaluation/protocol.js';
 
 /** Every sentence for people goes through `t`, also in code that knows nothing of VS Code. */
 export type Translate = (message: string, ...values: (string | number)[]) => string;

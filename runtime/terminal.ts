@@ -1,5 +1,6 @@
 /** How the command line speaks: JSON lines for programs, progress and tables for people. */
-import { formatPercent, type Measurement, type RunEvent } from './protocol.js';
+import { type Measurement, type RunEvent } from './protocol.js';
+import { formatPercent } from './evaluation/protocol.js';
 
 export interface Terminal {
   readonly json: boolean;

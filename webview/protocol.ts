@@ -12,11 +12,11 @@ import type {
   MeasureKind,
   Measurement,
   Probes,
-  ProtectionVerdict,
   Recipe,
   RunState,
   Verdict,
 } from '../runtime/protocol.js';
+import type { ProtectionVerdict } from '../runtime/evaluation/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 

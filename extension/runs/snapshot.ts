@@ -1,10 +1,5 @@
-import {
-  dissent,
-  protectionVerdict,
-  type MeasureKind,
-  type Probes,
-  type ProtectionVerdict,
-} from '../../runtime/protocol.js';
+import { type MeasureKind, type Probes } from '../../runtime/protocol.js';
+import { dissent, protectionVerdict, type ProtectionVerdict } from '../../runtime/evaluation/protocol.js';
 import {
   PROBES,
   type AnswerRow,

@@ -1,16 +1,14 @@
 /** The report of one run, or of a whole story of runs, as one self-contained HTML file: no network, no scripts. */
 import {
-  PROTECTION_LIMITS,
-  protectionVerdict,
   type ErrorData,
   type Laws,
   type Manifest,
   type Measurement,
-  type ProtectionVerdict,
   type Recipe,
   type RunEvent,
   type ScanResult,
 } from '../protocol.js';
+import { PROTECTION_LIMITS, protectionVerdict, type ProtectionVerdict } from './protocol.js';
 import { chartFigure } from './reportPage/chart.js';
 import { runCharts } from './reportPage/charts.js';
 import { html, type Html } from './reportPage/html.js';

@@ -7,7 +7,8 @@ import { calls, type Speech } from '../calls.js';
 import { HumanError } from '../errors.js';
 import { writeStoryReport } from '../evaluation/runReport.js';
 import { writeFileAtomic } from '../files.js';
-import { EXIT, formatPercent, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
+import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
+import { formatPercent } from '../evaluation/protocol.js';
 import { duration, textTable, type Terminal } from '../terminal.js';
 
 const SETS = {

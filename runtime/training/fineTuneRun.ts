@@ -6,8 +6,6 @@ import { activeAdapters, openState, type OpenState } from '../evaluation/states.
 import { sha256File, sha256 } from '../files.js';
 import { openModel } from '../models/folder.js';
 import {
-  formatPercent,
-  protectionVerdict,
   type DoneEvent,
   type FinetuneRecipe,
   type Laws,
@@ -15,6 +13,7 @@ import {
   type Probes,
   type RunEvent,
 } from '../protocol.js';
+import { formatPercent, protectionVerdict } from '../evaluation/protocol.js';
 import { fineTune, type Witness } from './fineTune.js';
 import { warnings, type Job } from './job.js';
 import { readEvents } from './runFolder.js';

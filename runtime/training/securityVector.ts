@@ -6,7 +6,8 @@ import { loadData } from '../context.js';
 import { openGenerator } from '../evaluation/generate.js';
 import { sha256File } from '../files.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import { formatPercent, PROTECTION_LIMITS, type Probes, type RunEvent, type VectorRecipe } from '../protocol.js';
+import { type Probes, type RunEvent, type VectorRecipe } from '../protocol.js';
+import { formatPercent, PROTECTION_LIMITS } from '../evaluation/protocol.js';
 import { random } from '../random.js';
 import {
   fingerprint,

@@ -156,8 +156,13 @@ const WIDEST_SPLIT = 7;
 
 function backend(device: Device, threads: number, reason?: string): Backend {
   const identities = new Map<number, Promise<ort.InferenceSession>>();
-  const options = ({ folder, keep }: SessionOptions, trace?: string): ort.InferenceSession.SessionOptions => ({
-    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+  const options = (
+    { folder, keep }: SessionOptions,
+    exact: readonly string[],
+    trace?: string,
+  ): ort.InferenceSession.SessionOptions => ({
+    executionProviders:
+      device === 'cpu' ? ['cpu'] : [{ name: device, ...(exact.length > 0 ? { forceCpuNodeNames: exact } : {}) }, 'cpu'],
     // The graph is written well: optimising it costs seconds, folds F16 weights to F32 and copies mapped weights.
     graphOptimizationLevel: 'disabled',
     enableMemPattern: false,
@@ -189,7 +194,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       try {
         session = await ort.InferenceSession.create(
           serialize(device === 'cpu' ? graph : lowerLogSoftmax(graph)),
-          options(more, trace && join(trace, 'trace')),
+          options(more, exactNodes(graph), trace && join(trace, 'trace')),
         );
       } catch (error) {
         throw new Error(
@@ -218,7 +223,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       const rank = tensor.dims.length;
       let identity = identities.get(rank);
       if (!identity)
-        identities.set(rank, (identity = ort.InferenceSession.create(serialize(identityGraph(rank)), options({}))));
+        identities.set(rank, (identity = ort.InferenceSession.create(serialize(identityGraph(rank)), options({}, []))));
       const session = await identity;
       return (await session.run({ x: tensor })).y!.data as Float32Array;
     },
@@ -227,6 +232,13 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     },
   };
 }
+
+/**
+ * Nodes that stay on the CPU for their precision: Vulkan and Direct3D promise sine and cosine within 5e-4 and in [−π, π] only,
+ * and rotary positions are larger. They depend on positions alone and cost next to nothing.
+ */
+const exactNodes = (graph: Graph): string[] =>
+  graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0]!.name);
 
 /** Reads onnxruntime's trace: one event a node and run, with its provider. */
 function placementOf(trace: string): Placement {

@@ -8,13 +8,13 @@ import { HumanError } from '../../runtime/errors.js';
 import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges.js';
 import { sha256File } from '../../runtime/files.js';
 import {
-  dissent,
   type EvaluationSet,
   type JudgeChoice,
   type Manifest,
   type Measurement,
   type RunEvent,
 } from '../../runtime/protocol.js';
+import { dissent } from '../../runtime/evaluation/protocol.js';
 import { parseRecipe } from '../../runtime/recipes.js';
 import { runRecipe } from '../../runtime/run.js';
 import { measurementTable } from '../../runtime/terminal.js';

@@ -17,7 +17,7 @@ import { tellEnd } from '../../extension/endings.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import { formatShare } from '../../runtime/evaluation/reportPage/numbers.js';
-import { formatPercent } from '../../runtime/protocol.js';
+import { formatPercent } from '../../runtime/evaluation/protocol.js';
 import { measurementTable } from '../../runtime/terminal.js';
 import { numbers } from '../../webview/text.js';
 import { duration, parameters, percent, t } from '../../extension/text.js';

@@ -1,5 +1,6 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
-import { protectionVerdict, type Measurement, type Probes } from '../../runtime/protocol.js';
+import { type Measurement, type Probes } from '../../runtime/protocol.js';
+import { protectionVerdict } from '../../runtime/evaluation/protocol.js';
 import {
   CHAT_STRINGS,
   RUN_STRINGS,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { protectionVerdict, type DoneEvent } from '../../runtime/protocol.js';
+import { type DoneEvent } from '../../runtime/protocol.js';
+import { protectionVerdict } from '../../runtime/evaluation/protocol.js';
 import { RUN_STRINGS } from '../../webview/protocol.js';
 import { verdictLine } from '../../webview/run/verdict.js';
 import { numbers } from '../../webview/text.js';

@@ -1,4 +1,4 @@
-import type { ProtectionVerdict } from '../../runtime/protocol.js';
+import type { ProtectionVerdict } from '../../runtime/evaluation/protocol.js';
 import type { RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../text.js';
 

@@ -1,4 +1,4 @@
-import { formatPercent } from '../../protocol.js';
+import { formatPercent } from '../protocol.js';
 
 const plain = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 const tiny = new Intl.NumberFormat('en', { notation: 'scientific', maximumSignificantDigits: 2 });

@@ -1,4 +1,5 @@
-import { dissent, type Measurement, type RunEvent, type Verdict } from '../../protocol.js';
+import { type Measurement, type RunEvent, type Verdict } from '../../protocol.js';
+import { dissent } from '../protocol.js';
 import { html, type Html } from './html.js';
 import { formatNumber, formatShare, NO_NUMBER } from './numbers.js';
 
