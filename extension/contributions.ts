@@ -43,6 +43,8 @@ export const VIEWS = {
 /** Values of `viewItem` in `when` clauses. */
 export const ITEMS = {
   model: 'model',
+  /** It can only be removed. */
+  modelRefused: 'model.refused',
   taskAttached: 'adapter.task.attached',
   taskDetached: 'adapter.task.detached',
   vectorAttached: 'adapter.security.attached',

@@ -65,7 +65,7 @@ function modelItem(model: Model): vscode.TreeItem {
   item.iconPath = model.problem
     ? new vscode.ThemeIcon('error', new vscode.ThemeColor('list.errorForeground'))
     : new vscode.ThemeIcon('circuit-board');
-  item.contextValue = ITEMS.model;
+  item.contextValue = model.problem ? ITEMS.modelRefused : ITEMS.model;
   return item;
 }
 

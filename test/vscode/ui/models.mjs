@@ -145,6 +145,12 @@ export default async function models({ step, shot, command, pick, answer, prepar
     await row('Models', 'mixture').filter({ hasText: 'cannot be used' }).waitFor();
     await notification('mixture was added, but it cannot be used').filter({ hasText: 'mixtral' }).first().waitFor();
     assert.match(await tooltip('Models', 'mixture'), /mixtral/i);
+    // nothing is offered that would fail: no chat with it
+    const chat = (name) => row('Models', name).locator('[aria-label^="Chat"]').count();
+    assert.equal(await chat('mixture'), 0);
+    await row('Models', 'tiny-hub').hover();
+    assert.equal(await chat('tiny-hub'), 1);
+    await row('Models', 'mixture').hover();
     await shot('50-models', ['dark']);
   });
 
