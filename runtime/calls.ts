@@ -6,7 +6,7 @@ import { adapterFolder, WEIGHTS_FILE } from './adapters/files.js';
 import { flatInput } from './adapters/inject.js';
 import { cacheFolder, loadData, openContext, type Context } from './context.js';
 import { HumanError } from './errors.js';
-import { scanExamples } from './evaluation/scan.js';
+import { SCAN_THRESHOLD, scanExamples } from './evaluation/scan.js';
 import { activeAdapters, openState, type OpenState } from './evaluation/states.js';
 import { inspectModel } from './inspect.js';
 import { inspectData } from './data/examples.js';
@@ -38,14 +38,11 @@ export type Calls = {
   [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']>;
 };
 
-/** Rows that explain more than this look harmful. */
-const THRESHOLD = 0.5;
-
 export const calls: Calls = {
   run: ({ recipe, output, resume, device }, speech) =>
     runRecipe(recipe, { output, resume, device, signal: speech.signal, onEvent: speech.onEvent }),
 
-  async scan({ model, vector, data, format, threshold = THRESHOLD, device }, speech) {
+  async scan({ model, vector, data, format, threshold = SCAN_THRESHOLD, device }, speech) {
     const context = await opened(model, data, speech, device);
     const { layout, flat, file } = await adapterFlat(vector, context.sites);
     if (file.role !== 'security') speech.onLog('warn', `${file.path} is not marked as a security vector.`);

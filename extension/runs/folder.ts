@@ -4,7 +4,7 @@ import type { Manifest, RunEvent, RunOwner } from '../../runtime/protocol.js';
 import { readJson, readJsonLines, readJsonTail } from '../jsonLines.js';
 import { t } from '../text.js';
 import { adapterFacts } from '../workspace/adapterFiles.js';
-import { livingOwner } from './owner.js';
+import { ownerOf } from '../../runtime/training/protocol.js';
 import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 import type { SampleEvent } from './columns.js';
@@ -24,7 +24,7 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   if (!isManifest(manifest)) return undefined;
   const run = createRun(folder, manifest.name || basename(folder));
   run.recipe = await readRecipe(folder, manifest);
-  const owner = manifest.outcome === 'running' ? await livingOwner(folder) : undefined;
+  const owner = manifest.outcome === 'running' ? await ownerOf(folder) : undefined;
   for (const event of await readNewEvents(run)) applyEvent(run, event);
   applyManifest(run, manifest, owner);
   run.result = await resultOf(folder, manifest);

@@ -7,6 +7,8 @@ import { rowsOf } from '../training/job.js';
 import type { Feeds } from '../training/session.js';
 import { auroc, explained, precisionRecall } from './harmfulness.js';
 
+/** Rows that explain more than this look harmful, where nobody says otherwise. */
+export const SCAN_THRESHOLD = 0.5;
 /** Rows whose base loss is below this are explained already; the vector cannot say anything about them. Nats per token. */
 const BLIND_BELOW = 0.05;
 const ROWS = 16;

@@ -5,7 +5,7 @@ import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { LoadedData } from '../context.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import { HumanError } from '../errors.js';
-import { scanExamples } from '../evaluation/scan.js';
+import { SCAN_THRESHOLD, scanExamples } from '../evaluation/scan.js';
 import { replaceFile } from '../files.js';
 import type { FinetuneRecipe, ScanResult } from '../protocol.js';
 import type { Job } from './job.js';
@@ -21,8 +21,6 @@ export interface ActiveVector extends FlatAdapter {
 
 type Warn = (message: string, place?: string, remedy?: string) => void;
 
-/** Rows that explain more than this look harmful, where the recipe does not say. */
-const THRESHOLD = 0.5;
 const SCAN_FILE = 'scan.json';
 const ROWS_AT_ONCE = 10_000;
 
@@ -51,7 +49,6 @@ export async function readVectors(job: Job<FinetuneRecipe>, warn: Warn): Promise
 }
 
 export interface DataSeen {
-  readonly scan: ScanResult;
   /** Rows that the vectors explain, by their number in the file. */
   readonly flagged: ReadonlySet<number>;
   /** All others. */
@@ -79,7 +76,7 @@ export async function scanData(
       learner,
       parameters,
       data.examples,
-      { ...scales, threshold: route === false ? THRESHOLD : route },
+      { ...scales, threshold: route === false ? SCAN_THRESHOLD : route },
       { signal, onProgress: (share) => job.say('scanning the data with the vector', share) },
     );
     await writeScan(file, scan);
@@ -94,7 +91,6 @@ export async function scanData(
   // a row for each example, in order
   const ordinary = scan.perRow.flatMap((row, i) => (row.flagged ? [] : [i]));
   return {
-    scan,
     flagged: new Set(scan.perRow.filter((row) => row.flagged).map(({ row }) => row)),
     ordinary: subset(data.examples, ordinary),
   };

@@ -5,7 +5,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { EXIT, OWNER } from '../../runtime/protocol.js';
-import { processStart } from '../../runtime/training/owner.js';
+import { processStart } from '../../runtime/training/protocol.js';
 import { cli, sampleWorkspace } from './support.js';
 
 test('a run is refused in a folder that another living process works in, and goes well once that is dead', async (t) => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OWNER, type RunEvent } from '../../runtime/protocol.js';
-import { processStart } from '../../runtime/training/owner.js';
+import { processStart } from '../../runtime/training/protocol.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
 import { HostError } from '../../extension/errors.js';
 import { Follower } from '../../extension/runs/follower.js';

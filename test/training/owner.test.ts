@@ -5,10 +5,11 @@ import { appendFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'n
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { livingOwner } from '../../extension/runs/owner.js';
+import { requireFree as requireFreeInWindow } from '../../extension/runs/owner.js';
 import { HumanError } from '../../runtime/errors.js';
 import { OWNER, type Manifest, type Recipe, type RunOwner } from '../../runtime/protocol.js';
-import { claim, ownerOf, processStart, requireFree } from '../../runtime/training/owner.js';
+import { claim, requireFree } from '../../runtime/training/owner.js';
+import { ownerOf, processStart } from '../../runtime/training/protocol.js';
 import { openRunFolder, readEvents } from '../../runtime/training/runFolder.js';
 
 async function temporary(t: TestContext): Promise<string> {
@@ -30,11 +31,12 @@ const owned = async (folder: string, owner: Partial<RunOwner>): Promise<void> =>
     JSON.stringify({ pid: 1, host: hostname(), started: '', since: '2026-01-01T00:00:00.000Z', ...owner }),
   );
 
-/** The engine and the extension cannot share code; they must agree. */
+/** The extension refuses what the engine refuses. */
 async function owner(folder: string): Promise<number | undefined> {
-  const [a, b] = [await ownerOf(folder), await livingOwner(folder)];
-  assert.deepEqual(a, b);
-  return a?.pid;
+  const found = await ownerOf(folder);
+  if (found) await assert.rejects(requireFreeInWindow(folder), new RegExp(`process ${found.pid} on`));
+  else await requireFreeInWindow(folder);
+  return found?.pid;
 }
 
 test('a folder that another living process works in is refused, with who it is', async (t) => {
