@@ -130,12 +130,14 @@ class ChatPanel {
     this.disposables.dispose();
   }
 
-  private handle(request: ChatPageRequest): unknown {
+  private async handle(request: ChatPageRequest): Promise<unknown> {
     switch (request.type) {
       case 'ready':
         this.ready = true;
         return this.draw();
       case 'send':
+        // A box that was ticked just before counts.
+        await this.services.models.settled();
         return this.chat.send(request.text);
       case 'stop':
         return this.chat.stop();

@@ -17,13 +17,13 @@ export function dataView({ files, inspector, scans, recipes }: Services): Dispos
   const treeDataProvider = disposables.add(
     provider<DataNode>(
       {
+        id: ({ data }) => data,
         roots: () => files.dataFiles().map((data) => ({ data })),
         item: ({ data }) => {
           const evaluation = recipes.isEvaluationSet(data);
           const counted = vscode.workspace.isTrusted ? inspector.get(data) : undefined;
           const scan = scans.get(data);
           const item = new vscode.TreeItem(vscode.workspace.asRelativePath(data));
-          item.id = data;
           item.description = dataDescription(counted, scan, evaluation);
           item.tooltip = dataTooltip(data, counted, scan);
           item.iconPath = scan?.flagged

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { ITEMS, VIEWS } from '../contributions.js';
-import { Disposables, Emitter, type Disposable } from '../disposable.js';
+import { Disposables, type Disposable } from '../disposable.js';
 import type { Services } from '../services.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterDescription, adapterTooltip, modelDescription, modelFacts } from './labels.js';
@@ -9,48 +9,47 @@ import { provider } from './tree.js';
 /** A model, or an adapter of it. Commands get these as their argument. */
 export type ModelNode = { model: string; adapter?: undefined } | { model: string; adapter: string };
 
-type Node = ModelNode & { shown: { model: Model; adapter?: Adapter } };
-
 /** Models › adapters with a check box: checked is attached. `attach` asks before it attaches a security vector. */
 export function modelsView(
   { models, notices }: Services,
   attach: (node: ModelNode, attached: boolean) => Promise<unknown>,
 ): Disposable {
   const disposables = new Disposables();
-  const refreshed = disposables.add(new Emitter<void>());
   const treeDataProvider = disposables.add(
-    provider<Node>(
+    provider<ModelNode>(
       {
-        roots: () => models.list().map((model) => ({ model: model.path, shown: { model } })),
+        id: ({ model, adapter }) => (adapter === undefined ? model : `${model}\n${adapter}`),
+        roots: () => models.list().map((model) => ({ model: model.path })),
         children: (node) =>
           node.adapter === undefined
-            ? node.shown.model.adapters.map((adapter) => ({
-                model: node.model,
-                adapter: adapter.path,
-                shown: { model: node.shown.model, adapter },
-              }))
+            ? (models.get(node.model)?.adapters ?? []).map((a) => ({ model: node.model, adapter: a.path }))
             : [],
-        item: ({ shown }) => (shown.adapter ? adapterItem(shown.model, shown.adapter) : modelItem(shown.model)),
+        item: (node) => {
+          const model = models.get(node.model);
+          const adapter = model?.adapters.find((a) => a.path === node.adapter);
+          // Gone since the view asked for its rows.
+          if (!model || (node.adapter !== undefined && !adapter)) return new vscode.TreeItem('');
+          return adapter ? adapterItem(adapter) : modelItem(model);
+        },
       },
       models.onDidChange,
-      refreshed.event,
     ),
   );
   const view = disposables.add(
-    vscode.window.createTreeView<Node>(VIEWS.models, { treeDataProvider, manageCheckboxStateManually: true }),
+    vscode.window.createTreeView<ModelNode>(VIEWS.models, { treeDataProvider, manageCheckboxStateManually: true }),
   );
   disposables.add(
     view.onDidChangeCheckboxState(async ({ items }) => {
       for (const [node, state] of items) {
         if (node.adapter === undefined) continue;
         try {
-          await attach({ model: node.model, adapter: node.adapter }, state === vscode.TreeItemCheckboxState.Checked);
+          await attach(node, state === vscode.TreeItemCheckboxState.Checked);
         } catch (error) {
           notices.error(error);
         }
+        // Also when it was refused: the box shows again what is true.
+        treeDataProvider.redraw(node);
       }
-      // A refused change: the box shows again what is true.
-      refreshed.fire();
     }),
   );
   return disposables;
@@ -59,7 +58,6 @@ export function modelsView(
 function modelItem(model: Model): vscode.TreeItem {
   // Expanded also before there are adapters: the view keeps what it was first told.
   const item = new vscode.TreeItem(model.name, vscode.TreeItemCollapsibleState.Expanded);
-  item.id = model.path;
   item.description = modelDescription(model);
   item.tooltip = modelFacts(model).join('\n');
   item.iconPath = model.problem
@@ -69,10 +67,9 @@ function modelItem(model: Model): vscode.TreeItem {
   return item;
 }
 
-function adapterItem(model: Model, adapter: Adapter): vscode.TreeItem {
+function adapterItem(adapter: Adapter): vscode.TreeItem {
   const item = new vscode.TreeItem(adapter.name);
   const security = adapter.role === 'security';
-  item.id = `${model.path}\n${adapter.path}`;
   item.description = adapterDescription(adapter);
   item.tooltip = adapterTooltip(adapter);
   item.iconPath = isDanger(adapter)

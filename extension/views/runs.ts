@@ -17,6 +17,7 @@ export function runsView({ store }: Services): Disposable {
   const treeDataProvider = disposables.add(
     provider<RunNode>(
       {
+        id: ({ run }) => run,
         roots: () => store.list().map((run) => ({ run: run.folder })),
         item: (node) => runItem(node, store.get(node.run)),
       },
@@ -37,7 +38,6 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   if (!run) return new vscode.TreeItem(node.run);
   const item = new vscode.TreeItem(run.name);
   const { id, color } = runIcon(run);
-  item.id = run.folder;
   item.description = runDescription(run);
   item.tooltip = runTooltip(run);
   item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);

@@ -42,7 +42,7 @@ export interface ModelsOptions {
 
 /** The models of the workspace with their adapters: from the state file, from the engine's inspection, and from runs. */
 export class WorkspaceModels implements Disposable {
-  private edits: Promise<void> = Promise.resolve();
+  private turns: Promise<void> = Promise.resolve();
   private entries: ModelEntry[] = [];
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
@@ -71,9 +71,11 @@ export class WorkspaceModels implements Disposable {
   /** Reads the state file and asks the engine about models it has not seen. */
   async refresh(): Promise<void> {
     const root = this.options.root();
-    this.entries = root === undefined ? [] : (await readState(root)).models;
-    if (root !== undefined) await this.readAdapters();
-    this.changes.fire();
+    await this.inTurn(async () => {
+      this.entries = root === undefined ? [] : (await readState(root)).models;
+      if (root !== undefined) await this.readAdapters();
+      this.changes.fire();
+    });
     if (root === undefined) return;
     // What could not be looked at is asked again: it may be trusted or repaired by now.
     for (const [path, info] of this.infos) if ('problem' in info) this.infos.delete(path);
@@ -144,11 +146,20 @@ export class WorkspaceModels implements Disposable {
     return root;
   }
 
-  /** One change after the other: two quick clicks must not both start from the same file. */
-  private edit(change: (models: ModelEntry[]) => void): Promise<void> {
-    const next = this.edits.then(() => this.apply(change));
-    this.edits = next.catch(() => undefined);
+  /** Resolves when what was asked for until now is done: what comes next works with it. */
+  settled(): Promise<void> {
+    return this.turns;
+  }
+
+  /** One after the other: two quick clicks must not both start from the same file, nor a slow reader undo a click. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const next = this.turns.then(work);
+    this.turns = next.catch(() => undefined);
     return next;
+  }
+
+  private edit(change: (models: ModelEntry[]) => void): Promise<void> {
+    return this.inTurn(() => this.apply(change));
   }
 
   /** Reads the file again before each change: someone may have edited it. */

@@ -143,6 +143,16 @@ test('changes made at once all count: each starts from the file as the one befor
   assert.deepEqual((await readState(root)).models.map((m) => m.path).sort(), names);
 });
 
+test('what is asked for next works with a box that was ticked just before', async (t) => {
+  const root = await temporary(t);
+  const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });
+  await models.add(join(root, 'm'));
+  void models.attach(join(root, 'm'), join(root, 'a'), true);
+  void models.refresh();
+  await models.settled();
+  assert.deepEqual(models.reference(join(root, 'm')).adapters, [{ path: join(root, 'a'), scale: 1 }]);
+});
+
 test('a model that is not in the workspace cannot be used, and removing keeps the others', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });

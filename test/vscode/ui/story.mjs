@@ -173,19 +173,37 @@ export default async function story({ step, page, until, shot, command, pick, op
   });
 
   const ask = async (chat, text) => {
+    const input = chat.locator('vscode-text-area textarea');
     const turns = chat.locator('.turn.assistant');
     const before = await turns.count();
-    await chat.locator('vscode-text-area textarea').fill(text);
-    await chat.locator('vscode-text-area textarea').press('Enter');
-    await until(async () => (await turns.count()) > before, 'an answer');
+    await input.fill(text);
+    await input.press('Enter');
+    await until(
+      async () => {
+        if ((await turns.count()) > before) return true;
+        // A view that VS Code has just drawn may take the focus between the two, and with it the key.
+        if ((await input.inputValue()) === text) await input.press('Enter');
+        return false;
+      },
+      `an answer to "${text}"`,
+      30_000,
+    ).catch(async (error) => {
+      throw new Error(`${error.message}; the page says: ${await chat.locator('main').innerText()}`);
+    });
     await chat.locator('.turns[aria-busy="false"]').waitFor();
     return turns.last().locator('.content').textContent();
   };
   const box = (name) => row('Models', name).locator('.custom-view-tree-node-item-checkbox');
-  /** Clicks a check box and waits until it shows what was asked for. */
+  /** Clicks a check box of the tree and waits until the chat's shows what was asked for: that comes from the host. */
   const check = async (name, attached) => {
     await box(name).click();
     await until(async () => (await box(name).getAttribute('aria-checked')) === String(attached), `the box of ${name}`);
+    const chat = await webview('main.page.chat');
+    const own = chat.locator('.adapters vscode-checkbox').filter({ hasText: name });
+    await until(
+      async () => (await own.getAttribute('aria-checked')) === String(attached),
+      `the box of ${name} in the chat`,
+    );
   };
   let prompt;
 
