@@ -25,19 +25,19 @@ export interface AdapterConfig {
 
 /** Keys that change the mathematics in ways that are not plain LoRA: allowed only switched off. */
 const REFUSED: Record<string, string> = {
-  use_dora: 'DoRA (weight-decomposed LoRA) is not supported.',
-  modules_to_save: 'Trained copies of whole layers (modules_to_save) are not supported.',
-  lora_bias: 'A bias on LoRA B (lora_bias) is not supported.',
-  target_parameters: 'LoRA on bare parameters (target_parameters) is not supported.',
-  trainable_token_indices: 'Trained token embeddings (trainable_token_indices) are not supported.',
-  layer_replication: 'Replicated layers (layer_replication) are not supported.',
-  alora_invocation_tokens: 'Activated LoRA (alora_invocation_tokens) is not supported.',
-  use_qalora: 'QALoRA (use_qalora) is not supported.',
-  use_bdlora: 'Block-diagonal LoRA (use_bdlora) is not supported.',
-  arrow_config: 'Arrow routing (arrow_config) is not supported.',
-  kasa_config: 'KaSA (kasa_config) is not supported.',
-  monteclora_config: 'MonteCLoRA (monteclora_config) is not supported.',
-  megatron_config: 'Megatron layers (megatron_config) are not supported.',
+  use_dora: 'DoRA (weight-decomposed LoRA)',
+  modules_to_save: 'trained copies of whole layers',
+  lora_bias: 'a bias on LoRA B',
+  target_parameters: 'LoRA on bare parameters',
+  trainable_token_indices: 'trained token embeddings',
+  layer_replication: 'replicated layers',
+  alora_invocation_tokens: 'activated LoRA',
+  use_qalora: 'QALoRA',
+  use_bdlora: 'block-diagonal LoRA',
+  arrow_config: 'Arrow routing',
+  kasa_config: 'KaSA',
+  monteclora_config: 'MonteCLoRA',
+  megatron_config: 'Megatron layers',
 };
 
 /** Keys without influence on what the loaded adapter computes: provenance, training, or settings of an initialisation. */
@@ -104,7 +104,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
   for (const [key, value] of Object.entries(json)) {
     if (READ.has(key) || WITHOUT_EFFECT.has(key) || isOff(value)) continue;
     const sentence = Object.hasOwn(REFUSED, key)
-      ? REFUSED[key]
+      ? `"${key}" is ${shown(value)}: ${REFUSED[key]} cannot be used.`
       : `The key "${key}" is unknown and set to ${shown(value)}.`;
     throw wrong(sentence, MERGE_REMEDY);
   }

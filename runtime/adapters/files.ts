@@ -97,8 +97,13 @@ const FOREIGN: [RegExp, string][] = [
   [/\.lora_embedding_[AB]/, 'LoRA on an embedding'],
   [/\.lora_magnitude_vector/, 'DoRA'],
   [/\.lora_[AB](\.[^.]+)?\.bias$/, 'a bias on LoRA'],
+  [/\.(lm_head|embed_out)\.(base_layer|lora_)/, 'LoRA on the vocabulary projection'],
   [/\.(modules_to_save|base_layer|original_module)\./, 'a trained copy of a whole layer'],
   [/\.token_adapter\./, 'trained token embeddings'],
+  [
+    /^base_model\.model\..*(?<!\.lora_[AB](?:\.[^.]+)?)\.(weight|bias)$/,
+    'weights of a layer besides its LoRA matrices',
+  ],
 ];
 
 interface Pair {
@@ -113,12 +118,9 @@ function pairs(tensors: Iterable<TensorInfo>, place: string): Map<string, Pair> 
     const match = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(info.name);
     const wrong = (message: string, remedy: string): HumanError =>
       new HumanError(message, { place: `${place}: ${info.name}`, remedy });
-    if (!match) {
-      const foreign = FOREIGN.find(([expression]) => expression.test(info.name))?.[1];
-      throw foreign
-        ? wrong(`the adapter has ${foreign}, which is not supported.`, 'Train a plain LoRA.')
-        : wrong('the name is not that of a LoRA matrix.', 'Save the adapter again with PEFT.');
-    }
+    const foreign = FOREIGN.find(([expression]) => expression.test(info.name))?.[1];
+    if (foreign) throw wrong(`the adapter has ${foreign}, which is not supported.`, 'Train a plain LoRA.');
+    if (!match) throw wrong('the name is not that of a LoRA matrix.', 'Save the adapter again with PEFT.');
     const side = match[2] as 'A' | 'B';
     const pair = found.get(match[1]) ?? {};
     if (pair[side])
@@ -184,9 +186,19 @@ async function readModules(
         },
       );
     }
-    modules.set(name, { A: await readFloat32(A), aShape, B: await readFloat32(B), bShape, scale });
+    modules.set(name, { A: await finite(A, weightsFile), aShape, B: await finite(B, weightsFile), bShape, scale });
   }
   return modules;
+}
+
+async function finite(info: TensorInfo, file: string): Promise<Float32Array> {
+  const values = await readFloat32(info);
+  const wrong = values.find((value) => !Number.isFinite(value));
+  if (wrong === undefined) return values;
+  throw new HumanError(`the matrix has a value that is no number (${wrong}).`, {
+    place: `${file}: ${info.name}`,
+    remedy: 'The training of this adapter went wrong: take an earlier checkpoint.',
+  });
 }
 
 /** Rank and scale of each module: rank_pattern and alpha_pattern where they match, else r and lora_alpha. */

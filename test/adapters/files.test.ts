@@ -192,7 +192,7 @@ test('what is not plain LoRA is refused by name, unknown keys included', () => {
   assert.equal(parse({ new_key: null, other: false, more: {}, and: [] }).rank, 4);
   assert.equal(parse({ init_lora_weights: 'eva', eva_config: { rho: 2 } }).alpha, 8);
   refused({ peft_type: 'IA3' }, /"IA3"; only LORA/);
-  refused({ use_dora: true }, /DoRA/);
+  refused({ use_dora: true }, /"use_dora" is true: DoRA/);
   refused({ bias: 'all' }, /biases \("bias": "all"\)/);
   refused({ modules_to_save: ['lm_head'] }, /modules_to_save/);
   refused({ lora_bias: true }, /lora_bias/);
@@ -247,7 +247,31 @@ test('weights that do not belong to the config are refused', async () => {
   await refused({}, { ...good, 'base_model.model.layers.0.q_proj.lora_magnitude_vector': [6] }, /DoRA/);
   await refused({}, { ...good, 'base_model.model.layers.0.q_proj.lora_B.bias': [6] }, /bias on LoRA/);
   await refused({}, { ...good, 'base_model.model.lm_head.modules_to_save.weight': [6] }, /whole layer/);
+  await refused(
+    {},
+    { ...good, 'base_model.model.lm_head.base_layer.weight': [9, 8] },
+    /LoRA on the vocabulary projection/,
+  );
+  const head = { 'base_model.model.lm_head.lora_A.weight': [4, 8], 'base_model.model.lm_head.lora_B.weight': [9, 4] };
+  await refused({ target_modules: ['q_proj', 'lm_head'] }, { ...good, ...head }, /LoRA on the vocabulary projection/);
+  await refused({}, { ...good, 'base_model.model.model.embed_tokens.weight': [9, 8] }, /weights of a layer besides/);
   await refused({}, { ...good, 'something.else': [6] }, /not that of a LoRA matrix/);
+});
+
+test('a matrix with a value that is no number is refused', async () => {
+  const names = ['A', 'B'].map((side) => `base_model.model.layers.0.q_proj.lora_${side}.weight`);
+  const path = await adapterWith({}, { [names[0]!]: [4, 8], [names[1]!]: [6, 4] });
+  const values = new Float32Array(24);
+  values[5] = NaN;
+  const tensor = (name: string, shape: number[], data: Float32Array) => ({
+    ...{ name, dtype: 'F32' as const, shape, bytes: data.byteLength },
+    data: () => bytesOf(data),
+  });
+  await writeSafetensors(join(path, 'adapter_model.safetensors'), [
+    tensor(names[0]!, [4, 8], new Float32Array(32)),
+    tensor(names[1]!, [6, 4], values),
+  ]);
+  await assert.rejects(readAdapter(path), (error) => human(error, /no number \(NaN\)/));
 });
 
 test('a config with many slow patterns is stopped as a whole', async () => {
