@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { ITEMS, VIEWS } from '../contributions.js';
 import { Disposables, type Disposable } from '../disposable.js';
 import type { Services } from '../services.js';
-import { dataDescription, dataTooltip } from './labels.js';
+import { dataDescription, dataIcon, dataTooltip } from './labels.js';
 import { provider } from './tree.js';
 
 /** A data file; commands get this as their argument. */
@@ -26,9 +26,8 @@ export function dataView({ files, inspector, scans, recipes }: Services): Dispos
           const item = new vscode.TreeItem(vscode.workspace.asRelativePath(data));
           item.description = dataDescription(counted, scan, evaluation);
           item.tooltip = dataTooltip(data, counted, scan);
-          item.iconPath = scan?.flagged
-            ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
-            : new vscode.ThemeIcon(evaluation ? 'beaker' : 'database');
+          const { id, color } = dataIcon(counted, scan, evaluation);
+          item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
           item.contextValue = evaluation ? ITEMS.evaluationSet : scan ? ITEMS.dataScanned : ITEMS.data;
           item.command = {
             command: 'vscode.open',

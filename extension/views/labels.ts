@@ -109,8 +109,13 @@ export function runTooltip(run: Run): string {
   return lines.join('\n');
 }
 
-/** Codicon and theme colour. */
-export function runIcon(run: Run): { id: string; color?: string } {
+/** A codicon, and the theme colour it has. */
+interface Icon {
+  id: string;
+  color?: string;
+}
+
+export function runIcon(run: Run): Icon {
   if (isRunning(run)) return { id: 'loading~spin' };
   switch (run.progress.state) {
     case 'failed':
@@ -140,6 +145,14 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
   // Of what a narrow view would cut the tooltip tells.
   if (counted && 'info' in counted && !evaluation && !scan) parts.push(counted.info.format);
   return parts.join(' · ');
+}
+
+/** What cannot be used, or is better looked at, stands out. */
+export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): Icon {
+  if (counted && 'problem' in counted) return { id: 'error', color: 'list.errorForeground' };
+  const refused = counted && 'info' in counted && counted.info.refusedRows > 0;
+  if (refused || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
+  return { id: evaluation ? 'beaker' : 'database' };
 }
 
 export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined): string {

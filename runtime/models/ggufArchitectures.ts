@@ -100,6 +100,19 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     change: shiftedNorms,
     more: (_, g) => biases(g),
   }),
+  olmo: family('olmo', {
+    modelType: 'olmo',
+    className: 'OlmoForCausalLM',
+    sizeNames: { headDim: undefined },
+    inner: { ...ATTENTION, ...GATED },
+    epsilon: null,
+    change: permuted,
+    more: (m) => {
+      const key = 'olmo.attention.layer_norm_epsilon';
+      if (m.decimal(key) !== 1e-5) m.refuse(key, 'OLMo has 1e-5');
+      return { clip_qkv: m.decimal('olmo.attention.clamp_kqv', 0) || null };
+    },
+  }),
   olmo2: family('olmo2', {
     modelType: 'olmo2',
     className: 'Olmo2ForCausalLM',
@@ -163,6 +176,41 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     more: (m, _, s) => ({
       original_max_position_embeddings: m.count('phi3.rope.scaling.original_context_length', s.context),
     }),
+  }),
+  'hunyuan-dense': family('hunyuan-dense', {
+    modelType: 'hunyuan_v1_dense',
+    className: 'HunYuanDenseV1ForCausalLM',
+    inner: {
+      ...NORMS,
+      ...ATTENTION,
+      ...GATED,
+      attn_q_norm: 'self_attn.query_layernorm',
+      attn_k_norm: 'self_attn.key_layernorm',
+    },
+    more: () => ({ use_qk_norm: true }),
+  }),
+  apertus: family('apertus', {
+    modelType: 'apertus',
+    className: 'ApertusForCausalLM',
+    inner: { ...ATTENTION, ...PLAIN, attn_norm: 'attention_layernorm', ffn_norm: 'feedforward_layernorm' },
+    numbers: {
+      'xielu.alpha_p': ['mlp.act_fn.alpha_p', [1]],
+      'xielu.alpha_n': ['mlp.act_fn.alpha_n', [1]],
+      'xielu.beta': ['mlp.act_fn.beta', []],
+      'xielu.eps': ['mlp.act_fn.eps', []],
+    },
+    activation: ['hidden_act', 'xielu'],
+    more: (m, g, s) => {
+      // what every xIELU has
+      if (m.perLayer('xielu.beta', s.layers).some((beta) => beta !== 0.5)) m.refuse('xielu.beta', 'only 0.5 is supported');
+      if (m.perLayer('xielu.eps', s.layers).some((eps) => eps > 0 || eps < -1e-5))
+        m.refuse('xielu.eps', 'only −1e-6 is supported');
+      return {
+        attention_bias: hasBias(g, 'attn_q'),
+        // the family's own scaling is not none
+        ...(g.rope['rope_freqs.weight'] ? {} : {}),
+      };
+    },
   }),
   gemma: family('gemma', {
     modelType: 'gemma',

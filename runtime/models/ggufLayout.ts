@@ -23,6 +23,8 @@ export interface Architecture {
   layers: string;
   /** Names inside a layer; `*` stands for the number of a row that Hugging Face has as a tensor of its own. */
   inner: Readonly<Record<string, string>>;
+  /** Numbers of each layer that are metadata in GGUF and tensors in Hugging Face: key → name inside the layer, and shape. */
+  numbers?: Readonly<Record<string, readonly [name: string, shape: readonly number[]]>>;
   /** Keys of config.json beside those that every family has. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
   /** Key of the activation where config.json has one, and the one that llama.cpp computes. */
@@ -117,8 +119,8 @@ export const grouped = (name: string, s: Sizes): Change | undefined =>
 
 type Family = Partial<Omit<Architecture, 'config'>> &
   Pick<Architecture, 'modelType' | 'className'> & {
-    /** Key of the norms' epsilon: RMS norms, or others. */
-    epsilon?: string;
+    /** Key of the norms' epsilon: RMS norms, or others; null where config.json has none, for others. */
+    epsilon?: string | null;
     /** Learned positions or ALiBi. */
     withoutRope?: true;
     more?: Architecture['config'];
@@ -136,7 +138,7 @@ export function family(arch: string, own: Family): Architecture {
     activation,
     config: (m, g, s) => ({
       ...(key === undefined ? {} : { [key]: m.text(`${arch}.hidden_activation`, name) }),
-      [epsilon]: m.decimal(`${arch}.attention.${norm}`),
+      ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${arch}.attention.${norm}`) }),
       tie_word_embeddings: !g.tensors.has('output.weight'),
       ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
       ...(own.partial === undefined ? {} : { [own.partial]: s.ropeDim / s.headDim }),

@@ -15,6 +15,8 @@ export interface Metadata {
   text: (key: string, fallback?: string) => string;
   texts: (key: string) => string[];
   numbers: (key: string) => number[];
+  /** One for each layer, or one for all. */
+  perLayer: (key: string, layers: number) => number[];
   refuse: (key: string, message: string, remedy?: string) => never;
   wasRead: (key: string) => boolean;
 }
@@ -48,6 +50,8 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
     const value = raw(key);
     return Array.isArray(value) && value.every(is) ? value : wrong(key, value, wanted);
   };
+  const numbers = (key: string): number[] =>
+    list(key, (v): v is number => typeof v === 'number' && Number.isFinite(v), 'a list of numbers');
   return {
     has: (key) => metadata.has(key),
     raw,
@@ -66,7 +70,11 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
       return typeof value === 'string' ? value : wrong(key, value, 'a text');
     },
     texts: (key) => list(key, (v): v is string => typeof v === 'string', 'a list of texts'),
-    numbers: (key) => list(key, (v): v is number => typeof v === 'number' && Number.isFinite(v), 'a list of numbers'),
+    numbers,
+    perLayer: (key, layers) => {
+      const values = Array.isArray(raw(key)) ? numbers(key) : new Array<number>(layers).fill(number(key));
+      return values.length === layers ? values : refuse(key, `it has ${values.length} entries for ${layers} layers`);
+    },
     refuse,
     wasRead: (key) => known.has(key),
   };

@@ -25,6 +25,7 @@ import {
   adapterDescription,
   adapterTooltip,
   dataDescription,
+  dataIcon,
   modelDescription,
   modelFacts,
   runDescription,
@@ -223,6 +224,11 @@ test('trees say in a few words what matters', () => {
   assert.equal(dataDescription(counted, undefined, false), '600 rows · messages');
   assert.equal(dataDescription(counted, { flagged: 171 } as never, false), '600 rows · 171 flagged');
   assert.equal(dataDescription({ problem: 'x' }, undefined, true), 'cannot be read');
+  assert.equal(dataIcon(counted, undefined, false).id, 'database');
+  assert.equal(dataIcon(counted, undefined, true).id, 'beaker');
+  assert.equal(dataIcon(counted, { flagged: 171 } as never, false).id, 'warning');
+  assert.equal(dataIcon({ info: { ...counted.info, refusedRows: 1 } }, undefined, true).id, 'warning');
+  assert.equal(dataIcon({ problem: 'x' }, undefined, true).id, 'error');
 });
 
 test('a run says how far it is and how it ended', () => {
