@@ -17,8 +17,10 @@ export interface FlatAdapter {
 export async function adapterFlat(path: string, sites: readonly Site[]): Promise<FlatAdapter> {
   const file = await readAdapter(path);
   const known = new Map(sites.map((s) => [s.name, s]));
-  const adapted = [...file.modules].map(([name, { aShape, bShape, scale }]) => {
-    const site = known.get(name);
+  const adapted = [...file.modules].map(([name, module]) => {
+    const { aShape, bShape, scale } = module;
+    // Adapters from before transformers 4.52 have the parts of models with images in another order; PEFT reads them, too.
+    const site = known.get(name) ?? known.get(name.replace(/^language_model\.model\./, 'model.language_model.'));
     const remedy = 'Use an adapter that was trained on this model.';
     if (!site)
       throw new HumanError(
@@ -31,16 +33,15 @@ export async function adapterFlat(path: string, sites: readonly Site[]): Promise
         { place: file.path, remedy },
       );
     }
-    return { ...site, rank: aShape[0], scale };
+    return { ...site, rank: aShape[0], scale, module };
   });
-  const layout = layOut(adapted);
+  const layout = layOut(adapted.map(({ module: _, ...site }) => site));
   const flat = new Float32Array(layout.size);
-  for (const site of layout.sites) {
+  layout.sites.forEach((site, i) => {
     const { A, B } = matrices(flat, site);
-    const from = file.modules.get(site.name)!;
-    A.set(from.A);
-    B.set(from.B);
-  }
+    A.set(adapted[i]!.module.A);
+    B.set(adapted[i]!.module.B);
+  });
   return { file, layout, flat };
 }
 

@@ -9,6 +9,7 @@ import { HumanError } from '../../runtime/errors.js';
 import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import type { AdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
+import { adapterFlat } from '../../runtime/adapters/flat.js';
 import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
 import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/safetensors.js';
 
@@ -272,6 +273,17 @@ test('a matrix with a value that is no number is refused', async () => {
     tensor(names[1]!, [6, 4], values),
   ]);
   await assert.rejects(readAdapter(path), (error) => human(error, /no number \(NaN\)/));
+});
+
+test('an adapter that names the text model of a model with images as transformers 4.51 did sits where it belongs', async () => {
+  const name = 'base_model.model.language_model.model.layers.0.q_proj';
+  const path = await adapterWith({}, { [`${name}.lora_A.weight`]: [4, 8], [`${name}.lora_B.weight`]: [6, 4] });
+  const site = { name: 'model.language_model.layers.0.q_proj', in: 8, out: 6 };
+  const { layout } = await adapterFlat(path, [site]);
+  assert.deepEqual(layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
+  await assert.rejects(adapterFlat(path, [{ ...site, name: 'model.layers.0.q_proj' }]), (error) =>
+    human(error, /for another model/),
+  );
 });
 
 test('a config with many slow patterns is stopped as a whole', async () => {
