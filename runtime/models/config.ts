@@ -192,8 +192,11 @@ function textModel(type: string, family: Family): Family {
     const text =
       c.object('text_config') ?? c.refuse('text_config', 'the text model is missing', 'Correct config.json.');
     text.only('model_type', [type], `only the text model ${type} is supported here`);
-    c.only('tie_word_embeddings', [text.boolean('tie_word_embeddings', true)], 'it differs from that in text_config');
-    return renamed(checked(text, type, family));
+    const { head, ...spec } = renamed(checked(text, type, family));
+    const tied = c.boolean('tie_word_embeddings', true);
+    const weight = tied ? spec.embedding.weight : `${head.name}.weight`;
+    // transformers has no soft cap on the logits of these models
+    return { ...spec, head: { ...head, weight, tied, softcap: undefined } };
   };
 }
 

@@ -42,6 +42,15 @@ export class ConfigReader {
     return this.raw(key) !== undefined && this.raw(key) !== null;
   }
 
+  get isEmpty(): boolean {
+    return Object.keys(this.config).length === 0;
+  }
+
+  /** The keys of both; where both have one, the other's value. */
+  with(other: ConfigReader): ConfigReader {
+    return new ConfigReader({ ...this.config, ...other.config }, other.place);
+  }
+
   wasRead(key: string): boolean {
     return this.known.has(key);
   }

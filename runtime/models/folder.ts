@@ -5,6 +5,7 @@ import { isObject, readJsonObject, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { readSafetensors } from './safetensors.js';
 import type { TensorInfo } from './safetensors.js';
+import { withOwnHead } from './tiedHead.js';
 
 /** A model: its config and where its tensors lie. No weight is in memory. */
 export interface ModelFolder {
@@ -54,10 +55,11 @@ async function openFolder(folder: string): Promise<Omit<ModelFolder, 'path' | 'c
   const files = new Set(await readdir(folder));
   if (!files.has('config.json')) throw await noConfig(folder, files);
   const config = await readJsonObject(join(folder, 'config.json'));
+  const tensors = await openTensors(folder, files);
   return {
     folder,
-    config,
-    tensors: await openTensors(folder, files),
+    config: await withOwnHead(config, tensors),
+    tensors,
     hasTokenizer: files.has('tokenizer.json'),
     generationConfig: files.has('generation_config.json')
       ? await readJsonObject(join(folder, 'generation_config.json'))

@@ -1,5 +1,5 @@
 /** Angles of rotary position embeddings out of config.json, as transformers 5 computes them (modeling_rope_utils.py). */
-import type { ConfigReader } from './configReader.js';
+import { ConfigReader } from './configReader.js';
 import type { RopeSpec } from './spec.js';
 
 /** torch computes all of this in float32: rounding after every operation gives the same bits, up to the last one of a power. */
@@ -10,8 +10,8 @@ export interface RopeOptions {
   contextLength: number;
   /** Base of the angles where config.json names none. */
   theta?: number;
-  /** Key of the base in transformers 4 configs. */
-  thetaKey?: string;
+  /** Key of the base in transformers 4 configs; null = it stands in the rope parameters or is the default. */
+  thetaKey?: string | null;
   /** Share of a head that rotates; `true` = the family reads `partial_rotary_factor` and takes 1 without it. */
   partial?: number | true;
   partialKey?: string;
@@ -20,6 +20,8 @@ export interface RopeOptions {
   alpha?: boolean;
   /** Rope types that mean another one in this family. */
   rename?: Record<string, string>;
+  /** Original context where config.json does not name it; then what the rope parameters say of it does not count. */
+  originalContext?: number;
   /** Key inside rope_parameters, where a family has one set of parameters for each type of layer. */
   layerType?: string;
   /** `rope_scaling` of transformers 4 is not for these layers. */
@@ -43,9 +45,11 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const scaling = parametersOf(c, options);
   const partial = partialFactor(c, scaling, options);
   const dim = Math.trunc(options.headDim * partial);
-  const base = scaling?.has('rope_theta')
-    ? scaling.positive('rope_theta')
-    : c.positive(options.thetaKey ?? 'rope_theta', options.theta ?? 10000);
+  const { theta: defaultBase = 10000, thetaKey = 'rope_theta' } = options;
+  const base =
+    scaling?.has('rope_theta') || thetaKey === null
+      ? (scaling?.positive('rope_theta', defaultBase) ?? defaultBase)
+      : c.positive(thetaKey, defaultBase);
   if (dim < 2 || dim % 2 !== 0)
     c.refuse('rope_parameters', `${dim} rotated elements of a head are not supported: an even number is needed`);
 
@@ -93,14 +97,18 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
 function parametersOf(c: ConfigReader, { layerType, unscaled = false }: RopeOptions): ConfigReader | undefined {
   const legacy = c.object('rope_scaling');
   const now = c.object('rope_parameters');
-  if (layerType === undefined) return legacy ?? now;
+  if (layerType === undefined) return legacy?.isEmpty === false ? legacy : now;
   if (now?.has('rope_type') || now?.has('rope_theta'))
     c.refuse('rope_parameters', 'this family has one entry for each type of layer in it', 'Correct config.json.');
-  return now?.object(layerType) ?? (unscaled ? undefined : legacy);
+  const own = now?.object(layerType) ?? new ConfigReader({ rope_type: 'default' });
+  // What transformers 4 wrote goes over the entry; the type counts under its new name only.
+  return unscaled || !legacy ? own : own.with(legacy);
 }
 
 function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, options: RopeOptions): number {
   const key = options.partialKey ?? 'partial_rotary_factor';
+  // Where both say it the rope parameters count.
+  if (options.partial !== undefined) c.raw('partial_rotary_factor');
   const from = scaling?.has('partial_rotary_factor') ? scaling : c;
   const name = from === c ? key : 'partial_rotary_factor';
   const factor = from.positive(name, typeof options.partial === 'number' ? options.partial : 1);
@@ -113,10 +121,11 @@ function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, optio
 }
 
 /** Original context: beside the rope parameters (Phi-3), in them, or the context length. */
-const originalContext = (c: ConfigReader, scaling: ConfigReader, options: RopeOptions): number =>
-  c.has('original_max_position_embeddings')
-    ? c.size('original_max_position_embeddings')
-    : scaling.size('original_max_position_embeddings', options.contextLength);
+function originalContext(c: ConfigReader, scaling: ConfigReader, options: RopeOptions): number {
+  const key = 'original_max_position_embeddings';
+  const beside = options.layerType === undefined && (c.has(key) || options.originalContext !== undefined);
+  return beside ? c.size(key, options.originalContext) : scaling.size(key, options.contextLength);
+}
 
 /** Llama 3.1: long waves slower by a factor, short ones unchanged, a ramp between. */
 function llama3(plain: number[], scaling: ConfigReader, c: ConfigReader, options: RopeOptions): number[] {
@@ -156,7 +165,8 @@ function yarn(
   // A value of 0 means the default in transformers.
   const fast = scaling.number('beta_fast', 32) || 32;
   const slow = scaling.number('beta_slow', 1) || 1;
-  const truncate = scaling.boolean('truncate', true);
+  // transformers looks for it outside the entries for types of layers
+  const truncate = options.layerType !== undefined || scaling.boolean('truncate', true);
   const correction = (rotations: number): number =>
     (dim * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
   const low = Math.max(truncate ? Math.floor(correction(fast)) : correction(fast), 0);

@@ -17,11 +17,17 @@ const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
 /** First parts of parameter names, which checkpoints of the bare model lack. */
 const PREFIXES = ['model.', 'transformer.', 'gpt_neox.'];
 
-/** A name, and what checkpoints say for it: the bare model's without its first part, older ones of models with images in another order. */
+/** First parts of names in checkpoints of models with images, as transformers writes them. */
+const WITH_IMAGES: Record<string, string> = {
+  'model.language_model.': 'language_model.model.',
+  'lm_head.': 'language_model.lm_head.',
+};
+
+/** A name, and what checkpoints say for it: the bare model's without its first part, those of models with images in another order. */
 function namesOf(name: string): string[] {
   const prefix = PREFIXES.find((p) => name.startsWith(p));
   const bare = prefix ? [name.slice(prefix.length)] : [];
-  return [name, ...bare, name.replace(/^model\.language_model\./, 'language_model.model.')];
+  return [name, ...bare, name.replace(/^(model\.language_model|lm_head)\./, (part) => WITH_IMAGES[part]!)];
 }
 
 /**

@@ -161,7 +161,6 @@ describe('refused before a weight is read, by name', () => {
     ['codegen', { n_head: 2 }, /n_head = 2/],
     ['gemma3', { text_config: { ...LLAMA, model_type: 'llama' } }, /model_type = "llama".*gemma3_text/],
     ['gemma3', { text_config: undefined }, /text_config = missing/],
-    ['gemma3', { tie_word_embeddings: false }, /tie_word_embeddings = false/],
     ['gemma3', { text_config: { ...GEMMA3, num_experts: 8 } }, /num_experts = 8/],
     ['llama', { model_type: 'mistral3', text_config: { ...LLAMA, model_type: 'mistral' } }, /"mistral3"/],
     ['llama', { model_type: 'llama4', text_config: {} }, /"llama4"/],
@@ -267,6 +266,38 @@ describe('accepted', () => {
     assert.equal(layers[0]!.attention.rope!.long!.from, 4096);
   });
 
+  it("Phi-3 has transformers' defaults, whatever its rope parameters say of the original context", () => {
+    const factors = { short_factor: [1, 1, 1, 1], long_factor: [1, 2, 4, 8] };
+    const rope_parameters = { rope_type: 'longrope', ...factors, original_max_position_embeddings: 16 };
+    const own = decoderSpec({ ...OTHERS.phi3!, rms_norm_eps: undefined, rope_parameters });
+    assert.equal(own.finalNorm.epsilon, 1e-5);
+    assert.equal(own.layers[0]!.attention.rope!.long!.from, 4096);
+    const both = { partial_rotary_factor: 0.5, rope_parameters: { partial_rotary_factor: 0.5 } };
+    assert.equal(decoderSpec({ ...OTHERS.phi3!, ...both }).layers[0]!.attention.rope!.dim, 4);
+  });
+
+  it('a window of SmolLM3 that is not used, and one that layer_types asks for', () => {
+    const windows = (change: Config) =>
+      decoderSpec({ ...LLAMA, model_type: 'smollm3', sliding_window: 16, ...change }).layers.map(
+        ({ attention }) => attention.window,
+      );
+    assert.deepEqual(windows({ use_sliding_window: false }), [undefined, undefined]);
+    assert.deepEqual(windows({ layer_types: ['full_attention', 'sliding_attention'] }), [undefined, 16]);
+  });
+
+  it('keys that transformers does not look at', () => {
+    const same = (family: string, change: Config, base: Config = {}) =>
+      assert.deepEqual(
+        decoderSpec({ ...OTHERS[family]!, ...base, ...change }),
+        decoderSpec({ ...OTHERS[family]!, ...base }),
+      );
+    same('mpt', { expansion_ratio: 2 });
+    same('falcon', { num_ln_in_parallel_attn: 2 }, { parallel_attn: false });
+    same('gemma3', { text_config: { ...GEMMA3, final_logit_softcapping: 30, attn_logit_softcapping: 50 } });
+    same('gemma3', { text_config: { ...GEMMA3, tie_word_embeddings: false } });
+    assert.equal(decoderSpec({ ...OTHERS.gemma3!, tie_word_embeddings: false }).head.weight, 'lm_head.weight');
+  });
+
   it('heads of another size than hidden_size / num_attention_heads', () => {
     for (const family of ['llama', 'mistral', 'qwen2'])
       assert.equal(decoderSpec({ ...(OTHERS[family] ?? LLAMA), head_dim: 16 }).layers[0]!.attention.out.in, 64, family);
@@ -345,6 +376,33 @@ describe('rope', () => {
     assert.ok(scaled[1]! < plain[1]! && scaled[1]! > plain[1]! / 8);
     assert.ok(scaled[2]! < plain[2]! / 2 && scaled[2]! > plain[2]! / 8);
     assert.equal(scaled[3], Math.fround(plain[3]! / 8));
+  });
+
+  it('an empty rope_scaling is none', () => {
+    const linear = { rope_type: 'linear', factor: 4, rope_theta: 100 };
+    assert.deepEqual(rope({ rope_scaling: {}, rope_parameters: linear }), rope({ rope_parameters: linear }));
+  });
+
+  it('where layers have ropes of their own, rope_scaling goes over that of full attention', () => {
+    const ropes = (change: Config) => {
+      const layer_types = ['full_attention', 'sliding_attention'];
+      const [full, sliding] = decoderSpec({ ...LLAMA, model_type: 'olmo3', layer_types, ...change }).layers;
+      return [full!.attention.rope!.invFreq, sliding!.attention.rope!.invFreq];
+    };
+    const of = (rope_theta: number) => rope({ rope_theta }).invFreq;
+    const halves = (waves: readonly number[]) => waves.map((w) => w / 2);
+    // the layers with windows do not see `rope_theta`
+    assert.deepEqual(ropes({ rope_theta: 100 }), [of(100), of(500000)]);
+    assert.deepEqual(ropes({ rope_scaling: { rope_type: 'linear', factor: 2 } }), [halves(of(10000)), of(500000)]);
+    // the old name of the type does not replace the default type, but names one in an entry
+    assert.deepEqual(ropes({ rope_scaling: { type: 'linear', factor: 2 } }), [of(10000), of(500000)]);
+    const rope_parameters = { full_attention: { type: 'linear', factor: 2 }, sliding_attention: { rope_theta: 100 } };
+    assert.deepEqual(ropes({ rope_parameters }), [halves(of(10000)), of(100)]);
+    const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, beta_fast: 4 };
+    assert.deepEqual(
+      ropes({ rope_parameters: { full_attention: { ...yarn, truncate: false } }, original_max_position_embeddings: 8 }),
+      ropes({ rope_parameters: { full_attention: yarn } }),
+    );
   });
 
   it("Hunyuan's alpha is in the base, and without it nothing changes", () => {

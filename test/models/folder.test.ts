@@ -159,3 +159,15 @@ test('what is missing is said with the way out', async () => {
   await refused(await folder('list', { 'config.json': '[]' }), /JSON object/, /right file/);
   await refused(join(await folder('file', { 'notes.txt': '' }), 'notes.txt'), /no model/, /Hugging Face model folder/);
 });
+
+test('a head that differs from the embedding is the head, whatever config.json says', async () => {
+  const config = { model_type: 'llama', tie_word_embeddings: true };
+  const path = await folder('untied', { 'config.json': config });
+  const file = join(path, 'model.safetensors');
+  await weights(file, { 'model.embed_tokens.weight': 1, 'lm_head.weight': 2 });
+  assert.deepEqual((await open(path)).config, { ...config, tie_word_embeddings: false });
+  await weights(file, { 'model.embed_tokens.weight': 1, 'lm_head.weight': 1 });
+  assert.deepEqual((await open(path)).config, config);
+  await weights(file, { 'model.embed_tokens.weight': 1 });
+  assert.deepEqual((await open(path)).config, config);
+});

@@ -93,7 +93,8 @@ export const mpt: Family = (c) => {
     attention: () => own,
     outBias: false,
     mlpBias: false,
-    inner: c.size('expansion_ratio', 4) * s.hidden,
+    // `expansion_ratio` changes nothing in transformers
+    inner: 4 * s.hidden,
     activation: 'gelu',
     tied: true,
   });

@@ -77,7 +77,7 @@ export const gemma3: Family = (c) => {
     defaultVocab: 262208,
     defaultContext: 131072,
   });
-  c.only('attn_logit_softcapping', [], 'soft caps on attention scores are not part of Gemma 3');
+  c.raw('attn_logit_softcapping'); // changes nothing in transformers
   const pattern = c.size('sliding_window_pattern', 6);
   const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % pattern !== 0);
   const epsilon = c.positive('rms_norm_eps', 1e-6);

@@ -143,9 +143,9 @@ export const opt: Family = (c) => {
   const s = sizes(c);
   c.only('do_layer_norm_before', [true], 'norms behind attention and MLP (OPT 350M) are not supported');
   c.only('_remove_final_layer_norm', [false], 'a model without its final norm is not supported');
-  c.only('layer_norm_elementwise_affine', [true], 'norms without weights are not supported');
   c.only('word_embed_proj_dim', [s.hidden], 'embeddings of another size than the hidden states are not supported');
   const bias = c.boolean('enable_bias', true);
+  const weighted = c.boolean('layer_norm_elementwise_affine', true);
   return gptLike(c, {
     sizes: s,
     names: {
@@ -162,7 +162,7 @@ export const opt: Family = (c) => {
       down: 'fc2',
     },
     // torch's own epsilon: config.json names none
-    norm: (name) => layerNorm(name, s.hidden, 1e-5),
+    norm: (name) => ({ ...layerNorm(name, s.hidden, 1e-5, weighted), factor: weighted ? 'weight' : 'none' }),
     positions: { name: 'model.decoder.embed_positions', offset: 2 },
     projections: (name) => separate(name, s, bias),
     outBias: bias,

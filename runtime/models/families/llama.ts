@@ -66,8 +66,9 @@ export const smollm3: Family = (c) => {
   const interval = c.size('no_rope_layer_interval', 4);
   const listed = c.perLayer('no_rope_layers', s.layers, [0, 1]);
   const hasRope = (i: number): boolean => (listed ? listed[i] === 1 : (i + 1) % interval !== 0);
-  const used = c.boolean('use_sliding_window', false) ? c.optionalSize('sliding_window') : undefined;
-  const windows = slidingWindows(c, s.layers, used, (i) => used !== undefined && !hasRope(i));
+  const window = c.optionalSize('sliding_window');
+  const used = c.boolean('use_sliding_window', false) && window !== undefined;
+  const windows = slidingWindows(c, s.layers, window, (i) => used && !hasRope(i));
   const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, theta: 2000000 });
   const bias = c.boolean('attention_bias', false);
   return llamaLike(c, {
@@ -88,7 +89,8 @@ export const phi3: Family = (c) => {
   return llamaLike(c, {
     sizes: s,
     window: () => window,
-    ropeOptions: { partial: true, rename: { su: 'longrope', yarn: 'longrope' } },
+    epsilon: 1e-5,
+    ropeOptions: { partial: true, originalContext: 4096, rename: { su: 'longrope', yarn: 'longrope' } },
     layer: (layer) => ({
       ...layer,
       attention: {

@@ -103,7 +103,7 @@ export const falcon: Family = (c) => {
   const parallel = grouped || c.boolean('parallel_attn', true);
   if (grouped) c.only('parallel_attn', [true], 'the new decoder architecture has attention and MLP side by side');
   const s = { ...all, kvHeads: grouped ? all.kvHeads : c.boolean('multi_query', true) ? 1 : all.heads };
-  c.only('num_ln_in_parallel_attn', grouped ? [1, 2] : [1], 'this number of norms is not supported here');
+  if (parallel) c.only('num_ln_in_parallel_attn', grouped ? [1, 2] : [1], 'this number of norms is not supported here');
   const twoNorms = grouped && (c.optionalSize('num_ln_in_parallel_attn') ?? 2) === 2;
   const epsilon = c.positive('layer_norm_epsilon', 1e-5);
   const bias = c.boolean('bias', false);

@@ -1,6 +1,6 @@
 /** Families that are Llama with other norms, another MLP or scales. Sources: transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
-import { ropeSpec } from '../ropeFrequencies.js';
+import { ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
 import { gptLike } from './gptLike.js';
 import { llamaLike } from './llamaLike.js';
@@ -39,10 +39,12 @@ const laterOlmo =
       ? slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % 4 !== 0)
       : [];
     const common = { headDim: s.headDim, contextLength: s.contextLength };
-    const rope = (layerType: string, unscaled: boolean) =>
-      windowed ? ropeSpec(c, { ...common, theta: 500000, layerType, unscaled }) : ropeSpec(c, common);
-    const full = rope('full_attention', false);
-    const sliding = rope('sliding_attention', true);
+    const rope = (options: Partial<RopeOptions>) => ropeSpec(c, { ...common, ...options });
+    const full = rope(windowed ? { theta: 500000, layerType: 'full_attention' } : {});
+    // transformers takes `rope_theta` for the layers without a window only
+    const sliding = windowed
+      ? rope({ theta: 500000, thetaKey: null, layerType: 'sliding_attention', unscaled: true })
+      : undefined;
     return llamaLike(c, {
       sizes: s,
       attentionBias: bias,
