@@ -187,28 +187,23 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
       attn_q_norm: 'self_attn.query_layernorm',
       attn_k_norm: 'self_attn.key_layernorm',
     },
-    more: () => ({ use_qk_norm: true }),
   }),
   apertus: family('apertus', {
     modelType: 'apertus',
     className: 'ApertusForCausalLM',
     inner: { ...ATTENTION, ...PLAIN, attn_norm: 'attention_layernorm', ffn_norm: 'feedforward_layernorm' },
     numbers: {
-      'xielu.alpha_p': ['mlp.act_fn.alpha_p', [1]],
-      'xielu.alpha_n': ['mlp.act_fn.alpha_n', [1]],
-      'xielu.beta': ['mlp.act_fn.beta', []],
-      'xielu.eps': ['mlp.act_fn.eps', []],
+      'xielu.alpha_p': { name: 'mlp.act_fn.alpha_p', shape: [1] },
+      'xielu.alpha_n': { name: 'mlp.act_fn.alpha_n', shape: [1] },
+      'xielu.beta': { name: 'mlp.act_fn.beta', shape: [], only: 0.5 },
+      'xielu.eps': { name: 'mlp.act_fn.eps', shape: [], only: -1e-6 },
     },
     activation: ['hidden_act', 'xielu'],
-    more: (m, g, s) => {
-      // what every xIELU has
-      if (m.perLayer('xielu.beta', s.layers).some((beta) => beta !== 0.5)) m.refuse('xielu.beta', 'only 0.5 is supported');
-      if (m.perLayer('xielu.eps', s.layers).some((eps) => eps > 0 || eps < -1e-5))
-        m.refuse('xielu.eps', 'only −1e-6 is supported');
+    more: (m, g) => {
+      const scaled = m.has('apertus.rope.scaling.type') || g.rope['rope_freqs.weight'];
       return {
         attention_bias: hasBias(g, 'attn_q'),
-        // the family's own scaling is not none
-        ...(g.rope['rope_freqs.weight'] ? {} : {}),
+        ...(scaled ? {} : { rope_parameters: { rope_type: 'default' } }),
       };
     },
   }),

@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../files.js';
+import { decoderSpec } from './config.js';
 import { ARCHITECTURES } from './ggufArchitectures.js';
 import { SIZE_NAMES } from './ggufLayout.js';
 import type { Architecture, Sizes } from './ggufLayout.js';
@@ -12,13 +13,14 @@ import type { Metadata } from './ggufMetadata.js';
 import { withRope } from './ggufRope.js';
 import type { GgufSource } from './ggufRope.js';
 import { partsOf, readModelGguf } from './ggufSplit.js';
-import { huggingFaceTensors } from './ggufTensors.js';
+import { huggingFaceTensors, numberTensors } from './ggufTensors.js';
 import { convertTokenizer } from './ggufTokenizer.js';
 import type { ConvertedTokenizer } from './ggufTokenizer.js';
 import { formatJson, readJsonObject, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { writeSafetensors } from './safetensors.js';
 import type { TensorToWrite } from './safetensors.js';
+import { parameters } from './spec.js';
 
 export interface ConvertOptions {
   cache: string;
@@ -212,7 +214,8 @@ export async function planConversion(file: string): Promise<Plan> {
       'The file is damaged: convert or download it again.',
     );
   }
-  const tensors = huggingFaceTensors(source, architecture, sizes);
+  const stored = huggingFaceTensors(source, architecture, sizes);
+  const tensors = [...stored, ...numberTensors(m, architecture, sizes)];
   const config = {
     architectures: [architecture.className],
     model_type: architecture.modelType,
@@ -223,6 +226,10 @@ export async function planConversion(file: string): Promise<Plan> {
       ? { F16: 'float16', BF16: 'bfloat16' }[tensors[0]?.dtype as string]
       : 'float32',
   };
+  const used = parameters(decoderSpec(config));
+  const unused = stored.find((tensor) => !used.has(tensor.name));
+  if (unused)
+    m.refuse(unused.name, `${architecture.className} has no use for this tensor`, 'Use the original Hugging Face folder.'); // prettier-ignore
   return { parts: whole.parts, size: whole.size, config, tensors, tokenizer };
 }
 

@@ -4,7 +4,7 @@ import type { Architecture, Sizes, Windows } from './ggufLayout.js';
 import type { GgufTensorToWrite, TypedValue } from './ggufWrite.js';
 import { isObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
-import type { DecoderSpec } from './spec.js';
+import type { AttentionSpec, DecoderSpec } from './spec.js';
 
 export interface ExportedMetadata {
   entries: Record<string, TypedValue>;
@@ -14,6 +14,9 @@ export interface ExportedMetadata {
 
 type Entries = Record<string, TypedValue>;
 
+const clamp = ({ clip }: AttentionSpec): Entries =>
+  clip === undefined ? {} : { 'attention.clamp_kqv': { f32: clip } };
+
 /** Keys of one architecture beside the common ones. */
 const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => Entries>> = {
   granite: (spec, config) => ({
@@ -22,6 +25,13 @@ const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => En
     residual_scale: { f32: spec.layers[0].residualScale },
     logit_scale: { f32: number(config.logits_scaling, 1) },
   }),
+  olmo: ({ layers: [{ attention }] }) => clamp(attention),
+  'hunyuan-dense': (spec, config) => {
+    const p = ropeParameters(config);
+    const { dim } = spec.layers[0].attention.rope!;
+    const alpha = ropeType(p) === 'dynamic' ? number(p.alpha, 0) || 1 : 1;
+    return { 'rope.freq_base': { f32: ropeTheta(spec, config) * alpha ** (dim / (dim - 2)) } };
+  },
   'command-r': (spec) => ({ logit_scale: { f32: spec.head.scale } }),
   cohere2: (spec) => ({ logit_scale: { f32: spec.head.scale } }),
   gemma2: (spec) => ({
@@ -42,7 +52,7 @@ const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => En
       });
     return {
       'attention.max_alibi_bias': { f32: 8 },
-      ...(attention.clip === undefined ? {} : { 'attention.clamp_kqv': { f32: attention.clip } }),
+      ...clamp(attention),
     };
   },
   falcon: () => ({ tensor_data_layout: { text: 'jploski' } }),
@@ -111,6 +121,21 @@ function ropeParameters(config: JsonObject): JsonObject {
   return isObject(given.full_attention) ? given.full_attention : given;
 }
 
+const ropeType = (p: JsonObject): string => String(p.rope_type ?? p.type ?? 'default');
+
+/** Bases of configs that name none, where they are not 10000. */
+const USUAL_THETA: Readonly<Record<string, number>> = {
+  ...{ apertus: 12000000, cohere: 500000, ernie4_5: 500000, gemma3: 1000000, gemma3_text: 1000000 },
+  ...{ olmo3: 500000, smollm3: 2000000 },
+};
+
+/** Base, of the layers of full attention where there are two. */
+const ropeTheta = ({ family }: DecoderSpec, config: JsonObject): number =>
+  number(
+    ropeParameters(config).rope_theta ?? config.rope_theta ?? config.rotary_emb_base,
+    USUAL_THETA[family] ?? 10000,
+  );
+
 /** Base of the layers with windows. */
 function localTheta(config: JsonObject): number {
   const given = isObject(config.rope_parameters) ? config.rope_parameters.sliding_attention : undefined;
@@ -129,8 +154,8 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
       place: 'config.json',
       remedy: 'Export as safetensors instead.',
     });
-  const theta = number(p.rope_theta ?? config.rope_theta ?? config.rotary_emb_base, 10000);
-  const type = String(p.rope_type ?? p.type ?? 'default');
+  const theta = ropeTheta(spec, config);
+  const type = ropeType(p);
   const original = number(config.original_max_position_embeddings ?? p.original_max_position_embeddings, s.context);
   const entries: Entries = { 'rope.dimension_count': { u32: rope.dim }, 'rope.freq_base': { f32: theta } };
   const factors = (name: string, invFreq: readonly number[]): GgufTensorToWrite => ({

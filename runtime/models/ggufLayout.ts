@@ -23,8 +23,8 @@ export interface Architecture {
   layers: string;
   /** Names inside a layer; `*` stands for the number of a row that Hugging Face has as a tensor of its own. */
   inner: Readonly<Record<string, string>>;
-  /** Numbers of each layer that are metadata in GGUF and tensors in Hugging Face: key → name inside the layer, and shape. */
-  numbers?: Readonly<Record<string, readonly [name: string, shape: readonly number[]]>>;
+  /** Metadata that are tensors in Hugging Face, by key. */
+  numbers?: Readonly<Record<string, LayerNumber>>;
   /** Keys of config.json beside those that every family has. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
   /** Key of the activation where config.json has one, and the one that llama.cpp computes. */
@@ -37,6 +37,15 @@ export interface Architecture {
   change?: (name: string, s: Sizes) => Change | undefined;
   /** Names of the usual sizes in config.json, where the family has its own. */
   sizeNames?: Partial<Record<keyof typeof SIZE_NAMES, string | undefined>>;
+}
+
+/** One number of each layer. */
+export interface LayerNumber {
+  /** Inside the layer. */
+  name: string;
+  shape: number[];
+  /** The one value that is supported, about: files have it rounded. */
+  only?: number;
 }
 
 /** All layers but every `period`th have windows (0: all have); `missing` is the window of files that name none, 0 = no windows. */

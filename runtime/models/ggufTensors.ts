@@ -4,6 +4,7 @@ import { readGgufBytes, readGgufFloat32, readGgufTensor } from './gguf.js';
 import type { GgufTensor } from './gguf.js';
 import { innerName } from './ggufLayout.js';
 import type { Architecture, Change, Sizes } from './ggufLayout.js';
+import type { Metadata } from './ggufMetadata.js';
 import { ROPE_TENSORS } from './ggufRope.js';
 import type { GgufSource } from './ggufRope.js';
 import { READABLE_TYPES } from './ggufTypes.js';
@@ -38,6 +39,17 @@ export function huggingFaceTensors(source: GgufSource, architecture: Architectur
     if (found.name.includes('*')) return rowsToWrite(source, tensor, found.name, place);
     return [toWrite(source, tensor, found.name, architecture.change?.(found.local, sizes), place)];
   });
+}
+
+/** Metadata that are tensors in Hugging Face. */
+export function numberTensors(m: Metadata, { layers, numbers = {} }: Architecture, sizes: Sizes): TensorToWrite[] {
+  return Object.entries(numbers).flatMap(([key, { name, shape, only }]) =>
+    m.perLayer(key, sizes.layers).map((value, layer): TensorToWrite => {
+      if (only !== undefined && Math.abs(value / only - 1) > 0.01) m.refuse(key, `only ${only} is supported`);
+      const data = (): Uint8Array => bytesOf(Float32Array.of(value));
+      return { name: `${layers}.${layer}.${name}`, dtype: 'F32', shape, bytes: 4, data };
+    }),
+  );
 }
 
 /** `local` is the name that changes are listed under. */

@@ -10,6 +10,8 @@ import { planConversion } from './ggufConvert.js';
 import { ggufMetadata } from './ggufExportMetadata.js';
 import { tokenizerMetadata } from './ggufExportTokenizer.js';
 import type { Architecture, Sizes } from './ggufLayout.js';
+import { isObject } from './jsonFile.js';
+import type { JsonObject } from './jsonFile.js';
 import { toGgufOrder } from './ggufTensors.js';
 import { WRITTEN_TYPES, writeGgufFile } from './ggufWrite.js';
 import type { GgufTensorToWrite, WrittenType } from './ggufWrite.js';
@@ -27,12 +29,13 @@ export interface WriteGgufOptions {
   name?: string;
 }
 
-/** Family → `general.architecture`. Mistral is Llama for llama.cpp, OLMo 3 is OLMo 2 with windows. */
+/** Family → `general.architecture`. Mistral is Llama for llama.cpp, OLMo 3 is OLMo 2 with windows; of Gemma 3 with images only the text model goes there. */
 const WRITTEN_AS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(ARCHITECTURES).map(([arch, { modelType }]) => [modelType, arch])),
   mistral: 'llama',
   ministral: 'llama',
   olmo3: 'olmo2',
+  gemma3: 'gemma3',
 };
 
 export function ggufArchitecture(family: string): string {
@@ -43,13 +46,16 @@ export function ggufArchitecture(family: string): string {
   });
 }
 
+/** The name that a module or parameter of a model for text and images has in the text model alone. */
+const textName = (name: string): string => name.replace(/^model\.language_model\./, 'model.');
+
 /** A parameter's GGUF name. */
 export function ggufName(
   { outer, inner, layers }: Architecture,
   name: string,
   twoNorms: boolean,
 ): { name: string; local: string } | undefined {
-  const match = /^(.*)\.(weight|bias)$/.exec(name);
+  const match = /^(.*)\.(weight|bias)$/.exec(textName(name));
   if (!match) return undefined;
   const [, module, part] = match;
   const inLayer = module.startsWith(`${layers}.`) ? /^(\d+)\.(.+)$/.exec(module.slice(layers.length + 1)) : null;
@@ -60,6 +66,12 @@ export function ggufName(
   const base = Object.keys(table).find((key) => table[key] === wanted || table[key] === row);
   if (base === undefined) return undefined;
   return { name: `${inLayer ? `blk.${inLayer[1]}.` : ''}${base}.${part}`, local: `${base}.${part}` };
+}
+
+/** The metadata key of a parameter that is a number of its layer. */
+function numberKey({ layers, numbers = {} }: Architecture, name: string): string | undefined {
+  const local = name.startsWith(`${layers}.`) ? name.slice(layers.length + 1).replace(/^\d+\./, '') : '';
+  return Object.keys(numbers).find((key) => numbers[key].name === local);
 }
 
 export function sizesOf(spec: DecoderSpec): Sizes {
@@ -92,11 +104,24 @@ export async function writeGguf(
   const architecture = ARCHITECTURES[arch];
   const spec = architecture.windows ? whole : withinWindow(whole);
   const sizes = sizesOf(spec);
-  const { entries, tensors: extra } = ggufMetadata(arch, architecture, spec, model.config, sizes);
+  const config: JsonObject = isObject(model.config.text_config) ? model.config.text_config : model.config;
+  const { entries, tensors: extra } = ggufMetadata(arch, architecture, spec, config, sizes);
   const twoNorms = spec.family === 'falcon' && spec.layers[0].mlpIn !== undefined;
   const stacked = new Map<string, GgufTensorToWrite[]>();
+  const numbers = new Map(
+    Object.entries(architecture.numbers ?? {}).map(([key, { only }]): [string, number[]] => [
+      key,
+      only === undefined ? [] : new Array<number>(sizes.layers).fill(only),
+    ]),
+  );
   for (const [parameter, shape] of parameters(spec)) {
     const info = findTensor(model.tensors, parameter, shape);
+    const valuesOf = async (): Promise<Float32Array> => (await changed?.(info)) ?? (await readFloat32(info));
+    const key = numberKey(architecture, parameter);
+    if (key !== undefined) {
+      numbers.get(key)!.push(...(await valuesOf()));
+      continue;
+    }
     const found = ggufName(architecture, parameter, twoNorms);
     if (!found)
       throw new HumanError(`GGUF has no name for this tensor.`, {
@@ -110,14 +135,14 @@ export async function writeGguf(
       shape: stored,
       type: typeFor(type, stored),
       values: async () => {
-        const values = (await changed?.(info)) ?? (await readFloat32(info));
+        const values = await valuesOf();
         return change ? toGgufOrder(values, change, shape[0], `${info.file}: ${info.name}`) : values;
       },
     };
     stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
   }
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
-  const ids = { ...model.config, ...model.generationConfig };
+  const ids = { ...config, ...model.config, ...model.generationConfig };
   await writeGgufFile(
     file,
     {
@@ -127,6 +152,7 @@ export async function writeGguf(
       'general.file_type': { u32: WRITTEN_TYPES[type].fileType },
       'general.quantization_version': { u32: 2 },
       ...entries,
+      ...Object.fromEntries([...numbers].map(([key, f32s]) => [key, { f32s }])),
       ...(model.hasTokenizer
         ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
         : { 'tokenizer.ggml.model': { text: 'no_vocab' } }),
@@ -168,7 +194,7 @@ async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
   const meaning = ({ family: _family, architecture: _architecture, ...rest }: DecoderSpec): unknown =>
     JSON.parse(
       JSON.stringify(rest, (key, value: unknown) =>
-        key === 'window' && (value as number) >= rest.contextLength ? undefined : rounded(value),
+        key === 'window' && (value as number) >= rest.contextLength ? undefined : alike(value),
       ),
     );
   const [before, after] = [meaning(spec), meaning(back)];
@@ -181,8 +207,10 @@ async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
 }
 
 /** Metadata are float32; frequencies may differ in their last bits. */
-const rounded = (value: unknown): unknown =>
-  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+const alike = (value: unknown): unknown => {
+  if (typeof value === 'string') return textName(value);
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+};
 
 function firstDifference(a: unknown, b: unknown, path: string): string {
   if (typeof a === 'object' && typeof b === 'object' && a && b) {

@@ -151,13 +151,12 @@ test('a conversion that fails leaves nothing', async () => {
 
 test('what cannot be converted is refused by name before anything is written', async () => {
   const cache = join(dir, 'refused');
-  const llama = readFileSync(fileOf('llama'));
   const file = join(dir, 'refused.gguf');
-  const refused = async (from: string, to: string, message: RegExp) => {
+  const refused = async (from: string, to: string, message: RegExp, family = 'llama') => {
     assert.equal(from.length, to.length);
-    const at = llama.indexOf(from);
+    const bytes = readFileSync(fileOf(family));
+    const at = bytes.indexOf(from, 0, 'latin1');
     assert(at > 0, from);
-    const bytes = Buffer.from(llama);
     bytes.write(to, at, 'latin1');
     await writeFile(file, bytes);
     await assert.rejects(convertGguf(file, { cache }), human(message));
@@ -171,6 +170,14 @@ test('what cannot be converted is refused by name before anything is written', a
   await refused('llama.embedding_length', 'llama.embedding_lengtk', /llama.embedding_length: missing/);
   await refused('blk.1.attn_q.weight', 'blk.1.attn_x.weight', /blk.1.attn_x.weight: LlamaForCausalLM has no place/);
   await refused('blk.1.attn_q.weight', 'blk.7.attn_q.weight', /blk.7.attn_q.weight: LlamaForCausalLM has no place/);
+  // biases in some layers only: the first has none, so the model is one without
+  await refused('blk.0.attn_q.bias', 'blk.1.ffn_up.bias', /up_proj.bias: LlamaForCausalLM has no use for/, 'llama3');
+  const xielu = (values: number[]) => Buffer.from(Float32Array.from(values).buffer).toString('latin1');
+  const items = '\x06\0\0\0\x02\0\0\0\0\0\0\0';
+  await refused(`xielu.beta\t\0\0\0${items}${xielu([0.5, 0.5])}`, `xielu.beta\t\0\0\0${items}${xielu([0.5, 0.25])}`, /xielu.beta: only 0.5/, 'apertus'); // prettier-ignore
+  await refused('xielu.alpha_p', 'xielu.alpha_q', /xielu.alpha_p: missing/, 'apertus');
+  const olmo = 'olmo.attention.layer_norm_epsilon\x06\0\0\0';
+  await refused(`${olmo}${xielu([1e-5])}`, `${olmo}${xielu([1e-6])}`, /layer_norm_epsilon: OLMo has 1e-5/, 'olmo');
   await refused('token_embd', 'token_embe', /the embedding is missing/);
   const layers = 'llama.block_count\x04\0\0\0';
   await refused(`${layers}\x02\0\0\0`, `${layers}\xff\xff\xff\x7f`, /block_count: 2147483647 layers cannot be made of/);

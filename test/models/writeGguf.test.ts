@@ -64,6 +64,16 @@ test('a Hugging Face folder goes into GGUF and comes back with the same meaning,
   }
 });
 
+test('a base of rope that config.json leaves to the family is written', async () => {
+  for (const [family, arch] of Object.entries({ cohere: 'command-r', ernie4_5: 'ernie4_5', olmo3: 'olmo2' })) {
+    const source = await openModel(join(FIXTURES, 'reference', family), { cache: dir });
+    const { rope_parameters: _, ...config } = source.config;
+    const file = join(dir, `${family}-base.gguf`);
+    await writeGguf(file, { ...source, config }, { type: 'F32' }); // compares the frequencies
+    assert.equal(readGguf(file).metadata.get(`${arch}.rope.freq_base`), 500000);
+  }
+});
+
 test('tokenizers of both kinds go into GGUF and come back with the same ids', async () => {
   for (const fixture of ['llama', 'gemma', 'llama3', 'qwen2', 'starcoder', 'gpt2', 'gpt-neox', 'falcon']) {
     const folder = join(dir, `with-${fixture}`);
