@@ -50,6 +50,11 @@ export const measurements: Measurement[] = [
   ];
 });
 
+/** The same with a second judge of harm and refusals, a wide table. */
+export const twoJudges: Measurement[] = measurements.flatMap((m) =>
+  m.judge === 'refusal-phrases' ? [m, { ...m, judge: 'rejection-classifier' }] : [m],
+);
+
 /** A protected fine-tuning at `step` of 108 steps; probes every 6. */
 export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSnapshot {
   const seen = every(step, 6);

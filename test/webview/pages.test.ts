@@ -99,7 +99,7 @@ describe('pages in a browser', { skip: missing }, () => {
   for (const width of [300, 620, 1000, 1400])
     test(`at ${width} pixels nothing sticks out sideways`, async () => {
       const size = { width, height: 800 };
-      const page = await openRun(fixtures.protectedRun(108), 'light', size);
+      const page = await openRun(fixtures.protectedRun(108, { measurements: fixtures.twoJudges }), 'light', size);
       await page.page.locator('.actions vscode-button').first().click();
       await page.page.locator('.side-by-side').waitFor();
       assert.equal(await page.check('overflow'), 0);
