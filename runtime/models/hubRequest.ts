@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici';
 import { Cancelled, HumanError } from '../errors.js';
 import { Interrupted, refusal, storageRefusal } from './hubRefusals.js';
 import type { HubAddress } from './hubRefusals.js';
@@ -68,14 +69,26 @@ function networkCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Its message and those of its causes. */
+function messages(error: unknown): string {
+  return error instanceof Error ? `${error.message} ${messages(error.cause)}` : '';
+}
+
 export const isOffline = (error: unknown): boolean =>
   error instanceof HumanError && OFFLINE.has(networkCode(error.cause) ?? '');
+
+/** HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. */
+function noProxy(): string {
+  const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
+  return named === '*' ? named : `localhost,127.0.0.1,${named}`;
+}
 
 export function hubClient(
   address: HubAddress,
   { signal, patience, onLog }: { signal: AbortSignal; patience: Patience; onLog: (message: string) => void },
 ): HubClient {
   const { origin } = new URL(address.endpoint);
+  const dispatcher = new EnvHttpProxyAgent({ noProxy: noProxy() });
   let reached = false;
 
   async function open(start: string, headers: Record<string, string> = {}): Promise<HubAnswer> {
@@ -87,9 +100,10 @@ export function hubClient(
       const { host } = url;
       const silence = new AbortController();
       const timer = setTimeout(() => silence.abort(), patience.answerMs);
-      let response: Response;
+      let response: HttpResponse;
       try {
         response = await fetch(url, {
+          dispatcher,
           redirect: 'manual',
           signal: AbortSignal.any([signal, silence.signal]),
           headers: {
@@ -126,7 +140,7 @@ export function hubClient(
     throw new HumanError('the Hub redirects without end.', { place: address.repository, kind: 'failed' });
   }
 
-  async function* pieces(response: Response, host: string, silence: AbortController): AsyncGenerator<Uint8Array> {
+  async function* pieces(response: HttpResponse, host: string, silence: AbortController): AsyncGenerator<Uint8Array> {
     if (!response.body) return;
     let timer: NodeJS.Timeout | undefined;
     const wait = () => {
@@ -135,7 +149,7 @@ export function hubClient(
     };
     try {
       wait();
-      for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
+      for await (const piece of response.body as AsyncIterable<Uint8Array>) {
         clearTimeout(timer); // the reader may take its time
         yield piece;
         wait();
@@ -156,12 +170,25 @@ export function hubClient(
       const final = new HumanError(`the Hub cannot be reached at ${host} (${why}): you seem to be offline.`, {
         place: address.repository,
         remedy:
-          'Check the network, and HF_ENDPOINT if you use a mirror; then download again: it goes on where it stopped.',
+          'Check the network, HTTPS_PROXY if yours has a proxy, and HF_ENDPOINT if you use a mirror; then download again: it ' +
+          'goes on where it stopped.',
         kind: 'failed',
         cause: error,
       });
       // a host that was never reached is told at once; one that was reached may come back
       return offline && !reached ? final : new Interrupted(final);
+    }
+    const refusedByProxy = /Proxy response \((\d+)\)/.exec(messages(error))?.[1];
+    if (refusedByProxy !== undefined) {
+      return new HumanError(`the proxy of this network does not connect to ${host} (status ${refusedByProxy}).`, {
+        place: address.repository,
+        remedy:
+          refusedByProxy === '407'
+            ? 'It asks who you are: write HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.'
+            : 'Check HTTPS_PROXY; hosts that need no proxy belong into NO_PROXY.',
+        kind: 'failed',
+        cause: error,
+      });
     }
     if (code !== undefined && /CERT|SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
       return new HumanError(`the certificate of ${host} is not trusted (${code}).`, {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -24,8 +26,8 @@ let model: Record<string, Buffer>;
 let count = 0;
 
 before(async () => {
-  delete process.env.HF_TOKEN;
-  delete process.env.HF_ENDPOINT;
+  for (const name of ['HF_TOKEN', 'HF_ENDPOINT', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'])
+    for (const each of [name, name.toLowerCase()]) delete process.env[each];
   dir = await mkdtemp(join(tmpdir(), 'hub-'));
   hub = await startHub();
   const file = async (name: string) => readFile(join(fixture, name));
@@ -275,7 +277,7 @@ test('offline is a clear message, and a model that is there is used', async () =
   const error = await refused(
     download({ folder: newFolder(), endpoint: gone.url }),
     /cannot be reached at 127\.0\.0\.1:\d+ \(ECONNREFUSED\): you seem to be offline/,
-    /Check the network, and HF_ENDPOINT/,
+    /Check the network, HTTPS_PROXY .* and HF_ENDPOINT/,
   );
   assert.equal(error.kind, 'failed');
   await refused(download({ folder: newFolder(), endpoint: 'http://hub.invalid' }), /hub\.invalid \(E\w+\)/, /network/);
@@ -283,6 +285,42 @@ test('offline is a clear message, and a model that is there is used', async () =
   assert.deepEqual(await download({ folder, endpoint: gone.url }, {}, log), { path: folder });
   assert.match(log.join(), /offline.*The folder has "main" as it was downloaded/);
   await refused(download({ folder, endpoint: gone.url, revision: 'v2' }), /offline/, /network/);
+});
+
+test('the proxy that the environment names is used, and one that refuses is named', async (t) => {
+  const tunnels: string[] = [];
+  let status = 200;
+  const proxy = createServer().on('connect', (request: IncomingMessage, socket: Socket) => {
+    tunnels.push(request.url!);
+    socket.write(`HTTP/1.1 ${status} x\r\n\r\n`);
+    if (status !== 200) return socket.end();
+    const target = connect(Number(new URL(hub.url).port), '127.0.0.1', () => socket.pipe(target).pipe(socket));
+    for (const end of [socket, target]) end.on('error', () => [socket, target].forEach((each) => each.destroy()));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  process.env.HTTP_PROXY = url;
+  t.after(() => {
+    delete process.env.HTTP_PROXY;
+    delete process.env.NO_PROXY;
+    proxy.close();
+    proxy.closeAllConnections();
+  });
+  const endpoint = 'http://hub.invalid'; // only the proxy knows where that is
+  await download({ folder: newFolder(), endpoint });
+  assert.deepEqual([...new Set(tunnels)], ['hub.invalid:80']);
+  status = 407;
+  await refused(
+    download({ folder: newFolder(), endpoint }),
+    /proxy .* does not connect to hub\.invalid \(status 407\)/,
+    /NAME:PASSWORD/,
+  );
+  status = 403;
+  await refused(download({ folder: newFolder(), endpoint }), /\(status 403\)/, /NO_PROXY/);
+  process.env.NO_PROXY = 'hub.invalid';
+  await refused(download({ folder: newFolder(), endpoint }), /cannot be reached at hub\.invalid/, /HTTPS_PROXY/);
+  await download({ folder: newFolder() }); // this machine needs no proxy
+  assert.equal(tunnels.filter((to) => to !== 'hub.invalid:80').length, 0);
 });
 
 test('silence ends a download, after it was tried again', async () => {
