@@ -103,6 +103,7 @@ const MATHS: Record<string, unknown> = {
   num_kv_shared_layers: 0,
   num_local_experts: 0,
   partial_rotary_factor: 1,
+  per_layer_config: 0,
   post_norm: false,
   prefix_lm: false,
   position_embedding_xdrope: false,

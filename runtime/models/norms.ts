@@ -28,7 +28,9 @@ export function headNorm(g: Builder, spec: HeadNormSpec, x: Value, weight: Weigh
   if (spec.over !== 'each') return norm(g, spec.norm, x, weight);
   const [H, D] = x.shape.slice(-2) as [number, number];
   return g.named(spec.norm.name, () => {
-    const weights = Array.from({ length: H }, (_, h) => weight(`${spec.norm.name}.norms.${h}.weight`, [D]));
-    return Mul(g, normalise(g, spec.norm, x), Reshape(g, Concat(g, weights, 0), [H, D]));
+    const { name } = spec.norm;
+    const apart = (): Value[] => Array.from({ length: H }, (_, h) => weight(`${name}.norms.${h}.weight`, [D]));
+    const rows = spec.apart ? Reshape(g, Concat(g, apart(), 0), [H, D]) : weight(`${name}.weight`, [H, D]);
+    return Mul(g, normalise(g, spec.norm, x), rows);
   });
 }

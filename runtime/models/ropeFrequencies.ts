@@ -20,6 +20,8 @@ export interface RopeOptions {
   alpha?: boolean;
   /** Rope types that mean another one in this family. */
   rename?: Record<string, string>;
+  /** Rope parameters where config.json has none. */
+  parameters?: Record<string, unknown>;
   /** Original context where config.json does not name it; then what the rope parameters say of it does not count. */
   originalContext?: number;
   /** Key inside rope_parameters, where a family has one set of parameters for each type of layer. */
@@ -56,7 +58,7 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
   const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
   const alpha = options.alpha && type === 'dynamic' && scaling?.raw('alpha') ? scaling.positive('alpha') : 1;
-  const theta = base * alpha ** (dim / (dim - 2));
+  const theta = alpha === 1 ? base : base * alpha ** (dim / (dim - 2));
   const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / dim));
   const powers = exponents.map((e) => f(Math.pow(f(theta), e)));
   const plain = powers.map((p) => f(1 / p));
@@ -94,10 +96,14 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
 }
 
 /** The object that holds the rope's type and numbers. */
-function parametersOf(c: ConfigReader, { layerType, unscaled = false }: RopeOptions): ConfigReader | undefined {
+function parametersOf(
+  c: ConfigReader,
+  { layerType, unscaled = false, parameters }: RopeOptions,
+): ConfigReader | undefined {
   const legacy = c.object('rope_scaling');
   const now = c.object('rope_parameters');
-  if (layerType === undefined) return legacy?.isEmpty === false ? legacy : now;
+  if (layerType === undefined)
+    return legacy?.isEmpty === false ? legacy : (now ?? (parameters && new ConfigReader(parameters)));
   if (now?.has('rope_type') || now?.has('rope_theta'))
     c.refuse('rope_parameters', 'this family has one entry for each type of layer in it', 'Correct config.json.');
   const own = now?.object(layerType) ?? new ConfigReader({ rope_type: 'default' });

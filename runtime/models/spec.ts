@@ -28,11 +28,13 @@ export interface NormSpec {
 
 /**
  * Norm of queries or keys. row: over all heads together (OLMo 2). head: over each head with one weight (Qwen 3).
- * each: over each head with a weight of its own, module `name.norms.h` (StableLM).
+ * each: over each head with a weight of its own, rows of one parameter (Command R+).
  */
 export interface HeadNormSpec {
   readonly over: 'row' | 'head' | 'each';
   readonly norm: NormSpec;
+  /** Each head's weight is a parameter, of module `name.norms.h` (StableLM). */
+  readonly apart?: boolean;
   /** Of what RoPE has turned (Hunyuan), over each head. */
   readonly afterRope?: boolean;
 }
@@ -172,6 +174,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
   };
   const headNorm = (n: HeadNormSpec | undefined, heads: number): void => {
     if (n?.over !== 'each') return norm(n?.norm);
+    if (!n.apart) return void all.set(`${n.norm.name}.weight`, [heads, n.norm.size]);
     for (let h = 0; h < heads; h++) norm({ ...n.norm, name: `${n.norm.name}.norms.${h}` });
   };
   all.set(spec.embedding.weight, [spec.vocabSize, spec.hidden]);

@@ -104,7 +104,8 @@ describe('refused before a weight is read, by name', () => {
     ['llama', { rope_interleaved: true }, /rope_interleaved/],
     ['gpt_neox', { partial_rotary_factor: 0.5 }, /partial_rotary_factor = 0.5.*rotary_pct = 0.25/],
     ['gpt_neo', { attention_types: [[['global'], 1e9]] }, /attention_types/],
-    ['cohere', { use_qk_norm: true }, /use_qk_norm/],
+    ['llama', { use_qk_norm: true }, /use_qk_norm/],
+    ['llama', { per_layer_config: { 1: { intermediate_size: 16 } } }, /per_layer_config/],
     ['exaone4', { sliding_window_pattern: 'GGL' }, /sliding_window_pattern/],
     ['llama', { vision_config: { hidden_size: 1 } }, /vision_config/],
     ['llama', { hidden_act: 'geglu' }, /hidden_act = "geglu".*silu/],
@@ -141,7 +142,7 @@ describe('refused before a weight is read, by name', () => {
     ['gemma', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
     ['gemma2', { query_pre_attn_scalar: -1 }, /query_pre_attn_scalar/],
     ['bloom', { apply_residual_connection_post_layernorm: true }, /apply_residual_connection_post_layernorm/],
-    ['bloom', { slow_but_exact: true }, /slow_but_exact/],
+    ['bloom', { slow_but_exact: true, pretraining_tp: 2 }, /slow_but_exact/],
     ['mpt', { attn_config: { alibi: false } }, /alibi = false/],
     ['mpt', { attn_config: { alibi_bias_max: 16 } }, /alibi_bias_max = 16/],
     ['mpt', { attn_config: { qk_ln: true } }, /qk_ln/],
@@ -155,7 +156,6 @@ describe('refused before a weight is read, by name', () => {
     ['hunyuan', { num_experts: 8 }, /num_experts = 8/],
     ['hunyuan', { rope_scaling: { type: 'dynamic', alpha: -1, factor: 1 } }, /alpha = -1/],
     ['apertus', { hidden_act: 'silu' }, /hidden_act = "silu"/],
-    ['apertus', { rope_scaling: undefined }, /rope_scaling = missing/],
     ['apertus', { post_norm: true }, /post_norm/],
     ['olmo', { clip_qkv: -8 }, /clip_qkv/],
     ['codegen', { n_head: 2 }, /n_head = 2/],
@@ -292,10 +292,17 @@ describe('accepted', () => {
         decoderSpec({ ...OTHERS[family]!, ...base }),
       );
     same('mpt', { expansion_ratio: 2 });
+    same('bloom', { slow_but_exact: true, pretraining_tp: 1 });
     same('falcon', { num_ln_in_parallel_attn: 2 }, { parallel_attn: false });
     same('gemma3', { text_config: { ...GEMMA3, final_logit_softcapping: 30, attn_logit_softcapping: 50 } });
     same('gemma3', { text_config: { ...GEMMA3, tie_word_embeddings: false } });
     assert.equal(decoderSpec({ ...OTHERS.gemma3!, tie_word_embeddings: false }).head.weight, 'lm_head.weight');
+  });
+
+  it('norms of OPT without weights', () => {
+    const { layers, finalNorm } = decoderSpec({ ...OTHERS.opt!, layer_norm_elementwise_affine: false });
+    for (const norm of [layers[0]!.attentionIn!, layers[0]!.mlpIn!, finalNorm])
+      assert.deepEqual([norm.factor, norm.bias], ['none', false]);
   });
 
   it('heads of another size than hidden_size / num_attention_heads', () => {
@@ -381,6 +388,20 @@ describe('rope', () => {
   it('an empty rope_scaling is none', () => {
     const linear = { rope_type: 'linear', factor: 4, rope_theta: 100 };
     assert.deepEqual(rope({ rope_scaling: {}, rope_parameters: linear }), rope({ rope_parameters: linear }));
+  });
+
+  it('YaRN over two elements of a head', () => {
+    const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16 };
+    assert.deepEqual(rope({ head_dim: 2, rope_scaling: yarn }).invFreq, [1]);
+  });
+
+  it('Apertus has a rope of its own where config.json says nothing', () => {
+    const of = (change: Config) =>
+      decoderSpec({ ...OTHERS.apertus!, rope_theta: 100, rope_scaling: undefined, ...change }).layers[0]!.attention
+        .rope!;
+    const numbers = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+    assert.deepEqual(of({}), of({ rope_parameters: { rope_type: 'llama3', rope_theta: 12000000, ...numbers } }));
+    assert.notDeepEqual(of({}), of({ rope_parameters: { rope_type: 'default', rope_theta: 12000000 } }));
   });
 
   it('where layers have ropes of their own, rope_scaling goes over that of full attention', () => {

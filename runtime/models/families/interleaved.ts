@@ -8,7 +8,6 @@ const cohereLike =
   (windowed: boolean): Family =>
   (c) => {
     const s = sizes(c);
-    c.only('use_qk_norm', [false], 'norms of queries and keys are not supported for this family');
     const bias = c.boolean('attention_bias', false);
     const epsilon = c.positive('layer_norm_eps', 1e-5);
     const pattern = windowed ? c.size('sliding_window_pattern', 4) : 1;
@@ -21,11 +20,14 @@ const cohereLike =
       theta: windowed ? 10000 : 500000,
       interleaved: true,
     });
+    const norm = (name: string, size: number) => layerNorm(name, size, epsilon, false);
+    const qkNorm = !windowed && c.boolean('use_qk_norm', false);
     return llamaLike(c, {
       sizes: s,
       tied: true,
       attentionBias: bias,
-      norm: (name, size) => layerNorm(name, size, epsilon, false),
+      norm,
+      qkNorm: qkNorm ? (name) => ({ over: 'each', norm: norm(name, s.headDim) }) : undefined,
       window: (i) => windows[i],
       rope: (i) => (windowed && windows[i] === undefined ? undefined : rope),
       logitScale: c.positive('logit_scale', 0.0625),

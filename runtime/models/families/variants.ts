@@ -101,7 +101,9 @@ export const stablelm: Family = (c) => {
     qkvBias: c.boolean('use_qkv_bias', false),
     norm: (name, size) => layerNorm(name, size, epsilon),
     ropeOptions: { partial: 0.25 },
-    qkNorm: qkNorm ? (name) => ({ over: 'each', norm: layerNorm(name, s.headDim, epsilon, false) }) : undefined,
+    qkNorm: qkNorm
+      ? (name) => ({ over: 'each', norm: layerNorm(name, s.headDim, epsilon, false), apart: true })
+      : undefined,
     qkNormNames: ['q_layernorm', 'k_layernorm'],
     layer: (layer) => (parallel ? { ...layer, parallel, mlpIn: undefined } : layer),
   });
@@ -166,14 +168,21 @@ export const arcee: Family = (c) => {
   });
 };
 
+const APERTUS_ROPE = {
+  rope_type: 'llama3',
+  rope_theta: 12000000,
+  factor: 8,
+  original_max_position_embeddings: 8192,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+};
+
 /** Norms of queries and keys, norms under other names, a plain MLP with xIELU. */
 export const apertus: Family = (c) => {
   const s = sizes(c);
   c.only('hidden_act', ['xielu'], 'only xielu is supported for this family');
   c.only('qk_norm', [true], 'this family has norms of queries and keys');
   c.only('post_norm', [false], 'norms behind attention and MLP are not supported for this family');
-  if (!c.has('rope_parameters') && !c.has('rope_scaling'))
-    c.refuse('rope_scaling', 'this family needs it', 'Check that config.json is complete.');
   const epsilon = c.positive('rms_norm_eps', 1e-5);
   const inner = c.size('intermediate_size');
   const norm = (name: string) => rms(name, s.hidden, epsilon);
@@ -182,7 +191,7 @@ export const apertus: Family = (c) => {
     attentionBias: c.boolean('attention_bias', false),
     epsilon,
     activation: 'xielu',
-    ropeOptions: { theta: 12000000 },
+    ropeOptions: { theta: 12000000, parameters: APERTUS_ROPE },
     qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon) }),
     layer: (layer) => ({
       ...layer,
