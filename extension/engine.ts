@@ -41,6 +41,8 @@ export interface EngineOptions {
   log(level: LogLevel, message: string): void;
   /** The child is let go after this long without a request; it holds memory for its models. */
   idleMs: number;
+  /** Variables of the child's environment beyond the host's own. */
+  environment(): Record<string, string>;
   /** Shared by all engines of a window, so that a child that dies at once is not started for ever. */
   restarts: RestartLimit;
 }
@@ -132,7 +134,7 @@ export class Engine implements Disposable {
   }
 
   private start(): Child {
-    const { entry, restarts, log } = this.options;
+    const { entry, environment, restarts, log } = this.options;
     if (restarts.reached) {
       const minutes = Math.round(restarts.withinMs / 60_000);
       throw new HostError({
@@ -142,7 +144,7 @@ export class Engine implements Disposable {
       });
     }
     // ELECTRON_RUN_AS_NODE: in desktop VS Code the executable is Electron. execArgv: not the host's own --inspect port.
-    const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+    const env = { ...process.env, ...environment(), ELECTRON_RUN_AS_NODE: '1' };
     const child = fork(entry, { env, execArgv: [], silent: true });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const lastLines: string[] = [];

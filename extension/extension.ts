@@ -19,7 +19,7 @@ import { Follower } from './runs/follower.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services.js';
-import { setting } from './settings.js';
+import { proxyEnvironment, setting } from './settings.js';
 import { SafetyTests } from './testing/controller.js';
 import { t, useTranslations } from './text.js';
 import { dataView } from './views/data.js';
@@ -48,7 +48,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
   const entry = vscode.Uri.joinPath(context.extensionUri, 'dist', 'engine.js').fsPath;
   const newEngine = (): Engine =>
-    new Engine({ entry, idleMs: IDLE_MS, restarts, log: (level, message) => log[level](message) });
+    new Engine({
+      entry,
+      idleMs: IDLE_MS,
+      environment: proxyEnvironment,
+      restarts,
+      log: (level, message) => log[level](message),
+    });
   const allowed = (): void => {
     if (vscode.workspace.isTrusted) return;
     throw inputError(t('this workspace is not trusted: nothing is run in it.'), {

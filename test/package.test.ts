@@ -68,6 +68,7 @@ test('is small enough to download', async (t) => {
 test('the unpacked engine starts as a child and inspects the sample model', async () => {
   const log: string[] = [];
   const engine = new Engine({
+    environment: () => ({}),
     entry: path.join(folder, 'dist/engine.js'),
     log: (level, message) => void log.push(`${level}: ${message}`),
     idleMs: 60_000,

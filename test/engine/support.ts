@@ -43,6 +43,7 @@ export async function sampleWorkspace(): Promise<Workspace> {
 
 export function openEngine(lines: string[] = []): Engine {
   return new Engine({
+    environment: () => ({}),
     entry: ENGINE,
     log: (_, message) => void lines.push(message),
     idleMs: 60_000,

@@ -12,6 +12,7 @@ const start = (more: { idleMs?: number; restarts?: RestartLimit; log?: (line: st
   const engine = new Engine({
     entry,
     idleMs: more.idleMs ?? 60_000,
+    environment: () => ({ OF_THE_WINDOW: 'too' }),
     restarts: more.restarts ?? new RestartLimit(),
     log: (_level, message) => more.log?.(message),
   });
@@ -45,8 +46,8 @@ test('a request ends with its result, and its events arrive before that, in orde
   assert.ok(log.includes('ran /r.json'));
 });
 
-test('the child is started as Node, also by Electron', async () => {
-  assert.equal((await start().request('inspect', { path: '/m' })).architecture, '1');
+test('the child is started as Node, also by Electron, with what the window adds to its environment', async () => {
+  assert.equal((await start().request('inspect', { path: '/m' })).architecture, '1 too');
 });
 
 test('an error of the engine keeps its place and remedy', async () => {

@@ -27,7 +27,7 @@ let count = 0;
 
 before(async () => {
   for (const name of ['HF_TOKEN', 'HF_ENDPOINT', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'])
-    for (const each of [name, name.toLowerCase()]) delete process.env[each];
+    for (const each of [name, name.toLowerCase()]) Reflect.deleteProperty(process.env, each);
   dir = await mkdtemp(join(tmpdir(), 'hub-'));
   hub = await startHub();
   const file = async (name: string) => readFile(join(fixture, name));
