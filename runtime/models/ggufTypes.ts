@@ -2,6 +2,8 @@
  * Tensor types of GGUF files: blocks of values with shared scales. Layouts and arithmetic (float32, in this order) are those of
  * ggml-quants.c and of the Python package `gguf`, so that the same bytes give the same float32 values.
  */
+import { blocks, float16, uint16 } from './ggufBlocks.js';
+import { iq1m, iq1s, iq2s, iq2xs, iq2xxs, iq3s, iq3xxs } from './ggufIqTypes.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
 
 export interface GgufType {
@@ -15,13 +17,6 @@ export interface GgufType {
 }
 
 const fround = Math.fround;
-const half = f16ToF32(Uint16Array.from({ length: 65536 }, (_, i) => i));
-const float16 = (b: Uint8Array, at: number): number => half[b[at] | (b[at + 1] << 8)];
-
-/** Calls `f(start of the block's bytes, start of its values)` for every block. */
-function blocks(bytes: Uint8Array, size: number, values: number, f: (b: number, o: number) => void): void {
-  for (let b = 0, o = 0; b + size <= bytes.length; b += size, o += values) f(b, o);
-}
 
 /** A copy that starts at a multiple of eight, for typed views. */
 const aligned = (bytes: Uint8Array): ArrayBuffer =>
@@ -147,11 +142,32 @@ const tabled =
       }
     });
 
+/** A scale of NVFP4, halved: E4M3 without a sign; 127 is no number and counts as 0. */
+function e4m3(byte: number): number {
+  const exponent = (byte >> 3) & 15;
+  if (byte === 127) return 0;
+  return exponent === 0 ? (byte & 7) * 2 ** -10 : (1 + (byte & 7) / 8) * 2 ** (exponent - 8);
+}
+
+/** 64 values in 4 groups of FP4, low nibbles first, a scale a group. */
+function nvfp4(bytes: Uint8Array, out: Float32Array): void {
+  blocks(bytes, 36, 64, (b, o) => {
+    for (let group = 0; group < 4; group++) {
+      const d = e4m3(bytes[b + group]);
+      for (let i = 0; i < 8; i++) {
+        const q = bytes[b + 4 + 8 * group + i];
+        out[o + 16 * group + i] = d * FP4[q & 15];
+        out[o + 16 * group + 8 + i] = d * FP4[q >> 4];
+      }
+    }
+  });
+}
+
 /** 256 values in 8 groups of IQ4_NL's table; 6-bit scale a group, its upper two bits apart. */
 function iq4xs(bytes: Uint8Array, out: Float32Array): void {
   blocks(bytes, 136, 256, (b, o) => {
     const d = float16(bytes, b);
-    const upper = bytes[b + 2] | (bytes[b + 3] << 8);
+    const upper = uint16(bytes, b + 2);
     for (let group = 0; group < 8; group++) {
       const low = (bytes[b + 4 + (group >> 1)] >> ((group & 1) << 2)) & 15;
       const scale = d * ((low | (((upper >> (2 * group)) & 3) << 4)) - 32);
@@ -194,6 +210,16 @@ function tq2(bytes: Uint8Array, out: Float32Array): void {
   });
 }
 
+/** Q1_0 and Q2_0: sixteen bytes of values with few bits, the lowest first, behind a scale. */
+const packed =
+  (bits: 1 | 2, value: (q: number) => number) =>
+  (bytes: Uint8Array, out: Float32Array): void =>
+    blocks(bytes, 18, 128 / bits, (b, o) => {
+      const d = float16(bytes, b);
+      for (let i = 0; i < 128 / bits; i++)
+        out[o + i] = d * value((bytes[b + 2 + ((i * bits) >> 3)] >> ((i * bits) & 7)) & (2 ** bits - 1));
+    });
+
 /** By the number in the file (`ggml_type`). */
 export const GGUF_TYPES: Readonly<Record<number, GgufType>> = {
   0: { name: 'F32', block: 1, bytes: 4, dequantise: (b, out) => out.set(view(b, Float32Array, 4)) },
@@ -210,26 +236,27 @@ export const GGUF_TYPES: Readonly<Record<number, GgufType>> = {
   13: { name: 'Q5_K', block: 256, bytes: 176, dequantise: q45k(5) },
   14: { name: 'Q6_K', block: 256, bytes: 210, dequantise: q6k },
   15: { name: 'Q8_K', block: 256, bytes: 292 },
-  16: { name: 'IQ2_XXS', block: 256, bytes: 66 },
-  17: { name: 'IQ2_XS', block: 256, bytes: 74 },
-  18: { name: 'IQ3_XXS', block: 256, bytes: 98 },
-  19: { name: 'IQ1_S', block: 256, bytes: 50 },
+  16: { name: 'IQ2_XXS', block: 256, bytes: 66, dequantise: iq2xxs },
+  17: { name: 'IQ2_XS', block: 256, bytes: 74, dequantise: iq2xs },
+  18: { name: 'IQ3_XXS', block: 256, bytes: 98, dequantise: iq3xxs },
+  19: { name: 'IQ1_S', block: 256, bytes: 50, dequantise: iq1s },
   20: { name: 'IQ4_NL', block: 32, bytes: 18, dequantise: tabled(IQ4, 2, float16) },
-  21: { name: 'IQ3_S', block: 256, bytes: 110 },
-  22: { name: 'IQ2_S', block: 256, bytes: 82 },
+  21: { name: 'IQ3_S', block: 256, bytes: 110, dequantise: iq3s },
+  22: { name: 'IQ2_S', block: 256, bytes: 82, dequantise: iq2s },
   23: { name: 'IQ4_XS', block: 256, bytes: 136, dequantise: iq4xs },
   24: { name: 'I8', block: 1, bytes: 1 },
   25: { name: 'I16', block: 1, bytes: 2 },
   26: { name: 'I32', block: 1, bytes: 4 },
   27: { name: 'I64', block: 1, bytes: 8 },
   28: { name: 'F64', block: 1, bytes: 8, dequantise: (b, out) => out.set(view(b, Float64Array, 8)) },
-  29: { name: 'IQ1_M', block: 256, bytes: 56 },
+  29: { name: 'IQ1_M', block: 256, bytes: 56, dequantise: iq1m },
   30: { name: 'BF16', block: 1, bytes: 2, dequantise: (b, out) => void bf16ToF32(view(b, Uint16Array, 2), out) },
   34: { name: 'TQ1_0', block: 256, bytes: 54, dequantise: tq1 },
   35: { name: 'TQ2_0', block: 256, bytes: 66, dequantise: tq2 },
   39: { name: 'MXFP4', block: 32, bytes: 17, dequantise: tabled(FP4, 1, (b, at) => 2 ** (b[at] - 128)) },
-  40: { name: 'NVFP4', block: 64, bytes: 36 },
-  41: { name: 'Q1_0', block: 128, bytes: 18 },
+  40: { name: 'NVFP4', block: 64, bytes: 36, dequantise: nvfp4 },
+  41: { name: 'Q1_0', block: 128, bytes: 18, dequantise: packed(1, (bit) => 2 * bit - 1) },
+  42: { name: 'Q2_0', block: 64, bytes: 18, dequantise: packed(2, (q) => q - 1) },
 };
 
 /** Names of the types that can be read. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,22 +42,42 @@ test('every readable type gives the reference package’s float32 values, bit fo
   const gguf = readGguf(QUANTS);
   const expected = JSON.parse(readFileSync(join(FIXTURES, 'quants.json'), 'utf8')) as Record<
     string,
-    { type: string; shape: number[]; bits: number[] }
+    { type: string; shape: number[]; bits?: number[]; sha256?: string }
   >;
   const seen = new Set<string>();
   assert.deepEqual([...gguf.tensors.keys()], Object.keys(expected));
-  for (const [name, { type, shape, bits }] of Object.entries(expected)) {
+  for (const [name, { type, shape, bits = [], sha256 }] of Object.entries(expected)) {
     const tensor = gguf.tensors.get(name)!;
     assert.equal(tensor.type.name, type);
     assert.deepEqual(tensor.shape, shape, name);
-    const got = new Uint32Array((await readGgufTensor(gguf, tensor)).buffer);
-    assert.equal(got.length, bits.length, name);
+    const values = await readGgufTensor(gguf, tensor);
+    const got = new Uint32Array(values.buffer);
+    if (sha256) assert.equal(createHash('sha256').update(got).digest('hex'), sha256, name);
+    else assert.equal(got.length, bits.length, name);
     for (let i = 0; i < bits.length; i++) {
       if (got[i] !== bits[i]) assert.fail(`${name}[${i}]: ${got[i].toString(16)} instead of ${bits[i].toString(16)}`);
     }
     seen.add(type);
   }
-  assert.deepEqual([...seen].sort(), [...READABLE_TYPES].sort());
+  assert.deepEqual([...seen, 'Q1_0', 'Q2_0'].sort(), [...READABLE_TYPES].sort());
+});
+
+test('Q1_0 and Q2_0, which the package does not read, are as ggml has them', () => {
+  const read = (type: number, ...bytes: number[]): number[] => {
+    const out = new Float32Array(GGUF_TYPES[type].block);
+    GGUF_TYPES[type].dequantise!(
+      Uint8Array.from({ length: 18 }, (_, i) => bytes[i] ?? 0),
+      out,
+    );
+    return [...out];
+  };
+  const d = [0x00, 0x38]; // 1/2
+  const ones = read(41, ...d, 0b10000110, 1);
+  assert.deepEqual(ones.slice(0, 10), [-0.5, 0.5, 0.5, -0.5, -0.5, -0.5, -0.5, 0.5, 0.5, -0.5]);
+  assert(ones.slice(9).every((v) => v === -0.5) && ones.length === 128);
+  const twos = read(42, ...d, 0b11100100, 0b01010101);
+  assert.deepEqual(twos.slice(0, 9), [-0.5, 0, 0.5, 1, 0, 0, 0, 0, -0.5]);
+  assert.equal(twos.length, 64);
 });
 
 /** A GGUF file out of little-endian pieces. */
@@ -109,6 +130,6 @@ test('lengths, counts and offsets beyond the file are refused before anything is
 
 test('a type that is not read is refused by name', async () => {
   const gguf = readGguf(QUANTS);
-  const tensor = { ...gguf.tensors.get('values.F32')!, type: GGUF_TYPES[16] };
-  await assert.rejects(readGgufTensor(gguf, tensor), (error) => human(error, /IQ2_XXS/));
+  const tensor = { ...gguf.tensors.get('values.F32')!, type: GGUF_TYPES[15] };
+  await assert.rejects(readGgufTensor(gguf, tensor), (error) => human(error, /Q8_K/));
 });
