@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { Environment } from '@huggingface/jinja';
 import { HumanError } from '../errors.js';
 import type { ChatMessage } from '../protocol.js';
+import { parseTemplate, PythonInterpreter } from './jinja.js';
+import type { Program } from './jinja.js';
 import { isObject, readJsonObject, readText, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { withTimeLimit } from './timeLimit.js';
@@ -76,7 +78,7 @@ export async function loadChatTemplate(
 
 /** A template from its text. */
 export function chatTemplate(source: string, place: string, special: SpecialTexts = {}): ChatTemplate {
-  let program: ReturnType<typeof parse> | undefined;
+  let program: Program | undefined;
   return {
     plain: false,
     place,
@@ -99,7 +101,7 @@ export function chatTemplate(source: string, place: string, special: SpecialText
 /** A template's own `raise_exception`. */
 class Refusal extends Error {}
 
-function compile(source: string, place: string): ReturnType<typeof parse> {
+function compile(source: string, place: string): Program {
   if (source.length > MAX_TEMPLATE)
     throw new HumanError(`the chat template has ${source.length} characters; at most ${MAX_TEMPLATE} are read.`, {
       place,
@@ -110,17 +112,17 @@ function compile(source: string, place: string): ReturnType<typeof parse> {
     .replace(/\{%([-+]?)\s*generation\s*([-+]?)%\}/g, '{%$1 if true $2%}')
     .replace(/\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g, '{%$1 endif $2%}');
   try {
-    return parse(tokenize(plain, { lstrip_blocks: true, trim_blocks: true }));
+    return parseTemplate(plain);
   } catch (error) {
     throw failed('the chat template is not valid', error, place);
   }
 }
 
 /** Runs a template. Every value it makes is counted: neither time nor memory is the template's to choose. */
-function run(program: ReturnType<typeof parse>, variables: JsonObject, limit: number, place: string): string {
+function run(program: Program, variables: JsonObject, limit: number, place: string): string {
   const environment = new Environment();
   for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) environment.set(name, value);
-  const interpreter = new Interpreter(environment);
+  const interpreter = new PythonInterpreter(environment);
   const evaluate = interpreter.evaluate.bind(interpreter);
   let made = 0;
   interpreter.evaluate = (statement, scope) => {
@@ -193,6 +195,7 @@ function strftime(date: Date, format: string): string {
     new Intl.DateTimeFormat('en-US', options).format(date);
   const parts: Record<string, () => string> = {
     Y: () => String(date.getFullYear()),
+    y: () => two(date.getFullYear() % 100),
     m: () => two(date.getMonth() + 1),
     d: () => two(date.getDate()),
     H: () => two(date.getHours()),
@@ -204,7 +207,11 @@ function strftime(date: Date, format: string): string {
     A: () => english({ weekday: 'long' }),
     '%': () => '%',
   };
-  return format.replace(/%([A-Za-z%])/g, (all, letter: string) => parts[letter]?.() ?? all);
+  return format.replace(/%(-?)(.|$)/gs, (all, short: string, letter: string) => {
+    const part = parts[letter]?.();
+    if (part === undefined) throw new Error(`the date format "${all}" is not known`);
+    return short ? part.replace(/^0/, '') : part;
+  });
 }
 
 interface Source {

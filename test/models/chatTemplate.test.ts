@@ -56,6 +56,43 @@ describe('renders what Jinja2 renders', () => {
 
 test('the date is always the same', () => {
   assert.equal(render('{{ strftime_now("%d %b %Y, %A %B %m") }}'), '26 Jul 2024, Friday July 07');
+  assert.equal(render('{{ strftime_now("%-m/%y") }}'), '7/24');
+  assert.throws(() => render('{{ strftime_now("%j") }}'), /date format "%j"/);
+});
+
+describe('what the library takes for JavaScript is Python', () => {
+  const chat: ChatMessage[] = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: '\n\n  Yes' },
+    { role: 'user', content: 'A\u{1f600}' },
+  ];
+  // Left: templates; right: what Jinja2 3.1 and transformers 5.23 make of them.
+  const cases: [source: string, text: string][] = [
+    ["{{ '' == false }}{{ 1 == true }}{{ '1' == 1 }}{{ none == x }}{{ [] == [] }}", 'FalseTrueFalseFalseTrue'],
+    ['{{ true }}{{ none }}{{ 1/2 }}{{ x }}{{ false ~ none ~ x }}', 'TrueNone0.5FalseNone'],
+    ["{{ '1' in [1] }}{{ none in [none] }}{{ x in ['a'] }}{{ 'a' in x }}", 'FalseTrueFalseFalse'],
+    ["[{{ messages[1].content.lstrip('\\n') }}][{{ messages[1]['content'].strip() }}][{{ 'xxaxx'.strip('x') }}]", '[  Yes][Yes][a]'],
+    ["[{{ '--x-'|trim('-') }}][{{ '\\u00a0\\ufeff x\\u0085'|trim }}]", '[x][\ufeff x]'],
+    ["{{ ' a\\u0085b  c '.split()|join('-') }}{{ 'a,b,c'.split(',', 1)|join('-') }}", 'a-b-ca-b,c'],
+    ["{{ messages[2].content|length }}{{ messages[2].content[1] }}{{ messages[2].content[-1:] }}", '2\u{1f600}\u{1f600}'],
+    ["{{ 'hELLO wORLD'|capitalize }} {{ 'hELLO wORLD'|title }}", 'Hello world Hello World'],
+    ["{{ x|upper }}{{ x|length }}{{ x|first }}{{ x|join(',') }}{{ [true, none]|join(',') }}", '0True,None'],
+    ["{% for m in messages %}{% if loop.first %}{% set x = 'F' %}{% endif %}[{{ x }}]{% endfor %}", '[F][][]'],
+    ["{% for m in messages %}{% if m.role == 'user' %}U{% continue %}{% endif %}{{ m.role }}{% endfor %}", 'UassistantU'],
+    ["{% for m in messages %}{{ loop.index }}{% if loop.index == 2 %}x{% break %}{% endif %},{% endfor %}", '1,2x'],
+    ["{% for c in 'ab' %}{{ c }}.{% endfor %}{% for c in x %}{{ c }}{% else %}none{% endfor %}", 'a.b.none'],
+    ["{% macro f() %}{{ g }}{{ m is defined }} {% endmacro %}{% set g = 'G' %}{% for m in messages %}{{ f() }}{% endfor %}", 'GFalse GFalse GFalse '],
+    ["{{ messages|selectattr('x', 'undefined')|list|length }}{{ messages|rejectattr('role', 'eq', 'user')|list|length }}", '31'],
+    ["{{ 'ab'|selectattr('type', 'equalto', 'x')|list|length }}{{ x is iterable }}{{ messages[0] is iterable }}", '0TrueTrue'],
+    ['{{ -7 % 3 }}{{ -7 // 2 }}', '2-4'],
+    ['a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc', 'a\nb\nc'],
+  ]; // prettier-ignore
+  for (const [source, text] of cases) test(source, () => assert.equal(render(source, chat), text));
+
+  test('what Python refuses is refused', () => {
+    for (const source of ['{{ x.y }}', '{{ messages[9].role }}', "{{ 'a' + 1 }}"])
+      assert.throws(() => render(source, chat), { name: 'HumanError' });
+  });
 });
 
 describe('a hostile template is stopped', () => {
