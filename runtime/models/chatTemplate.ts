@@ -154,7 +154,7 @@ function run(program: Program, variables: JsonObject, limit: number, place: stri
 /** Names and fields give what is already there; a slice is a copy. */
 function makes(statement: { type: string; property?: { type: string } }): boolean {
   if (statement.type === 'MemberExpression') return statement.property?.type === 'SliceExpression';
-  return statement.type !== 'Identifier' && statement.type !== 'StringLiteral';
+  return !['Identifier', 'StringLiteral', 'Constant'].includes(statement.type);
 }
 
 function failed(what: string, error: unknown, place: string): unknown {
