@@ -92,28 +92,33 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       const answers = prompts.map((): Answer => ({ ids: [], reason: 'length' }));
       const done = new Array<boolean>(B).fill(false);
       const T = Math.max(...prompts.map((p) => p.length));
-      const room = Math.min(generation.maxNewTokens, positionsLeft(spec, T));
+      const room = Math.min(generation.maxNewTokens, spec.contextLength - T);
       // one masked position of nothing: an empty cache is not allowed on every device
-      let cache: Feeds = Object.fromEntries(
-        caches.map((v) => {
-          const dims = v.shape.map((dim) => (dim === 'B' ? B : typeof dim === 'number' ? dim : 1));
-          return [pastName(v.name), float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims)];
-        }),
-      );
-      const mask: number[][] = prompts.map((p) => [
+      const nothing = (): Feeds =>
+        Object.fromEntries(
+          caches.map((v) => {
+            const dims = v.shape.map((dim) => (dim === 'B' ? B : typeof dim === 'number' ? dim : 1));
+            return [pastName(v.name), float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims)];
+          }),
+        );
+      const padding = prompts.map((p) => T - p.length);
+      const rows = prompts.map((p, b) => [...new Array<number>(padding[b]!).fill(padId), ...p]);
+      const mask = prompts.map((p, b) => [
         0,
-        ...new Array<number>(T - p.length).fill(0),
+        ...new Array<number>(padding[b]!).fill(0),
         ...new Array<number>(p.length).fill(1),
       ]);
-      let ids: number[][] = prompts.map((p) => [...new Array<number>(T - p.length).fill(padId), ...p]);
-      let positions: number[][] = prompts.map((p) =>
-        Array.from({ length: T }, (_, t) => Math.max(0, t - (T - p.length))),
-      );
+      const turns = longRopeFrom(spec);
+      let cache = nothing();
+      /** Tokens of each row that the cache holds. */
+      let cached = 0;
       try {
         for (let step = 0; step < room && !done.every(Boolean); step++) {
           await new Promise((resolve) => setImmediate(resolve));
           if (signal?.aborted) throw new Cancelled();
+          const ids = rows.map((row) => row.slice(cached));
           const t = ids[0]!.length;
+          const positions = padding.map((n) => ids[0]!.map((_, i) => Math.max(0, cached + i - n)));
           const out = await session.run({
             ...flats,
             ...rowScales,
@@ -142,9 +147,14 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
             }
             return id;
           });
-          positions = positions.map((row) => [row.at(-1)! + 1]);
-          ids = next.map((id) => [id]);
+          next.forEach((id, b) => rows[b]!.push(id));
           for (const row of mask) row.push(1);
+          cached += t;
+          if (turns.has(cached)) {
+            release(backend, cache);
+            cache = nothing();
+            cached = 0;
+          }
         }
       } finally {
         release(backend, cache);
@@ -155,14 +165,9 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   };
 }
 
-/**
- * Positions that can follow T tokens. LongRoPE changes its angles at a length; cached keys keep those they were made with,
- * so an answer ends there.
- */
-function positionsLeft({ contextLength, layers }: DecoderSpec, T: number): number {
-  const turns = layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []).filter((from) => from > T);
-  return Math.min(contextLength, ...turns) - T;
-}
+/** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
+const longRopeFrom = ({ layers }: DecoderSpec): Set<number> =>
+  new Set(layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []));
 
 /** transformers' names: `present.3.key` goes in again as `past_key_values.3.key`. */
 const pastName = (present: string): string => present.replace('present.', 'past_key_values.');

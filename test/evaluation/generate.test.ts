@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sample } from '../../runtime/evaluation/generate.js';
+import { openGenerator, sample } from '../../runtime/evaluation/generate.js';
 import { groups, scannedRow, scanResult } from '../../runtime/evaluation/scan.js';
+import { decoderSpec } from '../../runtime/models/config.js';
 import { random } from '../../runtime/random.js';
+import { openBackend } from '../../runtime/training/session.js';
+import { loadReference } from '../support/reference.js';
 
 const LOGITS = Float32Array.from([0.1, 0.3, 0.4, 0.2], Math.log);
 const shares = (temperature: number, topP: number): number[] => {
@@ -28,6 +31,22 @@ test('top-p draws from the smallest set of tokens that reaches it', () => {
   close(shares(1, 0.3), [0, 0, 1, 0]);
   close(shares(1, 0.65), [0, 0.3 / 0.7, 0.4 / 0.7, 0]);
   close(shares(1, 0.85), [0, 0.3 / 0.9, 0.4 / 0.9, 0.2 / 0.9]);
+});
+
+test('where LongRoPE takes its other angles, the tokens are those of the whole row without a cache', async () => {
+  const r = await loadReference('phi3_long');
+  const backend = await openBackend('cpu', 1);
+  const generator = await openGenerator({ backend, spec: decoderSpec(r.config), model: r, adapters: [], stopIds: [] });
+  const prompt = await r.ints('generate.prompt');
+  const tokens = await r.ints('generate.base');
+  const continued = async (given: number[][], maxNewTokens: number) =>
+    (await generator.generate(given, { maxNewTokens, temperature: 0, topP: 1 })).map(({ ids }) => ids);
+  assert.deepEqual(await continued([prompt], 16), [tokens]);
+  // the angles change at position 10
+  for (const known of [3, 4, 5, 6, 7])
+    assert.deepEqual(await continued([[...prompt, ...tokens.slice(0, known)]], 16 - known), [tokens.slice(known)]);
+  assert.deepEqual((await continued([[5, 9], prompt], 16))[1], tokens);
+  await generator.dispose();
 });
 
 test('NaN logits are an error, not a token', () => {
