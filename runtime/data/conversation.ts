@@ -27,7 +27,7 @@ interface Written {
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
  * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
  * ends with this answer ends, is the answer. Where a template or tokenizer does not have this property, and the answer
- * cannot be found otherwise without doubt (see `startOf`, `innerEndOf`), the row is refused.
+ * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is refused.
  * @throws RefusedRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(
@@ -48,22 +48,28 @@ export function superviseConversation(
   // Before the answers are looked for, which takes time in the square of a conversation's length.
   checkLength(whole.ids.length);
   const labels = new Array<number>(whole.ids.length).fill(NOT_SUPERVISED);
+  /** The conversation with another content of message i. */
+  const other = (i: number, content: string): ChatMessage[] => used.with(i, { ...used[i]!, content });
   /** Where the content of the message after message i begins: from there on, other content makes other tokens. */
-  const nextContent = (i: number): number => {
-    const content = used[i + 1]!.content.startsWith('?') ? '!' : '?';
-    const other = [...used.slice(0, i + 1), { ...used[i + 1]!, content }, ...used.slice(i + 2)];
-    return commonLength(whole.ids, write(other).ids);
-  };
+  const nextContent = (i: number): number =>
+    commonLength(whole.ids, write(other(i + 1, used[i + 1]!.content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant') continue;
     prompt = write(used.slice(0, i), true);
-    const from = startOf(message, whole, prompt, tokenizer);
-    const end =
-      i === last
-        ? endOf(whole.ids, from, tokenizer)
-        : innerEndOf(message, whole, write(used.slice(0, i + 1)), from, tokenizer, () => nextContent(i));
-    for (let t = from; t < end; t++) labels[t] = whole.ids[t]!;
+    const others = (): string[] =>
+      ['?', '!'].map((content) => template.render(other(i, content), { addGenerationPrompt: false }));
+    if (!whole.text.includes(message.content.trim()) && others().every((text) => text === whole.text))
+      throw new UnfitRow('the chat template does not write the answer');
+    const from = prompt.ids.length;
+    let span: Span;
+    if (!startsWith(whole.ids, prompt.ids)) span = changedBy(others(), message, whole, prompt, tokenizer);
+    else if (i === last) span = { from, end: endOf(whole.ids, from, tokenizer) };
+    else {
+      const turn = write(used.slice(0, i + 1));
+      span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, () => nextContent(i)) };
+    }
+    for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t]!;
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   return { ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text };
@@ -71,30 +77,54 @@ export function superviseConversation(
 
 const INSEPARABLE = 'so that the answer’s tokens cannot be told apart';
 
-/** Index of the first token of an answer. */
-function startOf({ content }: ChatMessage, whole: Written, prompt: Written, tokenizer: Tokenizer): number {
-  if (startsWith(whole.ids, prompt.ids)) return prompt.ids.length;
+/** Tokens of an answer: from the first to before `end`. */
+interface Span {
+  from: number;
+  end: number;
+}
+
+/**
+ * The answer where the text does not begin with the prompt for it. Some generation prompts open what a given answer does not
+ * have (`<think>`), and some templates write a conversation with more turns differently (the system's message goes to the
+ * last of them). The answer is what changes with it: `others` are the texts with two other answers in its place.
+ */
+function changedBy(
+  others: readonly string[],
+  { content }: ChatMessage,
+  whole: Written,
+  prompt: Written,
+  tokenizer: Tokenizer,
+): Span {
   if (whole.text.startsWith(prompt.text))
     throw new UnfitRow(`the beginning of an answer and the text before it become one token, ${INSEPARABLE}`);
-  // Some generation prompts open what a given answer does not have (`<think>`): the answer is what comes instead of it.
-  const common = commonLength(whole.text, prompt.text);
-  const before = tokenizer.encode(whole.text.slice(0, common), { addSpecialTokens: false });
-  const answer = content.trim();
-  if (answer !== '' && startsWith(whole.ids, before) && whole.text.slice(common).trimStart().startsWith(answer))
-    return before.length;
-  throw new UnfitRow(
-    `the chat template writes a conversation with its answer differently from the prompt for that answer, ${INSEPARABLE}`,
-  );
+  const start = Math.min(...others.map((text) => commonLength(whole.text, text)));
+  const stop = whole.text.length - Math.min(...others.map((text) => commonEnd(whole.text, text)));
+  const written = whole.text.slice(start, stop).trim();
+  const [before, upTo] = [start, stop].map((at) =>
+    tokenizer.encode(whole.text.slice(0, at), { addSpecialTokens: false }),
+  ) as [number[], number[]];
+  if (written === '' || !content.includes(written) || !startsWith(whole.ids, before) || !startsWith(whole.ids, upTo))
+    throw new UnfitRow(
+      `the chat template writes a conversation with its answer differently from the prompt for that answer, ${INSEPARABLE}`,
+    );
+  // Behind the end token, if it comes next.
+  let end = upTo.length;
+  while (end < whole.ids.length && isBlank(whole.ids[end]!, tokenizer) && !isEnd(whole.ids[end]!, tokenizer)) end++;
+  const ended = end < whole.ids.length && isEnd(whole.ids[end]!, tokenizer);
+  return { from: before.length, end: ended ? end + 1 : upTo.length };
 }
+
+const isEnd = (id: number, tokenizer: Tokenizer): boolean => tokenizer.eosIds.includes(id);
+const isBlank = (id: number, tokenizer: Tokenizer): boolean =>
+  tokenizer.decode([id], { skipSpecialTokens: true }).trim() === '';
 
 /** Index behind the last token of an answer that ends the text: behind its end token, if only white space and special tokens follow. */
 function endOf(ids: number[], from: number, tokenizer: Tokenizer): number {
   let end = ids.length;
-  const isEnd = (id: number): boolean => tokenizer.eosIds.includes(id);
   let tail = ids.length;
-  while (tail > from && tokenizer.decode([ids[tail - 1]!], { skipSpecialTokens: true }).trim() === '') {
+  while (tail > from && isBlank(ids[tail - 1]!, tokenizer)) {
     tail--;
-    if (isEnd(ids[tail]!)) end = tail + 1;
+    if (isEnd(ids[tail]!, tokenizer)) end = tail + 1;
   }
   return end;
 }
@@ -109,15 +139,14 @@ function innerEndOf(
   nextContent: () => number,
 ): number {
   if (turn.ids.length > from && startsWith(whole.ids, turn.ids)) return endOf(turn.ids, from, tokenizer);
-  const isEnd = (id: number): boolean => tokenizer.eosIds.includes(id);
   // Some templates write more at the very end of a text: the answer is in what both have in common.
   const common = commonLength(whole.ids, turn.ids);
   const answer = content.trim();
   if (answer !== '' && tokenizer.decode(whole.ids.slice(from, common)).includes(answer))
     return endOf(whole.ids.slice(0, common), from, tokenizer);
   // Some write the last answer in full and earlier ones without their reasoning: the answer ends with its end token.
-  const end = whole.ids.findIndex((id, t) => t >= from && isEnd(id));
-  const inside = tokenizer.encode(content, { addSpecialTokens: false }).some(isEnd);
+  const end = whole.ids.findIndex((id, t) => t >= from && isEnd(id, tokenizer));
+  const inside = tokenizer.encode(content, { addSpecialTokens: false }).some((id) => isEnd(id, tokenizer));
   if (end >= 0 && !inside && end < nextContent()) return end + 1;
   throw new UnfitRow(`the end of an answer before the last one cannot be found, ${INSEPARABLE}`);
 }
@@ -125,6 +154,12 @@ function innerEndOf(
 function commonLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
   let length = 0;
   while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}
+
+function commonEnd(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a.at(-1 - length) === b.at(-1 - length)) length++;
   return length;
 }
 

@@ -120,6 +120,27 @@ test('a generation prompt that opens a thought: the answer is what stands instea
   assert.ok(promptText.endsWith('[assistant]<think>\n'));
 });
 
+test('a template that drops the thought of an answer, or moves the system message, leaves the answers where they are', () => {
+  // DeepSeek-R1's: the prompt opens a thought, a given answer is written without its own.
+  const dropping = written(
+    "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1] }}{{ eos_token if m.role == 'assistant' }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>\n{% endif %}",
+  );
+  const thought = [...turns.slice(0, 3), assistant('<think>\nWhy?\n</think>\n\nsecond')];
+  const dropped = superviseConversation(thought, smollm, dropping);
+  assert.deepEqual(answers(dropped.ids, dropped.labels, smollm), ['first answer<|im_end|>', '\n\nsecond<|im_end|>']);
+  // Mistral's: the system message stands in the last question.
+  const moving = written(
+    "{% for m in messages if m.role != 'system' %}[{{ m.role }}]{% if m.role == 'user' and loop.index0 + 2 >= loop.length %}{{ messages[0].content }} {% endif %}{{ m.content }}{{ eos_token if m.role == 'assistant' }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+  );
+  const moved = superviseConversation([{ role: 'system', content: 'Be kind.' }, ...turns], smollm, moving);
+  assert.deepEqual(answers(moved.ids, moved.labels, smollm), ['first answer<|im_end|>', 'second<|im_end|>']);
+});
+
+test('a template that does not write the answer is refused', () => {
+  const silent = written('{% for m in messages %}[{{ m.role }}]{{ m.content.text }}{{ eos_token }}{% endfor %}');
+  assert.throws(() => superviseConversation(turns, smollm, silent), refusal(/does not write the answer/));
+});
+
 test('what a template writes only at the very end of a text is not part of an earlier answer', () => {
   // Phi's: an end token after each turn, and the end of the text after the last.
   for (const eosIds of [[0, 5], [5], [0]]) {
