@@ -3,8 +3,8 @@ import { ConfigReader } from './configReader.js';
 import { shown } from './jsonFile.js';
 import { bloom, mpt } from './families/alibi.js';
 import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
-import { codegen, gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
-import { llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
+import { biogpt, codegen, gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
+import { cwm, internlm3, llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
 import { falcon, gptNeox, persimmon } from './families/neox.js';
 import type { Family, FamilySpec } from './families/parts.js';
 import * as interleaved from './families/interleaved.js';
@@ -17,10 +17,12 @@ export type { DecoderSpec } from './spec.js';
 const FAMILIES: Record<string, Family> = {
   apertus: variants.apertus,
   arcee: variants.arcee,
+  biogpt,
   bloom,
   codegen,
   cohere: interleaved.cohere,
   cohere2: interleaved.cohere2,
+  cwm,
   ernie4_5: interleaved.ernie45,
   exaone4: variants.exaone4,
   falcon,
@@ -38,10 +40,14 @@ const FAMILIES: Record<string, Family> = {
   granite: variants.granite,
   helium: interleaved.helium,
   hunyuan_v1_dense: variants.hunyuan,
+  hyperclovax: variants.hyperclovax,
+  internlm3,
+  jais2: variants.jais2,
   llama,
   ministral,
   mistral,
   mpt,
+  nanochat: variants.nanochat,
   nemotron: variants.nemotron,
   olmo: variants.olmo,
   olmo2: variants.olmo2,

@@ -4,7 +4,7 @@ import { sameShape } from '../onnx/shapes.js';
 import { readBytes, type TensorInfo } from './safetensors.js';
 
 const EMBEDDING = /(^|\.)(embed_tokens|wte|word_embeddings|embed_in)\.weight$/;
-const HEAD = /(^|\.)(lm_head|embed_out)\.weight$/;
+const HEAD = /(^|\.)(lm_head|embed_out|output_projection)\.weight$/;
 const PIECE = 2 ** 24;
 
 /**

@@ -15,7 +15,7 @@ const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
 };
 
 /** First parts of parameter names, which checkpoints of the bare model lack. */
-const PREFIXES = ['model.', 'transformer.', 'gpt_neox.'];
+const PREFIXES = ['model.', 'transformer.', 'gpt_neox.', 'biogpt.'];
 
 /** First parts of names in checkpoints of models with images, as transformers writes them. */
 const WITH_IMAGES: Record<string, string> = {

@@ -2,7 +2,7 @@
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import { GPT2_NAMES, gptLike, type GptLike } from './gptLike.js';
-import { fused, layerNorm, linear, separate, sizes, type Family, type Sizes } from './parts.js';
+import { fused, layerNorm, linear, separate, sizes, ungrouped, type Family, type Sizes } from './parts.js';
 
 /** Sizes under GPT-2's keys; `kvHeads` is not one of them. */
 function gptSizes(c: ConfigReader, context: number): Sizes {
@@ -138,6 +138,42 @@ export const codegen: Family = gptjLike((c, s) => {
   });
 });
 
+/** Names inside a block of OPT and BioGPT. */
+const OPT_NAMES = {
+  attentionIn: 'self_attn_layer_norm',
+  attention: 'self_attn',
+  out: 'out_proj',
+  mlpIn: 'final_layer_norm',
+  mlp: undefined,
+  up: 'fc1',
+  down: 'fc2',
+};
+
+/** OPT with scaled embeddings. */
+export const biogpt: Family = (c) => {
+  const s = ungrouped(c, sizes(c, { defaultContext: 1024 }));
+  return gptLike(c, {
+    sizes: s,
+    names: {
+      ...OPT_NAMES,
+      blocks: 'biogpt.layers',
+      embedding: 'biogpt.embed_tokens',
+      finalNorm: 'biogpt.layer_norm',
+      head: 'output_projection',
+    },
+    // transformers does not look at `layer_norm_eps`
+    norm: (name) => layerNorm(name, s.hidden, 1e-5),
+    embeddingScale: c.boolean('scale_embedding', true) ? Math.sqrt(s.hidden) : 1,
+    positions: { name: 'biogpt.embed_positions', offset: 2 },
+    projections: (name) => separate(name, s, true),
+    outBias: true,
+    mlpBias: true,
+    inner: c.size('intermediate_size'),
+    activation: c.activation('hidden_act', 'gelu'),
+    tied: true,
+  });
+};
+
 /** Learned positions from row 2 on, LayerNorm before each half of a block. The 350M model differs and is refused. */
 export const opt: Family = (c) => {
   const s = sizes(c);
@@ -149,17 +185,11 @@ export const opt: Family = (c) => {
   return gptLike(c, {
     sizes: s,
     names: {
+      ...OPT_NAMES,
       blocks: 'model.decoder.layers',
       embedding: 'model.decoder.embed_tokens',
       finalNorm: 'model.decoder.final_layer_norm',
       head: 'lm_head',
-      attentionIn: 'self_attn_layer_norm',
-      attention: 'self_attn',
-      out: 'out_proj',
-      mlpIn: 'final_layer_norm',
-      mlp: undefined,
-      up: 'fc1',
-      down: 'fc2',
     },
     // torch's own epsilon: config.json names none
     norm: (name) => ({ ...layerNorm(name, s.hidden, 1e-5, weighted), factor: weighted ? 'weight' : 'none' }),

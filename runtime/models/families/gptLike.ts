@@ -39,6 +39,8 @@ export interface GptLike {
   sizes: Sizes;
   names: GptNames;
   norm: (name: string) => NormSpec;
+  /** Factor on the embeddings; 1 without it. */
+  embeddingScale?: number;
   /** Norm of the embeddings. */
   embeddingNorm?: string;
   /** Module of learned positions; position p has row p + offset. */
@@ -95,7 +97,11 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,
-    embedding: { weight: embedding, scale: 1, norm: o.embeddingNorm === undefined ? undefined : norm(o.embeddingNorm) },
+    embedding: {
+      weight: embedding,
+      scale: o.embeddingScale ?? 1,
+      norm: o.embeddingNorm === undefined ? undefined : norm(o.embeddingNorm),
+    },
     positions: positions && {
       weight: `${positions.name}.weight`,
       size: s.contextLength + positions.offset,

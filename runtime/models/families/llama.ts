@@ -101,3 +101,38 @@ export const phi3: Family = (c) => {
     }),
   });
 };
+
+/** Llama with one switch for all biases, under two names. */
+export const internlm3: Family = (c) => {
+  const named = (now: string, before: string): boolean => c.boolean(now, c.boolean(before, false));
+  const bias = named('attention_bias', 'qkv_bias');
+  if (named('mlp_bias', 'bias') !== bias) c.refuse('bias', `it must be as qkv_bias = ${bias}`);
+  return llamaLike(c, {
+    sizes: sizes(c, { headDim: 128, defaultKvHeads: 2 }),
+    attentionBias: bias,
+    mlpBias: bias,
+    epsilon: 1e-5,
+  });
+};
+
+const CWM_ROPE = {
+  rope_type: 'llama3',
+  rope_theta: 1000000,
+  factor: 16,
+  original_max_position_embeddings: 8192,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+};
+
+/** Windows in all but every fourth layer, from the first on; a rope of its own where config.json has none. */
+export const cwm: Family = (c) => {
+  const s = sizes(c, { headDim: 128, defaultKvHeads: 8 });
+  const windows = slidingWindows(c, s.layers, c.size('sliding_window', 8192), (i) => i % 4 !== 0);
+  return llamaLike(c, {
+    sizes: s,
+    mlpBias: c.boolean('mlp_bias', false),
+    epsilon: 1e-5,
+    ropeOptions: { theta: 1000000, parameters: CWM_ROPE },
+    window: (i) => windows[i],
+  });
+};

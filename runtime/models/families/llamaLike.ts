@@ -29,6 +29,7 @@ export interface LlamaLike {
   /** `tie_word_embeddings` where config.json does not say it; false without it. */
   tied?: boolean;
   embeddingScale?: number;
+  embeddingNorm?: NormSpec;
   residualScale?: number;
   logitScale?: number;
   logitSoftcap?: number;
@@ -79,7 +80,7 @@ export function llamaLike(c: ConfigReader, o: LlamaLike): FamilySpec {
     vocabSize: s.vocab,
     hidden: s.hidden,
     contextLength: s.contextLength,
-    embedding: { weight: 'model.embed_tokens.weight', scale: o.embeddingScale ?? 1 },
+    embedding: { weight: 'model.embed_tokens.weight', scale: o.embeddingScale ?? 1, norm: o.embeddingNorm },
     layers,
     finalNorm: norm('model.norm', s.hidden),
     head: head('lm_head', 'model.embed_tokens.weight', c.boolean('tie_word_embeddings', o.tied ?? false), {

@@ -90,6 +90,28 @@ export const granite: Family = (c) =>
     logitScale: 1 / c.positive('logits_scaling', 1),
   });
 
+/** Granite with norms behind attention and MLP, too; here the number for logits is a factor. */
+export const hyperclovax: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('rms_norm_eps', 1e-6);
+  const normsBehind = c.boolean('use_post_norm', true);
+  const behind = (name: string) => (normsBehind ? rms(name, s.hidden, epsilon) : undefined);
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', false),
+    mlpBias: c.boolean('mlp_bias', false),
+    scale: c.optionalPositive('attention_multiplier'),
+    embeddingScale: c.positive('embedding_multiplier', 1),
+    residualScale: c.positive('residual_multiplier', 1),
+    logitScale: c.positive('logits_scaling', 1),
+    layer: (layer) => ({
+      ...layer,
+      attentionOut: behind(`${layer.name}.post_norm1`),
+      mlpOut: behind(`${layer.name}.post_norm2`),
+    }),
+  });
+};
+
 /** LayerNorm, partial rope, optionally norms of each head and attention and MLP side by side. */
 export const stablelm: Family = (c) => {
   const s = sizes(c);
@@ -175,6 +197,42 @@ const APERTUS_ROPE = {
   original_max_position_embeddings: 8192,
   low_freq_factor: 1,
   high_freq_factor: 4,
+};
+
+/** Bias everywhere, LayerNorm, a plain MLP with squared ReLU. */
+export const jais2: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('layer_norm_eps', 1e-5);
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', true),
+    norm: (name, size) => layerNorm(name, size, epsilon),
+    ...plainMlp(c, s.hidden, ['up_proj', 'down_proj'], 'relu2', c.boolean('mlp_bias', true)),
+  });
+};
+
+/** Norms without weights, also of the embeddings and of turned queries and keys; the rope turns the other way. */
+export const nanochat: Family = (c) => {
+  const s = sizes(c);
+  const epsilon = c.positive('rms_norm_eps', 1e-6);
+  const norm = (name: string, size: number) => rms(name, size, epsilon, 'none');
+  const back = (waves: readonly number[]) => waves.map((w) => -w);
+  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
+  const turned = {
+    ...rope,
+    invFreq: back(rope.invFreq),
+    long: rope.long && { ...rope.long, invFreq: back(rope.long.invFreq) },
+  };
+  return llamaLike(c, {
+    sizes: s,
+    attentionBias: c.boolean('attention_bias', false),
+    norm,
+    embeddingNorm: norm('model.norm', s.hidden),
+    logitSoftcap: c.optionalPositive('final_logit_softcapping', 15),
+    rope: () => turned,
+    qkNorm: (name) => ({ over: 'head', norm: norm(name, s.headDim), afterRope: true }),
+    ...plainMlp(c, s.hidden, ['fc1', 'fc2'], 'relu2', false),
+  });
 };
 
 /** Norms of queries and keys, norms under other names, a plain MLP with xIELU. */
