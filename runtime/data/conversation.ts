@@ -64,10 +64,10 @@ export function superviseConversation(
     const from = prompt.ids.length;
     let span: Span;
     if (!startsWith(whole.ids, prompt.ids)) span = changedBy(others(), message, whole, prompt, tokenizer);
-    else if (i === last) span = { from, end: endOf(whole.ids, from, tokenizer) };
+    else if (i === last) span = { from, end: endOf(whole, whole.ids.length, from, tokenizer, others) };
     else {
       const turn = write(used.slice(0, i + 1));
-      span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, () => nextContent(i)) };
+      span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, others, () => nextContent(i)) };
     }
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t]!;
   }
@@ -97,8 +97,7 @@ function changedBy(
 ): Span {
   if (whole.text.startsWith(prompt.text))
     throw new UnfitRow(`the beginning of an answer and the text before it become one token, ${INSEPARABLE}`);
-  const start = Math.min(...others.map((text) => commonLength(whole.text, text)));
-  const stop = whole.text.length - Math.min(...others.map((text) => commonEnd(whole.text, text)));
+  const { start, stop } = changed(others, whole);
   const written = whole.text.slice(start, stop).trim();
   const [before, upTo] = [start, stop].map((at) =>
     tokenizer.encode(whole.text.slice(0, at), { addSpecialTokens: false }),
@@ -118,15 +117,27 @@ const isEnd = (id: number, tokenizer: Tokenizer): boolean => tokenizer.eosIds.in
 const isBlank = (id: number, tokenizer: Tokenizer): boolean =>
   tokenizer.decode([id], { skipSpecialTokens: true }).trim() === '';
 
-/** Index behind the last token of an answer that ends the text: behind its end token, if only white space and special tokens follow. */
-function endOf(ids: number[], from: number, tokenizer: Tokenizer): number {
-  let end = ids.length;
-  let tail = ids.length;
-  while (tail > from && isBlank(ids[tail - 1]!, tokenizer)) {
-    tail--;
-    if (isEnd(ids[tail]!, tokenizer)) end = tail + 1;
-  }
-  return end;
+/** Where the text changes with the answer. */
+function changed(others: readonly string[], { text }: Written): { start: number; stop: number } {
+  return {
+    start: Math.min(...others.map((other) => commonLength(text, other))),
+    stop: text.length - Math.min(...others.map((other) => commonEnd(text, other))),
+  };
+}
+
+/**
+ * Index behind the last token of an answer that stands before `limit`: behind its end token, if only white space and special
+ * tokens follow there, or if more follows that no answer changes.
+ */
+function endOf(whole: Written, limit: number, from: number, tokenizer: Tokenizer, others: () => string[]): number {
+  const { ids } = whole;
+  let end = limit;
+  for (let t = limit; t > from && isBlank(ids[t - 1]!, tokenizer); t--) if (isEnd(ids[t - 1]!, tokenizer)) end = t;
+  if (end < limit || isEnd(ids[limit - 1]!, tokenizer)) return end;
+  // Some templates go on behind the answer with a prompt for the next one: the answer's end token is the first one behind it.
+  const stop = tokenizer.encode(whole.text.slice(0, changed(others(), whole).stop), { addSpecialTokens: false });
+  const next = ids.findIndex((id, t) => t >= stop.length && isEnd(id, tokenizer));
+  return startsWith(ids, stop) && next >= 0 && next < limit ? next + 1 : limit;
 }
 
 /** Index behind the last token of an answer that more messages follow. `turn` is the conversation up to this answer. */
@@ -136,14 +147,16 @@ function innerEndOf(
   turn: Written,
   from: number,
   tokenizer: Tokenizer,
+  others: () => string[],
   nextContent: () => number,
 ): number {
-  if (turn.ids.length > from && startsWith(whole.ids, turn.ids)) return endOf(turn.ids, from, tokenizer);
+  if (turn.ids.length > from && startsWith(whole.ids, turn.ids))
+    return endOf(whole, turn.ids.length, from, tokenizer, others);
   // Some templates write more at the very end of a text: the answer is in what both have in common.
   const common = commonLength(whole.ids, turn.ids);
   const answer = content.trim();
   if (answer !== '' && tokenizer.decode(whole.ids.slice(from, common)).includes(answer))
-    return endOf(whole.ids.slice(0, common), from, tokenizer);
+    return endOf(whole, common, from, tokenizer, others);
   // Some write the last answer in full and earlier ones without their reasoning: the answer ends with its end token.
   const end = whole.ids.findIndex((id, t) => t >= from && isEnd(id, tokenizer));
   const inside = tokenizer.encode(content, { addSpecialTokens: false }).some((id) => isEnd(id, tokenizer));

@@ -136,6 +136,12 @@ test('a template that drops the thought of an answer, or moves the system messag
   assert.deepEqual(answers(moved.ids, moved.labels, smollm), ['first answer<|im_end|>', 'second<|im_end|>']);
 });
 
+test('a prompt for the next answer that a template always writes is not part of the last one', () => {
+  const always = written('{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}[assistant]');
+  const { ids, labels } = superviseConversation(turns, smollm, always);
+  assert.deepEqual(answers(ids, labels, smollm), ['first answer<|im_end|>', 'second<|im_end|>']);
+});
+
 test('a template that does not write the answer is refused', () => {
   const silent = written('{% for m in messages %}[{{ m.role }}]{{ m.content.text }}{{ eos_token }}{% endfor %}');
   assert.throws(() => superviseConversation(turns, smollm, silent), refusal(/does not write the answer/));
