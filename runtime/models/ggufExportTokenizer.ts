@@ -71,11 +71,17 @@ export async function tokenizerMetadata(
 /** The name whose pre-tokenizer and normalizer are these. */
 function preName(json: JsonObject, model: JsonObject, refuse: (message: string) => never): string {
   const bare = (value: unknown): unknown =>
-    JSON.parse(JSON.stringify(value ?? null, (key, v: unknown) => (key === 'trim_offsets' ? undefined : v)));
+    JSON.parse(
+      JSON.stringify(value ?? null, (key, v: unknown) => {
+        if (key === 'trim_offsets') return undefined;
+        // some expressions have line ends themselves, some their escapes
+        return key === 'Regex' ? String(v).replaceAll('\r', '\\r').replaceAll('\n', '\\n') : v;
+      }),
+    );
   const same = Object.entries(PRE_TOKENIZERS).filter(
-    ([name, { normalizer, preTokenizer }]) =>
+    ([name, { normalizer, preTokenizer, alternative = preTokenizer }]) =>
       name !== 'default' &&
-      isDeepStrictEqual(bare(preTokenizer), bare(json.pre_tokenizer)) &&
+      [preTokenizer, alternative].some((known) => isDeepStrictEqual(bare(known), bare(json.pre_tokenizer))) &&
       isDeepStrictEqual(bare(normalizer), bare(json.normalizer)),
   );
   const exact = same.find(([, { ignoreMerges }]) => ignoreMerges === (model.ignore_merges === true));

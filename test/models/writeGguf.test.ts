@@ -75,7 +75,12 @@ test('a base of rope that config.json leaves to the family is written', async ()
 });
 
 test('tokenizers of both kinds go into GGUF and come back with the same ids', async () => {
-  for (const fixture of ['llama', 'gemma', 'llama3', 'qwen2', 'starcoder', 'gpt2', 'gpt-neox', 'falcon']) {
+  const pre: Record<string, string> = {
+    ...{ llama: 'default', gemma: 'default', llama3: 'llama3', qwen2: 'qwen2', starcoder: 'smollm', gpt2: 'gpt-2' },
+    // `pixtral` is the same here and another one in llama.cpp; Removed and inverted is another word for Isolated there
+    ...{ 'gpt-neox': 'mpt', falcon: 'falcon', tekken: 'tekken', 'removed-inverted': 'stablelm2' },
+  };
+  for (const [fixture, name] of Object.entries(pre)) {
     const folder = join(dir, `with-${fixture}`);
     await cp(join(FIXTURES, 'reference', 'llama'), folder, { recursive: true });
     await cp(join(FIXTURES, 'tokenizers', fixture, 'tokenizer.json'), join(folder, 'tokenizer.json'));
@@ -94,6 +99,7 @@ test('tokenizers of both kinds go into GGUF and come back with the same ids', as
       { ...source, tensors, config: { ...source.config, vocab_size: vocab } },
       { type: 'Q8_0', changed },
     );
+    assert.equal(readGguf(file).metadata.get('tokenizer.ggml.pre'), name);
     const back = await openModel(file, { cache: join(dir, 'cache') });
     const [before, after] = [await loadTokenizer(folder), await loadTokenizer(back.folder)];
     const { strings } = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers', fixture, 'cases.json'), 'utf8')) as {
