@@ -25,7 +25,7 @@ export function exportGguf(
   const { backend, spec, model, adapters } = source;
   requireName(out);
   return stagedFile(out, async (file) => {
-    await writeGguf(file, model, { type, changed: merged(source) });
+    const notes = await writeGguf(file, model, { type, changed: merged(source) });
     readingBack(source);
     // read as any other GGUF file is; the converted folder goes with the rest of what is beside the target
     const written = await openModel(file, { cache: join(dirname(file), 'read') });
@@ -37,7 +37,8 @@ export function exportGguf(
     if (model.hasTokenizer) await requireSameIds(model.folder, written.folder, file);
     const [whole, kept] = [spec.contextLength, writtenSpec.contextLength];
     const shorter = `GGUF has no sliding windows for ${spec.family}: the file's context is ${kept} tokens, up to which they change nothing, instead of ${whole}.`;
-    return { path: out, sha256: await sha256File(file), ...(kept < whole ? { notes: [shorter] } : {}) };
+    if (kept < whole) notes.push(shorter);
+    return { path: out, sha256: await sha256File(file), ...(notes.length > 0 ? { notes } : {}) };
   });
 }
 

@@ -18,7 +18,7 @@ export async function tokenizerMetadata(
   folder: string,
   vocabSize: number,
   ids: JsonObject,
-): Promise<Record<string, TypedValue>> {
+): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
   const place = join(folder, 'tokenizer.json');
   const json = await readJsonObject(place);
   const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
@@ -54,7 +54,8 @@ export async function tokenizerMetadata(
     );
   }
   const template = await chatTemplate(folder, config);
-  return {
+  const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
+  const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
     ...(sentencePiece ? spaces(json, refuse) : { 'tokenizer.ggml.pre': { text: preName(json, model, refuse) } }),
     'tokenizer.ggml.tokens': { texts: tokens },
@@ -66,6 +67,7 @@ export async function tokenizerMetadata(
     ...added(json, refuse),
     ...(template === undefined ? {} : { 'tokenizer.chat_template': { text: template } }),
   };
+  return { entries, notes };
 }
 
 /** The name whose pre-tokenizer and normalizer are these. */
@@ -91,14 +93,29 @@ function preName(json: JsonObject, model: JsonObject, refuse: (message: string) 
   );
 }
 
+const BEHIND_SPECIAL =
+  'GGUF knows a space before every text or before none: llama.cpp puts one behind special tokens and before other spaces too, this tokenizer only at the very beginning.';
+
+/** Where Metaspace puts a space, if it is all that is done to texts. */
+function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
+  if (!isObject(preTokenizer) || preTokenizer.type !== 'Metaspace' || preTokenizer.split !== false) return undefined;
+  return (['first', 'never'] as const).find((scheme) => scheme === preTokenizer.prepend_scheme);
+}
+
 function spaces(json: JsonObject, refuse: (message: string) => never): Record<string, TypedValue> {
-  const normalizer = json.normalizer;
+  const normalizer = json.normalizer ?? undefined;
+  const scheme = startsWithSpace(json.pre_tokenizer);
   const types =
     isObject(normalizer) && Array.isArray(normalizer.normalizers)
       ? (normalizer.normalizers as JsonObject[]).map((n) => n.type)
       : [isObject(normalizer) ? normalizer.type : undefined];
-  const prefix = types.includes('Prepend');
-  if (types.some((type) => type !== 'Prepend' && type !== 'Replace')) refuse('GGUF has no word for this normalizer.');
+  const prefix = types.includes('Prepend') || scheme === 'first';
+  if (normalizer && types.some((type) => type !== 'Prepend' && type !== 'Replace'))
+    refuse('GGUF has no word for this normalizer.');
+  // Spaces are marks by then, so that there is nothing to cut at.
+  const idle = isObject(json.pre_tokenizer) && isDeepStrictEqual(json.pre_tokenizer.pattern, { String: ' ' });
+  if (normalizer ? (json.pre_tokenizer ?? null) !== null && !idle : !scheme)
+    refuse('GGUF has no word for this pre-tokenizer.');
   return { 'tokenizer.ggml.pre': { text: 'default' }, 'tokenizer.ggml.add_space_prefix': { bool: prefix } };
 }
 

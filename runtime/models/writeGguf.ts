@@ -92,13 +92,14 @@ export function sizesOf(spec: DecoderSpec): Sizes {
 
 /**
  * Writes the file, reads its metadata back and compares what it computes with what the model computes.
+ * @returns what other programs will do otherwise than the model's own
  * @throws HumanError for a family, a tokenizer or a config that GGUF has no word for; no file is left then.
  */
 export async function writeGguf(
   file: string,
   model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'generationConfig' | 'hasTokenizer'>,
   { type, changed, name }: WriteGgufOptions,
-): Promise<void> {
+): Promise<string[]> {
   const whole = decoderSpec(model.config);
   const arch = ggufArchitecture(whole.family);
   const architecture = ARCHITECTURES[arch];
@@ -143,6 +144,9 @@ export async function writeGguf(
   }
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
   const ids = { ...config, ...model.config, ...model.generationConfig };
+  const tokenizer = model.hasTokenizer
+    ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
+    : { entries: { 'tokenizer.ggml.model': { text: 'no_vocab' } }, notes: [] };
   await writeGgufFile(
     file,
     {
@@ -153,9 +157,7 @@ export async function writeGguf(
       'general.quantization_version': { u32: 2 },
       ...entries,
       ...Object.fromEntries([...numbers].map(([key, f32s]) => [key, { f32s }])),
-      ...(model.hasTokenizer
-        ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
-        : { 'tokenizer.ggml.model': { text: 'no_vocab' } }),
+      ...tokenizer.entries,
     },
     [...extra, ...tensors],
   );
@@ -163,6 +165,7 @@ export async function writeGguf(
     await rm(file, { force: true });
     throw error;
   });
+  return tokenizer.notes;
 }
 
 /** Where GGUF has no word for windows: up to their length they do nothing, so that becomes the context. */
