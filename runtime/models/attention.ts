@@ -4,10 +4,12 @@ import {
   And,
   Cast,
   Concat,
+  Div,
   Expand,
   Gemm,
   Greater,
   LessOrEqual,
+  Log,
   MatMul,
   Max,
   Min,
@@ -40,6 +42,8 @@ export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): 
 /** What all layers share: tables of positions and masks, made once for each distinct kind. */
 export interface AttentionInputs {
   readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
+  /** Factors on queries [B, 1, T, 1]. */
+  readonly stretch: (spec: NonNullable<AttentionSpec['stretch']>) => Value;
   /** What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S] without ALiBi. */
   readonly bias: (window: number | undefined, group: number, alibi?: AlibiSpec) => Value;
 }
@@ -48,6 +52,7 @@ export interface AttentionInputs {
 export function attentionInputs(g: Builder, attentionMask: Value, positions: Value, past?: string): AttentionInputs {
   const tables = new Map<number, ReturnType<typeof ropeTables>>();
   const biases = new Map<string, Value>();
+  const stretches = new Map<string, Value>();
   const [B, T] = positions.shape as [string, string];
   const S = attentionMask.shape[1]!;
   const key = (): Value => Range(g, S); // [S]
@@ -67,6 +72,18 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
       let made = tables.get(headDim);
       if (!made) tables.set(headDim, (made = ropeTables(g, positions, headDim)));
       return made(rope, factor);
+    },
+    stretch({ beta, context }) {
+      const id = `${beta}/${context}`;
+      let made = stretches.get(id);
+      if (!made) {
+        made = g.named('stretch', () => {
+          const times = Cast(g, Div(g, Unsqueeze(g, positions, [1, 3]), g.int(context)), g.float); // whole numbers divide down
+          return Add(g, Mul(g, Log(g, Add(g, times, g.scalar(1))), g.scalar(beta)), g.scalar(1));
+        });
+        stretches.set(id, made);
+      }
+      return made;
     },
     bias(window, group, alibi) {
       const id = `${window}/${group}/${JSON.stringify(alibi)}`;
@@ -129,7 +146,8 @@ export function attention(
     const factor = spec.scale / (spec.softcap ?? 1);
     const inTable = rope !== undefined && !spec.qNorm?.afterRope;
     const unscaled = normed(spec.qNorm, turned(q, inTable ? factor : 1));
-    const query = inTable || factor === 1 ? unscaled : Mul(g, unscaled, g.scalar(factor));
+    const scaled = inTable || factor === 1 ? unscaled : Mul(g, unscaled, g.scalar(factor));
+    const query = spec.stretch ? Mul(g, scaled, inputs.stretch(spec.stretch)) : scaled;
     const key = normed(spec.kNorm, turned(k, 1));
     const present: KeyValue = past
       ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }

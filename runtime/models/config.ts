@@ -4,7 +4,18 @@ import { shown } from './jsonFile.js';
 import { bloom, mpt } from './families/alibi.js';
 import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
 import { biogpt, codegen, gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';
-import { cwm, internlm3, llama, ministral, mistral, phi3, qwen2, qwen3, smollm3 } from './families/llama.js';
+import {
+  cwm,
+  internlm3,
+  llama,
+  ministral,
+  ministral3,
+  mistral,
+  phi3,
+  qwen2,
+  qwen3,
+  smollm3,
+} from './families/llama.js';
 import { falcon, gptNeox, persimmon } from './families/neox.js';
 import type { Family, FamilySpec } from './families/parts.js';
 import * as interleaved from './families/interleaved.js';
@@ -28,7 +39,7 @@ const FAMILIES: Record<string, Family> = {
   falcon,
   gemma,
   gemma2,
-  gemma3: textModel('gemma3_text', gemma3),
+  gemma3: textModel({ gemma3_text: gemma3 }),
   gemma3_text: gemma3,
   glm: interleaved.glm,
   glm4: interleaved.glm4,
@@ -45,7 +56,9 @@ const FAMILIES: Record<string, Family> = {
   jais2: variants.jais2,
   llama,
   ministral,
+  ministral3,
   mistral,
+  mistral3: textModel({ mistral, ministral3 }),
   mpt,
   nanochat: variants.nanochat,
   nemotron: variants.nemotron,
@@ -69,7 +82,7 @@ export const SUPPORTED_FAMILIES: readonly string[] = Object.keys(FAMILIES);
 const SUPPORTED = `Supported are ${SUPPORTED_FAMILIES.join(', ')}.`;
 
 /** Class names of models with a language-model head. */
-const CAUSAL = /(ForCausalLM|LMHeadModel)$|^Gemma3ForConditionalGeneration$/;
+const CAUSAL = /(ForCausalLM|LMHeadModel)$|^(Gemma3|Mistral3)ForConditionalGeneration$/;
 
 /**
  * Keys that change what a model computes in some family. Where the family at hand does not read one of them, the model is
@@ -193,13 +206,16 @@ function checked(c: ConfigReader, type: string, family: Family): FamilySpec {
 }
 
 /** The text model of a model for text and images, under the names that its modules have there. */
-function textModel(type: string, family: Family): Family {
+function textModel(families: Record<string, Family>): Family {
   return (c) => {
     c.raw('vision_config'); // not used for text
     const text =
       c.object('text_config') ?? c.refuse('text_config', 'the text model is missing', 'Correct config.json.');
-    text.only('model_type', [type], `only the text model ${type} is supported here`);
-    const { head, ...spec } = renamed(checked(text, type, family));
+    const known = Object.keys(families);
+    const type =
+      known.find((name) => name === text.raw('model_type')) ??
+      text.refuse('model_type', `only the text model ${known.join(' or ')} is supported here`);
+    const { head, ...spec } = renamed(checked(text, type, families[type]!));
     const tied = c.boolean('tie_word_embeddings', true);
     const weight = tied ? spec.embedding.weight : `${head.name}.weight`;
     // transformers has no soft cap on the logits of these models

@@ -44,7 +44,7 @@ export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
 }
 
 function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
-  const scaling = parametersOf(c, options);
+  const scaling = ropeParameters(c, options);
   const partial = partialFactor(c, scaling, options);
   const dim = Math.trunc(options.headDim * partial);
   const { theta: defaultBase = 10000, thetaKey = 'rope_theta' } = options;
@@ -96,9 +96,9 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
 }
 
 /** The object that holds the rope's type and numbers. */
-function parametersOf(
+export function ropeParameters(
   c: ConfigReader,
-  { layerType, unscaled = false, parameters }: RopeOptions,
+  { layerType, unscaled = false, parameters }: Partial<RopeOptions>,
 ): ConfigReader | undefined {
   const legacy = c.object('rope_scaling');
   const now = c.object('rope_parameters');

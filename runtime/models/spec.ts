@@ -89,6 +89,8 @@ export interface AttentionSpec {
   readonly window?: number;
   readonly rope?: RopeSpec;
   readonly alibi?: AlibiSpec;
+  /** Queries at position p are multiplied by 1 + beta · ln(1 + ⌊p / context⌋) (Llama 4, Ministral 3). */
+  readonly stretch?: { readonly beta: number; readonly context: number };
   readonly projections: ProjectionSpec;
   /** Queries, keys and values are limited to ± this as they leave their layers. */
   readonly clip?: number;

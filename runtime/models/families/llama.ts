@@ -1,6 +1,6 @@
 /** Llama and the families that differ from it in a few numbers. Each entry says the differences; sources are transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
-import { ropeSpec } from '../ropeFrequencies.js';
+import { ropeParameters, ropeSpec } from '../ropeFrequencies.js';
 import { llamaLike } from './llamaLike.js';
 import { fused, gatedFused, rms, sizes, slidingWindows, type Family } from './parts.js';
 
@@ -18,6 +18,36 @@ export const mistral: Family = (c) => {
   return llamaLike(c, {
     sizes: sizes(c, { defaultKvHeads: 8 }),
     window: () => window,
+  });
+};
+
+const MINISTRAL3_ROPE = {
+  rope_type: 'yarn',
+  rope_theta: 1000000,
+  factor: 16,
+  original_max_position_embeddings: 16384,
+  beta_fast: 32,
+  beta_slow: 1,
+  mscale: 1,
+  mscale_all_dim: 1,
+  llama_4_scaling_beta: 0.1,
+};
+
+/** Mistral without a window unless config.json names one; queries grow with their position beyond the original context. */
+export const ministral3: Family = (c) => {
+  const window = c.optionalSize('sliding_window');
+  const ropeOptions = { theta: 10000, parameters: MINISTRAL3_ROPE };
+  const rope = ropeParameters(c, ropeOptions)!;
+  const stretch = {
+    beta: rope.number('llama_4_scaling_beta'),
+    context: rope.size('original_max_position_embeddings', c.size('max_position_embeddings', 262144)),
+  };
+  return llamaLike(c, {
+    sizes: sizes(c, { headDim: 128, defaultKvHeads: 8, defaultContext: 262144 }),
+    epsilon: 1e-5,
+    window: () => window,
+    ropeOptions,
+    layer: (layer) => ({ ...layer, attention: { ...layer.attention, stretch } }),
   });
 };
 
