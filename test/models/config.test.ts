@@ -322,6 +322,7 @@ describe('accepted', () => {
   it('gelu in old Gemma configs means its tanh form', () => {
     assert.equal(decoderSpec({ ...OTHERS.gemma!, hidden_act: 'gelu' }).layers[0]!.mlp.activation, 'gelu-tanh');
     assert.equal(decoderSpec({ ...LLAMA, hidden_act: 'gelu' }).layers[0]!.mlp.activation, 'gelu');
+    assert.equal(decoderSpec({ ...LLAMA, hidden_act: 'gelu_python' }).layers[0]!.mlp.activation, 'gelu');
   });
 });
 
