@@ -28,12 +28,14 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   llama: family('llama', {
     modelType: 'llama',
     className: 'LlamaForCausalLM',
+    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
     change: permuted,
     more: (_, g) => biases(g),
   }),
   mistral: family('mistral', {
     modelType: 'mistral',
     className: 'MistralForCausalLM',
+    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
     change: permuted,
     more: () => ({ sliding_window: null }),
   }),
@@ -62,6 +64,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   granite: family('granite', {
     modelType: 'granite',
     className: 'GraniteForCausalLM',
+    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
     change: permuted,
     more: (m, g) => ({
       ...biases(g),
@@ -80,6 +83,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   ernie4_5: family('ernie4_5', {
     modelType: 'ernie4_5',
     className: 'Ernie4_5ForCausalLM',
+    biases: { may: ['attn_output'] },
     more: (_, g) => ({ use_bias: hasBias(g, 'attn_q') }),
   }),
   arcee: family('arcee', {
@@ -93,6 +97,8 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   nemotron: family('nemotron', {
     modelType: 'nemotron',
     className: 'NemotronForCausalLM',
+    biases: { may: ['attn_output', 'ffn_up', 'ffn_down'] },
+    head: 'own',
     inner: { ...NORMS, ...ATTENTION, ...PLAIN },
     activation: ['hidden_act', 'relu2'],
     epsilon: 'norm_eps',
@@ -116,6 +122,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   olmo2: family('olmo2', {
     modelType: 'olmo2',
     className: 'Olmo2ForCausalLM',
+    head: 'own',
     sizeNames: { headDim: undefined },
     inner: { ...ATTENTION, ...GATED, ...NORMS_BEHIND },
     windows: { period: 4, missing: 0 },
@@ -134,6 +141,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   'command-r': family('command-r', {
     modelType: 'cohere',
     className: 'CohereForCausalLM',
+    head: 'tied',
     sizeNames: { headDim: undefined },
     epsilon: 'layer_norm_eps',
     more: (m, g) => ({ attention_bias: hasBias(g, 'attn_q'), logit_scale: m.decimal('command-r.logit_scale') }),
@@ -141,6 +149,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   cohere2: family('cohere2', {
     modelType: 'cohere2',
     className: 'Cohere2ForCausalLM',
+    head: 'tied',
     sizeNames: { headDim: undefined },
     epsilon: 'layer_norm_eps',
     windows: { period: 4 },
@@ -191,6 +200,8 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   apertus: family('apertus', {
     modelType: 'apertus',
     className: 'ApertusForCausalLM',
+    biases: { may: ['attn_output'] },
+    head: 'own',
     inner: { ...ATTENTION, ...PLAIN, attn_norm: 'attention_layernorm', ffn_norm: 'feedforward_layernorm' },
     numbers: {
       'xielu.alpha_p': { name: 'mlp.act_fn.alpha_p', shape: [1] },
@@ -210,12 +221,14 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gemma: family('gemma', {
     modelType: 'gemma',
     className: 'GemmaForCausalLM',
+    head: 'tied',
     activation: ['hidden_act', 'gelu_pytorch_tanh'],
     change: shiftedNorms,
   }),
   gemma2: family('gemma2', {
     modelType: 'gemma2',
     className: 'Gemma2ForCausalLM',
+    head: 'tied',
     inner: { ...ATTENTION, ...GATED, ...NORMS_AROUND },
     activation: GELU,
     windows: { period: 2 },
@@ -245,6 +258,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   starcoder2: family('starcoder2', {
     modelType: 'starcoder2',
     className: 'Starcoder2ForCausalLM',
+    biases: { must: ['attn_output', 'ffn_up', 'ffn_down'] },
     inner: { ...NORMS, ...ATTENTION, ffn_up: 'mlp.c_fc', ffn_down: 'mlp.c_proj' },
     activation: ['hidden_act', 'gelu_pytorch_tanh'],
     epsilon: 'norm_epsilon',
@@ -253,6 +267,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   stablelm: family('stablelm', {
     modelType: 'stablelm',
     className: 'StableLmForCausalLM',
+    head: 'own',
     sizeNames: { headDim: undefined },
     epsilon: 'layer_norm_eps',
     partial: 'partial_rotary_factor',

@@ -31,6 +31,10 @@ export interface Architecture {
   activation: readonly [key: string | undefined, name: string];
   /** Key of the share of a head that rotates; without it whole heads rotate. */
   partial?: string;
+  /** Linear layers that have a bias in llama.cpp beside q, k and v: those that may have one, or those that must. */
+  biases?: { may: readonly string[] } | { must: readonly string[] };
+  /** llama.cpp has only tied heads for it, or only heads of their own; without it both. */
+  head?: 'tied' | 'own';
   /** Layers with windows; without it GGUF has no word for them. */
   windows?: Windows;
   /** Change of a tensor, by its GGUF name inside the layer or outside. */

@@ -142,6 +142,7 @@ export async function writeGguf(
     };
     stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
   }
+  checkPlaces(arch, architecture, spec, stacked);
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
   const ids = { ...config, ...model.config, ...model.generationConfig };
   const tokenizer = model.hasTokenizer
@@ -166,6 +167,31 @@ export async function writeGguf(
     throw error;
   });
   return tokenizer.notes;
+}
+
+/** llama.cpp loads no file with a tensor more or less than it has a place for. */
+function checkPlaces(
+  arch: string,
+  { biases = { may: [] }, head }: Architecture,
+  spec: DecoderSpec,
+  tensors: ReadonlyMap<string, unknown>,
+): void {
+  const refuse = (what: string): never => {
+    throw new HumanError(`llama.cpp does not load the architecture ${arch} ${what}.`, {
+      place: 'config.json',
+      remedy: 'Export as safetensors instead.',
+    });
+  };
+  if (head && (head === 'tied') !== spec.head.tied)
+    refuse(head === 'own' ? 'with a tied head' : 'with a head of its own');
+  const linear = ['attn_qkv', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'];
+  for (const name of linear.filter((layer) => tensors.has(`blk.0.${layer}.weight`))) {
+    const has = tensors.has(`blk.0.${name}.bias`);
+    const must = 'must' in biases && biases.must.includes(name);
+    if (has && !must && !(name === 'attn_qkv' || ('may' in biases && biases.may.includes(name))))
+      refuse(`with a bias in ${name}`);
+    if (!has && must) refuse(`without a bias in ${name}`);
+  }
 }
 
 /** Where GGUF has no word for windows: up to their length they do nothing, so that becomes the context. */

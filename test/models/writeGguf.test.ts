@@ -10,9 +10,11 @@ import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
 import { quantiseQ8, roundTrip } from '../../runtime/models/ggufWrite.js';
 import { readFloat32 } from '../../runtime/models/safetensors.js';
+import { parameters } from '../../runtime/models/spec.js';
 import { loadTokenizer } from '../../runtime/models/tokenizer.js';
 import { writeGguf } from '../../runtime/models/writeGguf.js';
 import { random } from '../../runtime/random.js';
+import { PUBLISHED } from '../support/publishedModels.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 const FAMILIES = Object.keys(JSON.parse(readFileSync(join(FIXTURES, 'gguf', 'families.json'), 'utf8')) as object);
@@ -64,13 +66,51 @@ test('a Hugging Face folder goes into GGUF and comes back with the same meaning,
   }
 });
 
+/** A model of ones, whose tensors are nowhere. */
+function ones(config: Record<string, unknown>) {
+  const tensors = new Map(
+    [...parameters(decoderSpec(config))].map(([name, shape]) => [
+      name,
+      { name, shape: [...shape], dtype: 'F32' as const, file: 'x', offset: 0, bytes: 0 },
+    ]),
+  );
+  const changed = ({ shape }: { shape: number[] }) =>
+    Promise.resolve(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1));
+  const model = { path: 'x', folder: 'x', config, tensors, generationConfig: {}, hasTokenizer: false };
+  return [model, { type: 'F32', changed }] as const;
+}
+
 test('a base of rope that config.json leaves to the family is written', async () => {
-  for (const [family, arch] of Object.entries({ cohere: 'command-r', ernie4_5: 'ernie4_5', olmo3: 'olmo2' })) {
-    const source = await openModel(join(FIXTURES, 'reference', family), { cache: dir });
-    const { rope_parameters: _, ...config } = source.config;
-    const file = join(dir, `${family}-base.gguf`);
-    await writeGguf(file, { ...source, config }, { type: 'F32' }); // compares the frequencies
-    assert.equal(readGguf(file).metadata.get(`${arch}.rope.freq_base`), 500000);
+  for (const [name, arch, base] of [
+    ['c4ai-command-r-v01', 'command-r', 500000],
+    ['ERNIE-4.5-0.3B', 'ernie4_5', 500000],
+    ['Apertus-8B', 'apertus', 12000000],
+    ['SmolLM3-3B', 'smollm3', 2000000],
+    ['TinyLlama-1.1B', 'llama', 10000],
+  ] as const) {
+    const { rope_theta: _, ...config } = PUBLISHED[name]!;
+    const file = join(dir, `${name}-base.gguf`);
+    await writeGguf(file, ...ones(config)); // compares the frequencies
+    assert.equal(readGguf(file).metadata.get(`${arch}.rope.freq_base`), base);
+  }
+});
+
+test('what llama.cpp has no place for, or misses, is refused', async () => {
+  const cases: [name: string, change: Record<string, unknown>, message?: RegExp][] = [
+    ['TinyLlama-1.1B', { attention_bias: true, mlp_bias: true }],
+    ['granite-3.1-2b', { attention_bias: true, mlp_bias: true, tie_word_embeddings: false }],
+    ['Qwen3-0.6B', { attention_bias: true }, /qwen3 with a bias in attn_output/],
+    ['SmolLM3-3B', { mlp_bias: true }, /smollm3 with a bias in ffn_gate/],
+    ['Seed-OSS-36B', { attention_out_bias: true }, /seed_oss with a bias in attn_output/],
+    ['starcoder2-3b', { use_bias: false }, /starcoder2 without a bias in attn_output/],
+    ['pythia-160m', { attention_bias: false }, /gptneox without a bias in attn_qkv/],
+    ['OLMo-2-1B', { tie_word_embeddings: true }, /olmo2 with a tied head/],
+    ['c4ai-command-r7b', { tie_word_embeddings: false }, /cohere2 with a head of its own/],
+  ];
+  const file = join(dir, 'places.gguf');
+  for (const [name, change, message] of cases) {
+    const written = writeGguf(file, ...ones({ ...PUBLISHED[name], ...change }));
+    await (message ? assert.rejects(written, message) : written);
   }
 });
 
