@@ -1,4 +1,4 @@
-import { PreTokenizer, SplitPreTokenizer } from '@huggingface/tokenizers';
+import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { isObject, shown } from './jsonFile.js';
 
 /**
@@ -7,28 +7,17 @@ import { isObject, shown } from './jsonFile.js';
  * only ASCII, Metaspace neither `split` nor `add_prefix_space`, and `\s` is JavaScript's (with U+FEFF, without U+0085).
  * Its translation of Oniguruma regular expressions is used.
  */
-export type Cut = (text: string, first: boolean) => string[];
+/** Cuts a text into the pieces that a model encodes. `first`: whether nothing stands before it, nor was removed there. */
+export type Cut = (text: string, first: () => boolean) => string[];
 
 const MAX_DEPTH = 32;
 
 /**
- * The pre-tokenizer of a tokenizer.json, as the library calls it; null for none.
+ * The pre-tokenizer of a tokenizer.json.
  * @throws Error naming a type, behaviour or pattern that is not known.
  */
-export function preTokenizer(config: unknown): PreTokenizer | null {
-  return config === null || config === undefined ? null : new CutText(cutter(config, 0));
-}
-
-/** The library's extension point. `section_index` 0 is the start of the text. */
-class CutText extends PreTokenizer {
-  private readonly cut: Cut;
-  constructor(cut: Cut) {
-    super();
-    this.cut = cut;
-  }
-  pre_tokenize_text(text: string, options?: { section_index?: number }): string[] {
-    return this.cut(text, options?.section_index === 0);
-  }
+export function preTokenizer(config: unknown): Cut {
+  return config === null || config === undefined ? (text) => [text] : cutter(config, 0);
 }
 
 type Config = Record<string, unknown>;
@@ -62,7 +51,10 @@ function sequence(config: Config, depth: number): Cut {
   if (!Array.isArray(config.pretokenizers)) throw new Error('"pretokenizers" must be a list');
   const cuts = config.pretokenizers.map((part) => cutter(part, depth + 1));
   return (text, first) =>
-    cuts.reduce<string[]>((parts, cut) => parts.flatMap((part, i) => cut(part, first && i === 0)), [text]);
+    cuts.reduce<string[]>(
+      (parts, cut) => parts.flatMap((part, i) => cut(part, () => i === 0 && text.startsWith(part) && first())),
+      [text],
+    );
 }
 
 function pieces(found: RegExp): Cut {
@@ -103,7 +95,7 @@ function metaspace(config: Config): Cut {
   const cut = config.split === false ? undefined : split(literal(mark), { behavior: 'MergedWithNext' });
   return (text, first) => {
     let marked = text.replaceAll(' ', mark);
-    if (!marked.startsWith(mark) && (scheme === 'always' || (scheme === 'first' && first))) marked = mark + marked;
+    if (!marked.startsWith(mark) && (scheme === 'always' || (scheme === 'first' && first()))) marked = mark + marked;
     return cut ? cut(marked, first) : [marked];
   };
 }
@@ -177,7 +169,7 @@ function pattern(config: unknown): RegExp {
 
 function literal(characters: string): RegExp {
   if (characters.length === 0) throw new Error('an empty pattern');
-  return new RegExp(characters.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gu');
+  return new RegExp(characters.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'gu');
 }
 
 function text(value: unknown): string {

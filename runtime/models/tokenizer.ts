@@ -6,8 +6,11 @@ import { loadChatTemplate } from './chatTemplate.js';
 import type { ChatTemplate, SpecialTexts } from './chatTemplate.js';
 import { isObject, readJsonObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
+import { sections } from './addedTokens.js';
+import { postProcessor } from './postProcessors.js';
 import { exactNormalizer } from './precompiled.js';
 import { preTokenizer } from './preTokenizers.js';
+import type { Cut } from './preTokenizers.js';
 import { withTimeLimit } from './timeLimit.js';
 import { cleanUp, tokenDecoder } from './tokenDecoders.js';
 import { addedToken, checkTokenizerFile, tokenizerError } from './tokenizerFile.js';
@@ -92,25 +95,30 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
   const library = new HuggingFaceTokenizer(
     {
       model: file.model,
-      added_tokens: added,
       normalizer: file.normalizer,
-      // Ours replace them below.
+      // Ours, below.
+      added_tokens: [],
       pre_tokenizer: null,
       decoder: null,
-      post_processor: file.postProcessor,
+      post_processor: null,
     },
     {},
   );
-  library.normalizer = exactNormalizer(library.normalizer, file.normalizer);
-  library.pre_tokenizer = preTokenizer(file.preTokenizer);
+  const normalizer = exactNormalizer(library.normalizer, file.normalizer);
+  const normalize = (text: string): string => (normalizer ? normalizer.normalize(text) : text);
   correctModel(library, file);
+  const model = library.model!;
+  const encodeText = textEncoder(added, normalize, preTokenizer(file.preTokenizer), (piece) =>
+    model._call([piece]).map((token) => file.vocab.get(token) ?? model.unk_token_id),
+  );
+  const process = postProcessor(file.postProcessor);
   const decoder = tokenDecoder(file.decoder);
   const tokens: string[] = [];
   const ids = new Map(file.vocab);
   for (const [token, id] of file.vocab) tokens[id] = token;
   for (const { content, id, normalized } of added) {
     // The text of a normalized token is what it was found by: `▁word`, which decodes with its space.
-    tokens[id] = normalized && library.normalizer ? library.normalizer.normalize(content) : content;
+    tokens[id] = normalized ? normalize(content) : content;
     ids.set(content, id);
   }
   const special = new Set(added.filter((token) => token.special).map((token) => token.id));
@@ -128,10 +136,8 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
     });
   const encode: Tokenizer['encode'] = (text, { addSpecialTokens = true } = {}) =>
     limited(text.length, () => {
-      const found = library.encode(text, { add_special_tokens: addSpecialTokens }).ids;
-      const unknown = found.findIndex((id) => !Number.isInteger(id));
-      if (unknown >= 0) throw new Error('it has no token for a part of the text, and no unknown token');
-      return found;
+      const found = encodeText(text);
+      return addSpecialTokens ? process(found) : found;
     });
   const decode: Tokenizer['decode'] = (given, { skipSpecialTokens = false } = {}) =>
     limited(given.length, () => {
@@ -152,6 +158,45 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
     padId: idOf(texts.pad_token),
     unkId: idOf(texts.unk_token),
     prefixIds: prefixOf(encode),
+  };
+}
+
+/** Ids of a text without special tokens around it: added tokens are cut out before and after it is normalized. */
+function textEncoder(
+  added: readonly AddedToken[],
+  normalize: (text: string) => string,
+  cut: Cut,
+  encodePiece: (piece: string) => (number | undefined)[],
+): (text: string) => number[] {
+  const literal = added.filter((token) => !token.normalized).map((token) => ({ token, content: token.content }));
+  const normalized = added
+    .filter((token) => token.normalized)
+    .map((token) => ({ token, content: normalize(token.content) }));
+  const lost = normalized.find(({ content }) => content === '');
+  if (lost)
+    throw new Error(`nothing is left of the added token ${JSON.stringify(lost.token.content)} once it is normalized`);
+  const [findLiteral, findNormalized] = [sections(literal), sections(normalized)];
+  return (given) => {
+    const ids: number[] = [];
+    for (const [i, outer] of findLiteral(given).entries()) {
+      if (outer.id !== undefined) {
+        ids.push(outer.id);
+        continue;
+      }
+      const text = normalize(outer.text);
+      // A first character that the normalizer takes away still stands before the rest.
+      const whole = (): boolean => normalize(outer.text.replace(/^./su, '')) !== text || text === '';
+      for (const [j, inner] of findNormalized(text).entries()) {
+        if (inner.id !== undefined) ids.push(inner.id);
+        else
+          for (const piece of cut(inner.text, () => i === 0 && j === 0 && whole()))
+            for (const id of encodePiece(piece)) {
+              if (id === undefined) throw new Error('it has no token for a part of the text, and no unknown token');
+              ids.push(id);
+            }
+      }
+    }
+    return ids;
   };
 }
 
@@ -193,6 +238,18 @@ function correctModel(library: HuggingFaceTokenizer, { modelType, model, vocab }
   if (modelType === 'WordLevel') own.unk_token_id = vocab.get(String(model.unk_token));
   // A Unigram without an unknown token: the library would write the score of index null.
   if (modelType === 'Unigram' && model.unk_id === null) own.unk_token_id = undefined;
+  // What has no token is left out before pairs are merged, so that its neighbours meet; the library leaves it out afterwards.
+  if (modelType === 'BPE' && !model.unk_token && model.byte_fallback !== true && model.end_of_word_suffix === null) {
+    const encode = own.encode.bind(own);
+    own.encode = (pieces) =>
+      encode(
+        pieces.map((piece) =>
+          Array.from(piece)
+            .filter((character) => vocab.has(character))
+            .join(''),
+        ),
+      );
+  }
   // The library knows the fallback to bytes for BPE only.
   if (modelType === 'Unigram' && model.byte_fallback === true) {
     const encode = own.encode.bind(own);

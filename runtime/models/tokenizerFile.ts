@@ -22,6 +22,8 @@ export interface AddedToken {
   normalized: boolean;
   lstrip: boolean;
   rstrip: boolean;
+  /** Not found inside a word. */
+  singleWord: boolean;
 }
 
 /** The largest vocabularies have 260,000 tokens. */
@@ -82,7 +84,8 @@ function vocabOf(model: JsonObject, type: TokenizerFile['modelType']): Map<strin
   return vocab;
 }
 
-function checkId(id: unknown, token: string): number {
+/** A token's id, which indexes tables. */
+export function checkId(id: unknown, token: string): number {
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_ID)
     throw new Error(`the id of ${shown(token)} is ${shown(id)}`);
   return id;
@@ -140,7 +143,6 @@ function addedTokensOf(given: unknown): AddedToken[] {
 export function addedToken(entry: JsonObject, id: number): AddedToken {
   const content = entry.content;
   if (typeof content !== 'string' || content.length === 0) throw new Error(`added token ${id} has no text`);
-  if (entry.single_word === true) throw new Error(`"single_word" of the token ${shown(content)} is not supported`);
   return {
     id,
     content,
@@ -148,6 +150,7 @@ export function addedToken(entry: JsonObject, id: number): AddedToken {
     normalized: typeof entry.normalized === 'boolean' ? entry.normalized : entry.special !== true,
     lstrip: entry.lstrip === true,
     rstrip: entry.rstrip === true,
+    singleWord: entry.single_word === true,
   };
 }
 

@@ -152,7 +152,11 @@ describe('a model folder', () => {
       [{ ...llama, decoder: { type: 'CTC' } }, /unknown decoder "CTC"/],
       [{ ...llama, normalizer: { type: 'Nmt' } }, /Unknown Normalizer type: Nmt/],
       [{ ...llama, normalizer: { type: 'x'.repeat(5000) } }, /^.{1,400}$/],
-      [{ ...llama, added_tokens: [{ id: 3, content: 'x', single_word: true }] }, /single_word/],
+      [{ ...llama, post_processor: { type: 'Other' } }, /unknown post-processor "Other"/],
+      [
+        { ...llama, normalizer: { type: 'Strip', strip_left: true }, added_tokens: [{ id: 3, content: ' ' }] },
+        /nothing is left of the added token " "/,
+      ],
       [
         { ...llama, normalizer: { type: 'Replace', pattern: { String: 'e' }, content: 'e'.repeat(1000) } },
         /makes texts too long/,
@@ -183,6 +187,86 @@ describe('a model folder', () => {
     assert.equal(tokenizer.encode('a</s>', { addSpecialTokens: false }).at(-1), 2);
     assert.equal(tokenizer.encode('a<|tool|>').at(-1), 481);
     assert.equal(tokenizer.decode([481], { skipSpecialTokens: true }), '');
+  });
+});
+
+describe('where @huggingface/tokenizers differs from the tokenizers library', () => {
+  // The ids are those of tokenizers 0.23.
+  const encoder = (file: object) => {
+    const { encode } = makeTokenizer(file as Parameters<typeof makeTokenizer>[0], {}, 'tokenizer.json');
+    return (text: string): number[] => encode(text, { addSpecialTokens: false });
+  };
+  const unigram = {
+    ...{ type: 'Unigram', unk_id: 0 },
+    vocab: [['<unk>', 0], ['a', -1], ['b', -1], ['▁', -2], ['▁a', -1.5]],
+  }; // prettier-ignore
+  const words = { type: 'WordLevel', unk_token: '[UNK]', vocab: { '[UNK]': 0, ab: 1, a: 2 } };
+  const first = { type: 'Metaspace', prepend_scheme: 'first' };
+  const added = (id: number, content: string, more = {}) => ({
+    id,
+    content,
+    special: false,
+    normalized: false,
+    ...more,
+  });
+  const bySpaces = { type: 'WhitespaceSplit' };
+
+  test('a BPE without an unknown token merges over what it does not know', () => {
+    const vocab = { l: 0, a: 1, y: 2, la: 3, lay: 4 };
+    const encode = encoder({ model: { type: 'BPE', unk_token: null, vocab, merges: ['l a', 'la y'] } });
+    assert.deepEqual(encode('lazy'), [4]);
+  });
+
+  test('unknown tokens become one within a word only', () => {
+    assert.deepEqual(encoder({ model: unigram, pre_tokenizer: { type: 'Whitespace' } })('a xx !? b'), [1, 0, 0, 2]);
+  });
+
+  test('the start of a text is where nothing was removed', () => {
+    const pre_tokenizer = { type: 'Sequence', pretokenizers: [bySpaces, first] };
+    const split = encoder({ model: unigram, pre_tokenizer });
+    assert.deepEqual([split('a a'), split(' a a')], [[4, 1], [1, 1]]); // prettier-ignore
+    const stripped = encoder({
+      ...{ model: unigram, pre_tokenizer: first },
+      normalizer: { type: 'Strip', strip_left: true, strip_right: false },
+    });
+    assert.deepEqual([stripped('a'), stripped(' a')], [[4], [1]]);
+    const token = encoder({
+      ...{ model: unigram, pre_tokenizer: first, normalizer: { type: 'Lowercase' } },
+      added_tokens: [added(5, '<T>', { normalized: true })],
+    });
+    assert.deepEqual([token('a<t>a'), token('a<T> a')], [[4, 5, 1], [4, 5, 4]]); // prettier-ignore
+  });
+
+  test('added tokens as single words, with the white space that they take', () => {
+    const encode = encoder({
+      ...{ model: words, pre_tokenizer: bySpaces },
+      added_tokens: [
+        added(3, 'x', { single_word: true }),
+        added(4, '  ', { rstrip: true }),
+        added(5, 'y', { lstrip: true, rstrip: true }),
+      ],
+    });
+    const expected = { 'x a': [3, 2], 'ax a': [0, 2], 'a x!': [2, 3, 0], éx: [0], 'a    a': [2, 4, 4, 2], 'a y  a': [2, 5, 4, 2], yy: [5, 5], 'x\u0301': [0] }; // prettier-ignore
+    for (const [text, ids] of Object.entries(expected)) assert.deepEqual(encode(text), ids, text);
+  });
+
+  test('an added token is no word of the model', () => {
+    const encode = encoder({
+      ...{ model: words, pre_tokenizer: bySpaces, normalizer: { type: 'BertNormalizer', clean_text: true } },
+      added_tokens: [added(3, 'cd'), added(1, 'ab')],
+    });
+    assert.deepEqual(['cd', 'c\0d', 'a\0b'].map(encode), [[3], [0], [1]]);
+  });
+
+  test('a template has ids of its own; a minus sign can be a delimiter', () => {
+    const single = [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
+    const special_tokens = { '<s>': { id: '<s>', ids: [2, 1], tokens: ['a', 'ab'] } };
+    const file = {
+      ...{ model: words, pre_tokenizer: { type: 'CharDelimiterSplit', delimiter: '-' } },
+      post_processor: { type: 'TemplateProcessing', single, special_tokens },
+    };
+    assert.deepEqual(encoder(file)('a-ab'), [2, 1]);
+    assert.deepEqual(makeTokenizer(file, {}, 'tokenizer.json').encode('a-ab'), [2, 1, 2, 1]);
   });
 });
 
