@@ -49,6 +49,7 @@ const FAMILIES: Record<string, Family> = {
   gpt_neox: gptNeox,
   gptj,
   granite: variants.granite,
+  granitemoehybrid: variants.graniteHybrid,
   helium: interleaved.helium,
   hunyuan_v1_dense: variants.hunyuan,
   hyperclovax: variants.hyperclovax,

@@ -141,12 +141,13 @@ export const gatedFused = (
   hidden: number,
   inner: number,
   activation: MlpSpec['activation'],
+  [gateUp, down]: readonly [gateUp: string, down: string] = ['gate_up_proj', 'down_proj'],
 ): MlpSpec => ({
   name,
   kind: 'gated-fused',
   activation,
-  gateUp: linear(`${name}.gate_up_proj`, hidden, 2 * inner),
-  down: linear(`${name}.down_proj`, inner, hidden),
+  gateUp: linear(`${name}.${gateUp}`, hidden, 2 * inner),
+  down: linear(`${name}.${down}`, inner, hidden),
 });
 
 /** All of q, k, v in one layer: all queries, keys, values, or those of each key head together. */

@@ -4,7 +4,7 @@ import { ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
 import { gptLike } from './gptLike.js';
 import { llamaLike } from './llamaLike.js';
-import { layerNorm, plain, rms, separate, sizes, slidingWindows, type Family } from './parts.js';
+import { gatedFused, layerNorm, plain, rms, separate, sizes, slidingWindows, type Family } from './parts.js';
 
 /** Norms behind attention and MLP instead of before them. */
 const normsBehind = (layer: LayerSpec, epsilon: number): LayerSpec => {
@@ -80,15 +80,39 @@ export const exaone4: Family = (c) => {
 };
 
 /** Factors on embeddings, scores, residual branches and logits. */
-export const granite: Family = (c) =>
-  llamaLike(c, {
-    attentionBias: c.boolean('attention_bias', false),
-    mlpBias: c.boolean('mlp_bias', false),
-    scale: c.positive('attention_multiplier', 1),
-    embeddingScale: c.positive('embedding_multiplier', 1),
-    residualScale: c.positive('residual_multiplier', 1),
-    logitScale: 1 / c.positive('logits_scaling', 1),
+const graniteFactors = (c: ConfigReader) => ({
+  attentionBias: c.boolean('attention_bias', false),
+  scale: c.positive('attention_multiplier', 1),
+  embeddingScale: c.positive('embedding_multiplier', 1),
+  residualScale: c.positive('residual_multiplier', 1),
+  logitScale: 1 / c.positive('logits_scaling', 1),
+});
+export const granite: Family = (c) => llamaLike(c, { ...graniteFactors(c), mlpBias: c.boolean('mlp_bias', false) });
+
+/** Granite 4 without Mamba and without experts: gate and up in one layer, under other names; rope only where it is asked for. */
+export const graniteHybrid: Family = (c) => {
+  const s = sizes(c);
+  if (c.number('num_local_experts', 8) !== 0) c.refuse('num_local_experts', 'mixtures of experts are not supported');
+  c.raw('num_experts_per_tok'); // of none
+  const types = c.has('layer_types') ? 'layer_types' : 'layers_block_type';
+  if (!c.perLayer(types, s.layers, ['attention', 'full_attention']))
+    c.refuse(types, 'layers are Mamba where it is missing, which is not supported');
+  const inner = c.size('shared_intermediate_size', 1024);
+  const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
+  const turns = c.raw('position_embedding_type') === 'rope';
+  return llamaLike(c, {
+    ...graniteFactors(c),
+    sizes: s,
+    rope: () => (turns ? rope : undefined),
+    layer: (layer) => ({
+      ...layer,
+      mlp: gatedFused(`${layer.name}.shared_mlp`, s.hidden, inner, layer.mlp.activation, [
+        'input_linear',
+        'output_linear',
+      ]),
+    }),
   });
+};
 
 /** Granite with norms behind attention and MLP, too; here the number for logits is a factor. */
 export const hyperclovax: Family = (c) => {
