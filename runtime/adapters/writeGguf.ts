@@ -22,7 +22,7 @@ export async function writeAdapterGguf(
   type: 'F32' | 'F16' = 'F32',
 ): Promise<void> {
   const spec = decoderSpec(config);
-  const arch = ggufArchitecture(spec.family);
+  const arch = ggufArchitecture(spec);
   const architecture = ARCHITECTURES[arch];
   const sizes = sizesOf(spec);
   const layers = new Map(linearLayers(spec).map((layer) => [layer.name, layer]));

@@ -94,7 +94,7 @@ async function readLora(
   { spec }: Source,
   like: Layout,
 ): Promise<{ layout: Layout; flat: Float32Array }> {
-  const architecture = ARCHITECTURES[ggufArchitecture(spec.family)]!;
+  const architecture = ARCHITECTURES[ggufArchitecture(spec)]!;
   const sizes = sizesOf(spec);
   const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
   const flat = new Float32Array(like.size);

@@ -18,6 +18,8 @@ import {
   shiftedNorms,
 } from './ggufLayout.js';
 import type { Architecture, Sizes } from './ggufLayout.js';
+import { ropeConfig } from './ggufRope.js';
+import { isObject } from './jsonFile.js';
 
 /** 1/√ of the scale of scores. Only the largest models do not scale by their head's size. */
 const gemmaScale = (s: Sizes, largest: number): number => (s.layers === largest ? s.hidden / s.heads : s.headDim);
@@ -38,6 +40,25 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
     change: permuted,
     more: () => ({ sliding_window: null }),
+  }),
+  // The text models of Mistral 3: with queries that grow beyond the original context, or Mistral's.
+  mistral3: family('mistral3', {
+    modelType: 'ministral3',
+    className: 'Ministral3ForCausalLM',
+    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
+    change: permuted,
+    more: (m, g, s) => {
+      const beta = m.decimal('mistral3.attention.temperature_scale', 0);
+      const log = m.decimal('mistral3.rope.scaling.yarn_log_multiplier', 0);
+      const { rope_theta, rope_scaling } = ropeConfig(m, g, 'mistral3', s);
+      if (beta === 0 && log === 0)
+        return { model_type: 'mistral', architectures: ['MistralForCausalLM'], sliding_window: null };
+      if (!isObject(rope_scaling) || rope_scaling.rope_type !== 'yarn')
+        return m.refuse('mistral3.rope.scaling.type', 'YaRN is needed');
+      const { type: _, ...yarn } = rope_scaling;
+      const more = { mscale: 1, mscale_all_dim: log, llama_4_scaling_beta: beta };
+      return { rope_scaling: null, rope_parameters: { ...yarn, ...more, rope_theta } };
+    },
   }),
   qwen2: family('qwen2', {
     modelType: 'qwen2',
@@ -104,6 +125,15 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     epsilon: 'norm_eps',
     partial: 'partial_rotary_factor',
     change: shiftedNorms,
+    more: (_, g) => biases(g),
+  }),
+  jais2: family('jais2', {
+    modelType: 'jais2',
+    className: 'Jais2ForCausalLM',
+    inner: { ...NORMS, ...ATTENTION, ...PLAIN },
+    biases: { must: ['attn_output', 'ffn_up', 'ffn_down'] },
+    activation: ['hidden_act', 'relu2'],
+    epsilon: 'layer_norm_eps',
     more: (_, g) => biases(g),
   }),
   olmo: family('olmo', {

@@ -130,6 +130,7 @@ const FLOATS = new Set([
     'embedding_multiplier',
   ],
   ...['residual_multiplier', 'logits_scaling', 'logit_scale', 'norm_eps', 'beta_fast', 'beta_slow'],
+  ...['mscale', 'mscale_all_dim', 'llama_4_scaling_beta'],
 ]);
 
 interface Plan {

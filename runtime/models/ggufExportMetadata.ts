@@ -25,6 +25,15 @@ const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => En
     residual_scale: { f32: spec.layers[0].residualScale },
     logit_scale: { f32: number(config.logits_scaling, 1) },
   }),
+  mistral3: (_, config) => {
+    const p = ropeParameters(config);
+    return {
+      'attention.temperature_scale': { f32: number(p.llama_4_scaling_beta, 0) },
+      'rope.scaling.yarn_log_multiplier': { f32: number(p.mscale_all_dim, 0) },
+      'rope.scaling.yarn_beta_fast': { f32: number(p.beta_fast, 32) },
+      'rope.scaling.yarn_beta_slow': { f32: number(p.beta_slow, 1) },
+    };
+  },
   olmo: ({ layers: [{ attention }] }) => clamp(attention),
   'hunyuan-dense': (spec, config) => {
     const p = ropeParameters(config);

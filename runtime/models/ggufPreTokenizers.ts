@@ -36,8 +36,10 @@ const sequence = (...pretokenizers: JsonObject[]): JsonObject => ({ type: 'Seque
 const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 const SPACES = '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 /** The expression of GPT-4's cl100k with digits in groups of up to three (Llama 3), or one by one (Qwen 2). */
-const cl100k = (numbers: string): string =>
-  `${CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${numbers}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${SPACES}`;
+const cl100k = (numbers: string, spaces = SPACES): string =>
+  `${CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${numbers}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${spaces}`;
+/** Spaces in numbers that are powers of two. */
+const FEWER_SPACES = `\\s*[\\r\\n]+|${[512, 256, 128, 64, 32, 16, 8, 4].map((n) => `\\s{${n}}(?!\\S)`).join('|')}|\\s{1,2}(?!\\S)|\\s{1}`;
 const CASED_UPPER = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
 const CASED_LOWER = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
 /** Words cut before capitals, as in GPT-4o's o200k. */
@@ -126,6 +128,7 @@ export const PRE_TOKENIZERS: Readonly<Record<string, PreTokenization>> = {
   f2llmv2: BY_DIGIT,
   'seed-coder': whole(`${CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|${SPACES}`),
   minicpm5: kind(sequence(split('\\p{N}{1,3}'), split(cl100k('\\p{N}+')), byteLevel(false))),
+  'jais-2': whole(cl100k('\\p{N}{1,3}', FEWER_SPACES)),
   'gpt-4o': whole(O200K),
   tiny_aya: kind(sequence(split('\\d{1,3}(?=(?:\\d{3})*\\b)'), split(O200K), byteLevel(false))),
   bloom: BLOOM,

@@ -29,16 +29,19 @@ export interface WriteGgufOptions {
   name?: string;
 }
 
-/** Family → `general.architecture`. Mistral is Llama for llama.cpp, OLMo 3 is OLMo 2 with windows; of Gemma 3 with images only the text model goes there. */
+/** Family → `general.architecture`. Mistral and InternLM 3 are Llama for llama.cpp, OLMo 3 is OLMo 2 with windows; of models with images only the text model goes there. */
 const WRITTEN_AS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(ARCHITECTURES).map(([arch, { modelType }]) => [modelType, arch])),
   mistral: 'llama',
   ministral: 'llama',
+  mistral3: 'llama',
+  internlm3: 'llama',
   olmo3: 'olmo2',
   gemma3: 'gemma3',
 };
 
-export function ggufArchitecture(family: string): string {
+export function ggufArchitecture({ family: named, layers }: DecoderSpec): string {
+  const family = named === 'mistral3' && layers[0].attention.stretch ? 'ministral3' : named;
   if (Object.hasOwn(WRITTEN_AS, family)) return WRITTEN_AS[family];
   throw new HumanError(`the family ${family} is not written to GGUF.`, {
     place: 'config.json: model_type',
@@ -101,7 +104,7 @@ export async function writeGguf(
   { type, changed, name }: WriteGgufOptions,
 ): Promise<string[]> {
   const whole = decoderSpec(model.config);
-  const arch = ggufArchitecture(whole.family);
+  const arch = ggufArchitecture(whole);
   const architecture = ARCHITECTURES[arch];
   const spec = architecture.windows ? whole : withinWindow(whole);
   const sizes = sizesOf(spec);
@@ -144,7 +147,7 @@ export async function writeGguf(
   }
   checkPlaces(arch, architecture, spec, stacked);
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
-  const ids = { ...config, ...model.config, ...model.generationConfig };
+  const ids = { ...model.config, ...model.generationConfig };
   const tokenizer = model.hasTokenizer
     ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
     : { entries: { 'tokenizer.ggml.model': { text: 'no_vocab' } }, notes: [] };

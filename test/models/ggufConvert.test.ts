@@ -90,7 +90,10 @@ function checkRope(config: Record<string, unknown>, rope: Record<string, unknown
   if (local) assert.equal(config.rope_local_base_freq ?? config.rope_theta, local.rope_theta);
   const partial = config.partial_rotary_factor ?? config.rotary_pct;
   if (partial !== undefined) assert.equal(partial, full.partial_rotary_factor ?? 1);
-  const scaling = (config.rope_scaling ?? { rope_type: 'default' }) as Record<string, unknown>;
+  const scaling = (config.rope_scaling ?? config.rope_parameters ?? { rope_type: 'default' }) as Record<
+    string,
+    unknown
+  >;
   assert.equal(scaling.rope_type, full.rope_type);
   for (const key of [
     'factor',

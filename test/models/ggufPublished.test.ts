@@ -29,8 +29,10 @@ for (const [name, config] of Object.entries(PUBLISHED)) {
     const back = await openModel(file, { cache: join(dir, 'cache') });
     const [before, after] = [decoderSpec(config), decoderSpec(back.config)];
     assert.equal(after.contextLength, CUT[name] ?? before.contextLength);
-    // GGUF files of Mistral models call themselves llama; those of models for text and images hold the text model
-    assert.equal(after.family, { mistral: 'llama', gemma3: 'gemma3_text' }[before.family] ?? before.family);
+    // GGUF files of Mistral and InternLM models call themselves llama; those of models for text and images hold the text model
+    const others: Record<string, string> = { mistral: 'llama', internlm3: 'llama', gemma3: 'gemma3_text' };
+    const text = before.layers[0]!.attention.stretch ? 'ministral3' : 'llama';
+    assert.equal(after.family, before.family === 'mistral3' ? text : (others[before.family] ?? before.family));
     assert.equal(back.hasTokenizer, true);
     const windows = (spec: typeof before) => spec.layers.map(({ attention }) => attention.window);
     if (!(name in CUT)) assert.deepEqual(windows(after), windows(before));
@@ -39,8 +41,8 @@ for (const [name, config] of Object.entries(PUBLISHED)) {
     const more = [...back.tensors.keys()].filter((tensor) => !/act_fn\.(beta|eps)$/.test(tensor));
     assert.deepEqual(more.sort(), names.sort());
     for (const parameter of names) {
-      const there = before.family === 'gemma3' ? parameter.replace('model.', 'model.language_model.') : parameter;
-      const x = await readFloat32(source.tensors.get(there)!);
+      const there = parameter.replace('model.', 'model.language_model.');
+      const x = await readFloat32((source.tensors.get(parameter) ?? source.tensors.get(there))!);
       const y = await readFloat32(back.tensors.get(parameter)!);
       // 1 + (w − 1) may differ in its last bit
       if (/norm/.test(parameter)) x.forEach((v, i) => assert.ok(Math.abs(y[i]! - v) < 1e-6, parameter));
