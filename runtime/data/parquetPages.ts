@@ -28,6 +28,9 @@ const MOST_GROWTH: Partial<Record<ColumnMetaData['codec'], number>> = {
 /** The library's Zstandard allocates what the frame claims, unless it is given where to write. */
 export const DECOMPRESSORS: Compressors = {
   ...compressors,
+  // The library's LZ4 does not know that of nothing, which is in the pages of columns without values.
+  LZ4: (input, length) => (length === 0 ? new Uint8Array() : compressors.LZ4!(input, length)),
+  LZ4_RAW: (input, length) => (length === 0 ? new Uint8Array() : compressors.LZ4_RAW!(input, length)),
   ZSTD: (input, length) => decompressZstd(input, new Uint8Array(length)),
 };
 

@@ -207,6 +207,17 @@ describe('Parquet', () => {
     });
   }
 
+  test('LZ4, with a column that has no values', async () => {
+    const rows = await read(join(FIXTURES, 'lz4.parquet'));
+    assert.deepEqual(
+      rows.map((row) => (row as { value: unknown }).value),
+      [
+        { prompt: 'a', completion: 'c' },
+        { prompt: 'b', completion: 'd' },
+      ],
+    );
+  });
+
   test('damage and foreign columns are said', async () => {
     for (const content of ['PAR1', 'PAR1xxxxPAR1', 'x'.repeat(100)])
       await assert.rejects(rowsOf('a.parquet', content), {
