@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { HumanError } from '../errors.js';
 import { decoderSpec } from '../models/config.js';
 import { ARCHITECTURES } from '../models/ggufArchitectures.js';
+import { inParts, partOf, partsOf } from '../models/ggufParts.js';
 import { toGgufOrder } from '../models/ggufTensors.js';
 import { WRITTEN_TYPES, writeGgufFile } from '../models/ggufWrite.js';
 import type { GgufTensorToWrite } from '../models/ggufWrite.js';
@@ -21,14 +22,28 @@ export async function writeAdapterGguf(
   adapter: Pick<AdapterFile, 'path' | 'config' | 'modules'>,
   type: 'F32' | 'F16' = 'F32',
 ): Promise<void> {
-  const spec = decoderSpec(config);
+  const { spec, parts } = inParts(decoderSpec(config));
   const arch = ggufArchitecture(spec);
   const architecture = ARCHITECTURES[arch];
   const sizes = sizesOf(spec);
   const layers = new Map(linearLayers(spec).map((layer) => [layer.name, layer]));
   const { alpha } = adapter.config;
 
-  const tensors = [...adapter.modules].flatMap(([name, { A, aShape, B, bShape, scale }]): GgufTensorToWrite[] => {
+  const modules = [...adapter.modules].flatMap(
+    ([
+      module,
+      {
+        B,
+        bShape: [rows, rank],
+        ...rest
+      },
+    ]) =>
+      partsOf(parts, module).map(([name, part]) => {
+        const bShape: [number, number] = [rows / part.count, rank];
+        return [name, { ...rest, B: partOf(B, part), bShape }] as const;
+      }),
+  );
+  const tensors = modules.flatMap(([name, { A, aShape, B, bShape, scale }]): GgufTensorToWrite[] => {
     const layer = layers.get(name);
     const place = `${adapter.path}: ${name}`;
     if (!layer || aShape[1] !== layer.in || bShape[0] !== layer.out) {

@@ -8,6 +8,7 @@ import { decoderSpec } from '../models/config.js';
 import { openModel } from '../models/folder.js';
 import { readGguf, readGgufTensor, type GgufFile } from '../models/gguf.js';
 import { ARCHITECTURES } from '../models/ggufArchitectures.js';
+import { inParts, partOf, partsOf } from '../models/ggufParts.js';
 import { toGgufOrder } from '../models/ggufTensors.js';
 import type { WrittenType } from '../models/ggufWrite.js';
 import { loadTokenizer } from '../models/tokenizer.js';
@@ -89,26 +90,27 @@ export function exportGgufAdapter(
 }
 
 /** A LoRA as llama.cpp understands it, alpha / rank · B A, with the rows of B in the model's own order. */
-async function readLora(
-  gguf: GgufFile,
-  { spec }: Source,
-  like: Layout,
-): Promise<{ layout: Layout; flat: Float32Array }> {
+async function readLora(gguf: GgufFile, source: Source, like: Layout): Promise<{ layout: Layout; flat: Float32Array }> {
+  const { spec, parts } = inParts(source.spec);
   const architecture = ARCHITECTURES[ggufArchitecture(spec)]!;
   const sizes = sizesOf(spec);
   const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
   const flat = new Float32Array(like.size);
   const layout = { ...like, sites: like.sites.map((site) => ({ ...site, scale: alpha / site.rank })) };
   for (const site of layout.sites) {
-    const { name, local } = ggufName(architecture, `${site.name}.weight`, false)!;
     const into = matrices(flat, site);
-    into.A.set(await readGgufTensor(gguf, gguf.tensors.get(`${name}.lora_a`)!));
-    const B = await readGgufTensor(gguf, gguf.tensors.get(`${name}.lora_b`)!);
-    const change = architecture.change?.(local, sizes);
-    const numbers = Float32Array.from({ length: site.out }, (_, row) => row);
-    // the row of the model that stands in each row of the file
-    const order = change && change.kind !== 'transpose' ? toGgufOrder(numbers, change, site.out, name) : numbers;
-    order.forEach((row, at) => into.B.set(B.subarray(at * site.rank, (at + 1) * site.rank), row * site.rank));
+    for (const [module, part] of partsOf(parts, site.name)) {
+      const { name, local } = ggufName(architecture, `${module}.weight`, false)!;
+      into.A.set(await readGgufTensor(gguf, gguf.tensors.get(`${name}.lora_a`)!));
+      const B = await readGgufTensor(gguf, gguf.tensors.get(`${name}.lora_b`)!);
+      const change = architecture.change?.(local, sizes);
+      const rows = site.out / part.count;
+      const numbers = Float32Array.from({ length: rows }, (_, row) => row);
+      // the row of the model that stands in each row of the file
+      const order = change && change.kind !== 'transpose' ? toGgufOrder(numbers, change, rows, name) : numbers;
+      const own = partOf(into.B, part);
+      order.forEach((row, at) => own.set(B.subarray(at * site.rank, (at + 1) * site.rank), row * site.rank));
+    }
   }
   return { layout, flat };
 }

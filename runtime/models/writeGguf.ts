@@ -12,6 +12,7 @@ import { tokenizerMetadata } from './ggufExportTokenizer.js';
 import type { Architecture, Sizes } from './ggufLayout.js';
 import { isObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
+import { inParts, partOf } from './ggufParts.js';
 import { toGgufOrder } from './ggufTensors.js';
 import { WRITTEN_TYPES, writeGgufFile } from './ggufWrite.js';
 import type { GgufTensorToWrite, WrittenType } from './ggufWrite.js';
@@ -36,6 +37,7 @@ const WRITTEN_AS: Readonly<Record<string, string>> = {
   ministral: 'llama',
   mistral3: 'llama',
   internlm3: 'llama',
+  granitemoehybrid: 'granite',
   olmo3: 'olmo2',
   gemma3: 'gemma3',
 };
@@ -103,7 +105,7 @@ export async function writeGguf(
   model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'generationConfig' | 'hasTokenizer'>,
   { type, changed, name }: WriteGgufOptions,
 ): Promise<string[]> {
-  const whole = decoderSpec(model.config);
+  const { spec: whole, parts } = inParts(decoderSpec(model.config));
   const arch = ggufArchitecture(whole);
   const architecture = ARCHITECTURES[arch];
   const spec = architecture.windows ? whole : withinWindow(whole);
@@ -119,8 +121,12 @@ export async function writeGguf(
     ]),
   );
   for (const [parameter, shape] of parameters(spec)) {
-    const info = findTensor(model.tensors, parameter, shape);
-    const valuesOf = async (): Promise<Float32Array> => (await changed?.(info)) ?? (await readFloat32(info));
+    const module = parameter.slice(0, parameter.lastIndexOf('.'));
+    const part = parts.get(module) ?? { module, index: 0, count: 1 };
+    const there = parameter.replace(module, part.module);
+    const info = findTensor(model.tensors, there, [shape[0] * part.count, ...shape.slice(1)]);
+    const valuesOf = async (): Promise<Float32Array> =>
+      partOf((await changed?.(info)) ?? (await readFloat32(info)), part);
     const key = numberKey(architecture, parameter);
     if (key !== undefined) {
       numbers.get(key)!.push(...(await valuesOf()));

@@ -187,19 +187,23 @@ describe('llama.cpp', { skip }, () => {
       const model = here.file(name);
       await writePublished(name, model);
       const adapters = [at(await randomAdapter(model, here.file(`${name}-adapter`)))];
-      const [base, beside] = [here.file(`${name}.gguf`), here.file(`${name}-lora.gguf`)];
-      await here.run({ model, format: 'gguf', quantization: 'F32', out: base });
-      await here.run({ model, adapters, format: 'gguf', what: 'adapter', out: beside });
+      const [base, beside, merged] = ['', '-lora', '-merged'].map((what) => here.file(`${name}${what}.gguf`));
+      await here.run({ model, format: 'gguf', quantization: 'F32', out: base! });
+      await here.run({ model, adapters, format: 'gguf', what: 'adapter', out: beside! });
+      // in other tensors than in the model's own folder
+      const inParts = name.startsWith('granite-4');
+      if (inParts) await here.run({ model, adapters, format: 'gguf', quantization: 'F32', out: merged! });
       // longer than the windows and the original contexts
       const ids = Array.from({ length: 24 }, (_, i) => ((i * 37 + 5) % 300) + 20);
       const results = await peer<{ logs?: number[]; error?: string }[]>(
         process.execPath,
         script('llama_cpp_logits.mjs'),
         JSON.stringify(ids),
-        base,
+        base!,
         `${base},${beside}`,
+        ...(inParts ? [merged!] : []),
       );
-      for (const [i, used] of [[], adapters].entries()) {
+      for (const [i, used] of [[], adapters, ...(inParts ? [adapters] : [])].entries()) {
         assert.equal(results[i]!.error, undefined);
         const what = await subject(model, here.dir, used);
         const logits = await logitsOn(what, ids, [1, ids.length]);
@@ -207,7 +211,7 @@ describe('llama.cpp', { skip }, () => {
         const worst = Math.max(...want.map((x, id) => Math.abs(x - results[i]!.logs![id]!)));
         // llama.cpp looks GELU up in a table of float16, and has one form of it; measured: 5e-6 without, 2e-3 with
         const limit = what.spec.layers[0]!.mlp.activation.startsWith('gelu') ? 1e-2 : 1e-4;
-        assert.ok(worst < limit, `${used.length} adapters: ${worst}`);
+        assert.ok(worst < limit, `file ${i}, ${used.length} adapters: ${worst}`);
       }
     });
   }

@@ -65,6 +65,7 @@ export const PUBLISHED: Readonly<Record<string, Config>> = {
   'OLMo-2-1B': { model_type: 'olmo2', ...small, ...rms, rope_theta: 500000, num_key_value_heads: 4, attention_bias: false, tie_word_embeddings: false }, // prettier-ignore
   'Olmo-3-7B': { model_type: 'olmo3', ...small, ...rms, num_hidden_layers: 5, num_key_value_heads: 4, rope_theta: 500000, sliding_window: 6, rope_scaling: { rope_type: 'yarn', factor: 8, original_max_position_embeddings: 8, attention_factor: 1.2079441541679836, beta_fast: 32, beta_slow: 1 }, tie_word_embeddings: false }, // prettier-ignore
   'granite-3.1-2b': { model_type: 'granite', ...small, ...rms, rms_norm_eps: 1e-5, attention_multiplier: 0.015625, embedding_multiplier: 12, residual_multiplier: 0.22, logits_scaling: 8, rope_theta: 5000000, attention_bias: false, tie_word_embeddings: true }, // prettier-ignore
+  'granite-4.0-1b': { model_type: 'granitemoehybrid', ...small, ...rms, intermediate_size: 512, shared_intermediate_size: 96, rms_norm_eps: 1e-5, attention_multiplier: 0.0078125, embedding_multiplier: 12, residual_multiplier: 0.22, logits_scaling: 6, layer_types: ['attention', 'attention'], num_local_experts: 0, num_experts_per_tok: 0, position_embedding_type: 'rope', rope_scaling: null, rope_theta: 10000000, mamba_n_heads: 48, mamba_d_state: 128, attention_bias: false, tie_word_embeddings: true }, // prettier-ignore
   'pythia-160m': { model_type: 'gpt_neox', ...small, num_key_value_heads: 4, hidden_act: 'gelu', layer_norm_eps: 1e-5, rotary_pct: 0.25, rotary_emb_base: 10000, use_parallel_residual: true, tie_word_embeddings: false }, // prettier-ignore
   'gpt-neox-20b': { model_type: 'gpt_neox', ...small, num_key_value_heads: 4, hidden_act: 'gelu_fast', layer_norm_eps: 1e-5, rotary_pct: 0.25, rotary_emb_base: 10000, tie_word_embeddings: false }, // prettier-ignore
   gpt2: { model_type: 'gpt2', vocab_size: 512, n_embd: 64, n_layer: 2, n_head: 4, n_positions: 64, activation_function: 'gelu_new', layer_norm_epsilon: 1e-5, bos_token_id: 0, eos_token_id: 0 }, // prettier-ignore
@@ -92,7 +93,7 @@ export const PUBLISHED: Readonly<Record<string, Config>> = {
 export async function writePublished(name: string, folder: string): Promise<void> {
   const config = PUBLISHED[name]!;
   const spec = decoderSpec(config);
-  const around = spec.finalNorm.factor === 'one-plus-weight' ? 0 : 1;
+  const around = spec.finalNorm!.factor === 'one-plus-weight' ? 0 : 1;
   const tensors = [...parameters(spec)].map(([parameter, shape]): TensorToWrite => {
     const count = shape.reduce((a, b) => a * b, 1);
     return {
