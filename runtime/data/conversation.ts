@@ -21,7 +21,7 @@ interface Written {
 }
 
 /**
- * A conversation up to its last answer, with every answer supervised: its tokens, and the end-of-turn token that the
+ * A conversation up to its last answer, with every answer supervised (from message `first` on): its tokens, and the end-of-turn token that the
  * template writes after it (what a model must say to stop), but not what a template may put after that.
  *
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
@@ -34,10 +34,10 @@ export function superviseConversation(
   messages: readonly ChatMessage[],
   tokenizer: Tokenizer,
   template: ChatTemplate,
-  checkLength: (tokens: number) => void = () => undefined,
+  { first = 0, checkLength }: { first?: number; checkLength?: (tokens: number) => void } = {},
 ): Supervised {
   const last = messages.findLastIndex((message) => message.role === 'assistant');
-  if (last < 0) throw new RefusedRow('the row has no answer: no message of the assistant');
+  if (last < first) throw new RefusedRow('the row has no answer: no message of the assistant');
   if (messages[last]!.content.trim() === '') throw new RefusedRow('the answer is empty');
   const used = messages.slice(0, last + 1);
   const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
@@ -46,7 +46,7 @@ export function superviseConversation(
   };
   const whole = write(used);
   // Before the answers are looked for, which takes time in the square of a conversation's length.
-  checkLength(whole.ids.length);
+  checkLength?.(whole.ids.length);
   const labels = new Array<number>(whole.ids.length).fill(NOT_SUPERVISED);
   /** The conversation with another content of message i. */
   const other = (i: number, content: string): ChatMessage[] => used.with(i, { ...used[i]!, content });
@@ -55,7 +55,7 @@ export function superviseConversation(
     commonLength(whole.ids, write(other(i + 1, used[i + 1]!.content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
   for (const [i, message] of used.entries()) {
-    if (message.role !== 'assistant') continue;
+    if (message.role !== 'assistant' || i < first) continue;
     prompt = write(used.slice(0, i), true);
     const others = (): string[] =>
       ['?', '!'].map((content) => template.render(other(i, content), { addGenerationPrompt: false }));

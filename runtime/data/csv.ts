@@ -10,14 +10,14 @@ import type { RawRow, RowSource } from './rawRow.js';
 const JSON_COLUMNS = new Set(['messages', 'conversations', 'input_ids', 'labels', 'attention_mask']);
 
 /**
- * A table with a header line, in the CSV of RFC 4180. The delimiter is a comma, or a semicolon where the header has
- * semicolons and no comma. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
+ * A table with a header line, in the CSV of RFC 4180. The delimiter is a comma; a semicolon where the header has
+ * no comma; a tab where it has neither. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
  */
 export async function* csvRows(source: RowSource, delimiter?: string): AsyncGenerator<RawRow> {
   const { file, maxRowBytes } = source;
   const skipped: { line: number; refused: string }[] = [];
   const [pieces, header] = await peek(source.pieces);
-  const found = delimiter ?? (/^[^,\n]*;[^,\n]*(\n|$)/.test(header) ? ';' : ',');
+  const found = delimiter ?? [',', ';', '\t'].find((sign) => header.includes(sign)) ?? ',';
   const parser = parse({
     delimiter: found,
     // Bytes, so that a cell that is not UTF-8 is noticed.

@@ -58,8 +58,11 @@ export function encodeSample(
   }
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   return {
-    ...superviseConversation(messages, tokenizer, template, (tokens) => {
-      checkLength(tokens, options);
+    ...superviseConversation(messages, tokenizer, template, {
+      first: sample.kind === 'chat' ? sample.first : 0,
+      checkLength: (tokens) => {
+        checkLength(tokens, options);
+      },
     }),
     prompt: messages.slice(0, last),
     answer: messages[last]!.content,

@@ -7,7 +7,8 @@ export type RowFormat = Exclude<DataFormat, 'auto'>;
 
 /** What a row says, whatever its format. */
 export type Sample =
-  | { kind: 'chat'; messages: ChatMessage[] }
+  /** Answers before message `first` (0) belong to the prompt and are not supervised. */
+  | { kind: 'chat'; messages: ChatMessage[]; first?: number }
   /** `completion` is missing in rows that only ask. */
   | { kind: 'completion'; prompt: string; completion?: string }
   | { kind: 'text'; text: string }
@@ -32,14 +33,14 @@ interface Schema {
 /** Fields that any format has; others are not read. */
 export const FIELDS: ReadonlySet<string> = new Set([
   ...['messages', 'conversations', 'prompt', 'completion', 'instruction', 'input', 'output', 'text'],
-  ...['input_ids', 'labels', 'attention_mask', 'label'],
+  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'tools'],
 ]);
 
 /** In the order in which `auto` tries them. */
 const SCHEMAS: Record<RowFormat, Schema> = {
   tokens: { has: (row) => Array.isArray(row.input_ids), read: tokens },
-  messages: { has: (row) => Array.isArray(row.messages), read: (row) => chat(row.messages, 'messages') },
-  sharegpt: { has: (row) => Array.isArray(row.conversations), read: (row) => shareGpt(row.conversations) },
+  messages: { has: (row) => isThere(row.messages), read: (row) => conversation(row, chat(row.messages, 'messages')) },
+  sharegpt: { has: (row) => isThere(row.conversations), read: (row) => conversation(row, shareGpt(row.conversations)) },
   alpaca: { has: (row) => 'instruction' in row, read: alpaca },
   completion: { has: (row) => 'prompt' in row, read: completion },
   text: { has: (row) => 'text' in row, read: (row) => ({ kind: 'text', text: filled(row, 'text') }) },
@@ -78,6 +79,8 @@ export function labelOf(row: JsonObject): 'harmful' | 'benign' | undefined {
   return row.label === 'harmful' || row.label === 'benign' ? row.label : undefined;
 }
 
+const isThere = (value: unknown): boolean => value !== undefined && value !== null;
+
 function textField(row: JsonObject, name: string): string {
   const value = row[name];
   if (value === undefined || value === null) throw new RefusedRow(`"${name}" is missing`);
@@ -93,7 +96,7 @@ function filled(row: JsonObject, name: string): string {
 
 /** An answer that may be missing, as rows that only ask have none, but not be blank. */
 function answerField(row: JsonObject, name: string): string | undefined {
-  return row[name] === undefined || row[name] === null ? undefined : filled(row, name);
+  return isThere(row[name]) ? filled(row, name) : undefined;
 }
 
 /** `prompt` and `completion` are texts, or both lists of messages. */
@@ -101,21 +104,25 @@ function completion(row: JsonObject): Sample {
   if (Array.isArray(row.prompt)) {
     const answer = row.completion ?? [];
     if (!Array.isArray(answer)) throw new RefusedRow('"prompt" is a list of messages, "completion" is not');
-    return chat([...row.prompt, ...(answer as unknown[])], 'prompt');
+    if (row.prompt.length === 0) throw new RefusedRow('"prompt" is empty');
+    const messages = chat([...row.prompt, ...(answer as unknown[])], 'prompt');
+    return conversation(row, messages, row.prompt.length);
   }
   return { kind: 'completion', prompt: textField(row, 'prompt'), completion: answerField(row, 'completion') };
 }
 
 /** The instruction, and the input below it, is what the user says. */
 function alpaca(row: JsonObject): Sample {
+  if (Array.isArray(row.history) && row.history.length > 0)
+    throw new RefusedRow('the row has "history"; write earlier turns as "messages"');
   const instruction = filled(row, 'instruction');
-  const input = row.input === undefined || row.input === null ? '' : textField(row, 'input');
+  const input = isThere(row.input) ? textField(row, 'input') : '';
   const messages: ChatMessage[] = [
     { role: 'user', content: input.trim() ? `${instruction}\n\n${input}` : instruction },
   ];
   const output = answerField(row, 'output');
   if (output !== undefined) messages.push({ role: 'assistant', content: output });
-  return { kind: 'chat', messages };
+  return conversation(row, messages);
 }
 
 const SPEAKERS: Record<string, ChatMessage['role']> = {
@@ -129,27 +136,50 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
   system: 'system',
 };
 
-function shareGpt(turns: unknown): Sample {
+function shareGpt(turns: unknown): ChatMessage[] {
   if (!Array.isArray(turns)) throw new RefusedRow('"conversations" is no list');
-  const messages = turns.map((turn: unknown) =>
-    isObject(turn) && turn.role === undefined
-      ? { role: typeof turn.from === 'string' ? (SPEAKERS[turn.from] ?? turn.from) : turn.from, content: turn.value }
-      : turn,
-  );
+  const messages = turns.map((turn: unknown): unknown => {
+    if (!isObject(turn) || turn.role !== undefined) return turn;
+    const { from, value, ...more } = turn;
+    const known = typeof from === 'string' && Object.hasOwn(SPEAKERS, from);
+    return { ...more, role: known ? SPEAKERS[from] : from, content: value };
+  });
   return chat(messages, 'conversations');
 }
 
-function chat(given: unknown, field: string): Sample {
+/** A row's conversation, with the system message that stands beside it. */
+function conversation(row: JsonObject, messages: ChatMessage[], first = 0): Sample {
+  const tools = row.tools ?? '';
+  if (Array.isArray(tools) ? tools.length > 0 : typeof tools !== 'string' || !/^\s*(\[\s*\])?\s*$/.test(tools))
+    throw new RefusedRow('the row has "tools", which are not written into conversations');
+  const system = isThere(row.system) ? textField(row, 'system') : '';
+  if (system === '') return { kind: 'chat', messages, first };
+  if (messages[0]!.role === 'system') throw new RefusedRow('the row has "system" and a system message');
+  return { kind: 'chat', messages: [{ role: 'system', content: system }, ...messages], first: first && first + 1 };
+}
+
+function chat(given: unknown, field: string): ChatMessage[] {
   if (!Array.isArray(given)) throw new RefusedRow(`"${field}" is no list`);
   if (given.length === 0) throw new RefusedRow(`"${field}" is empty`);
-  return { kind: 'chat', messages: given.map((message: unknown, i) => messageOf(message, i + 1)) };
+  return given.map((message: unknown, i) => messageOf(message, i + 1));
 }
+
+/** What a message may have besides its text, and would change what is written or learned; with the value that changes nothing. */
+const NOT_READ: Record<string, unknown> = {
+  ...{ tool_calls: '', function_call: '', reasoning_content: '', reasoning: '', thinking: '' },
+  ...{ weight: 1, train: true, training: true, loss: true },
+};
 
 function messageOf(message: unknown, number: number): ChatMessage {
   if (!isObject(message)) throw new RefusedRow(`message ${number} is no object`);
   const { role } = message;
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
     throw new RefusedRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
+  for (const [name, plain] of Object.entries(NOT_READ)) {
+    const value = message[name];
+    if (!isThere(value) || value === plain || (Array.isArray(value) && value.length === 0)) continue;
+    throw new RefusedRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
+  }
   return { role, content: contentOf(message.content, number) };
 }
 
@@ -164,14 +194,14 @@ function contentOf(content: unknown, number: number): string {
 
 function tokens(row: JsonObject): Sample {
   const ids = numbers(row, 'input_ids');
-  const labels = row.labels === undefined || row.labels === null ? [...ids] : numbers(row, 'labels');
+  const labels = isThere(row.labels) ? numbers(row, 'labels') : [...ids];
   if (ids.length === 0) throw new RefusedRow('"input_ids" is empty');
   if (labels.length !== ids.length)
     throw new RefusedRow(`"labels" has ${labels.length} entries, "input_ids" ${ids.length}`);
-  if (row.attention_mask === undefined || row.attention_mask === null) return { kind: 'tokens', ids, labels };
+  if (!isThere(row.attention_mask)) return { kind: 'tokens', ids, labels };
   const mask = numbers(row, 'attention_mask');
   const length = mask.includes(0) ? mask.indexOf(0) : mask.length;
-  if (mask.length !== ids.length || length === 0 || mask.slice(length).some((m) => m !== 0))
+  if (mask.length !== ids.length || length === 0 || mask.some((m, t) => m !== (t < length ? 1 : 0)))
     throw new RefusedRow('"attention_mask" may only mask padding at the end of "input_ids"');
   return { kind: 'tokens', ids: ids.slice(0, length), labels: labels.slice(0, length) };
 }

@@ -54,6 +54,7 @@ const chat = (question: string, answer: string) => ({
 
 describe('row formats are found and read', () => {
   const asked = `${SYSTEM}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n`;
+  const kind = '<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n';
   const cases: [format: string, row: Record<string, unknown>, prompt: string][] = [
     ['messages', chat('Hi', 'Hello'), asked],
     ['messages', { messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }, { role: 'assistant', content: 'Hello' }] }, asked],
@@ -63,7 +64,10 @@ describe('row formats are found and read', () => {
     ['alpaca', { instruction: 'Add.', input: '2 + 2', output: 'Hello' }, asked.replace('Hi', 'Add.\n\n2 + 2')],
     ['sharegpt', { conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Hello' }] }, asked],
     ['sharegpt', { conversations: [{ from: 'system', value: 'Be kind.' }, { from: 'user', value: 'Hi' }, { from: 'assistant', value: 'Hello' }] },
-      '<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n'],
+      kind],
+    ['sharegpt', { conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Hello', weight: 1 }], system: 'Be kind.', tools: '[]' }, kind],
+    ['alpaca', { instruction: 'Hi', output: 'Hello', system: 'Be kind.', history: [] }, kind],
+    ['messages', { ...chat('Hi', 'Hello'), system: 'Be kind.' }, kind],
   ]; // prettier-ignore
   for (const [i, [format, row, prompt]] of cases.entries()) {
     test(`${format} ${i}`, async () => {
@@ -87,6 +91,41 @@ describe('row formats are found and read', () => {
       }
     });
   }
+
+  test('a prompt of messages: its answers are not supervised', async () => {
+    const [one, two] = [chat('Hi', 'Hello').messages, chat('Bye', 'Good night').messages];
+    for (const system of [undefined, 'Be kind.']) {
+      const row = { prompt: [...one, two[0]], completion: [two[1]], system };
+      assert.equal(supervised((await load([row])).examples[0]!), 'Good night<|im_end|>');
+    }
+    await assert.rejects(load([{ prompt: one, completion: [two[0]] }]), /no answer/);
+    await assert.rejects(load([{ prompt: [], completion: one }]), /"prompt" is empty/);
+  });
+
+  test('what would change a conversation and is not read refuses the row', async () => {
+    const more = (fields: object) => {
+      const { messages } = chat('Hi', 'Hello');
+      return { messages: [messages[0], { ...messages[1], ...fields }] };
+    };
+    const rows: [row: unknown, reason: RegExp][] = [
+      [more({ tool_calls: [{ id: '1' }] }), /message 2 has "tool_calls"/],
+      [more({ content: null, function_call: { name: 'f' } }), /message 2 has "function_call"/],
+      [more({ weight: 0 }), /message 2 has "weight" \(0\)/],
+      [more({ train: false }), /message 2 has "train" \(false\)/],
+      [more({ reasoning_content: 'Because.' }), /message 2 has "reasoning_content"/],
+      [{ ...chat('Hi', 'Hello'), tools: [{ type: 'function' }] }, /the row has "tools"/],
+      [{ messages: [{ role: 'system', content: 'a' }, ...chat('Hi', 'Hello').messages], system: 'b' }, /and a system message/],
+      [{ messages: '[]' }, /"messages" is no list/],
+    ]; // prettier-ignore
+    const { refused, examples } = await load([
+      more({ tool_calls: [], weight: null, name: 'x' }),
+      ...rows.map(([row]) => row),
+    ]);
+    assert.equal(examples.length, 1);
+    assert.equal(refused.length, rows.length);
+    for (const [i, [, reason]] of rows.entries()) assert.match(refused[i]!.reason, reason);
+    await assert.rejects(load([{ instruction: 'Hi', output: 'Hello', history: [['a', 'b']] }]), /"history"/);
+  });
 
   test('text: every token is supervised, and none is added', async () => {
     const { examples, format } = await load([{ text: 'The quick brown fox' }]);
@@ -199,6 +238,7 @@ describe('rows that cannot be used are listed with their line', () => {
       [{ input_ids: [] }, /"input_ids" is empty/],
       [{ input_ids: [1, 2], labels: [1, -100] }, /no token of the row is supervised/],
       [{ input_ids: [1, 2], attention_mask: [0, 1] }, /attention_mask/],
+      [{ input_ids: [1, 2], attention_mask: [1, 2] }, /attention_mask/],
     ];
     const { refused } = await load([...rows.map(([row]) => row), { input_ids: [1, 2] }]);
     assert.equal(refused.length, rows.length);

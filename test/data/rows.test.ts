@@ -153,6 +153,9 @@ describe('CSV', () => {
 
   test('semicolons, tabs, and rows that do not fit', async () => {
     assert.deepEqual(short(await rowsOf('a.csv', 'text;label\na,b;benign\n')), ['2:{"text":"a,b","label":"benign"}']);
+    assert.deepEqual(short(await rowsOf('a.csv', 'text\tlabel\na, b; c\tbenign\n')), [
+      '2:{"text":"a, b; c","label":"benign"}',
+    ]);
     assert.deepEqual(short(await rowsOf('a.tsv', 'text\tlabel\na,b\tbenign\n')), ['2:{"text":"a,b","label":"benign"}']);
     const rows = short(await rowsOf('a.csv', 'text,label\na\nb,benign\nc,benign,x\n'));
     assert.deepEqual(rows, [
