@@ -4,20 +4,20 @@ import { Add, Cast, Gather, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
 import { ACTIVATION, softcap, xielu } from './activations.js';
 import { attention, attentionInputs, linear, type AttentionInputs, type KeyValue } from './attention.js';
 import { norm, type Weight } from './norms.js';
-import { linearLayers, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
+import { embeddingSize, linearLayers, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
 
 export interface Decoder {
-  /** Rows behind the final norm [B*T, C]; row b·T + t. */
+  /** Rows that the head takes [B*T, E]; row b·T + t. */
   readonly hidden: Value;
   /** What enters each block, and what leaves the last one [B, T, C]; dropped by `prune` where nobody asks. */
   readonly hiddenStates: readonly Value[];
-  /** The vocabulary projection of rows [n, C] → [n, V]. */
+  /** The vocabulary projection of rows [n, E] → [n, V]. */
   logits(rows: Value): Value;
   /** Keys and values of each layer [B, K, S, D], to be fed in again as `past_key_values.N.key` and `.value`. */
   readonly present: readonly KeyValue[];
 }
 
-/** The linear layers of the blocks, in order: the places for adapters. `transposed`: stored [in, out]. */
+/** The linear layers but the head, in order: the places for adapters. `transposed`: stored [in, out]. */
 export const decoderSites = (spec: DecoderSpec): (Site & { readonly transposed: boolean })[] =>
   linearLayers(spec).map(({ name, in: from, out, transposed }) => ({ name, in: from, out, transposed }));
 
@@ -26,7 +26,7 @@ export const decoderSites = (spec: DecoderSpec): (Site & { readonly transposed: 
  * all int64; with a cache the mask is [B, S] and each layer has `past_key_values.N.key` and `.value` [B, K, P, D], S = P + T.
  * Rows may be padded on either side; what comes out at padding means nothing, but is finite.
  *
- * Each linear layer of a block is one Gemm node named like its module. `weight` gives a parameter by its name in the checkpoint.
+ * Each linear layer is one Gemm node named like its module. `weight` gives a parameter by its name in the checkpoint.
  * Unused nodes (embedding tables cast before their rows are taken, hidden states) are left for `prune`.
  */
 export function buildDecoder(g: Builder, spec: DecoderSpec, weight: Weight, options: { cache: boolean }): Decoder {
@@ -46,8 +46,9 @@ export function buildDecoder(g: Builder, spec: DecoderSpec, weight: Weight, opti
     present.push(block.present);
     hiddenStates.push(asStates(x));
   });
+  const last = spec.finalNorm ? norm(g, spec.finalNorm, x, weight) : x;
   return {
-    hidden: norm(g, spec.finalNorm, x, weight),
+    hidden: spec.head.narrow ? linear(g, spec.head.narrow, last, weight) : last,
     hiddenStates,
     present,
     logits: (rows) => projectToVocabulary(g, spec, rows, weight),
@@ -61,16 +62,18 @@ function pastInputs(g: Builder, { attention: { kvHeads, headDim } }: LayerSpec, 
 
 /** Rows of the tables, [B*T, C]. */
 function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weight: Weight): Value {
-  const C = spec.hidden;
+  const [C, E] = [spec.hidden, embeddingSize(spec)];
   return g.named('embed', () => {
-    const rows = Reshape(g, takeRows(g, weight(spec.embedding.weight, [spec.vocabSize, C]), ids), ['B*T', C]);
-    const scaled = spec.embedding.scale === 1 ? rows : Mul(g, rows, g.scalar(spec.embedding.scale));
-    const normed = spec.embedding.norm ? norm(g, spec.embedding.norm, scaled, weight) : scaled;
-    if (!spec.positions) return normed;
+    const { norm: normSpec, scale, widen } = spec.embedding;
+    const taken = Reshape(g, takeRows(g, weight(spec.embedding.weight, [spec.vocabSize, E]), ids), ['B*T', E]);
+    const scaled = scale === 1 ? taken : Mul(g, taken, g.scalar(scale));
+    const normed = normSpec ? norm(g, normSpec, scaled, weight) : scaled;
+    const rows = widen ? linear(g, widen, normed, weight) : normed;
+    if (!spec.positions) return rows;
     const { weight: table, size, offset } = spec.positions;
     const rowsAt = offset === 0 ? positions : Add(g, positions, g.int(offset));
     const learned = takeRows(g, weight(table, [size, C]), rowsAt);
-    return Add(g, normed, Reshape(g, learned, ['B*T', C]));
+    return Add(g, rows, Reshape(g, learned, ['B*T', C]));
   });
 }
 
@@ -97,9 +100,11 @@ function decoderLayer(
 
   const entered = normed(layer.attentionIn, x);
   const { y, present } = attention(g, layer.attention, entered, weight, inputs, past);
-  const attended = residual(x, normed(layer.attentionOut, y));
+  const joined = (to: Value, branch: Value, out: LayerSpec['mlpOut']): Value =>
+    layer.normsOfSums ? normed(out, residual(to, branch)) : residual(to, normed(out, branch));
+  const attended = joined(x, y, layer.attentionOut);
   const mlpFrom = layer.parallel ? (layer.mlpIn ? normed(layer.mlpIn, x) : entered) : normed(layer.mlpIn, attended);
-  return { y: residual(attended, normed(layer.mlpOut, mlp(g, layer.mlp, mlpFrom, weight))), present };
+  return { y: joined(attended, mlp(g, layer.mlp, mlpFrom, weight), layer.mlpOut), present };
 }
 
 function mlp(g: Builder, spec: MlpSpec, x: Value, weight: Weight): Value {
@@ -121,9 +126,10 @@ function mlp(g: Builder, spec: MlpSpec, x: Value, weight: Weight): Value {
   return g.named(spec.name, () => linear(g, spec.down, inner, weight));
 }
 
-function projectToVocabulary(g: Builder, { head, vocabSize, hidden }: DecoderSpec, rows: Value, weight: Weight): Value {
+function projectToVocabulary(g: Builder, spec: DecoderSpec, rows: Value, weight: Weight): Value {
+  const { head, vocabSize } = spec;
   return g.named(head.name, () => {
-    const w = weight(head.weight, [vocabSize, hidden]);
+    const w = weight(head.weight, [vocabSize, embeddingSize(spec)]);
     const c = head.bias ? weight(`${head.name}.bias`, [vocabSize]) : undefined;
     const product = Gemm(g, rows, w, { transB: true, c });
     const scaled = head.scale === 1 ? product : Mul(g, product, g.scalar(head.scale));

@@ -74,7 +74,7 @@ export function ggufMetadata(
   config: JsonObject,
   s: Sizes,
 ): ExportedMetadata {
-  const { epsilon, kind } = spec.finalNorm;
+  const { epsilon, kind } = spec.finalNorm!;
   const others = spec.positions ?? spec.layers[0].attention.alibi;
   const rope = others ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
   const local: Entries = {

@@ -111,6 +111,7 @@ export type MlpSpec = { readonly name: string; readonly activation: Activation; 
 
 /**
  * h = x + r · attentionOut(attention(attentionIn(x)));  y = h + r · mlpOut(mlp(mlpIn(h))).
+ * normsOfSums: h = attentionOut(x + r · attention(x));  y = mlpOut(h + r · mlp(h)).
  * parallel: y = x + r · attention(attentionIn(x)) + r · mlp(mlpIn(x)), with attentionIn in place of a missing mlpIn.
  * A missing norm is the identity.
  */
@@ -120,6 +121,8 @@ export interface LayerSpec {
   readonly attention: AttentionSpec;
   readonly mlp: MlpSpec;
   readonly parallel: boolean;
+  /** The norms behind attention and MLP are those of the sums (OPT 350M). */
+  readonly normsOfSums?: boolean;
   readonly attentionIn?: NormSpec;
   readonly attentionOut?: NormSpec;
   readonly mlpIn?: NormSpec;
@@ -139,14 +142,20 @@ export interface DecoderSpec {
   readonly hidden: number;
   /** Positions the model was made for. */
   readonly contextLength: number;
-  /** Parameter [V, C], and a factor on its rows or a norm of them. */
-  readonly embedding: { readonly weight: string; readonly scale: number; readonly norm?: NormSpec };
+  /** Parameter [V, E], and a factor on its rows or a norm of them. Where E is not C, a layer E → C (OPT 350M). */
+  readonly embedding: {
+    readonly weight: string;
+    readonly scale: number;
+    readonly norm?: NormSpec;
+    readonly widen?: LinearSpec;
+  };
   /** Learned positions: parameter [size, C]; position p has row p + offset. */
   readonly positions?: { readonly weight: string; readonly size: number; readonly offset: number };
   readonly layers: readonly LayerSpec[];
-  readonly finalNorm: NormSpec;
-  /** Output head [V, C]; a tied one is the embedding. `scale` is a factor on the logits. */
+  readonly finalNorm?: NormSpec;
+  /** Output head [V, E], behind a layer C → E where they differ; a tied one is the embedding. `scale` is a factor on the logits. */
   readonly head: {
+    readonly narrow?: LinearSpec;
     readonly name: string;
     readonly weight: string;
     readonly tied: boolean;
@@ -156,14 +165,18 @@ export interface DecoderSpec {
   };
 }
 
-/** The linear layers of the blocks in the order of computation: the places for adapters. */
+/** E */
+export const embeddingSize = ({ embedding, hidden }: DecoderSpec): number => embedding.widen?.in ?? hidden;
+
+/** The linear layers but the head in the order of computation: the places for adapters. */
 export function linearLayers(spec: DecoderSpec): LinearSpec[] {
-  return spec.layers.flatMap(({ attention, mlp }) => {
+  const inBlocks = spec.layers.flatMap(({ attention, mlp }) => {
     const p = attention.projections;
     const projections = p.kind === 'fused' ? [p.qkv] : [p.q, p.k, p.v];
     const inner = mlp.kind === 'gated' ? [mlp.gate, mlp.up] : mlp.kind === 'plain' ? [mlp.up] : [mlp.gateUp];
     return [...projections, attention.out, ...inner, mlp.down];
   });
+  return [spec.embedding.widen, ...inBlocks, spec.head.narrow].filter((layer) => layer !== undefined);
 }
 
 /** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */
@@ -179,7 +192,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
     if (!n.apart) return void all.set(`${n.norm.name}.weight`, [heads, n.norm.size]);
     for (let h = 0; h < heads; h++) norm({ ...n.norm, name: `${n.norm.name}.norms.${h}` });
   };
-  all.set(spec.embedding.weight, [spec.vocabSize, spec.hidden]);
+  all.set(spec.embedding.weight, [spec.vocabSize, embeddingSize(spec)]);
   norm(spec.embedding.norm);
   if (spec.positions) all.set(spec.positions.weight, [spec.positions.size, spec.hidden]);
   for (const layer of spec.layers) {
@@ -194,7 +207,7 @@ export function parameters(spec: DecoderSpec): Map<string, readonly number[]> {
     if (linear.bias) all.set(`${linear.name}.bias`, [linear.out]);
   }
   norm(spec.finalNorm);
-  if (!spec.head.tied) all.set(spec.head.weight, [spec.vocabSize, spec.hidden]);
+  if (!spec.head.tied) all.set(spec.head.weight, [spec.vocabSize, embeddingSize(spec)]);
   if (spec.head.bias) all.set(`${spec.head.name}.bias`, [spec.vocabSize]);
   return all;
 }

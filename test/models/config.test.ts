@@ -178,8 +178,7 @@ describe('refused before a weight is read, by name', () => {
     ['phi3', { full_attn_mod: 4 }, /full_attn_mod/],
     ['mistral', { attention_bias: true }, /attention_bias = true/],
     ['qwen2', { use_mrope: true }, /use_mrope/],
-    ['opt', { do_layer_norm_before: false }, /do_layer_norm_before/],
-    ['opt', { word_embed_proj_dim: 16 }, /word_embed_proj_dim/],
+    ['opt', { word_embed_proj_dim: 0 }, /word_embed_proj_dim/],
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
     ['gpt2', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling/],
   ];
@@ -215,7 +214,7 @@ describe('accepted', () => {
     assert.equal(layer!.attention.kvHeads, 4);
     assert.equal(layer!.attention.headDim, 8);
     assert.equal(decoderSpec(LLAMA).head.tied, false);
-    assert.equal(decoderSpec({ ...LLAMA, rms_norm_eps: undefined }).finalNorm.epsilon, 1e-6);
+    assert.equal(decoderSpec({ ...LLAMA, rms_norm_eps: undefined }).finalNorm!.epsilon, 1e-6);
     assert.equal(decoderSpec(OTHERS.gemma!).head.tied, true);
     assert.equal(
       decoderSpec({ ...LLAMA, model_type: 'mistral', num_key_value_heads: 2 }).layers[0]!.attention.window,
@@ -280,7 +279,7 @@ describe('accepted', () => {
     const factors = { short_factor: [1, 1, 1, 1], long_factor: [1, 2, 4, 8] };
     const rope_parameters = { rope_type: 'longrope', ...factors, original_max_position_embeddings: 16 };
     const own = decoderSpec({ ...OTHERS.phi3!, rms_norm_eps: undefined, rope_parameters });
-    assert.equal(own.finalNorm.epsilon, 1e-5);
+    assert.equal(own.finalNorm!.epsilon, 1e-5);
     assert.equal(own.layers[0]!.attention.rope!.long!.from, 4096);
     const both = { partial_rotary_factor: 0.5, rope_parameters: { partial_rotary_factor: 0.5 } };
     assert.equal(decoderSpec({ ...OTHERS.phi3!, ...both }).layers[0]!.attention.rope!.dim, 4);
@@ -312,7 +311,8 @@ describe('accepted', () => {
   it('norms of OPT without weights', () => {
     const { layers, finalNorm } = decoderSpec({ ...OTHERS.opt!, layer_norm_elementwise_affine: false });
     for (const norm of [layers[0]!.attentionIn!, layers[0]!.mlpIn!, finalNorm])
-      assert.deepEqual([norm.factor, norm.bias], ['none', false]);
+      assert.deepEqual([norm!.factor, norm!.bias], ['none', false]);
+    assert.equal(decoderSpec({ ...OTHERS.opt!, _remove_final_layer_norm: true }).finalNorm, undefined);
   });
 
   it('heads of another size than hidden_size / num_attention_heads', () => {

@@ -21,7 +21,7 @@ async function forwardSession(r: Reference, config: Record<string, unknown>): Pr
   const spec = decoderSpec(config);
   const decoder = buildDecoder(g, spec, frozenWeights(g, r.folder, r.tensors), { cache: false });
   decoder.hiddenStates.forEach((h, i) => g.outputAs(`hidden.${i}`, h));
-  g.outputAs('hidden.final_norm', Reshape(g, decoder.hidden, ['B', 'T', spec.hidden]));
+  g.outputAs('hidden.final_norm', Reshape(g, decoder.hidden, ['B', 'T', decoder.hidden.shape[1]!]));
   g.outputAs('logits', Reshape(g, decoder.logits(decoder.hidden), ['B', 'T', spec.vocabSize]));
   return cpu.session(checkGraph(prune(g.graph())), { folder: r.folder });
 }

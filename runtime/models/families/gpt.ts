@@ -174,26 +174,33 @@ export const biogpt: Family = (c) => {
   });
 };
 
-/** Learned positions from row 2 on, LayerNorm before each half of a block. The 350M model differs and is refused. */
+/**
+ * Learned positions from row 2 on, LayerNorm before each half of a block. 350M: norms behind each half and none at the end, and
+ * smaller embeddings.
+ */
 export const opt: Family = (c) => {
   const s = sizes(c);
-  c.only('do_layer_norm_before', [true], 'norms behind attention and MLP (OPT 350M) are not supported');
-  c.only('_remove_final_layer_norm', [false], 'a model without its final norm is not supported');
-  c.only('word_embed_proj_dim', [s.hidden], 'embeddings of another size than the hidden states are not supported');
+  const before = c.boolean('do_layer_norm_before', true);
+  const normed = before && !c.boolean('_remove_final_layer_norm', false);
+  const size = c.optionalSize('word_embed_proj_dim') ?? s.hidden;
+  const decoder = 'model.decoder';
   const bias = c.boolean('enable_bias', true);
   const weighted = c.boolean('layer_norm_elementwise_affine', true);
   return gptLike(c, {
     sizes: s,
     names: {
       ...OPT_NAMES,
-      blocks: 'model.decoder.layers',
-      embedding: 'model.decoder.embed_tokens',
-      finalNorm: 'model.decoder.final_layer_norm',
+      blocks: `${decoder}.layers`,
+      embedding: `${decoder}.embed_tokens`,
+      finalNorm: normed ? `${decoder}.final_layer_norm` : undefined,
       head: 'lm_head',
     },
     // torch's own epsilon: config.json names none
     norm: (name) => ({ ...layerNorm(name, s.hidden, 1e-5, weighted), factor: weighted ? 'weight' : 'none' }),
-    positions: { name: 'model.decoder.embed_positions', offset: 2 },
+    positions: { name: `${decoder}.embed_positions`, offset: 2 },
+    normsOfSums: !before,
+    widen: size === s.hidden ? undefined : linear(`${decoder}.project_in`, size, s.hidden),
+    narrow: size === s.hidden ? undefined : linear(`${decoder}.project_out`, s.hidden, size),
     projections: (name) => separate(name, s, bias),
     outBias: bias,
     mlpBias: bias,

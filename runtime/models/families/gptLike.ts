@@ -1,13 +1,13 @@
 /** What the families between GPT-2 and Llama have in common: norms with a bias, a plain MLP, names of their own. */
 import type { ConfigReader } from '../configReader.js';
-import type { AttentionSpec, LayerSpec, MlpSpec, NormSpec, ProjectionSpec } from '../spec.js';
+import type { AttentionSpec, LayerSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../spec.js';
 import { head, linear, plain, type FamilySpec, type Sizes } from './parts.js';
 
 /** Names of modules; those from `attentionIn` on stand inside a block. */
 export interface GptNames {
   blocks: string;
   embedding: string;
-  finalNorm: string;
+  finalNorm: string | undefined;
   head: string;
   attentionIn: string;
   attention: string;
@@ -57,6 +57,11 @@ export interface GptLike {
   transposed?: boolean;
   /** Attention and MLP side by side. */
   parallel?: boolean;
+  /** The norms are those of the sums behind attention and MLP. */
+  normsOfSums?: boolean;
+  /** Layers into the blocks and out of them, where embeddings have another size. */
+  widen?: LinearSpec;
+  narrow?: LinearSpec;
   /** `tie_word_embeddings` where config.json does not say it. */
   tied: boolean;
   headBias?: boolean;
@@ -69,11 +74,15 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
     const name = `${names.blocks}.${i}`;
     const attention = `${name}.${names.attention}`;
     const mlp = names.mlp === undefined ? name : `${name}.${names.mlp}`;
+    const first = norm(`${name}.${names.attentionIn}`);
+    const second = names.mlpIn === undefined ? undefined : norm(`${name}.${names.mlpIn}`);
     return {
       name,
       parallel: o.parallel ?? false,
       residualScale: 1,
-      attentionIn: norm(`${name}.${names.attentionIn}`),
+      ...(o.normsOfSums
+        ? { normsOfSums: true, attentionOut: first, mlpOut: second }
+        : { attentionIn: first, mlpIn: second }),
       attention: {
         name: attention,
         heads: s.heads,
@@ -84,7 +93,6 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
         projections: o.projections(attention),
         out: linear(`${attention}.${names.out}`, s.heads * s.headDim, s.hidden, o.outBias, o.transposed),
       },
-      mlpIn: names.mlpIn === undefined ? undefined : norm(`${name}.${names.mlpIn}`),
       mlp: {
         ...plain(mlp, [names.up, names.down], s.hidden, o.inner, o.activation, o.mlpBias, o.transposed),
         name: `${name}.${names.mlp ?? 'mlp'}`,
@@ -101,6 +109,7 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
       weight: embedding,
       scale: o.embeddingScale ?? 1,
       norm: o.embeddingNorm === undefined ? undefined : norm(o.embeddingNorm),
+      widen: o.widen,
     },
     positions: positions && {
       weight: `${positions.name}.weight`,
@@ -108,7 +117,10 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
       offset: positions.offset,
     },
     layers,
-    finalNorm: norm(names.finalNorm),
-    head: head(names.head, embedding, c.boolean('tie_word_embeddings', o.tied), { bias: o.headBias }),
+    finalNorm: names.finalNorm === undefined ? undefined : norm(names.finalNorm),
+    head: {
+      ...head(names.head, embedding, c.boolean('tie_word_embeddings', o.tied), { bias: o.headBias }),
+      narrow: o.narrow,
+    },
   };
 }
