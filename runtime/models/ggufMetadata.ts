@@ -32,7 +32,7 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
     message: string,
     remedy = 'Use a model without it, or the original Hugging Face folder.',
   ): never => {
-    throw new HumanError(`${key}: ${message}.`, { place: file, remedy });
+    throw new HumanError(`${key.slice(0, 200)}: ${message}.`, { place: file, remedy });
   };
   const wrong = (key: string, value: GgufValue | undefined, wanted: string): never => {
     const shown = String(value ?? 'missing').slice(0, 60);

@@ -3,6 +3,7 @@ import type { GgufFile } from './gguf.js';
 import type { Sizes } from './ggufLayout.js';
 import { shortest } from './ggufMetadata.js';
 import type { Metadata } from './ggufMetadata.js';
+import { shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 
 /** Tensors that hold rope's factors, one for each frequency; they become config.json. */
@@ -63,7 +64,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
   }
   if (freqs) {
     if (type !== 'none' && factor !== 1)
-      m.refuse(`${key}.type`, `"${type}" together with rope_freqs.weight cannot be expressed in config.json`);
+      m.refuse(`${key}.type`, `${shown(type)} together with rope_freqs.weight cannot be expressed in config.json`);
     return llama3Scaling(m, freqs, s, theta, original);
   }
   if (type === 'none' || factor === 1) return null;
@@ -87,7 +88,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       ...(attention === 1 || Math.abs(attention / usual - 1) < 1e-6 ? {} : { attention_factor: attention }),
     };
   }
-  return m.refuse(`${key}.type`, `the rope scaling "${type}" is not supported`);
+  return m.refuse(`${key}.type`, `the rope scaling ${shown(type)} is not supported`);
 }
 
 /** Llama 3's factor of a frequency, given its wavelength over the original context. */

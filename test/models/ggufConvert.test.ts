@@ -10,6 +10,7 @@ import { openModel } from '../../runtime/models/folder.js';
 import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
 import { convertGguf } from '../../runtime/models/ggufConvert.js';
 import { readBytes } from '../../runtime/models/safetensors.js';
+import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
 import { loadTokenizer } from '../../runtime/models/tokenizer.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
@@ -185,6 +186,28 @@ test('what cannot be converted is refused by name before anything is written', a
   const layers = 'llama.block_count\x04\0\0\0';
   await refused(`${layers}\x02\0\0\0`, `${layers}\xff\xff\xff\x7f`, /block_count: 2147483647 layers cannot be made of/);
   await assert.rejects(readdir(cache), /ENOENT/);
+});
+
+test('long texts of a file are cut in messages', async () => {
+  const file = join(dir, 'long.gguf');
+  const long = 'x'.repeat(5000);
+  for (const [family, key] of [
+    ['olmo2', 'olmo2.rope.scaling.type'],
+    ['llama3', 'llama.rope.scaling.type'],
+    ['llama', 'general.type'],
+    ['llama', `llama.${long}`],
+    ['llama', 'general.architecture'],
+  ] as const) {
+    const parts = partsOf(fileOf(family));
+    parts.metadata = [...parts.metadata.filter(([name]) => name !== key), [key, long]];
+    if (key.endsWith('scaling.type')) parts.metadata.push([key.replace('type', 'factor'), 2]);
+    await writeFile(file, bytesOf(parts));
+    await assert.rejects(convertGguf(file, { cache: join(dir, 'long') }), (error) => {
+      assert(error instanceof HumanError, String(error));
+      assert(error.message.length < 600, `${key}: ${error.message.length}`);
+      return true;
+    });
+  }
 });
 
 const smollm2 = process.env.SMOLLM2_GGUF;
