@@ -26,6 +26,7 @@ export default async function elsewhere({ step, workspace, until, open, lens, we
         .locator('.facts')
         .filter({ hasText: `process ${other.pid} on` })
         .waitFor();
+      await until(async () => (await stepOf(run)) > 0, 'a first step');
       const first = await stepOf(run);
       await until(async () => (await stepOf(run)) > first + 5, 'further steps');
       for (const name of ['Stop', 'Resume', 'Run again'])
