@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../errors.js';
 import { PRE_TOKENIZERS } from './ggufPreTokenizers.js';
 import type { TypedValue } from './ggufWrite.js';
-import { isObject, readJsonObject } from './jsonFile.js';
+import { isObject, readJsonObject, shown } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -45,7 +45,8 @@ export async function tokenizerMetadata(
   for (const [token, id] of Object.entries(vocab)) {
     set(token, id, sentencePiece && /^<0x[0-9A-F]{2}>$/.test(token) ? TYPE.byte : TYPE.normal);
   }
-  for (const added of Array.isArray(json.added_tokens) ? (json.added_tokens as JsonObject[]) : []) {
+  const addedTokens = Array.isArray(json.added_tokens) ? (json.added_tokens as JsonObject[]) : [];
+  for (const added of addedTokens) {
     const content = String(added.content);
     set(
       content,
@@ -55,6 +56,11 @@ export async function tokenizerMetadata(
   }
   const template = await chatTemplate(folder, config);
   const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
+  const spaced = addedTokens.filter((token) => token.lstrip || token.rstrip || token.single_word);
+  if (spaced.length > 0)
+    notes.push(
+      `GGUF has no word for tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
+    );
   const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
     ...(sentencePiece ? spaces(json, refuse) : { 'tokenizer.ggml.pre': { text: preName(json, model, refuse) } }),
