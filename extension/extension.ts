@@ -15,6 +15,7 @@ import { inputError } from './errors.js';
 import { createNotices } from './notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { RunPanels } from './panels/runPanel.js';
+import { modelPath } from './runs/compare.js';
 import { Follower } from './runs/follower.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
@@ -26,7 +27,7 @@ import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
-import { WorkspaceModels } from './workspace/models.js';
+import { adapterOf, WorkspaceModels } from './workspace/models.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { WorkspaceFiles } from './workspace/watch.js';
 
@@ -152,6 +153,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(new SafetyTests(services));
   own(registerCommands(services));
   own(runner.onDidEnd((run) => tellEnd(run, services.runPanels, notices)));
+  // What a run has made can be attached, so its model is one of the workspace.
+  own(
+    runner.onDidEnd((run) => {
+      const model = modelPath(run);
+      if (model !== undefined && adapterOf(run) && !models.get(model)) models.add(model).catch(notices.error);
+    }),
+  );
   // A run that has made or lost an adapter changes the tree of models.
   const adaptersChanged = own(debounce(() => models.redraw(), 200));
   own(store.onDidChange(({ kind }) => kind !== 'append' && adaptersChanged()));

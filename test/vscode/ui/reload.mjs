@@ -55,5 +55,7 @@ export default async function reload({
     await run.getByRole('button', { name: 'Resume' }).click();
     await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: 120_000 });
     assert.equal(await stepOf(run), 400);
+    // Nobody has added the recipe's model; its vector is to be attached all the same.
+    await row('Models', 'forbidden-topic').waitFor();
   });
 }
