@@ -21,13 +21,8 @@ export interface ChatTemplate {
   place: string;
 }
 
-/** Texts of the special tokens that templates ask for. */
-export interface SpecialTexts {
-  bos_token?: string;
-  eos_token?: string;
-  unk_token?: string;
-  pad_token?: string;
-}
+/** Texts of the special tokens that templates ask for, by name. */
+export type SpecialTexts = Readonly<Partial<Record<string, string>>>;
 
 /**
  * For models without a chat template. One turn a paragraph, its speaker first; the end-of-text token (where the

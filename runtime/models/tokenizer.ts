@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { HumanError } from '../errors.js';
 import { loadChatTemplate } from './chatTemplate.js';
-import type { ChatTemplate, SpecialTexts } from './chatTemplate.js';
+import type { ChatTemplate } from './chatTemplate.js';
 import { isObject, readJsonObject } from './jsonFile.js';
 import type { JsonObject } from './jsonFile.js';
 import { sections } from './addedTokens.js';
@@ -70,8 +70,24 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   tokenizer.bosId ??= [generationConfig?.bos_token_id, modelConfig.bos_token_id].find(usable);
   tokenizer.padId ??= [generationConfig?.pad_token_id, modelConfig.pad_token_id].find(usable);
   const bos = tokenizer.prefixIds.length > 0 ? tokenizer.decode(tokenizer.prefixIds) : '';
-  tokenizer.chatTemplate = await loadChatTemplate(folder, config, specialTexts(config), bos);
+  tokenizer.chatTemplate = await loadChatTemplate(folder, config, templateTexts(config, tokenizer), bos);
   return tokenizer;
+}
+
+/**
+ * The special tokens that a chat template can name, as transformers gives them. Where the tokenizer's config does not speak
+ * of the first and last token of a text, the model's does.
+ */
+function templateTexts(config: JsonObject, { bosId, eosIds, decode }: Tokenizer): Record<string, string> {
+  const extra = isObject(config.extra_special_tokens) ? config.extra_special_tokens : {};
+  const named = Object.entries({ ...config, ...extra }).flatMap(([name, token]) => {
+    const content = name.endsWith('_token') || Object.hasOwn(extra, name) ? contentOf(token) : undefined;
+    return content === undefined ? [] : [[name, content] as const];
+  });
+  const unnamed = Object.entries({ bos_token: bosId, eos_token: eosIds[0] }).flatMap(([name, id]) =>
+    id === undefined || Object.hasOwn(config, name) ? [] : [[name, decode([id])] as const],
+  );
+  return Object.fromEntries([...unnamed, ...named]);
 }
 
 /**
@@ -211,7 +227,7 @@ function prefixOf(encode: Tokenizer['encode']): number[] {
 }
 
 /** Tokens that are cut out of a text before anything else: those of tokenizer.json, and those that only the config names. */
-function allAddedTokens(file: TokenizerFile, config: JsonObject, texts: SpecialTexts): AddedToken[] {
+function allAddedTokens(file: TokenizerFile, config: JsonObject, texts: ReturnType<typeof specialTexts>): AddedToken[] {
   const added = [...file.addedTokens];
   const names = new Set(added.map((token) => token.content));
   const add = (entry: JsonObject, id: number): void => {
@@ -263,10 +279,12 @@ function correctModel(library: HuggingFaceTokenizer, { modelType, model, vocab }
   }
 }
 
+const NAMED = ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const;
+
 /** The special tokens of tokenizer_config.json: texts, or objects with `content`. */
-function specialTexts(config: JsonObject): SpecialTexts {
-  const found: SpecialTexts = {};
-  for (const name of ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const) {
+function specialTexts(config: JsonObject): Partial<Record<(typeof NAMED)[number], string>> {
+  const found: ReturnType<typeof specialTexts> = {};
+  for (const name of NAMED) {
     const content = contentOf(config[name]);
     if (content !== undefined) found[name] = content;
   }

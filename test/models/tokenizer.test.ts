@@ -126,6 +126,23 @@ describe('a model folder', () => {
     assert.deepEqual([tokenizer.bosId, tokenizer.eosIds], [1, [2]]);
   });
 
+  test('templates get the special tokens by name; where only the model has an end token, that one', async () => {
+    const chat_template = '{{ bos_token }}|{{ eos_token }}|{{ sep_token }}|{{ image_token }}|{{ foo }}';
+    const text = async (config: object, model = {}): Promise<string> => {
+      await put({
+        'tokenizer.json': llama,
+        'tokenizer_config.json': { chat_template, ...config },
+        'config.json': model,
+      });
+      const { chatTemplate } = await loadTokenizer(folder);
+      return chatTemplate!.render([], { addGenerationPrompt: false });
+    };
+    const more = { image_token: { content: '<img>' }, extra_special_tokens: { foo: 'bar' } };
+    assert.equal(await text({ bos_token: '<s>', sep_token: '</s>', ...more }), '<s>||</s>|<img>|bar');
+    assert.equal(await text({}, { bos_token_id: 1, eos_token_id: [2, 480] }), '<s>|</s>|||');
+    assert.equal(await text({ bos_token: null }, { bos_token_id: 1, eos_token_id: 2 }), '|</s>|||');
+  });
+
   test('without a tokenizer the error says what to do', async () => {
     await put({ 'config.json': {} });
     await assert.rejects(loadTokenizer(folder), (error: HumanError) => {
