@@ -102,9 +102,10 @@ function decoderLayer(
   const { y, present } = attention(g, layer.attention, entered, weight, inputs, past);
   const joined = (to: Value, branch: Value, out: LayerSpec['mlpOut']): Value =>
     layer.normsOfSums ? normed(out, residual(to, branch)) : residual(to, normed(out, branch));
-  const attended = joined(x, y, layer.attentionOut);
+  const attended = joined(layer.residualsOfNorms ? entered : x, y, layer.attentionOut);
   const mlpFrom = layer.parallel ? (layer.mlpIn ? normed(layer.mlpIn, x) : entered) : normed(layer.mlpIn, attended);
-  return { y: joined(attended, mlp(g, layer.mlp, mlpFrom, weight), layer.mlpOut), present };
+  const base = layer.residualsOfNorms ? mlpFrom : attended;
+  return { y: joined(base, mlp(g, layer.mlp, mlpFrom, weight), layer.mlpOut), present };
 }
 
 function mlp(g: Builder, spec: MlpSpec, x: Value, weight: Weight): Value {

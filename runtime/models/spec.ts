@@ -121,6 +121,8 @@ export interface LayerSpec {
   readonly attention: AttentionSpec;
   readonly mlp: MlpSpec;
   readonly parallel: boolean;
+  /** Branches are added to what their norms give, and not to what enters these (Bloom by a switch). */
+  readonly residualsOfNorms?: boolean;
   /** The norms behind attention and MLP are those of the sums (OPT 350M). */
   readonly normsOfSums?: boolean;
   readonly attentionIn?: NormSpec;

@@ -147,7 +147,7 @@ describe('refused before a weight is read, by name', () => {
     ['qwen2', { layer_types: ['full_attention', 'sliding_attention'] }, /no sliding_window/],
     ['gemma', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
     ['gemma2', { query_pre_attn_scalar: -1 }, /query_pre_attn_scalar/],
-    ['bloom', { apply_residual_connection_post_layernorm: true }, /apply_residual_connection_post_layernorm/],
+    ['falcon', { apply_residual_connection_post_layernorm: true }, /apply_residual_connection_post_layernorm/],
     ['bloom', { slow_but_exact: true, pretraining_tp: 2 }, /slow_but_exact/],
     ['mpt', { attn_config: { alibi: false } }, /alibi = false/],
     ['mpt', { attn_config: { alibi_bias_max: 16 } }, /alibi_bias_max = 16/],

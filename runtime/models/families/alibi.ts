@@ -18,7 +18,6 @@ export const bloom: Family = (c) => {
       defaultContext: 2048,
     }),
   );
-  c.only('apply_residual_connection_post_layernorm', [false], 'residuals taken behind a norm are not supported');
   if (c.number('pretraining_tp', 1) > 1) c.only('slow_but_exact', [false], 'products in slices are not supported');
   c.only('n_inner', [4 * s.hidden], `the MLP of this family has 4 · ${s.hidden} inner elements`);
   const epsilon = c.positive('layer_norm_epsilon', 1e-5);
@@ -27,6 +26,7 @@ export const bloom: Family = (c) => {
     sizes: s,
     names: BLOOM_NAMES,
     norm: (name) => layerNorm(name, s.hidden, epsilon),
+    residualsOfNorms: c.boolean('apply_residual_connection_post_layernorm', false),
     embeddingNorm: 'transformer.word_embeddings_layernorm',
     projections: (name) => fused(`${name}.query_key_value`, s, 'groups', true),
     attention: () => ({ alibi }),

@@ -57,6 +57,8 @@ export interface GptLike {
   transposed?: boolean;
   /** Attention and MLP side by side. */
   parallel?: boolean;
+  /** Residuals start behind the norms. */
+  residualsOfNorms?: boolean;
   /** The norms are those of the sums behind attention and MLP. */
   normsOfSums?: boolean;
   /** Layers into the blocks and out of them, where embeddings have another size. */
@@ -80,6 +82,7 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
       name,
       parallel: o.parallel ?? false,
       residualScale: 1,
+      residualsOfNorms: o.residualsOfNorms,
       ...(o.normsOfSums
         ? { normsOfSums: true, attentionOut: first, mlpOut: second }
         : { attentionIn: first, mlpIn: second }),
