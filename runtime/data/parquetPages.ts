@@ -138,16 +138,21 @@ function checkIndices(reader: ThriftReader, values: number, encoding: number, bo
   if (width > 0) checkRuns(reader, width, values, false);
 }
 
-/** Runs of one value, and of values of `width` bits in groups of eight. None is longer than the page has values or bytes. */
+/**
+ * Runs of one value, and of values of `width` bits in groups of eight. None is longer than the page has values; a packed one
+ * may be, as writers fill up their last one, but not longer than the page has bytes.
+ */
 function checkRuns(reader: ThriftReader, width: number, values: number, all: boolean): void {
   let seen = 0;
   while (seen < values && reader.at < reader.view.byteLength) {
     const header = varInt(reader);
-    const count = header % 2 === 1 ? ((header - 1) / 2) * 8 : header / 2;
-    const bytes = header % 2 === 1 ? (count / 8) * width : Math.ceil(width / 8);
-    // The last group of eight may have more values than are left.
-    if (count > values - seen + (header % 2 === 1 ? 7 : 0))
-      throw new Error('a page has runs that are longer than its values');
+    const packed = header % 2 === 1;
+    const count = packed ? ((header - 1) / 2) * 8 : header / 2;
+    const bytes = packed ? (count / 8) * width : Math.ceil(width / 8);
+    const most = packed
+      ? Math.max(values - seen + 7, ((reader.view.byteLength - reader.at) * 8) / width)
+      : values - seen;
+    if (count > most) throw new Error('a page has runs that are longer than its values');
     seen += count;
     reader.at += bytes;
   }

@@ -221,6 +221,13 @@ describe('Parquet', () => {
     );
   });
 
+  test('packed runs that are filled up beyond the values', async () => {
+    const rows = await read(join(FIXTURES, 'duckdb.parquet'));
+    assert.equal(rows.length, 11);
+    assert.deepEqual((rows[6] as { value: unknown }).value, { prompt: 'p1', completion: 'c6', label: 'harmful' });
+    assert.deepEqual((rows[8] as { value: unknown }).value, { prompt: 'p3', completion: 'c8' });
+  });
+
   test('damage and foreign columns are said', async () => {
     for (const content of ['PAR1', 'PAR1xxxxPAR1', 'x'.repeat(100)])
       await assert.rejects(rowsOf('a.parquet', content), {
