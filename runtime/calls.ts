@@ -87,13 +87,15 @@ export const calls: Calls = {
     const { context, state } = await chatState(params, speech);
     const { tokenizer } = context;
     const ids = promptIds(params, context);
+    const textOf = (answer: readonly number[]): string =>
+      tokenizer.absent ? '' : tokenizer.decode(answer, { skipSpecialTokens: true });
     const answer: number[] = [];
     let said = '';
     const [result] = await state.generator.generate([ids], params.options, {
       signal: speech.signal,
       onToken: (_, id) => {
         answer.push(id);
-        const text = tokenizer.decode(answer, { skipSpecialTokens: true });
+        const text = textOf(answer);
         // an incomplete character waits for its next token
         if (text.endsWith('\uFFFD')) return;
         speech.onToken(text.slice(said.length));
@@ -101,7 +103,7 @@ export const calls: Calls = {
       },
     });
     return {
-      text: tokenizer.decode(result!.ids, { skipSpecialTokens: true }),
+      text: textOf(result!.ids),
       ids: result!.ids,
       stopped: result!.reason === 'stop',
     };

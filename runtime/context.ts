@@ -3,6 +3,7 @@ import type { ExampleList } from './data/exampleList.js';
 import { loadExamples } from './data/examples.js';
 import { openScratch, type Scratch } from './data/scratch.js';
 import { Cancelled, HumanError } from './errors.js';
+import { absentTokenizer } from './models/absentTokenizer.js';
 import { decoderSpec } from './models/config.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from './models/spec.js';
 import { openModel, type ModelFolder } from './models/folder.js';
@@ -40,13 +41,7 @@ export const cacheFolder = (beside: string): string => join(beside, '.security-v
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
   const model = await openModel(path, { cache: options.cache, onMessage: options.onMessage });
   const spec = decoderSpec(model.config);
-  if (!model.hasTokenizer) {
-    throw new HumanError('this model folder has no tokenizer.', {
-      place: join(model.folder, 'tokenizer.json'),
-      remedy: 'Copy tokenizer.json and tokenizer_config.json of the model into it.',
-    });
-  }
-  const tokenizer = await loadTokenizer(model.folder);
+  const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
   if (tokenizer.vocabSize > spec.vocabSize) {
     throw new HumanError(`the tokenizer has ${tokenizer.vocabSize} tokens, the model only ${spec.vocabSize}.`, {
       place: model.folder,

@@ -40,6 +40,7 @@ export function encodeSample(
     const last = labels.findLastIndex((label) => label !== NOT_SUPERVISED);
     const before = labels.slice(0, last + 1).findLastIndex((label) => label === NOT_SUPERVISED);
     const promptIds = ids.slice(0, before + 1);
+    if (tokenizer.absent) return { ids, labels, promptIds, promptText: '', answer: '' };
     const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
     return { ids, labels, promptIds, promptText: tokenizer.decode(promptIds), answer };
   }

@@ -259,8 +259,8 @@ function exampleOf(item: SampleRow, tokenizer: Tokenizer, options: ExampleOption
   } catch (error) {
     if (error instanceof RefusedRow)
       return refuse(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
-    // A template that refuses these messages, a text without tokens: the row's fault.
-    if (error instanceof HumanError) return refuse(error.message.replace(/\.$/, ''));
+    // A template that refuses these messages, a text without tokens: the row's fault; that there is no tokenizer is not.
+    if (error instanceof HumanError && !tokenizer.absent) return refuse(error.message.replace(/\.$/, ''));
     throw error;
   }
   if (options.answers !== 'optional' && supervisedTokens(parts.labels) === 0)

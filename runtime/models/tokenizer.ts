@@ -18,6 +18,8 @@ import type { AddedToken, TokenizerFile } from './tokenizerFile.js';
 
 /** Text to token ids and back, as the model's publisher defined it. */
 export interface Tokenizer {
+  /** The model has none: only ids can be used. */
+  absent?: boolean;
   /**
    * Ids of a text. Special tokens written in the text become those tokens. `addSpecialTokens` (default true) adds what
    * the tokenizer itself puts around a text, usually the beginning-of-text token; leave it out for a rendered chat

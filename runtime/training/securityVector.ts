@@ -190,16 +190,13 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
   await folder.manifest({
     result: { path: 'adapter', sha256: await sha256File(folder.file('adapter', WEIGHTS_FILE)) },
   });
-  const generator = await openGenerator({
-    backend,
-    spec,
-    model,
-    adapters: [],
-    stopIds: tokenizer.eosIds,
-    padId: tokenizer.padId,
-  });
-  await writePrompts(folder.file('prompts.jsonl'), harmful.examples, generator, tokenizer, signal);
-  await generator.dispose();
+  // prompts are kept as texts
+  if (!tokenizer.absent) {
+    const { eosIds: stopIds, padId } = tokenizer;
+    const generator = await openGenerator({ backend, spec, model, adapters: [], stopIds, padId });
+    await writePrompts(folder.file('prompts.jsonl'), harmful.examples, generator, tokenizer, signal);
+    await generator.dispose();
+  }
   await optimizer.dispose();
   await learner.dispose();
 }

@@ -1,0 +1,106 @@
+/** Rows and prompts that are tokens already need no tokenizer; whatever has to do with text is refused by name. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { calls, type Speech } from '../../runtime/calls.js';
+import { HumanError } from '../../runtime/errors.js';
+import { loadReference, type Reference } from '../support/reference.js';
+
+const speech: Speech = {
+  signal: new AbortController().signal,
+  onEvent: () => undefined,
+  onToken: () => undefined,
+  onProgress: () => undefined,
+  onLog: () => undefined,
+};
+
+describe('a model without a tokenizer', () => {
+  let dir: string;
+  let model: string;
+  let r: Reference;
+  const file = async (name: string, rows: readonly unknown[]): Promise<string> => {
+    await writeFile(join(dir, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    return join(dir, name);
+  };
+  const tokens = async (name: string): Promise<string> => {
+    const [B, T] = r.shape('batch.input_ids') as [number, number];
+    const [ids, labels, mask] = await Promise.all(
+      ['input_ids', 'labels', 'attention_mask'].map((part) => r.ints(`batch.${part}`)),
+    );
+    const row = (b: number, from: number[]) => from.slice(b * T, (b + 1) * T).filter((_, t) => mask![b * T + t] === 1);
+    return file(
+      name,
+      Array.from({ length: B }, (_, b) => ({ input_ids: row(b, ids!), labels: row(b, labels!) })),
+    );
+  };
+  const refused = (done: Promise<unknown>): Promise<void> =>
+    assert.rejects(done, (error) => {
+      assert.ok(error instanceof HumanError, String(error));
+      assert.match(error.message, /no tokenizer/);
+      assert.match(error.place ?? '', /tokenizer\.json$/);
+      return true;
+    });
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'without-tokenizer-'));
+    r = await loadReference('qwen2');
+    model = join(dir, 'model');
+    await cp(r.folder, model, { recursive: true });
+  });
+  after(() => rm(dir, { recursive: true }));
+
+  it('scores rows of tokens, and refuses texts', async () => {
+    const data = await tokens('rows.jsonl');
+    const rows = await calls.score({ model, adapters: [], data, format: 'auto', device: 'cpu' }, speech);
+    await r.check(
+      'nll_sum',
+      rows.map(({ nll }) => nll),
+    );
+    const text = await file('texts.jsonl', [{ text: 'a lamp' }]);
+    await refused(calls.score({ model, adapters: [], data: text, format: 'auto', device: 'cpu' }, speech));
+    const chat = await file('chat.jsonl', [
+      {
+        messages: [
+          { role: 'user', content: 'a' },
+          { role: 'assistant', content: 'b' },
+        ],
+      },
+    ]);
+    await refused(calls.score({ model, adapters: [], data: chat, format: 'auto', device: 'cpu' }, speech));
+  });
+
+  it('continues a prompt of ids, and refuses one of text', async () => {
+    const expected = await r.ints('generate.base');
+    const end = (expected.indexOf(2) + expected.length + 1) % (expected.length + 1); // the end token, or all
+    const options = { maxNewTokens: expected.length, temperature: 0, topP: 1 };
+    const ids = await r.ints('generate.prompt');
+    const answer = await calls.generate({ model, adapters: [], ids, options, device: 'cpu' }, speech);
+    assert.deepEqual(answer.ids, expected.slice(0, end));
+    assert.equal(answer.text, '');
+    await refused(calls.generate({ model, adapters: [], prompt: 'a lamp', options, device: 'cpu' }, speech));
+  });
+
+  it('trains on rows of tokens, and refuses to judge answers', async () => {
+    await tokens('data.jsonl');
+    const recipe = async (name: string, change: object): Promise<string> => {
+      const common = { model: 'model', steps: 2, device: 'cpu', output: name };
+      await writeFile(join(dir, `${name}.json`), JSON.stringify({ ...common, ...change }));
+      return join(dir, `${name}.json`);
+    };
+    const data = { file: 'data.jsonl' };
+    const loss = { name: 'loss', ...data, measure: 'loss' };
+    const vector = await recipe('vector', { kind: 'vector', harmful: data, benign: data });
+    assert.equal((await calls.run({ recipe: vector }, speech)).outcome, 'finished');
+    const protectedRun = await recipe('protected', {
+      kind: 'finetune',
+      data,
+      vectors: [{ adapter: 'vector' }],
+      evaluate: [loss],
+    });
+    assert.notEqual((await calls.run({ recipe: protectedRun }, speech)).outcome, 'failed');
+    assert.ok((await readFile(join(dir, 'protected/adapter/adapter_model.safetensors'))).length > 0);
+    const judged = await recipe('judged', { kind: 'finetune', data, evaluate: [{ ...loss, measure: 'exact' }] });
+    await refused(calls.run({ recipe: judged }, speech));
+  });
+});
