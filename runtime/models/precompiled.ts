@@ -1,6 +1,3 @@
-import { Normalizer, SequenceNormalizer } from '@huggingface/tokenizers';
-import { isObject } from './jsonFile.js';
-
 /**
  * SentencePiece's compiled normalization rules, as the `tokenizers` library applies them (crate spm_precompiled).
  * @huggingface/tokenizers 0.2 does not read the rules and puts NFKC in their place.
@@ -70,47 +67,4 @@ function lookUp(trie: Uint32Array, replacements: Buffer, text: string): string |
 
 function offset(unit: number): number {
   return (unit >>> 10) << ((unit & 0x200) >>> 6);
-}
-
-class Precompiled extends Normalizer {
-  private readonly rules: (text: string) => string;
-  constructor(base64: string) {
-    super({ type: 'Precompiled', precompiled_charsmap: base64 });
-    this.rules = precompiledRules(base64);
-  }
-  normalize(text: string): string {
-    return this.rules(text);
-  }
-}
-
-/** JavaScript's trim takes a byte order mark for white space and a next-line character (U+0085) for none; Unicode does not. */
-class Strip extends Normalizer {
-  private readonly ends: RegExp;
-  constructor(config: { strip_left?: unknown; strip_right?: unknown }) {
-    super({ type: 'Strip' });
-    const ends = [
-      config.strip_left ? '^\\p{White_Space}+' : '',
-      config.strip_right ? '(?<!\\p{White_Space})\\p{White_Space}+$' : '',
-    ];
-    this.ends = new RegExp(ends.filter(Boolean).join('|') || '(?!)', 'gu');
-  }
-  normalize(text: string): string {
-    return text.replace(this.ends, '');
-  }
-}
-
-/** The library's normalizer of a config with its Precompiled and Strip parts replaced. */
-export function exactNormalizer(normalizer: Normalizer | null, config: unknown): Normalizer | null {
-  if (!isObject(config)) return normalizer;
-  if (config.type === 'Precompiled') {
-    if (config.precompiled_charsmap === null || config.precompiled_charsmap === undefined) return null;
-    if (typeof config.precompiled_charsmap !== 'string') throw new Error('"precompiled_charsmap" must be a text');
-    return new Precompiled(config.precompiled_charsmap);
-  }
-  if (config.type === 'Strip') return new Strip(config);
-  if (normalizer instanceof SequenceNormalizer && Array.isArray(config.normalizers)) {
-    const parts = config.normalizers as unknown[];
-    normalizer.normalizers = normalizer.normalizers.map((part, i) => exactNormalizer(part, parts[i]));
-  }
-  return normalizer;
 }

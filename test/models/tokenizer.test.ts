@@ -275,6 +275,20 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
     assert.deepEqual(['cd', 'c\0d', 'a\0b'].map(encode), [[3], [0], [1]]);
   });
 
+  test('small letters one by one, ideographs of all planes, nothing before nothing', () => {
+    const vocab = { '[UNK]': 0, σασ: 1, '𠀀': 2, b: 3, '▁': 4 };
+    const model = { type: 'WordLevel', unk_token: '[UNK]', vocab };
+    const bert = { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true };
+    const encode = encoder({ model, pre_tokenizer: bySpaces, normalizer: bert });
+    assert.deepEqual([encode('ΣΑΣ'), encode('𠀀B')], [[1], [2, 3]]);
+    assert.deepEqual(encoder({ model, pre_tokenizer: bySpaces, normalizer: { type: 'Lowercase' } })('ΣΑΣ'), [1]);
+    const normalizers = [
+      { type: 'Strip', strip_left: true },
+      { type: 'Prepend', prepend: '▁' },
+    ];
+    assert.deepEqual(encoder({ model, normalizer: { type: 'Sequence', normalizers } })(' '), []);
+  });
+
   test('a template has ids of its own; a minus sign can be a delimiter', () => {
     const single = [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
     const special_tokens = { '<s>': { id: '<s>', ids: [2, 1], tokens: ['a', 'ab'] } };
