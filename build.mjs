@@ -7,7 +7,7 @@
  *   node build.mjs --package [--target linux-x64] [--out FILE]    production build, then one .vsix for one platform
  */
 import { build, context } from 'esbuild';
-import { chmod, cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -44,7 +44,8 @@ const common = {
   bundle: true,
   minify: production,
   sourcemap: production ? false : 'linked',
-  legalComments: 'none',
+  legalComments: 'none', // dist/NOTICES.txt has them whole
+  metafile: true,
   logLevel: 'warning',
   treeShaking: true,
 };
@@ -57,7 +58,8 @@ const requireBanner =
 const node = { ...common, platform: 'node', target: 'node20', mainFields: ['module', 'main'] };
 const engine = { ...node, format: 'esm', external: ['onnxruntime-node'] };
 // Not minified: the stack of a bug report from a packaged engine must be readable, and its size hardly matters.
-const readable = { minify: false, minifySyntax: production, keepNames: true };
+// It keeps the notices in our own sources, too.
+const readable = { minify: false, minifySyntax: production, keepNames: true, legalComments: 'inline' };
 
 /** Every file of dist/, and what it is made from. */
 const bundles = [
@@ -133,11 +135,30 @@ async function writeRecipeSchema() {
   );
 }
 
+/** The licences of what is bundled, in full: most of them ask for that wherever their code goes. */
+async function writeNotices(metafiles) {
+  const folders = new Set(['node_modules/onnxruntime-common', 'node_modules/onnxruntime-node']);
+  for (const input of metafiles.flatMap(({ inputs }) => Object.keys(inputs))) {
+    const found = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input);
+    if (found) folders.add(found[0]);
+  }
+  const notices = [];
+  for (const folder of [...folders].sort()) {
+    const { name, version, license } = JSON.parse(await readFile(path.join(root, folder, 'package.json'), 'utf8'));
+    const file = (await readdir(path.join(root, folder))).find((each) => /^licen[cs]e/i.test(each));
+    const text = file ? await readFile(path.join(root, folder, file), 'utf8') : '';
+    notices.push(`${name} ${version}: ${license}\n\n${text.trim()}`.trim());
+  }
+  await writeFile(path.join(root, 'dist/NOTICES.txt'), `${notices.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`);
+}
+
 async function buildAll() {
   if (production) await rm(path.join(root, 'dist'), { recursive: true, force: true }); // source maps of earlier builds
   await mkdir(path.join(root, 'dist'), { recursive: true });
-  const ok = await Promise.all([...bundles.map((b) => settled(build(b))), settled(writeRecipeSchema())]);
+  const built = bundles.map((bundle) => build(bundle));
+  const ok = await Promise.all([...built, writeRecipeSchema()].map(settled));
   if (ok.includes(false)) return false;
+  await writeNotices((await Promise.all(built)).map(({ metafile }) => metafile));
   await chmod(path.join(root, 'dist/cli.js'), 0o755);
   return true;
 }

@@ -1,7 +1,7 @@
 /** The packed extension: what is in it, and that it runs away from the repository. VSIX names the file; `npm test` makes it. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,7 +29,7 @@ after(async () => {
 });
 
 test('holds the bundles, the manifest and the sample', () => {
-  const bundles = ['extension.cjs', 'engine.js', 'cli.js', 'recipe.schema.json'];
+  const bundles = ['extension.cjs', 'engine.js', 'cli.js', 'recipe.schema.json', 'NOTICES.txt'];
   const pages = ['run.js', 'chat.js', 'style.css'].map((file) => `webview/${file}`);
   const wanted = [
     ...[...bundles, ...pages].map((file) => `dist/${file}`),
@@ -40,6 +40,15 @@ test('holds the bundles, the manifest and the sample', () => {
     wanted.filter((file) => !files.includes(file)),
     [],
   );
+});
+
+test('names every package that is in it, with its licence', async () => {
+  const text = entries.get('extension/dist/NOTICES.txt')!().toString();
+  const { dependencies } = JSON.parse(await readFile(path.resolve(import.meta.dirname, '../package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const name of [...Object.keys(dependencies), 'onnxruntime-common'])
+    assert.match(text, new RegExp(`^${name} \\d+\\.\\S+: \\(?(MIT|Apache-2\\.0)`, 'm'), name);
 });
 
 test('holds nothing but what is meant to ship', () => {
