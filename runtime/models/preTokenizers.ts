@@ -144,13 +144,14 @@ function split(matches: RegExp, config: Config): Cut {
     const found: Piece[] = [];
     let end = 0;
     for (const match of text.matchAll(matches)) {
-      if (match[0].length === 0) continue;
+      // A match of nothing is a place to cut, but not behind another one.
+      if (match[0].length === 0 && match.index === end) continue;
       if (match.index > end) found.push({ text: text.slice(end, match.index), match: inverted });
       found.push({ text: match[0], match: !inverted });
       end = match.index + match[0].length;
     }
     if (end < text.length) found.push({ text: text.slice(end), match: inverted });
-    return join(found);
+    return join(found).filter((part) => part !== '');
   };
 }
 
@@ -164,7 +165,10 @@ function pattern(config: unknown): RegExp {
     invert: false,
   }).pattern;
   if (!found) throw new Error(`unusable pattern ${shown(config.Regex)}`);
-  return found;
+  // Of the letters that are the same to Oniguruma where case is ignored, the library knows those of ASCII.
+  const ignoresCase = /\(\?[a-z]*i/.test(config.Regex);
+  if (!ignoresCase) return found;
+  return new RegExp(found.source.replaceAll('[sS]', '[sS\\u017f]').replaceAll('[kK]', '[kK\\u212a]'), found.flags);
 }
 
 function literal(characters: string): RegExp {

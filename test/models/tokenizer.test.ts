@@ -289,6 +289,18 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
     assert.deepEqual(encoder({ model, normalizer: { type: 'Sequence', normalizers } })(' '), []);
   });
 
+  test('places to cut, and letters that are the same where case is ignored', () => {
+    const vocab = { '[UNK]': 0, '1': 1, '234': 2, '567': 3, a: 4, "'ſ": 5, '\u212a': 6, '': 7 };
+    const split = (Regex: string, behavior = 'Isolated') =>
+      encoder({
+        model: { type: 'WordLevel', unk_token: '[UNK]', vocab },
+        pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior, invert: false },
+      });
+    for (const behavior of ['Isolated', 'MergedWithPrevious', 'MergedWithNext'])
+      assert.deepEqual(split('(?=(\\d{3})+(?!\\d))', behavior)('1234567'), [1, 2, 3], behavior);
+    assert.deepEqual(split("(?i:'s|k)|a")("a'ſ\u212a"), [4, 5, 6]);
+  });
+
   test('a template has ids of its own; a minus sign can be a delimiter', () => {
     const single = [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
     const special_tokens = { '<s>': { id: '<s>', ids: [2, 1], tokens: ['a', 'ab'] } };
