@@ -46,20 +46,25 @@ export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
 function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const scaling = ropeParameters(c, options);
   const partial = partialFactor(c, scaling, options);
-  const dim = Math.trunc(options.headDim * partial);
+  // transformers counts waves over an odd number of elements, and one more turns
+  const share = Math.trunc(options.headDim * partial);
+  const dim = share + (share % 2);
   const { theta: defaultBase = 10000, thetaKey = 'rope_theta' } = options;
   const base =
     scaling?.has('rope_theta') || thetaKey === null
       ? (scaling?.positive('rope_theta', defaultBase) ?? defaultBase)
       : c.positive(thetaKey, defaultBase);
-  if (dim < 2 || dim % 2 !== 0)
-    c.refuse('rope_parameters', `${dim} rotated elements of a head are not supported: an even number is needed`);
+  if (dim < 2 || dim > options.headDim)
+    c.refuse(
+      partial === 1 ? 'head_dim' : (options.partialKey ?? 'partial_rotary_factor'),
+      `${share} of ${options.headDim} elements of a head would turn; an even number of at least 2 is needed`,
+    );
 
   const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
   const type = typeof named === 'string' ? (options.rename?.[named] ?? named) : named;
   const alpha = options.alpha && type === 'dynamic' && scaling?.raw('alpha') ? scaling.positive('alpha') : 1;
   const theta = alpha === 1 ? base : base * alpha ** (dim / (dim - 2));
-  const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / dim));
+  const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / share));
   const powers = exponents.map((e) => f(Math.pow(f(theta), e)));
   const plain = powers.map((p) => f(1 / p));
   const rope = (invFreq: number[], more: Partial<RopeSpec> = {}): RopeSpec => ({

@@ -127,7 +127,8 @@ describe('refused before a weight is read, by name', () => {
       /rope_theta.*no finite angles/,
     ],
     ['llama', { rope_scaling: { type: 'linear', factor: 1e-60 } }, /no finite angles/],
-    ['llama', { head_dim: 7 }, /even/],
+    ['llama', { head_dim: 7 }, /head_dim = 7.*even/],
+    ['phi3', { partial_rotary_factor: 0.1 }, /partial_rotary_factor = 0.1: 0 of 8.*even/],
     ['llama', { hidden_size: 33 }, /hidden_size = 33.*num_attention_heads/],
     ['llama', { num_key_value_heads: 3 }, /num_key_value_heads = 3/],
     ['llama', { num_hidden_layers: 2.5 }, /num_hidden_layers = 2.5/],
@@ -394,6 +395,15 @@ describe('rope', () => {
     assert.ok(scaled[1]! < plain[1]! && scaled[1]! > plain[1]! / 8);
     assert.ok(scaled[2]! < plain[2]! / 2 && scaled[2]! > plain[2]! / 8);
     assert.equal(scaled[3], Math.fround(plain[3]! / 8));
+  });
+
+  it('of an odd number of elements one more turns, by waves over the odd number', () => {
+    const { dim, invFreq } = decoderSpec({ ...OTHERS.phi3!, partial_rotary_factor: 0.4 }).layers[0]!.attention.rope!;
+    assert.equal(dim, 4);
+    assert.deepEqual(
+      invFreq,
+      [0, 2 / 3].map((e) => Math.fround(1 / Math.fround(10000 ** Math.fround(e)))),
+    );
   });
 
   it('an empty rope_scaling is none', () => {
