@@ -5,7 +5,7 @@ import { readBytes, type TensorInfo } from './safetensors.js';
 
 const EMBEDDING = /(^|\.)(embed_tokens|wte|word_embeddings|embed_in)\.weight$/;
 const HEAD = /(^|\.)(lm_head|embed_out|output_projection)\.weight$/;
-const PIECE = 2 ** 24;
+const PIECE = 2 ** 20;
 
 /**
  * The config with `tie_word_embeddings` off where the checkpoint has an embedding and a head that differ: transformers ties two
