@@ -11,6 +11,7 @@ import {
   NORMS_AROUND,
   NORMS_BEHIND,
   PLAIN,
+  PROJECTIONS,
   biases,
   family,
   hasBias,
@@ -173,6 +174,8 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     className: 'CohereForCausalLM',
     head: 'tied',
     sizeNames: { headDim: undefined },
+    // The norms of queries and keys that llama.cpp has for 64 layers and more (Command R+) are not among them.
+    inner: { ...NORMS, ...PROJECTIONS, ...GATED },
     epsilon: 'layer_norm_eps',
     more: (m, g) => ({ attention_bias: hasBias(g, 'attn_q'), logit_scale: m.decimal('command-r.logit_scale') }),
   }),

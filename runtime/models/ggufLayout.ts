@@ -82,11 +82,14 @@ export const SIZE_NAMES = {
 };
 
 export const OUTER = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
-export const ATTENTION = {
+export const PROJECTIONS = {
   attn_q: 'self_attn.q_proj',
   attn_k: 'self_attn.k_proj',
   attn_v: 'self_attn.v_proj',
   attn_output: 'self_attn.o_proj',
+};
+export const ATTENTION = {
+  ...PROJECTIONS,
   attn_q_norm: 'self_attn.q_norm',
   attn_k_norm: 'self_attn.k_norm',
 };

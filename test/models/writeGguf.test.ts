@@ -105,6 +105,7 @@ test('what llama.cpp has no place for, or misses, is refused', async () => {
     ['starcoder2-3b', { use_bias: false }, /starcoder2 without a bias in attn_output/],
     ['pythia-160m', { attention_bias: false }, /gptneox without a bias in attn_qkv/],
     ['OLMo-2-1B', { tie_word_embeddings: true }, /olmo2 with a tied head/],
+    ['c4ai-command-r-v01', { use_qk_norm: true }, /GGUF has no name/],
     ['c4ai-command-r7b', { tie_word_embeddings: false }, /cohere2 with a head of its own/],
   ];
   const file = join(dir, 'places.gguf');
