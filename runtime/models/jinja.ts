@@ -1,4 +1,24 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import {
+  Bool,
+  Callable,
+  Dict,
+  DICT_METHODS,
+  each,
+  equal,
+  isNumber,
+  itemOf,
+  List,
+  METHODS,
+  Missing,
+  Nothing,
+  pairs,
+  str,
+  strip,
+  Text,
+  Whole,
+} from './jinjaValues.js';
+import type { Value } from './jinjaValues.js';
 
 /**
  * Jinja as Jinja2 and Python run it. @huggingface/jinja 0.5 is JavaScript underneath: `'' != false` is false there,
@@ -6,7 +26,6 @@ import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
  * "true". Where it knows less than Jinja2 it fails, which is left alone; here is where it writes something else.
  */
 export type Program = ReturnType<typeof parse>;
-export type Value = ReturnType<Interpreter['evaluate']>;
 type Statement = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
 
 /** A node of the library's tree, as far as it is read here. */
@@ -14,19 +33,6 @@ interface Node {
   type: string;
   [field: string]: unknown;
 }
-
-/** The class of the library's values for this one; it does not export them. */
-const classOf = <T>(example: unknown): new (value: T) => Value & { value: T } =>
-  new Environment().set('example', example).constructor as new (value: T) => Value & { value: T };
-const Text = classOf<string>('');
-const Bool = classOf<boolean>(true);
-const Whole = classOf<number>(1);
-const Float = classOf<number>(0.5);
-const List = classOf<Value[]>([]);
-const Dict = classOf<Map<string, Value>>({});
-const Nothing = classOf<null>(null);
-const Missing = classOf<undefined>(undefined);
-const Callable = classOf<(args: Value[], scope: Environment) => Value>(() => null);
 
 /**
  * A template as a program.
@@ -97,6 +103,15 @@ const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpret
   Macro: macro,
   BinaryExpression: binary,
   MemberExpression: member,
+  ObjectLiteral: (node, scope, at) => {
+    const made = new Map<string | number, Value>();
+    for (const [key, value] of node.value as Map<unknown, unknown>) {
+      const name = at.value(key, scope);
+      if (!(name instanceof Text || name instanceof Whole)) throw new Error(`a ${name.type} is no key`);
+      made.set(name.value, at.value(value, scope));
+    }
+    return new Dict(made);
+  },
   FilterExpression: (node, scope, at) => filter(at.value(node.operand, scope), node.filter as Node, scope, at),
   TestExpression: (node, scope, at) => {
     const operand = at.value(node.operand, scope);
@@ -121,31 +136,6 @@ function block(body: unknown, scope: Environment, at: PythonInterpreter): string
   return text;
 }
 
-/** `str` of a value. Lists and the like are refused: nobody means to write them into a conversation. */
-function str(value: Value): string {
-  if (value instanceof Text) return value.value;
-  if (value instanceof Missing) return '';
-  if (value instanceof Nothing) return 'None';
-  if (value instanceof Bool) return value.value ? 'True' : 'False';
-  if (value instanceof Whole || value instanceof Float) return value.toString();
-  throw new Error(`it writes a ${value.type} as text`);
-}
-
-/** Python's `==`: by value, and a number is no text. */
-function equal(a: Value, b: Value): boolean {
-  if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
-  if (a instanceof List && b instanceof List)
-    return a.value.length === b.value.length && a.value.every((item, i) => equal(item, b.value[i]!));
-  if (a instanceof Dict && b instanceof Dict)
-    return (
-      a.value.size === b.value.size &&
-      [...a.value].every(([key, item]) => b.value.has(key) && equal(item, b.value.get(key)!))
-    );
-  return a.type === b.type && a.value === b.value;
-}
-
-const isNumber = (value: Value): boolean => value instanceof Whole || value instanceof Float || value instanceof Bool;
-
 function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const operator = (node.operator as { value: string }).value;
   if (operator === 'and' || operator === 'or') return at.original(node, scope);
@@ -154,6 +144,8 @@ function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
   if (operator === '==' || operator === '!=') return new Bool(equal(left, right) === (operator === '=='));
   if ((operator === 'in' || operator === 'not in') && right instanceof List)
     return new Bool(right.value.some((item) => equal(item, left)) === (operator === 'in'));
+  if ((operator === 'in' || operator === 'not in') && right instanceof Dict)
+    return new Bool((itemOf(right.value, left) !== undefined) === (operator === 'in'));
   if (operator === '~') return new Text(str(left) + str(right));
   if (operator === '+' && left instanceof Text !== right instanceof Text)
     throw new Error(`it adds a ${left.type} and a ${right.type}`);
@@ -172,62 +164,21 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
       const character = Array.from(object.value).at(key.value);
       return character === undefined ? new Missing(undefined) : new Text(character);
     }
+    if (object instanceof Dict && !(key instanceof Text)) return itemOf(object.value, key) ?? new Missing(undefined);
     return at.original({ ...node, object: constant(object), property: constant(key) }, scope);
   }
   const name = property.type === 'Identifier' ? (property.value as string) : '';
   if (name === 'length' && !(object instanceof Dict)) return new Missing(undefined);
+  if (object instanceof Dict && !object.value.has(name) && Object.hasOwn(DICT_METHODS, name)) {
+    const method = DICT_METHODS[name]!;
+    return new Callable((args) => method(object.value, args));
+  }
   if (object instanceof Text && Object.hasOwn(METHODS, name)) {
     const method = METHODS[name]!;
     return new Callable((args) => method(object.value, args));
   }
   return at.original({ ...node, object: constant(object) }, scope);
 }
-
-/** White space of Python's `str`, which is not that of JavaScript. */
-const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
-const WORDS = new RegExp(`[^${SPACE}]+`, 'g');
-const isSpace = new RegExp(`[${SPACE}]`);
-
-function strip(text: string, [given]: Value[], left: boolean, right: boolean): Value {
-  const set = given instanceof Text ? new Set(given.value) : undefined;
-  if (given !== undefined && !set && !(given instanceof Nothing)) throw new Error('it strips what is no text');
-  const characters = Array.from(text);
-  const taken = (character: string | undefined): boolean =>
-    character !== undefined && (set ? set.has(character) : isSpace.test(character));
-  let [from, to] = [0, characters.length];
-  if (left) while (from < to && taken(characters[from])) from++;
-  if (right) while (to > from && taken(characters[to - 1])) to--;
-  return new Text(characters.slice(from, to).join(''));
-}
-
-const capitalize = (text: string): string => {
-  const [first = '', ...rest] = text;
-  return first.toUpperCase() + rest.join('').toLowerCase();
-};
-
-const METHODS: Record<string, (text: string, args: Value[]) => Value> = {
-  strip: (text, args) => strip(text, args, true, true),
-  lstrip: (text, args) => strip(text, args, true, false),
-  rstrip: (text, args) => strip(text, args, false, true),
-  capitalize: (text) => new Text(capitalize(text)),
-  title: (text) => new Text(text.replace(/\p{L}+/gu, capitalize)),
-  split: (text, args) => {
-    const [separator, most] = args;
-    const limit = most instanceof Whole && most.value >= 0 ? most.value : Infinity;
-    if (args.length > 2 || (most !== undefined && !(most instanceof Whole))) throw new Error('split() of this kind');
-    let parts: string[];
-    if (separator instanceof Text) {
-      if (separator.value === '') throw new Error('empty separator');
-      parts = text.split(separator.value);
-      if (parts.length > limit + 1) parts.push(parts.splice(limit).join(separator.value));
-    } else if (separator === undefined || separator instanceof Nothing) {
-      const words = [...text.matchAll(WORDS)];
-      parts = words.slice(0, limit).map(([word]) => word);
-      if (words.length > limit) parts.push(text.slice(words[limit]!.index));
-    } else throw new Error('split() of this kind');
-    return new List(parts.map((part) => new Text(part)));
-  },
-};
 
 const OF_TEXT = new Set('trim upper lower title capitalize string replace indent'.split(' '));
 const OF_LIST = new Set('list first last map selectattr rejectattr sort unique reverse items join'.split(' '));
@@ -246,6 +197,16 @@ function filter(given: Value, call: Node, scope: Environment, at: PythonInterpre
     if (name === 'length' || name === 'count') return new Whole(Array.from(operand.value).length);
     if (name !== 'join' && OF_LIST.has(name)) operand = new List(each(operand));
     if (name === 'list') return operand;
+  }
+  if (operand instanceof Dict && name === 'items') return new List(pairs(operand.value));
+  if (
+    operand instanceof Dict &&
+    name === 'dictsort' &&
+    [...operand.value.keys()].every((key) => typeof key === 'number')
+  ) {
+    if (call.type === 'CallExpression') throw new Error('dictsort() of this kind');
+    const sorted = [...operand.value].sort(([a], [b]) => Number(a) - Number(b));
+    return new List(pairs(new Map(sorted)));
   }
   if (operand instanceof List) {
     if ((name === 'first' || name === 'last') && operand.value.length === 0) return new Missing(undefined);
@@ -333,14 +294,6 @@ function loop(node: Node, scope: Environment, at: PythonInterpreter): Value {
     }
   }
   return new Text(ended ? text : text + block(node.defaultBlock, new Environment(scope), at));
-}
-
-function each(value: Value): Value[] {
-  if (value instanceof List) return value.value;
-  if (value instanceof Dict) return [...(value.value as Map<string, Value>).keys()].map((key) => new Text(key));
-  if (value instanceof Text) return Array.from(value.value, (character) => new Text(character));
-  if (value instanceof Missing) return [];
-  throw new Error(`it loops over a ${value.type}`);
 }
 
 function round(items: Value[], i: number): Value {

@@ -1,0 +1,116 @@
+import { Environment } from '@huggingface/jinja';
+import type { Interpreter } from '@huggingface/jinja';
+
+/** The library's values, with what Python does with them. */
+export type Value = ReturnType<Interpreter['evaluate']>;
+
+/** The class of some of the library's values, which it does not export. */
+export type Class<T> = new (value: T) => Value & { value: T };
+const classOf = <T>(example: unknown): Class<T> => new Environment().set('example', example).constructor as Class<T>;
+export const Text: Class<string> = classOf('');
+export const Bool: Class<boolean> = classOf(true);
+export const Whole: Class<number> = classOf(1);
+export const Float: Class<number> = classOf(0.5);
+export const List: Class<Value[]> = classOf([]);
+/** Python's keys may be numbers, too. */
+export const Dict: Class<Map<string | number, Value>> = classOf({});
+export const Nothing: Class<null> = classOf(null);
+export const Missing: Class<undefined> = classOf(undefined);
+export const Callable: Class<(args: Value[], scope: Environment) => Value> = classOf(() => null);
+
+/** `str` of a value. Lists and the like are refused: nobody means to write them into a conversation. */
+export function str(value: Value): string {
+  if (value instanceof Text) return value.value;
+  if (value instanceof Missing) return '';
+  if (value instanceof Nothing) return 'None';
+  if (value instanceof Bool) return value.value ? 'True' : 'False';
+  if (value instanceof Whole || value instanceof Float) return value.toString();
+  throw new Error(`it writes a ${value.type} as text`);
+}
+
+/** Python's `==`: by value, and a number is no text. */
+export function equal(a: Value, b: Value): boolean {
+  if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
+  if (a instanceof List && b instanceof List)
+    return a.value.length === b.value.length && a.value.every((item, i) => equal(item, b.value[i]!));
+  if (a instanceof Dict && b instanceof Dict)
+    return (
+      a.value.size === b.value.size &&
+      [...a.value].every(([key, item]) => b.value.has(key) && equal(item, b.value.get(key)!))
+    );
+  return a.type === b.type && a.value === b.value;
+}
+
+export const isNumber = (value: Value): boolean =>
+  value instanceof Whole || value instanceof Float || value instanceof Bool;
+
+/** White space of Python's `str`, which is not that of JavaScript. */
+const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const WORDS = new RegExp(`[^${SPACE}]+`, 'g');
+const isSpace = new RegExp(`[${SPACE}]`);
+
+export function strip(text: string, [given]: Value[], left: boolean, right: boolean): Value {
+  const set = given instanceof Text ? new Set(given.value) : undefined;
+  if (given !== undefined && !set && !(given instanceof Nothing)) throw new Error('it strips what is no text');
+  const characters = Array.from(text);
+  const taken = (character: string | undefined): boolean =>
+    character !== undefined && (set ? set.has(character) : isSpace.test(character));
+  let [from, to] = [0, characters.length];
+  if (left) while (from < to && taken(characters[from])) from++;
+  if (right) while (to > from && taken(characters[to - 1])) to--;
+  return new Text(characters.slice(from, to).join(''));
+}
+
+const capitalize = (text: string): string => {
+  const [first = '', ...rest] = text;
+  return first.toUpperCase() + rest.join('').toLowerCase();
+};
+
+export const METHODS: Record<string, (text: string, args: Value[]) => Value> = {
+  strip: (text, args) => strip(text, args, true, true),
+  lstrip: (text, args) => strip(text, args, true, false),
+  rstrip: (text, args) => strip(text, args, false, true),
+  capitalize: (text) => new Text(capitalize(text)),
+  title: (text) => new Text(text.replace(/\p{L}+/gu, capitalize)),
+  split: (text, args) => {
+    const [separator, most] = args;
+    const limit = most instanceof Whole && most.value >= 0 ? most.value : Infinity;
+    if (args.length > 2 || (most !== undefined && !(most instanceof Whole))) throw new Error('split() of this kind');
+    let parts: string[];
+    if (separator instanceof Text) {
+      if (separator.value === '') throw new Error('empty separator');
+      parts = text.split(separator.value);
+      if (parts.length > limit + 1) parts.push(parts.splice(limit).join(separator.value));
+    } else if (separator === undefined || separator instanceof Nothing) {
+      const words = [...text.matchAll(WORDS)];
+      parts = words.slice(0, limit).map(([word]) => word);
+      if (words.length > limit) parts.push(text.slice(words[limit]!.index));
+    } else throw new Error('split() of this kind');
+    return new List(parts.map((part) => new Text(part)));
+  },
+};
+
+/** What a loop over a value goes through. */
+export function each(value: Value): Value[] {
+  if (value instanceof List) return value.value;
+  if (value instanceof Dict) return [...value.value.keys()].map(keyValue);
+  if (value instanceof Text) return Array.from(value.value, (character) => new Text(character));
+  if (value instanceof Missing) return [];
+  throw new Error(`it loops over a ${value.type}`);
+}
+
+const keyValue = (key: string | number): Value => (typeof key === 'number' ? new Whole(key) : new Text(key));
+
+/** The item of a dictionary. */
+export const itemOf = (dict: Map<string | number, Value>, key: Value): Value | undefined =>
+  key instanceof Text || key instanceof Whole ? dict.get(key.value) : undefined;
+
+export const pairs = (dict: Map<string | number, Value>): Value[] =>
+  [...dict].map(([key, value]) => new List([keyValue(key), value]));
+
+export const DICT_METHODS: Record<string, (dict: Map<string | number, Value>, args: Value[]) => Value> = {
+  items: (dict) => new List(pairs(dict)),
+  keys: (dict) => new List([...dict.keys()].map(keyValue)),
+  values: (dict) => new List([...dict.values()]),
+  get: (dict, [key, other]) => (key && itemOf(dict, key)) ?? other ?? new Nothing(null),
+};
