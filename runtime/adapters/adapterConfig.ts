@@ -60,6 +60,8 @@ const WITHOUT_EFFECT = new Set([
     'megatron_core',
     'qalora_group_size',
   ],
+  // ms-swift's own, for its optimizer and the type that it trains in
+  ...['lora_dtype', 'lorap_lr_ratio', 'lorap_emb_lr'],
 ]);
 
 /** Keys read below. */

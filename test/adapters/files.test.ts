@@ -191,6 +191,7 @@ test('what is not plain LoRA is refused by name, unknown keys included', () => {
       (error) => human(error, message),
     );
   assert.equal(parse({ new_key: null, other: false, more: {}, and: [] }).rank, 4);
+  assert.equal(parse({ lora_dtype: null, lorap_lr_ratio: 16, lorap_emb_lr: 1e-6 }).rank, 4);
   assert.equal(parse({ init_lora_weights: 'eva', eva_config: { rho: 2 } }).alpha, 8);
   refused({ peft_type: 'IA3' }, /"IA3"; only LORA/);
   refused({ use_dora: true }, /"use_dora" is true: DoRA/);
