@@ -168,7 +168,7 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
     return at.original({ ...node, object: constant(object), property: constant(key) }, scope);
   }
   const name = property.type === 'Identifier' ? (property.value as string) : '';
-  if (name === 'length' && !(object instanceof Dict)) return new Missing(undefined);
+  if (name === 'length' && (object instanceof Text || object instanceof List)) return new Missing(undefined);
   if (object instanceof Dict && !object.value.has(name) && Object.hasOwn(DICT_METHODS, name)) {
     const method = DICT_METHODS[name]!;
     return new Callable((args) => method(object.value, args));

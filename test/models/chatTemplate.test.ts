@@ -85,6 +85,7 @@ describe('what the library takes for JavaScript is Python', () => {
     ["{{ messages|selectattr('x', 'undefined')|list|length }}{{ messages|rejectattr('role', 'eq', 'user')|list|length }}", '31'],
     ["{{ 'ab'|selectattr('type', 'equalto', 'x')|list|length }}{{ x is iterable }}{{ messages[0] is iterable }}", '0TrueTrue'],
     ['{{ -7 % 3 }}{{ -7 // 2 }}', '2-4'],
+    ["{% set ns = namespace(length=3) %}{{ ns.length }}{{ 'abc'.length }}{{ messages.length }}", '3'],
     ["{% set d = {2: 'b', 1: 'a', 'x': 'c'} %}{{ d[1] }}{{ d['x'] }}{{ d[3] }}{{ 1 in d }}{{ '1' in d }}{{ d.get(2) }}{{ d.get(5, 'no') }}{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}", 'acTrueFalsebno2b1axc'],
     ["{% for k, v in {10: 'a', 9: 'b', 100: 'c'} | dictsort %}{{ k + 1 }}{{ v }}{% endfor %}{% for k, v in {'b': 1, 'A': 2} | dictsort %}{{ k }}{% endfor %}", '10b11a101cAb'],
     ['a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc', 'a\nb\nc'],
