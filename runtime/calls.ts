@@ -11,7 +11,7 @@ import { activeAdapters, openState, type OpenState } from './evaluation/states.j
 import { inspectModel } from './inspect.js';
 import { inspectData } from './data/examples.js';
 import { exportModel } from './export.js';
-import { downloadModel } from './models/hub.js';
+import { downloadModel } from './models/hub/hub.js';
 import type {
   Device,
   GenerateParams,

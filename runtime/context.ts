@@ -3,11 +3,11 @@ import type { ExampleList } from './data/exampleList.js';
 import { loadExamples } from './data/examples.js';
 import { openScratch, type Scratch } from './data/scratch.js';
 import { Cancelled, HumanError } from './errors.js';
-import { absentTokenizer } from './models/absentTokenizer.js';
+import { absentTokenizer } from './models/text/absentTokenizer.js';
 import { decoderSpec } from './models/config.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from './models/spec.js';
 import { openModel, type ModelFolder } from './models/folder.js';
-import { loadTokenizer, type Tokenizer } from './models/tokenizer.js';
+import { loadTokenizer, type Tokenizer } from './models/text/tokenizer.js';
 import type { DataFormat, Device } from './protocol.js';
 import { openBackend, type Backend } from './training/session.js';
 

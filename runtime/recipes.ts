@@ -10,7 +10,7 @@ import {
 } from 'jsonc-parser';
 import type { z } from 'zod';
 import { HumanError } from './errors.js';
-import { readText, shown } from './models/jsonFile.js';
+import { readText, shown } from './jsonFile.js';
 import { recipeSchemas, type Recipe } from './recipe/protocol.js';
 
 /** A recipe with its file; paths inside are relative to the file's folder. */

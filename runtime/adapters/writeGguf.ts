@@ -2,14 +2,14 @@
 import { basename } from 'node:path';
 import { HumanError } from '../errors.js';
 import { decoderSpec } from '../models/config.js';
-import { ARCHITECTURES } from '../models/ggufArchitectures.js';
-import { inParts, partOf, partsOf } from '../models/ggufParts.js';
-import { toGgufOrder } from '../models/ggufTensors.js';
-import { WRITTEN_TYPES, writeGgufFile } from '../models/ggufWrite.js';
-import type { GgufTensorToWrite } from '../models/ggufWrite.js';
-import type { JsonObject } from '../models/jsonFile.js';
+import { ARCHITECTURES } from '../models/gguf/architectures.js';
+import { inParts, partOf, partsOf } from '../models/gguf/parts.js';
+import { toGgufOrder } from '../models/gguf/tensors.js';
+import { WRITTEN_TYPES, writeGgufFile } from '../models/gguf/writeFile.js';
+import type { GgufTensorToWrite } from '../models/gguf/writeFile.js';
+import type { JsonObject } from '../jsonFile.js';
 import { linearLayers } from '../models/spec.js';
-import { ggufArchitecture, ggufName, sizesOf } from '../models/writeGguf.js';
+import { ggufArchitecture, ggufName, sizesOf } from '../models/gguf/writeModel.js';
 import type { AdapterFile } from './files.js';
 
 /**

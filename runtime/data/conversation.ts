@@ -1,6 +1,6 @@
 import type { ChatMessage } from '../protocol.js';
-import type { ChatTemplate } from '../models/chatTemplate.js';
-import type { Tokenizer } from '../models/tokenizer.js';
+import type { ChatTemplate } from '../models/text/chatTemplate.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
 import { RefusedRow, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */

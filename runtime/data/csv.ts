@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { HumanError } from '../errors.js';
-import { parseJson } from '../models/jsonFile.js';
+import { parseJson } from '../jsonFile.js';
 import { decodeText, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 

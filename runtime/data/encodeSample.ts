@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../models/tokenizer.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../protocol.js';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
 import type { Supervised } from './conversation.js';

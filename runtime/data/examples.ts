@@ -1,7 +1,7 @@
 import { HumanError } from '../errors.js';
 import { sha256File } from '../files.js';
-import { withTimeLimit } from '../models/timeLimit.js';
-import type { Tokenizer } from '../models/tokenizer.js';
+import { withTimeLimit } from '../timeLimit.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage, DataFormat, DataInfo } from '../protocol.js';
 import { supervisedTokens } from './conversation.js';
 import { checkIds, checkLength, encodeSample } from './encodeSample.js';

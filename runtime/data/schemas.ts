@@ -1,7 +1,7 @@
 import { DATA_FORMATS } from '../protocol.js';
 import type { ChatMessage, DataFormat } from '../protocol.js';
-import { isObject, shown } from '../models/jsonFile.js';
-import type { JsonObject } from '../models/jsonFile.js';
+import { isObject, shown } from '../jsonFile.js';
+import type { JsonObject } from '../jsonFile.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 

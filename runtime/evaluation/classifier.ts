@@ -1,8 +1,8 @@
 /** Text classifiers (ONNX), run on the CPU. */
 import { join } from 'node:path';
 import { Cancelled, HumanError } from '../errors.js';
-import { shown } from '../models/jsonFile.js';
-import { loadTokenizer, type Tokenizer } from '../models/tokenizer.js';
+import { shown } from '../jsonFile.js';
+import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import { int64, openFile, type Feeds, type FileSession } from '../training/session.js';
 import { EXPORT, labelsOf, longest, modelFile, readConfig, tokenizerConfig } from './classifierFiles.js';
 

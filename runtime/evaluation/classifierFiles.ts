@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../errors.js';
-import { isObject, readJsonObject, type JsonObject } from '../models/jsonFile.js';
+import { isObject, readJsonObject, type JsonObject } from '../jsonFile.js';
 
 const FILES = ['model.onnx', join('onnx', 'model.onnx')];
 /** tokenizer_config.json writes an astronomic number where there is no limit. */

@@ -5,7 +5,7 @@ import type { ActiveAdapter } from '../evaluation/generate.js';
 import { buildDecoder } from '../models/decoder.js';
 import type { ModelFolder } from '../models/folder.js';
 import type { DecoderSpec } from '../models/spec.js';
-import { loadTokenizer } from '../models/tokenizer.js';
+import { loadTokenizer } from '../models/text/tokenizer.js';
 import { frozenWeights } from '../models/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { HumanError } from '../errors.js';
 import { replaceFile, sha256File, writeFileAtomic } from '../files.js';
 import { buildDecoder } from '../models/decoder.js';
-import { isObject, type JsonObject } from '../models/jsonFile.js';
+import { isObject, type JsonObject } from '../jsonFile.js';
 import type { Weight } from '../models/norms.js';
 import { bytesOf, elementCount, readFloat32, writeFully, type TensorInfo } from '../models/safetensors.js';
 import { copyCompanions } from '../models/saveModel.js';

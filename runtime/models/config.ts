@@ -1,6 +1,6 @@
 import { HumanError } from '../errors.js';
 import { ConfigReader } from './configReader.js';
-import { shown } from './jsonFile.js';
+import { shown } from '../jsonFile.js';
 import { bloom, mpt } from './families/alibi.js';
 import { gemma, gemma2, gemma3, vaultGemma } from './families/gemma.js';
 import { biogpt, codegen, gpt2, gptBigCode, gptj, gptNeo, opt } from './families/gpt.js';

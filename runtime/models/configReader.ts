@@ -1,5 +1,5 @@
 import { HumanError } from '../errors.js';
-import { shown } from './jsonFile.js';
+import { shown } from '../jsonFile.js';
 import type { Activation } from './spec.js';
 
 /** Largest size a config may name: more is a mistake, and sizes decide how much is built. */

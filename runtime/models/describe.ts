@@ -1,9 +1,9 @@
 import { openModel } from './folder.js';
-import { readGguf } from './gguf.js';
-import { planConversion } from './ggufConvert.js';
-import { loadTokenizer } from './tokenizer.js';
+import { readGguf } from './gguf/gguf.js';
+import { planConversion } from './gguf/convert.js';
+import { loadTokenizer } from './text/tokenizer.js';
 import type { TensorInfo } from './safetensors.js';
-import type { JsonObject } from './jsonFile.js';
+import type { JsonObject } from '../jsonFile.js';
 
 /** What a model folder or a GGUF file says of itself; no weight is read and nothing is converted. */
 export interface ModelDescription {

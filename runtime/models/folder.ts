@@ -1,8 +1,8 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { HumanError } from '../errors.js';
-import { isObject, readJsonObject, shown } from './jsonFile.js';
-import type { JsonObject } from './jsonFile.js';
+import { isObject, readJsonObject, shown } from '../jsonFile.js';
+import type { JsonObject } from '../jsonFile.js';
 import { readSafetensors } from './safetensors.js';
 import type { TensorInfo } from './safetensors.js';
 import { withOwnHead } from './tiedHead.js';
@@ -47,7 +47,7 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
       remedy: 'Name a Hugging Face model folder (config.json, model.safetensors) or a .gguf file.',
     });
   }
-  const { convertGguf } = await import('./ggufConvert.js');
+  const { convertGguf } = await import('./gguf/convert.js');
   return { ...(await openFolder(await convertGguf(given, options))), path, converted: true };
 }
 

@@ -9,7 +9,7 @@ import { HumanError } from '../errors.js';
 import { replaceFile } from '../files.js';
 import type { Handle } from '../files.js';
 import { bf16ToF32, f16ToF32 } from './halfFloats.js';
-import { isObject, parseJson, shown } from './jsonFile.js';
+import { isObject, parseJson, shown } from '../jsonFile.js';
 
 /** Bits of one element. Types below one byte and float8 can be listed and copied, not read as numbers. */
 const BITS = {

@@ -1,5 +1,5 @@
 /** Checkpoints whose output head is another one than their embedding, whatever config.json says. */
-import type { JsonObject } from './jsonFile.js';
+import type { JsonObject } from '../jsonFile.js';
 import { sameShape } from '../onnx/shapes.js';
 import { readBytes, type TensorInfo } from './safetensors.js';
 

@@ -3,7 +3,7 @@
  * learned from the sample's own words until each is one token, with and without a space before it: rows stay short.
  */
 
-import { BYTE_CHARACTERS } from '../models/preTokenizers.js';
+import { BYTE_CHARACTERS } from '../models/text/preTokenizers.js';
 
 /** The space before a word, as byte-level BPE writes it. */
 const SPACE = BYTE_CHARACTERS[32]!;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Generator } from '../evaluation/generate.js';
 import { writeFileAtomic } from '../files.js';
-import type { Tokenizer } from '../models/tokenizer.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../protocol.js';
 
 /** A prompt the vector was trained on. */

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
 import { RefusedRow } from '../../runtime/data/schemas.js';
 import type { ChatMessage } from '../../runtime/protocol.js';
-import { chatTemplate } from '../../runtime/models/chatTemplate.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
-import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
 interface TemplateCases {

@@ -9,8 +9,8 @@ import { loadExamples } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { Cancelled } from '../../runtime/errors.js';
 import { decoderSpec } from '../../runtime/models/config.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
-import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { batchPlan } from '../../runtime/training/steps.js';
 
 const smollm2 = join(import.meta.dirname, '../fixtures/smollm2');

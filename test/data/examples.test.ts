@@ -10,9 +10,9 @@ import { inspectData, loadExamples } from '../../runtime/data/examples.js';
 import type { Example, ExampleOptions, Examples } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { HumanError } from '../../runtime/errors.js';
-import { chatTemplate } from '../../runtime/models/chatTemplate.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
-import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
 let folder: string;

@@ -1,7 +1,7 @@
 /** A text classifier in the layout of transformers and optimum, small enough to be worked out by hand. */
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder, type DType } from '../../runtime/onnx/graph.js';
 import { Add, Cast, Div, Gather, MatMul, Mul, Range, ReduceSum, Unsqueeze } from '../../runtime/onnx/ops.js';

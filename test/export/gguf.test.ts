@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { sha256File } from '../../runtime/files.js';
 import { differenceOf } from '../../runtime/export/compare.js';
-import { readGguf } from '../../runtime/models/gguf.js';
+import { readGguf } from '../../runtime/models/gguf/gguf.js';
 import { loadReference } from '../support/reference.js';
 import { ROOT } from '../engine/support.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';

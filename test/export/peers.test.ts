@@ -12,7 +12,7 @@ import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
 import { initialise, layout } from '../../runtime/adapters/sites.js';
 import { openGenerator } from '../../runtime/evaluation/generate.js';
 import { linearLayers } from '../../runtime/models/spec.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { random } from '../../runtime/random.js';
 import { openBackend } from '../../runtime/training/session.js';
 import { ROOT } from '../engine/support.js';

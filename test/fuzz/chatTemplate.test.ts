@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadChatTemplate } from '../../runtime/models/chatTemplate.js';
-import { parseJsonObject } from '../../runtime/models/jsonFile.js';
+import { loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
+import { parseJsonObject } from '../../runtime/jsonFile.js';
 import { damageJson, damageText } from './damage.js';
 import { fuzz } from './harness.js';
 

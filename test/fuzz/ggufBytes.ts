@@ -1,8 +1,8 @@
 /** GGUF files in parts that can be damaged one by one, and the bytes that say them, true or not. */
 import { readFileSync } from 'node:fs';
-import { readGguf } from '../../runtime/models/gguf.js';
-import type { GgufValue } from '../../runtime/models/gguf.js';
-import { GGUF_TYPES } from '../../runtime/models/ggufTypes.js';
+import { readGguf } from '../../runtime/models/gguf/gguf.js';
+import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
+import { GGUF_TYPES } from '../../runtime/models/gguf/types.js';
 
 export interface GgufParts {
   metadata: [key: string, value: GgufValue][];

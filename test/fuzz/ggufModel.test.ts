@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GgufValue } from '../../runtime/models/gguf.js';
-import { planConversion } from '../../runtime/models/ggufConvert.js';
+import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
+import { planConversion } from '../../runtime/models/gguf/convert.js';
 import type { Random } from '../../runtime/random.js';
 import { damageBytes } from './damage.js';
 import { bytesOf, partsOf } from './ggufBytes.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GgufValue } from '../../runtime/models/gguf.js';
-import { readMetadata } from '../../runtime/models/ggufMetadata.js';
-import { convertTokenizer } from '../../runtime/models/ggufTokenizer.js';
-import type { JsonObject } from '../../runtime/models/jsonFile.js';
-import { makeTokenizer } from '../../runtime/models/tokenizer.js';
+import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
+import { readMetadata } from '../../runtime/models/gguf/metadata.js';
+import { convertTokenizer } from '../../runtime/models/gguf/tokenizer.js';
+import type { JsonObject } from '../../runtime/jsonFile.js';
+import { makeTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { metadataOf } from '../support/ggufTokenizer.js';
 import type { TokenizerJson } from '../support/ggufTokenizer.js';
 import { fuzz } from './harness.js';

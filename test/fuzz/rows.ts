@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamExamples } from '../../runtime/data/examples.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Random } from '../../runtime/random.js';
 import { damageBytes, damageJson, damageText, JSON_WORDS } from './damage.js';
 

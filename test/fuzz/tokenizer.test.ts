@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseJsonObject } from '../../runtime/models/jsonFile.js';
-import { makeTokenizer } from '../../runtime/models/tokenizer.js';
+import { parseJsonObject } from '../../runtime/jsonFile.js';
+import { makeTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { damageJson, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 

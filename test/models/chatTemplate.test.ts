@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/errors.js';
 import type { ChatMessage } from '../../runtime/protocol.js';
-import { chatTemplate, loadChatTemplate } from '../../runtime/models/chatTemplate.js';
+import { chatTemplate, loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
 interface TemplateCases {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
-import { parseJson } from '../../runtime/models/jsonFile.js';
+import { parseJson } from '../../runtime/jsonFile.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { bytesOf, readFloat32, writeSafetensors } from '../../runtime/models/safetensors.js';
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
-import { GGUF_TYPES, READABLE_TYPES } from '../../runtime/models/ggufTypes.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
+import { GGUF_TYPES, READABLE_TYPES } from '../../runtime/models/gguf/types.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
 const QUANTS = join(FIXTURES, 'quants.gguf');

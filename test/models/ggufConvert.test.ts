@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
-import { convertGguf } from '../../runtime/models/ggufConvert.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
+import { convertGguf } from '../../runtime/models/gguf/convert.js';
 import { readBytes } from '../../runtime/models/safetensors.js';
 import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
 const FAMILIES = JSON.parse(readFileSync(join(FIXTURES, 'families.json'), 'utf8')) as Record<

@@ -7,7 +7,7 @@ import { decoderSpec } from '../../runtime/models/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { readFloat32 } from '../../runtime/models/safetensors.js';
 import { parameters } from '../../runtime/models/spec.js';
-import { writeGguf } from '../../runtime/models/writeGguf.js';
+import { writeGguf } from '../../runtime/models/gguf/writeModel.js';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';
 
 let dir: string;

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
-import type { GgufValue } from '../../runtime/models/gguf.js';
-import { readMetadata } from '../../runtime/models/ggufMetadata.js';
-import { convertTokenizer } from '../../runtime/models/ggufTokenizer.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
+import { readMetadata } from '../../runtime/models/gguf/metadata.js';
+import { convertTokenizer } from '../../runtime/models/gguf/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { metadataOf } from '../support/ggufTokenizer.js';
 import type { TokenizerJson } from '../support/ggufTokenizer.js';
 

@@ -10,8 +10,8 @@ import { after, before, beforeEach, test } from 'node:test';
 import { Cancelled, HumanError } from '../../runtime/errors.js';
 import { inspectModel } from '../../runtime/inspect.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { downloadModel } from '../../runtime/models/hub.js';
-import type { DownloadParams, DownloadSettings } from '../../runtime/models/hub.js';
+import { downloadModel } from '../../runtime/models/hub/hub.js';
+import type { DownloadParams, DownloadSettings } from '../../runtime/models/hub/hub.js';
 import { commitOf, sha256, startHub } from '../support/hubServer.js';
 import type { HubServer } from '../support/hubServer.js';
 

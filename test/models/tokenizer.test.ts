@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/errors.js';
-import { loadTokenizer, makeTokenizer } from '../../runtime/models/tokenizer.js';
-import type { Tokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer, makeTokenizer } from '../../runtime/models/text/tokenizer.js';
+import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
 const json = (file: string): Record<string, unknown> =>

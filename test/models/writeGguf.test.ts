@@ -7,12 +7,12 @@ import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
 import { decoderSpec } from '../../runtime/models/config.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf.js';
-import { quantiseQ8, roundTrip } from '../../runtime/models/ggufWrite.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
+import { quantiseQ8, roundTrip } from '../../runtime/models/gguf/writeFile.js';
 import { readFloat32 } from '../../runtime/models/safetensors.js';
 import { parameters } from '../../runtime/models/spec.js';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
-import { writeGguf } from '../../runtime/models/writeGguf.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { writeGguf } from '../../runtime/models/gguf/writeModel.js';
 import { random } from '../../runtime/random.js';
 import { PUBLISHED } from '../support/publishedModels.js';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { loadTokenizer } from '../../runtime/models/tokenizer.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { corpus } from '../../runtime/sample/data.js';
 import { writeFreshModel } from '../../runtime/sample/model.js';
 import { learnMerges, wordsOf } from '../../runtime/sample/tokenizer.js';

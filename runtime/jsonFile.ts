@@ -1,0 +1,112 @@
+import { open, stat } from 'node:fs/promises';
+import { HumanError } from './errors.js';
+
+/** Larger JSON files than this are no configuration; a vocabulary of 250,000 entries with merges takes about 35 MB. */
+const LARGEST = 256 * 2 ** 20;
+
+/** Lists and objects in each other. Configurations have a handful of levels; what walks a value is safe up to here. */
+const DEEPEST = 512;
+
+export type JsonObject = Record<string, unknown>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A JSON object out of a file. Errors name the file and what is wrong with it. */
+export async function readJsonObject(file: string, largest = LARGEST): Promise<JsonObject> {
+  return parseJsonObject(await readText(file, largest), file);
+}
+
+/** The text of a file of a bounded size; devices and pipes, which have no end, are refused. */
+export async function readText(file: string, largest: number): Promise<string> {
+  const wrong = (message: string): HumanError =>
+    new HumanError(message, { place: file, remedy: 'Check that it is the right file.' });
+  // Before it is opened: opening a pipe waits for who writes into it.
+  const found = await stat(file);
+  if (!found.isFile()) throw wrong('this is no file.');
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    if (size > largest) throw wrong(`the file has ${size} bytes; at most ${largest} are read.`);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Parses text that must be one JSON object. `place` is named in errors. */
+export function parseJsonObject(text: string, place: string): JsonObject {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    throw new HumanError(`this is not valid JSON: ${(error as Error).message}.`, {
+      place,
+      remedy: 'The file may be cut off: copy it again.',
+      cause: error,
+    });
+  }
+  if (!isObject(value))
+    throw new HumanError('a JSON object was expected.', { place, remedy: 'Check that it is the right file.' });
+  return value;
+}
+
+/**
+ * JSON.parse for texts that are not trusted.
+ * @throws SyntaxError, also for what is nested so deeply that walking it would end in a stack overflow.
+ */
+export function parseJson(text: string): unknown {
+  if (isDeep(text)) throw new SyntaxError(`lists and objects are nested more than ${DEEPEST} deep`);
+  return JSON.parse(text) as unknown;
+}
+
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; text.length > DEEPEST && i < text.length; i++) {
+    const c = text[i];
+    if (c === '"') {
+      i = text.indexOf('"', i + 1);
+      while (i > 0 && isEscaped(text, i)) i = text.indexOf('"', i + 1);
+      if (i < 0) return false;
+    } else if (c === '[' || c === '{') {
+      if (++depth > DEEPEST) return true;
+    } else if (c === ']' || c === '}') depth--;
+  }
+  return false;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text[first - 1] === '\\') first--;
+  return (at - first) % 2 === 1;
+}
+
+/** A value as JSON for a message, cut off after `most` characters. */
+export function shown(value: unknown, most = 80): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/**
+ * JSON with an indent of two, where whole numbers under `floats` keep a fraction (10.0): Python's readers of config.json tell
+ * integers and floats apart.
+ */
+export function formatJson(value: unknown, floats: ReadonlySet<string>, indent = '', isFloat = false): string {
+  const inner = `${indent}  `;
+  const block = (open: string, parts: string[], close: string): string =>
+    parts.length === 0 ? open + close : `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${indent}${close}`;
+  if (Array.isArray(value))
+    return block(
+      '[',
+      value.map((item) => formatJson(item, floats, inner, isFloat)),
+      ']',
+    );
+  if (isObject(value)) {
+    const parts = Object.entries(value).flatMap(([key, item]) =>
+      item === undefined ? [] : [`${JSON.stringify(key)}: ${formatJson(item, floats, inner, floats.has(key))}`],
+    );
+    return block('{', parts, '}');
+  }
+  return isFloat && Number.isSafeInteger(value) ? `${String(value)}.0` : JSON.stringify(value);
+}

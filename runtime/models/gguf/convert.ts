@@ -1,0 +1,293 @@
+/** A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { HumanError } from '../../errors.js';
+import { sha256, sha256File, writeFileAtomic } from '../../files.js';
+import { decoderSpec } from '../config.js';
+import { ARCHITECTURES } from './architectures.js';
+import { SIZE_NAMES } from './layout.js';
+import type { Architecture, Sizes } from './layout.js';
+import { readMetadata } from './metadata.js';
+import type { Metadata } from './metadata.js';
+import { withRope } from './rope.js';
+import type { GgufSource } from './rope.js';
+import { partsOf, readModelGguf } from './split.js';
+import { huggingFaceTensors, numberTensors } from './tensors.js';
+import { convertTokenizer } from './tokenizer.js';
+import type { ConvertedTokenizer } from './tokenizer.js';
+import { formatJson, readJsonObject, shown } from '../../jsonFile.js';
+import type { JsonObject } from '../../jsonFile.js';
+import { writeSafetensors } from '../safetensors.js';
+import type { TensorToWrite } from '../safetensors.js';
+import { parameters } from '../spec.js';
+
+export interface ConvertOptions {
+  cache: string;
+  onMessage?: (text: string) => void;
+  /** Free bytes of the disk that holds a folder. */
+  freeBytes?: (folder: string) => Promise<number>;
+}
+
+/** Goes up when the same file would give another folder, so that old folders are not used. */
+const CONVERSION = 2;
+const ABANDONED_MS = 6 * 3600 * 1000;
+
+/**
+ * The folder that holds the converted model; converts when the cache does not have it.
+ * @throws HumanError for what cannot be converted; nothing is left in the cache then.
+ */
+export async function convertGguf(file: string, options: ConvertOptions): Promise<string> {
+  const { cache, onMessage } = options;
+  const name = basename(file);
+  await stat(file);
+  // Hashing takes a second a gigabyte; path, size and time of change stand for the hash once it is known.
+  const found = await Promise.all(partsOf(file).map((part) => stat(part).catch(() => undefined)));
+  const state = found.flatMap((part) => (part ? [part.size, part.mtimeMs] : [])).join('\n');
+  const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
+  const known = await readJsonObject(remembered).catch(() => undefined);
+  let hash = typeof known?.sha256 === 'string' && /^[0-9a-f]{64}$/.test(known.sha256) ? known.sha256 : undefined;
+  const folderOf = (sha: string): string => join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}`);
+  if (hash && (await isFolder(folderOf(hash)))) return folderOf(hash);
+
+  const plan = await planConversion(file);
+  if (!hash) {
+    onMessage?.(`Reading ${name} (${megabytes(plan.size)}).`);
+    hash = await hashOf(plan.parts);
+  }
+  const folder = folderOf(hash);
+  if (!(await isFolder(folder))) {
+    const bytes = plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    await mkdir(cache, { recursive: true });
+    await removeAbandoned(cache);
+    const free = await (options.freeBytes ?? freeBytes)(cache);
+    if (free < bytes * 1.02) {
+      throw new HumanError(`converting ${name} needs ${megabytes(bytes)}; the disk has ${megabytes(free)} left.`, {
+        place: cache,
+        remedy: 'Free some space.',
+        kind: 'failed',
+      });
+    }
+    onMessage?.(`Converting ${name} to ${megabytes(bytes)} of safetensors in ${folder}; this is done once.`);
+    await build(folder, plan, { file, sha256: hash });
+  }
+  await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`);
+  return folder;
+}
+
+/** A split model's is the hash of its parts' hashes, one a line. */
+async function hashOf(parts: string[]): Promise<string> {
+  const hashes: string[] = [];
+  for (const part of parts) hashes.push(await sha256File(part));
+  return hashes.length === 1 ? hashes[0]! : sha256(hashes.join('\n'));
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+/** Folders that a killed process left half done. */
+async function removeAbandoned(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    if (!/^gguf-.*\.part$/.test(name)) continue;
+    const found = await stat(join(cache, name)).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > ABANDONED_MS)
+      await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+/** Keys of config.json whose numbers are floats. */
+const FLOATS = new Set([
+  ...[
+    'rms_norm_eps',
+    'layer_norm_eps',
+    'layer_norm_epsilon',
+    'norm_epsilon',
+    'rope_theta',
+    'rope_local_base_freq',
+    'factor',
+  ],
+  ...[
+    'low_freq_factor',
+    'high_freq_factor',
+    'long_factor',
+    'short_factor',
+    'attention_factor',
+    'partial_rotary_factor',
+  ],
+  ...[
+    'rotary_pct',
+    'attn_logit_softcapping',
+    'final_logit_softcapping',
+    'attention_multiplier',
+    'embedding_multiplier',
+  ],
+  ...['residual_multiplier', 'logits_scaling', 'logit_scale', 'norm_eps', 'beta_fast', 'beta_slow'],
+  ...['mscale', 'mscale_all_dim', 'llama_4_scaling_beta'],
+]);
+
+interface Plan {
+  /** The files of the model, one or more, and their bytes. */
+  parts: string[];
+  size: number;
+  config: JsonObject;
+  tensors: TensorToWrite[];
+  tokenizer?: ConvertedTokenizer;
+}
+
+/** Writes beside and renames: the folder is there as a whole or not at all. */
+async function build(folder: string, { config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> {
+  const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
+  const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
+    writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
+  try {
+    await writeSafetensors(join(beside, 'model.safetensors'), tensors, { format: 'pt' });
+    if (tokenizer) {
+      await json('tokenizer.json', tokenizer.tokenizer);
+      await json('tokenizer_config.json', tokenizer.tokenizerConfig, 2);
+      await json('generation_config.json', specialIds(tokenizer), 2);
+    }
+    await json('source.json', source, 2);
+    await writeFileAtomic(join(beside, 'config.json'), `${formatJson(config, FLOATS)}\n`);
+    await rename(beside, folder);
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    // Another process may have converted the same file in the meantime.
+    if (!(await isFolder(folder))) throw error;
+  }
+}
+
+/** Null and not absent: the families' own defaults are ids of other vocabularies. */
+function specialIds(tokenizer: ConvertedTokenizer | undefined): JsonObject {
+  const { bosId, eosIds = [], padId } = tokenizer ?? {};
+  const eos = eosIds.length > 1 ? eosIds : eosIds[0];
+  return { bos_token_id: bosId ?? null, eos_token_id: eos ?? null, pad_token_id: padId ?? null };
+}
+
+/** Metadata that says nothing about what the model computes, or is checked elsewhere. */
+const WITHOUT_EFFECT = [
+  'vocab_size',
+  'tensor_data_layout',
+  'attention.value_length',
+  'expert_used_count',
+  'pooling_type',
+];
+
+/**
+ * Everything that can be refused is refused here, before anything is written.
+ * @throws HumanError naming architecture, key or tensor.
+ */
+export async function planConversion(file: string): Promise<Plan> {
+  const whole = readModelGguf(file);
+  const source = await withRope(whole);
+  const m = readMetadata(source);
+  const type = m.text('general.type', 'model');
+  if (type !== 'model') m.refuse('general.type', `this file holds ${shown(type)}, not a model`, 'Name a model file.');
+  const arch = m.text('general.architecture');
+  if (!Object.hasOwn(ARCHITECTURES, arch)) {
+    m.refuse(
+      'general.architecture',
+      `"${arch.slice(0, 60)}" is not supported; supported are ${Object.keys(ARCHITECTURES).join(', ')}`,
+      'Use a model of one of these.',
+    );
+  }
+  const architecture = ARCHITECTURES[arch];
+  const sizes = readSizes(m, source, arch, architecture);
+  const names = namedSizes(architecture, sizes);
+  if (!('head_dim' in names) && sizes.headDim * sizes.heads !== sizes.hidden) {
+    m.refuse(`${arch}.attention.key_length`, `heads of ${sizes.headDim} elements, which this family does not have`);
+  }
+  const own = architecture.config(m, source, sizes);
+  checkUnread(m, source, arch);
+  const tokenizer = convertTokenizer(m, sizes.context);
+  const tokens = tokenizer && (m.raw('tokenizer.ggml.tokens') as unknown[]).length;
+  if (tokens !== undefined && tokens > sizes.vocab) {
+    m.refuse(
+      'tokenizer.ggml.tokens',
+      `there are ${tokens} tokens and ${sizes.vocab} embeddings`,
+      'The file is damaged: convert or download it again.',
+    );
+  }
+  const stored = huggingFaceTensors(source, architecture, sizes);
+  const tensors = [...stored, ...numberTensors(m, architecture, sizes)];
+  const config = {
+    architectures: [architecture.className],
+    model_type: architecture.modelType,
+    ...names,
+    ...own,
+    ...specialIds(tokenizer),
+    torch_dtype: tensors.every(({ dtype, shape }) => dtype !== 'F32' || shape.length < 2)
+      ? { F16: 'float16', BF16: 'bfloat16' }[tensors[0]?.dtype as string]
+      : 'float32',
+  };
+  const used = parameters(decoderSpec(config));
+  const unused = stored.find((tensor) => !used.has(tensor.name));
+  if (unused)
+    m.refuse(unused.name, `${architecture.className} has no use for this tensor`, 'Use the original Hugging Face folder.'); // prettier-ignore
+  return { parts: whole.parts, size: whole.size, config, tensors, tokenizer };
+}
+
+function namedSizes({ sizeNames }: Architecture, sizes: Sizes): JsonObject {
+  const names: Record<string, string | undefined> = { ...SIZE_NAMES, ...sizeNames };
+  return Object.fromEntries(
+    Object.entries(sizes).flatMap(([key, value]) => (names[key] === undefined ? [] : [[names[key], value]])),
+  );
+}
+
+function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial }: Architecture): Sizes {
+  const hidden = m.count(`${arch}.embedding_length`);
+  const heads = m.count(`${arch}.attention.head_count`);
+  const kvHeads = m.count(`${arch}.attention.head_count_kv`, heads);
+  if (heads < 1 || kvHeads < 1 || heads % kvHeads !== 0) {
+    m.refuse(`${arch}.attention.head_count_kv`, `${kvHeads} key heads do not divide ${heads} heads`);
+  }
+  const embedding = tensors.get('token_embd.weight');
+  if (embedding?.shape.length !== 2)
+    m.refuse('token_embd.weight', 'the embedding is missing', 'The file is incomplete: download it again.');
+  // Files from before `key_length` have it only in the shape of q.
+  const fromShape = (tensors.get('blk.0.attn_q.weight')?.shape[0] ?? hidden) / heads;
+  const headDim = m.count(`${arch}.attention.key_length`, fromShape);
+  const valueDim = m.count(`${arch}.attention.value_length`, headDim);
+  if (valueDim !== headDim) m.refuse(`${arch}.attention.value_length`, `${valueDim} is not the keys' ${headDim}`);
+  const ropeDim = m.count(`${arch}.rope.dimension_count`, headDim);
+  if (ropeDim < 2 || ropeDim > headDim || (partial === undefined && ropeDim !== headDim)) {
+    m.refuse(
+      `${arch}.rope.dimension_count`,
+      `${ropeDim} of ${headDim} elements of a head rotate, which this family does not do`,
+    );
+  }
+  // Lists with an entry for each layer are made from this number; each layer has tensors.
+  const layers = m.count(`${arch}.block_count`);
+  if (layers > tensors.size)
+    m.refuse(`${arch}.block_count`, `${layers} layers cannot be made of ${tensors.size} tensors`, 'The file is damaged: download it again.'); // prettier-ignore
+  return {
+    hidden,
+    inner: m.count(`${arch}.feed_forward_length`),
+    layers,
+    heads,
+    kvHeads,
+    headDim,
+    ropeDim,
+    context: m.count(`${arch}.context_length`),
+    vocab: embedding!.shape[0],
+  };
+}
+
+/** Every key of the architecture that was not read and is not switched off could change what the model computes. */
+function checkUnread(m: Metadata, { metadata }: GgufSource, arch: string): void {
+  if (m.has(`${arch}.attention.causal`) && !m.boolean(`${arch}.attention.causal`, true)) {
+    m.refuse(`${arch}.attention.causal`, 'the model is not causal');
+  }
+  for (const [key, value] of metadata) {
+    if (!key.startsWith(`${arch}.`) || m.wasRead(key) || WITHOUT_EFFECT.includes(key.slice(arch.length + 1))) continue;
+    if (value === 0 || value === false || value === '' || (Array.isArray(value) && value.length === 0)) continue;
+    m.refuse(key, 'this key is not supported and may change what the model computes');
+  }
+}

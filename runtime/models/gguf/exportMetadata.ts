@@ -1,0 +1,197 @@
+/** A model's sizes and constants as `<architecture>.*` metadata: the reverse of architectures.ts and ggufRope.ts. */
+import { HumanError } from '../../errors.js';
+import type { Architecture, Sizes, Windows } from './layout.js';
+import type { GgufTensorToWrite, TypedValue } from './writeFile.js';
+import { isObject } from '../../jsonFile.js';
+import type { JsonObject } from '../../jsonFile.js';
+import type { AttentionSpec, DecoderSpec } from '../spec.js';
+
+export interface ExportedMetadata {
+  entries: Record<string, TypedValue>;
+  /** Rope factors. */
+  tensors: GgufTensorToWrite[];
+}
+
+type Entries = Record<string, TypedValue>;
+
+const clamp = ({ clip }: AttentionSpec): Entries =>
+  clip === undefined ? {} : { 'attention.clamp_kqv': { f32: clip } };
+
+/** Keys of one architecture beside the common ones. */
+const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => Entries>> = {
+  granite: (spec, config) => ({
+    'attention.scale': { f32: spec.layers[0].attention.scale },
+    embedding_scale: { f32: spec.embedding.scale },
+    residual_scale: { f32: spec.layers[0].residualScale },
+    logit_scale: { f32: number(config.logits_scaling, 1) },
+  }),
+  mistral3: (_, config) => {
+    const p = ropeParameters(config);
+    return {
+      'attention.temperature_scale': { f32: number(p.llama_4_scaling_beta, 0) },
+      'rope.scaling.yarn_log_multiplier': { f32: number(p.mscale_all_dim, 0) },
+      'rope.scaling.yarn_beta_fast': { f32: number(p.beta_fast, 32) },
+      'rope.scaling.yarn_beta_slow': { f32: number(p.beta_slow, 1) },
+    };
+  },
+  olmo: ({ layers: [{ attention }] }) => clamp(attention),
+  'hunyuan-dense': (spec, config) => {
+    const p = ropeParameters(config);
+    const { dim } = spec.layers[0].attention.rope!;
+    const alpha = ropeType(p) === 'dynamic' ? number(p.alpha, 0) || 1 : 1;
+    return { 'rope.freq_base': { f32: ropeTheta(spec, config) * alpha ** (dim / (dim - 2)) } };
+  },
+  'command-r': (spec) => ({ logit_scale: { f32: spec.head.scale } }),
+  cohere2: (spec) => ({ logit_scale: { f32: spec.head.scale } }),
+  gemma2: (spec) => ({
+    attn_logit_softcapping: { f32: spec.layers[0].attention.softcap ?? 0 },
+    final_logit_softcapping: { f32: spec.head.softcap ?? 0 },
+  }),
+  gemma3: (spec, config) => ({
+    'rope.freq_base_swa': { f32: localTheta(config) },
+    ...(spec.head.softcap === undefined ? {} : { final_logit_softcapping: { f32: spec.head.softcap } }),
+  }),
+  stablelm: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
+  gptneox: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
+  mpt: ({ layers: [{ attention }] }) => {
+    if (!Number.isInteger(Math.log2(attention.heads)))
+      throw new HumanError(`llama.cpp has other ALiBi slopes for ${attention.heads} heads.`, {
+        place: 'config.json: n_heads',
+        remedy: 'Export as safetensors instead.',
+      });
+    return {
+      'attention.max_alibi_bias': { f32: 8 },
+      ...clamp(attention),
+    };
+  },
+  falcon: () => ({ tensor_data_layout: { text: 'jploski' } }),
+};
+
+export function ggufMetadata(
+  arch: string,
+  architecture: Architecture,
+  spec: DecoderSpec,
+  config: JsonObject,
+  s: Sizes,
+): ExportedMetadata {
+  const { epsilon, kind } = spec.finalNorm!;
+  const others = spec.positions ?? spec.layers[0].attention.alibi;
+  const rope = others ? { entries: {}, tensors: [] } : ropeMetadata(spec, config, s);
+  const local: Entries = {
+    vocab_size: { u32: s.vocab },
+    context_length: { u32: s.context },
+    embedding_length: { u32: s.hidden },
+    block_count: { u32: s.layers },
+    feed_forward_length: { u32: s.inner },
+    'attention.head_count': { u32: s.heads },
+    'attention.head_count_kv': { u32: s.kvHeads },
+    'attention.key_length': { u32: s.headDim },
+    'attention.value_length': { u32: s.headDim },
+    [kind === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon']: { f32: epsilon },
+    ...rope.entries,
+    ...(architecture.windows ? windowMetadata(spec, architecture.windows) : {}),
+    ...activationMetadata(spec, architecture),
+    ...OWN[arch]?.(spec, config),
+  };
+  return {
+    entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${arch}.${key}`, value])),
+    tensors: rope.tensors,
+  };
+}
+
+/** The window, and the period of the layers without one: the family's own if it fits, else the smallest that does. */
+function windowMetadata({ layers }: DecoderSpec, { period }: Windows): Entries {
+  const windows = layers.map(({ attention }) => attention.window);
+  const window = windows.find((w) => w !== undefined) ?? 0;
+  const entries: Entries = { 'attention.sliding_window': { u32: window } };
+  if (window === 0 || period === 0) return entries;
+  const fits = (n: number): boolean => windows.every((w, i) => (w === undefined) === ((i + 1) % n === 0));
+  const all = [period, ...layers.map((_, i) => i + 2)];
+  return { ...entries, 'attention.sliding_window_pattern': { u32: all.find(fits) ?? period } };
+}
+
+/** llama.cpp computes one form of GELU for both; what the model was made with is kept for other readers. */
+function activationMetadata({ layers }: DecoderSpec, { activation: [, usual] }: Architecture): Entries {
+  const { activation } = layers[0].mlp;
+  const other = { gelu: 'gelu', 'gelu-tanh': 'gelu_pytorch_tanh' }[activation as string];
+  if (!usual.startsWith('gelu') || other === undefined || (usual === 'gelu') === (other === 'gelu')) return {};
+  return { hidden_activation: { text: other } };
+}
+
+const number = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+
+/** The parameters of rope, of the layers of full attention where there are two sets, in either spelling. */
+function ropeParameters(config: JsonObject): JsonObject {
+  const given = isObject(config.rope_scaling)
+    ? config.rope_scaling
+    : isObject(config.rope_parameters)
+      ? config.rope_parameters
+      : {};
+  return isObject(given.full_attention) ? given.full_attention : given;
+}
+
+const ropeType = (p: JsonObject): string => String(p.rope_type ?? p.type ?? 'default');
+
+/** Bases of configs that name none, where they are not 10000. */
+const USUAL_THETA: Readonly<Record<string, number>> = {
+  ...{ apertus: 12000000, cohere: 500000, ernie4_5: 500000, gemma3: 1000000, gemma3_text: 1000000 },
+  ...{ olmo3: 500000, smollm3: 2000000 },
+};
+
+/** Base, of the layers of full attention where there are two. */
+const ropeTheta = ({ family }: DecoderSpec, config: JsonObject): number =>
+  number(
+    ropeParameters(config).rope_theta ?? config.rope_theta ?? config.rotary_emb_base,
+    USUAL_THETA[family] ?? 10000,
+  );
+
+/** Base of the layers with windows. */
+function localTheta(config: JsonObject): number {
+  const given = isObject(config.rope_parameters) ? config.rope_parameters.sliding_attention : undefined;
+  return number(isObject(given) ? given.rope_theta : config.rope_local_base_freq, 10000);
+}
+
+/** Frequencies are float32: a factor of 1 or 32 comes out a little beside it. */
+const whole = (factor: number): number =>
+  Math.abs(Math.round(factor) / factor - 1) < 1e-6 ? Math.round(factor) : factor;
+
+function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
+  const p = ropeParameters(config);
+  const rope = spec.layers.filter((layer) => layer.attention.rope).at(-1)?.attention.rope;
+  if (!rope)
+    throw new HumanError('a model without rope is not written to GGUF.', {
+      place: 'config.json',
+      remedy: 'Export as safetensors instead.',
+    });
+  const theta = ropeTheta(spec, config);
+  const type = ropeType(p);
+  const original = number(config.original_max_position_embeddings ?? p.original_max_position_embeddings, s.context);
+  const entries: Entries = { 'rope.dimension_count': { u32: rope.dim }, 'rope.freq_base': { f32: theta } };
+  const factors = (name: string, invFreq: readonly number[]): GgufTensorToWrite => ({
+    name,
+    shape: [rope.dim / 2],
+    type: 'F32',
+    values: () => Promise.resolve(Float32Array.from(invFreq, (w, i) => whole(theta ** ((-2 * i) / rope.dim) / w))),
+  });
+  if (rope.long) {
+    return {
+      entries: {
+        ...entries,
+        'rope.scaling.original_context_length': { u32: original },
+        'rope.scaling.attn_factor': { f32: rope.attentionFactor },
+      },
+      tensors: [
+        factors('rope_factors_long.weight', rope.long.invFreq),
+        factors('rope_factors_short.weight', rope.invFreq),
+      ],
+    };
+  }
+  if (type === 'llama3') return { entries, tensors: [factors('rope_freqs.weight', rope.invFreq)] };
+  if (type === 'linear' || type === 'yarn') {
+    entries['rope.scaling.type'] = { text: type };
+    entries['rope.scaling.factor'] = { f32: number(p.factor, s.context / original) };
+    // Other ramps and attention factors than the usual ones would not reach llama.cpp, so they are not written.
+    if (type === 'yarn') entries['rope.scaling.original_context_length'] = { u32: original };
+  }
+  return { entries, tensors: [] };
+}

@@ -1,0 +1,193 @@
+/** `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { HumanError } from '../../errors.js';
+import { PRE_TOKENIZERS } from './preTokenizers.js';
+import type { TypedValue } from './writeFile.js';
+import { isObject, readJsonObject, shown } from '../../jsonFile.js';
+import type { JsonObject } from '../../jsonFile.js';
+
+const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+
+/**
+ * @param vocabSize rows of the embedding; tokens that the tokenizer lacks are filled up
+ * @throws HumanError for a tokenizer that GGUF has no word for
+ */
+export async function tokenizerMetadata(
+  folder: string,
+  vocabSize: number,
+  ids: JsonObject,
+): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
+  const place = join(folder, 'tokenizer.json');
+  const json = await readJsonObject(place);
+  const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
+  const refuse = (message: string): never => {
+    throw new HumanError(message, { place, remedy: 'Export as safetensors instead.' });
+  };
+  const model = isObject(json.model) ? json.model : {};
+  const vocab = isObject(model.vocab) ? (model.vocab as Record<string, number>) : {};
+  if ((model.type ?? 'BPE') !== 'BPE' || !Array.isArray(model.merges))
+    return refuse(`tokenizers of the kind ${String(model.type)} are not written to GGUF.`);
+  const merges = model.merges.map((merge: unknown) =>
+    typeof merge === 'string' ? merge.split(' ') : (merge as string[]),
+  );
+  const sentencePiece = model.byte_fallback === true;
+
+  const tokens = Array.from({ length: vocabSize }, (_, id) => `[PAD${id}]`);
+  const types = tokens.map((): number => TYPE.unused);
+  const set = (token: string, id: number, type: number): void => {
+    if (!(id < vocabSize))
+      refuse(`the token ${JSON.stringify(token)} has the id ${id}; the model has ${vocabSize} embeddings.`);
+    tokens[id] = token;
+    types[id] = type;
+  };
+  for (const [token, id] of Object.entries(vocab)) {
+    set(token, id, sentencePiece && /^<0x[0-9A-F]{2}>$/.test(token) ? TYPE.byte : TYPE.normal);
+  }
+  const addedTokens = Array.isArray(json.added_tokens) ? (json.added_tokens as JsonObject[]) : [];
+  for (const added of addedTokens) {
+    const content = String(added.content);
+    set(
+      content,
+      Number(added.id),
+      content === model.unk_token ? TYPE.unknown : added.special ? TYPE.control : TYPE.userDefined,
+    );
+  }
+  const template = await chatTemplate(folder, config);
+  const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
+  const spaced = addedTokens.filter((token) => token.lstrip || token.rstrip || token.single_word);
+  if (spaced.length > 0)
+    notes.push(
+      `GGUF has no word for tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
+    );
+  const entries: Record<string, TypedValue> = {
+    'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
+    ...(sentencePiece ? spaces(json, refuse) : { 'tokenizer.ggml.pre': { text: preName(json, model, refuse) } }),
+    'tokenizer.ggml.tokens': { texts: tokens },
+    'tokenizer.ggml.token_type': { i32s: types },
+    ...(sentencePiece
+      ? { 'tokenizer.ggml.scores': { f32s: scoresOf(merges, vocab, types) } }
+      : { 'tokenizer.ggml.merges': { texts: merges.map((pair) => pair.join(' ')) } }),
+    ...specialIds(ids, vocab, model, config),
+    ...added(json, refuse),
+    ...(template === undefined ? {} : { 'tokenizer.chat_template': { text: template } }),
+  };
+  return { entries, notes };
+}
+
+/** The name whose pre-tokenizer and normalizer are these. */
+function preName(json: JsonObject, model: JsonObject, refuse: (message: string) => never): string {
+  const bare = (value: unknown): unknown =>
+    JSON.parse(
+      JSON.stringify(value ?? null, (key, v: unknown) => {
+        if (key === 'trim_offsets') return undefined;
+        // some expressions have line ends themselves, some their escapes
+        return key === 'Regex' ? String(v).replaceAll('\r', '\\r').replaceAll('\n', '\\n') : v;
+      }),
+    );
+  const same = Object.entries(PRE_TOKENIZERS).filter(
+    ([name, { normalizer, preTokenizer, alternative = preTokenizer }]) =>
+      name !== 'default' &&
+      [preTokenizer, alternative].some((known) => isDeepStrictEqual(bare(known), bare(json.pre_tokenizer))) &&
+      isDeepStrictEqual(bare(normalizer), bare(json.normalizer)),
+  );
+  const exact = same.find(([, { ignoreMerges }]) => ignoreMerges === (model.ignore_merges === true));
+  return (
+    (exact ?? same[0])?.[0] ??
+    refuse('GGUF has no name for this pre-tokenizer, so other programs would cut text in another way.')
+  );
+}
+
+const BEHIND_SPECIAL =
+  'GGUF knows a space before every text or before none: llama.cpp puts one behind special tokens and before other spaces too, this tokenizer only at the very beginning.';
+
+/** Where Metaspace puts a space, if it is all that is done to texts. */
+function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
+  if (!isObject(preTokenizer) || preTokenizer.type !== 'Metaspace' || preTokenizer.split !== false) return undefined;
+  return (['first', 'never'] as const).find((scheme) => scheme === preTokenizer.prepend_scheme);
+}
+
+function spaces(json: JsonObject, refuse: (message: string) => never): Record<string, TypedValue> {
+  const normalizer = json.normalizer ?? undefined;
+  const scheme = startsWithSpace(json.pre_tokenizer);
+  const types =
+    isObject(normalizer) && Array.isArray(normalizer.normalizers)
+      ? (normalizer.normalizers as JsonObject[]).map((n) => n.type)
+      : [isObject(normalizer) ? normalizer.type : undefined];
+  const prefix = types.includes('Prepend') || scheme === 'first';
+  if (normalizer && types.some((type) => type !== 'Prepend' && type !== 'Replace'))
+    refuse('GGUF has no word for this normalizer.');
+  // Spaces are marks by then, so that there is nothing to cut at.
+  const idle = isObject(json.pre_tokenizer) && isDeepStrictEqual(json.pre_tokenizer.pattern, { String: ' ' });
+  if (normalizer ? (json.pre_tokenizer ?? null) !== null && !idle : !scheme)
+    refuse('GGUF has no word for this pre-tokenizer.');
+  return { 'tokenizer.ggml.pre': { text: 'default' }, 'tokenizer.ggml.add_space_prefix': { bool: prefix } };
+}
+
+/** The earlier a piece is made, the better its score. */
+function scoresOf(merges: string[][], vocab: Record<string, number>, types: number[]): number[] {
+  const scores = types.map((type): number => (type === TYPE.normal ? 0 : -10000));
+  merges.forEach((pair, rank) => {
+    const id = vocab[pair.join('')];
+    if (scores[id] === 0) scores[id] = -1 - rank;
+  });
+  return scores;
+}
+
+function specialIds(
+  ids: JsonObject,
+  vocab: Record<string, number>,
+  model: JsonObject,
+  config: JsonObject,
+): Record<string, TypedValue> {
+  const found: Record<string, TypedValue> = {};
+  const put = (name: string, ...values: unknown[]): void => {
+    const id = values
+      .map((v) => (Array.isArray(v) ? (v[0] as unknown) : v))
+      .find((v) => Number.isSafeInteger(v) && (v as number) >= 0);
+    if (id !== undefined) found[`tokenizer.ggml.${name}_token_id`] = { u32: id as number };
+  };
+  const named = (value: unknown): unknown => {
+    const text = isObject(value) ? value.content : value;
+    return typeof text === 'string' && Object.hasOwn(vocab, text) ? vocab[text] : undefined;
+  };
+  put('bos', ids.bos_token_id, named(config.bos_token));
+  put('eos', ids.eos_token_id, named(config.eos_token));
+  put('padding', ids.pad_token_id, named(config.pad_token));
+  put('unknown', named(model.unk_token), named(config.unk_token));
+  const eos = Array.isArray(ids.eos_token_id) ? ids.eos_token_id : [];
+  if (eos.length > 1) put('eot', eos[1]);
+  return found;
+}
+
+/** Which tokens are put before and behind a text: what the post-processor's template says. */
+function added(json: JsonObject, refuse: (message: string) => never): Record<string, TypedValue> {
+  let post = json.post_processor;
+  if (isObject(post) && post.type === 'Sequence')
+    post = (post.processors as JsonObject[]).find(({ type }) => type === 'TemplateProcessing');
+  const template = isObject(post) && Array.isArray(post.single) ? (post.single as JsonObject[]) : [];
+  const middle = template.findIndex((part) => 'Sequence' in part);
+  const special = isObject(post) && isObject(post.special_tokens) ? post.special_tokens : {};
+  const entry = (parts: JsonObject[], name: 'bos' | 'eos'): Record<string, TypedValue> => {
+    if (parts.length === 0) return { [`tokenizer.ggml.add_${name}_token`]: { bool: false } };
+    const token = isObject(parts[0].SpecialToken) ? special[String(parts[0].SpecialToken.id)] : undefined;
+    const ids = isObject(token) && Array.isArray(token.ids) ? (token.ids as unknown[]) : [];
+    if (parts.length > 1 || ids.length !== 1 || typeof ids[0] !== 'number')
+      return refuse('GGUF has no word for more than one token before or behind a text.');
+    return {
+      [`tokenizer.ggml.add_${name}_token`]: { bool: true },
+      [`tokenizer.ggml.${name}_token_id`]: { u32: ids[0] },
+    };
+  };
+  return {
+    ...entry(middle < 0 ? [] : template.slice(0, middle), 'bos'),
+    ...entry(middle < 0 ? [] : template.slice(middle + 1), 'eos'),
+  };
+}
+
+async function chatTemplate(folder: string, config: JsonObject): Promise<string | undefined> {
+  const own = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined);
+  if (own !== undefined) return own;
+  return typeof config.chat_template === 'string' ? config.chat_template : undefined;
+}

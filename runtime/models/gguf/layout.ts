@@ -1,0 +1,194 @@
+/** What an entry of architectures.ts says, and the pieces that entries share. */
+import type { GgufFile } from './gguf.js';
+import type { Metadata } from './metadata.js';
+import { ropeConfig } from './rope.js';
+import type { GgufSource } from './rope.js';
+import type { JsonObject } from '../../jsonFile.js';
+
+/** What undoes the converter's change of a tensor. Heads are given where rows move. */
+export type Change =
+  | { kind: 'minus-one' }
+  | { kind: 'transpose' }
+  /** Rows of each head: pairs that rotate together are neighbours in GGUF, halves apart in Hugging Face. */
+  | { kind: 'unpermute'; heads: number }
+  /** Rows [all q][all k][all v] → for each group of key heads its q, k, v. */
+  | { kind: 'interleave'; heads: number; kvHeads: number };
+
+export interface Architecture {
+  modelType: string;
+  className: string;
+  /** Names outside the layers. */
+  outer: Readonly<Record<string, string>>;
+  /** `model.layers.{i}` without the number. */
+  layers: string;
+  /** Names inside a layer; `*` stands for the number of a row that Hugging Face has as a tensor of its own. */
+  inner: Readonly<Record<string, string>>;
+  /** Metadata that are tensors in Hugging Face, by key. */
+  numbers?: Readonly<Record<string, LayerNumber>>;
+  /** Keys of config.json beside those that every family has. */
+  config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
+  /** Key of the activation where config.json has one, and the one that llama.cpp computes. */
+  activation: readonly [key: string | undefined, name: string];
+  /** Key of the share of a head that rotates; without it whole heads rotate. */
+  partial?: string;
+  /** Linear layers that have a bias in llama.cpp beside q, k and v: those that may have one, or those that must. */
+  biases?: { may: readonly string[] } | { must: readonly string[] };
+  /** llama.cpp has only tied heads for it, or only heads of their own; without it both. */
+  head?: 'tied' | 'own';
+  /** Layers with windows; without it GGUF has no word for them. */
+  windows?: Windows;
+  /** Change of a tensor, by its GGUF name inside the layer or outside. */
+  change?: (name: string, s: Sizes) => Change | undefined;
+  /** Names of the usual sizes in config.json, where the family has its own. */
+  sizeNames?: Partial<Record<keyof typeof SIZE_NAMES, string | undefined>>;
+}
+
+/** One number of each layer. */
+export interface LayerNumber {
+  /** Inside the layer. */
+  name: string;
+  shape: number[];
+  /** The one value that is supported, about: files have it rounded. */
+  only?: number;
+}
+
+/** All layers but every `period`th have windows (0: all have); `missing` is the window of files that name none, 0 = no windows. */
+export interface Windows {
+  period: number;
+  missing?: number;
+}
+
+export interface Sizes {
+  hidden: number;
+  inner: number;
+  layers: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  ropeDim: number;
+  context: number;
+  vocab: number;
+}
+
+export const SIZE_NAMES = {
+  hidden: 'hidden_size',
+  inner: 'intermediate_size',
+  layers: 'num_hidden_layers',
+  heads: 'num_attention_heads',
+  kvHeads: 'num_key_value_heads',
+  headDim: 'head_dim',
+  context: 'max_position_embeddings',
+  vocab: 'vocab_size',
+};
+
+export const OUTER = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
+export const PROJECTIONS = {
+  attn_q: 'self_attn.q_proj',
+  attn_k: 'self_attn.k_proj',
+  attn_v: 'self_attn.v_proj',
+  attn_output: 'self_attn.o_proj',
+};
+export const ATTENTION = {
+  ...PROJECTIONS,
+  attn_q_norm: 'self_attn.q_norm',
+  attn_k_norm: 'self_attn.k_norm',
+};
+export const GATED = { ffn_gate: 'mlp.gate_proj', ffn_up: 'mlp.up_proj', ffn_down: 'mlp.down_proj' };
+export const NORMS = { attn_norm: 'input_layernorm', ffn_norm: 'post_attention_layernorm' };
+export const PLAIN = { ffn_up: 'mlp.up_proj', ffn_down: 'mlp.down_proj' };
+/** q, k, v in one matrix, and gate and up in one. */
+export const FUSED = {
+  attn_qkv: 'self_attn.qkv_proj',
+  attn_output: 'self_attn.o_proj',
+  ffn_up: 'mlp.gate_up_proj',
+  ffn_down: 'mlp.down_proj',
+};
+export const NORMS_BEHIND = {
+  post_attention_norm: 'post_attention_layernorm',
+  post_ffw_norm: 'post_feedforward_layernorm',
+};
+export const NORMS_AROUND = {
+  ...NORMS_BEHIND,
+  attn_norm: 'input_layernorm',
+  ffn_norm: 'pre_feedforward_layernorm',
+};
+
+export const hasBias = (g: GgufFile, name: string): boolean => g.tensors.has(`blk.0.${name}.bias`);
+export const biases = (g: GgufFile): JsonObject => ({
+  attention_bias: hasBias(g, 'attn_q'),
+  mlp_bias: hasBias(g, 'ffn_up'),
+});
+
+/** q and k are stored with the two elements that rotate together side by side (`LlamaModel.permute`). */
+export const permuted = (name: string, s: Sizes): Change | undefined => {
+  const kind = 'unpermute' as const;
+  if (/^attn_q\.(weight|bias)$/.test(name)) return { kind, heads: s.heads };
+  return /^attn_k\.(weight|bias)$/.test(name) ? { kind, heads: s.kvHeads } : undefined;
+};
+/** Gemma's norms multiply by 1 + weight; GGUF stores the sum. */
+export const shiftedNorms = (name: string): Change | undefined =>
+  name.endsWith('norm.weight') ? { kind: 'minus-one' } : undefined;
+
+/** Fused q, k, v, which Hugging Face keeps by key heads. */
+export const grouped = (name: string, s: Sizes): Change | undefined =>
+  /^attn_qkv\./.test(name) ? { kind: 'interleave', heads: s.heads, kvHeads: s.kvHeads } : undefined;
+
+type Family = Partial<Omit<Architecture, 'config'>> &
+  Pick<Architecture, 'modelType' | 'className'> & {
+    /** Key of the norms' epsilon: RMS norms, or others; null where config.json has none, for others. */
+    epsilon?: string | null;
+    /** Learned positions or ALiBi. */
+    withoutRope?: true;
+    more?: Architecture['config'];
+  };
+
+/** An entry; what it does not say is as in Llama. */
+export function family(arch: string, own: Family): Architecture {
+  const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, more, ...layout } = own;
+  const norm = epsilon === 'rms_norm_eps' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
+  const [key, name] = activation;
+  return {
+    outer: OUTER,
+    layers: 'model.layers',
+    inner: { ...NORMS, ...ATTENTION, ...GATED },
+    activation,
+    config: (m, g, s) => ({
+      ...(key === undefined ? {} : { [key]: m.text(`${arch}.hidden_activation`, name) }),
+      ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${arch}.attention.${norm}`) }),
+      tie_word_embeddings: !g.tensors.has('output.weight'),
+      ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
+      ...(own.partial === undefined ? {} : { [own.partial]: s.ropeDim / s.headDim }),
+      ...(own.windows ? windowConfig(m, arch, s, own.windows) : {}),
+      ...more?.(m, g, s),
+    }),
+    ...layout,
+  };
+}
+
+function windowConfig(m: Metadata, arch: string, { layers }: Sizes, { period, missing }: Windows): JsonObject {
+  const key = `${arch}.attention.sliding_window`;
+  const window = m.count(key, missing);
+  // Gemma 3 reads the base of these layers itself.
+  const base = `${arch}.rope.freq_base`;
+  if (arch !== 'gemma3' && m.decimal(`${base}_swa`, 0) !== 0 && m.decimal(`${base}_swa`) !== m.decimal(base, 10000))
+    m.refuse(`${base}_swa`, 'another base in the layers with windows is not supported for this family');
+  if (window === 0) return { sliding_window: null };
+  if (period === 0) return { sliding_window: window };
+  const pattern = m.raw(`${key}_pattern`) ?? period;
+  const every = typeof pattern === 'number' && pattern > 0 ? pattern : period;
+  const slides = Array.isArray(pattern)
+    ? (i: number): boolean => pattern[i] === true || pattern[i] === 1
+    : (i: number): boolean => (i + 1) % every !== 0;
+  if (Array.isArray(pattern) && pattern.length !== layers)
+    m.refuse(`${key}_pattern`, `it has ${pattern.length} entries for ${layers} layers`);
+  return {
+    sliding_window: window,
+    layer_types: Array.from({ length: layers }, (_, i) => (slides(i) ? 'sliding_attention' : 'full_attention')),
+  };
+}
+
+/** The Hugging Face name inside a layer; Falcon 40B has its two norms under other names. */
+export function innerName({ modelType, inner }: Architecture, name: string, g: GgufFile): string | undefined {
+  if (modelType === 'falcon' && name === 'attn_norm' && g.tensors.has('blk.0.attn_norm_2.weight')) return 'ln_mlp';
+  return Object.hasOwn(inner, name) ? inner[name] : undefined;
+}

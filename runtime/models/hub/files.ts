@@ -1,0 +1,179 @@
+/** Which files of a repository on the Hub make a model, and under which names they may be written. */
+import { z } from 'zod';
+import { HumanError } from '../../errors.js';
+import { isObject } from '../../jsonFile.js';
+
+export interface HubFile {
+  /** In the repository. */
+  path: string;
+  /** In the folder: one name without a slash. */
+  name: string;
+  size: number;
+  /** Of the content, where the Hub knows it (large files). */
+  sha256?: string;
+  /** SHA-1 of git's blob: a header and the content (all other files). */
+  gitOid?: string;
+}
+
+const entrySchema = z.object({
+  type: z.string(),
+  path: z.string().min(1),
+  size: z.int().min(0),
+  oid: z.string().optional(),
+  lfs: z.object({ oid: z.string() }).optional(),
+});
+
+export const WEIGHTS = 'model.safetensors';
+export const INDEX = 'model.safetensors.index.json';
+
+/** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never taken. */
+const BESIDE =
+  /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
+const GGUF = /\.gguf$/i;
+/** Before the number, the number, behind it, the count. */
+const PART = /^(.*-)(\d{5})(-of-(\d{5})\.gguf)$/i;
+const lastName = (path: string): string => path.split(/[/\\]/).at(-1) ?? '';
+
+/** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */
+export function parseRepository(text: string, endpoint: string): { repository: string; file?: string } {
+  let rest = text.trim();
+  for (const site of [endpoint, 'https://huggingface.co'])
+    if (rest.startsWith(`${site}/`)) rest = rest.slice(site.length + 1);
+  const parts = rest.replace(/\/+$/, '').split('/');
+  const file = parts.length > 2 && GGUF.test(rest) ? parts.splice(2).join('/') : undefined;
+  const name = (part: string) => /^\w[\w.-]{0,95}$/.test(part) && !part.includes('..');
+  if (parts.length > 2 || !parts.every(name) || (file !== undefined && !safePath(file))) {
+    throw new HumanError('this is no name of a model on the Hub.', {
+      place: text,
+      remedy: 'Write owner/name, for example HuggingFaceTB/SmolLM2-135M-Instruct, or owner/name/file.gguf.',
+    });
+  }
+  return { repository: parts.join('/'), file };
+}
+
+/** Entries of a listing as files. Names that would be taken are checked here, before anything is written. */
+export function checkedFile(entry: unknown, repository: string): HubFile | undefined {
+  const checked = entrySchema.safeParse(entry);
+  if (!checked.success) {
+    throw new HumanError(`the Hub's list of files is not understood: ${z.prettifyError(checked.error)}`, {
+      place: repository,
+      remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub.',
+      kind: 'failed',
+    });
+  }
+  const { type, path, size, oid, lfs } = checked.data;
+  if (type !== 'file') return undefined;
+  const name = lastName(path);
+  if (!BESIDE.test(name) && !name.endsWith('.safetensors') && name !== INDEX && !GGUF.test(name)) return undefined;
+  if (!safePath(path)) {
+    throw new HumanError(`the repository has a file named ${JSON.stringify(path)}, which leads out of the folder.`, {
+      place: repository,
+      remedy: 'Do not use this model.',
+    });
+  }
+  return {
+    path,
+    name,
+    size,
+    ...(lfs && /^[0-9a-f]{64}$/.test(lfs.oid)
+      ? { sha256: lfs.oid }
+      : !lfs && oid !== undefined && /^[0-9a-f]{40}$/.test(oid)
+        ? { gitOid: oid }
+        : {}),
+  };
+}
+
+/** Below the folder on every system: no step upwards, root, drive, stream (`:`), backslash or control character. */
+function safePath(path: string): boolean {
+  return !/[\\:\p{Cc}]/u.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+export type Selection =
+  | { kind: 'folder'; files: HubFile[] }
+  /** Sharded: the index says which weights belong to the model. */
+  | { kind: 'sharded'; index: HubFile; select: (index: unknown) => HubFile[] }
+  /** One file, or all parts of one that was split, in order. */
+  | { kind: 'gguf'; files: HubFile[] };
+
+/**
+ * The files of the model: a Hugging Face folder, or one GGUF model where there is none.
+ * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
+ */
+export function selectFiles(files: readonly HubFile[], repository: string, wanted: string | undefined): Selection {
+  const ggufs = files.filter((file) => GGUF.test(file.name));
+  // of a model in parts, the first stands for all
+  const models = ggufs.filter(({ name }) => !PART.test(name) || PART.exec(name)![2] === '00001');
+  const list = () => `${models.length === 1 ? 'file' : 'files'}: ${models.map((file) => file.path).join(', ')}`;
+  if (wanted !== undefined) {
+    const file = ggufs.find(({ path }) => path === wanted);
+    if (file) return { kind: 'gguf', files: allParts(file, ggufs, repository) };
+    throw new HumanError(`there is no file ${wanted}.`, {
+      place: repository,
+      remedy: ggufs.length > 0 ? `It has the GGUF ${list()}.` : 'The repository has no GGUF files.',
+    });
+  }
+  const top = files.filter(({ path, name }) => path === name);
+  const named = new Map(top.map((file) => [file.name, file]));
+  const beside = top.filter(({ name }) => BESIDE.test(name));
+  const [weights, index] = [named.get(WEIGHTS), named.get(INDEX)];
+  if (named.has('config.json')) {
+    // repositories often have the same weights again under other names
+    if (weights) return { kind: 'folder', files: [...beside, weights] };
+    if (index) {
+      const select = (content: unknown) => [...beside, index, ...shards(content, named, repository)];
+      return { kind: 'sharded', index, select };
+    }
+  }
+  if (models.length === 1) return { kind: 'gguf', files: allParts(models[0]!, ggufs, repository) };
+  if (models.length > 1) {
+    throw new HumanError(`the repository has ${models.length} GGUF models; which one is meant?`, {
+      place: repository,
+      remedy: `Add one to the name (${repository}/FILE). It has the ${list()}.`,
+    });
+  }
+  throw new HumanError(
+    `the repository has no ${named.has('config.json') ? WEIGHTS : 'config.json'} and no GGUF file.`,
+    {
+      place: repository,
+      remedy: named.has('adapter_model.safetensors')
+        ? 'It is an adapter, not a model: name its base model.'
+        : 'Name a repository with config.json and safetensors weights, or with GGUF files. PyTorch files (.bin) are not taken: they can run code when they are opened.',
+    },
+  );
+}
+
+/** A GGUF file, or where it is a part of one that was split (…-00001-of-00003.gguf), all parts. */
+function allParts(file: HubFile, ggufs: readonly HubFile[], repository: string): HubFile[] {
+  const match = PART.exec(file.path);
+  if (!match) return [file];
+  const [, start, , end, count] = match;
+  const parts = ggufs.filter(({ path }) => {
+    const other = PART.exec(path);
+    return other?.[1] === start && other?.[3] === end;
+  });
+  if (parts.length !== Number(count)) {
+    throw new HumanError(`the repository has ${parts.length} of the ${Number(count)} parts of ${file.path}.`, {
+      place: repository,
+      remedy: 'The model is not complete: choose another revision or another file.',
+    });
+  }
+  return parts.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function shards(content: unknown, named: ReadonlyMap<string, HubFile>, repository: string): HubFile[] {
+  const map = isObject(content) && isObject(content.weight_map) ? Object.values(content.weight_map) : [];
+  const names = [...new Set(map)];
+  if (names.length === 0)
+    throw new HumanError(`"weight_map" is missing in ${INDEX}.`, {
+      place: repository,
+      remedy: 'Choose another model.',
+    });
+  return names.map((name) => {
+    const file = typeof name === 'string' && name.endsWith('.safetensors') ? named.get(name) : undefined;
+    if (file) return file;
+    throw new HumanError(`${INDEX} names the file ${JSON.stringify(name)}, which the repository does not have.`, {
+      place: repository,
+      remedy: 'The model is not complete: choose another revision or another model.',
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import { HumanError } from '../../errors.js';
+
+export interface HubAddress {
+  /** Absolute http(s) address without a slash at its end. */
+  endpoint: string;
+  token?: string;
+  /** `owner/name`, and the revision asked for: errors name them. */
+  repository: string;
+  revision: string;
+}
+
+/** An error that another attempt may cure; `final` is for people, when none did. */
+export class Interrupted extends Error {
+  constructor(
+    readonly final: HumanError,
+    readonly waitMs = 0,
+  ) {
+    super(final.message);
+  }
+}
+
+/** Signed addresses of the storage expire; the next attempt gets a new one from the Hub. */
+export function storageRefusal(response: Response, host: string): Interrupted {
+  const final = new HumanError(`the Hub's storage ${host} answers with status ${response.status}.`, {
+    remedy: 'Download again later: it goes on where it stopped.',
+    kind: 'failed',
+  });
+  return new Interrupted(final, retryAfterMs(response));
+}
+
+function retryAfterMs(response: Response): number {
+  const seconds = Number(response.headers.get('retry-after'));
+  return Number.isFinite(seconds) && seconds > 0 ? 1000 * seconds : 0;
+}
+
+/** What the Hub's refusals mean, from the status and its X-Error-Code. */
+export function refusal(response: Response, host: string, address: HubAddress): HumanError | Interrupted {
+  const { status, headers } = response;
+  const { repository: place, revision, token, endpoint } = address;
+  const code = headers.get('x-error-code');
+  const giveToken =
+    'Give an access token of an account that may read it: in VS Code when it asks, on the command line in HF_TOKEN.';
+  if (status >= 500 || status === 429 || status === 408) {
+    const final = new HumanError(
+      status === 429 ? `${host} has had too many requests (429).` : `${host} answers with an error (${status}).`,
+      { place, remedy: 'Download again later: it goes on where it stopped.', kind: 'failed' },
+    );
+    return new Interrupted(final, retryAfterMs(response));
+  }
+  if (code === 'GatedRepo') {
+    const accept = `Accept its terms on ${endpoint}/${place} while logged in`;
+    return new HumanError('the model is gated: its owner gives access to people who accept its terms.', {
+      place,
+      remedy:
+        token === undefined
+          ? `${accept}. ${giveToken}`
+          : `${accept}, with the account of the token; a fine-grained token also needs the right to read gated models.`,
+    });
+  }
+  if (code === 'RevisionNotFound')
+    return new HumanError(`there is no revision "${revision}".`, {
+      place,
+      remedy: `Name a branch, a tag or a commit; ${endpoint}/${place} lists them.`,
+    });
+  if (status === 401 && token !== undefined && code !== 'RepoNotFound')
+    return new HumanError('the Hub does not accept the access token (401).', {
+      place,
+      remedy: 'Make a new token in the account settings of the Hub; it may have expired.',
+    });
+  if (status === 403)
+    return new HumanError(
+      token === undefined ? 'access needs a token (403).' : 'the access token may not read it (403).',
+      { place, remedy: giveToken },
+    );
+  if (status === 401 || status === 404)
+    return new HumanError(
+      token === undefined
+        ? `there is no such public model on ${host}; it may be private (${status}).`
+        : `there is no such model on ${host}, or the token may not see it (${status}).`,
+      { place, remedy: `Check the name (owner/name). If the model is private: ${giveToken}` },
+    );
+  return new HumanError(`${host} answers with status ${status}.`, {
+    place,
+    remedy: 'Check the name, the revision and HF_ENDPOINT.',
+    kind: 'failed',
+  });
+}

@@ -1,0 +1,330 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { HumanError } from '../../errors.js';
+import { sections } from './addedTokens.js';
+import { loadChatTemplate } from './chatTemplate.js';
+import type { ChatTemplate } from './chatTemplate.js';
+import { isObject, readJsonObject } from '../../jsonFile.js';
+import type { JsonObject } from '../../jsonFile.js';
+import { exactNormalizer } from './normalizers.js';
+import { postProcessor } from './postProcessors.js';
+import { preTokenizer } from './preTokenizers.js';
+import type { Cut } from './preTokenizers.js';
+import { withTimeLimit } from '../../timeLimit.js';
+import { cleanUp, tokenDecoder } from './tokenDecoders.js';
+import { addedToken, checkTokenizerFile, tokenizerError } from './tokenizerFile.js';
+import type { AddedToken, TokenizerFile } from './tokenizerFile.js';
+
+/** Text to token ids and back, as the model's publisher defined it. */
+export interface Tokenizer {
+  /** The model has none: only ids can be used. */
+  absent?: boolean;
+  /**
+   * Ids of a text. Special tokens written in the text become those tokens. `addSpecialTokens` (default true) adds what
+   * the tokenizer itself puts around a text, usually the beginning-of-text token; leave it out for a rendered chat
+   * template, which writes its own.
+   * @throws HumanError when the text cannot be encoded.
+   */
+  encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+  /** Text of ids. Ids that are no tokens give no text. `skipSpecialTokens` (default false) leaves special tokens out. */
+  decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
+  /** Largest id + 1. A model's embedding may have more rows (see `modelVocabSize`). */
+  vocabSize: number;
+  /** `vocab_size` of config.json, if there is one. */
+  modelVocabSize?: number;
+  bosId?: number;
+  /** Ids that end an answer; the tokenizer's own end-of-text token first. Empty if there is none. */
+  eosIds: number[];
+  /** May equal an end token: never find padding by comparing with it. */
+  padId?: number;
+  unkId?: number;
+  /** Ids that `addSpecialTokens` puts before a text. */
+  prefixIds: number[];
+  /** Always there when loaded from a folder; `chatTemplate.plain` says that the model has none of its own. */
+  chatTemplate?: ChatTemplate;
+}
+
+const TIME_MS = 800;
+const TIME_MS_PER_CHARACTER = 0.05;
+
+/**
+ * Loads the tokenizer of a Hugging Face folder: tokenizer.json; tokenizer_config.json and special_tokens_map.json for the
+ * special tokens; generation_config.json and config.json for more end tokens; the chat template.
+ * @throws HumanError for a folder without tokenizer.json, and for one that cannot be used, with the reason.
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const file = join(folder, 'tokenizer.json');
+  const json = await optionalJson(file);
+  if (!json) throw await noTokenizer(folder);
+  const map = (await optionalJson(join(folder, 'special_tokens_map.json'))) ?? {};
+  const config = { ...map, ...((await optionalJson(join(folder, 'tokenizer_config.json'))) ?? {}) };
+  const modelConfig = (await optionalJson(join(folder, 'config.json'))) ?? {};
+  const generationConfig = await optionalJson(join(folder, 'generation_config.json'));
+  const tokenizer = makeTokenizer(json, config, file);
+  const { vocab_size: modelVocabSize } = isObject(modelConfig.text_config) ? modelConfig.text_config : modelConfig;
+  if (typeof modelVocabSize === 'number') tokenizer.modelVocabSize = modelVocabSize;
+  const largest = Math.max(tokenizer.vocabSize, tokenizer.modelVocabSize ?? 0);
+  const usable = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < largest;
+  // The generation config is what the publisher generates with; config.json speaks only where it is silent.
+  const ends = generationConfig?.eos_token_id ?? modelConfig.eos_token_id;
+  tokenizer.eosIds = [...new Set([...tokenizer.eosIds, ...[ends].flat().filter(usable)])];
+  tokenizer.bosId ??= [generationConfig?.bos_token_id, modelConfig.bos_token_id].find(usable);
+  tokenizer.padId ??= [generationConfig?.pad_token_id, modelConfig.pad_token_id].find(usable);
+  const bos = tokenizer.prefixIds.length > 0 ? tokenizer.decode(tokenizer.prefixIds) : '';
+  tokenizer.chatTemplate = await loadChatTemplate(folder, config, templateTexts(config, tokenizer), bos);
+  return tokenizer;
+}
+
+/**
+ * The special tokens that a chat template can name, as transformers gives them. Where the tokenizer's config does not speak
+ * of the first and last token of a text, the model's does.
+ */
+function templateTexts(config: JsonObject, { bosId, eosIds, decode }: Tokenizer): Record<string, string> {
+  const extra = isObject(config.extra_special_tokens) ? config.extra_special_tokens : {};
+  const named = Object.entries({ ...config, ...extra }).flatMap(([name, token]) => {
+    const content = name.endsWith('_token') || Object.hasOwn(extra, name) ? contentOf(token) : undefined;
+    return content === undefined ? [] : [[name, content] as const];
+  });
+  const unnamed = Object.entries({ bos_token: bosId, eos_token: eosIds[0] }).flatMap(([name, id]) =>
+    id === undefined || Object.hasOwn(config, name) ? [] : [[name, decode([id])] as const],
+  );
+  return Object.fromEntries([...unnamed, ...named]);
+}
+
+/**
+ * A tokenizer from the contents of tokenizer.json and tokenizer_config.json, without a chat template.
+ * @throws HumanError naming `place` when it cannot be used.
+ */
+export function makeTokenizer(json: JsonObject, config: JsonObject, place: string): Tokenizer {
+  return withTimeLimit(60_000, 'the tokenizer takes too long to load.', place, () => {
+    try {
+      return make(json, config, place);
+    } catch (error) {
+      throw tokenizerError(error, place);
+    }
+  });
+}
+
+function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
+  const file = checkTokenizerFile(json);
+  const texts = specialTexts(config);
+  const added = allAddedTokens(file, config, texts);
+  const library = new HuggingFaceTokenizer(
+    {
+      model: file.model,
+      normalizer: file.normalizer,
+      // Ours, below.
+      added_tokens: [],
+      pre_tokenizer: null,
+      decoder: null,
+      post_processor: null,
+    },
+    {},
+  );
+  const normalizer = exactNormalizer(library.normalizer, file.normalizer);
+  const normalize = (text: string): string => (normalizer ? normalizer.normalize(text) : text);
+  correctModel(library, file);
+  const model = library.model!;
+  const encodeText = textEncoder(added, normalize, preTokenizer(file.preTokenizer), (piece) =>
+    model._call([piece]).map((token) => file.vocab.get(token) ?? model.unk_token_id),
+  );
+  const process = postProcessor(file.postProcessor);
+  const decoder = tokenDecoder(file.decoder);
+  const tokens: string[] = [];
+  const ids = new Map(file.vocab);
+  for (const [token, id] of file.vocab) tokens[id] = token;
+  for (const { content, id, normalized } of added) {
+    // The text of a normalized token is what it was found by: `▁word`, which decodes with its space.
+    tokens[id] = normalized ? normalize(content) : content;
+    ids.set(content, id);
+  }
+  const special = new Set(added.filter((token) => token.special).map((token) => token.id));
+  for (const content of extraSpecial(config)) if (ids.has(content)) special.add(ids.get(content)!);
+  // Clean-up is for WordPiece; for BPE it would take spaces away that the model wrote (transformers does the same).
+  const clean = config.clean_up_tokenization_spaces === true && file.modelType !== 'BPE';
+
+  const limited = <T>(size: number, work: () => T): T =>
+    withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'the tokenizer takes too long.', place, () => {
+      try {
+        return work();
+      } catch (error) {
+        throw tokenizerError(error, place);
+      }
+    });
+  const encode: Tokenizer['encode'] = (text, { addSpecialTokens = true } = {}) =>
+    limited(text.length, () => {
+      const found = encodeText(text);
+      return addSpecialTokens ? process(found) : found;
+    });
+  const decode: Tokenizer['decode'] = (given, { skipSpecialTokens = false } = {}) =>
+    limited(given.length, () => {
+      const kept = skipSpecialTokens ? given.filter((id) => !special.has(id)) : given;
+      const known = kept.map((id) => tokens[id]).filter((token) => token !== undefined);
+      if (known.length === 0) return '';
+      const text = decoder(known);
+      return clean ? cleanUp(text) : text;
+    });
+  const idOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : ids.get(text));
+  const eos = idOf(texts.eos_token);
+  return {
+    encode,
+    decode,
+    vocabSize: tokens.length,
+    bosId: idOf(texts.bos_token),
+    eosIds: eos === undefined ? [] : [eos],
+    padId: idOf(texts.pad_token),
+    unkId: idOf(texts.unk_token),
+    prefixIds: prefixOf(encode),
+  };
+}
+
+/** Ids of a text without special tokens around it: added tokens are cut out before and after it is normalized. */
+function textEncoder(
+  added: readonly AddedToken[],
+  normalize: (text: string) => string,
+  cut: Cut,
+  encodePiece: (piece: string) => (number | undefined)[],
+): (text: string) => number[] {
+  const literal = added.filter((token) => !token.normalized).map((token) => ({ token, content: token.content }));
+  const normalized = added
+    .filter((token) => token.normalized)
+    .map((token) => ({ token, content: normalize(token.content) }));
+  const lost = normalized.find(({ content }) => content === '');
+  if (lost)
+    throw new Error(`nothing is left of the added token ${JSON.stringify(lost.token.content)} once it is normalized`);
+  const [findLiteral, findNormalized] = [sections(literal), sections(normalized)];
+  return (given) => {
+    const ids: number[] = [];
+    for (const [i, outer] of findLiteral(given).entries()) {
+      if (outer.id !== undefined) {
+        ids.push(outer.id);
+        continue;
+      }
+      const text = normalize(outer.text);
+      // A first character that the normalizer takes away still stands before the rest.
+      const whole = (): boolean => normalize(outer.text.replace(/^./su, '')) !== text || text === '';
+      for (const [j, inner] of findNormalized(text).entries()) {
+        if (inner.id !== undefined) ids.push(inner.id);
+        else
+          for (const piece of cut(inner.text, () => i === 0 && j === 0 && whole()))
+            for (const id of encodePiece(piece)) {
+              if (id === undefined) throw new Error('it has no token for a part of the text, and no unknown token');
+              ids.push(id);
+            }
+      }
+    }
+    return ids;
+  };
+}
+
+/** What stands before a text when special tokens are added. */
+function prefixOf(encode: Tokenizer['encode']): number[] {
+  const [plain, full] = [encode('a', { addSpecialTokens: false }), encode('a')];
+  const key = plain.join();
+  for (let at = 0; at + plain.length <= full.length; at++) {
+    if (full.slice(at, at + plain.length).join() === key) return full.slice(0, at);
+  }
+  return [];
+}
+
+/** Tokens that are cut out of a text before anything else: those of tokenizer.json, and those that only the config names. */
+function allAddedTokens(file: TokenizerFile, config: JsonObject, texts: ReturnType<typeof specialTexts>): AddedToken[] {
+  const added = [...file.addedTokens];
+  const names = new Set(added.map((token) => token.content));
+  const add = (entry: JsonObject, id: number): void => {
+    if (typeof entry.content !== 'string' || names.has(entry.content)) return;
+    names.add(entry.content);
+    added.push(addedToken(entry, id));
+  };
+  if (isObject(config.added_tokens_decoder)) {
+    for (const [id, entry] of Object.entries(config.added_tokens_decoder)) {
+      if (isObject(entry) && /^\d{1,7}$/.test(id) && Number(id) < 2 ** 22) add(entry, Number(id));
+    }
+  }
+  for (const content of [...Object.values(texts), ...extraSpecial(config)]) {
+    const id = file.vocab.get(content);
+    if (id !== undefined && content.length > 0) add({ content, special: true, normalized: false }, id);
+  }
+  return added;
+}
+
+/** Where the library's models differ from the `tokenizers` library. */
+function correctModel(library: HuggingFaceTokenizer, { modelType, model, vocab }: TokenizerFile): void {
+  const own = library.model!;
+  // The library takes the unknown token of a WordLevel from tokenizer_config.json.
+  if (modelType === 'WordLevel') own.unk_token_id = vocab.get(String(model.unk_token));
+  // A Unigram without an unknown token: the library would write the score of index null.
+  if (modelType === 'Unigram' && model.unk_id === null) own.unk_token_id = undefined;
+  // What has no token is left out before pairs are merged, so that its neighbours meet; the library leaves it out afterwards.
+  if (modelType === 'BPE' && !model.unk_token && model.byte_fallback !== true && model.end_of_word_suffix === null) {
+    const encode = own.encode.bind(own);
+    own.encode = (pieces) =>
+      encode(
+        pieces.map((piece) =>
+          Array.from(piece)
+            .filter((character) => vocab.has(character))
+            .join(''),
+        ),
+      );
+  }
+  // The library knows the fallback to bytes for BPE only.
+  if (modelType === 'Unigram' && model.byte_fallback === true) {
+    const encode = own.encode.bind(own);
+    const utf8 = new TextEncoder();
+    own.encode = (pieces) =>
+      encode(pieces).flatMap((token) => {
+        if (vocab.has(token)) return [token];
+        const bytes = Array.from(utf8.encode(token), (b) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
+        return bytes.every((byte) => vocab.has(byte)) ? bytes : [token];
+      });
+  }
+}
+
+const NAMED = ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const;
+
+/** The special tokens of tokenizer_config.json: texts, or objects with `content`. */
+function specialTexts(config: JsonObject): Partial<Record<(typeof NAMED)[number], string>> {
+  const found: ReturnType<typeof specialTexts> = {};
+  for (const name of NAMED) {
+    const content = contentOf(config[name]);
+    if (content !== undefined) found[name] = content;
+  }
+  return found;
+}
+
+function extraSpecial(config: JsonObject): string[] {
+  const given = [config.additional_special_tokens, config.extra_special_tokens].flatMap((list) =>
+    Array.isArray(list) ? (list as unknown[]) : isObject(list) ? Object.values(list) : [],
+  );
+  return given.map(contentOf).filter((content) => content !== undefined);
+}
+
+function contentOf(token: unknown): string | undefined {
+  const content = isObject(token) ? token.content : token;
+  return typeof content === 'string' ? content : undefined;
+}
+
+async function optionalJson(file: string): Promise<JsonObject | undefined> {
+  try {
+    return await readJsonObject(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function noTokenizer(folder: string): Promise<HumanError> {
+  const has = (name: string): Promise<boolean> =>
+    access(join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+  const old = (await has('tokenizer.model')) || (await has('vocab.json')) || (await has('vocab.txt'));
+  return new HumanError('this model folder has no tokenizer.json.', {
+    place: folder,
+    remedy: old
+      ? 'Its tokenizer is in an older format: save it again with transformers (AutoTokenizer.from_pretrained(…).save_pretrained(…)).'
+      : 'Copy tokenizer.json and tokenizer_config.json of the model into the folder, or use data rows with "input_ids".',
+  });
+}
