@@ -1,4 +1,4 @@
-/** A model's sizes and constants as `<architecture>.*` metadata: the reverse of architectures.ts and ggufRope.ts. */
+/** A model's sizes and constants as `<architecture>.*` metadata: the reverse of architectures.ts and rope.ts. */
 import { HumanError } from '../../errors.js';
 import type { Architecture, Sizes, Windows } from './layout.js';
 import type { GgufTensorToWrite, TypedValue } from './writeFile.js';
