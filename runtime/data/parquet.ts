@@ -2,6 +2,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetS
 import type { SchemaTree } from 'hyparquet';
 import { HumanError } from '../errors.js';
 import type { JsonObject } from '../jsonFile.js';
+import { DATA_FORMATS } from '../protocol.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';
@@ -84,9 +85,9 @@ async function open(file: string): Promise<{
   const names = tree.children.map((child) => child.element.name);
   const columns = names.filter((name) => FIELDS.has(name));
   if (columns.length === 0)
-    throw new HumanError(`none of its columns belongs to a row format: ${names.slice(0, 20).join(', ')}.`, {
+    throw new HumanError(`none of its columns (${names.slice(0, 20).join(', ')}) belongs to a row format.`, {
       place: file,
-      remedy: `Row formats have the columns ${[...FIELDS].join(', ')}.`,
+      remedy: `README.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
     });
   return { buffer, metadata, tree, columns };
 }

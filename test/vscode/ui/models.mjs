@@ -170,7 +170,7 @@ export default async function models({ step, shot, command, pick, answer, prepar
       const said = await tooltip('Data', name);
       for (const reason of refused) assert.match(said, reason);
     }
-    assert.match(await tooltip('Data', 'foreign.parquet'), /none of its columns belongs to a row format: a, b\./);
+    assert.match(await tooltip('Data', 'foreign.parquet'), /none of its columns \(a, b\) belongs to a row format\./);
     await shot('51-data', ['dark']);
   });
 
