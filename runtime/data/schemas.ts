@@ -33,7 +33,7 @@ interface Schema {
 /** Fields that any format has; others are not read. */
 export const FIELDS: ReadonlySet<string> = new Set([
   ...['messages', 'conversations', 'prompt', 'completion', 'instruction', 'input', 'output', 'text'],
-  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'tools'],
+  ...['input_ids', 'labels', 'attention_mask', 'label', 'system', 'history', 'tools', 'context', 'response'],
 ]);
 
 /** In the order in which `auto` tries them. */
@@ -111,16 +111,17 @@ function completion(row: JsonObject): Sample {
   return { kind: 'completion', prompt: textField(row, 'prompt'), completion: answerField(row, 'completion') };
 }
 
-/** The instruction, and the input below it, is what the user says. */
+/** The instruction, and the input below it, is what the user says. Dolly calls these two and the answer otherwise. */
 function alpaca(row: JsonObject): Sample {
   if (Array.isArray(row.history) && row.history.length > 0)
     throw new RefusedRow('the row has "history"; write earlier turns as "messages"');
   const instruction = filled(row, 'instruction');
-  const input = isThere(row.input) ? textField(row, 'input') : '';
+  const below = isThere(row.input) ? 'input' : 'context';
+  const input = isThere(row[below]) ? textField(row, below) : '';
   const messages: ChatMessage[] = [
     { role: 'user', content: input.trim() ? `${instruction}\n\n${input}` : instruction },
   ];
-  const output = answerField(row, 'output');
+  const output = answerField(row, !isThere(row.output) && isThere(row.response) ? 'response' : 'output');
   if (output !== undefined) messages.push({ role: 'assistant', content: output });
   return conversation(row, messages);
 }

@@ -66,6 +66,7 @@ describe('row formats are found and read', () => {
     ['sharegpt', { conversations: [{ from: 'system', value: 'Be kind.' }, { from: 'user', value: 'Hi' }, { from: 'assistant', value: 'Hello' }] },
       kind],
     ['sharegpt', { conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Hello', weight: 1 }], system: 'Be kind.', tools: '[]' }, kind],
+    ['alpaca', { instruction: 'Add.', context: '2 + 2', response: 'Hello' }, asked.replace('Hi', 'Add.\n\n2 + 2')],
     ['alpaca', { instruction: 'Hi', output: 'Hello', system: 'Be kind.', history: [] }, kind],
     ['messages', { ...chat('Hi', 'Hello'), system: 'Be kind.' }, kind],
   ]; // prettier-ignore
