@@ -62,7 +62,9 @@ function promptOf(line: string): string | undefined {
     );
     return shortened(asked?.['content'] ?? asked?.['value']);
   }
-  const instruction = [row['instruction'], row['input'] ?? row['context']].filter((part) => typeof part === 'string' && part).join(' ');
+  const instruction = [row['instruction'], row['input'] ?? row['context']]
+    .filter((part) => typeof part === 'string' && part)
+    .join(' ');
   return shortened(row['prompt'] ?? (instruction || row['text']));
 }
 
