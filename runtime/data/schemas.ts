@@ -94,9 +94,10 @@ function filled(row: JsonObject, name: string): string {
   return value;
 }
 
-/** An answer that may be missing, as rows that only ask have none, but not be blank. */
+/** An answer that may be missing, as rows that only ask have none, but not be blank. Many call it `response`. */
 function answerField(row: JsonObject, name: string): string | undefined {
-  return isThere(row[name]) ? filled(row, name) : undefined;
+  const found = [name, 'response'].find((each) => isThere(row[each]));
+  return found && filled(row, found);
 }
 
 /** `prompt` and `completion` are texts, or both lists of messages. */
@@ -111,7 +112,7 @@ function completion(row: JsonObject): Sample {
   return { kind: 'completion', prompt: textField(row, 'prompt'), completion: answerField(row, 'completion') };
 }
 
-/** The instruction, and the input below it, is what the user says. Dolly calls these two and the answer otherwise. */
+/** The instruction, and the input below it, is what the user says. Dolly calls the input `context`. */
 function alpaca(row: JsonObject): Sample {
   if (Array.isArray(row.history) && row.history.length > 0)
     throw new RefusedRow('the row has "history"; write earlier turns as "messages"');
@@ -121,7 +122,7 @@ function alpaca(row: JsonObject): Sample {
   const messages: ChatMessage[] = [
     { role: 'user', content: input.trim() ? `${instruction}\n\n${input}` : instruction },
   ];
-  const output = answerField(row, !isThere(row.output) && isThere(row.response) ? 'response' : 'output');
+  const output = answerField(row, 'output');
   if (output !== undefined) messages.push({ role: 'assistant', content: output });
   return conversation(row, messages);
 }

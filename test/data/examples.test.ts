@@ -59,6 +59,7 @@ describe('row formats are found and read', () => {
     ['messages', chat('Hi', 'Hello'), asked],
     ['messages', { messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }, { role: 'assistant', content: 'Hello' }] }, asked],
     ['completion', { prompt: 'Hi', completion: 'Hello' }, asked],
+    ['completion', { prompt: 'Hi', response: 'Hello' }, asked],
     ['completion', { prompt: [{ role: 'user', content: 'Hi' }], completion: [{ role: 'assistant', content: 'Hello' }] }, asked],
     ['alpaca', { instruction: 'Hi', input: '', output: 'Hello' }, asked],
     ['alpaca', { instruction: 'Add.', input: '2 + 2', output: 'Hello' }, asked.replace('Hi', 'Add.\n\n2 + 2')],
