@@ -18,6 +18,16 @@ export async function readJsonObject(file: string, largest = LARGEST): Promise<J
   return parseJsonObject(await readText(file, largest), file);
 }
 
+/** The same; undefined where there is no such file. */
+export async function readOptionalJson(file: string): Promise<JsonObject | undefined> {
+  try {
+    return await readJsonObject(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** The text of a file of a bounded size; devices and pipes, which have no end, are refused. */
 export async function readText(file: string, largest: number): Promise<string> {
   const wrong = (message: string): HumanError =>

@@ -29,21 +29,15 @@ export async function writeAdapterGguf(
   const layers = new Map(linearLayers(spec).map((layer) => [layer.name, layer]));
   const { alpha } = adapter.config;
 
-  const modules = [...adapter.modules].flatMap(
-    ([
-      module,
-      {
-        B,
-        bShape: [rows, rank],
-        ...rest
-      },
-    ]) =>
-      partsOf(parts, module).map(([name, part]) => {
-        const bShape: [number, number] = [rows / part.count, rank];
-        return [name, { ...rest, B: partOf(B, part), bShape }] as const;
-      }),
+  const modules = [...adapter.modules].flatMap(([module, { B, bShape, ...rest }]) =>
+    partsOf(parts, module).map(([name, part]) => ({
+      ...rest,
+      name,
+      B: partOf(B, part),
+      bShape: [bShape[0] / part.count, bShape[1]] as const,
+    })),
   );
-  const tensors = modules.flatMap(([name, { A, aShape, B, bShape, scale }]): GgufTensorToWrite[] => {
+  const tensors = modules.flatMap(({ name, A, aShape, B, bShape, scale }): GgufTensorToWrite[] => {
     const layer = layers.get(name);
     const place = `${adapter.path}: ${name}`;
     if (!layer || aShape[1] !== layer.in || bShape[0] !== layer.out) {

@@ -83,7 +83,7 @@ const isThere = (value: unknown): boolean => value !== undefined && value !== nu
 
 function textField(row: JsonObject, name: string): string {
   const value = row[name];
-  if (value === undefined || value === null) throw new RefusedRow(`"${name}" is missing`);
+  if (!isThere(value)) throw new RefusedRow(`"${name}" is missing`);
   if (typeof value !== 'string') throw new RefusedRow(`"${name}" is no text`);
   return value;
 }

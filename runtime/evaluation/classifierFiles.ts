@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../errors.js';
-import { isObject, readJsonObject, type JsonObject } from '../jsonFile.js';
+import { isObject, readOptionalJson, type JsonObject } from '../jsonFile.js';
 
 const FILES = ['model.onnx', join('onnx', 'model.onnx')];
 /** tokenizer_config.json writes an astronomic number where there is no limit. */
@@ -36,25 +36,17 @@ export async function modelFile(folder: string, place: string): Promise<string> 
 
 /** config.json, which names the labels. */
 export async function readConfig(folder: string, place: string): Promise<JsonObject> {
-  try {
-    return await readJsonObject(join(folder, 'config.json'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new HumanError(`${folder} has no config.json, which names the labels.`, {
-      place,
-      remedy: 'Copy config.json of the classifier into the folder.',
-    });
-  }
+  const config = await readOptionalJson(join(folder, 'config.json'));
+  if (config) return config;
+  throw new HumanError(`${folder} has no config.json, which names the labels.`, {
+    place,
+    remedy: 'Copy config.json of the classifier into the folder.',
+  });
 }
 
 /** tokenizer_config.json, or nothing. */
 export async function tokenizerConfig(folder: string): Promise<JsonObject> {
-  try {
-    return await readJsonObject(join(folder, 'tokenizer_config.json'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
+  return (await readOptionalJson(join(folder, 'tokenizer_config.json'))) ?? {};
 }
 
 /** The model's greatest length, and the tokenizer's if that is less. */

@@ -32,6 +32,19 @@ export interface RopeOptions {
 
 export const ROPE_TYPES = ['default', 'linear', 'dynamic', 'yarn', 'longrope', 'llama3'] as const;
 
+/** Llama 3's rope, for families that have it where config.json has none; `theta` also where it names no base. */
+export const llama3Rope = (theta: number, factor: number): Pick<RopeOptions, 'theta' | 'parameters'> => ({
+  theta,
+  parameters: {
+    rope_type: 'llama3',
+    rope_theta: theta,
+    factor,
+    original_max_position_embeddings: 8192,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+  },
+});
+
 /** The rope of a family: `rope_parameters` (transformers 5), or `rope_theta`, `rope_scaling` and the like (transformers 4). */
 export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
   const rope = computeRope(c, options);
@@ -69,6 +82,7 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const plain = powers.map((p) => f(1 / p));
   const rope = (invFreq: number[], more: Partial<RopeSpec> = {}): RopeSpec => ({
     dim,
+    theta,
     invFreq,
     attentionFactor: 1,
     interleaved: options.interleaved ?? false,

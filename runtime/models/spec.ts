@@ -42,6 +42,8 @@ export interface HeadNormSpec {
 /** Rotary position embedding (Su et al. 2021) over the first `dim` of a head's elements; the rest pass through. */
 export interface RopeSpec {
   readonly dim: number;
+  /** Base of the angles, before any scaling. */
+  readonly theta: number;
   /** dim / 2 angles per position in radians, rounded to float32 as transformers computes them. */
   readonly invFreq: readonly number[];
   /** Angles used instead when the largest position of the batch is ≥ `from` (LongRoPE). */

@@ -1,6 +1,6 @@
 /** Llama and the families that differ from it in a few numbers. Each entry says the differences; sources are transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
-import { ropeParameters, ropeSpec } from '../ropeFrequencies.js';
+import { llama3Rope, ropeParameters, ropeSpec } from '../ropeFrequencies.js';
 import { llamaLike } from './llamaLike.js';
 import { fused, gatedFused, rms, sizes, slidingWindows, type Family } from './parts.js';
 
@@ -145,15 +145,6 @@ export const internlm3: Family = (c) => {
   });
 };
 
-const CWM_ROPE = {
-  rope_type: 'llama3',
-  rope_theta: 1000000,
-  factor: 16,
-  original_max_position_embeddings: 8192,
-  low_freq_factor: 1,
-  high_freq_factor: 4,
-};
-
 /** Windows in all but every fourth layer, from the first on; a rope of its own where config.json has none. */
 export const cwm: Family = (c) => {
   const s = sizes(c, { headDim: 128, defaultKvHeads: 8 });
@@ -162,7 +153,7 @@ export const cwm: Family = (c) => {
     sizes: s,
     mlpBias: c.boolean('mlp_bias', false),
     epsilon: 1e-5,
-    ropeOptions: { theta: 1000000, parameters: CWM_ROPE },
+    ropeOptions: llama3Rope(1000000, 16),
     window: (i) => windows[i],
   });
 };

@@ -1,6 +1,6 @@
 /** Families that are Llama with other norms, another MLP or scales. Sources: transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
-import { ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
+import { llama3Rope, ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
 import { gptLike } from './gptLike.js';
 import { llamaLike } from './llamaLike.js';
@@ -214,15 +214,6 @@ export const arcee: Family = (c) => {
   });
 };
 
-const APERTUS_ROPE = {
-  rope_type: 'llama3',
-  rope_theta: 12000000,
-  factor: 8,
-  original_max_position_embeddings: 8192,
-  low_freq_factor: 1,
-  high_freq_factor: 4,
-};
-
 /** Bias everywhere, LayerNorm, a plain MLP with squared ReLU. */
 export const jais2: Family = (c) => {
   const s = sizes(c);
@@ -273,7 +264,7 @@ export const apertus: Family = (c) => {
     attentionBias: c.boolean('attention_bias', false),
     epsilon,
     activation: 'xielu',
-    ropeOptions: { theta: 12000000, parameters: APERTUS_ROPE },
+    ropeOptions: llama3Rope(12000000, 8),
     qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon) }),
     layer: (layer) => ({
       ...layer,

@@ -7,10 +7,12 @@ import {
   ATTENTION,
   FUSED,
   GATED,
+  GATED_BIASES,
   NORMS,
   NORMS_AROUND,
   NORMS_BEHIND,
   PLAIN,
+  PLAIN_BIASES,
   PROJECTIONS,
   biases,
   family,
@@ -31,14 +33,14 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   llama: family('llama', {
     modelType: 'llama',
     className: 'LlamaForCausalLM',
-    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
+    biases: { may: GATED_BIASES },
     change: permuted,
     more: (_, g) => biases(g),
   }),
   mistral: family('mistral', {
     modelType: 'mistral',
     className: 'MistralForCausalLM',
-    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
+    biases: { may: GATED_BIASES },
     change: permuted,
     more: () => ({ sliding_window: null }),
   }),
@@ -46,7 +48,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   mistral3: family('mistral3', {
     modelType: 'ministral3',
     className: 'Ministral3ForCausalLM',
-    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
+    biases: { may: GATED_BIASES },
     change: permuted,
     more: (m, g, s) => {
       const beta = m.decimal('mistral3.attention.temperature_scale', 0);
@@ -86,7 +88,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   granite: family('granite', {
     modelType: 'granite',
     className: 'GraniteForCausalLM',
-    biases: { may: ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
+    biases: { may: GATED_BIASES },
     change: permuted,
     more: (m, g) => ({
       ...biases(g),
@@ -119,7 +121,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   nemotron: family('nemotron', {
     modelType: 'nemotron',
     className: 'NemotronForCausalLM',
-    biases: { may: ['attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { may: PLAIN_BIASES },
     head: 'own',
     inner: { ...NORMS, ...ATTENTION, ...PLAIN },
     activation: ['hidden_act', 'relu2'],
@@ -132,7 +134,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     modelType: 'jais2',
     className: 'Jais2ForCausalLM',
     inner: { ...NORMS, ...ATTENTION, ...PLAIN },
-    biases: { must: ['attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: PLAIN_BIASES },
     activation: ['hidden_act', 'relu2'],
     epsilon: 'layer_norm_eps',
     more: (_, g) => biases(g),
@@ -291,7 +293,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   starcoder2: family('starcoder2', {
     modelType: 'starcoder2',
     className: 'Starcoder2ForCausalLM',
-    biases: { must: ['attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: PLAIN_BIASES },
     inner: { ...NORMS, ...ATTENTION, ffn_up: 'mlp.c_fc', ffn_down: 'mlp.c_proj' },
     activation: ['hidden_act', 'gelu_pytorch_tanh'],
     epsilon: 'norm_epsilon',

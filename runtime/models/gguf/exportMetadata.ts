@@ -4,7 +4,7 @@ import type { Architecture, Sizes, Windows } from './layout.js';
 import type { GgufTensorToWrite, TypedValue } from './writeFile.js';
 import { isObject } from '../../jsonFile.js';
 import type { JsonObject } from '../../jsonFile.js';
-import type { AttentionSpec, DecoderSpec } from '../spec.js';
+import type { AttentionSpec, DecoderSpec, RopeSpec } from '../spec.js';
 
 export interface ExportedMetadata {
   entries: Record<string, TypedValue>;
@@ -35,20 +35,14 @@ const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => En
     };
   },
   olmo: ({ layers: [{ attention }] }) => clamp(attention),
-  'hunyuan-dense': (spec, config) => {
-    const p = ropeParameters(config);
-    const { dim } = spec.layers[0].attention.rope!;
-    const alpha = ropeType(p) === 'dynamic' ? number(p.alpha, 0) || 1 : 1;
-    return { 'rope.freq_base': { f32: ropeTheta(spec, config) * alpha ** (dim / (dim - 2)) } };
-  },
   'command-r': (spec) => ({ logit_scale: { f32: spec.head.scale } }),
   cohere2: (spec) => ({ logit_scale: { f32: spec.head.scale } }),
   gemma2: (spec) => ({
     attn_logit_softcapping: { f32: spec.layers[0].attention.softcap ?? 0 },
     final_logit_softcapping: { f32: spec.head.softcap ?? 0 },
   }),
-  gemma3: (spec, config) => ({
-    'rope.freq_base_swa': { f32: localTheta(config) },
+  gemma3: (spec) => ({
+    'rope.freq_base_swa': { f32: ropeOf(spec, true)?.theta ?? 10000 },
     ...(spec.head.softcap === undefined ? {} : { final_logit_softcapping: { f32: spec.head.softcap } }),
   }),
   stablelm: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
@@ -130,41 +124,24 @@ function ropeParameters(config: JsonObject): JsonObject {
   return isObject(given.full_attention) ? given.full_attention : given;
 }
 
-const ropeType = (p: JsonObject): string => String(p.rope_type ?? p.type ?? 'default');
-
-/** Bases of configs that name none, where they are not 10000. */
-const USUAL_THETA: Readonly<Record<string, number>> = {
-  ...{ apertus: 12000000, cohere: 500000, ernie4_5: 500000, gemma3: 1000000, gemma3_text: 1000000 },
-  ...{ olmo3: 500000, smollm3: 2000000 },
-};
-
-/** Base, of the layers of full attention where there are two. */
-const ropeTheta = ({ family }: DecoderSpec, config: JsonObject): number =>
-  number(
-    ropeParameters(config).rope_theta ?? config.rope_theta ?? config.rotary_emb_base,
-    USUAL_THETA[family] ?? 10000,
-  );
-
-/** Base of the layers with windows. */
-function localTheta(config: JsonObject): number {
-  const given = isObject(config.rope_parameters) ? config.rope_parameters.sliding_attention : undefined;
-  return number(isObject(given) ? given.rope_theta : config.rope_local_base_freq, 10000);
-}
-
 /** Frequencies are float32: a factor of 1 or 32 comes out a little beside it. */
 const whole = (factor: number): number =>
   Math.abs(Math.round(factor) / factor - 1) < 1e-6 ? Math.round(factor) : factor;
 
+/** The rope of the last layer that has one, of those with a window or without. */
+const ropeOf = ({ layers }: DecoderSpec, windowed: boolean): RopeSpec | undefined =>
+  layers.findLast(({ attention: { rope, window } }) => rope && (window !== undefined) === windowed)?.attention.rope;
+
 function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
   const p = ropeParameters(config);
-  const rope = spec.layers.filter((layer) => layer.attention.rope).at(-1)?.attention.rope;
+  const rope = ropeOf(spec, false) ?? ropeOf(spec, true);
   if (!rope)
     throw new HumanError('a model without rope is not written to GGUF.', {
       place: 'config.json',
       remedy: 'Export as safetensors instead.',
     });
-  const theta = ropeTheta(spec, config);
-  const type = ropeType(p);
+  const { theta } = rope;
+  const type = p.rope_type ?? p.type;
   const original = number(config.original_max_position_embeddings ?? p.original_max_position_embeddings, s.context);
   const entries: Entries = { 'rope.dimension_count': { u32: rope.dim }, 'rope.freq_base': { f32: theta } };
   const factors = (name: string, invFreq: readonly number[]): GgufTensorToWrite => ({

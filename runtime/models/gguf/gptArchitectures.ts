@@ -1,5 +1,5 @@
 /** Entries of architectures.ts for the families that are not Llama's: plain MLPs, names of their own. */
-import { ATTENTION, NORMS, OUTER, family, grouped, hasBias } from './layout.js';
+import { ATTENTION, FUSED_BIASES, NORMS, OUTER, PLAIN_BIASES, family, grouped, hasBias } from './layout.js';
 import type { Architecture } from './layout.js';
 
 const GPT2_NAMES = {
@@ -35,7 +35,7 @@ export const GPT_ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   phi2: family('phi2', {
     modelType: 'phi',
     className: 'PhiForCausalLM',
-    biases: { must: ['attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: PLAIN_BIASES },
     head: 'own',
     outer: { ...OUTER, output_norm: 'model.final_layernorm' },
     inner: {
@@ -54,7 +54,7 @@ export const GPT_ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gptneox: family('gptneox', {
     modelType: 'gpt_neox',
     className: 'GPTNeoXForCausalLM',
-    biases: { must: ['attn_qkv', 'attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: FUSED_BIASES },
     head: 'own',
     outer: { token_embd: 'gpt_neox.embed_in', output_norm: 'gpt_neox.final_layer_norm', output: 'embed_out' },
     layers: 'gpt_neox.layers',
@@ -106,7 +106,7 @@ export const GPT_ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     ...GPT2_NAMES,
     modelType: 'gpt2',
     className: 'GPT2LMHeadModel',
-    biases: { must: ['attn_qkv', 'attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: FUSED_BIASES },
     activation: ['activation_function', 'gelu_new'],
     // Conv1D weights are [in, out].
     change: (name) =>
@@ -116,7 +116,7 @@ export const GPT_ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     ...GPT2_NAMES,
     modelType: 'gpt_bigcode',
     className: 'GPTBigCodeForCausalLM',
-    biases: { must: ['attn_qkv', 'attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: FUSED_BIASES },
     activation: ['activation_function', 'gelu_pytorch_tanh'],
     // One key head: all of q, then k, then v, as in GGUF.
     more: (m, _, s) => ({
@@ -126,7 +126,7 @@ export const GPT_ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   bloom: family('bloom', {
     modelType: 'bloom',
     className: 'BloomForCausalLM',
-    biases: { must: ['attn_qkv', 'attn_output', 'ffn_up', 'ffn_down'] },
+    biases: { must: FUSED_BIASES },
     outer: {
       token_embd: 'transformer.word_embeddings',
       token_embd_norm: 'transformer.word_embeddings_layernorm',

@@ -82,6 +82,11 @@ export const SIZE_NAMES = {
 };
 
 export const OUTER = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
+/** Linear layers with a bias beside q, k and v: of blocks with a gated MLP, with a plain one, and with q, k and v in one, too. */
+export const GATED_BIASES = ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] as const;
+export const PLAIN_BIASES = ['attn_output', 'ffn_up', 'ffn_down'] as const;
+export const FUSED_BIASES = ['attn_qkv', ...PLAIN_BIASES] as const;
+
 export const PROJECTIONS = {
   attn_q: 'self_attn.q_proj',
   attn_k: 'self_attn.k_proj',

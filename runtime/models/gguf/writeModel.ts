@@ -232,7 +232,7 @@ async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
   const meaning = ({ family: _family, architecture: _architecture, ...rest }: DecoderSpec): unknown =>
     JSON.parse(
       JSON.stringify(rest, (key, value: unknown) =>
-        key === 'window' && (value as number) >= rest.contextLength ? undefined : alike(value),
+        key === 'theta' || (key === 'window' && (value as number) >= rest.contextLength) ? undefined : alike(value),
       ),
     );
   const [before, after] = [meaning(spec), meaning(back)];

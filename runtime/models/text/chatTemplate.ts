@@ -4,7 +4,7 @@ import { HumanError } from '../../errors.js';
 import type { ChatMessage } from '../../protocol.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
-import { isObject, readJsonObject, readText, shown } from '../../jsonFile.js';
+import { isObject, readOptionalJson, readText, shown } from '../../jsonFile.js';
 import type { JsonObject } from '../../jsonFile.js';
 import { withTimeLimit } from '../../timeLimit.js';
 
@@ -64,7 +64,7 @@ export async function loadChatTemplate(
   bos: string,
 ): Promise<ChatTemplate> {
   const found = (await templateFile(folder)) ?? templateOf(tokenizerConfig, join(folder, 'tokenizer_config.json'));
-  const legacy = found ? undefined : await optionalJson(join(folder, 'chat_template.json'));
+  const legacy = found ? undefined : await readOptionalJson(join(folder, 'chat_template.json'));
   const template = found ?? (legacy ? templateOf(legacy, join(folder, 'chat_template.json')) : undefined);
   return template
     ? chatTemplate(template.source, template.place, special)
@@ -218,15 +218,6 @@ async function templateFile(folder: string): Promise<Source | undefined> {
   const place = join(folder, 'chat_template.jinja');
   try {
     return { source: await readText(place, 4 * MAX_TEMPLATE), place };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function optionalJson(file: string): Promise<JsonObject | undefined> {
-  try {
-    return await readJsonObject(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

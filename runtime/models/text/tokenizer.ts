@@ -5,7 +5,7 @@ import { HumanError } from '../../errors.js';
 import { sections } from './addedTokens.js';
 import { loadChatTemplate } from './chatTemplate.js';
 import type { ChatTemplate } from './chatTemplate.js';
-import { isObject, readJsonObject } from '../../jsonFile.js';
+import { isObject, readOptionalJson } from '../../jsonFile.js';
 import type { JsonObject } from '../../jsonFile.js';
 import { exactNormalizer } from './normalizers.js';
 import { postProcessor } from './postProcessors.js';
@@ -55,12 +55,12 @@ const TIME_MS_PER_CHARACTER = 0.05;
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
-  const json = await optionalJson(file);
+  const json = await readOptionalJson(file);
   if (!json) throw await noTokenizer(folder);
-  const map = (await optionalJson(join(folder, 'special_tokens_map.json'))) ?? {};
-  const config = { ...map, ...((await optionalJson(join(folder, 'tokenizer_config.json'))) ?? {}) };
-  const modelConfig = (await optionalJson(join(folder, 'config.json'))) ?? {};
-  const generationConfig = await optionalJson(join(folder, 'generation_config.json'));
+  const map = (await readOptionalJson(join(folder, 'special_tokens_map.json'))) ?? {};
+  const config = { ...map, ...((await readOptionalJson(join(folder, 'tokenizer_config.json'))) ?? {}) };
+  const modelConfig = (await readOptionalJson(join(folder, 'config.json'))) ?? {};
+  const generationConfig = await readOptionalJson(join(folder, 'generation_config.json'));
   const tokenizer = makeTokenizer(json, config, file);
   const { vocab_size: modelVocabSize } = isObject(modelConfig.text_config) ? modelConfig.text_config : modelConfig;
   if (typeof modelVocabSize === 'number') tokenizer.modelVocabSize = modelVocabSize;
@@ -303,15 +303,6 @@ function extraSpecial(config: JsonObject): string[] {
 function contentOf(token: unknown): string | undefined {
   const content = isObject(token) ? token.content : token;
   return typeof content === 'string' ? content : undefined;
-}
-
-async function optionalJson(file: string): Promise<JsonObject | undefined> {
-  try {
-    return await readJsonObject(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 async function noTokenizer(folder: string): Promise<HumanError> {

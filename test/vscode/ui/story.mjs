@@ -178,16 +178,12 @@ export default async function story({ step, page, until, shot, command, pick, op
     const before = await turns.count();
     await input.fill(text);
     await input.press('Enter');
-    await until(
-      async () => {
-        if ((await turns.count()) > before) return true;
-        // A view that VS Code has just drawn may take the focus between the two, and with it the key.
-        if ((await input.inputValue()) === text) await input.press('Enter');
-        return false;
-      },
-      `an answer to "${text}"`,
-      30_000,
-    ).catch(async (error) => {
+    await until(async () => {
+      if ((await turns.count()) > before) return true;
+      // A view that VS Code has just drawn may take the focus between the two, and with it the key.
+      if ((await input.inputValue()) === text) await input.press('Enter');
+      return false;
+    }, `an answer to "${text}"`).catch(async (error) => {
       throw new Error(`${error.message}; the page says: ${await chat.locator('main').innerText()}`);
     });
     await chat.locator('.turns[aria-busy="false"]').waitFor();
