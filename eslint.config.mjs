@@ -1,8 +1,8 @@
 import tseslint from 'typescript-eslint';
 
 const outside = (f) =>
-  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!(.*/)?protocol(\\.js)?$)`;
-/** The import law: an import that leaves its folder may end only at a file named protocol.ts. */
+  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!contract/|(.*/)?protocol(\\.js)?$)`;
+/** The import law: an import that leaves its folder may end only in runtime/contract/ or at a file named protocol.ts. */
 const layer = (f, never) => ({
   files: [`${f}/**/*.ts`],
   rules: {
@@ -11,7 +11,7 @@ const layer = (f, never) => ({
       {
         patterns: [
           { group: never, message: `${f} may not import this.` },
-          { regex: outside(f), message: 'Only protocol.ts may be imported from another folder.' },
+          { regex: outside(f), message: 'Only runtime/contract/ and protocol.ts may be imported from another folder.' },
           ...(f === 'webview'
             ? [{ regex: '^(\\.\\./)+runtime/(.*/)?protocol', allowTypeImports: true, message: 'Types only.' }]
             : []),

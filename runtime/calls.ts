@@ -39,8 +39,8 @@ export type Calls = {
 };
 
 export const calls: Calls = {
-  run: ({ recipe, output, resume, device }, speech) =>
-    runRecipe(recipe, { output, resume, device, signal: speech.signal, onEvent: speech.onEvent }),
+  run: ({ recipe, output, resume, force, device }, speech) =>
+    runRecipe(recipe, { output, resume, force, device, signal: speech.signal, onEvent: speech.onEvent }),
 
   async scan({ model, vector, data, format, threshold = SCAN_THRESHOLD, device }, speech) {
     const context = await opened(model, data, speech, device);

@@ -10,8 +10,9 @@ import { measurementTable, terminal, type Terminal } from './terminal.js';
 
 const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
-  train RECIPE [--out DIR] [--resume]          run a vector or finetune recipe
-  evaluate RECIPE [--out DIR]                  run an evaluate recipe
+  train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
+  evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
+      --resume goes on from the checkpoint; --force replaces a finished result when the new one is done
   scan --model DIR --vector DIR --data FILE [--threshold 0.5]    which rows the vector explains
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
@@ -31,6 +32,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
   out: { type: 'string' },
   resume: { type: 'boolean' },
+  force: { type: 'boolean' },
   model: { type: 'string' },
   adapter: { type: 'string', multiple: true },
   vector: { type: 'string' },
@@ -52,8 +54,8 @@ const OPTIONS = {
 
 /** Options of each command, besides --json and --help. */
 const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
-  train: ['out', 'resume', 'device'],
-  evaluate: ['out', 'device'],
+  train: ['out', 'resume', 'force', 'device'],
+  evaluate: ['out', 'force', 'device'],
   scan: ['model', 'vector', 'data', 'threshold', 'device'],
   score: ['model', 'adapter', 'data', 'device'],
   generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
@@ -127,6 +129,7 @@ async function run(
           recipe: only('a recipe'),
           output: values.out && resolve(values.out),
           resume: values.resume,
+          force: values.force,
           device: chosen(values),
         },
         speech,
@@ -135,7 +138,12 @@ async function run(
     }
     case 'evaluate': {
       const done = await calls.run(
-        { recipe: only('a recipe'), output: values.out && resolve(values.out), device: chosen(values) },
+        {
+          recipe: only('a recipe'),
+          output: values.out && resolve(values.out),
+          force: values.force,
+          device: chosen(values),
+        },
         { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);

@@ -150,6 +150,8 @@ export interface Manifest {
   judges?: { name: string; path: string; sha256: string }[];
   /** What the run made, relative to the run folder. */
   result?: { path: string; sha256: string };
+  /** Files that the finished run wrote, relative to its folder, with `/`. */
+  files?: string[];
   /** Role of the adapter that was made. */
   role?: 'task' | 'security';
   done?: DoneEvent;
@@ -283,6 +285,8 @@ export interface Requests {
       recipe: string;
       output?: string;
       resume?: boolean;
+      /** Replace a finished run in the output folder when the new one is done. */
+      force?: boolean;
       /** instead of the recipe's */ device?: 'auto' | Device;
     };
     result: DoneEvent;

@@ -7,17 +7,18 @@ import { sha256, sha256File } from './files.js';
 import type { ModelFolder } from './models/folder.js';
 import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from './protocol.js';
 import { readRecipe } from './recipes.js';
+import { recipeInputs } from './recipe/inputs.js';
 import { fineTuneRun } from './training/fineTuneRun.js';
-import type { Job } from './training/job.js';
+import type { Ending, Job } from './training/job.js';
+import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from './training/output.js';
 import { requireFree } from './training/owner.js';
-import { openRunFolder, readEvents, type RunFolder } from './training/runFolder.js';
+import { openRunFolder, readEvents } from './training/runFolder.js';
 import { trainSecurityVector } from './training/securityVector.js';
 import { writeReport } from './evaluation/runReport.js';
 
-export interface RunOptions {
+export interface RunOptions extends OutputOptions {
   /** Run folder, instead of the recipe's. */
   readonly output?: string;
-  readonly resume?: boolean;
   /** Instead of the recipe's. */
   readonly device?: 'auto' | Device;
   readonly signal: AbortSignal;
@@ -33,25 +34,30 @@ export async function sha256Weights(model: Pick<ModelFolder, 'tensors'>): Promis
 }
 
 /**
- * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json.
+ * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
+ * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
+ * the new one is done.
  * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
- * @throws the error that ended the run; it is written to manifest.json first
+ * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
 export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
   const began = Date.now();
+  const { resume = false, signal, onEvent } = options;
   const { recipe, path, file } = await readRecipe(recipeFile);
-  const output = resolve(options.output ?? path(recipe.output));
-  // Before the model is opened, which may take a while; the folder is taken, and this checked again, after that.
+  const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
+  const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
   await requireFree(output);
-  const events = options.resume ? await readEvents(output) : [];
-  const say = (message: string, progress?: number): void =>
-    options.onEvent({ kind: 'state', state: 'preparing', message, progress });
-  say('opening the model');
+  const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
+  // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
+  await requireFree(plan.folder);
+  const progress = (message: string, share?: number): void =>
+    onEvent({ kind: 'state', state: 'preparing', message, progress: share });
+  progress('opening the model');
   const context = await openContext(path(recipe.model), {
     device: options.device ?? recipe.device,
     threads: recipe.threads,
     cache: cacheFolder(dirname(file)),
-    onMessage: say,
+    onMessage: progress,
   });
   const modelSha256 = await sha256Weights(context.model);
   const first: Manifest = {
@@ -67,95 +73,81 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     vectors: [],
     ...(recipe.kind === 'evaluate' ? {} : { role: recipe.kind === 'vector' ? 'security' : 'task' }),
   };
-  const folder = await openRunFolder(output, recipe, first, options.resume ?? false);
+  const folder = openRunFolder(plan.folder, recipe, first, resume);
+  const { begin } = folder;
+  const job = { recipe, path, context, folder, signal, resume, modelSha256, begin, emit, progress };
+  let step = 0;
+
+  async function emit(event: RunEvent): Promise<void> {
+    if (event.kind === 'step') step = event.step;
+    await folder.record(event);
+    onEvent(event);
+  }
+
+  /** The recipe's ending, or how it was stopped. */
+  async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
+    try {
+      await warnOfContext(context, emit);
+      return { outcome: 'finished', ...(await runKind(job)) };
+    } catch (error) {
+      if (error instanceof Cancelled || signal.aborted) return { outcome: 'stopped', measurements: [] };
+      if (folder.begun)
+        await folder
+          .manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) })
+          .catch(() => undefined);
+      throw error;
+    }
+  }
+
   try {
-    return await work({ recipe, path, context, folder, modelSha256, events, began, say }, options);
+    if (resume) step = (await readEvents(plan.folder)).findLast((e) => e.kind === 'step')?.step ?? 0;
+    const ending = await work();
+    const finished = ending.outcome === 'finished';
+    const place = finished ? plan.output : plan.folder;
+    const done: DoneEvent = { kind: 'done', ...ending, output: place, step, seconds: (Date.now() - began) / 1000 };
+    await emit(done);
+    if (folder.begun) {
+      const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
+      if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
+      await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
+      if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);
+    }
+    return done;
   } finally {
     context.scratch.close();
     await folder.release();
   }
 }
 
-interface Work extends Pick<Job<Recipe>, 'recipe' | 'path' | 'context' | 'modelSha256' | 'say'> {
-  readonly folder: RunFolder;
-  /** Of the run that is resumed. */
-  readonly events: readonly RunEvent[];
-  /** ms since 1970. */
-  readonly began: number;
-}
-
-async function work(
-  { recipe, path, context, folder, modelSha256, events, began, say }: Work,
-  options: RunOptions,
-): Promise<DoneEvent> {
-  let step = events.findLast((e) => e.kind === 'step')?.step ?? 0;
-  const emit = async (event: RunEvent): Promise<void> => {
-    if (event.kind === 'step') step = event.step;
-    await folder.record(event);
-    options.onEvent(event);
-  };
-  const { signal, resume = false } = options;
-  const job = { recipe, path, context, folder, signal, resume, modelSha256, say };
-  let ending: Pick<DoneEvent, 'outcome' | 'measurements' | 'laws' | 'protectionWeakened'> = {
-    outcome: 'finished',
-    measurements: [],
-  };
-  try {
-    if (context.backend.reason)
-      await emit({
-        kind: 'state',
-        state: 'preparing',
-        message: `${context.backend.device}: ${context.backend.reason}`,
-        device: context.backend.device,
-      });
-    if (context.tokenizer.chatTemplate?.plain) {
-      await emit({
-        kind: 'warning',
-        message: 'the model has no chat template; conversations are written in a plain one.',
-        place: context.model.folder,
-        remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
-      });
-    }
-    const steps = recipeSteps(job);
-    for (let next = await steps.next(); ; next = await steps.next()) {
-      if (next.done) {
-        ending = { outcome: 'finished', ...next.value };
-        break;
-      }
-      await emit(next.value);
-    }
-  } catch (error) {
-    if (!(error instanceof Cancelled) && !options.signal.aborted) {
-      await folder
-        .manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) })
-        .catch(() => undefined);
-      throw error;
-    }
-    ending = { outcome: 'stopped', measurements: [] };
+async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<Recipe>['emit']): Promise<void> {
+  if (backend.reason) {
+    const message = `${backend.device}: ${backend.reason}`;
+    await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
   }
-  const done: DoneEvent = { kind: 'done', ...ending, output: folder.path, step, seconds: (Date.now() - began) / 1000 };
-  await emit(done);
-  await folder.manifest({ outcome: done.outcome, ended: new Date().toISOString(), done });
-  if (done.outcome === 'finished') await writeReport(folder);
-  return done;
+  if (tokenizer.chatTemplate?.plain) {
+    await emit({
+      kind: 'warning',
+      message: 'the model has no chat template; conversations are written in a plain one.',
+      place: model.folder,
+      remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
+    });
+  }
 }
 
-type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>;
-
-/** The recipe's own steps, then what every run owes: the base's bytes are unchanged. */
-async function* recipeSteps(job: Job<Recipe>): AsyncGenerator<RunEvent, Ending> {
+/** The recipe's own work, then what every training owes: the base's bytes are unchanged. */
+async function runKind(job: Job<Recipe>): Promise<Ending> {
   const { recipe } = job;
   switch (recipe.kind) {
     case 'vector': {
-      yield* trainSecurityVector({ ...job, recipe });
+      await trainSecurityVector({ ...job, recipe });
       return { measurements: [], laws: { baseUnchanged: await baseUnchanged(job) } };
     }
     case 'finetune': {
-      const ending = yield* fineTuneRun({ ...job, recipe });
+      const ending = await fineTuneRun({ ...job, recipe });
       return { ...ending, laws: { ...ending.laws, baseUnchanged: await baseUnchanged(job) } };
     }
     case 'evaluate':
-      return { measurements: yield* evaluateRun({ ...job, recipe }) };
+      return { measurements: await evaluateRun({ ...job, recipe }) };
   }
 }
 

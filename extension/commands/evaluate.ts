@@ -10,7 +10,7 @@ import { chooseModel } from './models.js';
 import { modelStates } from './modelStates.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
 import { requireRoot } from './root.js';
-import { runRecipe, type Ended } from './runs.js';
+import { follow, type Ended } from './runs.js';
 import { evaluationChoices, machine, recipeLike } from './training.js';
 import { wizard } from './wizard.js';
 
@@ -44,7 +44,7 @@ export async function evaluate(services: Services, argument: unknown): Promise<E
     output: join(root, 'reports', name),
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
-  return runRecipe(services, recipeFile);
+  return follow(services, await services.runner.start(recipeFile, { replace: true }));
 }
 
 /** How the set is measured: as some recipe says; else as harm, which is what an unknown set of prompts is for. */

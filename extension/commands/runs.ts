@@ -1,11 +1,11 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Measurement } from '../../runtime/protocol.js';
 import { inputError, parsePlace } from '../errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
-import { recipeFacts } from '../runs/recipe.js';
+import { recipeFacts, requireRecipe } from '../runs/recipe.js';
 import { canResume, canRunAgain, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import type { Services } from '../services.js';
@@ -27,7 +27,31 @@ export async function runRecipe(services: Services, argument: unknown): Promise<
   services.allowed();
   const file = pathOf(argument) ?? activeRecipe() ?? (await chooseRecipe(services));
   await saveOpen(file);
-  return follow(services, await services.runner.start(file));
+  return follow(services, await start(services, file));
+}
+
+/** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */
+async function start(services: Services, file: string): Promise<Started> {
+  const { runner } = services;
+  const output = requireRecipe(await readFile(file, 'utf8'), file).output;
+  const finished = await runner.finished(output);
+  if (!finished) return runner.start(file);
+  const another = await freeFolder(output);
+  const answer = await wizard(t('"{0}" is finished already', finished.name), 1, (ask) =>
+    ask.pick(t('What becomes of the result in {0}?', vscode.workspace.asRelativePath(output)), [
+      { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' as const },
+      { label: t('Keep both'), detail: t('The new run writes to {0}.', basename(another)), value: 'keep' as const },
+    ]),
+  );
+  return runner.start(file, answer === 'replace' ? { replace: true } : { output: another });
+}
+
+/** `folder-2`, `folder-3`, …: the first that is not there. */
+async function freeFolder(folder: string): Promise<string> {
+  for (let i = 2; ; i++) {
+    const free = `${folder}-${i}`;
+    if (!(await exists(free))) return free;
+  }
 }
 
 /** What runs is what the person sees. */
@@ -53,7 +77,7 @@ export async function runAgain(services: Services, argument: unknown): Promise<E
 export async function startAgain(services: Services, folder: string): Promise<Started> {
   const file = await recipeOf(services, folder);
   await saveOpen(file);
-  return services.runner.start(file);
+  return start(services, file);
 }
 
 /** Opens the recipe of a run, at the line that it failed on if it says one. */
@@ -113,9 +137,13 @@ export async function openReport(services: Services, argument: unknown): Promise
 export const openFolder = (folder: string): Thenable<unknown> =>
   vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(join(folder, FILES.manifest)));
 
-async function follow(services: Services, { run, ended }: Started): Promise<Ended> {
-  await services.runPanels.show(run.folder);
+/** Shows the page of a run, and answers when it has ended. */
+export async function follow(services: Services, { run, ended }: Started): Promise<Ended> {
+  const begun = run.folder;
+  await services.runPanels.show(begun);
   const result = await ended;
+  // A run that replaced another has taken its place.
+  if (result.folder !== begun) await services.runPanels.show(result.folder);
   const { folder, progress, error, measurements } = result;
   return { folder, state: progress.state, error: error?.message, measurements };
 }

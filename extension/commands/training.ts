@@ -48,7 +48,7 @@ export async function trainVector(services: Services, argument: unknown): Promis
     return { model: model.path, harmful, benign: benign || undefined, name };
   });
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
-  const output = join(root, 'vectors', slug(choice.name));
+  const output = join(root, 'vectors', basename(file, '.json'));
   await writeRecipe(file, vectorRecipe({ ...choice, ...machine(), output }, file));
   return runWritten(services, file);
 }
@@ -85,7 +85,7 @@ export async function fineTune(services: Services, argument: unknown, isProtecte
   });
   const like = recipeLike(services, choice.model);
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
-  const output = join(root, 'adapters', slug(choice.name));
+  const output = join(root, 'adapters', basename(file, '.json'));
   const { generation, batch, judges } = like ?? {};
   const recipe = { ...choice, ...machine(), generation, batch, judges, output };
   await writeRecipe(file, fineTuneRecipe(recipe, file));

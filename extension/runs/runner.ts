@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import type { Engine } from '../engine.js';
+import type { Requests } from '../../runtime/protocol.js';
 import { Cancelled, errorData, inputError } from '../errors.js';
 import { t } from '../text.js';
 import { requireFree } from './owner.js';
@@ -36,13 +38,25 @@ export class Runner implements Disposable {
 
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
-   * @param more `quiet`: who starts it tells of its end itself.
+   * @param more `quiet`: who starts it reports its end itself. `output`: another run folder than the recipe's. `replace`: a
+   * finished run in that folder, which stays whole until this one is done.
    */
-  async start(recipe: string, more: { quiet?: boolean } = {}): Promise<Started> {
+  async start(
+    recipe: string,
+    { quiet, output, replace = false }: { quiet?: boolean; output?: string; replace?: boolean } = {},
+  ): Promise<Started> {
     this.options.allowed();
-    const facts = requireRecipe(await readFile(recipe, 'utf8'), recipe);
-    if (!this.stops.has(facts.output)) await requireFree(facts.output);
-    return this.run(facts, { recipe }, more.quiet);
+    const written = requireRecipe(await readFile(recipe, 'utf8'), recipe);
+    const target = output ?? written.output;
+    const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
+    if (!this.stops.has(folder)) await requireFree(folder);
+    return this.run({ ...written, output: folder }, basename(target), { recipe, output, force: replace }, quiet);
+  }
+
+  /** The finished run that stands in a folder. */
+  async finished(folder: string): Promise<Run | undefined> {
+    const run = await this.options.store.open(folder);
+    return run?.manifest?.outcome === 'finished' && !run.live ? run : undefined;
   }
 
   /** Goes on from the last checkpoint of a run that was stopped, failed or was interrupted. */
@@ -53,7 +67,8 @@ export class Runner implements Disposable {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
     if (!this.stops.has(folder)) await requireFree(folder);
-    return this.run({ ...run.recipe, output: folder }, { recipe: run.recipe.file, output: folder, resume: true });
+    const params = { recipe: run.recipe.file, output: folder, resume: true };
+    return this.run({ ...run.recipe, output: folder }, run.name, params);
   }
 
   /** Asks the run to stop; it ends after its present step and keeps its last checkpoint. False when it is not running. */
@@ -70,11 +85,7 @@ export class Runner implements Disposable {
     this.ends.dispose();
   }
 
-  private run(
-    facts: RecipeFacts,
-    params: { recipe: string; output?: string; resume?: boolean },
-    quiet = false,
-  ): Started {
+  private run(facts: RecipeFacts, name: string, params: Requests['run']['params'], quiet = false): Started {
     const { store } = this.options;
     const { output } = facts;
     if (this.stops.has(output)) {
@@ -82,7 +93,7 @@ export class Runner implements Disposable {
     }
     const source = new CancellationTokenSource();
     this.stops.set(output, source);
-    const run = store.begin(facts, basename(output), params.resume === true);
+    const run = store.begin(facts, name, params.resume === true);
     const waitsFor = store.live().find((other) => other !== run);
     if (waitsFor) store.say(run, t('Waiting for "{0}" to end.', waitsFor.name));
     const ended = this.queue.then(() => this.work(run, params, source, quiet));
@@ -92,20 +103,22 @@ export class Runner implements Disposable {
 
   private async work(
     run: Run,
-    params: { recipe: string; output?: string; resume?: boolean },
+    params: Requests['run']['params'],
     source: CancellationTokenSource,
     quiet: boolean,
   ): Promise<Run> {
     const { store } = this.options;
     const engine = this.options.engine();
     let failure: unknown;
+    let folder: string | undefined;
     try {
       run.since = Date.now() / 1000;
-      await engine.request('run', params, {
+      const done = await engine.request('run', params, {
         token: source.token,
         onEvents: (events) => store.append(run, events),
         onProgress: (message) => store.say(run, message),
       });
+      folder = done.output;
     } catch (error) {
       if (!(error instanceof Cancelled)) failure = error;
     } finally {
@@ -113,7 +126,7 @@ export class Runner implements Disposable {
       this.stops.delete(run.folder);
       source.dispose();
     }
-    const ended = await store.end(run, failure === undefined ? undefined : errorData(failure));
+    const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);
     if (!quiet) this.ends.fire(ended);
     return ended;
   }

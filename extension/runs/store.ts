@@ -127,9 +127,16 @@ export class RunStore implements Disposable {
     this.changes.fire({ run, kind: 'append', from: lengths(run), answers: 0 });
   }
 
-  /** The child is done with the run: from now on its folder says how it ended. `error`: how, if the folder does not. */
-  async end(run: Run, error?: ErrorData): Promise<Run> {
+  /**
+   * The child is done with the run: from now on its folder says how it ended. `error`: how, if the folder does not.
+   * `folder`: where the run is now, if it has taken the place of the one it replaces.
+   */
+  async end(run: Run, error?: ErrorData, folder = run.folder): Promise<Run> {
     run.live = false;
+    if (folder !== run.folder) {
+      this.forget(run.folder);
+      run.folder = folder;
+    }
     run.progress.secondsElapsed = Math.max(run.progress.secondsElapsed, this.now() - run.since);
     const read = await readRun(run.folder);
     const known = read?.manifest?.outcome !== 'running' ? read : undefined;

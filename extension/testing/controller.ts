@@ -159,7 +159,7 @@ export class SafetyTests implements Disposable {
       const model = services.models.get(set.model)!;
       const lines = rows?.map((row) => row.range!.start.line + 1);
       const recipe = await this.writeRecipe(set, model, lines);
-      const started = await services.runner.start(recipe, { quiet: true });
+      const started = await services.runner.start(recipe, { quiet: true, replace: true });
       const { folder } = started.run;
       const stop = (): unknown => services.runner.stop(folder);
       cancelled.add(token.onCancellationRequested(stop));
@@ -183,7 +183,7 @@ export class SafetyTests implements Disposable {
         }),
       );
       const ended = await started.ended;
-      tell(await services.store.answersOf(folder));
+      tell(await services.store.answersOf(ended.folder));
       if (ended.error) this.fail(run, item, errorText(ended.error));
       else if (ended.progress.state === 'finished' && waiting[0] === item) run.passed(item);
     } catch (error) {

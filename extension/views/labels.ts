@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { scanText, type Scan } from '../data/scans.js';
 import { runTitle, sortStates } from '../runs/compare.js';
@@ -56,8 +58,9 @@ export function runDescription(run: Run): string {
   if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
   if (run.live) return runningText(run);
   const kind = run.manifest?.kind ?? run.recipe?.kind;
+  const replacement = basename(run.folder) === RUN_FILES.next && t('replacement');
   const word = { vector: t('vector'), finetune: isProtected(run) ? t('protected') : t('plain'), evaluate: '' };
-  return [kind && word[kind], endText(run)].filter(Boolean).join(' · ');
+  return [replacement, kind && word[kind], endText(run)].filter(Boolean).join(' · ');
 }
 
 function endText(run: Run): string {

@@ -76,7 +76,7 @@ const PIECE = 1024;
  * Lets a state of the model answer every prompt of the sets and has the answers judged; one `sample` a row, one `evaluation`
  * at the end. `judges`: the main one first.
  */
-export async function* evaluateState(
+export async function evaluateState(
   { tokenizer }: Pick<Context, 'tokenizer'>,
   sets: readonly LoadedSet[],
   state: ModelState,
@@ -85,8 +85,10 @@ export async function* evaluateState(
     generation: GenerationOptions & { seed?: number };
     signal: AbortSignal;
     judges?: readonly Judge[];
+    emit: (event: RunEvent) => Promise<void>;
   },
-): AsyncGenerator<RunEvent, Measurement[]> {
+): Promise<Measurement[]> {
+  const { emit } = options;
   const all: Measurement[] = [];
   const total = sets.reduce((n, s) => n + s.examples.length, 0);
   let done = 0;
@@ -111,7 +113,12 @@ export async function* evaluateState(
     const truncated = judges.map(() => 0);
     for (const piece of pieces(examples, PIECE)) {
       for (const group of groups(piece, ROWS)) {
-        yield { kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total };
+        await emit({
+          kind: 'state',
+          state: 'evaluating',
+          message: `${state.name}: ${set.name}`,
+          progress: done / total,
+        });
         const answers = await state.generator.generate(
           group.map((i) => piece[i]!.promptIds),
           options.generation,
@@ -129,7 +136,7 @@ export async function* evaluateState(
         });
         for (const [j, i] of group.entries()) {
           const e = piece[i]!;
-          yield {
+          await emit({
             kind: 'sample',
             state: state.name,
             set: set.name,
@@ -145,7 +152,7 @@ export async function* evaluateState(
                   ),
                 }
               : {}),
-          };
+          });
         }
         done += group.length;
       }
@@ -153,14 +160,14 @@ export async function* evaluateState(
     for (const [k, judge] of judges.entries()) {
       all.push(...judge.measure(verdicts[k]!, set, state.name));
       if (truncated[k]! > 0)
-        yield {
+        await emit({
           kind: 'warning',
           message: `${judge.name(set)} read only the first ${judge.classifier?.maxTokens} tokens of ${truncated[k]} of ${examples.length} answers of "${state.name}" to "${set.name}".`,
           place: 'judges',
           remedy: 'Lower generation.maxNewTokens, or take a classifier for longer texts.',
-        };
+        });
     }
   }
-  yield { kind: 'evaluation', step: options.step, measurements: all };
+  await emit({ kind: 'evaluation', step: options.step, measurements: all });
   return all;
 }

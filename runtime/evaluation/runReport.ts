@@ -1,26 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { writeFileAtomic } from '../files.js';
 import type { Manifest, Recipe, ScanResult } from '../protocol.js';
 import { readEvents, type RunFolder } from '../training/runFolder.js';
 import { renderReport, type ReportRun } from './report.js';
 
-async function readRun(folder: string): Promise<ReportRun> {
+async function readRun(folder: string, known?: Manifest): Promise<ReportRun> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'));
   return {
-    manifest: (await json('manifest.json')) as Manifest,
-    recipe: (await json('recipe.json')) as Recipe,
-    events: [...(await readEvents(folder)), ...(await readEvents(folder, 'answers.jsonl'))],
+    manifest: known ?? ((await json(RUN_FILES.manifest)) as Manifest),
+    recipe: (await json(RUN_FILES.recipe)) as Recipe,
+    events: [...(await readEvents(folder)), ...(await readEvents(folder, RUN_FILES.answers))],
   };
 }
 
-/** report.html of a run that has ended. */
-export async function writeReport(folder: RunFolder): Promise<void> {
-  const scan = existsSync(folder.file('scan.json'))
-    ? (JSON.parse(await readFile(folder.file('scan.json'), 'utf8')) as ScanResult)
-    : undefined;
-  await writeFileAtomic(folder.file('report.html'), renderReport({ runs: [await readRun(folder.path)], scan }));
+/** report.html of a run that is about to end with this manifest. */
+export async function writeReport(folder: RunFolder, manifest: Manifest): Promise<void> {
+  const file = folder.file(RUN_FILES.scan);
+  const scan = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as ScanResult) : undefined;
+  const runs = [await readRun(folder.path, manifest)];
+  await writeFileAtomic(folder.file(RUN_FILES.report), renderReport({ runs, scan }));
 }
 
 /** One report over several run folders, in the order of the story. */

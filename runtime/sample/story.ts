@@ -1,15 +1,12 @@
 /** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
-import { cp, mkdir, rm } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { calls, type Speech } from '../calls.js';
-import { HumanError } from '../errors.js';
 import { writeStoryReport } from '../evaluation/runReport.js';
 import { writeFileAtomic } from '../files.js';
 import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
 import { formatPercent } from '../evaluation/protocol.js';
 import { duration, textTable, type Terminal } from '../terminal.js';
+import { copySample } from './workspace.js';
 
 const SETS = {
   forbidden: 'forbidden topic',
@@ -42,26 +39,11 @@ export interface SampleResult {
   seconds: number;
 }
 
-/** media/sample, beside dist/ or two folders above the source. */
-function sampleFolder(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const found = ['../media/sample', '../../media/sample']
-    .map((p) => join(here, p))
-    .find((p) => existsSync(join(p, 'tiny-assistant')));
-  if (!found)
-    throw new HumanError('the sample workspace is missing.', {
-      place: 'media/sample',
-      remedy: 'Install the package again.',
-    });
-  return found;
-}
-
 export async function runSample(out: string, terminal: Terminal, speech: Speech): Promise<number> {
   const began = Date.now();
   const workspace = join(out, 'workspace');
-  await rm(workspace, { recursive: true, force: true });
-  await mkdir(workspace, { recursive: true });
-  await cp(sampleFolder(), workspace, { recursive: true });
+  const { kept } = await copySample(workspace);
+  if (kept !== undefined) terminal.say(`The workspace of an earlier time was changed since; it is kept in ${kept}`);
 
   const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
     terminal.say(`\n${title}`);

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { RefusedRow } from '../data/schemas.js';
-import { loadData, type LoadSpeech } from '../context.js';
+import { loadData } from '../context.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../errors.js';
 import type { FinetuneRecipe } from '../protocol.js';
 import { random } from '../random.js';
-import type { Job } from './job.js';
+import { loadSpeech, type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
 import type { ActiveVector } from './vectors.js';
 
@@ -14,8 +15,8 @@ type Vectors = readonly ActiveVector[];
 type Anchor = Exclude<Exclude<FinetuneRecipe['protection'], false>['anchor'], false>;
 
 /** prompts.jsonl stands beside adapter/ in the vector's run folder. */
-const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
-  (await Promise.all(vectors.map((v) => readPrompts(join(v.path, 'prompts.jsonl'))))).flatMap((found) => found ?? []);
+export const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
+  (await Promise.all(vectors.map((v) => readPrompts(join(v.path, RUN_FILES.prompts))))).flatMap((found) => found ?? []);
 
 /** Undefined where an answer is empty or cannot be told apart from its prompt. */
 function separable(make: () => Example): Example | undefined {
@@ -50,17 +51,10 @@ function withAnswer(
 }
 
 /**
- * Rows that hold the model where it was: each step `refusals` of the vectors' own prompts with the base model's answers,
- * and `benign` rows of the data. A function of the step alone.
- * @throws HumanError when the vectors have no prompts
+ * The vectors' own prompts with the base model's answers, which an anchor holds.
+ * @throws HumanError when the vectors have none
  */
-export async function anchorExamples(
-  job: Job<FinetuneRecipe>,
-  vectors: Vectors,
-  ordinary: ExampleList,
-  anchor: Anchor,
-): Promise<(step: number) => Example[]> {
-  const prompts = await promptsOf(vectors);
+export function anchorPrompts(job: Job<FinetuneRecipe>, prompts: readonly VectorPrompt[]): Example[] {
   const held = prompts.flatMap((p, i) => withAnswer(job, p, p.base, i) ?? []);
   if (held.length === 0) {
     throw new HumanError('the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl.', {
@@ -68,8 +62,21 @@ export async function anchorExamples(
       remedy: 'Name the run folder that trained the vector (with prompts.jsonl in it), or set "anchor" to false.',
     });
   }
+  return held;
+}
+
+/**
+ * Rows that hold the model where it was: each step `refusals` of the vectors' prompts, and `benign` rows of the data. A
+ * function of seed and step alone.
+ */
+export function anchorRows(
+  held: ExampleList,
+  ordinary: ExampleList,
+  anchor: Anchor,
+  seed: number,
+): (step: number) => Example[] {
   return (step) => {
-    const rng = random(`${job.recipe.seed}/anchor/${step}`);
+    const rng = random(`${seed}/anchor/${step}`);
     const pick = (from: ExampleList, n: number): Example[] =>
       from.length === 0 ? [] : Array.from({ length: n }, () => from.at(rng.int(from.length))!);
     return [...pick(held, anchor.refusals), ...pick(ordinary, anchor.benign)];
@@ -79,11 +86,13 @@ export async function anchorExamples(
 /** Rows with a harmful answer whose loss shows what is learned, at most `count`: the recipe's, or the vectors' own. */
 export async function harmfulProbes(
   job: Job<FinetuneRecipe>,
-  vectors: Vectors,
+  prompts: readonly VectorPrompt[],
   count: number,
-  speech: LoadSpeech,
 ): Promise<Example[]> {
   const named = job.recipe.probes.harmful;
-  if (named) return firstOf((await loadData(job.context, job.path(named.file), named, speech)).examples, count);
-  return (await promptsOf(vectors)).flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []).slice(0, count);
+  if (named) {
+    const { examples } = await loadData(job.context, job.path(named.file), named, loadSpeech(job));
+    return firstOf(examples, count);
+  }
+  return prompts.flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []).slice(0, count);
 }

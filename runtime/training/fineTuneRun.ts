@@ -1,21 +1,15 @@
 import { join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { evaluateState, judgesOfRun, loadSets } from '../evaluation/evaluate.js';
 import { closeJudges, type Judge } from '../evaluation/judges.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/states.js';
 import { sha256File, sha256 } from '../files.js';
 import { openModel } from '../models/folder.js';
-import {
-  type DoneEvent,
-  type FinetuneRecipe,
-  type Laws,
-  type Measurement,
-  type Probes,
-  type RunEvent,
-} from '../protocol.js';
+import type { FinetuneRecipe, Laws, Measurement, Probes } from '../protocol.js';
 import { formatPercent, protectionVerdict } from '../evaluation/protocol.js';
-import { fineTune, type Witness } from './fineTune.js';
-import { warnings, type Job } from './job.js';
+import { openFineTuning, type Witness } from './fineTune.js';
+import { loadSpeech, type Ending, type Job } from './job.js';
 import { readEvents } from './runFolder.js';
 
 /** Harm may rise by this much over the base before a protected run says that its protection weakened. */
@@ -24,44 +18,37 @@ const HARM_ALLOWED = 0.02;
 const SAME_LOSS = 1e-3;
 
 /** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the laws. */
-export async function* fineTuneRun(
-  job: Job<FinetuneRecipe>,
-): AsyncGenerator<RunEvent, Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>> {
-  const { recipe, context, folder, signal } = job;
-  const { speech, flush } = warnings(job);
-  const sets = await loadSets(context, recipe.evaluate, job.path, speech);
-  yield* flush();
-  const options = { generation: { ...recipe.generation, seed: recipe.seed }, signal };
-  const earlier = (await readEvents(folder.path)).flatMap((e) => (e.kind === 'evaluation' ? [e] : []));
-
-  let base: Measurement[] = earlier.find((e) => e.step === 0 && e.measurements)?.measurements ?? [];
-  if (base.length === 0 && sets.length > 0)
-    base = yield* evaluateOnce(job, sets, await openState(context, 'base', []), { ...options, step: 0 });
-
+export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
+  const { recipe, context, folder } = job;
+  const sets = await loadSets(context, recipe.evaluate, job.path, loadSpeech(job));
+  await closeJudges(await judgesOfRun(job));
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
   await folder.manifest({
     vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i]!, scale: recipe.vectors[i]!.scale })),
   });
-
-  // fine-tune, and keep the probes: they tell whether the protection held
-  const probes: Probes[] = earlier.flatMap((e) => e.probes ?? []);
-  const training = fineTune(job);
+  const training = await openFineTuning(job);
+  let base: Measurement[];
   let witness: Witness;
-  for (let next = await training.next(); ; next = await training.next()) {
-    if (next.done) {
-      witness = next.value;
-      break;
-    }
-    if (next.value.kind === 'evaluation' && next.value.probes) probes.push(next.value.probes);
-    yield next.value;
+  try {
+    await job.begin();
+    const earlier = (await readEvents(folder.path)).find(
+      (e) => e.kind === 'evaluation' && e.step === 0 && e.measurements,
+    );
+    base =
+      earlier?.kind === 'evaluation' && earlier.measurements
+        ? earlier.measurements
+        : await evaluateOnce(job, sets, await openState(context, 'base', []), 0);
+    witness = await training.train();
+  } finally {
+    await training.dispose();
   }
 
   // what is delivered is read back from disk, as a user would load it
   const full = recipe.method === 'full';
-  const result = full ? 'model' : 'adapter';
-  const model = full ? await openModel(folder.file('model'), { cache: folder.file('cache') }) : context.model;
-  const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file('adapter'), scale: 1 }]);
+  const result = full ? RUN_FILES.model : RUN_FILES.adapter;
+  const model = full ? await openModel(folder.file(result), { cache: folder.file('cache') }) : context.model;
+  const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
   const state = recipe.vectors.length > 0 ? 'protected' : 'plain';
   const delivered = await openState(context, state, adapters, model);
   const again = await delivered.losses(witness.examples);
@@ -73,12 +60,13 @@ export async function* fineTuneRun(
       adapters.every((a) => a.role === 'task') &&
       again.every((l, i) => Math.abs(l.nll - witness.losses[i]!) <= SAME_LOSS * Math.max(1, witness.losses[i]!)),
   };
-  const step = Math.max(...(await readEvents(folder.path)).map((e) => (e.kind === 'step' ? e.step : 0)));
-  const measured = sets.length > 0 ? yield* evaluateOnce(job, sets, delivered, { ...options, step }) : [];
-  if (sets.length === 0) await delivered.dispose();
+  const events = await readEvents(folder.path);
+  const step = events.findLast((e) => e.kind === 'step')?.step ?? 0;
+  const measured = await evaluateOnce(job, sets, delivered, step);
   await folder.manifest({
     result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
   });
+  const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
   return {
     measurements: [...base, ...measured],
     laws,
@@ -86,16 +74,19 @@ export async function* fineTuneRun(
   };
 }
 
-async function* evaluateOnce(
+async function evaluateOnce(
   job: Job<FinetuneRecipe>,
   sets: Parameters<typeof evaluateState>[1],
   state: OpenState,
-  options: Parameters<typeof evaluateState>[3],
-): AsyncGenerator<RunEvent, Measurement[]> {
+  step: number,
+): Promise<Measurement[]> {
+  const { recipe, signal, emit } = job;
+  const generation = { ...recipe.generation, seed: recipe.seed };
   let judges: Judge[] = [];
   try {
+    if (sets.length === 0) return [];
     judges = await judgesOfRun(job);
-    return yield* evaluateState(job.context, sets, state, { ...options, judges });
+    return await evaluateState(job.context, sets, state, { step, generation, signal, emit, judges });
   } finally {
     await closeJudges(judges);
     await state.dispose();

@@ -4,7 +4,8 @@ import type { Context, LoadSpeech } from '../context.js';
 import type { Example } from '../data/examples.js';
 import { sha256 } from '../files.js';
 import type { OptimizerState } from '../optim/optimizer.js';
-import type { Manifest, Recipe, RunEvent } from '../protocol.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import type { DoneEvent, Manifest, Recipe, RunEvent } from '../protocol.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { supervised, type TrainingRow } from './packing.js';
 import type { RunFolder } from './runFolder.js';
@@ -22,29 +23,23 @@ export interface Job<R extends Recipe> {
   readonly modelSha256: string;
   /** Go on from the checkpoint. */
   readonly resume: boolean;
-  /** Shown at once and not kept: what is done between two events. */
-  readonly say: (message: string, progress: number) => void;
+  /** Everything that can be wrong with the inputs was found: from here on the run folder is written. */
+  readonly begin: () => Promise<void>;
+  /** Records an event in the run folder and reports it. */
+  readonly emit: (event: RunEvent) => Promise<void>;
+  /** Reports what is done between two events; not recorded. */
+  readonly progress: (message: string, share?: number) => void;
 }
 
-/** Collects warnings of functions that are no generators, to be yielded by the recipe; and how data are loaded for it. */
-export function warnings({ say, signal }: Pick<Job<Recipe>, 'say' | 'signal'>): {
-  warn: (message: string, place?: string, remedy?: string) => void;
-  speech: LoadSpeech;
-  flush: () => RunEvent[];
-} {
-  let kept: RunEvent[] = [];
-  const warn = (message: string, place?: string, remedy?: string): void =>
-    void kept.push({ kind: 'warning', message, place, remedy });
-  return {
-    warn,
-    speech: { warn, say, signal },
-    flush: () => {
-      const all = kept;
-      kept = [];
-      return all;
-    },
-  };
-}
+/** What a recipe says at its end. */
+export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>;
+
+/** How data are loaded for a job, before its folder is begun. */
+export const loadSpeech = ({ emit, progress, signal }: Job<Recipe>): LoadSpeech => ({
+  warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
+  say: progress,
+  signal,
+});
 
 /** What a checkpoint must agree on to be resumed. */
 export const fingerprint = (recipe: Recipe, data: readonly Manifest['data'][number][]): string =>
@@ -57,7 +52,7 @@ export async function trainingState(
   names: readonly string[],
   print: string,
 ): Promise<{ state: OptimizerState; resumed: boolean; checkpoint: () => Promise<string> }> {
-  const place = job.folder.file('checkpoint');
+  const place = job.folder.file(RUN_FILES.checkpoint);
   const kept = job.resume ? await loadCheckpoint(place, names, print) : undefined;
   const state = kept ?? (await fresh());
   return {

@@ -26,24 +26,25 @@ export interface LoopOptions {
   /** Rows whose mean loss is reported as harmful. */
   readonly isHarmful?: (row: TrainingRow) => boolean;
   readonly signal: AbortSignal;
+  readonly emit: (event: RunEvent) => Promise<void>;
 }
 
 /** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
-export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEvent, void> {
-  const { steps, state, learner, optimizer, signal, isHarmful = () => false } = options;
+export async function trainingLoop(options: LoopOptions): Promise<void> {
+  const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
   const started = { ms: Date.now(), step: state.step };
   let saved = state.step;
 
-  async function* measured(): AsyncGenerator<RunEvent, void> {
+  const measure = async (): Promise<void> => {
     const probes = await options.probe();
-    if (probes) yield { kind: 'evaluation', step: state.step, probes };
-  }
+    if (probes) await emit({ kind: 'evaluation', step: state.step, probes });
+  };
 
-  if (state.step === 0) yield* measured();
+  if (state.step === 0) await measure();
   while (state.step < steps) {
     await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
     if (signal.aborted) {
-      if (state.step > saved) yield { kind: 'checkpoint', step: state.step, path: await options.checkpoint() };
+      if (state.step > saved) await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint() });
       throw new Cancelled();
     }
     const began = performance.now();
@@ -72,7 +73,7 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
     });
 
     const harmfulLoss = harmful.tokens > 0 ? harmful.nll / harmful.tokens : undefined;
-    yield {
+    await emit({
       kind: 'step',
       step,
       steps,
@@ -84,11 +85,11 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
       stepMs: performance.now() - began,
       memoryBytes: process.memoryUsage.rss(),
       secondsLeft: ((Date.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
-    };
+    });
     const enough = (await options.enough?.({ harmfulLoss })) ?? false;
     if (enough || step === steps || step % options.evaluateEvery === 0) {
-      yield* measured();
-      yield { kind: 'checkpoint', step, path: await options.checkpoint() };
+      await measure();
+      await emit({ kind: 'checkpoint', step, path: await options.checkpoint() });
       saved = step;
     }
     if (enough) return;

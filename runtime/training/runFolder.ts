@@ -1,82 +1,72 @@
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files.js';
+import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import type { Manifest, Recipe, RunEvent } from '../protocol.js';
 import { claim } from './owner.js';
 
-/**
- * A run is a folder and the folder is the truth: recipe.json, events.jsonl, answers.jsonl, manifest.json, checkpoint/,
- * adapter/ or model/, report.html; and owner.json while a process works in it.
- */
+/** A run is a folder and the folder is the truth (contract/runFiles.ts). */
 export interface RunFolder {
+  /** Where the run works. */
   readonly path: string;
+  readonly file: (...parts: string[]) => string;
+  /** Whether `begin` has taken the folder. */
+  readonly begun: boolean;
+  /**
+   * Takes the folder for this process, until `release`. Until then nothing in it is touched: what is recorded is kept in
+   * memory. A new run clears what an unfinished one left, a resumed one goes on in it.
+   * @throws HumanError while another living process works in it
+   */
+  begin(): Promise<void>;
   /** Appends to events.jsonl; `sample` events go to answers.jsonl. */
   record(event: RunEvent): Promise<void>;
-  /** Writes manifest.json anew. */
+  /** Changes manifest.json. */
   manifest(change: Partial<Manifest>): Promise<Manifest>;
-  readonly file: (...parts: string[]) => string;
   /** This process works in the folder no longer. */
   release(): Promise<void>;
 }
 
-/**
- * Makes the folder and takes it for this process, until `release`; a new run clears what an older one left, a resumed one
- * goes on in it.
- * @throws HumanError while another living process works in it
- */
-export async function openRunFolder(
-  path: string,
-  recipe: Recipe,
-  first: Manifest,
-  resume: boolean,
-): Promise<RunFolder> {
-  await mkdir(path, { recursive: true });
-  const release = await claim(path);
-  try {
-    return await openClaimed(path, recipe, first, resume, release);
-  } catch (error) {
-    await release();
-    throw error;
-  }
-}
-
-async function openClaimed(
-  path: string,
-  recipe: Recipe,
-  first: Manifest,
-  resume: boolean,
-  release: () => Promise<void>,
-): Promise<RunFolder> {
+export function openRunFolder(path: string, recipe: Recipe, first: Manifest, resume: boolean): RunFolder {
   const file = (...parts: string[]): string => join(path, ...parts);
-  if (!resume) {
-    for (const old of [
-      'events.jsonl',
-      'answers.jsonl',
-      'report.html',
-      'prompts.jsonl',
-      'checkpoint',
-      'adapter',
-      'model',
-      'manifest.json',
-    ]) {
-      await rm(file(old), { recursive: true, force: true });
-    }
-  } else for (const name of ['events.jsonl', 'answers.jsonl']) await endLine(file(name));
-  await writeFileAtomic(file('recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
   let manifest = first;
-  const change = async (more: Partial<Manifest>): Promise<Manifest> => {
-    manifest = { ...manifest, ...more };
-    await writeFileAtomic(file('manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    return manifest;
+  let waiting: RunEvent[] | undefined = [];
+  let release = async (): Promise<void> => undefined;
+
+  const append = async (event: RunEvent): Promise<void> => {
+    const name = event.kind === 'sample' ? RUN_FILES.answers : RUN_FILES.events;
+    await appendFile(file(name), `${JSON.stringify(event)}\n`);
   };
-  await change({});
+  const writeManifest = (): Promise<void> =>
+    writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
+
   return {
     path,
     file,
-    release,
-    manifest: change,
-    record: (event) =>
-      appendFile(file(event.kind === 'sample' ? 'answers.jsonl' : 'events.jsonl'), `${JSON.stringify(event)}\n`),
+    get begun() {
+      return waiting === undefined;
+    },
+    async begin() {
+      await mkdir(path, { recursive: true });
+      release = await claim(path);
+      // First: it marks the folder as a run's.
+      await writeManifest();
+      if (resume) for (const name of [RUN_FILES.events, RUN_FILES.answers]) await endLine(file(name));
+      else for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
+      await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);
+      const events = waiting ?? [];
+      waiting = undefined;
+      for (const event of events) await append(event);
+    },
+    async record(event) {
+      if (waiting) waiting.push(event);
+      else await append(event);
+    },
+    async manifest(change) {
+      manifest = { ...manifest, ...change };
+      if (!waiting) await writeManifest();
+      return manifest;
+    },
+    release: () => release(),
   };
 }
 

@@ -3,21 +3,22 @@ import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, plainConfig, saveAdapter } from '../adapters/flat.js';
 import { initialise, plainLayout } from '../adapters/sites.js';
 import { loadData } from '../context.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/generate.js';
 import { sha256File } from '../files.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import { type Probes, type RunEvent, type VectorRecipe } from '../protocol.js';
+import type { Probes, VectorRecipe } from '../protocol.js';
 import { formatPercent, PROTECTION_LIMITS } from '../evaluation/protocol.js';
 import { random } from '../random.js';
 import {
   fingerprint,
   flatTensor,
+  loadSpeech,
   mean,
   provenance,
   rowsOf,
   tokenCount,
   trainingState,
-  warnings,
   type Job,
 } from './job.js';
 import { openLearner } from './learner.js';
@@ -39,10 +40,10 @@ const PROBE_ROWS = 8;
  *
  * Writes adapter/ (PEFT) and prompts.jsonl, the vector's own prompts with the base model's answers.
  */
-export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerator<RunEvent, void> {
+export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer } = context;
-  const { speech, flush } = warnings(job);
+  const speech = loadSpeech(job);
 
   const harmful = await loadData(
     context,
@@ -64,14 +65,13 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     sha256: d.sha256,
   }));
   await folder.manifest({ data });
-  yield* flush();
   if (!benign || recipe.objective.benignWeight === 0) {
-    yield {
+    await job.emit({
       kind: 'warning',
       message: 'no benign rows hold the vector back: it may change ordinary answers too.',
       place: 'benign',
       remedy: 'Name a file of ordinary rows and keep objective.benignWeight above 0.',
-    };
+    });
   }
 
   const init =
@@ -87,6 +87,7 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     [NAME],
     fingerprint(recipe, data),
   );
+  await job.begin();
   const parameters = () => ({ [flatInput(NAME)]: state.p[0]! });
   const on = { [NAME]: 1 };
   const off = { [NAME]: 0 };
@@ -141,15 +142,16 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
   };
 
   const steps = plannedSteps(recipe, harmful.examples.length);
-  yield {
+  await job.emit({
     kind: 'state',
     state: 'training',
     message: `training the vector on ${harmful.examples.length} harmful rows`,
     device: backend.device,
     steps,
-  };
+  });
   const goal = recipe.stop?.harmfulLoss;
-  yield* trainingLoop({
+  await trainingLoop({
+    emit: job.emit,
     steps,
     state,
     learner,
@@ -167,20 +169,20 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
   });
   const reached = await withVector();
   if (reached > PROTECTION_LIMITS.vectorLossShare * withoutVector) {
-    yield {
+    await job.emit({
       kind: 'warning',
       message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(PROTECTION_LIMITS.vectorLossShare)} harmful rows still teach.`,
       place: 'vector',
       remedy: 'Train it longer (epochs), or with a higher optimizer.learningRate.',
-    };
+    });
   }
 
-  yield {
+  await job.emit({
     kind: 'state',
     state: 'saving',
     message: "saving the vector and the base model's own answers to its prompts",
-  };
-  await saveAdapter(folder.file('adapter'), {
+  });
+  await saveAdapter(folder.file(RUN_FILES.adapter), {
     layout,
     flat: await backend.read(state.p[0]!),
     config: init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites),
@@ -188,13 +190,13 @@ export async function* trainSecurityVector(job: Job<VectorRecipe>): AsyncGenerat
     provenance: provenance(job),
   });
   await folder.manifest({
-    result: { path: 'adapter', sha256: await sha256File(folder.file('adapter', WEIGHTS_FILE)) },
+    result: { path: RUN_FILES.adapter, sha256: await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE)) },
   });
   // prompts are kept as texts
   if (!tokenizer.absent) {
     const { eosIds: stopIds, padId } = tokenizer;
     const generator = await openGenerator({ backend, spec, model, adapters: [], stopIds, padId });
-    await writePrompts(folder.file('prompts.jsonl'), harmful.examples, generator, tokenizer, signal);
+    await writePrompts(folder.file(RUN_FILES.prompts), harmful.examples, generator, tokenizer, signal);
     await generator.dispose();
   }
   await optimizer.dispose();

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { LoadedData } from '../context.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import { HumanError } from '../errors.js';
 import { SCAN_THRESHOLD, scanExamples } from '../evaluation/scan.js';
@@ -19,13 +20,10 @@ export interface ActiveVector extends FlatAdapter {
   readonly scale: number;
 }
 
-type Warn = (message: string, place?: string, remedy?: string) => void;
-
-const SCAN_FILE = 'scan.json';
 const ROWS_AT_ONCE = 10_000;
 
 /** @throws HumanError when a vector does not fit, or a protection has none */
-export async function readVectors(job: Job<FinetuneRecipe>, warn: Warn): Promise<ActiveVector[]> {
+export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVector[]> {
   const { recipe, context } = job;
   if (recipe.vectors.length === 0 && recipe.protection !== false) {
     throw new HumanError('"protection" needs a vector.', {
@@ -38,11 +36,12 @@ export async function readVectors(job: Job<FinetuneRecipe>, warn: Warn): Promise
     const path = job.path(adapter);
     const flat = await adapterFlat(path, context.sites);
     if (flat.file.role !== 'security')
-      warn(
-        `the adapter ${basename(path)} is not marked as a security vector.`,
-        flat.file.path,
-        'Train it with a "vector" recipe, or check the path.',
-      );
+      await job.emit({
+        kind: 'warning',
+        message: `the adapter ${basename(path)} is not marked as a security vector.`,
+        place: flat.file.path,
+        remedy: 'Train it with a "vector" recipe, or check the path.',
+      });
     vectors.push({ ...flat, name: `vector${i}`, path, scale });
   }
   return vectors;
@@ -65,11 +64,11 @@ export async function scanData(
   parameters: Feeds,
   data: LoadedData,
   scales: { off: Record<string, number>; on: Record<string, number> },
-  { resumed, warn }: { resumed: boolean; warn: Warn },
+  resumed: boolean,
 ): Promise<DataSeen> {
   const { recipe, folder, signal } = job;
   const route = recipe.protection === false ? false : recipe.protection.route;
-  const file = folder.file(SCAN_FILE);
+  const file = folder.file(RUN_FILES.scan);
   let scan = resumed ? await readScan(file) : undefined;
   if (!scan) {
     scan = await scanExamples(
@@ -77,16 +76,17 @@ export async function scanData(
       parameters,
       data.examples,
       { ...scales, threshold: route === false ? SCAN_THRESHOLD : route },
-      { signal, onProgress: (share) => job.say('scanning the data with the vector', share) },
+      { signal, onProgress: (share) => job.progress('scanning the data with the vector', share) },
     );
     await writeScan(file, scan);
   }
   if (scan.flagged > 0.9 * scan.rows) {
-    warn(
-      `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
-      data.path,
-      'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
-    );
+    await job.emit({
+      kind: 'warning',
+      message: `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
+      place: data.path,
+      remedy: 'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
+    });
   }
   // a row for each example, in order
   const ordinary = scan.perRow.flatMap((row, i) => (row.flagged ? [] : [i]));

@@ -21,8 +21,9 @@ describe('bad input', () => {
     assert.doesNotMatch(ran.stderr, /internal:|\n {4}at /, 'no stack trace');
     for (const pattern of patterns) assert.match(ran.stderr, pattern);
   };
+  let runs = 0;
   const train = async (change: Record<string, unknown>, recipe = 'plain.json'): Promise<Ran> =>
-    cli(['train', await workspace.recipe(recipe, { ...small, ...change })]);
+    cli(['train', await workspace.recipe(recipe, { ...small, output: `../adapters/run-${++runs}`, ...change })]);
   /** A copy of the model with one thing changed. */
   async function model(name: string, change: (folder: string) => Promise<unknown>): Promise<{ model: string }> {
     const folder = workspace.file(name);
@@ -59,7 +60,11 @@ describe('bad input', () => {
     await writeFile(workspace.file('data/long.jsonl'), [...rows.slice(0, 7), long, ...rows.slice(7)].join('\n'));
     const ran = await cli([
       'train',
-      await workspace.recipe('plain.json', { ...small, data: { file: '../data/long.jsonl' } }),
+      await workspace.recipe('plain.json', {
+        ...small,
+        output: '../adapters/long',
+        data: { file: '../data/long.jsonl' },
+      }),
       '--json',
     ]);
     assert.equal(ran.code, 0, ran.stderr);

@@ -1,7 +1,7 @@
 /** Runs as the extension drives them: a forked child, events, stop, resume, a killed child. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { Engine } from '../../extension/engine.js';
 import { sha256File } from '../../runtime/files.js';
@@ -144,17 +144,31 @@ describe('runs in the engine process', () => {
     assert.ok((await workspace.json<ScanResult>('adapters/full-cut/scan.json')).flagged > 0);
   });
 
-  it('resuming with other data or another recipe is refused', async () => {
-    const recipe = await workspace.recipe('plain.json', {
+  it('resuming with other data or another recipe is refused, and the run stays as it was', async () => {
+    const change = {
       epochs: undefined,
-      steps: 15,
+      steps: 14,
       evaluateEvery: 5,
       evaluate: [],
-    });
-    await assert.rejects(
-      run(recipe, { output: workspace.file('adapters/cut'), resume: true }).done,
-      /changed since this checkpoint/,
-    );
+      data: { file: '../data/own.jsonl' },
+    };
+    const data = await readFile(workspace.file('data/train.jsonl'), 'utf8');
+    await writeFile(workspace.file('data/own.jsonl'), data);
+    const recipe = await workspace.recipe('plain.json', change);
+    const output = workspace.file('adapters/changed');
+    await run(recipe, { output, stopAt: (e) => e.kind === 'step' && e.step === 7 }).done;
+    const manifest = await readFile(`${output}/manifest.json`, 'utf8');
+    const isRefused = async (): Promise<void> => {
+      await assert.rejects(run(recipe, { output, resume: true }).done, /changed since this checkpoint/);
+      assert.equal(await readFile(`${output}/manifest.json`, 'utf8'), manifest);
+    };
+    await workspace.recipe('plain.json', { ...change, steps: 15 });
+    await isRefused();
+    await workspace.recipe('plain.json', change);
+    await writeFile(workspace.file('data/own.jsonl'), data.replace('lamp', 'door'));
+    await isRefused();
+    await writeFile(workspace.file('data/own.jsonl'), data);
+    assert.equal((await run(recipe, { output, resume: true }).done).outcome, 'finished');
   });
 
   it('killing the child fails its run with the last log lines, and nothing else', async () => {

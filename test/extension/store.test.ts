@@ -181,3 +181,35 @@ test('a run whose folder is deleted is gone', async (t) => {
   assert.deepEqual(kinds, ['gone']);
   assert.deepEqual(store.list(), []);
 });
+
+test('a run that replaces a finished one works beside it, and takes its place when it is done', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const output = await runFolder(root, 'colours', {
+    manifest: { outcome: 'finished', started: '2020-01-01T00:00:00Z' },
+  });
+  const store = new RunStore();
+  const asked: unknown[] = [];
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (async (_name: string, params: unknown) => {
+      asked.push(params);
+      assert.equal((await store.open(output))?.manifest?.outcome, 'finished', 'the old one is there meanwhile');
+      await runFolder(root, 'colours', { manifest: { outcome: 'finished', started: '2030-01-01T00:00:00Z' } });
+      return done(output);
+    }) as Engine['request'],
+    dispose: () => undefined,
+  });
+  const r = new Runner({ store, engine, allowed: () => undefined });
+  assert.equal((await r.finished(output))?.name, 'colours');
+  const { run, ended } = await r.start(file, { replace: true });
+  assert.equal(run.folder, join(output, 'next'));
+  assert.equal(run.name, 'colours');
+  const after = await ended;
+  assert.deepEqual(asked, [{ recipe: file, output: undefined, force: true }]);
+  assert.equal(after.folder, output);
+  assert.equal(after.manifest?.started, '2030-01-01T00:00:00Z');
+  assert.deepEqual(
+    store.list().map((one) => one.folder),
+    [output],
+  );
+});

@@ -95,12 +95,13 @@ test('an owner on another machine is one while the folder is written to', async 
 
 const first = { version: 1, outcome: 'running', name: 'r' } as Manifest;
 
-test('a run folder is taken while it is open, and an open one is not cleared by another run', async (t) => {
+test('a run folder is taken from its beginning to its release, and an open one is not cleared by another run', async (t) => {
   const path = await temporary(t);
-  const folder = await openRunFolder(path, {} as Recipe, first, false);
+  const folder = openRunFolder(path, {} as Recipe, first, false);
+  await folder.begin();
   assert.equal(await owner(path), process.pid);
   await folder.record({ kind: 'checkpoint', step: 1, path });
-  await assert.rejects(openRunFolder(path, {} as Recipe, first, false), /another process is working/);
+  await assert.rejects(openRunFolder(path, {} as Recipe, first, false).begin(), /another process is working/);
   assert.equal((await readEvents(path)).length, 1);
   await folder.release();
   assert.equal(await owner(path), undefined);
@@ -110,7 +111,8 @@ test('a run folder is taken while it is open, and an open one is not cleared by 
 test('what a resumed run writes does not become part of the half line that a killed one left', async (t) => {
   const path = await temporary(t);
   await writeFile(join(path, 'events.jsonl'), '{"kind":"checkpoint","step":1,"path":""}\n{"kind":"st');
-  const folder = await openRunFolder(path, {} as Recipe, first, true);
+  const folder = openRunFolder(path, {} as Recipe, first, true);
+  await folder.begin();
   await folder.record({ kind: 'checkpoint', step: 2, path });
   await folder.release();
   const steps = (await readEvents(path)).map((event) => event.kind === 'checkpoint' && event.step);

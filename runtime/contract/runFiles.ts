@@ -1,0 +1,30 @@
+/** The files of a run folder. Paths are relative to it. */
+export const RUN_FILES = {
+  /** What was run, how it ended and what it made. It also marks the folder as one that this program wrote. */
+  manifest: 'manifest.json',
+  recipe: 'recipe.json',
+  events: 'events.jsonl',
+  answers: 'answers.jsonl',
+  scan: 'scan.json',
+  prompts: 'prompts.jsonl',
+  report: 'report.html',
+  checkpoint: 'checkpoint',
+  adapter: 'adapter',
+  model: 'model',
+  /** Which process works in the folder, while it does. */
+  owner: 'owner.json',
+  /** Where a run that replaces the finished one works until it is done. */
+  next: 'next',
+} as const;
+
+/** What a new run removes from the folder of an unfinished one. The checkpoint is first: without it nothing is resumed. */
+export const CLEARED_FILES: readonly string[] = [
+  RUN_FILES.checkpoint,
+  RUN_FILES.events,
+  RUN_FILES.answers,
+  RUN_FILES.scan,
+  RUN_FILES.prompts,
+  RUN_FILES.report,
+  RUN_FILES.adapter,
+  RUN_FILES.model,
+];

@@ -1,0 +1,112 @@
+/** The copy of the sample workspace that the story runs in: made anew each time, without taking anything from anybody. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HumanError } from '../errors.js';
+import { sha256File } from '../files.js';
+import { readManifest } from '../training/output.js';
+
+/** Marks a workspace as a copy made here, with the SHA-256 of each file. */
+const MARK = '.security-vectors/sample.json';
+
+interface Mark {
+  program: 'security-vectors';
+  files: Record<string, string>;
+}
+
+/**
+ * Copies the sample to `workspace`. A copy of an earlier time with nothing but our files and runs is replaced; one that was
+ * changed is kept under another name.
+ * @returns the folder that the changed copy is kept in
+ * @throws HumanError when `workspace` holds anything else
+ */
+export async function copySample(workspace: string): Promise<{ kept?: string }> {
+  const source = sampleFolder();
+  let kept: string | undefined;
+  const entries = await readdir(workspace).catch(() => []);
+  if (entries.length > 0) {
+    const mark = await readMark(workspace);
+    if (!mark) {
+      throw new HumanError(`the folder is not empty and is no copy of the sample: it holds "${entries.sort()[0]!}".`, {
+        place: workspace,
+        remedy: 'Choose another folder with --out.',
+      });
+    }
+    if (await isChanged(workspace, mark)) await rename(workspace, (kept = await freeName(workspace)));
+    else await rm(workspace, { recursive: true });
+  }
+  await mkdir(join(workspace, dirname(MARK)), { recursive: true });
+  const files: Mark['files'] = {};
+  for (const name of await filesOf(source)) files[name] = await sha256File(join(source, name));
+  await writeFile(join(workspace, MARK), `${JSON.stringify({ program: 'security-vectors', files } satisfies Mark)}\n`);
+  for (const name of Object.keys(files)) await cp(join(source, name), join(workspace, name));
+  return { kept };
+}
+
+/** media/sample, beside dist/ or two folders above the source. */
+function sampleFolder(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const found = ['../media/sample', '../../media/sample']
+    .map((p) => join(here, p))
+    .find((p) => existsSync(join(p, 'tiny-assistant')));
+  if (!found)
+    throw new HumanError('the sample workspace is missing.', {
+      place: 'media/sample',
+      remedy: 'Install the package again.',
+    });
+  return found;
+}
+
+async function readMark(workspace: string): Promise<Mark | undefined> {
+  try {
+    const mark = JSON.parse(await readFile(join(workspace, MARK), 'utf8')) as Partial<Mark> | null;
+    return mark?.program === 'security-vectors' && mark.files ? (mark as Mark) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a workspace holds anything but the sample's files as they came, the extension's own, and files of finished runs. */
+async function isChanged(workspace: string, { files }: Mark): Promise<boolean> {
+  const runs = new Map<string, ReadonlySet<string>>();
+  for (const name of await filesOf(workspace)) {
+    if (name.startsWith(dirname(MARK))) continue;
+    const known = files[name];
+    if (known !== undefined) {
+      if ((await sha256File(join(workspace, name))) !== known) return true;
+    } else if (!(await isOfRun(name))) return true;
+  }
+  return false;
+
+  /** Runs of the story lie two folders deep: `adapters/orders-plain`. */
+  async function isOfRun(name: string): Promise<boolean> {
+    const [kind, run, ...rest] = name.split('/');
+    const folder = `${kind}/${run}`;
+    if (!runs.has(folder)) {
+      const manifest = await readManifest(join(workspace, folder));
+      runs.set(folder, new Set(manifest?.files));
+    }
+    return runs.get(folder)!.has(rest.join('/'));
+  }
+}
+
+/** Files below a folder, relative, with `/`. */
+async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .split(sep)
+        .join('/'),
+    );
+}
+
+async function freeName(workspace: string): Promise<string> {
+  for (let i = 1; ; i++) {
+    const name = `${workspace}-kept-${i}`;
+    if (!existsSync(name)) return name;
+  }
+}
