@@ -50,7 +50,7 @@ export async function planOutput(
   const next = join(output, RUN_FILES.next);
   const replacement = await readManifest(next);
   if (resume) {
-    if (!replacement) throw nothingToResume(output, 'this run is finished.');
+    if (!replacement) throw nothingToResume(output, 'this run is finished.', '--force runs the recipe once more.');
     await requireCheckpoint(next);
     return { output, folder: next };
   }
@@ -145,8 +145,8 @@ async function requireCheckpoint(folder: string): Promise<void> {
   if (!found) throw nothingToResume(folder, 'this run has no checkpoint.');
 }
 
-const nothingToResume = (place: string, why: string): HumanError =>
-  new HumanError(`there is nothing to resume: ${why}`, { place, remedy: 'Run the recipe without --resume.' });
+const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
+  new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
 
 /** Nothing but what an owner left that died before it wrote anything else. */
 async function requireEmpty(folder: string): Promise<void> {
