@@ -7,10 +7,12 @@
  *   node build.mjs --package [--target linux-x64] [--out FILE]    production build, then one .vsix for one platform
  */
 import { build, context } from 'esbuild';
+import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
+import { billOfMaterials, notices, shippedPackages } from './supply.mjs';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 
@@ -135,21 +137,12 @@ async function writeRecipeSchema() {
   );
 }
 
-/** The licences of what is bundled, in full: most of them ask for that wherever their code goes. */
-async function writeNotices(metafiles) {
-  const folders = new Set(['node_modules/onnxruntime-common', 'node_modules/onnxruntime-node']);
-  for (const input of metafiles.flatMap(({ inputs }) => Object.keys(inputs))) {
-    const found = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input);
-    if (found) folders.add(found[0]);
-  }
-  const notices = [];
-  for (const folder of [...folders].sort()) {
-    const { name, version, license } = JSON.parse(await readFile(path.join(root, folder, 'package.json'), 'utf8'));
-    const file = (await readdir(path.join(root, folder))).find((each) => /^licen[cs]e/i.test(each));
-    const text = file ? await readFile(path.join(root, folder, file), 'utf8') : '';
-    notices.push(`${name} ${version}: ${license}\n\n${text.trim()}`.trim());
-  }
-  await writeFile(path.join(root, 'dist/NOTICES.txt'), `${notices.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`);
+/** Writes what the bundles contain of other people: their licences, and the bill of materials. */
+async function writeSupply(metafiles) {
+  const packages = await shippedPackages(metafiles);
+  const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+  await writeFile(path.join(root, 'dist/NOTICES.txt'), notices(packages));
+  await writeFile(path.join(root, 'dist/sbom.cdx.json'), billOfMaterials(manifest, packages));
 }
 
 async function buildAll() {
@@ -158,7 +151,7 @@ async function buildAll() {
   const built = bundles.map((bundle) => build(bundle));
   const ok = await Promise.all([...built, writeRecipeSchema()].map(settled));
   if (ok.includes(false)) return false;
-  await writeNotices((await Promise.all(built)).map(({ metafile }) => metafile));
+  await writeSupply((await Promise.all(built)).map(({ metafile }) => metafile));
   await chmod(path.join(root, 'dist/cli.js'), 0o755);
   return true;
 }
@@ -188,8 +181,8 @@ async function packageVsix(target, out) {
   const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
   const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
 
-  for (const file of ['dist', 'l10n', 'package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore'])
-    await put(file);
+  const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'];
+  for (const file of ['dist', 'l10n', 'package.nls.json', ...texts, '.vscodeignore']) await put(file);
   // Runs made in the sample's own folder stay here, as they stay out of git.
   const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
   const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
@@ -199,7 +192,6 @@ async function packageVsix(target, out) {
   const ort = await json('node_modules/onnxruntime-node/package.json');
   delete manifest.scripts;
   delete manifest.devDependencies;
-  delete manifest.allowScripts;
   manifest.dependencies = { 'onnxruntime-node': ort.version };
   // What only the install script needs is not shipped, and vsce checks that every listed dependency is there.
   delete ort.scripts;
@@ -216,13 +208,28 @@ async function packageVsix(target, out) {
   await writeFile(path.join(stage, 'package.json'), JSON.stringify(manifest, null, 2));
   await writeFile(path.join(stage, 'node_modules/onnxruntime-node/package.json'), JSON.stringify(ort, null, 2));
 
-  const { createVSIX } = await import('@vscode/vsce');
   const file = path.resolve(out ?? path.join(root, 'out', `${manifest.name}-${target}-${manifest.version}.vsix`));
   await mkdir(path.dirname(file), { recursive: true });
-  await createVSIX({ cwd: stage, target, packagePath: `${file}.part`, useYarn: false });
+  await zip(stage, target, `${file}.part`);
   await rename(`${file}.part`, file);
   const { size } = await stat(file);
   console.log(`${path.relative(process.cwd(), file)}: ${(size / 1e6).toFixed(1)} MB`);
+}
+
+/**
+ * Runs vsce so that equal files give equal bytes, wherever and whenever: of the modes, times and order that it writes,
+ * none is left to the machine. (Deflate is the one of Node, so another version of Node may pack otherwise.)
+ */
+async function zip(stage, target, file) {
+  for (const name of await readdir(stage, { recursive: true })) {
+    const entry = path.join(stage, name);
+    if ((await stat(entry)).isFile()) await chmod(entry, name.endsWith('cli.js') ? 0o755 : 0o644);
+  }
+  // In zip archives time begins in 1980. vsce sorts by locale, and writes local times.
+  const fixed = { SOURCE_DATE_EPOCH: '315532800', TZ: 'UTC', LC_ALL: 'C' };
+  const args = ['package', '--target', target, '--out', file, '--no-yarn', '--allow-missing-repository'];
+  const vsce = [path.join(root, 'node_modules/@vscode/vsce/vsce'), ...args, '--no-rewrite-relative-links'];
+  await promisify(execFile)(process.execPath, vsce, { cwd: stage, env: { ...process.env, ...fixed } });
 }
 
 const started = performance.now();

@@ -2,7 +2,7 @@
  * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
  * `N passed, N failed`, and the exit code is 1 when anything failed.
  *
- *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, vscode, ui
+ *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, ui
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -43,10 +43,11 @@ const sections = {
   unit: { minutes: 14, args: nodeTest(...unitTests), after: ['build'], host: true },
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
   package: { minutes: 3, args: nodeTest('test/package.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
+  supply: { minutes: 3, args: nodeTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
   ui: { minutes: 12, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
-const shown = ['types', 'lint', 'format', 'unit', 'package', 'vscode', 'ui'];
+const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'ui'];
 
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: shown.join() } } });
 const chosen = options.only.split(',');
