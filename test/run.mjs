@@ -157,6 +157,8 @@ const skipped = tests.filter((test) => test.skipped);
 console.log('\n── slowest tests ──');
 for (const test of [...tests].sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST))
   console.log(`${test.seconds.toFixed(1).padStart(7)} s  ${test.section}: ${test.name}  ${test.file ?? ''}`);
+if (skipped.length) console.log('\n── skipped ──');
+for (const test of skipped) console.log(`- ${test.section}: ${test.name}  ${test.file ?? ''}: ${test.why}`);
 if (failed.length) console.log('\n── failed ──');
 for (const test of failed) console.log(`✖ ${test.section}: ${test.name}  ${test.file ?? ''}`);
 console.log(`\n${skipped.length} skipped, ${seconds(started)} in all`);

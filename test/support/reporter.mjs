@@ -43,7 +43,7 @@ export default async function* reporter(events) {
     if (data.details.error?.failureType === 'subtestsFailed') continue;
     const ok = type === 'test:pass';
     const skipped = data.skip !== undefined || data.todo !== undefined;
-    tests.push({ name: data.name, file, seconds: data.details.duration_ms / 1000, ok, skipped });
+    tests.push({ name: data.name, file, seconds: data.details.duration_ms / 1000, ok, skipped, why: data.skip });
     all[skipped ? 'skipped' : ok ? 'passed' : 'failed']++;
     if (skipped) yield `- skipped: ${data.name}  (${file})${typeof data.skip === 'string' ? `: ${data.skip}` : ''}\n`;
     else if (!ok) yield describeFailure(data);

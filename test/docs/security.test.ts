@@ -1,0 +1,64 @@
+/** SECURITY.md claims nothing that no test holds; and the claims that are about all sources at once are held here. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+const TEXT = read('SECURITY.md');
+
+/** Names of the tests in a file; what changes from test to test is "…". */
+function testsOf(file: string): string[] {
+  const names = read(file).matchAll(/^\s*(?:test|it)\(\s*(?:'((?:\\.|[^'\\])*)'|"([^"]*)"|`([^`]*)`|(\w+),)/gm);
+  return [...names].map(([, single, double, template, constant]) => {
+    if (constant) return new RegExp(`const ${constant} = '(.*)';`).exec(read(file))?.[1] ?? '';
+    return (single ?? double ?? template!).replace(/\$\{[^}]+\}/g, '…').replace(/\\(.)/g, '$1');
+  });
+}
+
+test('each claim of SECURITY.md names tests that exist', () => {
+  const rows = TEXT.split('\n').filter((line) => /^\|(?!-| It may)/.test(line));
+  assert.ok(rows.length > 30, `${rows.length} claims`);
+  for (const row of rows) {
+    const [claim, links] = row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()) as [string, string];
+    const named = [...links.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)];
+    assert.ok(named.length > 0, `no test holds: ${claim}`);
+    assert.equal(named.map(([link]) => link).join('<br>'), links, `other text beside the tests of: ${claim}`);
+    for (const [, name, file] of named) {
+      assert.ok(existsSync(join(ROOT, file!)), `${claim}: there is no ${file}`);
+      assert.ok(testsOf(file!).includes(name!), `${claim}: ${file} has no test "${name}"`);
+    }
+  }
+});
+
+const SOURCES = ['runtime', 'extension', 'webview'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
+);
+const sourcesWith = (pattern: RegExp): string[] => SOURCES.filter((file) => pattern.test(read(file)));
+
+test('only a download reaches the network', () => {
+  const modules = /from '(node:(https?|http2|net|tls|dgram|dns)(\/promises)?|undici|@huggingface\/hub)'/;
+  const globals = /(?<![\w.])fetch\(|\b(WebSocket|XMLHttpRequest|EventSource|sendBeacon)\b/;
+  for (const pattern of [modules, globals])
+    assert.deepEqual(
+      sourcesWith(pattern).filter((file) => !file.startsWith('runtime/models/hub/')),
+      [],
+    );
+});
+
+test('no text becomes a program', () => {
+  assert.deepEqual(sourcesWith(/\beval\((?!\?)|\bnew Function\b|createTerminal|shell: true|import\((?!['"])/), []);
+  assert.deepEqual(sourcesWith(/from 'node:vm'/), ['runtime/timeLimit.ts'], 'its only script is "run()"');
+  const starting = ['runtime/training/protocol.ts', 'extension/engine.ts'];
+  assert.deepEqual(sourcesWith(/from 'node:(child_process|worker_threads|cluster)'/), starting);
+});
+
+test('packages run no scripts when they are installed', () => {
+  assert.match(read('.npmrc'), /^ignore-scripts=true$/m);
+});
