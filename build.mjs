@@ -183,10 +183,11 @@ async function packageVsix(target, out) {
 
   const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'];
   for (const file of ['dist', 'l10n', 'package.nls.json', ...texts, '.vscodeignore']) await put(file);
-  // Runs made in the sample's own folder stay here, as they stay out of git.
+  // Runs made in the sample's own folder stay here, as they stay out of git; licences are in dist/NOTICES.txt.
   const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
   const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
-  await put('media', (file) => !runs.includes(file));
+  const kept = [...runs, path.join(root, 'media/licences')];
+  await put('media', (file) => !kept.includes(file));
 
   const manifest = await json('package.json');
   const ort = await json('node_modules/onnxruntime-node/package.json');

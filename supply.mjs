@@ -28,19 +28,19 @@ export async function shippedPackages(metafiles) {
     [...folders].sort().map(async (folder) => {
       const { name, version, license } = JSON.parse(await readFile(path.join(root, folder, 'package.json'), 'utf8'));
       const text = await licenceText(folder, name);
-      if (!text) throw new Error(`${name} ships without its licence text. Write it to licences/${name}.txt.`);
+      if (!text) throw new Error(`${name} ships without its licence text. Write it to media/licences/${name}.txt.`);
       return { name, version, license, text, integrity: locked[folder].integrity };
     }),
   );
 }
 
 /**
- * A package's own licence file, and the text in licences/: for packages that have no such file, and for those that
+ * A package's own licence file, and the text in media/licences/: for packages that have no such file, and for those that
  * contain the code of others.
  */
 async function licenceText(folder, name) {
   const file = (await readdir(path.join(root, folder))).find((each) => /^licen[cs]e/i.test(each));
-  const files = [file && path.join(root, folder, file), path.join(root, 'licences', `${name}.txt`)];
+  const files = [file && path.join(root, folder, file), path.join(root, 'media/licences', `${name}.txt`)];
   const texts = await Promise.all(files.map((each) => each && readFile(each, 'utf8').catch(() => '')));
   return texts.flatMap((text) => text?.trim() || []).join('\n\n');
 }
