@@ -20,7 +20,8 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]
       safetensors: a merged Hugging Face folder · peft: one adapter, several joined · onnx: a folder for onnxruntime and
       transformers.js · gguf: a merged model, or with --lora the adapters alone for llama.cpp. Every export is read back and compared.
-  download OWNER/NAME[/FILE.gguf] --out DIR [--revision R]     a model from the Hugging Face Hub (HF_TOKEN, HF_ENDPOINT)
+  download OWNER/NAME[/FILE.gguf] --out DIR [--revision R] [--force]
+                                               a model from the Hugging Face Hub (HF_TOKEN, HF_ENDPOINT); --force replaces changed files
   sample [--out DIR]                           the embedded sample's whole story
 
   --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu wherever something is
@@ -50,6 +51,7 @@ const OPTIONS = {
   lora: { type: 'boolean' },
   device: { type: 'string' },
   revision: { type: 'string' },
+  force: { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
 
 /** Options of each command, besides --json and --help. */
@@ -61,7 +63,7 @@ const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
   generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
   inspect: [],
   export: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
-  download: ['out', 'revision'],
+  download: ['out', 'revision', 'force'],
   sample: ['out'],
 };
 
@@ -228,7 +230,12 @@ async function run(
       if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
       out.result(
         await calls.download(
-          { repository, folder: resolve(required(values, 'out')), revision: values.revision },
+          {
+            repository,
+            folder: resolve(required(values, 'out')),
+            revision: values.revision,
+            force: values.force,
+          },
           speech,
         ),
       );

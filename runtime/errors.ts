@@ -5,15 +5,23 @@ export class HumanError extends Error {
   readonly place?: string;
   readonly remedy?: string;
   readonly kind: 'input' | 'failed';
+  readonly code?: ErrorData['code'];
   constructor(
     message: string,
-    more: { place?: string; remedy?: string; kind?: 'input' | 'failed'; cause?: unknown } = {},
+    more: {
+      place?: string;
+      remedy?: string;
+      kind?: 'input' | 'failed';
+      code?: ErrorData['code'];
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: more.cause });
     this.name = 'HumanError';
     this.place = more.place;
     this.remedy = more.remedy;
     this.kind = more.kind ?? 'input';
+    this.code = more.code;
   }
 }
 
@@ -28,7 +36,8 @@ export class Cancelled extends Error {
 /** The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their stack. */
 export function errorData(error: unknown): ErrorData {
   if (error instanceof HumanError) {
-    return { kind: error.kind, message: error.message, place: error.place, remedy: error.remedy };
+    const { kind, code, message, place, remedy } = error;
+    return { kind, message, place, remedy, ...(code === undefined ? {} : { code }) };
   }
   const e = error instanceof Error ? error : new Error(String(error));
   const system = systemError(e);

@@ -183,6 +183,8 @@ export interface ErrorData {
   remedy?: string;
   /** input = bad input or wrong use; failed = the run failed; internal = a bug. */
   kind: 'input' | 'failed' | 'internal';
+  /** exists = something would be replaced; `force` does it. */
+  code?: 'exists';
   stack?: string;
 }
 
@@ -324,7 +326,15 @@ export interface Requests {
     result: { path: string; sha256: string; notes?: string[] };
   };
   download: {
-    params: { repository: string; revision?: string; folder: string; token?: string; endpoint?: string };
+    params: {
+      repository: string;
+      revision?: string;
+      folder: string;
+      token?: string;
+      endpoint?: string;
+      /** Replaces what else stops with the error code `exists`. */
+      force?: boolean;
+    };
     result: { path: string };
   };
 }

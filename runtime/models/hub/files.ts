@@ -1,7 +1,7 @@
 /** Which files of a repository on the Hub make a model, and under which names they may be written. */
 import { z } from 'zod';
 import { HumanError } from '../../errors.js';
-import { isObject } from '../../jsonFile.js';
+import { isObject, shown } from '../../jsonFile.js';
 
 export interface HubFile {
   /** In the repository. */
@@ -29,27 +29,13 @@ export const INDEX = 'model.safetensors.index.json';
 /** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never taken. */
 const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
-const GGUF = /\.gguf$/i;
+export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
+/** Files of these names are a model's, and no others are ever written. */
+export const isModelFile = (name: string): boolean =>
+  !/[\\/]/.test(name) && (BESIDE.test(name) || name.endsWith('.safetensors') || name === INDEX || isGguf(name));
 /** Before the number, the number, behind it, the count. */
 const PART = /^(.*-)(\d{5})(-of-(\d{5})\.gguf)$/i;
 const lastName = (path: string): string => path.split(/[/\\]/).at(-1) ?? '';
-
-/** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */
-export function parseRepository(text: string, endpoint: string): { repository: string; file?: string } {
-  let rest = text.trim();
-  for (const site of [endpoint, 'https://huggingface.co'])
-    if (rest.startsWith(`${site}/`)) rest = rest.slice(site.length + 1);
-  const parts = rest.replace(/\/+$/, '').split('/');
-  const file = parts.length > 2 && GGUF.test(rest) ? parts.splice(2).join('/') : undefined;
-  const name = (part: string) => /^\w[\w.-]{0,95}$/.test(part) && !part.includes('..');
-  if (parts.length > 2 || !parts.every(name) || (file !== undefined && !safePath(file))) {
-    throw new HumanError('this is no name of a model on the Hub.', {
-      place: text,
-      remedy: 'Write owner/name, for example HuggingFaceTB/SmolLM2-135M-Instruct, or owner/name/file.gguf.',
-    });
-  }
-  return { repository: parts.join('/'), file };
-}
 
 /** Entries of a listing as files. Names that would be taken are checked here, before anything is written. */
 export function checkedFile(entry: unknown, repository: string): HubFile | undefined {
@@ -64,9 +50,9 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   const { type, path, size, oid, lfs } = checked.data;
   if (type !== 'file') return undefined;
   const name = lastName(path);
-  if (!BESIDE.test(name) && !name.endsWith('.safetensors') && name !== INDEX && !GGUF.test(name)) return undefined;
+  if (!isModelFile(name)) return undefined;
   if (!safePath(path)) {
-    throw new HumanError(`the repository has a file named ${JSON.stringify(path)}, which leads out of the folder.`, {
+    throw new HumanError(`the repository has a file named ${shown(path)}, which leads out of the folder.`, {
       place: repository,
       remedy: 'Do not use this model.',
     });
@@ -83,9 +69,39 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   };
 }
 
-/** Below the folder on every system: no step upwards, root, drive, stream (`:`), backslash or control character. */
-function safePath(path: string): boolean {
-  return !/[\\:\p{Cc}]/u.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+const MOST_NAMED = 30;
+const shorter = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);
+
+/** Names for a message, the first of them when there are many. */
+export function listed(names: readonly string[], most = MOST_NAMED): string {
+  const more = names.length > most ? `, and ${names.length - most} more` : '';
+  return `${names.slice(0, most).map(shorter).join(', ')}${more}`;
+}
+
+/** Names of devices on Windows, whatever the extension. */
+const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])(\.|$)/i;
+const LONGEST_NAME = 200;
+/** As file systems that do not tell case or composed characters apart see a name. */
+const folded = (name: string): string => name.normalize('NFC').toUpperCase().toLowerCase();
+
+/** The names can be written on every system, and no file system takes two of them for one. */
+export function checkNames(files: readonly HubFile[], repository: string): void {
+  const wrong = (what: string): HumanError =>
+    new HumanError(`the repository has ${what}.`, { place: repository, remedy: 'Choose another model.' });
+  const seen = new Set<string>();
+  for (const { name } of files) {
+    if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > LONGEST_NAME)
+      throw wrong(`a file named ${shown(name)}, a name that not every system can write`);
+    if (seen.has(folded(name))) throw wrong(`two files named ${shown(folded(name))}`);
+    seen.add(folded(name));
+  }
+}
+
+/** Below the folder on every system: no step upwards, root, drive, stream (`:`), backslash, control character or half a character. */
+export function safePath(path: string): boolean {
+  return (
+    !/[\\:\p{Cc}\p{Cs}]/u.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
 }
 
 export type Selection =
@@ -100,14 +116,14 @@ export type Selection =
  * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
  */
 export function selectFiles(files: readonly HubFile[], repository: string, wanted: string | undefined): Selection {
-  const ggufs = files.filter((file) => GGUF.test(file.name));
+  const ggufs = files.filter((file) => isGguf(file.name));
   // of a model in parts, the first stands for all
   const models = ggufs.filter(({ name }) => !PART.test(name) || PART.exec(name)![2] === '00001');
-  const list = () => `${models.length === 1 ? 'file' : 'files'}: ${models.map((file) => file.path).join(', ')}`;
+  const list = () => `${models.length === 1 ? 'file' : 'files'}: ${listed(models.map(({ path }) => path))}`;
   if (wanted !== undefined) {
     const file = ggufs.find(({ path }) => path === wanted);
     if (file) return { kind: 'gguf', files: allParts(file, ggufs, repository) };
-    throw new HumanError(`there is no file ${wanted}.`, {
+    throw new HumanError(`there is no file ${shorter(wanted)}.`, {
       place: repository,
       remedy: ggufs.length > 0 ? `It has the GGUF ${list()}.` : 'The repository has no GGUF files.',
     });
@@ -142,17 +158,19 @@ export function selectFiles(files: readonly HubFile[], repository: string, wante
   );
 }
 
-/** A GGUF file, or where it is a part of one that was split (…-00001-of-00003.gguf), all parts. */
+/** Both are the same GGUF file, or parts of one that was split (…-00001-of-00003.gguf). */
+export function isSameGguf(path: string, other: string): boolean {
+  const [a, b] = [PART.exec(path), PART.exec(other)];
+  return a && b ? a[1] === b[1] && a[3] === b[3] : path === other;
+}
+
+/** A GGUF file with all its parts. */
 function allParts(file: HubFile, ggufs: readonly HubFile[], repository: string): HubFile[] {
-  const match = PART.exec(file.path);
-  if (!match) return [file];
-  const [, start, , end, count] = match;
-  const parts = ggufs.filter(({ path }) => {
-    const other = PART.exec(path);
-    return other?.[1] === start && other?.[3] === end;
-  });
+  const count = PART.exec(file.path)?.[4];
+  if (count === undefined) return [file];
+  const parts = ggufs.filter(({ path }) => isSameGguf(path, file.path));
   if (parts.length !== Number(count)) {
-    throw new HumanError(`the repository has ${parts.length} of the ${Number(count)} parts of ${file.path}.`, {
+    throw new HumanError(`the repository has ${parts.length} of the ${Number(count)} parts of ${shorter(file.path)}.`, {
       place: repository,
       remedy: 'The model is not complete: choose another revision or another file.',
     });
@@ -171,7 +189,7 @@ function shards(content: unknown, named: ReadonlyMap<string, HubFile>, repositor
   return names.map((name) => {
     const file = typeof name === 'string' && name.endsWith('.safetensors') ? named.get(name) : undefined;
     if (file) return file;
-    throw new HumanError(`${INDEX} names the file ${JSON.stringify(name)}, which the repository does not have.`, {
+    throw new HumanError(`${INDEX} names the file ${shown(name)}, which the repository does not have.`, {
       place: repository,
       remedy: 'The model is not complete: choose another revision or another model.',
     });

@@ -1,51 +1,55 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HumanError } from '../../errors.js';
-import { readJsonObject } from '../../jsonFile.js';
+import { readOptionalJson } from '../../jsonFile.js';
+import { isGguf, isModelFile, isSameGguf } from './files.js';
+import { standing } from './hashes.js';
+import type { fileSums } from './hashes.js';
 
-/** What a folder was downloaded from; written when all its files are complete. */
+/** What a folder was downloaded from and the sums of what was written; comes with the files, in one step. */
 export const MANIFEST = '.download.json';
+const entrySchema = z.object({
+  size: z.int().min(0),
+  sha256: z.string(),
+  /** In the repository, where it is not the name. */
+  path: z.string().optional(),
+  /** Where it is not the manifest's: a GGUF file of an earlier download. */
+  commit: z.string().optional(),
+});
 const manifestSchema = z.object({
   repository: z.string(),
   revision: z.string(),
   commit: z.string(),
-  files: z.record(
-    z.string(),
-    // path: in the repository, where it is not the name
-    z.object({ size: z.int().min(0), sha256: z.string(), path: z.string().optional() }),
-  ),
+  files: z.record(z.string(), entrySchema),
 });
 export type DownloadManifest = z.infer<typeof manifestSchema>;
 
-/** The model of a manifest, if its files are all there; undefined when another file is wanted or something is missing. */
+/** The model of a manifest, if its files are as they were written; undefined when another one is asked for. */
 export async function completeModel(
   folder: string,
   { files }: DownloadManifest,
   wanted: string | undefined,
+  sumsOf: ReturnType<typeof fileSums>,
 ): Promise<{ path: string } | undefined> {
-  for (const [name, { size }] of Object.entries(files))
-    if ((await sizeOf(join(folder, name))) !== size) return undefined;
-  if (wanted === undefined) return 'config.json' in files ? { path: folder } : undefined;
-  const gguf = Object.entries(files).find(([name, { path = name }]) => path === wanted);
-  return gguf && { path: join(folder, gguf[0]) };
+  const entries = Object.entries(files).filter(
+    ([name, { path = name, commit }]) =>
+      commit === undefined && (wanted === undefined ? !isGguf(name) : isSameGguf(path, wanted)),
+  );
+  const main = entries.find(([name, { path = name }]) => path === (wanted ?? 'config.json'));
+  if (!main) return undefined;
+  for (const [name, { size, sha256 }] of entries) {
+    const path = join(folder, name);
+    const found = await standing(path);
+    if (found?.size !== size || (await sumsOf(path, found)).sha256 !== sha256) return undefined;
+  }
+  return { path: wanted === undefined ? folder : join(folder, main[0]) };
 }
 
-export async function readManifest(folder: string, repository: string): Promise<DownloadManifest | undefined> {
+export async function readManifest(folder: string): Promise<DownloadManifest | undefined> {
   const place = join(folder, MANIFEST);
-  if ((await sizeOf(place)) === undefined) return undefined;
-  const checked = manifestSchema.safeParse(await readJsonObject(place));
-  const plain = checked.success && Object.keys(checked.data.files).every((name) => !/[\\/]|^\.\.?$/.test(name));
-  if (!plain)
-    throw new HumanError('this record of a download is damaged.', { place, remedy: 'Delete it and download again.' });
-  if (checked.data.repository === repository) return checked.data;
-  throw new HumanError(`the folder holds ${checked.data.repository}.`, {
-    place: folder,
-    remedy: `Choose another folder for ${repository}.`,
-  });
-}
-
-/** Bytes of a file; undefined when it is not there. */
-export async function sizeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.size;
+  const json = await readOptionalJson(place);
+  if (!json) return undefined;
+  const checked = manifestSchema.safeParse(json);
+  if (checked.success && Object.keys(checked.data.files).every(isModelFile)) return checked.data;
+  throw new HumanError('this record of a download is damaged.', { place, remedy: 'Delete it and download again.' });
 }

@@ -1,13 +1,5 @@
 import { HumanError } from '../../errors.js';
-
-export interface HubAddress {
-  /** Absolute http(s) address without a slash at its end. */
-  endpoint: string;
-  token?: string;
-  /** `owner/name`, and the revision asked for: errors name them. */
-  repository: string;
-  revision: string;
-}
+import type { HubAddress } from './address.js';
 
 /** An error that another attempt may cure; `final` is for people, when none did. */
 export class Interrupted extends Error {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici';
 import { Cancelled, HumanError } from '../../errors.js';
+import { parseJson } from '../../jsonFile.js';
+import type { HubAddress } from './address.js';
 import { Interrupted, refusal, storageRefusal } from './refusals.js';
-import type { HubAddress } from './refusals.js';
 
 /** How long is waited and how often something is tried again. */
 export interface Patience {
@@ -12,15 +13,20 @@ export interface Patience {
   pauseMs: number;
   /** For the head of an answer. */
   answerMs: number;
-  /** Between two pieces of a body. */
+  /** For the next `LEAST_BYTES` of a body, or its end. */
   silenceMs: number;
+  /** For an answer that is read whole. */
+  wholeMs: number;
 }
+
+/** What is less is no progress: of a body within `silenceMs`, and of a file from one attempt to the next. */
+export const LEAST_BYTES = 16 * 2 ** 10;
 
 export interface HubAnswer {
   /** 2xx, or 416 for a range that does not exist. */
   status: number;
   headers: Headers;
-  /** In pieces, as they come; ends with an error when nothing comes for too long. */
+  /** In pieces, as they come; ends with an error when too little comes for too long. */
   body: AsyncIterable<Uint8Array>;
   /** For a body that is not read. */
   cancel(): Promise<void>;
@@ -29,16 +35,18 @@ export interface HubAnswer {
 export interface HubClient {
   /** GET; follows redirects. The token goes to the endpoint's own origin only. Throws `Interrupted` for what another attempt may cure. */
   open(url: string, headers?: Record<string, string>): Promise<HubAnswer>;
-  /** The same as `fetch`, for small answers: read whole, tried again. Errors are for people already. */
+  /** The same as `fetch`, for small JSON answers: read whole, tried again, `content-length` is what came. Errors are for people already. */
   fetch: typeof fetch;
-  /** Tries again while `attempt` ends with `Interrupted`. `progress` grows while attempts bring something. */
+  /** Tries again while `attempt` ends with `Interrupted`. `progress` are the bytes that are there, at most so far. */
   persistently<T>(attempt: () => Promise<T>, progress?: () => number): Promise<T>;
 }
 
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
-const LARGEST_ANSWER = 64 * 2 ** 20;
+const LARGEST_ANSWER = 16 * 2 ** 20;
 const LONGEST_WAIT_MS = 60_000;
+/** Of one file, with or without progress in between. */
+const MOST_ATTEMPTS = 1000;
 /** Codes that say the network, or the way to the host, is not there. */
 const OFFLINE = new Set([
   'ENOTFOUND',
@@ -115,7 +123,7 @@ export function hubClient(
           },
         });
       } catch (error) {
-        throw failure(error, host, silence.signal, patience.answerMs);
+        throw failure(error, host, silence.signal.aborted && `no answer within ${seconds(patience.answerMs)}`);
       } finally {
         clearTimeout(timer);
       }
@@ -137,36 +145,49 @@ export function hubClient(
       await response.body?.cancel();
       throw atHome ? refusal(response, host, address) : storageRefusal(response, host);
     }
-    throw new HumanError('the Hub redirects without end.', { place: address.repository, kind: 'failed' });
+    throw new HumanError('the Hub redirects without end.', {
+      place: address.repository,
+      remedy: 'Check HF_ENDPOINT.',
+      kind: 'failed',
+    });
   }
 
   async function* pieces(response: HttpResponse, host: string, silence: AbortController): AsyncGenerator<Uint8Array> {
     if (!response.body) return;
     let timer: NodeJS.Timeout | undefined;
+    let [bytes, waitedMs, began] = [0, 0, 0];
     const wait = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => silence.abort(), patience.silenceMs);
+      began = performance.now();
+      timer = setTimeout(() => silence.abort(), patience.silenceMs - waitedMs);
     };
     try {
       wait();
       for await (const piece of response.body as AsyncIterable<Uint8Array>) {
         clearTimeout(timer); // the reader may take its time
+        waitedMs += performance.now() - began;
+        bytes += piece.length;
+        if (bytes >= LEAST_BYTES) bytes = waitedMs = 0;
         yield piece;
         wait();
       }
     } catch (error) {
-      throw failure(error, host, silence.signal, patience.silenceMs);
+      throw failure(
+        error,
+        host,
+        silence.signal.aborted && `less than ${LEAST_BYTES} bytes within ${seconds(patience.silenceMs)}`,
+      );
     } finally {
       clearTimeout(timer);
     }
   }
 
-  function failure(error: unknown, host: string, silence: AbortSignal, silentMs: number): unknown {
+  /** @param silent what did not come, when that is why it ended */
+  function failure(error: unknown, host: string, silent: string | false): unknown {
     if (signal.aborted) return new Cancelled();
     const code = networkCode(error);
     const offline = code !== undefined && OFFLINE.has(code);
-    if (silence.aborted || offline) {
-      const why = offline ? code : `no answer within ${Math.round(silentMs / 1000)} s`;
+    if (silent !== false || offline) {
+      const why = offline ? code : silent;
       const final = new HumanError(`the Hub cannot be reached at ${host} (${why}): you seem to be offline.`, {
         place: address.repository,
         remedy:
@@ -211,16 +232,17 @@ export function hubClient(
   async function persistently<T>(attempt: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
     let failures = 0;
     let before = progress();
-    for (;;) {
+    for (let attempts = 1; ; attempts++) {
       if (signal.aborted) throw new Cancelled();
       try {
         return await attempt();
       } catch (error) {
         if (signal.aborted) throw new Cancelled();
         if (!(error instanceof Interrupted)) throw error;
-        failures = progress() > before ? 1 : failures + 1;
-        before = progress();
-        if (failures >= patience.attempts) throw error.final;
+        const isFurther = progress() - before >= LEAST_BYTES;
+        failures = isFurther ? 1 : failures + 1;
+        if (isFurther) before = progress();
+        if (failures >= patience.attempts || attempts >= MOST_ATTEMPTS) throw error.final;
         onLog(`${error.message} Trying again.`);
         const waitMs = Math.max(error.waitMs, patience.pauseMs * 2 ** (failures - 1));
         await sleep(Math.min(waitMs, LONGEST_WAIT_MS), undefined, { signal }).catch(() => undefined);
@@ -229,21 +251,23 @@ export function hubClient(
   }
 
   const whole = async (url: string, headers: Record<string, string>): Promise<Response> => {
+    const wrong = (what: string): HumanError =>
+      new HumanError(`the Hub's answer ${what}.`, {
+        place: address.repository,
+        remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub.',
+        kind: 'failed',
+      });
+    const until = performance.now() + patience.wholeMs;
     const answer = await open(url, headers);
     const parts: Uint8Array[] = [];
     let bytes = 0;
     for await (const piece of answer.body) {
       bytes += piece.length;
-      if (bytes > LARGEST_ANSWER) {
-        throw new HumanError(`the Hub's answer has more than ${LARGEST_ANSWER} bytes.`, {
-          place: address.repository,
-          remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub.',
-          kind: 'failed',
-        });
-      }
+      if (bytes > LARGEST_ANSWER) throw wrong(`has more than ${LARGEST_ANSWER} bytes`);
+      if (performance.now() > until) throw wrong(`takes more than ${seconds(patience.wholeMs)}`);
       parts.push(piece);
     }
-    return new Response(Buffer.concat(parts), { status: answer.status, headers: answer.headers });
+    return jsonAnswer(Buffer.concat(parts), answer.status, answer.headers);
   };
 
   return {
@@ -253,6 +277,15 @@ export function hubClient(
       persistently(() => whole(String(input), Object.fromEntries(new Headers(init?.headers).entries()))),
   };
 }
+
+/** An answer that is read, whose JSON is of a bounded depth. */
+export function jsonAnswer(body: Buffer, status: number, headers: Headers): Response {
+  const answer = new Response(body, { status, headers });
+  answer.headers.set('content-length', String(body.length));
+  return Object.defineProperty(answer, 'json', { value: () => Promise.resolve(parseJson(body.toString())) });
+}
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
 function redirected(location: string, from: URL): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;

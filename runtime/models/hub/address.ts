@@ -1,0 +1,73 @@
+/** Which model of which Hub: what a person wrote, checked before anything is asked. */
+import { HumanError } from '../../errors.js';
+import { isGguf, safePath } from './files.js';
+
+export interface HubAddress {
+  /** Absolute http(s) address without a slash at its end. */
+  endpoint: string;
+  token?: string;
+  /** `owner/name`, and the revision asked for: errors name them. */
+  repository: string;
+  revision: string;
+}
+
+const HUB = 'https://huggingface.co';
+
+/** The address, and the GGUF file if one is named. Token and endpoint come from the environment where they are not given. */
+export function checkedAddress(given: {
+  repository: string;
+  revision?: string;
+  token?: string;
+  endpoint?: string;
+}): HubAddress & { wanted?: string } {
+  const endpoint = checkedEndpoint(given.endpoint ?? (process.env.HF_ENDPOINT || HUB));
+  const { repository, file: wanted } = parseRepository(given.repository, endpoint);
+  const revision = checkedRevision(given.revision ?? 'main');
+  return { endpoint, repository, wanted, revision, token: checkedToken(given.token ?? process.env.HF_TOKEN) };
+}
+
+/** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */
+function parseRepository(text: string, endpoint: string): { repository: string; file?: string } {
+  let rest = text.trim();
+  for (const site of [endpoint, HUB]) if (rest.startsWith(`${site}/`)) rest = rest.slice(site.length + 1);
+  const parts = rest.replace(/\/+$/, '').split('/');
+  const file = parts.length > 2 && isGguf(rest) ? parts.splice(2).join('/') : undefined;
+  const name = (part: string) => /^\w[\w.-]{0,95}$/.test(part) && !part.includes('..');
+  if (parts.length > 2 || !parts.every(name) || (file !== undefined && !safePath(file))) {
+    throw new HumanError('this is no name of a model on the Hub.', {
+      place: text,
+      remedy: 'Write owner/name, for example HuggingFaceTB/SmolLM2-135M-Instruct, or owner/name/file.gguf.',
+    });
+  }
+  return { repository: parts.join('/'), file };
+}
+
+function checkedEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // the address is not repeated: it may hold a password
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '')
+    throw new HumanError('the address of the Hub must be http(s)://host, without a name or password.', {
+      place: 'HF_ENDPOINT',
+      remedy: 'Correct it, or leave it out for huggingface.co.',
+    });
+  return url.href.replace(/\/+$/, '');
+}
+
+function checkedRevision(text: string): string {
+  if (/^[\w./+-]{1,200}$/.test(text) && !text.split('/').includes('..')) return text;
+  throw new HumanError('this is no revision.', {
+    place: JSON.stringify(text),
+    remedy: 'Name a branch, a tag or a commit.',
+  });
+}
+
+function checkedToken(text: string | undefined): string | undefined {
+  const token = text?.trim();
+  if (token === undefined || token === '') return undefined;
+  // checked here: what refuses it later would repeat it
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new HumanError('the access token has characters that no token has.', {
+    place: 'HF_TOKEN',
+    remedy: 'Copy it again.',
+  });
+}

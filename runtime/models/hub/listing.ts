@@ -1,0 +1,105 @@
+/** What the Hub says of a repository: its commit and its files. Bounded, whatever answers. */
+import { listFiles, modelInfo } from '@huggingface/hub';
+import { Cancelled, HumanError } from '../../errors.js';
+import type { HubAddress } from './address.js';
+import { checkedFile, checkNames, selectFiles } from './files.js';
+import type { HubFile } from './files.js';
+
+/** More files than this are no model. */
+const MOST_FILES = 100_000;
+/** The Hub's own pages have 1000 files. */
+const MOST_PAGES = 1000;
+const MOST_BYTES = 128 * 2 ** 20;
+const COMMIT = /^[0-9a-f]{40,64}$/;
+
+/** The commit that a revision is. */
+export async function commitOf(ask: typeof fetch, { endpoint, repository, revision }: HubAddress): Promise<string> {
+  const { sha } = await understood(repository, () =>
+    modelInfo({ name: repository, revision, hubUrl: endpoint, additionalFields: ['sha'], fetch: ask }),
+  );
+  if (typeof sha === 'string' && COMMIT.test(sha)) return sha;
+  throw notUnderstood(repository, new Error('the answer has no commit'));
+}
+
+/**
+ * The model's files at a commit, checked: names inside the folder, and no two that a file system could take for one.
+ * @param ask answers with bodies that were read and are valid JSON of a bounded depth.
+ * @param longestMs for all pages together.
+ */
+export async function filesOf(
+  ask: typeof fetch,
+  address: HubAddress,
+  commit: string,
+  wanted: string | undefined,
+  longestMs: number,
+): Promise<{ kind: 'folder' | 'gguf'; files: HubFile[] }> {
+  const { endpoint, repository } = address;
+  const selection = await understood(repository, async () => {
+    const repo = { type: 'model', name: repository } as const;
+    const pages = boundedPages(ask, repository, longestMs);
+    const found: HubFile[] = [];
+    let count = 0;
+    for await (const entry of listFiles({ repo, revision: commit, recursive: true, hubUrl: endpoint, fetch: pages })) {
+      if (++count > MOST_FILES) throw endless(repository, `has more than ${MOST_FILES} files`);
+      const file = checkedFile(entry, repository);
+      if (file) found.push(file);
+    }
+    return selectFiles(found, repository, wanted);
+  });
+  const files =
+    selection.kind === 'sharded'
+      ? selection.select(
+          await understood(repository, async () =>
+            (await ask(resolveUrl(address, commit, selection.index.path))).json(),
+          ),
+        )
+      : selection.files;
+  checkNames(files, repository);
+  return { kind: selection.kind === 'gguf' ? 'gguf' : 'folder', files };
+}
+
+/** Answers to the pages of a listing: none twice, not more than a number, a size and a time. */
+function boundedPages(ask: typeof fetch, repository: string, longestMs: number): typeof fetch {
+  const seen = new Set<string>();
+  const until = performance.now() + longestMs;
+  let bytes = 0;
+  return async (input, init) => {
+    const url = String(input);
+    if (seen.has(url)) throw endless(repository, 'leads back to a page that was read');
+    if (seen.size >= MOST_PAGES) throw endless(repository, `has more than ${MOST_PAGES} pages`);
+    if (performance.now() > until) throw endless(repository, `takes more than ${Math.round(longestMs / 1000)} s`);
+    seen.add(url);
+    const answer = await ask(input, init);
+    bytes += Number(answer.headers.get('content-length'));
+    if (bytes > MOST_BYTES) throw endless(repository, `has more than ${MOST_BYTES} bytes`);
+    return answer;
+  };
+}
+
+const endless = (place: string, what: string): HumanError =>
+  new HumanError(`the Hub's list of files ${what}.`, {
+    place,
+    remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub, or choose another model.',
+    kind: 'failed',
+  });
+
+/** Answers that are not what the Hub sends (a proxy's page, another program's JSON) are no bugs of ours. */
+async function understood<T>(repository: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof HumanError || error instanceof Cancelled) throw error;
+    throw notUnderstood(repository, error);
+  }
+}
+
+const notUnderstood = (place: string, cause: unknown): HumanError =>
+  new HumanError(`the Hub's answer is not understood: ${(cause as Error).message.slice(0, 200)}.`, {
+    place,
+    remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub, and that no login page or proxy answers instead.',
+    kind: 'failed',
+    cause,
+  });
+
+export const resolveUrl = ({ endpoint, repository }: HubAddress, commit: string, path: string): string =>
+  `${endpoint}/${repository}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;

@@ -1,0 +1,171 @@
+/**
+ * `.download/` in the folder of a model: what a download has not finished, and who is downloading. It is made, filled and
+ * emptied by this program alone, so that files of the user are never taken for its own.
+ *
+ * Files come into place together: the old ones are moved here, then the new ones out of here. `commit.json` names the moves
+ * while they are made; as long as it is there they are taken back, by who fails and by who comes after a crash. So the folder
+ * is the old model or the new one.
+ */
+import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { HumanError } from '../../errors.js';
+import { readOptionalJson } from '../../jsonFile.js';
+import { claim } from '../../training/owner.js';
+import { isModelFile } from './files.js';
+import type { HubFile } from './files.js';
+import { MANIFEST } from './manifest.js';
+
+const STAGING = '.download';
+const COMMIT = 'commit.json';
+const OWN = /^(owner[\w.-]*|commit\.json|.+\.(part|old))$/;
+
+/** One name in the folder: what `had` it moves away, and `part` takes it if it is given. */
+const commitSchema = z.object({
+  moves: z.array(
+    z.object({
+      name: z.string().refine((name) => name === MANIFEST || isModelFile(name)),
+      part: z
+        .string()
+        .regex(/^[^\\/]+\.part$/)
+        .optional(),
+      had: z.boolean(),
+    }),
+  ),
+});
+type Move = z.infer<typeof commitSchema>['moves'][number];
+
+export interface Staging {
+  /** Where a file comes, named by its content: a part is never gone on with as another version of the file. */
+  part(file: HubFile, commit: string): string;
+  /** Removes what an earlier download left, but for these parts. */
+  keepOnly(parts: readonly string[]): Promise<void>;
+  /** Gives complete parts their names and removes the names in `stale`, all or nothing. */
+  commit(parts: ReadonlyMap<string, string>, stale: readonly string[], manifest: string): Promise<void>;
+}
+
+/** A download was killed, or is at work: there is more here than parts to go on with. */
+export async function isUntidy(folder: string): Promise<boolean> {
+  const names = await readdir(join(folder, STAGING)).catch(() => undefined);
+  return names !== undefined && !(names.length > 0 && names.every((name) => name.endsWith('.part')));
+}
+
+/**
+ * Makes the folder and takes it for this download while `use` runs. What is not complete then stays for the next one; folders
+ * that are empty do not.
+ * @throws HumanError while another download is writing to it.
+ */
+export async function withStaging<T>(folder: string, use: (staging: Staging) => Promise<T>): Promise<T> {
+  const place = join(folder, STAGING);
+  const made = await mkdir(folder, { recursive: true });
+  let release: (() => Promise<void>) | undefined;
+  try {
+    release = await claimed(folder, place);
+    await takeBack(folder, place);
+    return await use(staging(folder, place));
+  } finally {
+    await release?.();
+    const empty = made === undefined ? [place] : [place, ...upTo(folder, made)];
+    for (const each of empty) await rmdir(each).catch(() => undefined);
+  }
+}
+
+/** The folder and those above it, up to one. */
+function upTo(folder: string, top: string): string[] {
+  return folder === top || dirname(folder) === folder ? [folder] : [folder, ...upTo(dirname(folder), top)];
+}
+
+async function claimed(folder: string, place: string): Promise<() => Promise<void>> {
+  for (let attempt = 0; ; attempt++) {
+    await mkdir(place).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    const foreign = (await lstat(place)).isDirectory()
+      ? (await readdir(place)).find((name) => !OWN.test(name))
+      : STAGING;
+    if (foreign !== undefined)
+      throw new HumanError(`${foreign} is in the way of what is not complete yet.`, {
+        place,
+        remedy: 'Move it away, or choose another folder.',
+      });
+    try {
+      return await claim(place);
+    } catch (error) {
+      if (error instanceof HumanError)
+        throw new HumanError('this folder is being downloaded to already.', {
+          place: folder,
+          remedy: 'Wait for that download, or choose another folder.',
+          cause: error,
+        });
+      // who had it has just removed it
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt > 3) throw error;
+    }
+  }
+}
+
+const staging = (folder: string, place: string): Staging => ({
+  part: ({ name, sha256, gitOid }, commit) => join(place, `${name}.${(sha256 ?? gitOid ?? commit).slice(0, 16)}.part`),
+  keepOnly: async (parts) => {
+    for (const name of await readdir(place))
+      if (/\.(part|old)$/.test(name) && !parts.includes(join(place, name))) await rm(join(place, name));
+  },
+  commit: async (parts, stale, manifest) => {
+    const newManifest = `${MANIFEST}.part`;
+    const moves: Move[] = [];
+    for (const [name, part] of [...parts, ...stale.map((name) => [name] as const), [MANIFEST, newManifest] as const])
+      moves.push({ name, part: part && basename(part), had: await isThere(join(folder, name)) });
+    await write(join(place, newManifest), manifest);
+    await write(join(place, `${COMMIT}.part`), JSON.stringify({ moves }));
+    await rename(join(place, `${COMMIT}.part`), join(place, COMMIT));
+    try {
+      for (const { name, had } of moves) if (had) await rename(join(folder, name), oldOf(place, name));
+      for (const { name, part } of moves) if (part !== undefined) await rename(join(place, part), join(folder, name));
+      await rm(join(place, COMMIT));
+    } catch (error) {
+      // what cannot be taken back now is taken back by the next download
+      await takeBack(folder, place).catch(() => undefined);
+      throw error;
+    }
+    for (const { name } of moves) await rm(oldOf(place, name), { force: true });
+  },
+});
+
+const oldOf = (place: string, name: string): string => join(place, `${name}.old`);
+
+/** Takes back the moves of a commit that did not come to its end. */
+async function takeBack(folder: string, place: string): Promise<void> {
+  const file = join(place, COMMIT);
+  const json = await readOptionalJson(file);
+  if (!json) return;
+  const checked = commitSchema.safeParse(json);
+  if (!checked.success)
+    throw new HumanError('this record of a download that was cut off is damaged.', {
+      place: file,
+      remedy: `Move what you need out of ${place} (NAME.old was in the folder as NAME), delete it, and download again.`,
+    });
+  for (const { name, part, had } of checked.data.moves) {
+    const [target, old] = [join(folder, name), oldOf(place, name)];
+    // it never moved, or is back already
+    if (had && !(await isThere(old))) continue;
+    if (part !== undefined && !(await isThere(join(place, part))) && (await isThere(target)))
+      await rename(target, join(place, part));
+    if (had && !(await isThere(target))) await rename(old, target);
+  }
+  await rm(file);
+}
+
+async function write(file: string, text: string): Promise<void> {
+  await rm(file, { force: true });
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const isThere = async (path: string): Promise<boolean> =>
+  (await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+  })) !== undefined;

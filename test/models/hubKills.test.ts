@@ -1,0 +1,118 @@
+/**
+ * A download that is killed, or whose disk fails, at each of its file-system calls. HUB_KILLS=all takes every call; else every
+ * few, from a seeded start.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import { treeOf, withFault } from '../support/fsFaults.js';
+import type { Fault } from '../support/fsFaults.js';
+import { NAME, useHub } from '../support/hubDownloads.js';
+
+const tests = await useHub();
+const all = process.env.HUB_KILLS === 'all';
+const some = (count: number, every: number): number[] =>
+  Array.from({ length: count }, (_, i) => i).filter((i) => all || i % every === 0);
+
+const text = (length: number, seed: string): Buffer => Buffer.from(seed.repeat(length));
+const OLD = {
+  'config.json': text(1, 'old config'),
+  'tokenizer.json': text(3, 'old tokenizer'),
+  'model.safetensors': text(5000, 'old weights'),
+  LICENSE: text(1, 'MIT'),
+};
+const NEW = {
+  'config.json': text(1, 'new config'),
+  'model.safetensors': text(5000, 'new weights'),
+  'vocab.json': text(1, 'new vocabulary'),
+  LICENSE: text(1, 'MIT'),
+};
+
+/** What the folder is before, and what is downloaded into it. */
+const scenarios: Record<string, { before?: Record<string, Buffer>; edit?: boolean; files: Record<string, Buffer> }> = {
+  'a first download': { files: NEW },
+  'an update': { before: OLD, files: NEW },
+  'a replaced edit': { before: NEW, edit: true, files: NEW },
+};
+
+/** A process that is dead has another id than this one. */
+function bury(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !entry.name.startsWith('owner')) continue;
+    writeFileSync(file, readFileSync(file, 'utf8').replace(`"pid":${process.pid},`, '"pid":999999999,'));
+  }
+}
+
+for (const [name, { before, edit = false, files }] of Object.entries(scenarios)) {
+  /** The folder before, and what an undisturbed download makes of it. */
+  const prepare = async () => {
+    const origin = tests.newFolder();
+    if (before) {
+      tests.hub.repositories[NAME] = { files: before };
+      await tests.download({ folder: origin });
+      await writeFile(join(origin, 'notes.txt'), 'mine');
+      if (edit) await writeFile(join(origin, 'config.json'), 'mine');
+    }
+    tests.hub.repositories[NAME] = { files };
+    const folder = tests.newFolder();
+    const reset = async () => {
+      rmSync(folder, { recursive: true, force: true });
+      if (before) await cp(origin, folder, { recursive: true });
+    };
+    const download = () => tests.download({ folder, force: edit });
+    await reset();
+    const { calls, error } = await withFault(folder, { at: Infinity, kind: 'kill' }, download);
+    assert.equal(error, undefined);
+    return { folder, reset, download, calls, result: treeOf(folder), original: before ? treeOf(origin) : {} };
+  };
+  const changing = Object.keys({ ...before, ...files }).filter(
+    (file) => !(before?.[file] && files[file] && before[file].equals(files[file])),
+  );
+
+  test(`${name}, killed at any file-system call, is never mixed and is completed by the next one`, async () => {
+    const { folder, reset, download, calls, result, original } = await prepare();
+    assert(calls.length > 50, calls.join());
+    for (const at of some(calls.length, 6)) {
+      const what = `call ${at} of ${calls.length}: ${calls[at]!}`;
+      await reset();
+      const { isReached } = await withFault(folder, { at, kind: 'kill' }, download);
+      assert(isReached, what);
+      const killed = before ? treeOf(folder) : {};
+      const olds = changing.filter((file) => killed[file] !== undefined && killed[file] === original[file]);
+      const news = changing.filter((file) => killed[file] !== undefined && killed[file] === result[file]);
+      assert(olds.length === 0 || news.length === 0 || edit, `${what}: ${olds.join()} with ${news.join()}`);
+      if (before) assert.equal(killed['notes.txt'], 'mine');
+      if (existsSync(folder)) bury(folder);
+      await download();
+      assert.deepEqual(treeOf(folder), result, what);
+    }
+  });
+
+  test(`${name} whose disk fails at any call ends with an error for people; what was whole stays whole`, async () => {
+    const { folder, reset, download, calls, result, original } = await prepare();
+    const kinds: Fault['kind'][] = [{ code: 'ENOSPC' }, { code: 'EIO' }, { code: 'EROFS', lasting: true }];
+    for (const at of some(calls.length, 12))
+      for (const kind of kinds) {
+        const what = `call ${at} of ${calls.length}: ${calls[at]!}, ${JSON.stringify(kind)}`;
+        await reset();
+        const { value, error } = await withFault(folder, { at, kind }, download);
+        if (error) {
+          assert(error instanceof HumanError, `${what}: ${(error as Error).stack}`);
+          assert(error.place?.startsWith(folder) && error.remedy, what);
+        }
+        const isLasting = typeof kind === 'object' && kind.lasting;
+        if (before && !isLasting) {
+          const now = Object.entries(treeOf(folder)).filter(([path]) => !path.startsWith('.download/') && path !== '.download'); // prettier-ignore
+          const isNew = value !== undefined || now.some(([path, content]) => content !== original[path]);
+          assert.deepEqual(Object.fromEntries(now), isNew ? result : original, what);
+        }
+        if (existsSync(folder)) bury(folder); // a claim that could not be given up
+        await download();
+        assert.deepEqual(treeOf(folder), result, what);
+      }
+  });
+}
