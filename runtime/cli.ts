@@ -51,7 +51,6 @@ const OPTIONS = {
   lora: { type: 'boolean' },
   device: { type: 'string' },
   revision: { type: 'string' },
-  force: { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
 
 /** Options of each command, besides --json and --help. */

@@ -1,9 +1,12 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { ErrorData, Requests } from '../../runtime/protocol.js';
+import { errorText } from '../errors.js';
 import type { Services } from '../services.js';
 import { t } from '../text.js';
 import type { Model } from '../workspace/models.js';
 import { record, string } from './arguments.js';
+import { intoFolder } from './intoFolder.js';
 import { slug } from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { wizard } from './wizard.js';
@@ -23,29 +26,48 @@ export async function downloadModel(services: Services, argument: unknown): Prom
   const repository = string(argument) ?? string(given['repository']) ?? (await askRepository());
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));
   const folder = string(given['folder']) ?? join(root, 'models', name);
-  const token = await services.secrets.get(TOKEN);
-  const { path } = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: t('Downloading {0}', repository), cancellable: true },
-    (progress, cancel) => {
+  const params = {
+    repository,
+    token: await services.secrets.get(TOKEN),
+    revision: string(given['revision']),
+    endpoint: string(given['endpoint']),
+  };
+  const path = await intoFolder(
+    folder,
+    (into, force) => fetch(services, { ...params, folder: into, force }),
+    (error) => ask(folder, error),
+  );
+  return services.models.add(path);
+}
+
+/** The person decides what becomes of files that a download would replace. */
+const ask = (folder: string, { place, message }: ErrorData): Promise<'replace' | 'keep'> =>
+  wizard(t('"{0}" is there already', vscode.workspace.asRelativePath(folder)), 1, (ask) =>
+    ask.pick(errorText({ kind: 'input', place: place && vscode.workspace.asRelativePath(place), message }), [
+      { label: t('Replace it'), detail: t('It stays whole until the download is complete.'), value: 'replace' },
+      { label: t('Keep both'), detail: t('The download goes to {0}.', `${basename(folder)}-2`), value: 'keep' },
+    ]),
+  );
+
+const fetch = async (services: Services, params: Requests['download']['params']): Promise<string> =>
+  vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: t('Downloading {0}', params.repository),
+      cancellable: true,
+    },
+    async (progress, token) => {
       let done = 0;
-      const params = {
-        repository,
-        folder,
+      const { path } = await services.engine.request('download', params, {
         token,
-        revision: string(given['revision']),
-        endpoint: string(given['endpoint']),
-      };
-      return services.engine.request('download', params, {
-        token: cancel,
         onProgress: (message, fraction = done) => {
           progress.report({ message, increment: (fraction - done) * 100 });
           done = fraction;
         },
       });
+      return path;
     },
   );
-  return services.models.add(path);
-}
 
 /** Keeps the token in the system's secret storage; an empty one removes it. */
 export async function setHubToken({ secrets, notices }: Services): Promise<void> {
