@@ -33,6 +33,8 @@ export interface HubFaults {
   noRanges: boolean;
   /** Files in a page of the listing. */
   page: number;
+  /** Answers itself; false: the usual answer. */
+  instead?: (at: 'info' | 'tree' | 'file' | 'storage', request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 export interface HubRequest {
@@ -133,6 +135,7 @@ export async function startHub(): Promise<HubServer> {
 
   const storage = createServer((request, response) => {
     record('storage', request);
+    if (state.faults.instead?.('storage', request, response)) return;
     const status = fault('storage');
     if (status !== undefined) return refuse(response, status);
     const oid = /^\/storage\/([0-9a-f]{64})\?signature=/.exec(request.url ?? '')?.[1];
@@ -147,6 +150,8 @@ export async function startHub(): Promise<HubServer> {
     const url = new URL(request.url ?? '/', 'http://hub');
     const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(url.pathname);
     const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
+    const at = api ? (api[2] === 'tree' ? 'tree' : 'info') : 'file';
+    if (state.faults.instead?.(at, request, response)) return;
     const status = fault(api ? 'api' : 'file');
     if (status !== undefined) return refuse(response, status);
     const repository = state.repositories[(api ?? file)?.[1] ?? ''];

@@ -8,8 +8,8 @@ import type { HubFile } from './files.js';
 /** More files than this are no model. */
 const MOST_FILES = 100_000;
 /** The Hub's own pages have 1000 files. */
-const MOST_PAGES = 1000;
-const MOST_BYTES = 128 * 2 ** 20;
+const MOST_PAGES = 200;
+const MOST_BYTES = 64 * 2 ** 20;
 const COMMIT = /^[0-9a-f]{40,64}$/;
 
 /** The commit that a revision is. */
