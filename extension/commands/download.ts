@@ -34,7 +34,7 @@ export async function downloadModel(services: Services, argument: unknown): Prom
   };
   const path = await intoFolder(
     folder,
-    (into, force) => fetch(services, { ...params, folder: into, force }),
+    (into, force) => bring(services, { ...params, folder: into, force }),
     (error) => ask(folder, error),
   );
   return services.models.add(path);
@@ -49,7 +49,7 @@ const ask = (folder: string, { place, message }: ErrorData): Promise<'replace' |
     ]),
   );
 
-const fetch = async (services: Services, params: Requests['download']['params']): Promise<string> =>
+const bring = async (services: Services, params: Requests['download']['params']): Promise<string> =>
   vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Notification,
