@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Cancelled } from '../../runtime/errors.js';
@@ -238,4 +238,11 @@ test('the command line downloads a model', async () => {
   assert.equal(code, 0, stderr);
   assert.deepEqual(JSON.parse(stdout), { path: folder });
   assert(existsSync(join(folder, 'model.safetensors')));
+
+  await writeFile(join(folder, 'config.json'), '{"mine": true}');
+  const again = await run(NAME, '--out', folder);
+  assert.equal(again.code, 2);
+  assert.match(again.stderr, /config\.json: this file was changed since it was downloaded.*--out.*--force/);
+  assert.equal((await run(NAME, '--out', folder, '--force')).code, 0);
+  assert(model['config.json']!.equals(await readFile(join(folder, 'config.json'))));
 });

@@ -54,6 +54,7 @@ test('lists of files without an end', async () => {
 
 test('answers of unlimited size, plain and compressed', async () => {
   const bomb = gzipSync(Buffer.alloc(32 * 2 ** 20, 32));
+  const before = process.resourceUsage().maxRSS;
   for (const at of ['info', 'tree'] as const) {
     instead(at, (response) => endless(response.writeHead(200), kb64));
     await refused(download({ folder: newFolder() }), /answer has more than 16777216 bytes/, isHub);
@@ -67,6 +68,8 @@ test('answers of unlimited size, plain and compressed', async () => {
   instead('tree', (response, request) => json(response, big, next(request, `cursor=${++page}`)));
   await refused(download({ folder: newFolder() }), /more than (67108864 bytes|100000 files)/, isHub);
   assert(page <= 5);
+  const roseMb = (process.resourceUsage().maxRSS - before) / 1024;
+  assert(roseMb < 512, `${roseMb} MB`);
 });
 
 test('a file that is larger than announced, or a bomb, or sent forever whatever the range', async () => {
