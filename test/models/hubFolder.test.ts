@@ -193,11 +193,13 @@ test('links in the folder lead no byte out of it', async () => {
   await refused(download({ folder: staged }), /cannot be read or written \(ELOOP\)/, /download again/);
   assert.deepEqual(treeOf(outside), before);
 
-  const foreign = newFolder();
-  await mkdir(join(foreign, '.download'), { recursive: true });
-  await writeFile(join(foreign, '.download', 'thesis.txt'), 'mine');
-  await refused(download({ folder: foreign }), /thesis\.txt is in the way/, /Move it away/);
-  assert.deepEqual(Object.keys(treeOf(foreign)), ['.download', '.download/thesis.txt']);
+  for (const name of ['thesis.txt', 'film.part', 'notes.old', 'film.0123456789abcdef.part']) {
+    const foreign = newFolder();
+    await mkdir(join(foreign, '.download'), { recursive: true });
+    await writeFile(join(foreign, '.download', name), 'mine');
+    await refused(download({ folder: foreign, force: true }), new RegExp(`${name} is in the way`), /Move it away/);
+    assert.deepEqual(Object.keys(treeOf(foreign)), ['.download', `.download/${name}`]);
+  }
 });
 
 test('records in the folder name files of a model only', async () => {

@@ -124,7 +124,7 @@ async function download(
       if (!force) requireUnchanged(folder, contents, before);
       return contents;
     };
-    const { missing, there } = await look();
+    const { missing, there: sums } = await look();
     const parts = new Map(missing.map((file) => [file.name, staging.part(file, commit)]));
     await staging.keepOnly([...parts.values()]);
     await checkSpace(folder, missing, parts, settings);
@@ -143,14 +143,14 @@ async function download(
         );
       };
       const url = resolveUrl(address, commit, file.path);
-      there.set(file.name, await transfer({ client, url, file, part: parts.get(file.name)!, signal, onBytes }));
+      sums.set(file.name, await transfer({ client, url, file, part: parts.get(file.name)!, signal, onBytes }));
     }
     if (signal.aborted) throw new Cancelled();
 
     // it took its time: what was changed meanwhile stays
     const { stale } = await look();
     const entries = files.map(({ name, path, size }) => {
-      return [name, { size, sha256: there.get(name)!, ...(path === name ? {} : { path }) }] as const;
+      return [name, { size, sha256: sums.get(name)!, ...(path === name ? {} : { path }) }] as const;
     });
     const manifest: DownloadManifest = {
       repository,

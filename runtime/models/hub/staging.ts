@@ -18,7 +18,13 @@ import { MANIFEST } from './manifest.js';
 
 const STAGING = '.download';
 const COMMIT = 'commit.json';
-const OWN = /^(owner[\w.-]*|commit\.json|.+\.(part|old))$/;
+
+/** Names that this program gives in there; anything else is not its own and stops the download. */
+function isOwn(name: string): boolean {
+  const of = /^(.+)(?:\.old|\.[0-9a-f]{16}\.part)$/.exec(name)?.[1];
+  return of === MANIFEST || (of !== undefined && isModelFile(of)) || OWN.test(name);
+}
+const OWN = /^(owner\.json[\w.]*|commit\.json(\.part)?|\.download\.json\.part)$/;
 
 /** One name in the folder: what `had` it moves away, and `part` takes it if it is given. */
 const commitSchema = z.object({
@@ -47,7 +53,7 @@ export interface Staging {
 /** A download was killed, or is at work: there is more here than parts to go on with. */
 export async function isUntidy(folder: string): Promise<boolean> {
   const names = await readdir(join(folder, STAGING)).catch(() => undefined);
-  return names !== undefined && !(names.length > 0 && names.every((name) => name.endsWith('.part')));
+  return names !== undefined && !(names.length > 0 && names.every((name) => /\.[0-9a-f]{16}\.part$/.test(name)));
 }
 
 /**
@@ -80,9 +86,7 @@ async function claimed(folder: string, place: string): Promise<() => Promise<voi
     await mkdir(place).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
-    const foreign = (await lstat(place)).isDirectory()
-      ? (await readdir(place)).find((name) => !OWN.test(name))
-      : STAGING;
+    const foreign = (await lstat(place)).isDirectory() ? (await readdir(place)).find((name) => !isOwn(name)) : STAGING;
     if (foreign !== undefined)
       throw new HumanError(`${foreign} is in the way of what is not complete yet.`, {
         place,
@@ -107,7 +111,7 @@ const staging = (folder: string, place: string): Staging => ({
   part: ({ name, sha256, gitOid }, commit) => join(place, `${name}.${(sha256 ?? gitOid ?? commit).slice(0, 16)}.part`),
   keepOnly: async (parts) => {
     for (const name of await readdir(place))
-      if (/\.(part|old)$/.test(name) && !parts.includes(join(place, name))) await rm(join(place, name));
+      if (!name.startsWith('owner') && isOwn(name) && !parts.includes(join(place, name))) await rm(join(place, name));
   },
   commit: async (parts, stale, manifest) => {
     const newManifest = `${MANIFEST}.part`;
