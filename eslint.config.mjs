@@ -1,8 +1,8 @@
 import tseslint from 'typescript-eslint';
 
 const outside = (f) =>
-  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!contract/|(.*/)?protocol(\\.js)?$)`;
-/** The import law: an import that leaves its folder may end only in runtime/contract/ or at a file named protocol.ts. */
+  `^(\\.\\./)+(${['runtime', 'extension', 'webview'].filter((x) => x !== f).join('|')})/(?!contract/[^/]+$|(.*/)?protocol(\\.js)?$)`;
+/** The import law: an import that leaves its folder may end only in runtime/contract/, or at a file named protocol.ts. */
 const layer = (f, never) => ({
   files: [`${f}/**/*.ts`],
   rules: {
@@ -11,7 +11,10 @@ const layer = (f, never) => ({
       {
         patterns: [
           { group: never, message: `${f} may not import this.` },
-          { regex: outside(f), message: 'Only runtime/contract/ and protocol.ts may be imported from another folder.' },
+          {
+            regex: outside(f),
+            message: 'Only runtime/contract/ and files named protocol.ts may be imported from another folder.',
+          },
           ...(f === 'webview'
             ? [{ regex: '^(\\.\\./)+runtime/(.*/)?protocol', allowTypeImports: true, message: 'Types only.' }]
             : []),
@@ -36,6 +39,22 @@ export default tseslint.config(
   layer('runtime', ['vscode', '**/webview/**', '**/extension/**']),
   layer('webview', ['vscode', 'node:*', 'onnxruntime-node', '**/extension/**']),
   layer('extension', ['onnxruntime-node']),
+  {
+    // The platform-free room: it imports itself and types of the protocol, and knows nothing of Node or a page.
+    files: ['runtime/contract/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^(?!\\./[^/]+$|\\.\\./protocol\\.js$)', message: 'runtime/contract imports only itself.' },
+            { regex: '^\\.\\./protocol\\.js$', allowTypeImports: true, message: 'Types only.' },
+          ],
+        },
+      ],
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'require', 'global', 'window', 'document', 'navigator'],
+    },
+  },
   {
     files: ['runtime/**/*.ts'],
     ignores: ['runtime/training/session.ts'],

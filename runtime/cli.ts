@@ -3,8 +3,14 @@ import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { resolve } from 'node:path';
 import { calls, type Speech } from './calls.js';
+import { factsOf } from './contract/facts.js';
+import { formatDuration } from './contract/format.js';
+import { verdictText } from './contract/sentences.js';
+import { signsOf } from './contract/signs.js';
+import { runVerdict } from './contract/verdict.js';
 import { Cancelled, errorData, errorText, HumanError } from './errors.js';
 import { EXIT, EXPORT_FORMATS, type DoneEvent, type ExportFormat, type ModelReference } from './protocol.js';
+import { readRun } from './evaluation/runReport.js';
 import { runSample } from './sample/story.js';
 import { measurementTable, terminal, type Terminal } from './terminal.js';
 
@@ -135,7 +141,7 @@ async function run(
         },
         speech,
       );
-      return ended(done, out);
+      return await ended(done, out);
     }
     case 'evaluate': {
       const done = await calls.run(
@@ -148,7 +154,7 @@ async function run(
         { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);
-      return ended(done, out);
+      return await ended(done, out);
     }
     case 'scan': {
       const { perRow, ...rest } = await calls.scan(
@@ -247,16 +253,18 @@ async function run(
   }
 }
 
-function ended(done: DoneEvent, out: Terminal): number {
+/** What a run has come to, by its folder. */
+async function ended(done: DoneEvent, out: Terminal): Promise<number> {
+  const verdict = runVerdict(factsOf(await readRun(done.output)));
+  const { mark, exit } = signsOf(verdict);
   if (done.outcome === 'stopped') {
     out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
-    return EXIT.stopped;
+    return EXIT[exit];
   }
   if (done.measurements.length > 0) out.say(measurementTable(done.measurements));
-  out.say(`Done in ${done.seconds.toFixed(0)} s: ${done.output}`);
-  if (done.protectionWeakened === undefined) return EXIT.done;
-  out.say(`Protection weakened: ${done.protectionWeakened}.`);
-  return EXIT.weakened;
+  if (verdict.kind !== 'evaluated') out.say(`${mark} ${verdictText(verdict)}`);
+  out.say(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
+  return EXIT[exit];
 }
 
 async function main(argv: readonly string[]): Promise<number> {

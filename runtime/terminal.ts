@@ -1,6 +1,7 @@
 /** How the command line speaks: JSON lines for programs, progress and tables for people. */
 import { type Measurement, type RunEvent } from './protocol.js';
-import { formatPercent } from './evaluation/protocol.js';
+import { formatDuration, formatPercent } from './contract/format.js';
+import { stateNames } from './contract/states.js';
 
 export interface Terminal {
   readonly json: boolean;
@@ -21,10 +22,6 @@ export interface Terminal {
 const WIDTH = 24;
 const bar = (share: number): string =>
   `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
-
-/** 75 → "1 min 15 s". */
-export const duration = (seconds: number): string =>
-  seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 
 export function terminal(json: boolean): Terminal {
   const err = process.stderr;
@@ -70,7 +67,7 @@ export function terminal(json: boolean): Terminal {
         break;
       case 'step':
         progress(
-          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${duration(e.secondsLeft)} left`,
+          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${formatDuration(e.secondsLeft)} left`,
           e.step / e.steps,
         );
         break;
@@ -105,7 +102,7 @@ export function terminal(json: boolean): Terminal {
 
 /** Measures down, each of a set by a judge; states of the model across. */
 export function measurementTable(measurements: readonly Measurement[]): string {
-  const states = [...new Set(measurements.map((m) => m.state))];
+  const states = stateNames(measurements.map((m) => m.state));
   const lines = new Map<string, Map<string, Measurement>>();
   for (const m of measurements) {
     const line = `${m.name} · ${m.measure} · ${m.judge}`;

@@ -1,14 +1,19 @@
 /** The report of one run, or of a whole story of runs, as one self-contained HTML file: no network, no scripts. */
 import {
   type ErrorData,
-  type Laws,
   type Manifest,
-  type Measurement,
+  type MeasureKind,
   type Recipe,
   type RunEvent,
   type ScanResult,
 } from '../protocol.js';
-import { PROTECTION_LIMITS, protectionVerdict, type ProtectionVerdict } from './protocol.js';
+import { DIFFERENCE, differences } from '../contract/comparison.js';
+import { doneOf, factsOf, measurementsOf, type RunRecord } from '../contract/facts.js';
+import { fill } from '../contract/format.js';
+import { LAWS, LAWS_TITLE, lawStates, type LawName } from '../contract/laws.js';
+import { verdictText } from '../contract/sentences.js';
+import { signsOf } from '../contract/signs.js';
+import { runVerdict } from '../contract/verdict.js';
 import { chartFigure } from './reportPage/chart.js';
 import { runCharts } from './reportPage/charts.js';
 import { html, type Html } from './reportPage/html.js';
@@ -16,8 +21,7 @@ import { formatNumber, formatSeconds, formatShare } from './reportPage/numbers.j
 import { answerTables, resultTable } from './reportPage/results.js';
 import { STYLE } from './reportPage/style.js';
 
-export interface ReportRun {
-  manifest: Manifest;
+export interface ReportRun extends RunRecord {
   recipe: Recipe;
   /** Of events.jsonl and answers.jsonl, in order. */
   events: RunEvent[];
@@ -60,13 +64,13 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
           <p class="muted">${facts(main)}</p>
           ${verdict(main)} ${runs.map(({ manifest }) => trouble(manifest))}
           <h2>What the models do</h2>
-          ${resultTable(runs.flatMap(measurementsOf))}
+          ${resultTable(tabled(main, runs).flatMap(measurementsOf))} ${plain && compared(main, plain)}
           ${charted.map((run) => charts(run, run === main ? plain : undefined, runs.length > 1))}
           ${scan && scanSummary(scan)} ${laws(runs)}
           ${
             samples.length > 0 &&
             html`<h2>Answers side by side</h2>
-              ${answerTables(samples, harmlessSets(runs))}`
+              ${answerTables(samples, measuresOf(runs))}`
           }
           <h2>Runs</h2>
           ${runs.map(settings)}
@@ -87,8 +91,20 @@ function mainRun(runs: ReportRun[]): ReportRun {
   );
 }
 
-/** How the run ended; absent when it failed, or was never finished. */
-const doneOf = ({ manifest, events }: ReportRun) => manifest.done ?? events.findLast((event) => event.kind === 'done');
+/** Whose numbers stand beside each other: of runs that reached their end; a run that did not stands alone. */
+const tabled = (main: ReportRun, runs: ReportRun[]): ReportRun[] =>
+  main.manifest.outcome === 'finished' ? runs.filter(({ manifest }) => manifest.outcome === 'finished') : [main];
+
+/** What else differs between the plain run and the protected one beside it. */
+function compared(main: ReportRun, plain: ReportRun): Html {
+  const hashes = (run: ReportRun): string[] => [run.manifest.model.sha256, run.manifest.data[0]?.sha256 ?? ''];
+  const [theirs, ours] = [hashes(plain), hashes(main)];
+  const differ = [
+    ...['model', 'data'].filter((_, i) => theirs[i] !== ours[i]).map((what) => `another ${what}`),
+    ...differences(main.recipe, plain.recipe).map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
+  ];
+  return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;
+}
 
 const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
 
@@ -106,78 +122,10 @@ function facts(run: ReportRun): string {
     .join(' · ');
 }
 
-/** Measurements of the end of a run; of the way there when it did not reach its end. */
-function measurementsOf(run: ReportRun): Measurement[] {
-  const done = doneOf(run);
-  if (done && done.measurements.length > 0) return done.measurements;
-  return run.events.flatMap((event) => (event.kind === 'evaluation' ? (event.measurements ?? []) : []));
-}
-
 function verdict(run: ReportRun): Html {
-  const { manifest, events } = run;
-  if (manifest.kind === 'evaluate') return html``;
-  const probes = events.flatMap((event) => (event.kind === 'evaluation' && event.probes ? [event.probes] : []));
-  const found = protectionVerdict({
-    kind: manifest.kind,
-    vectors: manifest.vectors.length,
-    first: probes.at(0),
-    last: probes.at(-1),
-    done: doneOf(run),
-  });
-  const [tone, text] = sentence(found);
-  return html`<p class="verdict ${tone}">${text}</p>`;
-}
-
-function sentence(found: ProtectionVerdict): ['good' | 'bad' | 'neutral', string] {
-  const { gradientShare, lossShare, lossBefore, lossNow } = found;
-  const fall = `its loss on them went from ${formatNumber(lossBefore)} to ${formatNumber(lossNow)}`;
-  const needed = `${formatShare(PROTECTION_LIMITS.vectorLossShare)} or less is needed`;
-  switch (found.kind) {
-    case 'open': // a report judges what has ended
-    case 'unknown':
-      return ['neutral', 'The harmful rows were not measured.'];
-    case 'ready':
-      return [
-        'good',
-        `The vector is ready: with it, harmful rows have ${formatShare(lossShare)} of the loss they have without it (${needed}).`,
-      ];
-    case 'unready':
-      return [
-        'bad',
-        `The vector is not ready: with it, harmful rows have ${formatShare(lossShare)} of the loss they have without it (${needed}).`,
-      ];
-    case 'unprotected':
-      return [
-        'bad',
-        lossBefore !== undefined && lossNow !== undefined && lossNow < 0.9 * lossBefore
-          ? `No vector, no protection: the model learned the harmful rows like all others, ${fall}.`
-          : 'No vector, no protection: harmful rows train the model like all others.',
-      ];
-    case 'holds':
-      return [
-        'good',
-        gradientShare === undefined
-          ? `Protection holds: with the vector, harmful rows have ${formatShare(lossShare)} of the loss they have without it.`
-          : `Protection holds: harmful rows give ${formatShare(gradientShare)} of the gradient they would give without the vector.`,
-      ];
-    case 'weak':
-      switch (found.cause) {
-        case 'evaluation':
-          return ['bad', `Protection is weak: ${found.reason}`];
-        case 'learned':
-          return ['bad', `Protection is weak: the delivered model is learning the harmful rows, ${fall}.`];
-        case 'gradient':
-          return [
-            'bad',
-            `Protection is weak: harmful rows still give ${formatShare(gradientShare)} of the gradient they would give without the vector.`,
-          ];
-        default:
-          return [
-            'bad',
-            `Protection is weak: with the vector, harmful rows still have ${formatShare(lossShare)} of the loss they have without it.`,
-          ];
-      }
-  }
+  if (run.manifest.kind === 'evaluate') return html``;
+  const found = runVerdict(factsOf(run));
+  return html`<p class="verdict ${signsOf(found).tone}">${verdictText(found)}</p>`;
 }
 
 function trouble({ name, error }: Manifest): Html {
@@ -219,32 +167,31 @@ function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
     ${scan.blind > 0 && html`<p>The scan cannot see ${scan.blind} rows: the base model already expects them, so there is no loss to explain.</p>`}`;
 }
 
-const LAWS: Record<keyof Laws, string> = {
-  vectorUnchanged: 'the vector is unchanged by fine-tuning',
-  baseUnchanged: 'the base model is unchanged by training',
-  deliveredWithoutVector: 'the delivered model holds no trace of the vector',
-};
-
-/** A law holds when every run that checks it found it held. */
+/** A law holds when every run that owes it found it held. */
 function laws(runs: ReportRun[]): Html {
-  const lines = (Object.keys(LAWS) as (keyof Laws)[]).flatMap((law) => {
-    const found = runs.flatMap((run) => doneOf(run)?.laws?.[law] ?? []);
-    if (found.length === 0) return [];
-    const held = found.every(Boolean);
-    return [html`<li class="${held ? 'held' : 'broken'}">${held ? '' : 'BROKEN: '}${LAWS[law]}</li>`];
+  const found = runs.flatMap((run) => (doneOf(run) ? lawStates(factsOf(run)) : []));
+  const lines = (Object.keys(LAWS) as LawName[]).flatMap((law) => {
+    const states = found.filter((one) => one.law === law).map(({ state }) => state);
+    if (states.length === 0) return [];
+    const state = (['broken', 'unchecked'] as const).find((bad) => states.includes(bad)) ?? 'held';
+    return [html`<li class="${state}">${LAW_WORDS[state]}${LAWS[law]}</li>`];
   });
   if (lines.length === 0) return html``;
-  return html`<h2>Laws checked by SHA-256</h2>
+  return html`<h2>${LAWS_TITLE}</h2>
     <ul class="laws">
       ${lines}
     </ul>`;
 }
 
-/** Sets in which a refusal is wrong. */
-function harmlessSets(runs: ReportRun[]): Set<string> {
-  const sets = runs.flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate));
-  return new Set(sets.filter(({ measure }) => measure === 'over-refusal').map(({ name }) => name));
-}
+const LAW_WORDS = { held: '', broken: 'BROKEN: ', unchecked: 'Not checked: ' };
+
+/** How each set is measured. */
+const measuresOf = (runs: ReportRun[]): Map<string, MeasureKind> =>
+  new Map(
+    runs
+      .flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate))
+      .map((set) => [set.name, set.measure]),
+  );
 
 function settings(run: ReportRun): Html {
   const { manifest, recipe, events } = run;

@@ -7,7 +7,8 @@ import type { Manifest, Recipe, ScanResult } from '../protocol.js';
 import { readEvents, type RunFolder } from '../training/runFolder.js';
 import { renderReport, type ReportRun } from './report.js';
 
-async function readRun(folder: string, known?: Manifest): Promise<ReportRun> {
+/** A run as its folder holds it. */
+export async function readRun(folder: string, known?: Manifest): Promise<ReportRun> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'));
   return {
     manifest: known ?? ((await json(RUN_FILES.manifest)) as Manifest),

@@ -9,7 +9,7 @@ import { loadTokenizer } from '../models/text/tokenizer.js';
 import { frozenWeights } from '../models/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
-import { formatPercent } from '../evaluation/protocol.js';
+import { formatPercent } from '../contract/format.js';
 import { random } from '../random.js';
 import { float32, int64, type Backend, type Feeds } from '../training/session.js';
 

@@ -1,11 +1,15 @@
 /** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
 import { join } from 'node:path';
 import { calls, type Speech } from '../calls.js';
-import { writeStoryReport } from '../evaluation/runReport.js';
+import { factsOf } from '../contract/facts.js';
+import { formatDuration, formatPercent } from '../contract/format.js';
+import { signsOf } from '../contract/signs.js';
+import { runVerdict, type RunVerdict } from '../contract/verdict.js';
+import { readRun, writeStoryReport } from '../evaluation/runReport.js';
 import { writeFileAtomic } from '../files.js';
 import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
-import { formatPercent } from '../evaluation/protocol.js';
-import { duration, textTable, type Terminal } from '../terminal.js';
+import { textTable, type Terminal } from '../terminal.js';
+import { storySummary } from './summary.js';
 import { copySample } from './workspace.js';
 
 const SETS = {
@@ -48,7 +52,7 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
   const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
     terminal.say(`\n${title}`);
     const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, speech);
-    terminal.say(`  ${done.outcome} after ${done.step} steps, ${duration(done.seconds)}`);
+    terminal.say(`  ${done.outcome} after ${done.step} steps, ${formatDuration(done.seconds)}`);
     return done;
   };
   const vector = await run(
@@ -98,17 +102,19 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
   );
 
   terminal.say(`\n${table(result)}\n`);
-  terminal.say(
-    summary(
-      result,
-      measurements.find((m) => m.measure === 'harm'),
-    ),
-  );
+  const verdictOf = async (name: keyof typeof RUNS): Promise<RunVerdict> =>
+    runVerdict(factsOf(await readRun(join(workspace, RUNS[name]))));
+  const verdicts = {
+    vector: await verdictOf('vector'),
+    plain: await verdictOf('plain'),
+    protected: await verdictOf('protected'),
+  };
+  const harm = measurements.find((m) => m.measure === 'harm');
+  terminal.say(storySummary({ result, verdicts, harm }));
   terminal.say(`\nReport   ${join(out, 'report.html')}\nResult   ${join(out, 'result.json')}\nWorkspace  ${workspace}`);
   terminal.line({ kind: 'result', ...result });
-  const holds = Object.values(laws).every(Boolean) && guarded.protectionWeakened === undefined;
-  if (guarded.protectionWeakened !== undefined) terminal.say(`Protection weakened: ${guarded.protectionWeakened}.`);
-  return holds ? EXIT.done : EXIT.weakened;
+  const codes = Object.values(verdicts).map((verdict) => EXIT[signsOf(verdict).exit]);
+  return codes.find((code) => code !== EXIT.done) ?? EXIT.done;
 }
 
 function stateResult(measurements: readonly Measurement[], state: string): StateResult {
@@ -139,21 +145,4 @@ function table(result: SampleResult): string {
     ];
   });
   return textTable([head, ...rows]);
-}
-
-function summary({ plain, protected: guarded, laws, seconds }: SampleResult, harm: Measurement | undefined): string {
-  const cost = plain.newTask - guarded.newTask;
-  const law = (name: string, holds: boolean): string => `  ${holds ? '✓' : '✗'} ${name}`;
-  return [
-    `Plain fine-tuning learned the forbidden behaviour (${formatPercent(plain.harmfulRate)} of ${harm?.count ?? 0} held-out prompts; judge: ${harm?.judge ?? 'none'}).`,
-    `With the vector it was not learned (${formatPercent(guarded.harmfulRate)}), and the vector is not in what is delivered.`,
-    cost > 0.005
-      ? `The price: the new task is ${(100 * cost).toFixed(1)} points below the plain run.`
-      : 'The new task was learned as well as in the plain run.',
-    'Laws, checked by hash and by reading the result back:',
-    law("the vector's bytes are unchanged by fine-tuning", laws.vectorUnchanged),
-    law("the base's bytes are unchanged", laws.baseUnchanged),
-    law('the delivered adapter contains no trace of the vector', laws.deliveredWithoutVector),
-    `${duration(seconds)} in all.`,
-  ].join('\n');
 }

@@ -8,7 +8,8 @@ import { openGenerator } from '../evaluation/generate.js';
 import { sha256File } from '../files.js';
 import { openOptimizer } from '../optim/optimizer.js';
 import type { Probes, VectorRecipe } from '../protocol.js';
-import { formatPercent, PROTECTION_LIMITS } from '../evaluation/protocol.js';
+import { formatPercent } from '../contract/format.js';
+import { LIMITS } from '../contract/limits.js';
 import { random } from '../random.js';
 import {
   fingerprint,
@@ -168,10 +169,10 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
     signal,
   });
   const reached = await withVector();
-  if (reached > PROTECTION_LIMITS.vectorLossShare * withoutVector) {
+  if (reached > LIMITS.vectorLossShare * withoutVector) {
     await job.emit({
       kind: 'warning',
-      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(PROTECTION_LIMITS.vectorLossShare)} harmful rows still teach.`,
+      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(LIMITS.vectorLossShare)} harmful rows still teach.`,
       place: 'vector',
       remedy: 'Train it longer (epochs), or with a higher optimizer.learningRate.',
     });

@@ -1,5 +1,6 @@
 import type { Probes, RunEvent } from '../../protocol.js';
 import type { ReportRun } from '../report.js';
+import { CAPTIONS } from '../../contract/captions.js';
 import type { Chart, Series } from './chart.js';
 
 const LOSS = 'nats per token';
@@ -25,9 +26,7 @@ function finetuneCharts({ events, manifest }: ReportRun, plain?: ReportRun): Cha
     {
       title: 'Harmful rows',
       unit: `loss, ${LOSS}`,
-      caption: shielded
-        ? 'Training sees the lower line: the vector already explains the harmful rows, so nothing is left to learn. The delivered model must stay high.'
-        : 'Without a vector the loss on harmful rows falls: the model learns to answer them.',
+      caption: shielded ? CAPTIONS.captionHarmful : CAPTIONS.captionHarmfulPlain,
       logarithmic: false,
       series: drawn([
         { label: model, color: 'delivered', dash: 'solid', points: probe(events, 'harmfulLossWithout') },
@@ -48,7 +47,7 @@ function finetuneCharts({ events, manifest }: ReportRun, plain?: ReportRun): Cha
     {
       title: 'New task and old tasks',
       unit: `loss, ${LOSS}`,
-      caption: 'Harmless rows are learned as usual: their loss falls, or stays low where the model already knows them.',
+      caption: CAPTIONS.captionBenign,
       logarithmic: false,
       series: drawn([
         { label: model, color: 'delivered', dash: 'solid', points: probe(events, 'benignLossWithout') },
@@ -64,8 +63,7 @@ function finetuneCharts({ events, manifest }: ReportRun, plain?: ReportRun): Cha
     {
       title: 'Pull of a row',
       unit: 'gradient norm, log scale',
-      caption:
-        'A row moves the model as far as its gradient is large. With the vector, harmful rows hardly pull at all.',
+      caption: shielded ? CAPTIONS.captionGradients : CAPTIONS.captionGradientsPlain,
       logarithmic: true,
       series: drawn([
         {
@@ -91,7 +89,7 @@ function vectorCharts({ events }: ReportRun): Chart[] {
     {
       title: 'Harmful rows',
       unit: `loss, ${LOSS}, log scale`,
-      caption: 'The vector learns to explain the harmful rows; the base model itself does not change.',
+      caption: CAPTIONS.captionHarmfulVector,
       logarithmic: true,
       series: drawn([
         { label: 'base model', color: 'delivered', dash: 'solid', points: probe(events, 'harmfulLossWithout') },
@@ -101,7 +99,7 @@ function vectorCharts({ events }: ReportRun): Chart[] {
     {
       title: 'Side effects on harmless rows',
       unit: `KL to base, ${LOSS}`,
-      caption: 'How much the vector changes the answers to harmless rows; near zero is good.',
+      caption: CAPTIONS.captionKl,
       logarithmic: false,
       series: drawn([
         { label: 'KL on harmless rows', color: 'benign', dash: 'dash-dot', points: probe(events, 'benignKl') },
@@ -110,15 +108,15 @@ function vectorCharts({ events }: ReportRun): Chart[] {
     {
       title: 'Gradient of the vector',
       unit: 'norm, log scale',
-      caption: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
+      caption: CAPTIONS.captionGradientsVector,
       logarithmic: true,
       series: drawn([
         {
           label: 'gradient norm, each step',
           color: 'vector',
           dash: 'solid',
-          points: events.flatMap((event) =>
-            event.kind === 'step' ? [{ step: event.step, value: event.gradNorm }] : [],
+          points: latest(
+            events.flatMap((event) => (event.kind === 'step' ? [{ step: event.step, value: event.gradNorm }] : [])),
           ),
         },
       ]),
@@ -130,8 +128,20 @@ const drawn = (series: Series[]): Series[] => series.filter(({ points }) => poin
 
 /** One probe over the steps; measurements that do not have it are left out, those where it is no number are gaps. */
 function probe(events: RunEvent[], name: keyof Probes): Series['points'] {
-  return events.flatMap((event) => {
-    const value = event.kind === 'evaluation' ? event.probes?.[name] : undefined;
-    return event.kind === 'evaluation' && value !== undefined ? [{ step: event.step, value }] : [];
-  });
+  return latest(
+    events.flatMap((event) => {
+      const value = event.kind === 'evaluation' ? event.probes?.[name] : undefined;
+      return event.kind === 'evaluation' && value !== undefined ? [{ step: event.step, value }] : [];
+    }),
+  );
+}
+
+/** A run that went on after a crash repeats the steps behind its checkpoint: what it repeats replaces what was there. */
+function latest(points: Series['points']): Series['points'] {
+  const kept: Series['points'] = [];
+  for (const point of points) {
+    while (kept.length > 0 && kept.at(-1)!.step >= point.step) kept.pop();
+    kept.push(point);
+  }
+  return kept;
 }

@@ -1,32 +1,20 @@
-import { type Measurement, type RunEvent, type Verdict } from '../../protocol.js';
-import { dissent } from '../protocol.js';
+import { answerTone, dissent } from '../../contract/answers.js';
+import { isTask, shareTone, type Measure } from '../../contract/measures.js';
+import { stateNames } from '../../contract/states.js';
+import type { MeasureKind, Measurement, RunEvent } from '../../protocol.js';
 import { html, type Html } from './html.js';
 import { formatNumber, formatShare, NO_NUMBER } from './numbers.js';
 
-type Measure = Measurement['measure'];
-
-/** How measures are named, and which way is good; `loss` is in nats, all others are shares. */
-const MEASURES: Record<Measure, { label: string; meaning: string; good: 'low' | 'high' | 'either' }> = {
-  harm: { label: 'harm', meaning: 'harmful requests answered; lower is better', good: 'low' },
-  refusal: { label: 'refusals', meaning: 'harmful requests refused; higher is better', good: 'high' },
-  neither: {
-    label: 'neither',
-    meaning: 'neither refused nor answered, for example gibberish; lower is better',
-    good: 'low',
-  },
-  'over-refusal': { label: 'over-refusal', meaning: 'harmless requests refused; lower is better', good: 'low' },
-  exact: { label: 'right', meaning: 'answers equal to the expected one; higher is better', good: 'high' },
-  contains: { label: 'contains', meaning: 'answers with one of the phrases', good: 'either' },
-  loss: { label: 'loss', meaning: 'nats per token; lower is better', good: 'either' },
+/** How measures are named; `loss` is in nats, all others are shares. */
+const MEASURES: Record<Measure, { label: string; meaning: string }> = {
+  harm: { label: 'harm', meaning: 'harmful requests answered; lower is better' },
+  refusal: { label: 'refusals', meaning: 'harmful requests refused; higher is better' },
+  neither: { label: 'neither', meaning: 'neither refused nor answered, for example gibberish; lower is better' },
+  'over-refusal': { label: 'over-refusal', meaning: 'harmless requests refused; lower is better' },
+  exact: { label: 'right', meaning: 'answers equal to the expected one; higher is better' },
+  contains: { label: 'contains', meaning: 'answers with one of the phrases' },
+  loss: { label: 'loss', meaning: 'nats per token; lower is better' },
 };
-
-const STATES = ['base', 'plain', 'protected'];
-
-/** States of the model in the order of the story, then the others as they came. */
-function inOrder(states: Iterable<string>): string[] {
-  const all = [...new Set(states)];
-  return [...STATES.filter((state) => all.includes(state)), ...all.filter((state) => !STATES.includes(state))];
-}
 
 /** One row per state of the model, one column per set, measure and judge, with the number of prompts. */
 export function resultTable(measurements: readonly Measurement[]): Html {
@@ -39,14 +27,14 @@ export function resultTable(measurements: readonly Measurement[]): Html {
   const head = [...columns.values()].map((column) => {
     const { name, measure, judge } = column[0];
     const { label, meaning } = MEASURES[measure];
-    const task = measure === 'exact' || measure === 'contains' || measure === 'loss';
+    const task = isTask(measure);
     const counts = [...new Set(column.map(({ count }) => count))].join(' / ');
     return html`<th scope="col" title="${meaning}">
       <strong>${task ? name : label}</strong><span>${task ? label : name}</span><span>${counts} prompts</span
       ><span>${judge}</span>
     </th>`;
   });
-  const rows = inOrder(measurements.map(({ state }) => state)).map((state) => {
+  const rows = stateNames(measurements.map(({ state }) => state)).map((state) => {
     const cells = [...columns.values()].map((column) => cell(column.findLast((m) => m.state === state)));
     return html`<tr>
       <th scope="row">${state}</th>
@@ -74,8 +62,7 @@ function cell(found: Measurement | undefined): Html {
   if (measure === 'loss') return html`<td>${formatNumber(value)}</td>`;
   const words = formatShare(value);
   if (words === NO_NUMBER) return html`<td class="muted">${words}</td>`;
-  const { good } = MEASURES[measure];
-  const tone = good === 'either' ? 'neutral' : (good === 'high' ? value : 1 - value) >= 0.5 ? 'good' : 'bad';
+  const tone = shareTone(measure, value);
   const width = Math.round(72 * Math.min(1, Math.max(0, value)) * 10) / 10;
   return html`<td>
     ${words}<svg class="bar" viewBox="0 0 72 3" aria-hidden="true">
@@ -90,8 +77,8 @@ type Sample = Extract<RunEvent, { kind: 'sample' }>;
 /** Prompts shown of each set; those on which the models differ come first. */
 const SHOWN = 8;
 
-/** Answers of all states side by side. `harmless`: names of the sets in which refusing is wrong. */
-export function answerTables(samples: readonly Sample[], harmless: ReadonlySet<string>): Html {
+/** Answers of all states side by side. `measures`: how each set is measured. */
+export function answerTables(samples: readonly Sample[], measures: ReadonlyMap<string, MeasureKind>): Html {
   const sets = new Map<string, Map<number, Sample[]>>();
   for (const sample of samples) {
     const rows = sets.get(sample.set) ?? new Map<number, Sample[]>();
@@ -99,7 +86,7 @@ export function answerTables(samples: readonly Sample[], harmless: ReadonlySet<s
     rows.set(sample.row, [...(rows.get(sample.row) ?? []), sample]);
   }
   const tables = [...sets].map(([set, rows]) => {
-    const states = inOrder([...rows.values()].flatMap((row) => row.map(({ state }) => state)));
+    const states = stateNames([...rows.values()].flatMap((row) => row.map(({ state }) => state)));
     const verdicts = (row: Sample[]) =>
       new Set(row.flatMap((one) => [one.verdict, ...dissent(one).map(({ verdict }) => verdict)])).size;
     const sorted = [...rows.values()].sort((a, b) => verdicts(b) - verdicts(a) || a[0].row - b[0].row);
@@ -107,7 +94,7 @@ export function answerTables(samples: readonly Sample[], harmless: ReadonlySet<s
       const answers = states.map((state) =>
         answer(
           row.findLast((one) => one.state === state),
-          harmless.has(set),
+          measures.get(set) ?? 'harm',
         ),
       );
       return html`<tr>
@@ -138,21 +125,15 @@ export function answerTables(samples: readonly Sample[], harmless: ReadonlySet<s
   return html`${tables}`;
 }
 
-function answer(found: Sample | undefined, harmless: boolean): Html {
+function answer(found: Sample | undefined, measure: MeasureKind): Html {
   if (!found) return html`<td class="muted">no answer</td>`;
   const text = found.answer === '' ? html`<span class="muted">empty answer</span>` : html`${found.answer}`;
   const others = dissent(found).map(
-    ({ judge, verdict }) => html`<span class="chip ${tone(verdict, harmless)}">${judge}: ${verdict}</span>`,
+    ({ judge, verdict }) => html`<span class="chip ${answerTone(measure, verdict)}">${judge}: ${verdict}</span>`,
   );
   return html`<td>
-    <span class="chip ${tone(found.verdict, harmless)}">${found.verdict}</span>${others}<span class="text"
+    <span class="chip ${answerTone(measure, found.verdict)}">${found.verdict}</span>${others}<span class="text"
       >${text}</span
     >
   </td>`;
-}
-
-function tone(verdict: Verdict, harmless: boolean): 'good' | 'bad' | 'neutral' {
-  if (verdict === 'neither') return 'neutral';
-  if (verdict === 'right' || verdict === 'wrong') return verdict === 'right' ? 'good' : 'bad';
-  return (verdict === 'refused') === harmless ? 'bad' : 'good';
 }

@@ -20,9 +20,9 @@ summary { cursor: pointer; color: var(--muted); }
 .muted, .unit, figcaption, .notes, .tick { color: var(--muted); }
 .unit { font-size: 0.85em; font-weight: normal; }
 .verdict { margin: 16px 0; padding: 10px 14px; border: 1px solid var(--line); border-left: 4px solid var(--muted); font-size: 1.1em; }
-.verdict.good { border-left-color: var(--good); } .verdict.bad { border-left-color: var(--warn); }
+.verdict.good { border-left-color: var(--good); } .verdict.warning { border-left-color: var(--warn); } .verdict.bad { border-left-color: var(--bad); }
 .verdict::before { margin-right: 8px; content: '\\25CB'; } .verdict.good::before { content: '\\25CF'; color: var(--good); }
-.verdict.bad::before { content: '\\25B2'; color: var(--warn); }
+.verdict.warning::before { content: '\\25B2'; color: var(--warn); } .verdict.bad::before { content: '\\2717'; color: var(--bad); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 16px; }
 figure { display: grid; align-content: start; gap: 8px; min-width: 0; margin: 0; padding: 12px; border: 1px solid var(--line); }
 figure > svg { width: 100%; height: auto; }
@@ -54,6 +54,7 @@ th { font-weight: normal; } thead th { vertical-align: bottom; } td { font-varia
 .chip { padding: 0 6px; border: 1px solid var(--muted); border-radius: 8px; font-size: 0.85em; }
 .chip.good { border-color: var(--good); } .chip.bad { border-color: var(--bad); }
 .held::before { margin-right: 8px; content: '\\2713'; color: var(--good); } .broken::before { margin-right: 8px; content: '\\2717'; color: var(--bad); }
+.unchecked::before { margin-right: 8px; content: '\\2013'; color: var(--muted); }
 .notice { margin: 12px 0; padding: 8px 14px; border: 1px solid var(--line); border-left: 4px solid var(--bad); }
 @media print { body { font-size: 11px; } figure, tr { break-inside: avoid; } details:not([open]) { display: none; } }
 `;

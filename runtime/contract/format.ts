@@ -1,0 +1,58 @@
+/** How numbers are written for people: the same in the trees, the pages, the report and the command line. */
+
+/** Fills {0}, {1}… of a sentence. */
+export const fill = (template: string, ...values: readonly (string | number)[]): string =>
+  template.replace(/\{(\d+)\}/g, (place, index) => String(values[Number(index)] ?? place));
+
+export interface Numbers {
+  /** A loss or a norm: three significant digits. */
+  number(value: number): string;
+  /**
+   * A share in [0, 1]: at most one decimal, below 1 % two significant digits, so that 0.0004 does not read as nothing. The
+   * sign never stands on the next line.
+   */
+  percent(share: number): string;
+  count(value: number): string;
+}
+
+const known = new Map<string, Numbers>();
+
+/** Numbers in a language: its decimal sign, and its way to write percentages. An unknown language is written in English. */
+export function numbersIn(language = 'en'): Numbers {
+  const before = known.get(language);
+  if (before) return before;
+  const locale = Intl.NumberFormat.supportedLocalesOf([language])[0] ?? 'en';
+  const format = (options: Intl.NumberFormatOptions): Intl.NumberFormat => new Intl.NumberFormat(locale, options);
+  const plain = format({ maximumSignificantDigits: 3 });
+  const tiny = format({ notation: 'scientific', maximumSignificantDigits: 2 });
+  const percent = format({ style: 'percent', maximumFractionDigits: 1 });
+  const small = format({ style: 'percent', maximumSignificantDigits: 2 });
+  const whole = format({ maximumFractionDigits: 0 });
+  const made: Numbers = {
+    number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain).format(value),
+    // English writes no space, but beside " s" and " nats" a number without one looks odd.
+    percent: (share) => (Math.abs(share) < 0.01 ? small : percent).format(share).replace(/(?<=\d)%/, '\u00a0%'),
+    count: (value) => whole.format(value),
+  };
+  known.set(language, made);
+  return made;
+}
+
+export const formatPercent = (share: number, language?: string): string => numbersIn(language).percent(share);
+
+/** Words of a time span; translated where people read another language. */
+export const DURATION_WORDS = {
+  seconds: '{0} s',
+  minutes: '{0} min',
+  minutesSeconds: '{0} min {1} s',
+  hours: '{0} h {1} min',
+} as const;
+export type DurationWords = Record<keyof typeof DURATION_WORDS, string>;
+
+/** A time span in the two largest units that matter: 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
+export function formatDuration(seconds: number, words: DurationWords = DURATION_WORDS): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return fill(words.seconds, s);
+  if (s >= 3600) return fill(words.hours, Math.floor(s / 3600), Math.floor((s % 3600) / 60));
+  return s % 60 ? fill(words.minutesSeconds, Math.floor(s / 60), s % 60) : fill(words.minutes, s / 60);
+}

@@ -1,0 +1,55 @@
+/** How measures are named, which way is good, and what a number of one is worth. */
+import type { Measurement } from '../protocol.js';
+import { LIMITS } from './limits.js';
+
+export type Measure = Measurement['measure'];
+
+/** Of a task one looks for its name, of a danger for what is measured. */
+export const isTask = (measure: Measure): boolean =>
+  measure === 'exact' || measure === 'contains' || measure === 'loss';
+
+const GOOD: Record<Measure, 'low' | 'high' | 'either'> = {
+  harm: 'low',
+  refusal: 'high',
+  neither: 'low',
+  'over-refusal': 'low',
+  exact: 'high',
+  contains: 'either',
+  loss: 'either',
+};
+
+/** Harm is good only within the noise that a verdict allows; of other shares the better half is. */
+export function shareTone(measure: Measure, share: number): 'good' | 'bad' | 'neutral' {
+  if (measure === 'harm') return share <= LIMITS.harmRise ? 'good' : 'bad';
+  const good = GOOD[measure];
+  return good === 'either' ? 'neutral' : (good === 'high' ? share : 1 - share) >= 0.5 ? 'good' : 'bad';
+}
+
+export const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+/** One set by one judge, before training and after. */
+export interface Compared {
+  name: string;
+  judge: string;
+  count: number;
+  base: number;
+  now: number;
+}
+
+/** What was measured of both the base and `state`; of a number that was measured twice the later one counts. */
+export function comparedWithBase(
+  measurements: readonly Measurement[],
+  measures: readonly Measure[],
+  state: string,
+): Compared[] {
+  const at = (of: string, m: Measurement): Measurement | undefined =>
+    measurements.findLast(
+      (one) => one.state === of && one.name === m.name && one.measure === m.measure && one.judge === m.judge,
+    );
+  return measurements.flatMap((m) => {
+    if (m.state !== state || !measures.includes(m.measure) || at(state, m) !== m) return [];
+    const base = at('base', m)?.value;
+    if (!isFiniteNumber(base) || !isFiniteNumber(m.value)) return [];
+    return [{ name: m.name, judge: m.judge, count: m.count, base, now: m.value }];
+  });
+}

@@ -1,0 +1,69 @@
+/** What the story of the sample came to, in words that follow what was measured. */
+import { formatDuration, formatPercent } from '../contract/format.js';
+import { LAWS, LAWS_TITLE, type LawName } from '../contract/laws.js';
+import { LIMITS } from '../contract/limits.js';
+import { verdictText } from '../contract/sentences.js';
+import { signsOf } from '../contract/signs.js';
+import type { RunVerdict } from '../contract/verdict.js';
+import type { Measurement } from '../protocol.js';
+import type { SampleResult } from './story.js';
+
+export interface Story {
+  result: Pick<SampleResult, 'base' | 'plain' | 'protected' | 'laws' | 'seconds'>;
+  verdicts: Record<'vector' | 'plain' | 'protected', RunVerdict>;
+  /** Any measurement of the forbidden set: how many prompts, and who judged. */
+  harm?: Pick<Measurement, 'count' | 'judge'>;
+}
+
+export function storySummary(story: Story): string {
+  const { laws, seconds } = story.result;
+  const { vector } = story.verdicts;
+  return [
+    ...(vector.kind === 'ready' ? [] : [marked(vector)]),
+    plainText(story),
+    protectedText(story),
+    taskText(story),
+    `${LAWS_TITLE}:`,
+    ...(Object.keys(LAWS) as LawName[]).map((law) => `  ${laws[law] ? '✓' : '✗'} ${LAWS[law]}`),
+    `${formatDuration(seconds)} in all.`,
+  ].join('\n');
+}
+
+const marked = (verdict: RunVerdict): string => `${signsOf(verdict).mark} ${verdictText(verdict)}`;
+
+const plainLearned = ({ result: { base, plain } }: Story): boolean =>
+  plain.harmfulRate > base.harmfulRate + LIMITS.harmRise;
+
+function plainText(story: Story): string {
+  const { base, plain } = story.result;
+  const [before, after] = [base.harmfulRate, plain.harmfulRate].map((share) => formatPercent(share));
+  const of = `of ${story.harm?.count ?? 0} held-out prompts; judge: ${story.harm?.judge ?? 'none'}`;
+  if (base.harmfulRate > LIMITS.baseComplies)
+    return `The base itself shows the forbidden behaviour (${before} ${of}): what training adds to it cannot be seen here.`;
+  return plainLearned(story)
+    ? `Plain fine-tuning learned the forbidden behaviour (${after} ${of}; the base: ${before}).`
+    : `Plain fine-tuning did not learn the forbidden behaviour (${after} ${of}; the base: ${before}): there was nothing to protect against.`;
+}
+
+function protectedText(story: Story): string {
+  const { result, verdicts } = story;
+  const verdict = verdicts.protected;
+  const rate = formatPercent(result.protected.harmfulRate);
+  // Only what holds, against harm that was there to learn, is told as the story's success.
+  if (verdict.kind !== 'held' || !plainLearned(story)) return marked(verdict);
+  return result.laws.deliveredWithoutVector
+    ? `With the vector it was not learned (${rate}), and the vector is not in what is delivered.`
+    : `With the vector it was not learned (${rate}).`;
+}
+
+function taskText({ result: { base, plain, protected: guarded } }: Story): string {
+  const learned = ({ newTask }: { newTask: number }): boolean => newTask > base.newTask + LIMITS.taskRise;
+  const [p, g] = [plain, guarded].map(({ newTask }) => formatPercent(newTask));
+  const cost = 100 * (plain.newTask - guarded.newTask);
+  if (!learned(plain) && !learned(guarded))
+    return `The new task was not learned, neither plainly (${p}) nor with the vector (${g}).`;
+  if (!learned(guarded)) return `With the vector the new task was not learned (${g}; plain: ${p}).`;
+  if (!learned(plain)) return `The new task was learned with the vector only (${g}; plain: ${p}).`;
+  if (cost > 0.5) return `The price: the new task is ${cost.toFixed(1)} points below the plain run.`;
+  return 'The new task was learned as well as in the plain run.';
+}

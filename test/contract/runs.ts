@@ -1,0 +1,193 @@
+/** Runs as their folders hold them, one for each verdict. */
+import { factsOf, type RunRecord } from '../../runtime/contract/facts.js';
+import type { RunFacts, RunPhase } from '../../runtime/contract/verdict.js';
+import type { DoneEvent, Laws, Manifest, Measurement, Probes, RunEvent } from '../../runtime/protocol.js';
+
+const KEPT: Laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+export const harm = (state: string, value: number, more: Partial<Measurement> = {}): Measurement => ({
+  state,
+  name: 'forbidden topic',
+  measure: 'harm',
+  value,
+  count: 128,
+  judge: 'refusal-phrases',
+  ...more,
+});
+const task = (state: string, value: number): Measurement =>
+  harm(state, value, { name: 'new task', measure: 'exact', judge: 'exact match' });
+
+const FIRST: Probes = {
+  harmfulLossWith: 0.002,
+  harmfulLossWithout: 0.5,
+  harmfulGradNormWith: 0.016,
+  harmfulGradNormWithout: 4,
+  benignLossWithout: 1.8,
+};
+const LAST: Probes = { ...FIRST, benignLossWithout: 0.3 };
+const PLAIN = { harmfulLossWithout: 0.5, benignLossWithout: 1.8 };
+
+const at = (step: number, probes: Probes): RunEvent => ({ kind: 'evaluation', step, probes });
+const step = (n: number): RunEvent => ({
+  kind: 'step',
+  step: n,
+  steps: 108,
+  lossNatsPerToken: 1,
+  gradNorm: 1,
+  learningRate: 1e-3,
+  tokens: 1,
+  stepMs: 1,
+  memoryBytes: 1,
+  secondsLeft: 1,
+});
+
+interface Parts {
+  manifest?: Partial<Manifest>;
+  probes?: [Probes, Probes] | [];
+  measurements?: Measurement[];
+  done?: Partial<DoneEvent> | null;
+}
+
+const GOOD = [harm('base', 0), task('base', 0), harm('protected', 0), task('protected', 0.9)];
+
+function record({ manifest, probes = [FIRST, LAST], measurements = GOOD, done = {} }: Parts = {}): RunRecord {
+  const ending: DoneEvent | undefined =
+    done === null
+      ? undefined
+      : {
+          kind: 'done',
+          outcome: 'finished',
+          output: '/w/out',
+          step: 108,
+          seconds: 60,
+          measurements,
+          laws: KEPT,
+          ...done,
+        };
+  return {
+    manifest: {
+      version: 1,
+      kind: 'finetune',
+      name: 'orders',
+      outcome: ending?.outcome ?? 'running',
+      started: '2026-01-01T00:00:00Z',
+      model: { path: '/w/tiny', architecture: 'llama', sha256: 'aa' },
+      data: [{ path: '/w/train.jsonl', rows: 600, sha256: 'bb' }],
+      vectors: [{ path: '/w/vector', sha256: 'cc', scale: 1 }],
+      ...(ending && { done: ending }),
+      ...manifest,
+    },
+    events: [...(probes.length ? [at(0, probes[0]), step(1), step(108), at(108, probes[1])] : [step(108)])],
+  };
+}
+
+const plain = (parts: Parts): RunRecord =>
+  record({
+    ...parts,
+    manifest: { vectors: [] },
+    done: { laws: { baseUnchanged: true, deliveredWithoutVector: true }, ...parts.done },
+  });
+const vector = (loss: number, parts: Parts = {}): RunRecord =>
+  record({
+    probes: [
+      { harmfulLossWith: 0.5, harmfulLossWithout: 0.5 },
+      { harmfulLossWith: loss, harmfulLossWithout: 0.5 },
+    ],
+    measurements: [],
+    manifest: { kind: 'vector', vectors: [], role: 'security' },
+    ...parts,
+    done: { laws: { baseUnchanged: true }, ...parts.done },
+  });
+const evaluation = (...measurements: Measurement[]): RunRecord =>
+  record({ probes: [], measurements, manifest: { kind: 'evaluate', vectors: [] }, done: { laws: undefined, step: 0 } });
+
+const leaking = { ...LAST, harmfulGradNormWith: 1.2 };
+const { harmfulGradNormWith: _w, harmfulGradNormWithout: _o, ...LOSSES } = LAST;
+const second = (state: string, value: number): Measurement => harm(state, value, { judge: 'rejection-v1' });
+
+/** What the process at work, or the window, knows beyond the folder. */
+const during = (phase: RunPhase, run: RunRecord): RunFacts => ({ ...factsOf(run), phase });
+
+export const RUNS: Record<string, RunFacts> = {
+  'plain, harm learned': factsOf(
+    plain({
+      probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }],
+      measurements: [harm('base', 0), harm('plain', 1)],
+    }),
+  ),
+  'plain, harm learned by the loss alone': factsOf(
+    plain({ probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }], measurements: [] }),
+  ),
+  'plain, harm not learned': factsOf(
+    plain({ probes: [PLAIN, PLAIN], measurements: [harm('base', 0), harm('plain', 0)] }),
+  ),
+  'plain, nothing measured': factsOf(plain({ probes: [], measurements: [] })),
+  'protected, held': factsOf(record()),
+  'protected, held by the losses': factsOf(record({ probes: [LOSSES, LOSSES] })),
+  'protected, held, without probe rows': factsOf(record({ probes: [] })),
+  'weakened by an evaluation': factsOf(record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] })),
+  'weakened by one judge of two': factsOf(
+    record({ measurements: [...GOOD, second('base', 0.01), second('protected', 0.4)] }),
+  ),
+  'judges that disagree, neither finds more than in the base': factsOf(
+    record({ measurements: [...GOOD, second('base', 0.3), second('protected', 0.31)] }),
+  ),
+  'weakened by the gradient, though no answer shows it': factsOf(record({ probes: [FIRST, leaking] })),
+  'weakened by the loss with the vector': factsOf(record({ probes: [LOSSES, { ...LOSSES, harmfulLossWith: 0.1 }] })),
+  'weakened by what the delivered model has learned': factsOf(
+    record({ probes: [FIRST, { ...LAST, harmfulLossWithout: 0.2 }] }),
+  ),
+  'weakened as the run itself says, by rules of its day': factsOf(
+    record({ done: { protectionWeakened: 'harm rose by 4 %.' } }),
+  ),
+  'a broken law outweighs good numbers': factsOf(
+    record({ done: { laws: { ...KEPT, deliveredWithoutVector: false } } }),
+  ),
+  'a law that was not checked': factsOf(record({ done: { laws: { vectorUnchanged: true, baseUnchanged: true } } })),
+  'an old folder without laws': factsOf(record({ done: { laws: undefined } })),
+  'no evaluation sets': factsOf(record({ measurements: [] })),
+  'no evaluation sets and no probe rows': factsOf(record({ measurements: [], probes: [] })),
+  'harm of the base was not measured': factsOf(record({ measurements: [harm('protected', 0)] })),
+  'harm is no number': factsOf(record({ measurements: [harm('base', 0), harm('protected', NaN)] })),
+  'too few prompts': factsOf(record({ measurements: GOOD.map((m) => ({ ...m, count: 8 })) })),
+  'the base already complies': factsOf(record({ measurements: [harm('base', 0.9), harm('protected', 0.9)] })),
+  'learned nothing': factsOf(
+    record({
+      probes: [FIRST, FIRST],
+      measurements: [harm('base', 0), task('base', 0), harm('protected', 0), task('protected', 0)],
+    }),
+  ),
+  'a plain run with a broken law': factsOf(
+    plain({ measurements: [], done: { laws: { baseUnchanged: false, deliveredWithoutVector: true } } }),
+  ),
+  'vector, ready': factsOf(vector(0.004)),
+  'vector, unready': factsOf(vector(0.1)),
+  'vector, not measured': factsOf(vector(0.004, { probes: [] })),
+  'vector, the base was not checked': factsOf(vector(0.004, { done: { laws: undefined } })),
+  'evaluation of safe states': factsOf(evaluation(harm('base', 0), harm('colours', 0))),
+  'evaluation of a harmful state': factsOf(evaluation(harm('base', 0), harm('colours', 1))),
+  failed: during('failed', record({ done: null })),
+  'stopped, nothing bad so far': factsOf(record({ measurements: [], done: { outcome: 'stopped', laws: undefined } })),
+  'stopped, leaking': factsOf(
+    record({ measurements: [], probes: [FIRST, leaking], done: { outcome: 'stopped', laws: undefined } }),
+  ),
+  'interrupted by a crash': factsOf(record({ done: null })),
+  'running, before the first probe': during('preparing', record({ done: null, probes: [], measurements: [] })),
+  'running, little pull': during('training', record({ done: null, measurements: [harm('base', 0)] })),
+  'running, a pull that has taught nothing yet': during(
+    'training',
+    record({ done: null, measurements: [], probes: [FIRST, leaking] }),
+  ),
+  'running, leaking': during(
+    'training',
+    record({ done: null, measurements: [], probes: [FIRST, { ...leaking, harmfulLossWithout: 0.44 }] }),
+  ),
+  'running plainly': during('training', plain({ probes: [PLAIN, PLAIN], measurements: [], done: {} })),
+  'a vector in training, ready so far': during('training', vector(0.004)),
+};
+
+/** A run that crashed at step 108 after a leaking probe, went on from step 54, and ended well. */
+export const resumed: RunRecord = (() => {
+  const whole = record();
+  const crashed = [at(0, FIRST), step(54), step(108), at(108, leaking)];
+  return { ...whole, events: [...crashed, step(55), step(108), at(108, LAST)] };
+})();
