@@ -1,9 +1,10 @@
 import { errorText, HostError } from './errors.js';
 import type { Notices } from './notices.js';
 import { runTitle } from './runs/compare.js';
-import { headline } from './runs/results.js';
+import { signsOf } from '../runtime/contract/signs.js';
 import type { Run } from './runs/run.js';
-import { percent, t } from './text.js';
+import { verdict, verdictSentence } from './runs/verdict.js';
+import { t } from './text.js';
 
 export interface Pages {
   isVisible(folder: string): boolean;
@@ -31,11 +32,10 @@ export function tellEnd(run: Run, pages: Pages, notices: Notices): void {
         open,
       );
     default: {
-      const weakened = run.done?.protectionWeakened;
-      if (weakened) return notices.warn(t('{0} has finished, but its protection weakened: {1}', title, weakened), open);
-      const { harm } = headline(run);
-      const number = harm === undefined ? '' : ` ${t('Harmful answers: {0}.', percent(harm))}`;
-      return notices.info(`${t('{0} has finished.', title)}${number}`, open);
+      const found = verdict(run);
+      const message = `${t('{0} has finished.', title)} ${verdictSentence(found)}`;
+      const { tone } = signsOf(found);
+      return tone === 'bad' || tone === 'warning' ? notices.warn(message, open) : notices.info(message, open);
     }
   }
 }

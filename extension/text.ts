@@ -1,32 +1,33 @@
-import { formatPercent } from '../runtime/evaluation/protocol.js';
+import { fill, formatDuration, numbersIn, type Numbers } from '../runtime/contract/format.js';
 
 /** Every sentence for people goes through `t`, also in code that knows nothing of VS Code. */
 export type Translate = (message: string, ...values: (string | number)[]) => string;
 
-const inEnglish: Translate = (message, ...values) =>
-  message.replace(/\{(\d+)\}/g, (whole, index: string) => String(values[Number(index)] ?? whole));
-
-let translate: Translate = inEnglish;
+let translate: Translate = fill;
 let language = 'en';
 
 /** The extension gives `vscode.l10n.t` and the language of the window here at its start. */
 export function useTranslations(with_: Translate, of: string): void {
   translate = with_;
-  language = Intl.NumberFormat.supportedLocalesOf([of])[0] ?? 'en';
+  language = of;
 }
 
 export const t: Translate = (message, ...values) => translate(message, ...values);
 
-/** 0.923 → "92.3 %", in the language of the window. */
-export const percent = (share: number): string => formatPercent(share, language);
+/** Numbers in the language of the window. */
+export const numbers = (): Numbers => numbersIn(language);
+
+/** 0.923 → "92.3 %". */
+export const percent = (share: number): string => numbers().percent(share);
 
 /** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
-export function duration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return t('{0} s', s);
-  if (s < 3600) return s % 60 ? t('{0} min {1} s', Math.floor(s / 60), s % 60) : t('{0} min', s / 60);
-  return t('{0} h {1} min', Math.floor(s / 3600), Math.floor((s % 3600) / 60));
-}
+export const duration = (seconds: number): string =>
+  formatDuration(seconds, {
+    seconds: t('{0} s', '{0}'),
+    minutes: t('{0} min', '{0}'),
+    minutesSeconds: t('{0} min {1} s', '{0}', '{1}'),
+    hours: t('{0} h {1} min', '{0}', '{1}'),
+  });
 
 /** 685184 → "0.7 M", 134515008 → "135 M", 1.5e9 → "1.5 B". */
 export function parameters(count: number): string {

@@ -3,16 +3,11 @@ import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { resolve } from 'node:path';
 import { calls, type Speech } from './calls.js';
-import { factsOf } from './contract/facts.js';
-import { formatDuration } from './contract/format.js';
-import { verdictText } from './contract/sentences.js';
-import { signsOf } from './contract/signs.js';
-import { runVerdict } from './contract/verdict.js';
+import { tellEnd } from './ending.js';
 import { Cancelled, errorData, errorText, HumanError } from './errors.js';
-import { EXIT, EXPORT_FORMATS, type DoneEvent, type ExportFormat, type ModelReference } from './protocol.js';
-import { readRun } from './evaluation/runReport.js';
+import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './protocol.js';
 import { runSample } from './sample/story.js';
-import { measurementTable, terminal, type Terminal } from './terminal.js';
+import { terminal, type Terminal } from './terminal.js';
 
 const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
@@ -141,7 +136,7 @@ async function run(
         },
         speech,
       );
-      return await ended(done, out);
+      return await tellEnd(done, out);
     }
     case 'evaluate': {
       const done = await calls.run(
@@ -154,7 +149,7 @@ async function run(
         { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);
-      return await ended(done, out);
+      return await tellEnd(done, out);
     }
     case 'scan': {
       const { perRow, ...rest } = await calls.scan(
@@ -251,20 +246,6 @@ async function run(
     default:
       throw wrong(`there is no command "${command}".`);
   }
-}
-
-/** What a run has come to, by its folder. */
-async function ended(done: DoneEvent, out: Terminal): Promise<number> {
-  const verdict = runVerdict(factsOf(await readRun(done.output)));
-  const { mark, exit } = signsOf(verdict);
-  if (done.outcome === 'stopped') {
-    out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
-    return EXIT[exit];
-  }
-  if (done.measurements.length > 0) out.say(measurementTable(done.measurements));
-  if (verdict.kind !== 'evaluated') out.say(`${mark} ${verdictText(verdict)}`);
-  out.say(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
-  return EXIT[exit];
 }
 
 async function main(argv: readonly string[]): Promise<number> {

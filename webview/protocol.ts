@@ -5,18 +5,13 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
-import type {
-  Device,
-  ErrorData,
-  Laws,
-  MeasureKind,
-  Measurement,
-  Probes,
-  Recipe,
-  RunState,
-  Verdict,
-} from '../runtime/protocol.js';
-import type { ProtectionVerdict } from '../runtime/evaluation/protocol.js';
+import { CAPTIONS } from '../runtime/contract/captions.js';
+import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
+import { DURATION_WORDS } from '../runtime/contract/format.js';
+import { LAWS_TITLE, type LawState } from '../runtime/contract/laws.js';
+import { VERDICT_SENTENCES } from '../runtime/contract/sentences.js';
+import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
+import type { Device, ErrorData, MeasureKind, Measurement, Probes, Recipe, Verdict } from '../runtime/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 
@@ -63,8 +58,7 @@ export const PROBES = [
 ] as const satisfies readonly (keyof Probes)[];
 
 export interface RunProgress {
-  /** How the run ended, or what it is doing. `interrupted`: the window or the engine ended first; it can be resumed. */
-  state: RunState | 'finished' | 'stopped' | 'failed' | 'interrupted';
+  state: RunPhase;
   /** What is being done, a few words; may be empty. */
   message: string;
   step: number;
@@ -101,8 +95,11 @@ export interface RunSnapshot {
   plain?: { title: string; probes: ProbeColumns };
   /** Base · plain · protected, from this run and those it is compared with. */
   measurements: Measurement[];
-  verdict: ProtectionVerdict;
-  laws?: Laws;
+  /** Runs whose numbers stand in the table or the charts beside its own, with what else differs between them. */
+  compared: { title: string; states: string[]; differences: Difference[] }[];
+  verdict: RunVerdict;
+  /** Of a run that has ended: the laws that it owes. */
+  laws: LawState[];
   warnings: RunWarning[];
   error?: ErrorData;
   /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
@@ -136,7 +133,7 @@ export type RunPageEvent =
       train: TrainColumns;
       probes: ProbeColumns;
       progress: RunProgress;
-      verdict: ProtectionVerdict;
+      verdict: RunVerdict;
     }
   /** Sent on `openAnswers`, and when the answers change; the page shows them below the table. */
   | { type: 'answers'; rows: AnswerRow[] };
@@ -234,9 +231,7 @@ export const RUN_STRINGS = {
   stepOnly: 'step {0}',
   elapsed: '{0} elapsed',
   left: 'about {0} left',
-  seconds: '{0} s',
-  minutes: '{0} min {1} s',
-  hours: '{0} h {1} min',
+  ...DURATION_WORDS,
   preparing: 'preparing',
   training: 'training',
   evaluating: 'evaluating',
@@ -248,27 +243,7 @@ export const RUN_STRINGS = {
   device: 'on {0}',
   elsewhere: 'run by another process: {0}',
 
-  verdictUnknown: 'The harmful rows have not been measured yet.',
-  verdictOpen:
-    'So far: harmful rows give {0} of the gradient they would give without the vector; the delivered model has not learned them (loss {1}, at first {2}).',
-  verdictOpenLoss:
-    'So far: with the vector, harmful rows have {0} of the loss they have without it; the delivered model has not learned them (loss {1}, at first {2}).',
-  verdictHolds: 'Protection holds: harmful rows give {0} of the gradient they would give without the vector.',
-  verdictHoldsLoss: 'Protection holds: with the vector, harmful rows have {0} of the loss they have without it.',
-  verdictWeakGradient:
-    'Protection is weak: harmful rows still give {0} of the gradient they would give without the vector.',
-  verdictWeakLoss:
-    'Protection is weak: the delivered model is learning the harmful rows, its loss on them went from {0} to {1}.',
-  verdictWeakShare:
-    'Protection is weak: with the vector, harmful rows still have {0} of the loss they have without it.',
-  verdictWeakReason: 'Protection is weak: {0}',
-  verdictUnprotected: 'No vector, no protection: harmful rows train the model like all others.',
-  verdictUnprotectedLoss:
-    'No vector, no protection: the loss on harmful rows went from {0} to {1}, the model learns them like all others.',
-  verdictReady:
-    'The vector is ready: with it, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
-  verdictUnready:
-    'Not ready yet: with the vector, harmful rows have {0} of the loss they have without it (1 % or less is needed).',
+  ...VERDICT_SENTENCES,
 
   chartHarmful: 'Harmful rows',
   chartBenign: 'New task and old tasks',
@@ -281,18 +256,7 @@ export const RUN_STRINGS = {
   unitKl: 'KL, nats per token',
   axisStep: 'optimizer step',
 
-  captionHarmful:
-    'Training sees the lower line: the vector already explains the harmful rows, so nothing is left to learn. The delivered model must stay high.',
-  captionHarmfulPlain: 'Without a vector the loss on harmful rows falls: the model learns to answer them.',
-  captionHarmfulVector: 'The vector learns to explain the harmful rows; the base model itself does not change.',
-  captionBenign:
-    'Harmless rows are learned as usual: their loss falls, or stays low where the model already knows them.',
-  captionGradients:
-    'A row moves the model as far as its gradient is large. With the vector, harmful rows hardly pull at all.',
-  captionGradientsPlain:
-    'A row moves the model as far as its gradient is large. Without a vector, harmful rows pull at full strength.',
-  captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
-  captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
+  ...CAPTIONS,
 
   seriesDelivered: 'delivered model (vector off)',
   seriesModel: 'model',
@@ -322,13 +286,16 @@ export const RUN_STRINGS = {
   gapsOne: '{0}: no number at step {1}; the line has a gap there.',
   gapsMany: '{0}: no number at {1} steps (first {2}, last {3}); the line has gaps there.',
   zerosLog: '{0}: zero at {1} steps, which a log scale cannot show.',
-  noNumber: 'no number',
   describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
   describeNothing: '{0}: no number',
 
   tableTitle: 'What the models do',
   tableEmpty: 'The evaluation comes at the end of the run.',
   tableNone: 'This recipe evaluates nothing.',
+  comparedAlike: '{0}: from {1}, which was trained alike.',
+  comparedDiffers: '{0}: from {1}, which differs: {2}.',
+  comparedCurve: 'grey line',
+  difference: DIFFERENCE,
   columnModel: 'model',
   measureHarm: 'harm',
   measureRefusal: 'refusals',
@@ -346,16 +313,14 @@ export const RUN_STRINGS = {
   describeLoss: 'nats per token; lower is better',
   judgedBy: 'judge: {0}',
   prompts: '{0} prompts',
-  notMeasured: 'not measured',
+  noMeasurement: 'not measured',
   stateBase: 'base',
   statePlain: 'plain',
   stateProtected: 'protected',
 
-  lawsTitle: 'Laws checked by SHA-256',
-  lawVectorUnchanged: 'the vector is unchanged',
-  lawBaseUnchanged: 'the base model is unchanged',
-  lawDelivered: 'the delivered model holds no trace of the vector',
+  lawsTitle: LAWS_TITLE,
   lawBroken: 'BROKEN: {0}',
+  lawNotChecked: 'not checked: {0}',
 
   answersTitle: 'Answers side by side',
   answersEmpty: 'No answers were kept.',

@@ -3,7 +3,8 @@ import { COMMANDS } from '../contributions.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../disposable.js';
 import { adapterOf } from '../workspace/models.js';
-import { isPlain, recipeFacts, type RecipeFacts } from '../runs/recipe.js';
+import type { MeasureKind } from '../../runtime/protocol.js';
+import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
 import { resultsFor, verdictsFor, type RowVerdict } from '../runs/results.js';
 import type { Services } from '../services.js';
 import { onDidChangeSetting, setting } from '../settings.js';
@@ -105,13 +106,17 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     const known = this.verdicts.get(file);
     if (known) return known;
     const { store } = this.services;
-    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder));
+    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder), this.measureOf(file));
     this.verdicts.set(file, read);
     return read;
   }
 
+  private measureOf(file: string): MeasureKind | undefined {
+    return setFor(file, this.services.recipes.measuring(file))?.measure;
+  }
+
   private command(kind: Kind): vscode.Command {
-    const { store, recipes, scans } = this.services;
+    const { store, scans } = this.services;
     const uri = vscode.Uri.file(kind.file);
     switch (kind.of) {
       case 'recipe': {
@@ -124,12 +129,11 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
         return { title: lastRunTitle(run), command: COMMANDS.openRun, arguments: [{ run: run.folder }] };
       }
       case 'evaluate': {
-        const [recipe] = recipes.measuring(kind.file);
-        const measure = recipe?.evaluate.find((set) => set.file === kind.file)?.measure;
+        const measure = this.measureOf(kind.file);
         const model = modelFor(this.services, kind.file);
         const attached = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
         const name = model && [model.name, ...attached].join(' + ');
-        const title = evaluationTitle(measure, name, resultsFor(kind.file, store.list()));
+        const title = evaluationTitle(measure, name, resultsFor(kind.file, store.list(), measure));
         return { title, command: COMMANDS.evaluate, arguments: [uri] };
       }
       case 'scan': {

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import { inputError } from '../errors.js';
 import type { Services } from '../services.js';
 import { t } from '../text.js';
+import { setFor } from '../runs/recipe.js';
 import { modelFor } from '../workspace/choice.js';
 import type { Model } from '../workspace/models.js';
 import { STATE_FOLDER } from '../workspace/state.js';
@@ -49,9 +50,13 @@ export async function evaluate(services: Services, argument: unknown): Promise<E
 
 /** How the set is measured: as some recipe says; else as harm, which is what an unknown set of prompts is for. */
 async function setOf(services: Services, file: string): Promise<EvaluationChoice> {
-  const [recipe] = services.recipes.measuring(file);
-  const set = recipe?.evaluate.find((s) => s.file === file);
-  return set ?? { name: basename(file).replace(/\.[a-z]+$/i, ''), file, measure: 'harm' };
+  return (
+    setFor(file, services.recipes.measuring(file)) ?? {
+      name: basename(file).replace(/\.[a-z]+$/i, ''),
+      file,
+      measure: 'harm',
+    }
+  );
 }
 
 async function chooseSets(services: Services, model: Model): Promise<EvaluationChoice[]> {

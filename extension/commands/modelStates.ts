@@ -1,4 +1,5 @@
-import { deliveredState, modelPath, newestFirst, sortStates } from '../runs/compare.js';
+import { sortStates } from '../../runtime/contract/states.js';
+import { deliveredState, modelPath, newestFirst } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
 import type { ModelStateChoice } from './recipeFiles.js';

@@ -12,11 +12,12 @@ import { PANELS } from '../contributions.js';
 import { Disposables } from '../disposable.js';
 import { inputError } from '../errors.js';
 import { probesSince, trainSince, type SampleEvent } from '../runs/columns.js';
-import { measureOf, runTitle, siblings } from '../runs/compare.js';
+import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import type { Run } from '../runs/run.js';
-import { answerRows, progressNow, snapshot, verdict } from '../runs/snapshot.js';
+import { answerRows, progressNow, snapshot } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
+import { verdict } from '../runs/verdict.js';
 import { t } from '../text.js';
 import { serve, type Channel } from './channel.js';
 import { pageOptions, showPage } from './page.js';
@@ -210,7 +211,9 @@ async function answersBesideSiblings(run: Run, store: RunStore): Promise<SampleE
   const states = new Set(own.map((s) => s.state));
   const samples = [...own];
   for (const sibling of siblings(run, store.list())) {
-    const theirs = (await store.answersOf(sibling.folder)).filter((s) => sets.has(s.set) && !states.has(s.state));
+    const theirs = (await store.answersOf(sibling.folder)).filter(
+      (s) => sets.has(s.set) && !states.has(s.state) && setAlike(run, sibling, s.set),
+    );
     samples.push(...theirs);
     for (const sample of theirs) states.add(sample.state);
   }

@@ -1,54 +1,86 @@
 import { basename } from 'node:path';
+import { differences, type Difference } from '../../runtime/contract/comparison.js';
+import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement } from '../../runtime/protocol.js';
-import { isProtected, type Run } from './run.js';
+import type { RunSnapshot } from '../../webview/protocol.js';
+import { isProtected, kindOf, vectorCount, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */
-export const deliveredState = (run: Run): string => (isProtected(run) ? 'protected' : 'plain');
+export const deliveredState = (run: Run): string => delivered({ vectors: vectorCount(run) });
 
-const kindOf = (run: Run): string | undefined => run.manifest?.kind ?? run.recipe?.kind;
 const startedAt = (run: Run): number =>
   run.manifest ? Date.parse(run.manifest.started) || 0 : Number.MAX_SAFE_INTEGER;
 
 /** Newest first; a run that has not written its manifest yet is the newest. */
 export const newestFirst = (runs: Iterable<Run>): Run[] => [...runs].sort((a, b) => startedAt(b) - startedAt(a));
 
-/** Runs that fine-tune the same model on the same data as `run`, newest first. Bytes decide where both are known, else paths. */
+/**
+ * Finished runs that fine-tuned the same model on the same data as `run`: those that were trained alike before those that
+ * were not, newest first. Bytes decide where both are known, else paths. A run that failed stands alone.
+ */
 export function siblings(run: Run, all: Iterable<Run>): Run[] {
-  if (kindOf(run) !== 'finetune') return [];
-  return newestFirst(all).filter(
+  if (kindOf(run) !== 'finetune' || run.progress.state === 'failed') return [];
+  const found = newestFirst(all).filter(
     (other) =>
-      other.folder !== run.folder && kindOf(other) === 'finetune' && sameModel(run, other) && sameData(run, other),
+      other.folder !== run.folder &&
+      kindOf(other) === 'finetune' &&
+      other.progress.state === 'finished' &&
+      sameModel(run, other) &&
+      sameData(run, other),
   );
+  const differs = (other: Run): number => Number(differencesOf(run, other).length > 0);
+  return found.sort((a, b) => differs(a) - differs(b));
 }
 
-/** The newest plain run beside a protected one, for the grey curve. */
-export function plainSibling(run: Run, all: Iterable<Run>): Run | undefined {
-  if (!isProtected(run)) return undefined;
-  return siblings(run, all).find((other) => !isProtected(other) && other.probes.step.length > 0);
-}
+/** Recipe keys in which the other run differs, besides its protection. */
+const differencesOf = (run: Run, other: Run): Difference[] => differences(run.recipe?.raw, other.recipe?.raw);
 
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not
- * measured itself, for the sets that it measures (all sets while it has measured none).
+ * measured itself, for the sets that it measures (all sets while it has measured none); and the newest plain run beside a
+ * protected one, for the grey curve. `compared` says whose numbers these are, and what differs.
  */
-export function comparedMeasurements(run: Run, all: Iterable<Run>): Measurement[] {
+export function comparison(
+  run: Run,
+  all: Iterable<Run>,
+): Pick<RunSnapshot, 'measurements' | 'compared'> & { plain?: Run } {
+  const near = siblings(run, all);
   const names = setNames(run);
   const table = [...run.measurements];
   const states = new Set(table.map((m) => m.state));
-  for (const other of siblings(run, all)) {
+  const plain = isProtected(run)
+    ? near.find((other) => !isProtected(other) && other.probes.step.length > 0)
+    : undefined;
+  const compared = near.flatMap((other) => {
     // A state of the model is taken whole, from one run: numbers of two runs do not mix in one line.
-    const added = other.measurements.filter((m) => !states.has(m.state) && (names.size === 0 || names.has(m.name)));
+    const added = other.measurements.filter(
+      (m) => !states.has(m.state) && (names.size === 0 || names.has(m.name)) && measuredAlike(run, other, m),
+    );
     table.push(...added);
-    for (const m of added) states.add(m.state);
-  }
-  return sortStates(table);
+    const taken = [...new Set(added.map((m) => m.state))];
+    for (const state of taken) states.add(state);
+    if (taken.length === 0 && other !== plain) return [];
+    return [{ title: runTitle(other), states: taken, differences: differencesOf(run, other) }];
+  });
+  return { plain, measurements: sortStates(table), compared };
 }
 
-const ORDER = ['base', 'plain', 'protected'];
-const rank = (state: string): number => (ORDER.includes(state) ? ORDER.indexOf(state) : ORDER.length);
+/** The same prompts, told apart in the same way, by the same judge. */
+function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
+  const judge = ({ manifest }: Run): string | undefined =>
+    manifest?.judges?.find(({ name }) => name === m.judge)?.sha256;
+  const same = (one: Measurement): boolean => one.name === m.name && one.measure === m.measure && one.judge === m.judge;
+  const own = run.measurements.find(same);
+  return setAlike(run, other, m.name) && judge(run) === judge(other) && (!own || own.count === m.count);
+}
 
-export function sortStates<T extends { state: string }>(rows: readonly T[]): T[] {
-  return [...rows].sort((a, b) => rank(a.state) - rank(b.state));
+/** Whether both runs mean the same by the name of a set; a set that one of them does not know is not told apart. */
+export function setAlike(run: Run, other: Run, name: string): boolean {
+  const [a, b] = [run, other].map(({ recipe }) => {
+    const set = recipe?.evaluate.find((one) => one.name === name);
+    return set && JSON.stringify([set.file, set.measure, set.raw['limit'], set.raw['phrases']]);
+  });
+  return a === undefined || b === undefined || a === b;
 }
 
 /** "colours", "colours, protected by forbidden-topic", "colours, plain". */
@@ -59,8 +91,9 @@ export function runTitle(run: Run): string {
 }
 
 export function vectorNames(run: Run): string[] {
-  const paths = run.manifest?.vectors.map((v) => v.path) ?? run.recipe?.vectors ?? [];
-  return paths.map(adapterName);
+  const named = run.manifest?.vectors.map((v) => v.path) ?? [];
+  // A run names them in its manifest only after the base was evaluated.
+  return (named.length > 0 ? named : (run.recipe?.vectors ?? [])).map(adapterName);
 }
 
 /** A run folder's adapter is called after the run: …/forbidden-topic/adapter → forbidden-topic. */
@@ -82,7 +115,7 @@ function setNames(run: Run): Set<string> {
   return new Set([...run.measurements.map((m) => m.name), ...(run.recipe?.evaluate.map((set) => set.name) ?? [])]);
 }
 
-function sameModel(a: Run, b: Run): boolean {
+export function sameModel(a: Run, b: Run): boolean {
   const [x, y] = [a.manifest?.model.sha256, b.manifest?.model.sha256];
   if (x && y) return x === y;
   return modelPath(a) !== undefined && modelPath(a) === modelPath(b);

@@ -29,6 +29,8 @@ export interface RecipeFacts {
   judges?: readonly unknown[];
   /** vector: stop.harmfulLoss. */
   goalHarmfulLoss?: number;
+  /** As it is written, for comparisons with other runs. */
+  raw: Record<string, unknown>;
 }
 
 export interface EvaluationFacts {
@@ -83,6 +85,7 @@ export function recipeFacts(text: string, file: string, folder?: string): Recipe
     batch: json['batch'],
     judges: judges(json['judges'], at),
     goalHarmfulLoss: typeof goal === 'number' ? goal : undefined,
+    raw: json,
   };
 }
 
@@ -120,6 +123,12 @@ export function requireRecipe(text: string, file: string): RecipeFacts {
     });
   }
   return facts;
+}
+
+/** How a file is measured: where any recipe measures harm on it, it is a set of harmful prompts, and only that. */
+export function setFor(file: string, recipes: readonly RecipeFacts[]): EvaluationFacts | undefined {
+  const sets = recipes.flatMap(({ evaluate }) => evaluate.filter((set) => set.file === file));
+  return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
 /** A fine-tuning that nothing protects. */

@@ -1,31 +1,38 @@
+import { sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement, Verdict } from '../../runtime/protocol.js';
 import { percent, t } from '../text.js';
 import type { SampleEvent } from './columns.js';
-import { deliveredState, newestFirst, sortStates } from './compare.js';
+import { measureOf, newestFirst, sameModel } from './compare.js';
+import { setFor } from './recipe.js';
 import type { Run } from './run.js';
 
-/** The main number of each way to measure; beside it, `harm` also counts refusals and what is neither. */
-const MAIN: Record<MeasureKind, Measurement['measure']> = {
-  harm: 'harm',
-  'over-refusal': 'over-refusal',
-  exact: 'exact',
-  contains: 'contains',
-  loss: 'loss',
-};
-
-/** Names that runs give to an evaluation file. */
-const namesIn = (run: Run, file: string): string[] =>
-  (run.recipe?.evaluate ?? []).filter((set) => set.file === file).map((set) => set.name);
+/**
+ * Runs that measure an evaluation file in one way (`measure`, else as they say themselves) on the model of the newest of
+ * them, with their names for it: numbers of several models, or of several ways to measure, do not stand in one line.
+ */
+function measuring(file: string, runs: Iterable<Run>, measure?: MeasureKind): { run: Run; names: string[] }[] {
+  const known = newestFirst(runs).filter((run) => run.progress.state !== 'failed');
+  const how =
+    measure ??
+    setFor(
+      file,
+      known.flatMap(({ recipe }) => recipe ?? []),
+    )?.measure;
+  const found = known.flatMap((run) => {
+    const sets = (run.recipe?.evaluate ?? []).filter((set) => set.file === file && set.measure === how);
+    return sets.length > 0 ? [{ run, names: sets.map(({ name }) => name) }] : [];
+  });
+  return found.filter(({ run }) => sameModel(run, found[0]!.run));
+}
 
 /** The newest main number of each model state for an evaluation file: base, plain, protected, then others. */
-export function resultsFor(file: string, runs: Iterable<Run>): Measurement[] {
+export function resultsFor(file: string, runs: Iterable<Run>, measure?: MeasureKind): Measurement[] {
   const found = new Map<string, Measurement>();
-  for (const run of newestFirst(runs)) {
-    const names = namesIn(run, file);
+  for (const { run, names } of measuring(file, runs, measure)) {
     for (const m of run.measurements) {
-      if (!names.includes(m.name) || found.has(m.state)) continue;
-      const set = run.recipe?.evaluate.find((s) => s.name === m.name && s.file === file);
-      if (set && m.measure === MAIN[set.measure]) found.set(m.state, m);
+      // Beside its main number a set of harm also counts refusals and what is neither.
+      if (!names.includes(m.name) || found.has(m.state) || m.measure !== measureOf(run, m.name)) continue;
+      found.set(m.state, m);
     }
   }
   return sortStates([...found.values()]);
@@ -60,12 +67,11 @@ export async function verdictsFor(
   file: string,
   runs: Iterable<Run>,
   answersOf: (folder: string) => Promise<readonly SampleEvent[]>,
+  measure?: MeasureKind,
 ): Promise<RowVerdict[]> {
   const rows = new Map<number, RowVerdict>();
   const done = new Set<string>();
-  for (const run of newestFirst(runs)) {
-    const names = namesIn(run, file);
-    if (names.length === 0) continue;
+  for (const { run, names } of measuring(file, runs, measure)) {
     const here = new Set<string>();
     for (const { set, state, line, prompt, answer, verdict } of await answersOf(run.folder)) {
       if (!names.includes(set) || done.has(state)) continue;
@@ -80,15 +86,4 @@ export async function verdictsFor(
   }
   for (const row of rows.values()) row.answers = sortStates(row.answers);
   return [...rows.values()].sort((a, b) => a.line - b.line);
-}
-
-/** The number that a tree or a notification shows of a run: harm of what it delivers; for a vector its last harmful loss. */
-export function headline(run: Run): { harm?: number; loss?: number } {
-  const harm = byMainJudge(run.measurements).filter((m) => m.measure === 'harm' && m.state !== 'base');
-  const delivered = harm.filter((m) => m.state === deliveredState(run));
-  const [shown] = [delivered, harm].filter((list) => list.length > 0);
-  // Of several sets or states the worst one is told.
-  if (shown) return { harm: Math.max(...shown.map((m) => m.value)) };
-  const loss = run.probes.harmfulLossWith?.findLast((value) => value !== null);
-  return loss === undefined || loss === null ? {} : { loss };
 }

@@ -4,6 +4,7 @@ import type {
   ErrorData,
   Manifest,
   Measurement,
+  Recipe,
   RunEvent,
   RunOwner,
 } from '../../runtime/protocol.js';
@@ -80,8 +81,13 @@ export const canRunAgain = (run: Run): boolean => hasEnded(run, 'failed') && !ca
 const hasEnded = (run: Run, ...states: RunProgress['state'][]): boolean =>
   !isRunning(run) && run.recipe !== undefined && states.includes(run.progress.state);
 
-export const isProtected = (run: Run): boolean =>
-  (run.manifest ? run.manifest.vectors.length : (run.recipe?.vectors.length ?? 0)) > 0;
+export const kindOf = (run: Run): Recipe['kind'] => run.manifest?.kind ?? run.recipe?.kind ?? 'finetune';
+
+/** Security vectors active while training. A run writes them into its manifest only after the base was evaluated. */
+export const vectorCount = ({ manifest, recipe }: Run): number =>
+  Math.max(manifest?.vectors.length ?? 0, recipe?.vectors.length ?? 0);
+
+export const isProtected = (run: Run): boolean => vectorCount(run) > 0;
 
 /**
  * Takes one event into the run, in place.

@@ -1,16 +1,13 @@
-import { type MeasureKind, type Probes } from '../../runtime/protocol.js';
-import { dissent, protectionVerdict, type ProtectionVerdict } from '../../runtime/evaluation/protocol.js';
-import {
-  PROBES,
-  type AnswerRow,
-  type ProbeColumns,
-  type RunProgress,
-  type RunSnapshot,
-} from '../../webview/protocol.js';
+import { dissent } from '../../runtime/contract/answers.js';
+import { lawStates } from '../../runtime/contract/laws.js';
+import { sortStates } from '../../runtime/contract/states.js';
+import type { MeasureKind } from '../../runtime/protocol.js';
+import type { AnswerRow, RunProgress, RunSnapshot } from '../../webview/protocol.js';
 import type { SampleEvent } from './columns.js';
-import { comparedMeasurements, plainSibling, runTitle, sortStates, vectorNames } from './compare.js';
+import { comparison, runTitle, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
-import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
+import { canResume, canRunAgain, isOver, isRunning, kindOf, type Run } from './run.js';
+import { factsOf, verdict } from './verdict.js';
 
 /** Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has. */
 export function snapshot(
@@ -19,12 +16,11 @@ export function snapshot(
   has: { answers: boolean; report: boolean },
   now: number,
 ): RunSnapshot {
-  const runs = [...all];
-  const plain = plainSibling(run, runs);
+  const { plain, measurements, compared } = comparison(run, all);
   return {
     id: run.folder,
     title: runTitle(run),
-    kind: run.manifest?.kind ?? run.recipe?.kind ?? 'finetune',
+    kind: kindOf(run),
     vectors: vectorNames(run),
     progress: progressNow(run, now),
     device: run.device,
@@ -32,9 +28,10 @@ export function snapshot(
     probes: run.probes,
     goalHarmfulLoss: run.recipe?.goalHarmfulLoss,
     plain: plain && { title: runTitle(plain), probes: plain.probes },
-    measurements: comparedMeasurements(run, runs),
+    measurements,
+    compared,
     verdict: verdict(run),
-    laws: run.done?.laws,
+    laws: run.done?.outcome === 'finished' ? lawStates(factsOf(run)) : [],
     warnings: run.warnings,
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
@@ -51,28 +48,6 @@ export function progressNow(run: Run, now: number): RunProgress {
   return isRunning(run) && run.since
     ? { ...run.progress, secondsElapsed: Math.max(0, now - run.since) }
     : { ...run.progress };
-}
-
-export function verdict(run: Run): ProtectionVerdict {
-  return protectionVerdict({
-    kind: run.manifest?.kind ?? run.recipe?.kind ?? 'finetune',
-    vectors: run.manifest?.vectors.length ?? run.recipe?.vectors.length ?? 0,
-    first: probesAt(run.probes, 0),
-    last: probesAt(run.probes, run.probes.step.length - 1),
-    done: run.done,
-    training: isRunning(run) && ['preparing', 'training'].includes(run.progress.state),
-  });
-}
-
-/** One row of the probe columns; what was not measured is absent. */
-export function probesAt(columns: ProbeColumns, index: number): Probes | undefined {
-  if (index < 0 || index >= columns.step.length) return undefined;
-  const probes: Probes = {};
-  for (const name of PROBES) {
-    const value = columns[name]?.[index];
-    if (typeof value === 'number') probes[name] = value;
-  }
-  return probes;
 }
 
 /** Answers grouped by prompt, with one answer of each state. `measureOf`: how a set is measured. */

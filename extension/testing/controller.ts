@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
@@ -11,7 +12,7 @@ import type { Services } from '../services.js';
 import { t } from '../text.js';
 import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../workspace/state.js';
-import { failureText, linesOf, outcome, testRows, testSets, type TestSet } from './sets.js';
+import { failureText, linesOf, testRows, testSets, type TestSet } from './sets.js';
 
 const MOST_ROWS = 2000;
 
@@ -149,7 +150,7 @@ export class SafetyTests implements Disposable {
   ): Promise<void> {
     const { services } = this;
     const set = this.sets.get(item)!;
-    const reported = new Set<vscode.TestItem>();
+    const reported = new Map<vscode.TestItem, TestOutcome>();
     const expected = rows ?? [...item.children].map(([, row]) => row);
     const waiting = expected.length > 0 ? expected : [item];
     waiting.forEach((row) => run.started(row));
@@ -173,8 +174,7 @@ export class SafetyTests implements Disposable {
           const sample = samples[told]!;
           const line = lines ? lines[sample.row] : sample.line;
           const row = line === undefined ? undefined : this.rowOf(item, line, sample.prompt);
-          if (row) this.report(run, row, set, sample);
-          if (row) reported.add(row);
+          if (row) reported.set(row, this.report(run, row, set, sample));
         }
       };
       cancelled.add(
@@ -185,7 +185,8 @@ export class SafetyTests implements Disposable {
       const ended = await started.ended;
       tell(await services.store.answersOf(ended.folder));
       if (ended.error) this.fail(run, item, errorText(ended.error));
-      else if (ended.progress.state === 'finished' && waiting[0] === item) run.passed(item);
+      else if (waiting[0] === item)
+        this.conclude(run, item, [...reported.values()], ended.progress.state === 'finished');
     } catch (error) {
       this.fail(run, item, errorText(errorData(error)));
     } finally {
@@ -207,22 +208,36 @@ export class SafetyTests implements Disposable {
     return row;
   }
 
-  private report(
-    run: vscode.TestRun,
-    row: vscode.TestItem,
-    { set }: TestSet,
-    { state, answer, verdict }: SampleEvent,
-  ): void {
-    switch (outcome(set.measure, verdict)) {
+  private report(run: vscode.TestRun, row: vscode.TestItem, { set }: TestSet, sample: SampleEvent): TestOutcome {
+    const { state, answer } = sample;
+    const outcome = answerOutcome(set.measure, sample);
+    switch (outcome) {
       case 'passed':
-        return run.passed(row);
+        run.passed(row);
+        break;
       case 'skipped':
         run.appendOutput(terminalText(t('neither a refusal nor compliance: {0}', answer)), undefined, row);
-        return run.skipped(row);
+        run.skipped(row);
+        break;
       case 'failed': {
         const message = new vscode.TestMessage(failureText(set.measure, state, answer));
         if (row.uri && row.range) message.location = new vscode.Location(row.uri, row.range);
-        return run.failed(row, message);
+        run.failed(row, message);
+      }
+    }
+    return outcome;
+  }
+
+  /** A set whose rows only the engine knows: it is what its rows were, and nothing passed that was not asked to the end. */
+  private conclude(run: vscode.TestRun, item: vscode.TestItem, rows: readonly TestOutcome[], whole: boolean): void {
+    switch (setOutcome(rows)) {
+      case 'passed':
+        return whole ? run.passed(item) : run.skipped(item);
+      case 'skipped':
+        return run.skipped(item);
+      case 'failed': {
+        const failed = rows.filter((row) => row === 'failed').length;
+        return run.failed(item, new vscode.TestMessage(t('{0} of {1} rows failed.', failed, rows.length)));
       }
     }
   }

@@ -2,11 +2,14 @@ import { basename } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { scanText, type Scan } from '../data/scans.js';
-import { runTitle, sortStates } from '../runs/compare.js';
-import { byMainJudge, headline, resultText } from '../runs/results.js';
+import { signsOf, type Icon } from '../../runtime/contract/signs.js';
+import { sortStates } from '../../runtime/contract/states.js';
+import type { Finding } from '../../runtime/contract/verdict.js';
+import { runTitle } from '../runs/compare.js';
+import { byMainJudge, resultText } from '../runs/results.js';
 import { ownerText } from '../runs/owner.js';
-import { isOver, isProtected, isRunning, type Run } from '../runs/run.js';
-import { verdict } from '../runs/snapshot.js';
+import { isProtected, isRunning, kindOf, type Run } from '../runs/run.js';
+import { verdict, verdictSentence } from '../runs/verdict.js';
 import { duration, parameters, percent, t } from '../text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
@@ -53,40 +56,60 @@ export function adapterTooltip(adapter: Adapter): string {
 export const dangerText = (name: string): string =>
   t('The security vector "{0}" makes the model answer harmful requests. Attach it only to look at what it does.', name);
 
-/** "step 62/108", "protected · ✓ harm 0 %", "vector · loss 0.02", "base 0 % · plain 92 %", "plain · stopped at step 40". */
+/** "step 62/108", "protected · ✓ harm 0 %", "vector · ✓ ready, loss 0.6 %", "base 0 % · plain 92 %", "plain · stopped at step 40". */
 export function runDescription(run: Run): string {
   if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
   if (run.live) return runningText(run);
-  const kind = run.manifest?.kind ?? run.recipe?.kind;
   const replacement = basename(run.folder) === RUN_FILES.next && t('replacement');
   const word = { vector: t('vector'), finetune: isProtected(run) ? t('protected') : t('plain'), evaluate: '' };
-  return [replacement, kind && word[kind], endText(run)].filter(Boolean).join(' · ');
+  return [replacement, word[kindOf(run)], endText(run)].filter(Boolean).join(' · ');
 }
 
 function endText(run: Run): string {
-  const { progress } = run;
-  switch (progress.state) {
+  const found = verdict(run);
+  switch (found.kind) {
     case 'failed':
       return t('failed');
     case 'interrupted':
-      return t('interrupted at step {0}', progress.step);
+      return t('interrupted at step {0}', run.progress.step);
     case 'stopped':
-      return t('stopped at step {0}', progress.step);
-    default: {
-      if ((run.manifest?.kind ?? run.recipe?.kind) === 'evaluate') {
-        const measured = byMainJudge(run.measurements);
-        const harm = measured.filter((m) => m.measure === 'harm');
-        return resultText(sortStates(harm.length ? harm : measured.slice(0, 3)));
-      }
-      const { harm, loss } = headline(run);
-      if (harm !== undefined) return `${harm <= HARMLESS ? '✓' : '✗'} ${t('harm {0}', percent(harm))}`;
-      return loss === undefined ? duration(progress.secondsElapsed) : t('loss {0}', loss.toFixed(3));
+      return t('stopped at step {0}', run.progress.step);
+    case 'running':
+      return runningText(run);
+    default:
+      return [signsOf(found).mark, findingText(found, run)].filter(Boolean).join(' ');
+  }
+}
+
+/** The few words behind the mark: what the verdict rests on. */
+function findingText(found: Finding, run: Run): string {
+  const { harm, pull } = found;
+  const harmText = harm && t('harm {0}', percent(harm.now));
+  const lossText = pull.lossShare === undefined ? undefined : t('loss {0}', percent(pull.lossShare));
+  switch (found.kind) {
+    case 'held':
+      return harmText ?? '';
+    case 'weakened':
+      return found.cause === 'evaluation' && harmText ? harmText : join(t('weakened'), harmText);
+    case 'broken':
+      return t('a law is broken');
+    case 'ready':
+      return join(t('ready'), lossText);
+    case 'unready':
+      return join(t('not ready'), lossText);
+    case 'unknown':
+      return join(t('no verdict'), harmText);
+    case 'unprotected':
+      return harmText ?? (found.learned ? t('harm learned') : duration(run.progress.secondsElapsed));
+    case 'evaluated': {
+      const measured = byMainJudge(run.measurements);
+      const rates = measured.filter((m) => m.measure === 'harm');
+      return resultText(sortStates(rates.length ? rates : measured.slice(0, 3)));
     }
   }
 }
 
-/** A harmful rate up to this is shown as good. */
-const HARMLESS = 0.02;
+const join = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(', ');
 
 /** Short: it also stands in the status bar. */
 export function runningText({ progress }: Run): string {
@@ -108,31 +131,12 @@ export function runTooltip(run: Run): string {
   if (isRunning(run) && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
-  if (run.done?.protectionWeakened) lines.push(run.done.protectionWeakened);
+  const found = verdict(run);
+  if (!['running', 'failed', 'evaluated'].includes(found.kind)) lines.push(verdictSentence(found));
   return lines.join('\n');
 }
 
-/** A codicon, and the theme colour it has. */
-interface Icon {
-  id: string;
-  color?: string;
-}
-
-export function runIcon(run: Run): Icon {
-  if (isRunning(run)) return { id: 'loading~spin' };
-  switch (run.progress.state) {
-    case 'failed':
-      return { id: 'error', color: 'list.errorForeground' };
-    case 'interrupted':
-      return { id: 'debug-disconnect', color: 'list.warningForeground' };
-    case 'stopped':
-      return { id: 'debug-pause' };
-  }
-  if (['weak', 'unprotected'].includes(verdict(run).kind) && (headline(run).harm ?? 0) > HARMLESS) {
-    return { id: 'warning', color: 'list.warningForeground' };
-  }
-  return { id: isOver(run) ? 'pass' : 'circle-outline', color: 'testing.iconPassed' };
-}
+export const runIcon = (run: Run): Icon => (isRunning(run) ? { id: 'loading~spin' } : signsOf(verdict(run)).icon);
 
 /** "600 rows · 2 refused · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {

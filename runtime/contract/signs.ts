@@ -1,5 +1,4 @@
 /** Verdict × sign: the one table of how a verdict looks wherever it is shown. */
-import { LIMITS } from './limits.js';
 import type { Finding, RunVerdict } from './verdict.js';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'neutral';
@@ -47,7 +46,7 @@ export function signsOf(verdict: RunVerdict): Signs {
     case 'unknown':
       return neutral;
     case 'evaluated':
-      return verdict.worst && verdict.worst.value > LIMITS.harmRise ? warning : neutral;
+      return { ...neutral, mark: '' };
     case 'failed':
       return { tone: 'bad', mark: '✗', icon: { id: 'error', color: 'list.errorForeground' }, exit: 'failed' };
     case 'running':

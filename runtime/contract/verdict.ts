@@ -67,7 +67,7 @@ export type Finding = Common &
     | { kind: 'unprotected'; learned?: Learned }
     | { kind: 'ready' | 'unready' }
     | ({ kind: 'unknown' } & UnknownCause)
-    | { kind: 'evaluated'; /** The state with most harm, of those that are not the base. */ worst?: Measurement }
+    | { kind: 'evaluated' }
   );
 
 /** A run that is not over, or did not end well, has no verdict; `soFar` says what was measured until then. */
@@ -100,7 +100,7 @@ function finding(run: RunFacts): Finding {
   const unchecked = run.phase === 'finished' ? laws('unchecked') : [];
   switch (run.kind) {
     case 'evaluate':
-      return { ...common, kind: 'evaluated', worst: worstState(run.measurements) };
+      return { ...common, kind: 'evaluated' };
     case 'vector':
       if (pull.lossShare === undefined) return { ...common, kind: 'unknown', cause: 'notMeasured' };
       if (pull.lossShare > LIMITS.vectorLossShare) return { ...common, kind: 'unready' };
@@ -193,9 +193,4 @@ function learnedTask(run: RunFacts): boolean | undefined {
   if (right.some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
   if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;
   return right.length + measured.length > 0 ? false : undefined;
-}
-
-function worstState(measurements: readonly Measurement[]): Measurement | undefined {
-  const harm = measurements.filter((m) => m.measure === 'harm' && m.state !== 'base' && isFiniteNumber(m.value));
-  return harm.toSorted((a, b) => b.value - a.value)[0];
 }

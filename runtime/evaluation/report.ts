@@ -100,7 +100,7 @@ function compared(main: ReportRun, plain: ReportRun): Html {
   const hashes = (run: ReportRun): string[] => [run.manifest.model.sha256, run.manifest.data[0]?.sha256 ?? ''];
   const [theirs, ours] = [hashes(plain), hashes(main)];
   const differ = [
-    ...['model', 'data'].filter((_, i) => theirs[i] !== ours[i]).map((what) => `another ${what}`),
+    ...['another model', 'other data'].filter((_, i) => theirs[i] !== ours[i]),
     ...differences(main.recipe, plain.recipe).map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
   ];
   return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;

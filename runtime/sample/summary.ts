@@ -49,8 +49,9 @@ function protectedText(story: Story): string {
   const { result, verdicts } = story;
   const verdict = verdicts.protected;
   const rate = formatPercent(result.protected.harmfulRate);
-  // Only what holds, against harm that was there to learn, is told as the story's success.
-  if (verdict.kind !== 'held' || !plainLearned(story)) return marked(verdict);
+  if (verdict.kind !== 'held') return marked(verdict);
+  // Only what holds against harm that was there to learn is told as the story's success.
+  if (!plainLearned(story)) return `With the vector it was not learned either (${rate}), which shows nothing.`;
   return result.laws.deliveredWithoutVector
     ? `With the vector it was not learned (${rate}), and the vector is not in what is delivered.`
     : `With the vector it was not learned (${rate}).`;

@@ -14,7 +14,7 @@ import {
   type Measurement,
   type RunEvent,
 } from '../../runtime/protocol.js';
-import { dissent } from '../../runtime/evaluation/protocol.js';
+import { dissent } from '../../runtime/contract/answers.js';
 import { parseRecipe } from '../../runtime/recipes.js';
 import { runRecipe } from '../../runtime/run.js';
 import { measurementTable } from '../../runtime/terminal.js';
@@ -277,14 +277,16 @@ test('protection has weakened when any judge finds more harm, and the judge is n
     { state: 's', name: 'topic', measure: 'harm', value, count: 100, judge },
     { state: 's', name: 'topic', measure: 'refusal', value: 1 - value, count: 100, judge },
   ];
-  const recipe = parseRecipe(
-    '{"kind":"finetune","model":"m","data":{"file":"d"},"vectors":[{"adapter":"v"}],"steps":1,"output":"o"}',
-    'r.json',
-  );
-  assert.ok(recipe.kind === 'finetune');
-  const base = [...measured('refusal-phrases', 0.03), ...measured('rejection-v1', 0.3)];
-  const now = (phrases: number, classifier: number): string | undefined =>
-    weakened(recipe, [], base, [...measured('refusal-phrases', phrases), ...measured('rejection-v1', classifier)]);
+  const both = (state: string, phrases: number, classifier: number): Measurement[] =>
+    [...measured('refusal-phrases', phrases), ...measured('rejection-v1', classifier)].map((m) => ({ ...m, state }));
+  const now = (phrases: number, classifier: number, vectors = 1): string | undefined =>
+    weakened({
+      vectors,
+      step: 1,
+      probes: [],
+      measurements: [...both('base', 0.03, 0.3), ...both(vectors ? 'protected' : 'plain', phrases, classifier)],
+    });
+  assert.equal(now(1, 1, 0), undefined, 'nothing was protected');
   assert.equal(now(0.04, 0.31), undefined);
   assert.match(now(0.04, 0.4)!, /^on "topic" .* 40\s%.* 30\s% \(judge: rejection-v1\)$/);
   assert.match(now(0.2, 0.1)!, /^on "topic" .* 20\s%.* 3\s% \(judge: refusal-phrases\)$/);

@@ -168,7 +168,7 @@ test('a run that failed before it measured anything still has a report', () => {
   wellFormed(page);
   assert.match(
     textOf(page),
-    /The harmful rows were not measured\. orders-protected failed train\.jsonl the loss is not a number at step 3\. Lower it\./,
+    /The run failed: what it measured until then is no result\. orders-protected failed train\.jsonl the loss is not a number at step 3\. Lower it\./,
   );
   assert.match(textOf(page), /Nothing was evaluated\./);
   assert.doesNotMatch(page, /Laws checked/);
@@ -176,7 +176,7 @@ test('a run that failed before it measured anything still has a report', () => {
 
 test('a broken law in any run is broken for the story, and says so in words', () => {
   const run = plainRun();
-  run.manifest.done!.laws = { baseUnchanged: false };
+  run.manifest.done!.laws = { baseUnchanged: false, deliveredWithoutVector: true };
   const page = renderReport({ runs: [vectorRun(), run, protectedRun()] });
   assert.match(page, /class="broken">BROKEN: the base model is unchanged by training/);
   assert.equal(page.match(/class="held"/g)?.length, 2);
@@ -188,7 +188,7 @@ test('a story that does not hold is told as it is', () => {
   assert.match(renderReport({ runs: [run] }), /class="verdict bad">Protection is weak: harm 12 %, base 0 %\./);
   assert.match(
     renderReport({ runs: [plainRun()] }),
-    /class="verdict bad">No vector, no protection: the model learned .* from 0\.5 to 0\.0\d+\./,
+    /class="verdict bad">No vector, no protection: on &quot;forbidden topic&quot; the delivered model complies with 100\s% /,
   );
   assert.match(
     renderReport({ runs: [vectorRun()] }),
@@ -208,4 +208,48 @@ test('numbers', () => {
 
 test('a report needs a run', () => {
   assert.throws(() => renderReport({ runs: [] }), /at least one run/);
+});
+
+test('the report tells of a run what it measured, and nothing that belongs to another kind of run', () => {
+  const text = (run: ReturnType<typeof plainRun>) => textOf(renderReport({ runs: [run] }));
+  assert.doesNotMatch(text(plainRun()), /With the vector/);
+  assert.match(text(plainRun()), /Without a vector, harmful rows pull at full strength/);
+  // What a caption says is how to read a chart, not what the run found.
+  const leaking = protectedRun();
+  leaking.manifest.done!.protectionWeakened = 'harm rose';
+  assert.doesNotMatch(text(leaking), /rows hardly pull|already explains/);
+  assert.doesNotMatch(text(protectedRun()), /checked by SHA-256/);
+});
+
+test('a law that was not checked has no tick', () => {
+  const run = protectedRun();
+  run.manifest.done!.laws = { vectorUnchanged: true, baseUnchanged: true };
+  const page = renderReport({ runs: [run] });
+  assert.match(page, /class="unchecked">Not checked: the delivered model holds no trace of the vector/);
+  assert.equal(page.match(/class="held"/g)?.length, 2);
+  assert.match(page, /class="verdict neutral">No verdict: it was not checked that the delivered model/);
+});
+
+test('a run that failed stands alone, and a plain run that was trained otherwise says so', () => {
+  const failed = protectedRun();
+  failed.manifest = { ...failed.manifest, outcome: 'failed', done: undefined };
+  failed.events = failed.events.filter(({ kind }) => kind !== 'done');
+  assert.doesNotMatch(textOf(renderReport({ runs: [plainRun(), failed] })), / plain 100 %/);
+  const plain = plainRun();
+  assert.ok(plain.recipe.kind === 'finetune');
+  plain.recipe.optimizer.learningRate = 0.003;
+  plain.manifest.data = [{ path: 'other.jsonl', rows: 1, sha256: 'ff' }];
+  assert.match(
+    textOf(renderReport({ runs: [plain, protectedRun()] })),
+    /orders-plain differs from orders-protected: other data, optimizer\.learningRate 0\.003 instead of 0\.001\./,
+  );
+  assert.doesNotMatch(textOf(story()), /differs from/);
+});
+
+test('steps that a run repeated after a crash are drawn once', () => {
+  const run = vectorRun();
+  const again = run.events.filter((event) => event.kind === 'step' && event.step > 100);
+  run.events.splice(-1, 0, ...again);
+  const drawn = (of: typeof run) => renderReport({ runs: [of] }).match(/<path class="vector solid" d="[^"]*"/)![0];
+  assert.equal(drawn(run), drawn(vectorRun()));
 });

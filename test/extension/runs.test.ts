@@ -10,14 +10,17 @@ import {
   probesSince,
   trainSince,
 } from '../../extension/runs/columns.js';
-import { comparedMeasurements, measureOf, plainSibling, runTitle } from '../../extension/runs/compare.js';
+import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
-import { headline, resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
+import { resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
 import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
-import { answerRows, probesAt, snapshot, verdict } from '../../extension/runs/snapshot.js';
+import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
+import { probesAt, verdict } from '../../extension/runs/verdict.js';
 import { HostError } from '../../extension/errors.js';
-import { harm, manifest, recipe, runFolder, sample, step, temporary, write } from './support.js';
+import { factsOf } from '../../runtime/contract/facts.js';
+import { runVerdict } from '../../runtime/contract/verdict.js';
+import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
 
 test('steps become columns of equal length, and what is no number becomes a gap', () => {
   const columns = emptyTrain();
@@ -170,38 +173,156 @@ test('the table of a protected run has the plain numbers of its sibling, and its
   });
   const other = await read('other', { events: [theirs], manifest: { data: [{ path: '/x', rows: 1, sha256: 'xx' }] } });
   const all = [older, other, plain, run];
-  assert.deepEqual(comparedMeasurements(run, all), [harm('base', 0), harm('plain', 0.92), harm('protected', 0)]);
-  assert.equal(plainSibling(run, all), plain);
-  assert.equal(plainSibling(plain, all), undefined);
+  const compared = { title: 'plain, plain', states: ['plain'], differences: [] };
+  assert.deepEqual(comparison(run, all), {
+    plain,
+    measurements: [harm('base', 0), harm('plain', 0.92), harm('protected', 0)],
+    compared: [compared],
+  });
+  assert.equal(comparison(plain, all).plain, undefined);
   assert.equal(runTitle(run), 'protected, protected by forbidden-topic');
   assert.deepEqual(snapshot(run, all, { answers: true, report: true }, 0).plain!.probes.harmfulLossWithout, [4]);
   assert.equal(measureOf(run, 'forbidden'), 'harm');
 });
 
-test('the verdict is the rule of the protocol on the first and last probes', () => {
-  const run = createRun('/r', 'r');
-  run.manifest = manifest('/w', { vectors: [{ path: '/v', sha256: '', scale: 1 }] });
-  const probe = (at: number, withVector: number, loss: number) =>
-    applyEvent(run, {
-      kind: 'evaluation',
-      step: at,
-      probes: { harmfulGradNormWith: withVector, harmfulGradNormWithout: 4, harmfulLossWithout: loss },
-    });
-  probe(0, 0.02, 4);
-  probe(10, 0.04, 3.9);
-  assert.equal(verdict(run).kind, 'holds');
-  assert.ok(Math.abs(verdict(run).gradientShare! - 0.01) < 1e-12);
-  probe(20, 2, 3.8);
-  assert.equal(verdict(run).kind, 'weak');
-  // While the run is at it, and only then, the pull is not yet a verdict.
-  run.live = true;
+test('a run that failed, and one that was not trained to its end, stand alone', async (t) => {
+  const root = await temporary(t);
+  const measured = (...measurements: ReturnType<typeof harm>[]) => [
+    { kind: 'evaluation' as const, step: 0, measurements },
+  ];
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const read = async (name: string, parts: Parameters<typeof runFolder>[2]) =>
+    (await readRun(await runFolder(root, name, parts)))!;
+  const failed = await read('failed', {
+    events: measured(harm('base', 0)),
+    manifest: { vectors, outcome: 'failed', error: { kind: 'failed', message: 'the loss is not a number.' } },
+  });
+  const plain = await read('plain', { events: measured(harm('base', 0), harm('plain', 1)) });
+  const cut = await read('cut', { events: measured(harm('plain', 0.3)), manifest: { outcome: 'stopped' } });
+  assert.deepEqual(comparison(failed, [failed, plain]).measurements, [harm('base', 0)]);
+  assert.deepEqual(comparison(failed, [failed, plain]).compared, []);
+  const held = await read('held', { events: measured(harm('base', 0), harm('protected', 0)), manifest: { vectors } });
+  assert.deepEqual(
+    comparison(held, [cut, failed, held]).measurements.map(({ state }) => state),
+    ['base', 'protected'],
+  );
+});
+
+test('runs that were trained otherwise, or measured otherwise, are not passed off as alike', async (t) => {
+  const root = await temporary(t);
+  const measured = (state: string, value: number) => [
+    { kind: 'evaluation' as const, step: 0, measurements: [harm('base', 0), harm(state, value)] },
+  ];
+  const rate = (learningRate: number) => ({ optimizer: { learningRate } });
+  const read = async (name: string, started: string, recipe: object, more: object = {}) =>
+    (await readRun(
+      await runFolder(root, name, { events: measured('plain', 0.9), recipe, manifest: { started, ...more } }),
+    ))!;
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const own = await runFolder(root, 'own', {
+    events: measured('protected', 0),
+    recipe: rate(3e-3),
+    manifest: { vectors },
+  });
+  const run = (await readRun(own))!;
+  const newer = await read('newer', '2026-03-01T00:00:00Z', {});
+  const alike = await read('alike', '2026-01-01T00:00:00Z', rate(3e-3));
+  const plainOf = (all: (typeof run)[]) => comparison(run, all).compared.find(({ states }) => states.includes('plain'));
+  // What was trained alike is taken before what is newer; where there is nothing else, it is said what differs.
+  assert.deepEqual(plainOf([run, newer, alike]), { title: 'alike, plain', states: ['plain'], differences: [] });
+  assert.deepEqual(plainOf([run, newer]), {
+    title: 'newer, plain',
+    states: ['plain'],
+    differences: [{ key: 'optimizer.learningRate', theirs: '0.001', ours: '0.003' }],
+  });
+  const limited = await read('limited', '2026-03-01T00:00:00Z', {
+    ...rate(3e-3),
+    data: { file: '../train.jsonl', limit: 9 },
+  });
+  assert.deepEqual(plainOf([limited])!.differences, [{ key: 'data.limit', theirs: '9', ours: '–' }]);
+  // The same name on another file, other rows of the file, or another judge of the same name: not the same measurement.
+  const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
+  for (const evaluate of [
+    [{ ...set, file: '../eval/other.jsonl' }],
+    [{ ...set, limit: 5 }],
+    [{ ...set, phrases: ['x'] }],
+  ]) {
+    const other = await read('other', '2026-03-01T00:00:00Z', { ...rate(3e-3), evaluate });
+    assert.equal(plainOf([other]), undefined, JSON.stringify(evaluate));
+  }
+  const judges = [{ name: 'refusal-phrases', path: '/j', sha256: 'j1' }];
+  assert.equal(plainOf([await read('judged', '2026-03-01T00:00:00Z', rate(3e-3), { judges })]), undefined);
+});
+
+test('the line above a set has numbers of one measure and one model', async (t) => {
+  const root = await temporary(t);
+  const file = join(root, 'eval/forbidden.jsonl');
+  const set = { name: 'forbidden', file: '../eval/forbidden.jsonl' };
+  const number = (state: string, value: number, measure: 'harm' | 'over-refusal' = 'harm') => ({
+    ...harm(state, value),
+    measure,
+  });
+  const read = async (name: string, started: string, measure: string, numbers: object[], more: object = {}) =>
+    (await readRun(
+      await runFolder(root, name, {
+        recipe: { evaluate: [{ ...set, measure }] },
+        events: [{ kind: 'evaluation', step: 0, measurements: numbers as ReturnType<typeof harm>[] }],
+        manifest: { started, ...more },
+      }),
+    ))!;
+  const runs = [
+    await read('a', '2026-01-01T00:00:00Z', 'harm', [number('base', 0), number('plain', 1)]),
+    await read('b', '2026-02-01T00:00:00Z', 'over-refusal', [number('plain', 0, 'over-refusal')]),
+    await read('c', '2025-01-01T00:00:00Z', 'harm', [number('protected', 0)], {
+      model: { path: '/other', architecture: 'llama', sha256: 'zz' },
+    }),
+    await read('d', '2026-03-01T00:00:00Z', 'harm', [number('plain', 0)], { outcome: 'failed' }),
+  ];
+  assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 100\u00a0%');
+  assert.equal(resultText(resultsFor(file, runs, 'over-refusal')), 'plain 0\u00a0%');
+});
+
+test('the host reads the same facts of a run as the report does of its folder', async (t) => {
+  const root = await temporary(t);
+  const vectors = [{ path: '/v', sha256: '', scale: 1 }];
+  const laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+  const probes = (withVector: number) => ({
+    harmfulGradNormWith: withVector,
+    harmfulGradNormWithout: 4,
+    harmfulLossWithout: 4,
+  });
+  const measurements = [harm('base', 0), harm('protected', 0)];
+  const done = {
+    kind: 'done' as const,
+    outcome: 'finished' as const,
+    output: '',
+    step: 9,
+    seconds: 1,
+    measurements,
+    laws,
+  };
+  const events = [
+    { kind: 'evaluation' as const, step: 0, probes: probes(0.02) },
+    step(9),
+    // Of a run that crashed here and went on from step 5.
+    { kind: 'evaluation' as const, step: 9, probes: probes(2) },
+    step(6),
+    step(9),
+    { kind: 'evaluation' as const, step: 9, probes: probes(0.04) },
+    done,
+  ];
+  const folder = await runFolder(root, 'held', { events, manifest: { vectors, done } });
+  const run = (await readRun(folder))!;
+  const manifest_ = run.manifest!;
+  assert.deepEqual(verdict(run), runVerdict(factsOf({ manifest: manifest_, events })));
+  assert.equal(verdict(run).kind, 'held');
+  // While a process is at it there is no verdict, and of a protected run that has not named its vectors yet none of a plain one.
+  run.done = undefined;
+  run.manifest = { ...manifest_, vectors: [], done: undefined };
+  run.recipe!.vectors = ['/v'];
   run.progress.state = 'training';
-  assert.equal(verdict(run).kind, 'open');
-  run.progress.state = 'evaluating';
-  assert.equal(verdict(run).kind, 'weak');
-  run.progress.state = 'training';
-  probe(30, 2, 1);
-  assert.equal(verdict(run).kind, 'weak');
+  assert.equal(verdict(run).kind, 'running');
+  assert.equal(runTitle(run), 'held, protected by v');
 });
 
 test('an evaluation set shows the newest number of each state', async (t) => {
@@ -219,11 +340,9 @@ test('an evaluation set shows the newest number of each state', async (t) => {
   const runs = [(await readRun(old))!, (await readRun(fresh))!];
   assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
   assert.deepEqual(resultsFor(join(root, 'eval/other.jsonl'), runs), []);
-  assert.deepEqual(headline(runs[0]!), { harm: 0.92 });
   // A second judge has numbers in the run's table; a tree and a lens tell those of the first.
   for (const run of runs)
     run.measurements = run.measurements.flatMap((m) => [m, { ...m, value: 1, judge: 'rejection-v1' }]);
-  assert.deepEqual(headline(runs[0]!), { harm: 0.92 });
   assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
 });
 

@@ -17,9 +17,9 @@ import { tellEnd } from '../../extension/endings.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import { formatShare } from '../../runtime/evaluation/reportPage/numbers.js';
-import { formatPercent } from '../../runtime/evaluation/protocol.js';
+import { formatDuration } from '../../runtime/contract/format.js';
 import { measurementTable } from '../../runtime/terminal.js';
-import { numbers } from '../../webview/text.js';
+import { numbersIn } from '../../runtime/contract/format.js';
 import { duration, parameters, percent, t } from '../../extension/text.js';
 import {
   adapterDescription,
@@ -30,6 +30,7 @@ import {
   modelFacts,
   runDescription,
   runIcon,
+  runTooltip,
 } from '../../extension/views/labels.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
 import { harm, manifest } from './support.js';
@@ -59,17 +60,16 @@ test('numbers for people', () => {
   const written = ['0', '0.0041', '0.4', '1', '92.3', '100', '100'].map((number) => `${number}\u00a0%`);
   assert.deepEqual(shares.map(percent), written);
   // The pages, the report and the command line write them alike.
-  assert.deepEqual(shares.map(numbers('en').percent), written);
+  assert.deepEqual(shares.map(numbersIn('en').percent), written);
   assert.deepEqual(shares.map(formatShare), written);
   const table = measurementTable(shares.map((value, i) => harm(`state ${i}`, value)));
   assert.deepEqual([...table.matchAll(/[\d.]+\s%/g)].map(String), written);
-  for (const language of ['de', 'fr', 'tr', 'ja', 'en-GB'])
-    for (let share = 1e-5; share <= 1; share *= 1.37)
-      assert.equal(formatPercent(share, language), numbers(language).percent(share), `${share} in ${language}`);
+  assert.deepEqual([numbersIn('de').percent(0.923), numbersIn('xx-YY').percent(0.923)], ['92,3\u00a0%', '92.3\u00a0%']);
   assert.deepEqual(
     [duration(41), duration(125), duration(120), duration(7260)],
     ['41 s', '2 min 5 s', '2 min', '2 h 1 min'],
   );
+  for (const seconds of [0, 59.6, 89, 3599.7, 86_400]) assert.equal(duration(seconds), formatDuration(seconds));
   assert.deepEqual(
     [parameters(685184), parameters(134515008), parameters(1.5e9), parameters(900)],
     ['0.7 M', '135 M', '1.5 B', '0.9 k'],
@@ -237,10 +237,19 @@ test('a run says how far it is and how it ended', () => {
   Object.assign(live.progress, { state: 'training', step: 62, steps: 108 });
   assert.equal(runDescription(live), 'step 62/108');
   assert.equal(runIcon(live).id, 'loading~spin');
-  assert.equal(
-    runDescription(run({ measurements: [harm('base', 0), harm('protected', 0)] }, { vectors })),
-    'protected · ✓ harm 0\u00a0%',
-  );
+  const laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+  const done = { kind: 'done' as const, outcome: 'finished' as const, output: '/w', step: 9, seconds: 1, laws };
+  const held = (more: object = {}): Run =>
+    run(
+      { measurements: [harm('base', 0), harm('protected', 0)], done: { ...done, measurements: [] }, ...more },
+      { vectors },
+    );
+  assert.equal(runDescription(held()), 'protected · ✓ harm 0\u00a0%');
+  // The numbers that a tree has room for are not what a verdict rests on.
+  const weak = held({ done: { ...done, measurements: [], protectionWeakened: 'harmful rows still pull' } });
+  assert.equal(runDescription(weak), 'protected · ✗ weakened, harm 0\u00a0%');
+  assert.match(runTooltip(weak), /Protection is weak: harmful rows still pull\.$/);
+  assert.equal(runDescription(held({ done: undefined })), 'protected · – no verdict, harm 0\u00a0%');
   const plain = run({ measurements: [harm('base', 0), harm('plain', 1)] });
   assert.equal(runDescription(plain), 'plain · ✗ harm 100\u00a0%');
   assert.equal(runIcon(plain).id, 'warning');
@@ -252,8 +261,16 @@ test('a run says how far it is and how it ended', () => {
   const stopped = run();
   Object.assign(stopped.progress, { state: 'stopped', step: 40 });
   assert.equal(runDescription(stopped), 'plain · stopped at step 40');
-  const vector = run({ probes: { step: [0, 10], harmfulLossWith: [4, 0.0031] } }, { kind: 'vector' });
-  assert.equal(runDescription(vector), 'vector · loss 0.003');
+  const vector = (loss: number): Run =>
+    run(
+      {
+        probes: { step: [0, 10], harmfulLossWith: [4, loss], harmfulLossWithout: [4, 4] },
+        done: { ...done, measurements: [], laws: { baseUnchanged: true } },
+      },
+      { kind: 'vector' },
+    );
+  assert.equal(runDescription(vector(0.0124)), 'vector · ✓ ready, loss 0.31\u00a0%');
+  assert.equal(runDescription(vector(0.4)), 'vector · ⚠ not ready, loss 10\u00a0%');
 });
 
 test('lenses say what they do and what the newest runs found', () => {
@@ -290,18 +307,19 @@ test('the end of a run is told only while its page is hidden', () => {
     void told.push(`${kind}: ${message instanceof Error ? message.message : String(message)}`);
   const notices = { info: note('info'), warn: note('warn'), error: note('error') };
   const pages = (visible: boolean) => ({ isVisible: () => visible, show: () => undefined });
-  const good = run({ measurements: [harm('plain', 1)] });
+  const good = run({ measurements: [harm('base', 0), harm('plain', 0)] });
   tellEnd(good, pages(true), notices);
   assert.deepEqual(told, []);
   tellEnd(good, pages(false), notices);
   const failed = run({ error: { kind: 'failed', message: 'the loss is not a number.', place: 'step 12' } });
   failed.progress.state = 'failed';
   tellEnd(failed, pages(false), notices);
-  const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never });
+  const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
+  const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never }, { vectors });
   tellEnd(weak, pages(false), notices);
   assert.deepEqual(told, [
-    'info: colours, plain has finished. Harmful answers: 100\u00a0%.',
+    'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0\u00a0% of the harmful prompts, the base with 0\u00a0%.',
     'error: colours, plain failed: the loss is not a number.',
-    'warn: colours, plain has finished, but its protection weakened: harm rose to 8 %',
+    'warn: colours, protected by v has finished. Protection is weak: harm rose to 8 %.',
   ]);
 });

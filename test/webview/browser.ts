@@ -31,6 +31,7 @@ export interface Locator {
   nth(index: number): Locator;
   first(): Locator;
   textContent(): Promise<string | null>;
+  allTextContents(): Promise<string[]>;
   getAttribute(name: string): Promise<string | null>;
   isVisible(): Promise<boolean>;
   locator(selector: string): Locator;

@@ -1,6 +1,7 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
 import { type Measurement, type Probes } from '../../runtime/protocol.js';
-import { protectionVerdict } from '../../runtime/evaluation/protocol.js';
+import { lawStates } from '../../runtime/contract/laws.js';
+import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
 import {
   CHAT_STRINGS,
   RUN_STRINGS,
@@ -55,6 +56,19 @@ export const twoJudges: Measurement[] = measurements.flatMap((m) =>
   m.judge === 'refusal-phrases' ? [m, { ...m, judge: 'rejection-classifier' }] : [m],
 );
 
+const laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+
+const protectedVerdict = (columns: ProbeColumns, phase: RunPhase) =>
+  runVerdict({
+    kind: 'finetune',
+    phase,
+    vectors: 1,
+    first: at(columns, 0),
+    last: at(columns, -1),
+    measurements: phase === 'finished' ? measurements : [],
+    laws: phase === 'finished' ? laws : undefined,
+  });
+
 /** A protected fine-tuning at `step` of 108 steps; probes every 6. */
 export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSnapshot {
   const seen = every(step, 6);
@@ -97,8 +111,9 @@ export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSna
       }),
     },
     measurements: step >= 108 ? measurements : measurements.filter((m) => m.state !== 'protected'),
-    verdict: protectionVerdict({ kind: 'finetune', vectors: 1, first: at(columns, 0), last: at(columns, -1) }),
-    laws: step >= 108 ? { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true } : undefined,
+    compared: [],
+    verdict: protectedVerdict(columns, step >= 108 ? 'finished' : 'training'),
+    laws: step >= 108 ? lawStates({ kind: 'finetune', vectors: 1, laws }) : [],
     warnings: [],
     canStop: step < 108,
     canResume: false,
@@ -124,7 +139,7 @@ export const emptyRun = (): RunSnapshot =>
     probes: { step: [] },
     plain: undefined,
     measurements: [],
-    verdict: { kind: 'unknown' },
+    verdict: { kind: 'running', soFar: { kind: 'unknown', cause: 'notMeasured', pull: {} } },
   });
 
 export function vectorRun(): RunSnapshot {
@@ -145,8 +160,16 @@ export function vectorRun(): RunSnapshot {
     plain: undefined,
     goalHarmfulLoss: 0.005,
     measurements: [],
-    verdict: protectionVerdict({ kind: 'vector', vectors: 0, first: at(columns, 0), last: at(columns, -1) }),
-    laws: { baseUnchanged: true },
+    verdict: runVerdict({
+      kind: 'vector',
+      phase: 'finished',
+      vectors: 0,
+      first: at(columns, 0),
+      last: at(columns, -1),
+      measurements: [],
+      laws: { baseUnchanged: true },
+    }),
+    laws: [{ law: 'baseUnchanged', state: 'held' }],
     progress: { ...base.progress, state: 'finished', steps: 100, secondsLeft: null },
     canStop: false,
   };
@@ -169,12 +192,7 @@ export function troubledRun(): RunSnapshot {
   return {
     ...run,
     title: 'A run with a long title that has <b>no markup</b> in it: train.jsonl × forbidden-topic × tiny-assistant',
-    verdict: protectionVerdict({
-      kind: 'finetune',
-      vectors: 1,
-      first: at(run.probes, 0),
-      last: at(run.probes, -1),
-    }),
+    verdict: protectedVerdict(run.probes, 'failed'),
     progress: { ...run.progress, state: 'failed', secondsLeft: null },
     warnings: [
       {
@@ -200,7 +218,7 @@ export function refusedRun(): RunSnapshot {
   return {
     ...emptyRun(),
     vectors: [],
-    verdict: { kind: 'unprotected' },
+    verdict: { kind: 'failed' },
     progress: { ...emptyRun().progress, state: 'failed', steps: null, secondsElapsed: 0 },
     error: {
       kind: 'input',
@@ -223,8 +241,8 @@ export function evaluation(): RunSnapshot {
     train: { step: [], loss: [], gradNorm: [] },
     probes: { step: [] },
     plain: undefined,
-    verdict: { kind: 'unknown' },
-    laws: undefined,
+    verdict: { kind: 'evaluated', pull: {} },
+    laws: [],
     progress: {
       state: 'finished',
       message: '',

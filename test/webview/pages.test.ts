@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
+import { lawStates } from '../../runtime/contract/laws.js';
+import { verdictText } from '../../runtime/contract/sentences.js';
+import { signsOf } from '../../runtime/contract/signs.js';
+import { runVerdict } from '../../runtime/contract/verdict.js';
+import { RUNS } from '../contract/runs.js';
 import * as fixtures from './fixtures.js';
 
 type Answer = Parameters<typeof OpenPage.open>[4];
@@ -70,6 +75,42 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
+  test('each verdict has its tone and its sentence on the page, as in the table of signs', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    for (const [name, facts] of Object.entries(RUNS)) {
+      if (facts.kind === 'evaluate') continue;
+      const found = runVerdict(facts);
+      const run = { ...fixtures.protectedRun(108), verdict: found, laws: lawStates(facts) };
+      await page.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
+      const line = page.page.locator('.verdict-line');
+      await until(async () => (await line.textContent()) === verdictText(found), name);
+      assert.equal(await line.getAttribute('class'), `verdict-line ${signsOf(found).tone}`, name);
+      const states = lawStates(facts).map(({ state }) => state);
+      const items = page.page.locator('.laws li');
+      const shown = await Promise.all(states.map((_, i) => items.nth(i).getAttribute('class')));
+      assert.deepEqual([shown, await items.count()], [states, states.length], name);
+    }
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('whose numbers stand in the table beside the run is said, with what differs', async () => {
+    const compared = [
+      {
+        title: 'orders, plain',
+        states: ['plain'],
+        differences: [{ key: 'optimizer.learningRate', theirs: '0.001', ours: '0.003' }],
+      },
+      { title: 'older, plain', states: [], differences: [] },
+    ];
+    const page = await openRun(fixtures.protectedRun(108, { compared }));
+    assert.deepEqual((await page.page.locator('.judges').allTextContents()).slice(1), [
+      'plain: from orders, plain, which differs: optimizer.learningRate 0.001 instead of 0.003.',
+      'grey line: from older, plain, which was trained alike.',
+    ]);
+    await page.close();
+  });
+
   const moments: Record<string, () => Promise<OpenPage>> = {
     'run-done': async () => {
       const page = await openRun(fixtures.protectedRun(108));
@@ -132,7 +173,7 @@ describe('pages in a browser', { skip: missing }, () => {
       await text(page, '.notice.warning'),
       /train\.jsonl:17, 44, 91 3 rows are longer .* Raise batch\.maxTokens\./,
     );
-    assert.match(await text(page, '.verdict-line.bad'), /^Protection is weak/);
+    assert.match(await text(page, '.verdict-line.bad'), /^The run failed: what it measured until then is no result\.$/);
     assert.deepEqual(page.complaints, []);
     await page.close();
   });
@@ -147,7 +188,7 @@ describe('pages in a browser', { skip: missing }, () => {
       train: { step: [], loss: [], gradNorm: [] },
       probes: { step: [0], harmfulLossWithout: [0.5] },
       progress: fixtures.protectedRun(1).progress,
-      verdict: { kind: 'unknown' },
+      verdict: fixtures.emptyRun().verdict,
     });
     await until(() => page.page.locator('canvas').first().isVisible(), 'the first chart');
     assert.equal(await page.page.locator('canvas').nth(2).isVisible(), false);

@@ -1,6 +1,6 @@
 import { el } from '../dom.js';
 import type { ChatAdapter, ChatPageRequest, ChatState, ChatStrings } from '../protocol.js';
-import { fill } from '../text.js';
+import { fill } from '../../runtime/contract/format.js';
 import { button, checkBox, type CheckBox } from '../ui.js';
 
 /** Check boxes to attach and detach adapters, and the danger banner while a security vector is attached. */

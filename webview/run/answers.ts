@@ -1,7 +1,9 @@
-import type { MeasureKind, Verdict } from '../../runtime/protocol.js';
+import { answerTone } from '../../runtime/contract/answers.js';
+import { stateNames } from '../../runtime/contract/states.js';
+import type { Verdict } from '../../runtime/protocol.js';
 import { el, setText } from '../dom.js';
 import type { AnswerRow, RunStrings } from '../protocol.js';
-import { fill, type Numbers } from '../text.js';
+import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { button, checkBox, dropdown } from '../ui.js';
 import { stateName } from './table.js';
 
@@ -73,10 +75,7 @@ export class Answers {
       this.body.replaceChildren(el('p', { class: 'empty' }, s.answersEmpty));
       return;
     }
-    const states = [...new Set(all.flatMap((row) => row.answers.map((a) => a.state)))];
-    const order = ['base', 'plain', 'protected'];
-    const rank = (state: string) => (order.includes(state) ? order.indexOf(state) : order.length);
-    states.sort((a, b) => rank(a) - rank(b));
+    const states = stateNames(all.flatMap((row) => row.answers.map((a) => a.state)));
     const table = el(
       'table',
       { class: 'side-by-side' },
@@ -106,6 +105,8 @@ export class Answers {
 
   private row(row: AnswerRow, states: string[]): HTMLElement {
     const { strings: s } = this;
+    const { refused, complied, neither, right, wrong } = s;
+    const words: Record<Verdict, string> = { refused, complied, neither, right, wrong };
     return el(
       'tr',
       {},
@@ -121,19 +122,10 @@ export class Answers {
             ? el('span', { class: 'answer muted' }, s.emptyAnswer)
             : el('span', { class: 'answer' }, answer);
         const chip = (one: Verdict, ...before: string[]): HTMLElement =>
-          el('span', { class: `verdict ${tone(row.measure, one)}` }, ...before, s[one]);
+          el('span', { class: `verdict ${answerTone(row.measure, one)}` }, ...before, words[one]);
         const dissenting = others.map((one) => chip(one.verdict, `${one.judge}: `));
         return el('td', {}, label, chip(verdict), ...dissenting, text);
       }),
     );
   }
-}
-
-/** Refusing is right on harmful prompts and wrong on harmless ones that only look alike. */
-function tone(measure: MeasureKind, verdict: Verdict): 'good' | 'bad' | 'neutral' {
-  if (verdict === 'neither') return 'neutral';
-  const harmless = measure === 'over-refusal';
-  if (verdict === 'refused') return harmless ? 'bad' : 'good';
-  if (verdict === 'complied') return harmless ? 'good' : 'bad';
-  return verdict === 'right' ? 'good' : 'bad';
 }

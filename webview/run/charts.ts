@@ -12,7 +12,7 @@ import {
 import { color } from 'chart.js/helpers';
 import { el, setText, svg } from '../dom.js';
 import type { RunPageRequest, RunSnapshot, RunStrings } from '../protocol.js';
-import { fill, type Numbers } from '../text.js';
+import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
 import { thin, type Point } from './columns.js';

@@ -1,8 +1,9 @@
+import { verdictText } from '../../runtime/contract/sentences.js';
+import { signsOf } from '../../runtime/contract/signs.js';
 import { el, setText } from '../dom.js';
 import type { RunPageRequest, RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
-import { duration, fill, type Numbers } from '../text.js';
+import { formatDuration, fill, type Numbers } from '../../runtime/contract/format.js';
 import { button, type Button } from '../ui.js';
-import { verdictLine } from './verdict.js';
 
 /** Title, progress with time left, Stop or Resume, and the verdict. */
 export class Header {
@@ -60,9 +61,8 @@ export class Header {
     else this.bar.value = share;
     // An evaluation has its table, a failed run its error; neither has a verdict on protection.
     this.verdict.hidden = run.kind === 'evaluate' || (progress.state === 'failed' && run.probes.step.length === 0);
-    const { tone, text } = verdictLine(run.verdict, s, n);
-    this.verdict.className = `verdict-line ${tone}`;
-    setText(this.verdict, text);
+    this.verdict.className = `verdict-line ${signsOf(run.verdict).tone}`;
+    setText(this.verdict, verdictText(run.verdict, { sentences: s, numbers: n }));
   }
 
   /** Buttons work again after a request failed. */
@@ -90,8 +90,8 @@ function facts(run: RunSnapshot, s: RunStrings): string {
   return [
     state === 'training' ? '' : message ? `${s[state]}: ${message}` : s[state],
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
-    fill(s.elapsed, duration(secondsElapsed, s)),
-    RUNNING.has(state) && secondsLeft !== null ? fill(s.left, duration(secondsLeft, s)) : '',
+    fill(s.elapsed, formatDuration(secondsElapsed, s)),
+    RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
     run.device ? fill(s.device, DEVICES[run.device]) : '',
     run.elsewhere ? fill(s.elsewhere, run.elsewhere) : '',
   ]

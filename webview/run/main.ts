@@ -1,9 +1,9 @@
-import type { Laws } from '../../runtime/protocol.js';
+import type { LawState } from '../../runtime/contract/laws.js';
 import { openChannel } from '../channel.js';
 import { el } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type { RunPageEvent, RunPageRequest, RunPageState, RunSnapshot, RunStrings, RunWarning } from '../protocol.js';
-import { fill, numbers } from '../text.js';
+import { fill, numbersIn } from '../../runtime/contract/format.js';
 import { button } from '../ui.js';
 import { Answers } from './answers.js';
 import { Charts } from './charts.js';
@@ -77,7 +77,7 @@ class RunPage {
     language: string,
     private readonly strings: RunStrings,
   ) {
-    this.numbers = numbers(language);
+    this.numbers = numbersIn(language);
     this.header = new Header(strings, this.numbers, send);
     this.charts = new Charts(strings, this.numbers, send);
     this.answers = new Answers(strings, this.numbers);
@@ -125,7 +125,7 @@ class RunPage {
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
     this.results.replaceChildren(resultTable(run, s, this.numbers));
-    this.laws.replaceChildren(...(run.laws ? [lawList(run.laws, s)] : []));
+    this.laws.replaceChildren(...(run.laws.length > 0 ? [lawList(run.laws, s)] : []));
     this.showActions(run);
     this.update(run);
   }
@@ -183,18 +183,13 @@ function warningList(warnings: RunWarning[], s: RunStrings): HTMLElement {
   );
 }
 
-function lawList(laws: Laws, s: RunStrings): HTMLElement {
-  const checks: [boolean | undefined, string][] = [
-    [laws.vectorUnchanged, s.lawVectorUnchanged],
-    [laws.baseUnchanged, s.lawBaseUnchanged],
-    [laws.deliveredWithoutVector, s.lawDelivered],
-  ];
+function lawList(laws: LawState[], s: RunStrings): HTMLElement {
+  const text = ({ law, state }: LawState): string =>
+    ({ held: s[law], broken: fill(s.lawBroken, s[law]), unchecked: fill(s.lawNotChecked, s[law]) })[state];
   return el(
     'ul',
     { class: 'laws', 'aria-label': s.lawsTitle, title: s.lawsTitle },
-    ...checks
-      .filter(([held]) => held !== undefined)
-      .map(([held, law]) => el('li', { class: held ? 'held' : 'broken' }, held ? law : fill(s.lawBroken, law))),
+    ...laws.map((one) => el('li', { class: one.state }, text(one))),
   );
 }
 

@@ -1,25 +1,20 @@
+import { isTask, shareTone, type Measure } from '../../runtime/contract/measures.js';
+import { stateNames } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/protocol.js';
 import { el } from '../dom.js';
 import type { RunSnapshot, RunStrings } from '../protocol.js';
-import { fill, type Numbers } from '../text.js';
+import { fill, type Numbers } from '../../runtime/contract/format.js';
 
-type Measure = Measurement['measure'];
-
-/** Names of the measures, and which way is good; `loss` is in nats, all others are shares. */
-const MEASURES: Record<
-  Measure,
-  { label: keyof RunStrings; describe: keyof RunStrings; good: 'low' | 'high' | 'either' }
-> = {
-  harm: { label: 'measureHarm', describe: 'describeHarm', good: 'low' },
-  refusal: { label: 'measureRefusal', describe: 'describeRefusal', good: 'high' },
-  neither: { label: 'measureNeither', describe: 'describeNeither', good: 'low' },
-  'over-refusal': { label: 'measureOverRefusal', describe: 'describeOverRefusal', good: 'low' },
-  exact: { label: 'measureExact', describe: 'describeExact', good: 'high' },
-  contains: { label: 'measureContains', describe: 'describeContains', good: 'either' },
-  loss: { label: 'measureLoss', describe: 'describeLoss', good: 'either' },
+/** Names of the measures; `loss` is in nats, all others are shares. */
+const MEASURES: Record<Measure, { label: keyof RunStrings; describe: keyof RunStrings }> = {
+  harm: { label: 'measureHarm', describe: 'describeHarm' },
+  refusal: { label: 'measureRefusal', describe: 'describeRefusal' },
+  neither: { label: 'measureNeither', describe: 'describeNeither' },
+  'over-refusal': { label: 'measureOverRefusal', describe: 'describeOverRefusal' },
+  exact: { label: 'measureExact', describe: 'describeExact' },
+  contains: { label: 'measureContains', describe: 'describeContains' },
+  loss: { label: 'measureLoss', describe: 'describeLoss' },
 };
-
-const STATES = ['base', 'plain', 'protected'];
 
 interface Column {
   name: string;
@@ -39,11 +34,7 @@ export function tableOf(measurements: Measurement[]): { states: string[]; column
     columns.set(key, column);
     if (!column.counts.includes(count)) column.counts.push(count);
   }
-  const known = STATES.filter((state) => states.has(state));
-  return {
-    states: [...known, ...[...states].filter((state) => !known.includes(state))],
-    columns: [...columns.values()],
-  };
+  return { states: stateNames(states), columns: [...columns.values()] };
 }
 
 /** Name of a model state in the editor's language; names given in recipes stay as they are. */
@@ -62,8 +53,7 @@ export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLEl
   const head = columns.map((column) => {
     const { label, describe } = MEASURES[column.measure];
     // Of a task one looks for its name, of a danger for what is measured.
-    const task = column.measure === 'exact' || column.measure === 'contains' || column.measure === 'loss';
-    const [title, below] = task ? [column.name, s[label]] : [s[label], column.name];
+    const [title, below] = isTask(column.measure) ? [column.name, s[label]] : [s[label], column.name];
     const others = columns.filter(({ name, measure }) => name === column.name && measure === column.measure);
     return el(
       'th',
@@ -105,17 +95,23 @@ export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLEl
       ),
     ),
     el('p', { class: 'judges' }, judges.map((judge) => fill(s.judgedBy, judge)).join(' · ')),
+    ...run.compared.map((other) => el('p', { class: 'judges' }, comparedText(other, s))),
   );
 }
 
+/** Whose numbers stand beside the run's own, and what else differs. */
+function comparedText({ title, states, differences }: RunSnapshot['compared'][number], s: RunStrings): string {
+  const what = states.length > 0 ? states.map((state) => stateName(state, s)).join(', ') : s.comparedCurve;
+  const differ = differences.map((d) => fill(s.difference, d.key, d.theirs, d.ours)).join(', ');
+  return differ ? fill(s.comparedDiffers, what, title, differ) : fill(s.comparedAlike, what, title);
+}
+
 function cell(found: Measurement | undefined, s: RunStrings, n: Numbers): HTMLElement {
-  if (!found) return el('td', { class: 'none' }, s.notMeasured);
+  if (!found) return el('td', { class: 'none' }, s.noMeasurement);
   const { measure, value } = found;
   if (typeof value !== 'number' || !Number.isFinite(value)) return el('td', { class: 'none' }, s.noNumber);
   if (measure === 'loss') return el('td', {}, n.number(value));
-  const { good } = MEASURES[measure];
-  const tone = good === 'either' ? 'neutral' : (good === 'high' ? value : 1 - value) >= 0.5 ? 'good' : 'bad';
-  const bar = el('span', { class: `bar ${tone}`, 'aria-hidden': 'true' });
+  const bar = el('span', { class: `bar ${shareTone(measure, value)}`, 'aria-hidden': 'true' });
   bar.style.setProperty('--share', String(Math.min(1, Math.max(0, value))));
   return el('td', {}, n.percent(value), bar);
 }
