@@ -16,6 +16,9 @@ export function tellEnd(run: Run, pages: Pages, notices: Notices): void {
   if (pages.isVisible(run.folder)) return;
   const open = { title: t('Open run'), run: () => pages.show(run.folder) };
   const title = runTitle(run);
+  const found = verdict(run);
+  const loud = ['bad', 'warning'].includes(signsOf(found).tone);
+  const say = (message: string): void => (loud ? notices.warn : notices.info)(message, open);
   switch (run.progress.state) {
     case 'failed': {
       const error = run.error ?? { kind: 'failed' as const, message: t('it does not say why.') };
@@ -27,15 +30,8 @@ export function tellEnd(run: Run, pages: Pages, notices: Notices): void {
       );
     }
     case 'stopped':
-      return notices.info(
-        t('{0} was stopped at step {1}; the last checkpoint is kept.', title, run.progress.step),
-        open,
-      );
-    default: {
-      const found = verdict(run);
-      const message = `${t('{0} has finished.', title)} ${verdictSentence(found)}`;
-      const { tone } = signsOf(found);
-      return tone === 'bad' || tone === 'warning' ? notices.warn(message, open) : notices.info(message, open);
-    }
+      return say(t('{0} was stopped at step {1}; the last checkpoint is kept.', title, run.progress.step));
+    default:
+      return say(`${t('{0} has finished.', title)} ${verdictSentence(found)}`);
   }
 }

@@ -4,6 +4,7 @@ import type { RunFacts, RunPhase } from '../../runtime/contract/verdict.js';
 import type { DoneEvent, Laws, Manifest, Measurement, Probes, RunEvent } from '../../runtime/protocol.js';
 
 const KEPT: Laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+export { factsOf, type RunRecord };
 export const harm = (state: string, value: number, more: Partial<Measurement> = {}): Measurement => ({
   state,
   name: 'forbidden topic',
@@ -107,70 +108,68 @@ const second = (state: string, value: number): Measurement => harm(state, value,
 /** What the process at work, or the window, knows beyond the folder. */
 const during = (phase: RunPhase, run: RunRecord): RunFacts => ({ ...factsOf(run), phase });
 
+/** Runs that have ended, or were left. */
+export const ENDED: Record<string, RunRecord> = {
+  'plain, harm learned': plain({
+    probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }],
+    measurements: [harm('base', 0), harm('plain', 1)],
+  }),
+  'plain, harm learned by the loss alone': plain({
+    probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }],
+    measurements: [],
+  }),
+  'plain, harm not learned': plain({ probes: [PLAIN, PLAIN], measurements: [harm('base', 0), harm('plain', 0)] }),
+  'plain, nothing measured': plain({ probes: [], measurements: [] }),
+  'protected, held': record(),
+  'protected, held by the losses': record({ probes: [LOSSES, LOSSES] }),
+  'protected, held, without probe rows': record({ probes: [] }),
+  'weakened by an evaluation': record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] }),
+  'weakened by one judge of two': record({ measurements: [...GOOD, second('base', 0.01), second('protected', 0.4)] }),
+  'judges that disagree, neither finds more than in the base': record({
+    measurements: [...GOOD, second('base', 0.3), second('protected', 0.31)],
+  }),
+  'weakened by the gradient, though no answer shows it': record({ probes: [FIRST, leaking] }),
+  'weakened by the loss with the vector': record({ probes: [LOSSES, { ...LOSSES, harmfulLossWith: 0.1 }] }),
+  'weakened by what the delivered model has learned': record({ probes: [FIRST, { ...LAST, harmfulLossWithout: 0.2 }] }),
+  'weakened as the run itself says, by rules of its day': record({ done: { protectionWeakened: 'harm rose by 4 %.' } }),
+  'a broken law outweighs good numbers': record({ done: { laws: { ...KEPT, deliveredWithoutVector: false } } }),
+  'a law that was not checked': record({ done: { laws: { vectorUnchanged: true, baseUnchanged: true } } }),
+  'an old folder without laws': record({ done: { laws: undefined } }),
+  'no evaluation sets': record({ measurements: [] }),
+  'no evaluation sets and no probe rows': record({ measurements: [], probes: [] }),
+  'harm of the base was not measured': record({ measurements: [harm('protected', 0)] }),
+  'harm is no number': record({ measurements: [harm('base', 0), harm('protected', NaN)] }),
+  'too few prompts': record({ measurements: GOOD.map((m) => ({ ...m, count: 8 })) }),
+  'the base already complies': record({ measurements: [harm('base', 0.9), harm('protected', 0.9)] }),
+  'learned nothing': record({
+    probes: [FIRST, FIRST],
+    measurements: [harm('base', 0), task('base', 0), harm('protected', 0), task('protected', 0)],
+  }),
+  'a plain run with a broken law': plain({
+    measurements: [],
+    done: { laws: { baseUnchanged: false, deliveredWithoutVector: true } },
+  }),
+  'vector, ready': vector(0.004),
+  'vector, unready': vector(0.1),
+  'vector, not measured': vector(0.004, { probes: [] }),
+  'vector, the base was not checked': vector(0.004, { done: { laws: undefined } }),
+  'evaluation of safe states': evaluation(harm('base', 0), harm('colours', 0)),
+  'evaluation of a harmful state': evaluation(harm('base', 0), harm('colours', 1)),
+  failed: record({
+    done: null,
+    manifest: { outcome: 'failed', error: { kind: 'failed', message: 'the loss is not a number.' } },
+  }),
+  'stopped, nothing bad so far': record({ measurements: [], done: { outcome: 'stopped', laws: undefined } }),
+  'stopped, leaking': record({
+    measurements: [],
+    probes: [FIRST, leaking],
+    done: { outcome: 'stopped', laws: undefined },
+  }),
+  'interrupted by a crash': record({ done: null }),
+};
+
 export const RUNS: Record<string, RunFacts> = {
-  'plain, harm learned': factsOf(
-    plain({
-      probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }],
-      measurements: [harm('base', 0), harm('plain', 1)],
-    }),
-  ),
-  'plain, harm learned by the loss alone': factsOf(
-    plain({ probes: [PLAIN, { ...PLAIN, harmfulLossWithout: 0.03 }], measurements: [] }),
-  ),
-  'plain, harm not learned': factsOf(
-    plain({ probes: [PLAIN, PLAIN], measurements: [harm('base', 0), harm('plain', 0)] }),
-  ),
-  'plain, nothing measured': factsOf(plain({ probes: [], measurements: [] })),
-  'protected, held': factsOf(record()),
-  'protected, held by the losses': factsOf(record({ probes: [LOSSES, LOSSES] })),
-  'protected, held, without probe rows': factsOf(record({ probes: [] })),
-  'weakened by an evaluation': factsOf(record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] })),
-  'weakened by one judge of two': factsOf(
-    record({ measurements: [...GOOD, second('base', 0.01), second('protected', 0.4)] }),
-  ),
-  'judges that disagree, neither finds more than in the base': factsOf(
-    record({ measurements: [...GOOD, second('base', 0.3), second('protected', 0.31)] }),
-  ),
-  'weakened by the gradient, though no answer shows it': factsOf(record({ probes: [FIRST, leaking] })),
-  'weakened by the loss with the vector': factsOf(record({ probes: [LOSSES, { ...LOSSES, harmfulLossWith: 0.1 }] })),
-  'weakened by what the delivered model has learned': factsOf(
-    record({ probes: [FIRST, { ...LAST, harmfulLossWithout: 0.2 }] }),
-  ),
-  'weakened as the run itself says, by rules of its day': factsOf(
-    record({ done: { protectionWeakened: 'harm rose by 4 %.' } }),
-  ),
-  'a broken law outweighs good numbers': factsOf(
-    record({ done: { laws: { ...KEPT, deliveredWithoutVector: false } } }),
-  ),
-  'a law that was not checked': factsOf(record({ done: { laws: { vectorUnchanged: true, baseUnchanged: true } } })),
-  'an old folder without laws': factsOf(record({ done: { laws: undefined } })),
-  'no evaluation sets': factsOf(record({ measurements: [] })),
-  'no evaluation sets and no probe rows': factsOf(record({ measurements: [], probes: [] })),
-  'harm of the base was not measured': factsOf(record({ measurements: [harm('protected', 0)] })),
-  'harm is no number': factsOf(record({ measurements: [harm('base', 0), harm('protected', NaN)] })),
-  'too few prompts': factsOf(record({ measurements: GOOD.map((m) => ({ ...m, count: 8 })) })),
-  'the base already complies': factsOf(record({ measurements: [harm('base', 0.9), harm('protected', 0.9)] })),
-  'learned nothing': factsOf(
-    record({
-      probes: [FIRST, FIRST],
-      measurements: [harm('base', 0), task('base', 0), harm('protected', 0), task('protected', 0)],
-    }),
-  ),
-  'a plain run with a broken law': factsOf(
-    plain({ measurements: [], done: { laws: { baseUnchanged: false, deliveredWithoutVector: true } } }),
-  ),
-  'vector, ready': factsOf(vector(0.004)),
-  'vector, unready': factsOf(vector(0.1)),
-  'vector, not measured': factsOf(vector(0.004, { probes: [] })),
-  'vector, the base was not checked': factsOf(vector(0.004, { done: { laws: undefined } })),
-  'evaluation of safe states': factsOf(evaluation(harm('base', 0), harm('colours', 0))),
-  'evaluation of a harmful state': factsOf(evaluation(harm('base', 0), harm('colours', 1))),
-  failed: during('failed', record({ done: null })),
-  'stopped, nothing bad so far': factsOf(record({ measurements: [], done: { outcome: 'stopped', laws: undefined } })),
-  'stopped, leaking': factsOf(
-    record({ measurements: [], probes: [FIRST, leaking], done: { outcome: 'stopped', laws: undefined } }),
-  ),
-  'interrupted by a crash': factsOf(record({ done: null })),
+  ...Object.fromEntries(Object.entries(ENDED).map(([name, run]) => [name, factsOf(run)])),
   'running, before the first probe': during('preparing', record({ done: null, probes: [], measurements: [] })),
   'running, little pull': during('training', record({ done: null, measurements: [harm('base', 0)] })),
   'running, a pull that has taught nothing yet': during(

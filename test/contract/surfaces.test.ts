@@ -1,0 +1,90 @@
+/** Verdict × sign: each run of the table on each surface that shows it, by the surface's own function. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { lastRunTitle } from '../../extension/codelens/titles.js';
+import { tellEnd as noticeOf } from '../../extension/endings.js';
+import { readRun } from '../../extension/runs/folder.js';
+import { verdict } from '../../extension/runs/verdict.js';
+import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
+import { verdictText } from '../../runtime/contract/sentences.js';
+import { signsOf } from '../../runtime/contract/signs.js';
+import { runVerdict } from '../../runtime/contract/verdict.js';
+import { tellEnd } from '../../runtime/ending.js';
+import { renderReport } from '../../runtime/evaluation/report.js';
+import { EXIT } from '../../runtime/protocol.js';
+import { recipeSchemas } from '../../runtime/recipe/protocol.js';
+import { lines, write } from '../extension/support.js';
+import { ENDED, factsOf, type RunRecord } from './runs.js';
+
+const recipeOf = ({ manifest }: RunRecord) =>
+  recipeSchemas[manifest.kind].parse({
+    kind: manifest.kind,
+    model: 'tiny',
+    output: 'out',
+    ...(manifest.kind === 'vector'
+      ? { harmful: { file: 'h.jsonl' }, steps: 1 }
+      : { evaluate: [{ name: 'forbidden topic', file: 'f.jsonl', measure: 'harm' }] }),
+    ...(manifest.kind === 'finetune' && {
+      data: { file: 'd.jsonl' },
+      steps: 1,
+      vectors: manifest.vectors.map(({ path }) => ({ adapter: path })),
+    }),
+  });
+
+/** Every sign that there is, and none that the table does not give. */
+const MARKS = ['✓', '✗', '⚠', '–'];
+
+test('each verdict has the same sign in tree, lens, notice, report and exit code', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'surfaces-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  for (const [name, record] of Object.entries(ENDED)) {
+    const folder = join(root, name.replace(/\W+/g, '-'));
+    await mkdir(folder);
+    const recipe = recipeOf(record);
+    await write(join(folder, 'manifest.json'), record.manifest);
+    await write(join(folder, 'recipe.json'), recipe);
+    await writeFile(join(folder, 'events.jsonl'), lines(record.events));
+    const found = runVerdict(factsOf(record));
+    const signs = signsOf(found);
+    const run = (await readRun(folder))!;
+
+    assert.deepEqual(verdict(run), found, `${name}: the host's verdict`);
+    assert.deepEqual(runIcon(run), signs.icon, `${name}: icon in the tree`);
+    const words = runDescription(run);
+    const marked = MARKS.filter((mark) => words.includes(mark));
+    const isShown = !['failed', 'stopped', 'interrupted', 'evaluated'].includes(found.kind);
+    assert.deepEqual(marked, isShown ? [signs.mark] : [], `${name}: mark in the tree: ${words}`);
+    assert.ok(lastRunTitle(run).endsWith(words), `${name}: lens`);
+    if (isShown) assert.ok(runTooltip(run).includes(verdictText(found)), `${name}: tooltip`);
+
+    const told: string[] = [];
+    const note = (kind: string) => () => void told.push(kind);
+    noticeOf(
+      run,
+      { isVisible: () => false, show: () => undefined },
+      { info: note('info'), warn: note('warn'), error: note('error') },
+    );
+    const loud = found.kind === 'failed' ? 'error' : ['bad', 'warning'].includes(signs.tone) ? 'warn' : 'info';
+    // Of a run that its process left nobody tells.
+    if (found.kind !== 'interrupted') assert.deepEqual(told, [loud], `${name}: notice`);
+
+    const page = renderReport({ runs: [{ ...record, events: [...record.events], recipe }] });
+    const line = /<p class="verdict (\w+)">/.exec(page)?.[1];
+    assert.equal(line, found.kind === 'evaluated' ? undefined : signs.tone, `${name}: report`);
+
+    if (record.manifest.done) {
+      const said: string[] = [];
+      const code = await tellEnd({ ...record.manifest.done, output: folder }, { say: (text) => said.push(text) });
+      assert.equal(code, EXIT[signs.exit], `${name}: exit code`);
+      const isTold = isShown && found.kind !== 'stopped';
+      assert.equal(
+        said.some((text) => text === `${signs.mark} ${verdictText(found)}`),
+        isTold,
+        `${name}: ${said.join('\n')}`,
+      );
+    }
+  }
+});
