@@ -27,7 +27,7 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
   --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu wherever something is
   computed: instead of the recipe's, or of auto.
-  Exit codes: 0 done · 1 failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened`;
+  Exit codes: 0 done · 1 failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or a law broken`;
 
 const OPTIONS = {
   json: { type: 'boolean' },
