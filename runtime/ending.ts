@@ -9,12 +9,13 @@ import { EXIT, type DoneEvent } from './protocol.js';
 import { measurementTable, type Terminal } from './terminal.js';
 
 export async function tellEnd(done: DoneEvent, out: Pick<Terminal, 'say'>): Promise<number> {
+  if (done.outcome === 'stopped') {
+    // It may have been stopped before it had a folder.
+    out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
+    return EXIT.stopped;
+  }
   const verdict = runVerdict(factsOf(await readRun(done.output)));
   const { mark, exit } = signsOf(verdict);
-  if (done.outcome === 'stopped') {
-    out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
-    return EXIT[exit];
-  }
   if (done.measurements.length > 0) out.say(measurementTable(done.measurements));
   if (verdict.kind !== 'evaluated') out.say(`${mark} ${verdictText(verdict)}`);
   out.say(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
