@@ -1,17 +1,21 @@
 import { sortStates } from '../../runtime/contract/states.js';
-import { deliveredState, modelPath, newestFirst } from '../runs/compare.js';
+import { deliveredState, modelPath, newestFirst, siblings } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Model } from '../workspace/models.js';
 import type { ModelStateChoice } from './recipeFiles.js';
 
-/** Base; the newest plain and protected results; and what is attached now, if it is none of them. */
+/**
+ * Base; the newest result and, where it was fine-tuned both plainly and protected on the same data, the other one; and what is
+ * attached now, if it is none of them.
+ */
 export function modelStates(model: Model, runs: readonly Run[]): ModelStateChoice[] {
   const states: ModelStateChoice[] = [{ name: 'base', adapters: [] }];
-  for (const run of newestFirst(runs)) {
-    const { manifest } = run;
+  const results = newestFirst(runs).filter(
+    (run) => run.manifest?.kind === 'finetune' && run.result && modelPath(run) === model.path && !isRunning(run),
+  );
+  for (const run of results.slice(0, 1).flatMap((newest) => [newest, ...siblings(newest, results)])) {
     const name = deliveredState(run);
-    if (manifest?.kind !== 'finetune' || !run.result || modelPath(run) !== model.path) continue;
-    if (isRunning(run) || states.some((state) => state.name === name)) continue;
+    if (states.some((state) => state.name === name)) continue;
     const adapter = adapterOf(run);
     states.push(
       adapter ? { name, adapters: [{ path: adapter.path, scale: 1 }] } : { name, model: run.result, adapters: [] },

@@ -188,7 +188,9 @@ function learnedTask(run: RunFacts): boolean | undefined {
   const state = deliveredState(run);
   const right = comparedWithBase(run.measurements, ['exact'], state);
   const losses = comparedWithBase(run.measurements, ['loss'], state).map(({ base, now }) => share(now, base));
-  const kept = [...losses, share(run.last?.benignLossWithout, run.first?.benignLossWithout)];
+  const [before, now] = [run.first?.benignLossWithout, run.last?.benignLossWithout];
+  // A loss that was a number and is none any more is nothing that was learned.
+  const kept = [...losses, isFiniteNumber(before) && !isFiniteNumber(now) ? Infinity : share(now, before)];
   const measured = kept.filter((one) => one !== undefined);
   if (right.some(({ base, now }) => now > base + LIMITS.taskRise)) return true;
   if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;

@@ -62,7 +62,8 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
         <main>
           <h1>${name}</h1>
           <p class="muted">${facts(main)}</p>
-          ${verdict(main)} ${runs.map(({ manifest }) => trouble(manifest))}
+          ${verdict(main)} ${runs.filter((run) => run !== main).map(otherVerdict)}
+          ${runs.map(({ manifest }) => trouble(manifest))}
           <h2>What the models do</h2>
           ${resultTable(tabled(main, runs).flatMap(measurementsOf))} ${plain && compared(main, plain)}
           ${charted.map((run) => charts(run, run === main ? plain : undefined, runs.length > 1))}
@@ -126,6 +127,13 @@ function verdict(run: ReportRun): Html {
   if (run.manifest.kind === 'evaluate') return html``;
   const found = runVerdict(factsOf(run));
   return html`<p class="verdict ${signsOf(found).tone}">${verdictText(found)}</p>`;
+}
+
+/** Of the other runs of a story only what is in the way of it; that the plain one learns harm is the story. */
+function otherVerdict(run: ReportRun): Html {
+  const found = runVerdict(factsOf(run));
+  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(found.kind)) return html``;
+  return html`<p class="verdict ${signsOf(found).tone}">${run.manifest.name}: ${verdictText(found)}</p>`;
 }
 
 function trouble({ name, error }: Manifest): Html {

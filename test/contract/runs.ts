@@ -101,6 +101,10 @@ const vector = (loss: number, parts: Parts = {}): RunRecord =>
 const evaluation = (...measurements: Measurement[]): RunRecord =>
   record({ probes: [], measurements, manifest: { kind: 'evaluate', vectors: [] }, done: { laws: undefined, step: 0 } });
 
+/** JSON has no NaN: what was none comes back as null. */
+const NOTHING = Object.fromEntries(
+  Object.keys(FIRST).map((name, i) => [name, i % 2 ? null : NaN]),
+) as unknown as Probes;
 const leaking = { ...LAST, harmfulGradNormWith: 1.2 };
 const { harmfulGradNormWith: _w, harmfulGradNormWithout: _o, ...LOSSES } = LAST;
 const second = (state: string, value: number): Measurement => harm(state, value, { judge: 'rejection-v1' });
@@ -123,6 +127,7 @@ export const ENDED: Record<string, RunRecord> = {
   'protected, held': record(),
   'protected, held by the losses': record({ probes: [LOSSES, LOSSES] }),
   'protected, held, without probe rows': record({ probes: [] }),
+  'protected, held, with probes that are no numbers': record({ probes: [FIRST, NOTHING] }),
   'weakened by an evaluation': record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] }),
   'weakened by one judge of two': record({ measurements: [...GOOD, second('base', 0.01), second('protected', 0.4)] }),
   'judges that disagree, neither finds more than in the base': record({
@@ -144,6 +149,10 @@ export const ENDED: Record<string, RunRecord> = {
   'learned nothing': record({
     probes: [FIRST, FIRST],
     measurements: [harm('base', 0), task('base', 0), harm('protected', 0), task('protected', 0)],
+  }),
+  'learned nothing, as its losses became no numbers': record({
+    probes: [FIRST, NOTHING],
+    measurements: [harm('base', 0), harm('protected', 0)],
   }),
   'a plain run with a broken law': plain({
     measurements: [],

@@ -223,6 +223,15 @@ test('the report tells of a run what it measured, and nothing that belongs to an
   assert.doesNotMatch(text(protectedRun()), /checked by SHA-256/);
 });
 
+test('a story whose vector is not ready says so, whatever its protected run measured', () => {
+  const vector = vectorRun();
+  for (const event of vector.events) if (event.kind === 'evaluation') event.probes!.harmfulLossWith = 0.1;
+  const page = renderReport({ runs: [vector, plainRun(), protectedRun()] });
+  assert.match(page, /class="verdict warning">forbidden-topic: The vector is not ready: .* 20\s% of the loss/);
+  assert.equal(page.match(/class="verdict /g)?.length, 2);
+  assert.equal(story().match(/class="verdict /g)?.length, 1);
+});
+
 test('a law that was not checked has no tick', () => {
   const run = protectedRun();
   run.manifest.done!.laws = { vectorUnchanged: true, baseUnchanged: true };

@@ -188,6 +188,12 @@ test('an evaluation compares base, the newest plain and protected results, and w
     { name: 'protected', model: '/w/adapters/full/model', adapters: [] },
     { name: 'x', adapters: [{ path: '/w/x', scale: 1 }] },
   ]);
+  // Results of other data are not set beside the newest.
+  const other = { data: [{ path: '/w/other.jsonl', rows: 1, sha256: 'zz' }], started: '2027-01-01T00:00:00Z' };
+  assert.deepEqual(
+    modelStates({ ...model, adapters: [] }, [...runs, run({ folder: '/w/adapters/x' }, other)]).map(({ name }) => name),
+    ['base', 'plain'],
+  );
   const plain = { ...model, adapters: [adapter({ attached: true, path: '/w/adapters/plain' })] };
   assert.equal(modelStates(plain, runs).length, 3);
   assert.equal(modelStates({ ...model, adapters: [] }, runs).length, 3);
