@@ -20,9 +20,14 @@ export const t: Translate = (message, ...values) => translate(message, ...values
 /** 0.923 → "92.3 %", in the language of the window. */
 export const percent = (share: number): string => formatPercent(share, language);
 
-/** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
+/** Longer than anything is watched; a clock that was set can say so. */
+const MOST_SECONDS = 100 * 24 * 3600;
+
+/** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min", 200000 → "55 h 33 min"; what no clock can have measured is said in words. */
 export function duration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
+  if (!(seconds >= 0)) return t('an unknown time');
+  if (seconds >= MOST_SECONDS) return t('100 days or more');
+  const s = Math.round(seconds);
   if (s < 60) return t('{0} s', s);
   if (s < 3600) return s % 60 ? t('{0} min {1} s', Math.floor(s / 60), s % 60) : t('{0} min', s / 60);
   return t('{0} h {1} min', Math.floor(s / 3600), Math.floor((s % 3600) / 60));

@@ -26,9 +26,17 @@ export function numbers(language: string): Numbers {
   };
 }
 
-/** A time span in the two largest units that matter. */
-export function duration(seconds: number, strings: { seconds: string; minutes: string; hours: string }): string {
-  const s = Math.max(0, Math.round(seconds));
+/** Longer than anything is watched; a clock that was set can say so. */
+const MOST_SECONDS = 100 * 24 * 3600;
+
+/** A time span in the two largest units that matter; what no clock can have measured is said in words. */
+export function duration(
+  seconds: number,
+  strings: Record<'seconds' | 'minutes' | 'hours' | 'manyDays' | 'unknownTime', string>,
+): string {
+  if (!(seconds >= 0)) return strings.unknownTime;
+  if (seconds >= MOST_SECONDS) return strings.manyDays;
+  const s = Math.round(seconds);
   if (s < 60) return fill(strings.seconds, s);
   if (s < 3600) return fill(strings.minutes, Math.floor(s / 60), s % 60);
   return fill(strings.hours, Math.floor(s / 3600), Math.floor((s % 3600) / 60));

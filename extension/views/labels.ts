@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
-import { scanText, type Scan } from '../data/scans.js';
+import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { runTitle, sortStates } from '../runs/compare.js';
 import { byMainJudge, headline, resultText } from '../runs/results.js';
 import { ownerText } from '../runs/owner.js';
@@ -101,6 +101,8 @@ export function runningText({ progress }: Run): string {
   return `${word ?? progress.state}${share}`;
 }
 
+const MOST_WARNINGS = 5;
+
 export function runTooltip(run: Run): string {
   const lines = [runTitle(run), run.folder];
   if (run.progress.message) lines.push(run.progress.message);
@@ -108,6 +110,8 @@ export function runTooltip(run: Run): string {
   if (isRunning(run) && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
+  for (const { message, place } of run.warnings.slice(0, MOST_WARNINGS))
+    lines.push(place ? `${place}: ${message}` : message);
   if (run.done?.protectionWeakened) lines.push(run.done.protectionWeakened);
   return lines.join('\n');
 }
@@ -158,7 +162,7 @@ export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, e
   return { id: evaluation ? 'beaker' : 'database' };
 }
 
-export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined): string {
+export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined, since?: Since): string {
   const lines = [file];
   if (counted && 'info' in counted) {
     const { format, labels, refused, refusedRows } = counted.info;
@@ -168,6 +172,8 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
     if (refusedRows > 5) lines.push(t('… and {0} more refused rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
-  if (scan) lines.push(t('{0} with {1}', scanText(scan), scan.vectorName));
+  if (scan) lines.push(t('{0} with {1}', scanText(scan, since), scan.vectorName));
+  const large = scan && notShown(scan);
+  if (large) lines.push(large);
   return lines.join('\n');
 }
