@@ -59,6 +59,8 @@ export const ITEMS = {
   runResumable: 'run.resumable',
   /** Failed before its first step. */
   runFailed: 'run.failed',
+  /** A file that cannot be read; nothing can be done but open it. */
+  problem: 'problem',
 } as const;
 
 export const PANELS = { run: 'securityVectors.run', chat: 'securityVectors.chat' } as const;

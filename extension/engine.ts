@@ -53,7 +53,7 @@ export class RestartLimit {
   constructor(
     readonly count = 4,
     readonly withinMs = 180_000,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   crashed(): void {

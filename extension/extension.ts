@@ -28,6 +28,7 @@ import { dangerDecorations, modelsView } from './views/models.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
 import { adapterOf, WorkspaceModels } from './workspace/models.js';
+import { Problems } from './workspace/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { WorkspaceFiles } from './workspace/watch.js';
 
@@ -74,24 +75,32 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(new Follower(store));
   const runner = own(new Runner({ store, engine: newEngine, allowed }));
   const recipes = new RecipeIndex();
-  const scans = own(new Scans(root));
+  const problems = own(new Problems());
+  const scans = own(new Scans(root, problems));
   const models = own(
-    new WorkspaceModels({
-      root,
-      inspect: async (path) => {
-        allowed();
-        return engine.request('inspect', { path });
+    new WorkspaceModels(
+      {
+        root,
+        inspect: async (path) => {
+          allowed();
+          return engine.request('inspect', { path });
+        },
+        runs: () => store.list(),
       },
-      runs: () => store.list(),
-    }),
+      problems,
+    ),
   );
   const inspector = own(new DataInspector((path) => engine.request('inspectData', { path })));
   const files = own(
     new WorkspaceFiles({
       store,
       recipes,
+      problems,
       onState: () => models.refresh(),
-      onDataFile: (file) => inspector.changed(file),
+      onDataFile: (file) => {
+        inspector.changed(file);
+        return scans.look(file);
+      },
       onError: notices.error,
     }),
   );
@@ -106,6 +115,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     models,
     recipes,
     files,
+    problems,
     scans,
     inspector,
     allowed,
@@ -169,7 +179,5 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.
-  void Promise.all([files.scan(), scans.load()])
-    .then(() => models.refresh())
-    .catch(notices.error);
+  for (const look of [files.scan(), scans.load(), models.refresh()]) look.catch(notices.error);
 }

@@ -9,6 +9,7 @@ import type { RunPanels } from './panels/runPanel.js';
 import type { Runner } from './runs/runner.js';
 import type { RunStore } from './runs/store.js';
 import type { WorkspaceModels } from './workspace/models.js';
+import type { Problems } from './workspace/problems.js';
 import type { RecipeIndex } from './workspace/recipes.js';
 import type { WorkspaceFiles } from './workspace/watch.js';
 
@@ -25,6 +26,7 @@ export interface Services {
   models: WorkspaceModels;
   recipes: RecipeIndex;
   files: WorkspaceFiles;
+  problems: Problems;
   scans: Scans;
   inspector: DataInspector;
   runPanels: RunPanels;

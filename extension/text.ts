@@ -27,6 +27,8 @@ export const duration = (seconds: number): string =>
     minutes: t('{0} min', '{0}'),
     minutesSeconds: t('{0} min {1} s', '{0}', '{1}'),
     hours: t('{0} h {1} min', '{0}', '{1}'),
+    long: t('100 days or more'),
+    unknown: t('an unknown time'),
   });
 
 /** 685184 → "0.7 M", 134515008 → "135 M", 1.5e9 → "1.5 B". */

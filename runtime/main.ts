@@ -30,14 +30,14 @@ function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; f
     if (items.length > 0) deliver(items);
     items = [];
   };
-  let last = 0;
+  let last = -INTERVAL_MS;
   return {
     flush,
     push(item) {
       items.push(item);
       // a run blocks the thread for seconds, so that timers come late: look at the clock too
-      if (Date.now() - last >= INTERVAL_MS) {
-        last = Date.now();
+      if (performance.now() - last >= INTERVAL_MS) {
+        last = performance.now();
         flush();
       } else timer ??= setTimeout(flush, INTERVAL_MS);
     },
@@ -53,14 +53,14 @@ function handle<K extends RequestName>(name: K): void {
     token.onCancellationRequested(() => abort.abort());
     const events = batched<RunEvent>((items) => send('events', { id, events: items }));
     const tokens = batched<string>((items) => send('token', { id, text: items.join('') }));
-    let lastProgress = 0;
+    let lastProgress = -INTERVAL_MS;
     const speech: Speech = {
       signal: abort.signal,
       onEvent: events.push,
       onToken: tokens.push,
       onProgress: (message, fraction) => {
-        if (Date.now() - lastProgress < INTERVAL_MS) return;
-        lastProgress = Date.now();
+        if (performance.now() - lastProgress < INTERVAL_MS) return;
+        lastProgress = performance.now();
         send('progress', { id, message, fraction });
       },
       onLog: (level, message) => send('log', { level, message }),

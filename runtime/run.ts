@@ -41,7 +41,8 @@ export async function sha256Weights(model: Pick<ModelFolder, 'tensors'>): Promis
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
 export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
-  const began = Date.now();
+  const began = performance.now();
+  const started = new Date().toISOString();
   const { resume = false, signal, onEvent } = options;
   const { recipe, path, file } = await readRecipe(recipeFile);
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
@@ -66,7 +67,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     name: basename(output),
     recipe: file,
     outcome: 'running',
-    started: new Date(began).toISOString(),
+    started,
     device: context.backend.device,
     model: { path: path(recipe.model), architecture: context.spec.architecture, sha256: modelSha256 },
     data: [],
@@ -104,7 +105,13 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     const ending = await work();
     const finished = ending.outcome === 'finished';
     const place = finished ? plan.output : plan.folder;
-    const done: DoneEvent = { kind: 'done', ...ending, output: place, step, seconds: (Date.now() - began) / 1000 };
+    const done: DoneEvent = {
+      kind: 'done',
+      ...ending,
+      output: place,
+      step,
+      seconds: (performance.now() - began) / 1000,
+    };
     await emit(done);
     if (folder.begun) {
       const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };

@@ -23,11 +23,14 @@ const WIDTH = 24;
 const bar = (share: number): string =>
   `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
 
+/** A log file gets a line of progress at most this often. */
+const LOG_MS = 5000;
+
 export function terminal(json: boolean): Terminal {
   const err = process.stderr;
   const live = err.isTTY === true;
   let shown = false;
-  let lastLogged = 0;
+  let lastLogged = -LOG_MS;
   const endProgress = (): void => {
     if (shown) err.write('\r\x1b[K');
     shown = false;
@@ -44,9 +47,9 @@ export function terminal(json: boolean): Terminal {
     if (live) {
       err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
       shown = true;
-    } else if (Date.now() - lastLogged > 5000) {
+    } else if (performance.now() - lastLogged > LOG_MS) {
       // a log file gets a line now and then, not a moving bar
-      lastLogged = Date.now();
+      lastLogged = performance.now();
       err.write(`${text}\n`);
     }
   };

@@ -66,6 +66,7 @@ export interface RunProgress {
   steps: number | null;
   /** Share of the present state that is done, 0 to 1; null where unknown. */
   fraction: number | null;
+  /** Less than zero where the clock was set meanwhile: nobody knows. */
   secondsElapsed: number;
   secondsLeft: number | null;
 }
@@ -171,10 +172,20 @@ export interface ChatTurn {
   content: string;
   /** Assistant: names of the adapters that were attached. */
   adapters?: string[];
+  /** Assistant: the state of the model that answered, which has a history of its own in this chat. */
+  state?: string;
+  /** Assistant: what of this chat it was given besides the question. */
+  saw?: Seen;
   /** Assistant: ended by Stop. */
   stopped?: boolean;
   /** Assistant: why there is no (whole) answer. */
   error?: ErrorData;
+}
+
+/** Questions with their answers: a state of the model sees those that it has answered itself, and no other state's. */
+export interface Seen {
+  own: number;
+  others: number;
 }
 
 export interface ChatState {
@@ -185,6 +196,8 @@ export interface ChatState {
   /** While `busy` the last turn is the answer that is being written. */
   turns: ChatTurn[];
   busy: boolean;
+  /** What the model with what is attached now would see with the next question. */
+  sees: Seen;
   /** False when the model has no template of its own and the documented plain one is used. */
   chatTemplate: boolean;
   /** The model cannot answer at all. */
@@ -355,7 +368,11 @@ export const CHAT_STRINGS = {
   detach: 'Detach {0}',
   whyDanger: 'Why?',
   noTemplate: 'This model has no chat template; a plain one is used.',
-  empty: 'Ask something, then attach or detach an adapter and ask again.',
+  empty:
+    'Ask something, then attach or detach an adapter and ask again. The model with other adapters is another state of it: each state sees only what it has answered itself.',
+  seesNow:
+    'The next answer is given {0} of {1} earlier answers: those of the model as it is attached now. What its other states answered is left out.',
+  saw: 'given {0} of {1} earlier answers: those of this state of the model',
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',

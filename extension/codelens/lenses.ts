@@ -56,6 +56,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     add(models.onDidChange(changed));
     add(files.onDidChange(changed));
     add(scans.onDidChange(changed));
+    add(scans.onDidChangeState(changed));
     add(onDidChangeSetting('codeLens', changed));
     add(vscode.languages.registerCodeLensProvider(FILES, this));
     add(vscode.languages.registerHoverProvider(FILES, this));
@@ -140,7 +141,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
         const scan = scans.get(kind.file);
         const [vector] = vectorsFor(this.services, modelFor(this.services, kind.file));
         return {
-          title: scanTitle(scan?.vectorName ?? vector?.name, scan),
+          title: scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(kind.file)),
           command: COMMANDS.scan,
           arguments: [uri],
         };

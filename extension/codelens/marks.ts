@@ -1,69 +1,224 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { Disposables, type Disposable } from '../disposable.js';
-import type { Scans } from '../data/scans.js';
+import { debounce, Disposables, type Disposable } from '../disposable.js';
+import { RowMarks, type RowMark } from '../data/rowMarks.js';
+import type { Scan, Scans } from '../data/scans.js';
 import { t, percent } from '../text.js';
-import { markText } from './titles.js';
+import { editedText, markText, unlistedText } from './titles.js';
 
+/** VS Code shows no more problems of one file; the last one says how many there are besides. */
 const MOST_PROBLEMS = 1000;
+/** So long the thread is held at once. */
+const WORK_MS = 8;
+/** Labels are drawn for the rows that are seen, and for these above and below: scrolling draws those in between. */
+const ROWS_AROUND = 100;
+const DRAW_MS = 60;
 
-/** Rows that a scan has flagged: coloured in the editor and listed as problems, until the file is edited. */
+/** A text of an editor in which a scan has marked rows. */
+interface Marked {
+  document: vscode.TextDocument;
+  scan: Scan;
+  rows: RowMarks;
+  working: boolean;
+  /** Its rows have been looked at once: before that nothing is shown. */
+  shown: boolean;
+}
+
+/** Rows that a scan has flagged: coloured in the editor and listed as problems; they follow their rows through edits. */
 export class Marks implements Disposable {
   private readonly disposables = new Disposables();
   private readonly problems = this.disposables.add(vscode.languages.createDiagnosticCollection('security-vectors'));
-  private readonly row = this.disposables.add(
-    vscode.window.createTextEditorDecorationType({
-      isWholeLine: true,
-      backgroundColor: new vscode.ThemeColor('diffEditor.removedLineBackground'),
-      overviewRulerColor: new vscode.ThemeColor('editorWarning.foreground'),
-      overviewRulerLane: vscode.OverviewRulerLane.Right,
-      before: { color: new vscode.ThemeColor('editorWarning.foreground'), margin: '0 1ch 0 0' },
-    }),
+  private readonly found = this.decoration('diffEditor.removedLineBackground', 'editorWarning.foreground');
+  private readonly edited = this.decoration('diffEditor.unchangedRegionBackground', 'editorInfo.foreground');
+  /** Words before a row. Each has its own, so only those that are seen are made. */
+  private readonly label = this.disposables.add(
+    vscode.window.createTextEditorDecorationType({ before: { margin: '0 1ch 0 0' } }),
+  );
+  private readonly open = new Map<string, Marked>();
+  private readonly draws = new Set<string>();
+  private readonly draw = this.disposables.add(
+    debounce(() => {
+      for (const file of this.draws) this.show(file);
+      this.draws.clear();
+    }, DRAW_MS),
   );
 
   constructor(private readonly scans: Scans) {
     const add = this.disposables.add.bind(this.disposables);
-    add(scans.onDidChange((file) => this.show(file)));
-    add(vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.decorate(editor))));
+    add(scans.onDidChange((file) => this.begin(file)));
+    add(scans.onDidChangeState((file) => this.drawSoon(file)));
     add(
-      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
-        if (contentChanges.length && document.uri.scheme === 'file') void scans.drop(document.uri.fsPath);
+      vscode.window.onDidChangeVisibleTextEditors((editors) => {
+        for (const { document } of editors) this.adopt(document);
       }),
     );
+    add(vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor }) => this.drawLabels(textEditor)));
+    add(
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        const marked = this.open.get(document.uri.fsPath);
+        if (!marked || marked.document !== document || contentChanges.length === 0) return;
+        marked.rows.edit(contentChanges, document);
+        this.work(marked);
+      }),
+    );
+    add(vscode.workspace.onDidCloseTextDocument((document) => this.close(document)));
   }
 
   dispose(): void {
     this.disposables.dispose();
   }
 
-  private show(file: string): void {
-    const uri = vscode.Uri.file(file);
+  private decoration(background: string, ruler: string): vscode.TextEditorDecorationType {
+    return this.disposables.add(
+      vscode.window.createTextEditorDecorationType({
+        isWholeLine: true,
+        backgroundColor: new vscode.ThemeColor(background),
+        overviewRulerColor: new vscode.ThemeColor(ruler),
+        overviewRulerLane: vscode.OverviewRulerLane.Right,
+      }),
+    );
+  }
+
+  /** The file has another scan, or none. */
+  private begin(file: string): void {
+    this.open.delete(file);
+    const document = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'file' && uri.fsPath === file);
+    if (document) this.adopt(document);
+    this.drawSoon(file);
+  }
+
+  private adopt(document: vscode.TextDocument): void {
+    if (document.uri.scheme !== 'file') return;
+    const file = document.uri.fsPath;
     const scan = this.scans.get(file);
-    const problems = scan?.marks.slice(0, MOST_PROBLEMS).map(({ line, explained }) => {
-      // One character: the row is coloured already, a squiggle under all of it would hide its text.
-      const range = new vscode.Range(line - 1, 0, line - 1, 1);
-      const text = markText(explained, scan.vectorName);
-      const problem = new vscode.Diagnostic(range, text, vscode.DiagnosticSeverity.Warning);
-      problem.source = 'Security Vectors';
-      problem.code = explained.toFixed(2);
-      return problem;
-    });
-    this.problems.set(uri, problems);
+    const known = this.open.get(file);
+    if (!scan) return;
+    if (known?.document === document && known.scan === scan) return this.drawSoon(file);
+    const rows = new RowMarks(scan.marks, scan.lineCount, document);
+    const marked = { document, scan, rows, working: false, shown: false };
+    this.open.set(file, marked);
+    this.work(marked);
+  }
+
+  private close(document: vscode.TextDocument): void {
+    const file = document.uri.fsPath;
+    if (this.open.get(file)?.document !== document) return;
+    this.open.delete(file);
+    this.scans.note(file, { edited: 0, gone: 0 });
+    void this.scans.look(file);
+    this.drawSoon(file);
+  }
+
+  /** Looks at the rows of a text a little at a time, until all are looked at or another text has come in its place. */
+  private work(marked: Marked): void {
+    if (marked.working) return;
+    marked.working = true;
+    void (async () => {
+      const { document, rows } = marked;
+      const file = document.uri.fsPath;
+      const current = (): boolean => this.open.get(file) === marked && !document.isClosed;
+      for (let done = false; !done && current();) {
+        const until = performance.now() + WORK_MS;
+        done = rows.work(document, () => performance.now() > until);
+        if (!done) await nextTurn();
+      }
+      marked.working = false;
+      if (!current()) return;
+      marked.shown = true;
+      this.scans.note(file, rows.counts());
+      this.drawSoon(file);
+    })();
+  }
+
+  private drawSoon(file: string): void {
+    this.draws.add(file);
+    this.draw();
+  }
+
+  private show(file: string): void {
+    const scan = this.scans.get(file);
+    const marked = this.open.get(file);
+    if (marked && !marked.shown) return;
+    this.problems.set(vscode.Uri.file(file), scan && this.problemsOf(scan, marked));
     for (const editor of vscode.window.visibleTextEditors) {
-      if (editor.document.uri.toString() === uri.toString()) this.decorate(editor);
+      if (editor.document.uri.scheme !== 'file' || editor.document.uri.fsPath !== file) continue;
+      const rows = marked?.rows.list() ?? [];
+      editor.setDecorations(this.found, ranges(rows, false));
+      editor.setDecorations(this.edited, ranges(rows, true));
+      this.drawLabels(editor);
     }
   }
 
-  private decorate(editor: vscode.TextEditor): void {
-    if (editor.document.uri.scheme !== 'file') return;
-    const scan = this.scans.get(editor.document.uri.fsPath);
-    const marks = scan?.marks.filter(({ line }) => line <= editor.document.lineCount) ?? [];
+  private drawLabels(editor: vscode.TextEditor): void {
+    const { document, visibleRanges } = editor;
+    const marked = this.open.get(document.uri.fsPath);
+    const seen =
+      marked?.document === document && marked.shown
+        ? visibleRanges.flatMap(({ start, end }) =>
+            marked.rows.between(start.line - ROWS_AROUND, end.line + ROWS_AROUND),
+          )
+        : [];
+    const there = seen.filter(({ line }) => line < document.lineCount);
     editor.setDecorations(
-      this.row,
-      marks.map(({ line, explained }) => ({
-        range: editor.document.lineAt(line - 1).range,
-        hoverMessage: scan && markText(explained, scan.vectorName),
-        renderOptions: { before: { contentText: t('harmful? {0}', percent(explained)) } },
-      })),
+      this.label,
+      there.map((mark) => label(mark, marked!)),
     );
   }
+
+  private problemsOf(scan: Scan, marked: Marked | undefined): vscode.Diagnostic[] {
+    if (!marked && this.scans.since(scan.data).changed) {
+      const text = t(
+        'This file has changed since the scan. Open it to see which of its rows are as they were, or scan again.',
+      );
+      return [problem(0, text, vscode.DiagnosticSeverity.Information)];
+    }
+    const rows: readonly Pick<RowMark, 'line' | 'explained' | 'edited'>[] =
+      marked?.rows.list() ?? scan.marks.map((mark) => ({ ...mark, line: mark.line - 1, edited: false }));
+    const listed = rows.length > MOST_PROBLEMS ? rows.slice(0, MOST_PROBLEMS - 1) : rows;
+    const problems = listed.map(({ line, explained, edited }) => {
+      if (edited) return problem(line, editedText(scan.vectorName), vscode.DiagnosticSeverity.Information);
+      const found = problem(line, markText(explained, scan.vectorName), vscode.DiagnosticSeverity.Warning);
+      found.code = explained.toFixed(2);
+      return found;
+    });
+    const next = rows[listed.length];
+    if (next) {
+      const text = unlistedText(scan, rows.length - listed.length, next.line + 1);
+      problems.push(problem(next.line, text, vscode.DiagnosticSeverity.Warning));
+    }
+    return problems;
+  }
+}
+
+/** On one character: the row is coloured already, a squiggle under all of it would hide its text. */
+function problem(line: number, text: string, severity: vscode.DiagnosticSeverity): vscode.Diagnostic {
+  const result = new vscode.Diagnostic(new vscode.Range(line, 0, line, 1), text, severity);
+  result.source = 'Security Vectors';
+  return result;
+}
+
+/** Neighbouring rows are one range: an editor takes some thousand ranges with ease, and not sixty thousand. */
+function ranges(rows: readonly RowMark[], edited: boolean): vscode.Range[] {
+  const result: vscode.Range[] = [];
+  let from: number | undefined;
+  rows.forEach(({ line, edited: own }, i) => {
+    if (own !== edited) return;
+    from ??= line;
+    const next = rows[i + 1];
+    if (next?.line === line + 1 && next.edited === edited) return;
+    result.push(new vscode.Range(from, 0, line, 0));
+    from = undefined;
+  });
+  return result;
+}
+
+function label({ line, explained, edited }: RowMark, { document, scan }: Marked): vscode.DecorationOptions {
+  const color = new vscode.ThemeColor(edited ? 'editorInfo.foreground' : 'editorWarning.foreground');
+  return {
+    range: document.lineAt(line).range,
+    hoverMessage: edited ? editedText(scan.vectorName) : markText(explained, scan.vectorName),
+    renderOptions: {
+      before: { contentText: edited ? t('edited since the scan') : t('harmful? {0}', percent(explained)), color },
+    },
+  };
 }

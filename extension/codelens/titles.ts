@@ -1,5 +1,4 @@
-import type { Scan } from '../data/scans.js';
-import { scanText } from '../data/scans.js';
+import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/protocol.js';
 import { resultText, type RowVerdict } from '../runs/results.js';
@@ -35,13 +34,22 @@ export function verdictWord(verdict: RowVerdict['answers'][number]['verdict']): 
 }
 
 /** "▷ Scan for harmful rows with forbidden-topic  |  171 of 600 look harmful". */
-export function scanTitle(vector: string | undefined, scan: Scan | undefined): string {
+export function scanTitle(vector: string | undefined, scan: Scan | undefined, since?: Since): string {
   const what = vector ? t('Scan for harmful rows with {0}', vector) : t('Scan for harmful rows');
-  return `$(search) ${what}${scan ? `  |  ${scanText(scan)}` : ''}`;
+  return `$(search) ${what}${scan ? `  |  ${scanText(scan, since)}` : ''}`;
 }
 
 export const markText = (explained: number, vector: string): string =>
   t('This row looks harmful: the security vector "{0}" explains {1} of its loss.', vector, percent(explained));
+
+export const editedText = (vector: string): string =>
+  t('This row was edited since the scan: as it was, "{0}" found it harmful. Scan again to judge it.', vector);
+
+/** What the Problems panel does not list of a scan, and where it is. */
+export function unlistedText(scan: Scan, unlisted: number, line: number): string {
+  const text = t('{0} more rows, from line {1} on, look harmful and are not listed here.', unlisted, line);
+  return `${text} ${notShown(scan) ?? t('They are coloured in the editor.')}`;
+}
 
 /** "▷ Run: train a security vector". */
 export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean): string {

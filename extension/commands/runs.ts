@@ -1,11 +1,11 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Measurement } from '../../runtime/protocol.js';
 import { inputError, parsePlace } from '../errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
-import { recipeFacts, requireRecipe } from '../runs/recipe.js';
+import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
 import { canResume, canRunAgain, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import type { Services } from '../services.js';
@@ -33,7 +33,7 @@ export async function runRecipe(services: Services, argument: unknown): Promise<
 /** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */
 async function start(services: Services, file: string): Promise<Started> {
   const { runner } = services;
-  const output = requireRecipe(await readFile(file, 'utf8'), file).output;
+  const output = (await readRecipe(file)).output;
   const finished = await runner.finished(output);
   if (!finished) return runner.start(file);
   const another = await freeFolder(output);
@@ -118,8 +118,9 @@ export async function showAnswers(services: Services, argument: unknown): Promis
   await services.runPanels.show(folder, { answers: true });
 }
 
-/** The report is one HTML file: a browser shows it, where there is one. */
+/** The report is one HTML file: a browser shows it, where there is one. A folder that is not trusted may hold any page. */
 export async function openReport(services: Services, argument: unknown): Promise<void> {
+  services.allowed();
   const folder = await chooseRun(services, argument, t('Open a report'));
   const report = join(folder, FILES.report);
   await access(report).catch(() => {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { inputError } from '../errors.js';
@@ -28,6 +29,7 @@ export async function scan(services: Services, argument: unknown, more?: unknown
       ? (modelFor(services, data) ?? (await chooseModel(services, undefined, title)))
       : await chooseModel(services, named, title);
   const vector = string(record(more)?.['vector']) ?? (await chooseVector(services, model, title));
+  const before = await stat(data);
   const result = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Scanning {0}', basename(data)), cancellable: true },
     (progress, token) => {
@@ -45,7 +47,7 @@ export async function scan(services: Services, argument: unknown, more?: unknown
       );
     },
   );
-  const found = await services.scans.add(data, vector, adapterName(vector), result);
+  const found = await services.scans.add(data, vector, adapterName(vector), result, before);
   const show = { title: t('Open'), run: () => vscode.window.showTextDocument(vscode.Uri.file(data)) };
   services.notices.info(`${basename(data)}: ${scanSummary(found)}`, show);
   return found;

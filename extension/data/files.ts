@@ -3,6 +3,7 @@ import { basename, dirname, sep } from 'node:path';
 import type { DataInfo } from '../../runtime/protocol.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import { errorData, errorText } from '../errors.js';
+import { t } from '../text.js';
 
 /** Files that a run writes into its folder; they are results, not data. */
 export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.jsonl']);
@@ -63,9 +64,12 @@ export class DataInspector implements Disposable {
     this.queue = this.queue.then(async () => {
       const before = this.known.get(file);
       try {
-        const { mtimeMs, size } = await stat(file);
+        const found = await stat(file);
+        const { mtimeMs, size } = found;
         if (before?.mtimeMs === mtimeMs) return;
-        this.known.set(file, { mtimeMs, counted: await this.count(file, size) });
+        // Who opens a pipe waits for someone to write into it.
+        const counted = found.isFile() ? await this.count(file, size) : { problem: t('this is not a file.') };
+        this.known.set(file, { mtimeMs, counted });
         this.changes.fire(file);
       } catch {
         // The file is gone.

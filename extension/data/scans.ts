@@ -1,12 +1,19 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
 import type { ScanResult } from '../../runtime/protocol.js';
+import { readJson } from '../checkedFile.js';
 import { Emitter, type Disposable } from '../disposable.js';
-import { readJson } from '../jsonLines.js';
+import { inputError } from '../errors.js';
 import { percent, t } from '../text.js';
+import { Problems } from '../workspace/problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../workspace/state.js';
+import type { Mark } from './rowMarks.js';
+import { readRows } from './rows.js';
 
-/** What a scan found in a data file, and of which version of the file that is true. */
+/** What a scan found in a data file, and of which text of the file that is true. */
 export interface Scan {
   /** Absolute path of the data file. */
   data: string;
@@ -15,6 +22,9 @@ export interface Scan {
   vectorName: string;
   size: number;
   mtimeMs: number;
+  sha256: string;
+  /** Lines of the file as an editor counts them. */
+  lineCount: number;
   flagged: number;
   rows: number;
   threshold: number;
@@ -22,87 +32,204 @@ export interface Scan {
   precision: number | null;
   recall: number | null;
   blind: number;
+  /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
 }
 
-export interface Mark {
-  /** Line of the file, from 1. */
-  line: number;
-  /** Share of the row's loss that the vector explains. */
-  explained: number;
+/** What has become of the file since it was scanned. */
+export interface Since {
+  /** The file on disk is another one. */
+  changed: boolean;
+  /** In an editor: marked rows whose text is another, and those that are not in it any more. */
+  edited: number;
+  gone: number;
 }
 
-const MARKS_KEPT = 20_000;
+const UNCHANGED: Since = { changed: false, edited: 0, gone: 0 };
+/** What is read between two turns of the event loop. */
+const ROWS_A_TURN = 10_000;
+/** Marks of some hundred thousand rows. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Scans of the workspace's data files, one per file; kept beside the workspace's state, dropped when the file changes. */
+/** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
+const KEPT = z.object({
+  version: z.literal(2),
+  data: z.string(),
+  vector: z.string(),
+  vectorName: z.string(),
+  size: z.number(),
+  mtimeMs: z.number(),
+  sha256: z.string(),
+  lineCount: z.number(),
+  flagged: z.number(),
+  rows: z.number(),
+  threshold: z.number(),
+  auroc: z.number().nullable(),
+  precision: z.number().nullable(),
+  recall: z.number().nullable(),
+  blind: z.number(),
+  lines: z.string(),
+  explained: z.string(),
+  keys: z.string(),
+});
+
+/** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
+  private states = new Map<string, Since>();
   private readonly changes = new Emitter<string>();
-  /** Fires with the data file. */
+  private readonly stateChanges = new Emitter<string>();
+  /** Fires with the data file that was scanned, or whose scan was dropped. */
   readonly onDidChange = this.changes.event;
+  /** Fires with the data file of which `since` has changed. */
+  readonly onDidChangeState = this.stateChanges.event;
 
-  constructor(private readonly root: () => string | undefined) {}
+  constructor(
+    private readonly root: () => string | undefined,
+    private readonly problems = new Problems(),
+  ) {}
 
   get(data: string): Scan | undefined {
     return this.scans.get(data);
   }
 
-  /** Reads the kept scans; those of files that have changed since are left out. */
+  since(data: string): Since {
+    return this.states.get(data) ?? UNCHANGED;
+  }
+
+  /** What an editor finds of the marked rows. */
+  note(data: string, more: Partial<Since>): void {
+    const before = this.since(data);
+    const now = { ...before, ...more };
+    if (before.changed === now.changed && before.edited === now.edited && before.gone === now.gone) return;
+    this.states.set(data, now);
+    this.stateChanges.fire(data);
+  }
+
+  /** Reads the kept scans; those of files that are gone are left out. */
   async load(): Promise<void> {
     const root = this.root();
     if (root === undefined) return;
-    const kept = (await readJson(scansFile(root))) as { version?: number; scans?: Scan[] } | undefined;
-    if (kept?.version !== 1 || !Array.isArray(kept.scans)) return;
-    for (const scan of kept.scans) {
-      const data = fromStatePath(root, scan.data);
-      const now = await stat(data).catch(() => undefined);
-      if (now?.size !== scan.size || now.mtimeMs !== scan.mtimeMs) continue;
-      this.scans.set(data, { ...scan, data, vector: fromStatePath(root, scan.vector) });
-      this.changes.fire(data);
-    }
+    const folder = scansFolder(root);
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names.filter((each) => each.endsWith('.json')))
+      await this.problems.guard(join(folder, name), 'data', () => this.read(root, join(folder, name)));
   }
 
-  async add(data: string, vector: string, vectorName: string, result: ScanResult): Promise<Scan> {
-    const { size, mtimeMs } = await stat(data);
+  /** @param before the file as it was when the scan began */
+  async add(
+    data: string,
+    vector: string,
+    vectorName: string,
+    result: ScanResult,
+    before?: { size: number; mtimeMs: number },
+  ): Promise<Scan> {
     const { perRow, ...numbers } = result;
-    const marks = perRow.filter((row) => row.flagged).map(({ line, explained }) => ({ line, explained }));
-    const scan: Scan = { data, vector, vectorName, size, mtimeMs, ...numbers, marks: marks.slice(0, MARKS_KEPT) };
+    const explained = new Map<number, number>();
+    for (const row of perRow)
+      if (row.flagged) explained.set(row.line, Math.max(row.explained, explained.get(row.line) ?? 0));
+    const { keys, ...file } = await readRows(data, new Set(explained.keys()));
+    if (before && (before.size !== file.size || before.mtimeMs !== file.mtimeMs)) {
+      throw inputError(t('the file changed while it was scanned: what was found is not true of it.'), {
+        place: data,
+        remedy: t('Scan it again.'),
+      });
+    }
+    const marks = [...explained]
+      .map(([line, share]) => ({ line, explained: share, key: keys.get(line) ?? '' }))
+      .sort((a, b) => a.line - b.line);
+    const scan: Scan = { data, vector, vectorName, ...file, ...numbers, marks };
     this.scans.set(data, scan);
+    this.states.delete(data);
     this.changes.fire(data);
-    await this.save();
+    await this.save(scan);
     return scan;
   }
 
-  /** The file has changed: what was found is not true any more. */
+  /** The file may have changed on disk: is it still the one that was scanned? */
+  async look(data: string): Promise<void> {
+    const scan = this.scans.get(data);
+    if (!scan) return;
+    const now = await stat(data).catch(() => undefined);
+    let changed = now?.size !== scan.size;
+    // Written again, it may be what it was.
+    if (!changed && now!.mtimeMs !== scan.mtimeMs)
+      changed = (await readRows(data).catch(() => undefined))?.sha256 !== scan.sha256;
+    if (this.scans.get(data) === scan) this.note(data, { changed });
+  }
+
+  /** What was found is not to be shown any more. */
   async drop(data: string): Promise<void> {
     if (!this.scans.delete(data)) return;
+    this.states.delete(data);
     this.changes.fire(data);
-    await this.save();
+    const root = this.root();
+    if (root !== undefined) await rm(scanFile(root, data), { force: true });
   }
 
   dispose(): void {
     this.changes.dispose();
+    this.stateChanges.dispose();
   }
 
-  private async save(): Promise<void> {
+  private async read(root: string, file: string): Promise<void> {
+    const kept = await readJson(file, KEPT, MOST_BYTES);
+    if (!kept) return;
+    const { version: _, lines, explained, keys, ...scan } = kept;
+    const data = fromStatePath(root, scan.data);
+    if (!(await stat(data).catch(() => undefined))) return;
+    const [shares, texts] = [explained.split(' '), keys.split(' ')];
+    const marks: Mark[] = [];
+    for (const [i, text] of lines.split(' ').entries()) {
+      const [line, share] = [Number(text), Number(shares[i])];
+      const after = marks.at(-1)?.line ?? 0;
+      if (Number.isInteger(line) && line > after && line <= scan.lineCount && share >= 0)
+        marks.push({ line, explained: share, key: texts[i] ?? '' });
+      if (i % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
+    }
+    this.scans.set(data, { ...scan, data, vector: fromStatePath(root, scan.vector), marks });
+    // Before it is drawn, in a turn of its own.
+    await this.look(data);
+    this.changes.fire(data);
+  }
+
+  private async save({ marks, ...scan }: Scan): Promise<void> {
     const root = this.root();
     if (root === undefined) return;
-    const scans = [...this.scans.values()].map((scan) => ({
+    const kept: z.infer<typeof KEPT> = {
       ...scan,
+      version: 2,
       data: toStatePath(root, scan.data),
       vector: toStatePath(root, scan.vector),
-    }));
-    await replaceFile(scansFile(root), `${JSON.stringify({ version: 1, scans })}\n`);
+      lines: marks.map(({ line }) => line).join(' '),
+      explained: marks.map(({ explained }) => explained).join(' '),
+      keys: marks.map(({ key }) => key).join(' '),
+    };
+    await replaceFile(scanFile(root, scan.data), `${JSON.stringify(kept)}\n`);
   }
 }
 
-const scansFile = (root: string): string => join(root, STATE_FOLDER, 'scans.json');
+const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 
-/** "171 of 600 look harmful". */
-export const scanText = ({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>): string =>
-  t('{0} of {1} look harmful', flagged, rows);
+/** The file that keeps the scan of a data file. */
+export function scanFile(root: string, data: string): string {
+  const id = createHash('sha256').update(toStatePath(root, data)).digest('hex').slice(0, 8);
+  return join(scansFolder(root), `${basename(data)}-${id}.json`);
+}
 
-/** What a scan says at its end: the count, how good it is where labels exist, and where it is blind. */
+/** "171 of 600 look harmful", "171 of 600 look harmful, 2 edited since the scan". */
+export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, since: Since = UNCHANGED): string {
+  const parts = [t('{0} of {1} look harmful', flagged, rows)];
+  if (since.edited > 0) parts.push(t('{0} edited since the scan', since.edited));
+  if (since.gone > 0) parts.push(t('{0} not in the file any more', since.gone));
+  if (since.changed) parts.push(t('the file has changed since the scan'));
+  return parts.join(', ');
+}
+
+/** VS Code gives extensions no text of larger files. */
+export const MOST_EDITOR_BYTES = 50 * 1024 * 1024;
+
+/** What a scan says at its end: the count, how good it is where labels exist, where it is blind, and what is not shown. */
 export function scanSummary(scan: Scan): string {
   const parts = [scanText(scan)];
   if (scan.auroc !== null) parts.push(t('AUROC {0} against the labels', scan.auroc.toFixed(3)));
@@ -110,5 +237,13 @@ export function scanSummary(scan: Scan): string {
     parts.push(t('precision {0}, recall {1}', percent(scan.precision), percent(scan.recall)));
   }
   if (scan.blind > 0) parts.push(t('{0} rows cannot be judged: the model gives these answers already', scan.blind));
+  const large = notShown(scan);
+  if (large) parts.push(large);
   return `${parts.join('; ')}.`;
 }
+
+/** Why the rows of a file are not coloured in its editor. */
+export const notShown = ({ size }: Pick<Scan, 'size'>): string | undefined =>
+  size > MOST_EDITOR_BYTES
+    ? t('rows are not coloured: VS Code gives extensions no text of files above {0} MB', MOST_EDITOR_BYTES / 1024 ** 2)
+    : undefined;

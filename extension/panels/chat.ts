@@ -1,5 +1,5 @@
 import type { GenerateParams, ModelReference, Requests } from '../../runtime/protocol.js';
-import type { ChatPageEvent, ChatState, ChatTurn } from '../../webview/protocol.js';
+import type { ChatPageEvent, ChatState, ChatTurn, Seen } from '../../webview/protocol.js';
 import type { Listener, Token } from '../engine.js';
 import { Cancelled, errorData, inputError } from '../errors.js';
 import { t } from '../text.js';
@@ -23,7 +23,11 @@ export interface ChatOptions {
   keep(turns: ChatTurn[]): void;
 }
 
-/** A conversation with a model of the workspace; each answer is made with what is attached at that moment. */
+/**
+ * A conversation with a model of the workspace; each answer is made with what is attached at that moment. What is attached
+ * makes a state of the model, and each state answers to its own: it is given the questions that it has answered itself, and
+ * not those that others have. One that is attached later begins with nothing.
+ */
 export class Chat {
   private turns: ChatTurn[];
   private stopping: { cancel(): void } | undefined;
@@ -45,6 +49,7 @@ export class Chat {
       })),
       turns: this.turns,
       busy: this.stopping !== undefined,
+      sees: seen(this.turns, model && stateOf(model)),
       chatTemplate: model?.info?.chatTemplate ?? true,
       error: problem(model, this.options.path),
     };
@@ -55,9 +60,9 @@ export class Chat {
     if (this.stopping) throw inputError(t('the last answer is still being written.'), { remedy: t('Stop it first.') });
     const model = this.options.model();
     const adapters = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
-    // What failed or was left empty is no part of the conversation.
-    const before = this.turns.filter((turn) => turn.role === 'user' || (turn.content && !turn.error));
-    const answer: ChatTurn = { role: 'assistant', content: '', adapters };
+    const state = model && stateOf(model);
+    const history = pairs(this.turns).filter(([, { state: by }]) => by === state);
+    const answer: ChatTurn = { role: 'assistant', content: '', adapters, state, saw: seen(this.turns, state) };
     this.turns = [...this.turns, { role: 'user', content: text }, answer];
     const stop = this.options.newStop();
     this.stopping = stop;
@@ -66,7 +71,10 @@ export class Chat {
       const result = await this.options.generate(
         {
           ...this.options.reference(),
-          messages: [...paired(before), { role: 'user', content: text }],
+          messages: [...history.flat(), { role: 'user' as const, content: text }].map(({ role, content }) => ({
+            role,
+            content,
+          })),
           options: { maxNewTokens: this.options.maxNewTokens(), temperature: 0, topP: 1 },
         },
         {
@@ -105,13 +113,28 @@ export class Chat {
   }
 }
 
-/** Only question–answer pairs: templates refuse two questions in a row. */
-function paired(turns: readonly ChatTurn[]): { role: 'user' | 'assistant'; content: string }[] {
+/** What is attached and how strongly: the same base with the same adapters is the same state. */
+const stateOf = (model: Model): string =>
+  JSON.stringify(
+    model.adapters
+      .filter((a) => a.attached)
+      .map(({ path, scale }) => [path, scale])
+      .sort(),
+  );
+
+/** Questions with their answers. What failed or was left empty is no part of the conversation, and neither is its question. */
+function pairs(turns: readonly ChatTurn[]): [ChatTurn, ChatTurn][] {
   return turns.flatMap((turn, i) => {
-    const next = turns[i + 1];
-    if (turn.role !== 'user' || next?.role !== 'assistant') return [];
-    return [turn, next].map(({ role, content }) => ({ role, content }));
+    const answer = turns[i + 1];
+    const isPair = turn.role === 'user' && answer?.role === 'assistant' && answer.content && !answer.error;
+    return isPair ? [[turn, answer]] : [];
   });
+}
+
+function seen(turns: readonly ChatTurn[], state: string | undefined): Seen {
+  const all = pairs(turns);
+  const own = all.filter(([, answer]) => answer.state === state).length;
+  return { own, others: all.length - own };
 }
 
 function problem(model: Model | undefined, path: string): ChatState['error'] {

@@ -8,6 +8,7 @@ import {
   type RunPageState,
   type WalkthroughTopic,
 } from '../../webview/protocol.js';
+import { now } from '../clock.js';
 import { PANELS } from '../contributions.js';
 import { Disposables } from '../disposable.js';
 import { inputError } from '../errors.js';
@@ -138,7 +139,7 @@ class RunPanel {
         from,
         train: trainSince(run.train, from.train),
         probes: probesSince(run.probes, from.probes),
-        progress: progressNow(run, Date.now() / 1000),
+        progress: progressNow(run, now()),
         verdict: verdict(run),
       });
     }
@@ -193,7 +194,7 @@ class RunPanel {
       type: 'snapshot',
       language: vscode.env.language,
       strings: translated(RUN_STRINGS),
-      run: snapshot(run, this.store.list(), has, Date.now() / 1000),
+      run: snapshot(run, this.store.list(), has, now()),
     });
     if (first && this.answersOpen) await this.sendAnswers(run);
   }

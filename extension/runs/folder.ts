@@ -1,10 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Manifest, RunEvent, RunOwner } from '../../runtime/protocol.js';
-import { readJson, readJsonLines, readJsonTail } from '../jsonLines.js';
+import { z } from 'zod';
+import { OWNER, type ErrorData, type Manifest, type RunEvent, type RunOwner } from '../../runtime/protocol.js';
+import { checked, readJson, readText } from '../checkedFile.js';
+import { now, sinceThen } from '../clock.js';
+import { errorData } from '../errors.js';
+import { readJsonLines } from '../jsonLines.js';
 import { t } from '../text.js';
 import { adapterFacts } from '../workspace/adapterFiles.js';
-import { ownerOf } from '../../runtime/training/protocol.js';
+import { ownerIn } from './owner.js';
+import { EVENT, MANIFEST, SAMPLE } from './schemas.js';
 import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 import type { SampleEvent } from './columns.js';
@@ -18,24 +23,66 @@ export const FILES = {
   report: 'report.html',
 } as const;
 
-/** Reads a run folder; undefined when it is none. Never throws for what a writer left half done. */
+/**
+ * Reads a run folder; undefined when it is none. What a writer left half done is left out, and files beside the manifest
+ * that cannot be read are warnings of the run.
+ * @throws HostError for a manifest that cannot be read
+ */
 export async function readRun(folder: string): Promise<Run | undefined> {
-  const manifest = await readJson(join(folder, FILES.manifest));
-  if (!isManifest(manifest)) return undefined;
+  const manifest = await readManifest(folder);
+  if (!manifest) return undefined;
   const run = createRun(folder, manifest.name || basename(folder));
-  run.recipe = await readRecipe(folder, manifest);
-  const owner = manifest.outcome === 'running' ? await ownerOf(folder) : undefined;
+  run.recipe = await orWarning(run, () => readRecipe(folder, manifest));
+  const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
   for (const event of await readNewEvents(run)) applyEvent(run, event);
   applyManifest(run, manifest, owner);
-  run.result = await resultOf(folder, manifest);
+  run.result = await orWarning(run, () => resultOf(folder, manifest));
   return run;
+}
+
+/**
+ * Files called manifest.json are other people's, too: it is a run's when it says so, or when a run's other files lie
+ * beside it.
+ */
+async function readManifest(folder: string): Promise<Manifest | undefined> {
+  const file = join(folder, FILES.manifest);
+  let value: unknown;
+  try {
+    value = await readJson(file, z.unknown());
+  } catch (error) {
+    if (await isRunFolder(folder)) throw error;
+    return undefined;
+  }
+  const { version, outcome } = (value ?? {}) as Partial<Manifest>;
+  if (version !== 1 || outcome === undefined) if (value === undefined || !(await isRunFolder(folder))) return undefined;
+  return checked(value, MANIFEST, file);
+}
+
+async function orWarning<T>(run: Run, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    warn(run, errorData(error));
+    return undefined;
+  }
+}
+
+/** Once, however often the file is read. */
+export function warn({ warnings }: Run, { message, place, remedy }: ErrorData): void {
+  if (!warnings.some((known) => known.message === message && known.place === place))
+    warnings.push({ message, place, remedy });
 }
 
 /** The events that were written since they were last read; takes note of how far that was. */
 export async function readNewEvents(run: Run): Promise<RunEvent[]> {
-  const { values, to } = await readJsonTail(join(run.folder, FILES.events), run.eventBytes);
+  const { values, to, problem } = await readJsonLines(
+    join(run.folder, FILES.events),
+    (value) => EVENT.safeParse(value).data,
+    run.eventBytes,
+  );
   run.eventBytes = to;
-  return values.filter(isRunEvent);
+  if (problem) warn(run, problem);
+  return values;
 }
 
 /** What the manifest says of how the run ended overrules its events: those may end in the middle. */
@@ -47,7 +94,7 @@ export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): v
   if (run.live) return;
   if (owner) {
     run.elsewhere = owner;
-    run.since = Date.parse(owner.since) / 1000 || 0;
+    run.since = now() - sinceThen(owner.since);
     // A run that was resumed has ended before; its events say so until there are newer ones.
     run.done = manifest.done;
     if (isOver(run)) run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
@@ -61,8 +108,8 @@ export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): v
   }
   // What it was about to do is not why it failed.
   if (progress.state === 'failed') progress.message = '';
-  const ended = manifest.ended ? Date.parse(manifest.ended) : NaN;
-  const seconds = (ended - Date.parse(manifest.started)) / 1000;
+  // By the clock on the wall, which may have been set between the two: then it took nobody knows how long.
+  const seconds = (Date.parse(manifest.ended ?? '') - Date.parse(manifest.started)) / 1000;
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
 }
 
@@ -74,37 +121,22 @@ async function resultOf(folder: string, { role, result }: Manifest): Promise<str
 }
 
 /** The answers of a run, in the order in which they were given. */
-export async function readAnswers(folder: string): Promise<SampleEvent[]> {
-  const lines = await readJsonLines(join(folder, FILES.answers));
-  return lines.filter((line): line is SampleEvent => isRunEvent(line) && line.kind === 'sample');
+export async function readAnswers(folder: string): Promise<{ answers: SampleEvent[]; problem?: ErrorData }> {
+  const file = join(folder, FILES.answers);
+  const { values, problem } = await readJsonLines(file, (value) => SAMPLE.safeParse(value).data);
+  return { answers: values, problem };
 }
 
 async function readRecipe(folder: string, manifest: Manifest): Promise<RecipeFacts | undefined> {
   const file = join(folder, FILES.recipe);
-  try {
-    const text = await readFile(file, 'utf8');
-    const base = manifest.recipe ? dirname(manifest.recipe) : guessedBase(text, folder);
-    return recipeFacts(text, manifest.recipe ?? file, base);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await readText(file);
+  if (text === undefined) return undefined;
+  const base = manifest.recipe ? dirname(manifest.recipe) : guessedBase(text, folder);
+  return recipeFacts(text, manifest.recipe ?? file, base);
 }
 
-function isManifest(value: unknown): value is Manifest {
-  const m = value as Partial<Manifest> | null | undefined;
-  return (
-    typeof m === 'object' &&
-    m !== null &&
-    m.version === 1 &&
-    typeof m.kind === 'string' &&
-    typeof m.outcome === 'string' &&
-    typeof m.model?.path === 'string' &&
-    Array.isArray(m.data) &&
-    Array.isArray(m.vectors)
-  );
-}
-
-function isRunEvent(value: unknown): value is RunEvent {
-  return typeof value === 'object' && value !== null && typeof (value as { kind?: unknown }).kind === 'string';
+async function isRunFolder(folder: string): Promise<boolean> {
+  const names = [FILES.recipe, FILES.events, OWNER.file];
+  const found = await Promise.allSettled(names.map((name) => access(join(folder, name))));
+  return found.some(({ status }) => status === 'fulfilled');
 }

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Disposables, type Disposable } from '../disposable.js';
 import { FILES } from './folder.js';
-import { ownerOf } from '../../runtime/training/protocol.js';
+import { ownerIn } from './owner.js';
 import type { Run } from './run.js';
 import type { RunStore } from './store.js';
 
@@ -44,7 +44,7 @@ export class Follower implements Disposable {
   private async look(run: Run): Promise<void> {
     const [events, answers] = await Promise.all([FILES.events, FILES.answers].map((name) => size(run.folder, name)));
     // Shorter than what was read: the other process has begun anew.
-    if (events! < run.eventBytes || !(await ownerOf(run.folder))) {
+    if (events! < run.eventBytes || !(await ownerIn(run.folder))) {
       await this.store.read(run.folder);
       return;
     }

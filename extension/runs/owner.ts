@@ -1,11 +1,20 @@
-import type { RunOwner } from '../../runtime/protocol.js';
+import { join } from 'node:path';
+import { OWNER, type RunOwner } from '../../runtime/protocol.js';
 import { ownerOf } from '../../runtime/training/protocol.js';
+import { readJson } from '../checkedFile.js';
 import { inputError } from '../errors.js';
+import { OWNER_OF_RUN } from './schemas.js';
 import { t } from '../text.js';
+
+/** The living process that works in the folder. A file that does not name one in the form of the engine names nobody. */
+export async function ownerIn(folder: string): Promise<RunOwner | undefined> {
+  const said = await readJson(join(folder, OWNER.file), OWNER_OF_RUN).catch(() => undefined);
+  return said && ownerOf(folder);
+}
 
 /** Refuses what must not be done to a folder that a process which is not of this window works in. */
 export async function requireFree(folder: string): Promise<void> {
-  const owner = await ownerOf(folder);
+  const owner = await ownerIn(folder);
   if (!owner) return;
   throw inputError(t('another process is working on this run ({0}).', ownerText(owner)), {
     place: folder,

@@ -1,7 +1,7 @@
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
-import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { MEASURES, type MeasureKind, type Recipe } from '../../runtime/protocol.js';
-import { inputError } from '../errors.js';
+import { parseJson, readText, unreadable } from '../checkedFile.js';
+import type { HostError } from '../errors.js';
 import { t } from '../text.js';
 
 /**
@@ -48,7 +48,10 @@ const KINDS: readonly Recipe['kind'][] = ['vector', 'finetune', 'evaluate'];
  * @param folder what its paths are relative to; undefined in a run folder that does not say where its recipe was.
  */
 export function recipeFacts(text: string, file: string, folder?: string): RecipeFacts | undefined {
-  const json: unknown = parse(text, [], { allowTrailingComma: true });
+  return factsOf(parseJson(text).value, file, folder);
+}
+
+function factsOf(json: unknown, file: string, folder?: string): RecipeFacts | undefined {
   if (!isRecord(json)) return undefined;
   const kind = KINDS.find((k) => k === json['kind']);
   const model = string(json['model']);
@@ -94,7 +97,7 @@ export function recipeFacts(text: string, file: string, folder?: string): Recipe
  * `../vectors/a` of `/w/vectors/a` is relative to a folder in `/w`, and so is `../train.jsonl`, whatever its name is.
  */
 export function guessedBase(text: string, runFolder: string): string | undefined {
-  const json: unknown = parse(text, [], { allowTrailingComma: true });
+  const json = parseJson(text).value;
   const output = isRecord(json) ? string(json['output']) : undefined;
   if (!output || isAbsolute(output)) return undefined;
   const parts = output.split(/[\\/]+/).filter((part) => part && part !== '.');
@@ -105,23 +108,10 @@ export function guessedBase(text: string, runFolder: string): string | undefined
 
 /** Reads a recipe that is to run. Throws with the line of the first fault. */
 export function requireRecipe(text: string, file: string): RecipeFacts {
-  const errors: ParseError[] = [];
-  parse(text, errors, { allowTrailingComma: true });
-  const [first] = errors;
-  if (first) {
-    const line = text.slice(0, first.offset).split('\n').length;
-    throw inputError(t('this is not JSON: {0}.', printParseErrorCode(first.error)), {
-      place: `${file}:${line}`,
-      remedy: t('Correct the line and run again.'),
-    });
-  }
-  const facts = recipeFacts(text, file);
-  if (!facts) {
-    throw inputError(t('this is no recipe: it needs "kind" (vector, finetune or evaluate), "model" and "output".'), {
-      place: file,
-      remedy: t('Add the missing keys; the editor completes them.'),
-    });
-  }
+  const { value, fault } = parseJson(text);
+  if (fault) throw unreadable(`${file}:${fault.line}`, fault.message, t('Correct the line and run again.'));
+  const facts = factsOf(value, file);
+  if (!facts) throw noRecipe(file);
   return facts;
 }
 
@@ -130,6 +120,33 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   const sets = recipes.flatMap(({ evaluate }) => evaluate.filter((set) => set.file === file));
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
+
+/** Reads the file of a recipe that is to run. */
+export async function openRecipe(file: string): Promise<RecipeFacts> {
+  const text = await readText(file);
+  if (text === undefined) throw unreadable(file, t('there is no such file.'), t('Choose another recipe.'));
+  return requireRecipe(text, file);
+}
+
+const noRecipe = (file: string): HostError =>
+  unreadable(
+    file,
+    t('this is no recipe: it needs "kind" (vector, finetune or evaluate), "model" and "output".'),
+    t('Add the missing keys; the editor completes them.'),
+  );
+
+/** What a file is as a recipe, and what is wrong with it if it is meant to be one: other people's JSON may be anything. */
+export function readRecipe(text: string, file: string): { facts?: RecipeFacts; problem?: HostError } {
+  const { value, fault } = parseJson(text);
+  const facts = factsOf(value, file);
+  const meant = isRecipesFolder(file) || /"kind"\s*:\s*"(?:vector|finetune|evaluate)"/.test(text);
+  if (!meant && !fault?.deep) return { facts };
+  if (fault) return { facts, problem: unreadable(`${file}:${fault.line}`, fault.message) };
+  return facts ? { facts } : { problem: noRecipe(file) };
+}
+
+/** JSON in a folder of this name is meant to be a recipe. */
+export const isRecipesFolder = (file: string): boolean => basename(dirname(file)) === 'recipes';
 
 /** A fine-tuning that nothing protects. */
 export const isPlain = (facts: Pick<RecipeFacts, 'kind' | 'vectors'>): boolean =>

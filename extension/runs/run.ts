@@ -36,8 +36,10 @@ export interface Run {
   error?: ErrorData;
   /** What the run made, absolute: its PEFT folder or its model. */
   result?: string;
-  /** Unix time in seconds at which the present part of the run began; 0 for one that is over. */
+  /** When the present part of the run began, by the clock that nobody sets (`clock.ts`); 0 for one that is over. */
   since: number;
+  /** What the manifest in its folder said of its start when a child began to work there. */
+  startedBefore?: string;
 }
 
 export function createRun(folder: string, name: string): Run {
@@ -112,7 +114,7 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       progress.step = event.step;
       progress.steps = event.steps;
       progress.fraction = event.steps > 0 ? event.step / event.steps : null;
-      progress.secondsLeft = Number.isFinite(event.secondsLeft) ? event.secondsLeft : null;
+      progress.secondsLeft = event.secondsLeft >= 0 && Number.isFinite(event.secondsLeft) ? event.secondsLeft : null;
       return appendStep(run.train, event);
     case 'evaluation':
       if (event.measurements?.length) {

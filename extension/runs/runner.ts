@@ -1,14 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { now } from '../clock.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import type { Engine } from '../engine.js';
 import type { Requests } from '../../runtime/protocol.js';
 import { Cancelled, errorData, inputError } from '../errors.js';
 import { t } from '../text.js';
 import { requireFree } from './owner.js';
-import { requireRecipe, type RecipeFacts } from './recipe.js';
+import { openRecipe, type RecipeFacts } from './recipe.js';
 import type { Run } from './run.js';
 import type { RunStore } from './store.js';
 
@@ -46,16 +46,18 @@ export class Runner implements Disposable {
     { quiet, output, replace = false }: { quiet?: boolean; output?: string; replace?: boolean } = {},
   ): Promise<Started> {
     this.options.allowed();
-    const written = requireRecipe(await readFile(recipe, 'utf8'), recipe);
+    const written = await openRecipe(recipe);
     const target = output ?? written.output;
     const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
     if (!this.stops.has(folder)) await requireFree(folder);
+    // What the folder says of an earlier run is told apart from what this one writes.
+    await this.options.store.open(folder).catch(() => undefined);
     return this.run({ ...written, output: folder }, basename(target), { recipe, output, force: replace }, quiet);
   }
 
   /** The finished run that stands in a folder. */
   async finished(folder: string): Promise<Run | undefined> {
-    const run = await this.options.store.open(folder);
+    const run = await this.options.store.open(folder).catch(() => undefined);
     return run?.manifest?.outcome === 'finished' && !run.live ? run : undefined;
   }
 
@@ -112,7 +114,7 @@ export class Runner implements Disposable {
     let failure: unknown;
     let folder: string | undefined;
     try {
-      run.since = Date.now() / 1000;
+      run.since = now();
       const done = await engine.request('run', params, {
         token: source.token,
         onEvents: (events) => store.append(run, events),

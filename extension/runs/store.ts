@@ -1,9 +1,11 @@
 import type { ErrorData, RunEvent } from '../../runtime/protocol.js';
+import { now as monotonic } from '../clock.js';
 import { Emitter, type Disposable } from '../disposable.js';
 import type { SampleEvent } from './columns.js';
 import { newestFirst } from './compare.js';
-import { readAnswers, readNewEvents, readRun } from './folder.js';
+import { readAnswers, readNewEvents, readRun, warn } from './folder.js';
 import type { RecipeFacts } from './recipe.js';
+import { errorData } from '../errors.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */
@@ -23,7 +25,7 @@ export class RunStore implements Disposable {
   private readonly changes = new Emitter<RunChange>();
   readonly onDidChange = this.changes.event;
 
-  constructor(private readonly now: () => number = () => Date.now() / 1000) {}
+  constructor(private readonly now: () => number = monotonic) {}
 
   /** Newest first. */
   list(): Run[] {
@@ -55,7 +57,13 @@ export class RunStore implements Disposable {
   async read(folder: string): Promise<Run | undefined> {
     const before = this.runs.get(folder);
     if (before?.live) return before;
-    const run = await readRun(folder);
+    let run: Run | undefined;
+    try {
+      run = await readRun(folder);
+    } catch (error) {
+      this.forget(folder);
+      throw error;
+    }
     if (this.runs.get(folder)?.live) return this.runs.get(folder);
     if (!run) {
       if (before && !before.error) this.forget(folder);
@@ -76,7 +84,9 @@ export class RunStore implements Disposable {
   async answersOf(folder: string): Promise<readonly SampleEvent[]> {
     const known = this.answers.get(folder);
     if (known) return known;
-    const read = await readAnswers(folder);
+    const { answers: read, problem } = await readAnswers(folder);
+    const run = this.runs.get(folder);
+    if (problem && run) warn(run, problem);
     // Answers that arrived while the file was read are in `live`; the file may lack them.
     const live = this.answers.get(folder) ?? [];
     const merged = [...read, ...live];
@@ -96,6 +106,7 @@ export class RunStore implements Disposable {
   begin(recipe: RecipeFacts, name: string, resume: boolean): Run {
     const before = this.runs.get(recipe.output);
     const run = resume && before ? before : createRun(recipe.output, name);
+    run.startedBefore = before?.manifest?.started;
     // The old answers are still in the folder until the child clears it.
     if (!resume) this.answers.set(recipe.output, []);
     Object.assign(run, { recipe, live: true, since: this.now(), error: undefined, done: undefined, warnings: [] });
@@ -138,7 +149,10 @@ export class RunStore implements Disposable {
       run.folder = folder;
     }
     run.progress.secondsElapsed = Math.max(run.progress.secondsElapsed, this.now() - run.since);
-    const read = await readRun(run.folder);
+    const read = await readRun(run.folder).catch((unreadable: unknown) => {
+      error ??= errorData(unreadable);
+      return undefined;
+    });
     const known = read?.manifest?.outcome !== 'running' ? read : undefined;
     const result = known && !(error && isStale(known, run)) ? known : run;
     if (error) {
@@ -167,6 +181,6 @@ export class RunStore implements Disposable {
 }
 
 /** The folder tells of an earlier run: the failed one wrote nothing. */
-const isStale = (read: Run, run: Run): boolean => Date.parse(read.manifest?.started ?? '') / 1000 < run.since - 2;
+const isStale = (read: Run, run: Run): boolean => read.manifest?.started === run.startedBefore;
 
 const lengths = (run: Run): RunChange['from'] => ({ train: run.train.step.length, probes: run.probes.step.length });

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contract/answers.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
+import { readText } from '../checkedFile.js';
 import { debounce, Disposables, type Disposable } from '../disposable.js';
 import { errorData, errorText } from '../errors.js';
 import type { SampleEvent } from '../runs/columns.js';
@@ -15,6 +15,8 @@ import { replaceFile, STATE_FOLDER } from '../workspace/state.js';
 import { failureText, linesOf, testRows, testSets, type TestSet } from './sets.js';
 
 const MOST_ROWS = 2000;
+/** Of a larger set the engine alone knows the rows. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Evaluation sets in the Test Explorer, so that a safety regression looks like a failing test: models with what is attached
@@ -90,7 +92,7 @@ export class SafetyTests implements Disposable {
     if (!set || !isLines(set.set.file)) return;
     const limit = set.set.raw['limit'];
     const most = Math.min(MOST_ROWS, typeof limit === 'number' ? limit : MOST_ROWS);
-    const text = await readFile(set.set.file, 'utf8').catch(() => '');
+    const text = (await readText(set.set.file, MOST_BYTES).catch(() => undefined)) ?? '';
     item.children.replace(testRows(text, most).map(({ line, prompt }) => this.rowItem(item, line, prompt)));
   }
 
@@ -255,7 +257,7 @@ export class SafetyTests implements Disposable {
     let evaluated: EvaluationChoice = set;
     if (lines) {
       const file = join(own, `${name}.jsonl`);
-      await replaceFile(file, linesOf(await readFile(set.file, 'utf8'), lines));
+      await replaceFile(file, linesOf((await readText(set.file, MOST_BYTES)) ?? '', lines));
       evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
     }
     const attached = model.adapters.filter((a) => a.attached).map(({ path, scale }) => ({ path, scale }));

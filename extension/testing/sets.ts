@@ -61,10 +61,10 @@ function promptOf(line: string): string | undefined {
     return undefined;
   }
   if (typeof row !== 'object' || row === null) return undefined;
-  const turns = row['messages'] ?? row['conversations'];
+  const turns: unknown = row['messages'] ?? row['conversations'];
   if (Array.isArray(turns)) {
-    const asked = (turns as Record<string, unknown>[]).findLast((turn) =>
-      /^(user|human)$/.test(String(turn?.['role'] ?? turn?.['from'])),
+    const asked = turns.findLast((turn: Record<string, unknown> | null): turn is Record<string, unknown> =>
+      [turn?.['role'] ?? turn?.['from']].some((by) => by === 'user' || by === 'human'),
     );
     return shortened(asked?.['content'] ?? asked?.['value']);
   }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
-import { scanText, type Scan } from '../data/scans.js';
+import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { signsOf, type Icon } from '../../runtime/contract/signs.js';
 import { sortStates } from '../../runtime/contract/states.js';
 import type { Finding } from '../../runtime/contract/verdict.js';
@@ -124,6 +124,8 @@ export function runningText({ progress }: Run): string {
   return `${word ?? progress.state}${share}`;
 }
 
+const MOST_WARNINGS = 5;
+
 export function runTooltip(run: Run): string {
   const lines = [runTitle(run), run.folder];
   if (run.progress.message) lines.push(run.progress.message);
@@ -131,6 +133,8 @@ export function runTooltip(run: Run): string {
   if (isRunning(run) && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
+  for (const { message, place } of run.warnings.slice(0, MOST_WARNINGS))
+    lines.push(place ? `${place}: ${message}` : message);
   const found = verdict(run);
   if (!['running', 'failed', 'evaluated'].includes(found.kind)) lines.push(verdictSentence(found));
   return lines.join('\n');
@@ -162,7 +166,7 @@ export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, e
   return { id: evaluation ? 'beaker' : 'database' };
 }
 
-export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined): string {
+export function dataTooltip(file: string, counted: Counted | undefined, scan: Scan | undefined, since?: Since): string {
   const lines = [file];
   if (counted && 'info' in counted) {
     const { format, labels, refused, refusedRows } = counted.info;
@@ -172,6 +176,8 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
     if (refusedRows > 5) lines.push(t('… and {0} more refused rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
-  if (scan) lines.push(t('{0} with {1}', scanText(scan), scan.vectorName));
+  if (scan) lines.push(t('{0} with {1}', scanText(scan, since), scan.vectorName));
+  const large = scan && notShown(scan);
+  if (large) lines.push(large);
   return lines.join('\n');
 }

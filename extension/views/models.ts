@@ -4,6 +4,7 @@ import { Disposables, type Disposable } from '../disposable.js';
 import type { Services } from '../services.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterDescription, adapterTooltip, modelDescription, modelFacts } from './labels.js';
+import { withProblems, type ProblemNode } from './problems.js';
 import { provider } from './tree.js';
 
 /** A model, or an adapter of it. Commands get these as their argument. */
@@ -11,37 +12,45 @@ export type ModelNode = { model: string; adapter?: undefined } | { model: string
 
 /** Models › adapters with a check box: checked is attached. `attach` asks before it attaches a security vector. */
 export function modelsView(
-  { models, notices }: Services,
+  { models, notices, problems }: Services,
   attach: (node: ModelNode, attached: boolean) => Promise<unknown>,
 ): Disposable {
   const disposables = new Disposables();
   const treeDataProvider = disposables.add(
-    provider<ModelNode>(
-      {
-        id: ({ model, adapter }) => (adapter === undefined ? model : `${model}\n${adapter}`),
-        roots: () => models.list().map((model) => ({ model: model.path })),
-        children: (node) =>
-          node.adapter === undefined
-            ? (models.get(node.model)?.adapters ?? []).map((a) => ({ model: node.model, adapter: a.path }))
-            : [],
-        item: (node) => {
-          const model = models.get(node.model);
-          const adapter = model?.adapters.find((a) => a.path === node.adapter);
-          // Gone since the view asked for its rows.
-          if (!model || (node.adapter !== undefined && !adapter)) return new vscode.TreeItem('');
-          return adapter ? adapterItem(adapter) : modelItem(model);
+    provider(
+      withProblems<ModelNode>(
+        {
+          id: ({ model, adapter }) => (adapter === undefined ? model : `${model}\n${adapter}`),
+          roots: () => models.list().map((model) => ({ model: model.path })),
+          children: (node) =>
+            node.adapter === undefined
+              ? (models.get(node.model)?.adapters ?? []).map((a) => ({ model: node.model, adapter: a.path }))
+              : [],
+          item: (node) => {
+            const model = models.get(node.model);
+            const adapter = model?.adapters.find((a) => a.path === node.adapter);
+            // Gone since the view asked for its rows.
+            if (!model || (node.adapter !== undefined && !adapter)) return new vscode.TreeItem('');
+            return adapter ? adapterItem(adapter) : modelItem(model);
+          },
         },
-      },
+        problems,
+        'models',
+      ),
       models.onDidChange,
+      problems.onDidChange,
     ),
   );
   const view = disposables.add(
-    vscode.window.createTreeView<ModelNode>(VIEWS.models, { treeDataProvider, manageCheckboxStateManually: true }),
+    vscode.window.createTreeView<ModelNode | ProblemNode>(VIEWS.models, {
+      treeDataProvider,
+      manageCheckboxStateManually: true,
+    }),
   );
   disposables.add(
     view.onDidChangeCheckboxState(async ({ items }) => {
       for (const [node, state] of items) {
-        if (node.adapter === undefined) continue;
+        if (!('model' in node) || node.adapter === undefined) continue;
         try {
           await attach(node, state === vscode.TreeItemCheckboxState.Checked);
         } catch (error) {

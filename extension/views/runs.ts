@@ -4,6 +4,7 @@ import { Disposables, type Disposable } from '../disposable.js';
 import { canResume, canRunAgain, isRunning, type Run } from '../runs/run.js';
 import type { Services } from '../services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
+import { withProblems } from './problems.js';
 import { provider } from './tree.js';
 
 /** A run; commands get this as their argument. */
@@ -12,16 +13,21 @@ export interface RunNode {
 }
 
 /** Runs, newest first, the live ones with their progress. */
-export function runsView({ store }: Services): Disposable {
+export function runsView({ store, problems }: Services): Disposable {
   const disposables = new Disposables();
   const treeDataProvider = disposables.add(
-    provider<RunNode>(
-      {
-        id: ({ run }) => run,
-        roots: () => store.list().map((run) => ({ run: run.folder })),
-        item: (node) => runItem(node, store.get(node.run)),
-      },
+    provider(
+      withProblems<RunNode>(
+        {
+          id: ({ run }) => run,
+          roots: () => store.list().map((run) => ({ run: run.folder })),
+          item: (node) => runItem(node, store.get(node.run)),
+        },
+        problems,
+        'runs',
+      ),
       store.onDidChange,
+      problems.onDidChange,
     ),
   );
   const view = disposables.add(vscode.window.createTreeView(VIEWS.runs, { treeDataProvider }));

@@ -6,7 +6,16 @@ import { adapterName, modelPath } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../text.js';
 import { adapterFacts, type AdapterFacts } from './adapterFiles.js';
-import { fromStatePath, readState, toStatePath, writeState, type AdapterEntry, type ModelEntry } from './state.js';
+import { Problems } from './problems.js';
+import {
+  fromStatePath,
+  readState,
+  stateFile,
+  toStatePath,
+  writeState,
+  type AdapterEntry,
+  type ModelEntry,
+} from './state.js';
 
 export interface Adapter {
   /** PEFT folder, absolute. */
@@ -46,11 +55,15 @@ export class WorkspaceModels implements Disposable {
   private entries: ModelEntry[] = [];
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
-  private facts = new Map<string, AdapterFacts>();
+  private facts = new Map<string, AdapterFacts | { reason: string }>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
 
-  constructor(private readonly options: ModelsOptions) {}
+  /** @param problems where a state file that cannot be read is noted; the models that were known stay. */
+  constructor(
+    private readonly options: ModelsOptions,
+    private readonly problems = new Problems(),
+  ) {}
 
   list(): Model[] {
     const root = this.options.root();
@@ -72,8 +85,12 @@ export class WorkspaceModels implements Disposable {
   async refresh(): Promise<void> {
     const root = this.options.root();
     await this.inTurn(async () => {
-      this.entries = root === undefined ? [] : (await readState(root)).models;
-      if (root !== undefined) await this.readAdapters();
+      if (root === undefined) this.entries = [];
+      else
+        await this.problems.guard(stateFile(root), 'models', async () => {
+          this.entries = (await readState(root)).models;
+          await this.readAdapters();
+        });
       this.changes.fire();
     });
     if (root === undefined) return;
@@ -177,7 +194,7 @@ export class WorkspaceModels implements Disposable {
     const root = this.requireRoot();
     const paths = this.entries.flatMap((entry) => entry.adapters.map((a) => fromStatePath(root, a.path)));
     for (const path of paths) {
-      const facts = await adapterFacts(path);
+      const facts = await adapterFacts(path).catch((error: unknown) => ({ reason: errorText(errorData(error)) }));
       if (facts) this.facts.set(path, facts);
       else this.facts.delete(path);
     }

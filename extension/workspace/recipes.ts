@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { recipeFacts, type RecipeFacts } from '../runs/recipe.js';
+import { readText } from '../checkedFile.js';
+import { HostError } from '../errors.js';
+import { isRecipesFolder, readRecipe, type RecipeFacts } from '../runs/recipe.js';
 
 /** The recipes of the workspace: which data files and evaluation sets they name, and what they would run. */
 export class RecipeIndex {
@@ -9,14 +10,15 @@ export class RecipeIndex {
     return [...this.recipes.values()].sort((a, b) => a.file.localeCompare(b.file));
   }
 
-  /** Reads a file again; one that is gone or no recipe any more is forgotten. */
+  /**
+   * Reads a file again; one that is gone or no recipe any more is forgotten.
+   * @throws HostError for what is meant to be a recipe and is none
+   */
   async read(file: string): Promise<void> {
-    const facts = await readFile(file, 'utf8').then(
-      (text) => recipeFacts(text, file),
-      () => undefined,
-    );
+    const { facts, problem } = await read(file);
     if (facts) this.recipes.set(file, facts);
     else this.recipes.delete(file);
+    if (problem) throw problem;
   }
 
   get(file: string): RecipeFacts | undefined {
@@ -35,5 +37,16 @@ export class RecipeIndex {
   /** Is the file an evaluation set: named by a recipe, or in a folder called `eval`? */
   isEvaluationSet(file: string): boolean {
     return /[\\/]eval(?:uation)?s?[\\/][^\\/]+$/.test(file) || this.measuring(file).length > 0;
+  }
+}
+
+/** Data in a .json file may be as large as it likes, and is not looked into. */
+async function read(file: string): Promise<ReturnType<typeof readRecipe>> {
+  try {
+    const text = await readText(file);
+    return text === undefined ? {} : readRecipe(text, file);
+  } catch (error) {
+    if (!(error instanceof HostError) || isRecipesFolder(file)) return { problem: error as HostError };
+    return {};
   }
 }

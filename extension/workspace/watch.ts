@@ -1,20 +1,25 @@
 import * as vscode from 'vscode';
 import { stat } from 'node:fs/promises';
-import { basename, dirname, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { DATA_GLOB, isDataFile, RUN_FILES } from '../data/files.js';
 import { debounce, Disposables, Emitter } from '../disposable.js';
 import type { RunStore } from '../runs/store.js';
+import { FILES } from '../runs/folder.js';
+import type { Problems } from './problems.js';
 import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from './state.js';
 
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
 const MOST_FILES = 2000;
+/** Files that are read at once. */
+const AT_ONCE = 16;
 /** After this a new folder is looked into. */
 const SETTLED_MS = 500;
 
 export interface WatchOptions {
   store: RunStore;
   recipes: RecipeIndex;
+  problems: Problems;
   onState(): unknown;
   onDataFile(file: string): unknown;
   onError(error: unknown): void;
@@ -32,20 +37,25 @@ export class WorkspaceFiles implements vscode.Disposable {
   private readonly changed = this.disposables.add(debounce(() => this.changes.fire(), 150));
 
   constructor(private readonly options: WatchOptions) {
-    const { store, recipes } = options;
+    const { store, recipes, problems } = options;
     this.watch(
-      '**/manifest.json',
-      (file) => store.read(dirname(file)),
-      (file) => store.forget(dirname(file)),
+      `**/${FILES.manifest}`,
+      (file) => this.readRun(file),
+      (file) => {
+        store.forget(dirname(file));
+        problems.forget(file);
+      },
     );
     this.watch(
       '**/*.json',
       async (file) => {
         if (this.isOwnJson(file)) return;
-        await recipes.read(file);
+        await this.readRecipe(file);
         this.candidates.add(file);
+        await options.onDataFile(file);
       },
       (file) => {
+        if (basename(file) !== FILES.manifest) problems.forget(file);
         recipes.forget(file);
         this.candidates.delete(file);
       },
@@ -54,11 +64,11 @@ export class WorkspaceFiles implements vscode.Disposable {
       DATA_GLOB,
       (file) => {
         this.candidates.add(file);
-        options.onDataFile(file);
+        return options.onDataFile(file);
       },
       (file) => {
         this.candidates.delete(file);
-        options.onDataFile(file);
+        return options.onDataFile(file);
       },
     );
     this.watch(
@@ -74,9 +84,10 @@ export class WorkspaceFiles implements vscode.Disposable {
     const find = async (glob: string): Promise<string[]> =>
       (await vscode.workspace.findFiles(glob, EXCLUDED, MOST_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
-    await Promise.all(manifests.map((file) => this.options.store.read(dirname(file))));
-    await Promise.all(
-      json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)).map((file) => this.options.recipes.read(file)),
+    await each(manifests, (file) => this.readRun(file));
+    await each(
+      json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)),
+      (file) => this.readRecipe(file),
     );
     this.candidates = new Set([...json, ...data]);
     this.changed();
@@ -93,9 +104,21 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.disposables.dispose();
   }
 
+  private readRun(manifest: string): Promise<void> {
+    const { store, problems } = this.options;
+    return problems.guard(manifest, 'runs', () => store.read(dirname(manifest)));
+  }
+
+  private readRecipe(file: string): Promise<void> {
+    const { recipes, problems } = this.options;
+    return problems.guard(file, 'runs', () => recipes.read(file));
+  }
+
   /** The recipe that a run keeps in its folder, and those that the extension makes for itself. */
   private isOwnJson(file: string): boolean {
-    return file.includes(`${sep}${STATE_FOLDER}${sep}`) || this.options.store.get(dirname(file)) !== undefined;
+    if (basename(file) === FILES.manifest || file.includes(`${sep}${STATE_FOLDER}${sep}`)) return true;
+    const { store, problems } = this.options;
+    return store.get(dirname(file)) !== undefined || problems.get(join(dirname(file), FILES.manifest)) !== undefined;
   }
 
   private watch(glob: string, changed: (file: string) => unknown, gone: (file: string) => unknown): void {
@@ -121,10 +144,10 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Files that come with their folder, as in a copy or a checkout, may have no event of their own. */
   private watchFolders(): void {
     const folders = new Set<string>();
-    const look = this.disposables.add(
+    const lookSoon = this.disposables.add(
       debounce(() => {
         for (const folder of folders)
-          for (const each of this.looks) each(folder).catch((error: unknown) => this.options.onError(error));
+          for (const look of this.looks) look(folder).catch((error: unknown) => this.options.onError(error));
         folders.clear();
       }, SETTLED_MS),
     );
@@ -137,9 +160,18 @@ export class WorkspaceFiles implements vscode.Disposable {
         return; // gone again
       }
       folders.add(fsPath);
-      look();
+      lookSoon();
     });
   }
+}
+
+/** Does `work` for each, some at once. */
+async function each(files: readonly string[], work: (file: string) => Promise<void>): Promise<void> {
+  const waiting = [...files].reverse();
+  const next = async (): Promise<void> => {
+    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await work(file);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
 }
 
 /** Files that a run writes all the time, and folders that are none of ours. */

@@ -46,12 +46,22 @@ export const DURATION_WORDS = {
   minutes: '{0} min',
   minutesSeconds: '{0} min {1} s',
   hours: '{0} h {1} min',
+  long: '100 days or more',
+  unknown: 'an unknown time',
 } as const;
 export type DurationWords = Record<keyof typeof DURATION_WORDS, string>;
 
-/** A time span in the two largest units that matter: 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
+/** Longer than anything is watched; a clock that was set can give that. */
+const MAX_SECONDS = 100 * 24 * 3600;
+
+/**
+ * A time span in the two largest units that matter: 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". What no clock can
+ * have measured is described in words.
+ */
 export function formatDuration(seconds: number, words: DurationWords = DURATION_WORDS): string {
-  const s = Math.max(0, Math.round(seconds));
+  if (!(seconds >= 0)) return words.unknown;
+  if (seconds >= MAX_SECONDS) return words.long;
+  const s = Math.round(seconds);
   if (s < 60) return fill(words.seconds, s);
   if (s >= 3600) return fill(words.hours, Math.floor(s / 3600), Math.floor((s % 3600) / 60));
   return s % 60 ? fill(words.minutesSeconds, Math.floor(s / 60), s % 60) : fill(words.minutes, s / 60);

@@ -32,7 +32,7 @@ export interface LoopOptions {
 /** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
 export async function trainingLoop(options: LoopOptions): Promise<void> {
   const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
-  const started = { ms: Date.now(), step: state.step };
+  const started = { ms: performance.now(), step: state.step };
   let saved = state.step;
 
   const measure = async (): Promise<void> => {
@@ -84,7 +84,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       tokens,
       stepMs: performance.now() - began,
       memoryBytes: process.memoryUsage.rss(),
-      secondsLeft: ((Date.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
+      secondsLeft: ((performance.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
     });
     const enough = (await options.enough?.({ harmfulLoss })) ?? false;
     if (enough || step === steps || step % options.evaluateEvery === 0) {

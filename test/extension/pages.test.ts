@@ -120,7 +120,7 @@ function chat(answer: Answer, turns: ChatTurn[] = []) {
   return { it, events, asked, kept, adapter };
 }
 
-test('a chat asks with what is attached at that moment and with the turns before', async () => {
+test('a chat asks with what is attached at that moment and with what that state has answered before', async () => {
   const { it, events, asked, kept, adapter } = chat(async (_params, { onToken }) => {
     onToken!('two ');
     onToken!('apples');
@@ -133,7 +133,7 @@ test('a chat asks with what is attached at that moment and with the turns before
   assert.deepEqual(asked[1]!.adapters, []);
   assert.deepEqual(
     asked[1]!.messages!.map(({ role, content }) => `${role}: ${content}`),
-    ['user: how many?', 'assistant: two apples', 'user: and now?'],
+    ['user: and now?'],
   );
   assert.equal(asked[0]!.options.maxNewTokens, 16);
   assert.deepEqual(
@@ -144,6 +144,50 @@ test('a chat asks with what is attached at that moment and with the turns before
   assert.equal(busy, false);
   assert.deepEqual([turns[1]!.adapters, turns[3]!.adapters], [['colours'], []]);
   assert.equal(kept.at(-1)!.length, 4);
+});
+
+test('each state of the model answers to its own history, and the page says what it sees', async () => {
+  const { it, asked, adapter } = chat(async ({ adapters }) => {
+    const by = adapters.length ? `scale ${adapters[0]!.scale}` : 'base';
+    return { text: `answer of ${by}`, ids: [], stopped: true };
+  });
+  const ask = async (text: string): Promise<string[]> => {
+    await it.send(text);
+    return asked.at(-1)!.messages!.map(({ content }) => content);
+  };
+  adapter.attached = false;
+  assert.deepEqual(await ask('one'), ['one']);
+  assert.deepEqual(await ask('two'), ['one', 'answer of base', 'two']);
+  adapter.attached = true;
+  assert.deepEqual(it.state().sees, { own: 0, others: 2 });
+  assert.deepEqual(await ask('three'), ['three']);
+  assert.deepEqual(await ask('four'), ['three', 'answer of scale 1', 'four']);
+  adapter.scale = 0.5;
+  assert.deepEqual(await ask('five'), ['five'], 'half of an adapter is another state');
+  adapter.attached = false;
+  assert.deepEqual(it.state().sees, { own: 2, others: 3 });
+  assert.deepEqual(await ask('six'), ['one', 'answer of base', 'two', 'answer of base', 'six']);
+  assert.deepEqual(
+    it.state().turns.flatMap(({ saw }) => (saw ? [[saw.own, saw.others]] : [])),
+    [
+      [0, 0],
+      [1, 0],
+      [0, 2],
+      [1, 2],
+      [0, 4],
+      [2, 3],
+    ],
+  );
+});
+
+test("answers that were kept before states had histories are no state's own", async () => {
+  const turns: ChatTurn[] = [
+    { role: 'user', content: 'old' },
+    { role: 'assistant', content: 'answer', adapters: ['colours'] },
+  ];
+  const { it, asked } = chat(async () => ({ text: 'x', ids: [], stopped: true }), turns);
+  await it.send('new');
+  assert.deepEqual(asked[0]!.messages, [{ role: 'user', content: 'new' }]);
 });
 
 test('an answer that failed is shown and is no part of the conversation', async () => {

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRows } from '../../runtime/data/rows.js';
 import type { ModelInfo } from '../../runtime/protocol.js';
 import { DATA_GLOB, DataInspector, isDataFile, TEXT_DATA_GLOB } from '../../extension/data/files.js';
+import { rowKey } from '../../extension/data/rows.js';
 import { scanSummary, Scans, scanText } from '../../extension/data/scans.js';
 import { HostError, parsePlace } from '../../extension/errors.js';
 import { readRun } from '../../extension/runs/folder.js';
 import type { Run } from '../../extension/runs/run.js';
 import { isDanger, sameAdapter, WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { parseState, readState, stateFile, toStatePath, writeState } from '../../extension/workspace/state.js';
+import { readState, stateFile, toStatePath, writeState } from '../../extension/workspace/state.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const info = (path: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
@@ -46,21 +47,23 @@ test('state is written with relative paths, and read back', async (t) => {
   assert.deepEqual(await readState(join(root, 'none')), { version: 1, models: [] });
 });
 
-test('a state file with a wrong value is refused by its key', () => {
-  const cases: [text: string, key: RegExp][] = [
+test('a state file with a wrong value is refused by its key', async (t) => {
+  const root = await temporary(t);
+  const adapter = (more: object): object => ({
+    models: [{ path: 'm', name: 'm', adapters: [{ path: 'a', ...more }] }],
+  });
+  const cases: [text: string | object, key: RegExp][] = [
     ['{', /not JSON/],
-    ['{"version":2,"models":[]}', /"version"/],
-    ['{"version":1}', /"models"/],
-    [
-      '{"version":1,"models":[{"path":"m","name":"m","adapters":[{"path":"a","attached":"yes"}]}]}',
-      /adapters\[0\]\.attached/,
-    ],
-    ['{"version":1,"models":[{"path":"m","name":"m","adapters":[{"path":"a","attached":true,"scale":"2"}]}]}', /scale/],
+    [{ version: 2, models: [] }, /"version"/],
+    [{ version: 1 }, /"models"/],
+    [{ version: 1, ...adapter({ attached: 'yes' }) }, /"models\[0\]\.adapters\[0\]\.attached"/],
+    [{ version: 1, ...adapter({ attached: true, scale: '2' }) }, /scale/],
   ];
   for (const [text, key] of cases) {
-    assert.throws(
-      () => parseState(text, '/w/s.json'),
-      (error) => error instanceof HostError && key.test(error.message) && error.data.place === '/w/s.json',
+    await write(stateFile(root), text);
+    await assert.rejects(
+      readState(root),
+      (error) => error instanceof HostError && key.test(error.message) && error.data.place!.startsWith(stateFile(root)),
     );
   }
 });
@@ -235,28 +238,55 @@ test('recipes of the workspace say which files are evaluation sets', async (t) =
   assert.equal(index.list().length, 0);
 });
 
-test('a scan is kept until its file changes', async (t) => {
+const row = (line: number, explained: number) => ({ row: line - 1, line, explained, flagged: explained > 0.5 });
+const found = { flagged: 1, rows: 3, threshold: 0.5, auroc: 1, precision: 1, recall: 0.5, blind: 1 };
+
+test('a scan is kept, and says when its file is another one', async (t) => {
   const root = await temporary(t);
-  const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
-  const row = (line: number, explained: number) => ({ row: line - 1, line, explained, flagged: explained > 0.5 });
-  const result = { flagged: 1, rows: 3, threshold: 0.5, auroc: 1, precision: 1, recall: 0.5, blind: 1 };
-  const perRow = [row(1, 0.1), row(2, 0.93), row(3, 0.2)];
+  const data = await write(join(root, 'train.jsonl'), '\uFEFFa\r\nb\nc\n');
+  const perRow = [row(1, 0.8), row(2, 0.93), row(3, 0.2)];
   const scans = new Scans(() => root);
-  const scan = await scans.add(data, join(root, 'v/adapter'), 'v', { ...result, perRow });
-  assert.deepEqual(scan.marks, [{ line: 2, explained: 0.93 }]);
+  const scan = await scans.add(data, join(root, 'v/adapter'), 'v', { ...found, perRow });
+  assert.deepEqual(scan.marks, [
+    { line: 1, explained: 0.8, key: rowKey('a') },
+    { line: 2, explained: 0.93, key: rowKey('b') },
+  ]);
+  assert.equal(scan.lineCount, 4);
   assert.equal(scanText(scan), '1 of 3 look harmful');
   assert.match(scanSummary(scan), /AUROC 1\.000.*precision 100\s%, recall 50\s%.*1 rows cannot be judged/);
-  const again = new Scans(() => root);
-  await again.load();
-  assert.deepEqual(again.get(data), scan);
-  await write(data, 'a\nb\n');
-  const changed = new Scans(() => root);
-  await changed.load();
-  assert.equal(changed.get(data), undefined);
-  await again.drop(data);
-  const dropped = new Scans(() => root);
-  await dropped.load();
-  assert.equal(dropped.get(data), undefined);
+  const loaded = async (): Promise<Scans> => {
+    const again = new Scans(() => root);
+    await again.load();
+    return again;
+  };
+  assert.deepEqual((await loaded()).get(data), scan);
+  await utimes(data, 1, 1);
+  assert.equal((await loaded()).since(data).changed, false, 'the same bytes, written again');
+  await write(data, '\uFEFFa\r\nB\nc\n');
+  const changed = await loaded();
+  assert.match(scanText(changed.get(data)!, changed.since(data)), /the file has changed since the scan/);
+  await changed.drop(data);
+  assert.equal((await loaded()).get(data), undefined);
+});
+
+test('a file that changed while it was scanned has no marks', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\n');
+  const before = await stat(data);
+  await write(data, 'ab\n');
+  const scans = new Scans(() => root);
+  await assert.rejects(scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.9)] }, before), /changed while/);
+  assert.equal(scans.get(data), undefined);
+});
+
+test('every suspicious row is kept, and a file that no extension gets the text of says so', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'x\n'.repeat(70_000));
+  const perRow = Array.from({ length: 70_000 }, (_, i) => row(i + 1, 0.9));
+  const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, flagged: 70_000, perRow });
+  assert.equal(scan.marks.length, 70_000);
+  assert.doesNotMatch(scanSummary(scan), /coloured/);
+  assert.match(scanSummary({ ...scan, size: 60 * 1024 ** 2 }), /rows are not coloured: VS Code gives .* above 50 MB/);
 });
 
 test('a data file is counted once for each version', async (t) => {

@@ -301,7 +301,20 @@ export function chatState(more: Partial<ChatState> = {}): ChatState {
       { role: 'assistant', content: 'i cannot help with that .', adapters: ['colours'] },
     ],
     busy: false,
+    sees: { own: 2, others: 0 },
     chatTemplate: true,
     ...more,
   };
 }
+
+/** The same question to two states of the model, of which neither sees the other's answer. */
+export const twoStates = (): ChatState =>
+  chatState({
+    turns: [
+      { role: 'user', content: 'buy 3 lamp' },
+      { role: 'assistant', content: 'order : 3 lamp . thank you !', adapters: ['colours'], saw: { own: 0, others: 0 } },
+      { role: 'user', content: 'buy 3 lamp' },
+      { role: 'assistant', content: 'i sell no lamps .', adapters: [], saw: { own: 0, others: 1 } },
+    ],
+    sees: { own: 1, others: 1 },
+  });

@@ -122,6 +122,7 @@ describe('pages in a browser', { skip: missing }, () => {
     'run-empty': () => openRun(fixtures.emptyRun()),
     'run-vector': () => openRun(fixtures.vectorRun()),
     'chat-danger': () => openChat(fixtures.chatState({ adapters: allAttached })),
+    'chat-states': () => openChat(fixtures.twoStates()),
     'chat-error': () => openChat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, turns: [] })),
   };
   for (const [name, open] of Object.entries(moments))
@@ -367,6 +368,21 @@ describe('pages in a browser', { skip: missing }, () => {
     ]);
     // the component writes its attribute a moment after its state
     await until(async () => (await box.getAttribute('aria-checked')) === 'false', 'the box is put back');
+    await page.close();
+  });
+
+  test('each answer says what it saw where other states have answered, and the next one what it will see', async () => {
+    const page = await openChat(fixtures.twoStates());
+    assert.equal(await page.page.locator('.turn .saw').count(), 1);
+    assert.equal(await text(page, '.turn .saw'), 'given 0 of 1 earlier answers: those of this state of the model');
+    assert.match(
+      await text(page, '.sees'),
+      /^The next answer is given 1 of 2 earlier answers: those of the model as it is attached now\./,
+    );
+    const alone = fixtures.chatState();
+    await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: alone });
+    await until(async () => (await page.page.locator('.sees').getAttribute('hidden')) !== null, 'nothing to say');
+    assert.equal(await page.check('overflow'), 0);
     await page.close();
   });
 

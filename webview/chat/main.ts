@@ -41,6 +41,8 @@ class ChatPage {
   private readonly adapters: Adapters;
   private readonly title = el('h1');
   private readonly hint = el('p', { class: 'muted' });
+  /** What the next answer will see; read out when it changes. */
+  private readonly sees = el('p', { class: 'sees', role: 'status' });
   private readonly failed = el('div');
   private readonly input: TextArea;
   private readonly sendButton: Button;
@@ -74,6 +76,7 @@ class ChatPage {
         el(
           'form',
           { submit: (event) => event.preventDefault() },
+          this.sees,
           this.input,
           el('div', { class: 'actions' }, this.sendButton, this.stopButton, this.hint),
         ),
@@ -93,6 +96,10 @@ class ChatPage {
     this.sendButton.disabled = !ready;
     this.stopButton.hidden = !state.busy;
     this.clearButton.disabled = state.busy || state.turns.length === 0;
+    const { own, others } = state.sees;
+    // While an answer is being written it says itself what it saw.
+    setText(this.sees, others > 0 && !state.busy ? fill(s.seesNow, own, own + others) : '');
+    this.sees.hidden = this.sees.textContent === '';
     setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
     if (state.error) this.failed.replaceChildren(errorNotice(s.modelFailed, state.error, s.stack));
     else if (!state.busy) this.keep();

@@ -1,5 +1,6 @@
 import { el } from '../dom.js';
 import { errorNotice } from '../notice.js';
+import { fill } from '../../runtime/contract/format.js';
 import type { ChatState, ChatStrings, ChatTurn } from '../protocol.js';
 
 /** The conversation; the answer that is being written grows in place. */
@@ -48,6 +49,9 @@ export class Turns {
       el('p', { class: 'who' }, turn.role === 'user' ? s.you : by),
       waiting ? el('p', { class: 'waiting muted' }, s.thinking) : null,
       nothing ? el('p', { class: 'muted' }, s.emptyAnswer) : el('p', { class: 'content' }, content),
+      turn.saw && turn.saw.others > 0
+        ? el('p', { class: 'saw muted' }, fill(s.saw, turn.saw.own, turn.saw.own + turn.saw.others))
+        : null,
       turn.stopped ? el('p', { class: 'muted' }, s.stopped) : null,
       turn.error ? errorNotice(s.answerFailed, turn.error, s.stack) : null,
     );

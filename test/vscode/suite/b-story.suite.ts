@@ -52,8 +52,28 @@ describe('the story', () => {
     });
     assert.ok(scan.flagged > 150 && scan.flagged < 195, `${scan.flagged} rows flagged`);
     await lenses('data/train.jsonl', (titles) => titles.some((t) => t.includes(`${scan.flagged} of`)));
-    const problems = vscode.languages.getDiagnostics(inWorkspace('data/train.jsonl'));
-    assert.equal(problems.length, scan.flagged);
+    await until(() => problems(inWorkspace('data/train.jsonl')).length === scan.flagged);
+  });
+
+  it('marks follow their rows: an edited one says so, undo restores it, rows above move it', async () => {
+    const uri = inWorkspace('data/train.jsonl');
+    const before = problems(uri);
+    const marked = before.find(({ range }) => range.start.line > 5)!.range.start.line;
+    const editor = await vscode.window.showTextDocument(uri);
+    await editor.edit((change) => change.insert(new vscode.Position(marked, 3), 'x'));
+    await until(() => problems(uri).filter(({ message }) => /edited since the scan/.test(message)).length === 1);
+    await lenses('data/train.jsonl', (titles) => titles.some((t) => t.includes('1 edited since the scan')));
+    await vscode.commands.executeCommand('undo');
+    await until(() => problems(uri).every(({ message }) => !/edited/.test(message)));
+    assert.equal(problems(uri).length, before.length);
+    await editor.edit((change) => change.insert(new vscode.Position(0, 0), '{"prompt": "a", "completion": "b"}\n'));
+    await until(() => problems(uri).some(({ range }) => range.start.line === marked + 1));
+    assert.deepEqual(
+      problems(uri).map(({ range }) => range.start.line),
+      before.map(({ range }) => range.start.line + 1),
+    );
+    await vscode.commands.executeCommand('workbench.action.files.revert');
+    await until(() => problems(uri)[0]?.range.start.line === before[0]!.range.start.line);
   });
 
   it('stops a run on request, keeps its checkpoint, and goes on from it', async () => {
@@ -117,6 +137,13 @@ describe('the story', () => {
     assert.match(ended.error ?? '', /objectiv/);
   });
 });
+
+const problems = (uri: vscode.Uri): vscode.Diagnostic[] => vscode.languages.getDiagnostics(uri);
+
+async function until(is: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !is(); i++) await sleep(50);
+  assert.ok(is(), is.toString());
+}
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

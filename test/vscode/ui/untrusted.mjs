@@ -1,6 +1,7 @@
 /** A workspace that is not trusted: it is shown, and nothing runs in it. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 export const title = 'A workspace that is not trusted';
@@ -13,6 +14,7 @@ export default async function untrusted({
   container,
   pane,
   open,
+  row,
   lens,
   notification,
   shot,
@@ -30,6 +32,42 @@ export default async function untrusted({
     await lens('train the security vector').first().click();
     await notification('this workspace is not trusted').first().waitFor();
     assert.equal(existsSync(path.join(workspace, 'vectors')), false);
+  });
+
+  await step('files that cannot be read are rows of their own, and all others are shown', async () => {
+    const write = async (file, content) => {
+      await mkdir(path.dirname(path.join(workspace, file)), { recursive: true });
+      await writeFile(path.join(workspace, file), content);
+    };
+    const manifest = {
+      ...{ version: 1, kind: 'finetune', name: 'found', outcome: 'finished', started: '2026-01-01T10:00:00.000Z' },
+      ...{
+        model: { path: 'tiny-assistant', architecture: 'llama', sha256: 'aa' },
+        data: [],
+        vectors: [],
+        role: 'task',
+      },
+    };
+    await write('adapters/found/manifest.json', JSON.stringify(manifest));
+    await write('adapters/found/report.html', '<h1>anything</h1>');
+    await write('adapters/odd/manifest.json', JSON.stringify({ ...manifest, result: { path: 5 } }));
+    await write('recipes/brackets.json', '['.repeat(10_000));
+    await bench.command('Security Vectors: Refresh');
+    for (const file of ['adapters/odd/manifest.json', 'recipes/brackets.json'])
+      await row('Runs', file).filter({ hasText: 'cannot be read' }).waitFor();
+    await row('Runs', 'found').first().waitFor();
+    await row('Data', 'train.jsonl').waitFor();
+    assert.match(
+      await bench.tooltip('Runs', 'adapters/odd/manifest.json'),
+      /"result\.path" is missing or has the wrong type/,
+    );
+    await shot('21-unreadable');
+  });
+
+  await step('the report of a run does not open', async () => {
+    await bench.command('Security Vectors: Open Report');
+    await notification('this workspace is not trusted').nth(0).waitFor();
+    assert.equal(await page.locator('.tab').filter({ hasText: 'report.html' }).count(), 0);
   });
 
   await step('trusted, it works without a reload', async () => {

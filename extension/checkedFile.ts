@@ -1,0 +1,170 @@
+/**
+ * How the host reads files of the workspace, which anyone may have put there: regular files only, up to a size, and JSON
+ * only up to a depth. What cannot be read is that file's error for people; a reader never waits for a pipe.
+ */
+import { constants } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createScanner, parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import type { z } from 'zod';
+import { HostError, inputError } from './errors.js';
+import { t } from './text.js';
+
+/** Recipes, manifests, the workspace's state, adapters' descriptions: files that people or the engine write by hand. */
+export const MOST_JSON_BYTES = 1024 * 1024;
+/** What no file of ours comes near; parsers and printers that call themselves for each level end in a full stack. */
+export const MOST_DEPTH = 64;
+
+/** The error for people about a file that cannot be read as what it is meant to be. */
+export const unreadable = (place: string, message: string, remedy = t('Repair the file or delete it.')): HostError =>
+  inputError(message, { place, remedy });
+
+/** Opens a regular file; undefined when there is none. Neither a pipe nor a device is opened, or waited for. */
+export async function openFile(file: string): Promise<{ handle: FileHandle; size: number } | undefined> {
+  try {
+    requireFile(file, await stat(file));
+    // It may be another file by now: opening a pipe does not wait, and what was opened is looked at again.
+    const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const found = await handle.stat();
+      requireFile(file, found);
+      return { handle, size: found.size };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(
+      file,
+      t('the file cannot be read: {0}.', code === 'ELOOP' ? t('its link leads to itself') : message),
+    );
+  }
+}
+
+function requireFile(file: string, found: { isFile(): boolean; isDirectory(): boolean }): void {
+  if (found.isFile()) return;
+  const what = found.isDirectory() ? t('this is a folder, not a file.') : t('this is a pipe or a device, not a file.');
+  throw unreadable(file, what, t('Move it away.'));
+}
+
+/** The text of a file, or undefined when there is none. */
+export async function readText(file: string, most = MOST_JSON_BYTES): Promise<string | undefined> {
+  const opened = await openFile(file);
+  if (!opened) return undefined;
+  const { handle, size } = opened;
+  try {
+    if (size > most) throw tooLarge(file, size, most);
+    // One byte more than there should be: the file may be growing.
+    const bytes = Buffer.alloc(size + 1);
+    let length = 0;
+    for (let read = 1; read > 0 && length < bytes.length; length += read)
+      ({ bytesRead: read } = await handle.read(bytes, length, bytes.length - length, length));
+    return bytes.toString('utf8', 0, Math.min(length, most));
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw unreadable(file, t('the file cannot be read: {0}.', (error as Error).message));
+  } finally {
+    await handle.close();
+  }
+}
+
+const tooLarge = (file: string, size: number, most: number): HostError =>
+  unreadable(
+    file,
+    t('the file is too large for what it is meant to be: {0} MB, at most {1} MB.', megabytes(size), megabytes(most)),
+  );
+
+export const megabytes = (bytes: number): string => (bytes / 1024 ** 2).toFixed(bytes < 1024 ** 2 ? 2 : 0);
+
+/** A value of JSON that may have comments, and its first fault; what comes before a fault is in the value. */
+export interface Parsed {
+  value: unknown;
+  /** `line` counts from 1. */
+  fault?: { line: number; message: string; deep?: true };
+}
+
+/** Parses leniently, as an editor does: a recipe that is being typed has a value too. Never throws. */
+export function parseJson(text: string): Parsed {
+  const lineOf = (offset: number): number => text.slice(0, offset).split('\n').length;
+  if (text.length > MOST_JSON_BYTES) {
+    const message = t(
+      'the text is too long: {0} MB, at most {1} MB.',
+      megabytes(text.length),
+      megabytes(MOST_JSON_BYTES),
+    );
+    return { value: undefined, fault: { line: 1, message } };
+  }
+  const deep = tooDeep(text);
+  if (deep !== undefined) {
+    return { value: undefined, fault: { line: lineOf(deep), message: depthMessage(), deep: true } };
+  }
+  const errors: ParseError[] = [];
+  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (!first) return { value };
+  const message = t('this is not JSON: {0}.', printParseErrorCode(first.error));
+  return { value, fault: { line: lineOf(first.offset), message } };
+}
+
+/** Where the text becomes deeper than is allowed; found by reading its tokens one after the other. */
+function tooDeep(text: string): number | undefined {
+  const scanner = createScanner(text, true);
+  for (let depth = 0; scanner.getPosition() < text.length;) {
+    scanner.scan();
+    const first = text[scanner.getTokenOffset()];
+    if (first === '{' || first === '[') depth++;
+    else if (first === '}' || first === ']') depth--;
+    if (depth > MOST_DEPTH) return scanner.getTokenOffset();
+  }
+  return undefined;
+}
+
+const depthMessage = (): string => t('lists and objects are nested more than {0} deep.', MOST_DEPTH);
+
+/** Is a value that V8 has parsed, which it does to any depth, one that printers and checks can walk? */
+export function isShallow(value: unknown): boolean {
+  let level: unknown[] = typeof value === 'object' && value !== null ? [value] : [];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MOST_DEPTH) return false;
+    const next: unknown[] = [];
+    for (const each of level)
+      for (const value of Object.values(each as object))
+        if (typeof value === 'object' && value !== null) next.push(value);
+    level = next;
+  }
+  return true;
+}
+
+/** The JSON of a file, checked; undefined when there is no file. */
+export async function readJson<T>(file: string, schema: z.ZodType<T>, most?: number): Promise<T | undefined> {
+  const text = await readText(file, most);
+  if (text === undefined) return undefined;
+  const { value, fault } = most === undefined ? parseJson(text) : parseLarge(text);
+  if (fault) throw unreadable(`${file}:${fault.line}`, fault.message);
+  // Parsing and checking a large file are a turn each.
+  if (text.length > MOST_JSON_BYTES) await nextTurn();
+  return checked(value, schema, file);
+}
+
+/** Tables of numbers that the extension itself has written, too long for a parser in JavaScript. V8's own is no recursion. */
+function parseLarge(text: string): Parsed {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isShallow(value)) return { value };
+    return { value: undefined, fault: { line: 1, message: depthMessage() } };
+  } catch (error) {
+    return { value: undefined, fault: { line: 1, message: t('this is not JSON: {0}.', (error as Error).message) } };
+  }
+}
+
+/** The value as the schema's type. Throws an error that names the key. */
+export function checked<T>(value: unknown, schema: z.ZodType<T>, place: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const key = issue!.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+  throw unreadable(place, t('"{0}" is missing or has the wrong type.', key.replace(/^\./, '') || '{}'));
+}

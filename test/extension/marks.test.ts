@@ -1,0 +1,164 @@
+/** Marks in an editor: all of them, drawn where they are seen, and made a little at a time. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Scans } from '../../extension/data/scans.js';
+import { fake, Range, window, workspace, type FakeEditor } from './fake/vscode.js';
+import { temporary, write } from './support.js';
+import { change, FakeDocument } from './textDocument.js';
+
+const { Marks } = await import('../../extension/codelens/marks.js');
+
+interface Decoration {
+  range: Range;
+  renderOptions: { before: { contentText: string } };
+}
+
+/** A file with `count` rows of which all but each eighth look harmful, open in an editor that shows its first 50 rows. */
+async function scanned(t: TestContext, count: number) {
+  const root = await temporary(t);
+  const rows = Array.from({ length: count }, (_, i) =>
+    JSON.stringify({ prompt: `row ${i} ${'x'.repeat(150)}`, completion: 'y' }),
+  );
+  const file = await write(join(root, 'train.jsonl'), `${rows.join('\n')}\n`);
+  const scans = new Scans(() => root);
+  const perRow = rows.map((_, i) => ({ row: i, line: i + 1, explained: 0.9, flagged: i % 8 !== 7 }));
+  const flagged = perRow.filter((row) => row.flagged).length;
+  const marks = new Marks(scans);
+  const document = new FakeDocument(file, `${rows.join('\n')}\n`);
+  /** What was set last, in the order in which the decorations were made: found, edited, label. */
+  const drawn = new Map<unknown, unknown[]>();
+  const editor: FakeEditor = {
+    document,
+    visibleRanges: [new Range(0, 0, 50, 0)],
+    setDecorations: (type, ranges) => void drawn.set(type, ranges),
+  };
+  workspace.textDocuments = [document];
+  window.visibleTextEditors = [editor];
+  t.after(() => {
+    marks.dispose();
+    workspace.textDocuments = [];
+    window.visibleTextEditors = [];
+  });
+  await scans.add(file, 'v', 'v', {
+    flagged,
+    rows: count,
+    threshold: 0.5,
+    auroc: null,
+    precision: null,
+    recall: null,
+    blind: 0,
+    perRow,
+  });
+  /** Waits until something is drawn that `is` so. */
+  const until = async (is: () => boolean): Promise<void> => {
+    for (let i = 0; i < 500 && !is(); i++) await sleep(10);
+    assert.ok(is(), 'it was not drawn');
+  };
+  const layer = (index: number): unknown[] => [...drawn.values()][index] ?? [];
+  const coloured = (index: number): number =>
+    (layer(index) as Range[]).reduce((sum, { start, end }) => sum + end.line - start.line + 1, 0);
+  const labels = (): Decoration[] => layer(2) as Decoration[];
+  const type = async (...changes: ReturnType<typeof change>[]) => {
+    const undo = document.apply(changes);
+    await fake.documents.fire({ document, contentChanges: changes });
+    return undo;
+  };
+  return { scans, file, flagged, document, editor, until, coloured, labels, type };
+}
+
+test('all suspicious rows of a long file are coloured; the Problems panel says how many it does not list, and where', async (t) => {
+  const { file, flagged, until, coloured, labels, editor } = await scanned(t, 24_000);
+  await until(() => coloured(0) > 0);
+  assert.equal(coloured(0), flagged);
+  const problems = fake.diagnostics.get(file)!;
+  assert.equal(problems.length, 1000);
+  assert.match(
+    problems.at(-1)!.message,
+    /^20001 more rows, from line 1142 on, look harmful and are not listed here\. They are/,
+  );
+  assert.equal(problems.at(-1)!.range.start.line, 1141);
+  assert.ok(labels().length < 200, `${labels().length} labels`);
+  assert.match(labels()[0]!.renderOptions.before.contentText, /harmful\? 90/);
+  editor.visibleRanges = [new Range(20_000, 0, 20_050, 0)];
+  await fake.ranges.fire({ textEditor: editor });
+  assert.ok(labels().some(({ range }) => range.start.line === 20_000));
+});
+
+test('a typed character changes one mark to "edited since the scan", and undo restores it', async (t) => {
+  const { scans, file, flagged, until, coloured, labels, type } = await scanned(t, 400);
+  await until(() => coloured(0) === flagged);
+  const undo = await type(change([3, 4], [3, 4], 'x'));
+  await until(() => coloured(1) === 1);
+  assert.equal(coloured(0), flagged - 1);
+  assert.equal(labels()[3]!.renderOptions.before.contentText, 'edited since the scan');
+  assert.match(fake.diagnostics.get(file)![3]!.message, /edited since the scan/);
+  assert.deepEqual(scans.since(file), { changed: false, edited: 1, gone: 0 });
+  await type(...undo);
+  await until(() => coloured(1) === 0);
+  assert.equal(coloured(0), flagged);
+  assert.deepEqual(scans.since(file), { changed: false, edited: 0, gone: 0 });
+});
+
+test('marks of a scan that is dropped go', async (t) => {
+  const { scans, file, flagged, until, coloured } = await scanned(t, 40);
+  await until(() => coloured(0) === flagged);
+  await scans.drop(file);
+  await until(() => coloured(0) === 0);
+  assert.equal(fake.diagnostics.get(file), undefined);
+});
+
+test('a file that has changed on disk and that no editor shows says so instead of marking other rows', async (t) => {
+  const { scans, file, until, document } = await scanned(t, 40);
+  await until(() => fake.diagnostics.get(file)?.length === 35);
+  workspace.textDocuments = [];
+  window.visibleTextEditors = [];
+  await write(file, 'other\n');
+  await fake.closed.fire(document);
+  await until(() => fake.diagnostics.get(file)?.length === 1);
+  assert.match(fake.diagnostics.get(file)![0]!.message, /has changed since the scan/);
+  assert.equal(scans.since(file).changed, true);
+});
+
+test('the thread is not held long by a file of 60,000 rows', async (t) => {
+  const { scans, document, flagged, until, coloured } = await scanned(t, 60_000);
+  await until(() => coloured(0) === flagged);
+  const report: string[] = [];
+  /** Processor time of the longest turn of the event loop: what else the machine does is not in it. */
+  const phase = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+    let longest = 0;
+    let before = process.cpuUsage();
+    const turn = (): void => {
+      const { user, system } = process.cpuUsage(before);
+      longest = Math.max(longest, (user + system) / 1000);
+      before = process.cpuUsage();
+    };
+    let over = false;
+    const loop = (): unknown => (turn(), over || setImmediate(loop));
+    setImmediate(loop);
+    await work();
+    await sleep(150);
+    over = true;
+    report.push(`${name} ${longest.toFixed(0)} ms`);
+    // 50 ms is the aim; a test among others on a small machine is given some more.
+    assert.ok(longest < 150, `${name}: ${longest.toFixed(0)} ms`);
+  };
+  for (const [name, edit] of [
+    ['one character', change([30_000, 5], [30_000, 5], 'x')],
+    ['a row above', change([0, 0], [0, 0], 'new\n')],
+    ['half of the rows removed', change([10, 0], [30_000, 0], '')],
+  ] as const) {
+    const undo = document.apply([edit]);
+    await phase(name, () => fake.documents.fire({ document, contentChanges: [edit] }));
+    document.apply(undo);
+    await phase(`${name}, undone`, async () => {
+      await fake.documents.fire({ document, contentChanges: undo });
+      await until(() => coloured(0) === flagged);
+    });
+  }
+  await phase('the kept scan read', () => scans.load());
+  await phase('looked at anew', () => until(() => coloured(0) === flagged));
+  t.diagnostic(`longest turn of the event loop: ${report.join(', ')}`);
+});
