@@ -63,6 +63,9 @@ export function isDtype(value: unknown): value is Dtype {
   return typeof value === 'string' && Object.hasOwn(BITS, value);
 }
 
+/** Types that `readFloat32` reads. */
+export const isFloat = (dtype: Dtype): boolean => ['F32', 'F16', 'BF16', 'F64'].includes(dtype);
+
 /** Elements of a shape; undefined when a dimension is no count or the product is beyond exact integers. */
 export function elementCount(shape: readonly unknown[]): number | undefined {
   let count = 1;
