@@ -46,7 +46,7 @@ export function errorData(error: unknown): ErrorData {
 }
 
 /** `place: message. remedy` on one line. */
-export function errorText({ message, place, remedy }: ErrorData): string {
+export function errorText({ message, place, remedy }: Pick<ErrorData, 'message' | 'place' | 'remedy'>): string {
   return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
 }
 

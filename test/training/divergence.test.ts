@@ -33,7 +33,7 @@ describe('while training', () => {
   it('noise does not', () => {
     const rng = random('noise');
     for (let run = 0; run < 200; run++) {
-      const start = 0.01 + 6 * rng.uniform();
+      const start = 0.01 + 4 * rng.uniform();
       const losses = Array.from({ length: 200 }, (_, i) => (start * Math.exp(-i / 50) + 0.05) * (0.4 + rng.uniform()));
       // single bad steps, up to three in a row
       for (let n = 0; n < 3; n++) losses.fill(15, 60 * n + 5, 60 * n + 5 + rng.int(3));
