@@ -17,7 +17,7 @@ const ATTACKS = [
 ];
 /** What the program itself sends: to the start of the line, and clear it. */
 const OWN = '\r\x1b[K';
- 
+
 const HIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
 
 /** What is written while `work` runs. */
