@@ -1,5 +1,5 @@
 /**
- * Bundles the three programs into dist/ and makes the .vsix.
+ * Bundles the programs into dist/ and makes the .vsix.
  *
  *   node build.mjs                                       development build with source maps
  *   node build.mjs --watch                               the same, again after each change
@@ -85,6 +85,13 @@ const bundles = [
     entryPoints: ['runtime/cli.ts'],
     outfile: 'dist/cli.js',
     banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
+  },
+  {
+    ...engine,
+    ...readable,
+    entryPoints: ['runtime/evaluation/apartChild.ts'],
+    outfile: 'dist/classifier.js',
+    banner: { js: requireBanner },
   },
   ...['run', 'chat'].map((page) => ({
     ...common,

@@ -23,7 +23,7 @@ export function memoryLimit(): number {
  * system takes them back when it needs room.
  */
 const WATCH = `
-  const { workerData: { bytes, over, message, everyMs, graceMs } } = require('node:worker_threads');
+  const { workerData: { bytes, over, message, everyMs, graceMs, parent } } = require('node:worker_threads');
   const { readFileSync, writeSync } = require('node:fs');
   const used = () => {
     try {
@@ -34,6 +34,11 @@ const WATCH = `
   };
   let since;
   setInterval(() => {
+    try {
+      if (parent) process.kill(parent, 0);
+    } catch {
+      process.kill(process.pid, 'SIGKILL');
+    }
     const now = used();
     if (now <= bytes) return void ((since = undefined), Atomics.store(over, 0, 0));
     Atomics.store(over, 0, 1);
@@ -46,12 +51,15 @@ const WATCH = `
 const over = new Int32Array(new SharedArrayBuffer(4));
 let sentence = '';
 
-/** From now on the process ends, with a sentence on stderr, when it uses more than this. */
-export function watchMemory(bytes: number, remedy: string): void {
+/**
+ * From now on the process ends, with a sentence on stderr, when it uses more than this.
+ * @param parent a process without which this one has nothing to do, even while it computes
+ */
+export function watchMemory(bytes: number, remedy: string, parent?: number): void {
   sentence = `the process uses more than ${(bytes / GB).toFixed(1)} GB of memory, its limit.`;
   new Worker(WATCH, {
     eval: true,
-    workerData: { bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS },
+    workerData: { bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS, parent },
   }).unref();
 }
 

@@ -10,5 +10,4 @@ export function visible(text: string): string {
 /** The same on one line. */
 export const visibleLine = (text: string): string => visible(text.replace(/\s*[\r\n]+\s*/g, ' '));
 
- 
 const HIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
