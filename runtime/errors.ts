@@ -94,7 +94,7 @@ const FAILED = new Set(
 );
 /** V8 and onnxruntime name what they lack in their own words. */
 const OUT_OF_MEMORY =
-  /bad_alloc|(failed to|could not|cannot) allocate|array buffer allocation failed|out of memory|invalid (typed array|array buffer|string) length/i;
+  /bad_alloc|(failed to|could not|cannot) allocate|array buffer allocation failed|out of memory|invalid (typed array|array buffer) length: \d{9,}|invalid string length/i;
 
 function systemError(e: Error & { code?: unknown; path?: unknown; syscall?: unknown }): ErrorData | undefined {
   const place = typeof e.path === 'string' ? e.path : undefined;
