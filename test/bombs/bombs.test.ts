@@ -38,7 +38,7 @@ describe('bombs', () => {
   }
 
   for (const { name, make, says } of BOMBS)
-    it(name, async () => {
+    it(`${name}: ends in bounded time and memory`, async () => {
       const folder = await mkdtemp(join(ROOM, 'bomb-'));
       try {
         await make(folder);
