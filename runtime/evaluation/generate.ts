@@ -192,6 +192,7 @@ export function sample(
 ): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+  if (Number.isNaN(logits[best]!)) throw new Error('the model gives NaN');
   if (temperature === 0) return best;
   const p = Float64Array.from(logits, (x) => Math.exp((x - logits[best]!) / temperature));
   const total = p.reduce((a, b) => a + b, 0);
