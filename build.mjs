@@ -1,5 +1,5 @@
 /**
- * Bundles the three programs into dist/ and makes the .vsix.
+ * Bundles the programs into dist/ and makes the .vsix.
  *
  *   node build.mjs                                       development build with source maps
  *   node build.mjs --watch                               the same, again after each change
@@ -86,6 +86,13 @@ const bundles = [
     outfile: 'dist/cli.js',
     banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
   },
+  {
+    ...engine,
+    ...readable,
+    entryPoints: ['runtime/evaluation/apartChild.ts'],
+    outfile: 'dist/classifier.js',
+    banner: { js: requireBanner },
+  },
   ...['run', 'chat'].map((page) => ({
     ...common,
     platform: 'browser',
@@ -126,6 +133,7 @@ async function writeRecipeSchema() {
   const { schema } = await import(
     `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
   );
+  sayLimits(schema);
   // Recipes are JSON with comments; the editor's own check of both would complain.
   await writeFile(
     path.join(root, 'dist/recipe.schema.json'),
@@ -135,6 +143,15 @@ async function writeRecipeSchema() {
       2,
     ) + '\n',
   );
+}
+
+/** Adds to the description of each number its largest value. */
+function sayLimits(schema) {
+  if (typeof schema !== 'object' || schema === null) return;
+  const { maximum, description } = schema;
+  if (maximum > 1 && maximum < Number.MAX_SAFE_INTEGER)
+    schema.description = `${description ? `${description} ` : ''}At most ${maximum}.`;
+  for (const part of Object.values(schema)) sayLimits(part);
 }
 
 /** Writes what the bundles contain of other people: their licences, and the bill of materials. */

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,10 +15,13 @@ import type { Notifications, RequestName, Requests, RunEvent } from '../runtime/
 import { Cancelled, HostError, isErrorData } from './errors.js';
 import type { Disposable } from './disposable.js';
 import { t } from './text.js';
+import { visible } from '../runtime/contract/visible.js';
 
 /** JSON-RPC code of a request that was cancelled (Language Server Protocol's number). */
 const REQUEST_CANCELLED = -32800;
 const LAST_LINES = 20;
+/** Of JavaScript's own memory; weights and tensors lie outside of it, and the engine watches the whole itself. */
+const HEAP_MB = Math.min(4096, Math.floor(totalmem() / 2 ** 21));
 
 /** What may cancel a request; VS Code's and JSON-RPC's tokens both fit. */
 export interface Token {
@@ -145,11 +149,12 @@ export class Engine implements Disposable {
     }
     // ELECTRON_RUN_AS_NODE: in desktop VS Code the executable is Electron. execArgv: not the host's own --inspect port.
     const env = { ...process.env, ...environment(), ELECTRON_RUN_AS_NODE: '1' };
-    const child = fork(entry, { env, execArgv: [], silent: true });
+    const child = fork(entry, { env, execArgv: [`--max-old-space-size=${HEAP_MB}`], silent: true });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const lastLines: string[] = [];
     const note = (level: LogLevel, text: string): void => {
-      for (const line of text.split(/\r?\n/).filter(Boolean)) {
+      for (const given of text.split(/\r?\n/).filter(Boolean)) {
+        const line = visible(given);
         lastLines.push(line);
         if (lastLines.length > LAST_LINES) lastLines.shift();
         log(level, line);
@@ -171,18 +176,18 @@ export class Engine implements Disposable {
     connection.onError(([error]) => note('error', error.message));
 
     const ended = new Promise<never>((_resolve, reject) => {
-      const end = (how: string): void => {
+      const end = (how: string, signal?: string | null): void => {
         if (this.child?.process === child) this.child = undefined;
         if (!result.leaving) restarts.crashed();
         log(result.leaving ? 'info' : 'error', `${basename(entry)} (process ${child.pid ?? '?'}) ended: ${how}`);
-        reject(new HostError(endedError(how, lastLines)));
+        reject(new HostError(endedError(how, reasonOf(signal, lastLines), lastLines)));
         // Pending requests of a dead child hang until their connection is disposed.
         connection.dispose();
       };
       // The last lines on stderr arrive after `exit`; `close` does not come when the host itself disconnected.
       child.once('exit', (code, signal) => {
         const how = signal ? t('signal {0}', signal) : t('exit code {0}', code ?? '?');
-        void Promise.race([streamsEnded(child), delay(500, undefined, { ref: false })]).then(() => end(how));
+        void Promise.race([streamsEnded(child), delay(500, undefined, { ref: false })]).then(() => end(how, signal));
       });
       child.once('error', (error) => child.pid === undefined && end(error.message));
     });
@@ -209,7 +214,24 @@ export class Engine implements Disposable {
 const streamsEnded = (child: ChildProcess): Promise<unknown> =>
   Promise.allSettled([child.stdout, child.stderr].flatMap((stream) => (stream ? [finished(stream)] : [])));
 
-function endedError(how: string, lastLines: string[]): HostError['data'] {
+/** What a signal means here; '' where it says nothing. */
+function reasonOf(signal: string | null | undefined, lastLines: readonly string[]): string {
+  if (lastLines.some((line) => /heap out of memory|bad_alloc/.test(line))) return t('it ran out of memory.');
+  switch (signal) {
+    case 'SIGKILL':
+      return t('the system ended it, most often because the memory was used up, or somebody else did.');
+    case 'SIGBUS':
+      return t("the model's file was changed or cut off while in use.");
+    case 'SIGSEGV':
+    case 'SIGILL':
+    case 'SIGABRT':
+      return t('it crashed while computing.');
+    default:
+      return '';
+  }
+}
+
+function endedError(how: string, reason: string, lastLines: string[]): HostError['data'] {
   // Frames of a stack say little to the person; they are in the log.
   const lines = lastLines
     .filter((line) => !/^\s+at /.test(line) && /\p{L}/u.test(line))
@@ -217,7 +239,10 @@ function endedError(how: string, lastLines: string[]): HostError['data'] {
     .join('\n');
   return {
     kind: 'failed',
-    message: `${t('the engine ended ({0}).', how)} ${lines ? `${t('Its last lines:')}\n${lines}` : t('It wrote nothing.')}`,
+    message: [
+      reason ? t('the engine ended ({0}): {1}', how, reason) : t('the engine ended ({0}).', how),
+      lines ? `${t('Its last lines:')}\n${lines}` : t('It wrote nothing.'),
+    ].join(' '),
     remedy: t('What was saved before is kept: resume the run, or read the log.'),
   };
 }

@@ -1,5 +1,6 @@
 import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
+import { visible } from '../runtime/contract/visible.js';
 import type { ErrorData } from '../runtime/protocol.js';
 import { Cancelled, errorData, parsePlace } from './errors.js';
 import { t } from './text.js';
@@ -39,10 +40,10 @@ export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void
   };
 }
 
-/** One sentence each: where (short), what, next step. */
+/** One sentence each: where (short), what, next step. What files are called may not become a link, which can run a command. */
 function describe({ message, place, remedy }: ErrorData): string {
   const where = place ? `${shortPlace(place)}: ` : '';
-  return `${where}${message}${remedy ? ` ${remedy}` : ''}`;
+  return visible(`${where}${message}${remedy ? ` ${remedy}` : ''}`).replaceAll('](', '] (');
 }
 
 const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);

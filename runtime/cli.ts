@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { calls, type Speech } from './calls.js';
 import { tellEnd } from './ending.js';
 import { Cancelled, errorData, errorText, HumanError } from './errors.js';
+import { LESS_MEMORY, memoryLimit, watchMemory } from './memory.js';
 import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './protocol.js';
 import { runSample } from './sample/story.js';
 import { terminal, type Terminal } from './terminal.js';
@@ -85,12 +86,14 @@ function number(
   values: Values,
   name: 'threshold' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed',
   fallback: number,
+  most: number,
 ): number {
   const text = values[name];
   if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0)
     throw wrong(`--${name} is "${text}"; a number was expected.`);
+  if (value > most) throw wrong(`--${name} is ${text}; the largest value is ${most}.`);
   return value;
 }
 
@@ -157,7 +160,7 @@ async function run(
           model: resolve(required(values, 'model')),
           vector: resolve(required(values, 'vector')),
           data: resolve(required(values, 'data')),
-          threshold: number(values, 'threshold', 0.5),
+          threshold: number(values, 'threshold', 0.5, 1),
           device: chosen(values),
         },
         speech,
@@ -180,10 +183,10 @@ async function run(
       return EXIT.done;
     case 'generate': {
       const options = {
-        maxNewTokens: number(values, 'max-new-tokens', 64),
-        temperature: number(values, 'temperature', 0),
-        topP: number(values, 'top-p', 1),
-        seed: number(values, 'seed', 0),
+        maxNewTokens: number(values, 'max-new-tokens', 64, 65_536),
+        temperature: number(values, 'temperature', 0, 100),
+        topP: number(values, 'top-p', 1, 1),
+        seed: number(values, 'seed', 0, Number.MAX_SAFE_INTEGER),
       };
       if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
         throw wrong('--max-new-tokens must be a whole number above 0.');
@@ -290,4 +293,5 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+watchMemory(memoryLimit(), LESS_MEMORY);
 process.exitCode = await main(process.argv.slice(2));

@@ -6,6 +6,7 @@ import { Cancelled, HumanError } from './errors.js';
 import { absentTokenizer } from './models/text/absentTokenizer.js';
 import { decoderSpec } from './models/config.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from './models/spec.js';
+import { watchWeights } from './models/intact.js';
 import { openModel, type ModelFolder } from './models/folder.js';
 import { loadTokenizer, type Tokenizer } from './models/text/tokenizer.js';
 import type { DataFormat, Device } from './protocol.js';
@@ -21,6 +22,8 @@ export interface Context {
   readonly sites: readonly LinearSpec[];
   /** Where the rows of large files rest; to be closed when the work is done. */
   readonly scratch: Scratch;
+  /** Throws when the model's files are not what they were when it was opened. */
+  readonly intact: () => Promise<void>;
 }
 
 export interface ContextOptions {
@@ -49,7 +52,16 @@ export async function openContext(path: string, options: ContextOptions): Promis
     });
   }
   const backend = await openBackend(options.device ?? 'auto', options.threads ?? 0);
-  return { backend, model, spec, tokenizer, sites: linearLayers(spec), scratch: openScratch(options.cache) };
+  const sites = linearLayers(spec);
+  return {
+    backend,
+    model,
+    spec,
+    tokenizer,
+    sites,
+    scratch: openScratch(options.cache),
+    intact: await watchWeights(model),
+  };
 }
 
 export interface LoadedData {

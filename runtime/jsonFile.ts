@@ -1,8 +1,12 @@
 import { open, stat } from 'node:fs/promises';
 import { HumanError } from './errors.js';
 
-/** Larger JSON files than this are no configuration; a vocabulary of 250,000 entries with merges takes about 35 MB. */
-const LARGEST = 256 * 2 ** 20;
+/** Larger JSON files than this are no configuration. */
+const LARGEST = 32 * 2 ** 20;
+/** Of a tokenizer: a vocabulary of 260,000 entries with half a million merges takes about 35 MB. */
+export const LARGEST_TOKENIZER = 64 * 2 ** 20;
+/** Members of all lists and objects together; each costs up to 100 bytes. That tokenizer has 1.8 million. */
+const MOST_MEMBERS = 2 ** 22;
 
 /** Lists and objects in each other. Configurations have a handful of levels; what walks a value is safe up to here. */
 const DEEPEST = 512;
@@ -19,9 +23,9 @@ export async function readJsonObject(file: string, largest = LARGEST): Promise<J
 }
 
 /** The same; undefined where there is no such file. */
-export async function readOptionalJson(file: string): Promise<JsonObject | undefined> {
+export async function readOptionalJson(file: string, largest = LARGEST): Promise<JsonObject | undefined> {
   try {
-    return await readJsonObject(file);
+    return await readJsonObject(file, largest);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -64,26 +68,29 @@ export function parseJsonObject(text: string, place: string): JsonObject {
 
 /**
  * JSON.parse for texts that are not trusted.
- * @throws SyntaxError, also for what is nested so deeply that walking it would end in a stack overflow.
+ * @throws SyntaxError, also for what is nested so deeply that walking it would end in a stack overflow, and for too many members.
  */
 export function parseJson(text: string): unknown {
-  if (isDeep(text)) throw new SyntaxError(`lists and objects are nested more than ${DEEPEST} deep`);
+  checkSize(text);
   return JSON.parse(text) as unknown;
 }
 
-function isDeep(text: string): boolean {
+function checkSize(text: string): void {
   let depth = 0;
+  let members = 0;
   for (let i = 0; text.length > DEEPEST && i < text.length; i++) {
     const c = text[i];
     if (c === '"') {
       i = text.indexOf('"', i + 1);
       while (i > 0 && isEscaped(text, i)) i = text.indexOf('"', i + 1);
-      if (i < 0) return false;
+      if (i < 0) return;
     } else if (c === '[' || c === '{') {
-      if (++depth > DEEPEST) return true;
+      members++;
+      if (++depth > DEEPEST) throw new SyntaxError(`lists and objects are nested more than ${DEEPEST} deep`);
     } else if (c === ']' || c === '}') depth--;
+    else if (c === ',') members++;
   }
-  return false;
+  if (members > MOST_MEMBERS) throw new SyntaxError(`it has ${members} members; at most ${MOST_MEMBERS} are read`);
 }
 
 function isEscaped(text: string, at: number): boolean {

@@ -8,6 +8,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { calls, type Speech } from './calls.js';
 import { Cancelled, errorData } from './errors.js';
+import { LESS_MEMORY, memoryLimit, watchMemory } from './memory.js';
 import type { ErrorData, Notifications, NotificationName, RequestName, Requests, RunEvent } from './protocol.js';
 
 /** Notifications of one kind are sent at most this often. */
@@ -79,6 +80,7 @@ function handle<K extends RequestName>(name: K): void {
   });
 }
 
+watchMemory(memoryLimit(), LESS_MEMORY);
 for (const name of Object.keys(calls) as RequestName[]) handle(name);
 process.on('disconnect', () => process.exit(0));
 connection.listen();

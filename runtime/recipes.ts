@@ -34,7 +34,7 @@ export async function readRecipe(file: string): Promise<RecipeFile> {
   };
 }
 
-const LARGEST = 2 ** 24;
+const LARGEST = 2 ** 20;
 /** A recipe has five levels; the parser of comments and commas is recursive. */
 const DEEPEST = 64;
 

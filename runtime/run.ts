@@ -4,6 +4,7 @@ import { cacheFolder, openContext, type Context } from './context.js';
 import { Cancelled, errorData } from './errors.js';
 import { evaluateRun } from './evaluation/evaluateRun.js';
 import { sha256, sha256File } from './files.js';
+import { requireMemory } from './memory.js';
 import type { ModelFolder } from './models/folder.js';
 import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from './protocol.js';
 import { readRecipe } from './recipes.js';
@@ -81,6 +82,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
 
   async function emit(event: RunEvent): Promise<void> {
     if (event.kind === 'step') step = event.step;
+    await context.intact();
+    requireMemory();
     await folder.record(event);
     onEvent(event);
   }
@@ -90,7 +93,12 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     try {
       await warnOfContext(context, emit);
       return { outcome: 'finished', ...(await runKind(job)) };
-    } catch (error) {
+    } catch (thrown) {
+      // A model that was taken away is the reason for whatever failed.
+      const error: unknown = await context.intact().then(
+        () => thrown,
+        (changed: unknown) => changed,
+      );
       if (error instanceof Cancelled || signal.aborted) return { outcome: 'stopped', measurements: [] };
       if (folder.begun)
         await folder

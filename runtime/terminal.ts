@@ -1,7 +1,9 @@
 /** How the command line speaks: JSON lines for programs, progress and tables for people. */
+import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from './protocol.js';
 import { formatDuration, formatPercent } from './contract/format.js';
 import { stateNames } from './contract/states.js';
+import { visible, visibleLine } from './contract/visible.js';
 
 export interface Terminal {
   readonly json: boolean;
@@ -37,9 +39,10 @@ export function terminal(json: boolean): Terminal {
   };
   const say = (text: string): void => {
     endProgress();
-    (json ? err : process.stdout).write(`${text}\n`);
+    (json ? err : process.stdout).write(`${visible(text)}\n`);
   };
-  const progress = (message: string, fraction?: number): void => {
+  const progress = (given: string, fraction?: number): void => {
+    const message = visibleLine(given);
     const text =
       fraction === undefined
         ? message
@@ -54,7 +57,7 @@ export function terminal(json: boolean): Terminal {
     }
   };
   const line = (value: object): void => {
-    if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+    if (json) process.stdout.write(`${visible(JSON.stringify(value))}\n`);
   };
   let lastState = '';
   const event = (e: RunEvent): void => {
@@ -65,7 +68,7 @@ export function terminal(json: boolean): Terminal {
         else if (e.message !== lastState) {
           lastState = e.message;
           endProgress();
-          err.write(`· ${e.message}\n`);
+          err.write(`· ${visibleLine(e.message)}\n`);
         }
         break;
       case 'step':
@@ -76,7 +79,7 @@ export function terminal(json: boolean): Terminal {
         break;
       case 'warning':
         endProgress();
-        err.write(`! ${e.place ? `${e.place}: ` : ''}${e.message}${e.remedy ? ` ${e.remedy}` : ''}\n`);
+        err.write(`! ${visibleLine(errorText(e))}\n`);
         break;
       default:
     }
@@ -90,15 +93,15 @@ export function terminal(json: boolean): Terminal {
     endProgress,
     print: (text) => {
       endProgress();
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) process.stdout.write(`${visible(text)}\n`);
     },
     result: (value) => {
       endProgress();
-      process.stdout.write(`${JSON.stringify(value, null, json ? undefined : 2)}\n`);
+      process.stdout.write(`${visible(JSON.stringify(value, null, json ? undefined : 2))}\n`);
     },
     error: (text) => {
       endProgress();
-      err.write(`error: ${text}\n`);
+      err.write(`error: ${visibleLine(text)}\n`);
     },
   };
 }

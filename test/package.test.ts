@@ -29,7 +29,15 @@ after(async () => {
 });
 
 test('holds the bundles, the manifest and the sample', () => {
-  const bundles = ['extension.cjs', 'engine.js', 'cli.js', 'recipe.schema.json', 'NOTICES.txt', 'sbom.cdx.json'];
+  const bundles = [
+    'extension.cjs',
+    'engine.js',
+    'cli.js',
+    'classifier.js',
+    'recipe.schema.json',
+    'NOTICES.txt',
+    'sbom.cdx.json',
+  ];
   const pages = ['run.js', 'chat.js', 'style.css'].map((file) => `webview/${file}`);
   const wanted = [
     ...[...bundles, ...pages].map((file) => `dist/${file}`),

@@ -156,7 +156,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
   }
   const { r: rank, lora_alpha: alpha, lora_dropout: dropout, base_model_name_or_path: base } = json;
   if (!isRank(rank)) throw wrong(`"r" is ${shown(rank)}; a positive whole number was expected.`);
-  if (!isFiniteNumber(alpha)) throw wrong(`"lora_alpha" is ${shown(alpha)}; a number was expected.`);
+  if (!isAlpha(alpha)) throw wrong(`"lora_alpha" is ${shown(alpha)}; a number up to ${MOST_ALPHA} was expected.`);
   if (!isOff(dropout) && !isFiniteNumber(dropout))
     throw wrong(`"lora_dropout" is ${shown(dropout)}; a number was expected.`);
   return {
@@ -168,7 +168,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     layersToTransform: layersToTransform as number[] | undefined,
     layersPattern,
     rankPattern: pattern('rank_pattern', isRank),
-    alphaPattern: pattern('alpha_pattern', isFiniteNumber),
+    alphaPattern: pattern('alpha_pattern', isAlpha),
     fanInFanOut: flag('fan_in_fan_out'),
     baseModelName: typeof base === 'string' ? base : undefined,
     dropout: dropout as number | undefined,
@@ -213,3 +213,6 @@ const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((v) => typeof v === 'string' && v !== '');
 const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isRank = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+/** A larger factor would be infinite in float32, or near it. */
+const MOST_ALPHA = 1e6;
+const isAlpha = (value: unknown): value is number => isFiniteNumber(value) && Math.abs(value) <= MOST_ALPHA;

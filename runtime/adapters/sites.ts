@@ -1,5 +1,6 @@
 import { HumanError } from '../errors.js';
 import type { Random } from '../random.js';
+import { fullMatches } from './peftPatterns.js';
 
 /** A linear layer that an adapter can sit on. */
 export interface Site {
@@ -46,16 +47,12 @@ export function selectSites(sites: readonly Site[], target: string | readonly st
   const kinds = [...new Set(sites.map((s) => s.name.split('.').at(-1)!))].join(', ');
   const remedy = `This model has: ${kinds}.`;
   if (typeof target === 'string') {
-    let expression: RegExp;
-    try {
-      expression = new RegExp(`^(?:${target})$`);
-    } catch (error) {
-      throw new HumanError(`"${target}" is not a regular expression (${(error as Error).message}).`, {
-        place: 'adapter.sites',
-        remedy,
-      });
-    }
-    const found = sites.filter((s) => expression.test(s.name));
+    const fits = fullMatches(
+      target,
+      sites.map((s) => s.name),
+      'adapter.sites',
+    );
+    const found = sites.filter((_, i) => fits[i]);
     if (found.length === 0)
       throw new HumanError(`no linear layer matches the expression "${target}".`, { place: 'adapter.sites', remedy });
     return found;

@@ -15,7 +15,8 @@ const JSON_COLUMNS = new Set(['messages', 'conversations', 'input_ids', 'labels'
  */
 export async function* csvRows(source: RowSource, delimiter?: string): AsyncGenerator<RawRow> {
   const { file, maxRowBytes } = source;
-  const skipped: { line: number; refused: string }[] = [];
+  /** `last`: where the next row begins cannot be known. */
+  const skipped: { line: number; refused: string; last: boolean }[] = [];
   const [pieces, header] = await peek(source.pieces);
   const found = delimiter ?? [',', ';', '\t'].find((sign) => header.includes(sign)) ?? ',';
   const parser = parse({
@@ -30,7 +31,9 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
     skip_records_with_error: true,
     max_record_size: maxRowBytes,
     on_skip: (error) => {
-      if (error) skipped.push({ line: lineOf(error), refused: `this row is not CSV: ${error.message}` });
+      const last = error?.code === 'CSV_MAX_RECORD_SIZE';
+      const refused = last ? tooLong(maxRowBytes) : `this row is not CSV: ${error?.message}`;
+      if (error) skipped.push({ line: lineOf(error), refused, last });
       return undefined;
     },
   });
@@ -44,10 +47,11 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
   try {
     for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number } }>) {
       // The parser is ahead by a piece of the file: only what lies before this record comes before it.
-      while (skipped.length > 0 && skipped[0]!.line < record.info.lines) {
-        const skip = skipped.shift()!;
-        end = Math.max(end, skip.line);
-        yield { row: row++, ...skip };
+      while (skipped.length > 0 && skipped[0]!.line < record.info.lines + (skipped[0]!.last ? 1 : 0)) {
+        const { line, refused, last } = skipped.shift()!;
+        end = Math.max(end, line);
+        yield { row: row++, line, refused };
+        if (last) return;
       }
       const line = end + 1;
       end = record.info.lines;
@@ -56,13 +60,15 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
     }
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code === 'CSV_MAX_RECORD_SIZE') yield { row: row++, line: end + 1, refused: tooLong(maxRowBytes) };
-    else if (code?.startsWith('CSV_')) yield { row: row++, line: end + 1, refused: (error as Error).message };
+    if (code?.startsWith('CSV_')) yield { row: row++, line: end + 1, refused: (error as Error).message };
     else throw error;
   } finally {
     input.destroy();
   }
-  for (const skip of skipped) yield { row: row++, ...skip };
+  for (const { line, refused, last } of skipped) {
+    yield { row: row++, line, refused };
+    if (last) return;
+  }
 }
 
 function headerOf(cells: Buffer[], file: string): string[] {

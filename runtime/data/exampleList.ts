@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import { HumanError } from '../errors.js';
 import type { Example } from './examples.js';
 import type { Scratch } from './scratch.js';
 
@@ -72,7 +73,11 @@ export function exampleStore<E, Source>(
         const bytes = Buffer.alloc(end - start);
         for (let done = 0; done < bytes.length;) {
           const read = readSync(stored, bytes, done, bytes.length - done, start + done);
-          if (read === 0) throw new Error('a temporary file ended early');
+          if (read === 0)
+            throw new HumanError('a temporary file was cut off.', {
+              kind: 'failed',
+              remedy: 'Check the disk and run again.',
+            });
           done += read;
         }
         return again(JSON.parse(bytes.toString()) as Source);

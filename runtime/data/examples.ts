@@ -74,6 +74,12 @@ export interface LoadOptions extends ExampleOptions {
 const TOKENS_IN_MEMORY = 2 ** 21;
 /** Refused rows that are listed; all are counted. */
 const LISTED = 10_000;
+/**
+ * Characters of a row for each token that it may have, and at least. Longer rows are refused before they are cut into
+ * tokens, which takes much more memory than the text.
+ */
+const CHARACTERS_PER_TOKEN = 16;
+const CHARACTERS_AT_LEAST = 2 ** 16;
 const TIME_MS = 5000;
 const TIME_MS_PER_CHARACTER = 0.1;
 const ROWS_AT_ONCE = 32;
@@ -253,6 +259,7 @@ function exampleOf(item: SampleRow, tokenizer: Tokenizer, options: ExampleOption
   });
   let parts: EncodedSample;
   try {
+    checkCharacters(sample, options);
     parts = encodeSample(sample, tokenizer, options);
     checkIds(parts, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
     checkLength(parts.ids.length, options);
@@ -271,6 +278,13 @@ function exampleOf(item: SampleRow, tokenizer: Tokenizer, options: ExampleOption
 /** An example of a conversation or a prompt with its completion that stands in no data file. Its length is not checked. */
 export function exampleFrom(sample: Sample, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
   return { ...place, ...encodeSample(sample, tokenizer, {}) };
+}
+
+function checkCharacters(sample: Sample, { maxTokens = Infinity, contextLength = Infinity }: ExampleOptions): void {
+  const tokens = Math.min(maxTokens, contextLength);
+  const most = Math.max(CHARACTERS_AT_LEAST, CHARACTERS_PER_TOKEN * tokens);
+  if (sizeOf(sample) > most)
+    throw new TooLongRow(`the row has ${sizeOf(sample)} characters; at most ${most} are read for ${tokens} tokens`);
 }
 
 /** Characters. */

@@ -13,11 +13,12 @@ export interface RowOptions {
   limit?: number;
   /** Bytes read so far, and of the whole file. */
   onProgress?: (bytes: number, total: number) => void;
-  /** Longest row in bytes (64 MB); longer ones are unreadable. */
+  /** Longest row in bytes (8 MB); longer ones are unreadable. */
   maxRowBytes?: number;
 }
 
-const MAX_ROW_BYTES = 64 * 2 ** 20;
+/** A row of a million tokens as text has about 5 MB. */
+const MAX_ROW_BYTES = 8 * 2 ** 20;
 
 /**
  * The rows of a .jsonl, .json (lines or one list), .csv, .tsv or .parquet file, one after the other: memory is bounded by

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Cancelled, HumanError } from '../errors.js';
 import { shown } from '../jsonFile.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
-import { int64, openFile, type Feeds, type FileSession } from '../training/session.js';
+import { int64, type Feeds } from '../training/session.js';
+import { openApart, type ApartSession, type Limits } from './apart.js';
 import { EXPORT, labelsOf, longest, modelFile, readConfig, tokenizerConfig } from './classifierFiles.js';
 
 export interface Classification {
@@ -37,7 +38,7 @@ const INPUTS = ['input_ids', 'attention_mask', 'token_type_ids'];
  */
 export async function openClassifier(
   folder: string,
-  { place, threads = 0 }: { place: string; threads?: number },
+  { place, threads = 0, limits }: { place: string; threads?: number; limits?: Limits },
 ): Promise<Classifier> {
   const file = await modelFile(folder, place);
   const config = await readConfig(folder, place);
@@ -48,9 +49,9 @@ export async function openClassifier(
       { place: folder, remedy: 'Take tokenizer.json and config.json from the same model.' },
     );
   }
-  let session: FileSession;
+  let session: ApartSession;
   try {
-    session = await openFile(file, { threads, manyShapes: true });
+    session = await openApart(file, threads, limits);
   } catch (error) {
     throw new HumanError(`onnxruntime cannot open this model: ${reason(error)}.`, {
       place: file,
@@ -76,7 +77,8 @@ export async function openClassifier(
         for (const batch of batches(rows, run.pads)) {
           await new Promise((resolve) => setImmediate(resolve));
           if (signal?.aborted) throw new Cancelled();
-          const logits = await run.logits(batch.map((i) => rows[i]!.ids));
+          const ids = batch.map((i) => rows[i]!.ids);
+          const logits = await run.logits(ids, signal);
           batch.forEach((i, j) => {
             const chosen = chosenOf(logits[j]!, independent).map((k) => labels[k]!);
             found[i] = { labels: chosen, truncated: rows[i]!.truncated };
@@ -84,15 +86,15 @@ export async function openClassifier(
         }
         return found;
       },
-      dispose: () => session.dispose(),
+      dispose: async () => session.dispose(),
     };
   } catch (error) {
-    await session.dispose();
+    session.dispose();
     throw error;
   }
 }
 
-function checkGraph(session: FileSession, file: string): void {
+function checkGraph(session: ApartSession, file: string): void {
   const wrong = (message: string): HumanError => new HumanError(message, { place: file, remedy: EXPORT });
   if (!session.inputs.includes('input_ids'))
     throw wrong(`the graph has no input "input_ids"; it has ${quoted(session.inputs)}.`);
@@ -146,15 +148,15 @@ interface Runner {
   /** Rows of different lengths can be run together. */
   readonly pads: boolean;
   /** Logits of each row. */
-  logits(rows: readonly (readonly number[])[]): Promise<Float32Array[]>;
+  logits(rows: readonly (readonly number[])[], signal?: AbortSignal): Promise<Float32Array[]>;
 }
 
-function runner(session: FileSession, { padId }: Tokenizer, file: string): Runner {
+function runner(session: ApartSession, { padId }: Tokenizer, file: string): Runner {
   const wrong = (message: string, cause?: unknown): HumanError =>
     new HumanError(message, { place: file, remedy: EXPORT, cause });
   return {
     pads: padId !== undefined && session.inputs.includes('attention_mask'),
-    async logits(rows) {
+    async logits(rows, signal) {
       const width = Math.max(...rows.map((ids) => ids.length));
       const dims = [rows.length, width];
       const padded = (fill: (ids: readonly number[], at: number) => number): number[] =>
@@ -175,8 +177,10 @@ function runner(session: FileSession, { padId }: Tokenizer, file: string): Runne
       };
       let logits;
       try {
-        logits = (await session.run(Object.fromEntries(session.inputs.map((name) => [name, feeds[name]!])))).logits!;
+        const given = session.inputs.map((name) => [name, feeds[name]!] as const);
+        logits = await session.run(Object.fromEntries(given), signal);
       } catch (error) {
+        if (error instanceof Cancelled) throw error;
         throw wrong(`the graph does not run on ${rows.length} texts of ${width} tokens: ${reason(error)}.`, error);
       }
       const count = logits.dims[1];

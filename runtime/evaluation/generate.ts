@@ -1,8 +1,9 @@
 import { flatInput, inject, scaleInput, type InjectedAdapter } from '../adapters/inject.js';
-import { Cancelled } from '../errors.js';
+import { Cancelled, HumanError } from '../errors.js';
 import type { DecoderSpec } from '../models/spec.js';
 import { buildDecoder } from '../models/decoder.js';
 import type { ModelFolder } from '../models/folder.js';
+import { requireFiniteWeights } from '../models/finite.js';
 import { frozenWeights } from '../models/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder, type Graph } from '../onnx/graph.js';
@@ -135,6 +136,14 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           cache = Object.fromEntries(caches.map((v) => [pastName(v.name), out[v.name]!]));
           const logits = await backend.read(out.logits!);
           const V = logits.length / B;
+          if (logits.some(Number.isNaN)) {
+            await requireFiniteWeights(options.model);
+            throw new HumanError('the model gives results that are no numbers.', {
+              kind: 'failed',
+              place: options.model.folder,
+              remedy: 'An adapter or its scale may be too large: try without it.',
+            });
+          }
           const next = answers.map((answer, b) => {
             if (done[b]) return padId;
             const id = sample(logits.subarray(b * V, (b + 1) * V), generation, rng);

@@ -1,6 +1,7 @@
 import { adapterFlat } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
 import type { Context } from '../context.js';
+import { HumanError } from '../errors.js';
 import type { ModelFolder } from '../models/folder.js';
 import { flatTensor } from '../training/job.js';
 import { openLearner } from '../training/learner.js';
@@ -12,6 +13,8 @@ export interface OpenState extends ModelState {
   dispose(): Promise<void>;
 }
 
+const MOST_SCALE = 1000;
+
 /** Reads adapters and gives them names of their own in the graph. */
 export async function activeAdapters(
   { sites }: Pick<Context, 'sites'>,
@@ -19,6 +22,11 @@ export async function activeAdapters(
 ): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
+      if (!(Math.abs(scale) <= MOST_SCALE))
+        throw new HumanError(`the adapter's scale is ${scale}; at most ${MOST_SCALE} is possible.`, {
+          place: path,
+          remedy: 'Use a scale around 1.',
+        });
       const { file, layout, flat } = await adapterFlat(path, sites);
       return { name: `adapter${i}`, layout, flat, scale, role: file.role, path };
     }),

@@ -5,55 +5,73 @@
 import { z } from 'zod';
 import { DATA_FORMATS, MEASURES } from '../protocol.js';
 
-const path = z.string().min(1);
-const count = z.int().positive();
-const fraction = z.number().min(0).max(1);
+/**
+ * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
+ * that fills the memory or never ends. The editor's descriptions end with it (build.mjs).
+ */
+export const MOST_STEPS = 10_000_000;
+const number = (most: number) => z.number().max(most, `this is more than ${most}, the largest value here`);
+const whole = (most: number) => number(most).int().min(0);
+const count = (most: number) => whole(most).positive();
+const path = z.string().min(1).max(4096, 'this path has more than 4096 characters');
+const list = <T extends z.ZodType>(item: T, most: number) =>
+  z.array(item).max(most, `this list has more than ${most} entries`);
+const text = z.string().min(1).max(4096, 'this text has more than 4096 characters');
+const rows = count(1e9);
+const fraction = number(1).min(0);
+/** Of a decaying mean: with 1 it would never move from zero. */
+const decay = z.number().min(0).lt(1, 'this must be less than 1');
 
 const data = z.strictObject({
   file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
   format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" finds it and says so.'),
-  limit: count.optional().describe('Use only the first rows of the file.'),
+  limit: rows.optional().describe('Use only the first rows of the file.'),
 });
 
 const sites = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .union([text, list(text, 10_000).min(1)])
   .default('all-linear')
   .describe(
     '"all-linear", a list of module names (["q_proj", "v_proj"]), or a regular expression on full module names.',
   );
 
 const adapterShape = {
-  rank: count.default(8).describe('LoRA rank r.'),
-  alpha: z.number().positive().default(16).describe('LoRA alpha; the update is scaled by alpha / rank.'),
+  rank: count(4096).default(8).describe('LoRA rank r.'),
+  alpha: number(1e6).positive().default(16).describe('LoRA alpha; the update is scaled by alpha / rank.'),
   sites,
 };
 
 const optimizer = z
   .strictObject({
-    learningRate: z.number().positive().default(1e-3),
-    betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),
-    epsilon: z.number().positive().default(1e-8),
-    weightDecay: z.number().min(0).default(0),
-    clipNorm: z.number().min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
+    learningRate: number(1e4).positive().default(1e-3),
+    betas: z.tuple([decay, decay]).default([0.9, 0.999]),
+    epsilon: number(1).positive().default(1e-8),
+    weightDecay: number(1000).min(0).default(0),
+    clipNorm: number(1e6).min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
     schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
-    warmupSteps: z.number().min(0).default(0).describe('Steps of linear warm-up; below 1: the share of all steps.'),
+    warmupSteps: number(MOST_STEPS)
+      .min(0)
+      .default(0)
+      .describe('Steps of linear warm-up; below 1: the share of all steps.'),
   })
   .prefault({})
   .describe('AdamW.');
 
 const batch = z
   .strictObject({
-    rows: count.default(8).describe('Rows of a micro-batch.'),
-    accumulate: count.default(1).describe('Micro-batches of one optimizer step.'),
-    maxTokens: count.default(512).describe('Longest row in tokens; longer rows are reported and left out.'),
+    rows: count(4096).default(8).describe('Rows of a micro-batch.'),
+    accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
+    maxTokens: count(2 ** 20)
+      .default(512)
+      .describe('Longest row in tokens; longer rows are reported and left out.'),
   })
   .prefault({});
 
 const run = {
-  epochs: z.number().positive().optional().describe('Passes over the data. Give epochs or steps.'),
-  steps: count.optional().describe('Optimizer steps. Give epochs or steps.'),
-  seed: z.int().min(0).default(1),
-  threads: z.int().min(0).default(0).describe('CPU threads; 0 uses all cores.'),
+  epochs: number(100_000).positive().optional().describe('Passes over the data. Give epochs or steps.'),
+  steps: count(MOST_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
+  seed: whole(Number.MAX_SAFE_INTEGER).default(1),
+  threads: whole(1024).default(0).describe('CPU threads; 0 uses all cores.'),
   device: z
     .enum(['auto', 'cpu', 'webgpu'])
     .default('auto')
@@ -62,13 +80,12 @@ const run = {
 };
 
 const evaluationSet = z.strictObject({
-  name: z.string().min(1),
+  name: text,
   file: path,
   format: z.enum(DATA_FORMATS).default('auto'),
   measure: z.enum(MEASURES),
-  limit: count.optional(),
-  phrases: z
-    .array(z.string().min(1))
+  limit: rows.optional(),
+  phrases: list(text, 10_000)
     .min(1)
     .optional()
     .describe(
@@ -78,13 +95,13 @@ const evaluationSet = z.strictObject({
 
 const generation = z
   .strictObject({
-    maxNewTokens: count.default(64),
-    temperature: z.number().min(0).default(0).describe('0 is greedy.'),
-    topP: z.number().gt(0).max(1).default(1),
+    maxNewTokens: count(65_536).default(64),
+    temperature: number(100).min(0).default(0).describe('0 is greedy.'),
+    topP: number(1).gt(0).default(1),
   })
   .prefault({});
 
-const labels = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+const labels = z.union([text, list(text, 1000).min(1)]);
 const judge = z.union(
   [
     z
@@ -96,7 +113,7 @@ const judge = z.union(
         complied: labels
           .optional()
           .describe('Instead of "refused": its labels that mean harm. Such a judge knows nothing of refusals.'),
-        name: z.string().min(1).optional().describe("Its name in tables. Default: the folder's name."),
+        name: text.optional().describe("Its name in tables. Default: the folder's name."),
       })
       .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
         message: 'give "refused" or "complied", one of them',
@@ -105,15 +122,14 @@ const judge = z.union(
   ],
   { error: 'a judge is "refusal-phrases", or a classifier: { "classifier": "folder", "refused": "LABEL" }' },
 );
-const judges = z
-  .array(judge)
+const judges = list(judge, 16)
   .min(1, 'give at least one judge')
   .default(['refusal-phrases'])
   .describe('Who judges harm and over-refusal; the first is the main one. Each gives numbers of its own.');
 
 const attached = z.strictObject({
   adapter: path.describe('PEFT folder, or a run folder with adapter/.'),
-  scale: z.number().default(1),
+  scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
 });
 
 const vectorRecipe = z
@@ -128,20 +144,22 @@ const vectorRecipe = z
       .prefault({}),
     objective: z
       .strictObject({
-        benignWeight: z.number().min(0).default(0.1).describe('λ of CE(harmful) + λ·KL(base ‖ base+vector on benign).'),
+        benignWeight: number(1e6)
+          .min(0)
+          .default(0.1)
+          .describe('λ of CE(harmful) + λ·KL(base ‖ base+vector on benign).'),
       })
       .prefault({}),
     optimizer,
     batch,
     stop: z
       .strictObject({
-        harmfulLoss: z
-          .number()
+        harmfulLoss: number(1000)
           .positive()
           .describe('Stop when the harmful loss with the vector, in nats per supervised token, is below this.'),
       })
       .optional(),
-    evaluateEvery: count.default(10),
+    evaluateEvery: count(MOST_STEPS).default(10),
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
@@ -156,8 +174,7 @@ const finetuneRecipe = z
     data,
     method: z.enum(['lora', 'full']).default('lora'),
     adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
-    vectors: z
-      .array(attached)
+    vectors: list(attached, 64)
       .default([])
       .describe('Security vectors: active and frozen while training, removed afterwards.'),
     protection: z
@@ -174,11 +191,11 @@ const finetuneRecipe = z
             .union([
               z.literal(false),
               z.strictObject({
-                refusals: count
+                refusals: count(4096)
                   .default(2)
                   .describe("The vector's own prompts per step, with the base model's answers."),
-                benign: z.int().min(0).default(0),
-                weight: z.number().positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
+                benign: whole(4096).default(0),
+                weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
               }),
             ])
             .default(false),
@@ -192,8 +209,8 @@ const finetuneRecipe = z
       .describe(
         "Rows whose loss and gradient norm are drawn while training. Default: the vector's own rows, and rows of the data.",
       ),
-    evaluate: z.array(evaluationSet).default([]),
-    evaluateEvery: count.default(20).describe('Steps between two measurements of the probes.'),
+    evaluate: list(evaluationSet, 1000).default([]),
+    evaluateEvery: count(MOST_STEPS).default(20).describe('Steps between two measurements of the probes.'),
     judges,
     generation,
     optimizer,
@@ -208,14 +225,13 @@ const evaluateRecipe = z.strictObject({
   $schema: z.string().optional(),
   kind: z.literal('evaluate').describe('Judge the answers of a model with adapters.'),
   model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
-  adapters: z.array(attached).default([]),
-  states: z
-    .array(z.strictObject({ name: z.string().min(1), model: path.optional(), adapters: z.array(attached).default([]) }))
+  adapters: list(attached, 64).default([]),
+  states: list(z.strictObject({ name: text, model: path.optional(), adapters: list(attached, 64).default([]) }), 64)
     .optional()
     .describe(
       'Named model states side by side, for example base, plain and protected. Default: base, and the adapters above.',
     ),
-  evaluate: z.array(evaluationSet).min(1),
+  evaluate: list(evaluationSet, 1000).min(1),
   judges,
   generation,
   batch,

@@ -16,7 +16,9 @@ import { anchorPrompts, anchorRows, harmfulProbes, promptsOf } from './anchors.j
 import { baseTensors, saveFullModel } from './fullModel.js';
 import { fingerprint, flatTensor, loadSpeech, provenance, rowsOf, tokenCount, trainingState, type Job } from './job.js';
 import { openLearner } from './learner.js';
+import { lastRows, requireLearned } from './divergence.js';
 import { trainingLoop } from './loop.js';
+import { firstLoss } from './runFolder.js';
 import type { TrainingRow } from './packing.js';
 import { measureProbes } from './probes.js';
 import type { Feeds } from './session.js';
@@ -195,6 +197,18 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
         on: vectors.length > 0 ? on : undefined,
       });
 
+    /** On rows that were trained on last: the model before training and now. */
+    async function checkLearned(): Promise<void> {
+      const rows = lastRows(batchAt, state.step).flatMap((example) => rowsOf([example], scalesOf(example), 0));
+      const now = await learner.losses(rows, parameters());
+      const flat = layout && { [flatInput(TASK)]: flatTensor(init?.flat ?? new Float32Array(layout.size)) };
+      const base = full
+        ? openLearner({ backend, spec, model, adapters, trainable: [], padId: tokenizer.padId })
+        : learner;
+      requireLearned(state.step, await base.losses(rows, { ...frozen, ...flat }), now);
+      if (full) await base.dispose();
+    }
+
     const steps = plannedSteps(recipe, data.examples.length);
     const how =
       vectors.length === 0
@@ -220,8 +234,12 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       evaluateEvery: recipe.evaluateEvery,
       checkpoint,
       isHarmful: (row) => row.teacher === undefined && looksHarmful((row.example as Example).row),
+      vocabSize: spec.vocabSize,
+      firstLoss: await firstLoss(folder.path),
       signal,
     });
+
+    await checkLearned();
 
     await job.emit({ kind: 'state', state: 'saving', message: full ? 'saving the model' : 'saving the adapter' });
     const witness = harmful.length > 0 ? harmful : benign;

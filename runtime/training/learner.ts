@@ -1,6 +1,7 @@
 import type { InjectedAdapter } from '../adapters/inject.js';
 import type { DecoderSpec } from '../models/spec.js';
 import type { ModelFolder } from '../models/folder.js';
+import { requireFiniteWeights } from '../models/finite.js';
 import { gradientGraph, gradientOutput, logProbsGraph, lossGraph } from './objective.js';
 import { pack, supervised, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from './session.js';
@@ -72,12 +73,19 @@ export function openLearner(options: LearnerOptions): Learner {
     return result;
   };
 
+  /** Weights that are no numbers are the model's fault, and named. */
+  const numbers = async (nll: Tensor): Promise<Float32Array> => {
+    const values = await backend.read(nll);
+    if (!values.every(Number.isFinite)) await requireFiniteWeights(model);
+    return values;
+  };
+
   return {
     async losses(rows, parameters) {
       const session = await open('loss', () => backend.session(lossGraph(graphOptions), place));
       const { feeds, rowOf } = pack(rows, names, options.padId);
       const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
-      return rowLosses(rows, rowOf, await backend.read(nll!));
+      return rowLosses(rows, rowOf, await numbers(nll!));
     },
     async gradients(rows, parameters) {
       const distill = rows.some((row) => row.teacher);
@@ -89,7 +97,7 @@ export function openLearner(options: LearnerOptions): Learner {
       const kl = out.kl ? await backend.read(out.kl) : undefined;
       return {
         loss: (await backend.read(out.loss!))[0]!,
-        rows: rowLosses(rows, rowOf, await backend.read(out.nll!)),
+        rows: rowLosses(rows, rowOf, await numbers(out.nll!)),
         gradients: keep.map((name) => out[name]!),
         kl: kl && kl.reduce((a, b) => a + b, 0) / kl.length,
       };

@@ -2,6 +2,7 @@ import { Cancelled, HumanError } from '../errors.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import type { OptimizerOptions, Probes, RunEvent } from '../protocol.js';
+import { divergenceWatch } from './divergence.js';
 import type { Learner } from './learner.js';
 import { runsOf, type TrainingRow } from './packing.js';
 import type { Feeds, Tensor } from './session.js';
@@ -25,6 +26,9 @@ export interface LoopOptions {
   readonly enough?: (step: { harmfulLoss: number | undefined }) => Promise<boolean>;
   /** Rows whose mean loss is reported as harmful. */
   readonly isHarmful?: (row: TrainingRow) => boolean;
+  readonly vocabSize: number;
+  /** Loss of the first step, of a run that is resumed. */
+  readonly firstLoss?: number;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
 }
@@ -34,6 +38,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
   const started = { ms: performance.now(), step: state.step };
   let saved = state.step;
+  const watch = divergenceWatch(options.vocabSize, options.firstLoss);
 
   const measure = async (): Promise<void> => {
     const probes = await options.probe();
@@ -86,6 +91,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       memoryBytes: process.memoryUsage.rss(),
       secondsLeft: ((performance.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
     });
+    watch(step, nll / tokens);
     const enough = (await options.enough?.({ harmfulLoss })) ?? false;
     if (enough || step === steps || step % options.evaluateEvery === 0) {
       await measure();

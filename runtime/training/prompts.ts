@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { readRows } from '../data/rows.js';
+import { readSample, RefusedRow } from '../data/schemas.js';
+import { HumanError } from '../errors.js';
 import type { Generator } from '../evaluation/generate.js';
 import { writeFileAtomic } from '../files.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -51,11 +53,28 @@ export async function writePrompts(
   await writeFileAtomic(file, lines.map((line) => `${line}\n`).join(''));
 }
 
-/** Reads prompts.jsonl of a vector's run folder; undefined where there is none. */
+/**
+ * Reads prompts.jsonl of a vector's run folder; undefined where there is none.
+ * @throws HumanError with file and line: a vector may come from somebody else
+ */
 export async function readPrompts(file: string): Promise<VectorPrompt[] | undefined> {
   if (!existsSync(file)) return undefined;
-  return (await readFile(file, 'utf8'))
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line) as VectorPrompt);
+  const prompts: VectorPrompt[] = [];
+  for await (const raw of readRows(file)) {
+    const place = `${file}:${raw.line}`;
+    const wrong = (reason: string): HumanError =>
+      new HumanError(`this is no prompt of a vector: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
+    if ('refused' in raw) throw wrong(raw.refused);
+    if (prompts.length >= MOST_PROMPTS) throw wrong(`there are more than ${MOST_PROMPTS}`);
+    const { harmful, base, ...asked } = raw.value;
+    if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
+    try {
+      const sample = readSample(asked, asked.messages === undefined ? 'completion' : 'messages');
+      if (sample.kind === 'chat') prompts.push({ messages: sample.messages, harmful, base });
+      else if (sample.kind === 'completion') prompts.push({ prompt: sample.prompt, harmful, base });
+    } catch (error) {
+      throw error instanceof RefusedRow ? wrong(error.message) : error;
+    }
+  }
+  return prompts;
 }

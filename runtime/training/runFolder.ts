@@ -87,3 +87,7 @@ export async function readEvents(path: string, name = 'events.jsonl'): Promise<R
     }
   });
 }
+
+/** Loss of a run's first step, if it has made one. */
+export const firstLoss = async (path: string): Promise<number | undefined> =>
+  (await readEvents(path)).find((e) => e.kind === 'step')?.lossNatsPerToken;

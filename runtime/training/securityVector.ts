@@ -23,7 +23,9 @@ import {
   type Job,
 } from './job.js';
 import { openLearner } from './learner.js';
+import { requireLearned } from './divergence.js';
 import { trainingLoop } from './loop.js';
+import { firstLoss } from './runFolder.js';
 import type { TrainingRow } from './packing.js';
 import { firstOf } from '../data/exampleList.js';
 import { writePrompts } from './prompts.js';
@@ -166,9 +168,12 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
     enough:
       goal === undefined ? undefined : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
     isHarmful: (row) => row.teacher === undefined,
+    vocabSize: spec.vocabSize,
+    firstLoss: await firstLoss(folder.path),
     signal,
   });
   const reached = await withVector();
+  requireLearned(state.step, [{ nll: withoutVector, tokens: 1 }], [{ nll: reached, tokens: 1 }]);
   if (reached > LIMITS.vectorLossShare * withoutVector) {
     await job.emit({
       kind: 'warning',

@@ -18,6 +18,9 @@ export const float32 = (data: Float32Array, dims: readonly number[]): Tensor => 
 export const float64 = (data: Float64Array, dims: readonly number[]): Tensor => new ort.Tensor('float64', data, dims);
 export const int64 = (data: ArrayLike<number>, dims: readonly number[]): Tensor =>
   new ort.Tensor('int64', BigInt64Array.from(data, BigInt), dims);
+/** Of values that came from another process; only types that these names stand for. */
+export const tensor = (data: unknown, dims: readonly number[]): Tensor =>
+  data instanceof BigInt64Array ? new ort.Tensor('int64', data, dims) : float32(data as Float32Array, dims);
 export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
 
 /** Which nodes ran where: operator → how many. */

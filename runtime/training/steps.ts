@@ -1,6 +1,8 @@
 import { epochOrder } from '../data/batches.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
+import { HumanError } from '../errors.js';
+import { MOST_STEPS } from '../recipe/protocol.js';
 
 export interface BatchOptions {
   readonly rows: number;
@@ -8,14 +10,26 @@ export interface BatchOptions {
   readonly seed: number;
 }
 
-/** Optimizer steps of a recipe over `rows` rows of data. */
+/**
+ * Optimizer steps of a recipe over `rows` rows of data.
+ * @throws HumanError when the epochs are more steps than a run can have
+ */
 export function plannedSteps(
   recipe: { epochs?: number; steps?: number; batch: { rows: number; accumulate: number } },
   rows: number,
 ): number {
   if (recipe.steps !== undefined) return recipe.steps;
   const perEpoch = Math.ceil(Math.ceil(rows / recipe.batch.rows) / recipe.batch.accumulate);
-  return Math.max(1, Math.round(recipe.epochs! * perEpoch));
+  const steps = Math.max(1, Math.round(recipe.epochs! * perEpoch));
+  if (steps > MOST_STEPS)
+    throw new HumanError(
+      `${recipe.epochs} epochs of ${rows} rows are ${steps} steps; a run has at most ${MOST_STEPS}.`,
+      {
+        place: 'epochs',
+        remedy: 'Lower "epochs", or raise batch.rows or batch.accumulate.',
+      },
+    );
+  return steps;
 }
 
 /**

@@ -102,7 +102,16 @@ async function readScan(file: string): Promise<ScanResult> {
       place: file,
       remedy: 'Start the run anew.',
     });
-  return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
+  const text = await readFile(file, 'utf8');
+  try {
+    return JSON.parse(text) as ScanResult;
+  } catch (error) {
+    throw new HumanError('the scan that the run began with is damaged.', {
+      place: file,
+      remedy: 'Start the run anew.',
+      cause: error,
+    });
+  }
 }
 
 /** In pieces: the rows of a large file make more text than a string holds. */

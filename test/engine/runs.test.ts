@@ -208,7 +208,7 @@ describe('runs in the engine process', () => {
       steps: 60,
       evaluateEvery: 1,
       evaluate: [],
-      optimizer: { learningRate: 1e30, clipNorm: 0 },
+      optimizer: { learningRate: 1e4, weightDecay: 1000, clipNorm: 0 },
     });
     const { done, events } = run(recipe, { output: workspace.file('adapters/nan') });
     await assert.rejects(done, /is not a number .* at step \d+/);

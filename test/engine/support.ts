@@ -65,6 +65,8 @@ export function cli(
     env?: NodeJS.ProcessEnv;
     shell?: string;
     signalAfter?: { text: string; signal: NodeJS.Signals };
+    /** Called once, when the text was written. */
+    onceSaid?: { text: string; run: () => void };
   } = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
@@ -80,6 +82,11 @@ export function cli(
       if (after && ran[stream].includes(after.text)) {
         child.kill(after.signal);
         options = { ...options, signalAfter: undefined };
+      }
+      const { onceSaid } = options;
+      if (onceSaid && ran[stream].includes(onceSaid.text)) {
+        options = { ...options, onceSaid: undefined };
+        onceSaid.run();
       }
     };
     child.stdout.on('data', hear('stdout'));

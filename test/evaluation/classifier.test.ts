@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Cancelled, HumanError } from '../../runtime/errors.js';
+import type { Limits } from '../../runtime/evaluation/apart.js';
 import { openClassifier, type Classification } from '../../runtime/evaluation/classifier.js';
 import { change, makeClassifier, type Tiny } from './tinyClassifier.js';
 
@@ -102,6 +103,38 @@ describe('a classifier', () => {
   test('stops on request', async () => {
     const classifier = await openClassifier(await make({}), { place: 'judges.0.classifier', threads: 1 });
     await assert.rejects(classifier.classify(TEXTS, AbortSignal.abort()), Cancelled);
+    await classifier.dispose();
+  });
+});
+
+describe('a hostile graph ends with its process', () => {
+  const opened = async (bomb: [number, number], limits: Limits): Promise<unknown> =>
+    openClassifier(await make({ bomb }), { place: 'judges.0.classifier', threads: 1, limits });
+
+  test('one that computes without end', async () => {
+    const began = performance.now();
+    await assert.rejects(opened([4096, 5000], { ms: 6000, bytes: 2 ** 30 }), {
+      name: 'HumanError',
+      message: /it does not come to an end within 6 s\./,
+    });
+    assert.ok(performance.now() - began < 20_000);
+  });
+
+  test('one that takes all memory', async () => {
+    const began = process.memoryUsage.rss();
+    await assert.rejects(opened([2 ** 15, 0], { ms: 60_000, bytes: 2 ** 28 }), {
+      name: 'HumanError',
+      message: /does not run on 2 texts .*: (the process uses more than 0\.3 GB of memory|.*allocate)/,
+    });
+    assert.ok(process.memoryUsage.rss() - began < 2 ** 28, 'not in this process');
+  });
+
+  test('and stopping does not wait for it', async () => {
+    const abort = new AbortController();
+    const classifier = await openClassifier(await make({}), { place: 'judges.0.classifier', threads: 1 });
+    const answer = classifier.classify(Array<string>(5000).fill('Sorry'), abort.signal);
+    setTimeout(() => abort.abort(), 20);
+    await assert.rejects(answer, Cancelled);
     await classifier.dispose();
   });
 });

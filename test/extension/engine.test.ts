@@ -85,6 +85,25 @@ test('a killed child fails its pending requests with its last lines, and the nex
   assert.equal((await other.request('inspect', { path: '/n' })).path, '/n');
 });
 
+test('what a signal means is said', { skip: process.platform === 'win32' }, async () => {
+  for (const [signal, meaning] of [
+    ['SIGKILL', /SIGKILL\).*memory was used up/],
+    ['SIGBUS', /SIGBUS\).*model's file was changed or cut off while in use/],
+    ['SIGSEGV', /SIGSEGV\).*crashed/],
+    ['SIGABRT', /SIGABRT\).*crashed/],
+  ] as const) {
+    const error = await failure(start().request('run', { recipe: signal }));
+    assert.ok(error instanceof HostError);
+    assert.match(error.data.message, meaning);
+  }
+});
+
+test('control characters of the child are shown, not sent on', async () => {
+  const log: string[] = [];
+  await failure(start({ log: (line) => log.push(line) }).request('run', { recipe: 'escape' }));
+  assert.ok(log.some((line) => line.includes('\\u001b[2J\\u202e')));
+});
+
 test('cancelling ends the request as cancelled', async () => {
   const engine = start();
   const source = new CancellationTokenSource();

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../errors.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
 import type { TypedValue } from './writeFile.js';
-import { isObject, readJsonObject, shown } from '../../jsonFile.js';
+import { isObject, LARGEST_TOKENIZER, readJsonObject, shown } from '../../jsonFile.js';
 import type { JsonObject } from '../../jsonFile.js';
 
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -20,7 +20,7 @@ export async function tokenizerMetadata(
   ids: JsonObject,
 ): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
   const place = join(folder, 'tokenizer.json');
-  const json = await readJsonObject(place);
+  const json = await readJsonObject(place, LARGEST_TOKENIZER);
   const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
   const refuse = (message: string): never => {
     throw new HumanError(message, { place, remedy: 'Export as safetensors instead.' });

@@ -32,7 +32,12 @@ export interface GgufFile {
   tensors: Map<string, GgufTensor>;
 }
 
-const LONGEST_ARRAY = 2 ** 24;
+/** Metadata and tensor table in bytes; a vocabulary of 260,000 entries with its merges takes 15 MB. */
+const LARGEST_HEADER = 2 ** 26;
+/** Items of all arrays together; that vocabulary has 1.3 million. */
+const MOST_ITEMS = 2 ** 22;
+const MOST_ENTRIES = 2 ** 16;
+const MOST_TENSORS = 2 ** 17;
 const LONGEST_STRING = 2 ** 26;
 const LARGEST_ALIGNMENT = 2 ** 16;
 const MOST_DIMENSIONS = 4;
@@ -43,6 +48,8 @@ interface Reader {
   position: () => number;
   left: () => number;
   take: (bytes: number) => DataView;
+  /** Counts items of arrays. */
+  items: (count: number) => void;
 }
 
 /**
@@ -75,12 +82,19 @@ function reader(fd: number, size: number, file: string): Reader {
   let window = Buffer.alloc(0);
   let start = 0;
   let at = 0;
+  let items = 0;
   return {
     position: () => start + at,
+    items(count) {
+      items += count;
+      if (items > MOST_ITEMS) throw damaged(file, `the metadata have more than ${MOST_ITEMS} items.`);
+    },
     left: () => size - start - at,
     take(bytes) {
       if (bytes > size - start - at)
         throw damaged(file, `the header goes on for ${bytes} bytes behind the end of the file.`);
+      if (start + at + bytes > LARGEST_HEADER)
+        throw damaged(file, `metadata and tensor table have more than ${LARGEST_HEADER} bytes.`);
       if (at + bytes > window.length) {
         start += at;
         at = 0;
@@ -101,7 +115,7 @@ function reader(fd: number, size: number, file: string): Reader {
 /** A length or count: what the file says, if it is at most `most`. */
 function count(r: Reader, most: number, what: string, file: string): number {
   const value = r.take(8).getBigUint64(0, true);
-  if (value > BigInt(most)) throw damaged(file, `${what} is ${value}; the rest of the file has room for ${most}.`);
+  if (value > BigInt(most)) throw damaged(file, `${what} is ${value}; at most ${most} are possible.`);
   return Number(value);
 }
 
@@ -142,10 +156,11 @@ function value(r: Reader, type: number, what: string, file: string, depth = 0): 
     if (smallest === undefined) throw damaged(file, `${what} has items of unknown type ${item}.`);
     const length = count(
       r,
-      Math.min(LONGEST_ARRAY, Math.floor((r.left() - 8) / smallest)),
+      Math.min(MOST_ITEMS, Math.floor((r.left() - 8) / smallest)),
       `the number of items in ${what}`,
       file,
     );
+    r.items(length);
     const items: GgufValue[] = [];
     for (let i = 0; i < length; i++) items.push(value(r, item, what, file, depth + 1));
     return items;
@@ -173,8 +188,13 @@ function parse(r: Reader, size: number, file: string): GgufFile {
     );
   }
   // The smallest entry of each table: an empty name, and a type with one byte; three numbers and one offset.
-  const tensorCount = count(r, Math.floor(r.left() / 24), 'the number of tensors', file);
-  const entryCount = count(r, Math.floor(r.left() / 13), 'the number of metadata entries', file);
+  const tensorCount = count(r, Math.min(MOST_TENSORS, Math.floor(r.left() / 24)), 'the number of tensors', file);
+  const entryCount = count(
+    r,
+    Math.min(MOST_ENTRIES, Math.floor(r.left() / 13)),
+    'the number of metadata entries',
+    file,
+  );
 
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < entryCount; i++) {

@@ -6,6 +6,8 @@ export type PostProcess = (ids: number[]) => number[];
 
 type Config = Record<string, unknown>;
 const MAX_DEPTH = 32;
+/** Ids that may be put around a text; real files have one or two. */
+const MAX_IDS = 4096;
 
 /**
  * The post-processor of a tokenizer.json for a single text.
@@ -35,12 +37,16 @@ const PROCESSORS: Record<string, (config: Config, depth: number) => PostProcess>
 
 function template({ single, special_tokens: special }: Config): PostProcess {
   if (!Array.isArray(single)) throw new Error('the "single" of a TemplateProcessing must be a list');
+  // Each further copy of the text would multiply those of the processors before it.
+  const texts = (single as unknown[]).filter((item) => isObject(item) && isObject(item.Sequence)).length;
+  if (texts > 1) throw new Error(`a TemplateProcessing repeats the text ${texts} times`);
   const parts = (single as unknown[]).map((item): number[] | undefined => {
     if (isObject(item) && isObject(item.Sequence)) return undefined;
     const name = isObject(item) && isObject(item.SpecialToken) ? item.SpecialToken.id : undefined;
     const token = isObject(special) && typeof name === 'string' ? special[name] : undefined;
     return idsOf(isObject(token) ? token.ids : undefined, name);
   });
+  checkCount(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
   return (ids) => parts.flatMap((part) => part ?? ids);
 }
 
@@ -54,5 +60,11 @@ function around({ cls, sep }: Config): PostProcess {
 
 function idsOf(ids: unknown, name: unknown): number[] {
   if (!Array.isArray(ids)) throw new Error(`the special token ${shown(name)} of the post-processor has no ids`);
+  checkCount(ids.length);
   return ids.map((id) => checkId(id, String(name)));
+}
+
+function checkCount(ids: number): void {
+  if (ids > MAX_IDS)
+    throw new Error(`the post-processor puts ${ids} tokens around a text; at most ${MAX_IDS} are used`);
 }

@@ -29,8 +29,12 @@ export interface AddedToken {
 /** The largest vocabularies have 260,000 tokens. */
 const MAX_ID = 2 ** 22;
 const MAX_DEPTH = 32;
-/** How much longer normalizing may make a text. */
+/** How much longer a normalizer, pre-tokenizer or decoder may make a text. */
 const MAX_GROWTH = 64;
+/** Steps of one of them; real files have about ten. */
+const MAX_STEPS = 64;
+/** The longest tokens of known vocabularies have some hundred characters. */
+const MAX_TOKEN = 10_000;
 
 /**
  * Checks what the library takes for granted: ids are small whole numbers, merges are pairs, a normalizer cannot blow up.
@@ -41,7 +45,11 @@ export function checkTokenizerFile(json: JsonObject): TokenizerFile {
   const modelType = typeOf(json.model);
   const vocab = vocabOf(json.model, modelType);
   const normalizer = json.normalizer ?? null;
-  if (growth(normalizer, 0) > MAX_GROWTH) throw new Error('the normalizer makes texts too long');
+  for (const key of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
+    const name = key.replace('_', '-');
+    if (stepCount(json[key] ?? null) > MAX_STEPS) throw new Error(`the ${name} has more than ${MAX_STEPS} steps`);
+    if (growth(json[key] ?? null) > MAX_GROWTH) throw new Error(`the ${name} makes texts too long`);
+  }
   return {
     modelType,
     model: { ...modelOf(json.model, modelType, vocab), type: modelType },
@@ -75,7 +83,7 @@ function vocabOf(model: JsonObject, type: TokenizerFile['modelType']): Map<strin
       const [token, score] = Array.isArray(entry) ? (entry as unknown[]) : [];
       if (typeof token !== 'string' || typeof score !== 'number' || !Number.isFinite(score))
         throw new Error(`entry ${id} of "vocab" is no [text, score]`);
-      vocab.set(token, id);
+      vocab.set(token, checkId(id, token));
     });
     return vocab;
   }
@@ -86,6 +94,7 @@ function vocabOf(model: JsonObject, type: TokenizerFile['modelType']): Map<strin
 
 /** A token's id, which indexes tables. */
 export function checkId(id: unknown, token: string): number {
+  if (token.length > MAX_TOKEN) throw new Error(`a token has ${token.length} characters: ${shown(token)}`);
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_ID)
     throw new Error(`the id of ${shown(token)} is ${shown(id)}`);
   return id;
@@ -154,26 +163,45 @@ export function addedToken(entry: JsonObject, id: number): AddedToken {
   };
 }
 
-/** Upper bound of a normalizer's output in characters for one of its input. NFKC makes at most 18 of one. */
-function growth(normalizer: unknown, depth: number): number {
-  if (normalizer === null) return 1;
-  if (!isObject(normalizer)) throw new Error('a normalizer is no object');
-  if (depth > MAX_DEPTH) throw new Error('normalizers are nested too deeply');
-  const { type } = normalizer;
-  if (type === 'Sequence') {
-    if (!Array.isArray(normalizer.normalizers)) throw new Error('"normalizers" is no list');
-    return normalizer.normalizers.reduce<number>((product, part) => product * growth(part, depth + 1), 1);
+/** The parts of a Sequence, by what it is a sequence of. */
+function partsOf(config: JsonObject): unknown[] {
+  for (const key of ['normalizers', 'pretokenizers', 'processors', 'decoders'])
+    if (config[key] !== undefined) {
+      if (!Array.isArray(config[key])) throw new Error(`"${key}" is no list`);
+      return config[key];
+    }
+  return [];
+}
+
+function stepCount(config: unknown, depth = 0): number {
+  if (config === null) return 0;
+  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoder is no object');
+  if (depth > MAX_DEPTH) throw new Error('they are nested too deeply');
+  return config.type === 'Sequence'
+    ? partsOf(config).reduce<number>((sum, part) => sum + stepCount(part, depth + 1), 0)
+    : 1;
+}
+
+/** Upper bound of the output in characters for one of the input. NFKC makes at most 18 of one. */
+function growth(config: unknown): number {
+  if (!isObject(config)) return 1;
+  switch (config.type) {
+    case 'Sequence':
+      return partsOf(config).reduce<number>((product, part) => product * growth(part), 1);
+    case 'Replace':
+      if (typeof config.content !== 'string') throw new Error('the "content" of a Replace must be a text');
+      return Math.max(1, config.content.length / checkPattern(config.pattern));
+    case 'Prepend':
+      if (typeof config.prepend !== 'string') throw new Error('the "prepend" of a Prepend must be a text');
+      return config.prepend.length > 256 ? Infinity : 1;
+    // A character for each byte; after the first time, characters have one or two.
+    case 'ByteLevel':
+      return 2;
+    case 'Metaspace':
+      return typeof config.replacement === 'string' ? Math.max(1, config.replacement.length) : 1;
+    default:
+      return 1;
   }
-  if (type === 'Replace') {
-    if (typeof normalizer.content !== 'string') throw new Error('the "content" of a Replace must be a text');
-    const from = checkPattern(normalizer.pattern);
-    return Math.max(1, normalizer.content.length / from);
-  }
-  if (type === 'Prepend') {
-    if (typeof normalizer.prepend !== 'string') throw new Error('the "prepend" of a Prepend must be a text');
-    return normalizer.prepend.length > 256 ? Infinity : 1;
-  }
-  return 1;
 }
 
 /** Length of the shortest text that a pattern of a Replace or Split matches. */

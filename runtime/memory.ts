@@ -1,0 +1,76 @@
+/** The memory that this process may use, so that neither a hostile file nor a large batch takes the machine down. */
+import { totalmem } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { HumanError } from './errors.js';
+
+const GB = 2 ** 30;
+const SHARE = 0.9;
+const EVERY_MS = 100;
+/** How long a process that is over its limit may go on to end by itself, unless it is over it by a tenth. */
+const GRACE_MS = 5000;
+
+/** Nine tenths of the machine's memory, or of what its container may use; SECURITY_VECTORS_MEMORY_GB sets another limit. */
+export function memoryLimit(): number {
+  const given = Number(process.env.SECURITY_VECTORS_MEMORY_GB);
+  if (given > 0) return given * GB;
+  // Without a container it is 0, or 2⁶⁴.
+  const container = process.constrainedMemory?.() ?? 0;
+  return SHARE * (container > 0 ? Math.min(container, totalmem()) : totalmem());
+}
+
+/**
+ * A thread of its own, as computing blocks the main one. Mapped weights do not count where that can be told (Linux): the
+ * system takes them back when it needs room.
+ */
+const WATCH = `
+  const { workerData: { bytes, over, message, everyMs, graceMs, parent } } = require('node:worker_threads');
+  const { readFileSync, writeSync } = require('node:fs');
+  const used = () => {
+    try {
+      return 1024 * Number(/RssAnon:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]);
+    } catch {
+      return process.memoryUsage.rss();
+    }
+  };
+  let since;
+  setInterval(() => {
+    try {
+      if (parent) process.kill(parent, 0);
+    } catch {
+      process.kill(process.pid, 'SIGKILL');
+    }
+    const now = used();
+    if (now <= bytes) return void ((since = undefined), Atomics.store(over, 0, 0));
+    Atomics.store(over, 0, 1);
+    since ??= Date.now();
+    if (now < 1.1 * bytes && Date.now() - since < graceMs) return;
+    writeSync(2, message + '\\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, everyMs);`;
+
+const over = new Int32Array(new SharedArrayBuffer(4));
+let sentence = '';
+
+/**
+ * From now on the process ends, with a sentence on stderr, when it uses more than this.
+ * @param parent a process without which this one has nothing to do, even while it computes
+ */
+export function watchMemory(bytes: number, remedy: string, parent?: number): void {
+  sentence = `the process uses more than ${(bytes / GB).toFixed(1)} GB of memory, its limit.`;
+  new Worker(WATCH, {
+    eval: true,
+    workerData: { bytes, over, message: `${sentence} ${remedy}`, everyMs: EVERY_MS, graceMs: GRACE_MS, parent },
+  }).unref();
+}
+
+export const LESS_MEMORY =
+  'Lower batch.rows, batch.maxTokens or adapter.rank, or use a smaller model. SECURITY_VECTORS_MEMORY_GB sets another limit. What was saved before is kept.';
+
+/**
+ * Between two steps: ends the run while that can still be said and noted.
+ * @throws HumanError when the limit was passed
+ */
+export function requireMemory(): void {
+  if (Atomics.load(over, 0) === 1)
+    throw new HumanError(sentence, { kind: 'failed', place: 'memory', remedy: LESS_MEMORY });
+}

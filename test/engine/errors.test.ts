@@ -1,0 +1,56 @@
+/** What the system, V8 and onnxruntime report reaches people as sentences; only bugs are `internal:`. */
+import assert from 'node:assert/strict';
+import { constants } from 'node:os';
+import { test } from 'node:test';
+import { errorData } from '../../runtime/errors.js';
+
+const system = (code: string, more: object = {}): Error =>
+  Object.assign(new Error(`${code}: something, open '/a/b'`), { code, path: '/a/b', syscall: 'open', ...more });
+
+test('every error code of the file system', () => {
+  for (const code of Object.keys(constants.errno)) {
+    const data = errorData(system(code));
+    assert.notEqual(data.kind, 'internal', code);
+    assert.ok(data.remedy, code);
+    assert.equal(data.place, '/a/b');
+    assert.equal(data.stack, undefined);
+  }
+  for (const code of [
+    'ERR_FS_FILE_TOO_LARGE',
+    'ERR_STRING_TOO_LONG',
+    'ERR_BUFFER_TOO_LARGE',
+    'ERR_MEMORY_ALLOCATION_FAILED',
+  ])
+    assert.notEqual(errorData(system(code, { syscall: undefined })).kind, 'internal', code);
+});
+
+test('the machine at fault is a failed run, the input at fault is not', () => {
+  for (const code of ['ENOSPC', 'EIO', 'EMFILE', 'ENOMEM']) assert.equal(errorData(system(code)).kind, 'failed', code);
+  for (const code of ['ENOENT', 'ELOOP', 'EACCES', 'ENAMETOOLONG'])
+    assert.equal(errorData(system(code)).kind, 'input', code);
+});
+
+test('memory that V8 or onnxruntime do not get', () => {
+  for (const error of [
+    new RangeError('Array buffer allocation failed'),
+    new RangeError('Invalid typed array length: 99999999999'),
+    new RangeError('Invalid string length'),
+    new Error('std::bad_alloc'),
+    new Error(
+      '[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer of size 8589934592',
+    ),
+    new Error('the graph gradient does not load on cpu: bad allocation: std::bad_alloc'),
+  ])
+    assert.deepEqual(
+      [errorData(error).kind, errorData(error).message],
+      ['failed', 'there is not enough memory.'],
+      error.message,
+    );
+});
+
+test('a bug stays one, with its stack', () => {
+  const data = errorData(new TypeError("Cannot read properties of undefined (reading 'x')"));
+  assert.equal(data.kind, 'internal');
+  assert.match(data.message, /^internal: Cannot read/);
+  assert.match(data.stack!, /errors\.test/);
+});

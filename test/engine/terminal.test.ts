@@ -1,0 +1,77 @@
+/** What comes out of files and models reaches the terminal as text, never as commands to it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { visible, visibleLine } from '../../runtime/contract/visible.js';
+import { terminal } from '../../runtime/terminal.js';
+
+const ATTACKS = [
+  '\x1b[2J\x1b[1;1H', // clears the screen
+  '\x1b]0;title\x07', // names the window
+  '\x1b]52;c;ZWNobyBoaQ==\x07', // fills the clipboard
+  '\x1b]8;;http://example.org\x1b\\link\x1b]8;;\x1b\\',
+  '\x9b31m', // the same as one character
+  'gnp.\u202eexe', // shows another order
+  '\u2066a\u2069\u200f',
+  'good\rbad \b\b\b',
+  '\x7f\0',
+];
+/** What the program itself sends: to the start of the line, and clear it. */
+const OWN = '\r\x1b[K';
+
+const HIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
+
+/** What is written while `work` runs. */
+function written(work: () => void, tty: boolean): string {
+  const streams = [process.stdout, process.stderr];
+  const before = streams.map(({ write, isTTY }) => ({ write, isTTY }));
+  let all = '';
+  for (const stream of streams) {
+    stream.isTTY = tty;
+    stream.write = (text: string | Uint8Array) => ((all += String(text)), true);
+  }
+  try {
+    work();
+  } finally {
+    streams.forEach((stream, i) => Object.assign(stream, before[i]));
+  }
+  return all;
+}
+
+describe('the terminal', () => {
+  for (const json of [false, true])
+    for (const tty of [false, true])
+      it(`shows no control character, ${json ? 'JSON lines' : 'text'}${tty ? ', live' : ''}`, () => {
+        for (const attack of ATTACKS) {
+          const out = written(() => {
+            const t = terminal(json);
+            t.say(attack);
+            t.print(attack);
+            t.error(attack);
+            t.progress(attack, 0.5);
+            t.event({ kind: 'warning', message: attack, place: attack, remedy: attack });
+            t.event({ kind: 'state', state: 'training', message: attack });
+            t.event({ kind: 'state', state: 'training', message: attack, progress: 0.5 });
+            t.line({ attack });
+            t.result({ attack });
+            t.endProgress();
+          }, tty);
+          assert.ok(out.length > 40);
+          assert.doesNotMatch(out.replaceAll(OWN, ''), HIDDEN, JSON.stringify(out));
+        }
+      });
+
+  it('JSON keeps its value', () => {
+    for (const attack of ATTACKS) {
+      const out = written(() => terminal(true).line({ attack }), false);
+      assert.deepEqual(JSON.parse(out), { attack });
+    }
+  });
+
+  it('ordinary text of every script stays as it is; an event is one line', () => {
+    const text = 'naïve 日本語 עברית العربية 👩‍👩‍👧 → “x”\n\tindented';
+    assert.equal(visible(text), text);
+    assert.equal(visibleLine('a\n  error: b\r\nc'), 'a error: b c');
+    const out = written(() => terminal(false).event({ kind: 'warning', message: 'a\nerror: b' }), false);
+    assert.equal(out, '! a error: b\n');
+  });
+});

@@ -1,0 +1,142 @@
+/** No number, list or text of a recipe is without a bound, and what is beyond it is an error at its line. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { z } from 'zod';
+import { selectSites } from '../../runtime/adapters/sites.js';
+import { HumanError } from '../../runtime/errors.js';
+import { recipeSchemas } from '../../runtime/recipe/protocol.js';
+import { parseRecipe } from '../../runtime/recipes.js';
+import { plannedSteps } from '../../runtime/training/steps.js';
+
+interface Schema {
+  type?: string;
+  const?: unknown;
+  enum?: unknown[];
+  minimum?: number;
+  exclusiveMinimum?: number;
+  maximum?: number;
+  exclusiveMaximum?: number;
+  maxItems?: number;
+  maxLength?: number;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  prefixItems?: Schema[];
+  anyOf?: Schema[];
+}
+
+type Path = (string | number)[];
+
+/** Every leaf and list of a schema with where it stands. */
+function* leaves(schema: Schema, at: Path = []): Generator<[Path, Schema]> {
+  for (const part of schema.anyOf ?? []) yield* leaves(part, at);
+  for (const [name, part] of Object.entries(schema.properties ?? {})) yield* leaves(part, [...at, name]);
+  for (const [i, part] of (schema.prefixItems ?? []).entries()) yield* leaves(part, [...at, i]);
+  if (schema.items) yield* leaves(schema.items, [...at, 0]);
+  if (schema.type && schema.type !== 'object') yield [at, schema];
+}
+
+const VALID = {
+  vector: { kind: 'vector', model: 'm', harmful: { file: 'h' }, output: 'o', steps: 1 },
+  finetune: { kind: 'finetune', model: 'm', data: { file: 'd' }, output: 'o', steps: 1 },
+  evaluate: { kind: 'evaluate', model: 'm', evaluate: [{ name: 'n', file: 'f', measure: 'harm' }], output: 'o' },
+} as const;
+
+/** What objects in lists need besides the value in question. */
+const NEEDED: Record<string, object> = {
+  vectors: { adapter: 'a' },
+  adapters: { adapter: 'a' },
+  evaluate: { name: 'n', file: 'f', measure: 'harm' },
+  states: { name: 's' },
+  judges: { classifier: 'c', refused: 'R' },
+  stop: { harmfulLoss: 1 },
+  harmful: { file: 'h' },
+  benign: { file: 'b' },
+  betas: [0.5, 0.5],
+};
+
+function put(target: unknown, path: Path, value: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return value;
+  if (typeof key === 'number') {
+    const items = Array.isArray(target) ? [...(target as unknown[])] : [];
+    items[key] = put(items[key], rest, value);
+    return items;
+  }
+  const object = typeof target === 'object' && target !== null ? (target as Record<string, unknown>) : {};
+  const parent = { ...object };
+  const named = typeof rest[0] === 'number' && key !== 'betas' ? [NEEDED[key]] : NEEDED[key];
+  parent[key] = put(rest.length > 0 ? (parent[key] ?? named) : undefined, rest, value);
+  return parent;
+}
+
+describe('bounds of a recipe', () => {
+  for (const [kind, schema] of Object.entries(recipeSchemas)) {
+    const all = [...leaves(z.toJSONSchema(schema as z.ZodType, { io: 'input' }) as Schema)];
+
+    it(`${kind}: every number has a smallest and a largest value, every list and text a longest`, () => {
+      const open = all.filter(([path, leaf]) => {
+        if (leaf.type === 'number' || leaf.type === 'integer')
+          return (
+            (leaf.minimum ?? leaf.exclusiveMinimum) === undefined ||
+            (leaf.maximum ?? leaf.exclusiveMaximum) === undefined
+          );
+        if (leaf.type === 'array') return leaf.maxItems === undefined && leaf.prefixItems === undefined;
+        return leaf.type === 'string' && !leaf.enum && leaf.const === undefined && leaf.maxLength === undefined
+          ? path.at(-1) !== '$schema'
+          : false;
+      });
+      assert.deepEqual(
+        open.map(([path]) => path.join('.')),
+        [],
+      );
+    });
+
+    it(`${kind}: what is beyond a bound is refused with key, line and limit`, () => {
+      let count = 0;
+      for (const [path, leaf] of all) {
+        const largest = leaf.maximum ?? leaf.exclusiveMaximum;
+        if (largest === undefined || largest === Number.MAX_SAFE_INTEGER) continue;
+        count++;
+        for (const value of [largest * 10, 1e308]) {
+          const text = JSON.stringify(put(VALID[kind as keyof typeof VALID], path, value), null, 1);
+          assert.throws(
+            () => parseRecipe(text, 'r.json'),
+            (error) => {
+              assert.ok(error instanceof HumanError);
+              assert.match(error.place!, new RegExp(`^r\\.json:\\d+ ${path.join('\\.')}$`), text);
+              assert.match(error.message, new RegExp(`this (is more|must be less) than ${largest}`));
+              return true;
+            },
+          );
+        }
+      }
+      assert.ok(count > 5, `${count} numbers`);
+    });
+  }
+
+  it('the sample recipes keep within them', () => {
+    const folder = join(import.meta.dirname, '../../media/sample/recipes');
+    for (const name of ['vector.json', 'plain.json', 'protected.json', 'paper.json', 'evaluate.json'])
+      try {
+        parseRecipe(readFileSync(join(folder, name), 'utf8'), name);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
+  });
+
+  it('epochs that are too many steps', () => {
+    const batch = { rows: 1, accumulate: 1 };
+    assert.equal(plannedSteps({ epochs: 10, batch }, 1000), 10_000);
+    assert.throws(() => plannedSteps({ epochs: 100_000, batch }, 1000), /100000000 steps; a run has at most 10000000/);
+  });
+
+  it('a regular expression in adapter.sites that backtracks without end is stopped', () => {
+    const sites = [{ name: `model.layers.${'a'.repeat(40)}!`, in: 1, out: 1 }];
+    const began = performance.now();
+    assert.throws(() => selectSites(sites, '(.*a*)*b'), /takes too long to match/);
+    assert.ok(performance.now() - began < 1500);
+    assert.throws(() => selectSites(sites, '('), HumanError);
+  });
+});
