@@ -17,8 +17,8 @@ fuzz<Buffer>({
   rounds: 800,
   sources: () => [readFileSync(QUANTS)],
   damage: (source, rng) => {
-    if (rng.int(2)) return damageBytes(source, rng, 2080);
-    const parts = partsOf(QUANTS);
+    const parts = rng.int(2) ? partsOf(source) : undefined;
+    if (!parts) return damageBytes(source, rng, 2080);
     const tensor = rng.pick(parts.tensors);
     const kind = rng.int(8);
     if (kind === 0) tensor.shape[rng.int(tensor.shape.length)] = rng.pick(SIZES);

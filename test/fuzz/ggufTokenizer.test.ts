@@ -36,7 +36,7 @@ fuzz<Entries>({
   ],
   damage: (source, rng) => {
     const entries = { ...source };
-    for (let n = 1 + rng.int(3); n > 0; n--) {
+    for (let n = 1 + rng.int(3); n > 0 && Object.keys(entries).length > 0; n--) {
       const key = rng.pick(Object.keys(entries));
       const value = entries[key]!;
       if (Array.isArray(value) && rng.int(3)) {
@@ -46,7 +46,6 @@ fuzz<Entries>({
         entries[key] = copy;
       } else if (rng.int(3)) entries[key] = rng.pick(VALUES);
       else Reflect.deleteProperty(entries, key);
-      if (Object.keys(entries).length === 0) break;
     }
     return entries;
   },

@@ -13,8 +13,6 @@ const LARGE = [...[0x7f], ...[0xff, 0x7f], ...[0xff, 0xff, 0xff, 0xff, 0x0f], ..
 fuzz<Buffer>({
   name: 'Parquet',
   rounds: 500,
-  // A run of half a billion values; a schema with a negative number of columns.
-  known: [1548, 56_567],
   sources: () => ['plain', 'snappy', 'zstd', 'gzip'].map((name) => readFileSync(join(DATA, `${name}.parquet`))),
   damage: (source, rng) => {
     // The metadata is at the end.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRecipe } from '../../runtime/recipes.js';
-import { damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'media', 'sample', 'recipes');
@@ -17,7 +17,7 @@ fuzz<string>({
   sources: () => readdirSync(FOLDER).map((name) => readFileSync(join(FOLDER, name), 'utf8')),
   damage: (source, rng) => {
     if (rng.int(3) === 0) return damageText(source, rng, JSON_WORDS);
-    return damageJson(JSON.parse(source), rng, VALUES);
+    return damageJsonText(source, rng, VALUES);
   },
   load: (text) => {
     const recipe = parseRecipe(text, 'recipe.json');

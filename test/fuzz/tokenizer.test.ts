@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJsonObject } from '../../runtime/jsonFile.js';
 import { makeTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 
 const TOKENIZERS = join(import.meta.dirname, '..', 'fixtures', 'tokenizers');
@@ -39,8 +39,8 @@ fuzz<Files>({
       config: JSON.stringify(CONFIG),
     })),
   damage: ({ tokenizer, config }, rng) => {
-    if (rng.int(8) === 0) return { tokenizer, config: damageJson(CONFIG, rng, VALUES) };
-    const text = damageJson(JSON.parse(tokenizer), rng, VALUES);
+    if (rng.int(8) === 0) return { tokenizer, config: damageJsonText(config, rng, VALUES) };
+    const text = damageJsonText(tokenizer, rng, VALUES);
     return { tokenizer: rng.int(10) ? text : damageText(text, rng, JSON_WORDS), config };
   },
   load: ({ tokenizer: text, config }) => {
