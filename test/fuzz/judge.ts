@@ -11,7 +11,7 @@ import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { HostError } from '../../extension/errors.js';
-import { HumanError } from '../../runtime/errors.js';
+import { errorData } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
 
 const WARM_UPS = 5;
@@ -114,9 +114,8 @@ export async function start<T>(kind: Kind<T>, folder: string): Promise<{ sources
 
 /** What people are told of the error; undefined when it is a bug. */
 function messageOf(error: unknown): string | undefined {
-  if (error instanceof HumanError) return error.message;
-  if (error instanceof HostError && error.data.kind !== 'internal') return error.data.message;
-  return undefined;
+  const { kind, message } = error instanceof HostError ? error.data : errorData(error);
+  return kind === 'internal' ? undefined : message;
 }
 
 const peakMb = (): number => process.resourceUsage().maxRSS / 1024;
