@@ -21,7 +21,7 @@ const options = z.strictObject({
 
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
-  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), device },
+  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
   scan: { model: path, vector: path, data: path, format, threshold: z.number().min(-1e6).max(1e6).optional(), device },
   score: { ...model, data: path, format, device },
   generate: {

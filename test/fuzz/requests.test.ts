@@ -10,7 +10,7 @@ const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 const MODEL = join(FIXTURES, 'reference', 'llama');
 const reference = { model: MODEL, adapters: [{ path: join(MODEL, 'adapters', 'task'), scale: 1 }] };
 const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
-  run: { recipe: '/w/recipes/a.json', output: '/w/a', resume: true, device: 'cpu' },
+  run: { recipe: '/w/recipes/a.json', output: '/w/a', resume: true, force: false, device: 'cpu' },
   scan: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', format: 'auto', threshold: 0.5, device: 'auto' },
   score: { ...reference, data: '/w/a.jsonl', format: 'messages' },
   generate: {
