@@ -16,9 +16,9 @@ fuzz<Buffer>({
   sources: () => ['plain', 'snappy', 'zstd', 'gzip'].map((name) => readFileSync(join(DATA, `${name}.parquet`))),
   damage: (source, rng) => {
     // The metadata is at the end.
-    const footer = source.length - 8 - source.readUInt32LE(source.length - 8);
+    const footer = source.length < 12 ? 0 : source.length - 8 - source.readUInt32LE(source.length - 8);
     const kind = rng.int(4);
-    if (kind === 0) return damageBytes(source, rng);
+    if (kind === 0 || footer <= 0) return damageBytes(source, rng);
     const bytes = Buffer.from(source);
     for (let n = 1 + rng.int(3); n > 0; n--) {
       const at = kind === 1 ? footer + rng.int(bytes.length - footer) : rng.int(footer);
