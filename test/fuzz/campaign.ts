@@ -77,6 +77,18 @@ export async function campaign<T>(file: string, kind: Kind<T>, folder: string): 
     if (branches > 0) kept.push(input);
   };
 
+  /** The smallest inputs first; what adds nothing to them is left out. */
+  const distilled = async (): Promise<T[]> => {
+    coverage.forget();
+    const least: T[] = [];
+    const sized = kept.map((input) => ({ input, size: encode(input).length })).sort((a, b) => a.size - b.size);
+    for (const input of [...sources, ...sized.map(({ input }) => input)]) {
+      await judge.judge(input);
+      if (coverage.fresh().branches > 0 && !sources.includes(input)) least.push(input);
+    }
+    return least;
+  };
+
   for (const source of sources) {
     await look(source, encode(source));
     if (!pool.valid.includes(source)) pool.valid.push(source);
@@ -90,8 +102,8 @@ export async function campaign<T>(file: string, kind: Kind<T>, folder: string): 
     judge.tidy();
     if (performance.now() - written > 1000) write();
   }
-  results.corpus = writeCorpus(file, kept, MOST_BYTES);
   write();
+  writeCorpus(file, await distilled(), MOST_BYTES);
 }
 
 /** What is mutated: inputs that reached something new. */

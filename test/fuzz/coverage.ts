@@ -10,6 +10,13 @@ export class Coverage {
   /** Branches that have run since the start. */
   branches = 0;
 
+  /** As at the start: nothing has run. */
+  forget(): void {
+    this.fresh();
+    this.seen.fill(0);
+    this.branches = 0;
+  }
+
   /** What has run since the last call and never before: branches, and how often they ran. */
   fresh(): { branches: number; counts: number } {
     const before = this.branches;

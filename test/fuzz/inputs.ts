@@ -39,7 +39,7 @@ export function readCorpus<T>(kind: string): T[] {
 }
 
 /** Keeps as many of the inputs, from the first on, as `mostBytes` have room for. */
-export function writeCorpus(kind: string, inputs: readonly unknown[], mostBytes: number): number {
+export function writeCorpus(kind: string, inputs: readonly unknown[], mostBytes: number): void {
   const lines = inputs.map(encode);
   const packed = (count: number): Buffer =>
     brotliCompressSync(lines.slice(0, count).join('\n'), {
@@ -52,10 +52,9 @@ export function writeCorpus(kind: string, inputs: readonly unknown[], mostBytes:
     count = Math.floor((count * 7) / 8);
     bytes = packed(count);
   }
-  if (count === 0) return 0;
+  if (count === 0) return;
   mkdirSync(dirname(corpusFile(kind)), { recursive: true });
   writeFileSync(corpusFile(kind), bytes);
-  return count;
 }
 
 /** An input that once was a fault, and how it must end now. */
