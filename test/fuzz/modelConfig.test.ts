@@ -20,7 +20,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<string>({
   name: 'config.json',
-  rounds: 2000,
+  rounds: 1000,
   sources: () =>
     FILES.flatMap((file) => {
       try {

@@ -26,7 +26,7 @@ const VALUES: readonly unknown[] = [
 /** The JSON files of a model's folder beside each other, as the folder is looked at and its tokenizer is loaded. */
 fuzz<Files>({
   name: 'model folder',
-  rounds: 300,
+  rounds: 100,
   sources: (folder) => {
     mkdirSync(join(folder, 'model'));
     cpSync(join(MODEL, 'model.safetensors'), join(folder, 'model', 'model.safetensors'));

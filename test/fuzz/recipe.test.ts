@@ -5,7 +5,7 @@ import { damageRecipe, recipes } from './recipes.js';
 
 fuzz<string>({
   name: 'recipe',
-  rounds: 1000,
+  rounds: 500,
   sources: recipes,
   damage: damageRecipe,
   load: (text) => {

@@ -39,7 +39,7 @@ const nobody: Speech = {
 /** What is asked of the child process; requests that only read and are quick are carried out, too. */
 fuzz<{ name: RequestName; sent: string }>({
   name: 'request to the engine',
-  rounds: 1000,
+  rounds: 400,
   sources: () =>
     Object.entries(GOOD).map(([name, params]) => ({
       name: name as RequestName,

@@ -46,7 +46,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<Buffer>({
   name: 'safetensors',
-  rounds: 1200,
+  rounds: 600,
   sources: () => SOURCES.map(({ header, data }) => fileOf(JSON.stringify(header), data)),
   damage: (source, rng) => {
     const damaged = damageSafetensors(source, rng, VALUES);

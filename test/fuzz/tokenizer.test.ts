@@ -6,7 +6,7 @@ import { damageTokenizer, tokenizers, type TokenizerFiles } from './tokenizers.j
 
 fuzz<TokenizerFiles>({
   name: 'tokenizer.json',
-  rounds: 500,
+  rounds: 250,
   sources: () => tokenizers(),
   damage: damageTokenizer,
   load: ({ tokenizer: text, config }) => {
