@@ -38,9 +38,9 @@ function withAnswer(
   const place = { row: at, line: at + 1 };
   const example = separable(() =>
     exampleFrom(
-      'messages' in prompt
+      prompt.messages
         ? { kind: 'chat', messages: [...prompt.messages, { role: 'assistant', content: answer }] }
-        : { kind: 'completion', prompt: prompt.prompt, completion: answer },
+        : { kind: 'completion', prompt: prompt.prompt!, completion: answer },
       context.tokenizer,
       place,
     ),
