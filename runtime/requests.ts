@@ -47,6 +47,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     folder: path,
     token: text.optional(),
     endpoint: text.optional(),
+    force: z.boolean().optional(),
   },
 }; // prettier-ignore
 
