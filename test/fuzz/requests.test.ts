@@ -24,7 +24,14 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
   inspect: { path: MODEL },
   inspectData: { path: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto' },
   export: { ...reference, format: 'gguf', out: '/w/out.gguf', quantization: 'Q8_0', what: 'adapter' },
-  download: { repository: 'a/b', revision: 'main', folder: '/w/m', token: 'x', endpoint: 'http://localhost', force: true },
+  download: {
+    repository: 'a/b',
+    revision: 'main',
+    folder: '/w/m',
+    token: 'x',
+    endpoint: 'http://localhost',
+    force: true,
+  },
 };
 const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 'text', 1e308, { path: 'x', scale: 1 }];
 
