@@ -27,6 +27,7 @@ fuzz<{ page: keyof typeof PAGES; message: string }>({
   ],
   damage: ({ page, message }, rng) => ({ page, message: damageJsonText(message, rng, VALUES) }),
   load: async ({ page, message }) => {
+    if (!Object.hasOwn(PAGES, page)) return false;
     let value: unknown;
     try {
       value = JSON.parse(message);

@@ -54,6 +54,7 @@ fuzz<{ name: RequestName; sent: string }>({
     })),
   damage: ({ name, sent }, rng) => ({ name, sent: damageJsonText(sent, rng, VALUES) }),
   load: async ({ name, sent }) => {
+    if (!Object.hasOwn(GOOD, name)) return false; // only these are listened to
     let value: unknown;
     try {
       value = JSON.parse(sent);
