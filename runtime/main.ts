@@ -9,7 +9,8 @@ import {
 import { calls, type Speech } from './calls.js';
 import { Cancelled, errorData } from './errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './memory.js';
-import type { ErrorData, Notifications, NotificationName, RequestName, Requests, RunEvent } from './protocol.js';
+import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './protocol.js';
+import { checkedRequest } from './requests.js';
 
 /** Notifications of one kind are sent at most this often. */
 const INTERVAL_MS = 100;
@@ -46,8 +47,14 @@ function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; f
 }
 
 function handle<K extends RequestName>(name: K): void {
-  connection.onRequest(name, async (params: { id: number } & Requests[K]['params'], token: CancellationToken) => {
-    const { id } = params;
+  connection.onRequest(name, async (sent: unknown, token: CancellationToken) => {
+    let request: ReturnType<typeof checkedRequest<K>>;
+    try {
+      request = checkedRequest(name, sent);
+    } catch (error) {
+      return failure(error);
+    }
+    const { id, params } = request;
     const abort = new AbortController();
     // Cancelled before it was dispatched: such a token is cancelled from the start and never fires.
     if (token.isCancellationRequested) abort.abort();
@@ -70,14 +77,18 @@ function handle<K extends RequestName>(name: K): void {
       return await calls[name](params, speech);
     } catch (error) {
       if (error instanceof Cancelled) return new ResponseError(CANCELLED, 'stopped on request');
-      const data = errorData(error);
-      if (data.stack) send('log', { level: 'error', message: data.stack });
-      return new ResponseError<ErrorData>(FAILED, data.message, data);
+      return failure(error);
     } finally {
       events.flush();
       tokens.flush();
     }
   });
+}
+
+function failure(error: unknown): ResponseError<ErrorData> {
+  const data = errorData(error);
+  if (data.stack) send('log', { level: 'error', message: data.stack });
+  return new ResponseError<ErrorData>(FAILED, data.message, data);
 }
 
 watchMemory(memoryLimit(), LESS_MEMORY);

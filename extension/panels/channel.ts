@@ -1,4 +1,5 @@
-import type { HostMessage, Outcome, PageMessage } from '../../webview/protocol.js';
+import { z } from 'zod';
+import type { HostMessage, Outcome } from '../../webview/protocol.js';
 import type { Disposable } from '../disposable.js';
 import { Cancelled, errorData } from '../errors.js';
 
@@ -12,21 +13,31 @@ export interface Channel<Event> extends Disposable {
   post(event: Event): void;
 }
 
+const MESSAGE = z.object({ id: z.number(), request: z.unknown().optional() });
+
 /**
  * The host's end of a page. Every request is answered once, with its result, an error or a cancellation, and in one
- * place; `onBug` hears errors that are not for people.
+ * place; `onBug` hears errors that are not for people, and requests that are none.
  */
 export function serve<Event, Request>(
   port: Port,
+  requests: z.ZodType<Request>,
   handle: (request: Request) => unknown,
   onBug: (error: unknown) => void,
 ): Channel<Event> {
   const send = (message: HostMessage<Event>): void => void port.postMessage(message);
   const subscription = port.onDidReceiveMessage(async (message) => {
-    if (!isPageMessage<Request>(message)) return;
-    send({ reply: message.id, outcome: await outcomeOf(() => handle(message.request), onBug) });
+    const { id, request } = MESSAGE.safeParse(message).data ?? {};
+    // Without a number there is nothing to answer.
+    if (id !== undefined) send({ reply: id, outcome: await outcomeOf(() => handle(asked(requests, request)), onBug) });
   });
   return { post: (event) => send({ event }), dispose: () => subscription.dispose() };
+}
+
+function asked<Request>(requests: z.ZodType<Request>, request: unknown): Request {
+  const { data, success } = requests.safeParse(request);
+  if (!success) throw new Error('the page sent a request of an unknown form.');
+  return data;
 }
 
 async function outcomeOf(run: () => unknown, onBug: (error: unknown) => void): Promise<Outcome> {
@@ -39,9 +50,4 @@ async function outcomeOf(run: () => unknown, onBug: (error: unknown) => void): P
     if (data.kind === 'internal') onBug(error);
     return { kind: 'error', error: data };
   }
-}
-
-function isPageMessage<Request>(message: unknown): message is PageMessage<Request> {
-  const m = message as Partial<PageMessage<Request>> | null;
-  return typeof m === 'object' && m !== null && typeof m.id === 'number' && typeof m.request === 'object';
 }

@@ -16,6 +16,7 @@ import type { WorkspaceModels } from '../workspace/models.js';
 import { Chat } from './chat.js';
 import { serve, type Channel } from './channel.js';
 import { pageOptions, showPage } from './page.js';
+import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from './strings.js';
 
 /** What a chat page asks of the rest of the extension. */
@@ -59,7 +60,8 @@ export class ChatPanels implements vscode.WebviewPanelSerializer<ChatPageState>,
     );
   }
 
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: ChatPageState | undefined): Promise<void> {
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
+    const state = CHAT_STATE.safeParse(kept).data;
     if (!state) return panel.dispose();
     this.adopt(panel, state.chat);
   }
@@ -109,7 +111,12 @@ class ChatPanel {
       keep: (turns) => void memento.update(key, turns.length ? turns : undefined),
     });
     this.channel = this.disposables.add(
-      serve<ChatPageEvent, ChatPageRequest>(panel.webview, (request) => this.handle(request), actions.onBug),
+      serve<ChatPageEvent, ChatPageRequest>(
+        panel.webview,
+        CHAT_REQUEST,
+        (request) => this.handle(request),
+        actions.onBug,
+      ),
     );
     this.disposables.add(
       panel.onDidChangeViewState(() => {

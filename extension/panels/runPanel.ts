@@ -22,6 +22,7 @@ import { verdict } from '../runs/verdict.js';
 import { t } from '../text.js';
 import { serve, type Channel } from './channel.js';
 import { pageOptions, showPage } from './page.js';
+import { RUN_REQUEST, RUN_STATE } from './requests.js';
 import { translated } from './strings.js';
 
 /** What a run page asks of the rest of the extension. */
@@ -78,7 +79,8 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
     return this.open.get(folder)?.panel.visible ?? false;
   }
 
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: RunPageState | undefined): Promise<void> {
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
+    const state = RUN_STATE.safeParse(kept).data;
     if (!state || !(await this.store.open(state.run))) return panel.dispose();
     this.adopt(panel, state.run, false);
   }
@@ -113,7 +115,7 @@ class RunPanel {
     private answersOpen: boolean,
   ) {
     this.channel = this.disposables.add(
-      serve<RunPageEvent, RunPageRequest>(panel.webview, (request) => this.handle(request), actions.onBug),
+      serve<RunPageEvent, RunPageRequest>(panel.webview, RUN_REQUEST, (request) => this.handle(request), actions.onBug),
     );
     this.disposables.add(
       panel.onDidChangeViewState(() => {

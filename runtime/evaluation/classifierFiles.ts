@@ -8,7 +8,7 @@ const FILES = ['model.onnx', join('onnx', 'model.onnx')];
 /** tokenizer_config.json writes an astronomic number where there is no limit. */
 const NO_LIMIT = 1e6;
 /** Their positions begin behind the padding token's id, so that many fewer are left for the text. */
-const POSITIONS_AFTER_PADDING = new Set(
+const POSITIONS_AFTER_PADDING: ReadonlySet<unknown> = new Set(
   'camembert data2vec-text ibert longformer mpnet roberta roberta-prelayernorm xlm-roberta xlm-roberta-xl xmod'.split(
     ' ',
   ),
@@ -53,7 +53,7 @@ export async function tokenizerConfig(folder: string): Promise<JsonObject> {
 export function longest(config: JsonObject, tokenizer: JsonObject): number | undefined {
   const positions = [config.max_position_embeddings, config.n_positions].find(isCount);
   const padding = isCount(config.pad_token_id) ? config.pad_token_id : 1;
-  const before = POSITIONS_AFTER_PADDING.has(String(config.model_type)) ? padding + 1 : 0;
+  const before = POSITIONS_AFTER_PADDING.has(config.model_type) ? padding + 1 : 0;
   const limits = [
     ...(positions === undefined ? [] : [positions - before]),
     ...(isCount(tokenizer.model_max_length) && tokenizer.model_max_length < NO_LIMIT

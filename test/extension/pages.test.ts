@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { z } from 'zod';
 import type { GenerateParams } from '../../runtime/protocol.js';
 import type { ChatPageEvent, ChatTurn } from '../../webview/protocol.js';
 import { RUN_STRINGS } from '../../webview/protocol.js';
 import type { Listener, Token } from '../../extension/engine.js';
 import { Cancelled, errorData, HostError, inputError, parsePlace } from '../../extension/errors.js';
+
 import { serve } from '../../extension/panels/channel.js';
 import { Chat } from '../../extension/panels/chat.js';
 import { newNonce, pageHtml } from '../../extension/panels/html.js';
@@ -37,6 +39,7 @@ test('every request of a page is answered once: result, cancelled, error; bugs a
   };
   const channel = serve<{ type: string }, { type: string }>(
     port,
+    z.object({ type: z.string() }),
     ({ type }) => {
       if (type === 'cancel') throw new Cancelled();
       if (type === 'bad') throw inputError('no model', { remedy: 'Add one.' });
@@ -45,7 +48,12 @@ test('every request of a page is answered once: result, cancelled, error; bugs a
     (error) => bugs.push(error),
   );
   for (const [id, type] of ['ok', 'cancel', 'bad', 'bug'].entries()) await receive({ id, request: { type } });
-  await receive({ other: 1 });
+  // Without a number there is nothing to answer; a request of another form is a bug of the page.
+  for (const message of [{ other: 1 }, null, 5, { id: '1', request: { type: 'ok' } }]) await receive(message);
+  for (const request of [null, undefined, { type: 5 }, []]) await receive({ id: 9, request });
+  await receive({ id: 9 });
+  assert.equal(bugs.splice(1).length, 5);
+  for (const message of sent.splice(4)) assert.equal((message as { outcome: { kind: string } }).outcome.kind, 'error');
   channel.post({ type: 'event' });
   assert.deepEqual(sent.slice(0, 3), [
     { reply: 0, outcome: { kind: 'result' } },

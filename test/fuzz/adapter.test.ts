@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAdapter } from '../../runtime/adapters/files.js';
-import { damageBytes, damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageJsonText, damageSafetensors, damageText, JSON_WORDS, lengthOf } from './damage.js';
 import { fuzz } from './harness.js';
 
 const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
@@ -13,7 +13,11 @@ interface Files {
   role?: string;
 }
 
-const ROLE = { role: 'security', name: 'x', baseModel: { name: 'y', architecture: 'llama', sha256: '0'.repeat(64) } };
+const ROLE = JSON.stringify({
+  role: 'security',
+  name: 'x',
+  baseModel: { name: 'y', architecture: 'llama', sha256: '0'.repeat(64) },
+});
 
 function reference(path: string): Files {
   const file = (name: string): Buffer => readFileSync(join(REFERENCE, path, name));
@@ -30,10 +34,11 @@ function longNames(): Files {
     ]),
   ); // prettier-ignore
   const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
   const config = { peft_type: 'LORA', r: 1, lora_alpha: 2, target_modules: ['q_proj'], rank_pattern: { q_proj: 1 } };
-  return { config: JSON.stringify(config), weights: Buffer.concat([length, json, Buffer.alloc(16 * names.length)]) };
+  return {
+    config: JSON.stringify(config),
+    weights: Buffer.concat([lengthOf(json), json, Buffer.alloc(16 * names.length)]),
+  };
 }
 
 const SLOW = [
@@ -55,23 +60,18 @@ const VALUES: readonly unknown[] = [
 
 fuzz<Files>({
   name: 'adapter',
-  rounds: 600,
+  rounds: 300,
   sources: () => [
     ...['llama/adapters/rslora', 'llama/adapters/task', 'gpt2/adapters/task'].map(reference),
-    { ...reference('llama/adapters/task'), role: JSON.stringify(ROLE) },
+    { ...reference('llama/adapters/task'), role: ROLE },
     longNames(),
   ],
   damage: (source, rng) => {
     const kind = rng.int(10);
-    if (kind < 6) return { ...source, config: damageJson(JSON.parse(source.config), rng, VALUES) };
+    if (kind < 6) return { ...source, config: damageJsonText(source.config, rng, VALUES) };
     if (kind === 6) return { ...source, config: damageText(source.config, rng, JSON_WORDS) };
-    if (kind === 7) return { ...source, role: damageJson(ROLE, rng, ['task', 'security', 'Security']) };
-    const end = 8 + Number(source.weights.readBigUInt64LE(0));
-    if (kind === 8) return { ...source, weights: damageBytes(source.weights, rng, end) };
-    const json = Buffer.from(damageJson(JSON.parse(source.weights.toString('utf8', 8, end)), rng, [[8, 4], [4, 8], 'I8', 'F16']));
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(json.length));
-    return { ...source, weights: Buffer.concat([length, json, source.weights.subarray(end)]) };
+    if (kind === 7) return { ...source, role: damageJsonText(source.role ?? ROLE, rng, ['task', 'security', 'Security']) };
+    return { ...source, weights: damageSafetensors(source.weights, rng, [[8, 4], [4, 8], 'I8', 'F16']) };
   },
   load: async ({ config, weights, role }, folder) => {
     const path = join(folder, 'adapter');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
-import { parseJsonObject } from '../../runtime/jsonFile.js';
-import { damageJson, damageText } from './damage.js';
+import { isObject, parseJsonObject } from '../../runtime/jsonFile.js';
+import { damageJsonText, damageText } from './damage.js';
 import { fuzz } from './harness.js';
 
 const CASES = JSON.parse(
@@ -28,9 +28,18 @@ const WORDS = [
   ...['{{ ', ' }}', '(((((((((((((((('.repeat(2000), '[[[[[[[['.repeat(5000), 'not '.repeat(20000), '-'.repeat(20000), '{% if 1 %}'.repeat(5000), '\0', '\ud800'],
 ]; // prettier-ignore
 
+function templateIn(config: string): string | undefined {
+  try {
+    const json: unknown = JSON.parse(config);
+    return isObject(json) && typeof json.chat_template === 'string' ? json.chat_template : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 fuzz<{ config: string; file?: string }>({
   name: 'chat template',
-  rounds: 700,
+  rounds: 350,
   sources: () => [
     ...TEMPLATES.map((template) => ({ config: JSON.stringify({ chat_template: template }) })),
     { config: JSON.stringify({ chat_template: [{ name: 'tool', template: 'x' }, { name: 'default', template: TEMPLATES[0] }] }) },
@@ -39,10 +48,9 @@ fuzz<{ config: string; file?: string }>({
   ], // prettier-ignore
   damage: ({ config, file }, rng) => {
     if (file !== undefined) return { config, file: damageText(file, rng, WORDS) };
-    const json = JSON.parse(config) as { chat_template?: unknown };
-    if (typeof json.chat_template === 'string' && rng.int(6))
-      return { config: JSON.stringify({ ...json, chat_template: damageText(json.chat_template, rng, WORDS) }) };
-    return { config: damageJson(json, rng, [...TEMPLATES, ...WORDS, { name: 'default', template: 'x' }]) };
+    const template = rng.int(6) ? templateIn(config) : undefined;
+    if (template !== undefined) return { config: JSON.stringify({ chat_template: damageText(template, rng, WORDS) }) };
+    return { config: damageJsonText(config, rng, [...TEMPLATES, ...WORDS, { name: 'default', template: 'x' }]) };
   },
   load: async ({ config, file }, folder) => {
     const path = join(folder, 'chat_template.jinja');

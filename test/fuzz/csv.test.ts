@@ -1,29 +1,4 @@
-import { damageText } from './damage.js';
 import { fuzz } from './harness.js';
-import { ROWS, damagedRow, loadRows } from './rows.js';
+import { tables } from './tables.js';
 
-const quoted = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
-const cellOf = (value: unknown): string => quoted(typeof value === 'string' ? value : JSON.stringify(value));
-const table = (row: object): string =>
-  `${Object.keys(row).join(',')}\r\n${Object.values(row).map(cellOf).join(',')}\r\n${Object.values(row).map(cellOf).join(',')}\r\n`;
-
-const WORDS = [
-  ...['"', '""', '"""', ',', ';', '\t', '\n', '\r', '\r\n', '\0', '\ufeff', ' ', 'text', 'label', 'messages', 'prompt', '__proto__', '[', '{', 'é', '🙂', '\ud800'],
-  ...['"'.repeat(999), ','.repeat(5000), '\n'.repeat(5000), 'x'.repeat(20000), '"\n"\n', 'prompt,prompt\n', `"${'[['.repeat(20000)}"`],
-]; // prettier-ignore
-
-fuzz<Buffer>({
-  name: 'CSV table',
-  rounds: 400,
-  sources: () =>
-    ROWS.filter((row) => !('prompt' in row && Array.isArray(row.prompt))).map((row) => Buffer.from(table(row))),
-  damage: (source, rng) => {
-    const text = source.toString();
-    if (rng.int(3)) return Buffer.from(damageText(text, rng, WORDS));
-    // A damaged JSON cell.
-    const cell = quoted(damagedRow(rng).toString());
-    const header = rng.pick(['messages', 'conversations', 'input_ids', 'text', 'prompt,completion']);
-    return Buffer.from(`${header}\n${cell}\n${text.slice(rng.int(text.length))}`);
-  },
-  load: (bytes, folder) => loadRows(bytes, 'csv', folder),
-});
+fuzz(tables('CSV table', 'csv', ','));

@@ -190,6 +190,38 @@ function jsonText(value: unknown): string {
     .join('');
 }
 
+/** The same for a text: one that is no JSON, or is nested too deeply to be walked, is changed as a text. */
+export function damageJsonText(
+  text: string,
+  rng: Random,
+  values: readonly unknown[] = VALUES,
+  words: readonly string[] = JSON_WORDS,
+): string {
+  try {
+    return damageJson(JSON.parse(text), rng, values);
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+    return damageText(text, rng, words);
+  }
+}
+
+/** The same for the JSON header of a safetensors file; the rest, and a file without a header, is changed as bytes. */
+export function damageSafetensors(bytes: Uint8Array, rng: Random, values: readonly unknown[]): Buffer {
+  const source = Buffer.from(bytes);
+  const end = source.length < 8 ? 0 : 8 + Number(source.readBigUInt64LE(0));
+  if (rng.int(2) || end < 10 || end > source.length) return damageBytes(source, rng, Math.min(end, 300));
+  const header = Buffer.from(damageJsonText(source.toString('utf8', 8, end), rng, values));
+  const damaged = Buffer.concat([lengthOf(header), header, source.subarray(end)]);
+  return rng.int(8) ? damaged : damageBytes(damaged, rng, 300);
+}
+
+/** As it stands in front of a header. */
+export function lengthOf(header: Uint8Array): Buffer {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return length;
+}
+
 function nested(rng: Random): string {
   const [open, inner, close] = rng.pick([
     ['[', '', ']'],

@@ -1,5 +1,8 @@
 /** GGUF files in parts that can be damaged one by one, and the bytes that say them, true or not. */
-import { readFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HumanError } from '../../runtime/errors.js';
 import { readGguf } from '../../runtime/models/gguf/gguf.js';
 import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
 import { GGUF_TYPES } from '../../runtime/models/gguf/types.js';
@@ -11,8 +14,21 @@ export interface GgufParts {
   data: Buffer;
 }
 
-export function partsOf(file: string): GgufParts {
-  const { metadata, tensors } = readGguf(file);
+/** Undefined for bytes that are no file with tensors. */
+export function partsOf(bytes: Uint8Array): GgufParts | undefined {
+  const file = join(tmpdir(), `fuzz-${process.pid}.gguf`);
+  writeFileSync(file, bytes);
+  let read: ReturnType<typeof readGguf>;
+  try {
+    read = readGguf(file);
+  } catch (error) {
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  } finally {
+    rmSync(file);
+  }
+  const { metadata, tensors } = read;
+  if (tensors.size === 0) return undefined;
   const start = Math.min(...[...tensors.values()].map(({ offset }) => offset));
   return {
     metadata: [...metadata],
@@ -20,7 +36,7 @@ export function partsOf(file: string): GgufParts {
       ...{ name, shape, offset: offset - start },
       type: Number(Object.entries(GGUF_TYPES).find(([, { name: other }]) => other === type.name)![0]),
     })),
-    data: readFileSync(file).subarray(start),
+    data: Buffer.from(bytes).subarray(start),
   };
 }
 

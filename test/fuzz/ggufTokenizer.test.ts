@@ -25,7 +25,7 @@ const tokenizerOf = (name: string): TokenizerJson =>
 
 fuzz<Entries>({
   name: 'GGUF tokenizer',
-  rounds: 800,
+  rounds: 400,
   sources: () => [
     metadataOf(tokenizerOf('gpt2'), 'gpt2', { 'tokenizer.ggml.pre': 'gpt-2' }),
     metadataOf(tokenizerOf('qwen2'), 'gpt2', { 'tokenizer.ggml.pre': 'qwen2', 'tokenizer.ggml.eos_token_id': 1 }),
@@ -36,7 +36,7 @@ fuzz<Entries>({
   ],
   damage: (source, rng) => {
     const entries = { ...source };
-    for (let n = 1 + rng.int(3); n > 0; n--) {
+    for (let n = 1 + rng.int(3); n > 0 && Object.keys(entries).length > 0; n--) {
       const key = rng.pick(Object.keys(entries));
       const value = entries[key]!;
       if (Array.isArray(value) && rng.int(3)) {
@@ -46,7 +46,6 @@ fuzz<Entries>({
         entries[key] = copy;
       } else if (rng.int(3)) entries[key] = rng.pick(VALUES);
       else Reflect.deleteProperty(entries, key);
-      if (Object.keys(entries).length === 0) break;
     }
     return entries;
   },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { commitOf, filesOf } from '../../runtime/models/hub/listing.js';
 import { jsonAnswer } from '../../runtime/models/hub/request.js';
 import type { HubAddress } from '../../runtime/models/hub/address.js';
-import { damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 
 const COMMIT = 'c'.repeat(40);
@@ -51,11 +51,11 @@ const LINKS = [
 
 fuzz<Answers>({
   name: 'hub',
-  rounds: 600,
+  rounds: 400,
   sources: () => [source(FOLDER), source(SHARDED), source(GGUF, 'a.gguf')],
   damage: (from, rng) => {
     const text = (json: string): string =>
-      rng.int(4) ? damageJson(JSON.parse(json), rng, VALUES) : damageText(json, rng, [...JSON_WORDS, '../', '\\u0000']);
+      rng.int(4) ? damageJsonText(json, rng, VALUES) : damageText(json, rng, [...JSON_WORDS, '../', '\\u0000']);
     const at = rng.int(5);
     return {
       ...from,

@@ -11,10 +11,11 @@ const list = (rows: Uint8Array[], comma = ','): Buffer =>
 
 fuzz<Buffer>({
   name: 'JSON list',
-  rounds: 500,
+  rounds: 250,
   sources: () => ROWS.map((row) => list([Buffer.from(JSON.stringify(row)), Buffer.from(JSON.stringify(row, undefined, 2))])),
   damage: (source, rng) => {
     if (rng.int(2)) return damageBytes(source, rng);
+    if (rng.int(2)) return damagedRow(rng, source.toString());
     const rows = Array.from({ length: 1 + rng.int(3) }, () => damagedRow(rng));
     return list(rows, rng.pick([',', ', ', '\n,\n', ',,', '', ';']));
   },

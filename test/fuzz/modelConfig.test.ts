@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decoderSpec, SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
 import { parseJsonObject } from '../../runtime/jsonFile.js';
 import { parameters } from '../../runtime/models/spec.js';
-import { damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 
 const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
@@ -20,7 +20,7 @@ const VALUES: readonly unknown[] = [
 
 fuzz<string>({
   name: 'config.json',
-  rounds: 2000,
+  rounds: 1000,
   sources: () =>
     FILES.flatMap((file) => {
       try {
@@ -30,7 +30,7 @@ fuzz<string>({
       }
     }),
   damage: (source, rng) => {
-    const text = damageJson(JSON.parse(source), rng, VALUES);
+    const text = damageJsonText(source, rng, VALUES);
     return rng.int(10) ? text : damageText(text, rng, JSON_WORDS);
   },
   load: (text) => {

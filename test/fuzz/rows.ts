@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { streamExamples } from '../../runtime/data/examples.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Random } from '../../runtime/random.js';
-import { damageBytes, damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageBytes, damageJsonText, damageText, JSON_WORDS } from './damage.js';
 
 const chat = (user: string, answer: string) => ({
   messages: [
@@ -34,10 +34,9 @@ const VALUES: readonly unknown[] = [
 ]; // prettier-ignore
 
 /** The bytes of a row: every second one is only changed as JSON, the others as text or bytes too. */
-export function damagedRow(rng: Random): Buffer {
-  const row = rng.pick(ROWS);
+export function damagedRow(rng: Random, row = JSON.stringify(rng.pick(ROWS))): Buffer {
   const kind = rng.int(8);
-  const json = kind < 6 ? damageJson(row, rng, VALUES) : JSON.stringify(row);
+  const json = kind < 6 ? damageJsonText(row, rng, VALUES) : row;
   if (kind < 4) return Buffer.from(json);
   return rng.int(2) ? Buffer.from(damageText(json, rng, JSON_WORDS)) : damageBytes(Buffer.from(json), rng);
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel } from '../../runtime/models/folder.js';
 import { bytesOf, writeSafetensors } from '../../runtime/models/safetensors.js';
-import { damageJson, damageText, JSON_WORDS } from './damage.js';
+import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 
 const INDEX = 'model.safetensors.index.json';
@@ -26,7 +26,7 @@ const shard = (file: string) =>
 
 fuzz<{ index: string; config: string }>({
   name: 'sharded index',
-  rounds: 600,
+  rounds: 300,
   sources: async (folder) => {
     const model = join(folder, 'model');
     mkdirSync(join(model, 'sub'), { recursive: true });
@@ -39,7 +39,7 @@ fuzz<{ index: string; config: string }>({
     symlinkSync(folder, join(model, 'up.safetensors'));
     return [{ index: JSON.stringify(GOOD), config: '{"model_type":"llama"}' }];
   },
-  damage: ({ config }, rng) => {
+  damage: ({ index: before, config }, rng) => {
     const values = [
       ...['../outside.safetensors', 'sub/../../outside.safetensors', './one.safetensors', 'sub//two.safetensors'],
       ...['../model/one.safetensors', '..\\outside.safetensors', '/dev/shm/x.safetensors', 'c:one.safetensors', '../model-2/one.safetensors'],
@@ -47,10 +47,10 @@ fuzz<{ index: string; config: string }>({
       ...['round.safetensors', 'endless.safetensors', 'up.safetensors', 'up.safetensors/outside.safetensors', `${'x'.repeat(300)}.safetensors`],
       ...[`${'x/'.repeat(3000)}x.safetensors`, 'one.safetensors/x.safetensors', '%2e%2e/outside.safetensors', 'one.safetensors', 'linked.safetensors'],
     ]; // prettier-ignore
-    const index = damageJson(GOOD, rng, values);
+    const index = damageJsonText(before, rng, values);
     return {
       index: rng.int(6) ? index : damageText(index, rng, [...JSON_WORDS, '../', '/', '..\\']),
-      config: rng.int(10) ? config : damageJson({ model_type: 'llama' }, rng),
+      config: rng.int(10) ? config : damageJsonText(config, rng),
     };
   },
   load: async ({ index, config }, folder) => {

@@ -1,48 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseJsonObject } from '../../runtime/jsonFile.js';
 import { makeTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { damageJson, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
+import { damageTokenizer, tokenizers, type TokenizerFiles } from './tokenizers.js';
 
-const TOKENIZERS = join(import.meta.dirname, '..', 'fixtures', 'tokenizers');
-const NAMES = [
-  ...['gpt2', 'llama', 'gemma', 'unigram-bytes', 'unigram-nfkc', 'unigram-precompiled', 'wordpiece', 'wordlevel'],
-  ...['deepseek', 'falcon', 'digit-groups', 'tekken', 'added-strip', 'split-kinds'],
-];
-const CONFIG = {
-  bos_token: '<s>',
-  eos_token: { content: '</s>' },
-  added_tokens_decoder: { 7: { content: '<|tool|>', special: true, normalized: false } },
-  additional_special_tokens: ['<|x|>'],
-  clean_up_tokenization_spaces: true,
-};
-const VALUES: readonly unknown[] = [
-  ...['▁', { type: 'Sequence' }, { type: 'Sequence', pretokenizers: [{ type: 'ByteLevel' }] }, 0, 1, 250, 2 ** 22, 2 ** 22 - 1],
-  ...[{ Regex: '(a|a)*$' }, { Regex: '(\\s|\\S)*?#' }, { Regex: '' }, { String: '' }, { String: ' ' }, { Regex: '.' }, { Regex: '\\p{X}' }],
-  ...['ByteLevel', 'Metaspace', 'Replace', 'Split', 'Digits', 'NFKC', 'Precompiled', 'Strip', 'ByteFallback', 'Fuse', 'BPE', 'Unigram'],
-  ...[['a', 'b'], 'a b', ['a', -1], '<0x41>', 'Isolated', 'MergedWithPrevious', 'Removed', 'é'.repeat(50)],
-]; // prettier-ignore
-
-interface Files {
-  tokenizer: string;
-  config: string;
-}
-
-fuzz<Files>({
+fuzz<TokenizerFiles>({
   name: 'tokenizer.json',
-  rounds: 600,
-  sources: () =>
-    NAMES.map((name) => ({
-      tokenizer: readFileSync(join(TOKENIZERS, name, 'tokenizer.json'), 'utf8'),
-      config: JSON.stringify(CONFIG),
-    })),
-  damage: ({ tokenizer, config }, rng) => {
-    if (rng.int(8) === 0) return { tokenizer, config: damageJson(CONFIG, rng, VALUES) };
-    const text = damageJson(JSON.parse(tokenizer), rng, VALUES);
-    return { tokenizer: rng.int(10) ? text : damageText(text, rng, JSON_WORDS), config };
-  },
+  rounds: 250,
+  sources: () => tokenizers(),
+  damage: damageTokenizer,
   load: ({ tokenizer: text, config }) => {
     const json = parseJsonObject(text, 'tokenizer.json');
     const tokenizer = makeTokenizer(json, parseJsonObject(config, 'tokenizer_config.json'), 'tokenizer.json');

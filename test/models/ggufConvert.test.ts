@@ -198,7 +198,7 @@ test('long texts of a file are cut in messages', async () => {
     ['llama', `llama.${long}`],
     ['llama', 'general.architecture'],
   ] as const) {
-    const parts = partsOf(fileOf(family));
+    const parts = partsOf(readFileSync(fileOf(family)))!;
     parts.metadata = [...parts.metadata.filter(([name]) => name !== key), [key, long]];
     if (key.endsWith('scaling.type')) parts.metadata.push([key.replace('type', 'factor'), 2]);
     await writeFile(file, bytesOf(parts));

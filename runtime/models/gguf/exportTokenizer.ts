@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../errors.js';
+import { makeTokenizer } from '../text/tokenizer.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
 import type { TypedValue } from './writeFile.js';
 import { isObject, LARGEST_TOKENIZER, readJsonObject, shown } from '../../jsonFile.js';
@@ -22,6 +23,8 @@ export async function tokenizerMetadata(
   const place = join(folder, 'tokenizer.json');
   const json = await readJsonObject(place, LARGEST_TOKENIZER);
   const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
+  // A tokenizer that can be used has everything that is read below in its form.
+  makeTokenizer(json, config, place);
   const refuse = (message: string): never => {
     throw new HumanError(message, { place, remedy: 'Export as safetensors instead.' });
   };

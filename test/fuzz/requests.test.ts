@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { calls, type Speech } from '../../runtime/calls.js';
+import type { RequestName, Requests } from '../../runtime/protocol.js';
+import { checkedRequest } from '../../runtime/requests.js';
+import { damageJsonText } from './damage.js';
+import { fuzz } from './harness.js';
+
+const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
+const MODEL = join(FIXTURES, 'reference', 'llama');
+const reference = { model: MODEL, adapters: [{ path: join(MODEL, 'adapters', 'task'), scale: 1 }] };
+const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
+  run: { recipe: '/w/recipes/a.json', output: '/w/a', resume: true, force: false, device: 'cpu' },
+  scan: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', format: 'auto', threshold: 0.5, device: 'auto' },
+  score: { ...reference, data: '/w/a.jsonl', format: 'messages' },
+  generate: {
+    ...reference,
+    messages: [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'Hi' },
+    ],
+    options: { maxNewTokens: 8, temperature: 0.5, topP: 0.9, seed: 1 },
+  },
+  inspect: { path: MODEL },
+  inspectData: { path: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto' },
+  export: { ...reference, format: 'gguf', out: '/w/out.gguf', quantization: 'Q8_0', what: 'adapter' },
+  download: {
+    repository: 'a/b',
+    revision: 'main',
+    folder: '/w/m',
+    token: 'x',
+    endpoint: 'http://localhost',
+    force: true,
+  },
+};
+const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 'text', 1e308, { path: 'x', scale: 1 }];
+
+const nobody: Speech = {
+  signal: new AbortController().signal,
+  onEvent: () => undefined,
+  onToken: () => undefined,
+  onProgress: () => undefined,
+  onLog: () => undefined,
+};
+
+/** What is asked of the child process; requests that only read and are quick are carried out, too. */
+fuzz<{ name: RequestName; sent: string }>({
+  name: 'request to the engine',
+  rounds: 400,
+  sources: () =>
+    Object.entries(GOOD).map(([name, params]) => ({
+      name: name as RequestName,
+      sent: JSON.stringify({ id: 1, ...params }),
+    })),
+  damage: ({ name, sent }, rng) => ({ name, sent: damageJsonText(sent, rng, VALUES) }),
+  load: async ({ name, sent }) => {
+    if (!Object.hasOwn(GOOD, name)) return false; // only these are listened to
+    let value: unknown;
+    try {
+      value = JSON.parse(sent);
+    } catch {
+      return false; // the channel carries JSON
+    }
+    const { id, params } = checkedRequest(name, value);
+    assert.deepEqual({ id, ...params }, value);
+    if (name === 'inspect' || name === 'inspectData') await calls[name](params as { path: string }, nobody);
+    return true;
+  },
+});

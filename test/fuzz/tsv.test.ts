@@ -1,0 +1,4 @@
+import { fuzz } from './harness.js';
+import { tables } from './tables.js';
+
+fuzz(tables('TSV table', 'tsv', '\t'));
