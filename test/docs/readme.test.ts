@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { ARCHITECTURES } from '../../runtime/models/gguf/architectures.js';
 import { READABLE_TYPES } from '../../runtime/models/gguf/types.js';
 import { DATA_FORMATS, EXIT, EXPORT_FORMATS, MEASURES } from '../../runtime/protocol.js';

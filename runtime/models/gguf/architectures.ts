@@ -9,8 +9,8 @@ import {
   GATED,
   GATED_BIASES,
   NORMS,
-  NORMS_AROUND,
-  NORMS_BEHIND,
+  SANDWICH_NORMS,
+  OUTPUT_NORMS,
   PLAIN,
   PLAIN_BIASES,
   PROJECTIONS,
@@ -77,7 +77,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     modelType: 'smollm3',
     className: 'SmolLM3ForCausalLM',
     change: permuted,
-    // Every fourth layer is without rope; the file does not say, llama.cpp takes it for granted.
+    // Every fourth layer is without rope: llama.cpp assumes it, the file has no key for it.
     more: (_, g, s) => ({
       ...biases(g),
       no_rope_layer_interval: 4,
@@ -157,7 +157,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     className: 'Olmo2ForCausalLM',
     head: 'own',
     sizeNames: { headDim: undefined },
-    inner: { ...ATTENTION, ...GATED, ...NORMS_BEHIND },
+    inner: { ...ATTENTION, ...GATED, ...OUTPUT_NORMS },
     windows: { period: 4, missing: 0 },
     more: (m) =>
       m.count('olmo2.attention.sliding_window', 0) === 0
@@ -168,7 +168,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     modelType: 'exaone4',
     className: 'Exaone4ForCausalLM',
     sizeNames: { headDim: undefined },
-    inner: { ...ATTENTION, ...GATED, ...NORMS_BEHIND },
+    inner: { ...ATTENTION, ...GATED, ...OUTPUT_NORMS },
     windows: { period: 4, missing: 0 },
   }),
   'command-r': family('command-r', {
@@ -264,7 +264,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     modelType: 'gemma2',
     className: 'Gemma2ForCausalLM',
     head: 'tied',
-    inner: { ...ATTENTION, ...GATED, ...NORMS_AROUND },
+    inner: { ...ATTENTION, ...GATED, ...SANDWICH_NORMS },
     activation: GELU,
     windows: { period: 2 },
     change: shiftedNorms,
@@ -278,7 +278,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gemma3: family('gemma3', {
     modelType: 'gemma3_text',
     className: 'Gemma3ForCausalLM',
-    inner: { ...ATTENTION, ...GATED, ...NORMS_AROUND },
+    inner: { ...ATTENTION, ...GATED, ...SANDWICH_NORMS },
     activation: GELU,
     windows: { period: 6 },
     change: shiftedNorms,

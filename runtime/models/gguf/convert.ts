@@ -41,7 +41,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   const { cache, onMessage } = options;
   const name = basename(file);
   await stat(file);
-  // Hashing takes a second a gigabyte; path, size and time of change stand for the hash once it is known.
+  // Hashing takes a second a gigabyte; path, size and time of change identify it once it is known.
   const found = await Promise.all(partsOf(file).map((part) => stat(part).catch(() => undefined)));
   const state = found.flatMap((part) => (part ? [part.size, part.mtimeMs] : [])).join('\n');
   const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
@@ -171,7 +171,7 @@ function specialIds(tokenizer: ConvertedTokenizer | undefined): JsonObject {
   return { bos_token_id: bosId ?? null, eos_token_id: eos ?? null, pad_token_id: padId ?? null };
 }
 
-/** Metadata that says nothing about what the model computes, or is checked elsewhere. */
+/** Metadata that do not change what the model computes, or are checked elsewhere. */
 const WITHOUT_EFFECT = [
   'vocab_size',
   'tensor_data_layout',

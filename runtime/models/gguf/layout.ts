@@ -1,4 +1,4 @@
-/** What an entry of architectures.ts says, and the pieces that entries share. */
+/** The form of an entry of the architectures, and the parts that entries share. */
 import type { GgufFile } from './gguf.js';
 import type { Metadata } from './metadata.js';
 import { ropeConfig } from './rope.js';
@@ -9,7 +9,7 @@ import type { JsonObject } from '../../jsonFile.js';
 export type Change =
   | { kind: 'minus-one' }
   | { kind: 'transpose' }
-  /** Rows of each head: pairs that rotate together are neighbours in GGUF, halves apart in Hugging Face. */
+  /** Rows of each head: pairs that rotate together are adjacent in GGUF, half a head apart in Hugging Face. */
   | { kind: 'unpermute'; heads: number }
   /** Rows [all q][all k][all v] → for each group of key heads its q, k, v. */
   | { kind: 'interleave'; heads: number; kvHeads: number };
@@ -21,7 +21,7 @@ export interface Architecture {
   outer: Readonly<Record<string, string>>;
   /** `model.layers.{i}` without the number. */
   layers: string;
-  /** Names inside a layer; `*` stands for the number of a row that Hugging Face has as a tensor of its own. */
+  /** Names inside a layer; `*` is the number of a row that is a tensor of its own in Hugging Face. */
   inner: Readonly<Record<string, string>>;
   /** Metadata that are tensors in Hugging Face, by key. */
   numbers?: Readonly<Record<string, LayerNumber>>;
@@ -35,7 +35,7 @@ export interface Architecture {
   biases?: { may: readonly string[] } | { must: readonly string[] };
   /** llama.cpp has only tied heads for it, or only heads of their own; without it both. */
   head?: 'tied' | 'own';
-  /** Layers with windows; without it GGUF has no word for them. */
+  /** Layers with windows; without it GGUF cannot express them. */
   windows?: Windows;
   /** Change of a tensor, by its GGUF name inside the layer or outside. */
   change?: (name: string, s: Sizes) => Change | undefined;
@@ -108,12 +108,12 @@ export const FUSED = {
   ffn_up: 'mlp.gate_up_proj',
   ffn_down: 'mlp.down_proj',
 };
-export const NORMS_BEHIND = {
+export const OUTPUT_NORMS = {
   post_attention_norm: 'post_attention_layernorm',
   post_ffw_norm: 'post_feedforward_layernorm',
 };
-export const NORMS_AROUND = {
-  ...NORMS_BEHIND,
+export const SANDWICH_NORMS = {
+  ...OUTPUT_NORMS,
   attn_norm: 'input_layernorm',
   ffn_norm: 'pre_feedforward_layernorm',
 };
@@ -124,7 +124,7 @@ export const biases = (g: GgufFile): JsonObject => ({
   mlp_bias: hasBias(g, 'ffn_up'),
 });
 
-/** q and k are stored with the two elements that rotate together side by side (`LlamaModel.permute`). */
+/** q and k are stored with the two elements that rotate together adjacent (`LlamaModel.permute`). */
 export const permuted = (name: string, s: Sizes): Change | undefined => {
   const kind = 'unpermute' as const;
   if (/^attn_q\.(weight|bias)$/.test(name)) return { kind, heads: s.heads };
@@ -147,7 +147,7 @@ type Family = Partial<Omit<Architecture, 'config'>> &
     more?: Architecture['config'];
   };
 
-/** An entry; what it does not say is as in Llama. */
+/** An entry; what it leaves out is as in Llama. */
 export function family(arch: string, own: Family): Architecture {
   const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, more, ...layout } = own;
   const norm = epsilon === 'rms_norm_eps' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';

@@ -43,7 +43,7 @@ const WRITTEN_AS: Readonly<Record<string, string>> = {
 };
 
 export function ggufArchitecture({ family: named, layers }: DecoderSpec): string {
-  const family = named === 'mistral3' && layers[0].attention.stretch ? 'ministral3' : named;
+  const family = named === 'mistral3' && layers[0].attention.queryScaling ? 'ministral3' : named;
   if (Object.hasOwn(WRITTEN_AS, family)) return WRITTEN_AS[family];
   throw new HumanError(`the family ${family} is not written to GGUF.`, {
     place: 'config.json: model_type',
@@ -97,8 +97,8 @@ export function sizesOf(spec: DecoderSpec): Sizes {
 
 /**
  * Writes the file, reads its metadata back and compares what it computes with what the model computes.
- * @returns what other programs will do otherwise than the model's own
- * @throws HumanError for a family, a tokenizer or a config that GGUF has no word for; no file is left then.
+ * @returns how other programs will differ from the model's own
+ * @throws HumanError for a family, a tokenizer or a config that GGUF cannot express; no file is left then.
  */
 export async function writeGguf(
   file: string,
@@ -203,7 +203,7 @@ function checkPlaces(
   }
 }
 
-/** Where GGUF has no word for windows: up to their length they do nothing, so that becomes the context. */
+/** Where GGUF cannot express windows: up to their length they change nothing, so that becomes the context. */
 function withinWindow(spec: DecoderSpec): DecoderSpec {
   const windows = spec.layers.map(({ attention }) => attention.window ?? Infinity);
   return { ...spec, contextLength: Math.min(spec.contextLength, ...windows) };
@@ -237,7 +237,7 @@ async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
     );
   const [before, after] = [meaning(spec), meaning(back)];
   if (isDeepStrictEqual(before, after)) return;
-  throw new HumanError(`this config cannot be said in GGUF (${firstDifference(before, after, '')}).`, {
+  throw new HumanError(`this config cannot be expressed in GGUF (${firstDifference(before, after, '')}).`, {
     place: file,
     remedy: 'Export as safetensors instead.',
     kind: 'failed',
