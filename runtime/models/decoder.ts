@@ -74,8 +74,8 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
 
 /** Rows of a table. Where a Cast makes it from a half-precision weight, only the rows are cast. */
 function takeRows(g: Builder, table: Value, indices: Value): Value {
-  const made = g.nodes.at(-1);
-  const stored = made?.op === 'Cast' && made.outputs[0] === table ? made.inputs[0]! : table;
+  const node = g.producer(table);
+  const stored = node?.op === 'Cast' ? node.inputs[0] : table;
   return Cast(g, Gather(g, stored, indices), table.dtype);
 }
 
