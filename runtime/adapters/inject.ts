@@ -35,7 +35,7 @@ export function inject(graph: Graph, adapters: readonly InjectedAdapter[], wides
             const h = Mul(g, Gemm(g, x, A, { transB: true }), rowScale); // [B*T, R]
             return Gemm(g, h, B, { transB: true, alpha: scale, c: sum });
           },
-          g.again(node, y),
+          g.repeat(node, y),
         );
       },
     },

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { HumanError } from '../errors.js';
 import { decoderSpec } from '../models/config.js';
-import { ARCHITECTURES } from '../models/gguf/architectures.js';
+import { ARCHITECTURES } from '../models/gguf/architectures/table.js';
 import { inParts, partOf, partsOf } from '../models/gguf/parts.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
 import { WRITTEN_TYPES, writeGgufFile } from '../models/gguf/writeFile.js';

@@ -120,7 +120,7 @@ function rereader(g: Builder, graph: Graph): (value: Value) => Value {
   const stored = new Set(graph.initializers.map(({ value }) => value.name));
   return (value) => {
     const node = g.producer(value);
-    return node?.op === 'Cast' && stored.has(node.inputs[0].name) ? g.again(node, value) : value;
+    return node?.op === 'Cast' && stored.has(node.inputs[0].name) ? g.repeat(node, value) : value;
   };
 }
 

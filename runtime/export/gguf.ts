@@ -7,7 +7,7 @@ import { sha256File } from '../files.js';
 import { decoderSpec } from '../models/config.js';
 import { openModel } from '../models/folder.js';
 import { readGguf, readGgufTensor, type GgufFile } from '../models/gguf/gguf.js';
-import { ARCHITECTURES } from '../models/gguf/architectures.js';
+import { ARCHITECTURES } from '../models/gguf/architectures/table.js';
 import { inParts, partOf, partsOf } from '../models/gguf/parts.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
 import type { WrittenType } from '../models/gguf/writeFile.js';

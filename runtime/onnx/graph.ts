@@ -179,7 +179,7 @@ export class Builder {
   }
 
   /** Adds the node of a value again: the same in another place. */
-  again({ op, inputs, attributes }: Node, { dtype, shape }: Value): Value {
+  repeat({ op, inputs, attributes }: Node, { dtype, shape }: Value): Value {
     const y = this.value(op, { dtype, shape });
     this.push(op, inputs, [y], attributes);
     return y;

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
-import { ARCHITECTURES } from '../../runtime/models/gguf/architectures.js';
+import { ARCHITECTURES } from '../../runtime/models/gguf/architectures/table.js';
 import { READABLE_TYPES } from '../../runtime/models/gguf/types.js';
 import { DATA_FORMATS, EXIT, EXPORT_FORMATS, MEASURES } from '../../runtime/protocol.js';
 import { recipeSchemas } from '../../runtime/recipe/protocol.js';

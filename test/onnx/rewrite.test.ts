@@ -42,7 +42,7 @@ test('a value from before cannot be renamed: it is copied', async () => {
 test('inputs and nodes may be added in front; no new value takes a name of the graph', async () => {
   const factors: ReturnType<typeof ops.Neg>[] = [];
   const after = checkGraph(
-    rewrite(sample(), { Neg: (g, node) => ops.Mul(g, g.again(node, node.outputs[0]), factors[0]!) }, (g) =>
+    rewrite(sample(), { Neg: (g, node) => ops.Mul(g, g.repeat(node, node.outputs[0]), factors[0]!) }, (g) =>
       factors.push(ops.Neg(g, g.input('factor', 'float32', []))),
     ),
   );

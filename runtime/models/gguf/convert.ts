@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { HumanError } from '../../errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../../files.js';
 import { decoderSpec } from '../config.js';
-import { ARCHITECTURES } from './architectures.js';
+import { ARCHITECTURES } from './architectures/table.js';
 import { SIZE_NAMES } from './layout.js';
 import type { Architecture, Sizes } from './layout.js';
 import { readMetadata } from './metadata.js';

@@ -3,7 +3,9 @@ import type { GgufFile } from './gguf.js';
 import type { Metadata } from './metadata.js';
 import { ropeConfig } from './rope.js';
 import type { GgufSource } from './rope.js';
+import type { TypedValue } from './writeFile.js';
 import type { JsonObject } from '../../jsonFile.js';
+import type { DecoderSpec } from '../spec.js';
 
 /** What undoes the converter's change of a tensor. Heads are given where rows move. */
 export type Change =
@@ -15,6 +17,7 @@ export type Change =
   | { kind: 'interleave'; heads: number; kvHeads: number };
 
 export interface Architecture {
+  /** `model_type` of config.json; the architecture's own name where an entry has none. */
   modelType: string;
   className: string;
   /** Names outside the layers. */
@@ -25,8 +28,10 @@ export interface Architecture {
   inner: Readonly<Record<string, string>>;
   /** Metadata that are tensors in Hugging Face, by key. */
   numbers?: Readonly<Record<string, LayerNumber>>;
-  /** Keys of config.json beside those that every family has. */
+  /** Keys of config.json beside sizes and names. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
+  /** Metadata of this architecture, without its name in front; the reverse of an entry's `config`. */
+  metadata?: (spec: DecoderSpec, config: JsonObject) => Record<string, TypedValue>;
   /** Key of the activation where config.json has one, and the one that llama.cpp computes. */
   activation: readonly [key: string | undefined, name: string];
   /** Key of the share of a head that rotates; without it whole heads rotate. */
@@ -119,12 +124,17 @@ export const SANDWICH_NORMS = {
 };
 
 export const hasBias = (g: GgufFile, name: string): boolean => g.tensors.has(`blk.0.${name}.bias`);
-export const biases = (g: GgufFile): JsonObject => ({
+/** Whether q, k, v and the output, and the MLP have biases. */
+export const biasKeys = (g: GgufFile): JsonObject => ({
   attention_bias: hasBias(g, 'attn_q'),
   mlp_bias: hasBias(g, 'ffn_up'),
 });
 
-/** q and k are stored with the two elements that rotate together adjacent (`LlamaModel.permute`). */
+/** The limit of queries, keys and values as metadata. */
+export const clamp = ({ layers: [{ attention }] }: DecoderSpec): Record<string, TypedValue> =>
+  attention.clip === undefined ? {} : { 'attention.clamp_kqv': { f32: attention.clip } };
+
+/** In q and k the two elements that rotate together are stored side by side (`LlamaModel.permute`). */
 export const permuted = (name: string, s: Sizes): Change | undefined => {
   const kind = 'unpermute' as const;
   if (/^attn_q\.(weight|bias)$/.test(name)) return { kind, heads: s.heads };
@@ -138,21 +148,34 @@ export const shiftedNorms = (name: string): Change | undefined =>
 export const grouped = (name: string, s: Sizes): Change | undefined =>
   /^attn_qkv\./.test(name) ? { kind: 'interleave', heads: s.heads, kvHeads: s.kvHeads } : undefined;
 
-type Family = Partial<Omit<Architecture, 'config'>> &
-  Pick<Architecture, 'modelType' | 'className'> & {
+/** An entry of the architectures; what it leaves out is as in Llama. */
+export type Entry = Partial<Omit<Architecture, 'config'>> &
+  Pick<Architecture, 'className'> & {
     /** Key of the norms' epsilon: RMS norms, or others; null where config.json has none, for others. */
     epsilon?: string | null;
     /** Learned positions or ALiBi. */
     withoutRope?: true;
-    more?: Architecture['config'];
+    /** Keys of config.json that only this family has. */
+    config?: Architecture['config'];
+    /** Other families that are written as this architecture, by `model_type`. */
+    writtenFor?: readonly string[];
   };
+/** Entries by `general.architecture`. */
+export type Entries = Readonly<Record<string, Entry>>;
 
-/** An entry; what it leaves out is as in Llama. */
-export function family(arch: string, own: Family): Architecture {
-  const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, more, ...layout } = own;
+export function architecture(arch: string, entry: Entry): Architecture {
+  const {
+    epsilon = 'rms_norm_eps',
+    activation = ['hidden_act', 'silu'],
+    withoutRope,
+    config,
+    writtenFor: _,
+    ...layout
+  } = entry;
   const norm = epsilon === 'rms_norm_eps' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
   const [key, name] = activation;
   return {
+    modelType: arch,
     outer: OUTER,
     layers: 'model.layers',
     inner: { ...NORMS, ...ATTENTION, ...GATED },
@@ -162,9 +185,9 @@ export function family(arch: string, own: Family): Architecture {
       ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${arch}.attention.${norm}`) }),
       tie_word_embeddings: !g.tensors.has('output.weight'),
       ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
-      ...(own.partial === undefined ? {} : { [own.partial]: s.ropeDim / s.headDim }),
-      ...(own.windows ? windowConfig(m, arch, s, own.windows) : {}),
-      ...more?.(m, g, s),
+      ...(entry.partial === undefined ? {} : { [entry.partial]: s.ropeDim / s.headDim }),
+      ...(entry.windows ? windowConfig(m, arch, s, entry.windows) : {}),
+      ...config?.(m, g, s),
     }),
     ...layout,
   };

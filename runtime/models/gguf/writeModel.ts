@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../errors.js';
 import { decoderSpec } from '../config.js';
 import type { ModelFolder } from '../folder.js';
-import { ARCHITECTURES } from './architectures.js';
+import { ARCHITECTURES, WRITTEN_AS } from './architectures/table.js';
 import { planConversion } from './convert.js';
 import { ggufMetadata } from './exportMetadata.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
@@ -29,18 +29,6 @@ export interface WriteGgufOptions {
   changed?: (info: TensorInfo) => Promise<Float32Array | undefined>;
   name?: string;
 }
-
-/** Family → `general.architecture`. Mistral and InternLM 3 are Llama for llama.cpp, OLMo 3 is OLMo 2 with windows; of models with images only the text model goes there. */
-const WRITTEN_AS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(Object.entries(ARCHITECTURES).map(([arch, { modelType }]) => [modelType, arch])),
-  mistral: 'llama',
-  ministral: 'llama',
-  mistral3: 'llama',
-  internlm3: 'llama',
-  granitemoehybrid: 'granite',
-  olmo3: 'olmo2',
-  gemma3: 'gemma3',
-};
 
 export function ggufArchitecture({ family: named, layers }: DecoderSpec): string {
   const family = named === 'mistral3' && layers[0].attention.queryScaling ? 'ministral3' : named;
