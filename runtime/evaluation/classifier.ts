@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Cancelled, HumanError } from '../errors.js';
 import { shown } from '../jsonFile.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
-import { int64, openFile, type Feeds, type FileSession } from '../training/session.js';
+import { int64, openFile, type Feeds, type FileSession } from '../device/session.js';
 import { EXPORT, labelsOf, longest, modelFile, readConfig, tokenizerConfig } from './classifierFiles.js';
 
 export interface Classification {

@@ -4,7 +4,7 @@ import { learningRate } from '../optim/schedule.js';
 import type { OptimizerOptions, Probes, RunEvent } from '../protocol.js';
 import type { Learner } from './learner.js';
 import { runsOf, type TrainingRow } from './packing.js';
-import type { Feeds, Tensor } from './session.js';
+import type { Feeds, Tensor } from '../device/session.js';
 
 export interface LoopOptions {
   readonly steps: number;

@@ -19,7 +19,7 @@ import { frozenWeights, trainableWeights } from '../../runtime/models/weights.js
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder, type FloatType, type Graph } from '../../runtime/onnx/graph.js';
 import { Reshape } from '../../runtime/onnx/ops.js';
-import { float32, int64, openBackend, type Backend, type Feeds } from '../../runtime/training/session.js';
+import { float32, int64, openBackend, type Backend, type Feeds } from '../../runtime/device/session.js';
 import { atTokens, FAMILIES, loadReference, rightPositions, type Reference } from '../support/reference.js';
 
 let cpu: Backend;

@@ -15,7 +15,7 @@ import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { openLearner } from '../../runtime/training/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/training/packing.js';
-import { float32, int64, openBackend, type Backend, type Feeds, type Tensor } from '../../runtime/training/session.js';
+import { float32, int64, openBackend, type Backend, type Feeds, type Tensor } from '../../runtime/device/session.js';
 import {
   atTokens,
   FAMILIES,
