@@ -59,6 +59,13 @@ export function constantInts(g: Builder, value: Value): number[] {
   return Array.from({ length: data.bytes.byteLength / 8 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
 }
 
+/** The same where there must be one. */
+export function constantInt(g: Builder, value: Value): number {
+  const [int, ...others] = constantInts(g, value);
+  if (int === undefined || others.length > 0) throw new Error(`${value.name} must be one integer for a gradient`);
+  return int;
+}
+
 /** Updates at indices along an axis. */
 export interface Scattered {
   readonly indices: Value;

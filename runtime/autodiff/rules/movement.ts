@@ -1,7 +1,7 @@
 import type { Builder, FloatType, Value } from '../../onnx/graph.js';
 import { Concat, Expand, Full, GatherElements, Reshape, ScatterElementsAdd, Transpose } from '../../onnx/ops.js';
 import { axisOf, product, type Dim, type Shape } from '../../onnx/shapes.js';
-import { constantInts, type Rules } from '../rule.js';
+import { constantInt, type Rules } from '../rule.js';
 
 const zeros = (g: Builder, shape: Shape, like: Value): Value => Full(g, shape, 0, like.dtype as FloatType);
 
@@ -29,14 +29,9 @@ export const movement = {
   },
   /** Zeros before and after dY. */
   Slice: (g, { inputs: [x, starts, ends, axes] }, [dY]) => {
-    const [start, end, axis] = [starts, ends, axes].map((input) => constantInts(g, input)[0]!) as [
-      number,
-      number,
-      number,
-    ];
+    const [start, end, axis] = [constantInt(g, starts), constantInt(g, ends), constantInt(g, axes)] as const;
     const size = x.shape[axis];
-    if (typeof size !== 'number' || constantInts(g, axes).length !== 1)
-      throw new Error('Slice: only one axis of fixed size has a rule');
+    if (typeof size !== 'number') throw new Error('Slice: only an axis of fixed size has a rule');
     const gap = (n: number): Value[] => {
       const shape = x.shape.map((dim, i) => (i === axis ? n : dim));
       return n === 0 ? [] : [zeros(g, shape, x)];
