@@ -140,6 +140,12 @@ export interface LayerSpec {
   readonly residualScale: number;
 }
 
+/** At least one. */
+export type Layers = readonly [LayerSpec, ...LayerSpec[]];
+/** @param count from 1 on */
+export const layersOf = (count: number, layer: (index: number) => LayerSpec): Layers =>
+  Array.from({ length: count }, (_, i) => layer(i)) as [LayerSpec, ...LayerSpec[]];
+
 export interface DecoderSpec {
   /** `model_type` of config.json. */
   readonly family: string;
@@ -160,7 +166,7 @@ export interface DecoderSpec {
   };
   /** Learned positions: parameter [size, C]; position p has row p + offset. */
   readonly positions?: { readonly weight: string; readonly size: number; readonly offset: number };
-  readonly layers: readonly LayerSpec[];
+  readonly layers: Layers;
   readonly finalNorm?: NormSpec;
   /** Output head [V, E], after a layer C → E where they differ; a tied one is the embedding. `scale` is a factor on the logits. */
   readonly head: {

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { HumanError } from '../../errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../../files.js';
 import { decoderSpec } from '../config.js';
-import { ARCHITECTURES } from './architectures/table.js';
+import { ARCHITECTURES, architectureOf } from './architectures/table.js';
 import { SIZE_NAMES } from './layout.js';
 import type { Architecture, Sizes } from './layout.js';
 import { readMetadata } from './metadata.js';
@@ -191,14 +191,13 @@ export async function planConversion(file: string): Promise<Plan> {
   const type = m.text('general.type', 'model');
   if (type !== 'model') m.refuse('general.type', `this file holds ${shown(type)}, not a model`, 'Name a model file.');
   const arch = m.text('general.architecture');
-  if (!Object.hasOwn(ARCHITECTURES, arch)) {
+  const architecture =
+    architectureOf(arch) ??
     m.refuse(
       'general.architecture',
       `"${arch.slice(0, 60)}" is not supported; supported are ${Object.keys(ARCHITECTURES).join(', ')}`,
       'Use a model of one of these.',
     );
-  }
-  const architecture = ARCHITECTURES[arch];
   const sizes = readSizes(m, source, arch, architecture);
   const names = namedSizes(architecture, sizes);
   if (!('head_dim' in names) && sizes.headDim * sizes.heads !== sizes.hidden) {

@@ -15,7 +15,6 @@ export interface ExportedMetadata {
 type Entries = Record<string, TypedValue>;
 
 export function ggufMetadata(
-  arch: string,
   architecture: Architecture,
   spec: DecoderSpec,
   config: JsonObject,
@@ -41,7 +40,7 @@ export function ggufMetadata(
     ...architecture.metadata?.(spec, config),
   };
   return {
-    entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${arch}.${key}`, value])),
+    entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${architecture.name}.${key}`, value])),
     tensors: rope.tensors,
   };
 }

@@ -17,6 +17,10 @@ export type Change =
   | { kind: 'interleave'; heads: number; kvHeads: number };
 
 export interface Architecture {
+  /** `general.architecture` */
+  name: string;
+  /** Other families that are written as it, by `model_type`. */
+  writtenFor: readonly string[];
   /** `model_type` of config.json; the architecture's own name where an entry has none. */
   modelType: string;
   className: string;
@@ -149,7 +153,7 @@ export const grouped = (name: string, s: Sizes): Change | undefined =>
   /^attn_qkv\./.test(name) ? { kind: 'interleave', heads: s.heads, kvHeads: s.kvHeads } : undefined;
 
 /** An entry of the architectures; what it leaves out is as in Llama. */
-export type Entry = Partial<Omit<Architecture, 'config'>> &
+export type Entry = Partial<Omit<Architecture, 'name' | 'config'>> &
   Pick<Architecture, 'className'> & {
     /** Key of the norms' epsilon: RMS norms, or others; null where config.json has none, for others. */
     epsilon?: string | null;
@@ -157,36 +161,29 @@ export type Entry = Partial<Omit<Architecture, 'config'>> &
     withoutRope?: true;
     /** Keys of config.json that only this family has. */
     config?: Architecture['config'];
-    /** Other families that are written as this architecture, by `model_type`. */
-    writtenFor?: readonly string[];
   };
 /** Entries by `general.architecture`. */
 export type Entries = Readonly<Record<string, Entry>>;
 
-export function architecture(arch: string, entry: Entry): Architecture {
-  const {
-    epsilon = 'rms_norm_eps',
-    activation = ['hidden_act', 'silu'],
-    withoutRope,
-    config,
-    writtenFor: _,
-    ...layout
-  } = entry;
+export function architecture(name: string, entry: Entry): Architecture {
+  const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, config, ...layout } = entry;
   const norm = epsilon === 'rms_norm_eps' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
-  const [key, name] = activation;
+  const [activationKey, usual] = activation;
   return {
-    modelType: arch,
+    name,
+    writtenFor: [],
+    modelType: name,
     outer: OUTER,
     layers: 'model.layers',
     inner: { ...NORMS, ...ATTENTION, ...GATED },
     activation,
     config: (m, g, s) => ({
-      ...(key === undefined ? {} : { [key]: m.text(`${arch}.hidden_activation`, name) }),
-      ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${arch}.attention.${norm}`) }),
+      ...(activationKey === undefined ? {} : { [activationKey]: m.text(`${name}.hidden_activation`, usual) }),
+      ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${name}.attention.${norm}`) }),
       tie_word_embeddings: !g.tensors.has('output.weight'),
-      ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
+      ...(withoutRope ? {} : ropeConfig(m, g, name, s)),
       ...(entry.partial === undefined ? {} : { [entry.partial]: s.ropeDim / s.headDim }),
-      ...(entry.windows ? windowConfig(m, arch, s, entry.windows) : {}),
+      ...(entry.windows ? windowConfig(m, name, s, entry.windows) : {}),
       ...config?.(m, g, s),
     }),
     ...layout,

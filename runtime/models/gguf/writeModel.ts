@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../errors.js';
 import { decoderSpec } from '../config.js';
 import type { ModelFolder } from '../folder.js';
-import { ARCHITECTURES, WRITTEN_AS } from './architectures/table.js';
+import { WRITTEN_AS } from './architectures/table.js';
 import { planConversion } from './convert.js';
 import { ggufMetadata } from './exportMetadata.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
@@ -30,12 +30,13 @@ export interface WriteGgufOptions {
   name?: string;
 }
 
-export function ggufArchitecture({ family: named, layers }: DecoderSpec): string {
+export function ggufArchitecture({ family: named, layers }: DecoderSpec): Architecture {
   const family = named === 'mistral3' && layers[0].attention.queryScaling ? 'ministral3' : named;
-  if (Object.hasOwn(WRITTEN_AS, family)) return WRITTEN_AS[family];
+  const written = WRITTEN_AS.get(family);
+  if (written) return written;
   throw new HumanError(`the family ${family} is not written to GGUF.`, {
     place: 'config.json: model_type',
-    remedy: `These are: ${Object.keys(WRITTEN_AS).join(', ')}. Export as safetensors instead.`,
+    remedy: `These are: ${[...WRITTEN_AS.keys()].join(', ')}. Export as safetensors instead.`,
   });
 }
 
@@ -94,12 +95,11 @@ export async function writeGguf(
   { type, changed, name }: WriteGgufOptions,
 ): Promise<string[]> {
   const { spec: whole, parts } = inParts(decoderSpec(model.config));
-  const arch = ggufArchitecture(whole);
-  const architecture = ARCHITECTURES[arch];
+  const architecture = ggufArchitecture(whole);
   const spec = architecture.windows ? whole : withinWindow(whole);
   const sizes = sizesOf(spec);
   const config: JsonObject = isObject(model.config.text_config) ? model.config.text_config : model.config;
-  const { entries, tensors: extra } = ggufMetadata(arch, architecture, spec, config, sizes);
+  const { entries, tensors: extra } = ggufMetadata(architecture, spec, config, sizes);
   const twoNorms = spec.family === 'falcon' && spec.layers[0].mlpIn !== undefined;
   const stacked = new Map<string, GgufTensorToWrite[]>();
   const numbers = new Map(
@@ -139,7 +139,7 @@ export async function writeGguf(
     };
     stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
   }
-  checkPlaces(arch, architecture, spec, stacked);
+  checkPlaces(architecture, spec, stacked);
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
   const ids = { ...model.config, ...model.generationConfig };
   const tokenizer = model.hasTokenizer
@@ -148,7 +148,7 @@ export async function writeGguf(
   await writeGgufFile(
     file,
     {
-      'general.architecture': { text: arch },
+      'general.architecture': { text: architecture.name },
       'general.type': { text: 'model' },
       'general.name': { text: name ?? basename(model.path) },
       'general.file_type': { u32: WRITTEN_TYPES[type].fileType },
@@ -168,8 +168,7 @@ export async function writeGguf(
 
 /** llama.cpp loads no file with a tensor more or less than it has a place for. */
 function checkPlaces(
-  arch: string,
-  { biases = { may: [] }, head }: Architecture,
+  { name: arch, biases = { may: [] }, head }: Architecture,
   spec: DecoderSpec,
   tensors: ReadonlyMap<string, unknown>,
 ): void {

@@ -1,6 +1,13 @@
 /** What GPT-2 and the families after it have in common: norms with a bias, a plain MLP, names of their own. */
 import type { ConfigReader } from '../../configReader.js';
-import type { AttentionSpec, LayerSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../../spec.js';
+import {
+  layersOf,
+  type AttentionSpec,
+  type LinearSpec,
+  type MlpSpec,
+  type NormSpec,
+  type ProjectionSpec,
+} from '../../spec.js';
 import { head, linear, plain, type FamilySpec, type Sizes } from './parts.js';
 
 /** Names of modules; from `attentionIn` on, of those inside a block. */
@@ -72,7 +79,7 @@ export interface GptLike {
 export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
   const { sizes: s, names, norm } = o;
   if (s.heads * s.headDim !== s.hidden) c.refuse('head_dim', `${s.heads} heads must fill ${s.hidden} hidden elements`);
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
+  const layers = layersOf(s.layers, (i) => {
     const name = `${names.blocks}.${i}`;
     const attention = `${name}.${names.attention}`;
     const mlp = names.mlp === undefined ? name : `${name}.${names.mlp}`;

@@ -1,7 +1,7 @@
 /** What Llama and the families after it have in common. Source: transformers' modeling_llama.py. */
 import type { ConfigReader } from '../../configReader.js';
 import { ropeSpec, type RopeOptions } from '../../ropeFrequencies.js';
-import type { HeadNormSpec, LayerSpec, MlpSpec, NormSpec, RopeSpec } from '../../spec.js';
+import { layersOf, type HeadNormSpec, type LayerSpec, type MlpSpec, type NormSpec, type RopeSpec } from '../../spec.js';
 import { gated, head, linear, rms, separate, sizes, type FamilySpec, type Sizes } from './parts.js';
 
 /** What differs between the Llama-like families; the rest is Llama. */
@@ -49,7 +49,7 @@ export function llamaLike(c: ConfigReader, o: LlamaLike): FamilySpec {
     : ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, ...o.ropeOptions });
   const [qName, kName] = o.qkNormNames ?? ['q_norm', 'k_norm'];
 
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
+  const layers = layersOf(s.layers, (i) => {
     const name = `model.layers.${i}`;
     const attention = `${name}.self_attn`;
     const layer: LayerSpec = {

@@ -36,8 +36,13 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = Object.from
   Object.entries(ENTRIES).map(([name, entry]) => [name, architecture(name, entry)]),
 );
 
-/** `model_type` → the `general.architecture` that it is written as. */
-export const WRITTEN_AS: Readonly<Record<string, string>> = Object.fromEntries([
-  ...Object.entries(ARCHITECTURES).map(([name, { modelType }]) => [modelType, name]),
-  ...Object.entries(ENTRIES).flatMap(([name, { writtenFor = [] }]) => writtenFor.map((modelType) => [modelType, name])),
-]) as Record<string, string>;
+export const architectureOf = (name: string): Architecture | undefined =>
+  Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
+
+/** `model_type` → the architecture that it is written as. */
+export const WRITTEN_AS: ReadonlyMap<string, Architecture> = new Map([
+  ...Object.values(ARCHITECTURES).map((written) => [written.modelType, written] as const),
+  ...Object.values(ARCHITECTURES).flatMap((written) =>
+    written.writtenFor.map((modelType) => [modelType, written] as const),
+  ),
+]);
