@@ -80,7 +80,7 @@ function reader(fd: number, size: number, file: string): Reader {
     left: () => size - start - at,
     take(bytes) {
       if (bytes > size - start - at)
-        throw damaged(file, `the header goes on for ${bytes} bytes after the end of the file.`);
+        throw damaged(file, `the header goes on for ${bytes} bytes behind the end of the file.`);
       if (at + bytes > window.length) {
         start += at;
         at = 0;
