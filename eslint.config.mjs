@@ -57,7 +57,7 @@ export default tseslint.config(
   },
   {
     files: ['runtime/**/*.ts'],
-    ignores: ['runtime/training/session.ts'],
+    ignores: ['runtime/device/session.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: ['onnxruntime-node'] }] },
   },
 );

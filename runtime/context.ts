@@ -10,7 +10,7 @@ import { watchWeights } from './models/intact.js';
 import { openModel, type ModelFolder } from './models/folder.js';
 import { loadTokenizer, type Tokenizer } from './models/text/tokenizer.js';
 import type { DataFormat, Device } from './protocol.js';
-import { openBackend, type Backend } from './training/session.js';
+import { openBackend, type Backend } from './device/session.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */
 export interface Context {

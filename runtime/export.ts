@@ -11,7 +11,7 @@ import { openModel } from './models/folder.js';
 import { linearLayers, parameters } from './models/spec.js';
 import { findTensor } from './models/weights.js';
 import type { Requests } from './protocol.js';
-import { openBackend } from './training/session.js';
+import { openBackend } from './device/session.js';
 
 export type ExportParams = Requests['export']['params'];
 export interface ExportOptions {

@@ -1,5 +1,6 @@
-import { Builder, type Graph, type Value } from '../onnx/graph.js';
+import type { Builder, Graph, Value } from '../onnx/graph.js';
 import { Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
+import { rewrite } from '../onnx/rewrite.js';
 import type { Layout } from './sites.js';
 
 export interface InjectedAdapter {
@@ -19,53 +20,58 @@ export const scaleInput = (name: string): string => `scale.${name}`;
  */
 export function inject(graph: Graph, adapters: readonly InjectedAdapter[], widest = Infinity): Graph {
   if (adapters.length === 0) return graph;
-  const g = new Builder(graph.name, { from: graph });
-  g.nodes.length = 0;
-  const branches = new Map<string, { A: Value; B: Value; rowScale: Value; scale: number }[]>();
-  for (const { name, layout } of adapters) {
-    g.scope(name, () => {
-      const flat = g.input(flatInput(name), g.float, [layout.size]);
-      // one factor per row of the batch → one per token, [B*T, 1]
-      const rows = Reshape(g, g.input(scaleInput(name), g.float, ['B']), ['B', 1]);
-      const rowScale = Reshape(g, Expand(g, rows, ['B', 'T']), ['B*T', 1]);
-      const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
-      const pieces = cut(g, flat, sizes, widest);
-      layout.sites.forEach((s, i) => {
-        const A = Reshape(g, pieces[2 * i]!, [s.rank, s.in]);
-        const B = Reshape(g, pieces[2 * i + 1]!, [s.out, s.rank]);
-        branches.set(s.name, [...(branches.get(s.name) ?? []), { A, B, rowScale, scale: s.scale }]);
-      });
-    });
-  }
-  for (const node of graph.nodes) {
-    const here = node.op === 'Gemm' ? branches.get(node.name) : undefined;
-    if (!here) {
-      g.nodes.push(node);
-      continue;
-    }
-    branches.delete(node.name);
-    const x = node.inputs[0]!; // [B*T, in]
-    const y = node.outputs[0]!; // [B*T, out]
-    g.named(node.name, () => {
-      let sum = g.add('Gemm', node.inputs, [{ dtype: y.dtype, shape: y.shape }], node.attributes)[0]!;
-      here.forEach(({ A, B, rowScale, scale }, i) => {
-        const h = Mul(g, Gemm(g, x, A, { transB: true }), rowScale); // [B*T, R]
-        // the last branch takes the layer's own output in place, so that nothing behind it changes
-        if (i === here.length - 1)
-          g.nodes.push({
-            op: 'Gemm',
-            name: node.name,
-            inputs: [h, B, sum],
-            outputs: [y],
-            attributes: { transB: 1, alpha: { float: scale } },
-          });
-        else sum = Gemm(g, h, B, { transB: true, alpha: scale, c: sum });
-      });
-    });
-  }
+  const branches = new Map<string, Branch[]>();
+  const injected = rewrite(
+    graph,
+    {
+      Gemm: (g, node) => {
+        const here = branches.get(node.name);
+        if (!here) return undefined;
+        branches.delete(node.name);
+        const [x] = node.inputs; // [B*T, in]
+        const [y] = node.outputs; // [B*T, out]
+        return here.reduce(
+          (sum, { A, B, rowScale, scale }) => {
+            const h = Mul(g, Gemm(g, x, A, { transB: true }), rowScale); // [B*T, R]
+            return Gemm(g, h, B, { transB: true, alpha: scale, c: sum });
+          },
+          g.repeat(node, y),
+        );
+      },
+    },
+    (g) => {
+      for (const adapter of adapters)
+        for (const [name, branch] of branchesOf(g, adapter, widest))
+          branches.set(name, [...(branches.get(name) ?? []), branch]);
+    },
+  );
   if (branches.size > 0) throw new Error(`no linear layer in the graph for ${[...branches.keys()].join(', ')}`);
-  return g.graph();
+  return injected;
 }
+
+/** An adapter's part in a linear layer. */
+interface Branch {
+  readonly A: Value;
+  readonly B: Value;
+  /** One factor per token [B*T, 1]. */
+  readonly rowScale: Value;
+  readonly scale: number;
+}
+
+/** The adapter's inputs, cut into the parts of the linear layers. */
+const branchesOf = (g: Builder, { name, layout }: InjectedAdapter, widest: number): [site: string, Branch][] =>
+  g.scope(name, () => {
+    const flat = g.input(flatInput(name), g.float, [layout.size]);
+    const rows = Reshape(g, g.input(scaleInput(name), g.float, ['B']), ['B', 1]);
+    const rowScale = Reshape(g, Expand(g, rows, ['B', 'T']), ['B*T', 1]);
+    const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
+    const pieces = cut(g, flat, sizes, widest);
+    return layout.sites.map((s, i) => {
+      const A = Reshape(g, pieces[2 * i]!, [s.rank, s.in]);
+      const B = Reshape(g, pieces[2 * i + 1]!, [s.out, s.rank]);
+      return [s.name, { A, B, rowScale, scale: s.scale }];
+    });
+  });
 
 /** x cut into pieces of these sizes; in several levels where one Split may not have that many outputs. */
 function cut(g: Builder, x: Value, sizes: readonly number[], widest: number): Value[] {

@@ -2,7 +2,6 @@
 import { basename } from 'node:path';
 import { HumanError } from '../errors.js';
 import { decoderSpec } from '../models/config.js';
-import { ARCHITECTURES } from '../models/gguf/architectures.js';
 import { inParts, partOf, partsOf } from '../models/gguf/parts.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
 import { WRITTEN_TYPES, writeGgufFile } from '../models/gguf/writeFile.js';
@@ -23,8 +22,7 @@ export async function writeAdapterGguf(
   type: 'F32' | 'F16' = 'F32',
 ): Promise<void> {
   const { spec, parts } = inParts(decoderSpec(config));
-  const arch = ggufArchitecture(spec);
-  const architecture = ARCHITECTURES[arch];
+  const architecture = ggufArchitecture(spec);
   const sizes = sizesOf(spec);
   const layers = new Map(linearLayers(spec).map((layer) => [layer.name, layer]));
   const { alpha } = adapter.config;
@@ -71,7 +69,7 @@ export async function writeAdapterGguf(
   await writeGgufFile(
     file,
     {
-      'general.architecture': { text: arch },
+      'general.architecture': { text: architecture.name },
       'general.type': { text: 'adapter' },
       'general.name': { text: basename(adapter.path) },
       'general.file_type': { u32: WRITTEN_TYPES[type].fileType },

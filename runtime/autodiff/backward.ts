@@ -1,6 +1,7 @@
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder, type DType, type FloatType, type Graph, type Node, type Value } from '../onnx/graph.js';
-import { Add, Expand, Full, Identity, ReduceSum, Reshape, ScatterElementsAdd } from '../onnx/ops.js';
+import { Add, Expand, Full, ReduceSum, Reshape, ScatterElementsAdd } from '../onnx/ops.js';
+import { Renaming } from '../onnx/rewrite.js';
 import { broadcast, sameShape, shapeText, type Shape } from '../onnx/shapes.js';
 import { scattered } from './rule.js';
 import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
@@ -8,9 +9,6 @@ import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
 /** Integers and booleans have no gradient: a path from a weight to the loss goes through floats only. */
 const FLOATS: ReadonlySet<DType> = new Set(['float16', 'bfloat16', 'float32', 'float64']);
 const isFloat = (value: Value): boolean => FLOATS.has(value.dtype);
-
-/** Operators that unpack a stored weight; the backward pass does it again instead of keeping the unpacked one. */
-const UNPACK: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear']);
 
 export interface Backward {
   /** The forward graph with the backward pass behind it: its outputs, then the gradients in the order of `wrt`. */
@@ -58,22 +56,19 @@ export function backward(
   if (varies.has(loss.name)) contribute(loss, seed ?? Full(g, loss.shape, 1, loss.dtype));
   for (const node of [...graph.nodes].reverse()) {
     const reached = node.outputs.some((y) => contributions.has(y.name));
-    const wanted = node.inputs.map((x) => x !== null && varies.has(x.name));
+    const wanted = node.inputs.map((x) => varies.has(x.name));
     if (!reached || !wanted.includes(true) || NO_GRADIENT.has(node.op)) continue;
     const rule = ruleOf(node.op);
-    if (!rule || node.domain)
-      throw new Error(`no gradient rule for ${node.domain ? `${node.domain}.` : ''}${node.op} (${where(node)})`);
+    if (!rule) throw new Error(`no gradient rule for ${node.op} (${where(node)})`);
     g.named(`${node.name}'`, () => {
       const dY = node.outputs.map((y) => {
         const sum = gradientOf(y);
         return sum && !takesSmall(node, wanted, y) ? Expand(g, sum, y.shape) : sum;
       });
-      const dX = rule(g, { ...node, inputs: node.inputs.map((x) => x && reread(x)) }, dY, wanted);
-      if (dX.length !== node.inputs.length)
-        throw new Error(`the rule of ${node.op} gave ${dX.length} gradients for ${node.inputs.length} inputs`);
+      const dX = rule(g, { ...node, inputs: node.inputs.map(reread) } as Node, dY, wanted);
       node.inputs.forEach((x, i) => {
         const d = dX[i];
-        if (x && wanted[i] && d) contribute(x, unbroadcast(g, node, d, x));
+        if (wanted[i] && d) contribute(x, unbroadcast(g, node, d, x));
       });
     });
   }
@@ -93,7 +88,7 @@ const where = (node: Node): string => node.name || node.outputs.map((y) => y.nam
 function dependents(graph: Graph, wrt: readonly Value[]): Set<string> {
   const varies = new Set(wrt.map((x) => x.name));
   for (const node of graph.nodes) {
-    if (NO_GRADIENT.has(node.op) || !node.inputs.some((x) => x && varies.has(x.name))) continue;
+    if (NO_GRADIENT.has(node.op) || !node.inputs.some((x) => varies.has(x.name))) continue;
     for (const y of node.outputs) if (isFloat(y)) varies.add(y.name);
   }
   return varies;
@@ -117,21 +112,15 @@ function accumulate(g: Builder, a: Value, b: Value): Value {
  * inputs have the output's shape; elsewhere the rule, or the sum over a broadcast axis, needs all of it.
  */
 function takesSmall(node: Node, wanted: readonly boolean[], y: Value): boolean {
-  return isElementwise(node.op) && node.inputs.every((x, i) => !wanted[i] || sameShape(x!.shape, y.shape));
+  return isElementwise(node.op) && node.inputs.every((x, i) => !wanted[i] || sameShape(x.shape, y.shape));
 }
 
-/** A stored weight that the forward pass unpacked is unpacked again, so that nobody keeps it in memory in between. */
+/** A stored weight that the forward pass casts is cast again, so that nobody keeps it in memory in between. */
 function rereader(g: Builder, graph: Graph): (value: Value) => Value {
   const stored = new Set(graph.initializers.map(({ value }) => value.name));
-  const unpacked = new Map<string, Node>();
-  for (const node of graph.nodes) {
-    if (UNPACK.has(node.op) && node.inputs.every((x) => !x || stored.has(x.name)))
-      unpacked.set(node.outputs[0]!.name, node);
-  }
   return (value) => {
-    const node = unpacked.get(value.name);
-    if (!node) return value;
-    return g.add(node.op, node.inputs, [{ dtype: value.dtype, shape: value.shape }], node.attributes, node.domain)[0]!;
+    const node = g.producer(value);
+    return node?.op === 'Cast' && stored.has(node.inputs[0].name) ? g.repeat(node, value) : value;
   };
 }
 
@@ -153,22 +142,12 @@ const fits = (small: Shape, shape: Shape): boolean =>
 
 /** Makes the gradients outputs with names of their own, drops what nothing needs, checks. */
 function finish(g: Builder, forwardNodes: number, names: readonly string[], found: readonly Value[]): Backward {
-  const made = new Set(g.nodes.slice(forwardNodes).flatMap((node) => node.outputs.map((y) => y.name)));
-  const renamed = new Map<string, Value>();
+  // one value may be the gradient of several (A + B), or be there before (the seed): those get a node for the name
+  const renaming = new Renaming(g);
   const gradients = found.map((dX, i) => {
-    // one value may be the gradient of several (A + B), or be there before (the seed): those get a node for the name
-    const free = made.has(dX.name) && !renamed.has(dX.name);
-    const value = free ? dX : g.named(names[i]!, () => Identity(g, dX));
-    const gradient: Value = { ...value, name: g.unique(names[i]!) };
-    renamed.set(value.name, gradient);
-    return gradient;
+    const name = names[i]!;
+    return g.named(name, () => renaming.set(dX, g.unique(name), forwardNodes));
   });
-  const name = (value: Value): Value => renamed.get(value.name) ?? value;
-  const nodes = g.nodes.map((node): Node => {
-    const touched = [...node.inputs, ...node.outputs].some((value) => value && renamed.has(value.name));
-    if (!touched) return node;
-    return { ...node, inputs: node.inputs.map((x) => x && name(x)), outputs: node.outputs.map(name) };
-  });
-  const graph = { ...g.graph(), nodes, outputs: [...g.outputs, ...gradients] };
-  return { graph: checkGraph(prune(graph)), gradients };
+  const graph = renaming.apply(g.graph());
+  return { graph: checkGraph(prune({ ...graph, outputs: [...graph.outputs, ...gradients] })), gradients };
 }

@@ -1,56 +1,69 @@
-import type { Builder, FloatType, Node, Value } from '../onnx/graph.js';
+import type { Builder, FloatType, NodeOf, Value } from '../onnx/graph.js';
+import type { InputsOf, Op, OutputsOf } from '../onnx/operators.js';
+
+/** One for each input; null for a wanted one is a statement: its gradient is zero. */
+type GradientsOf<Inputs extends readonly Value[]> = { readonly [I in keyof Inputs]: Value | null };
 
 /**
  * The gradient of one operator: dX of every input from dY of every output.
  *
- * - `dY[i]` is undefined where nothing depends on output i; a node is visited only if at least one is defined.
+ * - dY of an output is undefined where nothing depends on it; a node is visited only if at least one is defined.
  * - `wanted[i]` says whether input i needs a gradient; for the others a rule computes nothing and returns null.
- * - null for a wanted input is a statement: its gradient is zero.
  * - A rule ignores broadcasting: it may return a gradient of the output's shape, the walk sums it down to the input's.
  */
-export type Rule = (
+export type Rule<O extends Op> = (
   g: Builder,
-  node: Node,
-  dY: readonly (Value | undefined)[],
+  node: NodeOf<O>,
+  dY: OutputsOf<O> extends readonly [Value] ? readonly [Value] : readonly (Value | undefined)[],
   wanted: readonly boolean[],
-) => (Value | null)[];
+) => GradientsOf<InputsOf<O>>;
 
-/** A rule of one input and one output. */
+export type Rules = { readonly [O in Op]?: Rule<O> };
+
+export interface Binary {
+  readonly inputs: readonly [a: Value, b: Value];
+  readonly outputs: readonly [y: Value];
+}
+export type Unary = { readonly inputs: readonly [x: Value]; readonly outputs: readonly [y: Value] };
+
+/** A rule of one input. */
 export const unary =
-  (dX: (g: Builder, dY: Value, x: Value, y: Value, node: Node) => Value): Rule =>
-  (g, node, dY) => [dX(g, dY[0]!, node.inputs[0]!, node.outputs[0]!, node)];
+  (dX: (g: Builder, dY: Value, x: Value, y: Value) => Value) =>
+  (g: Builder, { inputs: [x], outputs: [y] }: Unary, [dY]: readonly [Value]): readonly [Value] => [dX(g, dY, x, y)];
 
-/** A rule of two inputs and one output; each gradient is computed only if it is wanted. */
+/** A rule of two inputs; each gradient is computed only if it is wanted. */
 export const binary =
   (
     dA: (g: Builder, dY: Value, a: Value, b: Value, y: Value) => Value,
     dB: (g: Builder, dY: Value, a: Value, b: Value, y: Value) => Value,
-  ): Rule =>
-  (g, node, dY, wanted) => {
-    const [a, b] = node.inputs as [Value, Value];
-    const of = (rule: typeof dA): Value => rule(g, dY[0]!, a, b, node.outputs[0]!);
-    return [wanted[0] ? of(dA) : null, wanted[1] ? of(dB) : null];
-  };
+  ) =>
+  (
+    g: Builder,
+    { inputs: [a, b], outputs: [y] }: Binary,
+    [dY]: readonly [Value],
+    wanted: readonly boolean[],
+  ): readonly [Value | null, Value | null] => [
+    wanted[0] ? dA(g, dY, a, b, y) : null,
+    wanted[1] ? dB(g, dY, a, b, y) : null,
+  ];
 
 /** A constant of the dtype of a value. */
 export const scalarLike = (g: Builder, value: number, like: Value): Value => g.scalar(value, like.dtype as FloatType);
 
 /** The integers of a constant that an operator takes as an input (axes, starts). */
-export function constantInts(g: Builder, node: Node, input: number): number[] {
-  const value = node.inputs[input];
-  const initializer = g.initializers.find((i) => i.value.name === value?.name);
-  if (initializer?.data.kind !== 'inline' || initializer.value.dtype !== 'int64')
-    throw new Error(`${node.op} (${node.name}): input ${input} must be an int64 constant to have a gradient`);
-  const { bytes } = initializer.data;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: bytes.byteLength / 8 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
+export function constantInts(g: Builder, value: Value): number[] {
+  const data = g.initializer(value);
+  if (data?.kind !== 'inline' || value.dtype !== 'int64')
+    throw new Error(`${value.name} must be an int64 constant for a gradient`);
+  const view = new DataView(data.bytes.buffer, data.bytes.byteOffset, data.bytes.byteLength);
+  return Array.from({ length: data.bytes.byteLength / 8 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
 }
 
-/** An integer attribute, or ONNX's default for it. */
-export function intAttribute(node: Node, name: string, fallback: number): number {
-  const value = node.attributes[name] ?? fallback;
-  if (typeof value !== 'number') throw new Error(`${node.op} (${node.name}): attribute ${name} is not an integer`);
-  return value;
+/** The same where there must be one. */
+export function constantInt(g: Builder, value: Value): number {
+  const [int, ...others] = constantInts(g, value);
+  if (int === undefined || others.length > 0) throw new Error(`${value.name} must be one integer for a gradient`);
+  return int;
 }
 
 /** Updates at indices along an axis. */
@@ -60,12 +73,12 @@ export interface Scattered {
   readonly axis: number;
 }
 
-/** What a gradient is made of, where it is nothing but updates added to zeros (the gradient of Gather and GatherElements). */
+/** The parts of a gradient that is nothing but updates added to zeros (the gradient of Gather and GatherElements). */
 export function scattered(g: Builder, gradient: Value): Scattered | undefined {
-  const node = g.nodes.findLast((n) => n.outputs.some((y) => y.name === gradient.name));
+  const node = g.producer(gradient);
   if (node?.op !== 'ScatterElements') return undefined;
-  const [data, indices, updates] = node.inputs as readonly [Value, Value, Value];
-  const zeros = g.nodes.findLast((n) => n.outputs[0]!.name === data.name);
-  if (zeros?.op !== 'Expand' || zeros.inputs[0]!.name !== scalarLike(g, 0, gradient).name) return undefined;
-  return { indices, updates, axis: intAttribute(node, 'axis', 0) };
+  const [data, indices, updates] = node.inputs;
+  const zeros = g.producer(data);
+  if (zeros?.op !== 'Expand' || zeros.inputs[0].name !== scalarLike(g, 0, gradient).name) return undefined;
+  return { indices, updates, axis: node.attributes.axis };
 }

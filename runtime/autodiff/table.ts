@@ -3,28 +3,29 @@ import { linalg } from './rules/linalg.js';
 import { movement } from './rules/movement.js';
 import { normalization } from './rules/normalization.js';
 import { reductions } from './rules/reduction.js';
+import type { Builder, Node, Value } from '../onnx/graph.js';
+import type { Op } from '../onnx/operators.js';
 import type { Rule } from './rule.js';
 
-/** Every operator with a gradient, by its ONNX name. In it belongs what ops.ts can put on a path from a weight to a loss. */
-export const RULES = { ...elementwise, ...linalg, ...movement, ...normalization, ...reductions } satisfies Record<
-  string,
-  Rule
->;
-
 /** Operators whose result does not change, or jumps, when their inputs change a little: their gradient is zero, and that is meant. */
-export const NO_GRADIENT: ReadonlySet<string> = new Set([
-  'Equal',
-  'Less',
-  'LessOrEqual',
-  'Greater',
-  'And',
-  'Not',
-  'Shape',
-  'Range',
-]);
+const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Not', 'Shape', 'Range'] as const;
+export const NO_GRADIENT: ReadonlySet<Op> = new Set(WITHOUT_GRADIENT);
+
+/** Every other operator has a rule: the compiler refuses a table without one. */
+export const RULES = { ...elementwise, ...linalg, ...movement, ...normalization, ...reductions } satisfies {
+  readonly [O in Exclude<Op, (typeof WITHOUT_GRADIENT)[number]>]: Rule<O>;
+};
 
 /** Elementwise rules take a dY that is 1 along axes on which it does not vary. */
 export const isElementwise = (op: string): boolean => Object.hasOwn(elementwise, op);
 
-export const ruleOf = (op: string): Rule | undefined =>
-  Object.hasOwn(RULES, op) ? RULES[op as keyof typeof RULES] : undefined;
+/** A rule as the walk calls it: for any node of its operator. */
+type AnyRule = (
+  g: Builder,
+  node: Node,
+  dY: readonly (Value | undefined)[],
+  wanted: readonly boolean[],
+) => readonly (Value | null)[];
+
+export const ruleOf = (op: Op): AnyRule | undefined =>
+  (RULES as Partial<Record<Op, unknown>>)[op] as AnyRule | undefined;

@@ -99,7 +99,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   );
   const refused = refusals();
   const found: { format?: RowFormat } = {};
-  for await (const [source, result] of sourcesWithExamples(file, tokenizer, options, found)) {
+  for await (const [source, result] of streamExamples(file, tokenizer, options, found)) {
     if ('reason' in result) refused.add(result);
     else store.add(result, result.ids.length + result.promptIds.length, source as SampleRow);
   }
@@ -114,23 +114,14 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   };
 }
 
-/** The same one by one. `found.format` is set before the first example. */
+type Source = SampleRow | RefusedExample;
+
+/** Each row with its example, in order. `found.format` is set before the first. */
 export async function* streamExamples(
   file: string,
   tokenizer: Tokenizer,
   options: ExampleOptions = {},
   found: { format?: RowFormat } = {},
-): AsyncGenerator<Example | RefusedExample> {
-  for await (const [, result] of sourcesWithExamples(file, tokenizer, options, found)) yield result;
-}
-
-type Source = SampleRow | RefusedExample;
-
-async function* sourcesWithExamples(
-  file: string,
-  tokenizer: Tokenizer,
-  options: ExampleOptions,
-  found: { format?: RowFormat },
 ): AsyncGenerator<[Source, Example | RefusedExample]> {
   let waiting: Source[] = [];
   let size = 0;

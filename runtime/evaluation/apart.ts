@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Cancelled } from '../errors.js';
 import { memoryLimit } from '../memory.js';
-import type { Feeds } from '../training/session.js';
+import type { Feeds } from '../device/session.js';
 
 /** What the process is asked, and answers; values are typed arrays. */
 export type Question =

@@ -1,6 +1,6 @@
 /** The process of a classifier: opens one file and runs it as it is asked. Ends with its parent. */
 import { watchMemory } from '../memory.js';
-import { openFile, tensor, type FileSession } from '../training/session.js';
+import { openFile, tensor, type FileSession } from '../device/session.js';
 import type { Question, Reply } from './apart.js';
 
 let session: FileSession | undefined;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Cancelled, HumanError } from '../errors.js';
 import { shown } from '../jsonFile.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
-import { int64, type Feeds } from '../training/session.js';
+import { int64, type Feeds } from '../device/session.js';
 import { openApart, type ApartSession, type Limits } from './apart.js';
 import { EXPORT, labelsOf, longest, modelFile, readConfig, tokenizerConfig } from './classifierFiles.js';
 

@@ -10,7 +10,7 @@ import { Builder, type Graph } from '../onnx/graph.js';
 import { Gather } from '../onnx/ops.js';
 import type { GenerationOptions } from '../protocol.js';
 import { random, type Random } from '../random.js';
-import { float32, int64, type Backend, type Feeds, type Tensor } from '../training/session.js';
+import { float32, int64, type Backend, type Feeds, type Tensor } from '../device/session.js';
 
 export interface ActiveAdapter extends InjectedAdapter {
   /** Flat vector, see adapters/sites.ts. */

@@ -4,7 +4,7 @@ import type { Example } from '../data/examples.js';
 import type { ScanResult, ScanRow } from '../protocol.js';
 import type { Learner, RowLoss } from '../training/learner.js';
 import { rowsOf } from '../training/job.js';
-import type { Feeds } from '../training/session.js';
+import type { Feeds } from '../device/session.js';
 import { auroc, explained, precisionRecall } from './harmfulness.js';
 
 /** Rows that explain more than this look harmful, where nobody says otherwise. */

@@ -11,7 +11,7 @@ import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
 import { formatPercent } from '../contract/format.js';
 import { random } from '../random.js';
-import { float32, int64, type Backend, type Feeds } from '../training/session.js';
+import { float32, int64, type Backend, type Feeds } from '../device/session.js';
 
 /** B rows of T tokens, without padding. */
 export interface Probe {

@@ -7,7 +7,6 @@ import { sha256File } from '../files.js';
 import { decoderSpec } from '../models/config.js';
 import { openModel } from '../models/folder.js';
 import { readGguf, readGgufTensor, type GgufFile } from '../models/gguf/gguf.js';
-import { ARCHITECTURES } from '../models/gguf/architectures.js';
 import { inParts, partOf, partsOf } from '../models/gguf/parts.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
 import type { WrittenType } from '../models/gguf/writeFile.js';
@@ -92,7 +91,7 @@ export function exportGgufAdapter(
 /** A LoRA as llama.cpp understands it, alpha / rank · B A, with the rows of B in the model's own order. */
 async function readLora(gguf: GgufFile, source: Source, like: Layout): Promise<{ layout: Layout; flat: Float32Array }> {
   const { spec, parts } = inParts(source.spec);
-  const architecture = ARCHITECTURES[ggufArchitecture(spec)]!;
+  const architecture = ggufArchitecture(spec);
   const sizes = sizesOf(spec);
   const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
   const flat = new Float32Array(like.size);

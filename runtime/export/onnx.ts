@@ -14,7 +14,7 @@ import { Builder, type Graph } from '../onnx/graph.js';
 import { Reshape } from '../onnx/ops.js';
 import { renameDims } from '../onnx/renameDims.js';
 import { serialize } from '../onnx/serialize.js';
-import { float32, int64, openFile, type Feeds, type FileSession } from '../training/session.js';
+import { float32, int64, openFile, type Feeds, type FileSession } from '../device/session.js';
 import { logitsOf, positions, probe, requireAlike, type Probe } from './compare.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';

@@ -5,7 +5,7 @@ import type { ModelFolder } from '../models/folder.js';
 import { readFloat32, type TensorInfo } from '../models/safetensors.js';
 import type { DecoderSpec, LinearSpec } from '../models/spec.js';
 import { findTensor } from '../models/weights.js';
-import type { Backend } from '../training/session.js';
+import type { Backend } from '../device/session.js';
 
 /** What is exported: a model, and the adapters that are active on it. */
 export interface Source {

@@ -27,7 +27,7 @@ import {
 import { alibiBias } from './alibi.js';
 import { headNorm, norm, type Weight } from './norms.js';
 import { rotate, ropeTables, type RopeTable } from './rope.js';
-import type { AlibiSpec, AttentionSpec, HeadNormSpec, LinearSpec, RopeSpec } from './spec.js';
+import type { AlibiSpec, AttentionSpec, HeadNormSpec, LinearSpec, QueryScalingSpec, RopeSpec } from './spec.js';
 
 /** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
 const HIDDEN = -1e9;
@@ -43,7 +43,7 @@ export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): 
 export interface AttentionInputs {
   readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
   /** Factors on queries [B, 1, T, 1]. */
-  readonly stretch: (spec: NonNullable<AttentionSpec['stretch']>) => Value;
+  readonly queryScale: (spec: QueryScalingSpec) => Value;
   /** What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S] without ALiBi. */
   readonly bias: (window: number | undefined, group: number, alibi?: AlibiSpec) => Value;
 }
@@ -52,7 +52,7 @@ export interface AttentionInputs {
 export function attentionInputs(g: Builder, attentionMask: Value, positions: Value, past?: string): AttentionInputs {
   const tables = new Map<number, ReturnType<typeof ropeTables>>();
   const biases = new Map<string, Value>();
-  const stretches = new Map<string, Value>();
+  const queryScales = new Map<string, Value>();
   const [B, T] = positions.shape as [string, string];
   const S = attentionMask.shape[1]!;
   const key = (): Value => Range(g, S); // [S]
@@ -73,15 +73,15 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
       if (!made) tables.set(headDim, (made = ropeTables(g, positions, headDim)));
       return made(rope, factor);
     },
-    stretch({ beta, context }) {
+    queryScale({ beta, context }) {
       const id = `${beta}/${context}`;
-      let made = stretches.get(id);
+      let made = queryScales.get(id);
       if (!made) {
-        made = g.named('stretch', () => {
+        made = g.named('query_scaling', () => {
           const times = Cast(g, Div(g, Unsqueeze(g, positions, [1, 3]), g.int(context)), g.float); // whole numbers divide down
           return Add(g, Mul(g, Log(g, Add(g, times, g.scalar(1))), g.scalar(beta)), g.scalar(1));
         });
-        stretches.set(id, made);
+        queryScales.set(id, made);
       }
       return made;
     },
@@ -114,7 +114,7 @@ export interface KeyValue {
 }
 
 /**
- * Causal self-attention of rows x [B*T, C]. The G query heads of a key head stand together as [B, K, G*T, D], so that keys and
+ * Causal self-attention of rows x [B*T, C]. The G query heads of a key head are grouped as [B, K, G*T, D], so that keys and
  * values are not repeated.
  * @param past keys and values [B, K, P, D] of the positions before
  */
@@ -140,15 +140,15 @@ export function attention(
     const q = toHeads(perHead(spec.qNorm, split(rowNorm(spec.qNorm, rows.q), H)));
     const k = toHeads(perHead(spec.kNorm, split(rowNorm(spec.kNorm, rows.k), K)));
     const v = toHeads(split(rows.v, K));
-    const turned = (y: Value, factor: number): Value => (rope ? rotate(g, rope, inputs.table(rope, factor, D), y) : y);
+    const rotated = (y: Value, factor: number): Value => (rope ? rotate(g, rope, inputs.table(rope, factor, D), y) : y);
     const normed = (n: HeadNormSpec | undefined, y: Value): Value => (n?.afterRope ? norm(g, n.norm, y, weight) : y);
-    // the factors on scores are on queries already; with RoPE they are in its tables, unless a norm comes behind it
+    // queries already carry the factors on scores: with RoPE in its tables, unless a norm follows it
     const factor = spec.scale / (spec.softcap ?? 1);
     const inTable = rope !== undefined && !spec.qNorm?.afterRope;
-    const unscaled = normed(spec.qNorm, turned(q, inTable ? factor : 1));
+    const unscaled = normed(spec.qNorm, rotated(q, inTable ? factor : 1));
     const scaled = inTable || factor === 1 ? unscaled : Mul(g, unscaled, g.scalar(factor));
-    const query = spec.stretch ? Mul(g, scaled, inputs.stretch(spec.stretch)) : scaled;
-    const key = normed(spec.kNorm, turned(k, 1));
+    const query = spec.queryScaling ? Mul(g, scaled, inputs.queryScale(spec.queryScaling)) : scaled;
+    const key = normed(spec.kNorm, rotated(k, 1));
     const present: KeyValue = past
       ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }
       : { key, value: v };

@@ -2,8 +2,8 @@ import { HumanError } from '../errors.js';
 import { shown } from '../jsonFile.js';
 import type { Activation } from './spec.js';
 
-/** Largest size a config may name: more is a mistake, and sizes decide how much is built. */
-const LARGEST = 2 ** 24;
+/** A larger size is a mistake, and sizes decide how much is built. */
+const MAX_SIZE = 2 ** 24;
 
 const ACTIVATIONS: Record<string, Activation> = {
   silu: 'silu',
@@ -20,13 +20,13 @@ const ACTIVATIONS: Record<string, Activation> = {
   quick_gelu: 'gelu-quick',
 };
 
-/** Reads config.json key by key and knows which keys were read. Every error names the key, its value and what would do. */
+/** Reads config.json key by key and knows which keys were read. Every error names the key, its value and what is supported. */
 export class ConfigReader {
   private readonly known = new Set<string>();
 
   constructor(
     private readonly config: Record<string, unknown>,
-    /** What the errors say the keys belong to: `config.json`, `config.json: rope_scaling`. */
+    /** Where the keys are, in errors: `config.json`, `config.json: rope_scaling`. */
     private readonly place = 'config.json',
   ) {}
 
@@ -38,6 +38,11 @@ export class ConfigReader {
   raw(key: string): unknown {
     this.known.add(key);
     return Object.hasOwn(this.config, key) ? this.config[key] : undefined;
+  }
+
+  /** The key changes nothing in what is computed. */
+  ignore(key: string): void {
+    this.known.add(key);
   }
 
   has(key: string): boolean {
@@ -68,8 +73,8 @@ export class ConfigReader {
   /** A count from 1 on. */
   size(key: string, fallback?: number): number {
     const value = this.number(key, fallback);
-    if (!Number.isInteger(value) || value < 1 || value > LARGEST)
-      this.refuse(key, `a whole number from 1 to ${LARGEST} is needed`, 'Check that config.json is complete.');
+    if (!Number.isInteger(value) || value < 1 || value > MAX_SIZE)
+      this.refuse(key, `a whole number from 1 to ${MAX_SIZE} is needed`, 'Check that config.json is complete.');
     return value;
   }
 

@@ -1,10 +1,9 @@
-import type { Site } from '../adapters/sites.js';
 import type { Builder, Value } from '../onnx/graph.js';
 import { Add, Cast, Gather, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
 import { ACTIVATION, softcap, xielu } from './activations.js';
 import { attention, attentionInputs, linear, type AttentionInputs, type KeyValue } from './attention.js';
 import { norm, type Weight } from './norms.js';
-import { embeddingSize, linearLayers, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
+import { embeddingSize, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
 
 export interface Decoder {
   /** Rows that the head takes [B*T, E]; row b·T + t. */
@@ -16,10 +15,6 @@ export interface Decoder {
   /** Keys and values of each layer [B, K, S, D], to be fed in again as `past_key_values.N.key` and `.value`. */
   readonly present: readonly KeyValue[];
 }
-
-/** The linear layers but the head, in order: the places for adapters. `transposed`: stored [in, out]. */
-export const decoderSites = (spec: DecoderSpec): (Site & { readonly transposed: boolean })[] =>
-  linearLayers(spec).map(({ name, in: from, out, transposed }) => ({ name, in: from, out, transposed }));
 
 /**
  * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and `position_ids` [B, T],
@@ -48,7 +43,7 @@ export function buildDecoder(g: Builder, spec: DecoderSpec, weight: Weight, opti
   });
   const last = spec.finalNorm ? norm(g, spec.finalNorm, x, weight) : x;
   return {
-    hidden: spec.head.narrow ? linear(g, spec.head.narrow, last, weight) : last,
+    hidden: spec.head.projectOut ? linear(g, spec.head.projectOut, last, weight) : last,
     hiddenStates,
     present,
     logits: (rows) => projectToVocabulary(g, spec, rows, weight),
@@ -64,11 +59,11 @@ function pastInputs(g: Builder, { attention: { kvHeads, headDim } }: LayerSpec, 
 function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weight: Weight): Value {
   const [C, E] = [spec.hidden, embeddingSize(spec)];
   return g.named('embed', () => {
-    const { norm: normSpec, scale, widen } = spec.embedding;
+    const { norm: normSpec, scale, projectIn } = spec.embedding;
     const taken = Reshape(g, takeRows(g, weight(spec.embedding.weight, [spec.vocabSize, E]), ids), ['B*T', E]);
     const scaled = scale === 1 ? taken : Mul(g, taken, g.scalar(scale));
     const normed = normSpec ? norm(g, normSpec, scaled, weight) : scaled;
-    const rows = widen ? linear(g, widen, normed, weight) : normed;
+    const rows = projectIn ? linear(g, projectIn, normed, weight) : normed;
     if (!spec.positions) return rows;
     const { weight: table, size, offset } = spec.positions;
     const rowsAt = offset === 0 ? positions : Add(g, positions, g.int(offset));
@@ -77,10 +72,10 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
   });
 }
 
-/** Rows of a table. Where the table is a half-precision weight behind a Cast, the rows are cast and not all of the table. */
+/** Rows of a table. Where a Cast makes it from a half-precision weight, only the rows are cast. */
 function takeRows(g: Builder, table: Value, indices: Value): Value {
-  const made = g.nodes.at(-1);
-  const stored = made?.op === 'Cast' && made.outputs[0] === table ? made.inputs[0]! : table;
+  const node = g.producer(table);
+  const stored = node?.op === 'Cast' ? node.inputs[0] : table;
   return Cast(g, Gather(g, stored, indices), table.dtype);
 }
 
@@ -101,10 +96,10 @@ function decoderLayer(
   const entered = normed(layer.attentionIn, x);
   const { y, present } = attention(g, layer.attention, entered, weight, inputs, past);
   const joined = (to: Value, branch: Value, out: LayerSpec['mlpOut']): Value =>
-    layer.normsOfSums ? normed(out, residual(to, branch)) : residual(to, normed(out, branch));
-  const attended = joined(layer.residualsOfNorms ? entered : x, y, layer.attentionOut);
+    layer.postNorm ? normed(out, residual(to, branch)) : residual(to, normed(out, branch));
+  const attended = joined(layer.residualAfterNorm ? entered : x, y, layer.attentionOut);
   const mlpFrom = layer.parallel ? (layer.mlpIn ? normed(layer.mlpIn, x) : entered) : normed(layer.mlpIn, attended);
-  const base = layer.residualsOfNorms ? mlpFrom : attended;
+  const base = layer.residualAfterNorm ? mlpFrom : attended;
   return { y: joined(base, mlp(g, layer.mlp, mlpFrom, weight), layer.mlpOut), present };
 }
 

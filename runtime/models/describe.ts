@@ -5,7 +5,7 @@ import { loadTokenizer } from './text/tokenizer.js';
 import type { TensorInfo } from './safetensors.js';
 import type { JsonObject } from '../jsonFile.js';
 
-/** What a model folder or a GGUF file says of itself; no weight is read and nothing is converted. */
+/** Describes a model folder or a GGUF file; no weight is read and nothing is converted. */
 export interface ModelDescription {
   config: JsonObject;
   /** By Hugging Face name; undefined for a GGUF file, whose tensors are checked while its conversion is planned. */

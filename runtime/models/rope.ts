@@ -34,9 +34,9 @@ export function ropeTables(
       if (known) return known;
       // y = x·cos + swap(x)·sin, where the first of a pair has −sin
       const { dim, interleaved } = rope;
-      const turned = factor * rope.attentionFactor;
+      const rotated = factor * rope.attentionFactor;
       const isFirst = (i: number): boolean => (interleaved ? i % 2 === 0 : i < dim / 2);
-      const cosFactors = Array.from({ length: headDim }, (_, i) => (i < dim ? turned : factor));
+      const cosFactors = Array.from({ length: headDim }, (_, i) => (i < dim ? rotated : factor));
       const sinFactors = cosFactors.map((c, i) => (i < dim && isFirst(i) ? -c : c));
       const table = {
         cos: cosFactors.every((c) => c === 1) ? waves.cos : Mul(g, waves.cos, floats(g, cosFactors)),
@@ -79,9 +79,9 @@ function swapPairs(g: Builder, { dim, interleaved }: RopeSpec, x: Value): Value 
     const [first, second, ...pass] = Split(g, x, [dim / 2, dim / 2, ...rest], -1);
     return Concat(g, [second!, first!, ...pass], -1);
   }
-  const [turning, ...pass] = rest.length > 0 ? Split(g, x, [dim, ...rest], -1) : [x];
-  const pairs = Reshape(g, turning!, [...x.shape.slice(0, -1), dim / 2, 2]);
+  const [rotating, ...pass] = rest.length > 0 ? Split(g, x, [dim, ...rest], -1) : [x];
+  const pairs = Reshape(g, rotating!, [...x.shape.slice(0, -1), dim / 2, 2]);
   const [even, odd] = Split(g, pairs, [1, 1], -1);
-  const swapped = Reshape(g, Concat(g, [odd!, even!], -1), turning!.shape);
+  const swapped = Reshape(g, Concat(g, [odd!, even!], -1), rotating!.shape);
   return pass.length > 0 ? Concat(g, [swapped, ...pass], -1) : swapped;
 }

@@ -10,7 +10,7 @@ export interface RopeOptions {
   contextLength: number;
   /** Base of the angles where config.json names none. */
   theta?: number;
-  /** Key of the base in transformers 4 configs; null = it stands in the rope parameters or is the default. */
+  /** Key of the base in transformers 4 configs; null = it is in the rope parameters or the default. */
   thetaKey?: string | null;
   /** Share of a head that rotates; `true` = the family reads `partial_rotary_factor` and takes 1 without it. */
   partial?: number | true;
@@ -22,7 +22,7 @@ export interface RopeOptions {
   rename?: Record<string, string>;
   /** Rope parameters where config.json has none. */
   parameters?: Record<string, unknown>;
-  /** Original context where config.json does not name it; then what the rope parameters say of it does not count. */
+  /** Original context where config.json does not name it; the one in the rope parameters does not count then. */
   originalContext?: number;
   /** Key inside rope_parameters, where a family has one set of parameters for each type of layer. */
   layerType?: string;
@@ -59,7 +59,7 @@ export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
 function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const scaling = ropeParameters(c, options);
   const partial = partialFactor(c, scaling, options);
-  // transformers counts waves over an odd number of elements, and one more turns
+  // transformers counts frequencies over an odd number of elements, and rotates one more
   const share = Math.trunc(options.headDim * partial);
   const dim = share + (share % 2);
   const { theta: defaultBase = 10000, thetaKey = 'rope_theta' } = options;
@@ -70,7 +70,7 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   if (dim < 2 || dim > options.headDim)
     c.refuse(
       partial === 1 ? 'head_dim' : (options.partialKey ?? 'partial_rotary_factor'),
-      `${share} of ${options.headDim} elements of a head would turn; an even number of at least 2 is needed`,
+      `${share} of ${options.headDim} elements of a head would rotate; an even number of at least 2 is needed`,
     );
 
   const named = scaling?.raw('rope_type') ?? scaling?.raw('type') ?? 'default';
@@ -132,8 +132,8 @@ export function ropeParameters(
 
 function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, options: RopeOptions): number {
   const key = options.partialKey ?? 'partial_rotary_factor';
-  // Where both say it the rope parameters count.
-  if (options.partial !== undefined) c.raw('partial_rotary_factor');
+  // Where both have it the rope parameters count.
+  if (options.partial !== undefined) c.ignore('partial_rotary_factor');
   const from = scaling?.has('partial_rotary_factor') ? scaling : c;
   const name = from === c ? key : 'partial_rotary_factor';
   const factor = from.positive(name, typeof options.partial === 'number' ? options.partial : 1);

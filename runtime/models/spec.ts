@@ -21,7 +21,7 @@ export interface NormSpec {
   readonly kind: 'rms' | 'layer';
   readonly size: number;
   readonly epsilon: number;
-  /** The factor behind it: the weight, 1 + the weight (Gemma), or none (OLMo). */
+  /** The factor on it: the weight, 1 + the weight (Gemma), or none (OLMo). */
   readonly factor: 'weight' | 'one-plus-weight' | 'none';
   readonly bias: boolean;
 }
@@ -35,7 +35,7 @@ export interface HeadNormSpec {
   readonly norm: NormSpec;
   /** Each head's weight is a parameter, of module `name.norms.h` (StableLM). */
   readonly apart?: boolean;
-  /** Of what RoPE has turned (Hunyuan), over each head. */
+  /** Of rotated queries or keys (Hunyuan), over each head. */
   readonly afterRope?: boolean;
 }
 
@@ -55,8 +55,8 @@ export interface RopeSpec {
 }
 
 /**
- * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` a position; each query sees slope · the
- * key's position up to a number of its own, which softmax cancels. Falcon rounds positions and products to bfloat16 first.
+ * ALiBi (Press et al. 2022): a head's scores fall with the distance of the key, by `slope` per position. Only slope · the key's
+ * position is added: the rest is the same for all keys of a query, and softmax cancels it. Falcon rounds positions and products to bfloat16 first.
  */
 export interface AlibiSpec {
   /** One for each of H heads. */
@@ -66,8 +66,14 @@ export interface AlibiSpec {
   readonly rounded: boolean;
 }
 
+/** Queries at position p are multiplied by 1 + beta · ln(1 + ⌊p / context⌋) (Llama 4, Ministral 3). */
+export interface QueryScalingSpec {
+  readonly beta: number;
+  readonly context: number;
+}
+
 /**
- * separate: three layers. fused: one layer whose heads stand in `blocks` equal parts, each with its queries, keys and values in
+ * separate: three layers. fused: one layer of `blocks` equal parts, each with its queries, keys and values in
  * this order; one block has all queries, all keys, all values, K blocks have the G queries, the key and the value of a key head.
  */
 export type ProjectionSpec =
@@ -91,8 +97,7 @@ export interface AttentionSpec {
   readonly window?: number;
   readonly rope?: RopeSpec;
   readonly alibi?: AlibiSpec;
-  /** Queries at position p are multiplied by 1 + beta · ln(1 + ⌊p / context⌋) (Llama 4, Ministral 3). */
-  readonly stretch?: { readonly beta: number; readonly context: number };
+  readonly queryScaling?: QueryScalingSpec;
   readonly projections: ProjectionSpec;
   /** Queries, keys and values are limited to ± this as they leave their layers. */
   readonly clip?: number;
@@ -113,7 +118,7 @@ export type MlpSpec = { readonly name: string; readonly activation: Activation; 
 
 /**
  * h = x + r · attentionOut(attention(attentionIn(x)));  y = h + r · mlpOut(mlp(mlpIn(h))).
- * normsOfSums: h = attentionOut(x + r · attention(x));  y = mlpOut(h + r · mlp(h)).
+ * postNorm: h = attentionOut(x + r · attention(x));  y = mlpOut(h + r · mlp(h)).
  * parallel: y = x + r · attention(attentionIn(x)) + r · mlp(mlpIn(x)), with attentionIn in place of a missing mlpIn.
  * A missing norm is the identity.
  */
@@ -123,10 +128,10 @@ export interface LayerSpec {
   readonly attention: AttentionSpec;
   readonly mlp: MlpSpec;
   readonly parallel: boolean;
-  /** Branches are added to what their norms give, and not to what enters these (Bloom by a switch). */
-  readonly residualsOfNorms?: boolean;
-  /** The norms behind attention and MLP are those of the sums (OPT 350M). */
-  readonly normsOfSums?: boolean;
+  /** Branches are added to the outputs of their norms, not to the inputs (Bloom, by a setting). */
+  readonly residualAfterNorm?: boolean;
+  /** attentionOut and mlpOut are norms of the sums, as in the first Transformer (OPT 350M). */
+  readonly postNorm?: boolean;
   readonly attentionIn?: NormSpec;
   readonly attentionOut?: NormSpec;
   readonly mlpIn?: NormSpec;
@@ -134,6 +139,12 @@ export interface LayerSpec {
   /** r */
   readonly residualScale: number;
 }
+
+/** At least one. */
+export type Layers = readonly [LayerSpec, ...LayerSpec[]];
+/** @param count from 1 on */
+export const layersOf = (count: number, layer: (index: number) => LayerSpec): Layers =>
+  Array.from({ length: count }, (_, i) => layer(i)) as [LayerSpec, ...LayerSpec[]];
 
 export interface DecoderSpec {
   /** `model_type` of config.json. */
@@ -144,22 +155,22 @@ export interface DecoderSpec {
   readonly vocabSize: number;
   /** C */
   readonly hidden: number;
-  /** Positions the model was made for. */
+  /** Positions that the model was trained for. */
   readonly contextLength: number;
   /** Parameter [V, E], and a factor on its rows or a norm of them. Where E is not C, a layer E → C (OPT 350M). */
   readonly embedding: {
     readonly weight: string;
     readonly scale: number;
     readonly norm?: NormSpec;
-    readonly widen?: LinearSpec;
+    readonly projectIn?: LinearSpec;
   };
   /** Learned positions: parameter [size, C]; position p has row p + offset. */
   readonly positions?: { readonly weight: string; readonly size: number; readonly offset: number };
-  readonly layers: readonly LayerSpec[];
+  readonly layers: Layers;
   readonly finalNorm?: NormSpec;
-  /** Output head [V, E], behind a layer C → E where they differ; a tied one is the embedding. `scale` is a factor on the logits. */
+  /** Output head [V, E], after a layer C → E where they differ; a tied one is the embedding. `scale` is a factor on the logits. */
   readonly head: {
-    readonly narrow?: LinearSpec;
+    readonly projectOut?: LinearSpec;
     readonly name: string;
     readonly weight: string;
     readonly tied: boolean;
@@ -170,7 +181,7 @@ export interface DecoderSpec {
 }
 
 /** E */
-export const embeddingSize = ({ embedding, hidden }: DecoderSpec): number => embedding.widen?.in ?? hidden;
+export const embeddingSize = ({ embedding, hidden }: DecoderSpec): number => embedding.projectIn?.in ?? hidden;
 
 /** The linear layers but the head in the order of computation: the places for adapters. */
 export function linearLayers(spec: DecoderSpec): LinearSpec[] {
@@ -180,7 +191,7 @@ export function linearLayers(spec: DecoderSpec): LinearSpec[] {
     const inner = mlp.kind === 'gated' ? [mlp.gate, mlp.up] : mlp.kind === 'plain' ? [mlp.up] : [mlp.gateUp];
     return [...projections, attention.out, ...inner, mlp.down];
   });
-  return [spec.embedding.widen, ...inBlocks, spec.head.narrow].filter((layer) => layer !== undefined);
+  return [spec.embedding.projectIn, ...inBlocks, spec.head.projectOut].filter((layer) => layer !== undefined);
 }
 
 /** Every parameter of the model, name → shape as in the checkpoint; a tied head is not listed. */

@@ -1,4 +1,4 @@
-/** Checkpoints whose output head is another one than their embedding, whatever config.json says. */
+/** Checkpoints whose output head differs from their embedding, even if config.json ties them. */
 import type { JsonObject } from '../jsonFile.js';
 import { sameShape } from '../onnx/shapes.js';
 import { readBytes, type TensorInfo } from './safetensors.js';

@@ -23,7 +23,7 @@ const WITH_IMAGES: Record<string, string> = {
   'lm_head.': 'language_model.lm_head.',
 };
 
-/** A name, and what checkpoints say for it: the bare model's without its first part, those of models with images in another order. */
+/** A name and its variants in checkpoints: those of the bare model lack its first part, those of models with images have another order. */
 function namesOf(name: string): string[] {
   const prefix = PREFIXES.find((p) => name.startsWith(p));
   const bare = prefix ? [name.slice(prefix.length)] : [];

@@ -1,4 +1,4 @@
-import type { Graph, Value } from './graph.js';
+import type { Graph, Node, Value } from './graph.js';
 import { sameShape, shapeText } from './shapes.js';
 
 /** Checks a graph after a pass: names unique, inputs defined before use with the same dtype and shape, outputs defined and unique. Throws on the first fault. */
@@ -24,7 +24,7 @@ export function checkGraph(graph: Graph): Graph {
   for (const value of graph.inputs) define(value, 'the inputs');
   for (const { value } of graph.initializers) define(value, 'the initializers');
   for (const node of graph.nodes) {
-    for (const value of node.inputs) if (value) use(value, `${node.op} (${node.name})`);
+    for (const value of node.inputs) use(value, `${node.op} (${node.name})`);
     for (const value of node.outputs) define(value, `${node.op} (${node.name})`);
   }
   const outputs = new Set<string>();
@@ -39,11 +39,10 @@ export function checkGraph(graph: Graph): Graph {
 /** The graph without nodes and initializers that no output needs. Inputs stay: they are the contract. */
 export function prune(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map((v) => v.name));
-  const nodes = [];
-  for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    const node = graph.nodes[i]!;
+  const nodes: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((v) => needed.has(v.name))) continue;
-    for (const v of node.inputs) if (v) needed.add(v.name);
+    for (const v of node.inputs) needed.add(v.name);
     nodes.push(node);
   }
   return {

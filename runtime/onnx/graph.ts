@@ -1,4 +1,5 @@
-import { namesOf, numberOf, product, shapeText, type Dim, type Shape } from './shapes.js';
+import type { AttributeArgument, AttributesOf, InputsOf, Op, OutputsOf } from './operators.js';
+import { namesOf, numberOf, shapeText, type Dim, type Shape } from './shapes.js';
 
 export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'int8' | 'bool';
 export type FloatType = 'float32' | 'float64';
@@ -10,20 +11,16 @@ export interface Value {
   readonly shape: Shape;
 }
 
-export type Attribute = number | { readonly float: number } | string | readonly number[];
-
-export interface Node {
-  /** ONNX operator name. */
-  readonly op: string;
-  /** Where it stands: `layers.0/attention/q_proj`; a backward node has its forward node's name with `'` behind it. */
+export interface NodeOf<O extends Op> {
+  readonly op: O;
+  /** Where it belongs: `layers.0/attention/q_proj`; a backward node has its forward node's name with `'` after it. */
   readonly name: string;
-  readonly inputs: readonly (Value | null)[];
-  readonly outputs: readonly Value[];
-  /** Integers are INT, `{float}` is FLOAT, arrays are INTS. */
-  readonly attributes: Readonly<Record<string, Attribute>>;
-  /** Operator domain; '' is ONNX's own. */
-  readonly domain?: string;
+  readonly inputs: InputsOf<O>;
+  readonly outputs: OutputsOf<O>;
+  readonly attributes: AttributesOf<O>;
 }
+/** A node of any operator; `node.op` tells the compiler which inputs and attributes it has. */
+export type Node = { [O in Op]: NodeOf<O> }[Op];
 
 /** Where the bytes of a constant are: in the graph, or at a place in a file of the model's folder (read in place). */
 export type TensorData =
@@ -44,9 +41,16 @@ export interface Graph {
   readonly nodes: readonly Node[];
 }
 
+/** An output of a node to be added; without a name it gets one. */
+interface NewValue {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly name?: string;
+}
+
 /**
- * Builds a graph, or goes on building one (`new Builder(name, { from })`). Knows names, constants and dims; what an
- * operator does with shapes stands in ops.ts.
+ * Builds a graph, or goes on building one (`new Builder(name, { from })`). It knows names, constants and dims; ops.ts
+ * knows what an operator does with shapes.
  */
 export class Builder {
   readonly name: string;
@@ -54,26 +58,47 @@ export class Builder {
   readonly float: FloatType;
   readonly inputs: Value[] = [];
   readonly initializers: Initializer[] = [];
-  readonly nodes: Node[] = [];
   readonly outputs: Value[] = [];
-  private readonly names = new Set<string>();
+  private readonly list: Node[] = [];
+  /** The node that makes a value, by the value's name. */
+  private readonly producers = new Map<string, Node>();
+  private readonly names: Set<string>;
   private readonly constants = new Map<string, Value>();
   private readonly dims = new Map<string, Value>();
   private readonly sources = new Map<string, { value: Value; axis: number }>();
   private path: string[] = [];
   private fixedName: string | undefined;
 
-  constructor(name: string, options: { float?: FloatType; from?: Graph } = {}) {
+  /** @param options `reserved`: names that no new value may have. */
+  constructor(name: string, options: { float?: FloatType; from?: Graph; reserved?: Iterable<string> } = {}) {
     this.name = name;
     this.float = options.float ?? 'float32';
+    this.names = new Set(options.reserved);
     const from = options.from;
     if (from) {
       for (const value of from.inputs) this.adopt(value);
       this.initializers.push(...from.initializers);
       for (const { value } of from.initializers) this.names.add(value.name);
-      this.nodes.push(...from.nodes);
-      for (const node of from.nodes) for (const value of node.outputs) this.names.add(value.name);
+      for (const node of from.nodes) this.append(node);
       this.outputs.push(...from.outputs);
+    }
+  }
+
+  get nodes(): readonly Node[] {
+    return this.list;
+  }
+
+  /** The node that makes a value; undefined for inputs and initializers. */
+  producer(value: Value): Node | undefined {
+    return this.producers.get(value.name);
+  }
+
+  /** Adds a node of another graph as it is. */
+  append(node: Node): void {
+    this.list.push(node);
+    for (const value of node.outputs) {
+      this.names.add(value.name);
+      this.producers.set(value.name, node);
     }
   }
 
@@ -96,7 +121,7 @@ export class Builder {
     return name;
   }
 
-  /** Names of nodes made inside start with `name/`. */
+  /** Names of nodes added inside start with `name/`. */
   scope<T>(name: string, body: () => T): T {
     this.path.push(name);
     try {
@@ -106,7 +131,7 @@ export class Builder {
     }
   }
 
-  /** Nodes made inside have exactly this name (backward nodes carry their forward node's). */
+  /** Nodes added inside have exactly this name (backward nodes carry their forward node's). */
   named<T>(name: string, body: () => T): T {
     const before = this.fixedName;
     this.fixedName = name;
@@ -129,28 +154,48 @@ export class Builder {
 
   /** Gives a value a name of its own in the outputs (`loss`), whatever node made it. */
   outputAs(name: string, value: Value): Value {
-    const [named] = this.add('Identity', [value], [{ dtype: value.dtype, shape: value.shape, name }]);
-    this.outputs.push(named!);
-    return named!;
+    const named = this.add('Identity', [value], { ...value, name });
+    this.outputs.push(named);
+    return named;
   }
 
-  /** Adds a node; ops.ts is the usual way. */
-  add(
-    op: string,
-    inputs: readonly (Value | null)[],
-    outputs: readonly { dtype: DType; shape: Shape; name?: string }[],
-    attributes: Record<string, Attribute> = {},
-    domain = '',
+  /** Adds a node with one output; ops.ts is the usual way. */
+  add<O extends Op>(op: O, inputs: InputsOf<O>, output: NewValue, ...[attributes]: AttributeArgument<O>): Value {
+    const y = this.value(op, output);
+    this.push(op, inputs, [y], attributes);
+    return y;
+  }
+
+  /** Adds a node with any number of outputs. */
+  addMany<O extends Op>(
+    op: O,
+    inputs: InputsOf<O>,
+    outputs: readonly NewValue[],
+    ...[attributes]: AttributeArgument<O>
   ): Value[] {
-    const where = this.fixedName ?? this.path.join('/');
-    const values = outputs.map(({ dtype, shape, name }): Value => {
-      const unique = name ?? this.unique(where ? `${where}/${op}` : op);
-      if (name !== undefined && this.names.has(name)) throw new Error(`the graph ${this.name} has "${name}" twice`);
-      this.names.add(unique);
-      return { name: unique, dtype, shape: [...shape] };
-    });
-    this.nodes.push({ op, name: where, inputs, outputs: values, attributes, ...(domain ? { domain } : {}) });
+    const values = outputs.map((output) => this.value(op, output));
+    this.push(op, inputs, values, attributes);
     return values;
+  }
+
+  /** Adds the node of a value again: the same in another place. */
+  repeat({ op, inputs, attributes }: Node, { dtype, shape }: Value): Value {
+    const y = this.value(op, { dtype, shape });
+    this.push(op, inputs, [y], attributes);
+    return y;
+  }
+
+  private value(op: Op, { name, dtype, shape }: NewValue): Value {
+    if (name !== undefined && this.names.has(name)) throw new Error(`the graph ${this.name} has "${name}" twice`);
+    return { name: name ?? this.unique(this.where ? `${this.where}/${op}` : op), dtype, shape: [...shape] };
+  }
+
+  private get where(): string {
+    return this.fixedName ?? this.path.join('/');
+  }
+
+  private push(op: Op, inputs: readonly Value[], outputs: readonly Value[], attributes: unknown = {}): void {
+    this.append({ op, name: this.where, inputs, outputs, attributes } as Node);
   }
 
   /** A constant of the compute type, shape [] or [n]; equal constants are one. */
@@ -168,6 +213,11 @@ export class Builder {
     return this.constant('int64', [], BigInt64Array.of(BigInt(value)));
   }
 
+  /** The data of an initializer; undefined for other values. */
+  initializer(value: Value): TensorData | undefined {
+    return this.initializers.find((i) => i.value.name === value.name)?.data;
+  }
+
   /** A constant in the graph. Small equal ones are shared. */
   constant(dtype: DType, shape: Shape, data: ArrayBufferView, name?: string): Value {
     const bytes = new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer);
@@ -183,7 +233,7 @@ export class Builder {
     return value;
   }
 
-  /** A weight that stays where it is: `bytes` at `offset` of `file`, relative to the model's folder. */
+  /** A weight that is read in place: `bytes` at `offset` of `file`, relative to the model's folder. */
   external(name: string, dtype: DType, shape: Shape, place: { file: string; offset: number; bytes: number }): Value {
     if (this.names.has(name)) throw new Error(`the graph ${this.name} has "${name}" twice`);
     this.names.add(name);
@@ -202,19 +252,13 @@ export class Builder {
     if (names.length === 1 && numberOf(dim) === 1) {
       const source = this.sources.get(dim);
       if (!source) throw new Error(`no input of the graph ${this.name} has the dim ${dim}`);
-      value = this.named(
-        'dims',
-        () =>
-          this.add('Shape', [source.value], [{ dtype: 'int64', shape: [1] }], {
-            start: source.axis,
-            end: source.axis + 1,
-          })[0]!,
+      const { value: x, axis } = source;
+      value = this.named('dims', () =>
+        this.add('Shape', [x], { dtype: 'int64', shape: [1] }, { start: axis, end: axis + 1 }),
       );
     } else {
       const parts = [...names, ...(numberOf(dim) === 1 ? [] : [numberOf(dim)])].map((part) => this.dim(part));
-      value = parts.reduce((a, b) =>
-        this.named('dims', () => this.add('Mul', [a, b], [{ dtype: 'int64', shape: [1] }])[0]!),
-      );
+      value = parts.reduce((a, b) => this.named('dims', () => this.add('Mul', [a, b], { dtype: 'int64', shape: [1] })));
     }
     this.dims.set(dim, value);
     return value;
@@ -229,9 +273,8 @@ export class Builder {
     const known = this.dims.get(key);
     if (known) return known;
     const parts = shape.map((dim) => this.dim(dim));
-    const value = this.named(
-      'dims',
-      () => this.add('Concat', parts, [{ dtype: 'int64', shape: [shape.length] }], { axis: 0 })[0]!,
+    const value = this.named('dims', () =>
+      this.add('Concat', parts, { dtype: 'int64', shape: [shape.length] }, { axis: 0 }),
     );
     this.dims.set(key, value);
     return value;
@@ -243,10 +286,7 @@ export class Builder {
       inputs: [...this.inputs],
       outputs: [...this.outputs],
       initializers: [...this.initializers],
-      nodes: [...this.nodes],
+      nodes: [...this.list],
     };
   }
 }
-
-/** Elements of a shape, as a dim. */
-export const sizeOf = (value: Value): Dim => product(value.shape);

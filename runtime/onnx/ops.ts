@@ -1,29 +1,28 @@
 /** One function per ONNX operator: checks and infers dtype and shape, adds the node. Operators are called as in ONNX (opset 21). */
-import type { Attribute, Builder, DType, FloatType, Value } from './graph.js';
-import { axisOf, broadcast, product, quotient, sameShape, shapeText, type Dim, type Shape } from './shapes.js';
+import type { Builder, DType, FloatType, Value } from './graph.js';
+import type { AttributeArgument, BinaryOp, InputsOf, Op, UnaryOp } from './operators.js';
+import { axisOf, broadcast, product, sameShape, shapeText, type Dim, type Shape } from './shapes.js';
 
 const fail = (op: string, message: string): never => {
   throw new Error(`${op}: ${message}`);
 };
 const text = (v: Value): string => `${v.name} ${v.dtype}${shapeText(v.shape)}`;
 
-function one(
+const one = <O extends Op>(
   g: Builder,
-  op: string,
-  inputs: (Value | null)[],
+  op: O,
+  inputs: InputsOf<O>,
   dtype: DType,
   shape: Shape,
-  attributes: Record<string, Attribute> = {},
-): Value {
-  return g.add(op, inputs, [{ dtype, shape }], attributes)[0]!;
-}
+  ...attributes: AttributeArgument<O>
+): Value => g.add(op, inputs, { dtype, shape }, ...attributes);
 
-function binary(g: Builder, op: string, a: Value, b: Value, dtype?: DType): Value {
+function binary(g: Builder, op: BinaryOp, a: Value, b: Value, dtype?: DType): Value {
   if (a.dtype !== b.dtype) fail(op, `${text(a)} and ${text(b)} have different types`);
   const shape = broadcast(a.shape, b.shape) ?? fail(op, `${text(a)} and ${text(b)} do not fit`);
   return one(g, op, [a, b], dtype ?? a.dtype, shape);
 }
-const unary = (g: Builder, op: string, x: Value): Value => one(g, op, [x], x.dtype, x.shape);
+const unary = (g: Builder, op: UnaryOp, x: Value): Value => one(g, op, [x], x.dtype, x.shape);
 
 // elementwise
 export const Add = (g: Builder, a: Value, b: Value): Value => binary(g, 'Add', a, b);
@@ -85,7 +84,13 @@ export const Softmax = (g: Builder, x: Value): Value => one(g, 'Softmax', [x], x
 export const LogSoftmax = (g: Builder, x: Value): Value => one(g, 'LogSoftmax', [x], x.dtype, x.shape, { axis: -1 });
 
 // reductions; axes may be negative
-function reduce(g: Builder, op: string, x: Value, axes: readonly number[], keepdims: boolean): Value {
+function reduce(
+  g: Builder,
+  op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax',
+  x: Value,
+  axes: readonly number[],
+  keepdims: boolean,
+): Value {
   const reduced = axes.map((axis) => axisOf(axis, x.shape.length));
   const shape = x.shape.flatMap((dim, i): Dim[] => (reduced.includes(i) ? (keepdims ? [1] : []) : [dim]));
   return one(g, op, [x, g.ints(reduced)], x.dtype, shape, { keepdims: keepdims ? 1 : 0 });
@@ -163,7 +168,7 @@ export function Split(g: Builder, x: Value, sizes: readonly number[], axis: numb
   if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[a])
     fail('Split', `${text(x)} into ${sizes.join()} on axis ${axis}`);
   const outputs = sizes.map((size) => ({ dtype: x.dtype, shape: x.shape.map((dim, i) => (i === a ? size : dim)) }));
-  return g.add('Split', [x, g.ints(sizes)], outputs, { axis: a });
+  return g.addMany('Split', [x, g.ints(sizes)], outputs, { axis: a });
 }
 /** Joins along an axis; `dim` names the size of the joined axis where it is not a number (S for P and T). */
 export function Concat(g: Builder, xs: readonly Value[], axis: number, dim?: Dim): Value {
@@ -238,5 +243,3 @@ export function Range(g: Builder, dim: Dim): Value {
   const end = one(g, 'Squeeze', [g.dim(dim), g.ints([0])], 'int64', []);
   return one(g, 'Range', [g.int(0), end, g.int(1)], 'int64', [dim]);
 }
-/** Whether b divides a, as dims: the result or an error. */
-export const divideDim = (a: Dim, b: Dim): Dim => quotient(a, b) ?? fail('dims', `${a} is not a multiple of ${b}`);

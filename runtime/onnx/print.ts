@@ -1,4 +1,5 @@
-import type { Attribute, Graph, Value } from './graph.js';
+import type { Graph, Value } from './graph.js';
+import type { Attribute } from './operators.js';
 import { shapeText } from './shapes.js';
 
 const typed = (v: Value): string => `${v.name}: ${v.dtype}${shapeText(v.shape)}`;
@@ -15,9 +16,9 @@ export function printGraph(graph: Graph): string {
     );
   }
   for (const node of graph.nodes) {
-    const attributes = Object.entries(node.attributes).map(([key, a]) => `${key}=${attribute(a)}`);
+    const attributes = Object.entries<Attribute>(node.attributes).map(([key, a]) => `${key}=${attribute(a)}`);
     lines.push(
-      `  ${node.outputs.map(typed).join(', ')} = ${node.op}(${[...node.inputs.map((v) => v?.name ?? '-'), ...attributes].join(', ')})`,
+      `  ${node.outputs.map(typed).join(', ')} = ${node.op}(${[...node.inputs.map((v) => v.name), ...attributes].join(', ')})`,
     );
   }
   lines.push(`  return ${graph.outputs.map((v) => v.name).join(', ')}`);

@@ -1,5 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { Attribute, Graph, Initializer, Node, Value } from './graph.js';
+import type { Graph, Initializer, Node, Value } from './graph.js';
+import type { Attribute } from './operators.js';
 import { dtypeNumber } from './ops.js';
 
 /** ONNX versions we write. */
@@ -33,13 +34,12 @@ function writeAttribute(w: BinaryWriter, name: string, a: Attribute): void {
 }
 
 function writeNode(w: BinaryWriter, node: Node): void {
-  for (const v of node.inputs) string(w, 1, v?.name ?? '');
+  for (const v of node.inputs) string(w, 1, v.name);
   for (const v of node.outputs) string(w, 2, v.name);
   // onnxruntime wants node names unique; the first output's is, and starts with the node's own
   string(w, 3, node.outputs[0]!.name);
   string(w, 4, node.op);
-  for (const [name, a] of Object.entries(node.attributes)) message(w, 5, () => writeAttribute(w, name, a));
-  if (node.domain) string(w, 7, node.domain);
+  for (const [name, a] of Object.entries<Attribute>(node.attributes)) message(w, 5, () => writeAttribute(w, name, a));
 }
 
 function writeTensor(w: BinaryWriter, { value, data }: Initializer): void {
@@ -92,19 +92,16 @@ export function serialize(
     for (const initializer of graph.initializers) message(w, 5, () => writeTensor(w, initializer));
     for (const v of graph.inputs) message(w, 11, () => writeValue(w, v));
     for (const v of graph.outputs) message(w, 12, () => writeValue(w, v));
-    // onnxruntime infers the shapes of all values anyway; told beforehand, it need not invent and compare names for dims,
-    // which takes seconds for a few thousand nodes
+    // onnxruntime infers the shapes of all values; where they are given it does not invent and compare names for dims, which
+    // takes seconds for a few thousand nodes
     const outputs = new Set(graph.outputs.map((v) => v.name));
     for (const node of nodes)
       for (const v of node.outputs) if (!outputs.has(v.name)) message(w, 13, () => writeValue(w, v));
   });
-  const domains = new Set(graph.nodes.flatMap((node) => (node.domain ? [node.domain] : [])));
-  for (const [domain, version] of [['', OPSET] as const, ...[...domains].map((d) => [d, 1] as const)]) {
-    message(w, 8, () => {
-      string(w, 1, domain);
-      int(w, 2, version);
-    });
-  }
+  message(w, 8, () => {
+    string(w, 1, '');
+    int(w, 2, OPSET);
+  });
   for (const [key, value] of Object.entries(metadata)) entry(w, 14, key, value);
   return w.finish();
 }

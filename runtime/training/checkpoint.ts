@@ -5,7 +5,7 @@ import { HumanError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import { readFloat32, readSafetensors, writeSafetensors } from '../models/safetensors.js';
 import type { OptimizerState } from '../optim/optimizer.js';
-import { float32, type Backend, type Tensor } from './session.js';
+import { float32, type Backend, type Tensor } from '../device/session.js';
 
 interface Progress {
   version: 1;

@@ -21,7 +21,7 @@ import { trainingLoop } from './loop.js';
 import { firstLoss } from './runFolder.js';
 import type { TrainingRow } from './packing.js';
 import { measureProbes } from './probes.js';
-import type { Feeds } from './session.js';
+import type { Feeds } from '../device/session.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { teacherStore } from './teacher.js';
 import { readVectors, scanData, type ActiveVector, type DataSeen } from './vectors.js';

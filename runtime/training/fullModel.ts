@@ -3,7 +3,7 @@ import { saveModel } from '../models/saveModel.js';
 import { readFloat32 } from '../models/safetensors.js';
 import { parameters, type DecoderSpec } from '../models/spec.js';
 import { findTensor } from '../models/weights.js';
-import { float32, type Backend, type Tensor } from './session.js';
+import { float32, type Backend, type Tensor } from '../device/session.js';
 
 /** The base's parameters as float32 tensors: the start of full fine-tuning. */
 export async function baseTensors(model: Pick<ModelFolder, 'tensors'>, spec: DecoderSpec): Promise<Tensor[]> {

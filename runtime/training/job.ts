@@ -9,7 +9,7 @@ import type { DoneEvent, Manifest, Recipe, RunEvent } from '../protocol.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { supervised, type TrainingRow } from './packing.js';
 import type { RunFolder } from './runFolder.js';
-import { float32, type Tensor } from './session.js';
+import { float32, type Tensor } from '../device/session.js';
 
 /** A recipe at work: what it reads, where it writes, how it is stopped. */
 export interface Job<R extends Recipe> {

@@ -4,7 +4,7 @@ import type { ModelFolder } from '../models/folder.js';
 import { requireFiniteWeights } from '../models/finite.js';
 import { gradientGraph, gradientOutput, logProbsGraph, lossGraph } from './objective.js';
 import { pack, supervised, type TrainingRow } from './packing.js';
-import type { Backend, Feeds, Session, Tensor } from './session.js';
+import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 
 export interface LearnerOptions {
   readonly backend: Backend;

@@ -5,7 +5,7 @@ import type { OptimizerOptions, Probes, RunEvent } from '../protocol.js';
 import { divergenceWatch } from './divergence.js';
 import type { Learner } from './learner.js';
 import { runsOf, type TrainingRow } from './packing.js';
-import type { Feeds, Tensor } from './session.js';
+import type { Feeds, Tensor } from '../device/session.js';
 
 export interface LoopOptions {
   readonly steps: number;

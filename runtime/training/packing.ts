@@ -1,6 +1,6 @@
 import type { Example } from '../data/examples.js';
 import { scaleInput } from '../adapters/inject.js';
-import { float32, int64, type Feeds } from './session.js';
+import { float32, int64, type Feeds } from '../device/session.js';
 
 /** A row of a training batch: what it is, which adapters see it, and how its supervised tokens count. */
 export interface TrainingRow {

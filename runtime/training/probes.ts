@@ -3,7 +3,7 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { Probes } from '../protocol.js';
 import { mean, rowsOf, tokenCount } from './job.js';
 import type { Learner } from './learner.js';
-import type { Backend, Feeds } from './session.js';
+import type { Backend, Feeds } from '../device/session.js';
 
 export interface ProbeOptions {
   readonly learner: Learner;

@@ -11,7 +11,7 @@ import { replaceFile } from '../files.js';
 import type { FinetuneRecipe, ScanResult } from '../protocol.js';
 import type { Job } from './job.js';
 import type { Learner } from './learner.js';
-import type { Feeds } from './session.js';
+import type { Feeds } from '../device/session.js';
 
 /** A security vector that is active and frozen while fine-tuning. `name` is its own in the graph. */
 export interface ActiveVector extends FlatAdapter {

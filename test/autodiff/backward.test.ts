@@ -124,7 +124,7 @@ test('a missing rule is an error that names operator and node; off the path nobo
     const x = g.input('x', 'float64', [2]);
     const w = g.input('w', 'float64', [2]);
     const y = g.scope('layers.3', () =>
-      g.scope('mlp', () => g.add('Floor', [x], [{ dtype: 'float64', shape: [2] }])[0]!),
+      g.scope('mlp', () => g.add('Floor' as 'Neg', [x], { dtype: 'float64', shape: [2] })),
     );
     return { g, x, w, y: ops.Mul(g, y, w) };
   };
@@ -133,15 +133,6 @@ test('a missing rule is an error that names operator and node; off the path nobo
   assert.throws(() => backward(g.graph(), loss, [x]), { message: 'no gradient rule for Floor (layers.3/mlp)' });
   const other = make();
   assert.deepEqual(await gradients(other.g, other.y, [other.w], { x: [1.5, -1.5], w: [1, 1] }), [[1, -2]]);
-});
-
-test('operators of another domain have no rule, whatever their name', () => {
-  const g = builder();
-  const x = g.input('x', 'float64', []);
-  const [y] = g.add('Add', [x, x], [{ dtype: 'float64', shape: [] }], {}, 'com.example');
-  assert.throws(() => backward(g.graph(), y!, [x]), {
-    message: 'no gradient rule for com.example.Add (Add)',
-  });
 });
 
 test('loss, seed and wrt must make sense', () => {

@@ -154,11 +154,7 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
     {
       inputs: { x: ['B', 1, 3] },
       sizes,
-      build: (g, { x }) => g.add('Squeeze', [x!, g.ints([1])], [{ dtype: x!.dtype, shape: ['B', 3] }])[0]!,
-    },
-    {
-      inputs: { x: [2, 1] },
-      build: (g, { x }) => g.add('Squeeze', [x!], [{ dtype: x!.dtype, shape: [2] }])[0]!,
+      build: (g, { x }) => g.add('Squeeze', [x!, g.ints([1])], { dtype: x!.dtype, shape: ['B', 3] }),
     },
   ],
   Split: [

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_GRADIENT, RULES } from '../../runtime/autodiff/table.js';
+import type { Op } from '../../runtime/onnx/operators.js';
 import * as ops from '../../runtime/onnx/ops.js';
 
 /** Functions of ops.ts that add a node of another name. */
 const OPERATOR: Readonly<Record<string, string>> = { ScatterElementsAdd: 'ScatterElements', Full: 'Expand' };
 /** Functions of ops.ts that add no node. */
-const HELPERS = new Set(['dtypeNumber', 'divideDim']);
+const HELPERS = new Set(['dtypeNumber']);
 /** What Builder adds to read a dim. */
 const DIMS = ['Shape', 'Squeeze'];
 
 const operators = Object.keys(ops)
   .filter((name) => !HELPERS.has(name))
-  .map((name) => OPERATOR[name] ?? name);
+  .map((name) => (OPERATOR[name] ?? name) as Op);
 
 test('every operator of ops.ts has a rule or is listed as having no gradient', () => {
   const missing = operators.filter((op) => !Object.hasOwn(RULES, op) && !NO_GRADIENT.has(op));
@@ -21,13 +22,13 @@ test('every operator of ops.ts has a rule or is listed as having no gradient', (
 
 test('no operator has a rule and is listed as having none', () => {
   assert.deepEqual(
-    Object.keys(RULES).filter((op) => NO_GRADIENT.has(op)),
+    (Object.keys(RULES) as Op[]).filter((op) => NO_GRADIENT.has(op)),
     [],
   );
 });
 
 test('the table knows no operator that a graph cannot have', () => {
-  const known = new Set([...operators, ...DIMS]);
+  const known = new Set<string>([...operators, ...DIMS]);
   assert.deepEqual(
     [...Object.keys(RULES), ...NO_GRADIENT].filter((op) => !known.has(op)),
     [],

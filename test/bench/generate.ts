@@ -7,7 +7,7 @@ import { openGenerator } from '../../runtime/evaluation/generate.js';
 import { decoderSpec } from '../../runtime/models/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { random } from '../../runtime/random.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 
 const { values } = parseArgs({
   options: {

@@ -14,7 +14,7 @@ import { random } from '../../runtime/random.js';
 import { baseTensors } from '../../runtime/training/fullModel.js';
 import { flatTensor } from '../../runtime/training/job.js';
 import { openLearner } from '../../runtime/training/learner.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 
 const { values } = parseArgs({
   options: {

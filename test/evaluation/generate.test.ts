@@ -4,7 +4,7 @@ import { openGenerator, sample } from '../../runtime/evaluation/generate.js';
 import { groups, scannedRow, scanResult } from '../../runtime/evaluation/scan.js';
 import { decoderSpec } from '../../runtime/models/config.js';
 import { random } from '../../runtime/random.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
 
 const LOGITS = Float32Array.from([0.1, 0.3, 0.4, 0.2], Math.log);

@@ -9,7 +9,7 @@ import { sha256File } from '../../runtime/files.js';
 import { decoderSpec } from '../../runtime/models/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { linearLayers } from '../../runtime/models/spec.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { atTokens, loadReference, type Reference } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
 

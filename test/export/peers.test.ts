@@ -14,7 +14,7 @@ import { openGenerator } from '../../runtime/evaluation/generate.js';
 import { linearLayers } from '../../runtime/models/spec.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { random } from '../../runtime/random.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { ROOT } from '../engine/support.js';
 import { peersInstalled } from '../peers/setup.mjs';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';

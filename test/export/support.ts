@@ -10,7 +10,7 @@ import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtim
 import { f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
 import { linearLayers } from '../../runtime/models/spec.js';
 import type { Requests } from '../../runtime/protocol.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 
 export const adapterOf = (family: string, name: string): string => join(REFERENCES, family, 'adapters', name);

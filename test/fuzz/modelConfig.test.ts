@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decoderSpec, SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { decoderSpec } from '../../runtime/models/config.js';
+import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { parseJsonObject } from '../../runtime/jsonFile.js';
 import { parameters } from '../../runtime/models/spec.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';

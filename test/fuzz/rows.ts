@@ -48,7 +48,7 @@ export async function loadRows(bytes: Uint8Array, extension: string, folder: str
   const file = join(folder, `rows.${extension}`);
   writeFileSync(file, bytes);
   let [rows, examples] = [0, 0];
-  for await (const item of streamExamples(file, TOKENIZER, { maxTokens: 100, contextLength: 200 })) {
+  for await (const [, item] of streamExamples(file, TOKENIZER, { maxTokens: 100, contextLength: 200 })) {
     assert.equal(item.row, rows++, 'every row is told of once, in order');
     assert(item.line >= 1);
     if ('reason' in item) {

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
-import { decoderSpec, SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { decoderSpec } from '../../runtime/models/config.js';
+import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { random } from '../../runtime/random.js';
 import { FAMILIES, loadReference } from '../support/reference.js';
 
 type Config = Record<string, unknown>;
+
+it('the entries of each file of families are in the table, and no two have one model_type', async () => {
+  const folder = new URL('../../runtime/models/families/', import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'table.ts');
+  const groups = await Promise.all(files.map((name) => import(new URL(name, folder).href) as Promise<object>));
+  const entries = groups.flatMap((group) => Object.values(group) as object[]).flatMap((group) => Object.keys(group));
+  assert.deepEqual(entries.sort(), SUPPORTED_FAMILIES);
+});
 
 const LLAMA: Config = {
   architectures: ['LlamaForCausalLM'],

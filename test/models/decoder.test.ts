@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { HumanError } from '../../runtime/errors.js';
 import { decoderSpec } from '../../runtime/models/config.js';
-import { buildDecoder, decoderSites } from '../../runtime/models/decoder.js';
+import { buildDecoder } from '../../runtime/models/decoder.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
 import {
   bytesOf,
@@ -14,12 +14,12 @@ import {
   writeSafetensors,
   type TensorInfo,
 } from '../../runtime/models/safetensors.js';
-import { parameters, type DecoderSpec } from '../../runtime/models/spec.js';
+import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/spec.js';
 import { frozenWeights, trainableWeights } from '../../runtime/models/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder, type FloatType, type Graph } from '../../runtime/onnx/graph.js';
 import { Reshape } from '../../runtime/onnx/ops.js';
-import { float32, int64, openBackend, type Backend, type Feeds } from '../../runtime/training/session.js';
+import { float32, int64, openBackend, type Backend, type Feeds } from '../../runtime/device/session.js';
 import { atTokens, FAMILIES, loadReference, rightPositions, type Reference } from '../support/reference.js';
 
 let cpu: Backend;
@@ -62,7 +62,7 @@ describe('the graph', () => {
       const r = await loadReference(name);
       const spec = decoderSpec(r.config);
       const gemms = logitsGraph(spec, r).nodes.filter((node) => node.op === 'Gemm');
-      const sites = decoderSites(spec);
+      const sites = linearLayers(spec);
       assert.deepEqual(
         gemms.map((node) => node.name),
         [...sites.map((s) => s.name), spec.head.name],
@@ -256,7 +256,7 @@ describe('weights', () => {
       vision_config: { hidden_size: 8 },
     };
     const inside = decoderSpec(config);
-    assert.ok(decoderSites(inside).every(({ name }) => name.startsWith('model.language_model.layers.')));
+    assert.ok(linearLayers(inside).every(({ name }) => name.startsWith('model.language_model.layers.')));
     const want = await logits(gemma, decoderSpec(gemma.config), gemma);
     for (const prefix of ['model.language_model.', 'language_model.model.']) {
       const tensors = new Map(

@@ -7,7 +7,7 @@ import { findTensor, frozenWeights } from '../../runtime/models/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, Reshape } from '../../runtime/onnx/ops.js';
-import { float32, int64, openBackend, type Backend, type Feeds, type Session } from '../../runtime/training/session.js';
+import { float32, int64, openBackend, type Backend, type Feeds, type Session } from '../../runtime/device/session.js';
 import { atTokens, FAMILIES, loadReference, rightPositions, type Reference } from '../support/reference.js';
 
 let cpu: Backend;

@@ -7,15 +7,15 @@ import { adapterFlat, type FlatAdapter } from '../../runtime/adapters/flat.js';
 import { flatInput, inject, scaleInput } from '../../runtime/adapters/inject.js';
 import { matrices } from '../../runtime/adapters/sites.js';
 import { decoderSpec } from '../../runtime/models/config.js';
-import { buildDecoder, decoderSites } from '../../runtime/models/decoder.js';
+import { buildDecoder } from '../../runtime/models/decoder.js';
 import { readFloat32 } from '../../runtime/models/safetensors.js';
-import { parameters, type DecoderSpec } from '../../runtime/models/spec.js';
+import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/spec.js';
 import { findTensor, frozenWeights } from '../../runtime/models/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { openLearner } from '../../runtime/training/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/training/packing.js';
-import { float32, int64, openBackend, type Backend, type Feeds, type Tensor } from '../../runtime/training/session.js';
+import { float32, int64, openBackend, type Backend, type Feeds, type Tensor } from '../../runtime/device/session.js';
 import {
   atTokens,
   FAMILIES,
@@ -81,7 +81,7 @@ for (const name of FAMILIES.filter(hasTraining)) {
       spec = decoderSpec(r.config);
     });
     const load = (adapter: string): Promise<FlatAdapter> =>
-      adapterFlat(join(r.folder, 'adapters', adapter), decoderSites(spec));
+      adapterFlat(join(r.folder, 'adapters', adapter), linearLayers(spec));
 
     /** Logits of `batch` with adapters on, 0 at padding. */
     async function logits(...adapters: string[]): Promise<Float64Array> {

@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => rm(dir, { recursive: true }));
 
-/** GGUF has no word for these windows: what is beyond them is not part of the file's context. */
+/** GGUF cannot express these windows: what is beyond them is not part of the file's context. */
 const CUT: Record<string, number> = { 'Mistral-7B-v0.1': 32, 'starcoder2-3b': 32 };
 
 /** Granite 4 has gate and up in one layer. */
@@ -39,7 +39,7 @@ for (const [name, config] of Object.entries(PUBLISHED)) {
     const others: Record<string, string> = {
       ...{ mistral: 'llama', internlm3: 'llama', gemma3: 'gemma3_text', granitemoehybrid: 'granite' },
     };
-    const text = before.layers[0]!.attention.stretch ? 'ministral3' : 'llama';
+    const text = before.layers[0]!.attention.queryScaling ? 'ministral3' : 'llama';
     assert.equal(after.family, before.family === 'mistral3' ? text : (others[before.family] ?? before.family));
     assert.equal(back.hasTokenizer, true);
     const windows = (spec: typeof before) => spec.layers.map(({ attention }) => attention.window);

@@ -44,7 +44,7 @@ const KINDS: [fixture: string, model: 'gpt2' | 'llama', more: Record<string, Ggu
 for (const [fixture, model, more] of KINDS) {
   test(`${fixture}: the converted tokenizer gives the same ids and texts`, async () => {
     const original = readJson<TokenizerJson>('tokenizers', fixture, 'tokenizer.json');
-    // GGUF has no word for tokens that take the space beside them
+    // GGUF cannot express tokens that take the space beside them
     const stripping = original.added_tokens
       .filter(({ lstrip, rstrip }) => lstrip || rstrip)
       .map(({ content }) => content);
@@ -121,7 +121,7 @@ test('what is unknown or wrong is refused, naming the key', () => {
     /the pre-tokenizer "brand-new" is not known; known are .*llama-bpe/,
   );
   const { 'tokenizer.ggml.pre': _, ...withoutPre } = smol();
-  refused(withoutPre, /does not say how text is cut/);
+  refused(withoutPre, /does not name the rule that cuts text/);
   refused(smol({ 'tokenizer.ggml.eos_token_id': 100000 }), /100000 is not one of/);
   refused(smol({ 'tokenizer.ggml.bos_token_id': -1 }), /whole number/);
   refused(smol({ 'tokenizer.ggml.token_type': [1] }), /1 types for/);

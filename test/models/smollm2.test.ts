@@ -14,7 +14,7 @@ import { frozenWeights } from '../../runtime/models/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather } from '../../runtime/onnx/ops.js';
-import { int64, openBackend, type Backend } from '../../runtime/training/session.js';
+import { int64, openBackend, type Backend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 
 const file = process.env.SMOLLM2_GGUF;

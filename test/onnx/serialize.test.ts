@@ -64,20 +64,12 @@ test('attributes arrive: integers, floats, strings, lists', async () => {
   const g = new Builder('g');
   const x = g.input('x', 'float32', [2, 2]);
   g.outputAs('gemm', ops.Gemm(g, x, x, { transB: true, alpha: 0.25 }));
-  g.outputAs('turned', ops.Transpose(g, x, [1, 0]));
+  g.outputAs('transposed', ops.Transpose(g, x, [1, 0]));
   const index = g.constant('int64', [1, 2], BigInt64Array.of(0n, 0n));
   const one = g.constant('float32', [1, 2], new Float32Array([1, 1]));
   g.outputAs('added', ops.ScatterElementsAdd(g, x, index, one, 0));
   const out = await runOnce(g.graph(), { x: [1, 2, 3, 4] });
-  assert.deepEqual(out, { gemm: [1.25, 2.75, 2.75, 6.25], turned: [1, 3, 2, 4], added: [2, 3, 3, 4] });
-});
-
-test('an omitted input is omitted', async () => {
-  const g = new Builder('g');
-  const x = g.input('x', 'float32', [3]);
-  const [y] = g.add('Clip', [x, null, g.scalar(1)], [{ dtype: 'float32', shape: [3] }]);
-  g.outputAs('y', y!);
-  assert.deepEqual(await runOnce(g.graph(), { x: [-5, 0.5, 5] }), { y: [-5, 0.5, 1] });
+  assert.deepEqual(out, { gemm: [1.25, 2.75, 2.75, 6.25], transposed: [1, 3, 2, 4], added: [2, 3, 3, 4] });
 });
 
 test('a weight is read in place from a file of the folder, from its offset', () =>
@@ -96,13 +88,9 @@ test('a weight is read in place from a file of the folder, from its offset', () 
     await assert.rejects(runOnce(graph, { x: [1, 0] }, { N: 1 }, elsewhere), /the graph g does not load on cpu/);
   }));
 
-test('metadata and operators of another domain are written', async () => {
+test('metadata are written', () => {
   const g = new Builder('g');
-  const x = g.input('x', 'float32', [2]);
-  const [y] = g.add('QuickGelu', [x], [{ dtype: 'float32', shape: [2] }], { alpha: { float: 1 } }, 'com.microsoft');
-  g.outputAs('y', y!);
-  const { y: silu } = await runOnce(g.graph(), { x: [0, 1] });
-  assert.ok(Math.abs(silu![1]! - 1 / (1 + Math.exp(-1))) < 1e-6);
+  g.outputAs('y', ops.Neg(g, g.input('x', 'float32', [2])));
   const text = Buffer.from(serialize(g.graph(), { metadata: { recipe: 'pirate' } })).toString('latin1');
   assert.ok(text.includes('recipe') && text.includes('pirate'));
 });
@@ -152,7 +140,7 @@ test('onnxruntime runs the nodes in the order of the graph', () =>
     // a weight is unpacked right before the product that reads it, forward and backward
     for (const node of graph.nodes.filter((n) => n.op === 'Cast')) {
       const cast = node.outputs[0]!.name;
-      const reader = graph.nodes.find((n) => n.inputs.some((x) => x?.name === cast))!.outputs[0]!.name;
+      const reader = graph.nodes.find((n) => n.inputs.some((x) => x.name === cast))!.outputs[0]!.name;
       assert.equal(at(reader) - at(cast), 1, `${cast} … ${reader}: ${ran.join(' ')}`);
     }
     // the backward pass comes behind the loss, last layer first, each layer's gradients before the next layer's

@@ -5,7 +5,7 @@ import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { learningRate, warmupSteps } from '../../runtime/optim/schedule.js';
 import type { OptimizerOptions } from '../../runtime/protocol.js';
 import { random } from '../../runtime/random.js';
-import { float32, openBackend, type Tensor } from '../../runtime/training/session.js';
+import { float32, openBackend, type Tensor } from '../../runtime/device/session.js';
 
 const OPTIONS: OptimizerOptions = {
   learningRate: 0.1,

@@ -10,7 +10,7 @@ import { openModel } from '../../runtime/models/folder.js';
 import { readFloat64, readInt32, readSafetensors } from '../../runtime/models/safetensors.js';
 import { logProbsGraph } from '../../runtime/training/objective.js';
 import { pack } from '../../runtime/training/packing.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 
 const GREEDY_TOKENS = 24;

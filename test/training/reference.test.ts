@@ -13,7 +13,7 @@ import { baseTensors } from '../../runtime/training/fullModel.js';
 import { flatTensor } from '../../runtime/training/job.js';
 import { openLearner } from '../../runtime/training/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/training/packing.js';
-import { openBackend, type Backend, type Tensor } from '../../runtime/training/session.js';
+import { openBackend, type Backend, type Tensor } from '../../runtime/device/session.js';
 import { FAMILIES as FAMILY_NAMES, hasTraining, loadReference, type Reference } from '../support/reference.js';
 
 const FAMILIES = FAMILY_NAMES.filter(hasTraining);

@@ -8,7 +8,7 @@ import { random } from '../../runtime/random.js';
 import { flatTensor } from '../../runtime/training/job.js';
 import { openLearner } from '../../runtime/training/learner.js';
 import { runsOf, type TrainingRow } from '../../runtime/training/packing.js';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
 
 it('a batch cut into runs, one of them with nothing but teachers, gives the gradient of the whole', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
-import { openBackend } from '../../runtime/training/session.js';
+import { openBackend } from '../../runtime/device/session.js';
 import { vulkanEnv } from '../support/vulkan.js';
 
 interface Steps {

@@ -1,6 +1,5 @@
 import { Cast, Cos, Div, Exp, Greater, Less, Mul, Neg, Sin, Sub, Where } from '../../onnx/ops.js';
-import type { Value } from '../../onnx/graph.js';
-import { binary, scalarLike, unary, type Rule } from '../rule.js';
+import { binary, scalarLike, unary, type Rules } from '../rule.js';
 
 /**
  * Operators that work on each element alone. Their rules do so too, so that dY may be 1 along axes on which it does not
@@ -15,11 +14,10 @@ export const elementwise = {
     (_, dY) => dY,
     (g, dY) => Neg(g, dY),
   ),
-  Mul: (g, node, dY, wanted) => {
-    const [a, b] = node.inputs as [Value, Value];
+  Mul: (g, { inputs: [a, b] }, [dY], wanted) => {
     // d(x²) = 2x: one product instead of two and their sum
-    if (a.name === b.name) return [Mul(g, Mul(g, dY[0]!, scalarLike(g, 2, a)), a), null];
-    return [wanted[0] ? Mul(g, dY[0]!, b) : null, wanted[1] ? Mul(g, dY[0]!, a) : null];
+    if (a.name === b.name) return [Mul(g, Mul(g, dY, scalarLike(g, 2, a)), a), null];
+    return [wanted[0] ? Mul(g, dY, b) : null, wanted[1] ? Mul(g, dY, a) : null];
   },
   Div: binary(
     (g, dY, _, b) => Div(g, dY, b),
@@ -48,15 +46,10 @@ export const elementwise = {
     (g, dY, a, b) => Where(g, Greater(g, a, b), scalarLike(g, 0, dY), dY),
     (g, dY, a, b) => Where(g, Greater(g, a, b), dY, scalarLike(g, 0, dY)),
   ),
-  Where: (g, node, dY, wanted) => {
-    const condition = node.inputs[0]!;
-    const zero = scalarLike(g, 0, dY[0]!);
-    return [
-      null,
-      wanted[1] ? Where(g, condition, dY[0]!, zero) : null,
-      wanted[2] ? Where(g, condition, zero, dY[0]!) : null,
-    ];
+  Where: (g, { inputs: [condition] }, [dY], wanted) => {
+    const zero = scalarLike(g, 0, dY);
+    return [null, wanted[1] ? Where(g, condition, dY, zero) : null, wanted[2] ? Where(g, condition, zero, dY) : null];
   },
   /** Between floats; a cast to or from integers is on no path. */
   Cast: unary((g, dY, x) => Cast(g, dY, x.dtype)),
-} satisfies Record<string, Rule>;
+} satisfies Rules;

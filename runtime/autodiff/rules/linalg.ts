@@ -1,7 +1,7 @@
 import type { Builder, Value } from '../../onnx/graph.js';
 import { Gemm, MatMul, Reshape, Transpose } from '../../onnx/ops.js';
 import { product } from '../../onnx/shapes.js';
-import { intAttribute, type Rule } from '../rule.js';
+import type { Rules } from '../rule.js';
 
 /** The last two axes swapped. */
 function transposed(g: Builder, x: Value): Value {
@@ -13,40 +13,34 @@ function transposed(g: Builder, x: Value): Value {
 const rows = (g: Builder, x: Value): Value => Reshape(g, x, [product(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
 export const linalg = {
-  /** Y = α·op(A)·op(B) + C. Every case is again one Gemm: transposition is a flag, no matrix is turned in memory. */
-  Gemm: (g, node, [dY], wanted) => {
-    const [a, b, c] = node.inputs as [Value, Value, (Value | null)?];
-    if (node.attributes.beta !== undefined) throw new Error(`Gemm (${node.name}): beta has no rule`);
-    const transA = intAttribute(node, 'transA', 0) !== 0;
-    const transB = intAttribute(node, 'transB', 0) !== 0;
-    const scale = node.attributes.alpha;
-    const alpha = typeof scale === 'object' && 'float' in scale ? scale.float : undefined;
+  /** Y = α·op(A)·op(B) + C. Every case is again one Gemm: transposition is a flag, no matrix is transposed in memory. */
+  Gemm: (g, { inputs, attributes }, [dY], wanted) => {
+    const [a, b] = inputs;
+    const transA = attributes.transA === 1;
+    const transB = attributes.transB === 1;
+    const alpha = attributes.alpha?.float;
     const dA = (): Value =>
       transA
-        ? Gemm(g, b, dY!, { transA: transB, transB: true, alpha }) // dA = op(B)·dYᵀ
-        : Gemm(g, dY!, b, { transB: !transB, alpha }); // dA = dY·op(B)ᵀ
+        ? Gemm(g, b, dY, { transA: transB, transB: true, alpha }) // dA = op(B)·dYᵀ
+        : Gemm(g, dY, b, { transB: !transB, alpha }); // dA = dY·op(B)ᵀ
     const dB = (): Value =>
       transB
-        ? Gemm(g, dY!, a, { transA: true, transB: transA, alpha }) // dB = dYᵀ·op(A)
-        : Gemm(g, a, dY!, { transA: !transA, alpha }); // dB = op(A)ᵀ·dY
-    return [
-      wanted[0] ? dA() : null,
-      wanted[1] ? dB() : null,
-      ...(node.inputs.length > 2 ? [c && wanted[2] ? dY! : null] : []),
-    ];
+        ? Gemm(g, dY, a, { transA: true, transB: transA, alpha }) // dB = dYᵀ·op(A)
+        : Gemm(g, a, dY, { transA: !transA, alpha }); // dB = op(A)ᵀ·dY
+    const factors = [wanted[0] ? dA() : null, wanted[1] ? dB() : null] as const;
+    return inputs.length === 2 ? factors : [...factors, wanted[2] ? dY : null];
   },
 
   /** dA = dY·Bᵀ, dB = Aᵀ·dY; leading axes that were broadcast are summed by the walk. */
-  MatMul: (g, node, [dY], wanted) => {
-    const [a, b] = node.inputs as [Value, Value];
+  MatMul: (g, { inputs: [a, b] }, [dY], wanted) => {
     if (b.shape.length === 2) {
       // one matrix for all rows: Gemm takes it as it is, and dB needs no sum over a batch of matrices
-      const dRows = rows(g, dY!);
+      const dRows = rows(g, dY);
       return [
         wanted[0] ? Reshape(g, Gemm(g, dRows, b, { transB: true }), a.shape) : null,
         wanted[1] ? Gemm(g, rows(g, a), dRows, { transA: true }) : null,
       ];
     }
-    return [wanted[0] ? MatMul(g, dY!, transposed(g, b)) : null, wanted[1] ? MatMul(g, transposed(g, a), dY!) : null];
+    return [wanted[0] ? MatMul(g, dY, transposed(g, b)) : null, wanted[1] ? MatMul(g, transposed(g, a), dY) : null];
   },
-} satisfies Record<string, Rule>;
+} satisfies Rules;

@@ -2,8 +2,9 @@
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
 import type { LayerSpec } from '../spec.js';
-import { llamaLike, type LlamaLike } from './llamaLike.js';
-import { rms, sizes, slidingWindows, type Family, type Sizes } from './parts.js';
+import { llamaLike, type LlamaLike } from './shared/llamaLike.js';
+import { rms, sizes, slidingWindows, type Families, type Family, type Sizes } from './shared/parts.js';
+import { textModel } from './shared/textModel.js';
 
 /** What the Gemmas share. The embedding's factor is kept as float32. */
 function gemmaLike(c: ConfigReader, s: Sizes): LlamaLike {
@@ -19,15 +20,8 @@ function gemmaLike(c: ConfigReader, s: Sizes): LlamaLike {
   };
 }
 
-/** `gelu` in old configs means the tanh approximation; `hidden_activation` was read for a while and says the same. */
-export const gemma: Family = (c) => {
-  const named = c.raw('hidden_act') === 'gelu' ? 'gelu-tanh' : c.activation('hidden_act', 'gelu_pytorch_tanh');
-  c.only('hidden_activation', ['gelu_pytorch_tanh'], 'only gelu_pytorch_tanh is known for this family');
-  return llamaLike(c, { ...gemmaLike(c, sizes(c, { headDim: 256, defaultKvHeads: 16 })), activation: named });
-};
-
-/** Gemma 2 and 3: norms before and behind attention and MLP, windows in some layers, a scale of their own. */
-function laterGemma(c: ConfigReader, s: Sizes) {
+/** Gemma 2 and 3: norms before and after attention and MLP, windows in some layers, a scale of their own. */
+function gemma2Like(c: ConfigReader, s: Sizes) {
   const epsilon = c.positive('rms_norm_eps', 1e-6);
   return {
     ...gemmaLike(c, s),
@@ -47,29 +41,26 @@ function laterGemma(c: ConfigReader, s: Sizes) {
 
 /** Soft caps on scores and logits; every second layer has a window. */
 const capped =
-  (normsBehind: boolean): Family =>
+  (outputNorms: boolean): Family =>
   (c) => {
     const s = sizes(c, { headDim: 256, defaultKvHeads: 4 });
     const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => i % 2 === 0);
-    const common = laterGemma(c, s);
+    const common = gemma2Like(c, s);
     return llamaLike(c, {
       ...common,
       softcap: c.optionalPositive('attn_logit_softcapping', 50),
       logitSoftcap: c.optionalPositive('final_logit_softcapping', 30),
       window: (i) => windows[i],
-      layer: (layer) => {
-        const made = common.layer(layer);
-        return normsBehind ? made : { ...made, attentionOut: undefined, mlpOut: undefined };
-      },
+      layer: (layer) => ({
+        ...common.layer(layer),
+        ...(outputNorms ? {} : { attentionOut: undefined, mlpOut: undefined }),
+      }),
     });
   };
-export const gemma2: Family = capped(true);
-/** Gemma 2 without the norms behind attention and MLP. */
-export const vaultGemma: Family = capped(false);
 
 /** Norms of queries and keys; windows in all but every sixth layer, which has a rope of its own. */
-export const gemma3: Family = (c) => {
-  // Text models inside models with images leave out what is like this.
+const gemma3Text: Family = (c) => {
+  // Text models inside models with images leave out what equals these defaults.
   const s = sizes(c, {
     headDim: 256,
     defaultHeads: 8,
@@ -77,7 +68,7 @@ export const gemma3: Family = (c) => {
     defaultVocab: 262208,
     defaultContext: 131072,
   });
-  c.raw('attn_logit_softcapping'); // changes nothing in transformers
+  c.ignore('attn_logit_softcapping'); // transformers does not use it
   const pattern = c.size('sliding_window_pattern', 6);
   const windows = slidingWindows(c, s.layers, c.optionalSize('sliding_window', 4096), (i) => (i + 1) % pattern !== 0);
   const epsilon = c.positive('rms_norm_eps', 1e-6);
@@ -86,10 +77,24 @@ export const gemma3: Family = (c) => {
   const local = { thetaKey: 'rope_local_base_freq', layerType: 'sliding_attention', unscaled: true };
   const sliding = ropeSpec(c, { ...common, ...local });
   return llamaLike(c, {
-    ...laterGemma(c, s),
+    ...gemma2Like(c, s),
     logitSoftcap: c.optionalPositive('final_logit_softcapping'),
     window: (i) => windows[i],
     rope: (i) => (windows[i] === undefined ? full : sliding),
     qkNorm: (name) => ({ over: 'head', norm: rms(name, s.headDim, epsilon, 'one-plus-weight') }),
   });
 };
+
+export const gemma = {
+  /** `gelu` in old configs means the tanh approximation; `hidden_activation` was read for a while and means the same. */
+  gemma: (c) => {
+    const activation = c.raw('hidden_act') === 'gelu' ? 'gelu-tanh' : c.activation('hidden_act', 'gelu_pytorch_tanh');
+    c.only('hidden_activation', ['gelu_pytorch_tanh'], 'only gelu_pytorch_tanh is known for this family');
+    return llamaLike(c, { ...gemmaLike(c, sizes(c, { headDim: 256, defaultKvHeads: 16 })), activation });
+  },
+  gemma2: capped(true),
+  gemma3: textModel({ gemma3_text: gemma3Text }),
+  gemma3_text: gemma3Text,
+  /** Gemma 2 without the norms after attention and MLP. */
+  vaultgemma: capped(false),
+} satisfies Families;

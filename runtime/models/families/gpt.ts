@@ -1,8 +1,19 @@
-/** GPT-2 and what came from it before Llama. Sources: transformers' configuration and modeling files. */
+/** GPT-2 and its relatives from before Llama. Sources: transformers' configuration and modeling files. */
 import type { ConfigReader } from '../configReader.js';
 import { ropeSpec } from '../ropeFrequencies.js';
-import { GPT2_NAMES, gptLike, type GptLike } from './gptLike.js';
-import { fused, layerNorm, linear, separate, sizes, ungrouped, type Family, type Sizes } from './parts.js';
+import { mptSlopes } from './shared/alibiSlopes.js';
+import { GPT2_NAMES, gptLike, type GptLike } from './shared/gptLike.js';
+import {
+  fused,
+  layerNorm,
+  linear,
+  separate,
+  sizes,
+  ungrouped,
+  type Families,
+  type Family,
+  type Sizes,
+} from './shared/parts.js';
 
 /** Sizes under GPT-2's keys; `kvHeads` is not one of them. */
 function gptSizes(c: ConfigReader, context: number): Sizes {
@@ -42,49 +53,6 @@ function gpt2Like(c: ConfigReader, s: Sizes, activation: string) {
 
 const unscaled = (c: ConfigReader): boolean => !c.boolean('scale_attn_weights', true);
 
-/** Weights are stored [in, out] (Conv1D). */
-export const gpt2: Family = (c) => {
-  const s = gptSizes(c, 1024);
-  const scale = unscaled(c) ? 1 : s.headDim ** -0.5;
-  const byLayer = c.boolean('scale_attn_by_inverse_layer_idx', false);
-  return gptLike(c, {
-    ...gpt2Like(c, s, 'gelu_new'),
-    projections: (name) => fused(`${name}.c_attn`, s, 'sections', true, true),
-    attention: (i) => ({ scale: byLayer ? scale / (i + 1) : scale }),
-    transposed: true,
-  });
-};
-
-/** One key and value head for all queries, unless `multi_query` is off. */
-export const gptBigCode: Family = (c) => {
-  const one = c.boolean('multi_query', true);
-  const all = gptSizes(c, 1024);
-  const s = one ? { ...all, kvHeads: 1 } : all;
-  const scale = unscaled(c) ? 1 : s.headDim ** -0.5;
-  return gptLike(c, {
-    ...gpt2Like(c, s, 'gelu_pytorch_tanh'),
-    projections: (name) => fused(`${name}.c_attn`, s, one ? 'sections' : 'groups', true),
-    attention: () => ({ scale }),
-  });
-};
-
-/** Separate q, k, v; scores are not scaled; every second layer has a window, or as `attention_types` says. */
-export const gptNeo: Family = (c) => {
-  const s = sizes(c, { layers: 'num_layers', heads: 'num_heads', defaultContext: 2048 });
-  const window = c.size('window_size', 256);
-  const kinds = attentionTypes(c, s.layers);
-  return gptLike(c, {
-    ...gptNamed(c, s, 'intermediate_size', 'gelu_new'),
-    names: { ...GPT2_NAMES, attention: 'attn.attention', out: 'out_proj' },
-    positions: { name: 'transformer.wpe', offset: 0 },
-    projections: (name) => separate(name, s),
-    attention: (i) => ({ scale: 1, window: kinds[i] === 'local' ? window : undefined }),
-    outBias: true,
-    mlpBias: true,
-    tied: true,
-  });
-};
-
 /** `[[["global", "local"], 12]]`: the names, twelve times over. */
 function attentionTypes(c: ConfigReader, layers: number): string[] {
   const value = c.raw('attention_types') ?? [[['global', 'local'], 12]];
@@ -99,7 +67,7 @@ function attentionTypes(c: ConfigReader, layers: number): string[] {
   return kinds;
 }
 
-/** Attention and MLP side by side behind one norm; rope over the first `rotary_dim` elements, neighbours in pairs; the head has a bias. */
+/** One norm before attention and MLP in parallel; interleaved rope over the first `rotary_dim` elements; the head has a bias. */
 const gptjLike =
   (projections: (c: ConfigReader, s: Sizes) => GptLike['projections']): Family =>
   (c) => {
@@ -124,88 +92,123 @@ const gptjLike =
       headBias: true,
     });
   };
-export const gptj: Family = gptjLike((_, s) => (name) => separate(name, s));
+/** MPT's `attn_config`. Its other settings belong to models that transformers does not compute. */
+function mptAttention(c: ConfigReader, heads: number, headDim: number) {
+  const a = c.object('attn_config');
+  a?.only('alibi', [true], 'only models with ALiBi positions are supported');
+  // MPT's own code reads the number, transformers computes with 8.
+  a?.only('alibi_bias_max', [8], 'only slopes of ALiBi from 2^(-8/n) on are supported');
+  a?.only('attn_type', ['multihead_attention'], 'only attention with a key head for each query head is supported');
+  a?.only('qk_ln', [false], 'norms of queries and keys are not supported for this family');
+  a?.only('prefix_lm', [false], 'attention to later positions is not supported');
+  a?.only('attn_uses_sequence_id', [false], 'several sequences in a row are not supported');
+  return {
+    alibi: { slopes: mptSlopes(heads), scale: 1, rounded: false },
+    scale: a?.optionalPositive('softmax_scale') ?? headDim ** -0.5,
+    clip: a?.has('clip_qkv') && a.number('clip_qkv') !== 0 ? a.positive('clip_qkv') : undefined,
+  };
+}
 
-/** GPT-J with q, v, k in one layer, in four blocks. */
-export const codegen: Family = gptjLike((c, s) => {
-  const blocks = 4;
-  if (s.heads % blocks !== 0) c.refuse('n_head', `a multiple of ${blocks} is needed`);
-  return (name) => ({
-    kind: 'fused',
-    blocks,
-    order: 'qvk',
-    qkv: linear(`${name}.qkv_proj`, s.hidden, 3 * s.hidden),
-  });
-});
+export const gpt = {
+  /** Weights are stored [in, out] (Conv1D). */
+  gpt2: (c) => {
+    const s = gptSizes(c, 1024);
+    const scale = unscaled(c) ? 1 : s.headDim ** -0.5;
+    const byLayer = c.boolean('scale_attn_by_inverse_layer_idx', false);
+    return gptLike(c, {
+      ...gpt2Like(c, s, 'gelu_new'),
+      projections: (name) => fused(`${name}.c_attn`, s, 'sections', true, true),
+      attention: (i) => ({ scale: byLayer ? scale / (i + 1) : scale }),
+      transposed: true,
+    });
+  },
 
-/** Names inside a block of OPT and BioGPT. */
-const OPT_NAMES = {
-  attentionIn: 'self_attn_layer_norm',
-  attention: 'self_attn',
-  out: 'out_proj',
-  mlpIn: 'final_layer_norm',
-  mlp: undefined,
-  up: 'fc1',
-  down: 'fc2',
-};
+  /** One key and value head for all queries, unless `multi_query` is off. */
+  gpt_bigcode: (c) => {
+    const one = c.boolean('multi_query', true);
+    const all = gptSizes(c, 1024);
+    const s = one ? { ...all, kvHeads: 1 } : all;
+    const scale = unscaled(c) ? 1 : s.headDim ** -0.5;
+    return gptLike(c, {
+      ...gpt2Like(c, s, 'gelu_pytorch_tanh'),
+      projections: (name) => fused(`${name}.c_attn`, s, one ? 'sections' : 'groups', true),
+      attention: () => ({ scale }),
+    });
+  },
 
-/** OPT with scaled embeddings. */
-export const biogpt: Family = (c) => {
-  const s = ungrouped(c, sizes(c, { defaultContext: 1024 }));
-  return gptLike(c, {
-    sizes: s,
-    names: {
-      ...OPT_NAMES,
-      blocks: 'biogpt.layers',
-      embedding: 'biogpt.embed_tokens',
-      finalNorm: 'biogpt.layer_norm',
-      head: 'output_projection',
-    },
-    // transformers does not look at `layer_norm_eps`
-    norm: (name) => layerNorm(name, s.hidden, 1e-5),
-    embeddingScale: c.boolean('scale_embedding', true) ? Math.sqrt(s.hidden) : 1,
-    positions: { name: 'biogpt.embed_positions', offset: 2 },
-    projections: (name) => separate(name, s, true),
-    outBias: true,
-    mlpBias: true,
-    inner: c.size('intermediate_size'),
-    activation: c.activation('hidden_act', 'gelu'),
-    tied: true,
-  });
-};
+  /** Separate q, k, v; scores are not scaled; every second layer has a window, or those that `attention_types` names. */
+  gpt_neo: (c) => {
+    const s = sizes(c, { layers: 'num_layers', heads: 'num_heads', defaultContext: 2048 });
+    const window = c.size('window_size', 256);
+    const kinds = attentionTypes(c, s.layers);
+    return gptLike(c, {
+      ...gptNamed(c, s, 'intermediate_size', 'gelu_new'),
+      names: { ...GPT2_NAMES, attention: 'attn.attention', out: 'out_proj' },
+      positions: { name: 'transformer.wpe', offset: 0 },
+      projections: (name) => separate(name, s),
+      attention: (i) => ({ scale: 1, window: kinds[i] === 'local' ? window : undefined }),
+      outBias: true,
+      mlpBias: true,
+      tied: true,
+    });
+  },
 
-/**
- * Learned positions from row 2 on, LayerNorm before each half of a block. 350M: norms behind each half and none at the end, and
- * smaller embeddings.
- */
-export const opt: Family = (c) => {
-  const s = sizes(c);
-  const before = c.boolean('do_layer_norm_before', true);
-  const normed = before && !c.boolean('_remove_final_layer_norm', false);
-  const size = c.optionalSize('word_embed_proj_dim') ?? s.hidden;
-  const decoder = 'model.decoder';
-  const bias = c.boolean('enable_bias', true);
-  const weighted = c.boolean('layer_norm_elementwise_affine', true);
-  return gptLike(c, {
-    sizes: s,
-    names: {
-      ...OPT_NAMES,
-      blocks: `${decoder}.layers`,
-      embedding: `${decoder}.embed_tokens`,
-      finalNorm: normed ? `${decoder}.final_layer_norm` : undefined,
-      head: 'lm_head',
-    },
-    // torch's own epsilon: config.json names none
-    norm: (name) => ({ ...layerNorm(name, s.hidden, 1e-5, weighted), factor: weighted ? 'weight' : 'none' }),
-    positions: { name: `${decoder}.embed_positions`, offset: 2 },
-    normsOfSums: !before,
-    widen: size === s.hidden ? undefined : linear(`${decoder}.project_in`, size, s.hidden),
-    narrow: size === s.hidden ? undefined : linear(`${decoder}.project_out`, s.hidden, size),
-    projections: (name) => separate(name, s, bias),
-    outBias: bias,
-    mlpBias: bias,
-    inner: c.size('ffn_dim'),
-    activation: c.activation('activation_function', 'relu'),
-    tied: true,
-  });
-};
+  gptj: gptjLike((_, s) => (name) => separate(name, s)),
+
+  /** GPT-J with q, v, k in one layer, in four blocks. */
+  codegen: gptjLike((c, s) => {
+    const blocks = 4;
+    if (s.heads % blocks !== 0) c.refuse('n_head', `a multiple of ${blocks} is needed`);
+    return (name) => ({
+      kind: 'fused',
+      blocks,
+      order: 'qvk',
+      qkv: linear(`${name}.qkv_proj`, s.hidden, 3 * s.hidden),
+    });
+  }),
+
+  /** No bias anywhere; q, k, v in one layer; ALiBi. */
+  mpt: (c) => {
+    const s = ungrouped(
+      c,
+      sizes(c, {
+        hidden: 'd_model',
+        layers: 'n_layers',
+        heads: 'n_heads',
+        contextLength: 'max_seq_len',
+        defaultContext: 2048,
+      }),
+    );
+    c.only('no_bias', [true], 'biases are not supported for this family');
+    c.only('logit_scale', [], 'a factor on logits is not supported for this family');
+    c.only('embedding_fraction', [1], 'a share of the embedding gradient is not supported');
+    c.only('norm_type', ['low_precision_layernorm', 'layernorm'], 'only LayerNorm is supported for this family');
+    const epsilon = c.positive('layer_norm_epsilon', 1e-5);
+    const own = mptAttention(c, s.heads, s.headDim);
+    return gptLike(c, {
+      sizes: s,
+      names: {
+        blocks: 'transformer.blocks',
+        embedding: 'transformer.wte',
+        finalNorm: 'transformer.norm_f',
+        head: 'lm_head',
+        attentionIn: 'norm_1',
+        attention: 'attn',
+        out: 'out_proj',
+        mlpIn: 'norm_2',
+        mlp: 'ffn',
+        up: 'up_proj',
+        down: 'down_proj',
+      },
+      norm: (name) => layerNorm(name, s.hidden, epsilon, false),
+      projections: (name) => fused(`${name}.Wqkv`, s, 'sections', false),
+      attention: () => own,
+      outBias: false,
+      mlpBias: false,
+      // `expansion_ratio` changes nothing in transformers
+      inner: 4 * s.hidden,
+      activation: 'gelu',
+      tied: true,
+    });
+  },
+} satisfies Families;

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { HumanError } from '../../errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../../files.js';
 import { decoderSpec } from '../config.js';
-import { ARCHITECTURES } from './architectures.js';
+import { ARCHITECTURES, architectureOf } from './architectures/table.js';
 import { SIZE_NAMES } from './layout.js';
 import type { Architecture, Sizes } from './layout.js';
 import { readMetadata } from './metadata.js';
@@ -41,7 +41,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   const { cache, onMessage } = options;
   const name = basename(file);
   await stat(file);
-  // Hashing takes a second a gigabyte; path, size and time of change stand for the hash once it is known.
+  // Hashing takes a second a gigabyte; path, size and time of change identify it once it is known.
   const found = await Promise.all(partsOf(file).map((part) => stat(part).catch(() => undefined)));
   const state = found.flatMap((part) => (part ? [part.size, part.mtimeMs] : [])).join('\n');
   const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
@@ -171,7 +171,7 @@ function specialIds(tokenizer: ConvertedTokenizer | undefined): JsonObject {
   return { bos_token_id: bosId ?? null, eos_token_id: eos ?? null, pad_token_id: padId ?? null };
 }
 
-/** Metadata that says nothing about what the model computes, or is checked elsewhere. */
+/** Metadata that do not change what the model computes, or are checked elsewhere. */
 const WITHOUT_EFFECT = [
   'vocab_size',
   'tensor_data_layout',
@@ -191,14 +191,13 @@ export async function planConversion(file: string): Promise<Plan> {
   const type = m.text('general.type', 'model');
   if (type !== 'model') m.refuse('general.type', `this file holds ${shown(type)}, not a model`, 'Name a model file.');
   const arch = m.text('general.architecture');
-  if (!Object.hasOwn(ARCHITECTURES, arch)) {
+  const architecture =
+    architectureOf(arch) ??
     m.refuse(
       'general.architecture',
       `"${arch.slice(0, 60)}" is not supported; supported are ${Object.keys(ARCHITECTURES).join(', ')}`,
       'Use a model of one of these.',
     );
-  }
-  const architecture = ARCHITECTURES[arch];
   const sizes = readSizes(m, source, arch, architecture);
   const names = namedSizes(architecture, sizes);
   if (!('head_dim' in names) && sizes.headDim * sizes.heads !== sizes.hidden) {

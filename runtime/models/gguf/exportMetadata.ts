@@ -1,10 +1,10 @@
-/** A model's sizes and constants as `<architecture>.*` metadata: the reverse of architectures.ts and rope.ts. */
+/** A model's sizes and constants as `<architecture>.*` metadata: the reverse of layout.ts and rope.ts. */
 import { HumanError } from '../../errors.js';
 import type { Architecture, Sizes, Windows } from './layout.js';
 import type { GgufTensorToWrite, TypedValue } from './writeFile.js';
 import { isObject } from '../../jsonFile.js';
 import type { JsonObject } from '../../jsonFile.js';
-import type { AttentionSpec, DecoderSpec, RopeSpec } from '../spec.js';
+import type { DecoderSpec, RopeSpec } from '../spec.js';
 
 export interface ExportedMetadata {
   entries: Record<string, TypedValue>;
@@ -14,55 +14,7 @@ export interface ExportedMetadata {
 
 type Entries = Record<string, TypedValue>;
 
-const clamp = ({ clip }: AttentionSpec): Entries =>
-  clip === undefined ? {} : { 'attention.clamp_kqv': { f32: clip } };
-
-/** Keys of one architecture beside the common ones. */
-const OWN: Readonly<Record<string, (spec: DecoderSpec, config: JsonObject) => Entries>> = {
-  granite: (spec, config) => ({
-    'attention.scale': { f32: spec.layers[0].attention.scale },
-    embedding_scale: { f32: spec.embedding.scale },
-    residual_scale: { f32: spec.layers[0].residualScale },
-    logit_scale: { f32: number(config.logits_scaling, 1) },
-  }),
-  mistral3: (_, config) => {
-    const p = ropeParameters(config);
-    return {
-      'attention.temperature_scale': { f32: number(p.llama_4_scaling_beta, 0) },
-      'rope.scaling.yarn_log_multiplier': { f32: number(p.mscale_all_dim, 0) },
-      'rope.scaling.yarn_beta_fast': { f32: number(p.beta_fast, 32) },
-      'rope.scaling.yarn_beta_slow': { f32: number(p.beta_slow, 1) },
-    };
-  },
-  olmo: ({ layers: [{ attention }] }) => clamp(attention),
-  'command-r': (spec) => ({ logit_scale: { f32: spec.head.scale } }),
-  cohere2: (spec) => ({ logit_scale: { f32: spec.head.scale } }),
-  gemma2: (spec) => ({
-    attn_logit_softcapping: { f32: spec.layers[0].attention.softcap ?? 0 },
-    final_logit_softcapping: { f32: spec.head.softcap ?? 0 },
-  }),
-  gemma3: (spec) => ({
-    'rope.freq_base_swa': { f32: ropeOf(spec, true)?.theta ?? 10000 },
-    ...(spec.head.softcap === undefined ? {} : { final_logit_softcapping: { f32: spec.head.softcap } }),
-  }),
-  stablelm: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
-  gptneox: (spec) => ({ use_parallel_residual: { bool: spec.layers[0].parallel } }),
-  mpt: ({ layers: [{ attention }] }) => {
-    if (!Number.isInteger(Math.log2(attention.heads)))
-      throw new HumanError(`llama.cpp has other ALiBi slopes for ${attention.heads} heads.`, {
-        place: 'config.json: n_heads',
-        remedy: 'Export as safetensors instead.',
-      });
-    return {
-      'attention.max_alibi_bias': { f32: 8 },
-      ...clamp(attention),
-    };
-  },
-  falcon: () => ({ tensor_data_layout: { text: 'jploski' } }),
-};
-
 export function ggufMetadata(
-  arch: string,
   architecture: Architecture,
   spec: DecoderSpec,
   config: JsonObject,
@@ -85,10 +37,10 @@ export function ggufMetadata(
     ...rope.entries,
     ...(architecture.windows ? windowMetadata(spec, architecture.windows) : {}),
     ...activationMetadata(spec, architecture),
-    ...OWN[arch]?.(spec, config),
+    ...architecture.metadata?.(spec, config),
   };
   return {
-    entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${arch}.${key}`, value])),
+    entries: Object.fromEntries(Object.entries(local).map(([key, value]) => [`${architecture.name}.${key}`, value])),
     tensors: rope.tensors,
   };
 }
@@ -112,10 +64,10 @@ function activationMetadata({ layers }: DecoderSpec, { activation: [, usual] }: 
   return { hidden_activation: { text: other } };
 }
 
-const number = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+export const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
 
 /** The parameters of rope, of the layers of full attention where there are two sets, in either spelling. */
-function ropeParameters(config: JsonObject): JsonObject {
+export function ropeParameters(config: JsonObject): JsonObject {
   const given = isObject(config.rope_scaling)
     ? config.rope_scaling
     : isObject(config.rope_parameters)
@@ -129,7 +81,7 @@ const whole = (factor: number): number =>
   Math.abs(Math.round(factor) / factor - 1) < 1e-6 ? Math.round(factor) : factor;
 
 /** The rope of the last layer that has one, of those with a window or without. */
-const ropeOf = ({ layers }: DecoderSpec, windowed: boolean): RopeSpec | undefined =>
+export const ropeOf = ({ layers }: DecoderSpec, windowed: boolean): RopeSpec | undefined =>
   layers.findLast(({ attention: { rope, window } }) => rope && (window !== undefined) === windowed)?.attention.rope;
 
 function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): ExportedMetadata {
@@ -142,7 +94,7 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
     });
   const { theta } = rope;
   const type = p.rope_type ?? p.type;
-  const original = number(config.original_max_position_embeddings ?? p.original_max_position_embeddings, s.context);
+  const original = numberOr(config.original_max_position_embeddings ?? p.original_max_position_embeddings, s.context);
   const entries: Entries = { 'rope.dimension_count': { u32: rope.dim }, 'rope.freq_base': { f32: theta } };
   const factors = (name: string, invFreq: readonly number[]): GgufTensorToWrite => ({
     name,
@@ -166,7 +118,7 @@ function ropeMetadata(spec: DecoderSpec, config: JsonObject, s: Sizes): Exported
   if (type === 'llama3') return { entries, tensors: [factors('rope_freqs.weight', rope.invFreq)] };
   if (type === 'linear' || type === 'yarn') {
     entries['rope.scaling.type'] = { text: type };
-    entries['rope.scaling.factor'] = { f32: number(p.factor, s.context / original) };
+    entries['rope.scaling.factor'] = { f32: numberOr(p.factor, s.context / original) };
     // Other ramps and attention factors than the usual ones would not reach llama.cpp, so they are not written.
     if (type === 'yarn') entries['rope.scaling.original_context_length'] = { u32: original };
   }

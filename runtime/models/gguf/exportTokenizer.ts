@@ -13,7 +13,7 @@ const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byt
 
 /**
  * @param vocabSize rows of the embedding; tokens that the tokenizer lacks are filled up
- * @throws HumanError for a tokenizer that GGUF has no word for
+ * @throws HumanError for a tokenizer that GGUF cannot express
  */
 export async function tokenizerMetadata(
   folder: string,
@@ -62,7 +62,7 @@ export async function tokenizerMetadata(
   const spaced = addedTokens.filter((token) => token.lstrip || token.rstrip || token.single_word);
   if (spaced.length > 0)
     notes.push(
-      `GGUF has no word for tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
+      `GGUF cannot express tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
     );
   const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
@@ -103,7 +103,7 @@ function preName(json: JsonObject, model: JsonObject, refuse: (message: string) 
 }
 
 const BEHIND_SPECIAL =
-  'GGUF knows a space before every text or before none: llama.cpp puts one behind special tokens and before other spaces too, this tokenizer only at the very beginning.';
+  'GGUF knows a space before every text or before none: llama.cpp puts one after special tokens and before other spaces too, this tokenizer only at the very beginning.';
 
 /** Where Metaspace puts a space, if it is all that is done to texts. */
 function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
@@ -120,11 +120,11 @@ function spaces(json: JsonObject, refuse: (message: string) => never): Record<st
       : [isObject(normalizer) ? normalizer.type : undefined];
   const prefix = types.includes('Prepend') || scheme === 'first';
   if (normalizer && types.some((type) => type !== 'Prepend' && type !== 'Replace'))
-    refuse('GGUF has no word for this normalizer.');
+    refuse('GGUF cannot express this normalizer.');
   // Spaces are marks by then, so that there is nothing to cut at.
   const idle = isObject(json.pre_tokenizer) && isDeepStrictEqual(json.pre_tokenizer.pattern, { String: ' ' });
   if (normalizer ? (json.pre_tokenizer ?? null) !== null && !idle : !scheme)
-    refuse('GGUF has no word for this pre-tokenizer.');
+    refuse('GGUF cannot express this pre-tokenizer.');
   return { 'tokenizer.ggml.pre': { text: 'default' }, 'tokenizer.ggml.add_space_prefix': { bool: prefix } };
 }
 
@@ -164,7 +164,7 @@ function specialIds(
   return found;
 }
 
-/** Which tokens are put before and behind a text: what the post-processor's template says. */
+/** The tokens that the post-processor's template adds before and after a text. */
 function added(json: JsonObject, refuse: (message: string) => never): Record<string, TypedValue> {
   let post = json.post_processor;
   if (isObject(post) && post.type === 'Sequence')
@@ -177,7 +177,7 @@ function added(json: JsonObject, refuse: (message: string) => never): Record<str
     const token = isObject(parts[0].SpecialToken) ? special[String(parts[0].SpecialToken.id)] : undefined;
     const ids = isObject(token) && Array.isArray(token.ids) ? (token.ids as unknown[]) : [];
     if (parts.length > 1 || ids.length !== 1 || typeof ids[0] !== 'number')
-      return refuse('GGUF has no word for more than one token before or behind a text.');
+      return refuse('GGUF cannot express more than one token before or behind a text.');
     return {
       [`tokenizer.ggml.add_${name}_token`]: { bool: true },
       [`tokenizer.ggml.${name}_token_id`]: { u32: ids[0] },

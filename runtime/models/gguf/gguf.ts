@@ -39,8 +39,8 @@ const MOST_ITEMS = 2 ** 22;
 const MOST_ENTRIES = 2 ** 16;
 const MOST_TENSORS = 2 ** 17;
 const LONGEST_STRING = 2 ** 26;
-const LARGEST_ALIGNMENT = 2 ** 16;
-const MOST_DIMENSIONS = 4;
+const MAX_ALIGNMENT = 2 ** 16;
+const MAX_DIMENSIONS = 4;
 const WINDOW = 2 ** 20;
 
 /** What the header is read with: numbers in file order, each checked against the file's end. */
@@ -112,7 +112,7 @@ function reader(fd: number, size: number, file: string): Reader {
   };
 }
 
-/** A length or count: what the file says, if it is at most `most`. */
+/** A length or count of the file, if it is at most `most`. */
 function count(r: Reader, most: number, what: string, file: string): number {
   const value = r.take(8).getBigUint64(0, true);
   if (value > BigInt(most)) throw damaged(file, `${what} is ${value}; at most ${most} are possible.`);
@@ -203,7 +203,7 @@ function parse(r: Reader, size: number, file: string): GgufFile {
     metadata.set(key, value(r, r.take(4).getUint32(0, true), `"${short(key)}"`, file));
   }
   const alignment = metadata.get('general.alignment') ?? 32;
-  if (typeof alignment !== 'number' || alignment < 8 || alignment > LARGEST_ALIGNMENT || alignment % 8 !== 0) {
+  if (typeof alignment !== 'number' || alignment < 8 || alignment > MAX_ALIGNMENT || alignment % 8 !== 0) {
     throw damaged(file, `the alignment is ${short(String(alignment))}.`);
   }
 
@@ -234,7 +234,7 @@ function tensorEntry(r: Reader, file: string): GgufTensor {
   const name = text(r, 'a tensor name', file);
   const place = `${file}: ${short(name)}`;
   const dimensions = r.take(4).getUint32(0, true);
-  if (dimensions > MOST_DIMENSIONS) throw damaged(place, `the tensor has ${dimensions} dimensions.`);
+  if (dimensions > MAX_DIMENSIONS) throw damaged(place, `the tensor has ${dimensions} dimensions.`);
   const shape: number[] = [];
   for (let i = 0; i < dimensions; i++) shape.unshift(count(r, Number.MAX_SAFE_INTEGER, 'a dimension', place));
   const number = r.take(4).getUint32(0, true);

@@ -1,32 +1,41 @@
-/** What an entry of architectures.ts says, and the pieces that entries share. */
+/** The form of an entry of the architectures, and the parts that entries share. */
 import type { GgufFile } from './gguf.js';
 import type { Metadata } from './metadata.js';
 import { ropeConfig } from './rope.js';
 import type { GgufSource } from './rope.js';
+import type { TypedValue } from './writeFile.js';
 import type { JsonObject } from '../../jsonFile.js';
+import type { DecoderSpec } from '../spec.js';
 
 /** What undoes the converter's change of a tensor. Heads are given where rows move. */
 export type Change =
   | { kind: 'minus-one' }
   | { kind: 'transpose' }
-  /** Rows of each head: pairs that rotate together are neighbours in GGUF, halves apart in Hugging Face. */
+  /** Rows of each head: pairs that rotate together are adjacent in GGUF, half a head apart in Hugging Face. */
   | { kind: 'unpermute'; heads: number }
   /** Rows [all q][all k][all v] → for each group of key heads its q, k, v. */
   | { kind: 'interleave'; heads: number; kvHeads: number };
 
 export interface Architecture {
+  /** `general.architecture` */
+  name: string;
+  /** Other families that are written as it, by `model_type`. */
+  writtenFor: readonly string[];
+  /** `model_type` of config.json; the architecture's own name where an entry has none. */
   modelType: string;
   className: string;
   /** Names outside the layers. */
   outer: Readonly<Record<string, string>>;
   /** `model.layers.{i}` without the number. */
   layers: string;
-  /** Names inside a layer; `*` stands for the number of a row that Hugging Face has as a tensor of its own. */
+  /** Names inside a layer; `*` is the number of a row that is a tensor of its own in Hugging Face. */
   inner: Readonly<Record<string, string>>;
   /** Metadata that are tensors in Hugging Face, by key. */
   numbers?: Readonly<Record<string, LayerNumber>>;
-  /** Keys of config.json beside those that every family has. */
+  /** Keys of config.json beside sizes and names. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
+  /** Metadata of this architecture, without its name in front; the reverse of an entry's `config`. */
+  metadata?: (spec: DecoderSpec, config: JsonObject) => Record<string, TypedValue>;
   /** Key of the activation where config.json has one, and the one that llama.cpp computes. */
   activation: readonly [key: string | undefined, name: string];
   /** Key of the share of a head that rotates; without it whole heads rotate. */
@@ -35,7 +44,7 @@ export interface Architecture {
   biases?: { may: readonly string[] } | { must: readonly string[] };
   /** llama.cpp has only tied heads for it, or only heads of their own; without it both. */
   head?: 'tied' | 'own';
-  /** Layers with windows; without it GGUF has no word for them. */
+  /** Layers with windows; without it GGUF cannot express them. */
   windows?: Windows;
   /** Change of a tensor, by its GGUF name inside the layer or outside. */
   change?: (name: string, s: Sizes) => Change | undefined;
@@ -108,23 +117,28 @@ export const FUSED = {
   ffn_up: 'mlp.gate_up_proj',
   ffn_down: 'mlp.down_proj',
 };
-export const NORMS_BEHIND = {
+export const OUTPUT_NORMS = {
   post_attention_norm: 'post_attention_layernorm',
   post_ffw_norm: 'post_feedforward_layernorm',
 };
-export const NORMS_AROUND = {
-  ...NORMS_BEHIND,
+export const SANDWICH_NORMS = {
+  ...OUTPUT_NORMS,
   attn_norm: 'input_layernorm',
   ffn_norm: 'pre_feedforward_layernorm',
 };
 
 export const hasBias = (g: GgufFile, name: string): boolean => g.tensors.has(`blk.0.${name}.bias`);
-export const biases = (g: GgufFile): JsonObject => ({
+/** Whether q, k, v and the output, and the MLP have biases. */
+export const biasKeys = (g: GgufFile): JsonObject => ({
   attention_bias: hasBias(g, 'attn_q'),
   mlp_bias: hasBias(g, 'ffn_up'),
 });
 
-/** q and k are stored with the two elements that rotate together side by side (`LlamaModel.permute`). */
+/** The limit of queries, keys and values as metadata. */
+export const clamp = ({ layers: [{ attention }] }: DecoderSpec): Record<string, TypedValue> =>
+  attention.clip === undefined ? {} : { 'attention.clamp_kqv': { f32: attention.clip } };
+
+/** In q and k the two elements that rotate together are stored side by side (`LlamaModel.permute`). */
 export const permuted = (name: string, s: Sizes): Change | undefined => {
   const kind = 'unpermute' as const;
   if (/^attn_q\.(weight|bias)$/.test(name)) return { kind, heads: s.heads };
@@ -138,33 +152,39 @@ export const shiftedNorms = (name: string): Change | undefined =>
 export const grouped = (name: string, s: Sizes): Change | undefined =>
   /^attn_qkv\./.test(name) ? { kind: 'interleave', heads: s.heads, kvHeads: s.kvHeads } : undefined;
 
-type Family = Partial<Omit<Architecture, 'config'>> &
-  Pick<Architecture, 'modelType' | 'className'> & {
+/** An entry of the architectures; what it leaves out is as in Llama. */
+export type Entry = Partial<Omit<Architecture, 'name' | 'config'>> &
+  Pick<Architecture, 'className'> & {
     /** Key of the norms' epsilon: RMS norms, or others; null where config.json has none, for others. */
     epsilon?: string | null;
     /** Learned positions or ALiBi. */
     withoutRope?: true;
-    more?: Architecture['config'];
+    /** Keys of config.json that only this family has. */
+    config?: Architecture['config'];
   };
+/** Entries by `general.architecture`. */
+export type Entries = Readonly<Record<string, Entry>>;
 
-/** An entry; what it does not say is as in Llama. */
-export function family(arch: string, own: Family): Architecture {
-  const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, more, ...layout } = own;
+export function architecture(name: string, entry: Entry): Architecture {
+  const { epsilon = 'rms_norm_eps', activation = ['hidden_act', 'silu'], withoutRope, config, ...layout } = entry;
   const norm = epsilon === 'rms_norm_eps' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
-  const [key, name] = activation;
+  const [activationKey, usual] = activation;
   return {
+    name,
+    writtenFor: [],
+    modelType: name,
     outer: OUTER,
     layers: 'model.layers',
     inner: { ...NORMS, ...ATTENTION, ...GATED },
     activation,
     config: (m, g, s) => ({
-      ...(key === undefined ? {} : { [key]: m.text(`${arch}.hidden_activation`, name) }),
-      ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${arch}.attention.${norm}`) }),
+      ...(activationKey === undefined ? {} : { [activationKey]: m.text(`${name}.hidden_activation`, usual) }),
+      ...(epsilon === null ? {} : { [epsilon]: m.decimal(`${name}.attention.${norm}`) }),
       tie_word_embeddings: !g.tensors.has('output.weight'),
-      ...(withoutRope ? {} : ropeConfig(m, g, arch, s)),
-      ...(own.partial === undefined ? {} : { [own.partial]: s.ropeDim / s.headDim }),
-      ...(own.windows ? windowConfig(m, arch, s, own.windows) : {}),
-      ...more?.(m, g, s),
+      ...(withoutRope ? {} : ropeConfig(m, g, name, s)),
+      ...(entry.partial === undefined ? {} : { [entry.partial]: s.ropeDim / s.headDim }),
+      ...(entry.windows ? windowConfig(m, name, s, entry.windows) : {}),
+      ...config?.(m, g, s),
     }),
     ...layout,
   };

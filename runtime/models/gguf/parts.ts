@@ -1,5 +1,5 @@
 /** Granite 4 in GGUF: Granite, whose MLP has other names and gate and up in layers of their own. */
-import type { DecoderSpec, LayerSpec, LinearSpec } from '../spec.js';
+import { layersOf, type DecoderSpec, type LinearSpec } from '../spec.js';
 
 /** Rows of a layer: the `index`th of `count` equal parts of `module`. */
 export interface Part {
@@ -12,7 +12,8 @@ export interface Part {
 export function inParts(spec: DecoderSpec): { spec: DecoderSpec; parts: ReadonlyMap<string, Part> } {
   const parts = new Map<string, Part>();
   if (spec.family !== 'granitemoehybrid') return { spec, parts };
-  const layers = spec.layers.map((layer): LayerSpec => {
+  const layers = layersOf(spec.layers.length, (i) => {
+    const layer = spec.layers[i]!;
     const { mlp } = layer;
     if (mlp.kind !== 'gated-fused') return layer;
     const name = `${layer.name}.mlp`;

@@ -1,5 +1,5 @@
 /**
- * `tokenizer.ggml.pre` → the model's own pre-tokenizer and normalizer as tokenizer.json has them. The name stands for a regular
+ * `tokenizer.ggml.pre` → the model's own pre-tokenizer and normalizer as tokenizer.json has them. The name identifies a regular
  * expression in llama.cpp (llama-vocab.cpp); here is what the models' publishers ship, which those expressions imitate. A model
  * whose tokenizer is written gets the first name that fits.
  */
@@ -10,9 +10,9 @@ export interface PreTokenization {
   preTokenizer: JsonObject;
   /** Another way to write the pre-tokenizer. */
   alternative?: JsonObject;
-  /** A word that is a token is taken whole, whatever the merges say. */
+  /** A word that is a token is taken whole, without the merges. */
   ignoreMerges: boolean;
-  /** Whether a beginning-of-text token is added when the file does not say. */
+  /** Whether a beginning-of-text token is added where the file has no key for it. */
   addBos: boolean;
 }
 

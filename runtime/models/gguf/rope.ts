@@ -15,13 +15,13 @@ export interface GgufSource extends GgufFile {
 }
 
 /** More frequencies than any head has. */
-const MOST_FACTORS = 4096;
+const MAX_FACTORS = 4096;
 
 export async function withRope(g: GgufFile): Promise<GgufSource> {
   const rope: GgufSource['rope'] = {};
   for (const name of ROPE_TENSORS) {
     const tensor = g.tensors.get(name);
-    if (tensor && tensor.bytes <= MOST_FACTORS * 4) rope[name] = [...(await readGgufTensor(g, tensor))].map(shortest);
+    if (tensor && tensor.bytes <= MAX_FACTORS * 4) rope[name] = [...(await readGgufTensor(g, tensor))].map(shortest);
     else if (tensor) rope[name] = [];
   }
   return { ...g, rope };
@@ -29,7 +29,7 @@ export async function withRope(g: GgufFile): Promise<GgufSource> {
 
 /**
  * `rope_theta` and `rope_scaling` of config.json.
- * @throws HumanError for a scaling that config.json cannot say.
+ * @throws HumanError for a scaling that config.json cannot express.
  */
 export function ropeConfig(m: Metadata, g: GgufSource, arch: string, s: Sizes): JsonObject {
   const theta = m.decimal(`${arch}.rope.freq_base`, 10000);
@@ -49,7 +49,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
   if (long && short) {
     if (original === 0)
       m.refuse(`${key}.original_context_length`, 'it is missing, and the file has long and short rope factors');
-    // transformers' own factor on cos and sin; a file that says another one is given its own.
+    // transformers' own factor on cos and sin, unless the file has another one.
     const scale = s.context / original;
     const usual = scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1;
     const attention = m.decimal(`${key}.attn_factor`, usual);
@@ -75,7 +75,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== 1)
         m.refuse(`${key}.${name}`, 'only 1 is supported');
     }
-    // The defaults are those of transformers. The converter copies the factor on cos and sin; 1 is llama.cpp's word for the usual one.
+    // The defaults are those of transformers. The converter copies the factor on cos and sin; 1 is llama.cpp's value for the usual one.
     const attention = m.decimal(`${key}.yarn_attn_factor`, 1);
     const usual = 0.1 * Math.log(factor) + 1;
     return {
@@ -105,7 +105,7 @@ function llama3Factor(share: number, factor: number, low: number, high: number):
  */
 function llama3Scaling(m: Metadata, found: number[], s: Sizes, theta: number, original: number): JsonObject | null {
   const refuse = (): never =>
-    m.refuse('rope_freqs.weight', 'these rope factors are not those of Llama 3, and config.json has no word for them');
+    m.refuse('rope_freqs.weight', 'these rope factors are not those of Llama 3, and config.json cannot express them');
   if (found.length !== s.ropeDim / 2 || !found.every((f) => Number.isFinite(f) && f > 1 - 1e-5)) return refuse();
   const factor = Math.max(...found);
   if (factor === 1) return null;

@@ -8,7 +8,7 @@ import { readMetadata } from './metadata.js';
 
 const PART = /^(.*-)(\d{5})(-of-)(\d{5})(\.gguf)$/i;
 /** More than any model has; names are made for each. */
-const MOST_PARTS = 1000;
+const MAX_PARTS = 1000;
 
 /** The files of the model that a file belongs to, by its name; itself where it is not called like a part. */
 export function partsOf(file: string): string[] {
@@ -16,14 +16,14 @@ export function partsOf(file: string): string[] {
   if (!match) return [file];
   const [, name, , of, last, ending] = match;
   const count = Number(last);
-  if (count < 2 || count > MOST_PARTS) return [file];
+  if (count < 2 || count > MAX_PARTS) return [file];
   return Array.from({ length: count }, (_, i) =>
     join(dirname(file), `${name}${String(i + 1).padStart(5, '0')}${of}${last}${ending}`),
   );
 }
 
 /**
- * Metadata and tensor table of a whole model; no tensor is read. Any part stands for all.
+ * Metadata and tensor table of a whole model; no tensor is read. Any part leads to all.
  * @throws HumanError naming the part that is missing or does not belong to the others.
  */
 export function readModelGguf(file: string): GgufFile & { parts: string[] } {

@@ -72,12 +72,12 @@ function huggingFaceName(
 }
 
 /** More heads than any model has. */
-const MOST_ROWS = 4096;
+const MAX_ROWS = 4096;
 
 /** Each row as a tensor. */
 function rowsToWrite(source: GgufSource, tensor: GgufTensor, name: string, place: string): TensorToWrite[] {
   const [rows = 0, width = 0] = tensor.shape;
-  if (tensor.shape.length !== 2 || rows > MOST_ROWS) {
+  if (tensor.shape.length !== 2 || rows > MAX_ROWS) {
     throw new HumanError(`the tensor has the shape [${tensor.shape.join(', ')}]; a row for each head is needed.`, {
       place,
       remedy: 'The file is damaged or of an unusual model: use the original Hugging Face folder.',

@@ -129,7 +129,7 @@ function byteLevelBpe(m: Metadata, vocabulary: Vocabulary): Kind {
   if (!Object.hasOwn(PRE_TOKENIZERS, name)) {
     const which =
       name === ''
-        ? 'the file does not say how text is cut into words'
+        ? 'the file does not name the rule that cuts text into words'
         : `the pre-tokenizer "${name.slice(0, 60)}" is not known`;
     m.refuse(
       'tokenizer.ggml.pre',

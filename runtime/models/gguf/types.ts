@@ -129,7 +129,7 @@ const IQ4 = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89
 /** Twice the values of E2M1, so that they are whole. */
 const FP4 = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
-/** IQ4_NL and MXFP4: 32 values out of a table of sixteen, low nibbles first, behind a scale of `header` bytes. */
+/** IQ4_NL and MXFP4: 32 values out of a table of sixteen, low nibbles first, after a scale of `header` bytes. */
 const tabled =
   (table: readonly number[], header: number, scale: (bytes: Uint8Array, at: number) => number) =>
   (bytes: Uint8Array, out: Float32Array): void =>
@@ -210,7 +210,7 @@ function tq2(bytes: Uint8Array, out: Float32Array): void {
   });
 }
 
-/** Q1_0 and Q2_0: sixteen bytes of values with few bits, the lowest first, behind a scale. */
+/** Q1_0 and Q2_0: sixteen bytes of values with few bits, the lowest first, after a scale. */
 const packed =
   (bits: 1 | 2, value: (q: number) => number) =>
   (bytes: Uint8Array, out: Float32Array): void =>

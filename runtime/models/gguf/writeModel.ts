@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../errors.js';
 import { decoderSpec } from '../config.js';
 import type { ModelFolder } from '../folder.js';
-import { ARCHITECTURES } from './architectures.js';
+import { WRITTEN_AS } from './architectures/table.js';
 import { planConversion } from './convert.js';
 import { ggufMetadata } from './exportMetadata.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
@@ -30,24 +30,13 @@ export interface WriteGgufOptions {
   name?: string;
 }
 
-/** Family → `general.architecture`. Mistral and InternLM 3 are Llama for llama.cpp, OLMo 3 is OLMo 2 with windows; of models with images only the text model goes there. */
-const WRITTEN_AS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(Object.entries(ARCHITECTURES).map(([arch, { modelType }]) => [modelType, arch])),
-  mistral: 'llama',
-  ministral: 'llama',
-  mistral3: 'llama',
-  internlm3: 'llama',
-  granitemoehybrid: 'granite',
-  olmo3: 'olmo2',
-  gemma3: 'gemma3',
-};
-
-export function ggufArchitecture({ family: named, layers }: DecoderSpec): string {
-  const family = named === 'mistral3' && layers[0].attention.stretch ? 'ministral3' : named;
-  if (Object.hasOwn(WRITTEN_AS, family)) return WRITTEN_AS[family];
+export function ggufArchitecture({ family: named, layers }: DecoderSpec): Architecture {
+  const family = named === 'mistral3' && layers[0].attention.queryScaling ? 'ministral3' : named;
+  const written = WRITTEN_AS.get(family);
+  if (written) return written;
   throw new HumanError(`the family ${family} is not written to GGUF.`, {
     place: 'config.json: model_type',
-    remedy: `These are: ${Object.keys(WRITTEN_AS).join(', ')}. Export as safetensors instead.`,
+    remedy: `These are: ${[...WRITTEN_AS.keys()].join(', ')}. Export as safetensors instead.`,
   });
 }
 
@@ -97,8 +86,8 @@ export function sizesOf(spec: DecoderSpec): Sizes {
 
 /**
  * Writes the file, reads its metadata back and compares what it computes with what the model computes.
- * @returns what other programs will do otherwise than the model's own
- * @throws HumanError for a family, a tokenizer or a config that GGUF has no word for; no file is left then.
+ * @returns how other programs will differ from the model's own
+ * @throws HumanError for a family, a tokenizer or a config that GGUF cannot express; no file is left then.
  */
 export async function writeGguf(
   file: string,
@@ -106,12 +95,11 @@ export async function writeGguf(
   { type, changed, name }: WriteGgufOptions,
 ): Promise<string[]> {
   const { spec: whole, parts } = inParts(decoderSpec(model.config));
-  const arch = ggufArchitecture(whole);
-  const architecture = ARCHITECTURES[arch];
+  const architecture = ggufArchitecture(whole);
   const spec = architecture.windows ? whole : withinWindow(whole);
   const sizes = sizesOf(spec);
   const config: JsonObject = isObject(model.config.text_config) ? model.config.text_config : model.config;
-  const { entries, tensors: extra } = ggufMetadata(arch, architecture, spec, config, sizes);
+  const { entries, tensors: extra } = ggufMetadata(architecture, spec, config, sizes);
   const twoNorms = spec.family === 'falcon' && spec.layers[0].mlpIn !== undefined;
   const stacked = new Map<string, GgufTensorToWrite[]>();
   const numbers = new Map(
@@ -151,7 +139,7 @@ export async function writeGguf(
     };
     stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
   }
-  checkPlaces(arch, architecture, spec, stacked);
+  checkPlaces(architecture, spec, stacked);
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
   const ids = { ...model.config, ...model.generationConfig };
   const tokenizer = model.hasTokenizer
@@ -160,7 +148,7 @@ export async function writeGguf(
   await writeGgufFile(
     file,
     {
-      'general.architecture': { text: arch },
+      'general.architecture': { text: architecture.name },
       'general.type': { text: 'model' },
       'general.name': { text: name ?? basename(model.path) },
       'general.file_type': { u32: WRITTEN_TYPES[type].fileType },
@@ -180,8 +168,7 @@ export async function writeGguf(
 
 /** llama.cpp loads no file with a tensor more or less than it has a place for. */
 function checkPlaces(
-  arch: string,
-  { biases = { may: [] }, head }: Architecture,
+  { name: arch, biases = { may: [] }, head }: Architecture,
   spec: DecoderSpec,
   tensors: ReadonlyMap<string, unknown>,
 ): void {
@@ -203,7 +190,7 @@ function checkPlaces(
   }
 }
 
-/** Where GGUF has no word for windows: up to their length they do nothing, so that becomes the context. */
+/** Where GGUF cannot express windows: up to their length they change nothing, so that becomes the context. */
 function withinWindow(spec: DecoderSpec): DecoderSpec {
   const windows = spec.layers.map(({ attention }) => attention.window ?? Infinity);
   return { ...spec, contextLength: Math.min(spec.contextLength, ...windows) };
@@ -237,7 +224,7 @@ async function checkMeaning(file: string, spec: DecoderSpec): Promise<void> {
     );
   const [before, after] = [meaning(spec), meaning(back)];
   if (isDeepStrictEqual(before, after)) return;
-  throw new HumanError(`this config cannot be said in GGUF (${firstDifference(before, after, '')}).`, {
+  throw new HumanError(`this config cannot be expressed in GGUF (${firstDifference(before, after, '')}).`, {
     place: file,
     remedy: 'Export as safetensors instead.',
     kind: 'failed',

@@ -1,7 +1,7 @@
 /** What Llama and the families after it have in common. Source: transformers' modeling_llama.py. */
-import type { ConfigReader } from '../configReader.js';
-import { ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
-import type { HeadNormSpec, LayerSpec, MlpSpec, NormSpec, RopeSpec } from '../spec.js';
+import type { ConfigReader } from '../../configReader.js';
+import { ropeSpec, type RopeOptions } from '../../ropeFrequencies.js';
+import { layersOf, type HeadNormSpec, type LayerSpec, type MlpSpec, type NormSpec, type RopeSpec } from '../../spec.js';
 import { gated, head, linear, rms, separate, sizes, type FamilySpec, type Sizes } from './parts.js';
 
 /** What differs between the Llama-like families; the rest is Llama. */
@@ -9,12 +9,12 @@ export interface LlamaLike {
   sizes?: Sizes;
   /** q, k, v and the output have a bias. */
   attentionBias?: boolean;
-  /** In place of it, for q, k, v and for the output. */
+  /** For q, k, v alone, and for the output alone. */
   qkvBias?: boolean;
   outBias?: boolean;
   mlpBias?: boolean;
   activation?: MlpSpec['activation'];
-  /** RMSNorm with `rms_norm_eps` in place of another norm. */
+  /** RMSNorm with `rms_norm_eps` without it. */
   norm?: (name: string, size: number) => NormSpec;
   /** `rms_norm_eps` where config.json names none; 1e-6 without it. */
   epsilon?: number;
@@ -26,7 +26,7 @@ export interface LlamaLike {
   softcap?: number;
   qkNorm?: (name: string, heads: number) => HeadNormSpec;
   qkNormNames?: readonly [q: string, k: string];
-  /** `tie_word_embeddings` where config.json does not say it; false without it. */
+  /** `tie_word_embeddings` where config.json does not have it; false without it. */
   tied?: boolean;
   embeddingScale?: number;
   embeddingNorm?: NormSpec;
@@ -49,7 +49,7 @@ export function llamaLike(c: ConfigReader, o: LlamaLike): FamilySpec {
     : ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength, ...o.ropeOptions });
   const [qName, kName] = o.qkNormNames ?? ['q_norm', 'k_norm'];
 
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
+  const layers = layersOf(s.layers, (i) => {
     const name = `model.layers.${i}`;
     const attention = `${name}.self_attn`;
     const layer: LayerSpec = {

@@ -1,10 +1,12 @@
-/** Pieces that the families' entries are put together from. */
-import type { ConfigReader } from '../configReader.js';
-import type { DecoderSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../spec.js';
+/** The parts of the families' entries. */
+import type { ConfigReader } from '../../configReader.js';
+import type { DecoderSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../../spec.js';
 
-/** A spec without what every family has from config.json alike. */
+/** A spec without the keys that are the same for every family. */
 export type FamilySpec = Omit<DecoderSpec, 'family' | 'architecture'>;
 export type Family = (c: ConfigReader) => FamilySpec;
+/** Families by their `model_type` in config.json. */
+export type Families = Readonly<Record<string, Family>>;
 
 export const linear = (name: string, from: number, to: number, bias = false, transposed = false): LinearSpec => ({
   name,
@@ -42,10 +44,10 @@ export interface Sizes {
   contextLength: number;
 }
 
-/** Most layers a config may ask for: each is built. */
-const MOST_LAYERS = 1024;
-/** Most heads, and most elements of one: there are lists of them for each layer. */
-const MOST_HEADS = 4096;
+/** A config may ask for so many layers: each is built. */
+const MAX_LAYERS = 1024;
+/** A config may ask for so many heads, and elements of one: there are lists of them for each layer. */
+const MAX_HEADS = 4096;
 
 /** Sizes under the usual keys, or under a family's own. `headDim`: the family's default where it is not hidden / heads. */
 export function sizes(
@@ -67,15 +69,15 @@ export function sizes(
   };
   const hidden = c.size(key.hidden);
   const layers = c.size(key.layers);
-  if (layers > MOST_LAYERS) c.refuse(key.layers, `more than ${MOST_LAYERS} layers are not supported`);
+  if (layers > MAX_LAYERS) c.refuse(key.layers, `more than ${MAX_LAYERS} layers are not supported`);
   const heads = c.size(key.heads, own.defaultHeads);
-  if (heads > MOST_HEADS) c.refuse(key.heads, `more than ${MOST_HEADS} heads are not supported`);
+  if (heads > MAX_HEADS) c.refuse(key.heads, `more than ${MAX_HEADS} heads are not supported`);
   const kvHeads = c.optionalSize(key.kvHeads, own.defaultKvHeads) ?? heads;
   if (heads % kvHeads !== 0) c.refuse(key.kvHeads, `it must divide ${key.heads} = ${heads}`);
   if (!c.has('head_dim') && own.headDim === undefined && hidden % heads !== 0)
     c.refuse(key.hidden, `it is not a multiple of ${key.heads} = ${heads}`);
   const headDim = c.optionalSize('head_dim', own.headDim) ?? hidden / heads;
-  if (headDim > MOST_HEADS)
+  if (headDim > MAX_HEADS)
     c.refuse(c.has('head_dim') ? 'head_dim' : key.hidden, `heads of ${headDim} elements are not supported`);
   return {
     hidden,
@@ -168,26 +170,26 @@ export const head = (
   name: string,
   embedding: string,
   tied: boolean,
-  more: { bias?: boolean; scale?: number; softcap?: number } = {},
+  { bias = false, scale = 1, softcap }: { bias?: boolean; scale?: number; softcap?: number } = {},
 ): DecoderSpec['head'] => ({
   name,
   weight: tied ? embedding : `${name}.weight`,
   tied,
-  bias: more.bias ?? false,
-  scale: more.scale ?? 1,
-  softcap: more.softcap,
+  bias,
+  scale,
+  softcap,
 });
 
-/** The window of the layers that `layer_types` calls sliding; `types` stands in where config.json has none. */
+/** The window of each layer that `layer_types` calls sliding; `isSliding` decides where config.json has no such list. */
 export function slidingWindows(
   c: ConfigReader,
   layers: number,
   window: number | undefined,
-  types: (layer: number) => boolean,
+  isSliding: (layer: number) => boolean,
 ): (number | undefined)[] {
   const listed = c.perLayer('layer_types', layers, ['full_attention', 'sliding_attention']);
   return Array.from({ length: layers }, (_, i) => {
-    const sliding = listed ? listed[i] === 'sliding_attention' : types(i);
+    const sliding = listed ? listed[i] === 'sliding_attention' : isSliding(i);
     if (sliding && window === undefined) {
       if (listed) c.refuse('layer_types', 'it names sliding layers, but there is no sliding_window');
       return undefined;

@@ -1,9 +1,16 @@
-/** What the families between GPT-2 and Llama have in common: norms with a bias, a plain MLP, names of their own. */
-import type { ConfigReader } from '../configReader.js';
-import type { AttentionSpec, LayerSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../spec.js';
+/** What GPT-2 and the families after it have in common: norms with a bias, a plain MLP, names of their own. */
+import type { ConfigReader } from '../../configReader.js';
+import {
+  layersOf,
+  type AttentionSpec,
+  type LinearSpec,
+  type MlpSpec,
+  type NormSpec,
+  type ProjectionSpec,
+} from '../../spec.js';
 import { head, linear, plain, type FamilySpec, type Sizes } from './parts.js';
 
-/** Names of modules; those from `attentionIn` on stand inside a block. */
+/** Names of modules; from `attentionIn` on, of those inside a block. */
 export interface GptNames {
   blocks: string;
   embedding: string;
@@ -15,7 +22,7 @@ export interface GptNames {
   out: string;
   /** undefined: attention and MLP have one norm. */
   mlpIn: string | undefined;
-  /** undefined: its layers stand in the block itself. */
+  /** undefined: its layers are in the block itself. */
   mlp: string | undefined;
   up: string;
   down: string;
@@ -46,7 +53,7 @@ export interface GptLike {
   /** Module of learned positions; position p has row p + offset. */
   positions?: { name: string; offset: number };
   projections: (attention: string) => ProjectionSpec;
-  /** What an attention has beside its layers, or in place of the scale D^(−1/2). */
+  /** Settings of an attention beside its layers; the scale is D^(−1/2) without one. */
   attention?: (layer: number, name: string) => Partial<AttentionSpec>;
   outBias: boolean;
   mlpBias: boolean;
@@ -55,16 +62,16 @@ export interface GptLike {
   activation: MlpSpec['activation'];
   /** Weights of output and MLP are stored [in, out]. */
   transposed?: boolean;
-  /** Attention and MLP side by side. */
+  /** Attention and MLP in parallel. */
   parallel?: boolean;
-  /** Residuals start behind the norms. */
-  residualsOfNorms?: boolean;
-  /** The norms are those of the sums behind attention and MLP. */
-  normsOfSums?: boolean;
+  /** Residuals start after the norms. */
+  residualAfterNorm?: boolean;
+  /** Norms of the sums after attention and MLP, instead of norms before these. */
+  postNorm?: boolean;
   /** Layers into the blocks and out of them, where embeddings have another size. */
-  widen?: LinearSpec;
-  narrow?: LinearSpec;
-  /** `tie_word_embeddings` where config.json does not say it. */
+  projectIn?: LinearSpec;
+  projectOut?: LinearSpec;
+  /** `tie_word_embeddings` where config.json does not have it. */
   tied: boolean;
   headBias?: boolean;
 }
@@ -72,7 +79,7 @@ export interface GptLike {
 export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
   const { sizes: s, names, norm } = o;
   if (s.heads * s.headDim !== s.hidden) c.refuse('head_dim', `${s.heads} heads must fill ${s.hidden} hidden elements`);
-  const layers = Array.from({ length: s.layers }, (_, i): LayerSpec => {
+  const layers = layersOf(s.layers, (i) => {
     const name = `${names.blocks}.${i}`;
     const attention = `${name}.${names.attention}`;
     const mlp = names.mlp === undefined ? name : `${name}.${names.mlp}`;
@@ -82,10 +89,8 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
       name,
       parallel: o.parallel ?? false,
       residualScale: 1,
-      residualsOfNorms: o.residualsOfNorms,
-      ...(o.normsOfSums
-        ? { normsOfSums: true, attentionOut: first, mlpOut: second }
-        : { attentionIn: first, mlpIn: second }),
+      residualAfterNorm: o.residualAfterNorm,
+      ...(o.postNorm ? { postNorm: true, attentionOut: first, mlpOut: second } : { attentionIn: first, mlpIn: second }),
       attention: {
         name: attention,
         heads: s.heads,
@@ -112,7 +117,7 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
       weight: embedding,
       scale: o.embeddingScale ?? 1,
       norm: o.embeddingNorm === undefined ? undefined : norm(o.embeddingNorm),
-      widen: o.widen,
+      projectIn: o.projectIn,
     },
     positions: positions && {
       weight: `${positions.name}.weight`,
@@ -123,7 +128,7 @@ export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
     finalNorm: names.finalNorm === undefined ? undefined : norm(names.finalNorm),
     head: {
       ...head(names.head, embedding, c.boolean('tie_word_embeddings', o.tied), { bias: o.headBias }),
-      narrow: o.narrow,
+      projectOut: o.projectOut,
     },
   };
 }

@@ -1,0 +1,25 @@
+/** Granite in GGUF. */
+import { numberOr } from '../exportMetadata.js';
+import { GATED_BIASES, biasKeys, permuted, type Entries } from '../layout.js';
+
+export const granite = {
+  granite: {
+    className: 'GraniteForCausalLM',
+    biases: { may: GATED_BIASES },
+    change: permuted,
+    config: (m, g) => ({
+      ...biasKeys(g),
+      attention_multiplier: m.decimal('granite.attention.scale', 1),
+      embedding_multiplier: m.decimal('granite.embedding_scale', 1),
+      residual_multiplier: m.decimal('granite.residual_scale', 1),
+      logits_scaling: m.decimal('granite.logit_scale', 1),
+    }),
+    writtenFor: ['granitemoehybrid'],
+    metadata: (spec, config) => ({
+      'attention.scale': { f32: spec.layers[0].attention.scale },
+      embedding_scale: { f32: spec.embedding.scale },
+      residual_scale: { f32: spec.layers[0].residualScale },
+      logit_scale: { f32: numberOr(config.logits_scaling, 1) },
+    }),
+  },
+} satisfies Entries;

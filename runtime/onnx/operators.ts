@@ -1,0 +1,115 @@
+import type { Value } from './graph.js';
+
+/** A FLOAT attribute; plain numbers are INT. */
+export interface Float {
+  readonly float: number;
+}
+export type Attribute = number | Float | string | readonly number[];
+
+interface Unary {
+  inputs: readonly [x: Value];
+}
+interface Binary {
+  inputs: readonly [a: Value, b: Value];
+}
+interface Along extends Unary {
+  attributes: { readonly axis: number };
+}
+interface Reduction {
+  inputs: readonly [x: Value, axes: Value];
+  attributes: { readonly keepdims: 0 | 1 };
+}
+interface Shaped {
+  inputs: readonly [x: Value, shape: Value];
+}
+interface Squeezing {
+  inputs: readonly [x: Value, axes: Value];
+}
+interface Picking {
+  inputs: readonly [x: Value, indices: Value];
+  attributes: { readonly axis: number };
+}
+
+/**
+ * The operators that a graph may have, as the ONNX specification (opset 21) defines them: inputs in order and attributes by name.
+ * Without `outputs` an operator has one. A new operator is an entry here, a function in ops.ts and a rule in autodiff/table.ts.
+ */
+export interface Operators {
+  Add: Binary;
+  Sub: Binary;
+  Mul: Binary;
+  Div: Binary;
+  Max: Binary;
+  Min: Binary;
+  Neg: Unary;
+  Exp: Unary;
+  Log: Unary;
+  Sqrt: Unary;
+  Reciprocal: Unary;
+  Tanh: Unary;
+  Sigmoid: Unary;
+  Relu: Unary;
+  Erf: Unary;
+  Sin: Unary;
+  Cos: Unary;
+  Identity: Unary;
+  Cast: { inputs: readonly [x: Value]; attributes: { readonly to: number } };
+
+  Equal: Binary;
+  Less: Binary;
+  LessOrEqual: Binary;
+  Greater: Binary;
+  And: Binary;
+  Not: Unary;
+  Where: { inputs: readonly [condition: Value, a: Value, b: Value] };
+
+  Softmax: Along;
+  LogSoftmax: Along;
+  ReduceSum: Reduction;
+  ReduceMean: Reduction;
+  ReduceMax: Reduction;
+
+  Gemm: {
+    inputs: readonly [a: Value, b: Value] | readonly [a: Value, b: Value, c: Value];
+    attributes: { readonly transA?: 1; readonly transB?: 1; readonly alpha?: Float };
+  };
+  MatMul: Binary;
+
+  Transpose: { inputs: readonly [x: Value]; attributes: { readonly perm: readonly number[] } };
+  Reshape: Shaped;
+  Expand: Shaped;
+  Unsqueeze: Squeezing;
+  Squeeze: Squeezing;
+  Split: {
+    inputs: readonly [x: Value, sizes: Value];
+    attributes: { readonly axis: number };
+    outputs: readonly Value[];
+  };
+  Concat: { inputs: readonly Value[]; attributes: { readonly axis: number } };
+  Slice: { inputs: readonly [x: Value, starts: Value, ends: Value, axes: Value] };
+  Gather: Picking;
+  GatherElements: Picking;
+  ScatterElements: {
+    inputs: readonly [x: Value, indices: Value, updates: Value];
+    attributes: { readonly axis: number; readonly reduction: 'add' };
+  };
+
+  Shape: { inputs: readonly [x: Value]; attributes: { readonly start: number; readonly end: number } };
+  Range: { inputs: readonly [start: Value, limit: Value, delta: Value] };
+}
+
+export type Op = keyof Operators;
+export type InputsOf<O extends Op> = Operators[O]['inputs'];
+export type OutputsOf<O extends Op> = Operators[O] extends { outputs: infer Y } ? Y : readonly [y: Value];
+export type AttributesOf<O extends Op> = Operators[O] extends { attributes: infer A }
+  ? A
+  : Readonly<Record<never, never>>;
+/** The attributes as an argument, for operators that have some. */
+export type AttributeArgument<O extends Op> = Operators[O] extends { attributes: infer A } ? [attributes: A] : [];
+
+/** Operators with these inputs and without attributes. */
+type Plain<Inputs> = {
+  [O in Op]: Operators[O] extends { attributes: unknown } ? never : Operators[O]['inputs'] extends Inputs ? O : never;
+}[Op];
+export type UnaryOp = Plain<readonly [Value]>;
+export type BinaryOp = Plain<readonly [Value, Value]>;
