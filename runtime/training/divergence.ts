@@ -10,8 +10,9 @@ const STEPS = 10;
 const ROWS = 64;
 
 /**
- * While training: the mean loss of ten steps is not below that of guessing, ln(vocabulary), and twice that of the first
- * step. A model that was worth training started below; single bad steps and a loss that falls are no matter.
+ * While training: over ten steps the mean loss is at least that of guessing, ln(vocabulary), and twice that of the first
+ * step; or ten times that of the first step and half that of guessing. Single bad steps and a first batch that the model
+ * knows already are not divergence.
  */
 export function divergenceWatch(vocabSize: number, first: number | undefined): (step: number, loss: number) => void {
   const guessing = Math.log(vocabSize);
@@ -21,7 +22,8 @@ export function divergenceWatch(vocabSize: number, first: number | undefined): (
     last.push(loss);
     if (last.length > STEPS) last.shift();
     const now = last.reduce((a, b) => a + b, 0) / last.length;
-    if (last.length < STEPS || now < 0.95 * guessing || now < 2 * first) return;
+    const limit = Math.min(Math.max(0.95 * guessing, 2 * first), Math.max(10 * first, guessing / 2));
+    if (last.length < STEPS || now < limit) return;
     throw new HumanError(
       `the run has diverged: over the last ${STEPS} steps the loss is ${now.toFixed(2)} nats per token; it was ${first.toFixed(2)} at first, and guessing gives ${guessing.toFixed(2)}.`,
       { kind: 'failed', place: `step ${step}`, remedy: REMEDY },
@@ -40,12 +42,12 @@ export function lastRows(batchAt: (step: number) => Example[][], step: number): 
 }
 
 /**
- * At the end: on rows that it was trained on, the model must not be worse than before by more than a quarter and half a nat.
+ * At the end: on rows that it was trained on, the model must not be worse than before by more than a tenth and a quarter of a nat per token.
  * @throws HumanError, also for a loss that is no number
  */
 export function requireLearned(step: number, before: readonly RowLoss[], after: readonly RowLoss[]): void {
   const [was, is] = [mean(before), mean(after)];
-  if (is <= Math.max(1.25 * was, was + 0.5)) return;
+  if (is <= Math.max(1.1 * was, was + 0.25)) return;
   throw new HumanError(
     Number.isFinite(is)
       ? `the run has diverged: on rows that it was trained on the model's loss is ${is.toFixed(2)} nats per token; before training it was ${was.toFixed(2)}.`

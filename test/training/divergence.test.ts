@@ -30,6 +30,11 @@ describe('while training', () => {
     assert.equal(stops([2.9, 50, 100, 200, 400, 800, 1600, 3200, 6400, 1e4, 1e4]), 10);
   });
 
+  it('ten times the first loss ends it too, before it is as bad as guessing', () => {
+    assert.equal(stops([0.4, ...Array<number>(20).fill(4.5)]), 10);
+    assert.equal(stops([0.5, ...Array<number>(20).fill(4.5)]), undefined);
+  });
+
   it('noise does not', () => {
     const rng = random('noise');
     for (let run = 0; run < 200; run++) {
@@ -72,7 +77,7 @@ describe('at the end', () => {
     for (const [before, after] of [
       [2.9, 0.1],
       [2.9, 2.96],
-      [0.01, 0.3],
+      [0.01, 0.25],
       [0, 0],
       [11, 12],
     ])
