@@ -63,16 +63,19 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
     'the file is larger than the disk or its limit allows.',
     'Free some space or raise the limit (ulimit -f); what was saved before is kept.',
   ],
+  EIO: ['the disk reports an error.', 'Check the disk, then resume the run; what was saved before is kept.'],
+  EBUSY: ['another program uses this file.', 'Close it there.'],
   EROFS: ['the file system is read-only.', 'Choose another output folder.'],
 };
 
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+/** Nobody's input is to blame. */
+const FAILED = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EBUSY']);
 
 function systemError(e: Error & { code?: unknown; path?: unknown; cause?: unknown }): ErrorData | undefined {
   const known = typeof e.code === 'string' ? SYSTEM[e.code] : undefined;
   if (!known) return undefined;
   return {
-    kind: NO_ROOM.has(String(e.code)) ? 'failed' : 'input',
+    kind: FAILED.has(String(e.code)) ? 'failed' : 'input',
     message: known[0],
     place: typeof e.path === 'string' ? e.path : undefined,
     remedy: known[1],
