@@ -3,7 +3,7 @@
  * in the middle of it, by an I/O error, a full disk, a read-only or deleted folder; and its process is killed at random moments.
  * Each is taken up again, and must end as the undisturbed run does (see snapshot.ts).
  *
- *   npm run test:kills -- [--random 1000] [--recipe NAME]… [--faults eio,enospc,erofs,gone] [--workers 2] [--keep]
+ *   npm run test:kills -- [--random 1000] [--recipe NAME]… [--faults kill,torn,eio,enospc,erofs,gone] [--workers 2] [--keep]
  */
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const { values } = parseArgs({
   options: {
     random: { type: 'string', default: '1000' },
     recipe: { type: 'string', multiple: true, default: Object.keys(RECIPES) },
-    faults: { type: 'string', default: 'eio,enospc,erofs,gone' },
+    faults: { type: 'string', default: 'kill,torn,eio,enospc,erofs,gone' },
     workers: { type: 'string', default: '2' },
     keep: { type: 'boolean', default: false },
   },
@@ -53,11 +53,13 @@ async function one(name: string): Promise<Row[]> {
       console.log(`${name}, ${label}: ${problems.join('; ')}`);
     }
   };
+  const faults = values.faults.split(',').filter(Boolean);
   for (const { label, folder } of reference.kills) {
-    await count(label.slice(0, 4), label, takeUp(reference, folder));
+    const what = label.slice(0, 4);
+    if (faults.includes(what)) await count(what, label, takeUp(reference, folder));
     if (!values.keep) await rm(join(folder, '..'), { recursive: true, force: true });
   }
-  for (const fault of values.faults.split(',').filter(Boolean)) {
+  for (const fault of faults.filter((what) => what !== 'kill' && what !== 'torn')) {
     for (let i = 1; i <= reference.calls; i++) {
       const label = `${fault}:${i}`;
       await count(fault, label, withFault(root, reference, label));

@@ -1,6 +1,6 @@
 /** What of a run folder must be the same after a kill and a resume as in a run that nothing happened to. */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../../runtime/files.js';
 import { readBytes, readSafetensors } from '../../runtime/models/safetensors.js';
 
@@ -21,14 +21,16 @@ const withoutTimes = (_: string, value: unknown): unknown =>
  */
 export async function snapshot(folder: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
+  // A copy that was finished when it was taken names the folder that it is a copy of.
+  const place = new RegExp(`${dirname(dirname(folder))}/[^/"]+/${basename(folder)}`, 'g');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   for (const entry of entries.filter((one) => one.isFile())) {
     const file = join(entry.parentPath, entry.name);
     const name = file.slice(folder.length + 1);
-    const text = async (): Promise<string> => (await readFile(file, 'utf8')).replaceAll(folder, '');
+    const text = async (): Promise<string> => (await readFile(file, 'utf8')).replaceAll(place, '');
     if (name === 'report.html') found[name] = 'there';
     else if (name === 'manifest.json')
-      found[name] = JSON.stringify(JSON.parse(await text()), withoutTimes).replaceAll(folder, '');
+      found[name] = JSON.stringify(JSON.parse(await text()), withoutTimes);
     else if (name === 'events.jsonl') found[name] = events(await text());
     else if (name.startsWith('checkpoint/')) found[name] = await tensors(file);
     else found[name] = sha256(await readFile(file));
