@@ -39,6 +39,11 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
   let log: EventLog;
   let release = async (): Promise<void> => undefined;
 
+  /** Warnings of a run that is resumed, which meets them again. */
+  let known = new Set<string>();
+  const append = async (event: RunEvent): Promise<void> => {
+    if (event.kind !== 'warning' || !known.has(JSON.stringify(event))) await log.append(event);
+  };
   const writeManifest = async (): Promise<void> => {
     await stat(path); // a folder that was deleted meanwhile is not made again
     await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -54,7 +59,11 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
     async begin() {
       await mkdir(path, { recursive: true });
       release = await claim(path);
-      if (checkpoint) log = await openEventLog(path, checkpoint.facts.logs);
+      if (checkpoint) {
+        log = await openEventLog(path, checkpoint.facts.logs);
+        const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
+        known = new Set(warnings.map((warning) => JSON.stringify(warning)));
+      }
       // First: it marks the folder as a run's.
       await writeManifest();
       await removeParts(path, ...[RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model].map((name) => file(name)));
@@ -65,11 +74,11 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
       await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);
       const events = waiting ?? [];
       waiting = undefined;
-      for (const event of events) await log.append(event);
+      for (const event of events) await append(event);
     },
     async record(event) {
       if (waiting) waiting.push(event);
-      else await log.append(event);
+      else await append(event);
     },
     marks: () => log.marks(),
     async manifest(change) {

@@ -7,7 +7,7 @@ import { readBytes, readSafetensors } from '../../runtime/models/safetensors.js'
 /** Time, and what is measured in it. */
 const TIMES = new Set(['stepMs', 'secondsLeft', 'seconds', 'memoryBytes', 'started', 'ended', 'since']);
 /** Where a run stood in between: a resumed one prepares twice and may have saved at another step. */
-const PASSING = new Set(['state', 'checkpoint', 'warning']);
+const PASSING = new Set(['state', 'checkpoint']);
 
 const withoutTimes = (_: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -16,7 +16,7 @@ const withoutTimes = (_: string, value: unknown): unknown =>
 
 /**
  * A text for each file of the folder. Byte for byte: adapter/, model/, prompts.jsonl, scan.json, answers.jsonl, recipe.json. Of
- * events.jsonl all steps, evaluations and the end, of manifest.json everything, both without times and with `folder` left out
+ * events.jsonl all steps, evaluations, warnings and the end, of manifest.json everything, both without times and with `folder` left out
  * of paths; of the checkpoint all tensors; of report.html, which draws the same and shows durations, that it is there.
  */
 export async function snapshot(folder: string): Promise<Record<string, string>> {
@@ -29,8 +29,7 @@ export async function snapshot(folder: string): Promise<Record<string, string>> 
     const name = file.slice(folder.length + 1);
     const text = async (): Promise<string> => (await readFile(file, 'utf8')).replaceAll(place, '');
     if (name === 'report.html') found[name] = 'there';
-    else if (name === 'manifest.json')
-      found[name] = JSON.stringify(JSON.parse(await text()), withoutTimes);
+    else if (name === 'manifest.json') found[name] = JSON.stringify(JSON.parse(await text()), withoutTimes);
     else if (name === 'events.jsonl') found[name] = events(await text());
     else if (name.startsWith('checkpoint/')) found[name] = await tensors(file);
     else found[name] = sha256(await readFile(file));
