@@ -90,7 +90,7 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
 
 /** Not what was asked for is at fault, but the machine. */
 const FAILED = new Set(
-  'ENOSPC EDQUOT EFBIG EMFILE ENFILE EIO ENODEV ESTALE ETIMEDOUT ENOMEM ERR_MEMORY_ALLOCATION_FAILED'.split(' '),
+  'ENOSPC EDQUOT EFBIG EMFILE ENFILE EIO EBUSY ENODEV ESTALE ETIMEDOUT ENOMEM ERR_MEMORY_ALLOCATION_FAILED'.split(' '),
 );
 /** V8 and onnxruntime name what they lack in their own words. */
 const OUT_OF_MEMORY =

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. Makes the folder. */
 export async function writeFileAtomic(file: string, data: string | Uint8Array): Promise<void> {
@@ -14,7 +14,8 @@ export type Handle = Awaited<ReturnType<typeof open>>;
 
 /** The same for data that is produced while it is written. On an error nothing is left behind and the old file stays. */
 export async function replaceFile(file: string, write: (handle: Handle) => Promise<void>): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  const made = await mkdir(dirname(file), { recursive: true });
+  if (made !== undefined) await syncFolder(dirname(made));
   const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {
     const handle = await open(beside, 'wx');
@@ -26,8 +27,47 @@ export async function replaceFile(file: string, write: (handle: Handle) => Promi
     }
     await rename(beside, file);
   } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
+    // What went wrong first is what to tell; a leftover is removed by `removeParts`.
+    await rm(beside, { force: true }).catch(() => undefined);
+    throw named(error, file, beside);
+  }
+  await syncFolder(dirname(file));
+}
+
+/** Errors of an open file do not name it, and people do not know the file `beside` theirs. */
+export function named(error: unknown, file: string, beside?: string): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
+  return error;
+}
+
+const PART = /\.[0-9a-f]{8}\.part$/;
+
+/** A file that a killed process was about to put in the place of `name`. */
+export const isPartOf = (name: string, file: string): boolean =>
+  file.startsWith(`${name}.`) && file.length === name.length + '.12345678.part'.length && PART.test(file);
+
+/** Removes what a killed process left of files that it was about to replace in these folders. */
+export async function removeParts(...folders: string[]): Promise<void> {
+  for (const folder of folders) {
+    for (const name of await readdir(folder).catch(() => []))
+      if (PART.test(name)) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** What file systems answer that cannot sync a folder. */
+const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EPERM']);
+
+/** Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return; // Windows cannot, and does not need to
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw named(error, folder);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -166,6 +166,8 @@ export interface RunOwner {
   started: string;
   /** When it began to work in the folder, ISO 8601. */
   since: string;
+  /** Of this claim alone: no two owners' files are the same. */
+  claim?: string;
 }
 
 /** `silentMs`: an owner on another machine, which cannot be asked, is taken for gone after writing nothing for this long. */

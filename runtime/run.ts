@@ -1,19 +1,22 @@
 /** What the engine can do, the same for the child process and the command line. */
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { cacheFolder, openContext, type Context } from './context.js';
 import { Cancelled, errorData } from './errors.js';
 import { evaluateRun } from './evaluation/evaluateRun.js';
 import { sha256, sha256File } from './files.js';
+import { RUN_FILES } from './contract/runFiles.js';
 import { requireMemory } from './memory.js';
 import type { ModelFolder } from './models/folder.js';
 import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from './protocol.js';
 import { readRecipe } from './recipes.js';
 import { recipeInputs } from './recipe/inputs.js';
+import { openCheckpoint, type Checkpoint } from './training/checkpoint.js';
+import { dependenciesOf, machineChanges, machineOf, requireSame } from './training/dependencies.js';
 import { fineTuneRun } from './training/fineTuneRun.js';
 import type { Ending, Job } from './training/job.js';
 import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from './training/output.js';
 import { requireFree } from './training/owner.js';
-import { openRunFolder, readEvents } from './training/runFolder.js';
+import { openRunFolder } from './training/runFolder.js';
 import { trainSecurityVector } from './training/securityVector.js';
 import { writeReport } from './evaluation/runReport.js';
 
@@ -75,10 +78,14 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     vectors: [],
     ...(recipe.kind === 'evaluate' ? {} : { role: recipe.kind === 'vector' ? 'security' : 'task' }),
   };
-  const folder = openRunFolder(plan.folder, recipe, first, resume);
+  const dependencies = recipe.kind === 'evaluate' ? {} : await dependenciesOf(recipe, { path, context, modelSha256 });
+  const machine = machineOf(context);
+  const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
+  if (checkpoint && recipe.kind !== 'evaluate') requireSame(checkpoint, dependencies, recipe);
+  const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
-  const job = { recipe, path, context, folder, signal, resume, modelSha256, begin, emit, progress };
-  let step = 0;
+  const job = { recipe, path, context, folder, signal, modelSha256, dependencies, machine, begin, emit, progress };
+  let step = checkpoint?.facts.step ?? 0;
 
   async function emit(event: RunEvent): Promise<void> {
     if (event.kind === 'step') step = event.step;
@@ -92,6 +99,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
     try {
       await warnOfContext(context, emit);
+      if (checkpoint) await warnOfMachine(checkpoint, job);
       return { outcome: 'finished', ...(await runKind(job)) };
     } catch (thrown) {
       // A model that was taken away is the reason for whatever failed.
@@ -109,7 +117,6 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   }
 
   try {
-    if (resume) step = (await readEvents(plan.folder)).findLast((e) => e.kind === 'step')?.step ?? 0;
     const ending = await work();
     const finished = ending.outcome === 'finished';
     const place = finished ? plan.output : plan.folder;
@@ -147,6 +154,17 @@ async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<R
       remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
     });
   }
+}
+
+/** Another device or processor rounds differently. */
+async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: Job<Recipe>): Promise<void> {
+  const others = machineChanges(facts.machine, machine);
+  if (others.length === 0) return;
+  await emit({
+    kind: 'warning',
+    message: `the run is resumed on another machine or device than it began on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
+    place: folder.path,
+  });
 }
 
 /** The recipe's own work, then what every training owes: the base's bytes are unchanged. */

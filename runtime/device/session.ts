@@ -46,6 +46,9 @@ export interface SessionOptions {
   keep?: readonly string[];
 }
 
+/** Version of onnxruntime, whose kernels round as they do. */
+export const ONNXRUNTIME = ort.env.versions.node ?? ort.env.versions.common;
+
 /** A device that runs graphs. The same code serves the CPU and a GPU. */
 export interface Backend {
   readonly device: Device;

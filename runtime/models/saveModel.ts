@@ -33,9 +33,13 @@ export async function saveModel(
   await copyCompanions(model.folder, folder);
 }
 
+/** Names of config, tokenizer, templates and licence in a model folder. */
+export const companions = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => COMPANION.test(name)).sort();
+
 /** Copies config, tokenizer, templates and licence of a model. */
 export async function copyCompanions(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) if (COMPANION.test(name)) await copyFile(join(from, name), join(to, name));
+  for (const name of await companions(from)) await copyFile(join(from, name), join(to, name));
 }
 
 /** float32 values in the dtype they are stored in, rounded to nearest even. */

@@ -6,15 +6,13 @@ import { loadData, type LoadedData } from '../context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { sha256 } from '../files.js';
-import { bytesOf } from '../models/safetensors.js';
 import { parameters as parameterShapes } from '../models/spec.js';
 import { openOptimizer } from '../optim/optimizer.js';
 import type { FinetuneRecipe, Probes } from '../protocol.js';
 import { random } from '../random.js';
 import { anchorPrompts, anchorRows, harmfulProbes, promptsOf } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
-import { fingerprint, flatTensor, loadSpeech, provenance, rowsOf, tokenCount, trainingState, type Job } from './job.js';
+import { flatTensor, loadSpeech, provenance, rowsOf, tokenCount, trainingState, type Job } from './job.js';
 import { openLearner } from './learner.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { trainingLoop } from './loop.js';
@@ -99,8 +97,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const { data, vectors, init, held, harmful, ...inputs } = await readInputs(job);
   const full = recipe.method === 'full';
   const { route, anchor } = strategyOf(recipe);
-  const dataEntries = [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }];
-  await folder.manifest({ data: dataEntries });
+  await folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
 
   // θ: the task adapter's flat vector, or every parameter of the base
   const layout = full ? undefined : (init?.layout ?? plainLayout(sites, recipe.adapter));
@@ -117,10 +114,6 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
     padId: tokenizer.padId,
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
-  const print = fingerprint(recipe, [
-    ...dataEntries,
-    ...vectors.map((v) => ({ path: v.path, rows: 0, sha256: sha256(bytesOf(v.flat)) })),
-  ]);
   const openState = () =>
     trainingState(
       job,
@@ -132,18 +125,17 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
             : await baseTensors(model, spec),
         ),
       names,
-      print,
     );
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.
-  const resumed = job.resume ? await openState() : undefined;
+  const resumed = folder.checkpoint ? await openState() : undefined;
 
   const frozen: Feeds = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
   const on = { [TASK]: 1, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
   const off = { [TASK]: 1 };
 
   async function train(): Promise<Witness> {
-    const { state, checkpoint } = resumed ?? (await openState());
+    const { state, made, checkpoint } = resumed ?? (await openState());
     const parameters = (): Feeds => ({
       ...frozen,
       ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
@@ -153,7 +145,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
     if (vectors.length > 0) {
       await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
       const scales = { off: { ...off, [TASK]: 0 }, on: { ...on, [TASK]: 0 } };
-      seen = await scanData(job, learner, parameters(), data, scales, resumed !== undefined);
+      seen = await scanData(job, learner, parameters(), data, scales, made);
     }
     const ordinary = seen?.ordinary ?? data.examples;
     const looksHarmful = (row: number): boolean => seen?.flagged.has(row) ?? false;

@@ -2,11 +2,11 @@ import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
 import type { Context, LoadSpeech } from '../context.js';
 import type { Example } from '../data/examples.js';
-import { sha256 } from '../files.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import type { DoneEvent, Manifest, Recipe, RunEvent } from '../protocol.js';
-import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import type { DoneEvent, Recipe, RunEvent } from '../protocol.js';
+import { saveCheckpoint, stateOf } from './checkpoint.js';
+import type { Dependencies } from './dependencies.js';
 import { supervised, type TrainingRow } from './packing.js';
 import type { RunFolder } from './runFolder.js';
 import { float32, type Tensor } from '../device/session.js';
@@ -21,8 +21,9 @@ export interface Job<R extends Recipe> {
   readonly signal: AbortSignal;
   /** SHA-256 of the model's weights. */
   readonly modelSha256: string;
-  /** Go on from the checkpoint. */
-  readonly resume: boolean;
+  /** Everything the result depends on, and what computes it. */
+  readonly dependencies: Dependencies;
+  readonly machine: Dependencies;
   /** Everything that can be wrong with the inputs was found: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */
@@ -41,24 +42,33 @@ export const loadSpeech = ({ emit, progress, signal }: Job<Recipe>): LoadSpeech 
   signal,
 });
 
-/** What a checkpoint must agree on to be resumed. */
-export const fingerprint = (recipe: Recipe, data: readonly Manifest['data'][number][]): string =>
-  sha256(JSON.stringify([{ ...recipe, output: '', threads: 0, device: '' }, data.map((d) => d.sha256)]));
+export interface TrainingState {
+  readonly state: OptimizerState;
+  /** Training had ended when the checkpoint was written, though more steps were planned. */
+  readonly ended: boolean;
+  /** Files that the run made and will read again when it is resumed: name → SHA-256. */
+  readonly made: Record<string, string>;
+  /** Saves the state, and whether training ends with it; returns the place. */
+  readonly checkpoint: (enough: boolean) => Promise<string>;
+}
 
-/** The checkpoint's state where the job resumes one, else a fresh one; and how to save it. */
+/** The checkpoint's state where the run goes on from one, else a fresh one. */
 export async function trainingState(
-  job: Job<Recipe>,
+  { folder, context, dependencies, machine }: Job<Recipe>,
   fresh: () => Promise<OptimizerState>,
   names: readonly string[],
-  print: string,
-): Promise<{ state: OptimizerState; resumed: boolean; checkpoint: () => Promise<string> }> {
-  const place = job.folder.file(RUN_FILES.checkpoint);
-  const kept = job.resume ? await loadCheckpoint(place, names, print) : undefined;
-  const state = kept ?? (await fresh());
+): Promise<TrainingState> {
+  const kept = folder.checkpoint;
+  const state = kept ? await stateOf(kept, names) : await fresh();
+  const made = { ...kept?.facts.made };
   return {
     state,
-    resumed: kept !== undefined,
-    checkpoint: () => saveCheckpoint(place, state, print, job.context.backend),
+    ended: kept?.facts.enough ?? false,
+    made,
+    checkpoint: async (enough) => {
+      const facts = { enough, dependencies, machine, made, logs: await folder.marks() };
+      return saveCheckpoint(folder.file(RUN_FILES.checkpoint), state, facts, context.backend);
+    },
   };
 }
 

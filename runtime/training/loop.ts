@@ -20,8 +20,10 @@ export interface LoopOptions {
   /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
   readonly probe: () => Promise<Probes | undefined>;
   readonly evaluateEvery: number;
-  /** Saves the state, returns the place. */
-  readonly checkpoint: () => Promise<string>;
+  /** Saves the state, and whether training ends with it; returns the place. */
+  readonly checkpoint: (enough: boolean) => Promise<string>;
+  /** Training has ended before, by `enough`. */
+  readonly ended?: boolean;
   /** Ends training early when it returns true after a step. */
   readonly enough?: (step: { harmfulLoss: number | undefined }) => Promise<boolean>;
   /** Rows whose mean loss is reported as harmful. */
@@ -46,10 +48,11 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   };
 
   if (state.step === 0) await measure();
-  while (state.step < steps) {
+  while (state.step < steps && !options.ended) {
     await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
     if (signal.aborted) {
-      if (state.step > saved) await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint() });
+      if (state.step > saved)
+        await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(false) });
       throw new Cancelled();
     }
     const began = performance.now();
@@ -95,7 +98,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     const enough = (await options.enough?.({ harmfulLoss })) ?? false;
     if (enough || step === steps || step % options.evaluateEvery === 0) {
       await measure();
-      await emit({ kind: 'checkpoint', step, path: await options.checkpoint() });
+      await emit({ kind: 'checkpoint', step, path: await options.checkpoint(enough) });
       saved = step;
     }
     if (enough) return;

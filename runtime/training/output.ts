@@ -4,8 +4,10 @@ import { dirname, join, resolve } from 'node:path';
 import { isManifest } from '../contract/manifest.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../errors.js';
+import { isPartOf } from '../files.js';
 import type { Manifest } from '../protocol.js';
 import type { RecipeInput } from '../recipe/inputs.js';
+import { hasCheckpoint } from './checkpoint.js';
 import { requireFree } from './owner.js';
 import { ownerOf } from './protocol.js';
 
@@ -141,14 +143,13 @@ async function removeEmpty(folder: string): Promise<void> {
 }
 
 async function requireCheckpoint(folder: string): Promise<void> {
-  const found = await stat(join(folder, RUN_FILES.checkpoint, 'checkpoint.json')).catch(() => undefined);
-  if (!found) throw nothingToResume(folder, 'this run has no checkpoint.');
+  if (!hasCheckpoint(join(folder, RUN_FILES.checkpoint))) throw nothingToResume(folder, 'this run has no checkpoint.');
 }
 
 const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
   new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
 
-/** Nothing but what an owner left that died before it wrote anything else. */
+/** Nothing but what a process left that died before the manifest was there. */
 async function requireEmpty(folder: string): Promise<void> {
   let entries: string[];
   try {
@@ -163,7 +164,9 @@ async function requireEmpty(folder: string): Promise<void> {
       });
     throw error;
   }
-  const others = entries.filter((name) => !name.startsWith(RUN_FILES.owner)).sort();
+  const others = entries
+    .filter((name) => !name.startsWith(RUN_FILES.owner) && !isPartOf(RUN_FILES.manifest, name))
+    .sort();
   if (others.length === 0) return;
   const shown = others.slice(0, 3).map((name) => `"${name}"`);
   const more = others.length > 3 ? ` and ${others.length - 3} more` : '';

@@ -28,8 +28,12 @@ export async function processStart(pid: number): Promise<string | undefined> {
 /** The living process that works in the folder; undefined when nobody does, or one that is dead did. */
 export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
   const owner = parseOwner(await readFile(join(folder, OWNER.file), 'utf8').catch(() => ''));
-  if (!owner) return undefined;
-  if (owner.host === hostname()) return (await processStart(owner.pid)) === owner.started ? owner : undefined;
+  return owner && (await isLiving(owner, folder)) ? owner : undefined;
+}
+
+/** Whether a process lives that has, or takes, the folder. */
+export async function isLiving(owner: RunOwner, folder: string): Promise<boolean> {
+  if (owner.host === hostname()) return (await processStart(owner.pid)) === owner.started;
   // Processes of another machine cannot be asked: it is working while it writes.
   const times = await Promise.all(
     [OWNER.file, 'events.jsonl', 'answers.jsonl'].map((name) =>
@@ -39,7 +43,7 @@ export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
       ),
     ),
   );
-  return Date.now() - Math.max(...times) < OWNER.silentMs ? owner : undefined;
+  return Date.now() - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
 }
 
 /** The content of owner.json; undefined for what is none. */

@@ -1,8 +1,10 @@
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../files.js';
+import { removeParts, writeFileAtomic } from '../files.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import type { Manifest, Recipe, RunEvent } from '../protocol.js';
+import type { Checkpoint } from './checkpoint.js';
+import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
 import { claim } from './owner.js';
 
 /** A run is a folder and the folder is the truth (contract/runFiles.ts). */
@@ -10,48 +12,65 @@ export interface RunFolder {
   /** Where the run works. */
   readonly path: string;
   readonly file: (...parts: string[]) => string;
+  /** What the run goes on from. */
+  readonly checkpoint?: Checkpoint;
   /** Whether `begin` has taken the folder. */
   readonly begun: boolean;
   /**
    * Takes the folder for this process, until `release`. Until then nothing in it is touched: what is recorded is kept in
-   * memory. A new run clears what an unfinished one left, a resumed one goes on in it.
-   * @throws HumanError while another living process works in it
+   * memory. A new run clears what an unfinished one left, a resumed one goes on in it from its checkpoint.
+   * @throws HumanError while another living process works in it, and when its logs are not those of the checkpoint
    */
   begin(): Promise<void>;
   /** Appends to events.jsonl; `sample` events go to answers.jsonl. */
   record(event: RunEvent): Promise<void>;
+  /** How far the logs are, for a checkpoint. */
+  marks(): Promise<LogMarks>;
   /** Changes manifest.json. */
   manifest(change: Partial<Manifest>): Promise<Manifest>;
   /** This process works in the folder no longer. */
   release(): Promise<void>;
 }
 
-export function openRunFolder(path: string, recipe: Recipe, first: Manifest, resume: boolean): RunFolder {
+export function openRunFolder(path: string, recipe: Recipe, first: Manifest, checkpoint?: Checkpoint): RunFolder {
   const file = (...parts: string[]): string => join(path, ...parts);
   let manifest = first;
   let waiting: RunEvent[] | undefined = [];
+  let log: EventLog;
   let release = async (): Promise<void> => undefined;
 
+  /** Warnings of a run that is resumed, which meets them again. */
+  let known = new Set<string>();
   const append = async (event: RunEvent): Promise<void> => {
-    const name = event.kind === 'sample' ? RUN_FILES.answers : RUN_FILES.events;
-    await appendFile(file(name), `${JSON.stringify(event)}\n`);
+    if (event.kind !== 'warning' || !known.has(JSON.stringify(event))) await log.append(event);
   };
-  const writeManifest = (): Promise<void> =>
-    writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
+  const writeManifest = async (): Promise<void> => {
+    await stat(path); // a folder that was deleted meanwhile is not made again
+    await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
+  };
 
   return {
     path,
     file,
+    checkpoint,
     get begun() {
       return waiting === undefined;
     },
     async begin() {
       await mkdir(path, { recursive: true });
       release = await claim(path);
+      if (checkpoint) {
+        log = await openEventLog(path, checkpoint.facts.logs);
+        const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
+        known = new Set(warnings.map((warning) => JSON.stringify(warning)));
+      }
       // First: it marks the folder as a run's.
       await writeManifest();
-      if (resume) for (const name of [RUN_FILES.events, RUN_FILES.answers]) await endLine(file(name));
-      else for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
+      await removeParts(path, ...[RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model].map((name) => file(name)));
+      if (!checkpoint) {
+        for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
+        log = await openEventLog(path);
+      }
       await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);
       const events = waiting ?? [];
       waiting = undefined;
@@ -61,6 +80,7 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, res
       if (waiting) waiting.push(event);
       else await append(event);
     },
+    marks: () => log.marks(),
     async manifest(change) {
       manifest = { ...manifest, ...change };
       if (!waiting) await writeManifest();
@@ -68,12 +88,6 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, res
     },
     release: () => release(),
   };
-}
-
-/** A writer that was killed leaves half a last line; what is appended next must not become part of it. */
-async function endLine(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  if (text !== '' && !text.endsWith('\n')) await appendFile(file, '\n');
 }
 
 /** Events of a run folder; a line cut off by a crash is left out. */

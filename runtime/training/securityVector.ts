@@ -11,17 +11,7 @@ import type { Probes, VectorRecipe } from '../protocol.js';
 import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { random } from '../random.js';
-import {
-  fingerprint,
-  flatTensor,
-  loadSpeech,
-  mean,
-  provenance,
-  rowsOf,
-  tokenCount,
-  trainingState,
-  type Job,
-} from './job.js';
+import { flatTensor, loadSpeech, mean, provenance, rowsOf, tokenCount, trainingState, type Job } from './job.js';
 import { openLearner } from './learner.js';
 import { requireLearned } from './divergence.js';
 import { trainingLoop } from './loop.js';
@@ -83,12 +73,11 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   const adapters = [{ name: NAME, layout }];
   const learner = openLearner({ backend, spec, model, adapters, trainable: [flatInput(NAME)], padId: tokenizer.padId });
   const optimizer = openOptimizer(backend, recipe.optimizer);
-  const { state, checkpoint } = await trainingState(
+  const { state, ended, checkpoint } = await trainingState(
     job,
     async () =>
       optimizer.init([NAME], [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`)))]),
     [NAME],
-    fingerprint(recipe, data),
   );
   await job.begin();
   const parameters = () => ({ [flatInput(NAME)]: state.p[0]! });
@@ -165,6 +154,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
     probe,
     evaluateEvery: recipe.evaluateEvery,
     checkpoint,
+    ended,
     enough:
       goal === undefined ? undefined : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
     isHarmful: (row) => row.teacher === undefined,

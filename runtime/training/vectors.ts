@@ -7,7 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
 import { HumanError } from '../errors.js';
 import { SCAN_THRESHOLD, scanExamples } from '../evaluation/scan.js';
-import { replaceFile } from '../files.js';
+import { replaceFile, sha256File } from '../files.js';
 import type { FinetuneRecipe, ScanResult } from '../protocol.js';
 import type { Job } from './job.js';
 import type { Learner } from './learner.js';
@@ -57,6 +57,7 @@ export interface DataSeen {
 /**
  * The data as the vectors see it before anything is trained. A resumed run takes what it found when it began: the model
  * may have learned since.
+ * @param made gets the hash of what is kept for that
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
@@ -64,12 +65,12 @@ export async function scanData(
   parameters: Feeds,
   data: LoadedData,
   scales: { off: Record<string, number>; on: Record<string, number> },
-  resumed: boolean,
+  made: Record<string, string>,
 ): Promise<DataSeen> {
   const { recipe, folder, signal } = job;
   const route = recipe.protection === false ? false : recipe.protection.route;
   const file = folder.file(RUN_FILES.scan);
-  let scan = resumed ? await readScan(file) : undefined;
+  let scan = folder.checkpoint ? await readScan(file, made[RUN_FILES.scan]) : undefined;
   if (!scan) {
     scan = await scanExamples(
       learner,
@@ -79,6 +80,7 @@ export async function scanData(
       { signal, onProgress: (share) => job.progress('scanning the data with the vector', share) },
     );
     await writeScan(file, scan);
+    made[RUN_FILES.scan] = await sha256File(file);
   }
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
@@ -96,22 +98,14 @@ export async function scanData(
   };
 }
 
-async function readScan(file: string): Promise<ScanResult> {
-  if (!existsSync(file))
-    throw new HumanError('the run cannot go on without the scan it began with.', {
-      place: file,
-      remedy: 'Start the run anew.',
-    });
-  const text = await readFile(file, 'utf8');
-  try {
-    return JSON.parse(text) as ScanResult;
-  } catch (error) {
-    throw new HumanError('the scan that the run began with is damaged.', {
-      place: file,
-      remedy: 'Start the run anew.',
-      cause: error,
-    });
-  }
+async function readScan(file: string, sha256: string | undefined): Promise<ScanResult> {
+  const there = existsSync(file);
+  if (!there || (await sha256File(file)) !== sha256)
+    throw new HumanError(
+      there ? 'the scan changed since the run began with it.' : 'the run cannot go on without the scan it began with.',
+      { place: file, remedy: 'Put the file back as it was, or start the run anew.' },
+    );
+  return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
 }
 
 /** In pieces: the rows of a large file make more text than a string holds. */

@@ -249,6 +249,6 @@ describe('bad input', () => {
     assert.equal(ran.code, 3, ran.stderr);
     const done = jsonLines<RunEvent>(ran.stdout).at(-1) as DoneEvent;
     assert.equal(done.outcome, 'stopped');
-    assert.ok(existsSync(workspace.file('adapters/stopped/checkpoint/checkpoint.json')));
+    assert.ok(existsSync(workspace.file('adapters/stopped/checkpoint/state.safetensors')));
   });
 });

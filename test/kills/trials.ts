@@ -1,0 +1,142 @@
+/** Runs that something happens to at one moment, and what becomes of them. */
+import { spawn } from 'node:child_process';
+import { appendFileSync, cpSync, existsSync, mkdirSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorData, errorText } from '../../runtime/errors.js';
+import type { ErrorData } from '../../runtime/protocol.js';
+import { runRecipe } from '../../runtime/run.js';
+import { half, watch } from '../support/faults.mjs';
+import { differences, snapshot } from './snapshot.js';
+import { RECIPES, VECTOR, writeWorkspace } from './workspace.js';
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+/** A recipe's undisturbed run. */
+export interface Reference {
+  readonly name: string;
+  readonly file: string;
+  readonly files: Record<string, string>;
+  /** Calls that change files. */
+  readonly calls: number;
+  /** What a kill before each call, or in the middle of it, leaves of the run folder. */
+  readonly kills: readonly { readonly label: string; readonly folder: string }[];
+}
+
+export interface Outcome {
+  /** How it went on: the disturbance did no harm; from the checkpoint; anew, as there was none yet. */
+  readonly how: 'undisturbed' | 'resumed' | 'anew';
+  /** What is not as it should be. */
+  readonly problems: readonly string[];
+}
+
+/** Gives the error the run ended with, if it did. */
+async function run(file: string, output: string, resume = false): Promise<ErrorData | undefined> {
+  try {
+    await runRecipe(file, { output, resume, signal: new AbortController().signal, onEvent: () => undefined });
+    return undefined;
+  } catch (error) {
+    return errorData(error);
+  }
+}
+
+/**
+ * Writes the workspace, and runs a recipe in it undisturbed. Before each call the run folder is copied: that is what a kill
+ * at this moment would leave. What a kill in the middle of writing leaves is the copy and half of the data.
+ */
+export async function prepare(root: string, name: string): Promise<Reference> {
+  await writeWorkspace(root);
+  const recipe = async (called: string, value: object): Promise<string> => {
+    await writeFile(join(root, `${called}.json`), JSON.stringify(value));
+    return join(root, `${called}.json`);
+  };
+  await succeed(run(await recipe('the vector', VECTOR), join(root, 'vector')));
+  const file = await recipe('recipe', RECIPES[name]!);
+  const [whole, again] = [join(root, 'whole/out'), join(root, 'again/out')];
+  await succeed(run(file, again));
+
+  const kills: { label: string; folder: string }[] = [];
+  let calls = 0;
+  const end = watch({
+    root: whole,
+    onCall({ number, name: call, file: changed, data }) {
+      calls = number;
+      const copy = (label: string): string => {
+        // all are called alike, as the name is in what a run writes
+        const folder = join(root, label, 'out');
+        mkdirSync(join(root, label));
+        if (existsSync(whole)) cpSync(whole, folder, { recursive: true });
+        kills.push({ label: `${label} (${call} ${changed.slice(whole.length + 1)})`, folder });
+        return folder;
+      };
+      copy(`kill-${number}`);
+      if (data !== undefined) appendFileSync(join(copy(`torn-${number}`), changed.slice(whole.length + 1)), half(data));
+    },
+  });
+  await succeed(run(file, whole));
+  end();
+  const files = await snapshot(whole);
+  const unequal = differences(files, await snapshot(again));
+  if (unequal.length > 0) throw new Error(`two undisturbed runs of "${name}" differ: ${unequal.join(', ')}`);
+  return { name, file, files, calls, kills };
+}
+
+async function succeed(ended: Promise<ErrorData | undefined>): Promise<void> {
+  const error = await ended;
+  if (error) throw new Error(errorText(error));
+}
+
+/** A folder that a killed process left is taken up again. */
+export async function takeUp(reference: Reference, folder: string): Promise<Outcome> {
+  await bury(folder);
+  const how = existsSync(join(folder, 'checkpoint/state.safetensors')) ? 'resumed' : 'anew';
+  // without a checkpoint there is nothing to resume, which may be said
+  let error = await run(reference.file, folder, true);
+  if (error?.kind === 'input' && how === 'anew') error = await run(reference.file, folder);
+  // all was done when it was killed, but for saying that nobody works in the folder
+  if (/this run is finished/.test(error?.message ?? '')) {
+    error = undefined;
+    await rm(join(folder, 'owner.json'), { force: true });
+  }
+  if (error) return { how, problems: [`not taken up: ${errorText(error)}${error.stack ?? ''}`] };
+  return { how, problems: differences(reference.files, await snapshot(folder)) };
+}
+
+/** The process that these runs belong to lives on: as its owner it is declared dead. */
+async function bury(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith('owner.json')) continue;
+    const text = await readFile(join(folder, name), 'utf8');
+    await writeFile(join(folder, name), text.replace('"started":"', '"started":"long ago '));
+  }
+}
+
+/** A run with a fault (see test/support/faults.mjs) ends with an error for people, and can be taken up again. */
+export async function withFault(root: string, reference: Reference, fault: string): Promise<Outcome> {
+  const folder = join(root, fault.replace(':', '-'), 'out');
+  await mkdir(join(folder, '..'));
+  const end = watch({ root: folder, fault });
+  const error = await run(reference.file, folder);
+  end();
+  const problems: string[] = [];
+  if (error?.kind === 'internal') problems.push(`${error.message} ${error.stack}`);
+  else if (error && (!error.place || !error.remedy)) problems.push(`no place or remedy: ${errorText(error)}`);
+  if (!error) problems.push(...differences(reference.files, await snapshot(folder)));
+  // of a deleted folder nothing is left to go on from
+  if (error && fault.startsWith('gone')) await rm(folder, { recursive: true, force: true });
+  const after = error ? await takeUp(reference, folder) : ({ how: 'undisturbed', problems: [] } as const);
+  return { how: after.how, problems: [...problems, ...after.problems] };
+}
+
+/** A process of the command line is killed after this share of the time that it takes, then its folder is taken up again. */
+export async function killed(root: string, reference: Reference, label: string, afterMs: number): Promise<Outcome> {
+  const folder = join(root, label, 'out');
+  await mkdir(join(folder, '..'));
+  const child = spawn(process.execPath, [CLI, 'train', reference.file, '--out', folder], { stdio: 'ignore' });
+  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  clearTimeout(timer);
+  if (code === null) return takeUp(reference, folder);
+  return { how: 'undisturbed', problems: differences(reference.files, await snapshot(folder)) };
+}

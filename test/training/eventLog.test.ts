@@ -1,0 +1,79 @@
+/** The logs of a run: appended to, and cut to a checkpoint when it is resumed. */
+import assert from 'node:assert/strict';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { HumanError } from '../../runtime/errors.js';
+import type { RunEvent } from '../../runtime/protocol.js';
+import { openEventLog } from '../../runtime/training/eventLog.js';
+import { readEvents } from '../../runtime/training/runFolder.js';
+import { watch } from '../support/faults.mjs';
+
+async function temporary(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'log-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+const event = (step: number): RunEvent => ({ kind: 'checkpoint', step, path: 'é' });
+const sample = { kind: 'sample', state: 'base' } as RunEvent;
+const steps = async (folder: string): Promise<unknown[]> =>
+  (await readEvents(folder)).map((e) => e.kind === 'checkpoint' && e.step);
+
+test('what came after the checkpoint, and half a line, are cut off; no step stands there twice', async (t) => {
+  const folder = await temporary(t);
+  const log = await openEventLog(folder);
+  for (const step of [1, 2]) await log.append(event(step));
+  await log.append(sample);
+  const marks = await log.marks();
+  const before = await readFile(join(folder, 'events.jsonl'), 'utf8');
+  await log.append(event(3));
+  await log.append(sample);
+  await appendFile(join(folder, 'events.jsonl'), '{"kind":"st');
+  for (const _ of [1, 2]) {
+    const resumed = await openEventLog(folder, marks);
+    assert.equal(await readFile(join(folder, 'events.jsonl'), 'utf8'), before);
+    assert.equal((await readEvents(folder, 'answers.jsonl')).length, 1);
+    assert.deepEqual(await resumed.marks(), marks);
+    await resumed.append(event(3));
+    assert.deepEqual(await steps(folder), [1, 2, 3]);
+  }
+  await openEventLog(folder);
+  assert.deepEqual(await readdir(folder), [], 'without a checkpoint it begins anew');
+});
+
+test('a log that does not begin as the checkpoint says is refused, and neither log is cut', async (t) => {
+  const folder = await temporary(t);
+  const log = await openEventLog(folder);
+  await log.append(event(1));
+  await log.append(sample);
+  const marks = await log.marks();
+  await log.append(event(2));
+  for (const damage of [(text: string) => text.replace('1', '7'), (text: string) => text.slice(0, 9), () => '']) {
+    const answers = await readFile(join(folder, 'answers.jsonl'), 'utf8');
+    await writeFile(join(folder, 'answers.jsonl'), damage(answers.replace('base', 'b1se')));
+    const refusal = (error: unknown): boolean => error instanceof HumanError && error.place!.endsWith('answers.jsonl');
+    await assert.rejects(openEventLog(folder, marks), refusal);
+    assert.deepEqual(await steps(folder), [1, 2]);
+    await writeFile(join(folder, 'answers.jsonl'), answers);
+  }
+  await rm(join(folder, 'events.jsonl'));
+  await assert.rejects(openEventLog(folder, marks), /not what it was/);
+});
+
+test('a log that is deleted, or written to by another program, ends the run; a full disk leaves no half line', async (t) => {
+  const folder = await temporary(t);
+  const log = await openEventLog(folder);
+  await log.append(event(1));
+  const end = watch({ root: folder, fault: 'enospc:2' });
+  await assert.rejects(log.append(event(2)), { code: 'ENOSPC' });
+  end();
+  await log.append(event(2));
+  assert.deepEqual(await steps(folder), [1, 2]);
+  assert.equal((await readFile(join(folder, 'events.jsonl'), 'utf8')).split('\n').length, 3);
+  await appendFile(join(folder, 'events.jsonl'), '\n');
+  await assert.rejects(log.append(event(3)), /changed by another program/);
+  await rm(join(folder, 'events.jsonl'));
+  await assert.rejects(log.append(event(3)), /is gone/);
+  assert.deepEqual(await readdir(folder), []);
+});
