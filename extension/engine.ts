@@ -11,9 +11,10 @@ import {
   ResponseError,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
-import type { Notifications, RequestName, Requests, RunEvent } from '../runtime/protocol.js';
+import type { NotificationName, Notifications, RequestName, Requests, RunEvent } from '../runtime/protocol.js';
 import { Cancelled, HostError, isErrorData } from './errors.js';
 import type { Disposable } from './disposable.js';
+import { notification } from './notifications.js';
 import { t } from './text.js';
 import { visible } from '../runtime/contract/visible.js';
 
@@ -163,16 +164,16 @@ export class Engine implements Disposable {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => note('info', text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => note('warn', text));
 
-    connection.onNotification('events', ({ id, events }: Notifications['events']) =>
-      this.listeners.get(id)?.onEvents?.(events),
-    );
-    connection.onNotification('token', ({ id, text }: Notifications['token']) =>
-      this.listeners.get(id)?.onToken?.(text),
-    );
-    connection.onNotification('progress', (p: Notifications['progress']) =>
-      this.listeners.get(p.id)?.onProgress?.(p.message, p.fraction),
-    );
-    connection.onNotification('log', ({ level, message }: Notifications['log']) => note(level, message));
+    const on = <K extends NotificationName>(name: K, listen: (params: Notifications[K]) => void): void =>
+      void connection.onNotification(name, (sent: unknown) => {
+        const params = notification(name, sent);
+        if (params) listen(params);
+        else note('warn', `the engine sent "${name}" in an unknown form`);
+      });
+    on('events', ({ id, events }) => this.listeners.get(id)?.onEvents?.(events));
+    on('token', ({ id, text }) => this.listeners.get(id)?.onToken?.(text));
+    on('progress', ({ id, message, fraction }) => this.listeners.get(id)?.onProgress?.(message, fraction));
+    on('log', ({ level, message }) => note(level, message));
     connection.onError(([error]) => note('error', error.message));
 
     const ended = new Promise<never>((_resolve, reject) => {

@@ -44,6 +44,7 @@ test('a request ends with its result, and its events arrive before that, in orde
   );
   assert.deepEqual(progress, [['saving', 0.5]]);
   assert.ok(log.includes('ran /r.json'));
+  assert.equal(log.filter((line) => line.includes('unknown form')).length, 3);
 });
 
 test('the child is started as Node, also by Electron, with what the window adds to its environment', async () => {

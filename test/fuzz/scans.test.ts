@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { scanFile, Scans, scanSummary } from '../../extension/data/scans.js';
+import { damageJsonText } from './damage.js';
+import { fuzz } from './harness.js';
+
+const RESULT = {
+  ...{ flagged: 2, rows: 3, threshold: 0.5, auroc: 0.9, precision: 1, recall: null, blind: 1 },
+  perRow: [1, 2, 3].map((line) => ({ row: line - 1, line, explained: line / 4, flagged: line > 1 })),
+};
+const VALUES: readonly unknown[] = [
+  1,
+  2,
+  3,
+  1e9,
+  -1,
+  0.5,
+  null,
+  [1],
+  [3, 2, 1],
+  '',
+  'a b',
+  '../x',
+  Array<number>(500).fill(2),
+];
+
+/** A scan that was kept, as it is read when a window opens. */
+fuzz<string>({
+  name: 'scan that was kept',
+  rounds: 300,
+  sources: async (folder) => {
+    const data = join(folder, 'train.jsonl');
+    writeFileSync(data, '{"text":"a"}\n{"text":"b"}\n{"text":"c"}\n');
+    await new Scans(() => folder).add(data, join(folder, 'v'), 'v', RESULT);
+    return [readFileSync(scanFile(folder, data), 'utf8')];
+  },
+  damage: (source, rng) => damageJsonText(source, rng, VALUES),
+  load: async (text, folder) => {
+    const data = join(folder, 'train.jsonl');
+    writeFileSync(scanFile(folder, data), text);
+    const scans = new Scans(() => folder);
+    await scans.load();
+    const scan = scans.get(data);
+    if (!scan) return false;
+    assert.equal(typeof scanSummary(scan), 'string');
+    for (const { line, explained } of scan.marks) assert(line >= 1 && line <= scan.lineCount && Number.isFinite(explained));
+    return true;
+  },
+}); // prettier-ignore
