@@ -103,7 +103,9 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
     throw refused(file, 'this is no checkpoint, or one of another version of this program.');
   const found = begun(text, Object.values(tensors));
-  const start = Math.min(...Object.values(tensors).map(({ offset }) => offset));
+  const start = Object.values(tensors).reduce((least, { offset }) => Math.min(least, offset), Infinity);
+  if (hash.offset <= start)
+    throw refused(file, 'the checkpoint is damaged: its hash does not stand behind its tensors.');
   for await (const piece of createReadStream(file, { start, end: hash.offset - 1, highWaterMark: 1 << 20 }))
     found.update(piece as Buffer);
   if (!found.digest().equals(await readBytes(hash)))

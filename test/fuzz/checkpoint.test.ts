@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { float32 } from '../../runtime/training/session.js';
+import { float32 } from '../../runtime/device/session.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/training/checkpoint.js';
 import { openEventLog } from '../../runtime/training/eventLog.js';
 import { damageSafetensors, lengthOf } from './damage.js';

@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { measureOf } from '../../extension/runs/compare.js';
 import { FILES } from '../../extension/runs/folder.js';
-import { headline } from '../../extension/runs/results.js';
 import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
 import { RunStore } from '../../extension/runs/store.js';
+import { verdict, verdictSentence } from '../../extension/runs/verdict.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
 import { lines, manifest, recipe } from '../extension/support.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
@@ -59,7 +59,7 @@ fuzz<Files>({
     const answers = await store.answersOf(path);
     const shown = snapshot(run, store.list(), { answers: true, report: false }, 0);
     const rows = answerRows(answers, (set) => measureOf(run, set));
-    headline(run);
+    assert.equal(typeof verdictSentence(verdict(run)), 'string');
     for (const text of [shown.title, runDescription(run), runTooltip(run), runIcon(run).id]) assert.equal(typeof text, 'string');
     // What a page is sent is data.
     assert.deepEqual(structuredClone({ shown, rows }), { shown, rows });
