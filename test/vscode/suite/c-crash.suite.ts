@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Ended } from '../../../extension/commands/runs.js';
-import { command, exists, inWorkspace, runShort } from './support.js';
+import * as vscode from 'vscode';
+import type { Manifest } from '../../../runtime/protocol.js';
+import { command, exists, inWorkspace, json, runShort } from './support.js';
 
 /** Process ids of the engine's children of this extension host; the kernel's own table, as Linux shows it. */
 function engines(): number[] {
@@ -42,7 +44,33 @@ describe('a child that is killed', () => {
       [],
     );
 
-    const again = await command<Ended>('runRecipe', inWorkspace('recipes/short-vector.json'));
+    const again = await runShort('recipes/vector.json', 'after-crash', { output: '../vectors/after-crash', epochs: 1 });
     assert.equal(again.state, 'finished', again.error);
+  });
+
+  it('asks what becomes of a finished result: keep both, then replace it', async () => {
+    const folder = 'vectors/after-crash';
+    const { started } = await json<Manifest>(`${folder}/manifest.json`);
+    /** Runs the recipe again and presses keys in the question until the run has ended. */
+    const answer = async (...keys: string[]): Promise<Ended> => {
+      let ended: Ended | undefined;
+      const running = command<Ended>('runRecipe', inWorkspace('recipes/after-crash.json')).then((end) => (ended = end));
+      for (let i = 0; i < 100 && !ended && !(await exists(`${folder}-2`)) && !(await exists(`${folder}/next`)); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        for (const key of keys) await vscode.commands.executeCommand(`workbench.action.${key}`);
+      }
+      return running;
+    };
+    const kept = await answer('quickOpenSelectNext', 'acceptSelectedQuickOpenItem');
+    assert.equal(kept.state, 'finished', kept.error);
+    assert.equal(kept.folder, inWorkspace(`${folder}-2`).fsPath);
+    assert.equal((await json<Manifest>(`${folder}/manifest.json`)).started, started);
+    await vscode.workspace.fs.delete(inWorkspace(`${folder}-2`), { recursive: true });
+
+    const replaced = await answer('acceptSelectedQuickOpenItem');
+    assert.equal(replaced.state, 'finished', replaced.error);
+    assert.equal(replaced.folder, inWorkspace(folder).fsPath);
+    assert.notEqual((await json<Manifest>(`${folder}/manifest.json`)).started, started);
+    assert.equal(await exists(`${folder}/next`), false);
   });
 });
