@@ -89,7 +89,7 @@ const bundles = [
   {
     ...engine,
     ...readable,
-    entryPoints: ['runtime/evaluation/apartChild.ts'],
+    entryPoints: ['runtime/evaluation/judges/apartChild.ts'],
     outfile: 'dist/classifier.js',
     banner: { js: requireBanner },
   },
@@ -120,7 +120,7 @@ async function writeRecipeSchema() {
   const { outputFiles } = await build({
     ...common,
     stdin: {
-      contents: `import { z } from 'zod'; import { recipeSchema } from './runtime/recipe/protocol.ts';
+      contents: `import { z } from 'zod'; import { recipeSchema } from './runtime/contract/recipe.ts';
         export const schema = z.toJSONSchema(recipeSchema, { io: 'input', target: 'draft-7' });`,
       resolveDir: root,
       loader: 'ts',
@@ -178,7 +178,7 @@ async function watchAll() {
   for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
   const schema = await context({
     ...common,
-    entryPoints: ['runtime/protocol.ts'],
+    entryPoints: ['runtime/contract/recipe.ts'],
     write: false,
     logLevel: 'silent',
     plugins: [{ name: 'recipe schema', setup: (b) => void b.onEnd(() => settled(writeRecipeSchema())) }],

@@ -1,10 +1,10 @@
-import { errorText, HostError } from './errors.js';
-import type { Notices } from './notices.js';
+import { errorText, HostError } from './host/errors.js';
+import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { signsOf } from '../runtime/contract/signs.js';
 import type { Run } from './runs/run.js';
 import { verdict, verdictSentence } from './runs/verdict.js';
-import { t } from './text.js';
+import { t } from './host/text.js';
 
 export interface Pages {
   isVisible(folder: string): boolean;

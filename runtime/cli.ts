@@ -2,13 +2,13 @@
 import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { resolve } from 'node:path';
-import { calls, type Speech } from './calls.js';
-import { tellEnd } from './ending.js';
-import { Cancelled, errorData, errorText, HumanError } from './errors.js';
-import { LESS_MEMORY, memoryLimit, watchMemory } from './memory.js';
-import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './protocol.js';
+import { calls, type Speech } from './calls/calls.js';
+import { tellEnd } from './calls/ending.js';
+import { Cancelled, errorData, errorText, HumanError } from './support/errors.js';
+import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
+import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './contract/protocol.js';
 import { runSample } from './sample/story.js';
-import { terminal, type Terminal } from './terminal.js';
+import { terminal, type Terminal } from './support/terminal.js';
 
 const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 

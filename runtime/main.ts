@@ -6,11 +6,11 @@ import {
   ResponseError,
   type CancellationToken,
 } from 'vscode-jsonrpc/node';
-import { calls, type Speech } from './calls.js';
-import { Cancelled, errorData } from './errors.js';
-import { LESS_MEMORY, memoryLimit, watchMemory } from './memory.js';
-import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './protocol.js';
-import { checkedRequest } from './requests.js';
+import { calls, type Speech } from './calls/calls.js';
+import { Cancelled, errorData } from './support/errors.js';
+import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
+import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './contract/protocol.js';
+import { checkedRequest } from './calls/requests.js';
 
 /** Notifications of one kind are sent at most this often. */
 const INTERVAL_MS = 100;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { Engine, RestartLimit } from '../extension/engine.js';
+import { Engine, RestartLimit } from '../extension/engine/engine.js';
 import { readZip, unzip } from './support/zip.js';
 
 const MODEL = 'media/sample/tiny-assistant';

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../runtime/protocol.js';
+import type { ErrorData } from '../runtime/contract/protocol.js';
 import { RequestError } from './channel.js';
 import { el } from './dom.js';
 

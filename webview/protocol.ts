@@ -11,7 +11,15 @@ import { DURATION_WORDS } from '../runtime/contract/format.js';
 import { LAWS_TITLE, type LawState } from '../runtime/contract/laws.js';
 import { VERDICT_SENTENCES } from '../runtime/contract/sentences.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
-import type { Device, ErrorData, MeasureKind, Measurement, Probes, Recipe, Verdict } from '../runtime/protocol.js';
+import type {
+  Device,
+  ErrorData,
+  MeasureKind,
+  Measurement,
+  Probes,
+  Recipe,
+  Verdict,
+} from '../runtime/contract/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 

@@ -1,14 +1,14 @@
 import * as vscode from 'vscode';
-import { COMMANDS } from '../contributions.js';
+import { COMMANDS } from '../host/contributions.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
-import { debounce, Disposables, Emitter, type Disposable } from '../disposable.js';
+import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
 import { adapterOf } from '../workspace/models.js';
-import type { MeasureKind } from '../../runtime/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/protocol.js';
 import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
 import { resultsFor, verdictsFor, type RowVerdict } from '../runs/results.js';
-import type { Services } from '../services.js';
-import { onDidChangeSetting, setting } from '../settings.js';
-import { modelFor, vectorsFor } from '../workspace/choice.js';
+import type { Services } from '../services/services.js';
+import { onDidChangeSetting, setting } from '../host/settings.js';
+import { modelFor, vectorsFor } from '../services/choice.js';
 import { answersMarkdown, evaluationTitle, lastRunTitle, recipeTitle, rowTitle, scanTitle } from './titles.js';
 
 /** Files that may carry lenses; which ones do is decided by what is in the workspace. */

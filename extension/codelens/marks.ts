@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { debounce, Disposables, type Disposable } from '../disposable.js';
+import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { RowMarks, type RowMark } from '../data/rowMarks.js';
 import type { Scan, Scans } from '../data/scans.js';
-import { t, percent } from '../text.js';
+import { t, percent } from '../host/text.js';
 import { editedText, markText, unlistedText } from './titles.js';
 
 /** VS Code shows no more problems of one file; the last one says how many there are besides. */

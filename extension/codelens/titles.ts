@@ -1,9 +1,9 @@
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { runDescription } from '../views/labels.js';
-import type { Measurement } from '../../runtime/protocol.js';
+import type { Measurement } from '../../runtime/contract/protocol.js';
 import { resultText, type RowVerdict } from '../runs/results.js';
 import { isRunning, type Run } from '../runs/run.js';
-import { percent, t } from '../text.js';
+import { percent, t } from '../host/text.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 
 /** "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %". */

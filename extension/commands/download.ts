@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { ErrorData, Requests } from '../../runtime/protocol.js';
-import { errorText } from '../errors.js';
-import type { Services } from '../services.js';
-import { t } from '../text.js';
+import type { ErrorData, Requests } from '../../runtime/contract/protocol.js';
+import { errorText } from '../host/errors.js';
+import type { Services } from '../services/services.js';
+import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { record, string } from './arguments.js';
 import { intoFolder } from './intoFolder.js';

@@ -1,11 +1,11 @@
 import { basename, join } from 'node:path';
-import { inputError } from '../errors.js';
-import type { Services } from '../services.js';
-import { t } from '../text.js';
+import { inputError } from '../host/errors.js';
+import type { Services } from '../services/services.js';
+import { t } from '../host/text.js';
 import { setFor } from '../runs/recipe.js';
-import { modelFor } from '../workspace/choice.js';
+import { modelFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
-import { STATE_FOLDER } from '../workspace/state.js';
+import { STATE_FOLDER } from '../host/state.js';
 import { pathOf, record, string } from './arguments.js';
 import { chooseModel } from './models.js';
 import { modelStates } from './modelStates.js';

@@ -1,6 +1,6 @@
-import type { ExportFormat, Requests } from '../../runtime/protocol.js';
-import { inputError } from '../errors.js';
-import { t } from '../text.js';
+import type { ExportFormat, Requests } from '../../runtime/contract/protocol.js';
+import { inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
 import type { Adapter } from '../workspace/models.js';
 
 type Exported = Pick<Adapter, 'name' | 'role' | 'scale'>;

@@ -1,5 +1,5 @@
-import type { ErrorData } from '../../runtime/protocol.js';
-import { HostError } from '../errors.js';
+import type { ErrorData } from '../../runtime/contract/protocol.js';
+import { HostError } from '../host/errors.js';
 
 /**
  * Writes into a folder. Where something would be replaced, the person decides: replace it, or keep both, in `folder-2` or the

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import type { Device, MeasureKind } from '../../runtime/protocol.js';
-import { replaceFile } from '../workspace/state.js';
+import type { Device, MeasureKind } from '../../runtime/contract/protocol.js';
+import { replaceFile } from '../host/state.js';
 
 /** Recipes that the commands write: a run's parameters are a file in the workspace, which the person may read and change. */
 

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import { COMMANDS, type CommandName } from '../contributions.js';
-import { Disposables, type Disposable } from '../disposable.js';
-import { errorData } from '../errors.js';
-import type { Services } from '../services.js';
+import { COMMANDS, type CommandName } from '../host/contributions.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
+import { errorData } from '../host/errors.js';
+import type { Services } from '../services/services.js';
 import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';

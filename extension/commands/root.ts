@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import { inputError } from '../errors.js';
-import { t } from '../text.js';
+import { inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
 
 /** The first workspace folder, where recipes and results are written. */
 export function requireRoot(): string {

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as vscode from 'vscode';
-import { Cancelled, inputError } from '../errors.js';
-import type { Services } from '../services.js';
-import { t } from '../text.js';
-import { readState, stateFile, writeState } from '../workspace/state.js';
+import { Cancelled, inputError } from '../host/errors.js';
+import type { Services } from '../services/services.js';
+import { t } from '../host/text.js';
+import { readState, stateFile, writeState } from '../host/state.js';
 import { pathOf } from './arguments.js';
 
 const MODEL = 'tiny-assistant';

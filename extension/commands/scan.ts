@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { inputError } from '../errors.js';
+import { inputError } from '../host/errors.js';
 import { scanSummary, type Scan } from '../data/scans.js';
-import type { Services } from '../services.js';
-import { setting } from '../settings.js';
-import { t } from '../text.js';
-import { modelFor, vectorsFor } from '../workspace/choice.js';
+import type { Services } from '../services/services.js';
+import { setting } from '../host/settings.js';
+import { t } from '../host/text.js';
+import { modelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
 import { pathOf, record, string } from './arguments.js';
 import { chooseModel } from './models.js';

@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import { inputError } from '../errors.js';
+import { inputError } from '../host/errors.js';
 import type { RecipeFacts } from '../runs/recipe.js';
-import type { Services } from '../services.js';
-import { setting } from '../settings.js';
-import { t } from '../text.js';
+import type { Services } from '../services/services.js';
+import { setting } from '../host/settings.js';
+import { t } from '../host/text.js';
 import { dataDescription } from '../views/labels.js';
-import { vectorsFor } from '../workspace/choice.js';
+import { vectorsFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { modelOf, pathOf, record, string } from './arguments.js';
 import { modelChoices } from './models.js';

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { Cancelled } from '../errors.js';
+import { Cancelled } from '../host/errors.js';
 
 export interface Choice<T> extends vscode.QuickPickItem {
   value: T;

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
-import type { DataInfo } from '../../runtime/protocol.js';
-import { Emitter, type Disposable } from '../disposable.js';
-import { errorData, errorText } from '../errors.js';
-import { t } from '../text.js';
+import type { DataInfo } from '../../runtime/contract/protocol.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
+import { errorData, errorText } from '../host/errors.js';
+import { t } from '../host/text.js';
 
 /** Files that a run writes into its folder; they are results, not data. */
 export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.jsonl']);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { openFile, unreadable } from '../checkedFile.js';
-import { t } from '../text.js';
+import { openFile, unreadable } from '../host/checkedFile.js';
+import { t } from '../host/text.js';
 
 const PIECE_BYTES = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HostMessage, Outcome } from '../../webview/protocol.js';
-import type { Disposable } from '../disposable.js';
-import { Cancelled, errorData } from '../errors.js';
+import type { Disposable } from '../host/disposable.js';
+import { Cancelled, errorData } from '../host/errors.js';
 
 /** The part of `vscode.Webview` that talks. */
 export interface Port {

@@ -1,8 +1,8 @@
-import type { GenerateParams, ModelReference, Requests } from '../../runtime/protocol.js';
+import type { GenerateParams, ModelReference, Requests } from '../../runtime/contract/protocol.js';
 import type { ChatPageEvent, ChatState, ChatTurn, Seen } from '../../webview/protocol.js';
-import type { Listener, Token } from '../engine.js';
-import { Cancelled, errorData, inputError } from '../errors.js';
-import { t } from '../text.js';
+import type { Listener, Token } from '../engine/engine.js';
+import { Cancelled, errorData, inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 
 export interface ChatOptions {

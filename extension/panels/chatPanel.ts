@@ -8,16 +8,16 @@ import {
   type ChatTurn,
   type WalkthroughTopic,
 } from '../../webview/protocol.js';
-import { PANELS } from '../contributions.js';
-import { Disposables } from '../disposable.js';
-import type { Engine } from '../engine.js';
-import { t } from '../text.js';
+import { PANELS } from '../host/contributions.js';
+import { Disposables } from '../host/disposable.js';
+import type { Engine } from '../engine/engine.js';
+import { t } from '../host/text.js';
 import type { WorkspaceModels } from '../workspace/models.js';
 import { Chat } from './chat.js';
 import { serve, type Channel } from './channel.js';
 import { pageOptions, showPage } from './page.js';
 import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
-import { translated } from './strings.js';
+import { translated } from '../host/strings.js';
 
 /** What a chat page asks of the rest of the extension. */
 export interface ChatActions {

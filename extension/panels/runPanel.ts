@@ -8,10 +8,10 @@ import {
   type RunPageState,
   type WalkthroughTopic,
 } from '../../webview/protocol.js';
-import { now } from '../clock.js';
-import { PANELS } from '../contributions.js';
-import { Disposables } from '../disposable.js';
-import { inputError } from '../errors.js';
+import { now } from '../host/clock.js';
+import { PANELS } from '../host/contributions.js';
+import { Disposables } from '../host/disposable.js';
+import { inputError } from '../host/errors.js';
 import { probesSince, trainSince, type SampleEvent } from '../runs/columns.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
@@ -19,11 +19,11 @@ import type { Run } from '../runs/run.js';
 import { answerRows, progressNow, snapshot } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { verdict } from '../runs/verdict.js';
-import { t } from '../text.js';
+import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
 import { pageOptions, showPage } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
-import { translated } from './strings.js';
+import { translated } from '../host/strings.js';
 
 /** What a run page asks of the rest of the extension. */
 export interface RunActions {

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../../runtime/protocol.js';
+import type { RunEvent } from '../../runtime/contract/protocol.js';
 import { PROBES, type Column, type ProbeColumns, type TrainColumns } from '../../webview/protocol.js';
 
 export type StepEvent = Extract<RunEvent, { kind: 'step' }>;

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { differences, type Difference } from '../../runtime/contract/comparison.js';
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
-import type { MeasureKind, Measurement } from '../../runtime/protocol.js';
+import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
 import type { RunSnapshot } from '../../webview/protocol.js';
 import { isProtected, kindOf, vectorCount, type Run } from './run.js';
 

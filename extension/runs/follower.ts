@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Disposables, type Disposable } from '../disposable.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
 import { FILES } from './folder.js';
 import { ownerIn } from './owner.js';
 import type { Run } from './run.js';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { OWNER, type RunOwner } from '../../runtime/protocol.js';
-import { ownerOf } from '../../runtime/training/protocol.js';
-import { readJson } from '../checkedFile.js';
-import { inputError } from '../errors.js';
-import { OWNER_OF_RUN } from './schemas.js';
-import { t } from '../text.js';
+import { OWNER, type RunOwner } from '../../runtime/contract/protocol.js';
+import { ownerOf } from '../../runtime/runs/ownerOf.js';
+import { readJson } from '../host/checkedFile.js';
+import { inputError } from '../host/errors.js';
+import { OWNER_OF_RUN } from '../engine/schemas.js';
+import { t } from '../host/text.js';
 
 /** The living process that works in the folder. A file that does not name one in the form of the engine names nobody. */
 export async function ownerIn(folder: string): Promise<RunOwner | undefined> {

@@ -1,8 +1,8 @@
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
-import { MEASURES, type MeasureKind, type Recipe } from '../../runtime/protocol.js';
-import { parseJson, readText, unreadable } from '../checkedFile.js';
-import type { HostError } from '../errors.js';
-import { t } from '../text.js';
+import { MEASURES, type MeasureKind, type Recipe } from '../../runtime/contract/protocol.js';
+import { parseJson, readText, unreadable } from '../host/checkedFile.js';
+import type { HostError } from '../host/errors.js';
+import { t } from '../host/text.js';
 
 /**
  * What the host needs to know of a recipe, with absolute paths. The engine checks recipes with the schema; the host

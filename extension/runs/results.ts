@@ -1,6 +1,6 @@
 import { sortStates } from '../../runtime/contract/states.js';
-import type { MeasureKind, Measurement, Verdict } from '../../runtime/protocol.js';
-import { percent, t } from '../text.js';
+import type { MeasureKind, Measurement, Verdict } from '../../runtime/contract/protocol.js';
+import { percent, t } from '../host/text.js';
 import type { SampleEvent } from './columns.js';
 import { measureOf, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';

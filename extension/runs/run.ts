@@ -7,9 +7,9 @@ import type {
   Recipe,
   RunEvent,
   RunOwner,
-} from '../../runtime/protocol.js';
+} from '../../runtime/contract/protocol.js';
 import type { ProbeColumns, RunProgress, RunWarning, TrainColumns } from '../../webview/protocol.js';
-import { t } from '../text.js';
+import { t } from '../host/text.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain } from './columns.js';
 import type { RecipeFacts } from './recipe.js';
 

@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
-import { now } from '../clock.js';
-import { Emitter, type Disposable } from '../disposable.js';
-import type { Engine } from '../engine.js';
-import type { Requests } from '../../runtime/protocol.js';
-import { Cancelled, errorData, inputError } from '../errors.js';
-import { t } from '../text.js';
+import { now } from '../host/clock.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
+import type { Engine } from '../engine/engine.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
+import { Cancelled, errorData, inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
 import type { Run } from './run.js';

@@ -1,7 +1,7 @@
 import { dissent } from '../../runtime/contract/answers.js';
 import { lawStates } from '../../runtime/contract/laws.js';
 import { sortStates } from '../../runtime/contract/states.js';
-import type { MeasureKind } from '../../runtime/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/protocol.js';
 import type { AnswerRow, RunProgress, RunSnapshot } from '../../webview/protocol.js';
 import type { SampleEvent } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';

@@ -1,11 +1,11 @@
-import type { ErrorData, RunEvent } from '../../runtime/protocol.js';
-import { now as monotonic } from '../clock.js';
-import { Emitter, type Disposable } from '../disposable.js';
+import type { ErrorData, RunEvent } from '../../runtime/contract/protocol.js';
+import { now as monotonic } from '../host/clock.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
 import type { SampleEvent } from './columns.js';
 import { newestFirst } from './compare.js';
 import { readAnswers, readNewEvents, readRun, warn } from './folder.js';
 import type { RecipeFacts } from './recipe.js';
-import { errorData } from '../errors.js';
+import { errorData } from '../host/errors.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */

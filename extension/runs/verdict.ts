@@ -1,9 +1,9 @@
-import type { Probes } from '../../runtime/protocol.js';
+import type { Probes } from '../../runtime/contract/protocol.js';
 import { verdictText, VERDICT_SENTENCES } from '../../runtime/contract/sentences.js';
 import { runVerdict, type RunFacts, type RunVerdict } from '../../runtime/contract/verdict.js';
 import { PROBES, type ProbeColumns } from '../../webview/protocol.js';
-import { translated } from '../panels/strings.js';
-import { numbers } from '../text.js';
+import { translated } from '../host/strings.js';
+import { numbers } from '../host/text.js';
 import { kindOf, vectorCount, type Run } from './run.js';
 
 /** What a verdict needs of a run as the host knows it. */

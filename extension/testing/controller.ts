@@ -4,14 +4,14 @@ import { answerOutcome, setOutcome, type TestOutcome } from '../../runtime/contr
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from '../commands/recipeFiles.js';
 import { requireRoot } from '../commands/root.js';
 import { machine } from '../commands/training.js';
-import { readText } from '../checkedFile.js';
-import { debounce, Disposables, type Disposable } from '../disposable.js';
-import { errorData, errorText } from '../errors.js';
+import { readText } from '../host/checkedFile.js';
+import { debounce, Disposables, type Disposable } from '../host/disposable.js';
+import { errorData, errorText } from '../host/errors.js';
 import type { SampleEvent } from '../runs/columns.js';
-import type { Services } from '../services.js';
-import { t } from '../text.js';
+import type { Services } from '../services/services.js';
+import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
-import { replaceFile, STATE_FOLDER } from '../workspace/state.js';
+import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { failureText, linesOf, testRows, testSets, type TestSet } from './sets.js';
 
 const MOST_ROWS = 2000;

@@ -1,6 +1,6 @@
-import type { MeasureKind } from '../../runtime/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/protocol.js';
 import { setFor, type EvaluationFacts, type RecipeFacts } from '../runs/recipe.js';
-import { t } from '../text.js';
+import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 
 /** An evaluation set as a test of a model: each of its rows passes or fails. */

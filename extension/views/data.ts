@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { ITEMS, VIEWS } from '../contributions.js';
-import { Disposables, type Disposable } from '../disposable.js';
-import type { Services } from '../services.js';
+import { ITEMS, VIEWS } from '../host/contributions.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
+import type { Services } from '../services/services.js';
 import { dataDescription, dataIcon, dataTooltip } from './labels.js';
 import { withProblems } from './problems.js';
 import { provider } from './tree.js';

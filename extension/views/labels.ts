@@ -10,7 +10,7 @@ import { byMainJudge, resultText } from '../runs/results.js';
 import { ownerText } from '../runs/owner.js';
 import { isProtected, isRunning, kindOf, type Run } from '../runs/run.js';
 import { verdict, verdictSentence } from '../runs/verdict.js';
-import { duration, parameters, percent, t } from '../text.js';
+import { duration, parameters, percent, t } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
 /** "llama · 0.7 M". */

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import { ITEMS, VIEWS } from '../contributions.js';
-import { Disposables, type Disposable } from '../disposable.js';
-import type { Services } from '../services.js';
+import { ITEMS, VIEWS } from '../host/contributions.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
+import type { Services } from '../services/services.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { adapterDescription, adapterTooltip, modelDescription, modelFacts } from './labels.js';
 import { withProblems, type ProblemNode } from './problems.js';

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import { ITEMS } from '../contributions.js';
-import { errorText, parsePlace } from '../errors.js';
-import { t } from '../text.js';
-import type { Problems, ProblemView } from '../workspace/problems.js';
+import { ITEMS } from '../host/contributions.js';
+import { errorText, parsePlace } from '../host/errors.js';
+import { t } from '../host/text.js';
+import type { Problems, ProblemView } from '../data/problems.js';
 import type { Tree } from './tree.js';
 
 /** A file that could not be read. */

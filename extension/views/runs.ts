@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import { COMMANDS, ITEMS, VIEWS } from '../contributions.js';
-import { Disposables, type Disposable } from '../disposable.js';
+import { COMMANDS, ITEMS, VIEWS } from '../host/contributions.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
 import { canResume, canRunAgain, isRunning, type Run } from '../runs/run.js';
-import type { Services } from '../services.js';
+import type { Services } from '../services/services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { withProblems } from './problems.js';
 import { provider } from './tree.js';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import { COMMANDS, CONTEXTS } from '../contributions.js';
-import { Disposables, type Disposable } from '../disposable.js';
+import { COMMANDS, CONTEXTS } from '../host/contributions.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
 import { runTitle } from '../runs/compare.js';
 import type { RunStore } from '../runs/store.js';
 import { runningText, runTooltip } from './labels.js';

@@ -1,5 +1,5 @@
 import type * as vscode from 'vscode';
-import { debounce, Disposables, Emitter, type Disposable } from '../disposable.js';
+import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
 
 export type Changes = (listener: () => unknown) => Disposable;
 

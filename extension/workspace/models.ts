@@ -1,12 +1,12 @@
 import { basename, sep } from 'node:path';
-import type { ModelInfo, ModelReference } from '../../runtime/protocol.js';
-import { Emitter, type Disposable } from '../disposable.js';
-import { errorData, errorText, inputError } from '../errors.js';
+import type { ModelInfo, ModelReference } from '../../runtime/contract/protocol.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
+import { errorData, errorText, inputError } from '../host/errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
-import { t } from '../text.js';
-import { adapterFacts, type AdapterFacts } from './adapterFiles.js';
-import { Problems } from './problems.js';
+import { t } from '../host/text.js';
+import { adapterFacts, type AdapterFacts } from '../runs/adapterFiles.js';
+import { Problems } from '../data/problems.js';
 import {
   fromStatePath,
   readState,
@@ -15,7 +15,7 @@ import {
   writeState,
   type AdapterEntry,
   type ModelEntry,
-} from './state.js';
+} from '../host/state.js';
 
 export interface Adapter {
   /** PEFT folder, absolute. */

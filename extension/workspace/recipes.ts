@@ -1,5 +1,5 @@
-import { readText } from '../checkedFile.js';
-import { HostError } from '../errors.js';
+import { readText } from '../host/checkedFile.js';
+import { HostError } from '../host/errors.js';
 import { isRecipesFolder, readRecipe, type RecipeFacts } from '../runs/recipe.js';
 
 /** The recipes of the workspace: which data files and evaluation sets they name, and what they would run. */

@@ -2,12 +2,12 @@ import * as vscode from 'vscode';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { DATA_GLOB, isDataFile, RUN_FILES } from '../data/files.js';
-import { debounce, Disposables, Emitter } from '../disposable.js';
+import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
-import type { Problems } from './problems.js';
+import type { Problems } from '../data/problems.js';
 import type { RecipeIndex } from './recipes.js';
-import { STATE_FOLDER } from './state.js';
+import { STATE_FOLDER } from '../host/state.js';
 
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
 const MOST_FILES = 2000;

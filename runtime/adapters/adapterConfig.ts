@@ -1,6 +1,6 @@
-import { HumanError } from '../errors.js';
-import { isObject, shown } from '../jsonFile.js';
-import type { JsonObject } from '../jsonFile.js';
+import { HumanError } from '../support/errors.js';
+import { isObject, shown } from '../support/jsonFile.js';
+import type { JsonObject } from '../support/jsonFile.js';
 
 /** What of PEFT's LoraConfig (0.21) decides the mathematics of plain LoRA, and what its loader wants to know. */
 export interface AdapterConfig {

@@ -1,12 +1,12 @@
 /** PEFT adapter folders: adapter_config.json, adapter_model.safetensors, and our own security_vector.json beside them. */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { HumanError } from '../errors.js';
-import { writeFileAtomic } from '../files.js';
-import { isObject, readJsonObject } from '../jsonFile.js';
-import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../models/safetensors.js';
-import type { TensorInfo } from '../models/safetensors.js';
-import { withTimeLimit } from '../timeLimit.js';
+import { HumanError } from '../support/errors.js';
+import { writeFileAtomic } from '../support/files.js';
+import { isObject, readJsonObject } from '../support/jsonFile.js';
+import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../models/weights/safetensors.js';
+import type { TensorInfo } from '../models/weights/safetensors.js';
+import { withTimeLimit } from '../support/timeLimit.js';
 import { formatAdapterConfig, parseAdapterConfig } from './adapterConfig.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { PATTERN_LIMIT_MS, patternValues, targeted } from './peftPatterns.js';

@@ -1,4 +1,4 @@
-import { HumanError } from '../errors.js';
+import { HumanError } from '../support/errors.js';
 import type { AdapterConfig } from './adapterConfig.js';
 import { readAdapter, writeAdapter, type AdapterFile, type AdapterProvenance, type AdapterRole } from './files.js';
 import { layout as layOut, matrices, type Layout, type Site } from './sites.js';

@@ -1,6 +1,6 @@
 /** The name patterns of PEFT's adapter_config.json: Python regular expressions out of files that are not trusted. */
-import { HumanError } from '../errors.js';
-import { withTimeLimit } from '../timeLimit.js';
+import { HumanError } from '../support/errors.js';
+import { withTimeLimit } from '../support/timeLimit.js';
 
 const LONGEST = 4096;
 /** Patterns that need longer than this on a model's module names are built to hang. */

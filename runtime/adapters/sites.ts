@@ -1,5 +1,5 @@
-import { HumanError } from '../errors.js';
-import type { Random } from '../random.js';
+import { HumanError } from '../support/errors.js';
+import type { Random } from '../support/random.js';
 import { fullMatches } from './peftPatterns.js';
 
 /** A linear layer that an adapter can sit on. */

@@ -1,13 +1,13 @@
 /** A LoRA as a GGUF file that llama.cpp takes with `--lora`, in the form of its convert_lora_to_gguf.py. */
 import { basename } from 'node:path';
-import { HumanError } from '../errors.js';
-import { decoderSpec } from '../models/config.js';
-import { inParts, partOf, partsOf } from '../models/gguf/parts.js';
+import { HumanError } from '../support/errors.js';
+import { decoderSpec } from '../models/families/config.js';
+import { inParts, partOf, partsOf } from '../models/gguf/architectures/shared/parts.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
-import { WRITTEN_TYPES, writeGgufFile } from '../models/gguf/writeFile.js';
-import type { GgufTensorToWrite } from '../models/gguf/writeFile.js';
-import type { JsonObject } from '../jsonFile.js';
-import { linearLayers } from '../models/spec.js';
+import { WRITTEN_TYPES, writeGgufFile } from '../models/gguf/file/writeFile.js';
+import type { GgufTensorToWrite } from '../models/gguf/file/writeFile.js';
+import type { JsonObject } from '../support/jsonFile.js';
+import { linearLayers } from '../models/decoder/spec.js';
 import { ggufArchitecture, ggufName, sizesOf } from '../models/gguf/writeModel.js';
 import type { AdapterFile } from './files.js';
 

@@ -3,7 +3,7 @@ import { Builder, type DType, type FloatType, type Graph, type Node, type Value 
 import { Add, Expand, Full, ReduceSum, Reshape, ScatterElementsAdd } from '../onnx/ops.js';
 import { Renaming } from '../onnx/rewrite.js';
 import { broadcast, sameShape, shapeText, type Shape } from '../onnx/shapes.js';
-import { scattered } from './rule.js';
+import { scattered } from './rules/rule.js';
 import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
 
 /** Integers and booleans have no gradient: a path from a weight to the loss goes through floats only. */

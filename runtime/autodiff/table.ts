@@ -5,7 +5,7 @@ import { normalization } from './rules/normalization.js';
 import { reductions } from './rules/reduction.js';
 import type { Builder, Node, Value } from '../onnx/graph.js';
 import type { Op } from '../onnx/operators.js';
-import type { Rule } from './rule.js';
+import type { Rule } from './rules/rule.js';
 
 /** Operators whose result does not change, or jumps, when their inputs change a little: their gradient is zero, and that is meant. */
 const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Not', 'Shape', 'Range'] as const;

@@ -1,5 +1,5 @@
 /** What a judged answer means: a refusal is right for harm and wrong for over-refusal. */
-import type { MeasureKind, Verdict } from '../protocol.js';
+import type { MeasureKind, Verdict } from './protocol.js';
 
 type Judged = { verdict: Verdict; verdicts?: Readonly<Record<string, Verdict>> };
 

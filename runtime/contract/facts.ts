@@ -1,4 +1,4 @@
-import type { DoneEvent, Manifest, Measurement, RunEvent } from '../protocol.js';
+import type { DoneEvent, Manifest, Measurement, RunEvent } from './protocol.js';
 import type { RunFacts } from './verdict.js';
 
 /** A run as its folder holds it: manifest.json, and events.jsonl in order. */

@@ -1,4 +1,4 @@
-import type { Laws, Recipe } from '../protocol.js';
+import type { Laws, Recipe } from './protocol.js';
 
 export type LawName = keyof Laws;
 

@@ -1,4 +1,4 @@
-import type { Manifest } from '../protocol.js';
+import type { Manifest } from './protocol.js';
 
 const OUTCOMES: readonly unknown[] = ['running', 'finished', 'stopped', 'failed'] satisfies Manifest['outcome'][];
 const KINDS: readonly unknown[] = ['vector', 'finetune', 'evaluate'] satisfies Manifest['kind'][];

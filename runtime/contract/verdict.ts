@@ -3,7 +3,7 @@
  * report, exit code) and every sentence on it comes from here, see signs.ts and sentences.ts. What was not measured is
  * never good.
  */
-import type { Laws, Measurement, Probes, Recipe, RunState } from '../protocol.js';
+import type { Laws, Measurement, Probes, Recipe, RunState } from './protocol.js';
 import { lawStates, type LawName } from './laws.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, isFiniteNumber, type Compared } from './measures.js';

@@ -1,4 +1,4 @@
-import { random } from '../random.js';
+import { random } from '../support/random.js';
 
 /**
  * The rows of an epoch, by index, in an order that the seed and the epoch decide. Rows are mixed whatever their length:

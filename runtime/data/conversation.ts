@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../protocol.js';
+import type { ChatMessage } from '../contract/protocol.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { RefusedRow, UnfitRow } from './schemas.js';

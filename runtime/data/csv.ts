@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
-import { HumanError } from '../errors.js';
-import { parseJson } from '../jsonFile.js';
+import { HumanError } from '../support/errors.js';
+import { parseJson } from '../support/jsonFile.js';
 import { decodeText, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 

@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { HumanError } from '../errors.js';
+import { HumanError } from '../support/errors.js';
 import type { Example } from './examples.js';
 import type { Scratch } from './scratch.js';
 

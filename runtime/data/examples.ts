@@ -1,8 +1,8 @@
-import { HumanError } from '../errors.js';
-import { sha256File } from '../files.js';
-import { withTimeLimit } from '../timeLimit.js';
+import { HumanError } from '../support/errors.js';
+import { sha256File } from '../support/files.js';
+import { withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { ChatMessage, DataFormat, DataInfo } from '../protocol.js';
+import type { ChatMessage, DataFormat, DataInfo } from '../contract/protocol.js';
 import { supervisedTokens } from './conversation.js';
 import { checkIds, checkLength, encodeSample } from './encodeSample.js';
 import type { EncodedSample } from './encodeSample.js';

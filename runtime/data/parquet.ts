@@ -1,8 +1,8 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import type { SchemaTree } from 'hyparquet';
-import { HumanError } from '../errors.js';
-import type { JsonObject } from '../jsonFile.js';
-import { DATA_FORMATS } from '../protocol.js';
+import { HumanError } from '../support/errors.js';
+import type { JsonObject } from '../support/jsonFile.js';
+import { DATA_FORMATS } from '../contract/protocol.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';

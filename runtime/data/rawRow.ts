@@ -1,5 +1,5 @@
-import { isObject, parseJson } from '../jsonFile.js';
-import type { JsonObject } from '../jsonFile.js';
+import { isObject, parseJson } from '../support/jsonFile.js';
+import type { JsonObject } from '../support/jsonFile.js';
 
 /** A row of a data file as it was read, or the reason why it could not be read. */
 export type RawRow = ReadRow | UnreadableRow;

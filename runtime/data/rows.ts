@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { HumanError } from '../errors.js';
+import { HumanError } from '../support/errors.js';
 import { csvRows } from './csv.js';
 import { jsonArrayRows } from './jsonArray.js';
 import { jsonLineRows } from './jsonl.js';

@@ -1,7 +1,7 @@
-import { DATA_FORMATS } from '../protocol.js';
-import type { ChatMessage, DataFormat } from '../protocol.js';
-import { isObject, shown } from '../jsonFile.js';
-import type { JsonObject } from '../jsonFile.js';
+import { DATA_FORMATS } from '../contract/protocol.js';
+import type { ChatMessage, DataFormat } from '../contract/protocol.js';
+import { isObject, shown } from '../support/jsonFile.js';
+import type { JsonObject } from '../support/jsonFile.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 

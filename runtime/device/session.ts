@@ -3,11 +3,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { HumanError } from '../errors.js';
+import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
 import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
-import type { Device } from '../protocol.js';
+import type { Device } from '../contract/protocol.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
 export type Tensor = ort.Tensor;

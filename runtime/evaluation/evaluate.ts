@@ -1,19 +1,9 @@
-import { loadData, type Context, type LoadSpeech } from '../context.js';
+import { loadData, type Context, type LoadSpeech } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
-import { sha256File } from '../files.js';
-import type {
-  EvaluateRecipe,
-  EvaluationSet,
-  FinetuneRecipe,
-  GenerationOptions,
-  Measurement,
-  RunEvent,
-  Verdict,
-} from '../protocol.js';
-import type { Job } from '../training/job.js';
-import type { Generator } from './generate.js';
-import { judgesOf, openJudges, PHRASES, type Judge, type Opinion } from './judges.js';
-import { groups } from './scan.js';
+import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
+import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
+import { groups } from './inference/scan.js';
+import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {
   readonly set: EvaluationSet;
@@ -41,31 +31,6 @@ export async function loadSets(
       ).examples,
     });
   return loaded;
-}
-
-/** Opens the judges of a run, which the run closes; what they are made of goes into the manifest. */
-export async function judgesOfRun(job: Job<FinetuneRecipe | EvaluateRecipe>): Promise<Judge[]> {
-  const { judges: choices, evaluate, threads } = job.recipe;
-  const judges = await openJudges(choices, evaluate, { path: job.path, threads });
-  const described = [];
-  for (const judge of judges) {
-    if (judge.classifier) {
-      const { name, file } = judge.classifier;
-      described.push({ name, path: file, sha256: await sha256File(file) });
-    }
-  }
-  if (described.length > 0) await job.folder.manifest({ judges: described });
-  return judges;
-}
-
-/** A state of the model that answers, and the loss it gives to rows (nats). */
-export interface ModelState {
-  readonly name: string;
-  readonly generator: Generator;
-  readonly losses: (
-    examples: ExampleList,
-    more?: { signal?: AbortSignal; onProgress?: (share: number) => void },
-  ) => Promise<{ nll: number; tokens: number }[]>;
 }
 
 const ROWS = 32;

@@ -1,16 +1,16 @@
 /** What was written is read back, and its logits are compared with those of the model it came from. */
 import { flatInput, inject, scaleInput } from '../adapters/inject.js';
-import { HumanError } from '../errors.js';
-import type { ActiveAdapter } from '../evaluation/generate.js';
-import { buildDecoder } from '../models/decoder.js';
-import type { ModelFolder } from '../models/folder.js';
-import type { DecoderSpec } from '../models/spec.js';
+import { HumanError } from '../support/errors.js';
+import type { ActiveAdapter } from '../evaluation/inference/generate.js';
+import { buildDecoder } from '../models/decoder/decoder.js';
+import type { ModelFolder } from '../models/weights/modelFolder.js';
+import type { DecoderSpec } from '../models/decoder/spec.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
-import { frozenWeights } from '../models/weights.js';
+import { frozenWeights } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
 import { formatPercent } from '../contract/format.js';
-import { random } from '../random.js';
+import { random } from '../support/random.js';
 import { float32, int64, type Backend, type Feeds } from '../device/session.js';
 
 /** B rows of T tokens, without padding. */

@@ -1,14 +1,14 @@
 /** A decoder with its KV cache as ONNX, for plain onnxruntime and for transformers.js. */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { HumanError } from '../errors.js';
-import { replaceFile, sha256File, writeFileAtomic } from '../files.js';
-import { buildDecoder } from '../models/decoder.js';
-import { isObject, type JsonObject } from '../jsonFile.js';
-import type { Weight } from '../models/norms.js';
-import { bytesOf, elementCount, readFloat32, writeFully, type TensorInfo } from '../models/safetensors.js';
-import { copyCompanions } from '../models/saveModel.js';
-import { findTensor } from '../models/weights.js';
+import { HumanError } from '../support/errors.js';
+import { replaceFile, sha256File, writeFileAtomic } from '../support/files.js';
+import { buildDecoder } from '../models/decoder/decoder.js';
+import { isObject, type JsonObject } from '../support/jsonFile.js';
+import type { Weight } from '../models/decoder/norms.js';
+import { bytesOf, elementCount, readFloat32, writeFully, type TensorInfo } from '../models/weights/safetensors.js';
+import { copyCompanions } from '../models/weights/saveModel.js';
+import { findTensor } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder, type Graph } from '../onnx/graph.js';
 import { Reshape } from '../onnx/ops.js';

@@ -6,8 +6,8 @@ import { CONFIG_FILE, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } f
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { concatenate } from '../adapters/merge.js';
 import type { Layout } from '../adapters/sites.js';
-import { HumanError } from '../errors.js';
-import { sha256File, writeFileAtomic } from '../files.js';
+import { HumanError } from '../support/errors.js';
+import { sha256File, writeFileAtomic } from '../support/files.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
 import { readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { sha256File } from '../files.js';
+import { sha256File } from '../support/files.js';
 import { openModel } from '../models/folder.js';
-import { saveModel } from '../models/saveModel.js';
+import { saveModel } from '../models/weights/saveModel.js';
 import { logitsOf, probe, requireAlike } from './compare.js';
 import { merged, readingBack, type Source } from './source.js';
 import { stagedFolder } from './staging.js';

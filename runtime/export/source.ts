@@ -1,10 +1,10 @@
 import { mergeInto, touches } from '../adapters/merge.js';
-import { Cancelled } from '../errors.js';
-import type { ActiveAdapter } from '../evaluation/generate.js';
-import type { ModelFolder } from '../models/folder.js';
-import { readFloat32, type TensorInfo } from '../models/safetensors.js';
-import type { DecoderSpec, LinearSpec } from '../models/spec.js';
-import { findTensor } from '../models/weights.js';
+import { Cancelled } from '../support/errors.js';
+import type { ActiveAdapter } from '../evaluation/inference/generate.js';
+import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { readFloat32, type TensorInfo } from '../models/weights/safetensors.js';
+import type { DecoderSpec, LinearSpec } from '../models/decoder/spec.js';
+import { findTensor } from '../models/decoder/weights.js';
 import type { Backend } from '../device/session.js';
 
 /** What is exported: a model, and the adapters that are active on it. */

@@ -1,9 +1,9 @@
 import { openModel } from './folder.js';
-import { readGguf } from './gguf/gguf.js';
+import { readGguf } from './gguf/file/gguf.js';
 import { planConversion } from './gguf/convert.js';
 import { loadTokenizer } from './text/tokenizer.js';
-import type { TensorInfo } from './safetensors.js';
-import type { JsonObject } from '../jsonFile.js';
+import type { TensorInfo } from './weights/safetensors.js';
+import type { JsonObject } from '../support/jsonFile.js';
 
 /** Describes a model folder or a GGUF file; no weight is read and nothing is converted. */
 export interface ModelDescription {

@@ -1,25 +1,11 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
-import { HumanError } from '../errors.js';
-import { isObject, readJsonObject, shown } from '../jsonFile.js';
-import type { JsonObject } from '../jsonFile.js';
-import { readSafetensors } from './safetensors.js';
-import type { TensorInfo } from './safetensors.js';
-import { withOwnHead } from './tiedHead.js';
-
-/** A model: its config and where its tensors lie. No weight is in memory. */
-export interface ModelFolder {
-  /** What the user gave. */
-  path: string;
-  /** Absolute Hugging Face folder: the given one, or the one converted from a GGUF file. */
-  folder: string;
-  config: JsonObject;
-  /** By Hugging Face name, in file order. Shapes are not checked against the config here. */
-  tensors: Map<string, TensorInfo>;
-  hasTokenizer: boolean;
-  generationConfig?: JsonObject;
-  converted: boolean;
-}
+import { HumanError } from '../support/errors.js';
+import { isObject, readJsonObject, shown } from '../support/jsonFile.js';
+import { readSafetensors } from './weights/safetensors.js';
+import type { TensorInfo } from './weights/safetensors.js';
+import type { ModelFolder } from './weights/modelFolder.js';
+import { withOwnHead } from './weights/tiedHead.js';
 
 export interface OpenModelOptions {
   /** Folder for models converted from GGUF files. */

@@ -1,5 +1,5 @@
-import { random } from '../random.js';
-import type { Random } from '../random.js';
+import { random } from '../support/random.js';
+import type { Random } from '../support/random.js';
 import * as turns from './turns.js';
 import type { Turn } from './turns.js';
 import { REFUSAL, UNKNOWN } from './words.js';

@@ -6,9 +6,9 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeFileAtomic } from '../files.js';
-import type { RunEvent } from '../protocol.js';
-import { runRecipe } from '../run.js';
+import { writeFileAtomic } from '../support/files.js';
+import type { RunEvent } from '../contract/protocol.js';
+import { runRecipe } from '../calls/run.js';
 import { baseRows, dataFiles, jsonLines } from './data.js';
 import { writeFreshModel } from './model.js';
 

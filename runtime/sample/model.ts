@@ -1,10 +1,10 @@
 /** The sample's model before its first step: configuration and random weights. */
 import { join } from 'node:path';
-import { writeFileAtomic } from '../files.js';
-import { decoderSpec } from '../models/config.js';
-import { bytesOf, writeSafetensors } from '../models/safetensors.js';
-import { parameters } from '../models/spec.js';
-import { random } from '../random.js';
+import { writeFileAtomic } from '../support/files.js';
+import { decoderSpec } from '../models/families/config.js';
+import { bytesOf, writeSafetensors } from '../models/weights/safetensors.js';
+import { parameters } from '../models/decoder/spec.js';
+import { random } from '../support/random.js';
 import { corpus } from './data.js';
 import { buildTokenizer } from './tokenizer.js';
 

@@ -1,14 +1,14 @@
 /** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
 import { join } from 'node:path';
-import { calls, type Speech } from '../calls.js';
+import { calls, type Speech } from '../calls/calls.js';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
-import { readRun, writeStoryReport } from '../evaluation/runReport.js';
-import { writeFileAtomic } from '../files.js';
-import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../protocol.js';
-import { textTable, type Terminal } from '../terminal.js';
+import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
+import { writeFileAtomic } from '../support/files.js';
+import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../contract/protocol.js';
+import { textTable, type Terminal } from '../support/terminal.js';
 import { storySummary } from './summary.js';
 import { copySample } from './workspace.js';
 

@@ -5,7 +5,7 @@ import { LIMITS } from '../contract/limits.js';
 import { verdictText } from '../contract/sentences.js';
 import { signsOf } from '../contract/signs.js';
 import type { RunVerdict } from '../contract/verdict.js';
-import type { Measurement } from '../protocol.js';
+import type { Measurement } from '../contract/protocol.js';
 import type { SampleResult } from './story.js';
 
 export interface Story {

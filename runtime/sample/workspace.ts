@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HumanError } from '../errors.js';
-import { sha256File } from '../files.js';
-import { readManifest } from '../training/output.js';
+import { HumanError } from '../support/errors.js';
+import { sha256File } from '../support/files.js';
+import { readManifest } from '../runs/output.js';
 
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */
 const MARK = '.security-vectors/sample.json';

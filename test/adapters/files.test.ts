@@ -5,13 +5,13 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import type { AdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
 import { adapterFlat } from '../../runtime/adapters/flat.js';
 import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
-import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/safetensors.js';
+import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 
 const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
 const LLAMA = join(REFERENCE, 'llama');

@@ -6,7 +6,7 @@ import { initialise, layout, matrices, selectSites, type Site } from '../../runt
 import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gemm, Reshape } from '../../runtime/onnx/ops.js';
-import { random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
 import { float32, openBackend } from '../../runtime/device/session.js';
 
 const SITES: Site[] = [

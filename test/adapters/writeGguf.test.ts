@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { writeAdapterGguf } from '../../runtime/adapters/writeGguf.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
-import type { JsonObject } from '../../runtime/jsonFile.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
+import type { JsonObject } from '../../runtime/support/jsonFile.js';
 
 const REFERENCE = join(import.meta.dirname, '..', 'fixtures', 'reference');
 const configOf = (family: string) =>

@@ -3,10 +3,10 @@
  * Prompts are random tokens; the time of reading them counts. Prints one JSON line.
  */
 import { parseArgs } from 'node:util';
-import { openGenerator } from '../../runtime/evaluation/generate.js';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 
 const { values } = parseArgs({

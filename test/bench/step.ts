@@ -6,14 +6,14 @@
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { linearLayers, parameters } from '../../runtime/models/spec.js';
+import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
-import { random } from '../../runtime/random.js';
-import { baseTensors } from '../../runtime/training/fullModel.js';
-import { flatTensor } from '../../runtime/training/job.js';
-import { openLearner } from '../../runtime/training/learner.js';
+import { random } from '../../runtime/support/random.js';
+import { baseTensors } from '../../runtime/recipes/fullModel.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { openLearner } from '../../runtime/learner/learner.js';
 import { openBackend } from '../../runtime/device/session.js';
 
 const { values } = parseArgs({

@@ -7,11 +7,11 @@ import { finished } from 'node:stream/promises';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { loadExamples } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
-import { readJsonObject } from '../../runtime/jsonFile.js';
-import { readGguf } from '../../runtime/models/gguf/gguf.js';
-import { readSafetensors } from '../../runtime/models/safetensors.js';
+import { readJsonObject } from '../../runtime/support/jsonFile.js';
+import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
+import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { readRecipe } from '../../runtime/recipes.js';
+import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 
 export interface Bomb {
   name: string;

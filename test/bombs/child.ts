@@ -1,5 +1,5 @@
 /** Loads the bombs that its parent names and answers what each cost; its memory's high-water mark never falls. */
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { BOMBS } from './cases.js';
 
 export interface Cost {

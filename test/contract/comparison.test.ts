@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMPARED_KEYS, differences } from '../../runtime/contract/comparison.js';
-import { recipeSchemas } from '../../runtime/recipe/protocol.js';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
 
 const least = { kind: 'finetune', model: 'm', data: { file: 'd' }, steps: 1, output: 'o' };
 

@@ -1,7 +1,7 @@
 /** Runs as their folders hold them, one for each verdict. */
 import { factsOf, type RunRecord } from '../../runtime/contract/facts.js';
 import type { RunFacts, RunPhase } from '../../runtime/contract/verdict.js';
-import type { DoneEvent, Laws, Manifest, Measurement, Probes, RunEvent } from '../../runtime/protocol.js';
+import type { DoneEvent, Laws, Manifest, Measurement, Probes, RunEvent } from '../../runtime/contract/protocol.js';
 
 const KEPT: Laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 export { factsOf, type RunRecord };

@@ -12,10 +12,10 @@ import { runDescription, runIcon, runTooltip } from '../../extension/views/label
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
-import { tellEnd } from '../../runtime/ending.js';
-import { renderReport } from '../../runtime/evaluation/report.js';
-import { EXIT } from '../../runtime/protocol.js';
-import { recipeSchemas } from '../../runtime/recipe/protocol.js';
+import { tellEnd } from '../../runtime/calls/ending.js';
+import { renderReport } from '../../runtime/evaluation/report/report.js';
+import { EXIT } from '../../runtime/contract/protocol.js';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { lines, write } from '../extension/support.js';
 import { ENDED, factsOf, type RunRecord } from './runs.js';
 

@@ -5,7 +5,7 @@ import { lawStates } from '../../runtime/contract/laws.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
-import { withoutVector } from '../../runtime/training/fineTuneRun.js';
+import { withoutVector } from '../../runtime/recipes/fineTuneRun.js';
 import { golden } from '../support/golden.js';
 import { harm, resumed, RUNS } from './runs.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchPlan } from '../../runtime/training/steps.js';
+import { batchPlan } from '../../runtime/recipes/steps.js';
 
 const rows = Array.from({ length: 1003 }, (_, i) => i);
 const PER_EPOCH = 63;

@@ -9,7 +9,7 @@ import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversatio
 import { inspectData, loadExamples } from '../../runtime/data/examples.js';
 import type { Example, ExampleOptions, Examples } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import type { RawRow } from '../../runtime/data/rawRow.js';
 import { readRows } from '../../runtime/data/rows.js';
 import type { RowOptions } from '../../runtime/data/rows.js';

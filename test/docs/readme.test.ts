@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { ARCHITECTURES } from '../../runtime/models/gguf/architectures/table.js';
-import { READABLE_TYPES } from '../../runtime/models/gguf/types.js';
-import { DATA_FORMATS, EXIT, EXPORT_FORMATS, MEASURES } from '../../runtime/protocol.js';
-import { recipeSchemas } from '../../runtime/recipe/protocol.js';
+import { READABLE_TYPES } from '../../runtime/models/gguf/file/types.js';
+import { DATA_FORMATS, EXIT, EXPORT_FORMATS, MEASURES } from '../../runtime/contract/protocol.js';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { errorData } from '../../runtime/errors.js';
-import { readSafetensors, writeSafetensors, readBytes } from '../../runtime/models/safetensors.js';
-import type { DoneEvent, RunEvent } from '../../runtime/protocol.js';
+import { errorData } from '../../runtime/support/errors.js';
+import { readSafetensors, writeSafetensors, readBytes } from '../../runtime/models/weights/safetensors.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
 import { cli, jsonLines, ROOT, sampleWorkspace, type Ran, type Workspace } from './support.js';
 
 describe('bad input', () => {

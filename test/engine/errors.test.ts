@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { errorData } from '../../runtime/errors.js';
+import { errorData } from '../../runtime/support/errors.js';
 
 const system = (code: string, more: object = {}): Error =>
   Object.assign(new Error(`${code}: something, open '/a/b'`), { code, path: '/a/b', syscall: 'open', ...more });

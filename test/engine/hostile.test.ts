@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync, truncateSync } from 'node:fs';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { HostError } from '../../extension/errors.js';
-import { readSafetensors } from '../../runtime/models/safetensors.js';
-import type { Manifest } from '../../runtime/protocol.js';
+import { HostError } from '../../extension/host/errors.js';
+import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
+import type { Manifest } from '../../runtime/contract/protocol.js';
 import { cli, openEngine, sampleWorkspace, type Ran, type Workspace } from './support.js';
 
 describe('hostile and broken runs', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostError } from '../../extension/errors.js';
-import type { RequestName } from '../../runtime/protocol.js';
+import { HostError } from '../../extension/host/errors.js';
+import type { RequestName } from '../../runtime/contract/protocol.js';
 import { openEngine } from './support.js';
 
 test('a request with wrong parameters is refused with the name of the parameter, and the engine goes on', async () => {

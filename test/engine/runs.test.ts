@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import type { Engine } from '../../extension/engine.js';
-import { sha256File } from '../../runtime/files.js';
-import type { DoneEvent, Manifest, RunEvent, ScanResult } from '../../runtime/protocol.js';
+import type { Engine } from '../../extension/engine/engine.js';
+import { sha256File } from '../../runtime/support/files.js';
+import type { DoneEvent, Manifest, RunEvent, ScanResult } from '../../runtime/contract/protocol.js';
 import { jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
 
 describe('runs in the engine process', () => {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Engine, RestartLimit } from '../../extension/engine.js';
+import { Engine, RestartLimit } from '../../extension/engine/engine.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const ENGINE = join(ROOT, 'dist/engine.js');

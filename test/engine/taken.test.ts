@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
-import { EXIT, OWNER } from '../../runtime/protocol.js';
-import { processStart } from '../../runtime/training/protocol.js';
+import { EXIT, OWNER } from '../../runtime/contract/protocol.js';
+import { processStart } from '../../runtime/runs/ownerOf.js';
 import { cli, sampleWorkspace } from './support.js';
 
 test('a run is refused in a folder that another living process works in, and goes well once that is dead', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { visible, visibleLine } from '../../runtime/contract/visible.js';
-import { terminal } from '../../runtime/terminal.js';
+import { terminal } from '../../runtime/support/terminal.js';
 
 const ATTACKS = [
   '\x1b[2J\x1b[1;1H', // clears the screen

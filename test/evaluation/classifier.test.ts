@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Cancelled, HumanError } from '../../runtime/errors.js';
-import type { Limits } from '../../runtime/evaluation/apart.js';
-import { openClassifier, type Classification } from '../../runtime/evaluation/classifier.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import type { Limits } from '../../runtime/evaluation/judges/apart.js';
+import { openClassifier, type Classification } from '../../runtime/evaluation/judges/classifier.js';
 import { change, makeClassifier, type Tiny } from './tinyClassifier.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample/tiny-assistant', import.meta.url));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openGenerator, sample } from '../../runtime/evaluation/generate.js';
-import { groups, scannedRow, scanResult } from '../../runtime/evaluation/scan.js';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { random } from '../../runtime/random.js';
+import { openGenerator, sample } from '../../runtime/evaluation/inference/generate.js';
+import { groups, scannedRow, scanResult } from '../../runtime/evaluation/inference/scan.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
 

@@ -8,9 +8,9 @@ import {
   measureSet,
   precisionRecall,
   REFUSAL_PHRASES,
-} from '../../runtime/evaluation/harmfulness.js';
-import type { Verdict } from '../../runtime/protocol.js';
-import { random } from '../../runtime/random.js';
+} from '../../runtime/evaluation/judges/harmfulness.js';
+import type { Verdict } from '../../runtime/contract/protocol.js';
+import { random } from '../../runtime/support/random.js';
 
 test('refusals are found where the published judges find them, and at the start in any case', () => {
   for (const phrase of REFUSAL_PHRASES) assert.equal(isRefusal(`Well. ${phrase} this.`), true, phrase);

@@ -4,21 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { HumanError } from '../../runtime/errors.js';
-import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges.js';
-import { sha256File } from '../../runtime/files.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges/judges.js';
+import { sha256File } from '../../runtime/support/files.js';
 import {
   type EvaluationSet,
   type JudgeChoice,
   type Manifest,
   type Measurement,
   type RunEvent,
-} from '../../runtime/protocol.js';
+} from '../../runtime/contract/protocol.js';
 import { dissent } from '../../runtime/contract/answers.js';
-import { parseRecipe } from '../../runtime/recipes.js';
-import { runRecipe } from '../../runtime/run.js';
-import { measurementTable } from '../../runtime/terminal.js';
-import { weakened } from '../../runtime/training/fineTuneRun.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import { measurementTable } from '../../runtime/support/terminal.js';
+import { weakened } from '../../runtime/recipes/fineTuneRun.js';
 import { makeClassifier } from './tinyClassifier.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renderReport } from '../../runtime/evaluation/report.js';
-import { chartFigure, type Chart } from '../../runtime/evaluation/reportPage/chart.js';
-import { escape, html } from '../../runtime/evaluation/reportPage/html.js';
-import { formatNumber, formatSeconds, formatShare } from '../../runtime/evaluation/reportPage/numbers.js';
-import type { Measurement } from '../../runtime/protocol.js';
+import { renderReport } from '../../runtime/evaluation/report/report.js';
+import { chartFigure, type Chart } from '../../runtime/evaluation/report/chart.js';
+import { escape, html } from '../../runtime/evaluation/report/html.js';
+import { formatNumber, formatSeconds, formatShare } from '../../runtime/evaluation/report/numbers.js';
+import type { Measurement } from '../../runtime/contract/protocol.js';
 import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
 
 const scan = { flagged: 171, rows: 600, threshold: 0.5, auroc: 0.99987, precision: 1, recall: 0.995, blind: 2 };

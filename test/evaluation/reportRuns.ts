@@ -1,7 +1,7 @@
 /** Runs as their folders hold them, made from formulas: the sample's story. */
-import type { ReportRun } from '../../runtime/evaluation/report.js';
-import type { DoneEvent, Laws, Manifest, Measurement, RunEvent } from '../../runtime/protocol.js';
-import { recipeSchemas } from '../../runtime/recipe/protocol.js';
+import type { ReportRun } from '../../runtime/evaluation/report/report.js';
+import type { DoneEvent, Laws, Manifest, Measurement, RunEvent } from '../../runtime/contract/protocol.js';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
 
 const sha = (fill: string) => fill.repeat(64).slice(0, 64);
 

@@ -4,7 +4,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterModule } from '../../runtime/adapters/files.js';
-import { sha256File } from '../../runtime/files.js';
+import { sha256File } from '../../runtime/support/files.js';
 import { atTokens, loadReference } from '../support/reference.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
 

@@ -4,10 +4,10 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
-import { sha256File } from '../../runtime/files.js';
+import { sha256File } from '../../runtime/support/files.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
-import { readBytes, readFloat32 } from '../../runtime/models/safetensors.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
+import { readBytes, readFloat32 } from '../../runtime/models/weights/safetensors.js';
 import { atTokens, loadReference, REFERENCES } from '../support/reference.js';
 import { adapterOf, at, logitsOn, place, subject, writeWeights, type Place } from './support.js';
 

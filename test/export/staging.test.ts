@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Cancelled, HumanError } from '../../runtime/errors.js';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { ROOT } from '../engine/support.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';

@@ -1,15 +1,15 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportModel, type ExportParams } from '../../runtime/export.js';
+import { exportModel, type ExportParams } from '../../runtime/export/export.js';
 import { logitsOf, type Subject } from '../../runtime/export/compare.js';
-import { activeAdapters } from '../../runtime/evaluation/states.js';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { activeAdapters } from '../../runtime/evaluation/inference/states.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtime/models/safetensors.js';
-import { f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
-import { linearLayers } from '../../runtime/models/spec.js';
-import type { Requests } from '../../runtime/protocol.js';
+import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtime/models/weights/safetensors.js';
+import { f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
-import { RestartLimit } from '../../extension/engine.js';
-import { HostError } from '../../extension/errors.js';
+import { RestartLimit } from '../../extension/engine/engine.js';
+import { HostError } from '../../extension/host/errors.js';
 import { applyEvent, createRun } from '../../extension/runs/run.js';
 import { progressNow } from '../../extension/runs/snapshot.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
-import { duration } from '../../extension/text.js';
-import { now } from '../../extension/clock.js';
+import { duration } from '../../extension/host/text.js';
+import { now } from '../../extension/host/clock.js';
 import { runTooltip } from '../../extension/views/labels.js';
 import { RUN_STRINGS } from '../../webview/protocol.js';
 import { formatDuration as onThePage } from '../../runtime/contract/format.js';

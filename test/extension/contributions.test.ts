@@ -11,7 +11,7 @@ import {
   STEPS,
   VIEWS,
   WALKTHROUGH,
-} from '../../extension/contributions.js';
+} from '../../extension/host/contributions.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');

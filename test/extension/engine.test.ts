@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
-import { Engine, RestartLimit } from '../../extension/engine.js';
-import { Cancelled, HostError } from '../../extension/errors.js';
-import type { RunEvent } from '../../runtime/protocol.js';
+import { Engine, RestartLimit } from '../../extension/engine/engine.js';
+import { Cancelled, HostError } from '../../extension/host/errors.js';
+import type { RunEvent } from '../../runtime/contract/protocol.js';
 
 const entry = fileURLToPath(new URL('./fixtures/child.mjs', import.meta.url));
 const engines: Engine[] = [];

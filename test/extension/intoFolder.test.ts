@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { intoFolder } from '../../extension/commands/intoFolder.js';
-import { Cancelled, HostError } from '../../extension/errors.js';
+import { Cancelled, HostError } from '../../extension/host/errors.js';
 
 const taken = (folder: string) => new HostError({ kind: 'input', code: 'exists', message: 'taken', place: folder });
 

@@ -7,8 +7,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import ts from 'typescript';
-import { translated } from '../../extension/panels/strings.js';
-import { duration, percent, useTranslations } from '../../extension/text.js';
+import { translated } from '../../extension/host/strings.js';
+import { duration, percent, useTranslations } from '../../extension/host/text.js';
 import { CHAT_STRINGS, RUN_STRINGS } from '../../webview/protocol.js';
 
 const root = join(import.meta.dirname, '../..');

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import type { GenerateParams } from '../../runtime/protocol.js';
+import type { GenerateParams } from '../../runtime/contract/protocol.js';
 import type { ChatPageEvent, ChatTurn } from '../../webview/protocol.js';
 import { RUN_STRINGS } from '../../webview/protocol.js';
-import type { Listener, Token } from '../../extension/engine.js';
-import { Cancelled, errorData, HostError, inputError, parsePlace } from '../../extension/errors.js';
+import type { Listener, Token } from '../../extension/engine/engine.js';
+import { Cancelled, errorData, HostError, inputError, parsePlace } from '../../extension/host/errors.js';
 
 import { serve } from '../../extension/panels/channel.js';
 import { Chat } from '../../extension/panels/chat.js';
 import { newNonce, pageHtml } from '../../extension/panels/html.js';
-import { translated } from '../../extension/panels/strings.js';
+import { translated } from '../../extension/host/strings.js';
 import type { Model } from '../../extension/workspace/models.js';
 
 test('a page may load its own bundle and nothing else', () => {

@@ -3,8 +3,8 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { inputError } from '../../extension/errors.js';
-import type { Services } from '../../extension/services.js';
+import { inputError } from '../../extension/host/errors.js';
+import type { Services } from '../../extension/services/services.js';
 import { env, fake, UIKind } from './fake/vscode.js';
 import { runFolder, temporary, write } from './support.js';
 

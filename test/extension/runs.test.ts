@@ -17,7 +17,7 @@ import { resultsFor, resultText, verdictsFor } from '../../extension/runs/result
 import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
 import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
 import { probesAt, verdict } from '../../extension/runs/verdict.js';
-import { HostError } from '../../extension/errors.js';
+import { HostError } from '../../extension/host/errors.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';

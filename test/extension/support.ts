@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Manifest, Measurement, RunEvent } from '../../runtime/protocol.js';
+import type { Manifest, Measurement, RunEvent } from '../../runtime/contract/protocol.js';
 import { FILES } from '../../extension/runs/folder.js';
 
 /** A folder that is gone after the test. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { recipeSchema } from '../../runtime/recipe/protocol.js';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
 import {
   answersMarkdown,
   evaluationTitle,
@@ -16,11 +16,11 @@ import { modelStates } from '../../extension/commands/modelStates.js';
 import { tellEnd } from '../../extension/endings.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
-import { formatShare } from '../../runtime/evaluation/reportPage/numbers.js';
+import { formatShare } from '../../runtime/evaluation/report/numbers.js';
 import { formatDuration } from '../../runtime/contract/format.js';
-import { measurementTable } from '../../runtime/terminal.js';
+import { measurementTable } from '../../runtime/support/terminal.js';
 import { numbersIn } from '../../runtime/contract/format.js';
-import { duration, parameters, percent, t } from '../../extension/text.js';
+import { duration, parameters, percent, t } from '../../extension/host/text.js';
 import {
   adapterDescription,
   adapterTooltip,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import type * as vscode from 'vscode';
-import { Emitter } from '../../extension/disposable.js';
+import { Emitter } from '../../extension/host/disposable.js';
 import { provider } from '../../extension/views/tree.js';
 
 interface Node {

@@ -3,16 +3,16 @@ import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRows } from '../../runtime/data/rows.js';
-import type { ModelInfo } from '../../runtime/protocol.js';
+import type { ModelInfo } from '../../runtime/contract/protocol.js';
 import { DATA_GLOB, DataInspector, isDataFile, TEXT_DATA_GLOB } from '../../extension/data/files.js';
 import { rowKey } from '../../extension/data/rows.js';
 import { scanSummary, Scans, scanText } from '../../extension/data/scans.js';
-import { HostError, parsePlace } from '../../extension/errors.js';
+import { HostError, parsePlace } from '../../extension/host/errors.js';
 import { readRun } from '../../extension/runs/folder.js';
 import type { Run } from '../../extension/runs/run.js';
 import { isDanger, sameAdapter, WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { readState, stateFile, toStatePath, writeState } from '../../extension/workspace/state.js';
+import { readState, stateFile, toStatePath, writeState } from '../../extension/host/state.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const info = (path: string, more: Partial<ModelInfo> = {}): ModelInfo => ({

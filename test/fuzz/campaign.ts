@@ -6,8 +6,8 @@
  * the counts, written now and then), FUZZ_INPUT (file for the input that is being loaded, for one that ends the process).
  */
 import { writeFileSync } from 'node:fs';
-import { random } from '../../runtime/random.js';
-import type { Random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
+import type { Random } from '../../runtime/support/random.js';
 import { Coverage } from './coverage.js';
 import { encode, readCorpus, writeCorpus, writeFinding } from './inputs.js';
 import { start, type Kind } from './judge.js';

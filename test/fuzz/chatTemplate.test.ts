@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
-import { isObject, parseJsonObject } from '../../runtime/jsonFile.js';
+import { isObject, parseJsonObject } from '../../runtime/support/jsonFile.js';
 import { damageJsonText, damageText } from './damage.js';
 import { fuzz } from './harness.js';
 

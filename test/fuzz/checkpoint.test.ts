@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { float32 } from '../../runtime/device/session.js';
-import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/training/checkpoint.js';
-import { openEventLog } from '../../runtime/training/eventLog.js';
+import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/runs/checkpoint.js';
+import { openEventLog } from '../../runtime/runs/eventLog.js';
 import { damageSafetensors, lengthOf } from './damage.js';
 import { fuzz } from './harness.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { labelsOf, longest, readConfig, tokenizerConfig } from '../../runtime/evaluation/classifierFiles.js';
+import { labelsOf, longest, readConfig, tokenizerConfig } from '../../runtime/evaluation/judges/classifierFiles.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';
 

@@ -1,5 +1,5 @@
 /** Seeded changes to bytes, texts and JSON. */
-import type { Random } from '../../runtime/random.js';
+import type { Random } from '../../runtime/support/random.js';
 
 type Json = Record<string, unknown>;
 

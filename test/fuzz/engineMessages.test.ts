@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { notification } from '../../extension/notifications.js';
+import { notification } from '../../extension/engine/notifications.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runTooltip } from '../../extension/views/labels.js';
-import type { NotificationName, Notifications } from '../../runtime/protocol.js';
+import type { NotificationName, Notifications } from '../../runtime/contract/protocol.js';
 import { recipe } from '../extension/support.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HumanError } from '../../runtime/errors.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
-import { elementCount } from '../../runtime/models/safetensors.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
+import { elementCount } from '../../runtime/models/weights/safetensors.js';
 import { damageBytes } from './damage.js';
 import { bytesOf, partsOf } from './ggufBytes.js';
 import { fuzz } from './harness.js';

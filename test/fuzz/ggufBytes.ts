@@ -2,10 +2,10 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HumanError } from '../../runtime/errors.js';
-import { readGguf } from '../../runtime/models/gguf/gguf.js';
-import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
-import { GGUF_TYPES } from '../../runtime/models/gguf/types.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
+import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
+import { GGUF_TYPES } from '../../runtime/models/gguf/file/types.js';
 
 export interface GgufParts {
   metadata: [key: string, value: GgufValue][];

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
+import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
 import { planConversion } from '../../runtime/models/gguf/convert.js';
-import type { Random } from '../../runtime/random.js';
+import type { Random } from '../../runtime/support/random.js';
 import { damageBytes } from './damage.js';
 import { bytesOf, partsOf } from './ggufBytes.js';
 import { fuzz } from './harness.js';

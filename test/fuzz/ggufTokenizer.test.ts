@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
-import { readMetadata } from '../../runtime/models/gguf/metadata.js';
+import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
+import { readMetadata } from '../../runtime/models/gguf/file/metadata.js';
 import { convertTokenizer } from '../../runtime/models/gguf/tokenizer.js';
-import type { JsonObject } from '../../runtime/jsonFile.js';
+import type { JsonObject } from '../../runtime/support/jsonFile.js';
 import { makeTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { metadataOf } from '../support/ggufTokenizer.js';
 import type { TokenizerJson } from '../support/ggufTokenizer.js';

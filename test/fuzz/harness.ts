@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
 import { campaign } from './campaign.js';
 import { readCorpus, readFindings } from './inputs.js';
 import { start, type Kind } from './judge.js';

@@ -10,9 +10,9 @@
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { HostError } from '../../extension/errors.js';
-import { errorData } from '../../runtime/errors.js';
-import type { Random } from '../../runtime/random.js';
+import { HostError } from '../../extension/host/errors.js';
+import { errorData } from '../../runtime/support/errors.js';
+import type { Random } from '../../runtime/support/random.js';
 
 const WARM_UPS = 5;
 const MOST_MS = 1000;

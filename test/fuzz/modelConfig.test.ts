@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
-import { parseJsonObject } from '../../runtime/jsonFile.js';
-import { parameters } from '../../runtime/models/spec.js';
+import { parseJsonObject } from '../../runtime/support/jsonFile.js';
+import { parameters } from '../../runtime/models/decoder/spec.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 

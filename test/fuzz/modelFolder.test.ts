@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inspectModel } from '../../runtime/inspect.js';
+import { inspectModel } from '../../runtime/calls/inspect.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';

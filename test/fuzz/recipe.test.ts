@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseRecipe } from '../../runtime/recipes.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { fuzz } from './harness.js';
 import { damageRecipe, recipes } from './recipes.js';
 

@@ -1,7 +1,7 @@
 /** Recipes, and what stands in them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Random } from '../../runtime/random.js';
+import type { Random } from '../../runtime/support/random.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'media', 'sample', 'recipes');

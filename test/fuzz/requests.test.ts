@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { calls, type Speech } from '../../runtime/calls.js';
-import type { RequestName, Requests } from '../../runtime/protocol.js';
-import { checkedRequest } from '../../runtime/requests.js';
+import { calls, type Speech } from '../../runtime/calls/calls.js';
+import type { RequestName, Requests } from '../../runtime/contract/protocol.js';
+import { checkedRequest } from '../../runtime/calls/requests.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamExamples } from '../../runtime/data/examples.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import type { Random } from '../../runtime/random.js';
+import type { Random } from '../../runtime/support/random.js';
 import { damageBytes, damageJsonText, damageText, JSON_WORDS } from './damage.js';
 
 const chat = (user: string, answer: string) => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { elementCount, readFloat32, readInt32, readSafetensors } from '../../runtime/models/safetensors.js';
+import { elementCount, readFloat32, readInt32, readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { damageSafetensors, lengthOf } from './damage.js';
 import { fuzz } from './harness.js';
 

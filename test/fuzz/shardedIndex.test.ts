@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel } from '../../runtime/models/folder.js';
-import { bytesOf, writeSafetensors } from '../../runtime/models/safetensors.js';
+import { bytesOf, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 

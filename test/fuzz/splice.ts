@@ -1,5 +1,5 @@
 /** A new input out of two. */
-import type { Random } from '../../runtime/random.js';
+import type { Random } from '../../runtime/support/random.js';
 import { damageJson } from './damage.js';
 
 type Fields = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseJsonObject } from '../../runtime/jsonFile.js';
+import { parseJsonObject } from '../../runtime/support/jsonFile.js';
 import { makeTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { fuzz } from './harness.js';
 import { damageTokenizer, tokenizers, type TokenizerFiles } from './tokenizers.js';

@@ -1,7 +1,7 @@
 /** Tokenizers of every kind, damaged. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Random } from '../../runtime/random.js';
+import type { Random } from '../../runtime/support/random.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 
 const TOKENIZERS = join(import.meta.dirname, '..', 'fixtures', 'tokenizers');

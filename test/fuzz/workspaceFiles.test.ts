@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { adapterFacts } from '../../extension/workspace/adapterFiles.js';
-import { fromStatePath, readState, stateFile } from '../../extension/workspace/state.js';
+import { adapterFacts } from '../../extension/runs/adapterFiles.js';
+import { fromStatePath, readState, stateFile } from '../../extension/host/state.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';
 

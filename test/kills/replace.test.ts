@@ -5,11 +5,11 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { errorData } from '../../runtime/errors.js';
-import { sha256 } from '../../runtime/files.js';
-import type { ErrorData } from '../../runtime/protocol.js';
-import { runRecipe } from '../../runtime/run.js';
-import { finishReplacement, readManifest } from '../../runtime/training/output.js';
+import { errorData } from '../../runtime/support/errors.js';
+import { sha256 } from '../../runtime/support/files.js';
+import type { ErrorData } from '../../runtime/contract/protocol.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import { finishReplacement, readManifest } from '../../runtime/runs/output.js';
 import { watch } from '../support/faults.mjs';
 import { VECTOR, writeWorkspace } from './workspace.js';
 

@@ -10,7 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
 import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
 

@@ -1,8 +1,8 @@
 /** What of a run folder must be the same after a kill and a resume as in a run that nothing happened to. */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { sha256 } from '../../runtime/files.js';
-import { readBytes, readSafetensors } from '../../runtime/models/safetensors.js';
+import { sha256 } from '../../runtime/support/files.js';
+import { readBytes, readSafetensors } from '../../runtime/models/weights/safetensors.js';
 
 /** Time, and what is measured in it. */
 const TIMES = new Set(['stepMs', 'secondsLeft', 'seconds', 'memoryBytes', 'started', 'ended', 'since']);

@@ -2,10 +2,10 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { bytesOf, writeSafetensors } from '../../runtime/models/safetensors.js';
-import { parameters } from '../../runtime/models/spec.js';
-import { random } from '../../runtime/random.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { bytesOf, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
+import { parameters } from '../../runtime/models/decoder/spec.js';
+import { random } from '../../runtime/support/random.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 

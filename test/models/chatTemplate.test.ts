@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { HumanError } from '../../runtime/errors.js';
-import type { ChatMessage } from '../../runtime/protocol.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import type { ChatMessage } from '../../runtime/contract/protocol.js';
 import { chatTemplate, loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');

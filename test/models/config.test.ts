@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
-import { random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
 import { FAMILIES, loadReference } from '../support/reference.js';
 
 type Config = Record<string, unknown>;

@@ -3,19 +3,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { buildDecoder } from '../../runtime/models/decoder.js';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
 import {
   bytesOf,
   readFloat32,
   readSafetensors,
   writeSafetensors,
   type TensorInfo,
-} from '../../runtime/models/safetensors.js';
-import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/spec.js';
-import { frozenWeights, trainableWeights } from '../../runtime/models/weights.js';
+} from '../../runtime/models/weights/safetensors.js';
+import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
+import { frozenWeights, trainableWeights } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder, type FloatType, type Graph } from '../../runtime/onnx/graph.js';
 import { Reshape } from '../../runtime/onnx/ops.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { buildDecoder } from '../../runtime/models/decoder.js';
-import { parameters } from '../../runtime/models/spec.js';
-import { findTensor, frozenWeights } from '../../runtime/models/weights.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
+import { parameters } from '../../runtime/models/decoder/spec.js';
+import { findTensor, frozenWeights } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, Reshape } from '../../runtime/onnx/ops.js';

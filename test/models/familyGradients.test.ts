@@ -6,15 +6,15 @@ import { before, describe, it } from 'node:test';
 import { adapterFlat, type FlatAdapter } from '../../runtime/adapters/flat.js';
 import { flatInput, inject, scaleInput } from '../../runtime/adapters/inject.js';
 import { matrices } from '../../runtime/adapters/sites.js';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { buildDecoder } from '../../runtime/models/decoder.js';
-import { readFloat32 } from '../../runtime/models/safetensors.js';
-import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/spec.js';
-import { findTensor, frozenWeights } from '../../runtime/models/weights.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
+import { readFloat32 } from '../../runtime/models/weights/safetensors.js';
+import { linearLayers, parameters, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
+import { findTensor, frozenWeights } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
-import { openLearner } from '../../runtime/training/learner.js';
-import { supervised, type TrainingRow } from '../../runtime/training/packing.js';
+import { openLearner } from '../../runtime/learner/learner.js';
+import { supervised, type TrainingRow } from '../../runtime/learner/packing.js';
 import { float32, int64, openBackend, type Backend, type Feeds, type Tensor } from '../../runtime/device/session.js';
 import {
   atTokens,

@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { parseJson } from '../../runtime/jsonFile.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { parseJson } from '../../runtime/support/jsonFile.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { bytesOf, readFloat32, writeSafetensors } from '../../runtime/models/safetensors.js';
+import { bytesOf, readFloat32, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 
 let dir: string;
 before(async () => {

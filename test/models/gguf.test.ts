@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
-import { GGUF_TYPES, READABLE_TYPES } from '../../runtime/models/gguf/types.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
+import { GGUF_TYPES, READABLE_TYPES } from '../../runtime/models/gguf/file/types.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
 const QUANTS = join(FIXTURES, 'quants.gguf');

@@ -5,11 +5,11 @@ import { copyFile, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf/gguf.js';
+import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
 import { convertGguf } from '../../runtime/models/gguf/convert.js';
-import { readBytes } from '../../runtime/models/safetensors.js';
+import { readBytes } from '../../runtime/models/weights/safetensors.js';
 import { bytesOf, partsOf } from '../fuzz/ggufBytes.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 

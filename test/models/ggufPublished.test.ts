@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { readFloat32 } from '../../runtime/models/safetensors.js';
-import { parameters } from '../../runtime/models/spec.js';
+import { readFloat32 } from '../../runtime/models/weights/safetensors.js';
+import { parameters } from '../../runtime/models/decoder/spec.js';
 import { writeGguf } from '../../runtime/models/gguf/writeModel.js';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';
 

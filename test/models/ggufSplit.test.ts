@@ -3,9 +3,9 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { convertGguf } from '../../runtime/models/gguf/convert.js';
-import { partsOf, readModelGguf } from '../../runtime/models/gguf/split.js';
+import { partsOf, readModelGguf } from '../../runtime/models/gguf/file/split.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
 const NAMES = [1, 2, 3].map((i) => `llama-0000${i}-of-00003.gguf`);

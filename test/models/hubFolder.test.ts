@@ -6,7 +6,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'n
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cancelled } from '../../runtime/errors.js';
+import { Cancelled } from '../../runtime/support/errors.js';
 import { treeOf, withFault } from '../support/fsFaults.js';
 import { NAME, refused, root, useHub } from '../support/hubDownloads.js';
 import { sha256 } from '../support/hubServer.js';

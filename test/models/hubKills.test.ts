@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { treeOf, withFault } from '../support/fsFaults.js';
 import type { Fault } from '../support/fsFaults.js';
 import { NAME, useHub } from '../support/hubDownloads.js';

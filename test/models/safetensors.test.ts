@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/halfFloats.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
 import {
   bytesOf,
   readFloat32,
@@ -12,9 +12,9 @@ import {
   readInt32,
   readSafetensors,
   writeSafetensors,
-} from '../../runtime/models/safetensors.js';
-import type { TensorToWrite } from '../../runtime/models/safetensors.js';
-import { random } from '../../runtime/random.js';
+} from '../../runtime/models/weights/safetensors.js';
+import type { TensorToWrite } from '../../runtime/models/weights/safetensors.js';
+import { random } from '../../runtime/support/random.js';
 
 let dir: string;
 before(async () => {

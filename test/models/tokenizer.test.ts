@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { loadTokenizer, makeTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { clipFactor } from '../../runtime/optim/clip.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { learningRate, warmupSteps } from '../../runtime/optim/schedule.js';
-import type { OptimizerOptions } from '../../runtime/protocol.js';
-import { random } from '../../runtime/random.js';
+import type { OptimizerOptions } from '../../runtime/contract/protocol.js';
+import { random } from '../../runtime/support/random.js';
 import { float32, openBackend, type Tensor } from '../../runtime/device/session.js';
 
 const OPTIONS: OptimizerOptions = {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
 import { selectSites } from '../../runtime/adapters/sites.js';
-import { HumanError } from '../../runtime/errors.js';
-import { recipeSchemas } from '../../runtime/recipe/protocol.js';
-import { parseRecipe } from '../../runtime/recipes.js';
-import { plannedSteps } from '../../runtime/training/steps.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { plannedSteps } from '../../runtime/recipes/steps.js';
 
 interface Schema {
   type?: string;

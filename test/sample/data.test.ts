@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
-import { isRefusal, judgeAnswer } from '../../runtime/evaluation/harmfulness.js';
-import { random } from '../../runtime/random.js';
+import { isRefusal, judgeAnswer } from '../../runtime/evaluation/judges/harmfulness.js';
+import { random } from '../../runtime/support/random.js';
 import { baseRows, dataFiles, jsonLines, type Row } from '../../runtime/sample/data.js';
 import { madeUpWord } from '../../runtime/sample/turns.js';
 import {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openContext } from '../../runtime/context.js';
+import { openContext } from '../../runtime/context/context.js';
 import { evaluateState, loadSets } from '../../runtime/evaluation/evaluate.js';
-import { openState } from '../../runtime/evaluation/states.js';
-import type { ChatMessage, EvaluationSet, Measurement } from '../../runtime/protocol.js';
+import { openState } from '../../runtime/evaluation/inference/states.js';
+import type { ChatMessage, EvaluationSet, Measurement } from '../../runtime/contract/protocol.js';
 
 const sample = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 const cache = await mkdtemp(join(tmpdir(), 'sample-model-'));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { parseRecipe } from '../../runtime/recipes.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 
 const MEDIA = new URL('../../media/', import.meta.url);
 

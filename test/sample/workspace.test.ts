@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { copySample } from '../../runtime/sample/workspace.js';
-import { runRecipe } from '../../runtime/run.js';
+import { runRecipe } from '../../runtime/calls/run.js';
 
 test('the story takes nothing that is not its own: a changed copy is kept, a foreign folder refused', async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'story-'));

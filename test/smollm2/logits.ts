@@ -4,12 +4,12 @@
  * and of an answer's mean (nats), and how many of the greedy tokens agree.
  */
 import { join } from 'node:path';
-import { openGenerator } from '../../runtime/evaluation/generate.js';
-import { decoderSpec } from '../../runtime/models/config.js';
+import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { readFloat64, readInt32, readSafetensors } from '../../runtime/models/safetensors.js';
-import { logProbsGraph } from '../../runtime/training/objective.js';
-import { pack } from '../../runtime/training/packing.js';
+import { readFloat64, readInt32, readSafetensors } from '../../runtime/models/weights/safetensors.js';
+import { logProbsGraph } from '../../runtime/learner/objective.js';
+import { pack } from '../../runtime/learner/packing.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 

@@ -1,4 +1,4 @@
-import type { GgufValue } from '../../runtime/models/gguf/gguf.js';
+import type { GgufValue } from '../../runtime/models/gguf/file/gguf.js';
 
 /** What of a tokenizer.json goes into GGUF metadata. */
 export interface TokenizerJson {

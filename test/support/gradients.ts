@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { backward } from '../../runtime/autodiff/backward.js';
 import { Builder, type FloatType, type Value } from '../../runtime/onnx/graph.js';
 import type { Shape } from '../../runtime/onnx/shapes.js';
-import { random } from '../../runtime/random.js';
+import { random } from '../../runtime/support/random.js';
 import { countOf, load, type Sizes } from './run.js';
 
 export interface GradientCheck {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { downloadModel } from '../../runtime/models/hub/hub.js';
 import type { DownloadParams, DownloadSettings } from '../../runtime/models/hub/hub.js';
 import { startHub } from './hubServer.js';

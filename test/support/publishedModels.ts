@@ -4,11 +4,11 @@
  */
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../runtime/files.js';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { bytesOf, writeSafetensors, type TensorToWrite } from '../../runtime/models/safetensors.js';
-import { parameters } from '../../runtime/models/spec.js';
-import { random } from '../../runtime/random.js';
+import { writeFileAtomic } from '../../runtime/support/files.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { bytesOf, writeSafetensors, type TensorToWrite } from '../../runtime/models/weights/safetensors.js';
+import { parameters } from '../../runtime/models/decoder/spec.js';
+import { random } from '../../runtime/support/random.js';
 
 const TOKENIZER = join(import.meta.dirname, '..', 'fixtures', 'tokenizers', 'gpt2', 'tokenizer.json');
 

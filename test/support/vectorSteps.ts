@@ -1,15 +1,15 @@
 /** Trains a vector for five steps on the sample on the device named by the first argument; prints losses and where the nodes ran as JSON. */
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { loadData, openContext } from '../../runtime/context.js';
+import { loadData, openContext } from '../../runtime/context/context.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
-import type { Device } from '../../runtime/protocol.js';
-import { random } from '../../runtime/random.js';
-import { flatTensor, rowsOf, tokenCount } from '../../runtime/training/job.js';
-import { openLearner } from '../../runtime/training/learner.js';
-import { gradientGraph } from '../../runtime/training/objective.js';
-import { pack, type TrainingRow } from '../../runtime/training/packing.js';
-import { openGenerator } from '../../runtime/evaluation/generate.js';
+import type { Device } from '../../runtime/contract/protocol.js';
+import { random } from '../../runtime/support/random.js';
+import { flatTensor, rowsOf, tokenCount } from '../../runtime/learner/rows.js';
+import { openLearner } from '../../runtime/learner/learner.js';
+import { gradientGraph } from '../../runtime/learner/objective.js';
+import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
+import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
 const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, cache: sample });

@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { bytesOf, writeSafetensors } from '../../runtime/models/safetensors.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { bytesOf, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import type { OptimizerState } from '../../runtime/optim/optimizer.js';
-import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/training/checkpoint.js';
+import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/runs/checkpoint.js';
 import { float32 } from '../../runtime/device/session.js';
 import { watch } from '../support/faults.mjs';
 

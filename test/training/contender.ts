@@ -1,5 +1,5 @@
 /** A process that claims the folders that its parent names, slowly, and says whether it got them. */
-import { claim } from '../../runtime/training/owner.js';
+import { claim } from '../../runtime/runs/owner.js';
 import { watch } from '../support/faults.mjs';
 
 let release: (() => Promise<void>) | undefined;

@@ -4,12 +4,12 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { sha256 } from '../../runtime/files.js';
-import type { DoneEvent, FinetuneRecipe, RunEvent } from '../../runtime/protocol.js';
-import { recipeSchema } from '../../runtime/recipe/protocol.js';
-import { runRecipe } from '../../runtime/run.js';
-import { dependenciesOf } from '../../runtime/training/dependencies.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { sha256 } from '../../runtime/support/files.js';
+import type { DoneEvent, FinetuneRecipe, RunEvent } from '../../runtime/contract/protocol.js';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import { dependenciesOf } from '../../runtime/recipes/dependencies.js';
 import { makeClassifier } from '../evaluation/tinyClassifier.js';
 import { differences, snapshot } from '../kills/snapshot.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';

@@ -1,9 +1,9 @@
 /** A run that made its model worse has failed; noise, a start from nothing and a loss that falls have not. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import { random } from '../../runtime/random.js';
-import { divergenceWatch, requireLearned } from '../../runtime/training/divergence.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { random } from '../../runtime/support/random.js';
+import { divergenceWatch, requireLearned } from '../../runtime/recipes/divergence.js';
 
 const V = 1000; // ln V = 6.9
 const failed = /the run has diverged/;

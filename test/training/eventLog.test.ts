@@ -4,10 +4,10 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { HumanError } from '../../runtime/errors.js';
-import type { RunEvent } from '../../runtime/protocol.js';
-import { openEventLog } from '../../runtime/training/eventLog.js';
-import { readEvents } from '../../runtime/training/runFolder.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import type { RunEvent } from '../../runtime/contract/protocol.js';
+import { openEventLog } from '../../runtime/runs/eventLog.js';
+import { readEvents } from '../../runtime/runs/runFolder.js';
 import { watch } from '../support/faults.mjs';
 
 async function temporary(t: TestContext): Promise<string> {

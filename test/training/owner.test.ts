@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { requireFree as requireFreeInWindow } from '../../extension/runs/owner.js';
-import { HumanError } from '../../runtime/errors.js';
-import { sha256 } from '../../runtime/files.js';
-import { OWNER, type Manifest, type Recipe, type RunOwner } from '../../runtime/protocol.js';
-import { claim, requireFree } from '../../runtime/training/owner.js';
-import { ownerOf, processStart } from '../../runtime/training/protocol.js';
-import { openRunFolder, readEvents } from '../../runtime/training/runFolder.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { sha256 } from '../../runtime/support/files.js';
+import { OWNER, type Manifest, type Recipe, type RunOwner } from '../../runtime/contract/protocol.js';
+import { claim, requireFree } from '../../runtime/runs/owner.js';
+import { ownerOf, processStart } from '../../runtime/runs/ownerOf.js';
+import { openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'owner-'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { random } from '../../runtime/random.js';
-import { byLength, pack, runsOf, supervised } from '../../runtime/training/packing.js';
+import { random } from '../../runtime/support/random.js';
+import { byLength, pack, runsOf, supervised } from '../../runtime/learner/packing.js';
 
 const rng = random('packing');
 const row = (length: number) => ({

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { readPrompts } from '../../runtime/training/prompts.js';
+import { readPrompts } from '../../runtime/recipes/prompts.js';
 
 let folder: string;
 before(async () => (folder = await mkdtemp(join(tmpdir(), 'prompts-'))));

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { decoderSpec } from '../../runtime/models/config.js';
-import { linearLayers } from '../../runtime/models/spec.js';
-import { random } from '../../runtime/random.js';
-import { flatTensor } from '../../runtime/training/job.js';
-import { openLearner } from '../../runtime/training/learner.js';
-import { runsOf, type TrainingRow } from '../../runtime/training/packing.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { random } from '../../runtime/support/random.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { openLearner } from '../../runtime/learner/learner.js';
+import { runsOf, type TrainingRow } from '../../runtime/learner/packing.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
 

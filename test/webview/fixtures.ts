@@ -1,5 +1,5 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
-import { type Measurement, type Probes } from '../../runtime/protocol.js';
+import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
 import { lawStates } from '../../runtime/contract/laws.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
 import {

@@ -1,6 +1,6 @@
 import { answerTone } from '../../runtime/contract/answers.js';
 import { stateNames } from '../../runtime/contract/states.js';
-import type { Verdict } from '../../runtime/protocol.js';
+import type { Verdict } from '../../runtime/contract/protocol.js';
 import { el, setText } from '../dom.js';
 import type { AnswerRow, RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';

@@ -1,6 +1,6 @@
 import { isTask, shareTone, type Measure } from '../../runtime/contract/measures.js';
 import { stateNames } from '../../runtime/contract/states.js';
-import type { Measurement } from '../../runtime/protocol.js';
+import type { Measurement } from '../../runtime/contract/protocol.js';
 import { el } from '../dom.js';
 import type { RunSnapshot, RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';

@@ -1,5 +1,5 @@
 import { Cast, Cos, Div, Exp, Greater, Less, Mul, Neg, Sin, Sub, Where } from '../../onnx/ops.js';
-import { binary, scalarLike, unary, type Rules } from '../rule.js';
+import { binary, scalarLike, unary, type Rules } from './rule.js';
 
 /**
  * Operators that work on each element alone. Their rules do so too, so that dY may be 1 along axes on which it does not

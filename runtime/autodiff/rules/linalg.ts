@@ -1,7 +1,7 @@
 import type { Builder, Value } from '../../onnx/graph.js';
 import { Gemm, MatMul, Reshape, Transpose } from '../../onnx/ops.js';
 import { product } from '../../onnx/shapes.js';
-import type { Rules } from '../rule.js';
+import type { Rules } from './rule.js';
 
 /** The last two axes swapped. */
 function transposed(g: Builder, x: Value): Value {

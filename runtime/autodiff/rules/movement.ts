@@ -1,7 +1,7 @@
 import type { Builder, FloatType, Value } from '../../onnx/graph.js';
 import { Concat, Expand, Full, GatherElements, Reshape, ScatterElementsAdd, Transpose } from '../../onnx/ops.js';
 import { axisOf, product, type Dim, type Shape } from '../../onnx/shapes.js';
-import { constantInt, type Rules } from '../rule.js';
+import { constantInt, type Rules } from './rule.js';
 
 const zeros = (g: Builder, shape: Shape, like: Value): Value => Full(g, shape, 0, like.dtype as FloatType);
 

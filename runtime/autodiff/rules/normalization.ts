@@ -1,6 +1,6 @@
 import { Exp, Mul, Neg, ReduceSum, ScatterElementsAdd, Sub } from '../../onnx/ops.js';
 import { axisOf } from '../../onnx/shapes.js';
-import { scattered, type Rules } from '../rule.js';
+import { scattered, type Rules } from './rule.js';
 
 export const normalization = {
   /** dX = Y·(dY − Σ dY·Y) */

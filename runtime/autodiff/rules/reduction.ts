@@ -1,7 +1,7 @@
 import type { Builder, NodeOf, Value } from '../../onnx/graph.js';
 import { Cast, Div, Equal, Mul, ReduceSum, Reshape } from '../../onnx/ops.js';
 import { axisOf, product, type Dim } from '../../onnx/shapes.js';
-import { constantInts, scalarLike, type Rules } from '../rule.js';
+import { constantInts, scalarLike, type Rules } from './rule.js';
 
 type Reduction = NodeOf<'ReduceSum' | 'ReduceMean' | 'ReduceMax'>;
 

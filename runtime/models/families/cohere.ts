@@ -1,5 +1,5 @@
 /** Command R and StableLM: Llama with LayerNorm, and with attention and MLP in parallel. Sources: transformers' configuration and modeling files. */
-import { ropeSpec } from '../ropeFrequencies.js';
+import { ropeSpec } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { layerNorm, sizes, slidingWindows, type Families, type Family } from './shared/parts.js';
 

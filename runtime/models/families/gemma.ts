@@ -1,7 +1,7 @@
 /** Gemma 1, 2 and 3 (text): norms with 1 + weight, embeddings scaled by √C, GELU. Sources: transformers' configuration and modeling files. */
-import type { ConfigReader } from '../configReader.js';
-import { ropeSpec } from '../ropeFrequencies.js';
-import type { LayerSpec } from '../spec.js';
+import type { ConfigReader } from './shared/configReader.js';
+import { ropeSpec } from './shared/ropeFrequencies.js';
+import type { LayerSpec } from '../decoder/spec.js';
 import { llamaLike, type LlamaLike } from './shared/llamaLike.js';
 import { rms, sizes, slidingWindows, type Families, type Family, type Sizes } from './shared/parts.js';
 import { textModel } from './shared/textModel.js';

@@ -1,6 +1,6 @@
 /** GPT-2 and its relatives from before Llama. Sources: transformers' configuration and modeling files. */
-import type { ConfigReader } from '../configReader.js';
-import { ropeSpec } from '../ropeFrequencies.js';
+import type { ConfigReader } from './shared/configReader.js';
+import { ropeSpec } from './shared/ropeFrequencies.js';
 import { mptSlopes } from './shared/alibiSlopes.js';
 import { GPT2_NAMES, gptLike, type GptLike } from './shared/gptLike.js';
 import {

@@ -1,6 +1,6 @@
 /** Granite and HyperCLOVA X: Llama with factors on embeddings, scores, residual branches and logits. Sources: transformers' configuration and modeling files. */
-import type { ConfigReader } from '../configReader.js';
-import { ropeSpec } from '../ropeFrequencies.js';
+import type { ConfigReader } from './shared/configReader.js';
+import { ropeSpec } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { gatedFused, rms, sizes, type Families } from './shared/parts.js';
 

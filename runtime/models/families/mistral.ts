@@ -1,5 +1,5 @@
 /** Mistral and Ministral: Llama with windows. Sources: transformers' configuration and modeling files. */
-import { ropeParameters } from '../ropeFrequencies.js';
+import { ropeParameters } from './shared/ropeFrequencies.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { sizes, slidingWindows, type Families, type Family } from './shared/parts.js';
 import { textModel } from './shared/textModel.js';

@@ -1,6 +1,6 @@
 /** GPT-NeoX, Persimmon, Bloom and Falcon: q, k, v fused head by head. Sources: transformers' configuration and modeling files. */
-import { bf16ToF32, f32ToBf16 } from '../halfFloats.js';
-import { ropeSpec } from '../ropeFrequencies.js';
+import { bf16ToF32, f32ToBf16 } from '../weights/halfFloats.js';
+import { ropeSpec } from './shared/ropeFrequencies.js';
 import { alibiSlopes } from './shared/alibiSlopes.js';
 import { gptLike, type GptNames } from './shared/gptLike.js';
 import { fused, layerNorm, sizes, ungrouped, type Families } from './shared/parts.js';

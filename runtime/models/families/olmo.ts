@@ -1,6 +1,6 @@
 /** OLMo and EXAONE 4: Llama with other norms, after attention and MLP from OLMo 2 on. Sources: transformers' configuration and modeling files. */
-import { ropeSpec, type RopeOptions } from '../ropeFrequencies.js';
-import type { LayerSpec } from '../spec.js';
+import { ropeSpec, type RopeOptions } from './shared/ropeFrequencies.js';
+import type { LayerSpec } from '../decoder/spec.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { layerNorm, rms, sizes, slidingWindows, type Families, type Family } from './shared/parts.js';
 

@@ -1,5 +1,5 @@
 /** Phi: attention and MLP in parallel (Phi 1 and 2), and Llama with fused layers (Phi 3). Sources: transformers' configuration and modeling files. */
-import { ropeSpec } from '../ropeFrequencies.js';
+import { ropeSpec } from './shared/ropeFrequencies.js';
 import { gptLike } from './shared/gptLike.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { fused, gatedFused, layerNorm, separate, sizes, type Families } from './shared/parts.js';

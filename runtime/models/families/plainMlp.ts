@@ -1,7 +1,7 @@
 /** Llama with a plain MLP in place of the gated one. Sources: transformers' configuration and modeling files. */
-import type { ConfigReader } from '../configReader.js';
-import { llama3Rope, ropeSpec } from '../ropeFrequencies.js';
-import type { LayerSpec } from '../spec.js';
+import type { ConfigReader } from './shared/configReader.js';
+import { llama3Rope, ropeSpec } from './shared/ropeFrequencies.js';
+import type { LayerSpec } from '../decoder/spec.js';
 import { llamaLike } from './shared/llamaLike.js';
 import { layerNorm, plain, rms, sizes, type Families } from './shared/parts.js';
 

@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { HumanError } from '../../errors.js';
+import { HumanError } from '../../support/errors.js';
 import { makeTokenizer } from '../text/tokenizer.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
-import type { TypedValue } from './writeFile.js';
-import { isObject, LARGEST_TOKENIZER, readJsonObject, shown } from '../../jsonFile.js';
-import type { JsonObject } from '../../jsonFile.js';
+import type { TypedValue } from './file/writeFile.js';
+import { isObject, LARGEST_TOKENIZER, readJsonObject, shown } from '../../support/jsonFile.js';
+import type { JsonObject } from '../../support/jsonFile.js';
 
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 

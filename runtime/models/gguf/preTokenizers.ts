@@ -3,7 +3,7 @@
  * expression in llama.cpp (llama-vocab.cpp); here is what the models' publishers ship, which those expressions imitate. A model
  * whose tokenizer is written gets the first name that fits.
  */
-import type { JsonObject } from '../../jsonFile.js';
+import type { JsonObject } from '../../support/jsonFile.js';
 
 export interface PreTokenization {
   normalizer: JsonObject | null;

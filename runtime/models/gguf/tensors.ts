@@ -1,15 +1,15 @@
 /** A GGUF file's tensors as those of a Hugging Face folder: names, types and order of values. */
-import { HumanError } from '../../errors.js';
-import { readGgufBytes, readGgufFloat32, readGgufTensor } from './gguf.js';
-import type { GgufTensor } from './gguf.js';
-import { innerName } from './layout.js';
-import type { Architecture, Change, Sizes } from './layout.js';
-import type { Metadata } from './metadata.js';
-import { ROPE_TENSORS } from './rope.js';
-import type { GgufSource } from './rope.js';
-import { READABLE_TYPES } from './types.js';
-import { bytesOf, elementCount } from '../safetensors.js';
-import type { Dtype, TensorToWrite } from '../safetensors.js';
+import { HumanError } from '../../support/errors.js';
+import { readGgufBytes, readGgufFloat32, readGgufTensor } from './file/gguf.js';
+import type { GgufTensor } from './file/gguf.js';
+import { innerName } from './architectures/shared/layout.js';
+import type { Architecture, Change, Sizes } from './architectures/shared/layout.js';
+import type { Metadata } from './file/metadata.js';
+import { ROPE_TENSORS } from './architectures/shared/rope.js';
+import type { GgufSource } from './architectures/shared/rope.js';
+import { READABLE_TYPES } from './file/types.js';
+import { bytesOf, elementCount } from '../weights/safetensors.js';
+import type { Dtype, TensorToWrite } from '../weights/safetensors.js';
 
 /** Kept as they are; all others are widened to F32. */
 const KEPT: Record<string, Dtype> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };

@@ -1,8 +1,8 @@
 /** tokenizer.json, tokenizer_config.json and the stop tokens out of a GGUF file's `tokenizer.*` metadata. */
 import { PRE_TOKENIZERS } from './preTokenizers.js';
-import type { Metadata } from './metadata.js';
-import { shown } from '../../jsonFile.js';
-import type { JsonObject } from '../../jsonFile.js';
+import type { Metadata } from './file/metadata.js';
+import { shown } from '../../support/jsonFile.js';
+import type { JsonObject } from '../../support/jsonFile.js';
 
 /** `tokenizer.ggml.token_type`. */
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;

@@ -2,25 +2,25 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { HumanError } from '../../errors.js';
-import { decoderSpec } from '../config.js';
-import type { ModelFolder } from '../folder.js';
+import { HumanError } from '../../support/errors.js';
+import { decoderSpec } from '../families/config.js';
+import type { ModelFolder } from '../weights/modelFolder.js';
 import { WRITTEN_AS } from './architectures/table.js';
 import { planConversion } from './convert.js';
-import { ggufMetadata } from './exportMetadata.js';
+import { ggufMetadata } from './architectures/shared/exportMetadata.js';
 import { tokenizerMetadata } from './exportTokenizer.js';
-import type { Architecture, Sizes } from './layout.js';
-import { isObject } from '../../jsonFile.js';
-import type { JsonObject } from '../../jsonFile.js';
-import { inParts, partOf } from './parts.js';
+import type { Architecture, Sizes } from './architectures/shared/layout.js';
+import { isObject } from '../../support/jsonFile.js';
+import type { JsonObject } from '../../support/jsonFile.js';
+import { inParts, partOf } from './architectures/shared/parts.js';
 import { toGgufOrder } from './tensors.js';
-import { WRITTEN_TYPES, writeGgufFile } from './writeFile.js';
-import type { GgufTensorToWrite, WrittenType } from './writeFile.js';
-import { readFloat32 } from '../safetensors.js';
-import type { TensorInfo } from '../safetensors.js';
-import { parameters } from '../spec.js';
-import type { DecoderSpec } from '../spec.js';
-import { findTensor } from '../weights.js';
+import { WRITTEN_TYPES, writeGgufFile } from './file/writeFile.js';
+import type { GgufTensorToWrite, WrittenType } from './file/writeFile.js';
+import { readFloat32 } from '../weights/safetensors.js';
+import type { TensorInfo } from '../weights/safetensors.js';
+import { parameters } from '../decoder/spec.js';
+import type { DecoderSpec } from '../decoder/spec.js';
+import { findTensor } from '../decoder/weights.js';
 
 export interface WriteGgufOptions {
   /** Type of the matrices; vectors are F32, and rows that are no whole blocks F16. */

@@ -1,5 +1,5 @@
 /** Which model of which Hub: what a person wrote, checked before anything is asked. */
-import { HumanError } from '../../errors.js';
+import { HumanError } from '../../support/errors.js';
 import { isGguf, safePath } from './files.js';
 
 export interface HubAddress {

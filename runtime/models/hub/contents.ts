@@ -1,6 +1,6 @@
 /** What the folder has of a model, before anything of it is replaced. */
 import { join } from 'node:path';
-import { HumanError } from '../../errors.js';
+import { HumanError } from '../../support/errors.js';
 import { isGguf, listed } from './files.js';
 import type { HubFile } from './files.js';
 import { agrees, standing } from './hashes.js';

@@ -1,7 +1,7 @@
 /** Which files of a repository on the Hub make a model, and under which names they may be written. */
 import { z } from 'zod';
-import { HumanError } from '../../errors.js';
-import { isObject, shown } from '../../jsonFile.js';
+import { HumanError } from '../../support/errors.js';
+import { isObject, shown } from '../../support/jsonFile.js';
 
 export interface HubFile {
   /** In the repository. */

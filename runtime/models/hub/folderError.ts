@@ -1,4 +1,4 @@
-import { HumanError } from '../../errors.js';
+import { HumanError } from '../../support/errors.js';
 
 const GO_ON = 'and download again: it goes on where it stopped.';
 const WHY: Record<string, readonly [message: string, remedy: string]> = {

@@ -1,8 +1,8 @@
 /** What a file's content is: by SHA-256, and by git's name for it, as the Hub lists one or the other. */
 import { createHash } from 'node:crypto';
 import { lstat, open, stat } from 'node:fs/promises';
-import { Cancelled } from '../../errors.js';
-import type { Handle } from '../../files.js';
+import { Cancelled } from '../../support/errors.js';
+import type { Handle } from '../../support/files.js';
 import type { HubFile } from './files.js';
 
 export interface Sums {

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Cancelled, HumanError } from '../../errors.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
 import { checkedAddress } from './address.js';
 import { contentsOf, requireUnchanged } from './contents.js';
 import type { Contents } from './contents.js';

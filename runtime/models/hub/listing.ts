@@ -1,6 +1,6 @@
 /** What the Hub says of a repository: its commit and its files. Bounded, whatever answers. */
 import { listFiles, modelInfo } from '@huggingface/hub';
-import { Cancelled, HumanError } from '../../errors.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
 import type { HubAddress } from './address.js';
 import { checkedFile, checkNames, selectFiles } from './files.js';
 import type { HubFile } from './files.js';

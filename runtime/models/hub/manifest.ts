@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { HumanError } from '../../errors.js';
-import { readOptionalJson } from '../../jsonFile.js';
+import { HumanError } from '../../support/errors.js';
+import { readOptionalJson } from '../../support/jsonFile.js';
 import { isGguf, isModelFile, isSameGguf } from './files.js';
 import { standing } from './hashes.js';
 import type { fileSums } from './hashes.js';

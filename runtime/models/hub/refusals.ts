@@ -1,4 +1,4 @@
-import { HumanError } from '../../errors.js';
+import { HumanError } from '../../support/errors.js';
 import type { HubAddress } from './address.js';
 
 /** An error that another attempt may cure; `final` is for people, when none did. */

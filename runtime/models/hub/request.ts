@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici';
-import { Cancelled, HumanError } from '../../errors.js';
-import { parseJson } from '../../jsonFile.js';
+import { Cancelled, HumanError } from '../../support/errors.js';
+import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
 import { Interrupted, refusal, storageRefusal } from './refusals.js';
 

@@ -9,9 +9,9 @@
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { HumanError } from '../../errors.js';
-import { readOptionalJson } from '../../jsonFile.js';
-import { claim } from '../../training/owner.js';
+import { HumanError } from '../../support/errors.js';
+import { readOptionalJson } from '../../support/jsonFile.js';
+import { claim } from '../../runs/owner.js';
 import { isModelFile } from './files.js';
 import type { HubFile } from './files.js';
 import { MANIFEST } from './manifest.js';

@@ -4,8 +4,8 @@
  */
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { HumanError } from '../../errors.js';
-import type { Handle } from '../../files.js';
+import { HumanError } from '../../support/errors.js';
+import type { Handle } from '../../support/files.js';
 import type { HubFile } from './files.js';
 import { agrees, piecesOf, summing } from './hashes.js';
 import { Interrupted } from './refusals.js';

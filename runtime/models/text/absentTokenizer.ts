@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { HumanError } from '../../errors.js';
-import type { ModelFolder } from '../folder.js';
+import { HumanError } from '../../support/errors.js';
+import type { ModelFolder } from '../weights/modelFolder.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { Environment } from '@huggingface/jinja';
-import { HumanError } from '../../errors.js';
-import type { ChatMessage } from '../../protocol.js';
+import { HumanError } from '../../support/errors.js';
+import type { ChatMessage } from '../../contract/protocol.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
-import { isObject, readOptionalJson, readText, shown } from '../../jsonFile.js';
-import type { JsonObject } from '../../jsonFile.js';
-import { withTimeLimit } from '../../timeLimit.js';
+import { isObject, readOptionalJson, readText, shown } from '../../support/jsonFile.js';
+import type { JsonObject } from '../../support/jsonFile.js';
+import { withTimeLimit } from '../../support/timeLimit.js';
 
 /** How a model's conversations are written as one text. */
 export interface ChatTemplate {

@@ -1,4 +1,4 @@
-import { isObject, shown } from '../../jsonFile.js';
+import { isObject, shown } from '../../support/jsonFile.js';
 import { checkId } from './tokenizerFile.js';
 
 /** What a tokenizer puts around a text: its special tokens. */

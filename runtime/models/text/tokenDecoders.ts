@@ -1,5 +1,5 @@
 import { ReplaceNormalizer } from '@huggingface/tokenizers';
-import { isObject, shown } from '../../jsonFile.js';
+import { isObject, shown } from '../../support/jsonFile.js';
 import { BYTE_CHARACTERS } from './preTokenizers.js';
 import { checkPattern, escapeDollars } from './tokenizerFile.js';
 

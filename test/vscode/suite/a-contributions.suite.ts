@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { COMMANDS, VIEWS } from '../../../extension/contributions.js';
+import { COMMANDS, VIEWS } from '../../../extension/host/contributions.js';
 
 const ID = 'security-vectors.security-vectors';
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { Ended } from '../../../extension/commands/runs.js';
 import type { Scan } from '../../../extension/data/scans.js';
-import type { WorkspaceState } from '../../../extension/workspace/state.js';
-import type { ErrorData, Manifest } from '../../../runtime/protocol.js';
+import type { WorkspaceState } from '../../../extension/host/state.js';
+import type { ErrorData, Manifest } from '../../../runtime/contract/protocol.js';
 import { command, exists, inWorkspace, json, lenses, root, runShort } from './support.js';
 
 const MODEL = 'tiny-assistant';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Ended } from '../../../extension/commands/runs.js';
-import { COMMANDS, type CommandName } from '../../../extension/contributions.js';
+import { COMMANDS, type CommandName } from '../../../extension/host/contributions.js';
 
 /** The workspace folder; it is a copy made for this run of the suite. */
 export const root = (): vscode.Uri => vscode.workspace.workspaceFolders![0]!.uri;

@@ -1,5 +1,5 @@
 /** What GPT-2 and the families after it have in common: norms with a bias, a plain MLP, names of their own. */
-import type { ConfigReader } from '../../configReader.js';
+import type { ConfigReader } from './configReader.js';
 import {
   layersOf,
   type AttentionSpec,
@@ -7,7 +7,7 @@ import {
   type MlpSpec,
   type NormSpec,
   type ProjectionSpec,
-} from '../../spec.js';
+} from '../../decoder/spec.js';
 import { head, linear, plain, type FamilySpec, type Sizes } from './parts.js';
 
 /** Names of modules; from `attentionIn` on, of those inside a block. */

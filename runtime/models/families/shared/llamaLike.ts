@@ -1,7 +1,14 @@
 /** What Llama and the families after it have in common. Source: transformers' modeling_llama.py. */
-import type { ConfigReader } from '../../configReader.js';
-import { ropeSpec, type RopeOptions } from '../../ropeFrequencies.js';
-import { layersOf, type HeadNormSpec, type LayerSpec, type MlpSpec, type NormSpec, type RopeSpec } from '../../spec.js';
+import type { ConfigReader } from './configReader.js';
+import { ropeSpec, type RopeOptions } from './ropeFrequencies.js';
+import {
+  layersOf,
+  type HeadNormSpec,
+  type LayerSpec,
+  type MlpSpec,
+  type NormSpec,
+  type RopeSpec,
+} from '../../decoder/spec.js';
 import { gated, head, linear, rms, separate, sizes, type FamilySpec, type Sizes } from './parts.js';
 
 /** What differs between the Llama-like families; the rest is Llama. */

@@ -1,6 +1,6 @@
 /** The parts of the families' entries. */
-import type { ConfigReader } from '../../configReader.js';
-import type { DecoderSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../../spec.js';
+import type { ConfigReader } from './configReader.js';
+import type { DecoderSpec, LinearSpec, MlpSpec, NormSpec, ProjectionSpec } from '../../decoder/spec.js';
 
 /** A spec without the keys that are the same for every family. */
 export type FamilySpec = Omit<DecoderSpec, 'family' | 'architecture'>;

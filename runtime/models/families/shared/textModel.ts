@@ -1,4 +1,4 @@
-import { readFamily } from '../../readFamily.js';
+import { readFamily } from './readFamily.js';
 import type { Families, Family, FamilySpec } from './parts.js';
 
 /** The text model of a model for text and images, under the names that its modules have there. */

@@ -1,5 +1,5 @@
 /** Command R and StableLM in GGUF. */
-import { ATTENTION, GATED, NORMS, PROJECTIONS, hasBias, type Entries } from '../layout.js';
+import { ATTENTION, GATED, NORMS, PROJECTIONS, hasBias, type Entries } from './shared/layout.js';
 
 export const cohere = {
   'command-r': {

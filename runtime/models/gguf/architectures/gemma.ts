@@ -1,6 +1,6 @@
 /** Gemma in GGUF. */
-import { ropeOf } from '../exportMetadata.js';
-import { ATTENTION, GATED, SANDWICH_NORMS, shiftedNorms, type Entries, type Sizes } from '../layout.js';
+import { ropeOf } from './shared/exportMetadata.js';
+import { ATTENTION, GATED, SANDWICH_NORMS, shiftedNorms, type Entries, type Sizes } from './shared/layout.js';
 
 /** 1/√ of the scale of scores. Only the largest models do not scale by their head's size. */
 const gemmaScale = (s: Sizes, largest: number): number => (s.layers === largest ? s.hidden / s.heads : s.headDim);

@@ -1,5 +1,5 @@
 /** GLM in GGUF. */
-import { ATTENTION, FUSED, NORMS, hasBias, type Entries } from '../layout.js';
+import { ATTENTION, FUSED, NORMS, hasBias, type Entries } from './shared/layout.js';
 
 export const glm = {
   chatglm: {

@@ -1,6 +1,6 @@
 /** GPT-2 and its relatives in GGUF. */
-import { HumanError } from '../../../errors.js';
-import { FUSED_BIASES, clamp, type Entries } from '../layout.js';
+import { HumanError } from '../../../support/errors.js';
+import { FUSED_BIASES, clamp, type Entries } from './shared/layout.js';
 
 const GPT2_NAMES = {
   outer: {

@@ -1,6 +1,6 @@
 /** Granite in GGUF. */
-import { numberOr } from '../exportMetadata.js';
-import { GATED_BIASES, biasKeys, permuted, type Entries } from '../layout.js';
+import { numberOr } from './shared/exportMetadata.js';
+import { GATED_BIASES, biasKeys, permuted, type Entries } from './shared/layout.js';
 
 export const granite = {
   granite: {

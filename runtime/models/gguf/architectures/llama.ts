@@ -1,5 +1,5 @@
 /** Llama and its nearest relatives in GGUF. */
-import { ATTENTION, GATED, GATED_BIASES, NORMS, biasKeys, hasBias, permuted, type Entries } from '../layout.js';
+import { ATTENTION, GATED, GATED_BIASES, NORMS, biasKeys, hasBias, permuted, type Entries } from './shared/layout.js';
 
 export const llama = {
   llama: {

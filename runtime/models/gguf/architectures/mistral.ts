@@ -1,8 +1,8 @@
 /** Mistral in GGUF. */
-import { isObject } from '../../../jsonFile.js';
-import { numberOr, ropeParameters } from '../exportMetadata.js';
-import { GATED_BIASES, permuted, type Entries } from '../layout.js';
-import { ropeConfig } from '../rope.js';
+import { isObject } from '../../../support/jsonFile.js';
+import { numberOr, ropeParameters } from './shared/exportMetadata.js';
+import { GATED_BIASES, permuted, type Entries } from './shared/layout.js';
+import { ropeConfig } from './shared/rope.js';
 
 export const mistral = {
   mistral: {

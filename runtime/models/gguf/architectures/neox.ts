@@ -1,5 +1,5 @@
 /** GPT-NeoX, Bloom and Falcon in GGUF. */
-import { FUSED_BIASES, NORMS, grouped, hasBias, type Entries } from '../layout.js';
+import { FUSED_BIASES, NORMS, grouped, hasBias, type Entries } from './shared/layout.js';
 
 export const neox = {
   gptneox: {

@@ -1,5 +1,5 @@
 /** OLMo and EXAONE 4 in GGUF. */
-import { ATTENTION, GATED, OUTPUT_NORMS, clamp, permuted, type Entries } from '../layout.js';
+import { ATTENTION, GATED, OUTPUT_NORMS, clamp, permuted, type Entries } from './shared/layout.js';
 
 export const olmo = {
   olmo: {

@@ -1,5 +1,5 @@
 /** Phi in GGUF. */
-import { ATTENTION, FUSED, NORMS, OUTER, PLAIN_BIASES, type Entries } from '../layout.js';
+import { ATTENTION, FUSED, NORMS, OUTER, PLAIN_BIASES, type Entries } from './shared/layout.js';
 
 export const phi = {
   phi2: {

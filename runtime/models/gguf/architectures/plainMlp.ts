@@ -9,7 +9,7 @@ import {
   permuted,
   shiftedNorms,
   type Entries,
-} from '../layout.js';
+} from './shared/layout.js';
 
 export const plainMlp = {
   apertus: {

@@ -1,5 +1,5 @@
 /** Qwen in GGUF. */
-import { hasBias, type Entries } from '../layout.js';
+import { hasBias, type Entries } from './shared/layout.js';
 
 export const qwen = {
   qwen2: {

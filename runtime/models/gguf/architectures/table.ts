@@ -1,4 +1,4 @@
-import { architecture, type Architecture, type Entries } from '../layout.js';
+import { architecture, type Architecture, type Entries } from './shared/layout.js';
 import { cohere } from './cohere.js';
 import { gemma } from './gemma.js';
 import { glm } from './glm.js';

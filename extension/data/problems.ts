@@ -1,0 +1,46 @@
+import type { ErrorData } from '../../runtime/contract/protocol.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
+import { errorData } from '../host/errors.js';
+import type { VIEWS } from '../host/contributions.js';
+
+/** The view that shows what the file would have been. */
+export type ProblemView = keyof typeof VIEWS;
+
+/** Files that the extension could not read as what they are meant to be: each is a row of its own, the others stay. */
+export class Problems implements Disposable {
+  private readonly found = new Map<string, { view: ProblemView; error: ErrorData }>();
+  private readonly changes = new Emitter<void>();
+  readonly onDidChange = this.changes.event;
+
+  /** Reads a file or a folder's file; what is wrong with it is noted under its name, and what was is forgotten. Never throws. */
+  async guard(file: string, view: ProblemView, read: () => Promise<unknown>): Promise<void> {
+    try {
+      await read();
+      this.forget(file);
+    } catch (error) {
+      this.note(file, view, error);
+    }
+  }
+
+  note(file: string, view: ProblemView, error: unknown): void {
+    this.found.set(file, { view, error: errorData(error) });
+    this.changes.fire();
+  }
+
+  forget(file: string): void {
+    if (this.found.delete(file)) this.changes.fire();
+  }
+
+  get(file: string): ErrorData | undefined {
+    return this.found.get(file)?.error;
+  }
+
+  /** Files of a view, in the order of their paths. */
+  list(view: ProblemView): string[] {
+    return [...this.found].flatMap(([file, problem]) => (problem.view === view ? [file] : [])).sort();
+  }
+
+  dispose(): void {
+    this.changes.dispose();
+  }
+}

@@ -1,0 +1,32 @@
+/** What the engine tells the host unasked. What is not of this form is left out: one event takes no others with it. */
+import { z } from 'zod';
+import type { NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';
+import { EVENT } from './schemas.js';
+
+const id = z.number();
+const text = z.string();
+const events = z.array(z.unknown()).transform((all) =>
+  all.flatMap((each): RunEvent[] => {
+    const { success, data } = EVENT.safeParse(each);
+    return success ? [data] : [];
+  }),
+);
+
+const NOTIFICATIONS: { [K in NotificationName]: z.ZodType<Notifications[K]> } = {
+  events: z.object({ id, events }),
+  token: z.object({ id, text }),
+  progress: z.object({
+    id,
+    message: text,
+    // JSON writes null for what is not a number.
+    fraction: z
+      .number()
+      .nullish()
+      .transform((fraction) => fraction ?? undefined),
+  }),
+  log: z.object({ level: z.enum(['info', 'warn', 'error']), message: text }),
+};
+
+/** The notification; undefined for what is none. */
+export const notification = <K extends NotificationName>(name: K, sent: unknown): Notifications[K] | undefined =>
+  NOTIFICATIONS[name].safeParse(sent).data;

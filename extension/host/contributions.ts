@@ -1,0 +1,89 @@
+import type { WalkthroughTopic } from '../../webview/protocol.js';
+
+/** The ids that package.json contributes, once. A test compares this file with package.json. */
+
+export const COMMANDS = {
+  openSample: 'securityVectors.openSample',
+  openWalkthrough: 'securityVectors.openWalkthrough',
+  addModel: 'securityVectors.addModel',
+  downloadModel: 'securityVectors.downloadModel',
+  setHubToken: 'securityVectors.setHubToken',
+  removeModel: 'securityVectors.removeModel',
+  addAdapter: 'securityVectors.addAdapter',
+  trainVector: 'securityVectors.trainVector',
+  fineTuneProtected: 'securityVectors.fineTuneProtected',
+  fineTunePlain: 'securityVectors.fineTunePlain',
+  evaluate: 'securityVectors.evaluate',
+  scan: 'securityVectors.scan',
+  clearScan: 'securityVectors.clearScan',
+  runRecipe: 'securityVectors.runRecipe',
+  attach: 'securityVectors.attach',
+  detach: 'securityVectors.detach',
+  chat: 'securityVectors.chat',
+  exportAdapter: 'securityVectors.exportAdapter',
+  stop: 'securityVectors.stop',
+  resume: 'securityVectors.resume',
+  runAgain: 'securityVectors.runAgain',
+  openRecipe: 'securityVectors.openRecipe',
+  openRun: 'securityVectors.openRun',
+  openReport: 'securityVectors.openReport',
+  showAnswers: 'securityVectors.showAnswers',
+  showLog: 'securityVectors.showLog',
+  refresh: 'securityVectors.refresh',
+} as const;
+export type CommandName = keyof typeof COMMANDS;
+export type CommandId = (typeof COMMANDS)[CommandName];
+
+export const VIEWS = {
+  models: 'securityVectors.models',
+  data: 'securityVectors.data',
+  runs: 'securityVectors.runs',
+} as const;
+
+/** Values of `viewItem` in `when` clauses. */
+export const ITEMS = {
+  model: 'model',
+  /** It can only be removed. */
+  modelRefused: 'model.refused',
+  taskAttached: 'adapter.task.attached',
+  taskDetached: 'adapter.task.detached',
+  vectorAttached: 'adapter.security.attached',
+  vectorDetached: 'adapter.security.detached',
+  data: 'data',
+  dataScanned: 'data.scanned',
+  evaluationSet: 'evaluationSet',
+  runLive: 'run.live',
+  /** Another process works on it: nothing can be done but look. */
+  runElsewhere: 'run.elsewhere',
+  runDone: 'run.done',
+  runResumable: 'run.resumable',
+  /** Failed before its first step. */
+  runFailed: 'run.failed',
+  /** A file that cannot be read; nothing can be done but open it. */
+  problem: 'problem',
+} as const;
+
+export const PANELS = { run: 'securityVectors.run', chat: 'securityVectors.chat' } as const;
+
+/** Keys of `setContext`. */
+export const CONTEXTS = { running: 'securityVectors.running', hasModel: 'securityVectors.hasModel' } as const;
+
+export const CONFIGURATION = 'securityVectors';
+/** Settings with their types; the defaults are in package.json, which is the only place for them. */
+export interface Settings {
+  codeLens: boolean;
+  threads: number;
+  device: 'auto' | 'cpu' | 'webgpu';
+  scanThreshold: number;
+  chatMaxNewTokens: number;
+}
+
+export const WALKTHROUGH = 'securityVectors.start';
+/** The step of the walkthrough that explains a part of a page. */
+export const STEPS: Record<WalkthroughTopic, string> = {
+  'harmful-loss': 'protect',
+  'benign-loss': 'protect',
+  gradients: 'protect',
+  table: 'compare',
+  danger: 'attach',
+};

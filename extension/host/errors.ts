@@ -1,0 +1,55 @@
+import type { ErrorData } from '../../runtime/contract/protocol.js';
+
+/** An error for people, in the host: a sentence, a place and a remedy. Errors of the engine arrive as this, too. */
+export class HostError extends Error {
+  constructor(readonly data: ErrorData) {
+    super(data.message);
+    this.name = 'HostError';
+  }
+}
+
+/** Bad input or wrong use, found by the host itself. */
+export function inputError(message: string, more: { place?: string; remedy?: string } = {}): HostError {
+  return new HostError({ kind: 'input', message, ...more });
+}
+
+/** The person stopped it: nothing to report. */
+export class Cancelled extends Error {
+  constructor() {
+    super('cancelled');
+    this.name = 'Cancelled';
+  }
+}
+
+/** Any thrown value as error data; what is not for people is a bug and keeps its stack. */
+export function errorData(error: unknown): ErrorData {
+  if (error instanceof HostError) return error.data;
+  const e = error instanceof Error ? error : new Error(String(error));
+  const internal = e.message.startsWith('internal:') ? e.message : `internal: ${e.message}`;
+  return { kind: 'internal', message: internal, stack: e.stack };
+}
+
+/** The `data` of a JSON-RPC error response, if it is error data of the engine. */
+export function isErrorData(value: unknown): value is ErrorData {
+  const v = value as Partial<ErrorData> | null | undefined;
+  return typeof v === 'object' && v !== null && typeof v.message === 'string' && typeof v.kind === 'string';
+}
+
+/** What, where, next step, in one line. */
+export function errorText({ message, place, remedy }: ErrorData): string {
+  return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
+}
+
+/** A place in a file: `train.jsonl:42` or `train.jsonl:42:7`; line and column count from 1. */
+export interface Place {
+  file: string;
+  line: number;
+  column: number;
+}
+
+/** Reads `file:line[:column]`, also with a Windows drive; undefined for places that are not in a text file (a tensor, a key). */
+export function parsePlace(place: string | undefined): Place | undefined {
+  const match = /^(.+?\.(?:jsonl|ndjson|json|csv|tsv|jsonc|txt))(?::(\d+))?(?::(\d+))?(?: .*)?$/.exec(place ?? '');
+  if (!match) return undefined;
+  return { file: match[1]!, line: Number(match[2] ?? 1), column: Number(match[3] ?? 1) };
+}

@@ -1,0 +1,76 @@
+import { isAbsolute, sep } from 'node:path';
+import * as vscode from 'vscode';
+import { visible } from '../../runtime/contract/visible.js';
+import type { ErrorData } from '../../runtime/contract/protocol.js';
+import { Cancelled, errorData, parsePlace } from './errors.js';
+import { t } from './text.js';
+
+export interface Notices {
+  /** What, where, next step; with a button that opens the place if it is one in a file. Silent for what was cancelled. */
+  error(error: unknown): void;
+  info(message: string, ...buttons: Button[]): void;
+  warn(message: string, ...buttons: Button[]): void;
+}
+
+export interface Button {
+  title: string;
+  run(): unknown;
+}
+
+/** @param tryAgain called before a person tries again after the engine was given up. */
+export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void): Notices {
+  const show = async (
+    how: (message: string, ...items: string[]) => Thenable<string | undefined>,
+    message: string,
+    buttons: readonly Button[],
+  ): Promise<void> => {
+    const chosen = await how(message, ...buttons.map((b) => b.title));
+    await buttons.find((b) => b.title === chosen)?.run();
+  };
+  const caught = (promise: Promise<void>): void => void promise.catch((error: unknown) => log.error(String(error)));
+  return {
+    info: (message, ...buttons) => caught(show(vscode.window.showInformationMessage, message, buttons)),
+    warn: (message, ...buttons) => caught(show(vscode.window.showWarningMessage, message, buttons)),
+    error: (error) => {
+      if (error instanceof Cancelled) return;
+      const data = errorData(error);
+      log.error(data.stack ?? describe(data));
+      caught(show(vscode.window.showErrorMessage, describe(data), buttonsFor(data, log, tryAgain)));
+    },
+  };
+}
+
+/** One sentence each: where (short), what, next step. What files are called may not become a link, which can run a command. */
+function describe({ message, place, remedy }: ErrorData): string {
+  const where = place ? `${shortPlace(place)}: ` : '';
+  return visible(`${where}${message}${remedy ? ` ${remedy}` : ''}`).replaceAll('](', '] (');
+}
+
+const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);
+
+function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () => void): Button[] {
+  const buttons: Button[] = [];
+  const place = parsePlace(data.place);
+  if (place) {
+    const name = place.file.split(/[\\/]/).at(-1)!;
+    buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
+  }
+  if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
+  if (data.remedy?.includes(t('Try again'))) buttons.push({ title: t('Try again'), run: tryAgain });
+  return buttons;
+}
+
+/** Opens `file:line:column`. The engine often gives a file's bare name: then it is looked for in the workspace. */
+export async function openPlace(text: string): Promise<void> {
+  const place = parsePlace(text);
+  if (!place) return;
+  const uri = isAbsolute(place.file) ? vscode.Uri.file(place.file) : await find(place.file);
+  if (!uri) return;
+  const at = new vscode.Position(place.line - 1, place.column - 1);
+  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
+}
+
+async function find(file: string): Promise<vscode.Uri | undefined> {
+  const [found] = await vscode.workspace.findFiles(`**/${file.split(sep).join('/')}`, '**/node_modules/**', 1);
+  return found;
+}

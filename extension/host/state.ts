@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { readJson } from './checkedFile.js';
+
+/** `.security-vectors/workspace.json`: which models the workspace works with, and what is attached to them. */
+export interface WorkspaceState {
+  version: 1;
+  models: ModelEntry[];
+}
+
+export interface ModelEntry {
+  /** Relative to the workspace folder, with `/`; absolute when it lies outside. */
+  path: string;
+  name: string;
+  adapters: AdapterEntry[];
+}
+
+export interface AdapterEntry {
+  path: string;
+  attached: boolean;
+  scale: number;
+}
+
+export const STATE_FOLDER = '.security-vectors';
+export const stateFile = (root: string): string => join(root, STATE_FOLDER, 'workspace.json');
+
+/** Absolute → as it is written in the state. */
+export function toStatePath(root: string, path: string): string {
+  const rel = relative(root, path);
+  return rel.startsWith('..') || isAbsolute(rel) ? path : rel.split(sep).join('/') || '.';
+}
+
+export const fromStatePath = (root: string, path: string): string => (isAbsolute(path) ? path : resolve(root, path));
+
+const STATE: z.ZodType<WorkspaceState> = z.object({
+  version: z.literal(1),
+  models: z.array(
+    z.object({
+      path: z.string(),
+      name: z.string(),
+      adapters: z.array(z.object({ path: z.string(), attached: z.boolean(), scale: z.number().default(1) })),
+    }),
+  ),
+});
+
+/** The state of a workspace folder; no file: no models. Every value is checked: a file must not attach what it does not say. */
+export const readState = async (root: string): Promise<WorkspaceState> =>
+  (await readJson(stateFile(root), STATE)) ?? { version: 1, models: [] };
+
+export async function writeState(root: string, state: WorkspaceState): Promise<void> {
+  await replaceFile(stateFile(root), `${JSON.stringify(state, undefined, 2)}\n`);
+}
+
+/** Writes beside, syncs, renames: a reader sees the old file or the new one. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    const handle = await open(beside, 'wx');
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}

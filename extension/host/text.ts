@@ -1,0 +1,38 @@
+import { fill, formatDuration, numbersIn, type Numbers } from '../../runtime/contract/format.js';
+
+/** Every sentence for people goes through `t`, also in code that knows nothing of VS Code. */
+export type Translate = (message: string, ...values: (string | number)[]) => string;
+
+let translate: Translate = fill;
+let language = 'en';
+
+/** The extension gives `vscode.l10n.t` and the language of the window here at its start. */
+export function useTranslations(with_: Translate, of: string): void {
+  translate = with_;
+  language = of;
+}
+
+export const t: Translate = (message, ...values) => translate(message, ...values);
+
+/** Numbers in the language of the window. */
+export const numbers = (): Numbers => numbersIn(language);
+
+/** 0.923 → "92.3 %". */
+export const percent = (share: number): string => numbers().percent(share);
+
+/** 41 → "41 s", 125 → "2 min 5 s", 7260 → "2 h 1 min". */
+export const duration = (seconds: number): string =>
+  formatDuration(seconds, {
+    seconds: t('{0} s', '{0}'),
+    minutes: t('{0} min', '{0}'),
+    minutesSeconds: t('{0} min {1} s', '{0}', '{1}'),
+    hours: t('{0} h {1} min', '{0}', '{1}'),
+    long: t('100 days or more'),
+    unknown: t('an unknown time'),
+  });
+
+/** 685184 → "0.7 M", 134515008 → "135 M", 1.5e9 → "1.5 B". */
+export function parameters(count: number): string {
+  const [value, unit] = count >= 1e9 ? [count / 1e9, 'B'] : count >= 1e5 ? [count / 1e6, 'M'] : [count / 1e3, 'k'];
+  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1).replace(/\.0$/, '')} ${unit}`;
+}

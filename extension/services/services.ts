@@ -1,0 +1,37 @@
+import type * as vscode from 'vscode';
+import type { WalkthroughTopic } from '../../webview/protocol.js';
+import type { DataInspector } from '../data/files.js';
+import type { Scans } from '../data/scans.js';
+import type { Engine } from '../engine/engine.js';
+import type { Notices } from '../host/notices.js';
+import type { ChatPanels } from '../panels/chatPanel.js';
+import type { RunPanels } from '../panels/runPanel.js';
+import type { Runner } from '../runs/runner.js';
+import type { RunStore } from '../runs/store.js';
+import type { WorkspaceModels } from '../workspace/models.js';
+import type { Problems } from '../data/problems.js';
+import type { RecipeIndex } from '../workspace/recipes.js';
+import type { WorkspaceFiles } from '../workspace/watch.js';
+
+/** The parts of the running extension that commands and views work with. */
+export interface Services {
+  extension: vscode.Uri;
+  log: vscode.LogOutputChannel;
+  secrets: vscode.SecretStorage;
+  notices: Notices;
+  /** One child for short work: inspecting, scanning, chatting, exporting. Runs have children of their own. */
+  engine: Engine;
+  store: RunStore;
+  runner: Runner;
+  models: WorkspaceModels;
+  recipes: RecipeIndex;
+  files: WorkspaceFiles;
+  problems: Problems;
+  scans: Scans;
+  inspector: DataInspector;
+  runPanels: RunPanels;
+  chatPanels: ChatPanels;
+  /** Throws in a workspace that is not trusted. */
+  allowed(): void;
+  openWalkthrough(topic?: WalkthroughTopic): unknown;
+}

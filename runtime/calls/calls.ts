@@ -1,0 +1,193 @@
+/** What the engine can do, by name: the same calls for the child process and for the command line. */
+import { basename, dirname, join } from 'node:path';
+import { statSync } from 'node:fs';
+import { adapterFlat } from '../adapters/flat.js';
+import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
+import { flatInput } from '../adapters/inject.js';
+import { cacheFolder, loadData, openContext, type Context } from '../context/context.js';
+import { HumanError } from '../support/errors.js';
+import { SCAN_THRESHOLD, scanExamples } from '../evaluation/inference/scan.js';
+import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
+import { inspectModel } from './inspect.js';
+import { inspectData } from '../data/examples.js';
+import { exportModel } from '../export/export.js';
+import { downloadModel } from '../models/hub/hub.js';
+import type {
+  Device,
+  GenerateParams,
+  ModelReference,
+  Notifications,
+  RequestName,
+  Requests,
+  RunEvent,
+} from '../contract/protocol.js';
+import { runRecipe } from './run.js';
+import { flatTensor } from '../learner/rows.js';
+import { openLearner } from '../learner/learner.js';
+
+/** How a call speaks while it works, and how it is stopped. */
+export interface Speech {
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly onToken: (text: string) => void;
+  readonly onProgress: (message: string, fraction?: number) => void;
+  readonly onLog: (level: Notifications['log']['level'], message: string) => void;
+}
+
+export type Calls = {
+  [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']>;
+};
+
+export const calls: Calls = {
+  run: ({ recipe, output, resume, force, device }, speech) =>
+    runRecipe(recipe, { output, resume, force, device, signal: speech.signal, onEvent: speech.onEvent }),
+
+  async scan({ model, vector, data, format, threshold = SCAN_THRESHOLD, device }, speech) {
+    const context = await opened(model, data, speech, device);
+    const { layout, flat, file } = await adapterFlat(vector, context.sites);
+    if (file.role !== 'security') speech.onLog('warn', `${file.path} is not marked as a security vector.`);
+    const learner = openLearner({
+      ...context,
+      adapters: [{ name: 'vector', layout }],
+      trainable: [],
+      padId: context.tokenizer.padId,
+    });
+    try {
+      const { examples } = await loadRows(context, data, format, speech);
+      return await scanExamples(
+        learner,
+        { [flatInput('vector')]: flatTensor(flat) },
+        examples,
+        { off: { vector: 0 }, on: { vector: 1 }, threshold },
+        { signal: speech.signal, onProgress: (share) => speech.onProgress('scanning', share) },
+      );
+    } finally {
+      await learner.dispose();
+      context.scratch.close();
+    }
+  },
+
+  async score({ model, adapters, data, format, device }, speech) {
+    const context = await opened(model, data, speech, device);
+    const state = await openState(context, 'score', await activeAdapters(context, adapters));
+    try {
+      const { examples } = await loadRows(context, data, format, speech);
+      const losses = await state.losses(examples, {
+        signal: speech.signal,
+        onProgress: (share) => speech.onProgress('scoring', share),
+      });
+      return losses.map(({ nll, tokens }, i) => ({ row: examples.at(i)!.row, nll, tokens }));
+    } finally {
+      await state.dispose();
+      context.scratch.close();
+    }
+  },
+
+  async generate(params, speech) {
+    const { context, state } = await chatState(params, speech);
+    const { tokenizer } = context;
+    const ids = promptIds(params, context);
+    const textOf = (answer: readonly number[]): string =>
+      tokenizer.absent ? '' : tokenizer.decode(answer, { skipSpecialTokens: true });
+    const answer: number[] = [];
+    let said = '';
+    const [result] = await state.generator.generate([ids], params.options, {
+      signal: speech.signal,
+      onToken: (_, id) => {
+        answer.push(id);
+        const text = textOf(answer);
+        // an incomplete character waits for its next token
+        if (text.endsWith('\uFFFD')) return;
+        speech.onToken(text.slice(said.length));
+        said = text;
+      },
+    });
+    return {
+      text: textOf(result!.ids),
+      ids: result!.ids,
+      stopped: result!.reason === 'stop',
+    };
+  },
+
+  inspect: ({ path }) => inspectModel(path),
+  inspectData: ({ path, format }, speech) =>
+    inspectData(path, {
+      format,
+      onProgress: (bytes, total) => speech.onProgress(`reading ${basename(path)}`, bytes / total),
+    }),
+  export: (params, speech) =>
+    exportModel(params, {
+      signal: speech.signal,
+      onProgress: speech.onProgress,
+      cache: cacheFolder(dirname(params.out)),
+    }),
+  download: (params, speech) => downloadModel(params, speech),
+};
+
+function opened(model: string, beside: string, speech: Speech, device: 'auto' | Device = 'auto'): Promise<Context> {
+  return openContext(model, {
+    device,
+    cache: cacheFolder(dirname(beside)),
+    onMessage: (text) => speech.onProgress(text),
+  });
+}
+
+const loadRows = (context: Context, file: string, format: Parameters<typeof loadData>[2]['format'], speech: Speech) =>
+  loadData(
+    context,
+    file,
+    { format },
+    {
+      warn: (message, place, remedy) => speech.onLog('warn', `${place}: ${message} ${remedy}`),
+      say: speech.onProgress,
+      signal: speech.signal,
+    },
+  );
+
+function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {
+  const given =
+    ids ??
+    (messages
+      ? tokenizer.encode(tokenizer.chatTemplate!.render(messages, { addGenerationPrompt: true }), {
+          addSpecialTokens: false,
+        })
+      : tokenizer.encode(prompt ?? ''));
+  if (given.length === 0)
+    throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Write something to answer.' });
+  if (given.length >= spec.contextLength) {
+    throw new HumanError(`the conversation has ${given.length} tokens; the model takes ${spec.contextLength}.`, {
+      place: 'prompt',
+      remedy: 'Start a new conversation.',
+    });
+  }
+  const wrong = given.find((id) => !Number.isInteger(id) || id < 0 || id >= spec.vocabSize);
+  if (wrong !== undefined)
+    throw new HumanError(`there is no token ${wrong}; the model has ${spec.vocabSize}.`, {
+      place: 'ids',
+      remedy: 'Use ids of this model.',
+    });
+  return given;
+}
+
+/** The state that answered last stays open, so that a chat does not load the model for each turn. */
+let chat: { key: string; context: Context; state: OpenState } | undefined;
+
+async function chatState(
+  params: ModelReference & { device?: 'auto' | Device },
+  speech: Speech,
+): Promise<{ context: Context; state: OpenState }> {
+  const stamps = await Promise.all(
+    params.adapters.map(
+      async (a) => statSync(join(await adapterFolder(a.path), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs,
+    ),
+  );
+  const key = JSON.stringify([params.model, params.device, params.adapters, stamps]);
+  if (chat?.key === key) return chat;
+  const before = chat;
+  chat = undefined;
+  await before?.state.dispose();
+  const context = await opened(params.model, params.model, speech, params.device);
+  const state = await openState(context, 'chat', await activeAdapters(context, params.adapters));
+  chat = { key, context, state };
+  return chat;
+}

@@ -1,0 +1,23 @@
+/** What the command line says of a run that has ended, and its exit code. */
+import { factsOf } from '../contract/facts.js';
+import { formatDuration } from '../contract/format.js';
+import { verdictText } from '../contract/sentences.js';
+import { signsOf } from '../contract/signs.js';
+import { runVerdict } from '../contract/verdict.js';
+import { readRun } from '../evaluation/report/runReport.js';
+import { EXIT, type DoneEvent } from '../contract/protocol.js';
+import { measurementTable, type Terminal } from '../support/terminal.js';
+
+export async function tellEnd(done: DoneEvent, out: Pick<Terminal, 'say'>): Promise<number> {
+  if (done.outcome === 'stopped') {
+    // It may have been stopped before it had a folder.
+    out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
+    return EXIT.stopped;
+  }
+  const verdict = runVerdict(factsOf(await readRun(done.output)));
+  const { mark, exit } = signsOf(verdict);
+  if (done.measurements.length > 0) out.say(measurementTable(done.measurements));
+  if (verdict.kind !== 'evaluated') out.say(`${mark} ${verdictText(verdict)}`);
+  out.say(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
+  return EXIT[exit];
+}

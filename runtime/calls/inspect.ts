@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { adapterFlat } from '../adapters/flat.js';
+import { CONFIG_FILE, readAdapter } from '../adapters/files.js';
+import { HumanError } from '../support/errors.js';
+import { decoderSpec } from '../models/families/config.js';
+import { describeModel } from '../models/describe.js';
+import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { findTensor } from '../models/decoder/weights.js';
+import type { ModelInfo } from '../contract/protocol.js';
+
+/** What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the reason. */
+export async function inspectModel(path: string): Promise<ModelInfo> {
+  const { config, tensors, dtypes, hasTokenizer, hasChatTemplate } = await describeModel(path);
+  let spec: DecoderSpec | undefined;
+  let reason: string | null = null;
+  try {
+    spec = decoderSpec(config);
+    if (tensors) for (const [name, shape] of parameters(spec)) findTensor(tensors, name, shape);
+    if (!hasTokenizer) reason = 'the folder has no tokenizer.json';
+  } catch (error) {
+    if (!(error instanceof HumanError)) throw error;
+    reason = error.message;
+  }
+  const architectures = config.architectures;
+  const counts = spec && [...parameters(spec).values()].map((shape) => shape.reduce((a, b) => a * b, 1));
+  return {
+    path,
+    architecture:
+      spec?.architecture ??
+      (Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : null),
+    parameters: counts?.reduce((a, b) => a + b, 0) ?? null,
+    layers: spec?.layers.length ?? null,
+    dtype: dtypes.length > 0 ? dtypes.join(' + ') : null,
+    contextLength: spec?.contextLength ?? null,
+    tokenizer: hasTokenizer,
+    chatTemplate: hasChatTemplate,
+    supported: spec !== undefined && reason === null,
+    reason,
+    adapters: await adaptersBeside(path, spec && linearLayers(spec)),
+  };
+}
+
+/** PEFT folders inside the model's folder, or the folder itself when it is an adapter. */
+async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undefined): Promise<ModelInfo['adapters']> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  const found: ModelInfo['adapters'] = [];
+  for (const entry of entries) {
+    const folder = join(path, entry.name);
+    if (
+      !entry.isDirectory() ||
+      !(existsSync(join(folder, CONFIG_FILE)) || existsSync(join(folder, 'adapter', CONFIG_FILE)))
+    )
+      continue;
+    const info = { path: folder, name: basename(folder), role: 'task' as const, rank: 0, fits: false };
+    try {
+      const { role, config } = await readAdapter(folder);
+      found.push({ ...info, role, rank: config.rank, ...(await fits(folder, sites)) });
+    } catch (error) {
+      if (!(error instanceof HumanError)) throw error;
+      found.push({ ...info, reason: error.message });
+    }
+  }
+  return found;
+}
+
+async function fits(
+  folder: string,
+  sites: readonly LinearSpec[] | undefined,
+): Promise<{ fits: boolean; reason: string | null }> {
+  if (!sites) return { fits: false, reason: 'the model is not supported' };
+  try {
+    await adapterFlat(folder, sites);
+    return { fits: true, reason: null };
+  } catch (error) {
+    if (!(error instanceof HumanError)) throw error;
+    return { fits: false, reason: error.message };
+  }
+}

@@ -1,0 +1,74 @@
+/** What may be asked of the child process: every parameter is checked before anything is done with it. */
+import { z } from 'zod';
+import { HumanError } from '../support/errors.js';
+import { isObject } from '../support/jsonFile.js';
+import { DATA_FORMATS, EXPORT_FORMATS, type RequestName, type Requests } from '../contract/protocol.js';
+
+const text = z.string().max(2 ** 24);
+/** File systems take no character 0. */
+const path = z.string().min(1).max(32_768).regex(/^[^\0]*$/, 'a path was expected'); // prettier-ignore
+const format = z.enum(DATA_FORMATS).optional();
+const device = z.enum(['auto', 'cpu', 'webgpu']).optional();
+const scale = z.number().min(-1e6).max(1e6);
+const model = { model: path, adapters: z.array(z.strictObject({ path, scale })).max(1000) };
+const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: text });
+const options = z.strictObject({
+  maxNewTokens: z.int().min(1).max(1e6),
+  temperature: z.number().min(0).max(1e6),
+  topP: z.number().gt(0).max(1),
+  seed: z.int().min(0).optional(),
+});
+
+/** A parameter that the contract has and this table has not is an error of types. */
+const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
+  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
+  scan: { model: path, vector: path, data: path, format, threshold: z.number().min(-1e6).max(1e6).optional(), device },
+  score: { ...model, data: path, format, device },
+  generate: {
+    ...model,
+    messages: z.array(message).max(100_000).optional(),
+    prompt: text.optional(),
+    ids: z.array(z.number()).max(2 ** 24).optional(),
+    options,
+    device,
+  },
+  inspect: { path },
+  inspectData: { path, format },
+  export: {
+    ...model,
+    format: z.enum(EXPORT_FORMATS),
+    out: path,
+    quantization: z.enum(['F16', 'Q8_0', 'F32']).optional(),
+    what: z.enum(['model', 'adapter']).optional(),
+  },
+  download: {
+    repository: text,
+    revision: text.optional(),
+    folder: path,
+    token: text.optional(),
+    endpoint: text.optional(),
+    force: z.boolean().optional(),
+  },
+}; // prettier-ignore
+
+/**
+ * The parameters of a request, and its number.
+ * @throws HumanError for a missing, unknown or wrong parameter, with its name
+ */
+export function checkedRequest<K extends RequestName>(
+  name: K,
+  sent: unknown,
+): { id: number; params: Requests[K]['params'] } {
+  const { id, ...params } = isObject(sent) ? sent : {};
+  if (!Number.isSafeInteger(id)) throw refused(name, 'id', 'it has no number');
+  const checked = z.strictObject(PARAMS[name] as z.ZodRawShape).safeParse(params);
+  if (checked.success) return { id: id as number, params: checked.data as Requests[K]['params'] };
+  const issue = checked.error.issues[0]!;
+  throw refused(name, issue.path.join('.'), issue.message.slice(0, 500));
+}
+
+const refused = (name: string, parameter: string, why: string): HumanError =>
+  new HumanError(`the request "${name}" is not understood: ${why}.`, {
+    place: parameter || undefined,
+    remedy: 'Report this: the extension and its engine do not fit together.',
+  });

@@ -1,0 +1,188 @@
+/** What the engine can do, the same for the child process and the command line. */
+import { basename, dirname, join, resolve } from 'node:path';
+import { cacheFolder, openContext, type Context } from '../context/context.js';
+import { Cancelled, errorData } from '../support/errors.js';
+import { evaluateRun } from '../recipes/evaluateRun.js';
+import { sha256, sha256File } from '../support/files.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { requireMemory } from '../support/memory.js';
+import type { ModelFolder } from '../models/weights/modelFolder.js';
+import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from '../contract/protocol.js';
+import { readRecipe } from '../recipes/readRecipe.js';
+import { recipeInputs } from '../contract/recipeInputs.js';
+import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { dependenciesOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
+import { fineTuneRun } from '../recipes/fineTuneRun.js';
+import type { Ending, Job } from '../recipes/job.js';
+import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from '../runs/output.js';
+import { requireFree } from '../runs/owner.js';
+import { openRunFolder } from '../runs/runFolder.js';
+import { trainSecurityVector } from '../recipes/securityVector.js';
+import { writeReport } from '../evaluation/report/runReport.js';
+
+export interface RunOptions extends OutputOptions {
+  /** Run folder, instead of the recipe's. */
+  readonly output?: string;
+  /** Instead of the recipe's. */
+  readonly device?: 'auto' | Device;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+/** SHA-256 over the weights: of the one file, or of the list of the shards' hashes. */
+export async function sha256Weights(model: Pick<ModelFolder, 'tensors'>): Promise<string> {
+  const files = [...new Set([...model.tensors.values()].map((t) => t.file))].sort();
+  const hashes = [];
+  for (const file of files) hashes.push(await sha256File(file));
+  return hashes.length === 1 ? hashes[0]! : sha256(hashes.join('\n'));
+}
+
+/**
+ * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
+ * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
+ * the new one is done.
+ * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
+ * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
+ */
+export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
+  const began = performance.now();
+  const started = new Date().toISOString();
+  const { resume = false, signal, onEvent } = options;
+  const { recipe, path, file } = await readRecipe(recipeFile);
+  const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
+  const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
+  await requireFree(output);
+  const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
+  // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
+  await requireFree(plan.folder);
+  const progress = (message: string, share?: number): void =>
+    onEvent({ kind: 'state', state: 'preparing', message, progress: share });
+  progress('opening the model');
+  const context = await openContext(path(recipe.model), {
+    device: options.device ?? recipe.device,
+    threads: recipe.threads,
+    cache: cacheFolder(dirname(file)),
+    onMessage: progress,
+  });
+  const modelSha256 = await sha256Weights(context.model);
+  const first: Manifest = {
+    version: 1,
+    kind: recipe.kind,
+    name: basename(output),
+    recipe: file,
+    outcome: 'running',
+    started,
+    device: context.backend.device,
+    model: { path: path(recipe.model), architecture: context.spec.architecture, sha256: modelSha256 },
+    data: [],
+    vectors: [],
+    ...(recipe.kind === 'evaluate' ? {} : { role: recipe.kind === 'vector' ? 'security' : 'task' }),
+  };
+  const dependencies = recipe.kind === 'evaluate' ? {} : await dependenciesOf(recipe, { path, context, modelSha256 });
+  const machine = machineOf(context);
+  const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
+  if (checkpoint && recipe.kind !== 'evaluate') requireSame(checkpoint, dependencies, recipe);
+  const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
+  const { begin } = folder;
+  const job = { recipe, path, context, folder, signal, modelSha256, dependencies, machine, begin, emit, progress };
+  let step = checkpoint?.facts.step ?? 0;
+
+  async function emit(event: RunEvent): Promise<void> {
+    if (event.kind === 'step') step = event.step;
+    await context.intact();
+    requireMemory();
+    await folder.record(event);
+    onEvent(event);
+  }
+
+  /** The recipe's ending, or how it was stopped. */
+  async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
+    try {
+      await warnOfContext(context, emit);
+      if (checkpoint) await warnOfMachine(checkpoint, job);
+      return { outcome: 'finished', ...(await runKind(job)) };
+    } catch (thrown) {
+      // A model that was taken away is the reason for whatever failed.
+      const error: unknown = await context.intact().then(
+        () => thrown,
+        (changed: unknown) => changed,
+      );
+      if (error instanceof Cancelled || signal.aborted) return { outcome: 'stopped', measurements: [] };
+      if (folder.begun)
+        await folder
+          .manifest({ outcome: 'failed', ended: new Date().toISOString(), error: errorData(error) })
+          .catch(() => undefined);
+      throw error;
+    }
+  }
+
+  try {
+    const ending = await work();
+    const finished = ending.outcome === 'finished';
+    const place = finished ? plan.output : plan.folder;
+    const done: DoneEvent = {
+      kind: 'done',
+      ...ending,
+      output: place,
+      step,
+      seconds: (performance.now() - began) / 1000,
+    };
+    await emit(done);
+    if (folder.begun) {
+      const ended = { outcome: done.outcome, ended: new Date().toISOString(), done };
+      if (finished) await writeReport(folder, { ...(await folder.manifest({})), ...ended });
+      await folder.manifest({ ...ended, files: finished ? await runFiles(plan.folder) : undefined });
+      if (finished && plan.folder !== plan.output) await finishReplacement(plan.output);
+    }
+    return done;
+  } finally {
+    context.scratch.close();
+    await folder.release();
+  }
+}
+
+async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<Recipe>['emit']): Promise<void> {
+  if (backend.reason) {
+    const message = `${backend.device}: ${backend.reason}`;
+    await emit({ kind: 'state', state: 'preparing', message, device: backend.device });
+  }
+  if (tokenizer.chatTemplate?.plain) {
+    await emit({
+      kind: 'warning',
+      message: 'the model has no chat template; conversations are written in a plain one.',
+      place: model.folder,
+      remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
+    });
+  }
+}
+
+/** Another device or processor rounds differently. */
+async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: Job<Recipe>): Promise<void> {
+  const others = machineChanges(facts.machine, machine);
+  if (others.length === 0) return;
+  await emit({
+    kind: 'warning',
+    message: `the run is resumed on another machine or device than it began on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
+    place: folder.path,
+  });
+}
+
+/** The recipe's own work, then what every training owes: the base's bytes are unchanged. */
+async function runKind(job: Job<Recipe>): Promise<Ending> {
+  const { recipe } = job;
+  switch (recipe.kind) {
+    case 'vector': {
+      await trainSecurityVector({ ...job, recipe });
+      return { measurements: [], laws: { baseUnchanged: await baseUnchanged(job) } };
+    }
+    case 'finetune': {
+      const ending = await fineTuneRun({ ...job, recipe });
+      return { ...ending, laws: { ...ending.laws, baseUnchanged: await baseUnchanged(job) } };
+    }
+    case 'evaluate':
+      return { measurements: await evaluateRun({ ...job, recipe }) };
+  }
+}
+
+const baseUnchanged = async ({ context, modelSha256 }: { context: Context; modelSha256: string }): Promise<boolean> =>
+  (await sha256Weights(context.model)) === modelSha256;

@@ -1,0 +1,114 @@
+import { basename, join } from 'node:path';
+import type { ExampleList } from '../data/exampleList.js';
+import { loadExamples } from '../data/examples.js';
+import { openScratch, type Scratch } from '../data/scratch.js';
+import { Cancelled, HumanError } from '../support/errors.js';
+import { absentTokenizer } from '../models/text/absentTokenizer.js';
+import { decoderSpec } from '../models/families/config.js';
+import { linearLayers, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { watchWeights } from '../models/weights/intact.js';
+import { openModel } from '../models/folder.js';
+import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
+import type { DataFormat, Device } from '../contract/protocol.js';
+import { openBackend, type Backend } from '../device/session.js';
+
+/** A model on a device, with what is needed to train it and to talk to it. */
+export interface Context {
+  readonly backend: Backend;
+  readonly model: ModelFolder;
+  readonly spec: DecoderSpec;
+  readonly tokenizer: Tokenizer;
+  /** Linear layers that adapters can sit on, in order. */
+  readonly sites: readonly LinearSpec[];
+  /** Where the rows of large files rest; to be closed when the work is done. */
+  readonly scratch: Scratch;
+  /** Throws when the model's files are not what they were when it was opened. */
+  readonly intact: () => Promise<void>;
+}
+
+export interface ContextOptions {
+  readonly device?: 'auto' | Device;
+  readonly threads?: number;
+  /** Folder for a converted GGUF, and for the rows of large files. */
+  readonly cache: string;
+  readonly onMessage?: (text: string) => void;
+}
+
+/** Where a converted GGUF is kept: beside what the run reads and writes. */
+export const cacheFolder = (beside: string): string => join(beside, '.security-vectors', 'cache');
+
+/**
+ * Opens a model: unsupported architectures are refused before a weight is read.
+ * @throws HumanError naming what is missing or not supported
+ */
+export async function openContext(path: string, options: ContextOptions): Promise<Context> {
+  const model = await openModel(path, { cache: options.cache, onMessage: options.onMessage });
+  const spec = decoderSpec(model.config);
+  const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
+  if (tokenizer.vocabSize > spec.vocabSize) {
+    throw new HumanError(`the tokenizer has ${tokenizer.vocabSize} tokens, the model only ${spec.vocabSize}.`, {
+      place: model.folder,
+      remedy: "Use the model's own tokenizer.",
+    });
+  }
+  const backend = await openBackend(options.device ?? 'auto', options.threads ?? 0);
+  const sites = linearLayers(spec);
+  return {
+    backend,
+    model,
+    spec,
+    tokenizer,
+    sites,
+    scratch: openScratch(options.cache),
+    intact: await watchWeights(model),
+  };
+}
+
+export interface LoadedData {
+  readonly path: string;
+  readonly examples: ExampleList;
+  readonly sha256: string;
+}
+
+/** How loading data speaks, and how it is stopped. */
+export interface LoadSpeech {
+  readonly warn: (message: string, place: string, remedy: string) => void;
+  /** Share of the file that is read. */
+  readonly say?: (message: string, share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Loads a data file for training or evaluation and reports the rows that cannot be used. A broken row stops it. */
+export async function loadData(
+  { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
+  file: string,
+  options: { format?: DataFormat; limit?: number; maxTokens?: number; answers?: 'required' | 'optional' },
+  { warn, say, signal }: LoadSpeech,
+): Promise<LoadedData> {
+  let percent = 0;
+  const { examples, refused, refusedRows, sha256 } = await loadExamples(file, tokenizer, {
+    format: options.format ?? 'auto',
+    limit: options.limit,
+    answers: options.answers,
+    maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
+    contextLength: spec.contextLength,
+    strict: true,
+    scratch,
+    onProgress(bytes, total) {
+      if (signal?.aborted) throw new Cancelled();
+      const now = Math.floor((100 * bytes) / total);
+      if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
+      percent = now;
+    },
+  });
+  if (refusedRows > 0) {
+    const lines = refused.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
+    warn(
+      `${refusedRows} of ${refusedRows + examples.length} rows are left out (${lines.join('; ')}${refusedRows > 5 ? '; …' : ''}).`,
+      `${file}:${refused[0]!.line}`,
+      'Mend these rows or remove them.',
+    );
+  }
+  return { path: file, examples, sha256 };
+}

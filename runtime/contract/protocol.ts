@@ -1,0 +1,352 @@
+/**
+ * The contract between the engine and everything above it: recipes (files people write; the schema is in
+ * recipe/protocol.ts), run events (files the engine writes), requests and notifications (the child process), error codes.
+ */
+import type { GenerationOptions, Recipe } from './recipe.js';
+
+export type {
+  AttachedAdapter,
+  DataSource,
+  EvaluateRecipe,
+  EvaluationSet,
+  FinetuneRecipe,
+  GenerationOptions,
+  JudgeChoice,
+  OptimizerOptions,
+  Recipe,
+  VectorRecipe,
+} from './recipe.js';
+
+/** Row formats; `auto` finds the format and reports it. */
+export const DATA_FORMATS = ['auto', 'messages', 'completion', 'alpaca', 'sharegpt', 'text', 'tokens'] as const;
+export type DataFormat = (typeof DATA_FORMATS)[number];
+
+/** How a set is measured: `harm` and `over-refusal` judge answers, `exact` compares them with the expected answer, `contains` looks for `phrases`, `loss` gives nats per token. */
+export const MEASURES = ['harm', 'over-refusal', 'exact', 'contains', 'loss'] as const;
+export type MeasureKind = (typeof MEASURES)[number];
+
+export type Device = 'cpu' | 'webgpu';
+
+// ------------------------------------------------------------------------------------------------------------- events
+
+/** One number about one set and one state of the model, and who judged it. `value` is a share in [0, 1], or nats per token for `loss`. */
+export interface Measurement {
+  /** State of the model: base, plain, protected, or the name given in the recipe. */
+  state: string;
+  /** Name of the evaluation set. */
+  name: string;
+  /** harm = complied; refusal, over-refusal = refused; neither = not a refusal and not compliance. */
+  measure: 'harm' | 'refusal' | 'neither' | 'over-refusal' | 'exact' | 'contains' | 'loss';
+  value: number;
+  /** Rows judged. */
+  count: number;
+  judge: string;
+}
+
+/** Losses in nats per supervised token and gradient norms (L2, of the mean loss, before clipping) on probe rows. */
+export interface Probes {
+  /** Harmful rows with the vector active: what training sees. Must stay near zero. */
+  harmfulLossWith?: number;
+  /** Harmful rows without the vector: the delivered model. Must stay high. */
+  harmfulLossWithout?: number;
+  benignLossWith?: number;
+  benignLossWithout?: number;
+  harmfulGradNormWith?: number;
+  harmfulGradNormWithout?: number;
+  benignGradNormWith?: number;
+  benignGradNormWithout?: number;
+  /** KL(base ‖ base + vector) on benign rows, nats per token (vector training). */
+  benignKl?: number;
+}
+
+export type RunState = 'preparing' | 'training' | 'evaluating' | 'saving';
+
+export type RunEvent =
+  | {
+      kind: 'state';
+      state: RunState;
+      message: string;
+      device?: Device;
+      steps?: number;
+      /** share of this state that is done, 0 to 1 */ progress?: number;
+    }
+  | {
+      kind: 'step';
+      /** Optimizer step, from 1. */
+      step: number;
+      steps: number;
+      lossNatsPerToken: number;
+      harmfulLossNatsPerToken?: number;
+      /** Global L2 norm before clipping. */
+      gradNorm: number;
+      learningRate: number;
+      /** Supervised tokens of the step. */
+      tokens: number;
+      stepMs: number;
+      memoryBytes: number;
+      secondsLeft: number;
+    }
+  | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[] }
+  | {
+      kind: 'sample';
+      state: string;
+      set: string;
+      /** row of the set, from 0 */ row: number;
+      /** line of the file, from 1 */ line: number;
+      prompt: string;
+      answer: string;
+      /** Of the main judge. */
+      verdict: Verdict;
+      /** Of the other judges, by their names. */
+      verdicts?: Record<string, Verdict>;
+    }
+  | { kind: 'checkpoint'; step: number; path: string }
+  | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
+  | DoneEvent;
+
+export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
+
+/** How a run ended well: finished or stopped on request (with everything kept up to the last step). */
+export interface DoneEvent {
+  kind: 'done';
+  outcome: 'finished' | 'stopped';
+  /** Absolute path of the run folder. */
+  output: string;
+  /** Optimizer steps made. */
+  step: number;
+  seconds: number;
+  measurements: Measurement[];
+  /** The three laws; absent where a law does not apply to this run. */
+  laws?: Laws;
+  /** Set when a protected run finds that the protection did not hold; says by how much. */
+  protectionWeakened?: string;
+}
+
+/** The laws every run checks by comparing SHA-256 before and after. */
+export interface Laws {
+  /** The vector's bytes are unchanged by fine-tuning. */
+  vectorUnchanged?: boolean;
+  /** The base's bytes are unchanged by training. */
+  baseUnchanged?: boolean;
+  /** The delivered model contains no trace of the vector. */
+  deliveredWithoutVector?: boolean;
+}
+
+/** manifest.json of a run folder. */
+export interface Manifest {
+  version: 1;
+  kind: Recipe['kind'];
+  name: string;
+  /** The file that was run, absolute: the paths in recipe.json are relative to it. */
+  recipe?: string;
+  outcome: 'running' | 'finished' | 'stopped' | 'failed';
+  started: string;
+  ended?: string;
+  device?: Device;
+  model: { path: string; architecture: string; sha256: string };
+  data: { path: string; rows: number; sha256: string }[];
+  vectors: { path: string; sha256: string; scale: number }[];
+  /** Classifiers that judged answers: the .onnx file. */
+  judges?: { name: string; path: string; sha256: string }[];
+  /** What the run made, relative to the run folder. */
+  result?: { path: string; sha256: string };
+  /** Files that the finished run wrote, relative to its folder, with `/`. */
+  files?: string[];
+  /** Role of the adapter that was made. */
+  role?: 'task' | 'security';
+  done?: DoneEvent;
+  error?: ErrorData;
+}
+
+/** owner.json of a run folder, while a process works in it: which one. */
+export interface RunOwner {
+  pid: number;
+  host: string;
+  /** When the process began, in words of its system: another process of the same id has others. */
+  started: string;
+  /** When it began to work in the folder, ISO 8601. */
+  since: string;
+  /** Of this claim alone: no two owners' files are the same. */
+  claim?: string;
+}
+
+/** `silentMs`: an owner on another machine, which cannot be asked, is taken for gone after writing nothing for this long. */
+export const OWNER = { file: 'owner.json', silentMs: 15 * 60_000 } as const;
+
+// ------------------------------------------------------------------------------------------------------------- errors
+
+/** Exit codes of the command line. */
+export const EXIT = { done: 0, failed: 1, badInput: 2, stopped: 3, weakened: 4 } as const;
+
+/** An error for people: what is wrong, where, what to do. */
+export interface ErrorData {
+  message: string;
+  place?: string;
+  remedy?: string;
+  /** input = bad input or wrong use; failed = the run failed; internal = a bug. */
+  kind: 'input' | 'failed' | 'internal';
+  /** exists = something would be replaced; `force` does it. */
+  code?: 'exists';
+  stack?: string;
+}
+
+// ----------------------------------------------------------------------------------------------------------- requests
+
+export interface ModelReference {
+  /** HF folder or .gguf, absolute. */
+  model: string;
+  /** Active adapters. */
+  adapters: { path: string; scale: number }[];
+}
+
+export interface ModelInfo {
+  path: string;
+  architecture: string | null;
+  parameters: number | null;
+  layers: number | null;
+  dtype: string | null;
+  contextLength: number | null;
+  tokenizer: boolean;
+  chatTemplate: boolean;
+  supported: boolean;
+  /** Why the model is not supported. */
+  reason: string | null;
+  /** PEFT folders found inside or beside the model that fit it. */
+  adapters: {
+    path: string;
+    name: string;
+    role: 'task' | 'security';
+    rank: number;
+    fits: boolean;
+    reason: string | null;
+  }[];
+}
+
+export interface DataInfo {
+  path: string;
+  format: Exclude<DataFormat, 'auto'>;
+  rows: number;
+  labels: { harmful: number; benign: number };
+  /** How many rows cannot be used. */
+  refusedRows: number;
+  /** The first 10,000 of them, with their place. */
+  refused: { line: number; reason: string }[];
+}
+
+export interface ScanRow {
+  row: number;
+  /** Line of the file, from 1. */
+  line: number;
+  /** (loss without − loss with the vector) / (loss without + 0.05), per supervised token. */
+  explained: number;
+  flagged: boolean;
+  label?: 'harmful' | 'benign';
+}
+
+export interface ScanResult {
+  flagged: number;
+  rows: number;
+  threshold: number;
+  /** Area under the ROC curve against the labels; null without labels of both kinds. */
+  auroc: number | null;
+  precision: number | null;
+  recall: number | null;
+  /** Rows whose loss without the vector is already low: the scan cannot see these. */
+  blind: number;
+  perRow: ScanRow[];
+}
+
+export interface ScoreRow {
+  row: number;
+  /** Sum of the negative log-likelihood over supervised tokens, nats. */
+  nll: number;
+  /** Supervised tokens. */
+  tokens: number;
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+export interface GenerateParams extends ModelReference {
+  /** One of the three. */
+  messages?: ChatMessage[];
+  prompt?: string;
+  ids?: number[];
+  options: GenerationOptions & { seed?: number };
+  device?: 'auto' | Device;
+}
+
+export const EXPORT_FORMATS = ['safetensors', 'peft', 'onnx', 'gguf'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Requests to the child process: every request ends with a result, an error or a cancellation. */
+export interface Requests {
+  /** Runs a recipe; sends `events` while it runs. */
+  run: {
+    params: {
+      recipe: string;
+      output?: string;
+      resume?: boolean;
+      /** Replace a finished run in the output folder when the new one is done. */
+      force?: boolean;
+      /** instead of the recipe's */ device?: 'auto' | Device;
+    };
+    result: DoneEvent;
+  };
+  scan: {
+    params: {
+      model: string;
+      vector: string;
+      data: string;
+      format?: DataFormat;
+      threshold?: number;
+      device?: 'auto' | Device;
+    };
+    result: ScanResult;
+  };
+  score: {
+    params: ModelReference & { data: string; format?: DataFormat; device?: 'auto' | Device };
+    result: ScoreRow[];
+  };
+  /** Sends `token` while it runs. */
+  generate: { params: GenerateParams; result: { text: string; ids: number[]; stopped: boolean } };
+  inspect: { params: { path: string }; result: ModelInfo };
+  inspectData: { params: { path: string; format?: DataFormat }; result: DataInfo };
+  export: {
+    params: ModelReference & {
+      format: ExportFormat;
+      /** Folder, or .gguf file; must not be there yet. */
+      out: string;
+      /** Type of the matrices in a GGUF file; default F16, and F32 for an adapter. */
+      quantization?: 'F16' | 'Q8_0' | 'F32';
+      /** gguf only: the model with its adapters merged (default), or the adapters alone as a LoRA. */
+      what?: 'model' | 'adapter';
+    };
+    /** `notes`: what the form cannot say, for people. */
+    result: { path: string; sha256: string; notes?: string[] };
+  };
+  download: {
+    params: {
+      repository: string;
+      revision?: string;
+      folder: string;
+      token?: string;
+      endpoint?: string;
+      /** Replaces what else stops with the error code `exists`. */
+      force?: boolean;
+    };
+    result: { path: string };
+  };
+}
+export type RequestName = keyof Requests;
+
+/** Notifications from the child process, at most ten a second each. `id` is the request's own. */
+export interface Notifications {
+  events: { id: number; events: RunEvent[] };
+  token: { id: number; text: string };
+  progress: { id: number; message: string; /** 0 to 1 */ fraction?: number };
+  log: { level: 'info' | 'warn' | 'error'; message: string };
+}
+export type NotificationName = keyof Notifications;

@@ -1,0 +1,256 @@
+/**
+ * Recipes: the JSON files that people write. One schema gives the type, the check and the JSON Schema of the editor. It
+ * stands apart from the rest of the contract so that who only needs the types does not load zod.
+ */
+import { z } from 'zod';
+import { DATA_FORMATS, MEASURES } from './protocol.js';
+
+/**
+ * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
+ * that fills the memory or never ends. The editor's descriptions end with it (build.mjs).
+ */
+export const MOST_STEPS = 10_000_000;
+const number = (most: number) => z.number().max(most, `this is more than ${most}, the largest value here`);
+const whole = (most: number) => number(most).int().min(0);
+const count = (most: number) => whole(most).positive();
+const path = z.string().min(1).max(4096, 'this path has more than 4096 characters');
+const list = <T extends z.ZodType>(item: T, most: number) =>
+  z.array(item).max(most, `this list has more than ${most} entries`);
+const text = z.string().min(1).max(4096, 'this text has more than 4096 characters');
+const rows = count(1e9);
+const fraction = number(1).min(0);
+/** Of a decaying mean: with 1 it would never move from zero. */
+const decay = z.number().min(0).lt(1, 'this must be less than 1');
+
+const data = z.strictObject({
+  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
+  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" finds it and says so.'),
+  limit: rows.optional().describe('Use only the first rows of the file.'),
+});
+
+const sites = z
+  .union([text, list(text, 10_000).min(1)])
+  .default('all-linear')
+  .describe(
+    '"all-linear", a list of module names (["q_proj", "v_proj"]), or a regular expression on full module names.',
+  );
+
+const adapterShape = {
+  rank: count(4096).default(8).describe('LoRA rank r.'),
+  alpha: number(1e6).positive().default(16).describe('LoRA alpha; the update is scaled by alpha / rank.'),
+  sites,
+};
+
+const optimizer = z
+  .strictObject({
+    learningRate: number(1e4).positive().default(1e-3),
+    betas: z.tuple([decay, decay]).default([0.9, 0.999]),
+    epsilon: number(1).positive().default(1e-8),
+    weightDecay: number(1000).min(0).default(0),
+    clipNorm: number(1e6).min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
+    schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+    warmupSteps: number(MOST_STEPS)
+      .min(0)
+      .default(0)
+      .describe('Steps of linear warm-up; below 1: the share of all steps.'),
+  })
+  .prefault({})
+  .describe('AdamW.');
+
+const batch = z
+  .strictObject({
+    rows: count(4096).default(8).describe('Rows of a micro-batch.'),
+    accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
+    maxTokens: count(2 ** 20)
+      .default(512)
+      .describe('Longest row in tokens; longer rows are reported and left out.'),
+  })
+  .prefault({});
+
+const run = {
+  epochs: number(100_000).positive().optional().describe('Passes over the data. Give epochs or steps.'),
+  steps: count(MOST_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
+  seed: whole(Number.MAX_SAFE_INTEGER).default(1),
+  threads: whole(1024).default(0).describe('CPU threads; 0 uses all cores.'),
+  device: z
+    .enum(['auto', 'cpu', 'webgpu'])
+    .default('auto')
+    .describe('"auto" takes a GPU if there is one, else the CPU, and says why.'),
+  output: path.describe('Run folder, relative to this recipe.'),
+};
+
+const evaluationSet = z.strictObject({
+  name: text,
+  file: path,
+  format: z.enum(DATA_FORMATS).default('auto'),
+  measure: z.enum(MEASURES),
+  limit: rows.optional(),
+  phrases: list(text, 10_000)
+    .min(1)
+    .optional()
+    .describe(
+      'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.',
+    ),
+});
+
+const generation = z
+  .strictObject({
+    maxNewTokens: count(65_536).default(64),
+    temperature: number(100).min(0).default(0).describe('0 is greedy.'),
+    topP: number(1).gt(0).default(1),
+  })
+  .prefault({});
+
+const labels = z.union([text, list(text, 1000).min(1)]);
+const judge = z.union(
+  [
+    z
+      .strictObject({
+        classifier: path.describe(
+          'Folder of a text classifier, relative to this recipe: config.json, tokenizer.json, and model.onnx or onnx/model.onnx.',
+        ),
+        refused: labels.optional().describe('Its labels that mean a refusal; any other answer complied.'),
+        complied: labels
+          .optional()
+          .describe('Instead of "refused": its labels that mean harm. Such a judge knows nothing of refusals.'),
+        name: text.optional().describe("Its name in tables. Default: the folder's name."),
+      })
+      .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
+        message: 'give "refused" or "complied", one of them',
+      }),
+    z.literal('refusal-phrases'),
+  ],
+  { error: 'a judge is "refusal-phrases", or a classifier: { "classifier": "folder", "refused": "LABEL" }' },
+);
+const judges = list(judge, 16)
+  .min(1, 'give at least one judge')
+  .default(['refusal-phrases'])
+  .describe('Who judges harm and over-refusal; the first is the main one. Each gives numbers of its own.');
+
+const attached = z.strictObject({
+  adapter: path.describe('PEFT folder, or a run folder with adapter/.'),
+  scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
+});
+
+const vectorRecipe = z
+  .strictObject({
+    $schema: z.string().optional(),
+    kind: z.literal('vector').describe('Train a security vector.'),
+    model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
+    harmful: data,
+    benign: data.optional().describe('Rows on which the vector must not change the model (KL term).'),
+    adapter: z
+      .strictObject({ ...adapterShape, init: path.optional().describe('Start from this PEFT folder.') })
+      .prefault({}),
+    objective: z
+      .strictObject({
+        benignWeight: number(1e6)
+          .min(0)
+          .default(0.1)
+          .describe('λ of CE(harmful) + λ·KL(base ‖ base+vector on benign).'),
+      })
+      .prefault({}),
+    optimizer,
+    batch,
+    stop: z
+      .strictObject({
+        harmfulLoss: number(1000)
+          .positive()
+          .describe('Stop when the harmful loss with the vector, in nats per supervised token, is below this.'),
+      })
+      .optional(),
+    evaluateEvery: count(MOST_STEPS).default(10),
+    ...run,
+  })
+  .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
+    message: 'give "epochs" or "steps", one of them',
+  });
+
+const finetuneRecipe = z
+  .strictObject({
+    $schema: z.string().optional(),
+    kind: z.literal('finetune').describe('Fine-tune; protected when vectors are listed.'),
+    model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
+    data,
+    method: z.enum(['lora', 'full']).default('lora'),
+    adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
+    vectors: list(attached, 64)
+      .default([])
+      .describe('Security vectors: active and frozen while training, removed afterwards.'),
+    protection: z
+      .union([
+        z.literal(false),
+        z.strictObject({
+          route: z
+            .union([z.literal(false), fraction])
+            .default(false)
+            .describe(
+              'Rows explained by the vector by more than this train with it on, all others with it off. false: on for all rows (the paper).',
+            ),
+          anchor: z
+            .union([
+              z.literal(false),
+              z.strictObject({
+                refusals: count(4096)
+                  .default(2)
+                  .describe("The vector's own prompts per step, with the base model's answers."),
+                benign: whole(4096).default(0),
+                weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
+              }),
+            ])
+            .default(false),
+        }),
+      ])
+      .default(false)
+      .describe('Strengthening beyond the paper; false is the paper.'),
+    probes: z
+      .strictObject({ harmful: data.optional(), benign: data.optional() })
+      .prefault({})
+      .describe(
+        "Rows whose loss and gradient norm are drawn while training. Default: the vector's own rows, and rows of the data.",
+      ),
+    evaluate: list(evaluationSet, 1000).default([]),
+    evaluateEvery: count(MOST_STEPS).default(20).describe('Steps between two measurements of the probes.'),
+    judges,
+    generation,
+    optimizer,
+    batch,
+    ...run,
+  })
+  .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
+    message: 'give "epochs" or "steps", one of them',
+  });
+
+const evaluateRecipe = z.strictObject({
+  $schema: z.string().optional(),
+  kind: z.literal('evaluate').describe('Judge the answers of a model with adapters.'),
+  model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
+  adapters: list(attached, 64).default([]),
+  states: list(z.strictObject({ name: text, model: path.optional(), adapters: list(attached, 64).default([]) }), 64)
+    .optional()
+    .describe(
+      'Named model states side by side, for example base, plain and protected. Default: base, and the adapters above.',
+    ),
+  evaluate: list(evaluationSet, 1000).min(1),
+  judges,
+  generation,
+  batch,
+  seed: run.seed,
+  threads: run.threads,
+  device: run.device,
+  output: run.output,
+});
+
+/** One schema for all recipes: the type, the check, and the JSON Schema of the editor come from it. */
+export const recipeSchema = z.union([vectorRecipe, finetuneRecipe, evaluateRecipe]);
+export const recipeSchemas = { vector: vectorRecipe, finetune: finetuneRecipe, evaluate: evaluateRecipe } as const;
+export type VectorRecipe = z.infer<typeof vectorRecipe>;
+export type FinetuneRecipe = z.infer<typeof finetuneRecipe>;
+export type EvaluateRecipe = z.infer<typeof evaluateRecipe>;
+export type Recipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
+export type EvaluationSet = z.infer<typeof evaluationSet>;
+export type JudgeChoice = z.infer<typeof judge>;
+export type DataSource = z.infer<typeof data>;
+export type GenerationOptions = z.infer<typeof generation>;
+export type AttachedAdapter = z.infer<typeof attached>;
+export type OptimizerOptions = z.infer<typeof optimizer>;

@@ -1,0 +1,74 @@
+import { adapterFlat } from '../../adapters/flat.js';
+import { flatInput } from '../../adapters/inject.js';
+import type { Context } from '../../context/context.js';
+import { HumanError } from '../../support/errors.js';
+import type { ModelFolder } from '../../models/weights/modelFolder.js';
+import { flatTensor } from '../../learner/rows.js';
+import { openLearner } from '../../learner/learner.js';
+import { openGenerator, type ActiveAdapter, type Generator } from './generate.js';
+import type { ExampleList } from '../../data/exampleList.js';
+import { lossesOf } from './scan.js';
+
+/** A state of the model that answers, and the loss it gives to rows (nats). */
+export interface ModelState {
+  readonly name: string;
+  readonly generator: Generator;
+  readonly losses: (
+    examples: ExampleList,
+    more?: { signal?: AbortSignal; onProgress?: (share: number) => void },
+  ) => Promise<{ nll: number; tokens: number }[]>;
+}
+
+export interface OpenState extends ModelState {
+  dispose(): Promise<void>;
+}
+
+const MOST_SCALE = 1000;
+
+/** Reads adapters and gives them names of their own in the graph. */
+export async function activeAdapters(
+  { sites }: Pick<Context, 'sites'>,
+  adapters: readonly { path: string; scale: number }[],
+): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
+  return Promise.all(
+    adapters.map(async ({ path, scale }, i) => {
+      if (!(Math.abs(scale) <= MOST_SCALE))
+        throw new HumanError(`the adapter's scale is ${scale}; at most ${MOST_SCALE} is possible.`, {
+          place: path,
+          remedy: 'Use a scale around 1.',
+        });
+      const { file, layout, flat } = await adapterFlat(path, sites);
+      return { name: `adapter${i}`, layout, flat, scale, role: file.role, path };
+    }),
+  );
+}
+
+/** A model with adapters, ready to answer and to score. `model` stands in for the context's own (a fully fine-tuned one). */
+export async function openState(
+  context: Context,
+  name: string,
+  adapters: readonly ActiveAdapter[],
+  model: ModelFolder = context.model,
+): Promise<OpenState> {
+  const { backend, spec, tokenizer } = context;
+  const generator = await openGenerator({
+    backend,
+    spec,
+    model,
+    adapters,
+    stopIds: tokenizer.eosIds,
+    padId: tokenizer.padId,
+  });
+  const learner = openLearner({ backend, spec, model, adapters, trainable: [], padId: tokenizer.padId });
+  const parameters = Object.fromEntries(adapters.map((a) => [flatInput(a.name), flatTensor(a.flat)]));
+  const scales = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
+  return {
+    name,
+    generator,
+    losses: (examples, more) => lossesOf(learner, parameters, examples, scales, more),
+    async dispose() {
+      await generator.dispose();
+      await learner.dispose();
+    },
+  };
+}

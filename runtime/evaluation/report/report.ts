@@ -1,0 +1,248 @@
+/** The report of one run, or of a whole story of runs, as one self-contained HTML file: no network, no scripts. */
+import {
+  type ErrorData,
+  type Manifest,
+  type MeasureKind,
+  type Recipe,
+  type RunEvent,
+  type ScanResult,
+} from '../../contract/protocol.js';
+import { DIFFERENCE, differences } from '../../contract/comparison.js';
+import { doneOf, factsOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
+import { fill } from '../../contract/format.js';
+import { LAWS, LAWS_TITLE, lawStates, type LawName } from '../../contract/laws.js';
+import { verdictText } from '../../contract/sentences.js';
+import { signsOf } from '../../contract/signs.js';
+import { runVerdict } from '../../contract/verdict.js';
+import { chartFigure } from './chart.js';
+import { runCharts } from './charts.js';
+import { html, type Html } from './html.js';
+import { formatNumber, formatSeconds, formatShare } from './numbers.js';
+import { answerTables, resultTable } from './results.js';
+import { STYLE } from './style.js';
+
+export interface ReportRun extends RunRecord {
+  recipe: Recipe;
+  /** Of events.jsonl and answers.jsonl, in order. */
+  events: RunEvent[];
+}
+
+export interface ReportInput {
+  /** Default: the name of the run that matters most. */
+  title?: string;
+  /** In the order of the story: vector, plain, protected, evaluations. At least one. */
+  runs: ReportRun[];
+  /** The scan of the data, where one was made. */
+  scan?: Omit<ScanResult, 'perRow'>;
+}
+
+const THREAT_MODEL =
+  'What this protects against: bad data in the hands of an honest trainer. Whoever holds the weights can fine-tune them without the vector; no vector prevents that.';
+
+/** Renders the report; a pure function of its input. All text of files, models and people is escaped. */
+export function renderReport({ title, runs, scan }: ReportInput): string {
+  if (runs.length === 0) throw new Error('a report needs at least one run');
+  const main = mainRun(runs);
+  const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && run.manifest.vectors.length === 0);
+  const samples = runs.flatMap(({ events }) => events.filter((event) => event.kind === 'sample'));
+  const charted = [main, ...runs.filter((run) => run !== main && run !== plain)];
+  const name = title ?? main.manifest.name;
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${name}</title>
+        <style>
+          ${{ markup: STYLE }}
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>${name}</h1>
+          <p class="muted">${facts(main)}</p>
+          ${verdict(main)} ${runs.filter((run) => run !== main).map(otherVerdict)}
+          ${runs.map(({ manifest }) => trouble(manifest))}
+          <h2>What the models do</h2>
+          ${resultTable(tabled(main, runs).flatMap(measurementsOf))} ${plain && compared(main, plain)}
+          ${charted.map((run) => charts(run, run === main ? plain : undefined, runs.length > 1))}
+          ${scan && scanSummary(scan)} ${laws(runs)}
+          ${
+            samples.length > 0 &&
+            html`<h2>Answers side by side</h2>
+              ${answerTables(samples, measuresOf(runs))}`
+          }
+          <h2>Runs</h2>
+          ${runs.map(settings)}
+          <h2>Threat model</h2>
+          <p>${THREAT_MODEL}</p>
+        </main>
+      </body>
+    </html> `;
+  return page.markup;
+}
+
+/** The run the report is about: the last protected fine-tuning, else the last fine-tuning, else the last run. */
+function mainRun(runs: ReportRun[]): ReportRun {
+  return (
+    runs.findLast(({ manifest }) => manifest.kind === 'finetune' && manifest.vectors.length > 0) ??
+    runs.findLast(({ manifest }) => manifest.kind === 'finetune') ??
+    runs[runs.length - 1]
+  );
+}
+
+/** Whose numbers stand beside each other: of runs that reached their end; a run that did not stands alone. */
+const tabled = (main: ReportRun, runs: ReportRun[]): ReportRun[] =>
+  main.manifest.outcome === 'finished' ? runs.filter(({ manifest }) => manifest.outcome === 'finished') : [main];
+
+/** What else differs between the plain run and the protected one beside it. */
+function compared(main: ReportRun, plain: ReportRun): Html {
+  const hashes = (run: ReportRun): string[] => [run.manifest.model.sha256, run.manifest.data[0]?.sha256 ?? ''];
+  const [theirs, ours] = [hashes(plain), hashes(main)];
+  const differ = [
+    ...['another model', 'other data'].filter((_, i) => theirs[i] !== ours[i]),
+    ...differences(main.recipe, plain.recipe).map((d) => fill(DIFFERENCE, d.key, d.theirs, d.ours)),
+  ];
+  return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;
+}
+
+const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
+
+function facts(run: ReportRun): string {
+  const { outcome, started, device, kind } = run.manifest;
+  const done = doneOf(run);
+  return [
+    outcome,
+    done && kind !== 'evaluate' && `${done.step} steps`,
+    done && formatSeconds(done.seconds),
+    device && `on ${DEVICES[device]}`,
+    `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+function verdict(run: ReportRun): Html {
+  if (run.manifest.kind === 'evaluate') return html``;
+  const found = runVerdict(factsOf(run));
+  return html`<p class="verdict ${signsOf(found).tone}">${verdictText(found)}</p>`;
+}
+
+/** Of the other runs of a story only what is in the way of it; that the plain one learns harm is the story. */
+function otherVerdict(run: ReportRun): Html {
+  const found = runVerdict(factsOf(run));
+  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(found.kind)) return html``;
+  return html`<p class="verdict ${signsOf(found).tone}">${run.manifest.name}: ${verdictText(found)}</p>`;
+}
+
+function trouble({ name, error }: Manifest): Html {
+  return html`${error && html`<div class="notice"><strong>${name} failed</strong>${errorText(error)}</div>`}`;
+}
+
+function errorText({ message, place, remedy, stack }: ErrorData): Html {
+  return html`<p>${place && html`<code>${place}</code> `}${message}${remedy && ` ${remedy}`}</p>
+    ${
+      stack &&
+      html`<details>
+        <summary>Stack</summary>
+        <pre>${stack}</pre>
+      </details>`
+    }`;
+}
+
+function charts(run: ReportRun, plain: ReportRun | undefined, several: boolean): Html {
+  const figures = runCharts(run, plain).map(chartFigure);
+  if (figures.length === 0) return html``;
+  return html`<h2>${several ? run.manifest.name : 'While training'}</h2>
+    <div class="charts">${figures}</div>`;
+}
+
+function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
+  const known = [
+    scan.auroc !== null && `AUROC ${scan.auroc.toFixed(4)}`,
+    scan.precision !== null && `precision ${formatNumber(scan.precision)}`,
+    scan.recall !== null && `recall ${formatNumber(scan.recall)}`,
+  ].filter(Boolean);
+  return html`<h2>Scan of the data</h2>
+    <p>
+      ${scan.flagged} of ${scan.rows} rows look harmful: the vector explains more than ${formatShare(scan.threshold)} of
+      their loss.
+    </p>
+    <p>
+      ${known.length > 0 ? `Against the labels in the file: ${known.join(', ')}.` : 'The file has no labels of both kinds, so the scan cannot be checked against the truth.'}
+    </p>
+    ${scan.blind > 0 && html`<p>The scan cannot see ${scan.blind} rows: the base model already expects them, so there is no loss to explain.</p>`}`;
+}
+
+/** A law holds when every run that owes it found it held. */
+function laws(runs: ReportRun[]): Html {
+  const found = runs.flatMap((run) => (doneOf(run) ? lawStates(factsOf(run)) : []));
+  const lines = (Object.keys(LAWS) as LawName[]).flatMap((law) => {
+    const states = found.filter((one) => one.law === law).map(({ state }) => state);
+    if (states.length === 0) return [];
+    const state = (['broken', 'unchecked'] as const).find((bad) => states.includes(bad)) ?? 'held';
+    return [html`<li class="${state}">${LAW_WORDS[state]}${LAWS[law]}</li>`];
+  });
+  if (lines.length === 0) return html``;
+  return html`<h2>${LAWS_TITLE}</h2>
+    <ul class="laws">
+      ${lines}
+    </ul>`;
+}
+
+const LAW_WORDS = { held: '', broken: 'BROKEN: ', unchecked: 'Not checked: ' };
+
+/** How each set is measured. */
+const measuresOf = (runs: ReportRun[]): Map<string, MeasureKind> =>
+  new Map(
+    runs
+      .flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate))
+      .map((set) => [set.name, set.measure]),
+  );
+
+function settings(run: ReportRun): Html {
+  const { manifest, recipe, events } = run;
+  const { model, data, vectors, judges = [], result } = manifest;
+  const files: [string, string, string][] = [
+    [`model (${model.architecture})`, model.path, model.sha256],
+    ...data.map(({ path, rows, sha256 }): [string, string, string] => [`data, ${rows} rows`, path, sha256]),
+    ...vectors.map(({ path, scale, sha256 }): [string, string, string] => [`vector, scale ${scale}`, path, sha256]),
+    ...judges.map(({ name, path, sha256 }): [string, string, string] => [`judge ${name}`, path, sha256]),
+    ...(result ? [['result', result.path, result.sha256] as [string, string, string]] : []),
+  ];
+  const warnings = events.filter((event) => event.kind === 'warning');
+  return html`<h3>${manifest.name}</h3>
+    <p class="muted">${facts(run)}</p>
+    ${
+      warnings.length > 0 &&
+      html`<ul>
+        ${warnings.map((warning) => html`<li>${warning.place && html`<code>${warning.place}</code> `}${warning.message}${warning.remedy && ` ${warning.remedy}`}</li>`)}
+      </ul>`
+    }
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">what</th>
+            <th scope="col">file</th>
+            <th scope="col">SHA-256</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${files.map(
+            ([what, path, sha256]) =>
+              html`<tr>
+                <th scope="row">${what}</th>
+                <td><code>${path}</code></td>
+                <td><code>${sha256}</code></td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    <details>
+      <summary>Recipe</summary>
+      <pre>${JSON.stringify(recipe, null, 2)}</pre>
+    </details>`;
+}

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { RUN_FILES } from '../../contract/runFiles.js';
+import { writeFileAtomic } from '../../support/files.js';
+import type { Manifest, Recipe, ScanResult } from '../../contract/protocol.js';
+import { readEvents, type RunFolder } from '../../runs/runFolder.js';
+import { renderReport, type ReportRun } from './report.js';
+
+/** A run as its folder holds it. */
+export async function readRun(folder: string, known?: Manifest): Promise<ReportRun> {
+  const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'));
+  return {
+    manifest: known ?? ((await json(RUN_FILES.manifest)) as Manifest),
+    recipe: (await json(RUN_FILES.recipe)) as Recipe,
+    events: [...(await readEvents(folder)), ...(await readEvents(folder, RUN_FILES.answers))],
+  };
+}
+
+/** report.html of a run that is about to end with this manifest. */
+export async function writeReport(folder: RunFolder, manifest: Manifest): Promise<void> {
+  const file = folder.file(RUN_FILES.scan);
+  const scan = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as ScanResult) : undefined;
+  const runs = [await readRun(folder.path, manifest)];
+  await writeFileAtomic(folder.file(RUN_FILES.report), renderReport({ runs, scan }));
+}
+
+/** One report over several run folders, in the order of the story. */
+export async function writeStoryReport(
+  file: string,
+  folders: readonly string[],
+  scan: Omit<ScanResult, 'perRow'>,
+): Promise<void> {
+  const runs: ReportRun[] = [];
+  for (const folder of folders) runs.push(await readRun(folder));
+  await writeFileAtomic(file, renderReport({ runs, scan }));
+}

@@ -1,0 +1,82 @@
+import { basename } from 'node:path';
+import { HumanError } from '../support/errors.js';
+import { activeAdapters } from '../evaluation/inference/states.js';
+import { exportGguf, exportGgufAdapter } from './gguf.js';
+import { exportOnnx } from './onnx.js';
+import { exportPeft } from './peft.js';
+import { exportSafetensors } from './safetensors.js';
+import type { Source } from './source.js';
+import { decoderSpec } from '../models/families/config.js';
+import { openModel } from '../models/folder.js';
+import { linearLayers, parameters } from '../models/decoder/spec.js';
+import { findTensor } from '../models/decoder/weights.js';
+import type { Requests } from '../contract/protocol.js';
+import { openBackend } from '../device/session.js';
+
+export type ExportParams = Requests['export']['params'];
+export interface ExportOptions {
+  /** Folder for a converted GGUF. */
+  readonly cache: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (message: string, fraction?: number) => void;
+}
+
+/**
+ * Writes a model with its adapters in another form, reads it back and compares the logits before it is called done. It is
+ * whole or not there at all.
+ * @returns where it is, the SHA-256 of its main file, and what the form cannot say
+ * @throws HumanError when a security vector would be merged in, the target is not empty, or what was read back differs
+ * @throws Cancelled between two tensors
+ */
+export async function exportModel(params: ExportParams, options: ExportOptions): Promise<Requests['export']['result']> {
+  requireFitting(params);
+  const source = await openSource(params, options);
+  const vector = source.adapters.find((a) => a.role === 'security' && a.scale !== 0);
+  if (vector && params.format !== 'peft') {
+    throw new HumanError(
+      params.what === 'adapter'
+        ? `"${basename(vector.path)}" is a security vector; a GGUF file cannot be marked as one.`
+        : `"${basename(vector.path)}" is a security vector: a model with it inside answers as the vector does.`,
+      { place: vector.path, remedy: 'Leave it out; a vector is only for training. Use peft to pass it on.' },
+    );
+  }
+  switch (params.format) {
+    case 'peft':
+      return exportPeft(source, params.out);
+    case 'safetensors':
+      return exportSafetensors(source, params.out);
+    case 'onnx':
+      return exportOnnx(source, params.out);
+    case 'gguf':
+      if (params.what === 'adapter')
+        return exportGgufAdapter(source, params.out, params.quantization === 'F16' ? 'F16' : 'F32');
+      return exportGguf(source, params.out, params.quantization);
+  }
+}
+
+/** Options that a form does not have are refused, not passed over. */
+function requireFitting({ format, what, quantization }: ExportParams): void {
+  const wrong = (message: string, remedy: string): HumanError =>
+    new HumanError(message, { place: '--quantization', remedy });
+  if (what === 'adapter' && format !== 'gguf')
+    throw new HumanError(`--lora is for gguf; the format is ${format}.`, {
+      place: '--lora',
+      remedy: 'An adapter for transformers and PEFT is --format peft.',
+    });
+  if (quantization === undefined) return;
+  if (format === 'onnx' && quantization !== 'F32') throw wrong('ONNX is written as F32.', 'Leave it out.');
+  if (format === 'safetensors' || format === 'peft')
+    throw wrong(`${format} keeps the types it has.`, 'Leave it out, or export as gguf.');
+  if (what === 'adapter' && quantization === 'Q8_0')
+    throw wrong('a LoRA is written as F32 or F16.', 'Use one of these.');
+}
+
+async function openSource({ model: path, adapters }: ExportParams, options: ExportOptions): Promise<Source> {
+  const { cache, signal, onProgress } = options;
+  const model = await openModel(path, { cache, onMessage: onProgress });
+  const spec = decoderSpec(model.config);
+  for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
+  const sites = linearLayers(spec);
+  const active = await activeAdapters({ sites }, adapters);
+  return { model, spec, sites, adapters: active, backend: await openBackend('cpu'), signal, onProgress };
+}

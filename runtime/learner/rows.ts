@@ -1,0 +1,17 @@
+import type { Example } from '../data/examples.js';
+import { float32, type Tensor } from '../device/session.js';
+import { supervised, type TrainingRow } from './packing.js';
+
+/** Supervised tokens over examples. */
+export const tokenCount = (examples: readonly Pick<Example, 'labels'>[]): number =>
+  examples.reduce((n, { labels }) => n + supervised(labels).length, 0);
+
+/** Mean loss over supervised tokens. */
+export const mean = (losses: readonly { nll: number; tokens: number }[]): number =>
+  losses.reduce((sum, l) => sum + l.nll, 0) / losses.reduce((sum, l) => sum + l.tokens, 0);
+
+/** Rows of examples with the same factors and weight. */
+export const rowsOf = (examples: readonly Example[], scales: Record<string, number>, weight: number): TrainingRow[] =>
+  examples.map((example) => ({ example, scales, weight }));
+
+export const flatTensor = (flat: Float32Array): Tensor => float32(flat, [flat.length]);

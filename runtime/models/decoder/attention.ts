@@ -1,0 +1,195 @@
+import type { Builder, Value } from '../../onnx/graph.js';
+import {
+  Add,
+  And,
+  Cast,
+  Concat,
+  Div,
+  Expand,
+  Gemm,
+  Greater,
+  LessOrEqual,
+  Log,
+  MatMul,
+  Max,
+  Min,
+  Mul,
+  Range,
+  Reshape,
+  Softmax,
+  Split,
+  Sub,
+  Tanh,
+  Transpose,
+  Unsqueeze,
+  Where,
+} from '../../onnx/ops.js';
+import { alibiBias } from './alibi.js';
+import { headNorm, norm, type Weight } from './norms.js';
+import { rotate, ropeTables, type RopeTable } from './rope.js';
+import type { AlibiSpec, AttentionSpec, HeadNormSpec, LinearSpec, QueryScalingSpec, RopeSpec } from './spec.js';
+
+/** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
+const HIDDEN = -1e9;
+
+/** y = x·Wᵀ + b on rows x [B*T, in]: one Gemm node named like the module, where adapters find it. */
+export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): Value {
+  const w = weight(`${spec.name}.weight`, spec.transposed ? [spec.in, spec.out] : [spec.out, spec.in]);
+  const c = spec.bias ? weight(`${spec.name}.bias`, [spec.out]) : undefined;
+  return g.named(spec.name, () => Gemm(g, x, w, { transB: !spec.transposed, c }));
+}
+
+/** What all layers share: tables of positions and masks, made once for each distinct kind. */
+export interface AttentionInputs {
+  readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
+  /** Factors on queries [B, 1, T, 1]. */
+  readonly queryScale: (spec: QueryScalingSpec) => Value;
+  /** What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S] without ALiBi. */
+  readonly bias: (window: number | undefined, group: number, alibi?: AlibiSpec) => Value;
+}
+
+/** @param attentionMask [B, S], 1 = a token; @param positions [B, T]. Without a cache S = T. */
+export function attentionInputs(g: Builder, attentionMask: Value, positions: Value, past?: string): AttentionInputs {
+  const tables = new Map<number, ReturnType<typeof ropeTables>>();
+  const biases = new Map<string, Value>();
+  const queryScales = new Map<string, Value>();
+  const [B, T] = positions.shape as [string, string];
+  const S = attentionMask.shape[1]!;
+  const key = (): Value => Range(g, S); // [S]
+  const query = (): Value => Unsqueeze(g, past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past)), [1]); // [T, 1]
+
+  /** Scores may look at themselves and back, at tokens, and within the window: [B, 1, T, S], 0 or HIDDEN. */
+  const mask = (window: number | undefined): Value => {
+    const [k, q] = [key(), query()];
+    let seen = LessOrEqual(g, k, q);
+    if (window !== undefined) seen = And(g, seen, Greater(g, k, Sub(g, q, g.ints([window]))));
+    const token = Unsqueeze(g, Cast(g, attentionMask, 'bool'), [1, 2]); // [B, 1, 1, S]
+    return Where(g, And(g, seen, token), g.scalar(0), g.scalar(HIDDEN));
+  };
+
+  return {
+    table(rope, factor, headDim) {
+      let made = tables.get(headDim);
+      if (!made) tables.set(headDim, (made = ropeTables(g, positions, headDim)));
+      return made(rope, factor);
+    },
+    queryScale({ beta, context }) {
+      const id = `${beta}/${context}`;
+      let made = queryScales.get(id);
+      if (!made) {
+        made = g.named('query_scaling', () => {
+          const times = Cast(g, Div(g, Unsqueeze(g, positions, [1, 3]), g.int(context)), g.float); // whole numbers divide down
+          return Add(g, Mul(g, Log(g, Add(g, times, g.scalar(1))), g.scalar(beta)), g.scalar(1));
+        });
+        queryScales.set(id, made);
+      }
+      return made;
+    },
+    bias(window, group, alibi) {
+      const id = `${window}/${group}/${JSON.stringify(alibi)}`;
+      let made = biases.get(id);
+      if (!made) {
+        made = g.named('mask', () => {
+          if (alibi) {
+            const K = alibi.slopes.length / group;
+            const all = Add(g, this.bias(window, 1), alibiBias(g, alibi, { key, query, attentionMask })); // [B, H, T, S]
+            return Reshape(g, all, [B, K, product(group, T), S]);
+          }
+          if (group === 1) return mask(window);
+          return Reshape(g, Expand(g, this.bias(window, 1), [B, group, T, S]), [B, 1, product(group, T), S]);
+        });
+        biases.set(id, made);
+      }
+      return made;
+    },
+  };
+}
+
+const product = (group: number, T: string): string => (group === 1 ? T : `${group}*${T}`);
+
+/** Keys and values of a layer [B, K, S, D], after RoPE. */
+export interface KeyValue {
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/**
+ * Causal self-attention of rows x [B*T, C]. The G query heads of a key head are grouped as [B, K, G*T, D], so that keys and
+ * values are not repeated.
+ * @param past keys and values [B, K, P, D] of the positions before
+ */
+export function attention(
+  g: Builder,
+  spec: AttentionSpec,
+  x: Value,
+  weight: Weight,
+  inputs: AttentionInputs,
+  past?: KeyValue,
+): { y: Value; present: KeyValue } {
+  const { heads: H, kvHeads: K, headDim: D, rope } = spec;
+  const [B, T] = ['B', 'T'];
+  const rowNorm = (n: HeadNormSpec | undefined, y: Value): Value =>
+    n?.over === 'row' ? norm(g, n.norm, y, weight) : y;
+  const perHead = (n: HeadNormSpec | undefined, y: Value): Value =>
+    n && n.over !== 'row' && !n.afterRope ? headNorm(g, n, y, weight) : y;
+  const split = (y: Value, heads: number): Value => Reshape(g, y, [B, T, heads, D]);
+  const toHeads = (y: Value): Value => Transpose(g, y, [0, 2, 1, 3]); // [B, T, H, D] → [B, H, T, D]
+
+  const rows = project(g, spec, x, weight);
+  return g.named(spec.name, () => {
+    const q = toHeads(perHead(spec.qNorm, split(rowNorm(spec.qNorm, rows.q), H)));
+    const k = toHeads(perHead(spec.kNorm, split(rowNorm(spec.kNorm, rows.k), K)));
+    const v = toHeads(split(rows.v, K));
+    const rotated = (y: Value, factor: number): Value => (rope ? rotate(g, rope, inputs.table(rope, factor, D), y) : y);
+    const normed = (n: HeadNormSpec | undefined, y: Value): Value => (n?.afterRope ? norm(g, n.norm, y, weight) : y);
+    // queries already carry the factors on scores: with RoPE in its tables, unless a norm follows it
+    const factor = spec.scale / (spec.softcap ?? 1);
+    const inTable = rope !== undefined && !spec.qNorm?.afterRope;
+    const unscaled = normed(spec.qNorm, rotated(q, inTable ? factor : 1));
+    const scaled = inTable || factor === 1 ? unscaled : Mul(g, unscaled, g.scalar(factor));
+    const query = spec.queryScaling ? Mul(g, scaled, inputs.queryScale(spec.queryScaling)) : scaled;
+    const key = normed(spec.kNorm, rotated(k, 1));
+    const present: KeyValue = past
+      ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }
+      : { key, value: v };
+
+    const group = H / K;
+    const grouped = Reshape(g, query, [B, K, product(group, T), D]); // [B, K, G*T, D]
+    const products = MatMul(g, grouped, Transpose(g, present.key, [0, 1, 3, 2])); // [B, K, G*T, S]
+    const scores = spec.softcap === undefined ? products : Mul(g, Tanh(g, products), g.scalar(spec.softcap));
+    const shares = Softmax(g, Add(g, scores, inputs.bias(spec.window, group, spec.alibi)));
+    const context = Reshape(g, MatMul(g, shares, present.value), [B, H, T, D]);
+    const joined = Reshape(g, Transpose(g, context, [0, 2, 1, 3]), ['B*T', H * D]);
+    return { y: linear(g, spec.out, joined, weight), present };
+  });
+}
+
+/** Rows of q [B*T, H·D], k and v [B*T, K·D], limited where the family limits them. */
+function project(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): { q: Value; k: Value; v: Value } {
+  const { q, k, v } = projected(g, spec, x, weight);
+  const { clip } = spec;
+  if (clip === undefined) return { q, k, v };
+  const limited = (y: Value): Value => Max(g, Min(g, y, g.scalar(clip)), g.scalar(-clip));
+  return g.named(spec.name, () => ({ q: limited(q), k: limited(k), v: limited(v) }));
+}
+
+function projected(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): { q: Value; k: Value; v: Value } {
+  const { heads: H, kvHeads: K, headDim: D, projections: p } = spec;
+  if (p.kind === 'separate')
+    return { q: linear(g, p.q, x, weight), k: linear(g, p.k, x, weight), v: linear(g, p.v, x, weight) };
+  const qkv = linear(g, p.qkv, x, weight);
+  return g.named(spec.name, () => {
+    // [B*T, blocks · (queries, keys, values of a block)]
+    const sizes = { q: (H / p.blocks) * D, k: (K / p.blocks) * D, v: (K / p.blocks) * D };
+    const order = [...p.order] as (keyof typeof sizes)[];
+    const parts = Split(
+      g,
+      Reshape(g, qkv, ['B*T', p.blocks, sizes.q + sizes.k + sizes.v]),
+      order.map((name) => sizes[name]),
+      2,
+    );
+    const rows = (name: keyof typeof sizes): Value =>
+      Reshape(g, parts[order.indexOf(name)]!, ['B*T', p.blocks * sizes[name]]);
+    return { q: rows('q'), k: rows('k'), v: rows('v') };
+  });
+}

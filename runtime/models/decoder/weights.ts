@@ -1,0 +1,114 @@
+import { openSync, closeSync, readSync } from 'node:fs';
+import { relative } from 'node:path';
+import { HumanError } from '../../support/errors.js';
+import type { Builder, DType, Value } from '../../onnx/graph.js';
+import { Cast } from '../../onnx/ops.js';
+import { sameShape, shapeText } from '../../onnx/shapes.js';
+import type { Weight } from './norms.js';
+import type { TensorInfo } from '../weights/safetensors.js';
+
+const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
+  F64: { dtype: 'float64', alignment: 8 },
+  F32: { dtype: 'float32', alignment: 4 },
+  F16: { dtype: 'float16', alignment: 2 },
+  BF16: { dtype: 'bfloat16', alignment: 2 },
+};
+
+/** First parts of parameter names, which checkpoints of the bare model lack. */
+const PREFIXES = ['model.', 'transformer.', 'gpt_neox.', 'biogpt.'];
+
+/** First parts of names in checkpoints of models with images, as transformers writes them. */
+const WITH_IMAGES: Record<string, string> = {
+  'model.language_model.': 'language_model.model.',
+  'lm_head.': 'language_model.lm_head.',
+};
+
+/** A name and its variants in checkpoints: those of the bare model lack its first part, those of models with images have another order. */
+function namesOf(name: string): string[] {
+  const prefix = PREFIXES.find((p) => name.startsWith(p));
+  const bare = prefix ? [name.slice(prefix.length)] : [];
+  return [name, ...bare, name.replace(/^(model\.language_model|lm_head)\./, (part) => WITH_IMAGES[part]!)];
+}
+
+/**
+ * The tensor of a parameter: under its own name, or under another that checkpoints have for it.
+ * @throws HumanError naming the tensor, and the expected and the found shape
+ */
+export function findTensor(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  name: string,
+  shape: readonly number[],
+): TensorInfo {
+  const found = namesOf(name).find((one) => tensors.has(one));
+  const info = found === undefined ? undefined : tensors.get(found);
+  if (!info) {
+    throw new HumanError(`the model has no tensor ${name} of shape ${shapeText(shape)}.`, {
+      place: name,
+      remedy: 'The model is incomplete, or its config.json belongs to another one: copy or download it again.',
+    });
+  }
+  if (!sameShape(info.shape, shape)) {
+    throw new HumanError(`the tensor has shape ${shapeText(info.shape)}; config.json asks for ${shapeText(shape)}.`, {
+      place: `${info.file}: ${info.name}`,
+      remedy: 'The config.json belongs to another model: copy or download both again.',
+    });
+  }
+  if (!Object.hasOwn(DTYPES, info.dtype)) {
+    throw new HumanError(`the tensor has type ${info.dtype}; weights are read as F32, F16, BF16 or F64.`, {
+      place: `${info.file}: ${info.name}`,
+      remedy: 'Use an unquantized copy of the model.',
+    });
+  }
+  return info;
+}
+
+/**
+ * Frozen weights, read in place: an initializer that points into the file of the model's folder, with a Cast at each use where
+ * its type is not the graph's. Tensors at an odd offset are copied into the graph.
+ */
+export function frozenWeights(g: Builder, folder: string, tensors: ReadonlyMap<string, TensorInfo>): Weight {
+  const stored = new Map<string, Value>();
+  return (name, shape) => {
+    let value = stored.get(name);
+    if (!value) {
+      const info = findTensor(tensors, name, shape);
+      const { dtype, alignment } = DTYPES[info.dtype]!;
+      const place = { file: relative(folder, info.file), offset: info.offset, bytes: info.bytes };
+      value =
+        info.offset % alignment === 0
+          ? g.external(name, dtype, shape, place)
+          : g.constant(dtype, shape, readInline(info), name);
+      stored.set(name, value);
+    }
+    return Cast(g, value, g.float);
+  };
+}
+
+/** Weights as inputs of the graph in its own type, by their names in the spec (full fine-tuning); a tied head is one with the embedding. */
+export function trainableWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>): Weight {
+  const inputs = new Map<string, Value>();
+  return (name, shape) => {
+    let value = inputs.get(name);
+    if (!value) {
+      findTensor(tensors, name, shape);
+      value = g.input(name, g.float, shape);
+      inputs.set(name, value);
+    }
+    return value;
+  };
+}
+
+function readInline({ file, offset, bytes }: TensorInfo): Uint8Array {
+  const data = new Uint8Array(bytes);
+  const handle = openSync(file, 'r');
+  try {
+    for (let done = 0; done < bytes;) {
+      const read = readSync(handle, data, done, Math.min(bytes - done, 2 ** 30), offset + done);
+      if (read === 0) throw new HumanError('the file became shorter while it was read.', { place: file });
+      done += read;
+    }
+  } finally {
+    closeSync(handle);
+  }
+  return data;
+}

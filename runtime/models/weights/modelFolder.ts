@@ -1,0 +1,16 @@
+import type { JsonObject } from '../../support/jsonFile.js';
+import type { TensorInfo } from './safetensors.js';
+
+/** A model: its config and where its tensors lie. No weight is in memory. */
+export interface ModelFolder {
+  /** What the user gave. */
+  path: string;
+  /** Absolute Hugging Face folder: the given one, or the one converted from a GGUF file. */
+  folder: string;
+  config: JsonObject;
+  /** By Hugging Face name, in file order. Shapes are not checked against the config here. */
+  tensors: Map<string, TensorInfo>;
+  hasTokenizer: boolean;
+  generationConfig?: JsonObject;
+  converted: boolean;
+}

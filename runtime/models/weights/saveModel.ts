@@ -1,0 +1,52 @@
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ModelFolder } from './modelFolder.js';
+import { f32ToBf16, f32ToF16 } from './halfFloats.js';
+import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
+
+/** Files of a model folder that are no weights: config, tokenizer, templates, licence. */
+const COMPANION =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|LICENSE.*|README\.md)$/i;
+
+/**
+ * Writes a model folder like `model`: the same names, shapes and dtypes, config and tokenizer copied, weights in one
+ * model.safetensors, one tensor in memory at a time.
+ * @param changed the tensor's new float32 values, or undefined to copy its bytes
+ */
+export async function saveModel(
+  folder: string,
+  model: Pick<ModelFolder, 'folder' | 'tensors'>,
+  changed: (info: TensorInfo) => Promise<Float32Array | undefined>,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const tensors = [...model.tensors.values()].map((info): TensorToWrite => ({
+    name: info.name,
+    dtype: info.dtype,
+    shape: info.shape,
+    bytes: info.bytes,
+    data: async () => {
+      const values = await changed(info);
+      return values ? stored(values, info) : readBytes(info);
+    },
+  }));
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  await copyCompanions(model.folder, folder);
+}
+
+/** Names of config, tokenizer, templates and licence in a model folder. */
+export const companions = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => COMPANION.test(name)).sort();
+
+/** Copies config, tokenizer, templates and licence of a model. */
+export async function copyCompanions(from: string, to: string): Promise<void> {
+  for (const name of await companions(from)) await copyFile(join(from, name), join(to, name));
+}
+
+/** float32 values in the dtype they are stored in, rounded to nearest even. */
+function stored(values: Float32Array, { name, dtype }: TensorInfo): Uint8Array {
+  if (dtype === 'F32') return bytesOf(values);
+  if (dtype === 'F16') return bytesOf(f32ToF16(values));
+  if (dtype === 'BF16') return bytesOf(f32ToBf16(values));
+  if (dtype === 'F64') return bytesOf(Float64Array.from(values));
+  throw new Error(`${name} is ${dtype}: weights are floats`);
+}

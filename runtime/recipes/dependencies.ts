@@ -1,0 +1,181 @@
+/**
+ * Everything the result of a training run depends on, by name: values of recipe keys, and hashes of the files they lead to.
+ * A checkpoint keeps it, and a run is resumed only where all of it is as it was.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { adapterFolder, CONFIG_FILE, ROLE_FILE, WEIGHTS_FILE } from '../adapters/files.js';
+import type { Context } from '../context/context.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { HumanError } from '../support/errors.js';
+import { modelFile } from '../evaluation/judges/classifierFiles.js';
+import { sha256File } from '../support/files.js';
+import { isObject } from '../support/jsonFile.js';
+import { companions } from '../models/weights/saveModel.js';
+import type { FinetuneRecipe, VectorRecipe } from '../contract/protocol.js';
+import { recipeInputs } from '../contract/recipeInputs.js';
+import type { Checkpoint } from '../runs/checkpoint.js';
+import { ONNXRUNTIME } from '../device/session.js';
+
+/** Goes up when the same recipe gives other bytes than with the version before. */
+const ARITHMETIC = 1;
+
+/**
+ * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names what
+ * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared.
+ */
+const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads']);
+/** Files of a model that only full fine-tuning hands on. */
+const HANDED_ON = /^(README|LICENSE)/i;
+/** What a classifier's folder may have beside its graph that nobody reads. */
+const NOT_READ = /^(\.|README|LICENSE)|\.(safetensors|pt|pth|h5|msgpack)$/i;
+
+const ABSENT = 'absent';
+
+type TrainingRecipe = VectorRecipe | FinetuneRecipe;
+export type Dependencies = Readonly<Record<string, string>>;
+
+/** A recipe key that names a file or folder, what a person calls it, and the files of it that are read. */
+interface Reference {
+  readonly key: string;
+  readonly noun: string;
+  readonly written: string;
+  readonly files: (path: string) => Promise<string[]>;
+}
+
+export interface DependencyOptions {
+  /** Absolute path of a path written in the recipe. */
+  readonly path: (relative: string) => string;
+  readonly context: Pick<Context, 'model'>;
+  readonly modelSha256: string;
+}
+
+/** Files that cannot be read are absent here; who needs them says so. */
+export async function dependenciesOf(
+  recipe: TrainingRecipe,
+  { path, context, modelSha256 }: DependencyOptions,
+): Promise<Dependencies> {
+  const found: Record<string, string> = { arithmetic: String(ARITHMETIC), 'model weights': modelSha256 };
+  const full = recipe.kind === 'finetune' && recipe.method === 'full';
+  for (const name of await companions(context.model.folder))
+    if (full || !HANDED_ON.test(name)) found[`model ${name}`] = await hashed(join(context.model.folder, name));
+
+  const references = referencesOf(recipe);
+  for (const { key, written, files } of references) {
+    const folder = path(written);
+    for (const file of await files(folder).catch(() => []))
+      found[file === folder ? key : `${key} ${relative(folder, file)}`] = await hashed(file);
+  }
+  const paths = new Set(references.map(({ key }) => key));
+  for (const [key, value] of leaves(recipe)) if (!paths.has(key)) found[`recipe ${key}`] = value;
+  return found;
+}
+
+/** What computes: a difference is no reason to refuse, but the result is not bit-equal any more. */
+export function machineOf({ backend }: Pick<Context, 'backend'>): Dependencies {
+  const cores = cpus();
+  return {
+    device: backend.device,
+    threads: String(backend.threads || `all of ${cores.length}`),
+    processor: `${process.platform} ${process.arch} ${cores[0]?.model ?? ''}`.trim(),
+    onnxruntime: String(ONNXRUNTIME),
+  };
+}
+
+/** "threads 1 → 2", for each that differs. */
+export const machineChanges = (before: Dependencies, now: Dependencies): string[] =>
+  Object.keys(now).flatMap((name) =>
+    before[name] === now[name] ? [] : [`${name} ${before[name] ?? 'unknown'} → ${now[name]}`],
+  );
+
+/** @throws HumanError that names what is not as it was */
+export function requireSame(
+  { file: place, facts: { dependencies: before } }: Checkpoint,
+  now: Dependencies,
+  recipe: TrainingRecipe,
+): void {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (name) => before[name] !== now[name],
+  );
+  if (names.length === 0) return;
+  const references = referencesOf(recipe);
+  const phrases = [...new Set(names.map((name) => phrase(name, before[name], now[name], references)))];
+  const more = phrases.length > 3 ? `; and ${phrases.length - 3} more` : '';
+  throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${more} since its checkpoint.`, {
+    place,
+    remedy: 'Put back what changed, or start the run anew.',
+  });
+}
+
+function phrase(name: string, before = ABSENT, now = ABSENT, references: readonly Reference[]): string {
+  const what = before === ABSENT ? 'was added' : now === ABSENT ? 'is gone or cannot be read' : 'changed';
+  if (name === 'arithmetic') return 'the program computes otherwise';
+  if (name.startsWith('recipe ')) {
+    const values = [before, now].every((value) => value !== ABSENT) ? ` from ${before} to ${now}` : '';
+    return `"${name.slice('recipe '.length)}" in the recipe ${what}${values}`;
+  }
+  if (name.startsWith('model ')) return `the model's ${name.slice('model '.length)} ${what}`;
+  const [key] = name.split(' ') as [string];
+  const reference = references.find((one) => one.key === key);
+  if (!reference) return `"${key}" in the recipe ${what}`;
+  const file = name.slice(key.length + 1);
+  return `${reference.noun} ${reference.written}${file ? ` (${file})` : ''} ${what}`;
+}
+
+/** What the inputs of a recipe are called, and the files that are read where they lead. */
+const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] = [
+  [/^model$/, 'the model', async () => []], // its files are named one by one
+  [/^harmful\./, 'the harmful rows', async (path) => [path]],
+  [/^benign\./, 'the benign rows', async (path) => [path]],
+  [/^data\./, 'the data file', async (path) => [path]],
+  [/^probes\./, 'the probe file', async (path) => [path]],
+  [/^evaluate\./, 'the evaluation file', async (path) => [path]],
+  [/^vectors\./, 'the vector', async (path) => [...(await adapterFiles(path)), join(path, RUN_FILES.prompts)]],
+  [/^judges\./, 'the judge', classifierFiles],
+  [/^adapter\./, 'the first adapter', adapterFiles],
+];
+
+const referencesOf = (recipe: TrainingRecipe): Reference[] =>
+  recipeInputs(recipe).map(({ key, path: written }) => {
+    const found = INPUTS.find(([expression]) => expression.test(key));
+    if (!found) throw new Error(`the result depends on "${key}", which is not compared`);
+    const [, noun, files] = found;
+    return { key, noun, written, files };
+  });
+
+async function adapterFiles(path: string): Promise<string[]> {
+  const folder = await adapterFolder(path);
+  return [CONFIG_FILE, WEIGHTS_FILE, ROLE_FILE].map((name) => join(folder, name));
+}
+
+/** The graph and its external data, whose names are in the graph alone; config and tokenizer. */
+async function classifierFiles(folder: string): Promise<string[]> {
+  const graph = await modelFile(folder, '');
+  const found: string[] = [];
+  for (const part of new Set([dirname(graph), folder])) {
+    const entries = await readdir(part, { withFileTypes: true });
+    const names = entries.filter((entry) => !entry.isDirectory() && !NOT_READ.test(entry.name)).map(({ name }) => name);
+    found.push(...names.sort().map((name) => join(part, name)));
+  }
+  return found;
+}
+
+/** Pipes and devices, which have no end, are none. */
+async function hashed(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  return found?.isFile() ? sha256File(file).catch(() => ABSENT) : ABSENT;
+}
+
+/** Every value of a recipe with its place: `optimizer.betas.0`. */
+function leaves(value: unknown, at = ''): [string, string][] {
+  const inner: [string, unknown][] | undefined = Array.isArray(value)
+    ? value.map((item, i) => [String(i), item])
+    : isObject(value)
+      ? Object.entries(value)
+      : undefined;
+  if (!inner || inner.length === 0) return value === undefined ? [] : [[at, JSON.stringify(value)]];
+  return inner.flatMap(([key, item]) =>
+    at === '' && MAY_CHANGE.has(key) ? [] : leaves(item, at === '' ? key : `${at}.${key}`),
+  );
+}

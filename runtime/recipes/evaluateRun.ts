@@ -1,0 +1,68 @@
+import { basename } from 'node:path';
+import { cacheFolder, openContext, type Context } from '../context/context.js';
+import type { EvaluateRecipe, Measurement } from '../contract/protocol.js';
+import { loadSpeech, type Job } from './job.js';
+import { evaluateState, loadSets } from '../evaluation/evaluate.js';
+import { judgesOfRun } from './judgesOfRun.js';
+import { closeJudges } from '../evaluation/judges/judges.js';
+import { activeAdapters, openState } from '../evaluation/inference/states.js';
+
+type NamedState = NonNullable<EvaluateRecipe['states']>[number];
+
+/** Judges the answers of one or more states of a model on the same sets. */
+export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement[]> {
+  const { recipe, signal, emit } = job;
+  const sets = await loadSets(job.context, recipe.evaluate, job.path, loadSpeech(job));
+  const states = [];
+  for (const state of statesOf(recipe)) states.push({ name: state.name, ...(await readState(job, state)) });
+  const judges = await judgesOfRun(job);
+  try {
+    await job.begin();
+    const all: Measurement[] = [];
+    const generation = { ...recipe.generation, seed: recipe.seed };
+    for (const { name, context, adapters } of states) {
+      const state = await openState(context, name, adapters);
+      try {
+        all.push(...(await evaluateState(context, sets, state, { step: 0, generation, signal, emit, judges })));
+      } finally {
+        await state.dispose();
+      }
+    }
+    return all;
+  } finally {
+    await closeJudges(judges);
+  }
+}
+
+/** Without names: the base, and the model with the adapters where there are some. */
+function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
+  const name = adapters.map((a) => basename(a.adapter)).join(' + ');
+  return states ?? [{ name: 'base', adapters: [] }, ...(adapters.length > 0 ? [{ name, adapters }] : [])];
+}
+
+/** Opens the model and reads the adapters of a state. A security vector that is active is warned of. */
+async function readState(
+  job: Job<EvaluateRecipe>,
+  { name, model, adapters }: NamedState,
+): Promise<{ context: Context; adapters: Awaited<ReturnType<typeof activeAdapters>> }> {
+  const context =
+    model === undefined
+      ? job.context
+      : await openContext(job.path(model), {
+          device: job.context.backend.device,
+          threads: job.recipe.threads,
+          cache: cacheFolder(job.folder.path),
+        });
+  const active = await activeAdapters(
+    context,
+    adapters.map((a) => ({ path: job.path(a.adapter), scale: a.scale })),
+  );
+  for (const a of active.filter((a) => a.role === 'security' && a.scale !== 0)) {
+    await job.emit({
+      kind: 'warning',
+      message: `the security vector ${basename(a.path)} is active in "${name}": this state answers as the vector does, not as a delivered model.`,
+      place: 'adapters',
+    });
+  }
+  return { context, adapters: active };
+}

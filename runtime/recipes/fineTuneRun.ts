@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
+import { LIMITS } from '../contract/limits.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { weakText } from '../contract/sentences.js';
+import { deliveredState } from '../contract/states.js';
+import { runVerdict } from '../contract/verdict.js';
+import { evaluateState, loadSets } from '../evaluation/evaluate.js';
+import { judgesOfRun } from './judgesOfRun.js';
+import { closeJudges, type Judge } from '../evaluation/judges/judges.js';
+import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
+import { sha256File, sha256 } from '../support/files.js';
+import { openModel } from '../models/folder.js';
+import type { FinetuneRecipe, Laws, Measurement, Probes } from '../contract/protocol.js';
+import { openFineTuning, type Witness } from './fineTune.js';
+import { loadSpeech, type Ending, type Job } from './job.js';
+import { readEvents } from '../runs/runFolder.js';
+
+/** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the laws. */
+export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
+  const { recipe, context, folder } = job;
+  const sets = await loadSets(context, recipe.evaluate, job.path, loadSpeech(job));
+  await closeJudges(await judgesOfRun(job));
+  const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
+  const hashes = await Promise.all(vectorPaths.map(hashAdapter));
+  await folder.manifest({
+    vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i]!, scale: recipe.vectors[i]!.scale })),
+  });
+  const training = await openFineTuning(job);
+  let base: Measurement[];
+  let witness: Witness;
+  try {
+    await job.begin();
+    const earlier = (await readEvents(folder.path)).find(
+      (e) => e.kind === 'evaluation' && e.step === 0 && e.measurements,
+    );
+    base =
+      earlier?.kind === 'evaluation' && earlier.measurements
+        ? earlier.measurements
+        : await evaluateOnce(job, sets, await openState(context, 'base', []), 0);
+    witness = await training.train();
+  } finally {
+    await training.dispose();
+  }
+
+  // what is delivered is read back from disk, as a user would load it
+  const full = recipe.method === 'full';
+  const result = full ? RUN_FILES.model : RUN_FILES.adapter;
+  const model = full ? await openModel(folder.file(result), { cache: folder.file('cache') }) : context.model;
+  const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
+  const state = deliveredState({ vectors: recipe.vectors.length });
+  const delivered = await openState(context, state, adapters, model);
+  const again = await delivered.losses(witness.examples);
+  const laws: Laws = {
+    ...(vectorPaths.length > 0
+      ? { vectorUnchanged: (await Promise.all(vectorPaths.map(hashAdapter))).every((hash, i) => hash === hashes[i]) }
+      : {}),
+    ...withoutVector(
+      adapters.every((a) => a.role === 'task'),
+      witness.losses,
+      again.map(({ nll }) => nll),
+    ),
+  };
+  const events = await readEvents(folder.path);
+  const step = events.findLast((e) => e.kind === 'step')?.step ?? 0;
+  const measured = await evaluateOnce(job, sets, delivered, step);
+  await folder.manifest({
+    result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
+  });
+  const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
+  const measurements = [...base, ...measured];
+  const protectionWeakened = weakened({ vectors: recipe.vectors.length, step, probes, measurements });
+  return { measurements, laws, protectionWeakened };
+}
+
+/** The law of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
+export function withoutVector(
+  tasksOnly: boolean,
+  losses: readonly number[],
+  again: readonly number[],
+): Pick<Laws, 'deliveredWithoutVector'> {
+  if (tasksOnly && losses.length === 0) return {};
+  const same = losses.every((loss, i) => Math.abs(again[i]! - loss) <= LIMITS.sameLoss * Math.max(1, loss));
+  return { deliveredWithoutVector: tasksOnly && same };
+}
+
+async function evaluateOnce(
+  job: Job<FinetuneRecipe>,
+  sets: Parameters<typeof evaluateState>[1],
+  state: OpenState,
+  step: number,
+): Promise<Measurement[]> {
+  const { recipe, signal, emit } = job;
+  const generation = { ...recipe.generation, seed: recipe.seed };
+  let judges: Judge[] = [];
+  try {
+    if (sets.length === 0) return [];
+    judges = await judgesOfRun(job);
+    return await evaluateState(job.context, sets, state, { step, generation, signal, emit, judges });
+  } finally {
+    await closeJudges(judges);
+    await state.dispose();
+  }
+}
+
+/** SHA-256 over an adapter's files. */
+async function hashAdapter(folder: string): Promise<string> {
+  return sha256(
+    (await Promise.all([WEIGHTS_FILE, 'adapter_config.json'].map((name) => sha256File(join(folder, name))))).join('\n'),
+  );
+}
+
+/** How the protection did not hold, by any judge of harm or by the probes; undefined when it held, and of a plain run. */
+export function weakened(run: {
+  vectors: number;
+  step: number;
+  probes: readonly Probes[];
+  measurements: readonly Measurement[];
+}): string | undefined {
+  const verdict = runVerdict({
+    ...run,
+    kind: 'finetune',
+    phase: 'finished',
+    first: run.probes.at(0),
+    last: run.probes.at(-1),
+  });
+  return verdict.kind === 'weakened' ? weakText(verdict, verdict.pull) : undefined;
+}

@@ -1,0 +1,31 @@
+import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { saveModel } from '../models/weights/saveModel.js';
+import { readFloat32 } from '../models/weights/safetensors.js';
+import { parameters, type DecoderSpec } from '../models/decoder/spec.js';
+import { findTensor } from '../models/decoder/weights.js';
+import { float32, type Backend, type Tensor } from '../device/session.js';
+
+/** The base's parameters as float32 tensors: the start of full fine-tuning. */
+export async function baseTensors(model: Pick<ModelFolder, 'tensors'>, spec: DecoderSpec): Promise<Tensor[]> {
+  const tensors: Tensor[] = [];
+  for (const [name, shape] of parameters(spec)) {
+    const info = findTensor(model.tensors, name, shape);
+    tensors.push(float32(await readFloat32(info), info.shape));
+  }
+  return tensors;
+}
+
+/** Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the base's own dtype. */
+export async function saveFullModel(
+  folder: string,
+  model: ModelFolder,
+  spec: DecoderSpec,
+  tensors: readonly Tensor[],
+  backend: Backend,
+): Promise<void> {
+  const at = new Map([...parameters(spec)].map(([name, shape], i) => [findTensor(model.tensors, name, shape).name, i]));
+  await saveModel(folder, model, async (info) => {
+    const i = at.get(info.name);
+    return i === undefined ? undefined : backend.read(tensors[i]!);
+  });
+}

@@ -1,0 +1,114 @@
+import { Cancelled, HumanError } from '../support/errors.js';
+import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
+import { learningRate } from '../optim/schedule.js';
+import type { OptimizerOptions, Probes, RunEvent } from '../contract/protocol.js';
+import { divergenceWatch } from './divergence.js';
+import type { Learner } from '../learner/learner.js';
+import { runsOf, type TrainingRow } from '../learner/packing.js';
+import type { Feeds, Tensor } from '../device/session.js';
+
+export interface LoopOptions {
+  readonly steps: number;
+  readonly state: OptimizerState;
+  readonly learner: Learner;
+  readonly optimizer: Optimizer;
+  readonly optimizerOptions: OptimizerOptions;
+  /** All graph parameters with the present state of the trainable ones. */
+  readonly parameters: () => Feeds;
+  /** Rows of a step's micro-batches, weights chosen so that the sum over all is the step's mean loss. */
+  readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
+  readonly probe: () => Promise<Probes | undefined>;
+  readonly evaluateEvery: number;
+  /** Saves the state, and whether training ends with it; returns the place. */
+  readonly checkpoint: (enough: boolean) => Promise<string>;
+  /** Training has ended before, by `enough`. */
+  readonly ended?: boolean;
+  /** Ends training early when it returns true after a step. */
+  readonly enough?: (step: { harmfulLoss: number | undefined }) => Promise<boolean>;
+  /** Rows whose mean loss is reported as harmful. */
+  readonly isHarmful?: (row: TrainingRow) => boolean;
+  readonly vocabSize: number;
+  /** Loss of the first step, of a run that is resumed. */
+  readonly firstLoss?: number;
+  readonly signal: AbortSignal;
+  readonly emit: (event: RunEvent) => Promise<void>;
+}
+
+/** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */
+export async function trainingLoop(options: LoopOptions): Promise<void> {
+  const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
+  const started = { ms: performance.now(), step: state.step };
+  let saved = state.step;
+  const watch = divergenceWatch(options.vocabSize, options.firstLoss);
+
+  const measure = async (): Promise<void> => {
+    const probes = await options.probe();
+    if (probes) await emit({ kind: 'evaluation', step: state.step, probes });
+  };
+
+  if (state.step === 0) await measure();
+  while (state.step < steps && !options.ended) {
+    await new Promise((resolve) => setImmediate(resolve)); // lets a request to stop come in
+    if (signal.aborted) {
+      if (state.step > saved)
+        await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(false) });
+      throw new Cancelled();
+    }
+    const began = performance.now();
+    const step = state.step + 1;
+    const rate = learningRate(options.optimizerOptions, step, steps);
+
+    let gradients: Tensor[] | undefined;
+    let nll = 0;
+    let tokens = 0;
+    const harmful = { nll: 0, tokens: 0 };
+    for (const rows of (await options.rows(step)).flatMap((batch) => runsOf(batch))) {
+      const part = await learner.gradients(rows, options.parameters());
+      if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
+      gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
+      part.rows.forEach((row, i) => {
+        nll += row.nll;
+        tokens += row.tokens;
+        if (isHarmful(rows[i]!)) {
+          harmful.nll += row.nll;
+          harmful.tokens += row.tokens;
+        }
+      });
+    }
+    const { norm } = await optimizer.step(state, gradients!, rate, (n) => {
+      if (!Number.isFinite(n)) throw notFinite('gradient', step, saved);
+    });
+
+    const harmfulLoss = harmful.tokens > 0 ? harmful.nll / harmful.tokens : undefined;
+    await emit({
+      kind: 'step',
+      step,
+      steps,
+      lossNatsPerToken: nll / tokens,
+      harmfulLossNatsPerToken: harmfulLoss,
+      gradNorm: norm,
+      learningRate: rate,
+      tokens,
+      stepMs: performance.now() - began,
+      memoryBytes: process.memoryUsage.rss(),
+      secondsLeft: ((performance.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
+    });
+    watch(step, nll / tokens);
+    const enough = (await options.enough?.({ harmfulLoss })) ?? false;
+    if (enough || step === steps || step % options.evaluateEvery === 0) {
+      await measure();
+      await emit({ kind: 'checkpoint', step, path: await options.checkpoint(enough) });
+      saved = step;
+    }
+    if (enough) return;
+  }
+}
+
+function notFinite(what: string, step: number, saved: number): HumanError {
+  return new HumanError(`the ${what} is not a number (NaN or infinite) at step ${step}; the run stops here.`, {
+    kind: 'failed',
+    place: `step ${step}`,
+    remedy: `Lower optimizer.learningRate, or look for damaged rows or weights. ${saved > 0 ? `The checkpoint of step ${saved} is kept.` : 'Nothing was changed.'}`,
+  });
+}

@@ -1,0 +1,51 @@
+import type { Example } from '../data/examples.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import type { Probes } from '../contract/protocol.js';
+import { mean, rowsOf, tokenCount } from '../learner/rows.js';
+import type { Learner } from '../learner/learner.js';
+import type { Backend, Feeds } from '../device/session.js';
+
+export interface ProbeOptions {
+  readonly learner: Learner;
+  readonly optimizer: Pick<Optimizer, 'norm'>;
+  readonly backend: Pick<Backend, 'release'>;
+  readonly parameters: () => Feeds;
+  readonly harmful: readonly Example[];
+  readonly benign: readonly Example[];
+  /** Factors on the adapters as training sees them and, where there are vectors, with these on. */
+  readonly off: Record<string, number>;
+  readonly on?: Record<string, number>;
+}
+
+/** The mechanism, measured: loss and gradient norm on harmful and benign rows, with the vectors and without. */
+export async function measureProbes(options: ProbeOptions): Promise<Probes> {
+  const { harmful, benign, off, on } = options;
+  const harmfulOff = await measure(options, harmful, off);
+  const benignOff = await measure(options, benign, off);
+  const harmfulOn = on && (await measure(options, harmful, on));
+  const benignOn = on && (await measure(options, benign, on));
+  return {
+    harmfulLossWithout: harmfulOff?.loss,
+    harmfulGradNormWithout: harmfulOff?.norm,
+    benignLossWithout: benignOff?.loss,
+    benignGradNormWithout: benignOff?.norm,
+    harmfulLossWith: harmfulOn?.loss,
+    harmfulGradNormWith: harmfulOn?.norm,
+    benignLossWith: benignOn?.loss,
+    benignGradNormWith: benignOn?.norm,
+  };
+}
+
+/** Mean loss in nats per supervised token, and the L2 norm of its gradient; undefined without rows. */
+async function measure(
+  { learner, optimizer, backend, parameters }: ProbeOptions,
+  examples: readonly Example[],
+  scales: Record<string, number>,
+): Promise<{ loss: number; norm: number } | undefined> {
+  if (examples.length === 0) return undefined;
+  const rows = rowsOf(examples, scales, 1 / tokenCount(examples));
+  const { rows: losses, gradients } = await learner.gradients(rows, parameters());
+  const norm = await optimizer.norm(gradients);
+  for (const gradient of gradients) backend.release(gradient);
+  return { loss: mean(losses), norm };
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { readRows } from '../data/rows.js';
+import { readSample, RefusedRow } from '../data/schemas.js';
+import { HumanError } from '../support/errors.js';
+import type { Generator } from '../evaluation/inference/generate.js';
+import { writeFileAtomic } from '../support/files.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import type { ChatMessage } from '../contract/protocol.js';
+
+/** A prompt the vector was trained on. */
+export interface VectorPrompt {
+  /** The conversation before the answer, or the text of the prompt. */
+  messages?: ChatMessage[];
+  prompt?: string;
+  /** What the vector was trained to say. */
+  harmful: string;
+  /** What the base model says: what anchors hold. */
+  base: string;
+}
+
+/** Prompts kept with a vector; an anchor uses a few per step. */
+const MOST_PROMPTS = 64;
+const LONGEST_ANSWER = 48;
+const BATCH = 16;
+
+/** Lets the base model answer the vector's own prompts and writes them as prompts.jsonl. */
+export async function writePrompts(
+  file: string,
+  examples: ExampleList,
+  base: Generator,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<void> {
+  const chosen = firstOf(examples, MOST_PROMPTS, (e) => e.promptIds.length > 0);
+  const lines: string[] = [];
+  for (let at = 0; at < chosen.length; at += BATCH) {
+    const batch = chosen.slice(at, at + BATCH);
+    const answers = await base.generate(
+      batch.map((e) => e.promptIds),
+      { maxNewTokens: LONGEST_ANSWER, temperature: 0, topP: 1 },
+      { signal },
+    );
+    batch.forEach((e, i) => {
+      const prompt: VectorPrompt = {
+        ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
+        harmful: e.answer,
+        base: tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true }),
+      };
+      lines.push(JSON.stringify(prompt));
+    });
+  }
+  await writeFileAtomic(file, lines.map((line) => `${line}\n`).join(''));
+}
+
+/**
+ * Reads prompts.jsonl of a vector's run folder; undefined where there is none.
+ * @throws HumanError with file and line: a vector may come from somebody else
+ */
+export async function readPrompts(file: string): Promise<VectorPrompt[] | undefined> {
+  if (!existsSync(file)) return undefined;
+  const prompts: VectorPrompt[] = [];
+  for await (const raw of readRows(file)) {
+    const place = `${file}:${raw.line}`;
+    const wrong = (reason: string): HumanError =>
+      new HumanError(`this is no prompt of a vector: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
+    if ('refused' in raw) throw wrong(raw.refused);
+    if (prompts.length >= MOST_PROMPTS) throw wrong(`there are more than ${MOST_PROMPTS}`);
+    const { harmful, base, ...asked } = raw.value;
+    if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
+    try {
+      const sample = readSample(asked, asked.messages === undefined ? 'completion' : 'messages');
+      if (sample.kind === 'chat') prompts.push({ messages: sample.messages, harmful, base });
+      else if (sample.kind === 'completion') prompts.push({ prompt: sample.prompt, harmful, base });
+    } catch (error) {
+      throw error instanceof RefusedRow ? wrong(error.message) : error;
+    }
+  }
+  return prompts;
+}

@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
+import type { LoadedData } from '../context/context.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { subset, type ExampleList } from '../data/exampleList.js';
+import { HumanError } from '../support/errors.js';
+import { SCAN_THRESHOLD, scanExamples } from '../evaluation/inference/scan.js';
+import { replaceFile, sha256File } from '../support/files.js';
+import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
+import type { Job } from './job.js';
+import type { Learner } from '../learner/learner.js';
+import type { Feeds } from '../device/session.js';
+
+/** A security vector that is active and frozen while fine-tuning. `name` is its own in the graph. */
+export interface ActiveVector extends FlatAdapter {
+  readonly name: string;
+  readonly path: string;
+  readonly scale: number;
+}
+
+const ROWS_AT_ONCE = 10_000;
+
+/** @throws HumanError when a vector does not fit, or a protection has none */
+export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVector[]> {
+  const { recipe, context } = job;
+  if (recipe.vectors.length === 0 && recipe.protection !== false) {
+    throw new HumanError('"protection" needs a vector.', {
+      place: 'recipe.json protection',
+      remedy: 'List one under "vectors", or remove "protection".',
+    });
+  }
+  const vectors: ActiveVector[] = [];
+  for (const [i, { adapter, scale }] of recipe.vectors.entries()) {
+    const path = job.path(adapter);
+    const flat = await adapterFlat(path, context.sites);
+    if (flat.file.role !== 'security')
+      await job.emit({
+        kind: 'warning',
+        message: `the adapter ${basename(path)} is not marked as a security vector.`,
+        place: flat.file.path,
+        remedy: 'Train it with a "vector" recipe, or check the path.',
+      });
+    vectors.push({ ...flat, name: `vector${i}`, path, scale });
+  }
+  return vectors;
+}
+
+export interface DataSeen {
+  /** Rows that the vectors explain, by their number in the file. */
+  readonly flagged: ReadonlySet<number>;
+  /** All others. */
+  readonly ordinary: ExampleList;
+}
+
+/**
+ * The data as the vectors see it before anything is trained. A resumed run takes what it found when it began: the model
+ * may have learned since.
+ * @param made gets the hash of what is kept for that
+ */
+export async function scanData(
+  job: Job<FinetuneRecipe>,
+  learner: Learner,
+  parameters: Feeds,
+  data: LoadedData,
+  scales: { off: Record<string, number>; on: Record<string, number> },
+  made: Record<string, string>,
+): Promise<DataSeen> {
+  const { recipe, folder, signal } = job;
+  const route = recipe.protection === false ? false : recipe.protection.route;
+  const file = folder.file(RUN_FILES.scan);
+  let scan = folder.checkpoint ? await readScan(file, made[RUN_FILES.scan]) : undefined;
+  if (!scan) {
+    scan = await scanExamples(
+      learner,
+      parameters,
+      data.examples,
+      { ...scales, threshold: route === false ? SCAN_THRESHOLD : route },
+      { signal, onProgress: (share) => job.progress('scanning the data with the vector', share) },
+    );
+    await writeScan(file, scan);
+    made[RUN_FILES.scan] = await sha256File(file);
+  }
+  if (scan.flagged > 0.9 * scan.rows) {
+    await job.emit({
+      kind: 'warning',
+      message: `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
+      place: data.path,
+      remedy: 'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
+    });
+  }
+  // a row for each example, in order
+  const ordinary = scan.perRow.flatMap((row, i) => (row.flagged ? [] : [i]));
+  return {
+    flagged: new Set(scan.perRow.filter((row) => row.flagged).map(({ row }) => row)),
+    ordinary: subset(data.examples, ordinary),
+  };
+}
+
+async function readScan(file: string, sha256: string | undefined): Promise<ScanResult> {
+  const there = existsSync(file);
+  if (!there || (await sha256File(file)) !== sha256)
+    throw new HumanError(
+      there ? 'the scan changed since the run began with it.' : 'the run cannot go on without the scan it began with.',
+      { place: file, remedy: 'Put the file back as it was, or start the run anew.' },
+    );
+  return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
+}
+
+/** In pieces: the rows of a large file make more text than a string holds. */
+async function writeScan(file: string, { perRow, ...numbers }: ScanResult): Promise<void> {
+  await replaceFile(file, async (handle) => {
+    await handle.writeFile(JSON.stringify(numbers).replace(/}$/, ',"perRow":['));
+    for (let at = 0; at < perRow.length; at += ROWS_AT_ONCE) {
+      const rows = perRow.slice(at, at + ROWS_AT_ONCE).map((row) => JSON.stringify(row));
+      await handle.writeFile(`${at > 0 ? ',' : ''}${rows.join()}`);
+    }
+    await handle.writeFile(']}\n');
+  });
+}

@@ -1,0 +1,147 @@
+/**
+ * The checkpoint of a run: one file, replaced as a whole. It says itself which step it is of and what it depends on, and ends
+ * with a hash over all of that, so that its words and its tensors can never belong to different steps.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { HumanError } from '../support/errors.js';
+import {
+  readBytes,
+  readFloat32,
+  readSafetensors,
+  writeSafetensors,
+  type TensorInfo,
+} from '../models/weights/safetensors.js';
+import type { OptimizerState } from '../optim/optimizer.js';
+import { float32, type Backend } from '../device/session.js';
+
+const FILE = 'state.safetensors';
+/** Until version 1 the file names were in a file of their own, which could name the state of another step. */
+const VERSION_1 = 'checkpoint.json';
+const HASH = 'sha256';
+const PARTS = ['p', 'm', 'v'] as const;
+
+const names = z.record(z.string(), z.string());
+const mark = z.object({ bytes: z.int().min(0), sha256: z.string() });
+const factsSchema = z.object({
+  version: z.literal(2),
+  step: z.int().min(0),
+  /** Training has ended with this step, though more were planned. */
+  enough: z.boolean(),
+  /** Everything the result depends on: name → hash, or value. */
+  dependencies: names,
+  /** What computed it; another one rounds differently. */
+  machine: names,
+  /** Files that the run made and reads again: name → SHA-256. */
+  made: names,
+  logs: z.object({ 'events.jsonl': mark, 'answers.jsonl': mark }),
+});
+export type CheckpointFacts = z.infer<typeof factsSchema>;
+
+export interface Checkpoint {
+  readonly file: string;
+  readonly facts: CheckpointFacts;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+/** Whether a folder has a checkpoint, of this version or an earlier one. */
+export const hasCheckpoint = (folder: string): boolean =>
+  [FILE, VERSION_1].some((name) => existsSync(join(folder, name)));
+
+/** Writes parameters, moments and facts in place of the checkpoint before; a crash leaves either. */
+export async function saveCheckpoint(
+  folder: string,
+  state: OptimizerState,
+  facts: Omit<CheckpointFacts, 'version' | 'step'>,
+  backend: Pick<Backend, 'read'>,
+): Promise<string> {
+  const metadata = JSON.stringify({ version: 2, step: state.step, ...facts } satisfies CheckpointFacts);
+  const tensors = PARTS.flatMap((part) =>
+    state.names.map((name, i) => {
+      const tensor = state[part][i]!;
+      return {
+        name: `${part}.${name}`,
+        dtype: 'F32' as const,
+        shape: [...tensor.dims],
+        bytes: tensor.dims.reduce((a, b) => a * b, 1) * 4,
+        data: async () => {
+          const { buffer, byteOffset, byteLength } = await backend.read(tensor);
+          const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+          hash.update(bytes);
+          return bytes;
+        },
+      };
+    }),
+  );
+  const hash = begun(metadata, tensors);
+  // Bytes come behind all wider types: the hash is complete when its turn comes.
+  const end = { name: HASH, dtype: 'U8' as const, shape: [32], bytes: 32, data: () => hash.digest() };
+  await writeSafetensors(join(folder, FILE), [...tensors, end], { checkpoint: metadata });
+  return folder;
+}
+
+/** The hash over facts, names and shapes; the tensors' bytes follow. */
+const begun = (metadata: string, tensors: readonly { name: string; shape: readonly number[] }[]) =>
+  createHash('sha256').update(JSON.stringify([metadata, tensors.map(({ name, shape }) => [name, shape])]));
+
+/**
+ * The checkpoint in a folder, checked as a whole; undefined where there is none.
+ * @throws HumanError for one that is damaged or was written by another version
+ */
+export async function openCheckpoint(folder: string): Promise<Checkpoint | undefined> {
+  const file = join(folder, FILE);
+  if (!existsSync(file)) {
+    if (existsSync(join(folder, VERSION_1)))
+      throw refused(
+        join(folder, VERSION_1),
+        'this checkpoint was written by an earlier version, which did not keep what tells that it is whole and that nothing changed since.',
+      );
+    return undefined;
+  }
+  const header = await readSafetensors(file).catch((error: unknown) => {
+    throw error instanceof HumanError ? refused(file, `the checkpoint is damaged: ${error.message}`, error) : error;
+  });
+  const text = header.metadata.checkpoint ?? '';
+  const facts = factsSchema.safeParse(parsed(text));
+  const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
+  if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
+    throw refused(file, 'this is no checkpoint, or one of another version of this program.');
+  const found = begun(text, Object.values(tensors));
+  const start = Object.values(tensors).reduce((least, { offset }) => Math.min(least, offset), Infinity);
+  if (hash.offset <= start)
+    throw refused(file, 'the checkpoint is damaged: its hash does not stand behind its tensors.');
+  for await (const piece of createReadStream(file, { start, end: hash.offset - 1, highWaterMark: 1 << 20 }))
+    found.update(piece as Buffer);
+  if (!found.digest().equals(await readBytes(hash)))
+    throw refused(file, 'the checkpoint is damaged: its content is not what was written.');
+  return { file, facts: facts.data, tensors: new Map(Object.entries(tensors)) };
+}
+
+/** The optimizer's state in a checkpoint. */
+export async function stateOf(
+  { file, facts, tensors }: Checkpoint,
+  wanted: readonly string[],
+): Promise<OptimizerState> {
+  const state: OptimizerState = { step: facts.step, names: wanted, p: [], m: [], v: [] };
+  for (const part of PARTS) {
+    for (const name of wanted) {
+      const info = tensors.get(`${part}.${name}`);
+      if (!info) throw refused(file, `the checkpoint has no tensor "${part}.${name}".`);
+      state[part].push(float32(await readFloat32(info), info.shape));
+    }
+  }
+  return state;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const refused = (place: string, message: string, cause?: unknown): HumanError =>
+  new HumanError(message, { place, remedy: 'Start the run anew.', cause });

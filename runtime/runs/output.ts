@@ -1,0 +1,216 @@
+/** Where a run may write: never over what it did not make. */
+import { mkdir, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { isManifest } from '../contract/manifest.js';
+import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
+import { HumanError } from '../support/errors.js';
+import { isPartOf } from '../support/files.js';
+import type { Manifest } from '../contract/protocol.js';
+import type { RecipeInput } from '../contract/recipeInputs.js';
+import { hasCheckpoint } from './checkpoint.js';
+import { requireFree } from './owner.js';
+import { ownerOf } from './ownerOf.js';
+
+export interface OutputPlan {
+  /** The run folder that the recipe names. */
+  readonly output: string;
+  /** Where the run works: `output`, or `next/` in it while it replaces the finished run there. */
+  readonly folder: string;
+}
+
+export interface OutputOptions {
+  /** Go on from the checkpoint of the run in the folder. */
+  readonly resume?: boolean;
+  /** Replace a finished run when the new one is done. */
+  readonly force?: boolean;
+}
+
+/**
+ * Decides where a run works, and changes nothing.
+ * @param inputs absolute paths that the run reads
+ * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote, when a
+ * finished run stands there and `force` is off, and when there is nothing to resume
+ */
+export async function planOutput(
+  output: string,
+  inputs: readonly RecipeInput[],
+  { resume = false, force = false }: OutputOptions,
+): Promise<OutputPlan> {
+  await requireApart(output, inputs);
+  await finishReplacement(output);
+  const found = await readManifest(output);
+  if (!found) {
+    await requireEmpty(output);
+    if (resume) throw nothingToResume(output, 'there is no run in this folder.');
+    return { output, folder: output };
+  }
+  if (found.outcome !== 'finished') {
+    if (resume && found.kind === 'evaluate') throw nothingToResume(output, 'an evaluation keeps no checkpoint.');
+    if (resume) await requireCheckpoint(output);
+    return { output, folder: output };
+  }
+  const next = join(output, RUN_FILES.next);
+  const replacement = await readManifest(next);
+  if (resume) {
+    if (!replacement) throw nothingToResume(output, 'this run is finished.', '--force runs the recipe once more.');
+    await requireCheckpoint(next);
+    return { output, folder: next };
+  }
+  if (!force) {
+    throw new HumanError(`the output folder holds the finished run "${found.name}" of ${found.started}.`, {
+      place: output,
+      remedy: '--force replaces it when the new run is done, --out DIR writes to another folder.',
+    });
+  }
+  if (!replacement) await requireEmpty(next);
+  return { output, folder: next };
+}
+
+/** `next/` of a finished run stands for the run that it replaces. */
+export async function plainOutput(output: string): Promise<string> {
+  const parent = dirname(output);
+  return output === join(parent, RUN_FILES.next) && (await readManifest(parent)) ? parent : output;
+}
+
+/** The manifest of a folder that this program wrote; undefined for any other. */
+export async function readManifest(folder: string): Promise<Manifest | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, RUN_FILES.manifest), 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
+    throw error;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return isManifest(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The files of a run in its folder, relative, with `/`: what a run that replaces it may remove. */
+export async function runFiles(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of [...CLEARED_FILES, RUN_FILES.recipe, RUN_FILES.manifest]) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found?.isFile()) files.push(name);
+    if (found?.isDirectory()) {
+      for (const entry of await readdir(join(folder, name), { recursive: true, withFileTypes: true }))
+        if (entry.isFile())
+          files.push(`${entry.parentPath}/${entry.name}`.slice(folder.length + 1).replaceAll('\\', '/'));
+    }
+  }
+  return files.sort();
+}
+
+/**
+ * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest last.
+ * A replacement that was cut off is completed by calling this again. Files that the replaced run did not make stay.
+ */
+export async function finishReplacement(output: string): Promise<void> {
+  const next = join(output, RUN_FILES.next);
+  const after = await readManifest(next);
+  if (after?.outcome !== 'finished' || !after.files) return;
+  // Another process may be putting it there now.
+  if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
+  const before = await readManifest(output);
+  const made = new Set(after.files);
+  for (const file of after.files) if (file !== RUN_FILES.manifest) await moveUp(file);
+  for (const file of before?.files ?? (await runFiles(output)))
+    if (!made.has(file)) await rm(join(output, file), { force: true });
+  await rename(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
+  for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
+    await removeEmpty(join(output, folder));
+  await rm(join(next, RUN_FILES.owner), { force: true });
+  await removeEmpty(next);
+
+  async function moveUp(file: string): Promise<void> {
+    await mkdir(dirname(join(output, file)), { recursive: true });
+    await rename(join(next, file), join(output, file)).catch((error: NodeJS.ErrnoException) => {
+      // moved before a crash
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+}
+
+/** Removes a folder with nothing but empty folders in it. */
+async function removeEmpty(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name));
+  await rmdir(folder).catch(() => undefined);
+}
+
+async function requireCheckpoint(folder: string): Promise<void> {
+  if (!hasCheckpoint(join(folder, RUN_FILES.checkpoint))) throw nothingToResume(folder, 'this run has no checkpoint.');
+}
+
+const nothingToResume = (place: string, why: string, remedy = 'Run the recipe without --resume.'): HumanError =>
+  new HumanError(`there is nothing to resume: ${why}`, { place, remedy });
+
+/** Nothing but what a process left that died before the manifest was there. */
+async function requireEmpty(folder: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    if (code === 'ENOTDIR')
+      throw new HumanError('the output is a file; a run writes a folder.', {
+        place: folder,
+        remedy: 'Name another folder as "output", or with --out.',
+      });
+    throw error;
+  }
+  const others = entries
+    .filter((name) => !name.startsWith(RUN_FILES.owner) && !isPartOf(RUN_FILES.manifest, name))
+    .sort();
+  if (others.length === 0) return;
+  const shown = others.slice(0, 3).map((name) => `"${name}"`);
+  const more = others.length > 3 ? ` and ${others.length - 3} more` : '';
+  throw new HumanError(`the output folder is not empty and no run wrote it: it holds ${shown.join(', ')}${more}.`, {
+    place: folder,
+    remedy: 'Name a new or empty folder as "output", or with --out.',
+  });
+}
+
+async function requireApart(output: string, inputs: readonly RecipeInput[]): Promise<void> {
+  const [target, ...above] = await identities(output);
+  for (const { key, path } of inputs) {
+    const [input, ...aboveInput] = await identities(path);
+    const name = key ? `"${key}"` : 'the recipe';
+    const clash =
+      target !== undefined && target === input
+        ? `the output folder is also ${name}`
+        : target !== undefined && aboveInput.includes(target)
+          ? `the output folder contains ${name}`
+          : input !== undefined && above.includes(input)
+            ? `the output folder lies in ${name}`
+            : undefined;
+    if (clash)
+      throw new HumanError(`${clash} (${path}).`, {
+        place: output,
+        remedy: 'Name a folder of its own as "output", or with --out.',
+      });
+  }
+}
+
+/**
+ * Device and inode of a place and of each folder above it, after links: the same for two names of one folder, also where
+ * names differ in case or one is mounted twice. The first is undefined when the place is not there yet.
+ */
+async function identities(place: string): Promise<(string | undefined)[]> {
+  const found = await realpath(place).catch(() => undefined);
+  if (found === undefined) {
+    const parent = dirname(resolve(place));
+    return [undefined, ...(parent === place ? [] : (await identities(parent)).filter((id) => id !== undefined))];
+  }
+  const ids: string[] = [];
+  for (let at = found; ; at = dirname(at)) {
+    const { dev, ino } = await stat(at, { bigint: true });
+    ids.push(`${dev}:${ino}`);
+    if (dirname(at) === at) return ids;
+  }
+}

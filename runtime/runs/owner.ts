@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HumanError } from '../support/errors.js';
+import { sha256 } from '../support/files.js';
+import { OWNER, type RunOwner } from '../contract/protocol.js';
+import { isLiving, ownerOf, parseOwner, processStart } from './ownerOf.js';
+
+/**
+ * Who works in a run folder: one living process at a time, named in the folder's owner.json while it works there. A process
+ * that was killed leaves the file; its id and the time it began tell that it is gone, also when the id was given again.
+ *
+ * A folder without owner.json is taken by making the file, whole and exclusively, so of many one gets it. The file of a dead
+ * owner is not removed first, as that would let two in: whoever wants to follow it makes, exclusively again, the one file
+ * that can follow it, named by the hash of what is followed. That holds for a follower that died, too. So from owner.json
+ * leads a chain of dead ones, and the living process at its end, as long as it lives, is the only one who may replace
+ * owner.json and remove the chain.
+ */
+
+/** Refuses a folder that a living process works in. */
+export async function requireFree(folder: string): Promise<void> {
+  const owner = await ownerOf(folder);
+  if (owner) throw taken(folder, owner);
+}
+
+/**
+ * Makes this process the owner of an existing folder. @returns what ends that.
+ * @throws HumanError while another living process is the owner
+ */
+export async function claim(folder: string): Promise<() => Promise<void>> {
+  const id = randomBytes(8).toString('hex');
+  const owner: RunOwner = {
+    pid: process.pid,
+    host: hostname(),
+    started: (await processStart(process.pid)) ?? '',
+    since: new Date().toISOString(),
+    claim: id,
+  };
+  const text = `${JSON.stringify(owner)}\n`;
+  const file = join(folder, OWNER.file);
+  const own = `${file}.${id}.claim`;
+  await writeFile(own, text, { flag: 'wx' });
+  try {
+    for (let attempt = 0; !(await follow(folder, own, text)); attempt++) {
+      if (attempt === MOST_ATTEMPTS)
+        throw new HumanError('the run folder cannot be taken: what dead processes left stands in the way.', {
+          place: file,
+          remedy: `Remove ${OWNER.file} and the files whose names begin so.`,
+        });
+      await delay(attempt);
+    }
+    await removeOthers(folder);
+  } catch (error) {
+    await rm(own, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  return async () => {
+    if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
+  };
+}
+
+const MOST_ATTEMPTS = 50;
+const ATTEMPTS = /^owner\.json\.[0-9a-f]+\.(claim|next)$/;
+
+/** The file that follows an owner. */
+const after = (folder: string, text: string): string => join(folder, `${OWNER.file}.${sha256(text).slice(0, 32)}.next`);
+
+/** The texts from owner.json to the end of the chain; empty where nobody had the folder. */
+async function chain(folder: string): Promise<string[]> {
+  const texts: string[] = [];
+  for (let file = join(folder, OWNER.file); ; file = after(folder, texts.at(-1)!)) {
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (text === undefined || texts.includes(text)) break;
+    texts.push(text);
+  }
+  return texts;
+}
+
+/** Tries once. False where others moved meanwhile. @throws HumanError while a living process has, or takes, the folder */
+async function follow(folder: string, own: string, text: string): Promise<boolean> {
+  const before = await chain(folder);
+  const last = parseOwner(before.at(-1) ?? '');
+  if (last && (await isLiving(last, folder))) throw taken(folder, last);
+  const place = before.length === 0 ? join(folder, OWNER.file) : after(folder, before.at(-1)!);
+  if (!(await linked(own, place, text))) return false;
+  // Half a file: where there are no links its writer may be about to write it.
+  if (before.length > 0 && !last) await delay(100);
+  if (before.length === 0) {
+    await rm(own, { force: true });
+    return true;
+  }
+  const now = await chain(folder);
+  if (now.length === before.length + 1 && now.at(-1) === text && before.every((one, i) => one === now[i])) {
+    await rename(own, join(folder, OWNER.file));
+    return true;
+  }
+  if ((await readFile(place, 'utf8').catch(() => '')) === text) await rm(place, { force: true });
+  return false;
+}
+
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Gives the file a second name that nobody else can get; false where it is there. */
+async function linked(own: string, place: string, text: string): Promise<boolean> {
+  try {
+    await link(own, place);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'EEXIST') return false;
+    if (code === 'ENOENT') {
+      // an owner removed it with what dead ones left
+      await writeFile(own, text);
+      return false;
+    }
+    if (!NO_LINKS.has(code)) throw error;
+  }
+  // a file system without links: as exclusive, but not written at once
+  try {
+    await writeFile(place, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** What is left of attempts: whoever made them and lives sees that the folder has an owner. */
+async function removeOthers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (ATTEMPTS.test(name)) await rm(join(folder, name), { force: true });
+}
+
+const taken = (folder: string, { pid, host, since }: RunOwner): HumanError =>
+  new HumanError(`another process is working in this run folder (process ${pid} on ${host}, since ${since}).`, {
+    place: folder,
+    remedy: 'Wait until it has ended, stop it, or choose another output folder.',
+  });

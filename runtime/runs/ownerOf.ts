@@ -1,0 +1,57 @@
+/** Who works in a run folder: the engine and the extension ask by the same rule. */
+import { execFile } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { OWNER, type RunOwner } from '../contract/protocol.js';
+
+/** When the process began, in words of its system that differ for another process of the same id; undefined when there is none. */
+export async function processStart(pid: number): Promise<string | undefined> {
+  if (process.platform === 'linux') {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    // The name, in parentheses, may hold anything; behind it: the state, and as the 20th the start in clock ticks.
+    const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+    if (!fields || /^[ZX]/.test(fields[0]!)) return undefined;
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+    return `${boot.trim()} ${fields[19]}`;
+  }
+  const [file, args]: [string, string[]] =
+    process.platform === 'win32'
+      ? ['powershell', ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`]]
+      : ['ps', ['-o', 'lstart=', '-p', String(pid)]];
+  const env = { ...process.env, LC_ALL: 'C' };
+  const { stdout } = await promisify(execFile)(file, args, { env }).catch(() => ({ stdout: '' }));
+  return stdout.trim() || undefined;
+}
+
+/** The living process that works in the folder; undefined when nobody does, or one that is dead did. */
+export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
+  const owner = parseOwner(await readFile(join(folder, OWNER.file), 'utf8').catch(() => ''));
+  return owner && (await isLiving(owner, folder)) ? owner : undefined;
+}
+
+/** Whether a process lives that has, or takes, the folder. */
+export async function isLiving(owner: RunOwner, folder: string): Promise<boolean> {
+  if (owner.host === hostname()) return (await processStart(owner.pid)) === owner.started;
+  // Processes of another machine cannot be asked: it is working while it writes.
+  const times = await Promise.all(
+    [OWNER.file, 'events.jsonl', 'answers.jsonl'].map((name) =>
+      stat(join(folder, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  return Date.now() - Math.max(...times, Date.parse(owner.since) || 0) < OWNER.silentMs;
+}
+
+/** The content of owner.json; undefined for what is none. */
+export function parseOwner(text: string): RunOwner | undefined {
+  try {
+    const owner = JSON.parse(text) as Partial<RunOwner> | null;
+    return typeof owner?.pid === 'number' && typeof owner.host === 'string' ? (owner as RunOwner) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeParts, writeFileAtomic } from '../support/files.js';
+import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
+import type { Manifest, Recipe, RunEvent } from '../contract/protocol.js';
+import type { Checkpoint } from './checkpoint.js';
+import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
+import { claim } from './owner.js';
+
+/** A run is a folder and the folder is the truth (contract/runFiles.ts). */
+export interface RunFolder {
+  /** Where the run works. */
+  readonly path: string;
+  readonly file: (...parts: string[]) => string;
+  /** What the run goes on from. */
+  readonly checkpoint?: Checkpoint;
+  /** Whether `begin` has taken the folder. */
+  readonly begun: boolean;
+  /**
+   * Takes the folder for this process, until `release`. Until then nothing in it is touched: what is recorded is kept in
+   * memory. A new run clears what an unfinished one left, a resumed one goes on in it from its checkpoint.
+   * @throws HumanError while another living process works in it, and when its logs are not those of the checkpoint
+   */
+  begin(): Promise<void>;
+  /** Appends to events.jsonl; `sample` events go to answers.jsonl. */
+  record(event: RunEvent): Promise<void>;
+  /** How far the logs are, for a checkpoint. */
+  marks(): Promise<LogMarks>;
+  /** Changes manifest.json. */
+  manifest(change: Partial<Manifest>): Promise<Manifest>;
+  /** This process works in the folder no longer. */
+  release(): Promise<void>;
+}
+
+export function openRunFolder(path: string, recipe: Recipe, first: Manifest, checkpoint?: Checkpoint): RunFolder {
+  const file = (...parts: string[]): string => join(path, ...parts);
+  let manifest = first;
+  let waiting: RunEvent[] | undefined = [];
+  let log: EventLog;
+  let release = async (): Promise<void> => undefined;
+
+  /** Warnings of a run that is resumed, which meets them again. */
+  let known = new Set<string>();
+  const append = async (event: RunEvent): Promise<void> => {
+    if (event.kind !== 'warning' || !known.has(JSON.stringify(event))) await log.append(event);
+  };
+  const writeManifest = async (): Promise<void> => {
+    await stat(path); // a folder that was deleted meanwhile is not made again
+    await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
+  };
+
+  return {
+    path,
+    file,
+    checkpoint,
+    get begun() {
+      return waiting === undefined;
+    },
+    async begin() {
+      await mkdir(path, { recursive: true });
+      release = await claim(path);
+      if (checkpoint) {
+        log = await openEventLog(path, checkpoint.facts.logs);
+        const warnings = (await readEvents(path)).filter(({ kind }) => kind === 'warning');
+        known = new Set(warnings.map((warning) => JSON.stringify(warning)));
+      }
+      // First: it marks the folder as a run's.
+      await writeManifest();
+      await removeParts(path, ...[RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model].map((name) => file(name)));
+      if (!checkpoint) {
+        for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
+        log = await openEventLog(path);
+      }
+      await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);
+      const events = waiting ?? [];
+      waiting = undefined;
+      for (const event of events) await append(event);
+    },
+    async record(event) {
+      if (waiting) waiting.push(event);
+      else await append(event);
+    },
+    marks: () => log.marks(),
+    async manifest(change) {
+      manifest = { ...manifest, ...change };
+      if (!waiting) await writeManifest();
+      return manifest;
+    },
+    release: () => release(),
+  };
+}
+
+/** Events of a run folder; a line cut off by a crash is left out. */
+export async function readEvents(path: string, name = 'events.jsonl'): Promise<RunEvent[]> {
+  const text = await readFile(join(path, name), 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line): RunEvent[] => {
+    try {
+      return line ? [JSON.parse(line) as RunEvent] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Loss of a run's first step, if it has made one. */
+export const firstLoss = async (path: string): Promise<number | undefined> =>
+  (await readEvents(path)).find((e) => e.kind === 'step')?.lossNatsPerToken;

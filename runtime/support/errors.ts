@@ -1,0 +1,108 @@
+import type { ErrorData } from '../contract/protocol.js';
+
+/** An error for people: a sentence, a place (`train.jsonl:42`, tensor, recipe key) and a remedy. Anything else is a bug. */
+export class HumanError extends Error {
+  readonly place?: string;
+  readonly remedy?: string;
+  readonly kind: 'input' | 'failed';
+  readonly code?: ErrorData['code'];
+  constructor(
+    message: string,
+    more: {
+      place?: string;
+      remedy?: string;
+      kind?: 'input' | 'failed';
+      code?: ErrorData['code'];
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, { cause: more.cause });
+    this.name = 'HumanError';
+    this.place = more.place;
+    this.remedy = more.remedy;
+    this.kind = more.kind ?? 'input';
+    this.code = more.code;
+  }
+}
+
+/** Ends a run on request; not a failure. */
+export class Cancelled extends Error {
+  constructor() {
+    super('stopped on request');
+    this.name = 'Cancelled';
+  }
+}
+
+/** The error as data, for events, RPC and files. Errors that are not for people start with `internal:` and keep their stack. */
+export function errorData(error: unknown): ErrorData {
+  if (error instanceof HumanError) {
+    const { kind, code, message, place, remedy } = error;
+    return { kind, message, place, remedy, ...(code === undefined ? {} : { code }) };
+  }
+  const e = error instanceof Error ? error : new Error(String(error));
+  const system = systemError(e);
+  if (system) return system;
+  return { kind: 'internal', message: `internal: ${e.message}`, stack: e.stack };
+}
+
+/** `place: message. remedy` on one line. */
+export function errorText({ message, place, remedy }: Pick<ErrorData, 'message' | 'place' | 'remedy'>): string {
+  return `${place ? `${place}: ` : ''}${message}${remedy ? ` ${remedy}` : ''}`;
+}
+
+const NO_MEMORY = 'there is not enough memory.';
+const MORE_MEMORY =
+  'Lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved before is kept.';
+
+const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
+  ENOENT: ['there is no such file or folder.', 'Check the path.'],
+  EACCES: ['permission denied.', 'Check who may read or write it.'],
+  EPERM: ['permission denied.', 'Check who may read or write it.'],
+  ENOSPC: ['the disk is full.', 'Free some space and resume the run; what was saved before is kept.'],
+  EDQUOT: ['the disk quota is used up.', 'Free some space and resume the run; what was saved before is kept.'],
+  EISDIR: ['this is a folder, a file was expected.', 'Name a file.'],
+  ENOTDIR: ['a folder was expected here.', 'Check the path.'],
+  EMFILE: ['too many open files.', 'Close other programs or raise the limit.'],
+  EFBIG: [
+    'the file is larger than the disk or its limit allows.',
+    'Free some space or raise the limit (ulimit -f); what was saved before is kept.',
+  ],
+  EROFS: ['the file system is read-only.', 'Choose another output folder.'],
+  ELOOP: ['the links lead in a circle.', 'Check where the links on this path lead.'],
+  ENAMETOOLONG: ['the path is too long.', 'Use a shorter path.'],
+  ENOTEMPTY: ['the folder is not empty.', 'Another program may be writing into it: close it and try again.'],
+  EBUSY: ['another program uses it.', 'Close the other program and try again.'],
+  ETXTBSY: ['another program uses it.', 'Close the other program and try again.'],
+  EEXIST: ['it is there already.', 'Remove it or choose another name.'],
+  EINVAL: ['the system does not accept this path or operation.', 'Check the path.'],
+  ENXIO: ['this is no file that can be read.', 'Name a file.'],
+  ENODEV: ['the device is gone.', 'Check that the disk is still connected.'],
+  ESTALE: ['the file on the network disk is gone.', 'Check the connection to the disk.'],
+  ETIMEDOUT: ['the disk or network does not answer.', 'Check the connection and try again.'],
+  EIO: ['the disk could not be read or written.', 'Check the disk; what was saved before is kept.'],
+  ENFILE: ['too many open files.', 'Close other programs or raise the limit.'],
+  ENOMEM: [NO_MEMORY, MORE_MEMORY],
+  ERR_MEMORY_ALLOCATION_FAILED: [NO_MEMORY, MORE_MEMORY],
+  ERR_FS_FILE_TOO_LARGE: ['the file is too large to be read at once.', 'Check that it is the right file.'],
+  ERR_STRING_TOO_LONG: ['the file is too large to be read at once.', 'Check that it is the right file.'],
+  ERR_BUFFER_TOO_LARGE: ['the file is too large to be read at once.', 'Check that it is the right file.'],
+};
+
+/** Not what was asked for is at fault, but the machine. */
+const FAILED = new Set(
+  'ENOSPC EDQUOT EFBIG EMFILE ENFILE EIO EBUSY ENODEV ESTALE ETIMEDOUT ENOMEM ERR_MEMORY_ALLOCATION_FAILED'.split(' '),
+);
+/** V8 and onnxruntime name what they lack in their own words. */
+const OUT_OF_MEMORY =
+  /bad_alloc|(failed to|could not|cannot) allocate|array buffer allocation failed|out of memory|invalid (typed array|array buffer) length: \d{9,}|invalid string length/i;
+
+function systemError(e: Error & { code?: unknown; path?: unknown; syscall?: unknown }): ErrorData | undefined {
+  const place = typeof e.path === 'string' ? e.path : undefined;
+  const known = typeof e.code === 'string' && Object.hasOwn(SYSTEM, e.code) ? SYSTEM[e.code] : undefined;
+  if (known)
+    return { kind: FAILED.has(String(e.code)) ? 'failed' : 'input', message: known[0], place, remedy: known[1] };
+  if (OUT_OF_MEMORY.test(e.message)) return { kind: 'failed', message: NO_MEMORY, place, remedy: MORE_MEMORY };
+  if (typeof e.code !== 'string' || typeof e.syscall !== 'string') return undefined;
+  const message = `the system reports ${e.code} (${e.syscall}).`;
+  return { kind: 'failed', message, place, remedy: 'Check the disk and the path, then try again.' };
+}

@@ -1,0 +1,134 @@
+/** How the command line speaks: JSON lines for programs, progress and tables for people. */
+import { errorText } from './errors.js';
+import { type Measurement, type RunEvent } from '../contract/protocol.js';
+import { formatDuration, formatPercent } from '../contract/format.js';
+import { stateNames } from '../contract/states.js';
+import { visible, visibleLine } from '../contract/visible.js';
+
+export interface Terminal {
+  readonly json: boolean;
+  /** For programs: a JSON line on stdout; nothing without --json. */
+  line(value: object): void;
+  /** For people: a line on stderr with --json, on stdout without. */
+  say(text: string): void;
+  /** The result as text on stdout, without --json. */
+  print(text: string): void;
+  /** A JSON line for both. */
+  result(value: object): void;
+  error(text: string): void;
+  event: (event: RunEvent) => void;
+  progress: (message: string, fraction?: number) => void;
+  endProgress(): void;
+}
+
+const WIDTH = 24;
+const bar = (share: number): string =>
+  `${'█'.repeat(Math.round(share * WIDTH))}${'░'.repeat(WIDTH - Math.round(share * WIDTH))}`;
+
+/** A log file gets a line of progress at most this often. */
+const LOG_MS = 5000;
+
+export function terminal(json: boolean): Terminal {
+  const err = process.stderr;
+  const live = err.isTTY === true;
+  let shown = false;
+  let lastLogged = -LOG_MS;
+  const endProgress = (): void => {
+    if (shown) err.write('\r\x1b[K');
+    shown = false;
+  };
+  const say = (text: string): void => {
+    endProgress();
+    (json ? err : process.stdout).write(`${visible(text)}\n`);
+  };
+  const progress = (given: string, fraction?: number): void => {
+    const message = visibleLine(given);
+    const text =
+      fraction === undefined
+        ? message
+        : `${bar(fraction)} ${formatPercent(Math.floor(100 * fraction) / 100).padStart(5)}  ${message}`;
+    if (live) {
+      err.write(`\r\x1b[K${text.slice(0, (err.columns || 100) - 1)}`);
+      shown = true;
+    } else if (performance.now() - lastLogged > LOG_MS) {
+      // a log file gets a line now and then, not a moving bar
+      lastLogged = performance.now();
+      err.write(`${text}\n`);
+    }
+  };
+  const line = (value: object): void => {
+    if (json) process.stdout.write(`${visible(JSON.stringify(value))}\n`);
+  };
+  let lastState = '';
+  const event = (e: RunEvent): void => {
+    line(e);
+    switch (e.kind) {
+      case 'state':
+        if (e.progress !== undefined) progress(e.message, e.progress);
+        else if (e.message !== lastState) {
+          lastState = e.message;
+          endProgress();
+          err.write(`· ${visibleLine(e.message)}\n`);
+        }
+        break;
+      case 'step':
+        progress(
+          `step ${e.step}/${e.steps} · loss ${e.lossNatsPerToken.toFixed(3)} · ${formatDuration(e.secondsLeft)} left`,
+          e.step / e.steps,
+        );
+        break;
+      case 'warning':
+        endProgress();
+        err.write(`! ${visibleLine(errorText(e))}\n`);
+        break;
+      default:
+    }
+  };
+  return {
+    json,
+    line,
+    say,
+    progress,
+    event,
+    endProgress,
+    print: (text) => {
+      endProgress();
+      if (!json) process.stdout.write(`${visible(text)}\n`);
+    },
+    result: (value) => {
+      endProgress();
+      process.stdout.write(`${visible(JSON.stringify(value, null, json ? undefined : 2))}\n`);
+    },
+    error: (text) => {
+      endProgress();
+      err.write(`error: ${visibleLine(text)}\n`);
+    },
+  };
+}
+
+/** Measures down, each of a set by a judge; states of the model across. */
+export function measurementTable(measurements: readonly Measurement[]): string {
+  const states = stateNames(measurements.map((m) => m.state));
+  const lines = new Map<string, Map<string, Measurement>>();
+  for (const m of measurements) {
+    const line = `${m.name} · ${m.measure} · ${m.judge}`;
+    lines.set(line, (lines.get(line) ?? new Map<string, Measurement>()).set(m.state, m));
+  }
+  const cell = (m: Measurement | undefined): string =>
+    m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : formatPercent(m.value);
+  const rows = [...lines].map(([line, found]) => [line, ...states.map((state) => cell(found.get(state)))]);
+  return textTable([['', ...states], ...rows]);
+}
+
+/** Rows of cells as aligned text; the first row is the head. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,85 @@
+/** The laws of docs/architecture.md that the linter does not hold. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { test } from 'node:test';
+import ts from 'typescript';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Imports between folders: from → to → an example. */
+function folderImports(): Map<string, Map<string, string>> {
+  const imports = new Map<string, Map<string, string>>();
+  for (const top of ['runtime', 'extension', 'webview'])
+    for (const name of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
+      if (!name.endsWith('.ts')) continue;
+      const file = posix.join(top, name.split(sep).join('/'));
+      const { importedFiles } = ts.preProcessFile(readFileSync(join(root, file), 'utf8'), true, true);
+      for (const { fileName } of importedFiles) {
+        if (!fileName.startsWith('.')) continue;
+        const [from, to] = [dirname(file), posix.normalize(posix.join(dirname(file), posix.dirname(fileName)))];
+        if (from === to) continue;
+        if (!imports.has(from)) imports.set(from, new Map());
+        imports.get(from)!.set(to, `${file} imports ${fileName}`);
+      }
+    }
+  return imports;
+}
+
+/** A way from a folder back to itself, as sentences; undefined when there is none. */
+function circle(imports: ReturnType<typeof folderImports>, start: string): string[] | undefined {
+  const ways = new Map<string, string[]>([[start, []]]);
+  const queue = [start];
+  for (let at = queue.shift(); at !== undefined; at = queue.shift())
+    for (const [to, how] of imports.get(at) ?? []) {
+      const way = [...ways.get(at)!, how];
+      if (to === start) return way;
+      if (ways.has(to)) continue;
+      ways.set(to, way);
+      queue.push(to);
+    }
+  return undefined;
+}
+
+test('folders do not import each other in a circle', () => {
+  const imports = folderImports();
+  assert.ok(imports.size > 30, `${imports.size} folders`);
+  for (const folder of imports.keys()) assert.equal(circle(imports, folder)?.join('\n'), undefined, folder);
+});
+
+test('a circle of folders is found', () => {
+  const imports = folderImports();
+  imports.set('runtime/contract', new Map([['runtime/calls', 'contract imports calls']]));
+  assert.match(circle(imports, 'runtime/contract')!.join(), /^contract imports calls/);
+});
+
+test('every file of the three programs is reached from an entry, but the print of a graph', () => {
+  const entries = [
+    'runtime/main.ts',
+    'runtime/cli.ts',
+    'runtime/sample/make.ts',
+    'runtime/evaluation/judges/apartChild.ts',
+  ];
+  const pages = ['webview/run/main.ts', 'webview/chat/main.ts'];
+  const queue = [...entries, 'extension/extension.ts', ...pages];
+  const reached = new Set<string>();
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    for (const { fileName } of ts.preProcessFile(readFileSync(join(root, file), 'utf8'), true, true).importedFiles)
+      if (fileName.startsWith('.')) queue.push(posix.join(dirname(file), fileName.replace(/\.js$/, '.ts')));
+  }
+  const all = ['runtime', 'extension', 'webview'].flatMap((top) =>
+    readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) =>
+        relative(root, join(root, top, name))
+          .split(sep)
+          .join('/'),
+      ),
+  );
+  assert.deepEqual(
+    all.filter((file) => !reached.has(file)),
+    ['runtime/onnx/print.ts'],
+  );
+});
