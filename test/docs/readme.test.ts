@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { LIMITS } from '../../runtime/contract/limits.js';
 import { EXIT, EXPORT_FORMATS } from '../../runtime/protocol.js';
 import { json, read, section } from './pages.js';
 
@@ -49,7 +50,7 @@ test('the commands named in bold are those of the extension', () => {
   }
 });
 
-test('families, exports and the exit code are those of the program', () => {
+test('families, exports, the exit code and the limit of a vector are those of the program', () => {
   const [least] = /Over (\d+) families/.exec(TEXT)!.slice(1).map(Number);
   assert.ok(SUPPORTED_FAMILIES.length > least!, `${SUPPORTED_FAMILIES.length} families`);
   const named = /exported as ([^.]+)\./
@@ -59,4 +60,5 @@ test('families, exports and the exit code are those of the program', () => {
   assert.deepEqual(named.sort(), [...EXPORT_FORMATS].sort());
   const [weakened] = /exits with code (\d)/.exec(section(README, '## Reading the result'))!.slice(1).map(Number);
   assert.equal(weakened, EXIT.weakened);
+  assert.ok(TEXT.includes(`at most ${100 * LIMITS.vectorLossShare} % of the harmful loss`));
 });

@@ -1,8 +1,19 @@
 /** docs/run-folder.md against the files, events, manifest and laws of a run. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../runtime/contract/limits.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
-import type { DoneEvent, Laws, Manifest, RunEvent, RunState } from '../../runtime/protocol.js';
+import { VERDICT_SENTENCES as SENTENCES } from '../../runtime/contract/sentences.js';
+import { signsOf } from '../../runtime/contract/signs.js';
+import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
+import {
+  EXIT,
+  type DoneEvent,
+  type Laws,
+  type Manifest,
+  type RunEvent,
+  type RunState,
+} from '../../runtime/protocol.js';
 import { code, read, rows, section } from './pages.js';
 
 const TEXT = read('docs/run-folder.md');
@@ -66,4 +77,45 @@ test('every key of the manifest is listed', () => {
 
 test('every law is listed', () => {
   assert.deepEqual(first('## Three laws'), Object.keys(LAWS));
+});
+
+const harm = { name: '', judge: '', base: 0, now: 0, count: 0 } as (Finding & { kind: 'held' })['harm'];
+const soFar: Finding = { kind: 'evaluated', pull: {} };
+/** One of each verdict that a run can end with, by the sentence that it begins with. */
+const VERDICTS: { [Kind in Exclude<RunVerdict['kind'], 'running' | 'interrupted'>]: [string, RunVerdict] } = {
+  held: [SENTENCES.holdsGradient, { kind: 'held', pull: {}, harm }],
+  weakened: [SENTENCES.weak, { kind: 'weakened', pull: {}, cause: 'gradient' }],
+  broken: [SENTENCES.broken, { kind: 'broken', pull: {}, laws: [] }],
+  unprotected: [SENTENCES.unprotected, { kind: 'unprotected', pull: {} }],
+  ready: [SENTENCES.ready, { kind: 'ready', pull: {} }],
+  unready: [SENTENCES.unready, { kind: 'unready', pull: {} }],
+  unknown: [SENTENCES.notMeasured, { kind: 'unknown', pull: {}, cause: 'notMeasured' }],
+  evaluated: [SENTENCES.evaluated, { kind: 'evaluated', pull: {} }],
+  failed: [SENTENCES.failedRun, { kind: 'failed' }],
+  stopped: [SENTENCES.stoppedRun, { kind: 'stopped', soFar }],
+};
+
+test('every verdict is listed with its mark and exit code', () => {
+  const listed = rows(section(TEXT, '## Verdict'));
+  assert.equal(listed.length, Object.keys(VERDICTS).length);
+  for (const [i, [sentence, verdict]] of Object.values(VERDICTS).entries()) {
+    const [start, , mark, exit] = listed[i]!;
+    assert.ok(sentence.startsWith(start!), `"${start}": ${sentence}`);
+    const signs = signsOf(verdict);
+    assert.deepEqual([mark, Number(exit)], [signs.mark || 'none', EXIT[signs.exit]], start);
+  }
+});
+
+test('the limits of the verdict are those of the program', () => {
+  const text = section(TEXT, '## Verdict').replaceAll(/\n +|\n/g, ' ');
+  const percent = (share: number): string => `${100 * share} %`;
+  for (const limit of [
+    `at most ${percent(LIMITS.vectorLossShare)} of the loss`,
+    `over ${100 * LIMITS.harmRise} percentage points more`,
+    `over ${percent(LIMITS.gradientShare)} of the gradient`,
+    `below ${percent(LIMITS.lossKept)} of its first value`,
+    `fewer than ${LIMITS.fewestPrompts} prompts`,
+    `over ${percent(LIMITS.baseComplies)} of it`,
+  ])
+    assert.ok(text.includes(limit), limit);
 });
