@@ -11,7 +11,7 @@ import {
   type ScanRow,
   type ScoreRow,
 } from '../../runtime/protocol.js';
-import { code, help, read, rows, section } from './pages.js';
+import { code, help, read, rows, section, sources } from './pages.js';
 
 const TEXT = read('docs/command-line.md');
 const { text: HELP, commands: HELPED } = help();
@@ -53,6 +53,14 @@ test('the options in --help are those that the command takes', () => {
   const computing = [...table.matchAll(/^ {2}(\w+): \[[^\]]*'device'/gm)].map((match) => match[1]!);
   const row = OPTIONS.find(([cell]) => cell!.includes('--device'))!;
   assert.deepEqual(code(row[1]!), computing);
+});
+
+test('the environment variables are those that are read', () => {
+  const listed = rows(section(TEXT, '## Environment variables')).flatMap(([cell]) => code(cell!));
+  const named = sources('runtime').flatMap((file) => [...read(file).matchAll(/process\.env\.([A-Z_]+)/g)]);
+  assert.match(read('runtime/models/hub/request.ts'), /new EnvHttpProxyAgent\(/, 'it reads two more');
+  const expected = new Set([...named.map((match) => match[1]!), 'HTTPS_PROXY', 'HTTP_PROXY']);
+  assert.deepEqual(listed.sort(), [...expected].sort());
 });
 
 test('the exit codes are those of the program, in --help too', () => {

@@ -58,6 +58,12 @@ export const anchors = (text: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
+/** TypeScript files below a folder of the repository. */
+export const sources = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`);
+
 /** Commands of `--help`, each with its line, or lines, of use. */
 export function help(): { text: string; commands: Map<string, string> } {
   const args = ['--import', 'tsx', 'runtime/cli.ts', '--help'];

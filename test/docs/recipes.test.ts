@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { parse, type ParseError } from 'jsonc-parser';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
 import { MEASURES } from '../../runtime/protocol.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/recipe/protocol.js';
 import { blocks, code, read, rows, section } from './pages.js';
@@ -15,7 +16,7 @@ interface Schema {
   required?: string[];
   items?: Schema;
   anyOf?: Schema[];
-  const?: string;
+  maximum?: number;
   enum?: string[];
 }
 const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
@@ -87,6 +88,17 @@ test('the kinds, measures and devices are those of the schema', () => {
   const measure = rows(section(TEXT, '### Evaluation')).find(([cell]) => cell === '`evaluate[].measure`')!;
   assert.deepEqual(code(measure[3]!), [...MEASURES]);
   assert.deepEqual(first('## Devices').sort(), [...schemaOf('finetune').properties!.device!.enum!].sort());
+});
+
+test('the largest values are those of the schema', () => {
+  const text = section(TEXT, '### Largest values').replaceAll('\n', ' ');
+  const named = [...text.matchAll(/`([\w.]+)` (?:may be )?([\d,]+\d)/g)];
+  assert.ok(named.length >= 4, text);
+  for (const [, key, most] of named) {
+    const at = key!.split('.').reduce<Schema | undefined>((one, part) => one?.properties?.[part], schemaOf('finetune'));
+    assert.equal(Number(most!.replaceAll(',', '')), at?.maximum, key);
+  }
+  assert.equal(PATTERN_LIMIT_MS, 500, 'half a second');
 });
 
 test('the recipes shown are recipes', () => {
