@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { anchors, blocks, help, json, links, PAGES, read, ROOT, rows } from './pages.js';
+import { anchors, blocks, code, help, json, links, PAGES, read, ROOT, rows } from './pages.js';
 
 const { scripts } = json('package.json') as { scripts: Record<string, string> };
 
@@ -18,6 +18,16 @@ test('every relative link resolves, to its heading too', () => {
     assert.ok(statSync(join(ROOT, target)).isFile() && target.endsWith('.md'), `${page}: ${link}`);
     assert.ok(anchors(read(target)).includes(anchor), `${page}: ${target} has no heading for ${link}`);
   }
+});
+
+test('every path of the repository that is named exists', () => {
+  const named = PAGES.flatMap((page) =>
+    code(read(page))
+      .filter((text) => /^(?:runtime|extension|webview|test|media)\/[\w./-]*$/.test(text))
+      .map((file) => ({ page, file })),
+  );
+  assert.ok(named.length > 3, `${named.length} paths`);
+  for (const { page, file } of named) assert.ok(existsSync(join(ROOT, file)), `${page}: there is no ${file}`);
 });
 
 test('every page of docs/ is linked from the README', () => {

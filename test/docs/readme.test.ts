@@ -50,7 +50,7 @@ test('the commands named in bold are those of the extension', () => {
   }
 });
 
-test('families, exports, the exit code and the limit of a vector are those of the program', () => {
+test('families, exports, the exit code and the limits are those of the program', () => {
   const [least] = /Over (\d+) families/.exec(TEXT)!.slice(1).map(Number);
   assert.ok(SUPPORTED_FAMILIES.length > least!, `${SUPPORTED_FAMILIES.length} families`);
   const named = /exported as ([^.]+)\./
@@ -61,4 +61,5 @@ test('families, exports, the exit code and the limit of a vector are those of th
   const [weakened] = /exits with code (\d)/.exec(section(README, '## Reading the result'))!.slice(1).map(Number);
   assert.equal(weakened, EXIT.weakened);
   assert.ok(TEXT.includes(`at most ${100 * LIMITS.vectorLossShare} % of the harmful loss`));
+  assert.ok(TEXT.includes(`at most ${100 * LIMITS.harmRise} percentage points more harmful answers`));
 });
