@@ -63,6 +63,15 @@ test('the environment variables are those that are read', () => {
   assert.deepEqual(listed.sort(), [...expected].sort());
 });
 
+test('the recipe keys that may change before a resume are those of the program', () => {
+  const [, listed] = /every recipe key except ([^.]+)\./.exec(TEXT.replaceAll('\n', ' '))!;
+  const [, keys] = /MAY_CHANGE = new Set\(\[([^\]]+)\]/.exec(read('runtime/training/dependencies.ts'))!;
+  assert.deepEqual(
+    code(listed!),
+    [...keys!.matchAll(/'([^']+)'/g)].map((match) => match[1]),
+  );
+});
+
 test('the exit codes are those of the program, in --help too', () => {
   const listed = rows(section(TEXT, '## Exit codes'));
   assert.deepEqual(

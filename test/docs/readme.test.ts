@@ -1,7 +1,7 @@
 /** The README: short, with the two lines to copy, and the sample's numbers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SUPPORTED_FAMILIES } from '../../runtime/models/config.js';
+import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { LIMITS } from '../../runtime/contract/limits.js';
 import { EXIT, EXPORT_FORMATS } from '../../runtime/protocol.js';
 import { json, read, section } from './pages.js';

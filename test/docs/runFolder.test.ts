@@ -14,6 +14,7 @@ import {
   type RunEvent,
   type RunState,
 } from '../../runtime/protocol.js';
+import { divergenceWatch, requireLearned } from '../../runtime/training/divergence.js';
 import { code, read, rows, section } from './pages.js';
 
 const TEXT = read('docs/run-folder.md');
@@ -118,4 +119,36 @@ test('the limits of the verdict are those of the program', () => {
     `over ${percent(LIMITS.baseComplies)} of it`,
   ])
     assert.ok(text.includes(limit), limit);
+});
+
+test('a training fails where the page says', () => {
+  const text = section(TEXT, '## When training fails').replaceAll(/\n +|\n/g, ' ');
+  const number = (pattern: RegExp): number => Number(pattern.exec(text)![1]);
+  const steps = number(/mean loss of (\d+) steps/);
+  const [twice, tenfold] = [
+    number(/guessing.*? at least (\d+) times/),
+    number(/half the loss.*? at least (\d+) times/),
+  ];
+  const fails = (first: number, loss: number, count = steps): boolean => {
+    const watch = divergenceWatch(Math.exp(1), first); // guessing has a loss of 1
+    try {
+      for (let step = 1; step <= count; step++) watch(step, loss);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  assert.deepEqual([fails(0.4, 0.9), fails(0.4, 1), fails(0.4, 1, steps - 1)], [false, true, false]);
+  assert.deepEqual([fails(0.8, 0.79 * twice), fails(0.8, 0.81 * twice)], [false, true]);
+  assert.deepEqual([fails(0.01, 0.49), fails(0.01, 0.5)], [false, true]);
+  assert.deepEqual([fails(0.08, 0.079 * tenfold), fails(0.08, 0.081 * tenfold)], [false, true]);
+
+  const [share, nats] = [number(/by more than (\d+) %/) / 100, number(/by more than ([\d.]+) nats/)];
+  const worse = (was: number, is: number) => () =>
+    requireLearned(1, [{ nll: was, tokens: 1 }], [{ nll: is, tokens: 1 }]);
+  for (const was of [1, 9]) {
+    const most = was + Math.max(share * was, nats);
+    worse(was, most - 1e-6)();
+    assert.throws(worse(was, most + 1e-6), /diverged/);
+  }
 });
