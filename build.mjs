@@ -199,7 +199,7 @@ async function packageVsix(target, out) {
   const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
 
   const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'];
-  for (const file of ['dist', 'l10n', 'package.nls.json', ...texts, '.vscodeignore']) await put(file);
+  for (const file of ['dist', 'l10n', 'docs', 'package.nls.json', ...texts, '.vscodeignore']) await put(file);
   // Runs made in the sample's own folder stay here, as they stay out of git; licences are in dist/NOTICES.txt.
   const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
   const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));

@@ -14,21 +14,23 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
   train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
   evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
-      --resume goes on from the checkpoint; --force replaces a finished result when the new one is done
-  scan --model DIR --vector DIR --data FILE [--threshold 0.5]    which rows the vector explains
-  score --model DIR [--adapter DIR[@SCALE]]... --data FILE
+      --resume continues from the checkpoint; --force replaces a finished result once the new one is done
+  scan --model DIR --vector DIR --data FILE [--threshold 0.5]    find rows that the vector explains, which look harmful
+  score --model DIR [--adapter DIR[@SCALE]]... --data FILE       loss of each row
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
-  inspect DIR|FILE.gguf|DATA                   what a model or a data file holds, and what of it cannot be used
+      --raw uses the prompt as it is, without the model's chat template
+  inspect DIR|FILE.gguf|DATA                   what a model or data file contains, and what in it cannot be used
   export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]
-      safetensors: a merged Hugging Face folder · peft: one adapter, several joined · onnx: a folder for onnxruntime and
-      transformers.js · gguf: a merged model, or with --lora the adapters alone for llama.cpp. Every export is read back and compared.
+      safetensors: a merged Hugging Face folder · peft: one adapter folder, several adapters joined · onnx: a folder for
+      onnxruntime and transformers.js · gguf: a merged model for llama.cpp, or with --lora the adapters alone.
+      Every export is read back and compared with the original.
   download OWNER/NAME[/FILE.gguf] --out DIR [--revision R] [--force]
-                                               a model from the Hugging Face Hub (HF_TOKEN, HF_ENDPOINT); --force replaces changed files
-  sample [--out DIR]                           the embedded sample's whole story
+      a model from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read); --force replaces files that were changed
+  sample [--out DIR]                           run the whole story on the embedded sample
 
-  --json prints JSON lines on stdout and nothing else. --device auto|cpu|webgpu wherever something is
-  computed: instead of the recipe's, or of auto.
-  Exit codes: 0 done · 1 failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or a law broken`;
+  --json prints JSON lines on stdout and nothing else.
+  --device auto|cpu|webgpu overrides the recipe for every command that computes.
+  Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or a law broken`;
 
 const OPTIONS = {
   json: { type: 'boolean' },

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Engine, RestartLimit } from '../extension/engine/engine.js';
+import { links } from './docs/pages.js';
 import { readZip, unzip } from './support/zip.js';
 
 const MODEL = 'media/sample/tiny-assistant';
@@ -51,9 +52,25 @@ test('holds the bundles, the manifest and the sample', () => {
   );
 });
 
+test('the links of README and docs lead to files that are in it', () => {
+  // vsce gives these files other names.
+  const renamed: Record<string, string> = {
+    'README.md': 'readme.md',
+    'CHANGELOG.md': 'changelog.md',
+    LICENSE: 'LICENSE.txt',
+  };
+  const pages = [...files.filter((file) => file.startsWith('docs/')), 'readme.md'];
+  assert.ok(pages.length > 8, pages.join());
+  for (const page of pages)
+    for (const link of links(entries.get(`extension/${page}`)!().toString())) {
+      const target = path.posix.join(path.posix.dirname(page), link.split('#')[0]!);
+      assert.ok(link.startsWith('#') || files.includes(renamed[target] ?? target), `${page}: ${link}`);
+    }
+});
+
 test('holds nothing but what is meant to ship', () => {
   const allowed =
-    /^(package(\.nls)?\.json|readme\.md|changelog\.md|SECURITY\.md|LICENSE\.txt|dist\/[\w./-]+|l10n\/[\w.-]+\.json|media\/[\w./-]+|node_modules\/onnxruntime-(node|common)\/.+)$/;
+    /^(package(\.nls)?\.json|readme\.md|changelog\.md|SECURITY\.md|LICENSE\.txt|docs\/[\w-]+\.md|dist\/[\w./-]+|l10n\/[\w.-]+\.json|media\/[\w./-]+|node_modules\/onnxruntime-(node|common)\/.+)$/;
   const left = files.filter((file) => !allowed.test(file) || /\.(map|ts|mts|tsbuildinfo)$/.test(file));
   assert.deepEqual(left, []);
 });

@@ -1,11 +1,10 @@
 /** SECURITY.md claims nothing that no test holds; and the claims that are about all sources at once are held here. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { read, ROOT, sources } from './pages.js';
 
-const ROOT = join(import.meta.dirname, '../..');
-const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 const TEXT = read('SECURITY.md');
 
 /** Names of the tests in a file; what changes from test to test is "…". */
@@ -35,11 +34,7 @@ test('each claim of SECURITY.md names tests that exist', () => {
   }
 });
 
-const SOURCES = ['runtime', 'extension', 'webview'].flatMap((folder) =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
-);
+const SOURCES = ['runtime', 'extension', 'webview'].flatMap(sources);
 const sourcesWith = (pattern: RegExp): string[] => SOURCES.filter((file) => pattern.test(read(file)));
 
 test('only a download reaches the network', () => {
@@ -54,12 +49,12 @@ test('only a download reaches the network', () => {
 
 test('no text becomes a program', () => {
   assert.deepEqual(sourcesWith(/\beval\((?!\?)|\bnew Function\b|createTerminal|shell: true|import\((?!['"])/), []);
-  assert.deepEqual(sourcesWith(/from 'node:vm'/), ['runtime/timeLimit.ts'], 'its only script is "run()"');
+  assert.deepEqual(sourcesWith(/from 'node:vm'/), ['runtime/support/timeLimit.ts'], 'its only script is "run()"');
   const starting = [
-    'runtime/evaluation/apart.ts',
-    'runtime/memory.ts',
-    'runtime/training/protocol.ts',
-    'extension/engine.ts',
+    'runtime/evaluation/judges/apart.ts',
+    'runtime/support/memory.ts',
+    'runtime/runs/ownerOf.ts',
+    'extension/engine/engine.ts',
   ];
   assert.deepEqual(sourcesWith(/from 'node:(child_process|worker_threads|cluster)'/).sort(), starting.sort());
 });

@@ -1,0 +1,121 @@
+/** docs/command-line.md against `--help`, the options that each command takes, and the types of what it prints. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  EXIT,
+  type DataInfo,
+  type Measurement,
+  type ModelInfo,
+  type Requests,
+  type ScanResult,
+  type ScanRow,
+  type ScoreRow,
+} from '../../runtime/contract/protocol.js';
+import { code, help, read, rows, section, sources } from './pages.js';
+
+const TEXT = read('docs/command-line.md');
+const { text: HELP, commands: HELPED } = help();
+const COMMANDS = rows(TEXT.split('\n## ')[0]!);
+const OPTIONS = rows(section(TEXT, '## Options'));
+const optionsIn = (text: string): string[] => [...new Set(text.match(/--[a-z][a-z-]*/g) ?? [])];
+
+test('the commands are those of --help, with the options that stand there', () => {
+  assert.ok(HELPED.size >= 9, [...HELPED.keys()].join());
+  assert.deepEqual(
+    COMMANDS.map(([cell]) => code(cell!)[0]!.split(' ')[0]),
+    [...HELPED.keys()],
+  );
+  const described = optionsIn(OPTIONS.map(([cell]) => cell).join());
+  for (const [cell] of COMMANDS) {
+    const use = code(cell!)[0]!;
+    const helped = optionsIn(HELPED.get(use.split(' ')[0]!)!);
+    for (const option of optionsIn(use)) assert.ok(helped.includes(option), `${use}: --help has no ${option}`);
+    for (const option of helped) assert.ok(use.includes(option) || described.includes(option), `${use}: ${option}`);
+  }
+  const own = ['--model', '--vector', '--data', '--prompt', '--ids', '--format', '--revision', '--help'];
+  assert.deepEqual(
+    optionsIn(HELP).filter((option) => !described.includes(option) && !own.includes(option)),
+    [],
+  );
+  for (const option of described) assert.ok(HELP.includes(option), `--help has no ${option}`);
+});
+
+test('the options in --help are those that the command takes', () => {
+  const table = /^const COMMANDS[^{]*\{([^}]*)\}/m.exec(read('runtime/cli.ts'))![1]!;
+  const taken = [...table.matchAll(/^ {2}(\w+): \[([^\]]*)\]/gm)].map(([, name, options]) => [
+    name!,
+    [...options!.matchAll(/'([^']+)'/g)].map((match) => `--${match[1]}`).filter((option) => option !== '--device'),
+  ]);
+  assert.deepEqual(
+    Object.fromEntries(taken.map(([name, options]) => [name, [...options!].sort()])),
+    Object.fromEntries([...HELPED].map(([name, use]) => [name, optionsIn(use).sort()])),
+  );
+  const computing = [...table.matchAll(/^ {2}(\w+): \[[^\]]*'device'/gm)].map((match) => match[1]!);
+  const row = OPTIONS.find(([cell]) => cell!.includes('--device'))!;
+  assert.deepEqual(code(row[1]!), computing);
+});
+
+test('the environment variables are those that are read', () => {
+  const listed = rows(section(TEXT, '## Environment variables')).flatMap(([cell]) => code(cell!));
+  const named = sources('runtime').flatMap((file) => [...read(file).matchAll(/process\.env\.([A-Z_]+)/g)]);
+  assert.match(read('runtime/models/hub/request.ts'), /new EnvHttpProxyAgent\(/, 'it reads two more');
+  const expected = new Set([...named.map((match) => match[1]!), 'HTTPS_PROXY', 'HTTP_PROXY']);
+  assert.deepEqual(listed.sort(), [...expected].sort());
+});
+
+test('the recipe keys that may change before a resume are those of the program', () => {
+  const [, listed] = /every recipe key except ([^.]+)\./.exec(TEXT.replaceAll('\n', ' '))!;
+  const [, keys] = /MAY_CHANGE = new Set\(\[([^\]]+)\]/.exec(read('runtime/recipes/dependencies.ts'))!;
+  assert.deepEqual(
+    code(listed!),
+    [...keys!.matchAll(/'([^']+)'/g)].map((match) => match[1]),
+  );
+});
+
+test('the exit codes are those of the program, in --help too', () => {
+  const listed = rows(section(TEXT, '## Exit codes'));
+  assert.deepEqual(
+    listed.map(([number]) => Number(number)),
+    Object.values(EXIT),
+  );
+  const helped = /Exit codes: (.*)/.exec(HELP)![1]!.split(' · ');
+  assert.deepEqual(
+    listed.map((cells) => cells.join(' ')),
+    helped,
+  );
+});
+
+/** Every key of a type; the compiler finds what is missing or too many. */
+type Keys<T> = Record<keyof T, true>;
+const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
+const scanned = keys<Omit<ScanRow, 'label'>>({ row: true, line: true, explained: true, flagged: true });
+const PRINTED: Record<string, string[]> = {
+  evaluate: keys<Measurement>({ state: true, name: true, measure: true, value: true, count: true, judge: true }),
+  scan: [
+    ...scanned,
+    ...keys<Omit<ScanResult, 'perRow'>>({
+      ...{ flagged: true, rows: true, threshold: true, auroc: true, precision: true, recall: true, blind: true },
+    }),
+  ],
+  score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),
+  generate: keys<Omit<Requests['generate']['result'], 'stopped'>>({ text: true, ids: true }),
+  inspect: [
+    ...keys<Omit<ModelInfo, 'path'>>({
+      ...{ architecture: true, parameters: true, layers: true, dtype: true, contextLength: true },
+      ...{ tokenizer: true, chatTemplate: true, supported: true, reason: true, adapters: true },
+    }),
+    ...keys<Omit<DataInfo, 'path'>>({ format: true, rows: true, labels: true, refusedRows: true, refused: true }),
+  ],
+  export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
+  download: keys<Requests['download']['result']>({ path: true }),
+};
+
+test('the fields of JSON lines are those of their types', () => {
+  for (const [cell, lines] of COMMANDS) {
+    const name = code(cell!)[0]!.split(' ')[0]!;
+    const expected = PRINTED[name];
+    if (!expected) continue;
+    const listed = [...lines!.matchAll(/"(\w+)"/g)].map((match) => match[1]);
+    assert.deepEqual(listed, expected, name);
+  }
+});

@@ -1,0 +1,44 @@
+/** docs/data.md against the reader of rows and the data that ships. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatOf, labelOf, readSample } from '../../runtime/data/schemas.js';
+import { DATA_FORMATS } from '../../runtime/contract/protocol.js';
+import { code, read, rows } from './pages.js';
+
+const TEXT = read('docs/data.md');
+const lines = (file: string): string[] => read(file).trimEnd().split('\n');
+
+test('every row format is listed, and its example is read as that format', () => {
+  const listed = rows(TEXT.split('\n## ')[0]!).map(([format, row]) => [code(format!)[0]!, code(row!)[0]!, row!]);
+  assert.deepEqual(listed.map(([format]) => format).sort(), DATA_FORMATS.filter((name) => name !== 'auto').sort());
+  for (const [format, example] of listed) {
+    const row = JSON.parse(example!) as Parameters<typeof formatOf>[0];
+    assert.equal(formatOf(row), format);
+    readSample(row, formatOf(row)!);
+  }
+  const aliases = listed.flatMap(([format, , text]) => {
+    const stands = [...text!.matchAll(/`(\w+)` may stand for `(\w+)`|`(\w+)` for `(\w+)`/g)];
+    return stands.map(([, a, b, c, d]) => ({ format: format!, alias: (a ?? c)!, field: (b ?? d)! }));
+  });
+  assert.equal(aliases.length, 3);
+  for (const { format, alias, field } of aliases) {
+    const row = JSON.parse(listed.find(([name]) => name === format)![1]!) as Record<string, unknown>;
+    const { [field]: value, ...others } = row;
+    const known = formatOf(row)!;
+    assert.deepEqual(readSample({ ...others, [alias]: value }, known), readSample(row, known), `${alias} in ${format}`);
+  }
+});
+
+test('the labels are those that are read', () => {
+  const labels = [...TEXT.matchAll(/`"label": "(\w+)"`/g)].map((match) => match[1]!);
+  assert.deepEqual(labels, ['harmful', 'benign']);
+  for (const label of labels) assert.equal(labelOf({ label }), label);
+});
+
+test('the rows that vectors are trained on are counted', () => {
+  const count = (file: string): number => lines(file).length;
+  const [harmful, benign] = [count('media/sample/data/harmful.jsonl'), count('media/sample/data/benign.jsonl')];
+  const [trait, ordinary] = [count('media/smollm2/data/trait.jsonl'), count('media/smollm2/data/benign.jsonl')];
+  const text = `trained on ${harmful} harmful and ${benign} ordinary ones, the one for SmolLM2 on ${trait} and ${ordinary}`;
+  assert.ok(TEXT.replaceAll('\n', ' ').includes(text), text);
+});

@@ -1,0 +1,112 @@
+/** docs/recipes.md against the schema of recipes. */
+import assert from 'node:assert/strict';
+import { parse, type ParseError } from 'jsonc-parser';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
+import { MEASURES } from '../../runtime/contract/protocol.js';
+import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
+import { blocks, code, read, rows, section } from './pages.js';
+
+const TEXT = read('docs/recipes.md');
+
+interface Schema {
+  default?: unknown;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  anyOf?: Schema[];
+  maximum?: number;
+  enum?: string[];
+}
+const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
+  z.toJSONSchema(recipeSchemas[kind] as z.ZodType, { io: 'input' }) as Schema;
+
+/** Data sources and attached adapters stand in tables of their own, once for all keys that take them. */
+function shared(key: string): string {
+  return key
+    .replace(/^(?:harmful|benign|data|probes\.(?:harmful|benign))\./, 'data source: ')
+    .replace(/^(?:states\[\]\.)?(?:adapters|vectors)\[\]\./, 'attached adapter: ');
+}
+
+/** Keys of a recipe → what they are without a value: "required", "–", or JSON. */
+function keysOf(schema: Schema, at = '', found = new Map<string, string>()): Map<string, string> {
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    const key = `${at}${name}`;
+    const parts = [property, ...(property.anyOf ?? [])];
+    const objects = parts.filter((part) => part.properties);
+    const items = parts
+      .flatMap(({ items: item }) => (item ? [item, ...(item.anyOf ?? [])] : []))
+      .filter((item) => item.properties);
+    const isGroup = property.properties !== undefined && property.default !== undefined;
+    // Groups without a default are listed by their keys, but for `stop`, whose presence means something, and data sources.
+    if (!isGroup) {
+      const needed = schema.required?.includes(name) ? 'required' : '–';
+      found.set(shared(key), property.default === undefined ? needed : JSON.stringify(property.default));
+    }
+    for (const part of objects) keysOf(part, `${key}.`, found);
+    for (const part of items) keysOf(part, `${key}[].`, found);
+  }
+  return found;
+}
+
+test('every key of every recipe is listed with its default, and no other key', () => {
+  const listed: Record<string, Record<string, string>> = { v: {}, f: {}, e: {} };
+  const keys = section(TEXT, '## Keys');
+  for (const [, title] of keys.matchAll(/^### (.+)$/gm)) {
+    const group =
+      title === 'Data sources' ? 'data source: ' : title === 'Attached adapters' ? 'attached adapter: ' : '';
+    for (const [cell, kinds, defaults] of rows(section(keys, `### ${title}`))) {
+      const values = defaults!.split(/, (?=`|required|–)/);
+      for (const [i, name] of code(cell!).entries()) {
+        const value = values.length === 1 ? values[0]! : values[i];
+        assert.ok(value !== undefined, `${cell}: one default for all keys, or one for each`);
+        const given = code(value)[0];
+        for (const kind of kinds!.split(' ')) {
+          const key = group + name;
+          assert.ok(!(key in listed[kind]!), `${key} is listed twice for ${kind}`);
+          listed[kind]![key] = given === undefined ? value : JSON.stringify(JSON.parse(given));
+        }
+      }
+    }
+  }
+  for (const kind of ['vector', 'finetune', 'evaluate'] as const) {
+    const expected = keysOf(schemaOf(kind));
+    assert.ok(expected.size > 15, `${kind}: ${expected.size} keys`);
+    assert.deepEqual(listed[kind[0]!], Object.fromEntries(expected), kind);
+  }
+});
+
+test('the kinds, measures and devices are those of the schema', () => {
+  const kinds = rows(section(TEXT, '# Recipes').split('## ')[0]!);
+  assert.deepEqual(
+    kinds.map(([kind, letter]) => [code(kind!)[0], letter]),
+    Object.keys(recipeSchemas).map((kind) => [kind, kind[0]]),
+  );
+  const first = (heading: string): string[] => rows(section(TEXT, heading)).map(([cell]) => code(cell!)[0]!);
+  assert.deepEqual(first('## Measures'), [...MEASURES]);
+  const measure = rows(section(TEXT, '### Evaluation')).find(([cell]) => cell === '`evaluate[].measure`')!;
+  assert.deepEqual(code(measure[3]!), [...MEASURES]);
+  assert.deepEqual(first('## Devices').sort(), [...schemaOf('finetune').properties!.device!.enum!].sort());
+});
+
+test('the largest values are those of the schema', () => {
+  const text = section(TEXT, '### Largest values').replaceAll('\n', ' ');
+  const named = [...text.matchAll(/`([\w.]+)` (?:may be )?([\d,]+\d)/g)];
+  assert.ok(named.length >= 4, text);
+  for (const [, key, most] of named) {
+    const at = key!.split('.').reduce<Schema | undefined>((one, part) => one?.properties?.[part], schemaOf('finetune'));
+    assert.equal(Number(most!.replaceAll(',', '')), at?.maximum, key);
+  }
+  assert.equal(PATTERN_LIMIT_MS, 500, 'half a second');
+});
+
+test('the recipes shown are recipes', () => {
+  const errors: ParseError[] = [];
+  const shown = blocks(TEXT, 'jsonc').map((text) => parse(text, errors) as unknown);
+  assert.ok(shown.length > 0);
+  for (const recipe of shown) assert.ok(recipeSchema.safeParse(recipe).success, JSON.stringify(recipe));
+  const [judges] = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
+  assert.ok(recipeSchema.safeParse({ ...(shown[0] as object), ...judges }).success, JSON.stringify(judges));
+  assert.deepEqual(errors, []);
+});

@@ -1,0 +1,154 @@
+/** docs/run-folder.md against the files, events, manifest and laws of a run. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../runtime/contract/limits.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { VERDICT_SENTENCES as SENTENCES } from '../../runtime/contract/sentences.js';
+import { signsOf } from '../../runtime/contract/signs.js';
+import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
+import {
+  EXIT,
+  type DoneEvent,
+  type Laws,
+  type Manifest,
+  type RunEvent,
+  type RunState,
+} from '../../runtime/contract/protocol.js';
+import { divergenceWatch, requireLearned } from '../../runtime/recipes/divergence.js';
+import { code, read, rows, section } from './pages.js';
+
+const TEXT = read('docs/run-folder.md');
+const first = (heading: string): string[] => rows(section(TEXT, heading)).flatMap(([cell]) => code(cell!));
+
+test('every file of a run is listed', () => {
+  const listed = first('## Files').map((name) => name.replace(/\/$/, ''));
+  assert.deepEqual(listed.sort(), Object.values(RUN_FILES).sort());
+});
+
+/** Every key of a type; the compiler finds what is missing or too many. */
+type Keys<T> = Record<keyof T, true>;
+type Fields<Kind extends RunEvent['kind']> = Keys<Omit<Extract<RunEvent, { kind: Kind }>, 'kind'>>;
+const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
+  state: { state: true, message: true, device: true, steps: true, progress: true },
+  step: {
+    ...{ step: true, steps: true, lossNatsPerToken: true, harmfulLossNatsPerToken: true, gradNorm: true },
+    ...{ learningRate: true, tokens: true, stepMs: true, memoryBytes: true, secondsLeft: true },
+  },
+  evaluation: { step: true, probes: true, measurements: true },
+  sample: {
+    ...{ state: true, set: true, row: true, line: true, prompt: true, answer: true, verdict: true, verdicts: true },
+  },
+  checkpoint: { step: true, path: true },
+  warning: { message: true, place: true, remedy: true },
+  done: {
+    ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
+    protectionWeakened: true,
+  },
+};
+const MANIFEST: Keys<Manifest> = {
+  ...{ version: true, kind: true, name: true, recipe: true, outcome: true, started: true, ended: true, device: true },
+  ...{ model: true, data: true, vectors: true, judges: true, result: true, role: true, files: true, done: true },
+  error: true,
+};
+const LAWS: Keys<Laws> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+const STATES: Record<RunState, true> = { preparing: true, training: true, evaluating: true, saving: true };
+const OUTCOMES: Record<Manifest['outcome'], true> = { running: true, finished: true, stopped: true, failed: true };
+const ENDS: Record<DoneEvent['outcome'], true> = { finished: true, stopped: true };
+
+test('every event is listed with its fields, and every value of its states', () => {
+  const fields = (text: string): string[] => code(text.replace(/ \([^)]*\)/g, '').replace(/^.*in `\S+`: /, ''));
+  const listed = rows(section(TEXT, '## Events'));
+  assert.deepEqual(
+    Object.fromEntries(listed.map(([kind, text]) => [code(kind!)[0], fields(text!)])),
+    Object.fromEntries(Object.entries(EVENTS).map(([kind, all]) => [kind, Object.keys(all)])),
+  );
+  const values = (kind: string): string[] => {
+    const text = listed.find(([cell]) => cell === `\`${kind}\``)![1]!;
+    return code(/\(([^)]*)\)/.exec(text)![1]!);
+  };
+  assert.deepEqual(values('state'), Object.keys(STATES));
+  assert.deepEqual(values('done'), Object.keys(ENDS));
+});
+
+test('every key of the manifest is listed', () => {
+  assert.deepEqual(first('## Manifest').sort(), Object.keys(MANIFEST).sort());
+  const outcome = rows(section(TEXT, '## Manifest')).find(([cell]) => cell === '`outcome`')!;
+  assert.deepEqual(code(outcome[1]!), Object.keys(OUTCOMES));
+});
+
+test('every law is listed', () => {
+  assert.deepEqual(first('## Three laws'), Object.keys(LAWS));
+});
+
+const harm = { name: '', judge: '', base: 0, now: 0, count: 0 } as (Finding & { kind: 'held' })['harm'];
+const soFar: Finding = { kind: 'evaluated', pull: {} };
+/** One of each verdict that a run can end with, by the sentence that it begins with. */
+const VERDICTS: { [Kind in Exclude<RunVerdict['kind'], 'running' | 'interrupted'>]: [string, RunVerdict] } = {
+  held: [SENTENCES.holdsGradient, { kind: 'held', pull: {}, harm }],
+  weakened: [SENTENCES.weak, { kind: 'weakened', pull: {}, cause: 'gradient' }],
+  broken: [SENTENCES.broken, { kind: 'broken', pull: {}, laws: [] }],
+  unprotected: [SENTENCES.unprotected, { kind: 'unprotected', pull: {} }],
+  ready: [SENTENCES.ready, { kind: 'ready', pull: {} }],
+  unready: [SENTENCES.unready, { kind: 'unready', pull: {} }],
+  unknown: [SENTENCES.notMeasured, { kind: 'unknown', pull: {}, cause: 'notMeasured' }],
+  evaluated: [SENTENCES.evaluated, { kind: 'evaluated', pull: {} }],
+  failed: [SENTENCES.failedRun, { kind: 'failed' }],
+  stopped: [SENTENCES.stoppedRun, { kind: 'stopped', soFar }],
+};
+
+test('every verdict is listed with its mark and exit code', () => {
+  const listed = rows(section(TEXT, '## Verdict'));
+  assert.equal(listed.length, Object.keys(VERDICTS).length);
+  for (const [i, [sentence, verdict]] of Object.values(VERDICTS).entries()) {
+    const [start, , mark, exit] = listed[i]!;
+    assert.ok(sentence.startsWith(start!), `"${start}": ${sentence}`);
+    const signs = signsOf(verdict);
+    assert.deepEqual([mark, Number(exit)], [signs.mark || 'none', EXIT[signs.exit]], start);
+  }
+});
+
+test('the limits of the verdict are those of the program', () => {
+  const text = section(TEXT, '## Verdict').replaceAll(/\n +|\n/g, ' ');
+  const percent = (share: number): string => `${100 * share} %`;
+  for (const limit of [
+    `at most ${percent(LIMITS.vectorLossShare)} of the loss`,
+    `over ${100 * LIMITS.harmRise} percentage points more`,
+    `over ${percent(LIMITS.gradientShare)} of the gradient`,
+    `below ${percent(LIMITS.lossKept)} of its first value`,
+    `fewer than ${LIMITS.fewestPrompts} prompts`,
+    `over ${percent(LIMITS.baseComplies)} of it`,
+  ])
+    assert.ok(text.includes(limit), limit);
+});
+
+test('a training fails where the page says', () => {
+  const text = section(TEXT, '## When training fails').replaceAll(/\n +|\n/g, ' ');
+  const number = (pattern: RegExp): number => Number(pattern.exec(text)![1]);
+  const steps = number(/mean loss of (\d+) steps/);
+  const [twice, tenfold] = [
+    number(/guessing.*? at least (\d+) times/),
+    number(/half the loss.*? at least (\d+) times/),
+  ];
+  const fails = (first: number, loss: number, count = steps): boolean => {
+    const watch = divergenceWatch(Math.exp(1), first); // guessing has a loss of 1
+    try {
+      for (let step = 1; step <= count; step++) watch(step, loss);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  assert.deepEqual([fails(0.4, 0.9), fails(0.4, 1), fails(0.4, 1, steps - 1)], [false, true, false]);
+  assert.deepEqual([fails(0.8, 0.79 * twice), fails(0.8, 0.81 * twice)], [false, true]);
+  assert.deepEqual([fails(0.01, 0.49), fails(0.01, 0.5)], [false, true]);
+  assert.deepEqual([fails(0.08, 0.079 * tenfold), fails(0.08, 0.081 * tenfold)], [false, true]);
+
+  const [share, nats] = [number(/by more than (\d+) %/) / 100, number(/by more than ([\d.]+) nats/)];
+  const worse = (was: number, is: number) => () =>
+    requireLearned(1, [{ nll: was, tokens: 1 }], [{ nll: is, tokens: 1 }]);
+  for (const was of [1, 9]) {
+    const most = was + Math.max(share * was, nats);
+    worse(was, most - 1e-6)();
+    assert.throws(worse(was, most + 1e-6), /diverged/);
+  }
+});
