@@ -106,8 +106,12 @@ export function workbench(page, screenshots) {
     /** Types into the quick input that says this, and accepts. */
     async answer(said, text) {
       await quickInput.filter({ hasText: said }).waitFor();
-      await input.fill(text);
-      await sleep(500); // a dialog for files looks the path up
+      // A dialog for files looks the path up, and fills in its own while it opens.
+      for (let tries = 0; tries < 10; tries++) {
+        await input.fill(text);
+        await sleep(500);
+        if ((await input.inputValue()) === text) break;
+      }
       await input.press('Enter');
     },
 

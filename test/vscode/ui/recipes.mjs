@@ -19,7 +19,7 @@ export default async function recipes({ step, page, workspace, open, lens, webvi
   await step('running it says what is wrong, where, and what to do', async () => {
     await lens('train the security vector').first().click();
     const run = await webview('main.page header.run .facts');
-    const message = run.getByText('The run failed').locator('..');
+    const message = run.getByRole('alert').filter({ hasText: 'The run failed' });
     await message.getByText('Correct this value').waitFor();
     assert.match(await message.textContent(), /wrong\.json:\d+ adapter\.rank.*expected number/);
   });
