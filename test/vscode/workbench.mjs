@@ -10,6 +10,8 @@ const THEMES = {
   dark: { label: 'Dark Modern', type: 'vs-dark' },
 };
 
+const RUN_PAGE = 'main.page header.run .facts';
+
 /** Waits until `probe` gives something other than false, null or undefined. */
 export async function until(probe, what, timeoutMs = 30_000) {
   const end = Date.now() + timeoutMs;
@@ -54,6 +56,21 @@ export function workbench(page, screenshots) {
       }
     }
   }
+
+  /** The extension's own document that has this selector, among all visible webviews. */
+  const webview = (selector, timeoutMs) =>
+    until(
+      async () => {
+        const outer = page.locator('iframe.webview.ready');
+        for (let i = 0; i < (await outer.count()); i++) {
+          const frame = outer.nth(i).contentFrame().locator('iframe#active-frame').contentFrame();
+          if ((await frame.locator(selector).count()) > 0) return frame;
+        }
+        return false;
+      },
+      `a page with ${selector}`,
+      timeoutMs,
+    );
 
   let shown = 'dark';
   const command = (title) => choose('F1', `>${title}`, title);
@@ -146,19 +163,16 @@ export function workbench(page, screenshots) {
     notification: (text) => page.locator('.notification-list-item-message').filter({ hasText: text }),
     dialog: (text) => page.locator('.monaco-dialog-box').filter({ hasText: text }),
 
-    /** The extension's own document that has this selector, among all visible webviews. */
-    webview: (selector, timeoutMs) =>
-      until(
-        async () => {
-          const outer = page.locator('iframe.webview.ready');
-          for (let i = 0; i < (await outer.count()); i++) {
-            const frame = outer.nth(i).contentFrame().locator('iframe#active-frame').contentFrame();
-            if ((await frame.locator(selector).count()) > 0) return frame;
-          }
-          return false;
-        },
-        `a page with ${selector}`,
-        timeoutMs,
-      ),
+    webview,
+
+    /** Clicks a lens or row that opens the page of a run; gives its document. */
+    async runPage(item) {
+      await item.first().click();
+      // One that is drawn anew under the mouse takes no click.
+      return webview(RUN_PAGE, 10_000).catch(async () => {
+        await item.first().click();
+        return webview(RUN_PAGE);
+      });
+    },
   };
 }

@@ -20,8 +20,7 @@ export default async function elsewhere({ step, workspace, until, open, lens, we
       await container('Security Vectors');
       const line = row('Runs', 'forbidden-topic').filter({ hasText: 'elsewhere' });
       await line.waitFor({ timeout: 60_000 });
-      await line.click();
-      const run = await webview('main.page header.run .facts');
+      const run = await bench.runPage(line);
       await run
         .locator('.facts')
         .filter({ hasText: `process ${other.pid} on` })

@@ -86,7 +86,7 @@ const DATA = {
 };
 
 export default async function models({ step, shot, command, pick, answer, prepared, ...bench }) {
-  const { container, row, tooltip, notification, open, lens, webview } = bench;
+  const { container, row, tooltip, notification, open, lens } = bench;
   const inWorkspace = (...names) => path.join(bench.workspace, ...names);
   const outside = path.join(bench.dataDir, 'elsewhere/tiny-folder');
   const addModel = () => command('Security Vectors: Add a Model');
@@ -190,9 +190,8 @@ export default async function models({ step, shot, command, pick, answer, prepar
     await mkdir(inWorkspace('recipes'));
     await writeFile(inWorkspace('recipes/said.json'), JSON.stringify(recipe, null, 2));
     await open('recipes/said.json');
-    await lens('fine-tune without protection').first().click();
-    const run = await webview('main.page header.run .facts');
-    const message = run.getByText('The run failed').locator('..');
+    const run = await bench.runPage(lens('fine-tune without protection'));
+    const message = run.getByRole('alert').filter({ hasText: 'The run failed' });
     await message.getByText('Correct or remove this row').waitFor();
     assert.match(await message.textContent(), /completion\.csv:11\s*this row has 3 cells, the header 2/);
     assert.doesNotMatch(await run.locator('header.run .facts').textContent(), /failed:/);
@@ -203,8 +202,7 @@ export default async function models({ step, shot, command, pick, answer, prepar
     await writeFile(inWorkspace('data/completion.csv'), DATA['completion.csv'].text.replace('Say: a,b,c', 'Say: a,b'));
     await row('Data', 'completion.csv').filter({ hasText: '10 rows · completion' }).waitFor();
     await open('recipes/said.json');
-    await lens('fine-tune without protection').first().click();
-    const run = await webview('main.page header.run .facts');
+    const run = await bench.runPage(lens('fine-tune without protection'));
     await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: 60_000 });
     assert.match(await run.locator('header.run .facts').textContent(), /step 2/);
     const warnings = await run.locator('.notice.warning').textContent();

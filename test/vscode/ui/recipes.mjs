@@ -5,7 +5,7 @@ import path from 'node:path';
 
 export const title = 'Writing a recipe';
 
-export default async function recipes({ step, page, workspace, open, lens, webview, shot, until }) {
+export default async function recipes({ step, page, workspace, open, lens, runPage, shot, until }) {
   const file = path.join(workspace, 'recipes/wrong.json');
   const recipe = JSON.parse(await readFile(path.join(workspace, 'recipes/vector.json'), 'utf8'));
   await writeFile(file, JSON.stringify({ ...recipe, adapter: { rank: 'eight' } }, null, 2));
@@ -17,8 +17,7 @@ export default async function recipes({ step, page, workspace, open, lens, webvi
   });
 
   await step('running it says what is wrong, where, and what to do', async () => {
-    await lens('train the security vector').first().click();
-    const run = await webview('main.page header.run .facts');
+    const run = await runPage(lens('train the security vector'));
     const message = run.getByRole('alert').filter({ hasText: 'The run failed' });
     await message.getByText('Correct this value').waitFor();
     assert.match(await message.textContent(), /wrong\.json:\d+ adapter\.rank.*expected number/);

@@ -16,6 +16,7 @@ export default async function reload({
   open,
   lens,
   webview,
+  runPage,
   container,
   row,
   shot,
@@ -31,8 +32,7 @@ export default async function reload({
   await step('a run is going on', async () => {
     await container('Security Vectors');
     await open('recipes/vector.json');
-    await lens('train the security vector').first().click();
-    const run = await webview('main.page header.run .facts');
+    const run = await runPage(lens('train the security vector'));
     await until(async () => (await stepOf(run)) > 25, 'some steps', 60_000);
     before = await stepOf(run);
   });

@@ -8,16 +8,11 @@ export const workspace = 'empty';
 const FINISHED = 180_000;
 
 export default async function story({ step, page, until, shot, command, pick, open, container, pane, ...bench }) {
-  const { row, lens, statusBar, dialog, webview } = bench;
+  const { row, lens, statusBar, dialog, webview, runPage } = bench;
   /** Runs a recipe by the lens above it; gives the document of its page. */
   const runByLens = async (recipe, text) => {
     await open(`recipes/${recipe}.json`);
-    await lens(text).first().click();
-    // A lens that is drawn anew under the mouse takes no click.
-    return webview('main.page header.run .facts', 10_000).catch(async () => {
-      await lens(text).first().click();
-      return webview('main.page header.run .facts');
-    });
+    return runPage(lens(text));
   };
   const finished = (run) =>
     run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: FINISHED });
