@@ -3,7 +3,7 @@
  * only up to a depth. What cannot be read is that file's error for people; a reader never waits for a pipe.
  */
 import { constants } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { access, open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createScanner, parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import type { z } from 'zod';
@@ -168,3 +168,9 @@ export function checked<T>(value: unknown, schema: z.ZodType<T>, place: string):
   const key = issue!.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
   throw unreadable(place, t('"{0}" is missing or has the wrong type.', key.replace(/^\./, '') || '{}'));
 }
+
+export const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );

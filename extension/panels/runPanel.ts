@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import {
@@ -19,6 +18,7 @@ import type { Run } from '../runs/run.js';
 import { answerRows, progressNow, snapshot } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { verdict } from '../runs/verdict.js';
+import { exists } from '../host/checkedFile.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
 import { pageOptions, showPage } from './page.js';
@@ -222,9 +222,3 @@ async function answersBesideSiblings(run: Run, store: RunStore): Promise<SampleE
   }
   return samples;
 }
-
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

@@ -1,8 +1,9 @@
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { OWNER, type ErrorData, type Manifest, type RunEvent, type RunOwner } from '../../runtime/contract/protocol.js';
-import { checked, readJson, readText } from '../host/checkedFile.js';
+import { checked, exists, readJson, readText } from '../host/checkedFile.js';
 import { now, sinceThen } from '../host/clock.js';
 import { errorData } from '../host/errors.js';
 import { readJsonLines } from '../host/jsonLines.js';
@@ -35,6 +36,7 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   run.recipe = await orWarning(run, () => readRecipe(folder, manifest));
   const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
   for (const event of await readNewEvents(run)) applyEvent(run, event);
+  run.hasCheckpoint = await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
   applyManifest(run, manifest, owner);
   run.result = await orWarning(run, () => resultOf(folder, manifest));
   return run;
@@ -104,7 +106,9 @@ export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): v
   progress.secondsLeft = null;
   progress.state = manifest.outcome === 'running' ? 'interrupted' : manifest.outcome;
   if (progress.state === 'interrupted') {
-    progress.message = t('The window or the engine ended while this ran. It can be resumed.');
+    progress.message = run.hasCheckpoint
+      ? t('The window or the engine ended while this ran. It can be resumed.')
+      : t('The window or the engine ended before the first checkpoint. Run it again.');
   }
   // What it was about to do is not why it failed.
   if (progress.state === 'failed') progress.message = '';

@@ -28,6 +28,8 @@ export interface Run {
   eventBytes: number;
   progress: RunProgress;
   device?: Device;
+  /** It can be resumed from one. */
+  hasCheckpoint: boolean;
   train: TrainColumns;
   probes: ProbeColumns;
   measurements: Measurement[];
@@ -49,6 +51,7 @@ export function createRun(folder: string, name: string): Run {
     live: false,
     eventBytes: 0,
     progress: idleProgress(),
+    hasCheckpoint: false,
     train: emptyTrain(),
     probes: emptyProbes(),
     measurements: [],
@@ -73,15 +76,14 @@ export const isOver = (run: Run): boolean =>
 /** Someone is working on it, here or elsewhere. */
 export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;
 
-/** A run that ended early and has something to go on from: one that failed before its first step has not. */
-export const canResume = (run: Run): boolean =>
-  hasEnded(run, 'stopped', 'interrupted') || (hasEnded(run, 'failed') && run.train.step.length > 0);
+/** A run that ended early and has a checkpoint to go on from. */
+export const canResume = (run: Run): boolean => endedEarly(run) && run.hasCheckpoint;
 
-/** A run that failed and has nothing to go on from: its recipe, model or data must be mended, then it runs anew. */
-export const canRunAgain = (run: Run): boolean => hasEnded(run, 'failed') && !canResume(run);
+/** A run that ended early and has nothing to go on from: it can only be run again, after a fix if it failed. */
+export const canRunAgain = (run: Run): boolean => endedEarly(run) && !run.hasCheckpoint;
 
-const hasEnded = (run: Run, ...states: RunProgress['state'][]): boolean =>
-  !isRunning(run) && run.recipe !== undefined && states.includes(run.progress.state);
+const endedEarly = (run: Run): boolean =>
+  !isRunning(run) && run.recipe !== undefined && ['stopped', 'interrupted', 'failed'].includes(run.progress.state);
 
 export const kindOf = (run: Run): Recipe['kind'] => run.manifest?.kind ?? run.recipe?.kind ?? 'finetune';
 
@@ -127,7 +129,9 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       run.warnings.push({ message: event.message, place: event.place, remedy: event.remedy });
       return false;
     case 'sample':
+      return true;
     case 'checkpoint':
+      run.hasCheckpoint = true;
       return true;
     case 'done':
       progress.state = event.outcome;

@@ -1,17 +1,23 @@
 /** What the command line says of a run that has ended, and its exit code. */
+import { join } from 'node:path';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration } from '../contract/format.js';
 import { verdictText } from '../contract/sentences.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { signsOf } from '../contract/signs.js';
 import { runVerdict } from '../contract/verdict.js';
+import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT, type DoneEvent } from '../contract/protocol.js';
 import { measurementTable, type Terminal } from '../support/terminal.js';
 
 export async function tellEnd(done: DoneEvent, out: Pick<Terminal, 'say'>): Promise<number> {
   if (done.outcome === 'stopped') {
-    // It may have been stopped before it had a folder.
-    out.say(`Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`);
+    out.say(
+      hasCheckpoint(join(done.output, RUN_FILES.checkpoint))
+        ? `Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`
+        : 'Stopped before the first checkpoint; there is nothing to resume.',
+    );
     return EXIT.stopped;
   }
   const verdict = runVerdict(factsOf(await readRun(done.output)));

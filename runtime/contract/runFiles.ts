@@ -17,6 +17,9 @@ export const RUN_FILES = {
   next: 'next',
 } as const;
 
+/** In `checkpoint/`: the file that a run is resumed from. */
+export const CHECKPOINT_FILE = 'state.safetensors';
+
 /** What a new run removes from the folder of an unfinished one. The checkpoint is first: without it nothing is resumed. */
 export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.checkpoint,

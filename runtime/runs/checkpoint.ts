@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CHECKPOINT_FILE } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import {
   readBytes,
@@ -17,7 +18,6 @@ import {
 import type { OptimizerState } from '../optim/optimizer.js';
 import { float32, type Backend } from '../device/session.js';
 
-const FILE = 'state.safetensors';
 /** Until version 1 the file names were in a file of their own, which could name the state of another step. */
 const VERSION_1 = 'checkpoint.json';
 const HASH = 'sha256';
@@ -48,7 +48,7 @@ export interface Checkpoint {
 
 /** Whether a folder has a checkpoint, of this version or an earlier one. */
 export const hasCheckpoint = (folder: string): boolean =>
-  [FILE, VERSION_1].some((name) => existsSync(join(folder, name)));
+  [CHECKPOINT_FILE, VERSION_1].some((name) => existsSync(join(folder, name)));
 
 /** Writes parameters, moments and facts in place of the checkpoint before; a crash leaves either. */
 export async function saveCheckpoint(
@@ -78,7 +78,7 @@ export async function saveCheckpoint(
   const hash = begun(metadata, tensors);
   // Bytes come behind all wider types: the hash is complete when its turn comes.
   const end = { name: HASH, dtype: 'U8' as const, shape: [32], bytes: 32, data: () => hash.digest() };
-  await writeSafetensors(join(folder, FILE), [...tensors, end], { checkpoint: metadata });
+  await writeSafetensors(join(folder, CHECKPOINT_FILE), [...tensors, end], { checkpoint: metadata });
   return folder;
 }
 
@@ -91,7 +91,7 @@ const begun = (metadata: string, tensors: readonly { name: string; shape: readon
  * @throws HumanError for one that is damaged or was written by another version
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint | undefined> {
-  const file = join(folder, FILE);
+  const file = join(folder, CHECKPOINT_FILE);
   if (!existsSync(file)) {
     if (existsSync(join(folder, VERSION_1)))
       throw refused(

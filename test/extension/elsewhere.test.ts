@@ -11,6 +11,7 @@ import { processStart } from '../../runtime/runs/ownerOf.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
 import { HostError } from '../../extension/host/errors.js';
 import { Follower } from '../../extension/runs/follower.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { canResume, type Run } from '../../extension/runs/run.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
@@ -34,6 +35,7 @@ async function elsewhere(t: TestContext, events: readonly RunEvent[] = [step(1),
   const file = await write(join(root, 'recipes/r.json'), recipe());
   const running = { outcome: 'running' as const, ended: undefined, result: undefined, recipe: file };
   const folder = await runFolder(root, 'colours', { events, manifest: running });
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   const pid = child.pid!;

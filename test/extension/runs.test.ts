@@ -14,6 +14,7 @@ import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js
 import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
 import { resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
 import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
 import { probesAt, verdict } from '../../extension/runs/verdict.js';
@@ -112,25 +113,41 @@ test('a run that no child works on any more is interrupted and can be resumed', 
   const root = await temporary(t);
   const running = { outcome: 'running' as const, ended: undefined };
   const folder = await runFolder(root, 'colours', { manifest: running, events: [step(1)] });
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
   const run = (await readRun(folder))!;
   assert.equal(run.progress.state, 'interrupted');
   assert.equal(run.progress.step, 1);
+  assert.match(run.progress.message, /can be resumed/);
   assert.equal(canResume(run), true);
   assert.equal(snapshot(run, [run], { answers: false, report: false }, 0).canResume, true);
 });
 
-test('a run that failed before its first step has nothing to resume: it can run again', async (t) => {
+test('a run that ended early without a checkpoint has nothing to resume: it can run again', async (t) => {
   const root = await temporary(t);
-  const failed = { outcome: 'failed' as const, error: { kind: 'input' as const, message: 'no such key' } };
-  const early = (await readRun(await runFolder(root, 'early', { manifest: failed })))!;
-  assert.deepEqual([canResume(early), canRunAgain(early)], [false, true]);
-  const late = (await readRun(await runFolder(root, 'late', { manifest: failed, events: [step(1)] })))!;
-  assert.deepEqual([canResume(late), canRunAgain(late)], [true, false]);
-  const stopped = { outcome: 'stopped' as const };
-  const waiting = (await readRun(await runFolder(root, 'waiting', { manifest: stopped })))!;
-  assert.deepEqual([canResume(waiting), canRunAgain(waiting)], [true, false]);
-  const page = snapshot(early, [early], { answers: false, report: false }, 0);
-  assert.deepEqual([page.canResume, page.canRunAgain], [false, true]);
+  const error = { kind: 'input' as const, message: 'no such key' };
+  for (const manifest of [
+    { outcome: 'failed' as const, error },
+    { outcome: 'stopped' as const, done: undefined },
+    { outcome: 'running' as const, ended: undefined, done: undefined },
+  ]) {
+    const early = (await readRun(await runFolder(root, `early-${manifest.outcome}`, { manifest, events: [step(1)] })))!;
+    assert.deepEqual([canResume(early), canRunAgain(early)], [false, true], manifest.outcome);
+    const page = snapshot(early, [early], { answers: false, report: false }, 0);
+    assert.deepEqual([page.canResume, page.canRunAgain], [false, true]);
+    if (manifest.outcome === 'running')
+      assert.match(early.progress.message, /before the first checkpoint\. Run it again/);
+
+    const folder = await runFolder(root, `late-${manifest.outcome}`, { manifest, events: [step(1)] });
+    await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+    const late = (await readRun(folder))!;
+    assert.deepEqual([canResume(late), canRunAgain(late)], [true, false], manifest.outcome);
+  }
+  const live = createRun(root, 'live');
+  live.recipe = (await readRun(await runFolder(root, 'recipe', {})))!.recipe;
+  live.progress.state = 'stopped';
+  assert.equal(canResume(live), false);
+  applyEvent(live, { kind: 'checkpoint', step: 5, path: '' });
+  assert.equal(canResume(live), true);
 });
 
 test('a folder whose manifest is not ours is no run', async (t) => {
