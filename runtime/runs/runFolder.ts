@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeParts, writeFileAtomic } from '../support/files.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
@@ -44,10 +44,8 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
   const append = async (event: RunEvent): Promise<void> => {
     if (event.kind !== 'warning' || !known.has(JSON.stringify(event))) await log.append(event);
   };
-  const writeManifest = async (): Promise<void> => {
-    await stat(path); // a folder that was deleted meanwhile is not made again
-    await writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
-  };
+  const writeManifest = (): Promise<void> =>
+    writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`, { makeFolder: false });
 
   return {
     path,

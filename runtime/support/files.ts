@@ -3,18 +3,29 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. Makes the folder. */
-export async function writeFileAtomic(file: string, data: string | Uint8Array): Promise<void> {
-  await replaceFile(file, async (handle) => {
-    await handle.writeFile(data);
-  });
+export interface ReplaceOptions {
+  /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
+  readonly makeFolder?: boolean;
+}
+
+/** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. */
+export async function writeFileAtomic(
+  file: string,
+  data: string | Uint8Array,
+  options?: ReplaceOptions,
+): Promise<void> {
+  await replaceFile(file, (handle) => handle.writeFile(data), options);
 }
 
 export type Handle = Awaited<ReturnType<typeof open>>;
 
 /** The same for data that is produced while it is written. On an error nothing is left behind and the old file stays. */
-export async function replaceFile(file: string, write: (handle: Handle) => Promise<void>): Promise<void> {
-  const made = await mkdir(dirname(file), { recursive: true });
+export async function replaceFile(
+  file: string,
+  write: (handle: Handle) => Promise<void>,
+  { makeFolder = true }: ReplaceOptions = {},
+): Promise<void> {
+  const made = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
   if (made !== undefined) await syncFolder(dirname(made));
   const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {

@@ -122,7 +122,9 @@ export async function withFault(root: string, reference: Reference, fault: strin
   const problems: string[] = [];
   if (error?.kind === 'internal') problems.push(`${error.message} ${error.stack}`);
   else if (error && (!error.place || !error.remedy)) problems.push(`no place or remedy: ${errorText(error)}`);
-  if (!error) problems.push(...differences(reference.files, await snapshot(folder)));
+  // A folder that is deleted behind the last write of the run is gone, and the run was done.
+  if (!error && existsSync(folder)) problems.push(...differences(reference.files, await snapshot(folder)));
+  if (!error && !existsSync(folder) && !fault.startsWith('gone')) problems.push('the folder is gone');
   // of a deleted folder nothing is left to go on from
   if (error && fault.startsWith('gone')) await rm(folder, { recursive: true, force: true });
   const after = error ? await takeUp(reference, folder) : ({ how: 'undisturbed', problems: [] } as const);

@@ -22,7 +22,7 @@ export async function writeReport(folder: RunFolder, manifest: Manifest): Promis
   const file = folder.file(RUN_FILES.scan);
   const scan = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as ScanResult) : undefined;
   const runs = [await readRun(folder.path, manifest)];
-  await writeFileAtomic(folder.file(RUN_FILES.report), renderReport({ runs, scan }));
+  await writeFileAtomic(folder.file(RUN_FILES.report), renderReport({ runs, scan }), { makeFolder: false });
 }
 
 /** One report over several run folders, in the order of the story. */

@@ -116,7 +116,7 @@ function spaces(json: JsonObject, refuse: (message: string) => never): Record<st
   const scheme = startsWithSpace(json.pre_tokenizer);
   const types =
     isObject(normalizer) && Array.isArray(normalizer.normalizers)
-      ? (normalizer.normalizers as JsonObject[]).map((n) => n.type)
+      ? normalizer.normalizers.map((n: unknown) => (isObject(n) ? n.type : undefined))
       : [isObject(normalizer) ? normalizer.type : undefined];
   const prefix = types.includes('Prepend') || scheme === 'first';
   if (normalizer && types.some((type) => type !== 'Prepend' && type !== 'Replace'))
