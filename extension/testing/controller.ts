@@ -31,7 +31,9 @@ export class SafetyTests implements Disposable {
   private readonly sets = new WeakMap<vscode.TestItem, TestSet>();
   private shown = false;
 
-  constructor(private readonly services: Services) {
+  constructor(
+    private readonly services: Pick<Services, 'allowed' | 'files' | 'models' | 'recipes' | 'runner' | 'store'>,
+  ) {
     const { controller, disposables } = this;
     controller.resolveHandler = async (item) => {
       if (item) return this.resolveRows(item);

@@ -21,7 +21,7 @@ for (const uiKind of Object.values(UIKind))
     const allowed = (): void => {
       if (!trusted) throw inputError('this workspace is not trusted: nothing is run in it.');
     };
-    const services = { allowed } as Services;
+    const services = { allowed } as Pick<Services, 'allowed' | 'store'>;
     await assert.rejects(openReport(services, { run: folder }), /not trusted/);
     assert.deepEqual(fake.opened, []);
     trusted = true;
