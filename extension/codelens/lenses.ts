@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
@@ -154,7 +155,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
 /** Placed on the line of "kind", so that it stands beside what it runs. */
 function recipeLenses(document: vscode.TextDocument): Lens[] {
   const text = document.getText(new vscode.Range(0, 0, 200, 0));
-  const kind = /"kind"\s*:\s*"(?:vector|finetune|evaluate)"/.exec(text);
+  const kind = KIND_IN_TEXT.exec(text);
   const file = document.uri.fsPath;
   const recipe = kind ? recipeFacts(document.getText(), file) : undefined;
   if (!kind || !recipe) return [];
