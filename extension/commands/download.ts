@@ -20,10 +20,10 @@ const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
  * @param given `repository`: `owner/name` or `owner/name/file.gguf`.
  */
 export async function downloadModel(
-  services: Pick<Services, 'allowed' | 'engine' | 'models' | 'secrets'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets'>,
   { revision, endpoint, ...given }: CommandArguments['downloadModel'],
 ): Promise<Model> {
-  services.allowed();
+  services.assertTrusted();
   const root = requireRoot();
   const repository = given.repository ?? (await askRepository());
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));

@@ -20,10 +20,10 @@ import { wizard } from './wizard.js';
  * or on those that are chosen.
  */
 export async function evaluate(
-  services: Pick<Services, 'allowed' | 'models' | 'recipes' | 'runPanels' | 'runner' | 'store'>,
+  services: Pick<Services, 'assertTrusted' | 'models' | 'recipes' | 'runPanels' | 'runner' | 'store'>,
   { file, model: named }: CommandArguments['evaluate'],
 ): Promise<Ended> {
-  services.allowed();
+  services.assertTrusted();
   const root = requireRoot();
   const model =
     named === undefined && file !== undefined

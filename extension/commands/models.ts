@@ -16,10 +16,10 @@ import { wizard, type Choice } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
 export async function addModel(
-  services: Pick<Services, 'allowed' | 'engine' | 'models' | 'notices' | 'recipes' | 'secrets' | 'store'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'recipes' | 'secrets' | 'store'>,
   argument: CommandArguments['addModel'],
 ): Promise<Model> {
-  services.allowed();
+  services.assertTrusted();
   let path = argument.path ?? (await chooseModelPath(services));
   if (path === HUB) return downloadModel(services, {});
   // In the explorer a file of the folder may be what was clicked.
@@ -143,20 +143,20 @@ async function confirmDanger(adapter: Adapter): Promise<void> {
 }
 
 export async function chat(
-  services: Pick<Services, 'allowed' | 'chatPanels' | 'models'>,
+  services: Pick<Services, 'assertTrusted' | 'chatPanels' | 'models'>,
   given: CommandArguments['chat'],
 ): Promise<void> {
-  services.allowed();
+  services.assertTrusted();
   const model = await chooseModel(services, given.model, t('Chat'));
   services.chatPanels.show(model.path);
 }
 
 /** Exports an adapter, or a model with what is attached to it. @returns what was written. */
 export async function exportAdapter(
-  services: Pick<Services, 'allowed' | 'engine' | 'models' | 'notices'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices'>,
   { format, quantization, what, ...given }: CommandArguments['exportAdapter'],
 ): Promise<{ path: string; sha256: string }> {
-  services.allowed();
+  services.assertTrusted();
   const title = t('Export');
   const model = await chooseModel(services, given.model, title);
   const adapters =

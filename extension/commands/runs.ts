@@ -25,11 +25,11 @@ export interface Ended {
 /** What most commands on a run are called with. */
 type OneRun = CommandArguments['openRun'];
 /** What starting a run and showing it takes. */
-export type Starting = Pick<Services, 'allowed' | 'recipes' | 'runPanels' | 'runner'>;
+export type Starting = Pick<Services, 'assertTrusted' | 'recipes' | 'runPanels' | 'runner'>;
 
 /** Runs a recipe file, shows its page, and answers when it has ended. */
 export async function runRecipe(services: Starting, given: CommandArguments['runRecipe']): Promise<Ended> {
-  services.allowed();
+  services.assertTrusted();
   const file = given.file ?? activeRecipe() ?? (await chooseRecipe(services));
   await saveOpen(file);
   return follow(services, await start(services, file));
@@ -66,20 +66,20 @@ async function saveOpen(file: string): Promise<void> {
 
 /** Goes on from the last checkpoint. */
 export async function resume(
-  services: Pick<Services, 'allowed' | 'runPanels' | 'runner' | 'store'>,
+  services: Pick<Services, 'assertTrusted' | 'runPanels' | 'runner' | 'store'>,
   given: OneRun,
 ): Promise<Ended> {
-  services.allowed();
+  services.assertTrusted();
   const folder = await chooseRun(services, given, t('Resume a run'), canResume);
   return follow(services, await services.runner.resume(folder));
 }
 
 /** Runs the recipe of a run anew, from its file as it is now. */
 export async function runAgain(
-  services: Pick<Services, 'allowed' | 'runPanels' | 'runner' | 'store'>,
+  services: Pick<Services, 'assertTrusted' | 'runPanels' | 'runner' | 'store'>,
   given: OneRun,
 ): Promise<Ended> {
-  services.allowed();
+  services.assertTrusted();
   const folder = await chooseRun(services, given, t('Run again'), canRunAgain);
   return follow(services, await startAgain(services, folder));
 }
@@ -129,8 +129,8 @@ export async function showAnswers(services: Pick<Services, 'runPanels' | 'store'
 }
 
 /** The report is one HTML file: a browser shows it, where there is one. A folder that is not trusted may hold any page. */
-export async function openReport(services: Pick<Services, 'allowed' | 'store'>, given: OneRun): Promise<void> {
-  services.allowed();
+export async function openReport(services: Pick<Services, 'assertTrusted' | 'store'>, given: OneRun): Promise<void> {
+  services.assertTrusted();
   const folder = await chooseRun(services, given, t('Open a report'));
   const report = join(folder, FILES.report);
   await access(report).catch(() => {

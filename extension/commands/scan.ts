@@ -14,10 +14,10 @@ import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
 export async function scan(
-  services: Pick<Services, 'allowed' | 'engine' | 'files' | 'models' | 'notices' | 'recipes' | 'scans' | 'store'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'files' | 'models' | 'notices' | 'recipes' | 'scans' | 'store'>,
   given: CommandArguments['scan'],
 ): Promise<Scan> {
-  services.allowed();
+  services.assertTrusted();
   const title = t('Scan for harmful rows');
   const data = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath ?? (await chooseData(services, title));
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === data);

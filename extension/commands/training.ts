@@ -20,7 +20,7 @@ type Training = Starting & Pick<Services, 'files' | 'inspector' | 'models' | 'sc
 
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
-  services.allowed();
+  services.assertTrusted();
   const root = requireRoot();
   const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
@@ -57,7 +57,7 @@ export async function fineTune(
   given: CommandArguments['fineTuneProtected'],
   isProtected: boolean,
 ): Promise<Ended> {
-  services.allowed();
+  services.assertTrusted();
   const root = requireRoot();
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
   const choice = await wizard(title, isProtected ? 6 : 4, async (ask) => {

@@ -24,7 +24,8 @@ export function parseJsonc(text: string): Parsed {
   const deep = tooDeep(text);
   if (deep !== undefined) return { value: undefined, fault: faultAt(deep, 'TooDeep') };
   const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  // Some editors begin a file with a mark of its byte order.
+  const value: unknown = parse(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
   const [first] = errors;
   return first ? { value, fault: faultAt(first.offset, printParseErrorCode(first.error)) } : { value };
 }

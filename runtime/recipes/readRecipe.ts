@@ -21,9 +21,8 @@ export interface RecipeFile {
  * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a value of the wrong type.
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
-  const text = (await readText(file, LARGEST)).replace(/^\uFEFF/, '');
   return {
-    recipe: parseRecipe(text, basename(file)),
+    recipe: parseRecipe(await readText(file, LARGEST), basename(file)),
     file: resolve(file),
     path: (relative) => resolve(dirname(file), relative),
   };
@@ -34,7 +33,10 @@ const LARGEST = 2 ** 20;
 export function parseRecipe(text: string, name: string): Recipe {
   const { value, fault } = parseJsonc(text);
   if (fault?.code === 'TooDeep')
-    throw new HumanError('lists and objects are nested too deeply.', { place: name, remedy: 'Check the brackets.' });
+    throw new HumanError('lists and objects are nested too deeply.', {
+      place: `${name}:${fault.line}`,
+      remedy: 'Check the brackets.',
+    });
   if (fault) {
     const near = getLocation(text, fault.offset).path.join('.');
     throw new HumanError(`this is not JSON: ${words(fault.code)}.`, {
