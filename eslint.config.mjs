@@ -52,13 +52,14 @@ export default tseslint.config(
   layer('webview', ['vscode', 'node:*', 'onnxruntime-node', '**/extension/**']),
   layer('extension', ['onnxruntime-node']),
   {
-    // The platform-free room: it imports itself, and zod for the schema of recipes; it knows nothing of Node or a page.
+    // The platform-free room: it imports itself, zod for the schema of recipes and the parser of JSON with comments; it knows
+    // nothing of Node or a page.
     files: ['runtime/contract/**/*.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          patterns: [{ regex: '^(?!\\./[^/]+$|zod$)', message: 'runtime/contract imports only itself.' }],
+          patterns: [{ regex: '^(?!\\./[^/]+$|zod$|jsonc-parser$)', message: 'runtime/contract imports only itself.' }],
         },
       ],
       'no-restricted-globals': ['error', 'process', 'Buffer', 'require', 'global', 'window', 'document', 'navigator'],

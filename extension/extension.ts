@@ -57,7 +57,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       restarts,
       log: (level, message) => log[level](message),
     });
-  const allowed = (): void => {
+  const assertTrusted = (): void => {
     if (vscode.workspace.isTrusted) return;
     throw inputError(t('this workspace is not trusted: nothing is run in it.'), {
       remedy: t('Trust it with "Workspaces: Manage Workspace Trust" first.'),
@@ -73,7 +73,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const engine = own(newEngine());
   const store = own(new RunStore());
   own(new Follower(store));
-  const runner = own(new Runner({ store, engine: newEngine, allowed }));
+  const runner = own(new Runner({ store, engine: newEngine, assertTrusted }));
   const recipes = new RecipeIndex();
   const problems = own(new Problems());
   const scans = own(new Scans(root, problems));
@@ -82,7 +82,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       {
         root,
         inspect: async (path) => {
-          allowed();
+          assertTrusted();
           return engine.request('inspect', { path });
         },
         runs: () => store.list(),
@@ -118,7 +118,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     problems,
     scans,
     inspector,
-    allowed,
+    assertTrusted,
     openWalkthrough,
     runPanels: own(
       new RunPanels(context.extensionUri, store, {
@@ -145,7 +145,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         actions: {
           attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
           openWalkthrough,
-          allowed,
+          assertTrusted,
           maxNewTokens: () => setting('chatMaxNewTokens'),
           onBug,
         },

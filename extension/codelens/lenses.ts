@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { COMMANDS } from '../host/contributions.js';
+import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
+import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
 import { adapterOf } from '../workspace/models.js';
@@ -41,7 +42,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
   /** Verdicts of the rows of evaluation sets, of the newest runs; read once after each change. */
   private verdicts = new Map<string, Promise<RowVerdict[]>>();
 
-  constructor(private readonly services: Services) {
+  constructor(private readonly services: Pick<Services, 'files' | 'models' | 'recipes' | 'scans' | 'store'>) {
     const { store, models, files, scans } = services;
     const changed = this.disposables.add(debounce(() => this.changes.fire(), 300));
     const add = this.disposables.add.bind(this.disposables);
@@ -118,44 +119,34 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
 
   private command(kind: Kind): vscode.Command {
     const { store, scans } = this.services;
-    const uri = vscode.Uri.file(kind.file);
+    const { file } = kind;
     switch (kind.of) {
-      case 'recipe': {
-        const title = recipeTitle(kind.recipe.kind, !isPlain(kind.recipe));
-        return { title, command: COMMANDS.runRecipe, arguments: [uri] };
-      }
+      case 'recipe':
+        return commandLink('runRecipe', recipeTitle(kind.recipe.kind, !isPlain(kind.recipe)), { file });
       case 'lastRun': {
         const run = store.get(kind.recipe.output);
         if (!run) return { title: '', command: '' };
-        return { title: lastRunTitle(run), command: COMMANDS.openRun, arguments: [{ run: run.folder }] };
+        return commandLink('openRun', lastRunTitle(run), { run: run.folder });
       }
       case 'evaluate': {
-        const measure = this.measureOf(kind.file);
-        const model = modelFor(this.services, kind.file);
+        const measure = this.measureOf(file);
+        const model = modelFor(this.services, file);
         const attached = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
         const name = model && [model.name, ...attached].join(' + ');
-        const title = evaluationTitle(measure, name, resultsFor(kind.file, store.list(), measure));
-        return { title, command: COMMANDS.evaluate, arguments: [uri] };
+        const title = evaluationTitle(measure, name, resultsFor(file, store.list(), measure));
+        return commandLink('evaluate', title, { file });
       }
       case 'scan': {
-        const scan = scans.get(kind.file);
-        const [vector] = vectorsFor(this.services, modelFor(this.services, kind.file));
-        return {
-          title: scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(kind.file)),
-          command: COMMANDS.scan,
-          arguments: [uri],
-        };
+        const scan = scans.get(file);
+        const [vector] = vectorsFor(this.services, modelFor(this.services, file));
+        return commandLink('scan', scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(file)), { file });
       }
       case 'clear':
-        return { title: vscode.l10n.t('Clear marks'), command: COMMANDS.clearScan, arguments: [uri] };
+        return commandLink('clearScan', vscode.l10n.t('Clear marks'), { file });
       case 'row': {
-        const run = newestWithAnswers(this.services, kind.file);
-        return {
-          title: rowTitle(kind.row),
-          tooltip: vscode.l10n.t('Answers side by side'),
-          command: COMMANDS.showAnswers,
-          arguments: run ? [{ run }] : [],
-        };
+        const run = newestWithAnswers(this.services, file);
+        const link = commandLink('showAnswers', rowTitle(kind.row), { run });
+        return { ...link, tooltip: vscode.l10n.t('Answers side by side') };
       }
     }
   }
@@ -164,7 +155,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
 /** Placed on the line of "kind", so that it stands beside what it runs. */
 function recipeLenses(document: vscode.TextDocument): Lens[] {
   const text = document.getText(new vscode.Range(0, 0, 200, 0));
-  const kind = /"kind"\s*:\s*"(?:vector|finetune|evaluate)"/.exec(text);
+  const kind = KIND_IN_TEXT.exec(text);
   const file = document.uri.fsPath;
   const recipe = kind ? recipeFacts(document.getText(), file) : undefined;
   if (!kind || !recipe) return [];
@@ -172,7 +163,7 @@ function recipeLenses(document: vscode.TextDocument): Lens[] {
   return [new Lens(line, { of: 'recipe', file, recipe }), new Lens(line, { of: 'lastRun', file, recipe })];
 }
 
-function newestWithAnswers({ store }: Services, file: string): string | undefined {
+function newestWithAnswers({ store }: Pick<Services, 'store'>, file: string): string | undefined {
   const measured = store.list().find((run) => !adapterOf(run) && run.recipe?.evaluate.some((set) => set.file === file));
   return (measured ?? store.list().find((run) => run.recipe?.evaluate.some((set) => set.file === file)))?.folder;
 }

@@ -1,28 +1,57 @@
-/** What commands are called with: a tree's node, a Uri of the explorer, a path, or an object of a lens or a test. */
+/** The border: what VS Code or a keybinding calls a command with becomes the argument that the command takes. */
+import type { z } from 'zod';
+import { COMMAND_ARGUMENTS, type CommandArguments } from '../host/commandArguments.js';
+import { COMMANDS, type CommandName } from '../host/contributions.js';
+import { inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
 
-/** A file or folder: `Uri`, path, `{ data }`, `{ file }`. */
-export function pathOf(argument: unknown): string | undefined {
-  if (typeof argument === 'string') return argument;
-  const a = record(argument);
-  return string(a?.['fsPath']) ?? string(a?.['data']) ?? string(a?.['file']);
+const TAKES: { [K in CommandName]: { schema: z.ZodType<CommandArguments[K]>; path?: string } } = COMMAND_ARGUMENTS;
+
+/** Keys of the rows of views. The title of a view passes the row that has the focus, whether the command is about it or not. */
+const ROW_KEYS = new Set(['model', 'adapter', 'data', 'run', 'problem']);
+
+/**
+ * @param argument text or a `Uri` (a file or folder), a row of a view, or the command's own object.
+ * @param more further keys of that object. Menus pass their selection or the editor's group here, which is not meant.
+ * @throws HostError naming what the command does not take
+ */
+export function commandArgument<K extends CommandName>(
+  name: K,
+  argument?: unknown,
+  more?: unknown,
+): CommandArguments[K] {
+  const { schema, path } = TAKES[name];
+  const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape);
+  const own = Object.entries(isRecord(more) ? more : {}).filter(([key]) => keys.includes(key));
+  const given = keys.length === 0 ? {} : { ...keyed(name, argument, path, keys), ...Object.fromEntries(own) };
+  const { success, data, error } = schema.safeParse(given);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw issue?.code === 'unrecognized_keys'
+    ? wrong(name, t('the command takes no "{0}".', issue.keys[0] ?? ''))
+    : wrong(name, t('"{0}" has a value that the command does not take.', issue?.path.join('.') ?? ''));
 }
 
-/** A run folder: `{ run }`, a path or a `Uri`. */
-export const runOf = (argument: unknown): string | undefined => string(record(argument)?.['run']) ?? pathOf(argument);
-
-/** A model: `{ model }`, a path or a `Uri`. */
-export const modelOf = (argument: unknown): string | undefined =>
-  string(record(argument)?.['model']) ?? pathOf(argument);
-
-/** An adapter of a model: `{ model, adapter }`. */
-export function adapterOfArgument(argument: unknown): { model?: string; adapter?: string } {
-  const a = record(argument);
-  return { model: string(a?.['model']), adapter: string(a?.['adapter']) };
+function keyed(name: CommandName, argument: unknown, path: string | undefined, keys: readonly string[]): object {
+  if (argument === undefined || argument === null) return {};
+  const given = isRecord(argument) ? argument : { fsPath: argument };
+  if ('fsPath' in given) {
+    if (typeof given['fsPath'] === 'string' && path !== undefined) return { [path]: given['fsPath'] };
+    throw wrong(name, t('the command cannot be called with this {0}.', typeof argument));
+  }
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([key, value]): [string, unknown][] => {
+      if (keys.includes(key)) return [[key, value]];
+      if (path !== undefined && (key === 'data' || key === 'file')) return [[path, value]];
+      return ROW_KEYS.has(key) ? [] : [[key, value]];
+    }),
+  );
 }
 
-/** Named choices that a test or a lens makes beforehand. */
-export const record = (value: unknown): Record<string, unknown> | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+const wrong = (name: CommandName, message: string): Error => {
+  const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape).join(', ');
+  return inputError(message, { place: COMMANDS[name], remedy: t('It takes: {0}.', keys) });
+};
 
-export const string = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined;
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

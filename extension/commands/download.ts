@@ -1,11 +1,11 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { ErrorData, Requests } from '../../runtime/contract/protocol.js';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { errorText } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
-import { record, string } from './arguments.js';
 import { intoFolder } from './intoFolder.js';
 import { slug } from './recipeFiles.js';
 import { requireRoot } from './root.js';
@@ -17,21 +17,18 @@ const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
 
 /**
  * Downloads a model from the Hugging Face Hub into `models/NAME` and adds it; one that was cut off goes on where it stopped.
- * @param argument `owner/name`, `owner/name/file.gguf`, or `{ repository, revision, folder, endpoint }`.
+ * @param given `repository`: `owner/name` or `owner/name/file.gguf`.
  */
-export async function downloadModel(services: Services, argument: unknown): Promise<Model> {
-  services.allowed();
+export async function downloadModel(
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets'>,
+  { revision, endpoint, ...given }: CommandArguments['downloadModel'],
+): Promise<Model> {
+  services.assertTrusted();
   const root = requireRoot();
-  const given = record(argument) ?? {};
-  const repository = string(argument) ?? string(given['repository']) ?? (await askRepository());
+  const repository = given.repository ?? (await askRepository());
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));
-  const folder = string(given['folder']) ?? join(root, 'models', name);
-  const params = {
-    repository,
-    token: await services.secrets.get(TOKEN),
-    revision: string(given['revision']),
-    endpoint: string(given['endpoint']),
-  };
+  const folder = given.folder ?? join(root, 'models', name);
+  const params = { repository, token: await services.secrets.get(TOKEN), revision, endpoint };
   const path = await intoFolder(
     folder,
     (into, force) => bring(services, { ...params, folder: into, force }),
@@ -49,7 +46,7 @@ const ask = (folder: string, { place, message }: ErrorData): Promise<'replace' |
     ]),
   );
 
-const bring = async (services: Services, params: Requests['download']['params']): Promise<string> =>
+const bring = async ({ engine }: Pick<Services, 'engine'>, params: Requests['download']['params']): Promise<string> =>
   vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Notification,
@@ -58,7 +55,7 @@ const bring = async (services: Services, params: Requests['download']['params'])
     },
     async (progress, token) => {
       let done = 0;
-      const { path } = await services.engine.request('download', params, {
+      const { path } = await engine.request('download', params, {
         token,
         onProgress: (message, fraction = done) => {
           progress.report({ message, increment: (fraction - done) * 100 });
@@ -70,7 +67,7 @@ const bring = async (services: Services, params: Requests['download']['params'])
   );
 
 /** Keeps the token in the system's secret storage; an empty one removes it. */
-export async function setHubToken({ secrets, notices }: Services): Promise<void> {
+export async function setHubToken({ secrets, notices }: Pick<Services, 'secrets' | 'notices'>): Promise<void> {
   const token = await vscode.window.showInputBox({
     title: t('Access token of the Hugging Face Hub'),
     prompt: t('Kept in the secret storage of this machine. Empty: none.'),

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
@@ -6,7 +7,6 @@ import { setFor } from '../runs/recipe.js';
 import { modelFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { STATE_FOLDER } from '../host/state.js';
-import { pathOf, record, string } from './arguments.js';
 import { chooseModel } from './models.js';
 import { modelStates } from './modelStates.js';
 import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
@@ -16,20 +16,20 @@ import { evaluationChoices, machine, recipeLike } from './training.js';
 import { wizard } from './wizard.js';
 
 /**
- * Judges the answers of base, plain, protected, and the model as it is attached now, side by side.
- * @param argument an evaluation set, a model, or `{ file, model }`.
+ * Judges the answers of base, plain, protected, and the model as it is attached now, side by side: on one evaluation set,
+ * or on those that are chosen.
  */
-export async function evaluate(services: Services, argument: unknown): Promise<Ended> {
-  services.allowed();
+export async function evaluate(
+  services: Pick<Services, 'assertTrusted' | 'models' | 'recipes' | 'runPanels' | 'runner' | 'store'>,
+  { file, model: named }: CommandArguments['evaluate'],
+): Promise<Ended> {
+  services.assertTrusted();
   const root = requireRoot();
-  const given = record(argument) ?? {};
-  const named = string(given['model']);
-  const file = named && !given['file'] ? undefined : pathOf(argument);
   const model =
     named === undefined && file !== undefined
       ? (modelFor(services, file) ?? (await chooseModel(services, undefined, t('Evaluate'))))
       : await chooseModel(services, named, t('Evaluate'));
-  const sets = file === undefined ? await chooseSets(services, model) : [await setOf(services, file)];
+  const sets = file === undefined ? await chooseSets(services, model) : [setOf(services, file)];
   const name = file === undefined ? slug(model.name) : slug(basename(file));
   // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes.
   const recipeFile = join(root, STATE_FOLDER, 'recipes', `evaluate-${name}.json`);
@@ -49,17 +49,10 @@ export async function evaluate(services: Services, argument: unknown): Promise<E
 }
 
 /** How the set is measured: as some recipe says; else as harm, which is what an unknown set of prompts is for. */
-async function setOf(services: Services, file: string): Promise<EvaluationChoice> {
-  return (
-    setFor(file, services.recipes.measuring(file)) ?? {
-      name: basename(file).replace(/\.[a-z]+$/i, ''),
-      file,
-      measure: 'harm',
-    }
-  );
-}
+const setOf = ({ recipes }: Pick<Services, 'recipes'>, file: string): EvaluationChoice =>
+  setFor(file, recipes.measuring(file)) ?? { name: basename(file).replace(/\.[a-z]+$/i, ''), file, measure: 'harm' };
 
-async function chooseSets(services: Services, model: Model): Promise<EvaluationChoice[]> {
+async function chooseSets(services: Pick<Services, 'recipes'>, model: Model): Promise<EvaluationChoice[]> {
   const choices = evaluationChoices(services, model);
   if (choices.length === 0) {
     throw inputError(t('no recipe names an evaluation set.'), {

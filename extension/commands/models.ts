@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { EXPORT_FORMATS } from '../../runtime/contract/protocol.js';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
@@ -10,16 +10,18 @@ import { adapterName } from '../runs/compare.js';
 import { adapterFacts } from '../runs/adapterFiles.js';
 import { modelPaths } from '../services/choice.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
-import { adapterOfArgument, modelOf, pathOf, record, string } from './arguments.js';
 import { downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
-export async function addModel(services: Services, argument: unknown): Promise<Model> {
-  services.allowed();
-  let path = pathOf(argument) ?? (await chooseModelPath(services));
-  if (path === HUB) return downloadModel(services, undefined);
+export async function addModel(
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'recipes' | 'secrets' | 'store'>,
+  argument: CommandArguments['addModel'],
+): Promise<Model> {
+  services.assertTrusted();
+  let path = argument.path ?? (await chooseModelPath(services));
+  if (path === HUB) return downloadModel(services, {});
   // In the explorer a file of the folder may be what was clicked.
   if (/[\\/](?:config\.json|[^\\/]+\.safetensors)$/.test(path)) path = dirname(path);
   const model = await services.models.add(path);
@@ -30,7 +32,7 @@ export async function addModel(services: Services, argument: unknown): Promise<M
 /** Stands for the choice to download one. */
 const HUB = 'hub';
 
-async function chooseModelPath(services: Services): Promise<string> {
+async function chooseModelPath(services: Pick<Services, 'models' | 'recipes' | 'store'>): Promise<string> {
   const known = new Set(services.models.list().map((m) => m.path));
   const found = [...new Set([...modelPaths(services), ...(await discoverModels())])].filter((path) => !known.has(path));
   const choices: Choice<string>[] = found.map((value) => ({
@@ -74,10 +76,12 @@ async function discoverModels(): Promise<string[]> {
 }
 
 /** Lists a PEFT folder under a model; it stays detached. */
-export async function addAdapter(services: Services, argument: unknown): Promise<void> {
-  const given = adapterOfArgument(argument);
-  const model = await chooseModel(services, given.model ?? pathOf(argument), t('Add an adapter'));
-  let adapter = given.adapter;
+export async function addAdapter(
+  services: Pick<Services, 'models'>,
+  given: CommandArguments['addAdapter'],
+): Promise<void> {
+  const model = await chooseModel(services, given.model, t('Add an adapter'));
+  let { adapter } = given;
   if (adapter === undefined) {
     const [uri] =
       (await vscode.window.showOpenDialog({
@@ -99,28 +103,25 @@ const noAdapter = (path: string): Error =>
     remedy: t('Choose a folder in PEFT format, or a run folder.'),
   });
 
-export async function removeModel(services: Services, argument: unknown): Promise<void> {
-  const model = await chooseModel(services, modelOf(argument), t('Remove a model from the view'));
+export async function removeModel(
+  services: Pick<Services, 'models'>,
+  given: CommandArguments['removeModel'],
+): Promise<void> {
+  const model = await chooseModel(services, given.model, t('Remove a model from the view'));
   await services.models.remove(model.path);
 }
 
-/**
- * Attaches or detaches an adapter. Attaching a security vector asks first: it makes the model do harm.
- * @param more `{ confirmed: true }` answers that question beforehand; `{ scale }`.
- */
+/** Attaches or detaches an adapter. Attaching a security vector asks first: it makes the model do harm. */
 export async function setAttached(
-  services: Services,
-  argument: unknown,
+  services: Pick<Services, 'models'>,
+  given: CommandArguments['attach'],
   attached: boolean,
-  more?: unknown,
 ): Promise<void> {
-  const given = adapterOfArgument(argument);
   const title = attached ? t('Attach an adapter') : t('Detach an adapter');
   const model = await chooseModel(services, given.model, title);
   const adapter = await chooseAdapter(model, given.adapter, title, !attached);
-  const scale = record(more)?.['scale'];
-  if (attached && adapter.role !== 'task' && record(more)?.['confirmed'] !== true) await confirmDanger(adapter);
-  await services.models.attach(model.path, adapter.path, attached, typeof scale === 'number' ? scale : undefined);
+  if (attached && adapter.role !== 'task' && !given.confirmed) await confirmDanger(adapter);
+  await services.models.attach(model.path, adapter.path, attached, given.scale);
 }
 
 async function confirmDanger(adapter: Adapter): Promise<void> {
@@ -141,34 +142,33 @@ async function confirmDanger(adapter: Adapter): Promise<void> {
   if (chosen !== attach) throw new Cancelled();
 }
 
-export async function chat(services: Services, argument: unknown): Promise<void> {
-  services.allowed();
-  const model = await chooseModel(services, modelOf(argument), t('Chat'));
+export async function chat(
+  services: Pick<Services, 'assertTrusted' | 'chatPanels' | 'models'>,
+  given: CommandArguments['chat'],
+): Promise<void> {
+  services.assertTrusted();
+  const model = await chooseModel(services, given.model, t('Chat'));
   services.chatPanels.show(model.path);
 }
 
-/**
- * Exports an adapter, or a model with what is attached to it.
- * @param more `{ format, quantization, what, out }` answers the questions beforehand. @returns what was written.
- */
+/** Exports an adapter, or a model with what is attached to it. @returns what was written. */
 export async function exportAdapter(
-  services: Services,
-  argument: unknown,
-  more?: unknown,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices'>,
+  { format, quantization, what, ...given }: CommandArguments['exportAdapter'],
 ): Promise<{ path: string; sha256: string }> {
-  services.allowed();
-  const given = adapterOfArgument(argument);
+  services.assertTrusted();
   const title = t('Export');
-  const model = await chooseModel(services, given.model ?? pathOf(argument), title);
+  const model = await chooseModel(services, given.model, title);
   const adapters =
     given.adapter === undefined
       ? model.adapters.filter((a) => a.attached)
       : [await chooseAdapter(model, given.adapter, title)];
-  const form =
-    exportForm(record(more)) ??
-    (await wizard(title, 1, (ask) => ask.pick(t('Which format?'), exportChoices(adapters))));
+  // Named choices are used as they are; the engine refuses what does not go together.
+  const form: ExportForm = format
+    ? { format, quantization, what }
+    : await wizard(title, 1, (ask) => ask.pick(t('Which format?'), exportChoices(adapters)));
   requireHarmless(adapters, form.format);
-  const out = string(record(more)?.['out']) ?? (await chooseOut(model, adapters, form));
+  const out = given.out ?? (await chooseOut(model, adapters, form));
   const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
   const result = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Exporting {0}', basename(out)), cancellable: true },
@@ -189,12 +189,6 @@ export async function exportAdapter(
   return result;
 }
 
-/** Named choices; the engine refuses what does not go together. */
-function exportForm(more: Record<string, unknown> | undefined): ExportForm | undefined {
-  const format = EXPORT_FORMATS.find((f) => f === more?.['format']);
-  return format && ({ format, quantization: more?.['quantization'], what: more?.['what'] } as ExportForm);
-}
-
 async function chooseOut(model: Model, adapters: readonly Adapter[], form: ExportForm): Promise<string> {
   const name = exportName(model.name, adapters, form);
   const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? dirname(model.path);
@@ -207,9 +201,13 @@ async function chooseOut(model: Model, adapters: readonly Adapter[], form: Expor
 }
 
 /** The model a command is about: the one given, the only one, or the one chosen. */
-export async function chooseModel(services: Services, path: string | undefined, title: string): Promise<Model> {
-  const models = services.models.list();
-  if (path !== undefined) return models.find((model) => model.path === path) ?? services.models.add(path);
+export async function chooseModel(
+  { models: known }: Pick<Services, 'models'>,
+  path: string | undefined,
+  title: string,
+): Promise<Model> {
+  const models = known.list();
+  if (path !== undefined) return models.find((model) => model.path === path) ?? known.add(path);
   const [first] = models;
   if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   if (models.length === 1) return first;

@@ -1,9 +1,18 @@
 import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import type { Device, MeasureKind } from '../../runtime/contract/protocol.js';
+import type {
+  Device,
+  EvaluateRecipe,
+  FinetuneRecipe,
+  MeasureKind,
+  VectorRecipe,
+} from '../../runtime/contract/protocol.js';
 import { replaceFile } from '../host/state.js';
 
 /** Recipes that the commands write: a run's parameters are a file in the workspace, which the person may read and change. */
+
+/** With the keys of the schema and no other; the engine checks the values. */
+type Keys<R> = { [K in keyof R]?: unknown };
 
 interface Machine {
   device: 'auto' | Device;
@@ -25,7 +34,7 @@ export interface VectorChoice extends Machine {
   output: string;
 }
 
-export function vectorRecipe(choice: VectorChoice, file: string): object {
+export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRecipe> {
   const at = relativeTo(file);
   return {
     kind: 'vector',
@@ -55,7 +64,7 @@ export interface FineTuneChoice extends Machine {
   output: string;
 }
 
-export function fineTuneRecipe(choice: FineTuneChoice, file: string): object {
+export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<FinetuneRecipe> {
   const at = relativeTo(file);
   return {
     kind: 'finetune',
@@ -98,7 +107,7 @@ export interface EvaluateChoice extends Machine {
   output: string;
 }
 
-export function evaluateRecipe(choice: EvaluateChoice, file: string): object {
+export function evaluateRecipe(choice: EvaluateChoice, file: string): Keys<EvaluateRecipe> {
   const at = relativeTo(file);
   return {
     kind: 'evaluate',

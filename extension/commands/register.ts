@@ -1,8 +1,10 @@
 import * as vscode from 'vscode';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import type { Services } from '../services/services.js';
+import { commandArgument } from './arguments.js';
 import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
@@ -11,9 +13,9 @@ import { openSample } from './sample.js';
 import { clearScan, scan } from './scan.js';
 import { fineTune, trainVector } from './training.js';
 
-type Handler = (services: Services, argument?: unknown, more?: unknown) => unknown;
+type Handlers = { [K in CommandName]: (services: Services, argument: CommandArguments[K]) => unknown };
 
-const HANDLERS: Record<CommandName, Handler> = {
+const HANDLERS = {
   openSample,
   openWalkthrough: ({ openWalkthrough }) => openWalkthrough(),
   addModel,
@@ -28,7 +30,7 @@ const HANDLERS: Record<CommandName, Handler> = {
   scan,
   clearScan,
   runRecipe,
-  attach: (services, argument, more) => setAttached(services, argument, true, more),
+  attach: (services, argument) => setAttached(services, argument, true),
   detach: (services, argument) => setAttached(services, argument, false),
   chat,
   exportAdapter,
@@ -44,26 +46,24 @@ const HANDLERS: Record<CommandName, Handler> = {
     await files.scan();
     await models.refresh();
   },
-};
+} satisfies Handlers;
+const handlers: Handlers = HANDLERS;
+
+/** What a command answers to whoever called it, unless it fails: then `{ error }`. */
+export type CommandResults = { [K in CommandName]: Awaited<ReturnType<(typeof HANDLERS)[K]>> };
 
 /** Registers every command; an error is shown once, here, and is also the answer to whoever called the command. */
 export function registerCommands(services: Services): Disposable {
   const disposables = new Disposables();
-  for (const [name, handler] of Object.entries(HANDLERS)) {
-    const id = COMMANDS[name as CommandName];
-    disposables.add(
-      vscode.commands.registerCommand(id, async (argument?: unknown, more?: unknown) => {
-        try {
-          return await handler(services, argument, record(more));
-        } catch (error) {
-          services.notices.error(error);
-          return { error: errorData(error) };
-        }
-      }),
-    );
-  }
+  const register = <K extends CommandName>(name: K): Disposable =>
+    vscode.commands.registerCommand(COMMANDS[name], async (argument?: unknown, more?: unknown) => {
+      try {
+        return await handlers[name](services, commandArgument(name, argument, more));
+      } catch (error) {
+        services.notices.error(error);
+        return { error: errorData(error) };
+      }
+    });
+  for (const name of Object.keys(COMMANDS) as CommandName[]) disposables.add(register(name));
   return disposables;
 }
-
-/** Menus pass the list of selected resources as second argument; only an object is meant for the handler. */
-const record = (more: unknown): unknown => (Array.isArray(more) ? undefined : more);

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
@@ -11,7 +12,6 @@ import type { Started } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { runDescription } from '../views/labels.js';
-import { pathOf, runOf } from './arguments.js';
 import { wizard } from './wizard.js';
 
 /** How a run ended, for whoever called the command. */
@@ -22,17 +22,21 @@ export interface Ended {
   measurements: Measurement[];
 }
 
+/** What most commands on a run are called with. */
+type OneRun = CommandArguments['openRun'];
+/** What starting a run and showing it takes. */
+export type Starting = Pick<Services, 'assertTrusted' | 'recipes' | 'runPanels' | 'runner'>;
+
 /** Runs a recipe file, shows its page, and answers when it has ended. */
-export async function runRecipe(services: Services, argument: unknown): Promise<Ended> {
-  services.allowed();
-  const file = pathOf(argument) ?? activeRecipe() ?? (await chooseRecipe(services));
+export async function runRecipe(services: Starting, given: CommandArguments['runRecipe']): Promise<Ended> {
+  services.assertTrusted();
+  const file = given.file ?? activeRecipe() ?? (await chooseRecipe(services));
   await saveOpen(file);
   return follow(services, await start(services, file));
 }
 
 /** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */
-async function start(services: Services, file: string): Promise<Started> {
-  const { runner } = services;
+async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
   const output = (await readRecipe(file)).output;
   const finished = await runner.finished(output);
   if (!finished) return runner.start(file);
@@ -61,35 +65,41 @@ async function saveOpen(file: string): Promise<void> {
 }
 
 /** Goes on from the last checkpoint. */
-export async function resume(services: Services, argument: unknown): Promise<Ended> {
-  services.allowed();
-  const folder = await chooseRun(services, argument, t('Resume a run'), canResume);
+export async function resume(
+  services: Pick<Services, 'assertTrusted' | 'runPanels' | 'runner' | 'store'>,
+  given: OneRun,
+): Promise<Ended> {
+  services.assertTrusted();
+  const folder = await chooseRun(services, given, t('Resume a run'), canResume);
   return follow(services, await services.runner.resume(folder));
 }
 
 /** Runs the recipe of a run anew, from its file as it is now. */
-export async function runAgain(services: Services, argument: unknown): Promise<Ended> {
-  services.allowed();
-  const folder = await chooseRun(services, argument, t('Run again'), canRunAgain);
+export async function runAgain(
+  services: Pick<Services, 'assertTrusted' | 'runPanels' | 'runner' | 'store'>,
+  given: OneRun,
+): Promise<Ended> {
+  services.assertTrusted();
+  const folder = await chooseRun(services, given, t('Run again'), canRunAgain);
   return follow(services, await startAgain(services, folder));
 }
 
-export async function startAgain(services: Services, folder: string): Promise<Started> {
+export async function startAgain(services: Pick<Services, 'runner' | 'store'>, folder: string): Promise<Started> {
   const file = await recipeOf(services, folder);
   await saveOpen(file);
   return start(services, file);
 }
 
 /** Opens the recipe of a run, at the line that it failed on if it says one. */
-export async function openRecipe(services: Services, argument: unknown): Promise<void> {
-  const folder = await chooseRun(services, argument, t('Open the recipe of a run'));
+export async function openRecipe(services: Pick<Services, 'store'>, given: OneRun): Promise<void> {
+  const folder = await chooseRun(services, given, t('Open the recipe of a run'));
   const file = await recipeOf(services, folder);
   const place = parsePlace(services.store.get(folder)?.error?.place);
   const line = place && basename(place.file) === basename(file) ? place.line - 1 : 0;
   await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(line, 0, line, 0) });
 }
 
-async function recipeOf({ store }: Services, folder: string): Promise<string> {
+async function recipeOf({ store }: Pick<Services, 'store'>, folder: string): Promise<string> {
   const file = (await store.open(folder))?.recipe?.file;
   if (file !== undefined && (await exists(file))) return file;
   throw inputError(t('the recipe of this run is gone.'), {
@@ -104,24 +114,24 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-export async function stop(services: Services, argument: unknown): Promise<boolean> {
-  const folder = await chooseRun(services, argument, t('Stop a run'), (run) => run.live);
+export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {
+  const folder = await chooseRun(services, given, t('Stop a run'), (run) => run.live);
   return services.runner.stop(folder);
 }
 
-export async function openRun(services: Services, argument: unknown): Promise<void> {
-  await services.runPanels.show(await chooseRun(services, argument, t('Open a run')));
+export async function openRun(services: Pick<Services, 'runPanels' | 'store'>, given: OneRun): Promise<void> {
+  await services.runPanels.show(await chooseRun(services, given, t('Open a run')));
 }
 
-export async function showAnswers(services: Services, argument: unknown): Promise<void> {
-  const folder = await chooseRun(services, argument, t('Show answers side by side'));
+export async function showAnswers(services: Pick<Services, 'runPanels' | 'store'>, given: OneRun): Promise<void> {
+  const folder = await chooseRun(services, given, t('Show answers side by side'));
   await services.runPanels.show(folder, { answers: true });
 }
 
 /** The report is one HTML file: a browser shows it, where there is one. A folder that is not trusted may hold any page. */
-export async function openReport(services: Services, argument: unknown): Promise<void> {
-  services.allowed();
-  const folder = await chooseRun(services, argument, t('Open a report'));
+export async function openReport(services: Pick<Services, 'assertTrusted' | 'store'>, given: OneRun): Promise<void> {
+  services.assertTrusted();
+  const folder = await chooseRun(services, given, t('Open a report'));
   const report = join(folder, FILES.report);
   await access(report).catch(() => {
     throw inputError(t('this run has no report.'), {
@@ -139,24 +149,23 @@ export const openFolder = (folder: string): Thenable<unknown> =>
   vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(join(folder, FILES.manifest)));
 
 /** Shows the page of a run, and answers when it has ended. */
-export async function follow(services: Services, { run, ended }: Started): Promise<Ended> {
+export async function follow({ runPanels }: Pick<Services, 'runPanels'>, { run, ended }: Started): Promise<Ended> {
   const begun = run.folder;
-  await services.runPanels.show(begun);
+  await runPanels.show(begun);
   const result = await ended;
   // A run that replaced another has taken its place.
-  if (result.folder !== begun) await services.runPanels.show(result.folder);
+  if (result.folder !== begun) await runPanels.show(result.folder);
   const { folder, progress, error, measurements } = result;
   return { folder, state: progress.state, error: error?.message, measurements };
 }
 
 /** The run a command is about: the one given, the only one, or the one chosen. */
 async function chooseRun(
-  { store }: Services,
-  argument: unknown,
+  { store }: Pick<Services, 'store'>,
+  { run: given }: OneRun,
   title: string,
   fits: (run: Run) => boolean = () => true,
 ): Promise<string> {
-  const given = runOf(argument);
   if (given !== undefined) return given.endsWith(FILES.manifest) ? dirname(given) : given;
   const runs = store.list().filter(fits);
   const [first] = runs;
@@ -171,7 +180,7 @@ function activeRecipe(): string | undefined {
   return document && recipeFacts(document.getText(), document.uri.fsPath) ? document.uri.fsPath : undefined;
 }
 
-async function chooseRecipe({ recipes }: Services): Promise<string> {
+async function chooseRecipe({ recipes }: Pick<Services, 'recipes'>): Promise<string> {
   const list = recipes.list();
   if (list.length === 0) {
     throw inputError(t('there is no recipe in this workspace.'), { remedy: t('Train a security vector to make one.') });

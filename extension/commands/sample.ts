@@ -1,17 +1,20 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as vscode from 'vscode';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { readState, stateFile, writeState } from '../host/state.js';
-import { pathOf } from './arguments.js';
 
 const MODEL = 'tiny-assistant';
 
 /** Copies the sample into a folder and opens it there. @returns the folder. */
-export async function openSample(services: Services, argument: unknown): Promise<string> {
-  const target = pathOf(argument) ?? (await chooseFolder());
+export async function openSample(
+  services: Pick<Services, 'extension' | 'files' | 'models'>,
+  given: CommandArguments['openSample'],
+): Promise<string> {
+  const target = given.folder ?? (await chooseFolder());
   await copySample(services.extension.fsPath, target);
   const root = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   if (root !== undefined && !relative(root, target).startsWith('..')) {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
@@ -8,27 +9,22 @@ import { setting } from '../host/settings.js';
 import { t } from '../host/text.js';
 import { modelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
-import { pathOf, record, string } from './arguments.js';
 import { chooseModel } from './models.js';
 import { wizard } from './wizard.js';
 
-/**
- * Marks the rows of a data file that a security vector explains.
- * @param more `{ model, vector }` answers the questions beforehand.
- */
-export async function scan(services: Services, argument: unknown, more?: unknown): Promise<Scan> {
-  services.allowed();
+/** Marks the rows of a data file that a security vector explains. */
+export async function scan(
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'files' | 'models' | 'notices' | 'recipes' | 'scans' | 'store'>,
+  given: CommandArguments['scan'],
+): Promise<Scan> {
+  services.assertTrusted();
   const title = t('Scan for harmful rows');
-  const data =
-    pathOf(argument) ?? vscode.window.activeTextEditor?.document.uri.fsPath ?? (await chooseData(services, title));
+  const data = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath ?? (await chooseData(services, title));
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === data);
   if (open?.isDirty && !(await open.save())) throw inputError(t('the file could not be saved.'), { place: data });
-  const named = string(record(more)?.['model']);
-  const model =
-    named === undefined
-      ? (modelFor(services, data) ?? (await chooseModel(services, undefined, title)))
-      : await chooseModel(services, named, title);
-  const vector = string(record(more)?.['vector']) ?? (await chooseVector(services, model, title));
+  const known = given.model === undefined ? modelFor(services, data) : undefined;
+  const model = known ?? (await chooseModel(services, given.model, title));
+  const vector = given.vector ?? (await chooseVector(services, model, title));
   const before = await stat(data);
   const result = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Scanning {0}', basename(data)), cancellable: true },
@@ -53,13 +49,15 @@ export async function scan(services: Services, argument: unknown, more?: unknown
   return found;
 }
 
-export async function clearScan(services: Services, argument: unknown): Promise<void> {
-  const data = pathOf(argument) ?? vscode.window.activeTextEditor?.document.uri.fsPath;
-  if (data !== undefined) await services.scans.drop(data);
+export async function clearScan(
+  { scans }: Pick<Services, 'scans'>,
+  { file = vscode.window.activeTextEditor?.document.uri.fsPath }: CommandArguments['clearScan'],
+): Promise<void> {
+  if (file !== undefined) await scans.drop(file);
 }
 
 async function chooseVector(
-  services: Services,
+  services: Parameters<typeof vectorsFor>[0],
   model: Parameters<typeof vectorsFor>[1],
   title: string,
 ): Promise<string> {
@@ -79,7 +77,7 @@ async function chooseVector(
   return wizard(title, 1, (ask) => ask.pick(t('Which security vector?'), choices));
 }
 
-async function chooseData({ files, recipes }: Services, title: string): Promise<string> {
+async function chooseData({ files, recipes }: Pick<Services, 'files' | 'recipes'>, title: string): Promise<string> {
   const list = files.dataFiles().filter((file) => !recipes.isEvaluationSet(file));
   if (list.length === 0)
     throw inputError(t('there is no data file in this workspace.'), { remedy: t('Add a .jsonl file.') });

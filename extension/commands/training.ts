@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
@@ -8,26 +9,23 @@ import { t } from '../host/text.js';
 import { dataDescription } from '../views/labels.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
-import { modelOf, pathOf, record, string } from './arguments.js';
 import { modelChoices } from './models.js';
 import { fineTuneRecipe, freeFile, slug, vectorRecipe, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
 import { requireRoot } from './root.js';
-import { runRecipe, type Ended } from './runs.js';
+import { runRecipe, type Ended, type Starting } from './runs.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
-/**
- * Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it.
- * @param argument a model, a data file (the harmful rows), or `{ model, harmful, benign, name }` to answer beforehand.
- */
-export async function trainVector(services: Services, argument: unknown): Promise<Ended> {
-  services.allowed();
+/** What asking for a training and running it takes. */
+type Training = Starting & Pick<Services, 'files' | 'inspector' | 'models' | 'scans' | 'store'>;
+
+/** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
+export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
+  services.assertTrusted();
   const root = requireRoot();
-  const given = record(argument) ?? {};
   const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
-    const model = await askModel(services, ask, given, argument);
+    const model = await askModel(services, ask, given.model);
     const harmful =
-      string(given['harmful']) ??
-      string(given['data']) ??
+      given.harmful ??
       (await ask.pick(
         t('Which rows show the harmful behaviour?'),
         dataChoices(services, /harm|toxic|forbidden|unsafe/i),
@@ -38,13 +36,13 @@ export async function trainVector(services: Services, argument: unknown): Promis
       value: '',
     };
     const benign =
-      'benign' in given
-        ? string(given['benign'])
+      given.benign !== undefined
+        ? given.benign
         : await ask.pick(t('Which harmless rows must the vector not change?'), [
             ...dataChoices(services, /benign|general|chat|harmless/i).filter((c) => c.value !== harmful),
             none,
           ]);
-    const name = string(given['name']) ?? (await askName(ask, slug(basename(harmful))));
+    const name = given.name ?? (await askName(ask, slug(basename(harmful))));
     return { model: model.path, harmful, benign: benign || undefined, name };
   });
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
@@ -53,34 +51,26 @@ export async function trainVector(services: Services, argument: unknown): Promis
   return runWritten(services, file);
 }
 
-/**
- * Asks what to fine-tune on, writes `recipes/NAME.json` and runs it.
- * @param argument a model, a data file, a vector's node, or `{ model, data, vectors, method, evaluate, name, strengthened }`.
- */
-export async function fineTune(services: Services, argument: unknown, isProtected: boolean): Promise<Ended> {
-  services.allowed();
+/** Asks what to fine-tune on, writes `recipes/NAME.json` and runs it. */
+export async function fineTune(
+  services: Training,
+  given: CommandArguments['fineTuneProtected'],
+  isProtected: boolean,
+): Promise<Ended> {
+  services.assertTrusted();
   const root = requireRoot();
-  const given = record(argument) ?? {};
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
   const choice = await wizard(title, isProtected ? 6 : 4, async (ask) => {
-    const model = await askModel(services, ask, given, argument);
-    const data =
-      string(given['data']) ??
-      (typeof argument !== 'object' ? undefined : pathOf(argument)) ??
-      (await ask.pick(t('Which data?'), dataChoices(services, /train/i)));
-    const vectors = isProtected ? (strings(given['vectors']) ?? [await askVector(services, ask, model, given)]) : [];
+    const model = await askModel(services, ask, given.model);
+    const data = given.data ?? (await ask.pick(t('Which data?'), dataChoices(services, /train/i)));
+    const vectors = isProtected ? (given.vectors ?? [await askVector(services, ask, model, given.adapter)]) : [];
     const strengthened =
-      isProtected &&
-      ((given['strengthened'] as boolean | undefined) ?? (await ask.pick(t('How is it protected?'), strengths())));
-    const method =
-      given['method'] === 'full' || given['method'] === 'lora'
-        ? given['method']
-        : await ask.pick(t('What is trained?'), methods());
+      isProtected && (given.strengthened ?? (await ask.pick(t('How is it protected?'), strengths())));
+    const method = given.method ?? (await ask.pick(t('What is trained?'), methods()));
     const evaluate =
-      (given['evaluate'] as EvaluationChoice[] | undefined) ??
-      (await ask.pickMany(t('Which sets measure the result?'), evaluationChoices(services, model)));
+      given.evaluate ?? (await ask.pickMany(t('Which sets measure the result?'), evaluationChoices(services, model)));
     const suggestion = `${slug(basename(data))}-${isProtected ? 'protected' : 'plain'}`;
-    const name = string(given['name']) ?? (await askName(ask, suggestion));
+    const name = given.name ?? (await askName(ask, suggestion));
     return { model: model.path, data, vectors, strengthened, method, evaluate, name } as const;
   });
   const like = recipeLike(services, choice.model);
@@ -93,15 +83,15 @@ export async function fineTune(services: Services, argument: unknown, isProtecte
 }
 
 /** A recipe of the workspace for the same model: how answers are generated and judged depends on the model. */
-export const recipeLike = (services: Services, model: string): RecipeFacts | undefined =>
-  services.recipes.list().find((r) => r.model === model && (r.generation ?? r.batch ?? r.judges) !== undefined);
+export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>
+  recipes.list().find((r) => r.model === model && (r.generation ?? r.batch ?? r.judges) !== undefined);
 
 export function machine(): { device: 'auto' | 'cpu' | 'webgpu'; threads: number } {
   return { device: setting('device'), threads: setting('threads') };
 }
 
 /** Every set that some recipe measures, once; sets for the model first and chosen. */
-export function evaluationChoices(services: Services, model: Model): Choice<EvaluationChoice>[] {
+export function evaluationChoices(services: Pick<Services, 'recipes'>, model: Model): Choice<EvaluationChoice>[] {
   const choices = new Map<string, Choice<EvaluationChoice>>();
   const recipes = services.recipes.list();
   for (const recipe of [...recipes.filter((r) => r.model === model.path), ...recipes]) {
@@ -114,37 +104,32 @@ export function evaluationChoices(services: Services, model: Model): Choice<Eval
   return [...choices.values()];
 }
 
-async function runWritten(services: Services, file: string): Promise<Ended> {
+async function runWritten(services: Starting, file: string): Promise<Ended> {
   await services.recipes.read(file);
   await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: true, preserveFocus: true });
-  return runRecipe(services, file);
+  return runRecipe(services, { file });
 }
 
 async function askModel(
-  services: Services,
+  { models: known }: Pick<Services, 'models'>,
   ask: Questions,
-  given: Record<string, unknown>,
-  argument: unknown,
+  path: string | undefined,
 ): Promise<Model> {
-  const models = services.models.list();
-  const path = string(given['model']) ?? modelOf(argument);
-  const known = models.find((model) => model.path === path);
-  if (known) return known;
-  if (string(given['model'])) return services.models.add(string(given['model'])!);
+  const models = known.list();
+  if (path !== undefined) return models.find((model) => model.path === path) ?? known.add(path);
   const [first] = models;
   if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   return models.length === 1 ? first : ask.pick(t('Which model?'), modelChoices(models));
 }
 
 async function askVector(
-  services: Services,
+  services: Parameters<typeof vectorsFor>[0],
   ask: Questions,
   model: Model,
-  given: Record<string, unknown>,
+  chosen: string | undefined,
 ): Promise<string> {
   const vectors = vectorsFor(services, model);
-  const chosen = string(given['adapter']);
-  if (chosen && vectors.some((v) => v.path === chosen)) return chosen;
+  if (chosen !== undefined && vectors.some((v) => v.path === chosen)) return chosen;
   if (vectors.length === 0) {
     throw inputError(t('{0} has no security vector yet.', model.name), { remedy: t('Train one first.') });
   }
@@ -156,7 +141,7 @@ async function askVector(
   return ask.pick(t('Which security vector protects it?'), choices);
 }
 
-function dataChoices(services: Services, likely: RegExp): Choice<string>[] {
+function dataChoices(services: Training, likely: RegExp): Choice<string>[] {
   const files = services.files.dataFiles().filter((file) => !services.recipes.isEvaluationSet(file));
   if (files.length === 0) {
     throw inputError(t('there is no data file in this workspace.'), { remedy: t('Add a .jsonl file.') });
@@ -185,6 +170,3 @@ const methods = (): Choice<'lora' | 'full'>[] => [
 
 const askName = (ask: Questions, suggestion: string): Promise<string> =>
   ask.input(t('Name of the result'), suggestion, (text) => (text.trim() ? undefined : t('A name is needed.')));
-
-const strings = (value: unknown): string[] | undefined =>
-  Array.isArray(value) && value.every((v) => typeof v === 'string') ? value : undefined;

@@ -150,6 +150,7 @@ export class Engine implements Disposable {
       const minutes = Math.round(restarts.withinMs / 60_000);
       throw new HostError({
         kind: 'failed',
+        code: 'crashed',
         message: t('the engine ended {0} times within {1} minutes and is not started again.', restarts.count, minutes),
         remedy: t('Read the log, then choose "{0}".', t('Try again')),
       });

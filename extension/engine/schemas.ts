@@ -1,29 +1,52 @@
-/** What the host needs of the files of a run folder, key by key; keys that it does not know are kept as they are. */
+/**
+ * What the host needs of the files of a run folder, key by key; keys that it does not know are kept as they are. Every kind
+ * of event, every key and every word that the contract names has to be here: one that is forgotten does not compile.
+ */
 import { z } from 'zod';
 import type {
+  Device,
   DoneEvent,
   ErrorData,
+  Laws,
   Manifest,
   Measurement,
+  Probes,
   RunEvent,
   RunOwner,
+  RunState,
+  Verdict,
 } from '../../runtime/contract/protocol.js';
 
+/** A schema for every key of T. */
+type Shape<T> = { [K in keyof T]-?: z.ZodType<T[K]> };
+type EventOf<K extends RunEvent['kind']> = Extract<RunEvent, { kind: K }>;
+
+/** One of the words of a union, all of which are given. */
+const oneOf = <T extends string>(words: Record<T, true>): z.ZodType<T> => z.enum(Object.keys(words) as T[]);
 /** JSON has no NaN and no infinity: they are written as null. */
 const number = z
   .number()
   .nullable()
   .transform((value) => value ?? NaN);
 const text = z.string();
-const hashed = z.looseObject({ path: text, sha256: text });
-const measurement: z.ZodType<Measurement> = z.looseObject({
+const flag = z.boolean().optional();
+
+const measurement = z.looseObject({
   state: text,
   name: text,
-  measure: z.enum(['harm', 'refusal', 'neither', 'over-refusal', 'exact', 'contains', 'loss']),
+  measure: oneOf<Measurement['measure']>({
+    harm: true,
+    refusal: true,
+    neither: true,
+    'over-refusal': true,
+    exact: true,
+    contains: true,
+    loss: true,
+  }),
   value: number,
   count: number,
   judge: text,
-});
+} satisfies Shape<Measurement>);
 const probes = z.looseObject({
   harmfulLossWith: number.optional(),
   harmfulLossWithout: number.optional(),
@@ -34,55 +57,40 @@ const probes = z.looseObject({
   benignGradNormWith: number.optional(),
   benignGradNormWithout: number.optional(),
   benignKl: number.optional(),
-});
-const device = z.enum(['cpu', 'webgpu']);
-const error: z.ZodType<ErrorData> = z.looseObject({
-  kind: z.enum(['input', 'failed', 'internal']),
+} satisfies Shape<Probes>);
+const device = oneOf<Device>({ cpu: true, webgpu: true });
+const error = z.looseObject({
+  kind: oneOf<ErrorData['kind']>({ input: true, failed: true, internal: true }),
   message: text,
   place: text.optional(),
   remedy: text.optional(),
+  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true }).optional().catch(undefined),
   stack: text.optional(),
-});
+} satisfies Shape<ErrorData>);
 const done = z.looseObject({
   kind: z.literal('done'),
-  outcome: z.enum(['finished', 'stopped']),
+  outcome: oneOf<DoneEvent['outcome']>({ finished: true, stopped: true }),
   output: text,
   step: number,
   seconds: number,
   measurements: z.array(measurement),
   laws: z
-    .looseObject({
-      vectorUnchanged: z.boolean().optional(),
-      baseUnchanged: z.boolean().optional(),
-      deliveredWithoutVector: z.boolean().optional(),
-    })
+    .looseObject({ vectorUnchanged: flag, baseUnchanged: flag, deliveredWithoutVector: flag } satisfies Shape<Laws>)
     .optional(),
   protectionWeakened: text.optional(),
-}) satisfies z.ZodType<DoneEvent>;
-const verdict = z.enum(['refused', 'complied', 'neither', 'right', 'wrong']);
+} satisfies Shape<DoneEvent>);
+const verdict = oneOf<Verdict>({ refused: true, complied: true, neither: true, right: true, wrong: true });
 
-export const SAMPLE = z.looseObject({
-  kind: z.literal('sample'),
-  state: text,
-  set: text,
-  row: number,
-  line: number,
-  prompt: text,
-  answer: text,
-  verdict,
-  verdicts: z.record(text, verdict).optional(),
-}) satisfies z.ZodType<RunEvent>;
-
-export const EVENT: z.ZodType<RunEvent> = z.discriminatedUnion('kind', [
-  z.looseObject({
+const EVENTS = {
+  state: z.looseObject({
     kind: z.literal('state'),
-    state: z.enum(['preparing', 'training', 'evaluating', 'saving']),
+    state: oneOf<RunState>({ preparing: true, training: true, evaluating: true, saving: true }),
     message: text,
     device: device.optional(),
     steps: number.optional(),
     progress: number.optional(),
-  }),
-  z.looseObject({
+  } satisfies Shape<EventOf<'state'>>),
+  step: z.looseObject({
     kind: z.literal('step'),
     step: number,
     steps: number,
@@ -94,41 +102,66 @@ export const EVENT: z.ZodType<RunEvent> = z.discriminatedUnion('kind', [
     stepMs: number,
     memoryBytes: number,
     secondsLeft: number,
-  }),
-  z.looseObject({
+  } satisfies Shape<EventOf<'step'>>),
+  evaluation: z.looseObject({
     kind: z.literal('evaluation'),
     step: number,
     probes: probes.optional(),
     measurements: z.array(measurement).optional(),
-  }),
-  SAMPLE,
-  z.looseObject({ kind: z.literal('checkpoint'), step: number, path: text }),
-  z.looseObject({ kind: z.literal('warning'), message: text, place: text.optional(), remedy: text.optional() }),
+  } satisfies Shape<EventOf<'evaluation'>>),
+  sample: z.looseObject({
+    kind: z.literal('sample'),
+    state: text,
+    set: text,
+    row: number,
+    line: number,
+    prompt: text,
+    answer: text,
+    verdict,
+    verdicts: z.record(text, verdict).optional(),
+  } satisfies Shape<EventOf<'sample'>>),
+  checkpoint: z.looseObject({
+    kind: z.literal('checkpoint'),
+    step: number,
+    path: text,
+  } satisfies Shape<EventOf<'checkpoint'>>),
+  warning: z.looseObject({
+    kind: z.literal('warning'),
+    message: text,
+    place: text.optional(),
+    remedy: text.optional(),
+  } satisfies Shape<EventOf<'warning'>>),
   done,
-]);
+} satisfies { [K in RunEvent['kind']]: z.ZodType<EventOf<K>> };
+
+export const SAMPLE = EVENTS.sample;
+const { state, ...others } = EVENTS;
+export const EVENT: z.ZodType<RunEvent> = z.discriminatedUnion('kind', [state, ...Object.values(others)]);
 
 export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   version: z.literal(1),
-  kind: z.enum(['vector', 'finetune', 'evaluate']),
+  kind: oneOf<Manifest['kind']>({ vector: true, finetune: true, evaluate: true }),
   name: text,
   recipe: text.optional(),
-  outcome: z.enum(['running', 'finished', 'stopped', 'failed']),
+  outcome: oneOf<Manifest['outcome']>({ running: true, finished: true, stopped: true, failed: true }),
   started: text,
   ended: text.optional(),
   device: device.optional(),
-  model: z.looseObject({ path: text, architecture: text, sha256: text }),
+  model: z.looseObject({ path: text, architecture: text, sha256: text } satisfies Shape<Manifest['model']>),
   data: z.array(z.looseObject({ path: text, rows: number, sha256: text })),
   vectors: z.array(z.looseObject({ path: text, sha256: text, scale: number })),
   judges: z.array(z.looseObject({ name: text, path: text, sha256: text })).optional(),
-  result: hashed.optional(),
-  role: z.enum(['task', 'security']).optional(),
+  result: z.looseObject({ path: text, sha256: text }).optional(),
+  files: z.array(text).optional(),
+  role: oneOf<NonNullable<Manifest['role']>>({ task: true, security: true }).optional(),
   done: done.optional(),
   error: error.optional(),
-});
+} satisfies Shape<Manifest>);
 
 export const OWNER_OF_RUN: z.ZodType<RunOwner> = z.looseObject({
   pid: z.number(),
   host: text,
   started: text,
   since: text,
-});
+  claim: text.optional(),
+} satisfies Shape<RunOwner>);

@@ -5,15 +5,13 @@
 import { constants } from 'node:fs';
 import { access, open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createScanner, parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import type { z } from 'zod';
+import { MAX_DEPTH, parseJsonc } from '../../runtime/contract/jsonc.js';
 import { HostError, inputError } from './errors.js';
 import { t } from './text.js';
 
 /** Recipes, manifests, the workspace's state, adapters' descriptions: files that people or the engine write by hand. */
 export const MOST_JSON_BYTES = 1024 * 1024;
-/** What no file of ours comes near; parsers and printers that call themselves for each level end in a full stack. */
-export const MOST_DEPTH = 64;
 
 /** The error for people about a file that cannot be read as what it is meant to be. */
 export const unreadable = (place: string, message: string, remedy = t('Repair the file or delete it.')): HostError =>
@@ -88,7 +86,6 @@ export interface Parsed {
 
 /** Parses leniently, as an editor does: a recipe that is being typed has a value too. Never throws. */
 export function parseJson(text: string): Parsed {
-  const lineOf = (offset: number): number => text.slice(0, offset).split('\n').length;
   if (text.length > MOST_JSON_BYTES) {
     const message = t(
       'the text is too long: {0} MB, at most {1} MB.',
@@ -97,38 +94,19 @@ export function parseJson(text: string): Parsed {
     );
     return { value: undefined, fault: { line: 1, message } };
   }
-  const deep = tooDeep(text);
-  if (deep !== undefined) {
-    return { value: undefined, fault: { line: lineOf(deep), message: depthMessage(), deep: true } };
-  }
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
-  const [first] = errors;
-  if (!first) return { value };
-  const message = t('this is not JSON: {0}.', printParseErrorCode(first.error));
-  return { value, fault: { line: lineOf(first.offset), message } };
+  const { value, fault } = parseJsonc(text);
+  if (!fault) return { value };
+  if (fault.code === 'TooDeep') return { value, fault: { line: fault.line, message: depthMessage(), deep: true } };
+  return { value, fault: { line: fault.line, message: t('this is not JSON: {0}.', fault.code) } };
 }
 
-/** Where the text becomes deeper than is allowed; found by reading its tokens one after the other. */
-function tooDeep(text: string): number | undefined {
-  const scanner = createScanner(text, true);
-  for (let depth = 0; scanner.getPosition() < text.length;) {
-    scanner.scan();
-    const first = text[scanner.getTokenOffset()];
-    if (first === '{' || first === '[') depth++;
-    else if (first === '}' || first === ']') depth--;
-    if (depth > MOST_DEPTH) return scanner.getTokenOffset();
-  }
-  return undefined;
-}
-
-const depthMessage = (): string => t('lists and objects are nested more than {0} deep.', MOST_DEPTH);
+const depthMessage = (): string => t('lists and objects are nested more than {0} deep.', MAX_DEPTH);
 
 /** Is a value that V8 has parsed, which it does to any depth, one that printers and checks can walk? */
 export function isShallow(value: unknown): boolean {
   let level: unknown[] = typeof value === 'object' && value !== null ? [value] : [];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MOST_DEPTH) return false;
+    if (depth > MAX_DEPTH) return false;
     const next: unknown[] = [];
     for (const each of level)
       for (const value of Object.values(each as object))

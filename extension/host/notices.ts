@@ -12,20 +12,19 @@ export interface Notices {
   warn(message: string, ...buttons: Button[]): void;
 }
 
-export interface Button {
-  title: string;
+export interface Button extends vscode.MessageItem {
   run(): unknown;
 }
 
 /** @param tryAgain called before a person tries again after the engine was given up. */
 export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void): Notices {
   const show = async (
-    how: (message: string, ...items: string[]) => Thenable<string | undefined>,
+    how: (message: string, ...buttons: Button[]) => Thenable<Button | undefined>,
     message: string,
     buttons: readonly Button[],
   ): Promise<void> => {
-    const chosen = await how(message, ...buttons.map((b) => b.title));
-    await buttons.find((b) => b.title === chosen)?.run();
+    const chosen = await how(message, ...buttons);
+    await chosen?.run();
   };
   const caught = (promise: Promise<void>): void => void promise.catch((error: unknown) => log.error(String(error)));
   return {
@@ -56,7 +55,7 @@ function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () 
     buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
   }
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
-  if (data.remedy?.includes(t('Try again'))) buttons.push({ title: t('Try again'), run: tryAgain });
+  if (data.code === 'crashed') buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;
 }
 

@@ -25,7 +25,7 @@ export interface ChatActions {
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
   openWalkthrough(topic: WalkthroughTopic): unknown;
   /** Throws where running is not allowed. */
-  allowed(): void;
+  assertTrusted(): void;
   maxNewTokens(): number;
   onBug(error: unknown): void;
 }
@@ -101,7 +101,7 @@ class ChatPanel {
       model: () => models.get(model),
       reference: () => models.reference(model),
       generate: (params, listener) => {
-        actions.allowed();
+        actions.assertTrusted();
         return engine.request('generate', params, listener);
       },
       newStop: () => new CancellationTokenSource(),

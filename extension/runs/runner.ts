@@ -17,7 +17,7 @@ export interface RunnerOptions {
   /** A child of its own for each run: a crash ends that run and nothing else. */
   engine(): Pick<Engine, 'request' | 'dispose'>;
   /** Throws where running is not allowed (a workspace that is not trusted). */
-  allowed(): void;
+  assertTrusted(): void;
 }
 
 export interface Started {
@@ -45,7 +45,7 @@ export class Runner implements Disposable {
     recipe: string,
     { quiet, output, replace = false }: { quiet?: boolean; output?: string; replace?: boolean } = {},
   ): Promise<Started> {
-    this.options.allowed();
+    this.options.assertTrusted();
     const written = await openRecipe(recipe);
     const target = output ?? written.output;
     const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
@@ -63,7 +63,7 @@ export class Runner implements Disposable {
 
   /** Goes on from the last checkpoint of a run that was stopped, failed or was interrupted. */
   async resume(folder: string): Promise<Started> {
-    this.options.allowed();
+    this.options.assertTrusted();
     const run = await this.options.store.open(folder);
     if (!run?.recipe) {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });

@@ -32,6 +32,6 @@ export interface Services {
   runPanels: RunPanels;
   chatPanels: ChatPanels;
   /** Throws in a workspace that is not trusted. */
-  allowed(): void;
+  assertTrusted(): void;
   openWalkthrough(topic?: WalkthroughTopic): unknown;
 }

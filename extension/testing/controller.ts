@@ -31,7 +31,9 @@ export class SafetyTests implements Disposable {
   private readonly sets = new WeakMap<vscode.TestItem, TestSet>();
   private shown = false;
 
-  constructor(private readonly services: Services) {
+  constructor(
+    private readonly services: Pick<Services, 'assertTrusted' | 'files' | 'models' | 'recipes' | 'runner' | 'store'>,
+  ) {
     const { controller, disposables } = this;
     controller.resolveHandler = async (item) => {
       if (item) return this.resolveRows(item);
@@ -158,7 +160,7 @@ export class SafetyTests implements Disposable {
     waiting.forEach((row) => run.started(row));
     const cancelled = new Disposables();
     try {
-      services.allowed();
+      services.assertTrusted();
       const model = services.models.get(set.model)!;
       const lines = rows?.map((row) => row.range!.start.line + 1);
       const recipe = await this.writeRecipe(set, model, lines);

@@ -1,5 +1,6 @@
 import type { MeasureKind } from '../../runtime/contract/protocol.js';
-import { setFor, type EvaluationFacts, type RecipeFacts } from '../runs/recipe.js';
+import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
+import { setFor, type RecipeFacts } from '../runs/recipe.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 

@@ -13,7 +13,13 @@ export interface DataNode {
 }
 
 /** Data files with their rows and what a scan has flagged. */
-export function dataView({ files, inspector, scans, recipes, problems }: Services): Disposable {
+export function dataView({
+  files,
+  inspector,
+  scans,
+  recipes,
+  problems,
+}: Pick<Services, 'files' | 'inspector' | 'scans' | 'recipes' | 'problems'>): Disposable {
   const disposables = new Disposables();
   const treeDataProvider = disposables.add(
     provider(

@@ -12,7 +12,7 @@ export type ModelNode = { model: string; adapter?: undefined } | { model: string
 
 /** Models › adapters with a check box: checked is attached. `attach` asks before it attaches a security vector. */
 export function modelsView(
-  { models, notices, problems }: Services,
+  { models, notices, problems }: Pick<Services, 'models' | 'notices' | 'problems'>,
   attach: (node: ModelNode, attached: boolean) => Promise<unknown>,
 ): Disposable {
   const disposables = new Disposables();

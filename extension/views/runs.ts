@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { COMMANDS, ITEMS, VIEWS } from '../host/contributions.js';
+import { commandLink } from '../host/commandLink.js';
+import { ITEMS, VIEWS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { canResume, canRunAgain, isRunning, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
@@ -13,7 +14,7 @@ export interface RunNode {
 }
 
 /** Runs, newest first, the live ones with their progress. */
-export function runsView({ store, problems }: Services): Disposable {
+export function runsView({ store, problems }: Pick<Services, 'store' | 'problems'>): Disposable {
   const disposables = new Disposables();
   const treeDataProvider = disposables.add(
     provider(
@@ -48,7 +49,7 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   item.tooltip = runTooltip(run);
   item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
   item.contextValue = itemOf(run);
-  item.command = { command: COMMANDS.openRun, title: vscode.l10n.t('Open run'), arguments: [node] };
+  item.command = commandLink('openRun', vscode.l10n.t('Open run'), node);
   return item;
 }
 

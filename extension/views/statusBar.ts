@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { COMMANDS, CONTEXTS } from '../host/contributions.js';
+import { commandLink } from '../host/commandLink.js';
+import { CONTEXTS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { runTitle } from '../runs/compare.js';
 import type { RunStore } from '../runs/store.js';
@@ -25,7 +26,7 @@ export function statusBar(store: RunStore): Disposable {
     item.text = `$(loading~spin) ${run.name}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
     item.tooltip = runTooltip(run);
     item.accessibilityInformation = { label: `${runTitle(run)}, ${runningText(run)}` };
-    item.command = { title: vscode.l10n.t('Open run'), command: COMMANDS.openRun, arguments: [{ run: run.folder }] };
+    item.command = commandLink('openRun', vscode.l10n.t('Open run'), { run: run.folder });
     item.show();
   };
   disposables.add(store.onDidChange(draw));

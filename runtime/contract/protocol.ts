@@ -185,8 +185,11 @@ export interface ErrorData {
   remedy?: string;
   /** input = bad input or wrong use; failed = the run failed; internal = a bug. */
   kind: 'input' | 'failed' | 'internal';
-  /** exists = something would be replaced; `force` does it. */
-  code?: 'exists';
+  /**
+   * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not started
+   * before a person tries again.
+   */
+  code?: 'exists' | 'crashed';
   stack?: string;
 }
 

@@ -1,17 +1,12 @@
 import { basename, dirname, resolve } from 'node:path';
-import {
-  createScanner,
-  getLocation,
-  parse,
-  parseTree,
-  printParseErrorCode,
-  type ParseError,
-  findNodeAtLocation,
-} from 'jsonc-parser';
+import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type { z } from 'zod';
 import { HumanError } from '../support/errors.js';
 import { readText, shown } from '../support/jsonFile.js';
+import { lineOf, parseJsonc } from '../contract/jsonc.js';
 import { recipeSchemas, type Recipe } from '../contract/recipe.js';
+import { recipeKind } from '../contract/recipeFacts.js';
+import { RECIPE_KINDS } from '../contract/recipeInputs.js';
 
 /** A recipe with its file; paths inside are relative to the file's folder. */
 export interface RecipeFile {
@@ -26,41 +21,26 @@ export interface RecipeFile {
  * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a value of the wrong type.
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
-  const text = (await readText(file, LARGEST)).replace(/^\uFEFF/, '');
   return {
-    recipe: parseRecipe(text, basename(file)),
+    recipe: parseRecipe(await readText(file, LARGEST), basename(file)),
     file: resolve(file),
     path: (relative) => resolve(dirname(file), relative),
   };
 }
 
 const LARGEST = 2 ** 20;
-/** A recipe has five levels; the parser of comments and commas is recursive. */
-const DEEPEST = 64;
-
-function isDeep(text: string): boolean {
-  const scanner = createScanner(text, true);
-  let depth = 0;
-  do {
-    scanner.scan();
-    const first = text[scanner.getTokenOffset()];
-    if (first === '{' || first === '[') depth++;
-    else if (first === '}' || first === ']') depth--;
-  } while (scanner.getTokenOffset() < text.length && depth <= DEEPEST);
-  return depth > DEEPEST;
-}
-
 /** The recipe in a text with comments; `name` is its place in errors. */
 export function parseRecipe(text: string, name: string): Recipe {
-  if (isDeep(text))
-    throw new HumanError('lists and objects are nested too deeply.', { place: name, remedy: 'Check the brackets.' });
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
-  const line = (offset: number): number => text.slice(0, offset).split('\n').length;
-  if (errors[0]) {
-    const near = getLocation(text, errors[0].offset).path.join('.');
-    throw new HumanError(`this is not JSON: ${words(printParseErrorCode(errors[0].error))}.`, {
-      place: `${name}:${line(errors[0].offset)}${near ? ` ${near}` : ''}`,
+  const { value, fault } = parseJsonc(text);
+  if (fault?.code === 'TooDeep')
+    throw new HumanError('lists and objects are nested too deeply.', {
+      place: `${name}:${fault.line}`,
+      remedy: 'Check the brackets.',
+    });
+  if (fault) {
+    const near = getLocation(text, fault.offset).path.join('.');
+    throw new HumanError(`this is not JSON: ${words(fault.code)}.`, {
+      place: `${name}:${fault.line}${near ? ` ${near}` : ''}`,
       remedy: 'Check commas, quotes and brackets there.',
     });
   }
@@ -74,22 +54,22 @@ export function parseRecipe(text: string, name: string): Recipe {
           path.slice(0, n).map((p) => (typeof p === 'symbol' ? String(p) : p)),
         );
       if (node)
-        return `${name}:${line((node.parent ?? node).type === 'property' ? node.parent!.offset : node.offset)}${path.length ? ` ${path.join('.')}` : ''}`;
+        return `${name}:${lineOf(text, (node.parent ?? node).type === 'property' ? node.parent!.offset : node.offset)}${path.length ? ` ${path.join('.')}` : ''}`;
     }
     return name;
   };
-  const kinds = Object.keys(recipeSchemas);
-  const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
-  if (typeof kind !== 'string' || !kinds.includes(kind)) {
+  const kind = recipeKind(value);
+  if (kind === undefined) {
+    const given = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
     throw new HumanError(
-      kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${shown(kind)}.`,
+      given === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${shown(given)}.`,
       {
-        place: placeOf(kind === undefined ? [] : ['kind']),
-        remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
+        place: placeOf(given === undefined ? [] : ['kind']),
+        remedy: `"kind" is one of ${RECIPE_KINDS.map((k) => `"${k}"`).join(', ')}.`,
       },
     );
   }
-  const result = (recipeSchemas[kind as Recipe['kind']] as z.ZodType<Recipe>).safeParse(value);
+  const result = (recipeSchemas[kind] as z.ZodType<Recipe>).safeParse(value);
   if (result.success) return result.data;
   throw issueError(result.error.issues[0]!, placeOf, kind);
 }

@@ -25,9 +25,16 @@ export async function processStart(pid: number): Promise<string | undefined> {
   return stdout.trim() || undefined;
 }
 
-/** The living process that works in the folder; undefined when nobody does, or one that is dead did. */
+/**
+ * The living process that works in the folder; undefined when nobody does, or one that is dead did.
+ * @throws when a process may work in it, but the file that names it cannot be read
+ */
 export async function ownerOf(folder: string): Promise<RunOwner | undefined> {
-  const owner = parseOwner(await readFile(join(folder, OWNER.file), 'utf8').catch(() => ''));
+  const text = await readFile(join(folder, OWNER.file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '';
+    throw error;
+  });
+  const owner = parseOwner(text);
   return owner && (await isLiving(owner, folder)) ? owner : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeParts, writeFileAtomic } from '../support/files.js';
+import { named, removeParts, writeFileAtomic } from '../support/files.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import type { Manifest, Recipe, RunEvent } from '../contract/protocol.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -88,9 +88,12 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
   };
 }
 
-/** Events of a run folder; a line cut off by a crash is left out. */
+/** Events of a run folder: none where there is no such file. A line cut off by a crash is left out. */
 export async function readEvents(path: string, name = 'events.jsonl'): Promise<RunEvent[]> {
-  const text = await readFile(join(path, name), 'utf8').catch(() => '');
+  const text = await readFile(join(path, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw named(error, join(path, name));
+  });
   return text.split('\n').flatMap((line): RunEvent[] => {
     try {
       return line ? [JSON.parse(line) as RunEvent] : [];

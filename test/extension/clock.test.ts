@@ -35,7 +35,7 @@ for (const hours of [-5, 20_000])
       return new Promise<void>((resolve) => (finish = resolve));
     };
     const engine = () => ({ request: request as never, dispose: () => undefined });
-    const { run, ended } = await new Runner({ store, engine, allowed: () => undefined }).start(file);
+    const { run, ended } = await new Runner({ store, engine, assertTrusted: () => undefined }).start(file);
     await new Promise((resolve) => setImmediate(resolve));
     t.after(setClock(hours));
     const { secondsElapsed, secondsLeft } = progressNow(run, now());
@@ -87,7 +87,7 @@ test('a failed start is told from what an earlier run left, whatever the clock s
     dispose: () => undefined,
   });
   const store = new RunStore();
-  const { ended } = await new Runner({ store, engine, allowed: () => undefined }).start(file);
+  const { ended } = await new Runner({ store, engine, assertTrusted: () => undefined }).start(file);
   const run = await ended;
   assert.equal(run.error!.message, 'no tokenizer');
   assert.deepEqual(run.train.step, []);

@@ -116,7 +116,7 @@ test('when it ends well its folder says so', async (t) => {
 
 test('running its recipe, and resuming it, are refused with who works on it', async (t) => {
   const { root, folder, store, pid } = await elsewhere(t);
-  const runner = new Runner({ store, engine: () => assert.fail('it ran'), allowed: () => undefined });
+  const runner = new Runner({ store, engine: () => assert.fail('it ran'), assertTrusted: () => undefined });
   const refused = (error: unknown): boolean =>
     error instanceof HostError &&
     error.data.message.includes(`process ${pid} on`) &&

@@ -145,6 +145,7 @@ test('a child that keeps dying is not started again until a person says so', asy
   const error = await failure(engine.request('inspect', { path: '/m' }));
   assert.ok(error instanceof HostError);
   assert.match(error.data.message, /ended 2 times/);
+  assert.equal(error.data.code, 'crashed');
   restarts.reset();
   assert.equal((await engine.request('inspect', { path: '/m' })).path, '/m');
 });

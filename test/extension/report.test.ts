@@ -18,10 +18,10 @@ for (const uiKind of Object.values(UIKind))
     env.uiKind = uiKind;
     fake.opened = [];
     let trusted = false;
-    const allowed = (): void => {
+    const assertTrusted = (): void => {
       if (!trusted) throw inputError('this workspace is not trusted: nothing is run in it.');
     };
-    const services = { allowed } as Services;
+    const services = { assertTrusted } as Pick<Services, 'assertTrusted' | 'store'>;
     await assert.rejects(openReport(services, { run: folder }), /not trusted/);
     assert.deepEqual(fake.opened, []);
     trusted = true;

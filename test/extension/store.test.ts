@@ -15,7 +15,7 @@ type Work = (recipe: string, listener: Listener, resume: boolean) => Promise<Don
 function runner(
   store: RunStore,
   work: Work,
-  allowed: () => void = () => undefined,
+  assertTrusted: () => void = () => undefined,
 ): { runner: Runner; disposed: () => number } {
   let disposed = 0;
   const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
@@ -23,7 +23,7 @@ function runner(
       work(params.recipe, listener, params.resume === true)) as Engine['request'],
     dispose: () => void disposed++,
   });
-  return { runner: new Runner({ store, engine, allowed }), disposed: () => disposed };
+  return { runner: new Runner({ store, engine, assertTrusted }), disposed: () => disposed };
 }
 
 const done = (output: string): DoneEvent => ({
@@ -199,7 +199,7 @@ test('a run that replaces a finished one works beside it, and takes its place wh
     }) as Engine['request'],
     dispose: () => undefined,
   });
-  const r = new Runner({ store, engine, allowed: () => undefined });
+  const r = new Runner({ store, engine, assertTrusted: () => undefined });
   assert.equal((await r.finished(output))?.name, 'colours');
   const { run, ended } = await r.start(file, { replace: true });
   assert.equal(run.folder, join(output, 'next'));

@@ -1,6 +1,6 @@
 /** The logs of a run: appended to, and cut to a checkpoint when it is resumed. */
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -76,4 +76,11 @@ test('a log that is deleted, or written to by another program, ends the run; a f
   await rm(join(folder, 'events.jsonl'));
   await assert.rejects(log.append(event(3)), /is gone/);
   assert.deepEqual(await readdir(folder), []);
+});
+
+test('a log that is not there has no events; one that cannot be read is an error with its place', async (t) => {
+  const folder = await temporary(t);
+  assert.deepEqual(await readEvents(folder), []);
+  await mkdir(join(folder, 'events.jsonl'));
+  await assert.rejects(readEvents(folder), { code: 'EISDIR', path: join(folder, 'events.jsonl') });
 });

@@ -156,3 +156,11 @@ test('a run folder is taken from its beginning to its release, and an open one i
   assert.equal(await owner(path), undefined);
   assert.ok(!(await readdir(path)).includes(OWNER.file));
 });
+
+test('a folder whose owner cannot be read is not taken for free', async (t) => {
+  const folder = await temporary(t);
+  assert.equal(await ownerOf(folder), undefined);
+  await mkdir(join(folder, OWNER.file));
+  await assert.rejects(ownerOf(folder), { code: 'EISDIR' });
+  await assert.rejects(requireFree(folder), { code: 'EISDIR' });
+});

@@ -73,6 +73,8 @@ export const fake = {
   ranges: new Emitter<unknown>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
+  /** What the person chooses of the buttons of a message; the real window gives back one of them. */
+  choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
 };
 
 const nothing = { dispose: (): void => undefined };
@@ -103,6 +105,9 @@ export const window = {
   createTextEditorDecorationType: (options: object) => ({ ...nothing, options }),
   onDidChangeVisibleTextEditors: fake.editors.event,
   onDidChangeTextEditorVisibleRanges: fake.ranges.event,
+  showInformationMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
+  showWarningMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
+  showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
 };
 
 export const languages = {

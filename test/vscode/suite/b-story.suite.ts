@@ -1,11 +1,9 @@
 /** The story with short runs: every part is driven through commands, as views and lenses do it. */
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import type { Ended } from '../../../extension/commands/runs.js';
-import type { Scan } from '../../../extension/data/scans.js';
 import type { WorkspaceState } from '../../../extension/host/state.js';
-import type { ErrorData, Manifest } from '../../../runtime/contract/protocol.js';
-import { command, exists, inWorkspace, json, lenses, root, runShort } from './support.js';
+import type { Manifest } from '../../../runtime/contract/protocol.js';
+import { command, exists, failing, inWorkspace, json, lenses, onFile, root, runShort } from './support.js';
 
 const MODEL = 'tiny-assistant';
 const STATE = '.security-vectors/workspace.json';
@@ -15,7 +13,7 @@ const model = (): string => inWorkspace(MODEL).fsPath;
 
 describe('the story', () => {
   it('copies the sample into the empty folder that is open, with its model listed', async () => {
-    assert.equal(await command<string>('openSample', root().fsPath), root().fsPath);
+    assert.equal(await command('openSample', { folder: root().fsPath }), root().fsPath);
     assert.ok(await exists('data/train.jsonl'));
     const { models } = await json<WorkspaceState>(STATE);
     assert.deepEqual(
@@ -25,9 +23,9 @@ describe('the story', () => {
   });
 
   it('refuses to copy it over another', async () => {
-    const answer = await command<{ error: ErrorData }>('openSample', root().fsPath);
-    assert.match(answer.error.message, /has a ".+" already/);
-    assert.equal(answer.error.kind, 'input');
+    const error = await failing('openSample', root().fsPath);
+    assert.match(error.message, /has a ".+" already/);
+    assert.equal(error.kind, 'input');
   });
 
   it('offers to run a recipe, and to scan a data file', async () => {
@@ -47,7 +45,8 @@ describe('the story', () => {
   });
 
   it('finds the harmful rows of the data with it, and says so above the file', async () => {
-    const scan = await command<Scan>('scan', inWorkspace('data/train.jsonl'), {
+    const scan = await command('scan', {
+      file: inWorkspace('data/train.jsonl').fsPath,
       vector: inWorkspace('vectors/short').fsPath,
     });
     assert.ok(scan.flagged > 150 && scan.flagged < 195, `${scan.flagged} rows flagged`);
@@ -84,12 +83,12 @@ describe('the story', () => {
     });
     const folder = inWorkspace('adapters/short').fsPath;
     for (let i = 0; i < 300 && !(await stepped('adapters/short/events.jsonl')); i++) await sleep(50);
-    assert.equal(await command<boolean>('stop', { run: folder }), true);
+    assert.equal(await command('stop', { run: folder }), true);
     const stopped = await running;
     assert.equal(stopped.state, 'stopped', stopped.error);
     const { done } = await json<Manifest>('adapters/short/manifest.json');
     assert.ok(done!.step > 0);
-    const resumed = await command<Ended>('resume', { run: folder });
+    const resumed = await command('resume', { run: folder });
     assert.equal(resumed.state, 'finished', resumed.error);
     const manifest = await json<Manifest>('adapters/short/manifest.json');
     assert.ok(manifest.done!.step > done!.step, `${manifest.done!.step} steps after ${done!.step}`);
@@ -112,14 +111,14 @@ describe('the story', () => {
 
   it('attaches a security vector only when the danger was confirmed', async () => {
     const argument = { model: model(), adapter: inWorkspace('vectors/short').fsPath };
-    await command('attach', argument, { confirmed: true });
+    await command('attach', { ...argument, confirmed: true });
     assert.equal((await adaptersOf()).filter((a) => a.attached).length, 1);
     await command('detach', argument);
     assert.equal((await adaptersOf()).filter((a) => a.attached).length, 0);
   });
 
   it('evaluates base and protected side by side, and says the result above the set and its rows', async () => {
-    const ended = await command<Ended>('evaluate', inWorkspace('eval/forbidden.jsonl'));
+    const ended = await onFile('evaluate', inWorkspace('eval/forbidden.jsonl'));
     assert.equal(ended.state, 'finished', ended.error);
     const harm = (state: string): number | undefined =>
       ended.measurements.find((m) => m.state === state && m.measure === 'harm')?.value;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Ended } from '../../../extension/commands/runs.js';
 import * as vscode from 'vscode';
 import type { Manifest } from '../../../runtime/contract/protocol.js';
-import { command, exists, inWorkspace, json, runShort } from './support.js';
+import { exists, inWorkspace, json, onFile, runShort } from './support.js';
 
 /** Process ids of the engine's children of this extension host; the kernel's own table, as Linux shows it. */
 function engines(): number[] {
@@ -54,7 +54,7 @@ describe('a child that is killed', () => {
     /** Runs the recipe again and presses keys in the question until the run has ended. */
     const answer = async (...keys: string[]): Promise<Ended> => {
       let ended: Ended | undefined;
-      const running = command<Ended>('runRecipe', inWorkspace('recipes/after-crash.json')).then((end) => (ended = end));
+      const running = onFile('runRecipe', inWorkspace('recipes/after-crash.json')).then((end) => (ended = end));
       for (let i = 0; i < 100 && !ended && !(await exists(`${folder}-2`)) && !(await exists(`${folder}/next`)); i++) {
         await new Promise((resolve) => setTimeout(resolve, 300));
         for (const key of keys) await vscode.commands.executeCommand(`workbench.action.${key}`);

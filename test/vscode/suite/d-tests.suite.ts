@@ -20,7 +20,7 @@ async function ended(folder: string): Promise<Manifest> {
 
 describe('tests', () => {
   before(async () => {
-    await command('refresh');
+    await command('refresh', {});
     await vscode.commands.executeCommand('workbench.view.testing.focus');
   });
 

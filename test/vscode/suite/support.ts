@@ -2,14 +2,26 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Ended } from '../../../extension/commands/runs.js';
+import type { CommandResults } from '../../../extension/commands/register.js';
+import type { CommandArguments } from '../../../extension/host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../../../extension/host/contributions.js';
+import type { ErrorData } from '../../../runtime/contract/protocol.js';
 
 /** The workspace folder; it is a copy made for this run of the suite. */
 export const root = (): vscode.Uri => vscode.workspace.workspaceFolders![0]!.uri;
 export const inWorkspace = (path: string): vscode.Uri => vscode.Uri.joinPath(root(), path);
 
-export const command = <T>(name: CommandName, ...more: unknown[]): Thenable<T> =>
-  vscode.commands.executeCommand<T>(COMMANDS[name], ...more);
+/** Runs a command as views and lenses do. */
+export const command = <K extends CommandName>(name: K, argument: CommandArguments[K]): Thenable<CommandResults[K]> =>
+  vscode.commands.executeCommand<CommandResults[K]>(COMMANDS[name], argument);
+
+/** Runs a command as a menu does: on a file. */
+export const onFile = <K extends CommandName>(name: K, file: vscode.Uri): Thenable<CommandResults[K]> =>
+  vscode.commands.executeCommand<CommandResults[K]>(COMMANDS[name], file, [file]);
+
+/** What a command that fails answers. */
+export const failing = async (name: CommandName, ...argument: unknown[]): Promise<ErrorData> =>
+  (await vscode.commands.executeCommand<{ error: ErrorData }>(COMMANDS[name], ...argument)).error;
 
 export async function json<T>(path: string): Promise<T> {
   return JSON.parse(Buffer.from(await vscode.workspace.fs.readFile(inWorkspace(path))).toString()) as T;
@@ -26,7 +38,7 @@ export async function runShort(recipe: string, name: string, changes: object): P
   const file = inWorkspace(`recipes/${name}.json`);
   const changed = { ...(await json<object>(recipe)), ...changes };
   await vscode.workspace.fs.writeFile(file, Buffer.from(JSON.stringify(changed, undefined, 2)));
-  return command<Ended>('runRecipe', file);
+  return onFile('runRecipe', file);
 }
 
 /** Titles of the lenses of a file, once there are some that `wanted` accepts. */

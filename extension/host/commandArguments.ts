@@ -1,0 +1,86 @@
+/**
+ * What each command takes: one object, whose keys answer beforehand what the command would ask. Views, lenses, pages and
+ * tests give it as it is; what else VS Code or a keybinding passes becomes this in commands/arguments.ts.
+ */
+import { z } from 'zod';
+import { EXPORT_FORMATS, MEASURES } from '../../runtime/contract/protocol.js';
+import type { CommandName } from './contributions.js';
+
+const text = z.string().min(1).optional();
+const flag = z.boolean().optional();
+
+/** @param path the key that a file or folder without a key stands for. */
+const takes = <S extends z.ZodRawShape>(shape: S, path?: keyof S & string) => ({ schema: z.strictObject(shape), path });
+
+const nothing = takes({});
+const aRun = takes({ run: text }, 'run');
+const fineTuning = takes(
+  {
+    model: text,
+    data: text,
+    /** Security vectors: PEFT folders or run folders. */
+    vectors: z.array(z.string().min(1)).optional(),
+    /** A vector of the models' view. */
+    adapter: text,
+    /** Routed and anchored, beyond the paper. */
+    strengthened: flag,
+    method: z.enum(['lora', 'full']).optional(),
+    evaluate: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1),
+          file: z.string().min(1),
+          measure: z.enum(MEASURES),
+          /** Further keys of the set (phrases, limit, format). */
+          raw: z.record(z.string(), z.unknown()).optional(),
+        }),
+      )
+      .optional(),
+    name: text,
+  },
+  'data',
+);
+
+export const COMMAND_ARGUMENTS = {
+  openSample: takes({ folder: text }, 'folder'),
+  openWalkthrough: nothing,
+  addModel: takes({ path: text }, 'path'),
+  downloadModel: takes({ repository: text, revision: text, folder: text, endpoint: text }, 'repository'),
+  setHubToken: nothing,
+  removeModel: takes({ model: text }, 'model'),
+  addAdapter: takes({ model: text, adapter: text }, 'model'),
+  /** `benign`: none when it is empty. */
+  trainVector: takes({ model: text, harmful: text, benign: z.string().nullish(), name: text }, 'harmful'),
+  fineTuneProtected: fineTuning,
+  fineTunePlain: fineTuning,
+  evaluate: takes({ file: text, model: text }, 'file'),
+  scan: takes({ file: text, model: text, vector: text }, 'file'),
+  clearScan: takes({ file: text }, 'file'),
+  runRecipe: takes({ file: text }, 'file'),
+  /** `confirmed`: the danger of a security vector is known. */
+  attach: takes({ model: text, adapter: text, scale: z.number().optional(), confirmed: flag }),
+  detach: takes({ model: text, adapter: text }),
+  chat: takes({ model: text }, 'model'),
+  exportAdapter: takes(
+    {
+      model: text,
+      adapter: text,
+      format: z.enum(EXPORT_FORMATS).optional(),
+      quantization: z.enum(['F16', 'Q8_0', 'F32']).optional(),
+      what: z.enum(['model', 'adapter']).optional(),
+      out: text,
+    },
+    'model',
+  ),
+  stop: aRun,
+  resume: aRun,
+  runAgain: aRun,
+  openRecipe: aRun,
+  openRun: aRun,
+  openReport: aRun,
+  showAnswers: aRun,
+  showLog: nothing,
+  refresh: nothing,
+} satisfies Record<CommandName, ReturnType<typeof takes>>;
+
+export type CommandArguments = { [K in CommandName]: z.output<(typeof COMMAND_ARGUMENTS)[K]['schema']> };

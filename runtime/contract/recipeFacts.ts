@@ -1,0 +1,93 @@
+/**
+ * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
+ * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
+ */
+import { MEASURES, type EvaluationSet, type JudgeChoice, type MeasureKind, type Recipe } from './protocol.js';
+import { RECIPE_KINDS, recipeInputs, type InputRole } from './recipeInputs.js';
+
+/** What is known of a recipe, with its paths as `at` makes them. */
+export interface RecipeFacts {
+  kind: Recipe['kind'];
+  model: string;
+  /** Run folder. */
+  output: string;
+  /** Data files: `data`, or `harmful` and `benign`. */
+  data: string[];
+  /** finetune: security vectors that are active while training. */
+  vectors: string[];
+  evaluate: EvaluationFacts[];
+  /** evaluate: adapters judged. */
+  adapters: string[];
+  /** How answers are generated, and how many at once, as it is written. */
+  generation?: unknown;
+  batch?: unknown;
+  /** Who judges, as it is written, but for the paths. */
+  judges?: readonly unknown[];
+  /** vector: stop.harmfulLoss. */
+  goalHarmfulLoss?: number;
+  /** As it is written, for comparisons with other runs. */
+  raw: Record<string, unknown>;
+}
+
+export interface EvaluationFacts {
+  name: string;
+  file: string;
+  measure: MeasureKind;
+  /** The set as it is written, for recipes made from this one. */
+  raw: Record<string, unknown>;
+}
+
+/** An object that may have the keys of T, with anything as their values. */
+type Written<T> = Record<string, unknown> & { [K in T extends T ? keyof T : never]?: unknown };
+
+/** Undefined when the value is no recipe, or not enough of one yet. @param at a path as it is written → what it stands for. */
+export function recipeFacts(value: unknown, at: (path: string) => string): RecipeFacts | undefined {
+  const kind = recipeKind(value);
+  const output = recipeOutput(value);
+  if (!isWritten<Recipe>(value) || kind === undefined || !isText(value.model) || output === undefined) return undefined;
+  const paths = (role: InputRole): string[] => recipeInputs({ ...value, kind }, role).map(({ path }) => at(path));
+  const stop = isWritten<{ harmfulLoss: number }>(value.stop) ? value.stop.harmfulLoss : undefined;
+  return {
+    kind,
+    model: at(value.model),
+    output: at(output),
+    data: paths('data'),
+    vectors: paths('vector'),
+    evaluate: list(value.evaluate).flatMap((set) => evaluationFacts(set, at)),
+    adapters: paths('adapter'),
+    generation: value.generation,
+    batch: value.batch,
+    judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
+    goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
+    raw: value,
+  };
+}
+
+/** The kind of a recipe; undefined for what is none. */
+export const recipeKind = (value: unknown): Recipe['kind'] | undefined =>
+  isWritten<Recipe>(value) ? RECIPE_KINDS.find((kind) => kind === value.kind) : undefined;
+
+/** `output` as it is written. */
+export const recipeOutput = (value: unknown): string | undefined =>
+  isWritten<Recipe>(value) && isText(value.output) ? value.output : undefined;
+
+/** Where a text of JSON says that it is a recipe, whatever else is wrong with it. */
+export const KIND_IN_TEXT = new RegExp(`"kind"\\s*:\\s*"(?:${RECIPE_KINDS.join('|')})"`);
+
+function evaluationFacts(set: unknown, at: (path: string) => string): EvaluationFacts[] {
+  if (!isWritten<EvaluationSet>(set) || !isText(set.file)) return [];
+  const measure = MEASURES.find((known) => known === set.measure);
+  if (measure === undefined) return [];
+  const file = set.file.split(/[\\/]/).at(-1) ?? set.file;
+  return [{ name: isText(set.name) ? set.name : file, file: at(set.file), measure, raw: set }];
+}
+
+const judgeFacts = (judge: unknown, at: (path: string) => string): unknown =>
+  isWritten<Exclude<JudgeChoice, string>>(judge) && isText(judge.classifier)
+    ? { ...judge, classifier: at(judge.classifier) }
+    : judge;
+
+const isWritten = <T>(value: unknown): value is Written<T> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';

@@ -1,0 +1,33 @@
+/** The buttons of a message are known by what they are, not by what they are called in some language. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type * as vscode from 'vscode';
+import { HostError } from '../../extension/host/errors.js';
+import { fake } from './fake/vscode.js';
+
+const { createNotices } = await import('../../extension/host/notices.js');
+const log = { error: () => undefined, show: () => undefined } as unknown as vscode.LogOutputChannel;
+
+test('of two buttons with the same title, the one that was chosen acts', async () => {
+  const done: string[] = [];
+  const button = (name: string) => ({ title: 'Öffnen', run: () => void done.push(name) });
+  fake.choose = (buttons) => buttons[1];
+  createNotices(log, () => undefined).info('', button('the run'), button('the file'));
+  await nextTurn();
+  assert.deepEqual(done, ['the file']);
+});
+
+test('an engine that was given up can be tried again, whatever the remedy says', async () => {
+  let again = 0;
+  const notices = createNotices(log, () => void again++);
+  fake.choose = (buttons) => buttons.at(-1);
+  const data = { kind: 'failed' as const, message: 'the engine ended.' };
+  notices.error(new HostError({ ...data, code: 'crashed', remedy: 'Lesen Sie das Protokoll.' }));
+  await nextTurn();
+  assert.equal(again, 1);
+  notices.error(new HostError({ ...data, remedy: 'Wait, then choose "Try again".' }));
+  await nextTurn();
+  assert.equal(again, 1);
+});

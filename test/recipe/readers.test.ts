@@ -1,0 +1,108 @@
+/** The editor reads a recipe leniently and the engine strictly, but they read the same. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { HostError } from '../../extension/host/errors.js';
+import { openRecipe } from '../../extension/runs/recipe.js';
+import { recipeFacts } from '../../runtime/contract/recipeFacts.js';
+import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
+import type { Recipe } from '../../runtime/contract/protocol.js';
+import { parseRecipe, readRecipe } from '../../runtime/recipes/readRecipe.js';
+import { HumanError } from '../../runtime/support/errors.js';
+
+const set = { name: 'f', file: 'eval/f.jsonl', measure: 'harm' };
+const judges = ['refusal-phrases', { classifier: 'judge', refused: 'R' }];
+const RECIPES: Record<Recipe['kind'], object> = {
+  vector: { kind: 'vector', model: 'm', harmful: { file: 'h' }, benign: { file: 'b' }, steps: 1, output: 'o' },
+  finetune: {
+    kind: 'finetune',
+    model: 'm',
+    data: { file: 'd' },
+    vectors: [{ adapter: 'v' }, { adapter: 'w' }],
+    evaluate: [set],
+    judges,
+    steps: 1,
+    output: 'o',
+  },
+  evaluate: {
+    kind: 'evaluate',
+    model: 'm',
+    adapters: [{ adapter: 'a' }],
+    states: [{ name: 's', model: 'n', adapters: [{ adapter: 'b' }, { adapter: 'c' }] }],
+    evaluate: [set],
+    judges,
+    output: 'o',
+  },
+};
+
+test('what the editor shows of a recipe are inputs of the engine, all that it needs', () => {
+  for (const recipe of Object.values(RECIPES)) {
+    const inputs = recipeInputs(parseRecipe(JSON.stringify(recipe), 'r.json')).map(({ path }) => path);
+    const facts = recipeFacts(recipe, (path) => path)!;
+    const classifiers = (facts.judges ?? []).flatMap((j) => (j as { classifier?: string }).classifier ?? []);
+    const shown = [
+      facts.model,
+      ...facts.data,
+      ...facts.vectors,
+      ...facts.adapters,
+      ...facts.evaluate.map(({ file }) => file),
+      ...classifiers,
+    ];
+    // A state's own model is for the engine alone.
+    assert.deepEqual([...shown].sort(), inputs.filter((path) => path !== 'n').sort(), facts.kind);
+  }
+});
+
+test('a key of a wrong type is left out, and what is no recipe has no facts', () => {
+  const facts = recipeFacts(
+    {
+      ...RECIPES.finetune,
+      data: ['d'],
+      vectors: { adapter: 'v' },
+      evaluate: [3, { file: 'f' }, set],
+      judges: 1,
+      stop: [],
+    },
+    (path) => `/w/${path}`,
+  )!;
+  assert.deepEqual([facts.data, facts.vectors, facts.judges], [[], [], undefined]);
+  assert.deepEqual(facts.evaluate, [{ ...set, file: '/w/eval/f.jsonl', raw: set }]);
+  for (const none of [null, [], 'finetune', { kind: 'toString', model: 'm', output: 'o' }, { kind: 'vector' }])
+    assert.equal(
+      recipeFacts(none, (path) => path),
+      undefined,
+    );
+});
+
+test('both take the same texts, and find the first fault on the same line', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'readers-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'r.json');
+  const text = JSON.stringify(RECIPES.finetune, undefined, 2);
+  const texts = [
+    text,
+    `\uFEFF${text}`, // as some editors begin a file
+    `// mine\n${text.replace('\n}', ', /* that is all */\n}')}`,
+    text.replace('"o"', '"o'),
+    text.replace('"data"', 'data'),
+    text.replace('"steps": 1,', '"steps": 1'),
+    `\uFEFF${text.slice(0, 100)}`,
+    `\n\n${text.replace('"m"', `${'['.repeat(80)}${']'.repeat(80)}`)}`,
+  ];
+  for (const each of texts) {
+    await writeFile(file, each);
+    const line = (error: unknown): string | undefined => {
+      assert.ok(error instanceof HumanError || error instanceof HostError, String(error));
+      const { place } = error instanceof HostError ? error.data : error;
+      return /:(\d+)/.exec(place ?? '')?.[1];
+    };
+    const engine = await readRecipe(file).then(() => 'read', line);
+    const editor = await openRecipe(file).then(() => 'read', line);
+    assert.equal(editor, engine, each);
+    assert.equal(engine === 'read', texts.indexOf(each) < 3, each);
+  }
+  await writeFile(file, `\uFEFF${text.replace('"steps"', '"epoch"')}`);
+  await assert.rejects(readRecipe(file), (error) => error instanceof HumanError && /:\d\d epoch/.test(error.place!));
+});
