@@ -1,4 +1,5 @@
 /** The border: what VS Code or a keybinding calls a command with becomes the argument that the command takes. */
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import type { z } from 'zod';
 import { COMMAND_ARGUMENTS, type CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../host/contributions.js';
@@ -24,7 +25,7 @@ export function commandArgument<K extends CommandName>(
   const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape);
   const own = Object.entries(isRecord(more) ? more : {}).filter(([key]) => keys.includes(key));
   const given = keys.length === 0 ? {} : { ...keyed(name, argument, path, keys), ...Object.fromEntries(own) };
-  const { success, data, error } = schema.safeParse(given);
+  const { success, data, error } = safeParse(schema, given);
   if (success) return data;
   const [issue] = error.issues;
   throw issue?.code === 'unrecognized_keys'

@@ -1,4 +1,5 @@
 /** What the engine tells the host unasked. What is not of this form is left out: one event takes no others with it. */
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import type { NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';
 import { EVENT } from './schemas.js';
@@ -7,7 +8,7 @@ const id = z.number();
 const text = z.string();
 const events = z.array(z.unknown()).transform((all) =>
   all.flatMap((each): RunEvent[] => {
-    const { success, data } = EVENT.safeParse(each);
+    const { success, data } = safeParse(EVENT, each);
     return success ? [data] : [];
   }),
 );
@@ -29,4 +30,4 @@ const NOTIFICATIONS: { [K in NotificationName]: z.ZodType<Notifications[K]> } = 
 
 /** The notification; undefined for what is none. */
 export const notification = <K extends NotificationName>(name: K, sent: unknown): Notifications[K] | undefined =>
-  NOTIFICATIONS[name].safeParse(sent).data;
+  safeParse(NOTIFICATIONS[name], sent).data;

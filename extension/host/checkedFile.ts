@@ -2,6 +2,7 @@
  * How the host reads files of the workspace, which anyone may have put there: regular files only, up to a size, and JSON
  * only up to a depth. What cannot be read is that file's error for people; a reader never waits for a pipe.
  */
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import { constants } from 'node:fs';
 import { access, open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -140,7 +141,7 @@ function parseLarge(text: string): Parsed {
 
 /** The value as the schema's type. Throws an error that names the key. */
 export function checked<T>(value: unknown, schema: z.ZodType<T>, place: string): T {
-  const result = schema.safeParse(value);
+  const result = safeParse(schema, value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const key = issue!.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');

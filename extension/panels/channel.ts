@@ -1,3 +1,4 @@
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import type { HostMessage, Outcome } from '../../webview/protocol.js';
 import type { Disposable } from '../host/disposable.js';
@@ -27,7 +28,7 @@ export function serve<Event, Request>(
 ): Channel<Event> {
   const send = (message: HostMessage<Event>): void => void port.postMessage(message);
   const subscription = port.onDidReceiveMessage(async (message) => {
-    const { id, request } = MESSAGE.safeParse(message).data ?? {};
+    const { id, request } = safeParse(MESSAGE, message).data ?? {};
     // Without a number there is nothing to answer.
     if (id !== undefined) send({ reply: id, outcome: await outcomeOf(() => handle(asked(requests, request)), onBug) });
   });
@@ -35,7 +36,7 @@ export function serve<Event, Request>(
 }
 
 function asked<Request>(requests: z.ZodType<Request>, request: unknown): Request {
-  const { data, success } = requests.safeParse(request);
+  const { data, success } = safeParse(requests, request);
   if (!success) throw new Error('the page sent a request of an unknown form.');
   return data;
 }

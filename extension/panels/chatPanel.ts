@@ -1,3 +1,4 @@
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import * as vscode from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import {
@@ -61,7 +62,7 @@ export class ChatPanels implements vscode.WebviewPanelSerializer<ChatPageState>,
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
-    const state = CHAT_STATE.safeParse(kept).data;
+    const state = safeParse(CHAT_STATE, kept).data;
     if (!state) return panel.dispose();
     this.adopt(panel, state.chat);
   }

@@ -1,3 +1,4 @@
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import {
@@ -80,7 +81,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
-    const state = RUN_STATE.safeParse(kept).data;
+    const state = safeParse(RUN_STATE, kept).data;
     if (!state || !(await this.store.open(state.run))) return panel.dispose();
     this.adopt(panel, state.run, false);
   }

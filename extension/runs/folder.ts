@@ -1,3 +1,4 @@
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -79,7 +80,7 @@ export function warn({ warnings }: Run, { message, place, remedy }: ErrorData): 
 export async function readNewEvents(run: Run): Promise<RunEvent[]> {
   const { values, to, problem } = await readJsonLines(
     join(run.folder, FILES.events),
-    (value) => EVENT.safeParse(value).data,
+    (value) => safeParse(EVENT, value).data,
     run.eventBytes,
   );
   run.eventBytes = to;
@@ -127,7 +128,7 @@ async function resultOf(folder: string, { role, result }: Manifest): Promise<str
 /** The answers of a run, in the order in which they were given. */
 export async function readAnswers(folder: string): Promise<{ answers: SampleEvent[]; problem?: ErrorData }> {
   const file = join(folder, FILES.answers);
-  const { values, problem } = await readJsonLines(file, (value) => SAMPLE.safeParse(value).data);
+  const { values, problem } = await readJsonLines(file, (value) => safeParse(SAMPLE, value).data);
   return { answers: values, problem };
 }
 

@@ -1,4 +1,5 @@
 /** What may be asked of the child process: every parameter is checked before anything is done with it. */
+import { safeParse } from '../contract/safeParse.js';
 import { z } from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject } from '../support/jsonFile.js';
@@ -61,7 +62,7 @@ export function checkedRequest<K extends RequestName>(
 ): { id: number; params: Requests[K]['params'] } {
   const { id, ...params } = isObject(sent) ? sent : {};
   if (!Number.isSafeInteger(id)) throw refused(name, 'id', 'it has no number');
-  const checked = z.strictObject(PARAMS[name] as z.ZodRawShape).safeParse(params);
+  const checked = safeParse(z.strictObject(PARAMS[name] as z.ZodRawShape), params);
   if (checked.success) return { id: id as number, params: checked.data as Requests[K]['params'] };
   const issue = checked.error.issues[0]!;
   throw refused(name, issue.path.join('.'), issue.message.slice(0, 500));

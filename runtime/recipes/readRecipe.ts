@@ -1,3 +1,4 @@
+import { safeParse } from '../contract/safeParse.js';
 import { basename, dirname, resolve } from 'node:path';
 import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type { z } from 'zod';
@@ -69,7 +70,7 @@ export function parseRecipe(text: string, name: string): Recipe {
       },
     );
   }
-  const result = (recipeSchemas[kind] as z.ZodType<Recipe>).safeParse(value);
+  const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, value);
   if (result.success) return result.data;
   throw issueError(result.error.issues[0]!, placeOf, kind);
 }

@@ -2,6 +2,7 @@
  * The checkpoint of a run: one file, replaced as a whole. It says itself which step it is of and what it depends on, and ends
  * with a hash over all of that, so that its words and its tensors can never belong to different steps.
  */
+import { safeParse } from '../contract/safeParse.js';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -104,7 +105,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
     throw error instanceof HumanError ? refused(file, `the checkpoint is damaged: ${error.message}`, error) : error;
   });
   const text = header.metadata.checkpoint ?? '';
-  const facts = factsSchema.safeParse(parsed(text));
+  const facts = safeParse(factsSchema, parsed(text));
   const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
     throw refused(file, 'this is no checkpoint, or one of another version of this program.');

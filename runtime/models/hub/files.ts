@@ -1,4 +1,5 @@
 /** Which files of a repository on the Hub make a model, and under which names they may be written. */
+import { safeParse } from '../../contract/safeParse.js';
 import { z } from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { isObject, shown } from '../../support/jsonFile.js';
@@ -39,7 +40,7 @@ const lastName = (path: string): string => path.split(/[/\\]/).at(-1) ?? '';
 
 /** Entries of a listing as files. Names that would be taken are checked here, before anything is written. */
 export function checkedFile(entry: unknown, repository: string): HubFile | undefined {
-  const checked = entrySchema.safeParse(entry);
+  const checked = safeParse(entrySchema, entry);
   if (!checked.success) {
     throw new HumanError(`the Hub's list of files is not understood: ${z.prettifyError(checked.error)}`, {
       place: repository,

@@ -1,3 +1,4 @@
+import { safeParse } from '../../contract/safeParse.js';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HumanError } from '../../support/errors.js';
@@ -49,7 +50,7 @@ export async function readManifest(folder: string): Promise<DownloadManifest | u
   const place = join(folder, MANIFEST);
   const json = await readOptionalJson(place);
   if (!json) return undefined;
-  const checked = manifestSchema.safeParse(json);
+  const checked = safeParse(manifestSchema, json);
   if (checked.success && Object.keys(checked.data.files).every(isModelFile)) return checked.data;
   throw new HumanError('this record of a download is damaged.', { place, remedy: 'Delete it and download again.' });
 }

@@ -6,6 +6,7 @@
  * while they are made; as long as it is there they are taken back, by who fails and by who comes after a crash. So the folder
  * is the old model or the new one.
  */
+import { safeParse } from '../../contract/safeParse.js';
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -141,7 +142,7 @@ async function takeBack(folder: string, place: string): Promise<void> {
   const file = join(place, COMMIT);
   const json = await readOptionalJson(file);
   if (!json) return;
-  const checked = commitSchema.safeParse(json);
+  const checked = safeParse(commitSchema, json);
   if (!checked.success)
     throw new HumanError('this record of a download that was cut off is damaged.', {
       place: file,

@@ -70,7 +70,7 @@ export const isFloat = (dtype: Dtype): boolean => ['F32', 'F16', 'BF16', 'F64'].
 export function elementCount(shape: readonly unknown[]): number | undefined {
   let count = 1;
   for (const dim of shape) {
-    if (typeof dim !== 'number' || !Number.isSafeInteger(dim) || dim < 0) return undefined;
+    if (typeof dim !== 'number' || !Number.isSafeInteger(dim) || dim < 0 || Object.is(dim, -0)) return undefined;
     count *= dim;
     if (!Number.isSafeInteger(count)) return undefined;
   }
