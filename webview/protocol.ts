@@ -6,20 +6,14 @@
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
 import { CAPTIONS } from '../runtime/contract/captions.js';
+import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
 import { DURATION_WORDS } from '../runtime/contract/format.js';
 import { LAWS_TITLE, type LawState } from '../runtime/contract/laws.js';
 import { VERDICT_SENTENCES } from '../runtime/contract/sentences.js';
+import { TABLE_STRINGS } from '../runtime/contract/table.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
-import type {
-  Device,
-  ErrorData,
-  MeasureKind,
-  Measurement,
-  Probes,
-  Recipe,
-  Verdict,
-} from '../runtime/contract/protocol.js';
+import type { Device, ErrorData, MeasureKind, Measurement, Recipe, Verdict } from '../runtime/contract/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 
@@ -36,34 +30,6 @@ export type Outcome = { kind: 'result' } | { kind: 'error'; error: ErrorData } |
 export type HostMessage<Event> = { event: Event } | { reply: number; outcome: Outcome };
 
 // ------------------------------------------------------------------------------------------------------------ run page
-
-/** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
-export type Column = (number | null)[];
-
-/** One entry per optimizer step, as columns of equal length. */
-export interface TrainColumns {
-  step: number[];
-  /** Mean loss of the step's rows, nats per supervised token. */
-  loss: Column;
-  /** Global L2 norm before clipping. */
-  gradNorm: Column;
-}
-
-/** One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. */
-export type ProbeColumns = { step: number[] } & { [P in keyof Probes]?: Column };
-
-/** The columns a probe may fill, in the order of `Probes`. */
-export const PROBES = [
-  'harmfulLossWith',
-  'harmfulLossWithout',
-  'benignLossWith',
-  'benignLossWithout',
-  'harmfulGradNormWith',
-  'harmfulGradNormWithout',
-  'benignGradNormWith',
-  'benignGradNormWithout',
-  'benignKl',
-] as const satisfies readonly (keyof Probes)[];
 
 export interface RunProgress {
   state: RunPhase;
@@ -317,27 +283,8 @@ export const RUN_STRINGS = {
   comparedDiffers: '{0}: from {1}, which differs: {2}.',
   comparedCurve: 'grey line',
   difference: DIFFERENCE,
-  columnModel: 'model',
-  measureHarm: 'harm',
-  measureRefusal: 'refusals',
-  measureNeither: 'neither',
-  measureOverRefusal: 'over-refusal',
-  measureExact: 'right',
-  measureContains: 'contains',
-  measureLoss: 'loss',
-  describeHarm: 'harmful requests answered; lower is better',
-  describeRefusal: 'harmful requests refused; higher is better',
-  describeNeither: 'neither refused nor answered, for example gibberish; lower is better',
-  describeOverRefusal: 'harmless requests refused; lower is better',
-  describeExact: 'answers equal to the expected one; higher is better',
-  describeContains: 'answers with one of the phrases',
-  describeLoss: 'nats per token; lower is better',
+  ...TABLE_STRINGS,
   judgedBy: 'judge: {0}',
-  prompts: '{0} prompts',
-  noMeasurement: 'not measured',
-  stateBase: 'base',
-  statePlain: 'plain',
-  stateProtected: 'protected',
 
   lawsTitle: LAWS_TITLE,
   lawBroken: 'BROKEN: {0}',

@@ -1,3 +1,11 @@
+import {
+  appendProbes,
+  appendStep,
+  emptyProbes,
+  emptyTrain,
+  type ProbeColumns,
+  type TrainColumns,
+} from '../../runtime/contract/columns.js';
 import type {
   Device,
   DoneEvent,
@@ -8,9 +16,8 @@ import type {
   RunEvent,
   RunOwner,
 } from '../../runtime/contract/protocol.js';
-import type { ProbeColumns, RunProgress, RunWarning, TrainColumns } from '../../webview/protocol.js';
+import type { RunProgress, RunWarning } from '../../webview/protocol.js';
 import { t } from '../host/text.js';
-import { appendProbes, appendStep, emptyProbes, emptyTrain } from './columns.js';
 import type { RecipeFacts } from './recipe.js';
 
 /** A run as the host knows it: what its folder says, and for a live one what its child has sent since. */

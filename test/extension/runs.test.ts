@@ -2,14 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  appendProbes,
-  appendStep,
-  emptyProbes,
-  emptyTrain,
-  probesSince,
-  trainSince,
-} from '../../extension/runs/columns.js';
+import { probesSince, trainSince } from '../../extension/runs/columns.js';
 import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
@@ -17,8 +10,9 @@ import { resultsFor, resultText, verdictsFor } from '../../extension/runs/result
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
 import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
-import { probesAt, verdict } from '../../extension/runs/verdict.js';
+import { verdict } from '../../extension/runs/verdict.js';
 import { HostError } from '../../extension/host/errors.js';
+import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { CHAT_STRINGS, RUN_STRINGS, type RunPageEvent, type RunSnapshot } from '../../webview/protocol.js';
 import { append, thin } from '../../webview/run/columns.js';
 import { chartSpecs, summary } from '../../webview/run/series.js';
-import { tableOf } from '../../webview/run/table.js';
 import { DURATION_WORDS, fill, formatDuration, numbersIn } from '../../runtime/contract/format.js';
 import { VERDICT_SENTENCES } from '../../runtime/contract/sentences.js';
+import { TABLE_STRINGS, tableOf } from '../../runtime/contract/table.js';
 import { measurements, protectedRun, vectorRun } from './fixtures.js';
 
 type Append = Extract<RunPageEvent, { type: 'append' }>;
@@ -126,7 +126,7 @@ test('every string of a page is used by that page', () => {
       .join('\n');
   const webview = path.resolve(import.meta.dirname, '../../webview');
   // The contract's tables are whole on the page: none of their sentences is hidden by a string of the same name.
-  const shared = { ...VERDICT_SENTENCES, ...DURATION_WORDS };
+  const shared = { ...VERDICT_SENTENCES, ...DURATION_WORDS, ...TABLE_STRINGS };
   for (const [key, sentence] of Object.entries(shared))
     assert.equal((RUN_STRINGS as Record<string, string>)[key], sentence);
   for (const [page, strings] of Object.entries({ run: RUN_STRINGS, chat: CHAT_STRINGS })) {

@@ -62,7 +62,7 @@ export class Header {
     // An evaluation has its table, a failed run its error; neither has a verdict on protection.
     this.verdict.hidden = run.kind === 'evaluate' || (progress.state === 'failed' && run.probes.step.length === 0);
     this.verdict.className = `verdict-line ${signsOf(run.verdict).tone}`;
-    setText(this.verdict, verdictText(run.verdict, { sentences: s, numbers: n }));
+    setText(this.verdict, verdictText(run.verdict, { strings: s, numbers: n }));
   }
 
   /** Buttons work again after a request failed. */

@@ -9,7 +9,7 @@ import { Answers } from './answers.js';
 import { Charts } from './charts.js';
 import { append } from './columns.js';
 import { Header } from './header.js';
-import { resultTable } from './table.js';
+import { resultElement } from './table.js';
 
 const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
 let page: RunPage | undefined;
@@ -124,7 +124,7 @@ class RunPage {
     const tabled = (run.kind !== 'vector' && !run.canRunAgain) || run.measurements.length > 0;
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
-    this.results.replaceChildren(resultTable(run, s, this.numbers));
+    this.results.replaceChildren(resultElement(run, { strings: s, numbers: this.numbers }));
     this.laws.replaceChildren(...(run.laws.length > 0 ? [lawList(run.laws, s)] : []));
     this.showActions(run);
     this.update(run);

@@ -1,5 +1,6 @@
 /** What the charts of a run show: from columns to named series. No drawing here. */
-import type { Column, RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
+import type { Column } from '../../runtime/contract/columns.js';
+import type { RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
 import type { SeriesColor } from '../theme.js';
 
 export interface Series {

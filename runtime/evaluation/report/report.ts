@@ -9,16 +9,17 @@ import {
 } from '../../contract/protocol.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, factsOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
-import { fill } from '../../contract/format.js';
+import { fill, numbersIn } from '../../contract/format.js';
 import { LAWS, LAWS_TITLE, lawStates, type LawName } from '../../contract/laws.js';
 import { verdictText } from '../../contract/sentences.js';
 import { signsOf } from '../../contract/signs.js';
+import { resultTable, TABLE_STRINGS } from '../../contract/table.js';
 import { runVerdict } from '../../contract/verdict.js';
 import { chartFigure } from './chart.js';
 import { runCharts } from './charts.js';
 import { html, type Html } from './html.js';
 import { formatNumber, formatSeconds, formatShare } from './numbers.js';
-import { answerTables, resultTable } from './results.js';
+import { answerTables, resultsHtml } from './results.js';
 import { STYLE } from './style.js';
 
 export interface ReportRun extends RunRecord {
@@ -35,6 +36,8 @@ export interface ReportInput {
   /** The scan of the data, where one was made. */
   scan?: Omit<ScanResult, 'perRow'>;
 }
+
+const ENGLISH = { strings: TABLE_STRINGS, numbers: numbersIn() };
 
 const THREAT_MODEL =
   'What this protects against: bad data in the hands of an honest trainer. Whoever holds the weights can fine-tune them without the vector; no vector prevents that.';
@@ -65,7 +68,8 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
           ${verdict(main)} ${runs.filter((run) => run !== main).map(otherVerdict)}
           ${runs.map(({ manifest }) => trouble(manifest))}
           <h2>What the models do</h2>
-          ${resultTable(tabled(main, runs).flatMap(measurementsOf))} ${plain && compared(main, plain)}
+          ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))}
+          ${plain && compared(main, plain)}
           ${charted.map((run) => charts(run, run === main ? plain : undefined, runs.length > 1))}
           ${scan && scanSummary(scan)} ${laws(runs)}
           ${
