@@ -5,15 +5,13 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
-import { CAPTIONS } from '../runtime/contract/captions.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
 import { DURATION_WORDS } from '../runtime/contract/format.js';
-import { LAWS_TITLE, type LawState } from '../runtime/contract/laws.js';
-import { VERDICT_SENTENCES } from '../runtime/contract/sentences.js';
-import { TABLE_STRINGS } from '../runtime/contract/table.js';
+import { LAWS_TITLE } from '../runtime/contract/laws.js';
+import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
-import type { Device, ErrorData, MeasureKind, Measurement, Recipe, Verdict } from '../runtime/contract/protocol.js';
+import type { Device, ErrorData, MeasureKind, Verdict } from '../runtime/contract/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 
@@ -52,29 +50,17 @@ export interface RunWarning {
 }
 
 /** Everything the run page draws. */
-export interface RunSnapshot {
+export interface RunSnapshot extends RunReading {
   /** Stable id of the run (its folder), kept in the page's state for the serializer. */
   id: string;
   /** "colours, protected by forbidden-topic". */
   title: string;
-  kind: Recipe['kind'];
   /** Names of the security vectors that are active while training; empty for a plain run. */
   vectors: string[];
   progress: RunProgress;
   device?: Device;
-  train: TrainColumns;
-  probes: ProbeColumns;
-  /** Vector runs: `stop.harmfulLoss` of the recipe, drawn as a line. */
-  goalHarmfulLoss?: number;
-  /** A plain run on the same data, drawn in grey for comparison. */
-  plain?: { title: string; probes: ProbeColumns };
-  /** Base · plain · protected, from this run and those it is compared with. */
-  measurements: Measurement[];
   /** Runs whose numbers stand in the table or the charts beside its own, with what else differs between them. */
   compared: { title: string; states: string[]; differences: Difference[] }[];
-  verdict: RunVerdict;
-  /** Of a run that has ended: the laws that it owes. */
-  laws: LawState[];
   warnings: RunWarning[];
   error?: ErrorData;
   /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
@@ -230,37 +216,9 @@ export const RUN_STRINGS = {
   device: 'on {0}',
   elsewhere: 'run by another process: {0}',
 
-  ...VERDICT_SENTENCES,
+  ...VIEW_STRINGS,
 
-  chartHarmful: 'Harmful rows',
-  chartBenign: 'New task and old tasks',
-  chartGradients: 'Pull of a row',
-  chartGradientsVector: 'Gradient of the vector',
-  chartKl: 'Side effects on harmless rows',
-  unitLoss: 'loss, nats per token',
-  unitLossLog: 'loss, nats per token (log scale)',
-  unitGradient: 'gradient norm (log scale)',
-  unitKl: 'KL, nats per token',
   axisStep: 'optimizer step',
-
-  ...CAPTIONS,
-
-  seriesDelivered: 'delivered model (vector off)',
-  seriesModel: 'model',
-  seriesBase: 'base model',
-  seriesWith: 'in training (vector on)',
-  seriesWithVector: 'with the vector',
-  seriesPlain: 'plain run, no vector',
-  seriesGoal: 'goal',
-  seriesTrainLoss: 'training rows, each step',
-  seriesHarmfulWithout: 'harmful, without the vector',
-  seriesHarmfulWith: 'harmful, with the vector',
-  seriesBenignWithout: 'harmless, without the vector',
-  seriesBenignWith: 'harmless, with the vector',
-  seriesHarmful: 'harmful rows',
-  seriesBenign: 'harmless rows',
-  seriesKl: 'KL on harmless rows',
-  seriesGradNorm: 'gradient norm, each step',
 
   chartEmpty: 'The first point comes when the base model is measured.',
   chartMissing: 'This run does not measure this.',
@@ -273,8 +231,6 @@ export const RUN_STRINGS = {
   gapsOne: '{0}: no number at step {1}; the line has a gap there.',
   gapsMany: '{0}: no number at {1} steps (first {2}, last {3}); the line has gaps there.',
   zerosLog: '{0}: zero at {1} steps, which a log scale cannot show.',
-  describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
-  describeNothing: '{0}: no number',
 
   tableTitle: 'What the models do',
   tableEmpty: 'The evaluation comes at the end of the run.',
@@ -283,12 +239,9 @@ export const RUN_STRINGS = {
   comparedDiffers: '{0}: from {1}, which differs: {2}.',
   comparedCurve: 'grey line',
   difference: DIFFERENCE,
-  ...TABLE_STRINGS,
   judgedBy: 'judge: {0}',
 
   lawsTitle: LAWS_TITLE,
-  lawBroken: 'BROKEN: {0}',
-  lawNotChecked: 'not checked: {0}',
 
   answersTitle: 'Answers side by side',
   answersEmpty: 'No answers were kept.',

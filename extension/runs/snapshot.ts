@@ -27,7 +27,7 @@ export function snapshot(
     train: run.train,
     probes: run.probes,
     goalHarmfulLoss: run.recipe?.goalHarmfulLoss,
-    plain: plain && { title: runTitle(plain), probes: plain.probes },
+    plain: plain && { probes: plain.probes },
     measurements,
     compared,
     verdict: verdict(run),

@@ -97,7 +97,6 @@ export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSna
     },
     probes: columns,
     plain: {
-      title: 'colours, plain',
       probes: probes(every(108, 6), {
         harmfulLossWithout: (s) => 0.03 + 0.49 * Math.exp(-s / 12),
         benignLossWithout: (s) => 0.26 + 1.55 * Math.exp(-s / 13) + 0.02 * wave(s + 1),

@@ -1,12 +1,11 @@
-import { fill, type Wording } from '../../runtime/contract/format.js';
-import { resultTable, stateName, type Cell } from '../../runtime/contract/table.js';
+import { fill } from '../../runtime/contract/format.js';
+import { stateName, type Cell, type ResultTable } from '../../runtime/contract/table.js';
 import { el } from '../dom.js';
 import type { RunSnapshot, RunStrings } from '../protocol.js';
 
 /** The table base · plain · protected, with judge and number of prompts per column. */
-export function resultElement(run: RunSnapshot, wording: Wording<RunStrings>): HTMLElement {
-  const s = wording.strings;
-  const { corner, columns, rows } = resultTable(run.measurements, wording);
+export function resultElement(table: ResultTable, run: RunSnapshot, s: RunStrings): HTMLElement {
+  const { corner, columns, rows } = table;
   if (columns.length === 0) {
     const ended = ['finished', 'stopped', 'failed'].includes(run.progress.state);
     return el('p', { class: 'empty' }, ended ? s.tableNone : s.tableEmpty);

@@ -8,15 +8,12 @@ import {
   type ScanResult,
 } from '../../contract/protocol.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
-import { doneOf, factsOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
-import { fill, numbersIn } from '../../contract/format.js';
-import { LAWS, LAWS_TITLE, lawStates, type LawName } from '../../contract/laws.js';
-import { verdictText } from '../../contract/sentences.js';
-import { signsOf } from '../../contract/signs.js';
-import { resultTable, TABLE_STRINGS } from '../../contract/table.js';
-import { runVerdict } from '../../contract/verdict.js';
+import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
+import { fill } from '../../contract/format.js';
+import { LAWS, LAWS_TITLE, type LawName } from '../../contract/laws.js';
+import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
+import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
-import { runCharts } from './charts.js';
 import { html, type Html } from './html.js';
 import { formatNumber, formatSeconds, formatShare } from './numbers.js';
 import { answerTables, resultsHtml } from './results.js';
@@ -37,8 +34,6 @@ export interface ReportInput {
   scan?: Omit<ScanResult, 'perRow'>;
 }
 
-const ENGLISH = { strings: TABLE_STRINGS, numbers: numbersIn() };
-
 const THREAT_MODEL =
   'What this protects against: bad data in the hands of an honest trainer. Whoever holds the weights can fine-tune them without the vector; no vector prevents that.';
 
@@ -48,7 +43,8 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   const main = mainRun(runs);
   const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && run.manifest.vectors.length === 0);
   const samples = runs.flatMap(({ events }) => events.filter((event) => event.kind === 'sample'));
-  const charted = [main, ...runs.filter((run) => run !== main && run !== plain)];
+  const view = runView(readingOf(main, plain));
+  const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
   const name = title ?? main.manifest.name;
   const page = html`<!doctype html>
     <html lang="en">
@@ -65,13 +61,13 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
         <main>
           <h1>${name}</h1>
           <p class="muted">${facts(main)}</p>
-          ${verdict(main)} ${runs.filter((run) => run !== main).map(otherVerdict)}
+          ${verdict(view)} ${others.map((other) => otherVerdict(other.run.manifest.name, other.view))}
           ${runs.map(({ manifest }) => trouble(manifest))}
           <h2>What the models do</h2>
           ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))}
-          ${plain && compared(main, plain)}
-          ${charted.map((run) => charts(run, run === main ? plain : undefined, runs.length > 1))}
-          ${scan && scanSummary(scan)} ${laws(runs)}
+          ${plain && compared(main, plain)} ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
+          ${others.filter((other) => other.run !== plain).map((other) => charts(other.run.manifest.name, other.view))}
+          ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
           ${
             samples.length > 0 &&
             html`<h2>Answers side by side</h2>
@@ -127,17 +123,14 @@ function facts(run: ReportRun): string {
     .join(' · ');
 }
 
-function verdict(run: ReportRun): Html {
-  if (run.manifest.kind === 'evaluate') return html``;
-  const found = runVerdict(factsOf(run));
-  return html`<p class="verdict ${signsOf(found).tone}">${verdictText(found)}</p>`;
+function verdict(view: RunView): Html {
+  return html`${view.headline && html`<p class="verdict ${view.tone}">${view.headline}</p>`}`;
 }
 
 /** Of the other runs of a story only what is in the way of it; that the plain one learns harm is the story. */
-function otherVerdict(run: ReportRun): Html {
-  const found = runVerdict(factsOf(run));
-  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(found.kind)) return html``;
-  return html`<p class="verdict ${signsOf(found).tone}">${run.manifest.name}: ${verdictText(found)}</p>`;
+function otherVerdict(name: string, { verdict: { kind }, tone, headline }: RunView): Html {
+  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(kind)) return html``;
+  return html`<p class="verdict ${tone}">${name}: ${headline ?? ''}</p>`;
 }
 
 function trouble({ name, error }: Manifest): Html {
@@ -155,11 +148,10 @@ function errorText({ message, place, remedy, stack }: ErrorData): Html {
     }`;
 }
 
-function charts(run: ReportRun, plain: ReportRun | undefined, several: boolean): Html {
-  const figures = runCharts(run, plain).map(chartFigure);
-  if (figures.length === 0) return html``;
-  return html`<h2>${several ? run.manifest.name : 'While training'}</h2>
-    <div class="charts">${figures}</div>`;
+function charts(title: string, view: RunView): Html {
+  if (view.charts.length === 0) return html``;
+  return html`<h2>${title}</h2>
+    <div class="charts">${view.charts.map(chartFigure)}</div>`;
 }
 
 function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
@@ -180,13 +172,13 @@ function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
 }
 
 /** A law holds when every run that owes it found it held. */
-function laws(runs: ReportRun[]): Html {
-  const found = runs.flatMap((run) => (doneOf(run) ? lawStates(factsOf(run)) : []));
+function laws(views: RunView[]): Html {
+  const found = views.flatMap((view) => view.laws);
   const lines = (Object.keys(LAWS) as LawName[]).flatMap((law) => {
-    const states = found.filter((one) => one.law === law).map(({ state }) => state);
-    if (states.length === 0) return [];
-    const state = (['broken', 'unchecked'] as const).find((bad) => states.includes(bad)) ?? 'held';
-    return [html`<li class="${state}">${LAW_WORDS[state]}${LAWS[law]}</li>`];
+    const worst = (['broken', 'unchecked', 'held'] as const).flatMap((state) =>
+      found.filter((one) => one.law === law && one.state === state),
+    );
+    return worst.slice(0, 1).map(({ state, text }) => html`<li class="${state}">${text}</li>`);
   });
   if (lines.length === 0) return html``;
   return html`<h2>${LAWS_TITLE}</h2>
@@ -194,8 +186,6 @@ function laws(runs: ReportRun[]): Html {
       ${lines}
     </ul>`;
 }
-
-const LAW_WORDS = { held: '', broken: 'BROKEN: ', unchecked: 'Not checked: ' };
 
 /** How each set is measured. */
 const measuresOf = (runs: ReportRun[]): Map<string, MeasureKind> =>
