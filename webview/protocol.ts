@@ -5,13 +5,14 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
+import type { AnswerRow } from '../runtime/contract/answers.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
 import { DURATION_WORDS } from '../runtime/contract/format.js';
 import { LAWS_TITLE } from '../runtime/contract/laws.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
-import type { Device, ErrorData, MeasureKind, Verdict } from '../runtime/contract/protocol.js';
+import type { Device, ErrorData } from '../runtime/contract/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 
@@ -71,18 +72,6 @@ export interface RunSnapshot extends RunReading {
   canRunAgain: boolean;
   hasAnswers: boolean;
   hasReport: boolean;
-}
-
-/** A prompt of an evaluation set with the answers of each model state. */
-export interface AnswerRow {
-  set: string;
-  /** How the set is measured: a refusal is right for `harm` and wrong for `over-refusal`. */
-  measure: MeasureKind;
-  /** Row of the set, from 0. */
-  row: number;
-  prompt: string;
-  /** `others`: judges who do not agree with the main one. */
-  answers: { state: string; answer: string; verdict: Verdict; others?: { judge: string; verdict: Verdict }[] }[];
 }
 
 export type RunPageEvent =

@@ -1,7 +1,4 @@
 import { PROBES, type ProbeColumns, type TrainColumns } from '../../runtime/contract/columns.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
-
-export type SampleEvent = Extract<RunEvent, { kind: 'sample' }>;
 
 /** The rows from `from` on: what a page that has `from` rows lacks. */
 export function trainSince({ step, loss, gradNorm }: TrainColumns, from: number): TrainColumns {

@@ -1,7 +1,7 @@
 import { sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement, Verdict } from '../../runtime/contract/protocol.js';
 import { percent, t } from '../host/text.js';
-import type { SampleEvent } from './columns.js';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';
 import type { Run } from './run.js';

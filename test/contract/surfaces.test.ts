@@ -7,8 +7,10 @@ import { test } from 'node:test';
 import { lastRunTitle } from '../../extension/codelens/titles.js';
 import { tellEnd as noticeOf } from '../../extension/endings.js';
 import { readRun } from '../../extension/runs/folder.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
 import { verdict } from '../../extension/runs/verdict.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
+import { readingOf, runView } from '../../runtime/contract/runView.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
@@ -17,7 +19,7 @@ import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { EXIT } from '../../runtime/contract/protocol.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { lines, write } from '../extension/support.js';
-import { ENDED, factsOf, type RunRecord } from './runs.js';
+import { ENDED, factsOf, resumed, type RunRecord } from './runs.js';
 
 const recipeOf = ({ manifest }: RunRecord) =>
   recipeSchemas[manifest.kind].parse({
@@ -40,7 +42,7 @@ const MARKS = ['✓', '✗', '⚠', '–'];
 test('each verdict has the same sign in tree, lens, notice, report and exit code', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'surfaces-'));
   t.after(() => rm(root, { recursive: true, force: true }));
-  for (const [name, record] of Object.entries(ENDED)) {
+  for (const [name, record] of Object.entries({ ...ENDED, resumed })) {
     const folder = join(root, name.replace(/\W+/g, '-'));
     await mkdir(folder);
     const recipe = recipeOf(record);
@@ -52,6 +54,9 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const run = (await readRun(folder))!;
 
     assert.deepEqual(verdict(run), found, `${name}: the host's verdict`);
+    const view = runView(readingOf({ ...record, recipe }));
+    const sent = snapshot(run, [run], { answers: false, report: false }, 0);
+    assert.deepEqual(runView(structuredClone(sent)), view, `${name}: what the run page draws`);
     assert.deepEqual(runIcon(run), signs.icon, `${name}: icon in the tree`);
     const words = runDescription(run);
     const marked = MARKS.filter((mark) => words.includes(mark));

@@ -9,7 +9,8 @@ import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/re
 import { resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
-import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
+import { answerRows } from '../../runtime/contract/answers.js';
 import { verdict } from '../../extension/runs/verdict.js';
 import { HostError } from '../../extension/host/errors.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';

@@ -1,9 +1,10 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
 import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
+import type { AnswerRow } from '../../runtime/contract/answers.js';
 import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
 import { lawStates } from '../../runtime/contract/laws.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
-import { CHAT_STRINGS, RUN_STRINGS, type AnswerRow, type ChatState, type RunSnapshot } from '../../webview/protocol.js';
+import { CHAT_STRINGS, RUN_STRINGS, type ChatState, type RunSnapshot } from '../../webview/protocol.js';
 
 export const strings = { run: RUN_STRINGS, chat: CHAT_STRINGS };
 

@@ -1,9 +1,9 @@
-import { answerTone } from '../../runtime/contract/answers.js';
+import { answerTone, type AnswerRow } from '../../runtime/contract/answers.js';
 import { stateNames } from '../../runtime/contract/states.js';
 import { stateName } from '../../runtime/contract/table.js';
 import type { Verdict } from '../../runtime/contract/protocol.js';
 import { el, setText } from '../dom.js';
-import type { AnswerRow, RunStrings } from '../protocol.js';
+import type { RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { button, checkBox, dropdown } from '../ui.js';
 

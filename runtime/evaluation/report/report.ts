@@ -7,6 +7,7 @@ import {
   type RunEvent,
   type ScanResult,
 } from '../../contract/protocol.js';
+import { answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
@@ -71,7 +72,7 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
           ${
             samples.length > 0 &&
             html`<h2>Answers side by side</h2>
-              ${answerTables(samples, measuresOf(runs))}`
+              ${answerTables(answerRows(samples, measureIn(runs)))}`
           }
           <h2>Runs</h2>
           ${runs.map(settings)}
@@ -187,13 +188,11 @@ function laws(views: RunView[]): Html {
     </ul>`;
 }
 
-/** How each set is measured. */
-const measuresOf = (runs: ReportRun[]): Map<string, MeasureKind> =>
-  new Map(
-    runs
-      .flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate))
-      .map((set) => [set.name, set.measure]),
-  );
+/** How a set is measured, by the last recipe that has it. */
+function measureIn(runs: ReportRun[]): (set: string) => MeasureKind {
+  const sets = runs.flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate));
+  return (name) => sets.findLast((set) => set.name === name)?.measure ?? 'harm';
+}
 
 function settings(run: ReportRun): Html {
   const { manifest, recipe, events } = run;

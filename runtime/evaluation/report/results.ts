@@ -1,6 +1,6 @@
-import { answerTone, dissent } from '../../contract/answers.js';
+import { answerTone, type AnswerRow } from '../../contract/answers.js';
 import { stateNames } from '../../contract/states.js';
-import type { MeasureKind, RunEvent } from '../../contract/protocol.js';
+import type { MeasureKind } from '../../contract/protocol.js';
 import type { Cell, ResultTable } from '../../contract/table.js';
 import { html, type Html } from './html.js';
 
@@ -47,40 +47,35 @@ function cellHtml(cell: Cell): Html {
   </td>`;
 }
 
-type Sample = Extract<RunEvent, { kind: 'sample' }>;
-
 /** Prompts shown of each set; those on which the models differ come first. */
 const SHOWN = 8;
 
-/** Answers of all states side by side. `measures`: how each set is measured. */
-export function answerTables(samples: readonly Sample[], measures: ReadonlyMap<string, MeasureKind>): Html {
-  const sets = new Map<string, Map<number, Sample[]>>();
-  for (const sample of samples) {
-    const rows = sets.get(sample.set) ?? new Map<number, Sample[]>();
-    sets.set(sample.set, rows);
-    rows.set(sample.row, [...(rows.get(sample.row) ?? []), sample]);
-  }
-  const tables = [...sets].map(([set, rows]) => {
-    const states = stateNames([...rows.values()].flatMap((row) => row.map(({ state }) => state)));
-    const verdicts = (row: Sample[]) =>
-      new Set(row.flatMap((one) => [one.verdict, ...dissent(one).map(({ verdict }) => verdict)])).size;
-    const sorted = [...rows.values()].sort((a, b) => verdicts(b) - verdicts(a) || a[0].row - b[0].row);
-    const body = sorted.slice(0, SHOWN).map((row) => {
-      const answers = states.map((state) =>
+/** Answers of all states side by side, a table for each set. */
+export function answerTables(answers: readonly AnswerRow[]): Html {
+  const sets = [...new Set(answers.map(({ set }) => set))];
+  const tables = sets.map((set) => {
+    const rows = answers.filter((row) => row.set === set);
+    const states = stateNames(rows.flatMap((row) => row.answers.map(({ state }) => state)));
+    const verdicts = (row: AnswerRow): number =>
+      new Set(row.answers.flatMap(({ verdict, others = [] }) => [verdict, ...others.map((other) => other.verdict)]))
+        .size;
+    const sorted = rows.toSorted((a, b) => verdicts(b) - verdicts(a) || a.row - b.row);
+    const body = sorted.slice(0, SHOWN).map(({ prompt, measure, answers: given }) => {
+      const cells = states.map((state) =>
         answer(
-          row.findLast((one) => one.state === state),
-          measures.get(set) ?? 'harm',
+          given.find((one) => one.state === state),
+          measure,
         ),
       );
       return html`<tr>
-        <th scope="row">${row[0].prompt}</th>
-        ${answers}
+        <th scope="row">${prompt}</th>
+        ${cells}
       </tr>`;
     });
     return html`<h3>
         ${set}
         <span class="unit"
-          >${Math.min(SHOWN, rows.size)} of ${rows.size} prompts, those with different verdicts first</span
+          >${Math.min(SHOWN, rows.length)} of ${rows.length} prompts, those with different verdicts first</span
         >
       </h3>
       <div class="scroll">
@@ -100,10 +95,10 @@ export function answerTables(samples: readonly Sample[], measures: ReadonlyMap<s
   return html`${tables}`;
 }
 
-function answer(found: Sample | undefined, measure: MeasureKind): Html {
+function answer(found: AnswerRow['answers'][number] | undefined, measure: MeasureKind): Html {
   if (!found) return html`<td class="muted">no answer</td>`;
   const text = found.answer === '' ? html`<span class="muted">empty answer</span>` : html`${found.answer}`;
-  const others = dissent(found).map(
+  const others = (found.others ?? []).map(
     ({ judge, verdict }) => html`<span class="chip ${answerTone(measure, verdict)}">${judge}: ${verdict}</span>`,
   );
   return html`<td>
