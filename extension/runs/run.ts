@@ -6,6 +6,7 @@ import {
   type ProbeColumns,
   type TrainColumns,
 } from '../../runtime/contract/columns.js';
+import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import type {
   Device,
   DoneEvent,
@@ -152,12 +153,4 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       run.done = event;
       return false;
   }
-}
-
-/** Later numbers replace earlier ones of the same state, set, measure and judge. */
-export function mergeMeasurements(before: readonly Measurement[], after: readonly Measurement[]): Measurement[] {
-  const key = (m: Measurement): string => JSON.stringify([m.state, m.name, m.measure, m.judge]);
-  const merged = new Map(before.map((m) => [key(m), m]));
-  for (const m of after) merged.set(key(m), m);
-  return [...merged.values()];
 }

@@ -1,4 +1,5 @@
 import { columnsOf, probesAt } from './columns.js';
+import { mergeMeasurements } from './measures.js';
 import type { DoneEvent, Manifest, Measurement, RunEvent } from './protocol.js';
 import type { RunFacts } from './verdict.js';
 
@@ -12,11 +13,10 @@ export interface RunRecord {
 export const doneOf = ({ manifest, events }: RunRecord): DoneEvent | undefined =>
   manifest.done ?? events.findLast((event) => event.kind === 'done');
 
-/** Measurements of the end of a run; of the way there when it did not reach its end. */
+/** All that was measured, at its latest: of a run that did not reach its end, what it measured on the way. */
 export function measurementsOf(run: RunRecord): Measurement[] {
-  const done = doneOf(run);
-  if (done && done.measurements.length > 0) return done.measurements;
-  return run.events.flatMap((event) => (event.kind === 'evaluation' ? (event.measurements ?? []) : []));
+  const onTheWay = run.events.flatMap((event) => (event.kind === 'evaluation' ? (event.measurements ?? []) : []));
+  return mergeMeasurements(onTheWay, doneOf(run)?.measurements ?? []);
 }
 
 /** What a verdict needs of a run folder. */

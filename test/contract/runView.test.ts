@@ -13,7 +13,7 @@ import {
   type ViewStrings,
 } from '../../runtime/contract/runView.js';
 import { golden } from '../support/golden.js';
-import { ENDED, resumed } from './runs.js';
+import { ENDED, resumed, resumedAndLeft } from './runs.js';
 
 const ended = (name: string): RunRecord => ENDED[name]!;
 
@@ -84,6 +84,18 @@ test('a run that went on after a crash shows each step once, as the one that nev
     [
       [54, 55, 108],
       [0, 108],
+    ],
+  );
+});
+
+test('of what a run measured again after a crash the latest counts, in its table too', () => {
+  const { table } = runView(readingOf(resumedAndLeft));
+  assert.deepEqual(table, runView(readingOf(resumed)).table);
+  assert.deepEqual(
+    table.rows.map(({ state, cells }) => [state, ...cells.map(({ text }) => text)]),
+    [
+      ['base', '0\u00a0%', '0\u00a0%'],
+      ['protected', '0\u00a0%', '90\u00a0%'],
     ],
   );
 });

@@ -19,7 +19,7 @@ import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { EXIT } from '../../runtime/contract/protocol.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { lines, write } from '../extension/support.js';
-import { ENDED, factsOf, resumed, type RunRecord } from './runs.js';
+import { ENDED, factsOf, resumed, resumedAndLeft, type RunRecord } from './runs.js';
 
 const recipeOf = ({ manifest }: RunRecord) =>
   recipeSchemas[manifest.kind].parse({
@@ -42,7 +42,7 @@ const MARKS = ['✓', '✗', '⚠', '–'];
 test('each verdict has the same sign in tree, lens, notice, report and exit code', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'surfaces-'));
   t.after(() => rm(root, { recursive: true, force: true }));
-  for (const [name, record] of Object.entries({ ...ENDED, resumed })) {
+  for (const [name, record] of Object.entries({ ...ENDED, resumed, resumedAndLeft })) {
     const folder = join(root, name.replace(/\W+/g, '-'));
     await mkdir(folder);
     const recipe = recipeOf(record);

@@ -8,13 +8,14 @@ import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
 import { resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
-import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
+import { applyEvent, canResume, canRunAgain, createRun } from '../../extension/runs/run.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { answerRows } from '../../runtime/contract/answers.js';
 import { verdict } from '../../extension/runs/verdict.js';
 import { HostError } from '../../extension/host/errors.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';
 import { factsOf } from '../../runtime/contract/facts.js';
+import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
 
