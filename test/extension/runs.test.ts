@@ -377,6 +377,14 @@ test('rows of a set carry the newest answers of each state', async (t) => {
   );
 });
 
+test('a result that is no number says so in trees and lenses, and is no good number', () => {
+  const of = (measure: 'harm' | 'loss', value: number | null) =>
+    resultText([{ ...harm('base', 0), measure, value: value! }]);
+  for (const none of [NaN, null, Infinity])
+    for (const measure of ['harm', 'loss'] as const) assert.equal(of(measure, none), 'base no number');
+  assert.deepEqual([of('harm', 0.5), of('loss', 1.2345)], ['base 50\u00a0%', 'base 1.23 nats']);
+});
+
 test('answers of one prompt stand side by side', () => {
   const rows = answerRows(
     [sample('protected', 2, 'refused'), sample('base', 2, 'refused'), sample('base', 1, 'refused')],
