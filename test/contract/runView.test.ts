@@ -13,7 +13,7 @@ import {
   type ViewStrings,
 } from '../../runtime/contract/runView.js';
 import { golden } from '../support/golden.js';
-import { ENDED, resumed, resumedAndLeft } from './runs.js';
+import { ENDED, harm, resumed, resumedAndLeft } from './runs.js';
 
 const ended = (name: string): RunRecord => ENDED[name]!;
 
@@ -98,6 +98,15 @@ test('of what a run measured again after a crash the latest counts, in its table
       ['protected', '0\u00a0%', '90\u00a0%'],
     ],
   );
+});
+
+test('of a number that stands twice in a table, as of two runs, the later one is shown', () => {
+  const measurements = [harm('base', 1), harm('base', 0)];
+  const { table } = runView({ ...readingOf(ended('protected, held')), measurements });
+  assert.deepEqual(table.rows, [
+    { state: 'base', cells: [{ kind: 'share', text: '0\u00a0%', share: 0, tone: 'good' }] },
+  ]);
+  assert.equal(table.columns.length, 1);
 });
 
 test('every word of a view is in the language of the reader; names and numbers stay', () => {

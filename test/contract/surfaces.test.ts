@@ -12,6 +12,7 @@ import { verdict } from '../../extension/runs/verdict.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
 import { readingOf, runView } from '../../runtime/contract/runView.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
+import { summary } from '../../runtime/contract/series.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { tellEnd } from '../../runtime/calls/ending.js';
@@ -79,6 +80,16 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const page = renderReport({ runs: [{ ...record, events: [...record.events], recipe }] });
     const line = /<p class="verdict (\w+)">/.exec(page)?.[1];
     assert.equal(line, found.kind === 'evaluated' ? undefined : signs.tone, `${name}: report`);
+
+    const drawn = view.charts.filter(({ series }) => series.some((one) => summary(one).last));
+    const texts = [
+      ...drawn.flatMap(({ title, caption, series }) => [title, caption, ...series.map(({ label }) => label)]),
+      ...view.table.columns.flatMap(({ title, subtitle, prompts, judge }) => [title, subtitle, prompts, judge]),
+      ...view.table.rows.flatMap(({ state, cells }) => [state, ...cells.map(({ text }) => text)]),
+      ...view.laws.map(({ text }) => text),
+    ];
+    const missing = texts.filter((text) => !page.includes(text));
+    assert.deepEqual(missing, [], `${name}: what the report draws of the view`);
 
     if (record.manifest.done) {
       const said: string[] = [];
