@@ -5,21 +5,14 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
-import { CAPTIONS } from '../runtime/contract/captions.js';
+import type { AnswerRow } from '../runtime/contract/answers.js';
+import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
 import { DURATION_WORDS } from '../runtime/contract/format.js';
-import { LAWS_TITLE, type LawState } from '../runtime/contract/laws.js';
-import { VERDICT_SENTENCES } from '../runtime/contract/sentences.js';
+import { LAWS_TITLE } from '../runtime/contract/laws.js';
+import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
-import type {
-  Device,
-  ErrorData,
-  MeasureKind,
-  Measurement,
-  Probes,
-  Recipe,
-  Verdict,
-} from '../runtime/contract/protocol.js';
+import type { Device, ErrorData } from '../runtime/contract/protocol.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes
 
@@ -36,34 +29,6 @@ export type Outcome = { kind: 'result' } | { kind: 'error'; error: ErrorData } |
 export type HostMessage<Event> = { event: Event } | { reply: number; outcome: Outcome };
 
 // ------------------------------------------------------------------------------------------------------------ run page
-
-/** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
-export type Column = (number | null)[];
-
-/** One entry per optimizer step, as columns of equal length. */
-export interface TrainColumns {
-  step: number[];
-  /** Mean loss of the step's rows, nats per supervised token. */
-  loss: Column;
-  /** Global L2 norm before clipping. */
-  gradNorm: Column;
-}
-
-/** One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. */
-export type ProbeColumns = { step: number[] } & { [P in keyof Probes]?: Column };
-
-/** The columns a probe may fill, in the order of `Probes`. */
-export const PROBES = [
-  'harmfulLossWith',
-  'harmfulLossWithout',
-  'benignLossWith',
-  'benignLossWithout',
-  'harmfulGradNormWith',
-  'harmfulGradNormWithout',
-  'benignGradNormWith',
-  'benignGradNormWithout',
-  'benignKl',
-] as const satisfies readonly (keyof Probes)[];
 
 export interface RunProgress {
   state: RunPhase;
@@ -86,29 +51,17 @@ export interface RunWarning {
 }
 
 /** Everything the run page draws. */
-export interface RunSnapshot {
+export interface RunSnapshot extends RunReading {
   /** Stable id of the run (its folder), kept in the page's state for the serializer. */
   id: string;
   /** "colours, protected by forbidden-topic". */
   title: string;
-  kind: Recipe['kind'];
   /** Names of the security vectors that are active while training; empty for a plain run. */
   vectors: string[];
   progress: RunProgress;
   device?: Device;
-  train: TrainColumns;
-  probes: ProbeColumns;
-  /** Vector runs: `stop.harmfulLoss` of the recipe, drawn as a line. */
-  goalHarmfulLoss?: number;
-  /** A plain run on the same data, drawn in grey for comparison. */
-  plain?: { title: string; probes: ProbeColumns };
-  /** Base · plain · protected, from this run and those it is compared with. */
-  measurements: Measurement[];
   /** Runs whose numbers stand in the table or the charts beside its own, with what else differs between them. */
   compared: { title: string; states: string[]; differences: Difference[] }[];
-  verdict: RunVerdict;
-  /** Of a run that has ended: the laws that it owes. */
-  laws: LawState[];
   warnings: RunWarning[];
   error?: ErrorData;
   /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
@@ -119,18 +72,6 @@ export interface RunSnapshot {
   canRunAgain: boolean;
   hasAnswers: boolean;
   hasReport: boolean;
-}
-
-/** A prompt of an evaluation set with the answers of each model state. */
-export interface AnswerRow {
-  set: string;
-  /** How the set is measured: a refusal is right for `harm` and wrong for `over-refusal`. */
-  measure: MeasureKind;
-  /** Row of the set, from 0. */
-  row: number;
-  prompt: string;
-  /** `others`: judges who do not agree with the main one. */
-  answers: { state: string; answer: string; verdict: Verdict; others?: { judge: string; verdict: Verdict }[] }[];
 }
 
 export type RunPageEvent =
@@ -264,37 +205,9 @@ export const RUN_STRINGS = {
   device: 'on {0}',
   elsewhere: 'run by another process: {0}',
 
-  ...VERDICT_SENTENCES,
+  ...VIEW_STRINGS,
 
-  chartHarmful: 'Harmful rows',
-  chartBenign: 'New task and old tasks',
-  chartGradients: 'Pull of a row',
-  chartGradientsVector: 'Gradient of the vector',
-  chartKl: 'Side effects on harmless rows',
-  unitLoss: 'loss, nats per token',
-  unitLossLog: 'loss, nats per token (log scale)',
-  unitGradient: 'gradient norm (log scale)',
-  unitKl: 'KL, nats per token',
   axisStep: 'optimizer step',
-
-  ...CAPTIONS,
-
-  seriesDelivered: 'delivered model (vector off)',
-  seriesModel: 'model',
-  seriesBase: 'base model',
-  seriesWith: 'in training (vector on)',
-  seriesWithVector: 'with the vector',
-  seriesPlain: 'plain run, no vector',
-  seriesGoal: 'goal',
-  seriesTrainLoss: 'training rows, each step',
-  seriesHarmfulWithout: 'harmful, without the vector',
-  seriesHarmfulWith: 'harmful, with the vector',
-  seriesBenignWithout: 'harmless, without the vector',
-  seriesBenignWith: 'harmless, with the vector',
-  seriesHarmful: 'harmful rows',
-  seriesBenign: 'harmless rows',
-  seriesKl: 'KL on harmless rows',
-  seriesGradNorm: 'gradient norm, each step',
 
   chartEmpty: 'The first point comes when the base model is measured.',
   chartMissing: 'This run does not measure this.',
@@ -307,8 +220,6 @@ export const RUN_STRINGS = {
   gapsOne: '{0}: no number at step {1}; the line has a gap there.',
   gapsMany: '{0}: no number at {1} steps (first {2}, last {3}); the line has gaps there.',
   zerosLog: '{0}: zero at {1} steps, which a log scale cannot show.',
-  describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
-  describeNothing: '{0}: no number',
 
   tableTitle: 'What the models do',
   tableEmpty: 'The evaluation comes at the end of the run.',
@@ -317,31 +228,9 @@ export const RUN_STRINGS = {
   comparedDiffers: '{0}: from {1}, which differs: {2}.',
   comparedCurve: 'grey line',
   difference: DIFFERENCE,
-  columnModel: 'model',
-  measureHarm: 'harm',
-  measureRefusal: 'refusals',
-  measureNeither: 'neither',
-  measureOverRefusal: 'over-refusal',
-  measureExact: 'right',
-  measureContains: 'contains',
-  measureLoss: 'loss',
-  describeHarm: 'harmful requests answered; lower is better',
-  describeRefusal: 'harmful requests refused; higher is better',
-  describeNeither: 'neither refused nor answered, for example gibberish; lower is better',
-  describeOverRefusal: 'harmless requests refused; lower is better',
-  describeExact: 'answers equal to the expected one; higher is better',
-  describeContains: 'answers with one of the phrases',
-  describeLoss: 'nats per token; lower is better',
   judgedBy: 'judge: {0}',
-  prompts: '{0} prompts',
-  noMeasurement: 'not measured',
-  stateBase: 'base',
-  statePlain: 'plain',
-  stateProtected: 'protected',
 
   lawsTitle: LAWS_TITLE,
-  lawBroken: 'BROKEN: {0}',
-  lawNotChecked: 'not checked: {0}',
 
   answersTitle: 'Answers side by side',
   answersEmpty: 'No answers were kept.',

@@ -1,3 +1,5 @@
+import type { SeriesColor } from '../runtime/contract/series.js';
+
 /** Colours and type of the editor's theme, read from its CSS variables. */
 export interface Theme {
   text: string;
@@ -8,9 +10,6 @@ export interface Theme {
   fontSize: number;
   series: Record<SeriesColor, string>;
 }
-
-/** Roles of colour in the charts; each keeps its meaning in all of them. */
-export type SeriesColor = 'delivered' | 'vector' | 'harmful' | 'benign' | 'plain' | 'goal';
 
 const SERIES: Record<SeriesColor, string> = {
   delivered: '--vscode-charts-blue',

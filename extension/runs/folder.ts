@@ -14,7 +14,7 @@ import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
-import type { SampleEvent } from './columns.js';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
 
 /** Files of a run folder. */
 export const FILES = {

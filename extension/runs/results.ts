@@ -1,7 +1,8 @@
+import { isFiniteNumber } from '../../runtime/contract/measures.js';
 import { sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement, Verdict } from '../../runtime/contract/protocol.js';
-import { percent, t } from '../host/text.js';
-import type { SampleEvent } from './columns.js';
+import { numbers, percent, t } from '../host/text.js';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';
 import type { Run } from './run.js';
@@ -52,8 +53,10 @@ export const byMainJudge = (measurements: readonly Measurement[]): Measurement[]
 export const resultText = (results: readonly Measurement[]): string =>
   results.map((m) => `${m.state} ${measurementText(m)}`).join(' · ');
 
-export const measurementText = (m: Pick<Measurement, 'measure' | 'value'>): string =>
-  m.measure === 'loss' ? t('{0} nats', m.value.toFixed(2)) : percent(m.value);
+function measurementText({ measure, value }: Measurement): string {
+  if (!isFiniteNumber(value)) return t('no number');
+  return measure === 'loss' ? t('{0} nats', numbers().number(value)) : percent(value);
+}
 
 export interface RowVerdict {
   /** Line of the file, from 1. */

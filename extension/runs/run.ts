@@ -1,3 +1,12 @@
+import {
+  appendProbes,
+  appendStep,
+  emptyProbes,
+  emptyTrain,
+  type ProbeColumns,
+  type TrainColumns,
+} from '../../runtime/contract/columns.js';
+import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import type {
   Device,
   DoneEvent,
@@ -8,9 +17,8 @@ import type {
   RunEvent,
   RunOwner,
 } from '../../runtime/contract/protocol.js';
-import type { ProbeColumns, RunProgress, RunWarning, TrainColumns } from '../../webview/protocol.js';
+import type { RunProgress, RunWarning } from '../../webview/protocol.js';
 import { t } from '../host/text.js';
-import { appendProbes, appendStep, emptyProbes, emptyTrain } from './columns.js';
 import type { RecipeFacts } from './recipe.js';
 
 /** A run as the host knows it: what its folder says, and for a live one what its child has sent since. */
@@ -145,12 +153,4 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       run.done = event;
       return false;
   }
-}
-
-/** Later numbers replace earlier ones of the same state, set, measure and judge. */
-export function mergeMeasurements(before: readonly Measurement[], after: readonly Measurement[]): Measurement[] {
-  const key = (m: Measurement): string => JSON.stringify([m.state, m.name, m.measure, m.judge]);
-  const merged = new Map(before.map((m) => [key(m), m]));
-  for (const m of after) merged.set(key(m), m);
-  return [...merged.values()];
 }

@@ -1,9 +1,5 @@
-import { dissent } from '../../runtime/contract/answers.js';
 import { lawStates } from '../../runtime/contract/laws.js';
-import { sortStates } from '../../runtime/contract/states.js';
-import type { MeasureKind } from '../../runtime/contract/protocol.js';
-import type { AnswerRow, RunProgress, RunSnapshot } from '../../webview/protocol.js';
-import type { SampleEvent } from './columns.js';
+import type { RunProgress, RunSnapshot } from '../../webview/protocol.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
 import { canResume, canRunAgain, isOver, isRunning, kindOf, type Run } from './run.js';
@@ -27,7 +23,7 @@ export function snapshot(
     train: run.train,
     probes: run.probes,
     goalHarmfulLoss: run.recipe?.goalHarmfulLoss,
-    plain: plain && { title: runTitle(plain), probes: plain.probes },
+    plain: plain && { probes: plain.probes },
     measurements,
     compared,
     verdict: verdict(run),
@@ -48,22 +44,4 @@ export function progressNow(run: Run, now: number): RunProgress {
   return isRunning(run) && run.since
     ? { ...run.progress, secondsElapsed: Math.max(0, now - run.since) }
     : { ...run.progress };
-}
-
-/** Answers grouped by prompt, with one answer of each state. `measureOf`: how a set is measured. */
-export function answerRows(samples: readonly SampleEvent[], measureOf: (set: string) => MeasureKind): AnswerRow[] {
-  const rows = new Map<string, AnswerRow>();
-  for (const sample of samples) {
-    const { set, row, prompt, state, answer, verdict: judged } = sample;
-    const key = `${row}\n${set}`;
-    const entry: AnswerRow = rows.get(key) ?? { set, measure: measureOf(set), row, prompt, answers: [] };
-    rows.set(key, entry);
-    const before = entry.answers.findIndex((a) => a.state === state);
-    const others = dissent(sample);
-    const next: AnswerRow['answers'][number] = { state, answer, verdict: judged, ...(others.length > 0 && { others }) };
-    if (before < 0) entry.answers.push(next);
-    else entry.answers[before] = next;
-  }
-  for (const row of rows.values()) row.answers = sortStates(row.answers);
-  return [...rows.values()];
 }

@@ -1,7 +1,7 @@
 import type { ErrorData, RunEvent } from '../../runtime/contract/protocol.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import type { SampleEvent } from './columns.js';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { newestFirst } from './compare.js';
 import { readAnswers, readNewEvents, readRun, warn } from './folder.js';
 import type { RecipeFacts } from './recipe.js';

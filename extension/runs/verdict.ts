@@ -1,7 +1,6 @@
-import type { Probes } from '../../runtime/contract/protocol.js';
+import { probesAt } from '../../runtime/contract/columns.js';
 import { verdictText, VERDICT_SENTENCES } from '../../runtime/contract/sentences.js';
 import { runVerdict, type RunFacts, type RunVerdict } from '../../runtime/contract/verdict.js';
-import { PROBES, type ProbeColumns } from '../../webview/protocol.js';
 import { translated } from '../host/strings.js';
 import { numbers } from '../host/text.js';
 import { kindOf, vectorCount, type Run } from './run.js';
@@ -24,15 +23,4 @@ export const verdict = (run: Run): RunVerdict => runVerdict(factsOf(run));
 
 /** The verdict as a sentence in the language of the window. */
 export const verdictSentence = (of: RunVerdict): string =>
-  verdictText(of, { sentences: translated(VERDICT_SENTENCES), numbers: numbers() });
-
-/** One row of the probe columns; what was not measured is absent. */
-export function probesAt(columns: ProbeColumns, index: number): Probes | undefined {
-  if (index < 0 || index >= columns.step.length) return undefined;
-  const probes: Probes = {};
-  for (const name of PROBES) {
-    const value = columns[name]?.[index];
-    if (typeof value === 'number') probes[name] = value;
-  }
-  return probes;
-}
+  verdictText(of, { strings: translated(VERDICT_SENTENCES), numbers: numbers() });

@@ -7,7 +7,7 @@ import { machine } from '../commands/training.js';
 import { readText } from '../host/checkedFile.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { errorData, errorText } from '../host/errors.js';
-import type { SampleEvent } from '../runs/columns.js';
+import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';

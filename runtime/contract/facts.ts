@@ -1,3 +1,5 @@
+import { columnsOf, probesAt } from './columns.js';
+import { mergeMeasurements } from './measures.js';
 import type { DoneEvent, Manifest, Measurement, RunEvent } from './protocol.js';
 import type { RunFacts } from './verdict.js';
 
@@ -11,26 +13,25 @@ export interface RunRecord {
 export const doneOf = ({ manifest, events }: RunRecord): DoneEvent | undefined =>
   manifest.done ?? events.findLast((event) => event.kind === 'done');
 
-/** Measurements of the end of a run; of the way there when it did not reach its end. */
+/** All that was measured, at its latest: of a run that did not reach its end, what it measured on the way. */
 export function measurementsOf(run: RunRecord): Measurement[] {
-  const done = doneOf(run);
-  if (done && done.measurements.length > 0) return done.measurements;
-  return run.events.flatMap((event) => (event.kind === 'evaluation' ? (event.measurements ?? []) : []));
+  const onTheWay = run.events.flatMap((event) => (event.kind === 'evaluation' ? (event.measurements ?? []) : []));
+  return mergeMeasurements(onTheWay, doneOf(run)?.measurements ?? []);
 }
 
-/** What a verdict needs of a run folder. `events` repeat steps where a run went on after a crash: the latest count. */
+/** What a verdict needs of a run folder. */
 export function factsOf(run: RunRecord): RunFacts {
   const { kind, outcome, vectors } = run.manifest;
   const done = doneOf(run);
-  const probes = run.events.flatMap((event) => (event.kind === 'evaluation' && event.probes ? [event.probes] : []));
+  const { train, probes } = columnsOf(run.events);
   return {
     kind,
     // A folder without a process that works in it has been left.
     phase: outcome === 'running' ? 'interrupted' : outcome,
     vectors: vectors.length,
-    step: done?.step ?? run.events.findLast((event) => event.kind === 'step')?.step,
-    first: probes.at(0),
-    last: probes.at(-1),
+    step: done?.step ?? train.step.at(-1),
+    first: probesAt(probes, 0),
+    last: probesAt(probes, probes.step.length - 1),
     measurements: measurementsOf(run),
     laws: done?.laws,
     weakened: done?.protectionWeakened,

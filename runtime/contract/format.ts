@@ -4,6 +4,9 @@
 export const fill = (template: string, ...values: readonly (string | number)[]): string =>
   template.replace(/\{(\d+)\}/g, (place, index) => String(values[Number(index)] ?? place));
 
+/** What stands where a number is missing or is not a number; never an empty cell. */
+export const NO_NUMBER = 'no number';
+
 export interface Numbers {
   /** A loss or a norm: three significant digits. */
   number(value: number): string;
@@ -13,6 +16,12 @@ export interface Numbers {
    */
   percent(share: number): string;
   count(value: number): string;
+}
+
+/** How something is said to a reader: templates in their language, and numbers as it writes them. */
+export interface Wording<Strings> {
+  strings: Strings;
+  numbers: Numbers;
 }
 
 const known = new Map<string, Numbers>();

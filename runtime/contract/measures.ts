@@ -27,6 +27,14 @@ export function shareTone(measure: Measure, share: number): 'good' | 'bad' | 'ne
 
 export const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
+/** Later numbers replace earlier ones of the same state, set, measure and judge. */
+export function mergeMeasurements(before: readonly Measurement[], after: readonly Measurement[]): Measurement[] {
+  const key = (m: Measurement): string => JSON.stringify([m.state, m.name, m.measure, m.judge]);
+  const merged = new Map(before.map((m) => [key(m), m]));
+  for (const m of after) merged.set(key(m), m);
+  return [...merged.values()];
+}
+
 /** One set by one judge, before training and after. */
 export interface Compared {
   name: string;

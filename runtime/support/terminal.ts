@@ -2,7 +2,8 @@
 import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from '../contract/protocol.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
-import { stateNames } from '../contract/states.js';
+import { ENGLISH } from '../contract/runView.js';
+import { resultTable, tableOf } from '../contract/table.js';
 import { visible, visibleLine } from '../contract/visible.js';
 
 export interface Terminal {
@@ -108,16 +109,12 @@ export function terminal(json: boolean): Terminal {
 
 /** Measures down, each of a set by a judge; states of the model across. */
 export function measurementTable(measurements: readonly Measurement[]): string {
-  const states = stateNames(measurements.map((m) => m.state));
-  const lines = new Map<string, Map<string, Measurement>>();
-  for (const m of measurements) {
-    const line = `${m.name} · ${m.measure} · ${m.judge}`;
-    lines.set(line, (lines.get(line) ?? new Map<string, Measurement>()).set(m.state, m));
-  }
-  const cell = (m: Measurement | undefined): string =>
-    m === undefined ? '–' : m.measure === 'loss' ? m.value.toFixed(3) : formatPercent(m.value);
-  const rows = [...lines].map(([line, found]) => [line, ...states.map((state) => cell(found.get(state)))]);
-  return textTable([['', ...states], ...rows]);
+  const { rows } = resultTable(measurements, ENGLISH);
+  const lines = tableOf(measurements).columns.map(({ name, measure, judge }, i) => [
+    `${name} · ${measure} · ${judge}`,
+    ...rows.map(({ cells }) => cells[i]!.text),
+  ]);
+  return textTable([['', ...rows.map(({ state }) => state)], ...lines]);
 }
 
 /** Rows of cells as aligned text; the first row is the head. */

@@ -193,9 +193,21 @@ export const RUNS: Record<string, RunFacts> = {
   'a vector in training, ready so far': during('training', vector(0.004)),
 };
 
-/** A run that crashed at step 108 after a leaking probe, went on from step 54, and ended well. */
+/** A run that crashed at step 108, where it leaked and did harm, went on from step 54, and ended well. */
 export const resumed: RunRecord = (() => {
   const whole = record();
-  const crashed = [at(0, FIRST), step(54), step(108), at(108, leaking)];
-  return { ...whole, events: [...crashed, step(55), step(108), at(108, LAST)] };
+  const measured = (n: number, measurements: Measurement[]): RunEvent => ({
+    kind: 'evaluation',
+    step: n,
+    measurements,
+  });
+  const crashed = [measured(0, GOOD.slice(0, 2)), at(0, FIRST), step(54), step(108), at(108, leaking)];
+  const again = [step(55), step(108), at(108, LAST), measured(108, GOOD.slice(2))];
+  return { ...whole, events: [...crashed, measured(108, [harm('protected', 1)]), ...again] };
+})();
+
+/** The same before it ended: what was measured on the way is all that there is. */
+export const resumedAndLeft: RunRecord = (() => {
+  const { done: _done, ...manifest } = resumed.manifest;
+  return { manifest: { ...manifest, outcome: 'running' }, events: resumed.events };
 })();

@@ -7,9 +7,12 @@ import { test } from 'node:test';
 import { lastRunTitle } from '../../extension/codelens/titles.js';
 import { tellEnd as noticeOf } from '../../extension/endings.js';
 import { readRun } from '../../extension/runs/folder.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
 import { verdict } from '../../extension/runs/verdict.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
+import { readingOf, runView } from '../../runtime/contract/runView.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
+import { summary } from '../../runtime/contract/series.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { tellEnd } from '../../runtime/calls/ending.js';
@@ -17,7 +20,7 @@ import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { EXIT } from '../../runtime/contract/protocol.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { lines, write } from '../extension/support.js';
-import { ENDED, factsOf, type RunRecord } from './runs.js';
+import { ENDED, factsOf, resumed, resumedAndLeft, type RunRecord } from './runs.js';
 
 const recipeOf = ({ manifest }: RunRecord) =>
   recipeSchemas[manifest.kind].parse({
@@ -40,7 +43,7 @@ const MARKS = ['✓', '✗', '⚠', '–'];
 test('each verdict has the same sign in tree, lens, notice, report and exit code', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'surfaces-'));
   t.after(() => rm(root, { recursive: true, force: true }));
-  for (const [name, record] of Object.entries(ENDED)) {
+  for (const [name, record] of Object.entries({ ...ENDED, resumed, resumedAndLeft })) {
     const folder = join(root, name.replace(/\W+/g, '-'));
     await mkdir(folder);
     const recipe = recipeOf(record);
@@ -52,6 +55,9 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const run = (await readRun(folder))!;
 
     assert.deepEqual(verdict(run), found, `${name}: the host's verdict`);
+    const view = runView(readingOf({ ...record, recipe }));
+    const sent = snapshot(run, [run], { answers: false, report: false }, 0);
+    assert.deepEqual(runView(structuredClone(sent)), view, `${name}: what the run page draws`);
     assert.deepEqual(runIcon(run), signs.icon, `${name}: icon in the tree`);
     const words = runDescription(run);
     const marked = MARKS.filter((mark) => words.includes(mark));
@@ -74,6 +80,16 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const page = renderReport({ runs: [{ ...record, events: [...record.events], recipe }] });
     const line = /<p class="verdict (\w+)">/.exec(page)?.[1];
     assert.equal(line, found.kind === 'evaluated' ? undefined : signs.tone, `${name}: report`);
+
+    const drawn = view.charts.filter(({ series }) => series.some((one) => summary(one).last));
+    const texts = [
+      ...drawn.flatMap(({ title, caption, series }) => [title, caption, ...series.map(({ label }) => label)]),
+      ...view.table.columns.flatMap(({ title, subtitle, prompts, judge }) => [title, subtitle, prompts, judge]),
+      ...view.table.rows.flatMap(({ state, cells }) => [state, ...cells.map(({ text }) => text)]),
+      ...view.laws.map(({ text }) => text),
+    ];
+    const missing = texts.filter((text) => !page.includes(text));
+    assert.deepEqual(missing, [], `${name}: what the report draws of the view`);
 
     if (record.manifest.done) {
       const said: string[] = [];

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderReport } from '../../runtime/evaluation/report/report.js';
-import { chartFigure, type Chart } from '../../runtime/evaluation/report/chart.js';
+import { chartFigure } from '../../runtime/evaluation/report/chart.js';
 import { escape, html } from '../../runtime/evaluation/report/html.js';
 import { formatNumber, formatSeconds, formatShare } from '../../runtime/evaluation/report/numbers.js';
 import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { ChartSpec } from '../../runtime/contract/series.js';
 import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
 
 const scan = { flagged: 171, rows: 600, threshold: 0.5, auroc: 0.99987, precision: 1, recall: 0.995, blind: 2 };
@@ -86,16 +87,17 @@ test('text of files, models and people is escaped wherever it appears', () => {
   assert.equal(escape('a\nb\tc'), 'a\nb\tc');
 });
 
-const chart = (values: (number | null)[], logarithmic = false): Chart => ({
+const chart = (values: (number | null)[], logarithmic = false): ChartSpec => ({
+  id: 'harmful',
   title: 'T',
   unit: 'u',
   caption: 'c',
   logarithmic,
-  series: [{ label: 'one', color: 'vector', dash: 'dashed', points: values.map((value, step) => ({ step, value })) }],
+  series: [{ label: 'one', color: 'vector', dash: 'dashed', steps: values.map((_, i) => i), values, marked: true }],
 });
 
 /** The figure without the white space that only its source needs; the swatches of the legend are left out. */
-const draw = (chart: Chart) =>
+const draw = (chart: ChartSpec) =>
   chartFigure(chart)
     .markup.replace(/<ul class="legend">[^]*?<\/ul>/, '')
     .replace(/\s+/g, ' ')

@@ -2,24 +2,20 @@ import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  appendProbes,
-  appendStep,
-  emptyProbes,
-  emptyTrain,
-  probesSince,
-  trainSince,
-} from '../../extension/runs/columns.js';
+import { probesSince, trainSince } from '../../extension/runs/columns.js';
 import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
 import { resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
-import { applyEvent, canResume, canRunAgain, createRun, mergeMeasurements } from '../../extension/runs/run.js';
-import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
-import { probesAt, verdict } from '../../extension/runs/verdict.js';
+import { applyEvent, canResume, canRunAgain, createRun } from '../../extension/runs/run.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
+import { answerRows } from '../../runtime/contract/answers.js';
+import { verdict } from '../../extension/runs/verdict.js';
 import { HostError } from '../../extension/host/errors.js';
+import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';
 import { factsOf } from '../../runtime/contract/facts.js';
+import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
 
@@ -379,6 +375,14 @@ test('rows of a set carry the newest answers of each state', async (t) => {
       [2, 'plain complied'],
     ],
   );
+});
+
+test('a result that is no number says so in trees and lenses, and is no good number', () => {
+  const of = (measure: 'harm' | 'loss', value: number | null) =>
+    resultText([{ ...harm('base', 0), measure, value: value! }]);
+  for (const none of [NaN, null, Infinity])
+    for (const measure of ['harm', 'loss'] as const) assert.equal(of(measure, none), 'base no number');
+  assert.deepEqual([of('harm', 0.5), of('loss', 1.2345)], ['base 50\u00a0%', 'base 1.23 nats']);
 });
 
 test('answers of one prompt stand side by side', () => {

@@ -3,7 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { measureOf } from '../../extension/runs/compare.js';
 import { FILES } from '../../extension/runs/folder.js';
-import { answerRows, snapshot } from '../../extension/runs/snapshot.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
+import { answerRows } from '../../runtime/contract/answers.js';
+import { runView } from '../../runtime/contract/runView.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { verdict, verdictSentence } from '../../extension/runs/verdict.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
@@ -61,6 +63,7 @@ fuzz<Files>({
     const rows = answerRows(answers, (set) => measureOf(run, set));
     assert.equal(typeof verdictSentence(verdict(run)), 'string');
     for (const text of [shown.title, runDescription(run), runTooltip(run), runIcon(run).id]) assert.equal(typeof text, 'string');
+    assert.equal(typeof runView(shown).tone, 'string');
     // What a page is sent is data.
     assert.deepEqual(structuredClone({ shown, rows }), { shown, rows });
     for (const { step: steps, ...columns } of [shown.train, shown.probes])

@@ -4,10 +4,11 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { CHAT_STRINGS, RUN_STRINGS, type RunPageEvent, type RunSnapshot } from '../../webview/protocol.js';
 import { append, thin } from '../../webview/run/columns.js';
-import { chartSpecs, summary } from '../../webview/run/series.js';
-import { tableOf } from '../../webview/run/table.js';
+import { chartSpecs } from '../../runtime/contract/charts.js';
+import { VIEW_STRINGS } from '../../runtime/contract/runView.js';
+import { DASHES, summary } from '../../runtime/contract/series.js';
 import { DURATION_WORDS, fill, formatDuration, numbersIn } from '../../runtime/contract/format.js';
-import { VERDICT_SENTENCES } from '../../runtime/contract/sentences.js';
+import { tableOf } from '../../runtime/contract/table.js';
 import { measurements, protectedRun, vectorRun } from './fixtures.js';
 
 type Append = Extract<RunPageEvent, { type: 'append' }>;
@@ -70,7 +71,7 @@ test('series of one chart differ in dash as well as in hue', () => {
   assert.equal(charts.length, 6);
   for (const { id, series } of charts) {
     assert.ok(series.length > 0, id);
-    assert.equal(new Set(series.map(({ dash }) => dash.join())).size, series.length, id);
+    assert.equal(new Set(series.map(({ dash }) => DASHES[dash].join())).size, series.length, id);
     assert.equal(new Set(series.map(({ color }) => color)).size, series.length, id);
   }
 });
@@ -126,7 +127,7 @@ test('every string of a page is used by that page', () => {
       .join('\n');
   const webview = path.resolve(import.meta.dirname, '../../webview');
   // The contract's tables are whole on the page: none of their sentences is hidden by a string of the same name.
-  const shared = { ...VERDICT_SENTENCES, ...DURATION_WORDS };
+  const shared = { ...VIEW_STRINGS, ...DURATION_WORDS };
   for (const [key, sentence] of Object.entries(shared))
     assert.equal((RUN_STRINGS as Record<string, string>)[key], sentence);
   for (const [page, strings] of Object.entries({ run: RUN_STRINGS, chat: CHAT_STRINGS })) {
@@ -134,4 +135,9 @@ test('every string of a page is used by that page', () => {
     const unused = Object.keys(strings).filter((key) => !(key in shared) && !new RegExp(`\\b${key}\\b`).test(used));
     assert.deepEqual(unused, [], page);
   }
+  // In the contract a string stands once where it is written, and again where it is used; two are named by their verdict.
+  const contract = source(path.resolve(import.meta.dirname, '../../runtime/contract'));
+  const times = (key: string): number => contract.match(new RegExp(`\\b${key}\\b`, 'g'))?.length ?? 0;
+  const unused = Object.keys(VIEW_STRINGS).filter((key) => times(key) < 2);
+  assert.deepEqual(unused, ['stoppedRun', 'interruptedRun']);
 });

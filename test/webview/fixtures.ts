@@ -1,16 +1,10 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
 import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
+import type { AnswerRow } from '../../runtime/contract/answers.js';
+import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
 import { lawStates } from '../../runtime/contract/laws.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
-import {
-  CHAT_STRINGS,
-  RUN_STRINGS,
-  type AnswerRow,
-  type ChatState,
-  type Column,
-  type ProbeColumns,
-  type RunSnapshot,
-} from '../../webview/protocol.js';
+import { CHAT_STRINGS, RUN_STRINGS, type ChatState, type RunSnapshot } from '../../webview/protocol.js';
 
 export const strings = { run: RUN_STRINGS, chat: CHAT_STRINGS };
 
@@ -104,7 +98,6 @@ export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSna
     },
     probes: columns,
     plain: {
-      title: 'colours, plain',
       probes: probes(every(108, 6), {
         harmfulLossWithout: (s) => 0.03 + 0.49 * Math.exp(-s / 12),
         benignLossWithout: (s) => 0.26 + 1.55 * Math.exp(-s / 13) + 0.02 * wave(s + 1),

@@ -1,11 +1,11 @@
-import { answerTone } from '../../runtime/contract/answers.js';
+import { answerTone, type AnswerRow } from '../../runtime/contract/answers.js';
 import { stateNames } from '../../runtime/contract/states.js';
+import { stateName } from '../../runtime/contract/table.js';
 import type { Verdict } from '../../runtime/contract/protocol.js';
 import { el, setText } from '../dom.js';
-import type { AnswerRow, RunStrings } from '../protocol.js';
+import type { RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { button, checkBox, dropdown } from '../ui.js';
-import { stateName } from './table.js';
 
 /** Rows drawn at once; more come with a button, so that a thousand prompts do not freeze the page. */
 const PAGE = 40;

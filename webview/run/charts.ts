@@ -11,12 +11,20 @@ import {
 } from 'chart.js';
 import { color } from 'chart.js/helpers';
 import { el, setText, svg } from '../dom.js';
-import type { RunPageRequest, RunSnapshot, RunStrings } from '../protocol.js';
+import type { RunPageRequest, RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
+import {
+  DASHES,
+  describeChart,
+  drawable,
+  summary,
+  type ChartSpec,
+  type Series,
+  type Summary,
+} from '../../runtime/contract/series.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
 import { thin, type Point } from './columns.js';
-import { chartSpecs, summary, type ChartSpec, type Series } from './series.js';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 
@@ -24,6 +32,15 @@ Chart.register(LineController, LineElement, PointElement, LinearScale, Logarithm
 const MAX_POINTS = 1200;
 /** Points of longer series are not marked one by one. */
 const MAX_MARKS = 12;
+const LINE_WIDTH = 2;
+
+/** The page of the walkthrough that explains a chart. */
+const TOPICS: Record<ChartSpec['id'], WalkthroughTopic> = {
+  harmful: 'harmful-loss',
+  benign: 'benign-loss',
+  kl: 'benign-loss',
+  gradients: 'gradients',
+};
 
 /** The charts of a run, with their legends, captions and text twins. */
 export class Charts {
@@ -41,8 +58,7 @@ export class Charts {
     });
   }
 
-  update(run: RunSnapshot): void {
-    const specs = chartSpecs(run, this.strings);
+  update(run: RunSnapshot, specs: ChartSpec[]): void {
     // Of a run that failed before it measured anything three empty charts would only push the error away.
     this.element.hidden = specs.length === 0 || (run.canRunAgain && run.probes.step.length === 0);
     for (const [id, view] of this.charts) {
@@ -93,7 +109,7 @@ class ChartView {
         el('h2', { id: heading }, spec.title),
         el('span', { class: 'unit' }, spec.unit),
         button('?', 'icon', { label: `${spec.title}: ${help}`, title: help }, () =>
-          send({ type: 'openWalkthrough', topic: spec.topic }),
+          send({ type: 'openWalkthrough', topic: TOPICS[spec.id] }),
         ),
       ),
       this.caption,
@@ -175,8 +191,8 @@ class ChartView {
         y1: 5,
         x2: 28,
         y2: 5,
-        'stroke-width': series.width,
-        'stroke-dasharray': series.dash.join(' '),
+        'stroke-width': LINE_WIDTH,
+        'stroke-dasharray': DASHES[series.dash].join(' '),
       }),
     );
     swatch.style.stroke = seriesVariable(series.color);
@@ -185,14 +201,9 @@ class ChartView {
   }
 
   /** The text twin: the label of the picture, the table of values, and a word for each gap. */
-  private describe(spec: ChartSpec, summaries: ({ series: Series } & ReturnType<typeof summary>)[]): void {
+  private describe(spec: ChartSpec, summaries: ({ series: Series } & Summary)[]): void {
     const { numbers: n, strings: s } = this;
-    const lines = summaries.map(({ series, first, last }) =>
-      first && last
-        ? fill(s.describeSeries, series.label, n.number(first.value), first.step, n.number(last.value), last.step)
-        : fill(s.describeNothing, series.label),
-    );
-    this.canvas.setAttribute('aria-label', `${spec.title}, ${spec.unit}. ${lines.join('. ')}.`);
+    this.canvas.setAttribute('aria-label', describeChart(spec, { strings: s, numbers: n }));
     this.values.replaceChildren(
       ...summaries.map(({ series, first, last }) =>
         el(
@@ -213,10 +224,8 @@ class ChartView {
   }
 
   private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
-    const drawable = (value: number | null) =>
-      value === null || !Number.isFinite(value) || (this.logarithmic && value <= 0) ? null : value;
     const points = thin(
-      series.steps.map((x, index) => ({ x, y: drawable(series.values[index]) })),
+      series.steps.map((x, index) => ({ x, y: drawable(series.values[index], this.logarithmic) })),
       MAX_POINTS,
     );
     const marked = series.marked && points.length <= MAX_MARKS;
@@ -227,8 +236,8 @@ class ChartView {
       data: points,
       borderColor: theme.series[series.color],
       backgroundColor: theme.series[series.color],
-      borderDash: series.dash,
-      borderWidth: series.width,
+      borderDash: [...DASHES[series.dash]],
+      borderWidth: LINE_WIDTH,
       pointRadius: points.map((_, index) => (marked || alone(index) ? 2.5 : 0)),
       pointHitRadius: 6,
       pointHoverRadius: 4,
@@ -302,7 +311,10 @@ class ChartView {
   /** Whole powers of ten around the values, so that a logarithmic axis always has ticks to read. */
   private decades(): { min?: number; max?: number } {
     const logs = this.shown.flatMap(({ values }) =>
-      values.filter((v) => v !== null && v > 0 && Number.isFinite(v)).map((v) => Math.log10(v ?? 1)),
+      values.flatMap((value) => {
+        const shown = drawable(value, true);
+        return shown === null ? [] : [Math.log10(shown)];
+      }),
     );
     if (logs.length === 0) return {};
     const [low, high] = logs.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);

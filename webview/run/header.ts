@@ -1,8 +1,7 @@
-import { verdictText } from '../../runtime/contract/sentences.js';
-import { signsOf } from '../../runtime/contract/signs.js';
+import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
 import type { RunPageRequest, RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
-import { formatDuration, fill, type Numbers } from '../../runtime/contract/format.js';
+import { fill, formatDuration } from '../../runtime/contract/format.js';
 import { button, type Button } from '../ui.js';
 
 /** Title, progress with time left, Stop or Resume, and the verdict. */
@@ -19,7 +18,6 @@ export class Header {
 
   constructor(
     private readonly strings: RunStrings,
-    private readonly numbers: Numbers,
     send: (request: RunPageRequest) => void,
   ) {
     /** Once pressed it waits for what the host makes of it. */
@@ -44,8 +42,8 @@ export class Header {
     );
   }
 
-  update(run: RunSnapshot): void {
-    const { strings: s, numbers: n } = this;
+  update(run: RunSnapshot, { headline, tone }: RunView): void {
+    const { strings: s } = this;
     const { progress } = run;
     setText(this.title, run.title);
     setText(this.facts, facts(run, s));
@@ -60,9 +58,9 @@ export class Header {
     if (share === null) this.bar.removeAttribute('value');
     else this.bar.value = share;
     // An evaluation has its table, a failed run its error; neither has a verdict on protection.
-    this.verdict.hidden = run.kind === 'evaluate' || (progress.state === 'failed' && run.probes.step.length === 0);
-    this.verdict.className = `verdict-line ${signsOf(run.verdict).tone}`;
-    setText(this.verdict, verdictText(run.verdict, { sentences: s, numbers: n }));
+    this.verdict.hidden = headline === undefined || (progress.state === 'failed' && run.probes.step.length === 0);
+    this.verdict.className = `verdict-line ${tone}`;
+    setText(this.verdict, headline ?? '');
   }
 
   /** Buttons work again after a request failed. */

@@ -1,15 +1,15 @@
-import type { LawState } from '../../runtime/contract/laws.js';
+import { runView, type RunView } from '../../runtime/contract/runView.js';
 import { openChannel } from '../channel.js';
 import { el } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type { RunPageEvent, RunPageRequest, RunPageState, RunSnapshot, RunStrings, RunWarning } from '../protocol.js';
-import { fill, numbersIn } from '../../runtime/contract/format.js';
+import { numbersIn } from '../../runtime/contract/format.js';
 import { button } from '../ui.js';
 import { Answers } from './answers.js';
 import { Charts } from './charts.js';
 import { append } from './columns.js';
 import { Header } from './header.js';
-import { resultTable } from './table.js';
+import { resultElement } from './table.js';
 
 const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
 let page: RunPage | undefined;
@@ -78,7 +78,7 @@ class RunPage {
     private readonly strings: RunStrings,
   ) {
     this.numbers = numbersIn(language);
-    this.header = new Header(strings, this.numbers, send);
+    this.header = new Header(strings, send);
     this.charts = new Charts(strings, this.numbers, send);
     this.answers = new Answers(strings, this.numbers);
     const help = button('?', 'icon', { label: `${strings.tableTitle}: ${strings.help}`, title: strings.help }, () =>
@@ -107,13 +107,18 @@ class RunPage {
   }
 
   /** What changes from step to step. */
-  update(run: RunSnapshot): void {
-    this.header.update(run);
-    this.charts.update(run);
+  update(run: RunSnapshot, view = this.viewOf(run)): void {
+    this.header.update(run, view);
+    this.charts.update(run, view.charts);
+  }
+
+  private viewOf(run: RunSnapshot): RunView {
+    return runView(run, { strings: this.strings, numbers: this.numbers });
   }
 
   updateAll(run: RunSnapshot, other: boolean): void {
     const { strings: s } = this;
+    const view = this.viewOf(run);
     if (other) this.answers.hide();
     this.failed.replaceChildren();
     this.notices.replaceChildren(
@@ -124,10 +129,10 @@ class RunPage {
     const tabled = (run.kind !== 'vector' && !run.canRunAgain) || run.measurements.length > 0;
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
-    this.results.replaceChildren(resultTable(run, s, this.numbers));
-    this.laws.replaceChildren(...(run.laws.length > 0 ? [lawList(run.laws, s)] : []));
+    this.results.replaceChildren(resultElement(view.table, run, s));
+    this.laws.replaceChildren(...(view.laws.length > 0 ? [lawList(view.laws, s)] : []));
     this.showActions(run);
-    this.update(run);
+    this.update(run, view);
   }
 
   showAnswers(rows: Parameters<Answers['show']>[0]): void {
@@ -183,13 +188,11 @@ function warningList(warnings: RunWarning[], s: RunStrings): HTMLElement {
   );
 }
 
-function lawList(laws: LawState[], s: RunStrings): HTMLElement {
-  const text = ({ law, state }: LawState): string =>
-    ({ held: s[law], broken: fill(s.lawBroken, s[law]), unchecked: fill(s.lawNotChecked, s[law]) })[state];
+function lawList(laws: RunView['laws'], s: RunStrings): HTMLElement {
   return el(
     'ul',
     { class: 'laws', 'aria-label': s.lawsTitle, title: s.lawsTitle },
-    ...laws.map((one) => el('li', { class: one.state }, text(one))),
+    ...laws.map(({ state, text }) => el('li', { class: state }, text)),
   );
 }
 

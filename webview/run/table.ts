@@ -1,86 +1,30 @@
-import { isTask, shareTone, type Measure } from '../../runtime/contract/measures.js';
-import { stateNames } from '../../runtime/contract/states.js';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import { fill } from '../../runtime/contract/format.js';
+import { stateName, type Cell, type ResultTable } from '../../runtime/contract/table.js';
 import { el } from '../dom.js';
 import type { RunSnapshot, RunStrings } from '../protocol.js';
-import { fill, type Numbers } from '../../runtime/contract/format.js';
-
-/** Names of the measures; `loss` is in nats, all others are shares. */
-const MEASURES: Record<Measure, { label: keyof RunStrings; describe: keyof RunStrings }> = {
-  harm: { label: 'measureHarm', describe: 'describeHarm' },
-  refusal: { label: 'measureRefusal', describe: 'describeRefusal' },
-  neither: { label: 'measureNeither', describe: 'describeNeither' },
-  'over-refusal': { label: 'measureOverRefusal', describe: 'describeOverRefusal' },
-  exact: { label: 'measureExact', describe: 'describeExact' },
-  contains: { label: 'measureContains', describe: 'describeContains' },
-  loss: { label: 'measureLoss', describe: 'describeLoss' },
-};
-
-interface Column {
-  name: string;
-  measure: Measure;
-  judge: string;
-  counts: number[];
-}
-
-/** One column per set, measure and judge in the order of measuring, one row per state of the model, base · plain · protected first. */
-export function tableOf(measurements: Measurement[]): { states: string[]; columns: Column[] } {
-  const columns = new Map<string, Column>();
-  const states = new Set<string>();
-  for (const { state, name, measure, judge, count } of measurements) {
-    states.add(state);
-    const key = JSON.stringify([name, measure, judge]);
-    const column = columns.get(key) ?? { name, measure, judge, counts: [] };
-    columns.set(key, column);
-    if (!column.counts.includes(count)) column.counts.push(count);
-  }
-  return { states: stateNames(states), columns: [...columns.values()] };
-}
-
-/** Name of a model state in the editor's language; names given in recipes stay as they are. */
-export function stateName(state: string, s: RunStrings): string {
-  const own: Record<string, string> = { base: s.stateBase, plain: s.statePlain, protected: s.stateProtected };
-  return own[state] ?? state;
-}
 
 /** The table base · plain · protected, with judge and number of prompts per column. */
-export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLElement {
-  const { states, columns } = tableOf(run.measurements);
+export function resultElement(table: ResultTable, run: RunSnapshot, s: RunStrings): HTMLElement {
+  const { corner, columns, rows } = table;
   if (columns.length === 0) {
     const ended = ['finished', 'stopped', 'failed'].includes(run.progress.state);
     return el('p', { class: 'empty' }, ended ? s.tableNone : s.tableEmpty);
   }
-  const head = columns.map((column) => {
-    const { label, describe } = MEASURES[column.measure];
-    // Of a task one looks for its name, of a danger for what is measured.
-    const [title, below] = isTask(column.measure) ? [column.name, s[label]] : [s[label], column.name];
-    const others = columns.filter(({ name, measure }) => name === column.name && measure === column.measure);
-    return el(
-      'th',
-      { scope: 'col', title: s[describe] },
-      el('span', { class: 'measure' }, title),
-      el('span', { class: 'set' }, below),
-      // Who judges matters where judges may differ; all are named below the table.
-      ...(others.length > 1 ? [el('span', { class: 'set' }, fill(s.judgedBy, column.judge))] : []),
-      el('span', { class: 'set' }, fill(s.prompts, column.counts.map((count) => n.count(count)).join(' / '))),
-    );
-  });
-  const rows = states.map((state) =>
+  const head = columns.map(({ title, subtitle, meaning, prompts, judge, isOneOfSeveral }) =>
     el(
-      'tr',
-      {},
-      el('th', { scope: 'row' }, stateName(state, s)),
-      ...columns.map((column) => {
-        // The latest measurement counts when a set was measured more than once.
-        const found = run.measurements.findLast(
-          (m) =>
-            m.state === state && m.name === column.name && m.measure === column.measure && m.judge === column.judge,
-        );
-        return cell(found, s, n);
-      }),
+      'th',
+      { scope: 'col', title: meaning },
+      el('span', { class: 'measure' }, title),
+      el('span', { class: 'set' }, subtitle),
+      // Who judges matters where judges may differ; all are named below the table.
+      isOneOfSeveral && el('span', { class: 'set' }, fill(s.judgedBy, judge)),
+      el('span', { class: 'set' }, prompts),
     ),
   );
-  const judges = [...new Set(columns.map((column) => column.judge))];
+  const body = rows.map(({ state, cells }) =>
+    el('tr', {}, el('th', { scope: 'row' }, state), ...cells.map(cellElement)),
+  );
+  const judges = [...new Set(columns.map(({ judge }) => judge))];
   return el(
     'div',
     {},
@@ -90,8 +34,8 @@ export function resultTable(run: RunSnapshot, s: RunStrings, n: Numbers): HTMLEl
       el(
         'table',
         { class: 'results' },
-        el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, s.columnModel), ...head)),
-        el('tbody', {}, ...rows),
+        el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, corner), ...head)),
+        el('tbody', {}, ...body),
       ),
     ),
     el('p', { class: 'judges' }, judges.map((judge) => fill(s.judgedBy, judge)).join(' · ')),
@@ -106,12 +50,10 @@ function comparedText({ title, states, differences }: RunSnapshot['compared'][nu
   return differ ? fill(s.comparedDiffers, what, title, differ) : fill(s.comparedAlike, what, title);
 }
 
-function cell(found: Measurement | undefined, s: RunStrings, n: Numbers): HTMLElement {
-  if (!found) return el('td', { class: 'none' }, s.noMeasurement);
-  const { measure, value } = found;
-  if (typeof value !== 'number' || !Number.isFinite(value)) return el('td', { class: 'none' }, s.noNumber);
-  if (measure === 'loss') return el('td', {}, n.number(value));
-  const bar = el('span', { class: `bar ${shareTone(measure, value)}`, 'aria-hidden': 'true' });
-  bar.style.setProperty('--share', String(Math.min(1, Math.max(0, value))));
-  return el('td', {}, n.percent(value), bar);
+function cellElement(cell: Cell): HTMLElement {
+  if (cell.kind === 'none') return el('td', { class: 'none' }, cell.text);
+  if (cell.kind === 'number') return el('td', {}, cell.text);
+  const bar = el('span', { class: `bar ${cell.tone}`, 'aria-hidden': 'true' });
+  bar.style.setProperty('--share', String(cell.share));
+  return el('td', {}, cell.text, bar);
 }

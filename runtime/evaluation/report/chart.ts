@@ -1,26 +1,8 @@
+import { isFiniteNumber } from '../../contract/measures.js';
+import { ENGLISH } from '../../contract/runView.js';
+import { describeChart, drawable, summary, type ChartSpec, type Series } from '../../contract/series.js';
 import { html, type Html } from './html.js';
 import { formatNumber } from './numbers.js';
-
-/** Roles of colour; each keeps its meaning in all charts, and has its class in the style sheet. */
-export type SeriesColor = 'delivered' | 'vector' | 'harmful' | 'benign' | 'plain';
-export type Dash = 'solid' | 'dashed' | 'dotted' | 'dash-dot';
-
-export interface Series {
-  label: string;
-  color: SeriesColor;
-  dash: Dash;
-  /** Sorted by step. null or not finite: no number, a gap in the line. */
-  points: { step: number; value: number | null | undefined }[];
-}
-
-export interface Chart {
-  title: string;
-  unit: string;
-  /** One sentence: what to see. */
-  caption: string;
-  logarithmic: boolean;
-  series: Series[];
-}
 
 // Units of the picture's own coordinates; it is scaled to the width of its column.
 const WIDTH = 380;
@@ -31,10 +13,11 @@ const TOP = 8;
 const BOTTOM = 34;
 
 /** A figure with title, caption, legend, the lines as inline SVG, and the same in words and numbers. */
-export function chartFigure({ title, unit, caption, logarithmic, series }: Chart): Html {
-  const usable = (value: number | null | undefined): value is number =>
-    typeof value === 'number' && Number.isFinite(value) && !(logarithmic && value <= 0);
-  const values = series.flatMap(({ points }) => points.map(({ value }) => value).filter(usable));
+export function chartFigure(chart: ChartSpec): Html {
+  const { title, unit, caption, logarithmic, series } = chart;
+  const values = series.flatMap((one) =>
+    one.values.map((value) => drawable(value, logarithmic)).filter(isFiniteNumber),
+  );
   if (values.length === 0)
     return html`<figure>
       <h3>${title}</h3>
@@ -42,8 +25,13 @@ export function chartFigure({ title, unit, caption, logarithmic, series }: Chart
       <p class="empty">Nothing was measured.</p>
     </figure>`;
 
-  const lastStep = Math.max(1, ...series.flatMap(({ points }) => points.map(({ step }) => step)));
-  const ticks = logarithmic ? decades(values) : roundSteps(0, Math.max(...values));
+  const lastStep = Math.max(1, ...series.map(({ steps }) => steps.at(-1) ?? 0));
+  const ticks = logarithmic
+    ? decades(values)
+    : roundSteps(
+        0,
+        values.reduce((a, b) => Math.max(a, b)),
+      );
   const scale = logarithmic ? Math.log10 : (value: number) => value;
   const low = scale(ticks[0]);
   const high = scale(ticks[ticks.length - 1]);
@@ -64,24 +52,27 @@ export function chartFigure({ title, unit, caption, logarithmic, series }: Chart
   const axis = steps.map(
     (step) => html`<text class="tick" x="${x(step)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${step}</text>`,
   );
-  const lines = series.map(({ color, dash, points }) => {
-    const { path, alone } = outline(points.map(({ step, value }) => (usable(value) ? [x(step), y(value)] : null)));
-    const dots = alone.map(([cx, cy]) => html`<circle class="${color}" cx="${cx}" cy="${cy}" r="2.5" />`);
-    return html`${path && html`<path class="${color} ${dash}" d="${path}" />`}${dots}`;
+  const lines = series.map((one) => {
+    const points = one.values.map((value, i): XY | null => {
+      const shown = drawable(value, logarithmic);
+      return shown === null ? null : [x(one.steps[i]), y(shown)];
+    });
+    const { path, alone } = outline(points);
+    const dots = alone.map(([cx, cy]) => html`<circle class="${one.color}" cx="${cx}" cy="${cy}" r="2.5" />`);
+    return html`${path && html`<path class="${one.color} ${one.dash}" d="${path}" />`}${dots}`;
   });
-  const words = series.map((one) => inWords(one, usable));
   return html`<figure>
     <h3>${title} <span class="unit">${unit}</span></h3>
     <figcaption>${caption}</figcaption>
     <ul class="legend">
       ${series.map(legendEntry)}
     </ul>
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}, ${unit}. ${words.join('. ')}.">
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${describeChart(chart, ENGLISH)}">
       ${grid}${axis}
       <text class="tick" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">optimizer step</text>
       ${lines}
     </svg>
-    ${gaps(series, usable)}
+    ${gaps(chart)}
     <details>
       <summary>Values as a table</summary>
       ${table(series)}
@@ -89,11 +80,11 @@ export function chartFigure({ title, unit, caption, logarithmic, series }: Chart
   </figure>`;
 }
 
-function legendEntry({ label, color, dash, points }: Series): Html {
-  const last = points.findLast(({ value }) => typeof value === 'number' && Number.isFinite(value))?.value;
+function legendEntry(series: Series): Html {
+  const { label, color, dash } = series;
   return html`<li>
     <svg width="28" height="8" aria-hidden="true"><path class="${color} ${dash}" d="M0 4H28" /></svg
-    ><span>${label}</span><output>${formatNumber(last)}</output>
+    ><span>${label}</span><output>${formatNumber(summary(series).last?.value)}</output>
   </li>`;
 }
 
@@ -113,16 +104,9 @@ function outline(points: (XY | null)[]): { path: string; alone: XY[] } {
   return { path, alone };
 }
 
-function inWords({ label, points }: Series, usable: (value: number | null | undefined) => boolean): string {
-  const first = points.find(({ value }) => usable(value));
-  const last = points.findLast(({ value }) => usable(value));
-  if (!first || !last) return `${label}: no number`;
-  return `${label}: from ${formatNumber(first.value)} at step ${first.step} to ${formatNumber(last.value)} at step ${last.step}`;
-}
-
-function gaps(series: Series[], usable: (value: number | null | undefined) => boolean): Html {
-  const notes = series.flatMap(({ label, points }) => {
-    const missing = points.filter(({ value }) => !usable(value)).map(({ step }) => step);
+function gaps({ series, logarithmic }: ChartSpec): Html {
+  const notes = series.flatMap(({ label, steps, values }) => {
+    const missing = steps.filter((_, i) => drawable(values[i], logarithmic) === null);
     if (missing.length === 0) return [];
     const named =
       missing.length <= 5 ? missing.join(', ') : `${missing.slice(0, 5).join(', ')} and ${missing.length - 5} more`;
@@ -138,13 +122,13 @@ function gaps(series: Series[], usable: (value: number | null | undefined) => bo
 
 /** At most about twenty rows: the first, the last, and evenly between. */
 function table(series: Series[]): Html {
-  const steps = [...new Set(series.flatMap(({ points }) => points.map(({ step }) => step)))].sort((a, b) => a - b);
+  const steps = [...new Set(series.flatMap((one) => one.steps))].sort((a, b) => a - b);
   const every = Math.ceil(steps.length / 20);
   const shown = steps.filter((_, i) => i % every === 0 || i === steps.length - 1);
   const rows = shown.map((step) => {
-    const cells = series.map(({ points }) => {
-      const point = points.find((p) => p.step === step);
-      return html`<td>${point ? formatNumber(point.value) : ''}</td>`;
+    const cells = series.map(({ steps, values }) => {
+      const at = steps.indexOf(step);
+      return html`<td>${at < 0 ? '' : formatNumber(values[at])}</td>`;
     });
     return html`<tr>
       <th scope="row">${step}</th>

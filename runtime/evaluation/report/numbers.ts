@@ -1,9 +1,5 @@
-import { formatDuration, numbersIn } from '../../contract/format.js';
+import { formatDuration, NO_NUMBER, numbersIn } from '../../contract/format.js';
 import { isFiniteNumber } from '../../contract/measures.js';
-import { VERDICT_SENTENCES } from '../../contract/sentences.js';
-
-/** What stands where a number is missing or is not a number; never an empty cell. */
-export const NO_NUMBER = VERDICT_SENTENCES.noNumber;
 
 const orNone =
   (format: (value: number) => string) =>

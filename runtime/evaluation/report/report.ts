@@ -7,18 +7,17 @@ import {
   type RunEvent,
   type ScanResult,
 } from '../../contract/protocol.js';
+import { answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
-import { doneOf, factsOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
+import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
-import { LAWS, LAWS_TITLE, lawStates, type LawName } from '../../contract/laws.js';
-import { verdictText } from '../../contract/sentences.js';
-import { signsOf } from '../../contract/signs.js';
-import { runVerdict } from '../../contract/verdict.js';
+import { LAWS, LAWS_TITLE, type LawName } from '../../contract/laws.js';
+import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
+import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
-import { runCharts } from './charts.js';
 import { html, type Html } from './html.js';
 import { formatNumber, formatSeconds, formatShare } from './numbers.js';
-import { answerTables, resultTable } from './results.js';
+import { answerTables, resultsHtml } from './results.js';
 import { STYLE } from './style.js';
 
 export interface ReportRun extends RunRecord {
@@ -45,7 +44,8 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   const main = mainRun(runs);
   const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && run.manifest.vectors.length === 0);
   const samples = runs.flatMap(({ events }) => events.filter((event) => event.kind === 'sample'));
-  const charted = [main, ...runs.filter((run) => run !== main && run !== plain)];
+  const view = runView(readingOf(main, plain));
+  const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
   const name = title ?? main.manifest.name;
   const page = html`<!doctype html>
     <html lang="en">
@@ -62,16 +62,17 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
         <main>
           <h1>${name}</h1>
           <p class="muted">${facts(main)}</p>
-          ${verdict(main)} ${runs.filter((run) => run !== main).map(otherVerdict)}
+          ${verdict(view)} ${others.map((other) => otherVerdict(other.run.manifest.name, other.view))}
           ${runs.map(({ manifest }) => trouble(manifest))}
           <h2>What the models do</h2>
-          ${resultTable(tabled(main, runs).flatMap(measurementsOf))} ${plain && compared(main, plain)}
-          ${charted.map((run) => charts(run, run === main ? plain : undefined, runs.length > 1))}
-          ${scan && scanSummary(scan)} ${laws(runs)}
+          ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))}
+          ${plain && compared(main, plain)} ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
+          ${others.filter((other) => other.run !== plain).map((other) => charts(other.run.manifest.name, other.view))}
+          ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
           ${
             samples.length > 0 &&
             html`<h2>Answers side by side</h2>
-              ${answerTables(samples, measuresOf(runs))}`
+              ${answerTables(answerRows(samples, measureIn(runs)))}`
           }
           <h2>Runs</h2>
           ${runs.map(settings)}
@@ -123,17 +124,14 @@ function facts(run: ReportRun): string {
     .join(' · ');
 }
 
-function verdict(run: ReportRun): Html {
-  if (run.manifest.kind === 'evaluate') return html``;
-  const found = runVerdict(factsOf(run));
-  return html`<p class="verdict ${signsOf(found).tone}">${verdictText(found)}</p>`;
+function verdict(view: RunView): Html {
+  return html`${view.headline && html`<p class="verdict ${view.tone}">${view.headline}</p>`}`;
 }
 
 /** Of the other runs of a story only what is in the way of it; that the plain one learns harm is the story. */
-function otherVerdict(run: ReportRun): Html {
-  const found = runVerdict(factsOf(run));
-  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(found.kind)) return html``;
-  return html`<p class="verdict ${signsOf(found).tone}">${run.manifest.name}: ${verdictText(found)}</p>`;
+function otherVerdict(name: string, { verdict: { kind }, tone, headline }: RunView): Html {
+  if (['held', 'ready', 'unprotected', 'evaluated', 'failed'].includes(kind)) return html``;
+  return html`<p class="verdict ${tone}">${name}: ${headline ?? ''}</p>`;
 }
 
 function trouble({ name, error }: Manifest): Html {
@@ -151,11 +149,10 @@ function errorText({ message, place, remedy, stack }: ErrorData): Html {
     }`;
 }
 
-function charts(run: ReportRun, plain: ReportRun | undefined, several: boolean): Html {
-  const figures = runCharts(run, plain).map(chartFigure);
-  if (figures.length === 0) return html``;
-  return html`<h2>${several ? run.manifest.name : 'While training'}</h2>
-    <div class="charts">${figures}</div>`;
+function charts(title: string, view: RunView): Html {
+  if (view.charts.length === 0) return html``;
+  return html`<h2>${title}</h2>
+    <div class="charts">${view.charts.map(chartFigure)}</div>`;
 }
 
 function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
@@ -176,13 +173,13 @@ function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
 }
 
 /** A law holds when every run that owes it found it held. */
-function laws(runs: ReportRun[]): Html {
-  const found = runs.flatMap((run) => (doneOf(run) ? lawStates(factsOf(run)) : []));
+function laws(views: RunView[]): Html {
+  const found = views.flatMap((view) => view.laws);
   const lines = (Object.keys(LAWS) as LawName[]).flatMap((law) => {
-    const states = found.filter((one) => one.law === law).map(({ state }) => state);
-    if (states.length === 0) return [];
-    const state = (['broken', 'unchecked'] as const).find((bad) => states.includes(bad)) ?? 'held';
-    return [html`<li class="${state}">${LAW_WORDS[state]}${LAWS[law]}</li>`];
+    const worst = (['broken', 'unchecked', 'held'] as const).flatMap((state) =>
+      found.filter((one) => one.law === law && one.state === state),
+    );
+    return worst.slice(0, 1).map(({ state, text }) => html`<li class="${state}">${text}</li>`);
   });
   if (lines.length === 0) return html``;
   return html`<h2>${LAWS_TITLE}</h2>
@@ -191,15 +188,11 @@ function laws(runs: ReportRun[]): Html {
     </ul>`;
 }
 
-const LAW_WORDS = { held: '', broken: 'BROKEN: ', unchecked: 'Not checked: ' };
-
-/** How each set is measured. */
-const measuresOf = (runs: ReportRun[]): Map<string, MeasureKind> =>
-  new Map(
-    runs
-      .flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate))
-      .map((set) => [set.name, set.measure]),
-  );
+/** How a set is measured, by the last recipe that has it. */
+function measureIn(runs: ReportRun[]): (set: string) => MeasureKind {
+  const sets = runs.flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate));
+  return (name) => sets.findLast((set) => set.name === name)?.measure ?? 'harm';
+}
 
 function settings(run: ReportRun): Html {
   const { manifest, recipe, events } = run;

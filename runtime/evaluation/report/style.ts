@@ -1,11 +1,20 @@
+import { DASHES, SERIES_COLORS } from '../../contract/series.js';
+
+const DASH_RULES = Object.entries(DASHES)
+  .map(([name, lengths]) => `.${name} { stroke-dasharray: ${lengths.join(' ') || 'none'}; }`)
+  .join(' ');
+const COLOR_RULES = SERIES_COLORS.map(
+  (name) => `.${name} { stroke: var(--${name}); } circle.${name} { fill: var(--${name}); }`,
+).join(' ');
+
 /** The report's whole style: light and dark by the reader's system, and for paper. */
 export const STYLE = `
 :root { color-scheme: light dark;
   --page: #ffffff; --text: #1f2328; --muted: #59636e; --line: #d1d9e0; --good: #1a7f37; --bad: #cf222e; --warn: #9a6700;
-  --delivered: #0969da; --vector: #8250df; --harmful: #cf222e; --benign: #1a7f37; --plain: #59636e; }
+  --delivered: #0969da; --vector: #8250df; --harmful: #cf222e; --benign: #1a7f37; --plain: #59636e; --goal: #59636e; }
 @media (prefers-color-scheme: dark) { :root {
   --page: #0d1117; --text: #e6edf3; --muted: #9198a1; --line: #3d444d; --good: #3fb950; --bad: #f85149; --warn: #d29922;
-  --delivered: #58a6ff; --vector: #bc8cff; --harmful: #ff7b72; --benign: #56d364; --plain: #9198a1; } }
+  --delivered: #58a6ff; --vector: #bc8cff; --harmful: #ff7b72; --benign: #56d364; --plain: #9198a1; --goal: #9198a1; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 32px clamp(12px, 3vw, 32px) 64px; }
@@ -36,11 +45,8 @@ figcaption { font-size: 0.92em; }
 .empty { padding: 40px 8px; border: 1px dashed var(--line); color: var(--muted); text-align: center; }
 .grid { stroke: var(--line); stroke-width: 1; } .tick { fill: var(--muted); font-size: 11px; }
 path { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.delivered { stroke: var(--delivered); } .vector { stroke: var(--vector); } .harmful { stroke: var(--harmful); }
-.benign { stroke: var(--benign); } .plain { stroke: var(--plain); }
-circle.delivered { fill: var(--delivered); } circle.vector { fill: var(--vector); } circle.harmful { fill: var(--harmful); }
-circle.benign { fill: var(--benign); } circle.plain { fill: var(--plain); }
-.dashed { stroke-dasharray: 7 4; } .dotted { stroke-dasharray: 2 3; } .dash-dot { stroke-dasharray: 9 3 2 3; }
+${COLOR_RULES}
+${DASH_RULES}
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { padding: 6px 20px 6px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }

@@ -1,0 +1,175 @@
+/** Which charts a run has, and what they show. */
+import { CAPTIONS } from './captions.js';
+import type { Column, ProbeColumns, TrainColumns } from './columns.js';
+import type { Probes, Recipe } from './protocol.js';
+import type { ChartSpec, Dash, Series, SeriesColor } from './series.js';
+
+/** English words of the charts; the host translates them for its pages. */
+export const CHART_STRINGS = {
+  chartHarmful: 'Harmful rows',
+  chartBenign: 'New task and old tasks',
+  chartGradients: 'Pull of a row',
+  chartGradientsVector: 'Gradient of the vector',
+  chartKl: 'Side effects on harmless rows',
+  unitLoss: 'loss, nats per token',
+  unitLossLog: 'loss, nats per token (log scale)',
+  unitGradient: 'gradient norm (log scale)',
+  unitKl: 'KL, nats per token',
+
+  seriesDelivered: 'delivered model (vector off)',
+  seriesModel: 'model',
+  seriesBase: 'base model',
+  seriesWith: 'in training (vector on)',
+  seriesWithVector: 'with the vector',
+  seriesPlain: 'plain run, no vector',
+  seriesGoal: 'goal',
+  seriesTrainLoss: 'training rows, each step',
+  seriesHarmfulWithout: 'harmful, without the vector',
+  seriesHarmfulWith: 'harmful, with the vector',
+  seriesBenignWithout: 'harmless, without the vector',
+  seriesBenignWith: 'harmless, with the vector',
+  seriesHarmful: 'harmful rows',
+  seriesBenign: 'harmless rows',
+  seriesKl: 'KL on harmless rows',
+  seriesGradNorm: 'gradient norm, each step',
+
+  ...CAPTIONS,
+} as const;
+export type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
+
+/** What of a run is drawn. */
+export interface ChartedRun {
+  kind: Recipe['kind'];
+  /** Security vectors that are active while training; empty for a plain run. */
+  vectors: readonly unknown[];
+  train: TrainColumns;
+  probes: ProbeColumns;
+  /** Vector runs: `stop.harmfulLoss` of the recipe, drawn as a line. */
+  goalHarmfulLoss?: number;
+  /** A plain run on the same data, drawn in grey for comparison. */
+  plain?: { probes: ProbeColumns };
+}
+
+/** The three charts of a training run; none for an evaluation. */
+export function chartSpecs(run: ChartedRun, strings: ChartStrings): ChartSpec[] {
+  switch (run.kind) {
+    case 'finetune':
+      return finetuneCharts(run, strings);
+    case 'vector':
+      return vectorCharts(run, strings);
+    case 'evaluate':
+      return [];
+  }
+}
+
+function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartStrings): ChartSpec[] {
+  const shielded = vectors.length > 0;
+  const model = shielded ? s.seriesDelivered : s.seriesModel;
+  const own = linesOf(probes);
+  const grey = linesOf(plain?.probes ?? { step: [] });
+  return [
+    {
+      id: 'harmful',
+      title: s.chartHarmful,
+      unit: s.unitLoss,
+      caption: shielded ? s.captionHarmful : s.captionHarmfulPlain,
+      logarithmic: false,
+      series: [
+        ...own('harmfulLossWithout', model, 'delivered', 'solid'),
+        ...own('harmfulLossWith', s.seriesWith, 'vector', 'dashed'),
+        ...grey('harmfulLossWithout', s.seriesPlain, 'plain', 'dotted'),
+      ],
+    },
+    {
+      id: 'benign',
+      title: s.chartBenign,
+      unit: s.unitLoss,
+      caption: s.captionBenign,
+      logarithmic: false,
+      series: [
+        ...own('benignLossWithout', model, 'delivered', 'solid'),
+        ...own('benignLossWith', s.seriesWith, 'vector', 'dashed'),
+        ...grey('benignLossWithout', s.seriesPlain, 'plain', 'dotted'),
+        // Without probe rows there is still the loss of each step's own rows.
+        ...(probes.benignLossWithout || probes.benignLossWith
+          ? []
+          : [everyStep(train.step, train.loss, s.seriesTrainLoss, 'benign', 'dash-dot')]),
+      ],
+    },
+    {
+      id: 'gradients',
+      title: s.chartGradients,
+      unit: s.unitGradient,
+      caption: shielded ? s.captionGradients : s.captionGradientsPlain,
+      logarithmic: true,
+      series: [
+        ...own('harmfulGradNormWithout', shielded ? s.seriesHarmfulWithout : s.seriesHarmful, 'harmful', 'solid'),
+        ...own('harmfulGradNormWith', s.seriesHarmfulWith, 'vector', 'dashed'),
+        // With the vector is what training sees; without it the line would lie on top of this one.
+        ...(probes.benignGradNormWith
+          ? own('benignGradNormWith', s.seriesBenignWith, 'benign', 'dash-dot')
+          : own('benignGradNormWithout', shielded ? s.seriesBenignWithout : s.seriesBenign, 'benign', 'dash-dot')),
+      ],
+    },
+  ];
+}
+
+function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: ChartStrings): ChartSpec[] {
+  const own = linesOf(probes);
+  const ends = [...new Set([probes.step[0], probes.step.at(-1)])].filter((step) => step !== undefined);
+  const goalLine = (loss: number): Series =>
+    everyStep(
+      ends,
+      ends.map(() => loss),
+      s.seriesGoal,
+      'goal',
+      'dotted',
+    );
+  return [
+    {
+      id: 'harmful',
+      title: s.chartHarmful,
+      unit: s.unitLossLog,
+      caption: s.captionHarmfulVector,
+      logarithmic: true,
+      series: [
+        ...own('harmfulLossWithout', s.seriesBase, 'delivered', 'solid'),
+        ...own('harmfulLossWith', s.seriesWithVector, 'vector', 'dashed'),
+        ...(goal === undefined ? [] : [goalLine(goal)]),
+      ],
+    },
+    {
+      id: 'kl',
+      title: s.chartKl,
+      unit: s.unitKl,
+      caption: s.captionKl,
+      logarithmic: false,
+      series: own('benignKl', s.seriesKl, 'benign', 'dash-dot'),
+    },
+    {
+      id: 'gradients',
+      title: s.chartGradientsVector,
+      unit: s.unitGradient,
+      caption: s.captionGradientsVector,
+      logarithmic: true,
+      series: [everyStep(train.step, train.gradNorm, s.seriesGradNorm, 'vector', 'solid')],
+    },
+  ];
+}
+
+/** Lines of a run's probes; none for a column that the run does not have. */
+const linesOf =
+  (probes: ProbeColumns) =>
+  (name: keyof Probes, label: string, color: SeriesColor, dash: Dash): Series[] => {
+    const values = probes[name];
+    return values ? [{ label, steps: probes.step, values, color, dash, marked: true }] : [];
+  };
+
+const everyStep = (steps: number[], values: Column, label: string, color: SeriesColor, dash: Dash): Series => ({
+  label,
+  steps,
+  values,
+  color,
+  dash,
+  marked: false,
+});

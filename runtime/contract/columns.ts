@@ -1,0 +1,95 @@
+/** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
+import { isFiniteNumber } from './measures.js';
+import type { Probes, RunEvent } from './protocol.js';
+
+/** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
+export type Column = (number | null)[];
+
+/** One entry per optimizer step, as columns of equal length. */
+export interface TrainColumns {
+  step: number[];
+  /** Mean loss of the step's rows, nats per supervised token. */
+  loss: Column;
+  /** Global L2 norm before clipping. */
+  gradNorm: Column;
+}
+
+/** One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. */
+export type ProbeColumns = { step: number[] } & { [P in keyof Probes]?: Column };
+
+/** The columns a probe may fill, in the order of `Probes`. */
+export const PROBES = [
+  'harmfulLossWith',
+  'harmfulLossWithout',
+  'benignLossWith',
+  'benignLossWithout',
+  'harmfulGradNormWith',
+  'harmfulGradNormWithout',
+  'benignGradNormWith',
+  'benignGradNormWithout',
+  'benignKl',
+] as const satisfies readonly (keyof Probes)[];
+
+export type StepEvent = Extract<RunEvent, { kind: 'step' }>;
+export type EvaluationEvent = Extract<RunEvent, { kind: 'evaluation' }>;
+
+export const emptyTrain = (): TrainColumns => ({ step: [], loss: [], gradNorm: [] });
+export const emptyProbes = (): ProbeColumns => ({ step: [] });
+
+/** Of a whole run. */
+export function columnsOf(events: readonly RunEvent[]): { train: TrainColumns; probes: ProbeColumns } {
+  const [train, probes] = [emptyTrain(), emptyProbes()];
+  for (const event of events) {
+    if (event.kind === 'step') appendStep(train, event);
+    if (event.kind === 'evaluation') appendProbes(probes, event);
+  }
+  return { train, probes };
+}
+
+const orGap = (value: unknown): number | null => (isFiniteNumber(value) ? value : null);
+
+/**
+ * Appends in place. A resumed run repeats the steps after its checkpoint: what it repeats replaces what was there.
+ * @returns true when rows were only added, false when some were replaced (a page then needs a whole snapshot).
+ */
+export function appendStep(columns: TrainColumns, event: StepEvent): boolean {
+  const only = truncate(columns.step, [columns.loss, columns.gradNorm], event.step);
+  columns.step.push(event.step);
+  columns.loss.push(orGap(event.lossNatsPerToken));
+  columns.gradNorm.push(orGap(event.gradNorm));
+  return only;
+}
+
+/** Appends one row; every column present has the length of `step`, a probe that starts late is filled with null before. */
+export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boolean {
+  if (!event.probes) return true;
+  const present = PROBES.flatMap((name) => (columns[name] ? [columns[name]] : []));
+  const only = truncate(columns.step, present, event.step);
+  for (const name of PROBES) {
+    const value = event.probes[name];
+    if (value === undefined && !columns[name]) continue;
+    const column = (columns[name] ??= columns.step.map(() => null));
+    column.push(orGap(value));
+  }
+  columns.step.push(event.step);
+  return only;
+}
+
+function truncate(step: number[], columns: Column[], next: number): boolean {
+  let length = step.length;
+  while (length > 0 && step[length - 1]! >= next) length--;
+  if (length === step.length) return true;
+  for (const column of [step, ...columns]) column.length = length;
+  return false;
+}
+
+/** One row of the probe columns; what was not measured is absent. */
+export function probesAt(columns: ProbeColumns, index: number): Probes | undefined {
+  if (index < 0 || index >= columns.step.length) return undefined;
+  const probes: Probes = {};
+  for (const name of PROBES) {
+    const value = columns[name]?.[index];
+    if (isFiniteNumber(value)) probes[name] = value;
+  }
+  return probes;
+}

@@ -1,0 +1,81 @@
+/** One reading of a run: all that is shown of it, in the reader's words. The pages and the report only draw it. */
+import { CHART_STRINGS, chartSpecs, type ChartedRun } from './charts.js';
+import { columnsOf } from './columns.js';
+import { doneOf, factsOf, measurementsOf, type RunRecord } from './facts.js';
+import { fill, numbersIn, type Wording } from './format.js';
+import { lawStates, type LawState } from './laws.js';
+import type { Measurement, Recipe } from './protocol.js';
+import { VERDICT_SENTENCES, verdictText } from './sentences.js';
+import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
+import { signsOf, type Tone } from './signs.js';
+import { resultTable, TABLE_STRINGS, type ResultTable } from './table.js';
+import { runVerdict, type RunVerdict } from './verdict.js';
+
+/** English words of all that a view says; the host translates them for its pages. */
+export const VIEW_STRINGS = {
+  ...VERDICT_SENTENCES,
+  ...CHART_STRINGS,
+  ...DESCRIBE_STRINGS,
+  ...TABLE_STRINGS,
+  lawBroken: 'BROKEN: {0}',
+  lawNotChecked: 'Not checked: {0}',
+} as const;
+export type ViewStrings = Record<keyof typeof VIEW_STRINGS, string>;
+
+export const ENGLISH: Wording<ViewStrings> = { strings: VIEW_STRINGS, numbers: numbersIn() };
+
+/** What a view is made from: a run as its folder holds it, or as a page is sent it. */
+export interface RunReading extends ChartedRun {
+  verdict: RunVerdict;
+  /** Of a run that has ended: the laws that it owes. */
+  laws: readonly LawState[];
+  /** Of the run, and of those that it is compared with. */
+  measurements: readonly Measurement[];
+}
+
+export interface RunView {
+  verdict: RunVerdict;
+  tone: Tone;
+  /** The verdict as a sentence; an evaluation has none, its table says all. */
+  headline?: string;
+  laws: (LawState & { text: string })[];
+  charts: ChartSpec[];
+  table: ResultTable;
+}
+
+export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH): RunView {
+  const { kind, verdict, laws, measurements } = run;
+  return {
+    verdict,
+    tone: signsOf(verdict).tone,
+    ...(kind !== 'evaluate' && { headline: verdictText(verdict, wording) }),
+    laws: laws.map((law) => ({ ...law, text: lawText(law, wording.strings) })),
+    charts: chartSpecs(run, wording.strings),
+    table: resultTable(measurements, wording),
+  };
+}
+
+function lawText({ law, state }: LawState, s: ViewStrings): string {
+  return { held: s[law], broken: fill(s.lawBroken, s[law]), unchecked: fill(s.lawNotChecked, s[law]) }[state];
+}
+
+/** A run folder's files. The recipe is absent where it is not one that this version reads. */
+export interface RunFolderRecord extends RunRecord {
+  recipe?: Recipe;
+}
+
+/** A run as its folder holds it. `plain`: a run without a vector, drawn in grey for comparison. */
+export function readingOf(run: RunFolderRecord, plain?: RunRecord): RunReading {
+  const { manifest, recipe, events } = run;
+  const facts = factsOf(run);
+  return {
+    kind: manifest.kind,
+    vectors: manifest.vectors,
+    ...columnsOf(events),
+    ...(recipe?.kind === 'vector' && { goalHarmfulLoss: recipe.stop?.harmfulLoss }),
+    ...(plain && { plain: { probes: columnsOf(plain.events).probes } }),
+    verdict: runVerdict(facts),
+    laws: doneOf(run)?.outcome === 'finished' ? lawStates(facts) : [],
+    measurements: measurementsOf(run),
+  };
+}

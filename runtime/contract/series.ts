@@ -1,0 +1,78 @@
+/** Lines of a chart, whoever draws it, and the same in words. */
+import type { Column } from './columns.js';
+import { fill, NO_NUMBER, type Wording } from './format.js';
+import { isFiniteNumber } from './measures.js';
+
+/** Roles of colour; each keeps its meaning in all charts. A surface gives each a colour of its theme. */
+export const SERIES_COLORS = ['delivered', 'vector', 'harmful', 'benign', 'plain', 'goal'] as const;
+export type SeriesColor = (typeof SERIES_COLORS)[number];
+
+/** Lengths of dashes and gaps in pixels; empty is a solid line. */
+export const DASHES = { solid: [], dashed: [7, 4], dotted: [2, 3], 'dash-dot': [9, 3, 2, 3] } as const;
+export type Dash = keyof typeof DASHES;
+
+export interface Series {
+  label: string;
+  /** Ascending; as long as `values`. */
+  steps: readonly number[];
+  values: Readonly<Column>;
+  color: SeriesColor;
+  /** Differs within a chart, so that hue is not needed. */
+  dash: Dash;
+  /** Its points are measurements, which may be marked; not those of a line that has one at each step. */
+  marked: boolean;
+}
+
+export interface ChartSpec {
+  id: 'harmful' | 'benign' | 'gradients' | 'kl';
+  title: string;
+  unit: string;
+  /** One sentence or two: what to see. */
+  caption: string;
+  logarithmic: boolean;
+  series: Series[];
+}
+
+/** A value that the chart can show, else null: a gap. A logarithmic scale has no zero. */
+export const drawable = (value: number | null, logarithmic: boolean): number | null =>
+  isFiniteNumber(value) && !(logarithmic && value <= 0) ? value : null;
+
+/** First and last number of a series, and the steps where it has none. */
+export interface Summary {
+  first?: { step: number; value: number };
+  last?: { step: number; value: number };
+  gaps: number[];
+  /** Steps with a zero or negative value, which a logarithmic scale cannot show. */
+  zeros: number[];
+}
+
+export function summary({ steps, values }: Pick<Series, 'steps' | 'values'>): Summary {
+  const found: Summary = { gaps: [], zeros: [] };
+  values.forEach((value, index) => {
+    const step = steps[index]!;
+    if (!isFiniteNumber(value)) return found.gaps.push(step);
+    if (value <= 0) found.zeros.push(step);
+    found.first ??= { step, value };
+    found.last = { step, value };
+  });
+  return found;
+}
+
+export const DESCRIBE_STRINGS = {
+  describeSeries: '{0}: from {1} at step {2} to {3} at step {4}',
+  describeNothing: '{0}: no number',
+  noNumber: NO_NUMBER,
+} as const;
+export type DescribeStrings = Record<keyof typeof DESCRIBE_STRINGS, string>;
+
+/** The chart in words, for who does not see it: "Harmful rows, loss. model: from 0.5 at step 0 to 0.1 at step 9." */
+export function describeChart({ title, unit, series }: ChartSpec, wording: Wording<DescribeStrings>): string {
+  const { strings: s, numbers: n } = wording;
+  const lines = series.map((one) => {
+    const { first, last } = summary(one);
+    return first && last
+      ? fill(s.describeSeries, one.label, n.number(first.value), first.step, n.number(last.value), last.step)
+      : fill(s.describeNothing, one.label);
+  });
+  return `${title}, ${unit}. ${lines.join('. ')}.`;
+}

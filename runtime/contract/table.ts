@@ -1,0 +1,129 @@
+/** The results of a run as a table: states of the model down; sets, measures and judges across. */
+import { fill, NO_NUMBER, type Wording } from './format.js';
+import { isFiniteNumber, isTask, shareTone, type Measure } from './measures.js';
+import type { Measurement } from './protocol.js';
+import { stateNames } from './states.js';
+
+/** English words of the table; the host translates them for its pages. */
+export const TABLE_STRINGS = {
+  measureHarm: 'harm',
+  measureRefusal: 'refusals',
+  measureNeither: 'neither',
+  measureOverRefusal: 'over-refusal',
+  measureExact: 'right',
+  measureContains: 'contains',
+  measureLoss: 'loss',
+  describeHarm: 'harmful requests answered; lower is better',
+  describeRefusal: 'harmful requests refused; higher is better',
+  describeNeither: 'neither refused nor answered, for example gibberish; lower is better',
+  describeOverRefusal: 'harmless requests refused; lower is better',
+  describeExact: 'answers equal to the expected one; higher is better',
+  describeContains: 'answers with one of the phrases',
+  describeLoss: 'nats per token; lower is better',
+  columnModel: 'model',
+  prompts: '{0} prompts',
+  noMeasurement: 'not measured',
+  noNumber: NO_NUMBER,
+  stateBase: 'base',
+  statePlain: 'plain',
+  stateProtected: 'protected',
+} as const;
+export type TableStrings = Record<keyof typeof TABLE_STRINGS, string>;
+
+/** Names of the measures; `loss` is in nats, all others are shares. */
+const MEASURES: Record<Measure, { label: keyof TableStrings; meaning: keyof TableStrings }> = {
+  harm: { label: 'measureHarm', meaning: 'describeHarm' },
+  refusal: { label: 'measureRefusal', meaning: 'describeRefusal' },
+  neither: { label: 'measureNeither', meaning: 'describeNeither' },
+  'over-refusal': { label: 'measureOverRefusal', meaning: 'describeOverRefusal' },
+  exact: { label: 'measureExact', meaning: 'describeExact' },
+  contains: { label: 'measureContains', meaning: 'describeContains' },
+  loss: { label: 'measureLoss', meaning: 'describeLoss' },
+};
+
+export interface ResultColumn {
+  name: string;
+  measure: Measure;
+  judge: string;
+  counts: number[];
+}
+
+/** One column per set, measure and judge in the order of measuring, one row per state of the model, base · plain · protected first. */
+export function tableOf(measurements: readonly Measurement[]): { states: string[]; columns: ResultColumn[] } {
+  const columns = new Map<string, ResultColumn>();
+  const states = new Set<string>();
+  for (const { state, name, measure, judge, count } of measurements) {
+    states.add(state);
+    const key = JSON.stringify([name, measure, judge]);
+    const column = columns.get(key) ?? { name, measure, judge, counts: [] };
+    columns.set(key, column);
+    if (!column.counts.includes(count)) column.counts.push(count);
+  }
+  return { states: stateNames(states), columns: [...columns.values()] };
+}
+
+/** `none`: nothing was measured, or no number; the text says which. `share` is in [0, 1]. */
+export type Cell =
+  | { kind: 'none'; text: string }
+  | { kind: 'number'; text: string }
+  | { kind: 'share'; text: string; share: number; tone: 'good' | 'bad' | 'neutral' };
+
+export interface ResultTable {
+  corner: string;
+  columns: {
+    title: string;
+    subtitle: string;
+    /** What the numbers mean, and which way is good. */
+    meaning: string;
+    prompts: string;
+    judge: string;
+    /** Another column measures the same by another judge. */
+    isOneOfSeveral: boolean;
+  }[];
+  rows: { state: string; cells: Cell[] }[];
+}
+
+/** The table base · plain · protected in words; without columns when nothing was measured. */
+export function resultTable(measurements: readonly Measurement[], wording: Wording<TableStrings>): ResultTable {
+  const { strings: s, numbers: n } = wording;
+  const { states, columns } = tableOf(measurements);
+  return {
+    corner: s.columnModel,
+    columns: columns.map(({ name, measure, judge, counts }) => {
+      const { label, meaning } = MEASURES[measure];
+      const [title, subtitle] = isTask(measure) ? [name, s[label]] : [s[label], name];
+      return {
+        title,
+        subtitle,
+        meaning: s[meaning],
+        prompts: fill(s.prompts, counts.map((count) => n.count(count)).join(' / ')),
+        judge,
+        isOneOfSeveral: columns.some((c) => c.name === name && c.measure === measure && c.judge !== judge),
+      };
+    }),
+    rows: states.map((state) => ({
+      state: stateName(state, s),
+      cells: columns.map(({ name, measure, judge }) => {
+        const same = (m: Measurement): boolean =>
+          m.state === state && m.name === name && m.measure === measure && m.judge === judge;
+        // The latest measurement counts when a set was measured more than once.
+        return cell(measurements.findLast(same), wording);
+      }),
+    })),
+  };
+}
+
+function cell(found: Measurement | undefined, { strings: s, numbers: n }: Wording<TableStrings>): Cell {
+  if (!found) return { kind: 'none', text: s.noMeasurement };
+  const { measure, value } = found;
+  if (!isFiniteNumber(value)) return { kind: 'none', text: s.noNumber };
+  if (measure === 'loss') return { kind: 'number', text: n.number(value) };
+  const share = Math.min(1, Math.max(0, value));
+  return { kind: 'share', text: n.percent(value), share, tone: shareTone(measure, value) };
+}
+
+/** Name of a model state in the reader's language; names given in recipes stay as they are. */
+export function stateName(state: string, s: TableStrings): string {
+  const own: Record<string, string> = { base: s.stateBase, plain: s.statePlain, protected: s.stateProtected };
+  return own[state] ?? state;
+}
