@@ -2,8 +2,8 @@
 import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { resolve } from 'node:path';
-import { calls, type Speech } from './calls/calls.js';
-import { tellEnd } from './calls/ending.js';
+import { calls, type Reporter } from './calls/calls.js';
+import { reportEnd } from './calls/ending.js';
 import { Cancelled, errorData, errorText, HumanError } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './contract/protocol.js';
@@ -122,7 +122,7 @@ async function run(
   positionals: readonly string[],
   values: Values,
   out: Terminal,
-  speech: Speech,
+  speech: Reporter,
 ): Promise<number> {
   const only = (what: string): string => {
     if (positionals.length !== 1)
@@ -141,7 +141,7 @@ async function run(
         },
         speech,
       );
-      return await tellEnd(done, out);
+      return await reportEnd(done, out);
     }
     case 'evaluate': {
       const done = await calls.run(
@@ -154,7 +154,7 @@ async function run(
         { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);
-      return await tellEnd(done, out);
+      return await reportEnd(done, out);
     }
     case 'scan': {
       const { perRow, ...rest } = await calls.scan(
@@ -169,11 +169,11 @@ async function run(
       );
       for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
       out.line(rest);
-      out.say(
+      out.log(
         `${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows cannot be judged: the model gives these answers already` : ''}.`,
       );
       for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
-        out.say(`  line ${r.line}: ${r.explained.toFixed(2)}`);
+        out.log(`  line ${r.line}: ${r.explained.toFixed(2)}`);
       return EXIT.done;
     }
     case 'score':
@@ -260,12 +260,12 @@ async function main(argv: readonly string[]): Promise<number> {
   // the first Ctrl+C stops between two steps, the second at once
   process.on('SIGINT', () => (abort.signal.aborted ? process.exit(EXIT.stopped) : abort.abort()));
   process.on('SIGTERM', () => abort.abort());
-  const speech: Speech = {
+  const speech: Reporter = {
     signal: abort.signal,
     onEvent: out.event,
     onToken: () => undefined,
     onProgress: out.progress,
-    onLog: (_, message) => out.say(message),
+    onLog: (_, message) => out.log(message),
   };
   try {
     const { values, positionals } = parse(argv);
@@ -288,7 +288,7 @@ async function main(argv: readonly string[]): Promise<number> {
         : error;
     const data = errorData(known);
     out.error(errorText(data));
-    if (data.stack !== undefined) out.say(data.stack);
+    if (data.stack !== undefined) out.log(data.stack);
     return data.kind === 'input' ? EXIT.badInput : EXIT.failed;
   } finally {
     out.endProgress();

@@ -6,7 +6,7 @@ import {
   ResponseError,
   type CancellationToken,
 } from 'vscode-jsonrpc/node';
-import { calls, type Speech } from './calls/calls.js';
+import { calls, type Reporter } from './calls/calls.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './contract/protocol.js';
@@ -62,7 +62,7 @@ function handle<K extends RequestName>(name: K): void {
     const events = batched<RunEvent>((items) => send('events', { id, events: items }));
     const tokens = batched<string>((items) => send('token', { id, text: items.join('') }));
     let lastProgress = -INTERVAL_MS;
-    const speech: Speech = {
+    const speech: Reporter = {
       signal: abort.signal,
       onEvent: events.push,
       onToken: tokens.push,

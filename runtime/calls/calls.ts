@@ -26,7 +26,7 @@ import { flatTensor } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 
 /** How a call speaks while it works, and how it is stopped. */
-export interface Speech {
+export interface Reporter {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onToken: (text: string) => void;
@@ -35,7 +35,7 @@ export interface Speech {
 }
 
 export type Calls = {
-  [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']>;
+  [K in RequestName]: (params: Requests[K]['params'], speech: Reporter) => Promise<Requests[K]['result']>;
 };
 
 export const calls: Calls = {
@@ -124,7 +124,7 @@ export const calls: Calls = {
   download: (params, speech) => downloadModel(params, speech),
 };
 
-function opened(model: string, beside: string, speech: Speech, device: 'auto' | Device = 'auto'): Promise<Context> {
+function opened(model: string, beside: string, speech: Reporter, device: 'auto' | Device = 'auto'): Promise<Context> {
   return openContext(model, {
     device,
     cache: cacheFolder(dirname(beside)),
@@ -132,14 +132,14 @@ function opened(model: string, beside: string, speech: Speech, device: 'auto' | 
   });
 }
 
-const loadRows = (context: Context, file: string, format: Parameters<typeof loadData>[2]['format'], speech: Speech) =>
+const loadRows = (context: Context, file: string, format: Parameters<typeof loadData>[2]['format'], speech: Reporter) =>
   loadData(
     context,
     file,
     { format },
     {
       warn: (message, place, remedy) => speech.onLog('warn', `${place}: ${message} ${remedy}`),
-      say: speech.onProgress,
+      progress: speech.onProgress,
       signal: speech.signal,
     },
   );
@@ -174,7 +174,7 @@ let chat: { key: string; context: Context; state: OpenState } | undefined;
 
 async function chatState(
   params: ModelReference & { device?: 'auto' | Device },
-  speech: Speech,
+  speech: Reporter,
 ): Promise<{ context: Context; state: OpenState }> {
   const stamps = await Promise.all(
     params.adapters.map(

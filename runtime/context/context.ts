@@ -72,10 +72,10 @@ export interface LoadedData {
 }
 
 /** How loading data speaks, and how it is stopped. */
-export interface LoadSpeech {
+export interface LoadReporter {
   readonly warn: (message: string, place: string, remedy: string) => void;
   /** Share of the file that is read. */
-  readonly say?: (message: string, share: number) => void;
+  readonly progress?: (message: string, share: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -84,10 +84,15 @@ export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
   file: string,
   options: { format?: DataFormat; limit?: number; maxTokens?: number; answers?: 'required' | 'optional' },
-  { warn, say, signal }: LoadSpeech,
+  { warn, progress: say, signal }: LoadReporter,
 ): Promise<LoadedData> {
   let percent = 0;
-  const { examples, refused, refusedRows, sha256 } = await loadExamples(file, tokenizer, {
+  const {
+    examples,
+    skipped: skipped,
+    skippedRows: skippedRows,
+    sha256,
+  } = await loadExamples(file, tokenizer, {
     format: options.format ?? 'auto',
     limit: options.limit,
     answers: options.answers,
@@ -102,11 +107,11 @@ export async function loadData(
       percent = now;
     },
   });
-  if (refusedRows > 0) {
-    const lines = refused.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
+  if (skippedRows > 0) {
+    const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
-      `${refusedRows} of ${refusedRows + examples.length} rows are left out (${lines.join('; ')}${refusedRows > 5 ? '; …' : ''}).`,
-      `${file}:${refused[0]!.line}`,
+      `${skippedRows} of ${skippedRows + examples.length} rows are left out (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
+      `${file}:${skipped[0]!.line}`,
       'Mend these rows or remove them.',
     );
   }

@@ -9,7 +9,7 @@ import { DATA_FORMATS, MEASURES } from './protocol.js';
  * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
  * that fills the memory or never ends. The editor's descriptions end with it (build.mjs).
  */
-export const MOST_STEPS = 10_000_000;
+export const MAX_STEPS = 10_000_000;
 const number = (most: number) => z.number().max(most, `this is more than ${most}, the largest value here`);
 const whole = (most: number) => number(most).int().min(0);
 const count = (most: number) => whole(most).positive();
@@ -49,7 +49,7 @@ const optimizer = z
     weightDecay: number(1000).min(0).default(0),
     clipNorm: number(1e6).min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
     schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
-    warmupSteps: number(MOST_STEPS)
+    warmupSteps: number(MAX_STEPS)
       .min(0)
       .default(0)
       .describe('Steps of linear warm-up; below 1: the share of all steps.'),
@@ -69,7 +69,7 @@ const batch = z
 
 const run = {
   epochs: number(100_000).positive().optional().describe('Passes over the data. Give epochs or steps.'),
-  steps: count(MOST_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
+  steps: count(MAX_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
   seed: whole(Number.MAX_SAFE_INTEGER).default(1),
   threads: whole(1024).default(0).describe('CPU threads; 0 uses all cores.'),
   device: z
@@ -159,7 +159,7 @@ const vectorRecipe = z
           .describe('Stop when the harmful loss with the vector, in nats per supervised token, is below this.'),
       })
       .optional(),
-    evaluateEvery: count(MOST_STEPS).default(10),
+    evaluateEvery: count(MAX_STEPS).default(10),
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
@@ -210,7 +210,7 @@ const finetuneRecipe = z
         "Rows whose loss and gradient norm are drawn while training. Default: the vector's own rows, and rows of the data.",
       ),
     evaluate: list(evaluationSet, 1000).default([]),
-    evaluateEvery: count(MOST_STEPS).default(20).describe('Steps between two measurements of the probes.'),
+    evaluateEvery: count(MAX_STEPS).default(20).describe('Steps between two measurements of the probes.'),
     judges,
     generation,
     optimizer,

@@ -15,11 +15,11 @@ export function subset<E>(list: ExampleList<E>, indices: readonly number[]): Exa
 }
 
 /** The first examples, at most `count`, that are like this. */
-export function firstOf<E>(list: ExampleList<E>, count: number, like: (example: E) => boolean = () => true): E[] {
+export function firstOf<E>(list: ExampleList<E>, count: number, matches: (example: E) => boolean = () => true): E[] {
   const found: E[] = [];
   if (count > 0)
     for (const example of list) {
-      if (like(example) && found.push(example) === count) break;
+      if (matches(example) && found.push(example) === count) break;
     }
   return found;
 }
@@ -36,7 +36,7 @@ const WRITE_BYTES = 2 ** 20;
 export function exampleStore<E, Source>(
   scratch: Scratch,
   tokens: number,
-  again: (source: Source) => E,
+  rebuild: (source: Source) => E,
 ): { add(example: E, tokens: number, source: Source): void; list(): ExampleList<E> } {
   const kept: E[] = [];
   let left = tokens;
@@ -80,7 +80,7 @@ export function exampleStore<E, Source>(
             });
           done += read;
         }
-        return again(JSON.parse(bytes.toString()) as Source);
+        return rebuild(JSON.parse(bytes.toString()) as Source);
       });
     },
   };

@@ -5,7 +5,7 @@
 import type { ColumnMetaData, FileMetaData, SchemaTree } from 'hyparquet';
 import { readStruct } from './thrift.js';
 
-const DEEPEST = 32;
+const MAX_DEPTH = 32;
 
 /**
  * The footer: lists that are longer than what is left of it, structures in each other without end.
@@ -27,7 +27,7 @@ export function checkMetadata({ schema, row_groups: groups }: FileMetaData): voi
   let open: number[] = [];
   for (const { num_children: children = 0 } of schema) {
     open = open.filter((left) => left > 0);
-    if (open.length > DEEPEST) throw new Error('its schema is nested too deeply');
+    if (open.length > MAX_DEPTH) throw new Error('its schema is nested too deeply');
     if (open.length > 0) open[open.length - 1]!--;
     if (children > 0) open.push(children);
   }

@@ -56,7 +56,7 @@ export interface Backend {
   /** Why this device was taken, where the choice was ours. */
   readonly reason?: string;
   /** Most outputs of one Split: a shader binds few buffers. */
-  readonly widestSplit: number;
+  readonly maxSplitOutputs: number;
   session(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** The values of a float32 tensor, wherever it is. */
   read(tensor: Tensor): Promise<Float32Array>;
@@ -158,7 +158,7 @@ async function probe(provider: Device): Promise<string | undefined> {
 }
 
 /** Buffers a shader may bind is at least 8 (WebGPU's default limit); one is the input. */
-const WIDEST_SPLIT = 7;
+const MAX_SPLIT_OUTPUTS = 7;
 
 function backend(device: Device, threads: number, reason?: string): Backend {
   const identities = new Map<number, Promise<ort.InferenceSession>>();
@@ -192,15 +192,15 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     device,
     threads,
     reason,
-    widestSplit: device === 'cpu' ? Infinity : WIDEST_SPLIT,
-    async session(graph, more = {}) {
+    maxSplitOutputs: device === 'cpu' ? Infinity : MAX_SPLIT_OUTPUTS,
+    async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
-      const trace = more.trace ? await mkdtemp(join(tmpdir(), 'placement-')) : undefined;
+      const trace = given.trace ? await mkdtemp(join(tmpdir(), 'placement-')) : undefined;
       let session: ort.InferenceSession;
       try {
         session = await ort.InferenceSession.create(
           serialize(device === 'cpu' ? graph : lowerLogSoftmax(graph)),
-          options(more, exactNodes(graph), trace && join(trace, 'trace')),
+          options(given, exactNodes(graph), trace && join(trace, 'trace')),
         );
       } catch (error) {
         throw new Error(

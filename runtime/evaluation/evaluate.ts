@@ -1,4 +1,4 @@
-import { loadData, type Context, type LoadSpeech } from '../context/context.js';
+import { loadData, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
 import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
@@ -15,7 +15,7 @@ export async function loadSets(
   context: Context,
   sets: readonly EvaluationSet[],
   path: (relative: string) => string,
-  speech: LoadSpeech,
+  reporter: LoadReporter,
 ): Promise<LoadedSet[]> {
   const loaded: LoadedSet[] = [];
   for (const set of sets)
@@ -26,7 +26,7 @@ export async function loadSets(
           context,
           path(set.file),
           { ...set, answers: set.measure === 'exact' || set.measure === 'loss' ? 'required' : 'optional' },
-          speech,
+          reporter,
         )
       ).examples,
     });

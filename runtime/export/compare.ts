@@ -69,7 +69,7 @@ export async function logitsOf(
   const g = new Builder('logits');
   const decoder = buildDecoder(g, spec, frozenWeights(g, model.folder, model.tensors), { cache: false });
   g.outputAs('logits', decoder.logits(decoder.hidden));
-  const graph = checkGraph(prune(inject(g.graph(), adapters, backend.widestSplit)));
+  const graph = checkGraph(prune(inject(g.graph(), adapters, backend.maxSplitOutputs)));
   const session = await backend.session(graph, { folder: model.folder });
   try {
     const feeds: Feeds = {

@@ -21,18 +21,18 @@ export function supervised(labels: readonly number[]): number[] {
 }
 
 /** Padding in tokens that is worth a run of its own. */
-const RUN_TOKENS = 512;
+const MIN_SAVED_TOKENS = 512;
 /** Tokens of one run: what a step keeps for its backward pass grows with them. A longer row runs alone. */
-const MOST_TOKENS = 1024;
+const MAX_TOKENS = 1024;
 
 /** Rows as the runs of a step: groups of like lengths, none of more than `mostTokens` tokens with its padding. */
-export function runsOf<R extends { readonly example: { readonly ids: readonly number[] } }>(
+export function microBatches<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
-  mostTokens = MOST_TOKENS,
+  maxTokens = MAX_TOKENS,
 ): R[][] {
   return byLength(rows).flatMap((group) => {
     const longest = group.at(-1)!.example.ids.length;
-    const runs = Math.ceil(group.length / Math.max(1, Math.floor(mostTokens / longest)));
+    const runs = Math.ceil(group.length / Math.max(1, Math.floor(maxTokens / longest)));
     const size = Math.ceil(group.length / runs);
     return Array.from({ length: Math.ceil(group.length / size) }, (_, i) => group.slice(i * size, (i + 1) * size));
   });
@@ -44,7 +44,7 @@ export function runsOf<R extends { readonly example: { readonly ids: readonly nu
  */
 export function byLength<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
-  gain = RUN_TOKENS,
+  gain = MIN_SAVED_TOKENS,
 ): R[][] {
   const sorted = [...rows].sort((a, b) => a.example.ids.length - b.example.ids.length);
   const longest = sorted.at(-1)?.example.ids.length ?? 0;

@@ -101,8 +101,8 @@ export function requireSame(
   if (names.length === 0) return;
   const references = referencesOf(recipe);
   const phrases = [...new Set(names.map((name) => phrase(name, before[name], now[name], references)))];
-  const more = phrases.length > 3 ? `; and ${phrases.length - 3} more` : '';
-  throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${more} since its checkpoint.`, {
+  const others = phrases.length > 3 ? `; and ${phrases.length - 3} more` : '';
+  throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${others} since its checkpoint.`, {
     place,
     remedy: 'Put back what changed, or start the run anew.',
   });

@@ -12,7 +12,7 @@ import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
 import { random } from '../support/random.js';
 import { anchorPrompts, anchorRows, harmfulProbes, promptsOf } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
-import { loadSpeech, provenance, trainingState, type Job } from './job.js';
+import { loadReporter, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { lastRows, requireLearned } from './divergence.js';
@@ -57,7 +57,7 @@ interface Inputs {
 async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const { recipe, context } = job;
   const load = (source: FinetuneRecipe['data'], maxTokens?: number): Promise<LoadedData> =>
-    loadData(context, job.path(source.file), { ...source, maxTokens }, loadSpeech(job));
+    loadData(context, job.path(source.file), { ...source, maxTokens }, loadReporter(job));
   const data = await load(recipe.data, recipe.batch.maxTokens);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);

@@ -13,13 +13,13 @@ import { sha256File, sha256 } from '../support/files.js';
 import { openModel } from '../models/folder.js';
 import type { FinetuneRecipe, Laws, Measurement, Probes } from '../contract/protocol.js';
 import { openFineTuning, type Witness } from './fineTune.js';
-import { loadSpeech, type Ending, type Job } from './job.js';
+import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
 
 /** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the laws. */
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
-  const sets = await loadSets(context, recipe.evaluate, job.path, loadSpeech(job));
+  const sets = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
   await closeJudges(await judgesOfRun(job));
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
@@ -50,7 +50,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
   const state = deliveredState({ vectors: recipe.vectors.length });
   const delivered = await openState(context, state, adapters, model);
-  const again = await delivered.losses(witness.examples);
+  const reloaded = await delivered.losses(witness.examples);
   const laws: Laws = {
     ...(vectorPaths.length > 0
       ? { vectorUnchanged: (await Promise.all(vectorPaths.map(hashAdapter))).every((hash, i) => hash === hashes[i]) }
@@ -58,7 +58,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ...withoutVector(
       adapters.every((a) => a.role === 'task'),
       witness.losses,
-      again.map(({ nll }) => nll),
+      reloaded.map(({ nll }) => nll),
     ),
   };
   const events = await readEvents(folder.path);

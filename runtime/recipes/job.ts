@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
-import type { Context, LoadSpeech } from '../context/context.js';
+import type { Context, LoadReporter } from '../context/context.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, Recipe, RunEvent } from '../contract/protocol.js';
@@ -33,9 +33,9 @@ export interface Job<R extends Recipe> {
 export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>;
 
 /** How data are loaded for a job, before its folder is begun. */
-export const loadSpeech = ({ emit, progress, signal }: Job<Recipe>): LoadSpeech => ({
+export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({
   warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
-  say: progress,
+  progress: progress,
   signal,
 });
 

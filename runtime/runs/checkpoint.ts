@@ -94,41 +94,38 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
   const file = join(folder, CHECKPOINT_FILE);
   if (!existsSync(file)) {
     if (existsSync(join(folder, VERSION_1)))
-      throw refused(
+      throw unusable(
         join(folder, VERSION_1),
         'this checkpoint was written by an earlier version, which did not keep what tells that it is whole and that nothing changed since.',
       );
     return undefined;
   }
   const header = await readSafetensors(file).catch((error: unknown) => {
-    throw error instanceof HumanError ? refused(file, `the checkpoint is damaged: ${error.message}`, error) : error;
+    throw error instanceof HumanError ? unusable(file, `the checkpoint is damaged: ${error.message}`, error) : error;
   });
   const text = header.metadata.checkpoint ?? '';
   const facts = factsSchema.safeParse(parsed(text));
   const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
-    throw refused(file, 'this is no checkpoint, or one of another version of this program.');
+    throw unusable(file, 'this is no checkpoint, or one of another version of this program.');
   const found = begun(text, Object.values(tensors));
   const start = Object.values(tensors).reduce((least, { offset }) => Math.min(least, offset), Infinity);
   if (hash.offset <= start)
-    throw refused(file, 'the checkpoint is damaged: its hash does not stand behind its tensors.');
+    throw unusable(file, 'the checkpoint is damaged: its hash does not stand behind its tensors.');
   for await (const piece of createReadStream(file, { start, end: hash.offset - 1, highWaterMark: 1 << 20 }))
     found.update(piece as Buffer);
   if (!found.digest().equals(await readBytes(hash)))
-    throw refused(file, 'the checkpoint is damaged: its content is not what was written.');
+    throw unusable(file, 'the checkpoint is damaged: its content is not what was written.');
   return { file, facts: facts.data, tensors: new Map(Object.entries(tensors)) };
 }
 
 /** The optimizer's state in a checkpoint. */
-export async function stateOf(
-  { file, facts, tensors }: Checkpoint,
-  wanted: readonly string[],
-): Promise<OptimizerState> {
-  const state: OptimizerState = { step: facts.step, names: wanted, p: [], m: [], v: [] };
+export async function stateOf({ file, facts, tensors }: Checkpoint, names: readonly string[]): Promise<OptimizerState> {
+  const state: OptimizerState = { step: facts.step, names: names, p: [], m: [], v: [] };
   for (const part of PARTS) {
-    for (const name of wanted) {
+    for (const name of names) {
       const info = tensors.get(`${part}.${name}`);
-      if (!info) throw refused(file, `the checkpoint has no tensor "${part}.${name}".`);
+      if (!info) throw unusable(file, `the checkpoint has no tensor "${part}.${name}".`);
       state[part].push(float32(await readFloat32(info), info.shape));
     }
   }
@@ -143,5 +140,5 @@ function parsed(text: string): unknown {
   }
 }
 
-const refused = (place: string, message: string, cause?: unknown): HumanError =>
+const unusable = (place: string, message: string, cause?: unknown): HumanError =>
   new HumanError(message, { place, remedy: 'Start the run anew.', cause });

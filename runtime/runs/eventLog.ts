@@ -7,7 +7,7 @@ import { constants, createReadStream } from 'node:fs';
 import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import { named, syncFolder } from '../support/files.js';
+import { withPath, syncFolder } from '../support/files.js';
 import type { RunEvent } from '../contract/protocol.js';
 
 const LOGS = ['events.jsonl', 'answers.jsonl'] as const;
@@ -88,7 +88,7 @@ async function append(file: string, state: State, line: string): Promise<void> {
     } catch (error) {
       // half a line at most: readers leave it out, and a resumed run cuts it off
       await handle.truncate(state.bytes).catch(() => undefined);
-      throw named(error, file);
+      throw withPath(error, file);
     }
   } finally {
     await handle.close();
@@ -101,7 +101,7 @@ async function sync(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   try {
     await handle.sync().catch((error: unknown) => {
-      throw named(error, file);
+      throw withPath(error, file);
     });
   } finally {
     await handle.close();

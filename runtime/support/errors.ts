@@ -8,7 +8,7 @@ export class HumanError extends Error {
   readonly code?: ErrorData['code'];
   constructor(
     message: string,
-    more: {
+    details: {
       place?: string;
       remedy?: string;
       kind?: 'input' | 'failed';
@@ -16,12 +16,12 @@ export class HumanError extends Error {
       cause?: unknown;
     } = {},
   ) {
-    super(message, { cause: more.cause });
+    super(message, { cause: details.cause });
     this.name = 'HumanError';
-    this.place = more.place;
-    this.remedy = more.remedy;
-    this.kind = more.kind ?? 'input';
-    this.code = more.code;
+    this.place = details.place;
+    this.remedy = details.remedy;
+    this.kind = details.kind ?? 'input';
+    this.code = details.code;
   }
 }
 

@@ -14,28 +14,28 @@ export type Handle = Awaited<ReturnType<typeof open>>;
 
 /** The same for data that is produced while it is written. On an error nothing is left behind and the old file stays. */
 export async function replaceFile(file: string, write: (handle: Handle) => Promise<void>): Promise<void> {
-  const made = await mkdir(dirname(file), { recursive: true });
-  if (made !== undefined) await syncFolder(dirname(made));
-  const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
+  const created = await mkdir(dirname(file), { recursive: true });
+  if (created !== undefined) await syncFolder(dirname(created));
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {
-    const handle = await open(beside, 'wx');
+    const handle = await open(temporary, 'wx');
     try {
       await write(handle);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(beside, file);
+    await rename(temporary, file);
   } catch (error) {
     // What went wrong first is what to tell; a leftover is removed by `removeParts`.
-    await rm(beside, { force: true }).catch(() => undefined);
-    throw named(error, file, beside);
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw withPath(error, file, temporary);
   }
   await syncFolder(dirname(file));
 }
 
 /** Errors of an open file do not name it, and people do not know the file `beside` theirs. */
-export function named(error: unknown, file: string, beside?: string): unknown {
+export function withPath(error: unknown, file: string, beside?: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
   return error;
@@ -65,7 +65,7 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw named(error, folder);
+    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw withPath(error, folder);
   } finally {
     await handle.close();
   }

@@ -10,7 +10,7 @@ export interface Terminal {
   /** For programs: a JSON line on stdout; nothing without --json. */
   line(value: object): void;
   /** For people: a line on stderr with --json, on stdout without. */
-  say(text: string): void;
+  log(text: string): void;
   /** The result as text on stdout, without --json. */
   print(text: string): void;
   /** A JSON line for both. */
@@ -37,7 +37,7 @@ export function terminal(json: boolean): Terminal {
     if (shown) err.write('\r\x1b[K');
     shown = false;
   };
-  const say = (text: string): void => {
+  const log = (text: string): void => {
     endProgress();
     (json ? err : process.stdout).write(`${visible(text)}\n`);
   };
@@ -87,7 +87,7 @@ export function terminal(json: boolean): Terminal {
   return {
     json,
     line,
-    say,
+    log: log,
     progress,
     event,
     endProgress,

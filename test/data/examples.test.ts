@@ -74,7 +74,7 @@ describe('row formats are found and read', () => {
   for (const [i, [format, row, prompt]] of cases.entries()) {
     test(`${format} ${i}`, async () => {
       for (const given of ['auto', format] as ExampleOptions['format'][]) {
-        const { examples, format: found, refused, sha256 } = await load([row], { format: given });
+        const { examples, format: found, skipped: refused, sha256 } = await load([row], { format: given });
         assert.equal(found, format);
         assert.deepEqual(refused, []);
         assert.equal(
@@ -119,7 +119,7 @@ describe('row formats are found and read', () => {
       [{ messages: [{ role: 'system', content: 'a' }, ...chat('Hi', 'Hello').messages], system: 'b' }, /and a system message/],
       [{ messages: '[]' }, /"messages" is no list/],
     ]; // prettier-ignore
-    const { refused, examples } = await load([
+    const { skipped: refused, examples } = await load([
       more({ tool_calls: [], weight: null, name: 'x' }),
       ...rows.map(([row]) => row),
     ]);
@@ -211,7 +211,7 @@ describe('rows that cannot be used are listed with their line', () => {
       ['', null],
       [chat('Bye', 'Bye'), null],
     ];
-    const { examples, refused } = await load(
+    const { examples, skipped: refused } = await load(
       rows.map(([row]) => row),
       { maxTokens: 64, contextLength: 128 },
     );
@@ -242,7 +242,7 @@ describe('rows that cannot be used are listed with their line', () => {
       [{ input_ids: [1, 2], attention_mask: [0, 1] }, /attention_mask/],
       [{ input_ids: [1, 2], attention_mask: [1, 2] }, /attention_mask/],
     ];
-    const { refused } = await load([...rows.map(([row]) => row), { input_ids: [1, 2] }]);
+    const { skipped: refused } = await load([...rows.map(([row]) => row), { input_ids: [1, 2] }]);
     assert.equal(refused.length, rows.length);
     for (const [i, [, reason]] of rows.entries()) assert.match(refused[i]!.reason, reason);
     const larger: Tokenizer = { ...smollm, modelVocabSize: 60_001 };
@@ -297,8 +297,8 @@ describe('a file without a usable row', () => {
       { strict: true, maxTokens: 64 },
     );
     const unfit = chat('Hi', '\n\nHello');
-    assert.match((await load([rows[0], unfit], { strict: true })).refused[0]!.reason, /cannot be told apart/);
-    const { refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
+    assert.match((await load([rows[0], unfit], { strict: true })).skipped[0]!.reason, /cannot be told apart/);
+    const { skipped: refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
     assert.deepEqual(
       refused.map(({ line }) => line),
       [2],

@@ -29,7 +29,7 @@ async function rowsOf(name: string, content: string | Uint8Array, options?: RowO
 }
 /** `line:value` or `line!reason`, short enough to compare. */
 const short = (rows: RawRow[]): string[] =>
-  rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.refused}`));
+  rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.reason}`));
 
 test('rows that are nested without end are refused, the others are read', async () => {
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;

@@ -57,7 +57,7 @@ for (let step = 0; step < 5; step++) {
   losses.push(loss);
   norms.push((await optimizer.step(state, gradients, options.learningRate)).norm);
 }
-const graph = gradientGraph({ spec, model, adapters, distill: true, widestSplit: backend.widestSplit }, [
+const graph = gradientGraph({ spec, model, adapters, distill: true, maxSplitOutputs: backend.maxSplitOutputs }, [
   flatInput('security'),
 ]);
 const traced = await backend.session(graph, { folder: model.folder, trace: true });

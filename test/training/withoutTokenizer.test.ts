@@ -4,11 +4,11 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { calls, type Speech } from '../../runtime/calls/calls.js';
+import { calls, type Reporter } from '../../runtime/calls/calls.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { loadReference, type Reference } from '../support/reference.js';
 
-const speech: Speech = {
+const speech: Reporter = {
   signal: new AbortController().signal,
   onEvent: () => undefined,
   onToken: () => undefined,

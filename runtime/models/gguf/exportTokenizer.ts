@@ -6,7 +6,7 @@ import { HumanError } from '../../support/errors.js';
 import { makeTokenizer } from '../text/tokenizer.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
 import type { TypedValue } from './file/writeFile.js';
-import { isObject, LARGEST_TOKENIZER, readJsonObject, shown } from '../../support/jsonFile.js';
+import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -21,7 +21,7 @@ export async function tokenizerMetadata(
   ids: JsonObject,
 ): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
   const place = join(folder, 'tokenizer.json');
-  const json = await readJsonObject(place, LARGEST_TOKENIZER);
+  const json = await readJsonObject(place, MAX_TOKENIZER_BYTES);
   const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
   // A tokenizer that can be used has everything that is read below in its form.
   makeTokenizer(json, config, place);

@@ -29,7 +29,7 @@ export interface DownloadParams {
   force?: boolean;
 }
 
-export interface DownloadSpeech {
+export interface DownloadReporter {
   readonly signal: AbortSignal;
   readonly onProgress: (message: string, fraction?: number) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -66,7 +66,7 @@ const REPORT_MS = 100;
  */
 export async function downloadModel(
   params: DownloadParams,
-  speech: DownloadSpeech,
+  speech: DownloadReporter,
   changed: Partial<DownloadSettings> = {},
 ): Promise<{ path: string }> {
   const folder = resolve(params.folder);
@@ -80,7 +80,7 @@ export async function downloadModel(
 async function download(
   params: DownloadParams,
   folder: string,
-  speech: DownloadSpeech,
+  speech: DownloadReporter,
   settings: DownloadSettings,
 ): Promise<{ path: string }> {
   const { signal } = speech;

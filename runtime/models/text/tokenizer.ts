@@ -5,7 +5,7 @@ import { HumanError } from '../../support/errors.js';
 import { sections } from './addedTokens.js';
 import { loadChatTemplate } from './chatTemplate.js';
 import type { ChatTemplate } from './chatTemplate.js';
-import { isObject, LARGEST_TOKENIZER, readOptionalJson } from '../../support/jsonFile.js';
+import { isObject, MAX_TOKENIZER_BYTES, readOptionalJson } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { exactNormalizer } from './normalizers.js';
 import { postProcessor } from './postProcessors.js';
@@ -55,7 +55,7 @@ const TIME_MS_PER_CHARACTER = 0.05;
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
-  const json = await readOptionalJson(file, LARGEST_TOKENIZER);
+  const json = await readOptionalJson(file, MAX_TOKENIZER_BYTES);
   if (!json) throw await noTokenizer(folder);
   const map = (await readOptionalJson(join(folder, 'special_tokens_map.json'))) ?? {};
   const config = { ...map, ...((await readOptionalJson(join(folder, 'tokenizer_config.json'))) ?? {}) };
