@@ -122,7 +122,7 @@ async function run(
   positionals: readonly string[],
   values: Values,
   out: Terminal,
-  speech: Reporter,
+  reporter: Reporter,
 ): Promise<number> {
   const only = (what: string): string => {
     if (positionals.length !== 1)
@@ -139,7 +139,7 @@ async function run(
           force: values.force,
           device: chosen(values),
         },
-        speech,
+        reporter,
       );
       return await reportEnd(done, out);
     }
@@ -151,7 +151,7 @@ async function run(
           force: values.force,
           device: chosen(values),
         },
-        { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
+        { ...reporter, onEvent: (e) => (out.json ? undefined : reporter.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);
       return await reportEnd(done, out);
@@ -165,7 +165,7 @@ async function run(
           threshold: number(values, 'threshold', 0.5, 1),
           device: chosen(values),
         },
-        speech,
+        reporter,
       );
       for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
       out.line(rest);
@@ -179,7 +179,7 @@ async function run(
     case 'score':
       for (const row of await calls.score(
         { ...reference(values), data: resolve(required(values, 'data')), device: chosen(values) },
-        speech,
+        reporter,
       ))
         out.result(row);
       return EXIT.done;
@@ -202,7 +202,7 @@ async function run(
           : { messages: [{ role: 'user' as const, content: values.prompt! }] };
       const { text, ids: answer } = await calls.generate(
         { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
-        speech,
+        reporter,
       );
       out.line({ text, ids: answer });
       out.print(text);
@@ -212,8 +212,8 @@ async function run(
       const path = only('a model or a data file');
       const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
       const { path: _, ...info } = await (isData
-        ? calls.inspectData({ path }, speech)
-        : calls.inspect({ path }, speech));
+        ? calls.inspectData({ path }, reporter)
+        : calls.inspect({ path }, reporter));
       out.result(info);
       return EXIT.done;
     }
@@ -225,7 +225,7 @@ async function run(
           : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
       const what = values.lora === true ? ('adapter' as const) : ('model' as const);
       const target = resolve(required(values, 'out'));
-      const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, speech);
+      const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, reporter);
       for (const note of result.notes ?? []) out.error(`! ${note}`);
       out.result(result);
       return EXIT.done;
@@ -241,13 +241,13 @@ async function run(
             revision: values.revision,
             force: values.force,
           },
-          speech,
+          reporter,
         ),
       );
       return EXIT.done;
     }
     case 'sample':
-      return runSample(resolve(values.out ?? 'out/start'), out, speech);
+      return runSample(resolve(values.out ?? 'out/start'), out, reporter);
     default:
       throw wrong(`there is no command "${command}".`);
   }
@@ -260,7 +260,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // the first Ctrl+C stops between two steps, the second at once
   process.on('SIGINT', () => (abort.signal.aborted ? process.exit(EXIT.stopped) : abort.abort()));
   process.on('SIGTERM', () => abort.abort());
-  const speech: Reporter = {
+  const reporter: Reporter = {
     signal: abort.signal,
     onEvent: out.event,
     onToken: () => undefined,
@@ -278,7 +278,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!allowed) throw wrong(`there is no command "${command}".`);
     const extra = Object.keys(values).find((name) => ![...allowed, 'json', 'help'].includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
-    return await run(command, rest, values, out, speech);
+    return await run(command, rest, values, out, reporter);
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;

@@ -62,7 +62,7 @@ function handle<K extends RequestName>(name: K): void {
     const events = batched<RunEvent>((items) => send('events', { id, events: items }));
     const tokens = batched<string>((items) => send('token', { id, text: items.join('') }));
     let lastProgress = -INTERVAL_MS;
-    const speech: Reporter = {
+    const reporter: Reporter = {
       signal: abort.signal,
       onEvent: events.push,
       onToken: tokens.push,
@@ -74,7 +74,7 @@ function handle<K extends RequestName>(name: K): void {
       onLog: (level, message) => send('log', { level, message }),
     };
     try {
-      return await calls[name](params, speech);
+      return await calls[name](params, reporter);
     } catch (error) {
       if (error instanceof Cancelled) return new ResponseError(CANCELLED, 'stopped on request');
       return failure(error);

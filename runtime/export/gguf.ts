@@ -89,13 +89,17 @@ export function exportGgufAdapter(
 }
 
 /** A LoRA as llama.cpp understands it, alpha / rank · B A, with the rows of B in the model's own order. */
-async function readLora(gguf: GgufFile, source: Source, like: Layout): Promise<{ layout: Layout; flat: Float32Array }> {
+async function readLora(
+  gguf: GgufFile,
+  source: Source,
+  plain: Layout,
+): Promise<{ layout: Layout; flat: Float32Array }> {
   const { spec, parts } = inParts(source.spec);
   const architecture = ggufArchitecture(spec);
   const sizes = sizesOf(spec);
   const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
-  const flat = new Float32Array(like.size);
-  const layout = { ...like, sites: like.sites.map((site) => ({ ...site, scale: alpha / site.rank })) };
+  const flat = new Float32Array(plain.size);
+  const layout = { ...plain, sites: plain.sites.map((site) => ({ ...site, scale: alpha / site.rank })) };
   for (const site of layout.sites) {
     const into = matrices(flat, site);
     for (const [module, part] of partsOf(parts, site.name)) {

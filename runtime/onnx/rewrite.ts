@@ -24,8 +24,8 @@ export class Renaming {
 
   /** `value` becomes `as`. A value from before node `first`, or with another new name already, gets an Identity for it. */
   set(value: Value, as: string, first: number): Value {
-    const made = this.g.nodes.indexOf(this.g.producer(value)!, first) >= 0;
-    const own = made && !this.renamed.has(value.name) ? value : Identity(this.g, value);
+    const isNew = this.g.nodes.indexOf(this.g.producer(value)!, first) >= 0;
+    const own = isNew && !this.renamed.has(value.name) ? value : Identity(this.g, value);
     const renamed = { ...own, name: as };
     this.renamed.set(own.name, renamed);
     return renamed;

@@ -136,7 +136,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const off = { [TASK]: 1 };
 
   async function train(): Promise<Witness> {
-    const { state, made, checkpoint } = resumed ?? (await openState());
+    const { state, artifacts, checkpoint } = resumed ?? (await openState());
     const parameters = (): Feeds => ({
       ...frozen,
       ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
@@ -146,7 +146,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
     if (vectors.length > 0) {
       await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
       const scales = { off: { ...off, [TASK]: 0 }, on: { ...on, [TASK]: 0 } };
-      seen = await scanData(job, learner, parameters(), data, scales, made);
+      seen = await scanData(job, learner, parameters(), data, scales, artifacts);
     }
     const ordinary = seen?.ordinary ?? data.examples;
     const looksHarmful = (row: number): boolean => seen?.flagged.has(row) ?? false;

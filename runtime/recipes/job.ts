@@ -43,8 +43,8 @@ export interface TrainingState {
   readonly state: OptimizerState;
   /** Training had ended when the checkpoint was written, though more steps were planned. */
   readonly ended: boolean;
-  /** Files that the run made and will read again when it is resumed: name → SHA-256. */
-  readonly made: Record<string, string>;
+  /** Files that the run wrote and will read back when it is resumed: name → SHA-256. */
+  readonly artifacts: Record<string, string>;
   /** Saves the state, and whether training ends with it; returns the place. */
   readonly checkpoint: (enough: boolean) => Promise<string>;
 }
@@ -57,13 +57,13 @@ export async function trainingState(
 ): Promise<TrainingState> {
   const kept = folder.checkpoint;
   const state = kept ? await stateOf(kept, names) : await fresh();
-  const made = { ...kept?.facts.made };
+  const artifacts = { ...kept?.facts.made };
   return {
     state,
     ended: kept?.facts.enough ?? false,
-    made,
+    artifacts,
     checkpoint: async (enough) => {
-      const facts = { enough, dependencies, machine, made, logs: await folder.marks() };
+      const facts = { enough, dependencies, machine, made: artifacts, logs: await folder.marks() };
       return saveCheckpoint(folder.file(RUN_FILES.checkpoint), state, facts, context.backend);
     },
   };

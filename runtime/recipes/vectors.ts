@@ -57,7 +57,7 @@ export interface DataSeen {
 /**
  * The data as the vectors see it before anything is trained. A resumed run takes what it found when it began: the model
  * may have learned since.
- * @param made gets the hash of what is kept for that
+ * @param artifacts gets the hash of the file kept for this
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
@@ -65,12 +65,12 @@ export async function scanData(
   parameters: Feeds,
   data: LoadedData,
   scales: { off: Record<string, number>; on: Record<string, number> },
-  made: Record<string, string>,
+  artifacts: Record<string, string>,
 ): Promise<DataSeen> {
   const { recipe, folder, signal } = job;
   const route = recipe.protection === false ? false : recipe.protection.route;
   const file = folder.file(RUN_FILES.scan);
-  let scan = folder.checkpoint ? await readScan(file, made[RUN_FILES.scan]) : undefined;
+  let scan = folder.checkpoint ? await readScan(file, artifacts[RUN_FILES.scan]) : undefined;
   if (!scan) {
     scan = await scanExamples(
       learner,
@@ -80,7 +80,7 @@ export async function scanData(
       { signal, onProgress: (share) => job.progress('scanning the data with the vector', share) },
     );
     await writeScan(file, scan);
-    made[RUN_FILES.scan] = await sha256File(file);
+    artifacts[RUN_FILES.scan] = await sha256File(file);
   }
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({

@@ -23,7 +23,7 @@ const VERSION_1 = 'checkpoint.json';
 const HASH = 'sha256';
 const PARTS = ['p', 'm', 'v'] as const;
 
-const names = z.record(z.string(), z.string());
+const stringRecord = z.record(z.string(), z.string());
 const mark = z.object({ bytes: z.int().min(0), sha256: z.string() });
 const factsSchema = z.object({
   version: z.literal(2),
@@ -31,11 +31,11 @@ const factsSchema = z.object({
   /** Training has ended with this step, though more were planned. */
   enough: z.boolean(),
   /** Everything the result depends on: name → hash, or value. */
-  dependencies: names,
+  dependencies: stringRecord,
   /** What computed it; another one rounds differently. */
-  machine: names,
-  /** Files that the run made and reads again: name → SHA-256. */
-  made: names,
+  machine: stringRecord,
+  /** Files that the run wrote and reads back when it is resumed: name → SHA-256. */
+  made: stringRecord,
   logs: z.object({ 'events.jsonl': mark, 'answers.jsonl': mark }),
 });
 export type CheckpointFacts = z.infer<typeof factsSchema>;

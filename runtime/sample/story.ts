@@ -43,7 +43,7 @@ export interface SampleResult {
   seconds: number;
 }
 
-export async function runSample(out: string, terminal: Terminal, speech: Reporter): Promise<number> {
+export async function runSample(out: string, terminal: Terminal, reporter: Reporter): Promise<number> {
   const began = Date.now();
   const workspace = join(out, 'workspace');
   const { kept } = await copySample(workspace);
@@ -51,7 +51,7 @@ export async function runSample(out: string, terminal: Terminal, speech: Reporte
 
   const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
     terminal.log(`\n${title}`);
-    const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, speech);
+    const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, reporter);
     terminal.log(`  ${done.outcome} after ${done.step} steps, ${formatDuration(done.seconds)}`);
     return done;
   };
@@ -67,7 +67,7 @@ export async function runSample(out: string, terminal: Terminal, speech: Reporte
       vector: join(workspace, RUNS.vector),
       data: join(workspace, 'data/train.jsonl'),
     },
-    speech,
+    reporter,
   );
   terminal.log(
     `  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`,

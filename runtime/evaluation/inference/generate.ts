@@ -44,7 +44,7 @@ export interface Generator {
   generate(
     prompts: readonly (readonly number[])[],
     options: GenerationOptions & { seed?: number },
-    more?: {
+    hooks?: {
       signal?: AbortSignal;
       onToken?: (row: number, id: number) => void;
       /** leaves the stop ids out of account */ ignoreStop?: boolean;

@@ -15,7 +15,7 @@ export interface ModelState {
   readonly generator: Generator;
   readonly losses: (
     examples: ExampleList,
-    more?: { signal?: AbortSignal; onProgress?: (share: number) => void },
+    hooks?: { signal?: AbortSignal; onProgress?: (share: number) => void },
   ) => Promise<{ nll: number; tokens: number }[]>;
 }
 
@@ -65,7 +65,7 @@ export async function openState(
   return {
     name,
     generator,
-    losses: (examples, more) => lossesOf(learner, parameters, examples, scales, more),
+    losses: (examples, hooks) => lossesOf(learner, parameters, examples, scales, hooks),
     async dispose() {
       await generator.dispose();
       await learner.dispose();

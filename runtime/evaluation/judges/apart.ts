@@ -87,8 +87,8 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
       child.once('message', (reply: Reply) => settle(() => resolve(reply))());
       child.once('close', (code, how) =>
         settle(() => {
-          const said = /^the process uses more than .*? GB of memory/m.exec(last)?.[0];
-          reject(new Error(said ?? `its process ended (${how ?? `exit code ${code}`})`));
+          const overLimit = /^the process uses more than .*? GB of memory/m.exec(last)?.[0];
+          reject(new Error(overLimit ?? `its process ended (${how ?? `exit code ${code}`})`));
         })(),
       );
       child.once('error', (error) => settle(() => reject(error))());

@@ -118,9 +118,9 @@ type ClassifierChoice = Exclude<JudgeChoice, string>;
  */
 function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place: string): Judge {
   const key = choice.refused === undefined ? 'complied' : 'refused';
-  const wanted = [choice[key] ?? []].flat();
-  const missing = wanted.find((label) => !classifier.labels.includes(label));
-  const rest = classifier.labels.filter((label) => !wanted.includes(label));
+  const named = [choice[key] ?? []].flat();
+  const missing = named.find((label) => !classifier.labels.includes(label));
+  const rest = classifier.labels.filter((label) => !named.includes(label));
   if (missing !== undefined || (rest.length === 0 && classifier.labels.length > 1)) {
     void classifier.dispose();
     throw new HumanError(
@@ -132,7 +132,7 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
   }
   const name = nameOf(choice);
   const verdictOf = ({ labels }: Classification): Verdict => {
-    const found = labels.some((label) => wanted.includes(label));
+    const found = labels.some((label) => named.includes(label));
     if (key === 'refused') return found ? 'refused' : 'complied';
     return found ? 'complied' : 'neither';
   };

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../support/jsonFile.js';
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /** SentencePiece pieces are at most 16 characters by default; longer ones than this are damage. */
-const LONGEST_PIECE = 1024;
+const MAX_PIECE_LENGTH = 1024;
 
 /** Tokens that end a turn in chat templates, where the file names only the end of the text. */
 const ENDS_OF_TURN = [
@@ -115,9 +115,18 @@ interface Kind {
   addBos: boolean;
 }
 
-function bpe(vocab: JsonObject, merges: [string, string][], more: JsonObject): JsonObject {
+function bpe(vocab: JsonObject, merges: [string, string][], extra: JsonObject): JsonObject {
   const plain = { dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null };
-  return { type: 'BPE', ...plain, fuse_unk: false, byte_fallback: false, ignore_merges: false, ...more, vocab, merges };
+  return {
+    type: 'BPE',
+    ...plain,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: false,
+    ...extra,
+    vocab,
+    merges,
+  };
 }
 
 /** Ids by text; where two tokens have the same text the first counts. */
@@ -170,7 +179,7 @@ function sentencePieceBpe(m: Metadata, vocabulary: Vocabulary, unkId: number): K
     m.refuse('tokenizer.ggml.precompiled_charsmap', 'normalization by a table is not supported');
   if (m.boolean('tokenizer.ggml.remove_extra_whitespaces', false))
     m.refuse('tokenizer.ggml.remove_extra_whitespaces', 'it is not supported');
-  const long = tokens.findIndex((token) => token.length > LONGEST_PIECE);
+  const long = tokens.findIndex((token) => token.length > MAX_PIECE_LENGTH);
   if (long >= 0) m.refuse('tokenizer.ggml.tokens', `token ${long} has ${tokens[long].length} characters`);
 
   const pieces = new Map<string, number>();

@@ -55,9 +55,9 @@ export function ggufName(
   const inLayer = module.startsWith(`${layers}.`) ? /^(\d+)\.(.+)$/.exec(module.slice(layers.length + 1)) : null;
   const table = inLayer ? inner : outer;
   // Falcon 40B: ln_mlp takes the place of the one norm.
-  const wanted = inLayer ? (twoNorms && inLayer[2] === 'ln_mlp' ? 'input_layernorm' : inLayer[2]) : module;
-  const row = wanted.replace(/\.\d+$/, '.*');
-  const base = Object.keys(table).find((key) => table[key] === wanted || table[key] === row);
+  const suffix = inLayer ? (twoNorms && inLayer[2] === 'ln_mlp' ? 'input_layernorm' : inLayer[2]) : module;
+  const row = suffix.replace(/\.\d+$/, '.*');
+  const base = Object.keys(table).find((key) => table[key] === suffix || table[key] === row);
   if (base === undefined) return undefined;
   return { name: `${inLayer ? `blk.${inLayer[1]}.` : ''}${base}.${part}`, local: `${base}.${part}` };
 }

@@ -19,11 +19,17 @@ export function checkedAddress(given: {
   revision?: string;
   token?: string;
   endpoint?: string;
-}): HubAddress & { wanted?: string } {
+}): HubAddress & { requestedFile?: string } {
   const endpoint = checkedEndpoint(given.endpoint ?? (process.env.HF_ENDPOINT || HUB));
-  const { repository, file: wanted } = parseRepository(given.repository, endpoint);
+  const { repository, file: requestedFile } = parseRepository(given.repository, endpoint);
   const revision = checkedRevision(given.revision ?? 'main');
-  return { endpoint, repository, wanted, revision, token: checkedToken(given.token ?? process.env.HF_TOKEN) };
+  return {
+    endpoint,
+    repository,
+    requestedFile: requestedFile,
+    revision,
+    token: checkedToken(given.token ?? process.env.HF_TOKEN),
+  };
 }
 
 /** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */

@@ -71,8 +71,8 @@ export function requireUnchanged(folder: string, { changed }: Contents, before: 
   const [first] = changed;
   if (first === undefined) return;
   const why = before && first in before.files ? 'was changed since it was downloaded' : 'is not of a download';
-  const more = changed.length > 1 ? ` The same holds for ${listed(changed.slice(1), 10)}.` : '';
-  throw new HumanError(`this file ${why} and would be replaced.${more}`, {
+  const others = changed.length > 1 ? ` The same holds for ${listed(changed.slice(1), 10)}.` : '';
+  throw new HumanError(`this file ${why} and would be replaced.${others}`, {
     place: join(folder, first),
     remedy: 'Choose another folder (--out), move the file away, or replace it (--force).',
     code: 'exists',

@@ -69,18 +69,18 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   };
 }
 
-const MOST_NAMED = 30;
+const MAX_NAMED = 30;
 const shorter = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);
 
 /** Names for a message, the first of them when there are many. */
-export function listed(names: readonly string[], most = MOST_NAMED): string {
-  const more = names.length > most ? `, and ${names.length - most} more` : '';
-  return `${names.slice(0, most).map(shorter).join(', ')}${more}`;
+export function listed(names: readonly string[], max = MAX_NAMED): string {
+  const rest = names.length > max ? `, and ${names.length - max} more` : '';
+  return `${names.slice(0, max).map(shorter).join(', ')}${rest}`;
 }
 
 /** Names of devices on Windows, whatever the extension. */
 const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])(\.|$)/i;
-const LONGEST_NAME = 200;
+const MAX_NAME_BYTES = 200;
 /** As file systems that do not tell case or composed characters apart see a name. */
 const folded = (name: string): string => name.normalize('NFC').toUpperCase().toLowerCase();
 
@@ -90,7 +90,7 @@ export function checkNames(files: readonly HubFile[], repository: string): void 
     new HumanError(`the repository has ${what}.`, { place: repository, remedy: 'Choose another model.' });
   const seen = new Set<string>();
   for (const { name } of files) {
-    if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > LONGEST_NAME)
+    if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > MAX_NAME_BYTES)
       throw wrong(`a file named ${shown(name)}, a name that not every system can write`);
     if (seen.has(folded(name))) throw wrong(`two files named ${shown(folded(name))}`);
     seen.add(folded(name));
@@ -115,15 +115,19 @@ export type Selection =
  * The files of the model: a Hugging Face folder, or one GGUF model where there is none.
  * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
  */
-export function selectFiles(files: readonly HubFile[], repository: string, wanted: string | undefined): Selection {
+export function selectFiles(
+  files: readonly HubFile[],
+  repository: string,
+  requestedFile: string | undefined,
+): Selection {
   const ggufs = files.filter((file) => isGguf(file.name));
   // of a model in parts, the first stands for all
   const models = ggufs.filter(({ name }) => !PART.test(name) || PART.exec(name)![2] === '00001');
   const list = () => `${models.length === 1 ? 'file' : 'files'}: ${listed(models.map(({ path }) => path))}`;
-  if (wanted !== undefined) {
-    const file = ggufs.find(({ path }) => path === wanted);
+  if (requestedFile !== undefined) {
+    const file = ggufs.find(({ path }) => path === requestedFile);
     if (file) return { kind: 'gguf', files: allParts(file, ggufs, repository) };
-    throw new HumanError(`there is no file ${shorter(wanted)}.`, {
+    throw new HumanError(`there is no file ${shorter(requestedFile)}.`, {
       place: repository,
       remedy: ggufs.length > 0 ? `It has the GGUF ${list()}.` : 'The repository has no GGUF files.',
     });

@@ -43,10 +43,10 @@ export interface HubClient {
 
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
-const LARGEST_ANSWER = 16 * 2 ** 20;
-const LONGEST_WAIT_MS = 60_000;
+const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
+const MAX_WAIT_MS = 60_000;
 /** Of one file, with or without progress in between. */
-const MOST_ATTEMPTS = 1000;
+const MAX_ATTEMPTS = 1000;
 /** Codes that say the network, or the way to the host, is not there. */
 const OFFLINE = new Set([
   'ENOTFOUND',
@@ -242,10 +242,10 @@ export function hubClient(
         const isFurther = progress() - before >= LEAST_BYTES;
         failures = isFurther ? 1 : failures + 1;
         if (isFurther) before = progress();
-        if (failures >= patience.attempts || attempts >= MOST_ATTEMPTS) throw error.final;
+        if (failures >= patience.attempts || attempts >= MAX_ATTEMPTS) throw error.final;
         onLog(`${error.message} Trying again.`);
         const waitMs = Math.max(error.waitMs, patience.pauseMs * 2 ** (failures - 1));
-        await sleep(Math.min(waitMs, LONGEST_WAIT_MS), undefined, { signal }).catch(() => undefined);
+        await sleep(Math.min(waitMs, MAX_WAIT_MS), undefined, { signal }).catch(() => undefined);
       }
     }
   }
@@ -263,7 +263,7 @@ export function hubClient(
     let bytes = 0;
     for await (const piece of answer.body) {
       bytes += piece.length;
-      if (bytes > LARGEST_ANSWER) throw wrong(`has more than ${LARGEST_ANSWER} bytes`);
+      if (bytes > MAX_RESPONSE_BYTES) throw wrong(`has more than ${MAX_RESPONSE_BYTES} bytes`);
       if (performance.now() > until) throw wrong(`takes more than ${seconds(patience.wholeMs)}`);
       parts.push(piece);
     }

@@ -63,7 +63,7 @@ export async function isUntidy(folder: string): Promise<boolean> {
  */
 export async function withStaging<T>(folder: string, use: (staging: Staging) => Promise<T>): Promise<T> {
   const place = join(folder, STAGING);
-  const made = await mkdir(folder, { recursive: true });
+  const created = await mkdir(folder, { recursive: true });
   let release: (() => Promise<void>) | undefined;
   try {
     release = await claimed(folder, place);
@@ -71,7 +71,7 @@ export async function withStaging<T>(folder: string, use: (staging: Staging) => 
     return await use(staging(folder, place));
   } finally {
     await release?.();
-    const empty = made === undefined ? [place] : [place, ...upTo(folder, made)];
+    const empty = created === undefined ? [place] : [place, ...upTo(folder, created)];
     for (const each of empty) await rmdir(each).catch(() => undefined);
   }
 }

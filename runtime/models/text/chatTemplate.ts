@@ -119,16 +119,16 @@ function run(program: Program, variables: JsonObject, limit: number, place: stri
   for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) environment.set(name, value);
   const interpreter = new PythonInterpreter(environment);
   const evaluate = interpreter.evaluate.bind(interpreter);
-  let made = 0;
+  let produced = 0;
   interpreter.evaluate = (statement, scope) => {
     const result = evaluate(statement, scope);
     if (statement && !makes(statement)) return result;
     const { value } = result;
-    if (typeof value === 'string') made += value.length;
-    else if (Array.isArray(value)) made += ITEM * value.length;
+    if (typeof value === 'string') produced += value.length;
+    else if (Array.isArray(value)) produced += ITEM * value.length;
     else if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER)
       throw new Error(`the number ${value} is too large`);
-    if (made > limit) throw new Error('it makes too much text');
+    if (produced > limit) throw new Error('it makes too much text');
     return result;
   };
   try {

@@ -53,7 +53,7 @@ export interface SafetensorsHeader {
 }
 
 /** The format allows 100 MB; sixty thousand tensors need 8 MB. */
-const LARGEST_HEADER = 2 ** 23;
+const MAX_HEADER_BYTES = 2 ** 23;
 /** Node reads at most 2³¹ − 1 bytes at once. */
 const PIECE = 2 ** 30;
 
@@ -101,10 +101,10 @@ export async function readSafetensors(file: string): Promise<SafetensorsHeader> 
       throw damaged(file, `the file has ${size} bytes, too few for a safetensors file.`);
     }
     const length = new DataView(start.buffer).getBigUint64(0, true);
-    if (length > BigInt(Math.min(LARGEST_HEADER, size - 8))) {
+    if (length > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
       throw damaged(
         file,
-        `the header claims ${length} bytes; the file has ${size} bytes, and at most ${LARGEST_HEADER} are read as a header.`,
+        `the header claims ${length} bytes; the file has ${size} bytes, and at most ${MAX_HEADER_BYTES} are read as a header.`,
       );
     }
     const header = new Uint8Array(Number(length));
@@ -343,7 +343,7 @@ export async function writeSafetensors(
   const start = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   start.writeBigUInt64LE(BigInt(start.length - 8));
   json.copy(start, 8);
-  if (start.length - 8 > LARGEST_HEADER) {
+  if (start.length - 8 > MAX_HEADER_BYTES) {
     throw new HumanError('there are too many tensors for one safetensors file.', {
       place: basename(file),
       remedy: 'Write several files.',

@@ -80,13 +80,13 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / share));
   const powers = exponents.map((e) => f(Math.pow(f(theta), e)));
   const plain = powers.map((p) => f(1 / p));
-  const rope = (invFreq: number[], more: Partial<RopeSpec> = {}): RopeSpec => ({
+  const rope = (invFreq: number[], overrides: Partial<RopeSpec> = {}): RopeSpec => ({
     dim,
     theta,
     invFreq,
     attentionFactor: 1,
     interleaved: options.interleaved ?? false,
-    ...more,
+    ...overrides,
   });
 
   switch (type) {
@@ -177,7 +177,7 @@ function yarn(
   scaling: ConfigReader,
   c: ConfigReader,
   options: RopeOptions,
-  rope: (invFreq: number[], more: Partial<RopeSpec>) => RopeSpec,
+  rope: (invFreq: number[], overrides: Partial<RopeSpec>) => RopeSpec,
 ): RopeSpec {
   const original = originalContext(c, scaling, options);
   const factor = scaling.positive('factor', options.contextLength / original);
@@ -212,7 +212,7 @@ function longrope(
   scaling: ConfigReader,
   c: ConfigReader,
   options: RopeOptions,
-  rope: (invFreq: number[], more: Partial<RopeSpec>) => RopeSpec,
+  rope: (invFreq: number[], overrides: Partial<RopeSpec>) => RopeSpec,
 ): RopeSpec {
   const original = originalContext(c, scaling, options);
   const factor = scaling.positive('factor', options.contextLength / original);

@@ -34,11 +34,11 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
   ): never => {
     throw new HumanError(`${key.slice(0, 200)}: ${message}.`, { place: file, remedy });
   };
-  const wrong = (key: string, value: GgufValue | undefined, wanted: string): never => {
+  const wrong = (key: string, value: GgufValue | undefined, expected: string): never => {
     const shown = String(value ?? 'missing').slice(0, 60);
     return refuse(
       key,
-      `${shown}, but ${wanted} is needed`,
+      `${shown}, but ${expected} is needed`,
       'The file is damaged or incomplete: convert or download it again.',
     );
   };
@@ -46,9 +46,9 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
     const value = raw(key) ?? fallback;
     return typeof value === 'number' && Number.isFinite(value) ? value : wrong(key, value, 'a number');
   };
-  const list = <T extends GgufValue>(key: string, is: (value: GgufValue) => value is T, wanted: string): T[] => {
+  const list = <T extends GgufValue>(key: string, is: (value: GgufValue) => value is T, expected: string): T[] => {
     const value = raw(key);
-    return Array.isArray(value) && value.every(is) ? value : wrong(key, value, wanted);
+    return Array.isArray(value) && value.every(is) ? value : wrong(key, value, expected);
   };
   const numbers = (key: string): number[] =>
     list(key, (v): v is number => typeof v === 'number' && Number.isFinite(v), 'a list of numbers');

@@ -31,11 +31,11 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
   const count = readMetadata(given).count('split.count', 1);
   if (count < 2) return { ...given, parts: [file] };
   const files = partsOf(file);
-  const again = 'Copy or download all parts of the model into one folder again, under their own names.';
+  const COPY_PARTS = 'Copy or download all parts of the model into one folder again, under their own names.';
   if (files.length !== count) {
     throw new HumanError(
       `the file is one of ${count} parts of a model, and is not called like one: …-00001-of-${String(count).padStart(5, '0')}.gguf.`,
-      { place: file, remedy: again },
+      { place: file, remedy: COPY_PARTS },
     );
   }
   const missing = files.filter((part) => !existsSync(part)).map((part) => basename(part));
@@ -44,7 +44,7 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
       `${missing.length} of ${count} parts of the model are missing: ${missing.join(', ').slice(0, 200)}.`,
       {
         place: file,
-        remedy: again,
+        remedy: COPY_PARTS,
       },
     );
   }
@@ -53,9 +53,9 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
   for (const [i, part] of parts.entries()) {
     const m = readMetadata(part);
     if (m.count('split.count', 1) !== count || m.count('split.no') !== i)
-      m.refuse('split.no', `this is not part ${i + 1} of ${count}`, again);
+      m.refuse('split.no', `this is not part ${i + 1} of ${count}`, COPY_PARTS);
     for (const [name, tensor] of part.tensors) {
-      if (tensors.has(name)) m.refuse(name.slice(0, 80), 'an earlier part has this tensor too', again);
+      if (tensors.has(name)) m.refuse(name.slice(0, 80), 'an earlier part has this tensor too', COPY_PARTS);
       tensors.set(name, { ...tensor, file: part.file });
     }
   }
@@ -64,7 +64,7 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
   if (total !== tensors.size) {
     throw new HumanError(`the parts have ${tensors.size} tensors together; the first one speaks of ${total}.`, {
       place: files[0]!,
-      remedy: again,
+      remedy: COPY_PARTS,
     });
   }
   return { ...first, size: parts.reduce((sum, { size }) => sum + size, 0), tensors, parts: files };
