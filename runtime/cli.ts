@@ -30,7 +30,7 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
   --json prints JSON lines on stdout and nothing else.
   --device auto|cpu|webgpu overrides the recipe for every command that computes.
-  Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or a law broken`;
+  Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken`;
 
 const OPTIONS = {
   json: { type: 'boolean' },
@@ -126,7 +126,7 @@ async function run(
 ): Promise<number> {
   const only = (what: string): string => {
     if (positionals.length !== 1)
-      throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one ${what}.`);
+      throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one argument: ${what}.`);
     return resolve(positionals[0]!);
   };
   switch (command) {
@@ -193,9 +193,9 @@ async function run(
       if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
         throw wrong('--max-new-tokens must be a whole number above 0.');
       if ((values.prompt === undefined) === (values.ids === undefined))
-        throw wrong('generate needs --prompt or --ids, one of them.');
+        throw wrong('generate needs either --prompt or --ids.');
       const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
-      if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; numbers with commas between were expected.`);
+      if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; comma-separated numbers were expected.`);
       const prompt =
         values.raw === true
           ? { prompt: values.prompt }

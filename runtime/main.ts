@@ -22,7 +22,7 @@ const connection = createMessageConnection(new IPCMessageReader(process), new IP
 const send = <K extends NotificationName>(name: K, params: Notifications[K]): void =>
   void connection.sendNotification(name, params);
 
-/** Collects what is said within an interval, so that a fast run does not flood the host. */
+/** Collects what is reported within an interval, so that a fast run does not flood the host. */
 function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; flush: () => void } {
   let items: T[] = [];
   let timer: NodeJS.Timeout | undefined;

@@ -22,7 +22,7 @@ export function fullMatches(pattern: string, names: readonly string[], place: st
     try {
       expression = new RegExp(`^(?:${toJavaScript(pattern)})$`, 'u');
     } catch (error) {
-      throw new HumanError(`the pattern "${short}" is no regular expression that can be used here.`, {
+      throw new HumanError(`the pattern "${short}" is not a regular expression that can be used here.`, {
         place,
         remedy,
         cause: error,

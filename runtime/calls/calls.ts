@@ -25,7 +25,7 @@ import { runRecipe } from './run.js';
 import { flatTensor } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 
-/** How a call speaks while it works, and how it is stopped. */
+/** Receives what a call reports while it works, and stops it. */
 export interface Reporter {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
@@ -157,13 +157,15 @@ function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec 
           addSpecialTokens: false,
         })
       : tokenizer.encode(prompt ?? ''));
-  if (given.length === 0)
-    throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Write something to answer.' });
+  if (given.length === 0) throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Enter a prompt.' });
   if (given.length >= spec.contextLength) {
-    throw new HumanError(`the conversation has ${given.length} tokens; the model takes ${spec.contextLength}.`, {
-      place: 'prompt',
-      remedy: 'Start a new conversation.',
-    });
+    throw new HumanError(
+      `the conversation has ${given.length} tokens; the model's context holds ${spec.contextLength}.`,
+      {
+        place: 'prompt',
+        remedy: 'Start a new conversation.',
+      },
+    );
   }
   const wrong = given.find((id) => !Number.isInteger(id) || id < 0 || id >= spec.vocabSize);
   if (wrong !== undefined)

@@ -1,4 +1,4 @@
-/** What the command line says of a run that has ended, and its exit code. */
+/** What the command line reports at the end of a run, and its exit code. */
 import { join } from 'node:path';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration } from '../contract/format.js';
@@ -15,7 +15,7 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Pr
   if (done.outcome === 'stopped') {
     out.log(
       hasCheckpoint(join(done.output, RUN_FILES.checkpoint))
-        ? `Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`
+        ? `Stopped after step ${done.step}; everything up to there is saved in ${done.output}. Continue with --resume.`
         : 'Stopped before the first checkpoint; there is nothing to resume.',
     );
     return EXIT.stopped;

@@ -70,5 +70,5 @@ export function checkedRequest<K extends RequestName>(
 const badRequest = (name: string, parameter: string, why: string): HumanError =>
   new HumanError(`the request "${name}" is not understood: ${why}.`, {
     place: parameter || undefined,
-    remedy: 'Report this: the extension and its engine do not fit together.',
+    remedy: 'Report this: the extension and its engine do not match.',
   });

@@ -324,7 +324,7 @@ export interface Requests {
       /** gguf only: the model with its adapters merged (default), or the adapters alone as a LoRA. */
       what?: 'model' | 'adapter';
     };
-    /** `notes`: what the form cannot say, for people. */
+    /** `notes`: what the format cannot express, for people. */
     result: { path: string; sha256: string; notes?: string[] };
   };
   download: {

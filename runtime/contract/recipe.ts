@@ -24,7 +24,7 @@ const decay = z.number().min(0).lt(1, 'this must be less than 1');
 
 const data = z.strictObject({
   file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
-  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" finds it and says so.'),
+  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" detects it.'),
   limit: rows.optional().describe('Use only the first rows of the file.'),
 });
 
@@ -109,14 +109,14 @@ const judge = z.union(
         classifier: path.describe(
           'Folder of a text classifier, relative to this recipe: config.json, tokenizer.json, and model.onnx or onnx/model.onnx.',
         ),
-        refused: labels.optional().describe('Its labels that mean a refusal; any other answer complied.'),
+        refused: labels.optional().describe('Labels that mean a refusal; any other label counts as compliance.'),
         complied: labels
           .optional()
-          .describe('Instead of "refused": its labels that mean harm. Such a judge knows nothing of refusals.'),
+          .describe('Instead of "refused": labels that mean harm. Such a judge cannot recognize refusals.'),
         name: text.optional().describe("Its name in tables. Default: the folder's name."),
       })
       .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
-        message: 'give "refused" or "complied", one of them',
+        message: 'give either "refused" or "complied"',
       }),
     z.literal('refusal-phrases'),
   ],
@@ -125,7 +125,7 @@ const judge = z.union(
 const judges = list(judge, 16)
   .min(1, 'give at least one judge')
   .default(['refusal-phrases'])
-  .describe('Who judges harm and over-refusal; the first is the main one. Each gives numbers of its own.');
+  .describe('Who judges harm and over-refusal; the first is the main one. Each reports its own numbers.');
 
 const attached = z.strictObject({
   adapter: path.describe('PEFT folder, or a run folder with adapter/.'),
@@ -163,7 +163,7 @@ const vectorRecipe = z
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
-    message: 'give "epochs" or "steps", one of them',
+    message: 'give either "epochs" or "steps"',
   });
 
 const finetuneRecipe = z
@@ -202,7 +202,7 @@ const finetuneRecipe = z
         }),
       ])
       .default(false)
-      .describe('Strengthening beyond the paper; false is the paper.'),
+      .describe('Strengthening beyond the paper; false follows the paper.'),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})
@@ -218,7 +218,7 @@ const finetuneRecipe = z
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
-    message: 'give "epochs" or "steps", one of them',
+    message: 'give either "epochs" or "steps"',
   });
 
 const evaluateRecipe = z.strictObject({

@@ -27,7 +27,7 @@ interface Written {
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
  * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
  * ends with this answer ends, is the answer. Where a template or tokenizer does not have this property, and the answer
- * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is refused.
+ * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is skipped.
  * @throws RefusedRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(

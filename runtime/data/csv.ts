@@ -101,7 +101,7 @@ function lineOf(error: CsvError): number {
   return typeof lines === 'number' ? lines : 1;
 }
 
-/** The pieces again, and the first line as text. */
+/** The same pieces, and the first line as text. */
 async function peek(pieces: AsyncIterable<Buffer>): Promise<[AsyncIterable<Buffer>, string]> {
   const iterator = pieces[Symbol.asyncIterator]();
   const first = await iterator.next();

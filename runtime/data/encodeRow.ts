@@ -5,11 +5,11 @@ import type { Supervised } from './conversation.js';
 import { InvalidRow, TooLongRow } from './schemas.js';
 import type { RowContent } from './schemas.js';
 
-/** A sample as tokens. */
+/** A row as tokens. */
 export interface EncodedRow extends Supervised {
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** The last answer; '' for samples that only ask. */
+  /** The last answer; '' for rows that only ask. */
   answer: string;
 }
 

@@ -3,7 +3,7 @@ import { HumanError } from '../support/errors.js';
 import type { Example } from './examples.js';
 import type { Scratch } from './scratch.js';
 
-/** Examples by index and in order: an array, or the rows of a large file, of which most rest on disk. */
+/** Examples by index and in order: an array, or the rows of a large file, most of which stay on disk. */
 export interface ExampleList<E = Example> extends Iterable<E> {
   readonly length: number;
   at(index: number): E | undefined;
@@ -14,7 +14,7 @@ export function subset<E>(list: ExampleList<E>, indices: readonly number[]): Exa
   return listOf(indices.length, (i) => list.at(indices[i]!));
 }
 
-/** The first examples, at most `count`, that are like this. */
+/** The first examples that match, at most `count`. */
 export function firstOf<E>(list: ExampleList<E>, count: number, matches: (example: E) => boolean = () => true): E[] {
   const found: E[] = [];
   if (count > 0)
@@ -32,7 +32,7 @@ export function* pieces<E>(list: ExampleList<E>, rows: number): Generator<E[]> {
 
 const WRITE_BYTES = 2 ** 20;
 
-/** Collects examples: those of the first `tokens` tokens stay in memory; of the others, what they are made of goes to disk. */
+/** Collects examples: those of the first `tokens` tokens stay in memory; of the others, the sources go to disk. */
 export function exampleStore<E, Source>(
   scratch: Scratch,
   tokens: number,

@@ -44,9 +44,9 @@ export interface SkippedRow {
 
 export interface ExampleOptions extends RowOptions {
   format?: DataFormat;
-  /** Longer rows are refused (`batch.maxTokens`). */
+  /** Longer rows are skipped (`batch.maxTokens`). */
   maxTokens?: number;
-  /** Longer rows are refused: the model cannot read them. */
+  /** Longer rows are skipped: the model cannot read them. */
   contextLength?: number;
   /** Throw at the first broken row; rows that only do not fit the model are still just listed. */
   strict?: boolean;
@@ -65,17 +65,17 @@ export interface Examples {
 }
 
 export interface LoadOptions extends ExampleOptions {
-  /** Where the rows of a large file rest. */
+  /** Where the rows of a large file are kept. */
   scratch: Scratch;
   /** Tokens that stay in memory: about 20 bytes each. */
   tokensInMemory?: number;
 }
 
 const TOKENS_IN_MEMORY = 2 ** 21;
-/** Refused rows that are listed; all are counted. */
+/** Skipped rows that are listed; all are counted. */
 const LISTED = 10_000;
 /**
- * Characters of a row for each token that it may have, and at least. Longer rows are refused before they are cut into
+ * Characters of a row for each token that it may have, and at least. Longer rows are skipped before they are cut into
  * tokens, which takes much more memory than the text.
  */
 const CHARACTERS_PER_TOKEN = 16;
@@ -86,8 +86,8 @@ const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
 
 /**
- * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are made again from the
- * scratch file when they are asked for. Rows that cannot be used are counted and listed with line and reason.
+ * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are rebuilt from the
+ * scratch file when they are read. Rows that cannot be used are counted and listed with line and reason.
  * @throws HumanError for an empty file, one without a usable row (place: file and line of the first problem), and with
  * `strict` for the first row that is wrong.
  */
@@ -227,11 +227,15 @@ function* examplesOf(
 ): Generator<Example | SkippedRow> {
   let at = 0;
   const place = (): string => `${file}:${items[at]!.line}`;
-  const results = withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'this row does not become tokens.', place, () =>
-    items.map((item, i) => {
-      at = i;
-      return 'reason' in item ? item : exampleOf(item, tokenizer, options);
-    }),
+  const results = withTimeLimit(
+    TIME_MS + TIME_MS_PER_CHARACTER * size,
+    'this row takes too long to tokenize.',
+    place,
+    () =>
+      items.map((item, i) => {
+        at = i;
+        return 'reason' in item ? item : exampleOf(item, tokenizer, options);
+      }),
   );
   for (const result of results) {
     if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
@@ -257,7 +261,7 @@ function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOption
   } catch (error) {
     if (error instanceof InvalidRow)
       return skip(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
-    // A template that refuses these messages, a text without tokens: the row's fault; that there is no tokenizer is not.
+    // A template that rejects these messages or a text without tokens is the row's fault; a missing tokenizer is not.
     if (error instanceof HumanError && !tokenizer.absent) return skip(error.message.replace(/\.$/, ''));
     throw error;
   }
@@ -266,7 +270,7 @@ function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOption
   return { row, line, ...parts, ...(label ? { label } : {}) };
 }
 
-/** An example of a conversation or a prompt with its completion that stands in no data file. Its length is not checked. */
+/** An example that does not come from a data file. Its length is not checked. */
 export function exampleFrom(content: RowContent, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
   return { ...place, ...encodeRow(content, tokenizer, {}) };
 }
@@ -303,6 +307,6 @@ function nothingUsable(file: string, skipped: SkippedRows): HumanError {
     place: `${file}:${first.line}`,
     remedy: first.tooLong
       ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
-      : 'Correct the row; README.md lists the row formats.',
+      : 'Correct the row; docs/data.md lists the row formats.',
   });
 }

@@ -20,7 +20,7 @@ export function checkFooter(bytes: ArrayBuffer): void {
 
 /**
  * Schema and row groups: every row group has the schema's columns, in its order, inside the file. The library starts to read
- * all columns before it looks for them in the schema; what it then starts in vain would end the process.
+ * all columns before it looks for them in the schema; a read that then fails unhandled would end the process.
  * @throws Error saying what is wrong.
  */
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData): void {

@@ -45,7 +45,7 @@ export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow 
   } catch (error) {
     return { ...place, reason: `${what} is not JSON: ${(error as Error).message}` };
   }
-  return isObject(value) ? { ...place, value } : { ...place, reason: `${what} is JSON, but no object of fields` };
+  return isObject(value) ? { ...place, value } : { ...place, reason: `${what} is JSON, but not an object` };
 }
 
 /** Says that a row is longer than what is read. */

@@ -5,7 +5,7 @@ import type { JsonObject } from '../support/jsonFile.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 
-/** What a row says, whatever its format. */
+/** The content of a row, whatever its format. */
 export type RowContent =
   /** Answers before message `first` (0) belong to the prompt and are not supervised. */
   | { kind: 'chat'; messages: ChatMessage[]; first?: number }
@@ -15,13 +15,13 @@ export type RowContent =
   /** Labels are unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. */
   | { kind: 'tokens'; ids: number[]; labels: number[] };
 
-/** Why a row is not used. The reason is a clause: "the row has no messages". */
+/** A row that cannot be used. The message is a clause: "the row has no messages". */
 export class InvalidRow extends Error {}
 
-/** The row is as it should be, but the model cannot be trained with it: its answer cannot be told apart. */
+/** The row is valid, but this model cannot be trained on it: its answer cannot be told apart. */
 export class UnfitRow extends InvalidRow {}
 
-/** The row is as it should be, but has too many tokens. */
+/** The row is valid, but has too many tokens. */
 export class TooLongRow extends UnfitRow {}
 
 interface Schema {
@@ -51,12 +51,12 @@ export function formatOf(row: JsonObject): RowFormat | undefined {
   return (Object.keys(SCHEMAS) as RowFormat[]).find((format) => SCHEMAS[format].has(row));
 }
 
-/** Says which fields a row has and which would be known. */
+/** Names the fields of a row and the formats that are known. */
 export function unknownFields(row: JsonObject): string {
   const keys = Object.keys(row)
     .slice(0, 8)
     .map((key) => JSON.stringify(key.slice(0, 40)));
-  return `its fields (${keys.join(', ') || 'none'}) belong to no row format (${DATA_FORMATS.slice(1).join(', ')})`;
+  return `its fields (${keys.join(', ') || 'none'}) match no row format (${DATA_FORMATS.slice(1).join(', ')})`;
 }
 
 /** @throws RefusedRow saying what is missing or wrong. */
@@ -84,7 +84,7 @@ const isThere = (value: unknown): boolean => value !== undefined && value !== nu
 function textField(row: JsonObject, name: string): string {
   const value = row[name];
   if (!isThere(value)) throw new InvalidRow(`"${name}" is missing`);
-  if (typeof value !== 'string') throw new InvalidRow(`"${name}" is no text`);
+  if (typeof value !== 'string') throw new InvalidRow(`"${name}" is not a string`);
   return value;
 }
 
@@ -139,7 +139,7 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
 };
 
 function shareGpt(turns: unknown): ChatMessage[] {
-  if (!Array.isArray(turns)) throw new InvalidRow('"conversations" is no list');
+  if (!Array.isArray(turns)) throw new InvalidRow('"conversations" is not a list');
   const messages = turns.map((turn: unknown): unknown => {
     if (!isObject(turn) || turn.role !== undefined) return turn;
     const { from, value, ...rest } = turn;
@@ -161,19 +161,19 @@ function conversation(row: JsonObject, messages: ChatMessage[], first = 0): RowC
 }
 
 function chat(given: unknown, field: string): ChatMessage[] {
-  if (!Array.isArray(given)) throw new InvalidRow(`"${field}" is no list`);
+  if (!Array.isArray(given)) throw new InvalidRow(`"${field}" is not a list`);
   if (given.length === 0) throw new InvalidRow(`"${field}" is empty`);
   return given.map((message: unknown, i) => messageOf(message, i + 1));
 }
 
-/** What a message may have besides its text, and would change what is written or learned; with the value that changes nothing. */
+/** Fields of a message that would change what is written or learned, with the value that changes nothing. */
 const NOT_READ: Record<string, unknown> = {
   ...{ tool_calls: '', function_call: '', reasoning_content: '', reasoning: '', thinking: '' },
   ...{ weight: 1, train: true, training: true, loss: true },
 };
 
 function messageOf(message: unknown, number: number): ChatMessage {
-  if (!isObject(message)) throw new InvalidRow(`message ${number} is no object`);
+  if (!isObject(message)) throw new InvalidRow(`message ${number}is not an object`);
   const { role } = message;
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
     throw new InvalidRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
@@ -191,7 +191,7 @@ function contentOf(content: unknown, number: number): string {
   const parts = Array.isArray(content) ? (content as unknown[]) : [];
   const texts = parts.map((part) => (isObject(part) && part.type === 'text' ? part.text : undefined));
   if (texts.length > 0 && texts.every((text) => typeof text === 'string')) return texts.join('');
-  throw new InvalidRow(`the content of message ${number} is no text`);
+  throw new InvalidRow(`the content of message ${number} is not text`);
 }
 
 function tokens(row: JsonObject): RowContent {
@@ -210,9 +210,10 @@ function tokens(row: JsonObject): RowContent {
 
 function numbers(row: JsonObject, name: string): number[] {
   const list = row[name];
-  if (!Array.isArray(list)) throw new InvalidRow(`"${name}" is ${list === undefined ? 'missing' : 'no list'}`);
+  if (!Array.isArray(list)) throw new InvalidRow(`"${name}" is ${list === undefined ? 'missing' : 'not a list'}`);
   for (const value of list as unknown[]) {
-    if (!Number.isInteger(value)) throw new InvalidRow(`"${name}" has ${shown(value, 40)}, which is no whole number`);
+    if (!Number.isInteger(value))
+      throw new InvalidRow(`"${name}" has ${shown(value, 40)}, which is not a whole number`);
   }
   return list as number[];
 }

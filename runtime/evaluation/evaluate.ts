@@ -10,7 +10,7 @@ export interface LoadedSet {
   readonly examples: ExampleList;
 }
 
-/** Loads evaluation sets; rows that cannot be used are warned of. */
+/** Loads evaluation sets; warns of rows that cannot be used. */
 export async function loadSets(
   context: Context,
   sets: readonly EvaluationSet[],
@@ -38,7 +38,7 @@ const ROWS = 32;
 const PIECE = 1024;
 
 /**
- * Lets a state of the model answer every prompt of the sets and has the answers judged; one `sample` a row, one `evaluation`
+ * Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation`
  * at the end. `judges`: the main one first.
  */
 export async function evaluateState(

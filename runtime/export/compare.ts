@@ -128,12 +128,12 @@ export function requireAlike(
   const difference = differenceOf(before, after, V);
   if (difference <= (TOLERANCE[type] ?? 0)) return difference;
   const much = Number.isNaN(difference) ? 'are not comparable with' : `differ by ${formatPercent(difference)} from`;
-  throw new HumanError(`the logits of what was written ${much} the model's; it was removed.`, {
+  throw new HumanError(`the logits of the export ${much} the model's; the export was removed.`, {
     place,
     kind: 'failed',
     remedy:
       type === 'F32'
-        ? 'This is a fault of the export: report it.'
+        ? 'This is a bug in the export: please report it.'
         : `${type} may be too coarse for this model: export with a wider type. If it happens there too, report it.`,
   });
 }

@@ -125,10 +125,10 @@ async function requireSameIds(before: string, after: string, place: string): Pro
   const [a, b] = [await loadTokenizer(before), await loadTokenizer(after)];
   const same = a.encode(TEXT).join() === b.encode(TEXT).join() && a.eosIds.join() === b.eosIds.join();
   if (same) return;
-  throw new HumanError('the tokenizer of what was written gives other ids than the model’s; it was removed.', {
+  throw new HumanError('the exported tokenizer gives other ids than the model’s; the export was removed.', {
     place,
     kind: 'failed',
-    remedy: 'GGUF has no word for this tokenizer: export as safetensors instead.',
+    remedy: 'GGUF cannot express this tokenizer: export as safetensors instead.',
   });
 }
 

@@ -7,7 +7,7 @@ import { Identity } from './ops.js';
 export const replaceValues = (node: Node, change: (value: Value) => Value): Node =>
   ({ ...node, inputs: node.inputs.map(change), outputs: node.outputs.map(change) }) as unknown as Node;
 
-/** The graph with other values in place of its own; `change` must give the same for the same. */
+/** The graph with other values in place of its own; `change` must be a function of the value alone. */
 export const mapValues = (graph: Graph, change: (value: Value) => Value): Graph => ({
   ...graph,
   inputs: graph.inputs.map(change),

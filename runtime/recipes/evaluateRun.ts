@@ -40,7 +40,7 @@ function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
   return states ?? [{ name: 'base', adapters: [] }, ...(adapters.length > 0 ? [{ name, adapters }] : [])];
 }
 
-/** Opens the model and reads the adapters of a state. A security vector that is active is warned of. */
+/** Opens the model and reads the adapters of a state. Warns of a security vector that is active. */
 async function readState(
   job: Job<EvaluateRecipe>,
   { name, model, adapters }: NamedState,

@@ -110,7 +110,7 @@ async function hashAdapter(folder: string): Promise<string> {
   );
 }
 
-/** How the protection did not hold, by any judge of harm or by the probes; undefined when it held, and of a plain run. */
+/** Why the protection did not hold, by any judge of harm or by the probes; undefined when it held, and for a plain run. */
 export function weakened(run: {
   vectors: number;
   step: number;

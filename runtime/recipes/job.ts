@@ -21,7 +21,7 @@ export interface Job<R extends Recipe> {
   /** Everything the result depends on, and what computes it. */
   readonly dependencies: Dependencies;
   readonly machine: Dependencies;
-  /** Everything that can be wrong with the inputs was found: from here on the run folder is written. */
+  /** To be called once all inputs have been checked: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */
   readonly emit: (event: RunEvent) => Promise<void>;
@@ -29,10 +29,10 @@ export interface Job<R extends Recipe> {
   readonly progress: (message: string, share?: number) => void;
 }
 
-/** What a recipe says at its end. */
+/** What a recipe reports at its end. */
 export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>;
 
-/** How data are loaded for a job, before its folder is begun. */
+/** Reports while the data of a job are loaded, before its folder is begun. */
 export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({
   warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
   progress: progress,

@@ -24,7 +24,7 @@ const MAX_PROMPTS = 64;
 const MAX_ANSWER_TOKENS = 48;
 const BATCH = 16;
 
-/** Lets the base model answer the vector's own prompts and writes them as prompts.jsonl. */
+/** Has the base model answer the vector's own prompts and writes them as prompts.jsonl. */
 export async function writePrompts(
   file: string,
   examples: ExampleList,
@@ -63,7 +63,7 @@ export async function readPrompts(file: string): Promise<VectorPrompt[] | undefi
   for await (const raw of readRows(file)) {
     const place = `${file}:${raw.line}`;
     const wrong = (reason: string): HumanError =>
-      new HumanError(`this is no prompt of a vector: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
+      new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
     if ('reason' in raw) throw wrong(raw.reason);
     if (prompts.length >= MAX_PROMPTS) throw wrong(`there are more than ${MAX_PROMPTS}`);
     const { harmful, base, ...asked } = raw.value;

@@ -81,13 +81,10 @@ export function parseRecipe(text: string, name: string): Recipe {
   const kinds = Object.keys(recipeSchemas);
   const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
   if (typeof kind !== 'string' || !kinds.includes(kind)) {
-    throw new HumanError(
-      kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${shown(kind)}.`,
-      {
-        place: placeOf(kind === undefined ? [] : ['kind']),
-        remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
-      },
-    );
+    throw new HumanError(kind === undefined ? 'the recipe has no "kind".' : `${shown(kind)} is not a kind of recipe.`, {
+      place: placeOf(kind === undefined ? [] : ['kind']),
+      remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
+    });
   }
   const result = (recipeSchemas[kind as Recipe['kind']] as z.ZodType<Recipe>).safeParse(value);
   if (result.success) return result.data;

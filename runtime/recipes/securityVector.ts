@@ -62,7 +62,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   if (!benign || recipe.objective.benignWeight === 0) {
     await job.emit({
       kind: 'warning',
-      message: 'no benign rows hold the vector back: it may change ordinary answers too.',
+      message: 'there are no benign rows to constrain the vector: it may change ordinary answers too.',
       place: 'benign',
       remedy: 'Name a file of ordinary rows and keep objective.benignWeight above 0.',
     });
@@ -168,7 +168,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   if (reached > LIMITS.vectorLossShare * withoutVector) {
     await job.emit({
       kind: 'warning',
-      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(LIMITS.vectorLossShare)} harmful rows still teach.`,
+      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(LIMITS.vectorLossShare)} harmful rows still train the model.`,
       place: 'vector',
       remedy: 'Train it longer (epochs), or with a higher optimizer.learningRate.',
     });

@@ -34,7 +34,7 @@ export function plannedSteps(
 
 /**
  * Micro-batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function
- * of seed and step alone, so that a resumed run goes on as if it had not stopped.
+ * of seed and step alone, so that a resumed run continues as if it had not stopped.
  */
 export function batchPlan<E = Example>(
   examples: ExampleList<E>,

@@ -1,6 +1,6 @@
 /**
- * The checkpoint of a run: one file, replaced as a whole. It says itself which step it is of and what it depends on, and ends
- * with a hash over all of that, so that its words and its tensors can never belong to different steps.
+ * The checkpoint of a run: one file, replaced as a whole. It records its step and what it depends on, and ends
+ * with a hash over all of that, so that its facts and its tensors can never belong to different steps.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -96,7 +96,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
     if (existsSync(join(folder, VERSION_1)))
       throw unusable(
         join(folder, VERSION_1),
-        'this checkpoint was written by an earlier version, which did not keep what tells that it is whole and that nothing changed since.',
+        'this checkpoint was written by an earlier version, which did not record what is needed to verify it.',
       );
     return undefined;
   }
@@ -107,11 +107,10 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
   const facts = factsSchema.safeParse(parsed(text));
   const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
-    throw unusable(file, 'this is no checkpoint, or one of another version of this program.');
+    throw unusable(file, 'this is not a checkpoint, or it belongs to another version of this program.');
   const found = begun(text, Object.values(tensors));
   const start = Object.values(tensors).reduce((least, { offset }) => Math.min(least, offset), Infinity);
-  if (hash.offset <= start)
-    throw unusable(file, 'the checkpoint is damaged: its hash does not stand behind its tensors.');
+  if (hash.offset <= start) throw unusable(file, 'the checkpoint is damaged: its hash does not follow its tensors.');
   for await (const piece of createReadStream(file, { start, end: hash.offset - 1, highWaterMark: 1 << 20 }))
     found.update(piece as Buffer);
   if (!found.digest().equals(await readBytes(hash)))
@@ -141,4 +140,4 @@ function parsed(text: string): unknown {
 }
 
 const unusable = (place: string, message: string, cause?: unknown): HumanError =>
-  new HumanError(message, { place, remedy: 'Start the run anew.', cause });
+  new HumanError(message, { place, remedy: 'Start the run over.', cause });

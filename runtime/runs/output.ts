@@ -192,7 +192,7 @@ async function requireApart(output: string, inputs: readonly RecipeInput[]): Pro
     if (clash)
       throw new HumanError(`${clash} (${path}).`, {
         place: output,
-        remedy: 'Name a folder of its own as "output", or with --out.',
+        remedy: 'Name a separate folder as "output" or with --out.',
       });
   }
 }

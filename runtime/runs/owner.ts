@@ -45,9 +45,9 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
   try {
     for (let attempt = 0; !(await follow(folder, own, text)); attempt++) {
       if (attempt === MAX_ATTEMPTS)
-        throw new HumanError('the run folder cannot be taken: what dead processes left stands in the way.', {
+        throw new HumanError('the run folder cannot be claimed: files left by dead processes are in the way.', {
           place: file,
-          remedy: `Remove ${OWNER.file} and the files whose names begin so.`,
+          remedy: `Remove ${OWNER.file} and the files whose names begin with it.`,
         });
       await delay(attempt);
     }

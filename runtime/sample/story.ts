@@ -47,7 +47,7 @@ export async function runSample(out: string, terminal: Terminal, reporter: Repor
   const began = Date.now();
   const workspace = join(out, 'workspace');
   const { kept } = await copySample(workspace);
-  if (kept !== undefined) terminal.log(`The workspace of an earlier time was changed since; it is kept in ${kept}`);
+  if (kept !== undefined) terminal.log(`The earlier workspace had been changed; it is kept in ${kept}`);
 
   const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
     terminal.log(`\n${title}`);
@@ -72,7 +72,7 @@ export async function runSample(out: string, terminal: Terminal, reporter: Repor
   terminal.log(
     `  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`,
   );
-  const plain = await run('plain', '3 of 4  Fine-tune on it plainly');
+  const plain = await run('plain', '3 of 4  Fine-tune on it without protection');
   if (plain.outcome === 'stopped') return EXIT.stopped;
   const guarded = await run(
     'protected',

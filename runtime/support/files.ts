@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. Makes the folder. */
+/** Writes a temporary file, syncs, renames: a reader sees the old file or the new one, never half of one. Creates the folder. */
 export async function writeFileAtomic(file: string, data: string | Uint8Array): Promise<void> {
   await replaceFile(file, async (handle) => {
     await handle.writeFile(data);
@@ -27,14 +27,14 @@ export async function replaceFile(file: string, write: (handle: Handle) => Promi
     }
     await rename(temporary, file);
   } catch (error) {
-    // What went wrong first is what to tell; a leftover is removed by `removeParts`.
+    // The first error is the one to report; `removeParts` removes a leftover.
     await rm(temporary, { force: true }).catch(() => undefined);
     throw withPath(error, file, temporary);
   }
   await syncFolder(dirname(file));
 }
 
-/** Errors of an open file do not name it, and people do not know the file `beside` theirs. */
+/** Errors of an open file do not name it, and people do not know the temporary one. */
 export function withPath(error: unknown, file: string, beside?: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
@@ -55,7 +55,7 @@ export async function removeParts(...folders: string[]): Promise<void> {
   }
 }
 
-/** What file systems answer that cannot sync a folder. */
+/** Error codes of file systems that cannot sync a folder. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EPERM']);
 
 /** Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure. */

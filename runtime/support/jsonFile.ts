@@ -1,14 +1,14 @@
 import { open, stat } from 'node:fs/promises';
 import { HumanError } from './errors.js';
 
-/** Larger JSON files than this are no configuration. */
+/** No configuration file is larger than this. */
 const MAX_BYTES = 32 * 2 ** 20;
 /** Of a tokenizer: a vocabulary of 260,000 entries with half a million merges takes about 35 MB. */
 export const MAX_TOKENIZER_BYTES = 64 * 2 ** 20;
 /** Members of all lists and objects together; each costs up to 100 bytes. That tokenizer has 1.8 million. */
 const MAX_MEMBERS = 2 ** 22;
 
-/** Lists and objects in each other. Configurations have a handful of levels; what walks a value is safe up to here. */
+/** Nesting of lists and objects. Configurations have a handful of levels; recursion over a value is safe up to this depth. */
 const MAX_DEPTH = 512;
 
 export type JsonObject = Record<string, unknown>;
@@ -17,7 +17,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A JSON object out of a file. Errors name the file and what is wrong with it. */
+/** Reads a JSON object from a file. Errors name the file and what is wrong with it. */
 export async function readJsonObject(file: string, maxBytes = MAX_BYTES): Promise<JsonObject> {
   return parseJsonObject(await readText(file, maxBytes), file);
 }
@@ -32,13 +32,13 @@ export async function readOptionalJson(file: string, largest = MAX_BYTES): Promi
   }
 }
 
-/** The text of a file of a bounded size; devices and pipes, which have no end, are refused. */
+/** The text of a file of a bounded size; devices and pipes, which have no end, are rejected. */
 export async function readText(file: string, largest: number): Promise<string> {
   const wrong = (message: string): HumanError =>
     new HumanError(message, { place: file, remedy: 'Check that it is the right file.' });
   // Before it is opened: opening a pipe waits for who writes into it.
   const found = await stat(file);
-  if (!found.isFile()) throw wrong('this is no file.');
+  if (!found.isFile()) throw wrong('this is not a file.');
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
@@ -67,8 +67,8 @@ export function parseJsonObject(text: string, place: string): JsonObject {
 }
 
 /**
- * JSON.parse for texts that are not trusted.
- * @throws SyntaxError, also for what is nested so deeply that walking it would end in a stack overflow, and for too many members.
+ * JSON.parse for untrusted text.
+ * @throws SyntaxError, also for text nested so deeply that walking it would overflow the stack, and for too many members.
  */
 export function parseJson(text: string): unknown {
   checkSize(text);

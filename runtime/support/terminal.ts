@@ -1,4 +1,4 @@
-/** How the command line speaks: JSON lines for programs, progress and tables for people. */
+/** Output of the command line: JSON lines for programs, progress and tables for people. */
 import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from '../contract/protocol.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
@@ -106,7 +106,7 @@ export function terminal(json: boolean): Terminal {
   };
 }
 
-/** Measures down, each of a set by a judge; states of the model across. */
+/** A line for each set, measure and judge; a column for each state of the model. */
 export function measurementTable(measurements: readonly Measurement[]): string {
   const states = stateNames(measurements.map((m) => m.state));
   const lines = new Map<string, Map<string, Measurement>>();

@@ -127,7 +127,7 @@ export const ENDED: Record<string, RunRecord> = {
   'protected, held': record(),
   'protected, held by the losses': record({ probes: [LOSSES, LOSSES] }),
   'protected, held, without probe rows': record({ probes: [] }),
-  'protected, held, with probes that are no numbers': record({ probes: [FIRST, NOTHING] }),
+  'protected, held, with probes that are not numbers': record({ probes: [FIRST, NOTHING] }),
   'weakened by an evaluation': record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] }),
   'weakened by one judge of two': record({ measurements: [...GOOD, second('base', 0.01), second('protected', 0.4)] }),
   'judges that disagree, neither finds more than in the base': record({

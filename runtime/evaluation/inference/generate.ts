@@ -47,7 +47,7 @@ export interface Generator {
     hooks?: {
       signal?: AbortSignal;
       onToken?: (row: number, id: number) => void;
-      /** leaves the stop ids out of account */ ignoreStop?: boolean;
+      /** ignores the stop ids */ ignoreStop?: boolean;
     },
   ): Promise<Answer[]>;
   /** The adapters' factors from now on, by name; 0 = off. */
@@ -138,7 +138,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           const V = logits.length / B;
           if (logits.some(Number.isNaN)) {
             await requireFiniteWeights(options.model);
-            throw new HumanError('the model gives results that are no numbers.', {
+            throw new HumanError('the model gives results that are not numbers.', {
               kind: 'failed',
               place: options.model.folder,
               remedy: 'An adapter or its scale may be too large: try without it.',

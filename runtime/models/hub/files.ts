@@ -26,7 +26,7 @@ const entrySchema = z.object({
 export const WEIGHTS = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
 
-/** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never taken. */
+/** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never downloaded. */
 const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
@@ -52,7 +52,7 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   const name = lastName(path);
   if (!isModelFile(name)) return undefined;
   if (!safePath(path)) {
-    throw new HumanError(`the repository has a file named ${shown(path)}, which leads out of the folder.`, {
+    throw new HumanError(`the repository has a file named ${shown(path)}, which points outside the folder.`, {
       place: repository,
       remedy: 'Do not use this model.',
     });
@@ -91,7 +91,7 @@ export function checkNames(files: readonly HubFile[], repository: string): void 
   const seen = new Set<string>();
   for (const { name } of files) {
     if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > MAX_NAME_BYTES)
-      throw wrong(`a file named ${shown(name)}, a name that not every system can write`);
+      throw wrong(`a file named ${shown(name)}, a name that some systems cannot write`);
     if (seen.has(folded(name))) throw wrong(`two files named ${shown(folded(name))}`);
     seen.add(folded(name));
   }
@@ -157,7 +157,7 @@ export function selectFiles(
       place: repository,
       remedy: named.has('adapter_model.safetensors')
         ? 'It is an adapter, not a model: name its base model.'
-        : 'Name a repository with config.json and safetensors weights, or with GGUF files. PyTorch files (.bin) are not taken: they can run code when they are opened.',
+        : 'Name a repository with config.json and safetensors weights, or with GGUF files. PyTorch files (.bin) are not downloaded: they can run code when they are opened.',
     },
   );
 }

@@ -1,11 +1,11 @@
-/** What the Hub says of a repository: its commit and its files. Bounded, whatever answers. */
+/** What the Hub reports about a repository: its commit and its files. Bounded, whatever answers. */
 import { listFiles, modelInfo } from '@huggingface/hub';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import type { HubAddress } from './address.js';
 import { checkedFile, checkNames, selectFiles } from './files.js';
 import type { HubFile } from './files.js';
 
-/** More files than this are no model. */
+/** A model does not have more files than this. */
 const MAX_FILES = 100_000;
 /** The Hub's own pages have 1000 files. */
 const MAX_PAGES = 200;
@@ -83,7 +83,7 @@ const endless = (place: string, what: string): HumanError =>
     kind: 'failed',
   });
 
-/** Answers that are not what the Hub sends (a proxy's page, another program's JSON) are no bugs of ours. */
+/** Answers that are not what the Hub sends (a proxy's page, another program's JSON) are not bugs of this program. */
 async function understood<T>(repository: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();

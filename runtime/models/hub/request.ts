@@ -3,7 +3,7 @@ import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici'
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
-import { Interrupted, refusal, storageRefusal } from './refusals.js';
+import { Interrupted, responseError, storageError } from './responseErrors.js';
 
 /** How long is waited and how often something is tried again. */
 export interface Patience {
@@ -47,7 +47,7 @@ const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
 const MAX_WAIT_MS = 60_000;
 /** Of one file, with or without progress in between. */
 const MAX_ATTEMPTS = 1000;
-/** Codes that say the network, or the way to the host, is not there. */
+/** Codes for a network, or a route to the host, that is not there. */
 const OFFLINE = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -143,9 +143,9 @@ export function hubClient(
           cancel: async () => response.body?.cancel(),
         };
       await response.body?.cancel();
-      throw atHome ? refusal(response, host, address) : storageRefusal(response, host);
+      throw atHome ? responseError(response, host, address) : storageError(response, host);
     }
-    throw new HumanError('the Hub redirects without end.', {
+    throw new HumanError('the Hub redirects endlessly.', {
       place: address.repository,
       remedy: 'Check HF_ENDPOINT.',
       kind: 'failed',
@@ -192,21 +192,21 @@ export function hubClient(
         place: address.repository,
         remedy:
           'Check the network, HTTPS_PROXY if yours has a proxy, and HF_ENDPOINT if you use a mirror; then download again: it ' +
-          'goes on where it stopped.',
+          'resumes where it stopped.',
         kind: 'failed',
         cause: error,
       });
-      // a host that was never reached is told at once; one that was reached may come back
+      // a host that was never reached is reported at once; one that was reached may come back
       return offline && !reached ? final : new Interrupted(final);
     }
-    const refusedByProxy = /Proxy response \((\d+)\)/.exec(messages(error))?.[1];
-    if (refusedByProxy !== undefined) {
-      return new HumanError(`the proxy of this network does not connect to ${host} (status ${refusedByProxy}).`, {
+    const proxyStatus = /Proxy response \((\d+)\)/.exec(messages(error))?.[1];
+    if (proxyStatus !== undefined) {
+      return new HumanError(`the proxy of this network does not connect to ${host} (status ${proxyStatus}).`, {
         place: address.repository,
         remedy:
-          refusedByProxy === '407'
-            ? 'It asks who you are: write HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.'
-            : 'Check HTTPS_PROXY; hosts that need no proxy belong into NO_PROXY.',
+          proxyStatus === '407'
+            ? 'It requires authentication: write HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.'
+            : 'Check HTTPS_PROXY; hosts that need no proxy belong in NO_PROXY.',
         kind: 'failed',
         cause: error,
       });
@@ -222,7 +222,7 @@ export function hubClient(
     const dropped = (code !== undefined && DROPPED.has(code)) || (error as Error).message === 'terminated';
     const final = new HumanError(`the connection to ${host} broke (${code ?? (error as Error).message}).`, {
       place: address.repository,
-      remedy: 'Download again: it goes on where it stopped.',
+      remedy: 'Download again: it resumes where it stopped.',
       kind: 'failed',
       cause: error,
     });

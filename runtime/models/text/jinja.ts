@@ -107,7 +107,7 @@ const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpret
     const entries = new Map<string | number, Value>();
     for (const [key, value] of node.value as Map<unknown, unknown>) {
       const name = at.value(key, scope);
-      if (!(name instanceof Text || name instanceof Whole)) throw new Error(`a ${name.type} is no key`);
+      if (!(name instanceof Text || name instanceof Whole)) throw new Error(`a ${name.type} cannot be a key`);
       entries.set(name.value, at.value(value, scope));
     }
     return new Dict(entries);
@@ -310,7 +310,7 @@ function round(items: Value[], i: number): Value {
   );
 }
 
-/** A macro sees the names of where it is written, not of where it is called. */
+/** A macro sees the names of its definition, not of its call. */
 function macro(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const none = at.original(node, scope);
   const macro = scope.lookupVariable((node.name as Node).value as string) as Value & {

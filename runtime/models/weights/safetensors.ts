@@ -66,7 +66,7 @@ export function isDtype(value: unknown): value is Dtype {
 /** Types that `readFloat32` reads. */
 export const isFloat = (dtype: Dtype): boolean => ['F32', 'F16', 'BF16', 'F64'].includes(dtype);
 
-/** Elements of a shape; undefined when a dimension is no count or the product is beyond exact integers. */
+/** Elements of a shape; undefined when a dimension is not a count or the product is beyond exact integers. */
 export function elementCount(shape: readonly unknown[]): number | undefined {
   let count = 1;
   for (const dim of shape) {
@@ -77,7 +77,7 @@ export function elementCount(shape: readonly unknown[]): number | undefined {
   return count;
 }
 
-/** Bytes of a tensor; undefined when the shape is no shape or the elements do not fill whole bytes. */
+/** Bytes of a tensor; undefined when the shape is not a shape or the elements do not fill whole bytes. */
 export function byteCount(dtype: Dtype, shape: readonly unknown[]): number | undefined {
   const count = elementCount(shape);
   if (count === undefined) return undefined;
@@ -269,7 +269,7 @@ export function toFloat32(
     default:
       throw new HumanError(`the tensor has type ${info.dtype}; weights are read as F32, F16, BF16 or F64.`, {
         place: `${info.file}: ${info.name}`,
-        remedy: 'Use an unquantised copy of the model.',
+        remedy: 'Use an unquantized copy of the model.',
       });
   }
 }
@@ -320,7 +320,7 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a file beside, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come first and the header is padded to
+ * Writes a temporary file, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come first and the header is padded to
  * 8 bytes, so that every tensor is aligned to its type and can be mapped in place.
  */
 export async function writeSafetensors(

@@ -87,14 +87,14 @@ function reader(fd: number, size: number, file: string): Reader {
     position: () => start + at,
     items(count) {
       items += count;
-      if (items > MAX_ITEMS) throw damaged(file, `the metadata have more than ${MAX_ITEMS} items.`);
+      if (items > MAX_ITEMS) throw damaged(file, `the metadata has more than ${MAX_ITEMS} items.`);
     },
     left: () => size - start - at,
     take(bytes) {
       if (bytes > size - start - at)
-        throw damaged(file, `the header goes on for ${bytes} bytes behind the end of the file.`);
+        throw damaged(file, `the header continues ${bytes} bytes beyond the end of the file.`);
       if (start + at + bytes > MAX_HEADER_BYTES)
-        throw damaged(file, `metadata and tensor table have more than ${MAX_HEADER_BYTES} bytes.`);
+        throw damaged(file, `the metadata and the tensor table have more than ${MAX_HEADER_BYTES} bytes.`);
       if (at + bytes > window.length) {
         start += at;
         at = 0;
@@ -205,7 +205,7 @@ function parse(r: Reader, size: number, file: string): GgufFile {
   const tensors = new Map<string, GgufTensor>();
   for (let i = 0; i < tensorCount; i++) {
     const tensor = tensorEntry(r, file);
-    if (tensors.has(tensor.name)) throw damaged(file, `the tensor ${short(tensor.name)} is there twice.`);
+    if (tensors.has(tensor.name)) throw damaged(file, `the tensor ${short(tensor.name)} appears twice.`);
     tensors.set(tensor.name, tensor);
   }
   // As in ggml: the tensors follow each other in the order of the table, each padded to the alignment.
@@ -286,7 +286,7 @@ export async function* readGgufBytes(
 export async function* readGgufFloat32(gguf: GgufFile, tensor: GgufTensor): AsyncGenerator<Float32Array> {
   const { type } = tensor;
   if (!type.dequantise) {
-    throw new HumanError(`the tensor has the type ${type.name}, which is not read.`, {
+    throw new HumanError(`the tensor has the type ${type.name}, which is not supported.`, {
       place: `${gguf.file}: ${short(tensor.name)}`,
       remedy: `Use a file whose types are among ${READABLE_TYPES.join(', ')}.`,
     });
