@@ -8,7 +8,7 @@
 import { CAPTIONS } from '../runtime/contract/captions.js';
 import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
 import { DURATION_WORDS } from '../runtime/contract/format.js';
-import { LAWS_TITLE, type LawState } from '../runtime/contract/laws.js';
+import { INVARIANTS_TITLE, type InvariantState } from '../runtime/contract/invariants.js';
 import { VERDICT_SENTENCES } from '../runtime/contract/sentences.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
 import type {
@@ -107,8 +107,8 @@ export interface RunSnapshot {
   /** Runs whose numbers stand in the table or the charts beside its own, with what else differs between them. */
   compared: { title: string; states: string[]; differences: Difference[] }[];
   verdict: RunVerdict;
-  /** Of a run that has ended: the laws that it owes. */
-  laws: LawState[];
+  /** Of a run that has ended: the invariants that it must check. */
+  laws: InvariantState[];
   warnings: RunWarning[];
   error?: ErrorData;
   /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
@@ -339,7 +339,7 @@ export const RUN_STRINGS = {
   statePlain: 'plain',
   stateProtected: 'protected',
 
-  lawsTitle: LAWS_TITLE,
+  lawsTitle: INVARIANTS_TITLE,
   lawBroken: 'BROKEN: {0}',
   lawNotChecked: 'not checked: {0}',
 

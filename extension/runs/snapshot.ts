@@ -1,5 +1,5 @@
 import { dissent } from '../../runtime/contract/answers.js';
-import { lawStates } from '../../runtime/contract/laws.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
 import { sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind } from '../../runtime/contract/protocol.js';
 import type { AnswerRow, RunProgress, RunSnapshot } from '../../webview/protocol.js';
@@ -31,7 +31,7 @@ export function snapshot(
     measurements,
     compared,
     verdict: verdict(run),
-    laws: run.done?.outcome === 'finished' ? lawStates(factsOf(run)) : [],
+    laws: run.done?.outcome === 'finished' ? invariantStates(factsOf(run)) : [],
     warnings: run.warnings,
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),

@@ -116,14 +116,14 @@ export interface DoneEvent {
   step: number;
   seconds: number;
   measurements: Measurement[];
-  /** The three laws; absent where a law does not apply to this run. */
-  laws?: Laws;
+  /** The three invariants; absent where one does not apply to this run. */
+  laws?: Invariants;
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;
 }
 
-/** The laws every run checks by comparing SHA-256 before and after. */
-export interface Laws {
+/** The invariants that every run checks. */
+export interface Invariants {
   /** The vector's bytes are unchanged by fine-tuning. */
   vectorUnchanged?: boolean;
   /** The base's bytes are unchanged by training. */

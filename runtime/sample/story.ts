@@ -7,7 +7,7 @@ import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
 import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
 import { writeFileAtomic } from '../support/files.js';
-import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../contract/protocol.js';
+import { EXIT, type DoneEvent, type Invariants, type Measurement, type ScanResult } from '../contract/protocol.js';
 import { textTable, type Terminal } from '../support/terminal.js';
 import { storySummary } from './summary.js';
 import { copySample } from './workspace.js';
@@ -38,7 +38,7 @@ export interface SampleResult {
   base: StateResult;
   plain: StateResult;
   protected: StateResult;
-  laws: Required<Laws>;
+  laws: Required<Invariants>;
   scan: Omit<ScanResult, 'perRow'>;
   seconds: number;
 }

@@ -1,6 +1,6 @@
 /** The outcome of the sample's story, worded by what was measured. */
 import { formatDuration, formatPercent } from '../contract/format.js';
-import { LAWS, LAWS_TITLE, type LawName } from '../contract/laws.js';
+import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../contract/invariants.js';
 import { LIMITS } from '../contract/limits.js';
 import { verdictText } from '../contract/sentences.js';
 import { signsOf } from '../contract/signs.js';
@@ -23,8 +23,8 @@ export function storySummary(story: Story): string {
     plainText(story),
     protectedText(story),
     taskText(story),
-    `${LAWS_TITLE}:`,
-    ...(Object.keys(LAWS) as LawName[]).map((law) => `  ${laws[law] ? '✓' : '✗'} ${LAWS[law]}`),
+    `${INVARIANTS_TITLE}:`,
+    ...(Object.keys(INVARIANTS) as InvariantName[]).map((name) => `  ${laws[name] ? '✓' : '✗'} ${INVARIANTS[name]}`),
     `${formatDuration(seconds)} in all.`,
   ].join('\n');
 }

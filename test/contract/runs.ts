@@ -1,9 +1,16 @@
 /** Runs as their folders hold them, one for each verdict. */
 import { factsOf, type RunRecord } from '../../runtime/contract/facts.js';
 import type { RunFacts, RunPhase } from '../../runtime/contract/verdict.js';
-import type { DoneEvent, Laws, Manifest, Measurement, Probes, RunEvent } from '../../runtime/contract/protocol.js';
+import type {
+  DoneEvent,
+  Invariants,
+  Manifest,
+  Measurement,
+  Probes,
+  RunEvent,
+} from '../../runtime/contract/protocol.js';
 
-const KEPT: Laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+const KEPT: Invariants = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 export { factsOf, type RunRecord };
 export const harm = (state: string, value: number, more: Partial<Measurement> = {}): Measurement => ({
   state,

@@ -1,6 +1,6 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
 import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
-import { lawStates } from '../../runtime/contract/laws.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
 import {
   CHAT_STRINGS,
@@ -113,7 +113,7 @@ export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSna
     measurements: step >= 108 ? measurements : measurements.filter((m) => m.state !== 'protected'),
     compared: [],
     verdict: protectedVerdict(columns, step >= 108 ? 'finished' : 'training'),
-    laws: step >= 108 ? lawStates({ kind: 'finetune', vectors: 1, laws }) : [],
+    laws: step >= 108 ? invariantStates({ kind: 'finetune', vectors: 1, laws }) : [],
     warnings: [],
     canStop: step < 108,
     canResume: false,
@@ -169,7 +169,7 @@ export function vectorRun(): RunSnapshot {
       measurements: [],
       laws: { baseUnchanged: true },
     }),
-    laws: [{ law: 'baseUnchanged', state: 'held' }],
+    laws: [{ invariant: 'baseUnchanged', state: 'held' }],
     progress: { ...base.progress, state: 'finished', steps: 100, secondsLeft: null },
     canStop: false,
   };

@@ -1,4 +1,4 @@
-import type { LawState } from '../../runtime/contract/laws.js';
+import type { InvariantState } from '../../runtime/contract/invariants.js';
 import { openChannel } from '../channel.js';
 import { el } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
@@ -183,9 +183,11 @@ function warningList(warnings: RunWarning[], s: RunStrings): HTMLElement {
   );
 }
 
-function lawList(laws: LawState[], s: RunStrings): HTMLElement {
-  const text = ({ law, state }: LawState): string =>
-    ({ held: s[law], broken: fill(s.lawBroken, s[law]), unchecked: fill(s.lawNotChecked, s[law]) })[state];
+function lawList(laws: InvariantState[], s: RunStrings): HTMLElement {
+  const text = ({ invariant, state }: InvariantState): string =>
+    ({ held: s[invariant], broken: fill(s.lawBroken, s[invariant]), unchecked: fill(s.lawNotChecked, s[invariant]) })[
+      state
+    ];
   return el(
     'ul',
     { class: 'laws', 'aria-label': s.lawsTitle, title: s.lawsTitle },

@@ -10,7 +10,7 @@ import {
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, factsOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
-import { LAWS, LAWS_TITLE, lawStates, type LawName } from '../../contract/laws.js';
+import { INVARIANTS, INVARIANTS_TITLE, invariantStates, type InvariantName } from '../../contract/invariants.js';
 import { verdictText } from '../../contract/sentences.js';
 import { signsOf } from '../../contract/signs.js';
 import { runVerdict } from '../../contract/verdict.js';
@@ -175,23 +175,23 @@ function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
     ${scan.blind > 0 && html`<p>The scan cannot see ${scan.blind} rows: the base model already expects them, so there is no loss to explain.</p>`}`;
 }
 
-/** A law holds when every run that owes it found it held. */
+/** An invariant holds when every run that must check it found it held. */
 function laws(runs: ReportRun[]): Html {
-  const found = runs.flatMap((run) => (doneOf(run) ? lawStates(factsOf(run)) : []));
-  const lines = (Object.keys(LAWS) as LawName[]).flatMap((law) => {
-    const states = found.filter((one) => one.law === law).map(({ state }) => state);
+  const found = runs.flatMap((run) => (doneOf(run) ? invariantStates(factsOf(run)) : []));
+  const lines = (Object.keys(INVARIANTS) as InvariantName[]).flatMap((invariant) => {
+    const states = found.filter((one) => one.invariant === invariant).map(({ state }) => state);
     if (states.length === 0) return [];
     const state = (['broken', 'unchecked'] as const).find((bad) => states.includes(bad)) ?? 'held';
-    return [html`<li class="${state}">${LAW_WORDS[state]}${LAWS[law]}</li>`];
+    return [html`<li class="${state}">${STATE_WORDS[state]}${INVARIANTS[invariant]}</li>`];
   });
   if (lines.length === 0) return html``;
-  return html`<h2>${LAWS_TITLE}</h2>
+  return html`<h2>${INVARIANTS_TITLE}</h2>
     <ul class="laws">
       ${lines}
     </ul>`;
 }
 
-const LAW_WORDS = { held: '', broken: 'BROKEN: ', unchecked: 'Not checked: ' };
+const STATE_WORDS = { held: '', broken: 'BROKEN: ', unchecked: 'Not checked: ' };
 
 /** How each set is measured. */
 const measuresOf = (runs: ReportRun[]): Map<string, MeasureKind> =>
