@@ -26,7 +26,7 @@ export interface RecipeFile {
  * @throws HumanError with `recipe.json:line` and the key, for broken JSON, an unknown kind or key, a value of the wrong type.
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
-  const text = (await readText(file, LARGEST)).replace(/^\uFEFF/, '');
+  const text = (await readText(file, MAX_BYTES)).replace(/^\uFEFF/, '');
   return {
     recipe: parseRecipe(text, basename(file)),
     file: resolve(file),
@@ -34,9 +34,9 @@ export async function readRecipe(file: string): Promise<RecipeFile> {
   };
 }
 
-const LARGEST = 2 ** 20;
+const MAX_BYTES = 2 ** 20;
 /** A recipe has five levels; the parser of comments and commas is recursive. */
-const DEEPEST = 64;
+const MAX_DEPTH = 64;
 
 function isDeep(text: string): boolean {
   const scanner = createScanner(text, true);
@@ -46,8 +46,8 @@ function isDeep(text: string): boolean {
     const first = text[scanner.getTokenOffset()];
     if (first === '{' || first === '[') depth++;
     else if (first === '}' || first === ']') depth--;
-  } while (scanner.getTokenOffset() < text.length && depth <= DEEPEST);
-  return depth > DEEPEST;
+  } while (scanner.getTokenOffset() < text.length && depth <= MAX_DEPTH);
+  return depth > MAX_DEPTH;
 }
 
 /** The recipe in a text with comments; `name` is its place in errors. */
@@ -81,13 +81,10 @@ export function parseRecipe(text: string, name: string): Recipe {
   const kinds = Object.keys(recipeSchemas);
   const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
   if (typeof kind !== 'string' || !kinds.includes(kind)) {
-    throw new HumanError(
-      kind === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${shown(kind)}.`,
-      {
-        place: placeOf(kind === undefined ? [] : ['kind']),
-        remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
-      },
-    );
+    throw new HumanError(kind === undefined ? 'the recipe has no "kind".' : `${shown(kind)} is not a kind of recipe.`, {
+      place: placeOf(kind === undefined ? [] : ['kind']),
+      remedy: `"kind" is one of ${kinds.map((k) => `"${k}"`).join(', ')}.`,
+    });
   }
   const result = (recipeSchemas[kind as Recipe['kind']] as z.ZodType<Recipe>).safeParse(value);
   if (result.success) return result.data;

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Writes beside, syncs, renames: a reader sees the old file or the new one, never half of one. Makes the folder. */
+/** Writes a temporary file, syncs, renames: a reader sees the old file or the new one, never half of one. Creates the folder. */
 export async function writeFileAtomic(file: string, data: string | Uint8Array): Promise<void> {
   await replaceFile(file, async (handle) => {
     await handle.writeFile(data);
@@ -14,28 +14,28 @@ export type Handle = Awaited<ReturnType<typeof open>>;
 
 /** The same for data that is produced while it is written. On an error nothing is left behind and the old file stays. */
 export async function replaceFile(file: string, write: (handle: Handle) => Promise<void>): Promise<void> {
-  const made = await mkdir(dirname(file), { recursive: true });
-  if (made !== undefined) await syncFolder(dirname(made));
-  const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
+  const created = await mkdir(dirname(file), { recursive: true });
+  if (created !== undefined) await syncFolder(dirname(created));
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {
-    const handle = await open(beside, 'wx');
+    const handle = await open(temporary, 'wx');
     try {
       await write(handle);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(beside, file);
+    await rename(temporary, file);
   } catch (error) {
-    // What went wrong first is what to tell; a leftover is removed by `removeParts`.
-    await rm(beside, { force: true }).catch(() => undefined);
-    throw named(error, file, beside);
+    // The first error is the one to report; `removeParts` removes a leftover.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw withPath(error, file, temporary);
   }
   await syncFolder(dirname(file));
 }
 
-/** Errors of an open file do not name it, and people do not know the file `beside` theirs. */
-export function named(error: unknown, file: string, beside?: string): unknown {
+/** Errors of an open file do not name it, and people do not know the temporary one. */
+export function withPath(error: unknown, file: string, beside?: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
   return error;
@@ -55,7 +55,7 @@ export async function removeParts(...folders: string[]): Promise<void> {
   }
 }
 
-/** What file systems answer that cannot sync a folder. */
+/** Error codes of file systems that cannot sync a folder. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EPERM']);
 
 /** Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure. */
@@ -65,7 +65,7 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw named(error, folder);
+    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw withPath(error, folder);
   } finally {
     await handle.close();
   }
