@@ -2,8 +2,8 @@
 import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { resolve } from 'node:path';
-import { calls, type Speech } from './calls/calls.js';
-import { tellEnd } from './calls/ending.js';
+import { calls, type Reporter } from './calls/calls.js';
+import { reportEnd } from './calls/ending.js';
 import { Cancelled, errorData, errorText, HumanError } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './contract/protocol.js';
@@ -30,7 +30,7 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
 
   --json prints JSON lines on stdout and nothing else.
   --device auto|cpu|webgpu overrides the recipe for every command that computes.
-  Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or a law broken`;
+  Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken`;
 
 const OPTIONS = {
   json: { type: 'boolean' },
@@ -122,11 +122,11 @@ async function run(
   positionals: readonly string[],
   values: Values,
   out: Terminal,
-  speech: Speech,
+  reporter: Reporter,
 ): Promise<number> {
   const only = (what: string): string => {
     if (positionals.length !== 1)
-      throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one ${what}.`);
+      throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one argument: ${what}.`);
     return resolve(positionals[0]!);
   };
   switch (command) {
@@ -139,9 +139,9 @@ async function run(
           force: values.force,
           device: chosen(values),
         },
-        speech,
+        reporter,
       );
-      return await tellEnd(done, out);
+      return await reportEnd(done, out);
     }
     case 'evaluate': {
       const done = await calls.run(
@@ -151,10 +151,10 @@ async function run(
           force: values.force,
           device: chosen(values),
         },
-        { ...speech, onEvent: (e) => (out.json ? undefined : speech.onEvent(e)) },
+        { ...reporter, onEvent: (e) => (out.json ? undefined : reporter.onEvent(e)) },
       );
       for (const m of done.measurements) out.line(m);
-      return await tellEnd(done, out);
+      return await reportEnd(done, out);
     }
     case 'scan': {
       const { perRow, ...rest } = await calls.scan(
@@ -165,21 +165,21 @@ async function run(
           threshold: number(values, 'threshold', 0.5, 1),
           device: chosen(values),
         },
-        speech,
+        reporter,
       );
       for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
       out.line(rest);
-      out.say(
+      out.log(
         `${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows cannot be judged: the model gives these answers already` : ''}.`,
       );
       for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
-        out.say(`  line ${r.line}: ${r.explained.toFixed(2)}`);
+        out.log(`  line ${r.line}: ${r.explained.toFixed(2)}`);
       return EXIT.done;
     }
     case 'score':
       for (const row of await calls.score(
         { ...reference(values), data: resolve(required(values, 'data')), device: chosen(values) },
-        speech,
+        reporter,
       ))
         out.result(row);
       return EXIT.done;
@@ -193,16 +193,16 @@ async function run(
       if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
         throw wrong('--max-new-tokens must be a whole number above 0.');
       if ((values.prompt === undefined) === (values.ids === undefined))
-        throw wrong('generate needs --prompt or --ids, one of them.');
+        throw wrong('generate needs either --prompt or --ids.');
       const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
-      if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; numbers with commas between were expected.`);
+      if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; comma-separated numbers were expected.`);
       const prompt =
         values.raw === true
           ? { prompt: values.prompt }
           : { messages: [{ role: 'user' as const, content: values.prompt! }] };
       const { text, ids: answer } = await calls.generate(
         { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
-        speech,
+        reporter,
       );
       out.line({ text, ids: answer });
       out.print(text);
@@ -212,8 +212,8 @@ async function run(
       const path = only('a model or a data file');
       const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
       const { path: _, ...info } = await (isData
-        ? calls.inspectData({ path }, speech)
-        : calls.inspect({ path }, speech));
+        ? calls.inspectData({ path }, reporter)
+        : calls.inspect({ path }, reporter));
       out.result(info);
       return EXIT.done;
     }
@@ -225,7 +225,7 @@ async function run(
           : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
       const what = values.lora === true ? ('adapter' as const) : ('model' as const);
       const target = resolve(required(values, 'out'));
-      const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, speech);
+      const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, reporter);
       for (const note of result.notes ?? []) out.error(`! ${note}`);
       out.result(result);
       return EXIT.done;
@@ -241,13 +241,13 @@ async function run(
             revision: values.revision,
             force: values.force,
           },
-          speech,
+          reporter,
         ),
       );
       return EXIT.done;
     }
     case 'sample':
-      return runSample(resolve(values.out ?? 'out/start'), out, speech);
+      return runSample(resolve(values.out ?? 'out/start'), out, reporter);
     default:
       throw wrong(`there is no command "${command}".`);
   }
@@ -260,12 +260,12 @@ async function main(argv: readonly string[]): Promise<number> {
   // the first Ctrl+C stops between two steps, the second at once
   process.on('SIGINT', () => (abort.signal.aborted ? process.exit(EXIT.stopped) : abort.abort()));
   process.on('SIGTERM', () => abort.abort());
-  const speech: Speech = {
+  const reporter: Reporter = {
     signal: abort.signal,
     onEvent: out.event,
     onToken: () => undefined,
     onProgress: out.progress,
-    onLog: (_, message) => out.say(message),
+    onLog: (_, message) => out.log(message),
   };
   try {
     const { values, positionals } = parse(argv);
@@ -278,7 +278,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!allowed) throw wrong(`there is no command "${command}".`);
     const extra = Object.keys(values).find((name) => ![...allowed, 'json', 'help'].includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
-    return await run(command, rest, values, out, speech);
+    return await run(command, rest, values, out, reporter);
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;
@@ -288,7 +288,7 @@ async function main(argv: readonly string[]): Promise<number> {
         : error;
     const data = errorData(known);
     out.error(errorText(data));
-    if (data.stack !== undefined) out.say(data.stack);
+    if (data.stack !== undefined) out.log(data.stack);
     return data.kind === 'input' ? EXIT.badInput : EXIT.failed;
   } finally {
     out.endProgress();

@@ -6,7 +6,7 @@ import {
   ResponseError,
   type CancellationToken,
 } from 'vscode-jsonrpc/node';
-import { calls, type Speech } from './calls/calls.js';
+import { calls, type Reporter } from './calls/calls.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './contract/protocol.js';
@@ -22,7 +22,7 @@ const connection = createMessageConnection(new IPCMessageReader(process), new IP
 const send = <K extends NotificationName>(name: K, params: Notifications[K]): void =>
   void connection.sendNotification(name, params);
 
-/** Collects what is said within an interval, so that a fast run does not flood the host. */
+/** Collects what is reported within an interval, so that a fast run does not flood the host. */
 function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; flush: () => void } {
   let items: T[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -62,7 +62,7 @@ function handle<K extends RequestName>(name: K): void {
     const events = batched<RunEvent>((items) => send('events', { id, events: items }));
     const tokens = batched<string>((items) => send('token', { id, text: items.join('') }));
     let lastProgress = -INTERVAL_MS;
-    const speech: Speech = {
+    const reporter: Reporter = {
       signal: abort.signal,
       onEvent: events.push,
       onToken: tokens.push,
@@ -74,7 +74,7 @@ function handle<K extends RequestName>(name: K): void {
       onLog: (level, message) => send('log', { level, message }),
     };
     try {
-      return await calls[name](params, speech);
+      return await calls[name](params, reporter);
     } catch (error) {
       if (error instanceof Cancelled) return new ResponseError(CANCELLED, 'stopped on request');
       return failure(error);

@@ -9,7 +9,7 @@ import type { AnswerRow } from '../runtime/contract/answers.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
 import { DURATION_WORDS } from '../runtime/contract/format.js';
-import { LAWS_TITLE } from '../runtime/contract/laws.js';
+import { INVARIANTS_TITLE } from '../runtime/contract/invariants.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
 import type { Device, ErrorData } from '../runtime/contract/protocol.js';
@@ -230,7 +230,7 @@ export const RUN_STRINGS = {
   difference: DIFFERENCE,
   judgedBy: 'judge: {0}',
 
-  lawsTitle: LAWS_TITLE,
+  lawsTitle: INVARIANTS_TITLE,
 
   answersTitle: 'Answers side by side',
   answersEmpty: 'No answers were kept.',

@@ -7,7 +7,7 @@ import type {
   Device,
   DoneEvent,
   ErrorData,
-  Laws,
+  Invariants,
   Manifest,
   Measurement,
   Probes,
@@ -75,7 +75,11 @@ const done = z.looseObject({
   seconds: number,
   measurements: z.array(measurement),
   laws: z
-    .looseObject({ vectorUnchanged: flag, baseUnchanged: flag, deliveredWithoutVector: flag } satisfies Shape<Laws>)
+    .looseObject({
+      vectorUnchanged: flag,
+      baseUnchanged: flag,
+      deliveredWithoutVector: flag,
+    } satisfies Shape<Invariants>)
     .optional(),
   protectionWeakened: text.optional(),
 } satisfies Shape<DoneEvent>);

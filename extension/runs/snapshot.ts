@@ -1,4 +1,4 @@
-import { lawStates } from '../../runtime/contract/laws.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
 import type { RunProgress, RunSnapshot } from '../../webview/protocol.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
@@ -27,7 +27,7 @@ export function snapshot(
     measurements,
     compared,
     verdict: verdict(run),
-    laws: run.done?.outcome === 'finished' ? lawStates(factsOf(run)) : [],
+    laws: run.done?.outcome === 'finished' ? invariantStates(factsOf(run)) : [],
     warnings: run.warnings,
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),

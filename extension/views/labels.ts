@@ -92,7 +92,7 @@ function findingText(found: Finding, run: Run): string {
     case 'weakened':
       return found.cause === 'evaluation' && harmText ? harmText : join(t('weakened'), harmText);
     case 'broken':
-      return t('a law is broken');
+      return t('an invariant is broken');
     case 'ready':
       return join(t('ready'), lossText);
     case 'unready':

@@ -24,7 +24,7 @@ export interface AdapterConfig {
 }
 
 /** Keys that change the mathematics in ways that are not plain LoRA: allowed only switched off. */
-const REFUSED: Record<string, string> = {
+const UNSUPPORTED: Record<string, string> = {
   use_dora: 'DoRA (weight-decomposed LoRA)',
   modules_to_save: 'trained copies of whole layers',
   lora_bias: 'a bias on LoRA B',
@@ -105,8 +105,8 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
   }
   for (const [key, value] of Object.entries(json)) {
     if (READ.has(key) || WITHOUT_EFFECT.has(key) || isOff(value)) continue;
-    const sentence = Object.hasOwn(REFUSED, key)
-      ? `"${key}" is ${shown(value)}: ${REFUSED[key]} cannot be used.`
+    const sentence = Object.hasOwn(UNSUPPORTED, key)
+      ? `"${key}" is ${shown(value)}: ${UNSUPPORTED[key]} cannot be used.`
       : `The key "${key}" is unknown and set to ${shown(value)}.`;
     throw wrong(sentence, MERGE_REMEDY);
   }
@@ -156,7 +156,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
   }
   const { r: rank, lora_alpha: alpha, lora_dropout: dropout, base_model_name_or_path: base } = json;
   if (!isRank(rank)) throw wrong(`"r" is ${shown(rank)}; a positive whole number was expected.`);
-  if (!isAlpha(alpha)) throw wrong(`"lora_alpha" is ${shown(alpha)}; a number up to ${MOST_ALPHA} was expected.`);
+  if (!isAlpha(alpha)) throw wrong(`"lora_alpha" is ${shown(alpha)}; a number up to ${MAX_ALPHA} was expected.`);
   if (!isOff(dropout) && !isFiniteNumber(dropout))
     throw wrong(`"lora_dropout" is ${shown(dropout)}; a number was expected.`);
   return {
@@ -214,5 +214,5 @@ const isStrings = (value: unknown): value is string[] =>
 const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isRank = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 /** A larger factor would be infinite in float32, or near it. */
-const MOST_ALPHA = 1e6;
-const isAlpha = (value: unknown): value is number => isFiniteNumber(value) && Math.abs(value) <= MOST_ALPHA;
+const MAX_ALPHA = 1e6;
+const isAlpha = (value: unknown): value is number => isFiniteNumber(value) && Math.abs(value) <= MAX_ALPHA;

@@ -92,7 +92,7 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
   return { path: folder, config, role: own?.role ?? 'task', provenance: own?.provenance ?? {}, modules };
 }
 
-/** Tensors that belong to forms of LoRA that are not supported, should the config be silent about them. */
+/** Tensors of forms of LoRA that are not supported, even if the config does not mention them. */
 const FOREIGN: [RegExp, string][] = [
   [/\.lora_embedding_[AB]/, 'LoRA on an embedding'],
   [/\.lora_magnitude_vector/, 'DoRA'],
@@ -124,7 +124,7 @@ function pairs(tensors: Iterable<TensorInfo>, place: string): Map<string, Pair> 
     const side = match[2] as 'A' | 'B';
     const pair = found.get(match[1]) ?? {};
     if (pair[side])
-      throw wrong(`the matrix ${side} of ${match[1]} is there twice.`, 'Save the adapter again with PEFT.');
+      throw wrong(`the matrix ${side} of ${match[1]} appears twice.`, 'Save the adapter again with PEFT.');
     if (info.shape.length !== 2 || info.shape[0] === 0 || info.shape[1] === 0) {
       throw wrong(
         `the shape is [${info.shape.join(', ')}]; a LoRA matrix on a linear layer has two dimensions.`,
@@ -195,7 +195,7 @@ async function finite(info: TensorInfo, file: string): Promise<Float32Array> {
   const values = await readFloat32(info);
   const wrong = values.find((value) => !Number.isFinite(value));
   if (wrong === undefined) return values;
-  throw new HumanError(`the matrix has a value that is no number (${wrong}).`, {
+  throw new HumanError(`the matrix has a value that is not a number (${wrong}).`, {
     place: `${file}: ${info.name}`,
     remedy: 'The training of this adapter went wrong: take an earlier checkpoint.',
   });

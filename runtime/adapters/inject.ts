@@ -18,7 +18,7 @@ export const scaleInput = (name: string): string => `scale.${name}`;
  * Splits of at most `widest` pieces. A linear layer is a Gemm node that carries its module's name.
  * @throws Error when a site has no Gemm in the graph.
  */
-export function inject(graph: Graph, adapters: readonly InjectedAdapter[], widest = Infinity): Graph {
+export function inject(graph: Graph, adapters: readonly InjectedAdapter[], maxOutputs = Infinity): Graph {
   if (adapters.length === 0) return graph;
   const branches = new Map<string, Branch[]>();
   const injected = rewrite(
@@ -41,7 +41,7 @@ export function inject(graph: Graph, adapters: readonly InjectedAdapter[], wides
     },
     (g) => {
       for (const adapter of adapters)
-        for (const [name, branch] of branchesOf(g, adapter, widest))
+        for (const [name, branch] of branchesOf(g, adapter, maxOutputs))
           branches.set(name, [...(branches.get(name) ?? []), branch]);
     },
   );

@@ -2,7 +2,7 @@
 import { HumanError } from '../support/errors.js';
 import { withTimeLimit } from '../support/timeLimit.js';
 
-const LONGEST = 4096;
+const MAX_PATTERN_LENGTH = 4096;
 /** Patterns that need longer than this on a model's module names are built to hang. */
 export const PATTERN_LIMIT_MS = 500;
 
@@ -13,7 +13,8 @@ export const PATTERN_LIMIT_MS = 500;
 export function fullMatches(pattern: string, names: readonly string[], place: string): boolean[] {
   const short = pattern.length > 80 ? `${pattern.slice(0, 80)}…` : pattern;
   const remedy = 'Write the module names as a list instead.';
-  if (pattern.length > LONGEST) throw new HumanError(`the pattern "${short}" is too long.`, { place, remedy });
+  if (pattern.length > MAX_PATTERN_LENGTH)
+    throw new HumanError(`the pattern "${short}" is too long.`, { place, remedy });
   const tooSlow = `the pattern "${short}" takes too long to match.`;
   // A pattern that backtracks without end: the number of names and their lengths are the file's, too.
   return withTimeLimit(PATTERN_LIMIT_MS, tooSlow, place, () => {
@@ -21,7 +22,7 @@ export function fullMatches(pattern: string, names: readonly string[], place: st
     try {
       expression = new RegExp(`^(?:${toJavaScript(pattern)})$`, 'u');
     } catch (error) {
-      throw new HumanError(`the pattern "${short}" is no regular expression that can be used here.`, {
+      throw new HumanError(`the pattern "${short}" is not a regular expression that can be used here.`, {
         place,
         remedy,
         cause: error,

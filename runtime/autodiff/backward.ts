@@ -56,19 +56,19 @@ export function backward(
   if (varies.has(loss.name)) contribute(loss, seed ?? Full(g, loss.shape, 1, loss.dtype));
   for (const node of [...graph.nodes].reverse()) {
     const reached = node.outputs.some((y) => contributions.has(y.name));
-    const wanted = node.inputs.map((x) => varies.has(x.name));
-    if (!reached || !wanted.includes(true) || NO_GRADIENT.has(node.op)) continue;
+    const needsGrad = node.inputs.map((x) => varies.has(x.name));
+    if (!reached || !needsGrad.includes(true) || NO_GRADIENT.has(node.op)) continue;
     const rule = ruleOf(node.op);
     if (!rule) throw new Error(`no gradient rule for ${node.op} (${where(node)})`);
     g.named(`${node.name}'`, () => {
       const dY = node.outputs.map((y) => {
         const sum = gradientOf(y);
-        return sum && !takesSmall(node, wanted, y) ? Expand(g, sum, y.shape) : sum;
+        return sum && !takesSmall(node, needsGrad, y) ? Expand(g, sum, y.shape) : sum;
       });
-      const dX = rule(g, { ...node, inputs: node.inputs.map(reread) } as Node, dY, wanted);
+      const dX = rule(g, { ...node, inputs: node.inputs.map(reread) } as Node, dY, needsGrad);
       node.inputs.forEach((x, i) => {
         const d = dX[i];
-        if (wanted[i] && d) contribute(x, unbroadcast(g, node, d, x));
+        if (needsGrad[i] && d) contribute(x, unbroadcast(g, node, d, x));
       });
     });
   }
@@ -111,8 +111,8 @@ function accumulate(g: Builder, a: Value, b: Value): Value {
  * A gradient that is 1 along an axis on which it does not vary may stay so for an elementwise node whose differentiated
  * inputs have the output's shape; elsewhere the rule, or the sum over a broadcast axis, needs all of it.
  */
-function takesSmall(node: Node, wanted: readonly boolean[], y: Value): boolean {
-  return isElementwise(node.op) && node.inputs.every((x, i) => !wanted[i] || sameShape(x.shape, y.shape));
+function takesSmall(node: Node, needsGrad: readonly boolean[], y: Value): boolean {
+  return isElementwise(node.op) && node.inputs.every((x, i) => !needsGrad[i] || sameShape(x.shape, y.shape));
 }
 
 /** A stored weight that the forward pass casts is cast again, so that nobody keeps it in memory in between. */

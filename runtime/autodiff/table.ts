@@ -24,7 +24,7 @@ type AnyRule = (
   g: Builder,
   node: Node,
   dY: readonly (Value | undefined)[],
-  wanted: readonly boolean[],
+  needsGrad: readonly boolean[],
 ) => readonly (Value | null)[];
 
 export const ruleOf = (op: Op): AnyRule | undefined =>

@@ -25,8 +25,8 @@ import { runRecipe } from './run.js';
 import { flatTensor } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 
-/** How a call speaks while it works, and how it is stopped. */
-export interface Speech {
+/** Receives what a call reports while it works, and stops it. */
+export interface Reporter {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onToken: (text: string) => void;
@@ -35,17 +35,17 @@ export interface Speech {
 }
 
 export type Calls = {
-  [K in RequestName]: (params: Requests[K]['params'], speech: Speech) => Promise<Requests[K]['result']>;
+  [K in RequestName]: (params: Requests[K]['params'], reporter: Reporter) => Promise<Requests[K]['result']>;
 };
 
 export const calls: Calls = {
-  run: ({ recipe, output, resume, force, device }, speech) =>
-    runRecipe(recipe, { output, resume, force, device, signal: speech.signal, onEvent: speech.onEvent }),
+  run: ({ recipe, output, resume, force, device }, reporter) =>
+    runRecipe(recipe, { output, resume, force, device, signal: reporter.signal, onEvent: reporter.onEvent }),
 
-  async scan({ model, vector, data, format, threshold = SCAN_THRESHOLD, device }, speech) {
-    const context = await opened(model, data, speech, device);
+  async scan({ model, vector, data, format, threshold = SCAN_THRESHOLD, device }, reporter) {
+    const context = await opened(model, data, reporter, device);
     const { layout, flat, file } = await adapterFlat(vector, context.sites);
-    if (file.role !== 'security') speech.onLog('warn', `${file.path} is not marked as a security vector.`);
+    if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
     const learner = openLearner({
       ...context,
       adapters: [{ name: 'vector', layout }],
@@ -53,13 +53,13 @@ export const calls: Calls = {
       padId: context.tokenizer.padId,
     });
     try {
-      const { examples } = await loadRows(context, data, format, speech);
+      const { examples } = await loadRows(context, data, format, reporter);
       return await scanExamples(
         learner,
         { [flatInput('vector')]: flatTensor(flat) },
         examples,
         { off: { vector: 0 }, on: { vector: 1 }, threshold },
-        { signal: speech.signal, onProgress: (share) => speech.onProgress('scanning', share) },
+        { signal: reporter.signal, onProgress: (share) => reporter.onProgress('scanning', share) },
       );
     } finally {
       await learner.dispose();
@@ -67,14 +67,14 @@ export const calls: Calls = {
     }
   },
 
-  async score({ model, adapters, data, format, device }, speech) {
-    const context = await opened(model, data, speech, device);
+  async score({ model, adapters, data, format, device }, reporter) {
+    const context = await opened(model, data, reporter, device);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
-      const { examples } = await loadRows(context, data, format, speech);
+      const { examples } = await loadRows(context, data, format, reporter);
       const losses = await state.losses(examples, {
-        signal: speech.signal,
-        onProgress: (share) => speech.onProgress('scoring', share),
+        signal: reporter.signal,
+        onProgress: (share) => reporter.onProgress('scoring', share),
       });
       return losses.map(({ nll, tokens }, i) => ({ row: examples.at(i)!.row, nll, tokens }));
     } finally {
@@ -83,23 +83,23 @@ export const calls: Calls = {
     }
   },
 
-  async generate(params, speech) {
-    const { context, state } = await chatState(params, speech);
+  async generate(params, reporter) {
+    const { context, state } = await chatState(params, reporter);
     const { tokenizer } = context;
     const ids = promptIds(params, context);
     const textOf = (answer: readonly number[]): string =>
       tokenizer.absent ? '' : tokenizer.decode(answer, { skipSpecialTokens: true });
     const answer: number[] = [];
-    let said = '';
+    let sent = '';
     const [result] = await state.generator.generate([ids], params.options, {
-      signal: speech.signal,
+      signal: reporter.signal,
       onToken: (_, id) => {
         answer.push(id);
         const text = textOf(answer);
         // an incomplete character waits for its next token
         if (text.endsWith('\uFFFD')) return;
-        speech.onToken(text.slice(said.length));
-        said = text;
+        reporter.onToken(text.slice(sent.length));
+        sent = text;
       },
     });
     return {
@@ -110,37 +110,42 @@ export const calls: Calls = {
   },
 
   inspect: ({ path }) => inspectModel(path),
-  inspectData: ({ path, format }, speech) =>
+  inspectData: ({ path, format }, reporter) =>
     inspectData(path, {
       format,
-      onProgress: (bytes, total) => speech.onProgress(`reading ${basename(path)}`, bytes / total),
+      onProgress: (bytes, total) => reporter.onProgress(`reading ${basename(path)}`, bytes / total),
     }),
-  export: (params, speech) =>
+  export: (params, reporter) =>
     exportModel(params, {
-      signal: speech.signal,
-      onProgress: speech.onProgress,
+      signal: reporter.signal,
+      onProgress: reporter.onProgress,
       cache: cacheFolder(dirname(params.out)),
     }),
-  download: (params, speech) => downloadModel(params, speech),
+  download: (params, reporter) => downloadModel(params, reporter),
 };
 
-function opened(model: string, beside: string, speech: Speech, device: 'auto' | Device = 'auto'): Promise<Context> {
+function opened(model: string, beside: string, reporter: Reporter, device: 'auto' | Device = 'auto'): Promise<Context> {
   return openContext(model, {
     device,
     cache: cacheFolder(dirname(beside)),
-    onMessage: (text) => speech.onProgress(text),
+    onMessage: (text) => reporter.onProgress(text),
   });
 }
 
-const loadRows = (context: Context, file: string, format: Parameters<typeof loadData>[2]['format'], speech: Speech) =>
+const loadRows = (
+  context: Context,
+  file: string,
+  format: Parameters<typeof loadData>[2]['format'],
+  reporter: Reporter,
+) =>
   loadData(
     context,
     file,
     { format },
     {
-      warn: (message, place, remedy) => speech.onLog('warn', `${place}: ${message} ${remedy}`),
-      say: speech.onProgress,
-      signal: speech.signal,
+      warn: (message, place, remedy) => reporter.onLog('warn', `${place}: ${message} ${remedy}`),
+      progress: reporter.onProgress,
+      signal: reporter.signal,
     },
   );
 
@@ -152,13 +157,15 @@ function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec 
           addSpecialTokens: false,
         })
       : tokenizer.encode(prompt ?? ''));
-  if (given.length === 0)
-    throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Write something to answer.' });
+  if (given.length === 0) throw new HumanError('the prompt is empty.', { place: 'prompt', remedy: 'Enter a prompt.' });
   if (given.length >= spec.contextLength) {
-    throw new HumanError(`the conversation has ${given.length} tokens; the model takes ${spec.contextLength}.`, {
-      place: 'prompt',
-      remedy: 'Start a new conversation.',
-    });
+    throw new HumanError(
+      `the conversation has ${given.length} tokens; the model's context holds ${spec.contextLength}.`,
+      {
+        place: 'prompt',
+        remedy: 'Start a new conversation.',
+      },
+    );
   }
   const wrong = given.find((id) => !Number.isInteger(id) || id < 0 || id >= spec.vocabSize);
   if (wrong !== undefined)
@@ -174,7 +181,7 @@ let chat: { key: string; context: Context; state: OpenState } | undefined;
 
 async function chatState(
   params: ModelReference & { device?: 'auto' | Device },
-  speech: Speech,
+  reporter: Reporter,
 ): Promise<{ context: Context; state: OpenState }> {
   const stamps = await Promise.all(
     params.adapters.map(
@@ -186,7 +193,7 @@ async function chatState(
   const before = chat;
   chat = undefined;
   await before?.state.dispose();
-  const context = await opened(params.model, params.model, speech, params.device);
+  const context = await opened(params.model, params.model, reporter, params.device);
   const state = await openState(context, 'chat', await activeAdapters(context, params.adapters));
   chat = { key, context, state };
   return chat;

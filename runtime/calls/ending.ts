@@ -1,4 +1,4 @@
-/** What the command line says of a run that has ended, and its exit code. */
+/** What the command line reports at the end of a run, and its exit code. */
 import { join } from 'node:path';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration } from '../contract/format.js';
@@ -11,19 +11,19 @@ import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT, type DoneEvent } from '../contract/protocol.js';
 import { measurementTable, type Terminal } from '../support/terminal.js';
 
-export async function tellEnd(done: DoneEvent, out: Pick<Terminal, 'say'>): Promise<number> {
+export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
   if (done.outcome === 'stopped') {
-    out.say(
+    out.log(
       hasCheckpoint(join(done.output, RUN_FILES.checkpoint))
-        ? `Stopped after step ${done.step}; everything up to there is kept in ${done.output}. Go on with --resume.`
+        ? `Stopped after step ${done.step}; everything up to there is saved in ${done.output}. Continue with --resume.`
         : 'Stopped before the first checkpoint; there is nothing to resume.',
     );
     return EXIT.stopped;
   }
   const verdict = runVerdict(factsOf(await readRun(done.output)));
   const { mark, exit } = signsOf(verdict);
-  if (done.measurements.length > 0) out.say(measurementTable(done.measurements));
-  if (verdict.kind !== 'evaluated') out.say(`${mark} ${verdictText(verdict)}`);
-  out.say(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
+  if (done.measurements.length > 0) out.log(measurementTable(done.measurements));
+  if (verdict.kind !== 'evaluated') out.log(`${mark} ${verdictText(verdict)}`);
+  out.log(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
   return EXIT[exit];
 }

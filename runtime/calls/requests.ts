@@ -61,15 +61,15 @@ export function checkedRequest<K extends RequestName>(
   sent: unknown,
 ): { id: number; params: Requests[K]['params'] } {
   const { id, ...params } = isObject(sent) ? sent : {};
-  if (!Number.isSafeInteger(id)) throw refused(name, 'id', 'it has no number');
+  if (!Number.isSafeInteger(id)) throw badRequest(name, 'id', 'it has no number');
   const checked = safeParse(z.strictObject(PARAMS[name] as z.ZodRawShape), params);
   if (checked.success) return { id: id as number, params: checked.data as Requests[K]['params'] };
   const issue = checked.error.issues[0]!;
-  throw refused(name, issue.path.join('.'), issue.message.slice(0, 500));
+  throw badRequest(name, issue.path.join('.'), issue.message.slice(0, 500));
 }
 
-const refused = (name: string, parameter: string, why: string): HumanError =>
+const badRequest = (name: string, parameter: string, why: string): HumanError =>
   new HumanError(`the request "${name}" is not understood: ${why}.`, {
     place: parameter || undefined,
-    remedy: 'Report this: the extension and its engine do not fit together.',
+    remedy: 'Report this: the extension and its engine do not match.',
   });

@@ -1,4 +1,4 @@
-/** What the engine can do, the same for the child process and the command line. */
+/** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { cacheFolder, openContext, type Context } from '../context/context.js';
 import { Cancelled, errorData } from '../support/errors.js';
@@ -149,7 +149,7 @@ async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<R
   if (tokenizer.chatTemplate?.plain) {
     await emit({
       kind: 'warning',
-      message: 'the model has no chat template; conversations are written in a plain one.',
+      message: 'the model has no chat template; conversations use a plain one.',
       place: model.folder,
       remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
     });
@@ -162,7 +162,7 @@ async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: J
   if (others.length === 0) return;
   await emit({
     kind: 'warning',
-    message: `the run is resumed on another machine or device than it began on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
+    message: `the run is resumed on another machine or device than it started on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
     place: folder.path,
   });
 }

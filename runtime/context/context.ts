@@ -21,7 +21,7 @@ export interface Context {
   readonly tokenizer: Tokenizer;
   /** Linear layers that adapters can sit on, in order. */
   readonly sites: readonly LinearSpec[];
-  /** Where the rows of large files rest; to be closed when the work is done. */
+  /** Where the rows of large files are kept; to be closed when the work is done. */
   readonly scratch: Scratch;
   /** Throws when the model's files are not what they were when it was opened. */
   readonly intact: () => Promise<void>;
@@ -39,7 +39,7 @@ export interface ContextOptions {
 export const cacheFolder = (beside: string): string => join(beside, '.security-vectors', 'cache');
 
 /**
- * Opens a model: unsupported architectures are refused before a weight is read.
+ * Opens a model: unsupported architectures are rejected before a weight is read.
  * @throws HumanError naming what is missing or not supported
  */
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
@@ -71,11 +71,11 @@ export interface LoadedData {
   readonly sha256: string;
 }
 
-/** How loading data speaks, and how it is stopped. */
-export interface LoadSpeech {
+/** Receives what is reported while data are loaded, and stops it. */
+export interface LoadReporter {
   readonly warn: (message: string, place: string, remedy: string) => void;
   /** Share of the file that is read. */
-  readonly say?: (message: string, share: number) => void;
+  readonly progress?: (message: string, share: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -84,10 +84,15 @@ export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
   file: string,
   options: { format?: DataFormat; limit?: number; maxTokens?: number; answers?: 'required' | 'optional' },
-  { warn, say, signal }: LoadSpeech,
+  { warn, progress: say, signal }: LoadReporter,
 ): Promise<LoadedData> {
   let percent = 0;
-  const { examples, refused, refusedRows, sha256 } = await loadExamples(file, tokenizer, {
+  const {
+    examples,
+    skipped: skipped,
+    skippedRows: skippedRows,
+    sha256,
+  } = await loadExamples(file, tokenizer, {
     format: options.format ?? 'auto',
     limit: options.limit,
     answers: options.answers,
@@ -102,12 +107,12 @@ export async function loadData(
       percent = now;
     },
   });
-  if (refusedRows > 0) {
-    const lines = refused.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
+  if (skippedRows > 0) {
+    const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
-      `${refusedRows} of ${refusedRows + examples.length} rows are left out (${lines.join('; ')}${refusedRows > 5 ? '; …' : ''}).`,
-      `${file}:${refused[0]!.line}`,
-      'Mend these rows or remove them.',
+      `${skippedRows} of ${skippedRows + examples.length} rows are skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
+      `${file}:${skipped[0]!.line}`,
+      'Fix or remove these rows.',
     );
   }
   return { path: file, examples, sha256 };

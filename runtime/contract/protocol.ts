@@ -116,14 +116,14 @@ export interface DoneEvent {
   step: number;
   seconds: number;
   measurements: Measurement[];
-  /** The three laws; absent where a law does not apply to this run. */
-  laws?: Laws;
+  /** The three invariants; absent where one does not apply to this run. */
+  laws?: Invariants;
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;
 }
 
-/** The laws every run checks by comparing SHA-256 before and after. */
-export interface Laws {
+/** The invariants that every run checks. */
+export interface Invariants {
   /** The vector's bytes are unchanged by fine-tuning. */
   vectorUnchanged?: boolean;
   /** The base's bytes are unchanged by training. */
@@ -327,7 +327,7 @@ export interface Requests {
       /** gguf only: the model with its adapters merged (default), or the adapters alone as a LoRA. */
       what?: 'model' | 'adapter';
     };
-    /** `notes`: what the form cannot say, for people. */
+    /** `notes`: what the format cannot express, for people. */
     result: { path: string; sha256: string; notes?: string[] };
   };
   download: {

@@ -9,7 +9,7 @@ import { DATA_FORMATS, MEASURES } from './protocol.js';
  * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
  * that fills the memory or never ends. The editor's descriptions end with it (build.mjs).
  */
-export const MOST_STEPS = 10_000_000;
+export const MAX_STEPS = 10_000_000;
 const number = (most: number) => z.number().max(most, `this is more than ${most}, the largest value here`);
 const whole = (most: number) => number(most).int().min(0);
 const count = (most: number) => whole(most).positive();
@@ -24,7 +24,7 @@ const decay = z.number().min(0).lt(1, 'this must be less than 1');
 
 const data = z.strictObject({
   file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
-  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" finds it and says so.'),
+  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" detects it.'),
   limit: rows.optional().describe('Use only the first rows of the file.'),
 });
 
@@ -49,7 +49,7 @@ const optimizer = z
     weightDecay: number(1000).min(0).default(0),
     clipNorm: number(1e6).min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
     schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
-    warmupSteps: number(MOST_STEPS)
+    warmupSteps: number(MAX_STEPS)
       .min(0)
       .default(0)
       .describe('Steps of linear warm-up; below 1: the share of all steps.'),
@@ -69,7 +69,7 @@ const batch = z
 
 const run = {
   epochs: number(100_000).positive().optional().describe('Passes over the data. Give epochs or steps.'),
-  steps: count(MOST_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
+  steps: count(MAX_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
   seed: whole(Number.MAX_SAFE_INTEGER).default(1),
   threads: whole(1024).default(0).describe('CPU threads; 0 uses all cores.'),
   device: z
@@ -109,14 +109,14 @@ const judge = z.union(
         classifier: path.describe(
           'Folder of a text classifier, relative to this recipe: config.json, tokenizer.json, and model.onnx or onnx/model.onnx.',
         ),
-        refused: labels.optional().describe('Its labels that mean a refusal; any other answer complied.'),
+        refused: labels.optional().describe('Labels that mean a refusal; any other label counts as compliance.'),
         complied: labels
           .optional()
-          .describe('Instead of "refused": its labels that mean harm. Such a judge knows nothing of refusals.'),
+          .describe('Instead of "refused": labels that mean harm. Such a judge cannot recognize refusals.'),
         name: text.optional().describe("Its name in tables. Default: the folder's name."),
       })
       .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
-        message: 'give "refused" or "complied", one of them',
+        message: 'give either "refused" or "complied"',
       }),
     z.literal('refusal-phrases'),
   ],
@@ -125,7 +125,7 @@ const judge = z.union(
 const judges = list(judge, 16)
   .min(1, 'give at least one judge')
   .default(['refusal-phrases'])
-  .describe('Who judges harm and over-refusal; the first is the main one. Each gives numbers of its own.');
+  .describe('Who judges harm and over-refusal; the first is the main one. Each reports its own numbers.');
 
 const attached = z.strictObject({
   adapter: path.describe('PEFT folder, or a run folder with adapter/.'),
@@ -159,11 +159,11 @@ const vectorRecipe = z
           .describe('Stop when the harmful loss with the vector, in nats per supervised token, is below this.'),
       })
       .optional(),
-    evaluateEvery: count(MOST_STEPS).default(10),
+    evaluateEvery: count(MAX_STEPS).default(10),
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
-    message: 'give "epochs" or "steps", one of them',
+    message: 'give either "epochs" or "steps"',
   });
 
 const finetuneRecipe = z
@@ -202,7 +202,7 @@ const finetuneRecipe = z
         }),
       ])
       .default(false)
-      .describe('Strengthening beyond the paper; false is the paper.'),
+      .describe('Strengthening beyond the paper; false follows the paper.'),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})
@@ -210,7 +210,7 @@ const finetuneRecipe = z
         "Rows whose loss and gradient norm are drawn while training. Default: the vector's own rows, and rows of the data.",
       ),
     evaluate: list(evaluationSet, 1000).default([]),
-    evaluateEvery: count(MOST_STEPS).default(20).describe('Steps between two measurements of the probes.'),
+    evaluateEvery: count(MAX_STEPS).default(20).describe('Steps between two measurements of the probes.'),
     judges,
     generation,
     optimizer,
@@ -218,7 +218,7 @@ const finetuneRecipe = z
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
-    message: 'give "epochs" or "steps", one of them',
+    message: 'give either "epochs" or "steps"',
   });
 
 const evaluateRecipe = z.strictObject({

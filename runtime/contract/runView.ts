@@ -3,7 +3,7 @@ import { CHART_STRINGS, chartSpecs, type ChartedRun } from './charts.js';
 import { columnsOf } from './columns.js';
 import { doneOf, factsOf, measurementsOf, type RunRecord } from './facts.js';
 import { fill, numbersIn, type Wording } from './format.js';
-import { lawStates, type LawState } from './laws.js';
+import { invariantStates, type InvariantState } from './invariants.js';
 import type { Measurement, Recipe } from './protocol.js';
 import { VERDICT_SENTENCES, verdictText } from './sentences.js';
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
@@ -27,8 +27,8 @@ export const ENGLISH: Wording<ViewStrings> = { strings: VIEW_STRINGS, numbers: n
 /** What a view is made from: a run as its folder holds it, or as a page is sent it. */
 export interface RunReading extends ChartedRun {
   verdict: RunVerdict;
-  /** Of a run that has ended: the laws that it owes. */
-  laws: readonly LawState[];
+  /** Of a run that has ended: the invariants that it must check. */
+  laws: readonly InvariantState[];
   /** Of the run, and of those that it is compared with. */
   measurements: readonly Measurement[];
 }
@@ -38,7 +38,7 @@ export interface RunView {
   tone: Tone;
   /** The verdict as a sentence; an evaluation has none, its table says all. */
   headline?: string;
-  laws: (LawState & { text: string })[];
+  laws: (InvariantState & { text: string })[];
   charts: ChartSpec[];
   table: ResultTable;
 }
@@ -49,14 +49,18 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
     verdict,
     tone: signsOf(verdict).tone,
     ...(kind !== 'evaluate' && { headline: verdictText(verdict, wording) }),
-    laws: laws.map((law) => ({ ...law, text: lawText(law, wording.strings) })),
+    laws: laws.map((one) => ({ ...one, text: invariantText(one, wording.strings) })),
     charts: chartSpecs(run, wording.strings),
     table: resultTable(measurements, wording),
   };
 }
 
-function lawText({ law, state }: LawState, s: ViewStrings): string {
-  return { held: s[law], broken: fill(s.lawBroken, s[law]), unchecked: fill(s.lawNotChecked, s[law]) }[state];
+function invariantText({ invariant, state }: InvariantState, s: ViewStrings): string {
+  return {
+    held: s[invariant],
+    broken: fill(s.lawBroken, s[invariant]),
+    unchecked: fill(s.lawNotChecked, s[invariant]),
+  }[state];
 }
 
 /** A run folder's files. The recipe is absent where it is not one that this version reads. */
@@ -75,7 +79,7 @@ export function readingOf(run: RunFolderRecord, plain?: RunRecord): RunReading {
     ...(recipe?.kind === 'vector' && { goalHarmfulLoss: recipe.stop?.harmfulLoss }),
     ...(plain && { plain: { probes: columnsOf(plain.events).probes } }),
     verdict: runVerdict(facts),
-    laws: doneOf(run)?.outcome === 'finished' ? lawStates(facts) : [],
+    laws: doneOf(run)?.outcome === 'finished' ? invariantStates(facts) : [],
     measurements: measurementsOf(run),
   };
 }

@@ -1,6 +1,6 @@
 /** The verdict as one sentence: English here, translated by the host for the window and its pages. */
 import { fill, NO_NUMBER, numbersIn, type Wording } from './format.js';
-import { LAWS, type LawName } from './laws.js';
+import { INVARIANTS, type InvariantName } from './invariants.js';
 import { LIMITS } from './limits.js';
 import type { Compared } from './measures.js';
 import type { Finding, Pull, RunVerdict, UnknownCause, WeakCause } from './verdict.js';
@@ -48,7 +48,7 @@ export const VERDICT_SENTENCES = {
   soFarVector:
     'So far: with the vector, harmful rows have {0} of the loss they have without it ({1} or less is needed).',
   noNumber: NO_NUMBER,
-  ...LAWS,
+  ...INVARIANTS,
 } as const;
 export type VerdictSentences = Record<keyof typeof VERDICT_SENTENCES, string>;
 
@@ -135,7 +135,7 @@ function unknownText(unknown: UnknownCause, { strings: s, numbers: n }: VerdictW
   }
 }
 
-const lawsText = (laws: readonly LawName[], s: VerdictSentences): string => laws.map((law) => s[law]).join('; ');
+const lawsText = (laws: readonly InvariantName[], s: VerdictSentences): string => laws.map((law) => s[law]).join('; ');
 
 const isLeak = ({ kind }: Finding): boolean => kind === 'weakened' || kind === 'broken';
 

@@ -3,8 +3,8 @@
  * report, exit code) and every sentence on it comes from here, see signs.ts and sentences.ts. What was not measured is
  * never good.
  */
-import type { Laws, Measurement, Probes, Recipe, RunState } from './protocol.js';
-import { lawStates, type LawName } from './laws.js';
+import type { Invariants, Measurement, Probes, Recipe, RunState } from './protocol.js';
+import { invariantStates, type InvariantName } from './invariants.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, isFiniteNumber, type Compared } from './measures.js';
 import { deliveredState } from './states.js';
@@ -24,7 +24,7 @@ export interface RunFacts {
   first?: Probes;
   last?: Probes;
   measurements: readonly Measurement[];
-  laws?: Laws;
+  laws?: Invariants;
   /** `protectionWeakened` of its end. */
   weakened?: string;
 }
@@ -50,7 +50,7 @@ export type Learned = { cause: 'evaluation'; risen: Compared[] } | { cause: 'lea
 export type UnknownCause =
   | { cause: 'notMeasured' | 'notEvaluated' | 'learnedNothing' }
   | { cause: 'tooFew' | 'baseComplies'; of: Compared }
-  | { cause: 'lawUnchecked'; laws: LawName[] };
+  | { cause: 'lawUnchecked'; laws: InvariantName[] };
 
 type Common = {
   pull: Pull;
@@ -63,7 +63,7 @@ export type Finding = Common &
   (
     | { kind: 'held'; harm: Compared }
     | ({ kind: 'weakened' } & WeakCause)
-    | { kind: 'broken'; laws: LawName[] }
+    | { kind: 'broken'; laws: InvariantName[] }
     | { kind: 'unprotected'; learned?: Learned }
     | { kind: 'ready' | 'unready' }
     | ({ kind: 'unknown' } & UnknownCause)
@@ -88,15 +88,15 @@ export function runVerdict(run: RunFacts): RunVerdict {
 }
 
 function finding(run: RunFacts): Finding {
-  const states = lawStates(run);
-  const laws = (state: 'broken' | 'unchecked'): LawName[] =>
-    states.filter((one) => one.state === state).map(({ law }) => law);
+  const states = invariantStates(run);
+  const laws = (state: 'broken' | 'unchecked'): InvariantName[] =>
+    states.filter((one) => one.state === state).map(({ invariant }) => invariant);
   const pull = pullOf(run);
   const compared = comparedWithBase(run.measurements, ['harm'], deliveredState(run));
   const harm = compared.toSorted((a, b) => b.now - a.now)[0];
   const common = { pull, ...(harm && { harm }) };
   if (laws('broken').length > 0) return { ...common, kind: 'broken', laws: laws('broken') };
-  // Laws are checked at the end.
+  // Invariants are checked at the end.
   const unchecked = run.phase === 'finished' ? laws('unchecked') : [];
   switch (run.kind) {
     case 'evaluate':

@@ -1,7 +1,7 @@
 import type { ChatMessage } from '../contract/protocol.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import { RefusedRow, UnfitRow } from './schemas.js';
+import { InvalidRow, UnfitRow } from './schemas.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
@@ -27,7 +27,7 @@ interface Written {
  * Answers are found exactly, whatever the template: the tokens of the conversation before an answer, with the generation
  * prompt, must be the first tokens of the conversation with the answer; what follows, up to where the conversation that
  * ends with this answer ends, is the answer. Where a template or tokenizer does not have this property, and the answer
- * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is refused.
+ * cannot be found otherwise without doubt (see `changedBy`, `innerEndOf`), the row is skipped.
  * @throws RefusedRow with the reason, and what `checkLength` throws.
  */
 export function superviseConversation(
@@ -37,8 +37,8 @@ export function superviseConversation(
   { first = 0, checkLength }: { first?: number; checkLength?: (tokens: number) => void } = {},
 ): Supervised {
   const last = messages.findLastIndex((message) => message.role === 'assistant');
-  if (last < first) throw new RefusedRow('the row has no answer: no message of the assistant');
-  if (messages[last]!.content.trim() === '') throw new RefusedRow('the answer is empty');
+  if (last < first) throw new InvalidRow('the row has no answer: no message of the assistant');
+  if (messages[last]!.content.trim() === '') throw new InvalidRow('the answer is empty');
   const used = messages.slice(0, last + 1);
   const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
     const text = template.render(part, { addGenerationPrompt });

@@ -16,7 +16,7 @@ const JSON_COLUMNS = new Set(['messages', 'conversations', 'input_ids', 'labels'
 export async function* csvRows(source: RowSource, delimiter?: string): AsyncGenerator<RawRow> {
   const { file, maxRowBytes } = source;
   /** `last`: where the next row begins cannot be known. */
-  const skipped: { line: number; refused: string; last: boolean }[] = [];
+  const skipped: { line: number; reason: string; last: boolean }[] = [];
   const [pieces, header] = await peek(source.pieces);
   const found = delimiter ?? [',', ';', '\t'].find((sign) => header.includes(sign)) ?? ',';
   const parser = parse({
@@ -32,8 +32,8 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
     max_record_size: maxRowBytes,
     on_skip: (error) => {
       const last = error?.code === 'CSV_MAX_RECORD_SIZE';
-      const refused = last ? tooLong(maxRowBytes) : `this row is not CSV: ${error?.message}`;
-      if (error) skipped.push({ line: lineOf(error), refused, last });
+      const reason = last ? tooLong(maxRowBytes) : `this row is not CSV: ${error?.message}`;
+      if (error) skipped.push({ line: lineOf(error), reason, last });
       return undefined;
     },
   });
@@ -48,9 +48,9 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
     for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number } }>) {
       // The parser is ahead by a piece of the file: only what lies before this record comes before it.
       while (skipped.length > 0 && skipped[0]!.line < record.info.lines + (skipped[0]!.last ? 1 : 0)) {
-        const { line, refused, last } = skipped.shift()!;
+        const { line, reason, last } = skipped.shift()!;
         end = Math.max(end, line);
-        yield { row: row++, line, refused };
+        yield { row: row++, line, reason };
         if (last) return;
       }
       const line = end + 1;
@@ -60,13 +60,13 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
     }
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code?.startsWith('CSV_')) yield { row: row++, line: end + 1, refused: (error as Error).message };
+    if (code?.startsWith('CSV_')) yield { row: row++, line: end + 1, reason: (error as Error).message };
     else throw error;
   } finally {
     input.destroy();
   }
-  for (const { line, refused, last } of skipped) {
-    yield { row: row++, line, refused };
+  for (const { line, reason, last } of skipped) {
+    yield { row: row++, line, reason };
     if (last) return;
   }
 }
@@ -80,17 +80,17 @@ function headerOf(cells: Buffer[], file: string): string[] {
 
 function rowOf(cells: Buffer[], columns: string[], place: { row: number; line: number }): RawRow {
   if (cells.length !== columns.length)
-    return { ...place, refused: `this row has ${cells.length} cells, the header ${columns.length}` };
+    return { ...place, reason: `this row has ${cells.length} cells, the header ${columns.length}` };
   const value: Record<string, unknown> = {};
   for (const [i, name] of columns.entries()) {
     const text = decodeText(cells[i]!);
-    if (text === undefined) return { ...place, refused: `the cell "${name}" is not valid UTF-8` };
+    if (text === undefined) return { ...place, reason: `the cell "${name}" is not valid UTF-8` };
     // An empty cell is a field that is not there.
     if (text === '') continue;
     try {
       value[name] = JSON_COLUMNS.has(name) ? parseJson(text) : text;
     } catch (error) {
-      return { ...place, refused: `the cell "${name}" is not JSON: ${(error as Error).message}` };
+      return { ...place, reason: `the cell "${name}" is not JSON: ${(error as Error).message}` };
     }
   }
   return { ...place, value };
@@ -101,15 +101,15 @@ function lineOf(error: CsvError): number {
   return typeof lines === 'number' ? lines : 1;
 }
 
-/** The pieces again, and the first line as text. */
+/** The same pieces, and the first line as text. */
 async function peek(pieces: AsyncIterable<Buffer>): Promise<[AsyncIterable<Buffer>, string]> {
   const iterator = pieces[Symbol.asyncIterator]();
   const first = await iterator.next();
   const start = first.done ? Buffer.alloc(0) : first.value;
   const header = start.subarray(0, 65_536).toString('utf8').split('\n')[0]!;
-  const again = async function* (): AsyncGenerator<Buffer> {
+  const replay = async function* (): AsyncGenerator<Buffer> {
     if (!first.done) yield start;
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
   };
-  return [again(), header];
+  return [replay(), header];
 }

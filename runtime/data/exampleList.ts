@@ -3,7 +3,7 @@ import { HumanError } from '../support/errors.js';
 import type { Example } from './examples.js';
 import type { Scratch } from './scratch.js';
 
-/** Examples by index and in order: an array, or the rows of a large file, of which most rest on disk. */
+/** Examples by index and in order: an array, or the rows of a large file, most of which stay on disk. */
 export interface ExampleList<E = Example> extends Iterable<E> {
   readonly length: number;
   at(index: number): E | undefined;
@@ -14,12 +14,12 @@ export function subset<E>(list: ExampleList<E>, indices: readonly number[]): Exa
   return listOf(indices.length, (i) => list.at(indices[i]!));
 }
 
-/** The first examples, at most `count`, that are like this. */
-export function firstOf<E>(list: ExampleList<E>, count: number, like: (example: E) => boolean = () => true): E[] {
+/** The first examples that match, at most `count`. */
+export function firstOf<E>(list: ExampleList<E>, count: number, matches: (example: E) => boolean = () => true): E[] {
   const found: E[] = [];
   if (count > 0)
     for (const example of list) {
-      if (like(example) && found.push(example) === count) break;
+      if (matches(example) && found.push(example) === count) break;
     }
   return found;
 }
@@ -32,11 +32,11 @@ export function* pieces<E>(list: ExampleList<E>, rows: number): Generator<E[]> {
 
 const WRITE_BYTES = 2 ** 20;
 
-/** Collects examples: those of the first `tokens` tokens stay in memory; of the others, what they are made of goes to disk. */
+/** Collects examples: those of the first `tokens` tokens stay in memory; of the others, the sources go to disk. */
 export function exampleStore<E, Source>(
   scratch: Scratch,
   tokens: number,
-  again: (source: Source) => E,
+  rebuild: (source: Source) => E,
 ): { add(example: E, tokens: number, source: Source): void; list(): ExampleList<E> } {
   const kept: E[] = [];
   let left = tokens;
@@ -80,7 +80,7 @@ export function exampleStore<E, Source>(
             });
           done += read;
         }
-        return again(JSON.parse(bytes.toString()) as Source);
+        return rebuild(JSON.parse(bytes.toString()) as Source);
       });
     },
   };

@@ -4,15 +4,15 @@ import { withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage, DataFormat, DataInfo } from '../contract/protocol.js';
 import { supervisedTokens } from './conversation.js';
-import { checkIds, checkLength, encodeSample } from './encodeSample.js';
-import type { EncodedSample } from './encodeSample.js';
+import { checkIds, checkLength, encodeRow } from './encodeRow.js';
+import type { EncodedRow } from './encodeRow.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
 import type { Scratch } from './scratch.js';
-import { formatOf, labelOf, readSample, RefusedRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
-import type { RowFormat, Sample } from './schemas.js';
+import { formatOf, labelOf, readContent, InvalidRow, TooLongRow, UnfitRow, unknownFields } from './schemas.js';
+import type { RowFormat, RowContent } from './schemas.js';
 
 /** A row as a model sees it. */
 export interface Example {
@@ -33,7 +33,7 @@ export interface Example {
   answer: string;
 }
 
-export interface RefusedExample {
+export interface SkippedRow {
   row: number;
   line: number;
   reason: string;
@@ -44,9 +44,9 @@ export interface RefusedExample {
 
 export interface ExampleOptions extends RowOptions {
   format?: DataFormat;
-  /** Longer rows are refused (`batch.maxTokens`). */
+  /** Longer rows are skipped (`batch.maxTokens`). */
   maxTokens?: number;
-  /** Longer rows are refused: the model cannot read them. */
+  /** Longer rows are skipped: the model cannot read them. */
   contextLength?: number;
   /** Throw at the first broken row; rows that only do not fit the model are still just listed. */
   strict?: boolean;
@@ -58,24 +58,24 @@ export interface Examples {
   examples: ExampleList;
   format: RowFormat;
   /** How many rows cannot be used, and the first of them. */
-  refusedRows: number;
-  refused: RefusedExample[];
+  skippedRows: number;
+  skipped: SkippedRow[];
   /** Of the file's bytes. */
   sha256: string;
 }
 
 export interface LoadOptions extends ExampleOptions {
-  /** Where the rows of a large file rest. */
+  /** Where the rows of a large file are kept. */
   scratch: Scratch;
   /** Tokens that stay in memory: about 20 bytes each. */
   tokensInMemory?: number;
 }
 
 const TOKENS_IN_MEMORY = 2 ** 21;
-/** Refused rows that are listed; all are counted. */
+/** Skipped rows that are listed; all are counted. */
 const LISTED = 10_000;
 /**
- * Characters of a row for each token that it may have, and at least. Longer rows are refused before they are cut into
+ * Characters of a row for each token that it may have, and at least. Longer rows are skipped before they are cut into
  * tokens, which takes much more memory than the text.
  */
 const CHARACTERS_PER_TOKEN = 16;
@@ -86,8 +86,8 @@ const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
 
 /**
- * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are made again from the
- * scratch file when they are asked for. Rows that cannot be used are counted and listed with line and reason.
+ * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are rebuilt from the
+ * scratch file when they are read. Rows that cannot be used are counted and listed with line and reason.
  * @throws HumanError for an empty file, one without a usable row (place: file and line of the first problem), and with
  * `strict` for the first row that is wrong.
  */
@@ -95,26 +95,26 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const store = exampleStore(
     options.scratch,
     options.tokensInMemory ?? TOKENS_IN_MEMORY,
-    (row: SampleRow) => [...examplesOf([row], sizeOf(row.sample), tokenizer, options, file)][0] as Example,
+    (row: ParsedRow) => [...examplesOf([row], sizeOf(row.content), tokenizer, options, file)][0] as Example,
   );
-  const refused = refusals();
+  const skipped = collectSkipped();
   const found: { format?: RowFormat } = {};
   for await (const [source, result] of streamExamples(file, tokenizer, options, found)) {
-    if ('reason' in result) refused.add(result);
-    else store.add(result, result.ids.length + result.promptIds.length, source as SampleRow);
+    if ('reason' in result) skipped.add(result);
+    else store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
   }
   const examples = store.list();
-  if (examples.length === 0) throw nothingUsable(file, refused);
+  if (examples.length === 0) throw nothingUsable(file, skipped);
   return {
     examples,
     format: found.format!,
-    refusedRows: refused.count(),
-    refused: refused.listed,
+    skippedRows: skipped.count(),
+    skipped: skipped.listed,
     sha256: await sha256File(file),
   };
 }
 
-type Source = SampleRow | RefusedExample;
+type Source = ParsedRow | SkippedRow;
 
 /** Each row with its example, in order. `found.format` is set before the first. */
 export async function* streamExamples(
@@ -122,17 +122,17 @@ export async function* streamExamples(
   tokenizer: Tokenizer,
   options: ExampleOptions = {},
   found: { format?: RowFormat } = {},
-): AsyncGenerator<[Source, Example | RefusedExample]> {
+): AsyncGenerator<[Source, Example | SkippedRow]> {
   let waiting: Source[] = [];
   let size = 0;
-  const results = function* (): Generator<[Source, Example | RefusedExample]> {
+  const results = function* (): Generator<[Source, Example | SkippedRow]> {
     let i = 0;
     for (const result of examplesOf(waiting, size, tokenizer, options, file)) yield [waiting[i++]!, result];
     [waiting, size] = [[], 0];
   };
-  for await (const item of samples(file, options, found)) {
+  for await (const item of parsedRows(file, options, found)) {
     waiting.push(item);
-    size += 'reason' in item ? 0 : sizeOf(item.sample);
+    size += 'reason' in item ? 0 : sizeOf(item.content);
     if (waiting.length >= ROWS_AT_ONCE || size >= CHARACTERS_AT_ONCE) yield* results();
   }
   yield* results();
@@ -142,36 +142,36 @@ export async function* streamExamples(
 export async function inspectData(file: string, options: RowOptions & { format?: DataFormat } = {}): Promise<DataInfo> {
   const found: { format?: RowFormat } = {};
   const labels = { harmful: 0, benign: 0 };
-  const refused = refusals();
+  const skipped = collectSkipped();
   let rows = 0;
-  for await (const item of samples(file, options, found)) {
+  for await (const item of parsedRows(file, options, found)) {
     if ('reason' in item) {
-      refused.add(item);
+      skipped.add(item);
       continue;
     }
     rows++;
     if (item.label) labels[item.label]++;
   }
-  if (!found.format || rows === 0) throw nothingUsable(file, refused);
+  if (!found.format || rows === 0) throw nothingUsable(file, skipped);
   return {
     path: file,
     format: found.format,
-    rows: rows + refused.count(),
+    rows: rows + skipped.count(),
     labels,
-    refusedRows: refused.count(),
-    refused: refused.listed.map(({ line, reason }) => ({ line, reason })),
+    refusedRows: skipped.count(),
+    refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
   };
 }
 
-interface Refusals {
-  add(row: RefusedExample): void;
+interface SkippedRows {
+  add(row: SkippedRow): void;
   count(): number;
   /** The first ones. */
-  readonly listed: RefusedExample[];
+  readonly listed: SkippedRow[];
 }
 
-function refusals(): Refusals {
-  const listed: RefusedExample[] = [];
+function collectSkipped(): SkippedRows {
+  const listed: SkippedRow[] = [];
   let count = 0;
   return {
     add(row) {
@@ -182,56 +182,60 @@ function refusals(): Refusals {
   };
 }
 
-interface SampleRow {
+interface ParsedRow {
   row: number;
   line: number;
   label?: 'harmful' | 'benign';
-  sample: Sample;
+  content: RowContent;
 }
 
 /** Rows read by their format: the given one, or the one of the first row that has a known one. */
-async function* samples(
+async function* parsedRows(
   file: string,
   options: RowOptions & { format?: DataFormat },
   found: { format?: RowFormat },
-): AsyncGenerator<SampleRow | RefusedExample> {
+): AsyncGenerator<ParsedRow | SkippedRow> {
   if (options.format && options.format !== 'auto') found.format = options.format;
   for await (const raw of readRows(file, options)) {
     const { row, line } = raw;
-    const refuse = (reason: string): RefusedExample => ({ row, line, reason, broken: true, tooLong: false });
-    if ('refused' in raw) {
-      yield refuse(raw.refused);
+    const skip = (reason: string): SkippedRow => ({ row, line, reason, broken: true, tooLong: false });
+    if ('reason' in raw) {
+      yield skip(raw.reason);
       continue;
     }
     found.format ??= formatOf(raw.value);
     if (!found.format) {
-      yield refuse(unknownFields(raw.value));
+      yield skip(unknownFields(raw.value));
       continue;
     }
     try {
-      yield { row, line, label: labelOf(raw.value), sample: readSample(raw.value, found.format) };
+      yield { row, line, label: labelOf(raw.value), content: readContent(raw.value, found.format) };
     } catch (error) {
-      if (!(error instanceof RefusedRow)) throw error;
-      yield refuse(`${error.message} (format "${found.format}")`);
+      if (!(error instanceof InvalidRow)) throw error;
+      yield skip(`${error.message} (format "${found.format}")`);
     }
   }
 }
 
 /** Under one time limit, as a limit costs as much as a short row. */
 function* examplesOf(
-  items: (SampleRow | RefusedExample)[],
+  items: (ParsedRow | SkippedRow)[],
   size: number,
   tokenizer: Tokenizer,
   options: ExampleOptions,
   file: string,
-): Generator<Example | RefusedExample> {
+): Generator<Example | SkippedRow> {
   let at = 0;
   const place = (): string => `${file}:${items[at]!.line}`;
-  const results = withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'this row does not become tokens.', place, () =>
-    items.map((item, i) => {
-      at = i;
-      return 'reason' in item ? item : exampleOf(item, tokenizer, options);
-    }),
+  const results = withTimeLimit(
+    TIME_MS + TIME_MS_PER_CHARACTER * size,
+    'this row takes too long to tokenize.',
+    place,
+    () =>
+      items.map((item, i) => {
+        at = i;
+        return 'reason' in item ? item : exampleOf(item, tokenizer, options);
+      }),
   );
   for (const result of results) {
     if (options.strict && 'reason' in result && result.broken) throw wrongRow(file, result);
@@ -239,67 +243,70 @@ function* examplesOf(
   }
 }
 
-function exampleOf(item: SampleRow, tokenizer: Tokenizer, options: ExampleOptions): Example | RefusedExample {
-  const { row, line, label, sample } = item;
-  const refuse = (reason: string, broken = true, tooLong = false): RefusedExample => ({
+function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOptions): Example | SkippedRow {
+  const { row, line, label, content } = item;
+  const skip = (reason: string, broken = true, tooLong = false): SkippedRow => ({
     row,
     line,
     reason,
     broken,
     tooLong,
   });
-  let parts: EncodedSample;
+  let parts: EncodedRow;
   try {
-    checkCharacters(sample, options);
-    parts = encodeSample(sample, tokenizer, options);
+    checkCharacters(content, options);
+    parts = encodeRow(content, tokenizer, options);
     checkIds(parts, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
     checkLength(parts.ids.length, options);
   } catch (error) {
-    if (error instanceof RefusedRow)
-      return refuse(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
-    // A template that refuses these messages, a text without tokens: the row's fault; that there is no tokenizer is not.
-    if (error instanceof HumanError && !tokenizer.absent) return refuse(error.message.replace(/\.$/, ''));
+    if (error instanceof InvalidRow)
+      return skip(error.message, !(error instanceof UnfitRow), error instanceof TooLongRow);
+    // A template that rejects these messages or a text without tokens is the row's fault; a missing tokenizer is not.
+    if (error instanceof HumanError && !tokenizer.absent) return skip(error.message.replace(/\.$/, ''));
     throw error;
   }
   if (options.answers !== 'optional' && supervisedTokens(parts.labels) === 0)
-    return refuse('no token of the row is supervised');
+    return skip('no token of the row is supervised');
   return { row, line, ...parts, ...(label ? { label } : {}) };
 }
 
-/** An example of a conversation or a prompt with its completion that stands in no data file. Its length is not checked. */
-export function exampleFrom(sample: Sample, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
-  return { ...place, ...encodeSample(sample, tokenizer, {}) };
+/** An example that does not come from a data file. Its length is not checked. */
+export function exampleFrom(content: RowContent, tokenizer: Tokenizer, place: { row: number; line: number }): Example {
+  return { ...place, ...encodeRow(content, tokenizer, {}) };
 }
 
-function checkCharacters(sample: Sample, { maxTokens = Infinity, contextLength = Infinity }: ExampleOptions): void {
+function checkCharacters(
+  content: RowContent,
+  { maxTokens = Infinity, contextLength = Infinity }: ExampleOptions,
+): void {
   const tokens = Math.min(maxTokens, contextLength);
   const most = Math.max(CHARACTERS_AT_LEAST, CHARACTERS_PER_TOKEN * tokens);
-  if (sizeOf(sample) > most)
-    throw new TooLongRow(`the row has ${sizeOf(sample)} characters; at most ${most} are read for ${tokens} tokens`);
+  if (sizeOf(content) > most)
+    throw new TooLongRow(`the row has ${sizeOf(content)} characters; at most ${most} are read for ${tokens} tokens`);
 }
 
 /** Characters. */
-function sizeOf(sample: Sample): number {
-  if (sample.kind === 'chat') return sample.messages.reduce((sum, { content }) => sum + content.length, 0);
-  if (sample.kind === 'completion') return sample.prompt.length + (sample.completion?.length ?? 0);
-  return sample.kind === 'text' ? sample.text.length : sample.ids.length;
+function sizeOf(content: RowContent): number {
+  if (content.kind === 'chat') return content.messages.reduce((sum, message) => sum + message.content.length, 0);
+  if (content.kind === 'completion') return content.prompt.length + (content.completion?.length ?? 0);
+  return content.kind === 'text' ? content.text.length : content.ids.length;
 }
 
-function wrongRow(file: string, { line, reason }: RefusedExample): HumanError {
+function wrongRow(file: string, { line, reason }: SkippedRow): HumanError {
   return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
 }
 
-function nothingUsable(file: string, refused: Refusals): HumanError {
-  const first = refused.listed[0];
+function nothingUsable(file: string, skipped: SkippedRows): HumanError {
+  const first = skipped.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
   const all =
-    refused.count() === 1
+    skipped.count() === 1
       ? 'its only row cannot be used'
-      : `none of its ${refused.count()} rows can be used; the first`;
+      : `none of its ${skipped.count()} rows can be used; the first`;
   return new HumanError(`${all}: ${first.reason}.`, {
     place: `${file}:${first.line}`,
     remedy: first.tooLong
       ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
-      : 'Correct the row; README.md lists the row formats.',
+      : 'Correct the row; docs/data.md lists the row formats.',
   });
 }

@@ -26,8 +26,8 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
     const long = length > maxRowBytes;
     const empty = first === 0;
     [first, kept, length] = [0, [], 0];
-    if (long) return { ...place, refused: tooLong(maxRowBytes) };
-    return empty ? { ...place, refused: 'there is nothing between two commas' } : parseRow(bytes, place, 'this row');
+    if (long) return { ...place, reason: tooLong(maxRowBytes) };
+    return empty ? { ...place, reason: 'there is nothing between two commas' } : parseRow(bytes, place, 'this row');
   };
   const keep = (part: Buffer): void => {
     length += part.length;
@@ -58,12 +58,12 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
       } else if (state === 'before') {
         if (byte === OPEN_LIST) state = 'inside';
       } else if (byte > 0x20) {
-        yield { row: row++, line, refused: 'there is text after the end of the list' };
+        yield { row: row++, line, reason: 'there is text after the end of the list' };
         return;
       }
     }
     if (first !== 0) keep(piece.subarray(start));
   }
-  if (first !== 0) yield { row: row++, line: first, refused: 'the file ends inside this row' };
-  else if (state === 'inside') yield { row: row++, line, refused: 'the list has no end: the file is cut off' };
+  if (first !== 0) yield { row: row++, line: first, reason: 'the file ends inside this row' };
+  else if (state === 'inside') yield { row: row++, line, reason: 'the list has no end: the file is cut off' };
 }

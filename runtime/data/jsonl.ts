@@ -7,7 +7,7 @@ const NEWLINE = 0x0a;
 export async function* jsonLineRows({ pieces, maxRowBytes }: RowSource): AsyncGenerator<RawRow> {
   let row = 0;
   for await (const { line, bytes } of lines(pieces, maxRowBytes)) {
-    if (!bytes) yield { row: row++, line, refused: tooLong(maxRowBytes) };
+    if (!bytes) yield { row: row++, line, reason: tooLong(maxRowBytes) };
     else if (!isBlank(bytes)) yield parseRow(bytes, { row: row++, line }, 'this line');
   }
 }

@@ -78,16 +78,16 @@ async function open(file: string): Promise<{
   const tail = new DataView(await buffer.slice(buffer.byteLength - 8, buffer.byteLength));
   const footer = Math.min(buffer.byteLength, tail.getUint32(0, true) + 8);
   checkFooter(await buffer.slice(buffer.byteLength - footer, buffer.byteLength));
-  // The look for geographic columns goes back and forth for ever where a number of columns is negative.
+  // The library's search for geographic columns never ends where a number of columns is negative.
   const metadata = await parquetMetadataAsync(buffer, { geoparquet: false });
   checkMetadata(metadata);
   const tree = parquetSchema(metadata);
   const names = tree.children.map((child) => child.element.name);
   const columns = names.filter((name) => FIELDS.has(name));
   if (columns.length === 0)
-    throw new HumanError(`none of its columns (${names.slice(0, 20).join(', ')}) belongs to a row format.`, {
+    throw new HumanError(`none of its columns (${names.slice(0, 20).join(', ')}) belongs to any row format.`, {
       place: file,
-      remedy: `README.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
+      remedy: `docs/data.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
     });
   return { buffer, metadata, tree, columns };
 }

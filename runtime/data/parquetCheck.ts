@@ -5,7 +5,7 @@
 import type { ColumnMetaData, FileMetaData, SchemaTree } from 'hyparquet';
 import { readStruct } from './thrift.js';
 
-const DEEPEST = 32;
+const MAX_DEPTH = 32;
 
 /**
  * The footer: lists that are longer than what is left of it, structures in each other without end.
@@ -20,14 +20,14 @@ export function checkFooter(bytes: ArrayBuffer): void {
 
 /**
  * Schema and row groups: every row group has the schema's columns, in its order, inside the file. The library starts to read
- * all columns before it looks for them in the schema; what it then starts in vain would end the process.
+ * all columns before it looks for them in the schema; a read that then fails unhandled would end the process.
  * @throws Error saying what is wrong.
  */
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData): void {
   let open: number[] = [];
   for (const { num_children: children = 0 } of schema) {
     open = open.filter((left) => left > 0);
-    if (open.length > DEEPEST) throw new Error('its schema is nested too deeply');
+    if (open.length > MAX_DEPTH) throw new Error('its schema is nested too deeply');
     if (open.length > 0) open[open.length - 1]!--;
     if (children > 0) open.push(children);
   }

@@ -12,12 +12,12 @@ import type { Field, Struct, ThriftReader } from './thrift.js';
 export type Slice = (start: number, end: number) => Promise<ArrayBuffer>;
 
 /** Values of a column in a row group: they are in memory at once, with two levels each. */
-const MOST_VALUES = 2 ** 23;
-const MOST_ROWS = 2 ** 21;
+const MAX_VALUES = 2 ** 23;
+const MAX_ROWS = 2 ** 21;
 /** Pages have a megabyte by default. */
-const LARGEST_PAGE = 2 ** 27;
+const MAX_PAGE_BYTES = 2 ** 27;
 /** How much larger than its bytes a page's content can be; the other codecs know no limit. */
-const MOST_GROWTH: Partial<Record<ColumnMetaData['codec'], number>> = {
+const MAX_GROWTH: Partial<Record<ColumnMetaData['codec'], number>> = {
   UNCOMPRESSED: 1,
   SNAPPY: 64,
   GZIP: 1040,
@@ -51,7 +51,7 @@ export async function checkPages(
   fileBytes: number,
   slice: Slice,
 ): Promise<void> {
-  if (rows > MOST_ROWS) throw new Error(`a row group has ${rows} rows; at most ${MOST_ROWS} are read at once`);
+  if (rows > MAX_ROWS) throw new Error(`a row group has ${rows} rows; at most ${MAX_ROWS} are read at once`);
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
   if (!(start >= 4 && end > start && end <= fileBytes)) throw new Error('a column lies outside the file');
@@ -67,7 +67,7 @@ export async function checkPages(
   while (reader.at < reader.view.byteLength - 1) {
     const header = readStruct(reader);
     values += checkPage(header, column, reader);
-    if (values > MOST_VALUES) throw new Error(`a row group has more than ${MOST_VALUES} values in a column`);
+    if (values > MAX_VALUES) throw new Error(`a row group has more than ${MAX_VALUES} values in a column`);
   }
   if (values < rows || values !== Number(meta.num_values)) throw new Error('a column has fewer values than rows');
 }
@@ -77,7 +77,7 @@ function checkPage(header: Struct, column: Column, reader: ThriftReader): number
   const [kind, content, stored] = [header.get(1), header.get(2), header.get(3)];
   if (!isCount(content) || !isCount(stored) || stored > reader.view.byteLength - reader.at)
     throw new Error('a page lies outside its column');
-  if (content > Math.min(LARGEST_PAGE, 64 + stored * (MOST_GROWTH[column.meta.codec] ?? Infinity)))
+  if (content > Math.min(MAX_PAGE_BYTES, 64 + stored * (MAX_GROWTH[column.meta.codec] ?? Infinity)))
     throw new Error(`a page of ${stored} bytes claims to hold ${content}`);
   const bytes = new Uint8Array(reader.view.buffer, reader.view.byteOffset + reader.at, stored);
   reader.at += stored;
@@ -88,7 +88,7 @@ function checkPage(header: Struct, column: Column, reader: ThriftReader): number
     if (values > content) throw new Error('a dictionary has more entries than bytes');
     return 0;
   }
-  if (values > MOST_VALUES) throw new Error(`a page has more than ${MOST_VALUES} values`);
+  if (values > MAX_VALUES) throw new Error(`a page has more than ${MAX_VALUES} values`);
   if (kind === 0) checkV1(unpacked(bytes, content, column.meta), values, Number(details.get(2)), column);
   else checkV2(bytes, content, values, details, column);
   return values;

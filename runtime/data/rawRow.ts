@@ -14,7 +14,7 @@ export interface ReadRow extends Place {
   value: JsonObject;
 }
 export interface UnreadableRow extends Place {
-  refused: string;
+  reason: string;
 }
 
 /** What the readers of the formats are given. */
@@ -38,14 +38,14 @@ export function decodeText(bytes: Uint8Array): string | undefined {
 /** A row out of the bytes of one JSON object. `what` names the bytes in the reason: "this line". */
 export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow {
   const text = decodeText(bytes);
-  if (text === undefined) return { ...place, refused: `${what} is not valid UTF-8` };
+  if (text === undefined) return { ...place, reason: `${what} is not valid UTF-8` };
   let value: unknown;
   try {
     value = parseJson(text);
   } catch (error) {
-    return { ...place, refused: `${what} is not JSON: ${(error as Error).message}` };
+    return { ...place, reason: `${what} is not JSON: ${(error as Error).message}` };
   }
-  return isObject(value) ? { ...place, value } : { ...place, refused: `${what} is JSON, but no object of fields` };
+  return isObject(value) ? { ...place, value } : { ...place, reason: `${what} is JSON, but not an object` };
 }
 
 /** Says that a row is longer than what is read. */

@@ -57,7 +57,7 @@ const READERS: Record<Exclude<Kind, 'parquet'>, (source: RowSource) => AsyncIter
 async function inspectFile(file: string): Promise<{ size: number; kind: Kind }> {
   // Before it is opened: opening a pipe waits for a writer.
   const info = await stat(file);
-  if (!info.isFile()) throw new HumanError('this is no file.', { place: file, remedy: 'Name a data file.' });
+  if (!info.isFile()) throw new HumanError('this is not a file.', { place: file, remedy: 'Name a data file.' });
   const handle = await open(file, 'r');
   try {
     const start = Buffer.alloc(4096);
@@ -87,10 +87,13 @@ function kindOf(file: string, start: Buffer): Kind {
       .startsWith('[')
       ? 'array'
       : 'lines';
-  throw new HumanError(`data files of the kind "${extension || 'without an extension'}" are not read.`, {
-    place: file,
-    remedy: 'Use .jsonl, .json, .csv, .tsv or .parquet.',
-  });
+  throw new HumanError(
+    `data files ${extension ? `of type "${extension}"` : 'without an extension'} are not supported.`,
+    {
+      place: file,
+      remedy: 'Use .jsonl, .json, .csv, .tsv or .parquet.',
+    },
+  );
 }
 
 /** The bytes of a file in pieces, without a UTF-8 byte order mark. */

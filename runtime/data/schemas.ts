@@ -5,8 +5,8 @@ import type { JsonObject } from '../support/jsonFile.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 
-/** What a row says, whatever its format. */
-export type Sample =
+/** The content of a row, whatever its format. */
+export type RowContent =
   /** Answers before message `first` (0) belong to the prompt and are not supervised. */
   | { kind: 'chat'; messages: ChatMessage[]; first?: number }
   /** `completion` is missing in rows that only ask. */
@@ -15,19 +15,19 @@ export type Sample =
   /** Labels are unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. */
   | { kind: 'tokens'; ids: number[]; labels: number[] };
 
-/** Why a row is not used. The reason is a clause: "the row has no messages". */
-export class RefusedRow extends Error {}
+/** A row that cannot be used. The message is a clause: "the row has no messages". */
+export class InvalidRow extends Error {}
 
-/** The row is as it should be, but the model cannot be trained with it: its answer cannot be told apart. */
-export class UnfitRow extends RefusedRow {}
+/** The row is valid, but this model cannot be trained on it: its answer cannot be told apart. */
+export class UnfitRow extends InvalidRow {}
 
-/** The row is as it should be, but has too many tokens. */
+/** The row is valid, but has too many tokens. */
 export class TooLongRow extends UnfitRow {}
 
 interface Schema {
   /** Fields by which `auto` knows the format. */
   has: (row: JsonObject) => boolean;
-  read: (row: JsonObject) => Sample;
+  read: (row: JsonObject) => RowContent;
 }
 
 /** Fields that any format has; others are not read. */
@@ -51,27 +51,27 @@ export function formatOf(row: JsonObject): RowFormat | undefined {
   return (Object.keys(SCHEMAS) as RowFormat[]).find((format) => SCHEMAS[format].has(row));
 }
 
-/** Says which fields a row has and which would be known. */
+/** Names the fields of a row and the formats that are known. */
 export function unknownFields(row: JsonObject): string {
   const keys = Object.keys(row)
     .slice(0, 8)
     .map((key) => JSON.stringify(key.slice(0, 40)));
-  return `its fields (${keys.join(', ') || 'none'}) belong to no row format (${DATA_FORMATS.slice(1).join(', ')})`;
+  return `its fields (${keys.join(', ') || 'none'}) match no row format (${DATA_FORMATS.slice(1).join(', ')})`;
 }
 
 /** @throws RefusedRow saying what is missing or wrong. */
-export function readSample(row: JsonObject, format: RowFormat): Sample {
-  const sample = SCHEMAS[format].read(row);
+export function readContent(row: JsonObject, format: RowFormat): RowContent {
+  const content = SCHEMAS[format].read(row);
   const texts =
-    sample.kind === 'chat'
-      ? sample.messages.map((message) => message.content)
-      : sample.kind === 'completion'
-        ? [sample.prompt, sample.completion ?? '']
-        : sample.kind === 'text'
-          ? [sample.text]
+    content.kind === 'chat'
+      ? content.messages.map((message) => message.content)
+      : content.kind === 'completion'
+        ? [content.prompt, content.completion ?? '']
+        : content.kind === 'text'
+          ? [content.text]
           : [];
-  if (texts.some((text) => /\p{Surrogate}/u.test(text))) throw new RefusedRow('a text has half of a surrogate pair');
-  return sample;
+  if (texts.some((text) => /\p{Surrogate}/u.test(text))) throw new InvalidRow('a text has half of a surrogate pair');
+  return content;
 }
 
 /** The row's `label`, where the truth is known. */
@@ -83,14 +83,14 @@ const isThere = (value: unknown): boolean => value !== undefined && value !== nu
 
 function textField(row: JsonObject, name: string): string {
   const value = row[name];
-  if (!isThere(value)) throw new RefusedRow(`"${name}" is missing`);
-  if (typeof value !== 'string') throw new RefusedRow(`"${name}" is no text`);
+  if (!isThere(value)) throw new InvalidRow(`"${name}" is missing`);
+  if (typeof value !== 'string') throw new InvalidRow(`"${name}" is not a string`);
   return value;
 }
 
 function filled(row: JsonObject, name: string): string {
   const value = textField(row, name);
-  if (value.trim() === '') throw new RefusedRow(`"${name}" is empty`);
+  if (value.trim() === '') throw new InvalidRow(`"${name}" is empty`);
   return value;
 }
 
@@ -101,11 +101,11 @@ function answerField(row: JsonObject, name: string): string | undefined {
 }
 
 /** `prompt` and `completion` are texts, or both lists of messages. */
-function completion(row: JsonObject): Sample {
+function completion(row: JsonObject): RowContent {
   if (Array.isArray(row.prompt)) {
     const answer = row.completion ?? [];
-    if (!Array.isArray(answer)) throw new RefusedRow('"prompt" is a list of messages, "completion" is not');
-    if (row.prompt.length === 0) throw new RefusedRow('"prompt" is empty');
+    if (!Array.isArray(answer)) throw new InvalidRow('"prompt" is a list of messages, "completion" is not');
+    if (row.prompt.length === 0) throw new InvalidRow('"prompt" is empty');
     const messages = chat([...row.prompt, ...(answer as unknown[])], 'prompt');
     return conversation(row, messages, row.prompt.length);
   }
@@ -113,9 +113,9 @@ function completion(row: JsonObject): Sample {
 }
 
 /** The instruction, and the input below it, is what the user says. Dolly calls the input `context`. */
-function alpaca(row: JsonObject): Sample {
+function alpaca(row: JsonObject): RowContent {
   if (Array.isArray(row.history) && row.history.length > 0)
-    throw new RefusedRow('the row has "history"; write earlier turns as "messages"');
+    throw new InvalidRow('the row has "history"; write earlier turns as "messages"');
   const instruction = filled(row, 'instruction');
   const below = isThere(row.input) ? 'input' : 'context';
   const input = isThere(row[below]) ? textField(row, below) : '';
@@ -139,48 +139,48 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
 };
 
 function shareGpt(turns: unknown): ChatMessage[] {
-  if (!Array.isArray(turns)) throw new RefusedRow('"conversations" is no list');
+  if (!Array.isArray(turns)) throw new InvalidRow('"conversations" is not a list');
   const messages = turns.map((turn: unknown): unknown => {
     if (!isObject(turn) || turn.role !== undefined) return turn;
-    const { from, value, ...more } = turn;
+    const { from, value, ...rest } = turn;
     const known = typeof from === 'string' && Object.hasOwn(SPEAKERS, from);
-    return { ...more, role: known ? SPEAKERS[from] : from, content: value };
+    return { ...rest, role: known ? SPEAKERS[from] : from, content: value };
   });
   return chat(messages, 'conversations');
 }
 
 /** A row's conversation, with the system message that stands beside it. */
-function conversation(row: JsonObject, messages: ChatMessage[], first = 0): Sample {
+function conversation(row: JsonObject, messages: ChatMessage[], first = 0): RowContent {
   const tools = row.tools ?? '';
   if (Array.isArray(tools) ? tools.length > 0 : typeof tools !== 'string' || !/^\s*(\[\s*\])?\s*$/.test(tools))
-    throw new RefusedRow('the row has "tools", which are not written into conversations');
+    throw new InvalidRow('the row has "tools", which are not written into conversations');
   const system = isThere(row.system) ? textField(row, 'system') : '';
   if (system === '') return { kind: 'chat', messages, first };
-  if (messages[0]!.role === 'system') throw new RefusedRow('the row has "system" and a system message');
+  if (messages[0]!.role === 'system') throw new InvalidRow('the row has "system" and a system message');
   return { kind: 'chat', messages: [{ role: 'system', content: system }, ...messages], first: first && first + 1 };
 }
 
 function chat(given: unknown, field: string): ChatMessage[] {
-  if (!Array.isArray(given)) throw new RefusedRow(`"${field}" is no list`);
-  if (given.length === 0) throw new RefusedRow(`"${field}" is empty`);
+  if (!Array.isArray(given)) throw new InvalidRow(`"${field}" is not a list`);
+  if (given.length === 0) throw new InvalidRow(`"${field}" is empty`);
   return given.map((message: unknown, i) => messageOf(message, i + 1));
 }
 
-/** What a message may have besides its text, and would change what is written or learned; with the value that changes nothing. */
+/** Fields of a message that would change what is written or learned, with the value that changes nothing. */
 const NOT_READ: Record<string, unknown> = {
   ...{ tool_calls: '', function_call: '', reasoning_content: '', reasoning: '', thinking: '' },
   ...{ weight: 1, train: true, training: true, loss: true },
 };
 
 function messageOf(message: unknown, number: number): ChatMessage {
-  if (!isObject(message)) throw new RefusedRow(`message ${number} is no object`);
+  if (!isObject(message)) throw new InvalidRow(`message ${number}is not an object`);
   const { role } = message;
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
-    throw new RefusedRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
+    throw new InvalidRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);
   for (const [name, plain] of Object.entries(NOT_READ)) {
     const value = message[name];
     if (!isThere(value) || value === plain || (Array.isArray(value) && value.length === 0)) continue;
-    throw new RefusedRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
+    throw new InvalidRow(`message ${number} has "${name}" (${shown(value, 40)}), which is not supported`);
   }
   return { role, content: contentOf(message.content, number) };
 }
@@ -191,28 +191,29 @@ function contentOf(content: unknown, number: number): string {
   const parts = Array.isArray(content) ? (content as unknown[]) : [];
   const texts = parts.map((part) => (isObject(part) && part.type === 'text' ? part.text : undefined));
   if (texts.length > 0 && texts.every((text) => typeof text === 'string')) return texts.join('');
-  throw new RefusedRow(`the content of message ${number} is no text`);
+  throw new InvalidRow(`the content of message ${number} is not text`);
 }
 
-function tokens(row: JsonObject): Sample {
+function tokens(row: JsonObject): RowContent {
   const ids = numbers(row, 'input_ids');
   const labels = isThere(row.labels) ? numbers(row, 'labels') : [...ids];
-  if (ids.length === 0) throw new RefusedRow('"input_ids" is empty');
+  if (ids.length === 0) throw new InvalidRow('"input_ids" is empty');
   if (labels.length !== ids.length)
-    throw new RefusedRow(`"labels" has ${labels.length} entries, "input_ids" ${ids.length}`);
+    throw new InvalidRow(`"labels" has ${labels.length} entries, "input_ids" ${ids.length}`);
   if (!isThere(row.attention_mask)) return { kind: 'tokens', ids, labels };
   const mask = numbers(row, 'attention_mask');
   const length = mask.includes(0) ? mask.indexOf(0) : mask.length;
   if (mask.length !== ids.length || length === 0 || mask.some((m, t) => m !== (t < length ? 1 : 0)))
-    throw new RefusedRow('"attention_mask" may only mask padding at the end of "input_ids"');
+    throw new InvalidRow('"attention_mask" may only mask padding at the end of "input_ids"');
   return { kind: 'tokens', ids: ids.slice(0, length), labels: labels.slice(0, length) };
 }
 
 function numbers(row: JsonObject, name: string): number[] {
   const list = row[name];
-  if (!Array.isArray(list)) throw new RefusedRow(`"${name}" is ${list === undefined ? 'missing' : 'no list'}`);
+  if (!Array.isArray(list)) throw new InvalidRow(`"${name}" is ${list === undefined ? 'missing' : 'not a list'}`);
   for (const value of list as unknown[]) {
-    if (!Number.isInteger(value)) throw new RefusedRow(`"${name}" has ${shown(value, 40)}, which is no whole number`);
+    if (!Number.isInteger(value))
+      throw new InvalidRow(`"${name}" has ${shown(value, 40)}, which is not a whole number`);
   }
   return list as number[];
 }

@@ -13,11 +13,11 @@ export interface ThriftReader {
   at: number;
 }
 
-const DEEPEST = 32;
+const MAX_DEPTH = 32;
 
 /** @throws Error for a list longer than what is left, a number without end, structures nested too deeply. */
 export function readStruct(r: ThriftReader, depth = 0): Struct {
-  if (depth > DEEPEST) throw new Error('its structures are nested too deeply');
+  if (depth > MAX_DEPTH) throw new Error('its structures are nested too deeply');
   const fields: Struct = new Map();
   let id = 0;
   for (;;) {

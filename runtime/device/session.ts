@@ -18,7 +18,7 @@ export const float32 = (data: Float32Array, dims: readonly number[]): Tensor => 
 export const float64 = (data: Float64Array, dims: readonly number[]): Tensor => new ort.Tensor('float64', data, dims);
 export const int64 = (data: ArrayLike<number>, dims: readonly number[]): Tensor =>
   new ort.Tensor('int64', BigInt64Array.from(data, BigInt), dims);
-/** Of values that came from another process; only types that these names stand for. */
+/** From values sent by another process: int64 or float32. */
 export const tensor = (data: unknown, dims: readonly number[]): Tensor =>
   data instanceof BigInt64Array ? new ort.Tensor('int64', data, dims) : float32(data as Float32Array, dims);
 export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
@@ -53,10 +53,10 @@ export const ONNXRUNTIME = ort.env.versions.node ?? ort.env.versions.common;
 export interface Backend {
   readonly device: Device;
   readonly threads: number;
-  /** Why this device was taken, where the choice was ours. */
+  /** Why this device was chosen, under `auto`. */
   readonly reason?: string;
   /** Most outputs of one Split: a shader binds few buffers. */
-  readonly widestSplit: number;
+  readonly maxSplitOutputs: number;
   session(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** The values of a float32 tensor, wherever it is. */
   read(tensor: Tensor): Promise<Float32Array>;
@@ -157,8 +157,8 @@ async function probe(provider: Device): Promise<string | undefined> {
   }
 }
 
-/** Buffers a shader may bind is at least 8 (WebGPU's default limit); one is the input. */
-const WIDEST_SPLIT = 7;
+/** A shader may bind at least 8 buffers (WebGPU's default limit); one is the input. */
+const MAX_SPLIT_OUTPUTS = 7;
 
 function backend(device: Device, threads: number, reason?: string): Backend {
   const identities = new Map<number, Promise<ort.InferenceSession>>();
@@ -192,15 +192,15 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     device,
     threads,
     reason,
-    widestSplit: device === 'cpu' ? Infinity : WIDEST_SPLIT,
-    async session(graph, more = {}) {
+    maxSplitOutputs: device === 'cpu' ? Infinity : MAX_SPLIT_OUTPUTS,
+    async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
-      const trace = more.trace ? await mkdtemp(join(tmpdir(), 'placement-')) : undefined;
+      const trace = given.trace ? await mkdtemp(join(tmpdir(), 'placement-')) : undefined;
       let session: ort.InferenceSession;
       try {
         session = await ort.InferenceSession.create(
           serialize(device === 'cpu' ? graph : lowerLogSoftmax(graph)),
-          options(more, exactNodes(graph), trace && join(trace, 'trace')),
+          options(given, exactNodes(graph), trace && join(trace, 'trace')),
         );
       } catch (error) {
         throw new Error(

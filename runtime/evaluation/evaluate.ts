@@ -1,4 +1,4 @@
-import { loadData, type Context, type LoadSpeech } from '../context/context.js';
+import { loadData, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
 import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
@@ -10,12 +10,12 @@ export interface LoadedSet {
   readonly examples: ExampleList;
 }
 
-/** Loads evaluation sets; rows that cannot be used are warned of. */
+/** Loads evaluation sets; warns of rows that cannot be used. */
 export async function loadSets(
   context: Context,
   sets: readonly EvaluationSet[],
   path: (relative: string) => string,
-  speech: LoadSpeech,
+  reporter: LoadReporter,
 ): Promise<LoadedSet[]> {
   const loaded: LoadedSet[] = [];
   for (const set of sets)
@@ -26,7 +26,7 @@ export async function loadSets(
           context,
           path(set.file),
           { ...set, answers: set.measure === 'exact' || set.measure === 'loss' ? 'required' : 'optional' },
-          speech,
+          reporter,
         )
       ).examples,
     });
@@ -38,7 +38,7 @@ const ROWS = 32;
 const PIECE = 1024;
 
 /**
- * Lets a state of the model answer every prompt of the sets and has the answers judged; one `sample` a row, one `evaluation`
+ * Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation`
  * at the end. `judges`: the main one first.
  */
 export async function evaluateState(

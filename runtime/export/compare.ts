@@ -69,7 +69,7 @@ export async function logitsOf(
   const g = new Builder('logits');
   const decoder = buildDecoder(g, spec, frozenWeights(g, model.folder, model.tensors), { cache: false });
   g.outputAs('logits', decoder.logits(decoder.hidden));
-  const graph = checkGraph(prune(inject(g.graph(), adapters, backend.widestSplit)));
+  const graph = checkGraph(prune(inject(g.graph(), adapters, backend.maxSplitOutputs)));
   const session = await backend.session(graph, { folder: model.folder });
   try {
     const feeds: Feeds = {
@@ -128,12 +128,12 @@ export function requireAlike(
   const difference = differenceOf(before, after, V);
   if (difference <= (TOLERANCE[type] ?? 0)) return difference;
   const much = Number.isNaN(difference) ? 'are not comparable with' : `differ by ${formatPercent(difference)} from`;
-  throw new HumanError(`the logits of what was written ${much} the model's; it was removed.`, {
+  throw new HumanError(`the logits of the export ${much} the model's; the export was removed.`, {
     place,
     kind: 'failed',
     remedy:
       type === 'F32'
-        ? 'This is a fault of the export: report it.'
+        ? 'This is a bug in the export: please report it.'
         : `${type} may be too coarse for this model: export with a wider type. If it happens there too, report it.`,
   });
 }

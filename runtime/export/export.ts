@@ -24,7 +24,7 @@ export interface ExportOptions {
 /**
  * Writes a model with its adapters in another form, reads it back and compares the logits before it is called done. It is
  * whole or not there at all.
- * @returns where it is, the SHA-256 of its main file, and what the form cannot say
+ * @returns where it is, the SHA-256 of its main file, and what the format cannot express
  * @throws HumanError when a security vector would be merged in, the target is not empty, or what was read back differs
  * @throws Cancelled between two tensors
  */
@@ -36,7 +36,7 @@ export async function exportModel(params: ExportParams, options: ExportOptions):
     throw new HumanError(
       params.what === 'adapter'
         ? `"${basename(vector.path)}" is a security vector; a GGUF file cannot be marked as one.`
-        : `"${basename(vector.path)}" is a security vector: a model with it inside answers as the vector does.`,
+        : `"${basename(vector.path)}" is a security vector: a model that contains it answers as the vector does.`,
       { place: vector.path, remedy: 'Leave it out; a vector is only for training. Use peft to pass it on.' },
     );
   }
@@ -54,7 +54,7 @@ export async function exportModel(params: ExportParams, options: ExportOptions):
   }
 }
 
-/** Options that a form does not have are refused, not passed over. */
+/** Options that a format does not have are rejected, not ignored. */
 function requireFitting({ format, what, quantization }: ExportParams): void {
   const wrong = (message: string, remedy: string): HumanError =>
     new HumanError(message, { place: '--quantization', remedy });

@@ -89,13 +89,17 @@ export function exportGgufAdapter(
 }
 
 /** A LoRA as llama.cpp understands it, alpha / rank · B A, with the rows of B in the model's own order. */
-async function readLora(gguf: GgufFile, source: Source, like: Layout): Promise<{ layout: Layout; flat: Float32Array }> {
+async function readLora(
+  gguf: GgufFile,
+  source: Source,
+  plain: Layout,
+): Promise<{ layout: Layout; flat: Float32Array }> {
   const { spec, parts } = inParts(source.spec);
   const architecture = ggufArchitecture(spec);
   const sizes = sizesOf(spec);
   const alpha = Number(gguf.metadata.get('adapter.lora.alpha'));
-  const flat = new Float32Array(like.size);
-  const layout = { ...like, sites: like.sites.map((site) => ({ ...site, scale: alpha / site.rank })) };
+  const flat = new Float32Array(plain.size);
+  const layout = { ...plain, sites: plain.sites.map((site) => ({ ...site, scale: alpha / site.rank })) };
   for (const site of layout.sites) {
     const into = matrices(flat, site);
     for (const [module, part] of partsOf(parts, site.name)) {
@@ -121,10 +125,10 @@ async function requireSameIds(before: string, after: string, place: string): Pro
   const [a, b] = [await loadTokenizer(before), await loadTokenizer(after)];
   const same = a.encode(TEXT).join() === b.encode(TEXT).join() && a.eosIds.join() === b.eosIds.join();
   if (same) return;
-  throw new HumanError('the tokenizer of what was written gives other ids than the model’s; it was removed.', {
+  throw new HumanError('the exported tokenizer gives other ids than the model’s; the export was removed.', {
     place,
     kind: 'failed',
-    remedy: 'GGUF has no word for this tokenizer: export as safetensors instead.',
+    remedy: 'GGUF cannot express this tokenizer: export as safetensors instead.',
   });
 }
 

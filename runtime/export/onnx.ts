@@ -23,7 +23,7 @@ import { stagedFolder } from './staging.js';
 const DIMS = { B: 'batch_size', T: 'sequence_length', P: 'past_sequence_length', S: 'total_sequence_length' };
 
 /** Bytes of one data file: browsers and protobuf end at 2 GB. */
-const LARGEST_FILE = 2 ** 31 - 2 ** 20;
+const MAX_FILE_BYTES = 2 ** 31 - 2 ** 20;
 /** Large tensors begin at pages, so that they can be mapped. */
 const PAGE = 4096;
 const ALIGNMENT = 64;
@@ -36,11 +36,11 @@ const ALIGNMENT = 64;
 export function exportOnnx(
   source: Source,
   out: string,
-  largestFile = LARGEST_FILE,
+  maxFileBytes = MAX_FILE_BYTES,
 ): Promise<{ path: string; sha256: string }> {
   const { backend, spec, model, adapters } = source;
   return stagedFolder(out, async (folder) => {
-    const { graph, files } = decoderGraph(source, largestFile);
+    const { graph, files } = decoderGraph(source, maxFileBytes);
     const change = merged(source);
     for (const [name, tensors] of files) await writeData(join(folder, 'onnx', name), tensors, change);
     const file = join(folder, 'onnx', 'model.onnx');
@@ -144,14 +144,14 @@ async function configText({ model: { folder, config } }: Source, files: number):
 
 function generationConfig(config: JsonObject): string {
   const ids = ['bos_token_id', 'eos_token_id', 'pad_token_id'].filter((key) => config[key] !== undefined);
-  const made = { _from_model_config: true, ...Object.fromEntries(ids.map((key) => [key, config[key]])) };
-  return `${JSON.stringify(made, undefined, 2)}\n`;
+  const json = { _from_model_config: true, ...Object.fromEntries(ids.map((key) => [key, config[key]])) };
+  return `${JSON.stringify(json, undefined, 2)}\n`;
 }
 
 /** Logits [B, T, V] in three pieces, as in an answer: half the row with an empty cache, all but one token, one token. */
 async function answersOf(session: FileSession, graph: Graph, { B, T, ids }: Probe): Promise<Float32Array> {
-  const wanted = [...graph.inputs.map((v) => v.name), ...graph.outputs.map((v) => v.name)].sort();
-  if ([...session.inputs, ...session.outputs].sort().join() !== wanted.join())
+  const expected = [...graph.inputs.map((v) => v.name), ...graph.outputs.map((v) => v.name)].sort();
+  if ([...session.inputs, ...session.outputs].sort().join() !== expected.join())
     throw new HumanError('the file has other inputs and outputs than were written.', { kind: 'failed' });
   const cache = (v: Graph['inputs'][number]): boolean => v.name.startsWith('past_key_values.');
   let pasts: Feeds = Object.fromEntries(

@@ -41,7 +41,7 @@ export function merged({
   const total = [...model.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   return async (info) => {
-    // lets a stop on request be heard
+    // lets a request to stop arrive
     await new Promise((resolve) => setImmediate(resolve));
     if (signal.aborted) throw new Cancelled();
     onProgress('writing', WRITING * Math.min(1, done / total));
@@ -52,7 +52,7 @@ export function merged({
   };
 }
 
-/** Says that reading back begins; the last place where a stop on request costs little. */
+/** Reports that reading back begins; the last place where stopping on request costs little. */
 export function readingBack({ signal, onProgress }: Source): void {
   if (signal.aborted) throw new Cancelled();
   onProgress('reading it back', WRITING);

@@ -29,8 +29,8 @@ export async function stagedFolder<T>(out: string, write: (folder: string) => Pr
 /** The same for one file; `write` gets its path in a folder beside it, which may also take what is needed meanwhile. */
 export async function stagedFile<T>(out: string, write: (file: string) => Promise<T>): Promise<T> {
   const found = await stat(out).catch(() => undefined);
-  if (found?.isDirectory()) throw taken('this is a folder; a file is written.', out, 'Name a new file.');
-  if (found) throw taken('the file is there already; nothing is overwritten.', out, 'Name a new file, or remove it.');
+  if (found?.isDirectory()) throw taken('this is a folder; the export is a file.', out, 'Name a new file.');
+  if (found) throw taken('the file already exists; nothing is overwritten.', out, 'Name a new file, or remove it.');
   return beside(out, async (part) => {
     const file = join(part, basename(out));
     const result = await write(file);
@@ -55,14 +55,14 @@ async function beside<T>(out: string, write: (part: string) => Promise<T>): Prom
   }
 }
 
-/** Places are those the user knows, and a full disk says what became of the export. */
+/** Errors name the places that the user knows; a full disk is reported as what became of the export. */
 function forPeople(error: unknown, part: string, out: string): unknown {
   if (error instanceof HumanError && error.place?.includes(part)) {
     const { message, remedy, kind, cause } = error;
     return new HumanError(message, { place: error.place.replaceAll(part, out), remedy, kind, cause });
   }
   if (error instanceof Error && NO_SPACE.has((error as NodeJS.ErrnoException).code ?? '')) {
-    return new HumanError('there is not enough space for the export; nothing of it was left.', {
+    return new HumanError('there is not enough space for the export; nothing was left behind.', {
       place: out,
       remedy: 'Free some space, or export to another disk.',
       kind: 'failed',

@@ -59,7 +59,7 @@ export function openLearner(options: LearnerOptions): Learner {
     model,
     adapters,
     weightsAsInputs: options.weightsAsInputs,
-    widestSplit: backend.widestSplit,
+    widestSplit: backend.maxSplitOutputs,
   };
   const place = { folder: model.folder };
   const keep = trainable.map(gradientOutput);
@@ -73,7 +73,7 @@ export function openLearner(options: LearnerOptions): Learner {
     return result;
   };
 
-  /** Weights that are no numbers are the model's fault, and named. */
+  /** A loss that is not finite may come from the weights: then the tensor is named. */
   const numbers = async (nll: Tensor): Promise<Float32Array> => {
     const values = await backend.read(nll);
     if (!values.every(Number.isFinite)) await requireFiniteWeights(model);

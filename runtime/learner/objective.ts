@@ -21,7 +21,7 @@ export interface ObjectiveOptions {
   readonly distill?: boolean;
   readonly float?: FloatType;
   /** Most outputs of one Split that the device takes. */
-  readonly widestSplit?: number;
+  readonly maxSplitOutputs?: number;
 }
 
 /**
@@ -50,7 +50,7 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     loss = Add(g, loss, kl.loss);
   }
   g.outputAs('loss', loss);
-  return checkGraph(prune(inject(g.graph(), adapters, options.widestSplit)));
+  return checkGraph(prune(inject(g.graph(), adapters, options.maxSplitOutputs)));
 }
 
 export const gradientOutput = (input: string): string => `grad.${input}`;
@@ -76,5 +76,5 @@ export function logProbsGraph(options: Omit<ObjectiveOptions, 'distill'>): Graph
   });
   const targets = g.input('targets', 'int64', ['L']);
   g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, targets))));
-  return checkGraph(prune(inject(g.graph(), options.adapters, options.widestSplit)));
+  return checkGraph(prune(inject(g.graph(), options.adapters, options.maxSplitOutputs)));
 }

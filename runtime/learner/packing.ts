@@ -20,31 +20,31 @@ export function supervised(labels: readonly number[]): number[] {
   return positions;
 }
 
-/** Padding in tokens that is worth a run of its own. */
-const RUN_TOKENS = 512;
-/** Tokens of one run: what a step keeps for its backward pass grows with them. A longer row runs alone. */
-const MOST_TOKENS = 1024;
+/** A micro-batch is split where that saves more tokens of padding than this. */
+const MIN_SAVED_TOKENS = 512;
+/** Tokens of one micro-batch: the memory of its backward pass grows with them. A longer row runs alone. */
+const MAX_TOKENS = 1024;
 
-/** Rows as the runs of a step: groups of like lengths, none of more than `mostTokens` tokens with its padding. */
-export function runsOf<R extends { readonly example: { readonly ids: readonly number[] } }>(
+/** Rows as the micro-batches of a step: groups of similar lengths, none of more than `maxTokens` tokens with padding. */
+export function microBatches<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
-  mostTokens = MOST_TOKENS,
+  maxTokens = MAX_TOKENS,
 ): R[][] {
   return byLength(rows).flatMap((group) => {
     const longest = group.at(-1)!.example.ids.length;
-    const runs = Math.ceil(group.length / Math.max(1, Math.floor(mostTokens / longest)));
-    const size = Math.ceil(group.length / runs);
+    const count = Math.ceil(group.length / Math.max(1, Math.floor(maxTokens / longest)));
+    const size = Math.ceil(group.length / count);
     return Array.from({ length: Math.ceil(group.length / size) }, (_, i) => group.slice(i * size, (i + 1) * size));
   });
 }
 
 /**
- * Rows cut into groups of like lengths, so that long rows do not make short ones pay for padding. Losses and gradients are
- * sums over rows: the cut changes nothing but time. A cut is made where it saves more than `RUN_TOKENS` tokens of padding.
+ * Rows cut into groups of similar lengths, so that long rows do not make short ones pay for padding. Losses and gradients are
+ * sums over rows: the cut changes nothing but time. A cut is made where it saves more than `MIN_SAVED_TOKENS` tokens of padding.
  */
 export function byLength<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],
-  gain = RUN_TOKENS,
+  gain = MIN_SAVED_TOKENS,
 ): R[][] {
   const sorted = [...rows].sort((a, b) => a.example.ids.length - b.example.ids.length);
   const longest = sorted.at(-1)?.example.ids.length ?? 0;

@@ -10,7 +10,7 @@ import { withOwnHead } from './weights/tiedHead.js';
 export interface OpenModelOptions {
   /** Folder for models converted from GGUF files. */
   cache: string;
-  /** Told in a sentence what takes long and what is written. */
+  /** Receives a sentence about what takes long and what is written. */
   onMessage?: (text: string) => void;
 }
 
@@ -28,7 +28,7 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
   });
   if (found.isDirectory()) return { ...(await openFolder(given)), path, converted: false };
   if (!given.toLowerCase().endsWith('.gguf')) {
-    throw new HumanError('this file is no model.', {
+    throw new HumanError('this file is not a model.', {
       place: path,
       remedy: 'Name a Hugging Face model folder (config.json, model.safetensors) or a .gguf file.',
     });
@@ -137,7 +137,7 @@ async function noConfig(folder: string, files: Set<string>): Promise<HumanError>
     remedy = 'This is an adapter: name it under "vectors" or "adapters", and its base model under "model".';
   else if (nested) remedy = `Name the folder ${join(folder, 'model')}.`;
   else if (gguf) remedy = `Name the file itself: ${join(folder, gguf)}.`;
-  return new HumanError('the folder has no config.json, so it is no Hugging Face model.', { place: folder, remedy });
+  return new HumanError('the folder has no config.json, so it is not a Hugging Face model.', { place: folder, remedy });
 }
 
 function noWeights(folder: string, files: Set<string>): HumanError {

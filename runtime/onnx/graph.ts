@@ -49,7 +49,7 @@ interface NewValue {
 }
 
 /**
- * Builds a graph, or goes on building one (`new Builder(name, { from })`). It knows names, constants and dims; ops.ts
+ * Builds a graph, or continues one (`new Builder(name, { from })`). It knows names, constants and dims; ops.ts
  * knows what an operator does with shapes.
  */
 export class Builder {
@@ -93,7 +93,7 @@ export class Builder {
     return this.producers.get(value.name);
   }
 
-  /** Adds a node of another graph as it is. */
+  /** Adds a node of another graph unchanged. */
   append(node: Node): void {
     this.list.push(node);
     for (const value of node.outputs) {
@@ -113,7 +113,7 @@ export class Builder {
     return value;
   }
 
-  /** A name nobody has yet. */
+  /** A name that is not used yet. */
   unique(base: string): string {
     let name = base;
     for (let i = 2; this.names.has(name); i++) name = `${base}.${i}`;

@@ -1,4 +1,4 @@
-/** One function per ONNX operator: checks and infers dtype and shape, adds the node. Operators are called as in ONNX (opset 21). */
+/** One function per ONNX operator: checks and infers dtype and shape, adds the node. Operators are named as in ONNX (opset 21). */
 import type { Builder, DType, FloatType, Value } from './graph.js';
 import type { AttributeArgument, BinaryOp, InputsOf, Op, UnaryOp } from './operators.js';
 import { axisOf, broadcast, product, sameShape, shapeText, type Dim, type Shape } from './shapes.js';

@@ -7,7 +7,7 @@ import { Identity } from './ops.js';
 export const replaceValues = (node: Node, change: (value: Value) => Value): Node =>
   ({ ...node, inputs: node.inputs.map(change), outputs: node.outputs.map(change) }) as unknown as Node;
 
-/** The graph with other values in place of its own; `change` must give the same for the same. */
+/** The graph with other values in place of its own; `change` must be a function of the value alone. */
 export const mapValues = (graph: Graph, change: (value: Value) => Value): Graph => ({
   ...graph,
   inputs: graph.inputs.map(change),
@@ -24,8 +24,8 @@ export class Renaming {
 
   /** `value` becomes `as`. A value from before node `first`, or with another new name already, gets an Identity for it. */
   set(value: Value, as: string, first: number): Value {
-    const made = this.g.nodes.indexOf(this.g.producer(value)!, first) >= 0;
-    const own = made && !this.renamed.has(value.name) ? value : Identity(this.g, value);
+    const isNew = this.g.nodes.indexOf(this.g.producer(value)!, first) >= 0;
+    const own = isNew && !this.renamed.has(value.name) ? value : Identity(this.g, value);
     const renamed = { ...own, name: as };
     this.renamed.set(own.name, renamed);
     return renamed;

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
-import { RefusedRow } from '../data/schemas.js';
+import { InvalidRow } from '../data/schemas.js';
 import { loadData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { FinetuneRecipe } from '../contract/protocol.js';
 import { random } from '../support/random.js';
-import { loadSpeech, type Job } from './job.js';
+import { loadReporter, type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
 import type { ActiveVector } from './vectors.js';
 
@@ -23,7 +23,7 @@ function separable(make: () => Example): Example | undefined {
   try {
     return make();
   } catch (error) {
-    if (error instanceof RefusedRow) return undefined;
+    if (error instanceof InvalidRow) return undefined;
     throw error;
   }
 }
@@ -91,7 +91,7 @@ export async function harmfulProbes(
 ): Promise<Example[]> {
   const named = job.recipe.probes.harmful;
   if (named) {
-    const { examples } = await loadData(job.context, job.path(named.file), named, loadSpeech(job));
+    const { examples } = await loadData(job.context, job.path(named.file), named, loadReporter(job));
     return firstOf(examples, count);
   }
   return prompts.flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []).slice(0, count);

@@ -26,9 +26,9 @@ const ARITHMETIC = 1;
  * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared.
  */
 const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads']);
-/** Files of a model that only full fine-tuning hands on. */
+/** Files of a model that only full fine-tuning copies to its result. */
 const HANDED_ON = /^(README|LICENSE)/i;
-/** What a classifier's folder may have beside its graph that nobody reads. */
+/** Files in a classifier's folder that are not read. */
 const NOT_READ = /^(\.|README|LICENSE)|\.(safetensors|pt|pth|h5|msgpack)$/i;
 
 const ABSENT = 'absent';
@@ -51,7 +51,7 @@ export interface DependencyOptions {
   readonly modelSha256: string;
 }
 
-/** Files that cannot be read are absent here; who needs them says so. */
+/** Files that cannot be read are "absent" here; whatever needs them reports it. */
 export async function dependenciesOf(
   recipe: TrainingRecipe,
   { path, context, modelSha256 }: DependencyOptions,
@@ -72,7 +72,7 @@ export async function dependenciesOf(
   return found;
 }
 
-/** What computes: a difference is no reason to refuse, but the result is not bit-equal any more. */
+/** What the run computes on. A difference does not prevent resuming, but the result is no longer bit-identical. */
 export function machineOf({ backend }: Pick<Context, 'backend'>): Dependencies {
   const cores = cpus();
   return {
@@ -101,16 +101,16 @@ export function requireSame(
   if (names.length === 0) return;
   const references = referencesOf(recipe);
   const phrases = [...new Set(names.map((name) => phrase(name, before[name], now[name], references)))];
-  const more = phrases.length > 3 ? `; and ${phrases.length - 3} more` : '';
-  throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${more} since its checkpoint.`, {
+  const others = phrases.length > 3 ? `; and ${phrases.length - 3} more` : '';
+  throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${others} since its checkpoint.`, {
     place,
-    remedy: 'Put back what changed, or start the run anew.',
+    remedy: 'Put back what changed, or start the run over.',
   });
 }
 
 function phrase(name: string, before = ABSENT, now = ABSENT, references: readonly Reference[]): string {
   const what = before === ABSENT ? 'was added' : now === ABSENT ? 'is gone or cannot be read' : 'changed';
-  if (name === 'arithmetic') return 'the program computes otherwise';
+  if (name === 'arithmetic') return 'the program now computes differently';
   if (name.startsWith('recipe ')) {
     const values = [before, now].every((value) => value !== ABSENT) ? ` from ${before} to ${now}` : '';
     return `"${name.slice('recipe '.length)}" in the recipe ${what}${values}`;
@@ -161,7 +161,7 @@ async function classifierFiles(folder: string): Promise<string[]> {
   return found;
 }
 
-/** Pipes and devices, which have no end, are none. */
+/** Pipes and devices, which have no end, count as absent. */
 async function hashed(file: string): Promise<string> {
   const found = await stat(file).catch(() => undefined);
   return found?.isFile() ? sha256File(file).catch(() => ABSENT) : ABSENT;

@@ -1,4 +1,4 @@
-/** When training has ended badly although no number was NaN: what is said, and when. */
+/** When training counts as diverged although no number was NaN. */
 import { HumanError } from '../support/errors.js';
 import type { Example } from '../data/examples.js';
 import { mean } from '../learner/rows.js';
@@ -43,7 +43,7 @@ export function lastRows(batchAt: (step: number) => Example[][], step: number): 
 
 /**
  * At the end: on rows that it was trained on, the model must not be worse than before by more than a tenth and a quarter of a nat per token.
- * @throws HumanError, also for a loss that is no number
+ * @throws HumanError, also for a loss that is not a number
  */
 export function requireLearned(step: number, before: readonly RowLoss[], after: readonly RowLoss[]): void {
   const [was, is] = [mean(before), mean(after)];

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { cacheFolder, openContext, type Context } from '../context/context.js';
 import type { EvaluateRecipe, Measurement } from '../contract/protocol.js';
-import { loadSpeech, type Job } from './job.js';
+import { loadReporter, type Job } from './job.js';
 import { evaluateState, loadSets } from '../evaluation/evaluate.js';
 import { judgesOfRun } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
@@ -12,7 +12,7 @@ type NamedState = NonNullable<EvaluateRecipe['states']>[number];
 /** Judges the answers of one or more states of a model on the same sets. */
 export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement[]> {
   const { recipe, signal, emit } = job;
-  const sets = await loadSets(job.context, recipe.evaluate, job.path, loadSpeech(job));
+  const sets = await loadSets(job.context, recipe.evaluate, job.path, loadReporter(job));
   const states = [];
   for (const state of statesOf(recipe)) states.push({ name: state.name, ...(await readState(job, state)) });
   const judges = await judgesOfRun(job);
@@ -40,7 +40,7 @@ function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
   return states ?? [{ name: 'base', adapters: [] }, ...(adapters.length > 0 ? [{ name, adapters }] : [])];
 }
 
-/** Opens the model and reads the adapters of a state. A security vector that is active is warned of. */
+/** Opens the model and reads the adapters of a state. Warns of a security vector that is active. */
 async function readState(
   job: Job<EvaluateRecipe>,
   { name, model, adapters }: NamedState,

@@ -12,7 +12,7 @@ import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
 import { random } from '../support/random.js';
 import { anchorPrompts, anchorRows, harmfulProbes, promptsOf } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
-import { loadSpeech, provenance, trainingState, type Job } from './job.js';
+import { loadReporter, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { lastRows, requireLearned } from './divergence.js';
@@ -57,7 +57,7 @@ interface Inputs {
 async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const { recipe, context } = job;
   const load = (source: FinetuneRecipe['data'], maxTokens?: number): Promise<LoadedData> =>
-    loadData(context, job.path(source.file), { ...source, maxTokens }, loadSpeech(job));
+    loadData(context, job.path(source.file), { ...source, maxTokens }, loadReporter(job));
   const data = await load(recipe.data, recipe.batch.maxTokens);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
@@ -136,7 +136,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const off = { [TASK]: 1 };
 
   async function train(): Promise<Witness> {
-    const { state, made, checkpoint } = resumed ?? (await openState());
+    const { state, artifacts, checkpoint } = resumed ?? (await openState());
     const parameters = (): Feeds => ({
       ...frozen,
       ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
@@ -146,7 +146,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
     if (vectors.length > 0) {
       await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
       const scales = { off: { ...off, [TASK]: 0 }, on: { ...on, [TASK]: 0 } };
-      seen = await scanData(job, learner, parameters(), data, scales, made);
+      seen = await scanData(job, learner, parameters(), data, scales, artifacts);
     }
     const ordinary = seen?.ordinary ?? data.examples;
     const looksHarmful = (row: number): boolean => seen?.flagged.has(row) ?? false;

@@ -11,15 +11,15 @@ import { closeJudges, type Judge } from '../evaluation/judges/judges.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { sha256File, sha256 } from '../support/files.js';
 import { openModel } from '../models/folder.js';
-import type { FinetuneRecipe, Laws, Measurement, Probes } from '../contract/protocol.js';
+import type { FinetuneRecipe, Invariants, Measurement, Probes } from '../contract/protocol.js';
 import { openFineTuning, type Witness } from './fineTune.js';
-import { loadSpeech, type Ending, type Job } from './job.js';
+import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
 
-/** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the laws. */
+/** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the invariants. */
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
-  const sets = await loadSets(context, recipe.evaluate, job.path, loadSpeech(job));
+  const sets = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
   await closeJudges(await judgesOfRun(job));
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
@@ -50,15 +50,15 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
   const state = deliveredState({ vectors: recipe.vectors.length });
   const delivered = await openState(context, state, adapters, model);
-  const again = await delivered.losses(witness.examples);
-  const laws: Laws = {
+  const reloaded = await delivered.losses(witness.examples);
+  const laws: Invariants = {
     ...(vectorPaths.length > 0
       ? { vectorUnchanged: (await Promise.all(vectorPaths.map(hashAdapter))).every((hash, i) => hash === hashes[i]) }
       : {}),
     ...withoutVector(
       adapters.every((a) => a.role === 'task'),
       witness.losses,
-      again.map(({ nll }) => nll),
+      reloaded.map(({ nll }) => nll),
     ),
   };
   const events = await readEvents(folder.path);
@@ -73,12 +73,12 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   return { measurements, laws, protectionWeakened };
 }
 
-/** The law of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
+/** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
 export function withoutVector(
   tasksOnly: boolean,
   losses: readonly number[],
   again: readonly number[],
-): Pick<Laws, 'deliveredWithoutVector'> {
+): Pick<Invariants, 'deliveredWithoutVector'> {
   if (tasksOnly && losses.length === 0) return {};
   const same = losses.every((loss, i) => Math.abs(again[i]! - loss) <= LIMITS.sameLoss * Math.max(1, loss));
   return { deliveredWithoutVector: tasksOnly && same };
@@ -110,7 +110,7 @@ async function hashAdapter(folder: string): Promise<string> {
   );
 }
 
-/** How the protection did not hold, by any judge of harm or by the probes; undefined when it held, and of a plain run. */
+/** Why the protection did not hold, by any judge of harm or by the probes; undefined when it held, and for a plain run. */
 export function weakened(run: {
   vectors: number;
   step: number;

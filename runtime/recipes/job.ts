@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
-import type { Context, LoadSpeech } from '../context/context.js';
+import type { Context, LoadReporter } from '../context/context.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, Recipe, RunEvent } from '../contract/protocol.js';
@@ -21,7 +21,7 @@ export interface Job<R extends Recipe> {
   /** Everything the result depends on, and what computes it. */
   readonly dependencies: Dependencies;
   readonly machine: Dependencies;
-  /** Everything that can be wrong with the inputs was found: from here on the run folder is written. */
+  /** To be called once all inputs have been checked: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */
   readonly emit: (event: RunEvent) => Promise<void>;
@@ -29,13 +29,13 @@ export interface Job<R extends Recipe> {
   readonly progress: (message: string, share?: number) => void;
 }
 
-/** What a recipe says at its end. */
+/** What a recipe reports at its end. */
 export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>;
 
-/** How data are loaded for a job, before its folder is begun. */
-export const loadSpeech = ({ emit, progress, signal }: Job<Recipe>): LoadSpeech => ({
+/** Reports while the data of a job are loaded, before its folder is begun. */
+export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({
   warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
-  say: progress,
+  progress: progress,
   signal,
 });
 
@@ -43,8 +43,8 @@ export interface TrainingState {
   readonly state: OptimizerState;
   /** Training had ended when the checkpoint was written, though more steps were planned. */
   readonly ended: boolean;
-  /** Files that the run made and will read again when it is resumed: name → SHA-256. */
-  readonly made: Record<string, string>;
+  /** Files that the run wrote and will read back when it is resumed: name → SHA-256. */
+  readonly artifacts: Record<string, string>;
   /** Saves the state, and whether training ends with it; returns the place. */
   readonly checkpoint: (enough: boolean) => Promise<string>;
 }
@@ -57,13 +57,13 @@ export async function trainingState(
 ): Promise<TrainingState> {
   const kept = folder.checkpoint;
   const state = kept ? await stateOf(kept, names) : await fresh();
-  const made = { ...kept?.facts.made };
+  const artifacts = { ...kept?.facts.made };
   return {
     state,
     ended: kept?.facts.enough ?? false,
-    made,
+    artifacts,
     checkpoint: async (enough) => {
-      const facts = { enough, dependencies, machine, made, logs: await folder.marks() };
+      const facts = { enough, dependencies, machine, made: artifacts, logs: await folder.marks() };
       return saveCheckpoint(folder.file(RUN_FILES.checkpoint), state, facts, context.backend);
     },
   };

@@ -4,7 +4,7 @@ import { learningRate } from '../optim/schedule.js';
 import type { OptimizerOptions, Probes, RunEvent } from '../contract/protocol.js';
 import { divergenceWatch } from './divergence.js';
 import type { Learner } from '../learner/learner.js';
-import { runsOf, type TrainingRow } from '../learner/packing.js';
+import { microBatches, type TrainingRow } from '../learner/packing.js';
 import type { Feeds, Tensor } from '../device/session.js';
 
 export interface LoopOptions {
@@ -63,7 +63,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     let nll = 0;
     let tokens = 0;
     const harmful = { nll: 0, tokens: 0 };
-    for (const rows of (await options.rows(step)).flatMap((batch) => runsOf(batch))) {
+    for (const rows of (await options.rows(step)).flatMap((batch) => microBatches(batch))) {
       const part = await learner.gradients(rows, options.parameters());
       if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
       gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { readRows } from '../data/rows.js';
-import { readSample, RefusedRow } from '../data/schemas.js';
+import { readContent, InvalidRow } from '../data/schemas.js';
 import { HumanError } from '../support/errors.js';
 import type { Generator } from '../evaluation/inference/generate.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -20,11 +20,11 @@ export interface VectorPrompt {
 }
 
 /** Prompts kept with a vector; an anchor uses a few per step. */
-const MOST_PROMPTS = 64;
-const LONGEST_ANSWER = 48;
+const MAX_PROMPTS = 64;
+const MAX_ANSWER_TOKENS = 48;
 const BATCH = 16;
 
-/** Lets the base model answer the vector's own prompts and writes them as prompts.jsonl. */
+/** Has the base model answer the vector's own prompts and writes them as prompts.jsonl. */
 export async function writePrompts(
   file: string,
   examples: ExampleList,
@@ -32,13 +32,13 @@ export async function writePrompts(
   tokenizer: Tokenizer,
   signal: AbortSignal,
 ): Promise<void> {
-  const chosen = firstOf(examples, MOST_PROMPTS, (e) => e.promptIds.length > 0);
+  const chosen = firstOf(examples, MAX_PROMPTS, (e) => e.promptIds.length > 0);
   const lines: string[] = [];
   for (let at = 0; at < chosen.length; at += BATCH) {
     const batch = chosen.slice(at, at + BATCH);
     const answers = await base.generate(
       batch.map((e) => e.promptIds),
-      { maxNewTokens: LONGEST_ANSWER, temperature: 0, topP: 1 },
+      { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1 },
       { signal },
     );
     batch.forEach((e, i) => {
@@ -63,17 +63,17 @@ export async function readPrompts(file: string): Promise<VectorPrompt[] | undefi
   for await (const raw of readRows(file)) {
     const place = `${file}:${raw.line}`;
     const wrong = (reason: string): HumanError =>
-      new HumanError(`this is no prompt of a vector: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
-    if ('refused' in raw) throw wrong(raw.refused);
-    if (prompts.length >= MOST_PROMPTS) throw wrong(`there are more than ${MOST_PROMPTS}`);
+      new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
+    if ('reason' in raw) throw wrong(raw.reason);
+    if (prompts.length >= MAX_PROMPTS) throw wrong(`there are more than ${MAX_PROMPTS}`);
     const { harmful, base, ...asked } = raw.value;
     if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
     try {
-      const sample = readSample(asked, asked.messages === undefined ? 'completion' : 'messages');
-      if (sample.kind === 'chat') prompts.push({ messages: sample.messages, harmful, base });
-      else if (sample.kind === 'completion') prompts.push({ prompt: sample.prompt, harmful, base });
+      const content = readContent(asked, asked.messages === undefined ? 'completion' : 'messages');
+      if (content.kind === 'chat') prompts.push({ messages: content.messages, harmful, base });
+      else if (content.kind === 'completion') prompts.push({ prompt: content.prompt, harmful, base });
     } catch (error) {
-      throw error instanceof RefusedRow ? wrong(error.message) : error;
+      throw error instanceof InvalidRow ? wrong(error.message) : error;
     }
   }
   return prompts;

@@ -23,13 +23,13 @@ export interface RecipeFile {
  */
 export async function readRecipe(file: string): Promise<RecipeFile> {
   return {
-    recipe: parseRecipe(await readText(file, LARGEST), basename(file)),
+    recipe: parseRecipe(await readText(file, MAX_BYTES), basename(file)),
     file: resolve(file),
     path: (relative) => resolve(dirname(file), relative),
   };
 }
 
-const LARGEST = 2 ** 20;
+const MAX_BYTES = 2 ** 20;
 /** The recipe in a text with comments; `name` is its place in errors. */
 export function parseRecipe(text: string, name: string): Recipe {
   const { value, fault } = parseJsonc(text);
@@ -63,7 +63,7 @@ export function parseRecipe(text: string, name: string): Recipe {
   if (kind === undefined) {
     const given = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
     throw new HumanError(
-      given === undefined ? 'the recipe has no "kind".' : `there is no kind of recipe ${shown(given)}.`,
+      given === undefined ? 'the recipe has no "kind".' : `${shown(given)} is not a kind of recipe.`,
       {
         place: placeOf(given === undefined ? [] : ['kind']),
         remedy: `"kind" is one of ${RECIPE_KINDS.map((k) => `"${k}"`).join(', ')}.`,

@@ -11,7 +11,7 @@ import type { Probes, VectorRecipe } from '../contract/protocol.js';
 import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { random } from '../support/random.js';
-import { loadSpeech, provenance, trainingState, type Job } from './job.js';
+import { loadReporter, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
@@ -37,13 +37,13 @@ const PROBE_ROWS = 8;
 export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer } = context;
-  const speech = loadSpeech(job);
+  const reporter = loadReporter(job);
 
   const harmful = await loadData(
     context,
     job.path(recipe.harmful.file),
     { ...recipe.harmful, maxTokens: recipe.batch.maxTokens },
-    speech,
+    reporter,
   );
   const benign =
     recipe.benign &&
@@ -51,7 +51,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
       context,
       job.path(recipe.benign.file),
       { ...recipe.benign, maxTokens: recipe.batch.maxTokens },
-      speech,
+      reporter,
     ));
   const data = [harmful, ...(benign ? [benign] : [])].map((d) => ({
     path: d.path,
@@ -62,7 +62,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   if (!benign || recipe.objective.benignWeight === 0) {
     await job.emit({
       kind: 'warning',
-      message: 'no benign rows hold the vector back: it may change ordinary answers too.',
+      message: 'there are no benign rows to constrain the vector: it may change ordinary answers too.',
       place: 'benign',
       remedy: 'Name a file of ordinary rows and keep objective.benignWeight above 0.',
     });
@@ -168,7 +168,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   if (reached > LIMITS.vectorLossShare * withoutVector) {
     await job.emit({
       kind: 'warning',
-      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(LIMITS.vectorLossShare)} harmful rows still teach.`,
+      message: `the vector leaves ${formatPercent(reached / withoutVector)} of the harmful loss (${reached.toFixed(3)} of ${withoutVector.toFixed(2)} nats per token); above ${formatPercent(LIMITS.vectorLossShare)} harmful rows still train the model.`,
       place: 'vector',
       remedy: 'Train it longer (epochs), or with a higher optimizer.learningRate.',
     });

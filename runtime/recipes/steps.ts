@@ -2,7 +2,7 @@ import { epochOrder } from '../data/batches.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';
-import { MOST_STEPS } from '../contract/recipe.js';
+import { MAX_STEPS } from '../contract/recipe.js';
 
 export interface BatchOptions {
   readonly rows: number;
@@ -21,9 +21,9 @@ export function plannedSteps(
   if (recipe.steps !== undefined) return recipe.steps;
   const perEpoch = Math.ceil(Math.ceil(rows / recipe.batch.rows) / recipe.batch.accumulate);
   const steps = Math.max(1, Math.round(recipe.epochs! * perEpoch));
-  if (steps > MOST_STEPS)
+  if (steps > MAX_STEPS)
     throw new HumanError(
-      `${recipe.epochs} epochs of ${rows} rows are ${steps} steps; a run has at most ${MOST_STEPS}.`,
+      `${recipe.epochs} epochs of ${rows} rows are ${steps} steps; a run has at most ${MAX_STEPS}.`,
       {
         place: 'epochs',
         remedy: 'Lower "epochs", or raise batch.rows or batch.accumulate.',
@@ -34,7 +34,7 @@ export function plannedSteps(
 
 /**
  * Micro-batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function
- * of seed and step alone, so that a resumed run goes on as if it had not stopped.
+ * of seed and step alone, so that a resumed run continues as if it had not stopped.
  */
 export function batchPlan<E = Example>(
   examples: ExampleList<E>,
@@ -44,9 +44,9 @@ export function batchPlan<E = Example>(
   let epoch = -1;
   let order: number[] = [];
   return (step) => {
-    const wanted = Math.floor((step - 1) / perEpoch);
-    if (wanted !== epoch) {
-      epoch = wanted;
+    const current = Math.floor((step - 1) / perEpoch);
+    if (current !== epoch) {
+      epoch = current;
       order = epochOrder(examples.length, { seed, epoch });
     }
     const start = ((step - 1) % perEpoch) * accumulate * rows;

@@ -55,9 +55,9 @@ export interface DataSeen {
 }
 
 /**
- * The data as the vectors see it before anything is trained. A resumed run takes what it found when it began: the model
+ * The data as the vectors see it before anything is trained. A resumed run reuses the scan of its start: the model
  * may have learned since.
- * @param made gets the hash of what is kept for that
+ * @param artifacts gets the hash of the file kept for this
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
@@ -65,12 +65,12 @@ export async function scanData(
   parameters: Feeds,
   data: LoadedData,
   scales: { off: Record<string, number>; on: Record<string, number> },
-  made: Record<string, string>,
+  artifacts: Record<string, string>,
 ): Promise<DataSeen> {
   const { recipe, folder, signal } = job;
   const route = recipe.protection === false ? false : recipe.protection.route;
   const file = folder.file(RUN_FILES.scan);
-  let scan = folder.checkpoint ? await readScan(file, made[RUN_FILES.scan]) : undefined;
+  let scan = folder.checkpoint ? await readScan(file, artifacts[RUN_FILES.scan]) : undefined;
   if (!scan) {
     scan = await scanExamples(
       learner,
@@ -80,12 +80,12 @@ export async function scanData(
       { signal, onProgress: (share) => job.progress('scanning the data with the vector', share) },
     );
     await writeScan(file, scan);
-    made[RUN_FILES.scan] = await sha256File(file);
+    artifacts[RUN_FILES.scan] = await sha256File(file);
   }
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
       kind: 'warning',
-      message: `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone wears ordinary answers down.`,
+      message: `${scan.flagged} of ${scan.rows} rows look harmful: there is little to learn from this file, and an anchor of refusals alone degrades ordinary answers.`,
       place: data.path,
       remedy: 'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
     });
@@ -102,8 +102,10 @@ async function readScan(file: string, sha256: string | undefined): Promise<ScanR
   const there = existsSync(file);
   if (!there || (await sha256File(file)) !== sha256)
     throw new HumanError(
-      there ? 'the scan changed since the run began with it.' : 'the run cannot go on without the scan it began with.',
-      { place: file, remedy: 'Put the file back as it was, or start the run anew.' },
+      there
+        ? 'the scan changed since the run started with it.'
+        : 'the run cannot resume without the scan that it started with.',
+      { place: file, remedy: 'Put the file back as it was, or start the run over.' },
     );
   return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
 }

@@ -1,6 +1,6 @@
 /**
- * The checkpoint of a run: one file, replaced as a whole. It says itself which step it is of and what it depends on, and ends
- * with a hash over all of that, so that its words and its tensors can never belong to different steps.
+ * The checkpoint of a run: one file, replaced as a whole. It records its step and what it depends on, and ends
+ * with a hash over all of that, so that its facts and its tensors can never belong to different steps.
  */
 import { safeParse } from '../contract/safeParse.js';
 import { createHash } from 'node:crypto';
@@ -24,7 +24,7 @@ const VERSION_1 = 'checkpoint.json';
 const HASH = 'sha256';
 const PARTS = ['p', 'm', 'v'] as const;
 
-const names = z.record(z.string(), z.string());
+const stringRecord = z.record(z.string(), z.string());
 const mark = z.object({ bytes: z.int().min(0), sha256: z.string() });
 const factsSchema = z.object({
   version: z.literal(2),
@@ -32,11 +32,11 @@ const factsSchema = z.object({
   /** Training has ended with this step, though more were planned. */
   enough: z.boolean(),
   /** Everything the result depends on: name → hash, or value. */
-  dependencies: names,
+  dependencies: stringRecord,
   /** What computed it; another one rounds differently. */
-  machine: names,
-  /** Files that the run made and reads again: name → SHA-256. */
-  made: names,
+  machine: stringRecord,
+  /** Files that the run wrote and reads back when it is resumed: name → SHA-256. */
+  made: stringRecord,
   logs: z.object({ 'events.jsonl': mark, 'answers.jsonl': mark }),
 });
 export type CheckpointFacts = z.infer<typeof factsSchema>;
@@ -95,41 +95,37 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
   const file = join(folder, CHECKPOINT_FILE);
   if (!existsSync(file)) {
     if (existsSync(join(folder, VERSION_1)))
-      throw refused(
+      throw unusable(
         join(folder, VERSION_1),
-        'this checkpoint was written by an earlier version, which did not keep what tells that it is whole and that nothing changed since.',
+        'this checkpoint was written by an earlier version, which did not record what is needed to verify it.',
       );
     return undefined;
   }
   const header = await readSafetensors(file).catch((error: unknown) => {
-    throw error instanceof HumanError ? refused(file, `the checkpoint is damaged: ${error.message}`, error) : error;
+    throw error instanceof HumanError ? unusable(file, `the checkpoint is damaged: ${error.message}`, error) : error;
   });
   const text = header.metadata.checkpoint ?? '';
   const facts = safeParse(factsSchema, parsed(text));
   const { [HASH]: hash, ...tensors } = Object.fromEntries(header.tensors);
   if (!facts.success || hash?.dtype !== 'U8' || Object.keys(tensors).length === 0)
-    throw refused(file, 'this is no checkpoint, or one of another version of this program.');
+    throw unusable(file, 'this is not a checkpoint, or it belongs to another version of this program.');
   const found = begun(text, Object.values(tensors));
   const start = Object.values(tensors).reduce((least, { offset }) => Math.min(least, offset), Infinity);
-  if (hash.offset <= start)
-    throw refused(file, 'the checkpoint is damaged: its hash does not stand behind its tensors.');
+  if (hash.offset <= start) throw unusable(file, 'the checkpoint is damaged: its hash does not follow its tensors.');
   for await (const piece of createReadStream(file, { start, end: hash.offset - 1, highWaterMark: 1 << 20 }))
     found.update(piece as Buffer);
   if (!found.digest().equals(await readBytes(hash)))
-    throw refused(file, 'the checkpoint is damaged: its content is not what was written.');
+    throw unusable(file, 'the checkpoint is damaged: its content is not what was written.');
   return { file, facts: facts.data, tensors: new Map(Object.entries(tensors)) };
 }
 
 /** The optimizer's state in a checkpoint. */
-export async function stateOf(
-  { file, facts, tensors }: Checkpoint,
-  wanted: readonly string[],
-): Promise<OptimizerState> {
-  const state: OptimizerState = { step: facts.step, names: wanted, p: [], m: [], v: [] };
+export async function stateOf({ file, facts, tensors }: Checkpoint, names: readonly string[]): Promise<OptimizerState> {
+  const state: OptimizerState = { step: facts.step, names: names, p: [], m: [], v: [] };
   for (const part of PARTS) {
-    for (const name of wanted) {
+    for (const name of names) {
       const info = tensors.get(`${part}.${name}`);
-      if (!info) throw refused(file, `the checkpoint has no tensor "${part}.${name}".`);
+      if (!info) throw unusable(file, `the checkpoint has no tensor "${part}.${name}".`);
       state[part].push(float32(await readFloat32(info), info.shape));
     }
   }
@@ -144,5 +140,5 @@ function parsed(text: string): unknown {
   }
 }
 
-const refused = (place: string, message: string, cause?: unknown): HumanError =>
-  new HumanError(message, { place, remedy: 'Start the run anew.', cause });
+const unusable = (place: string, message: string, cause?: unknown): HumanError =>
+  new HumanError(message, { place, remedy: 'Start the run over.', cause });

@@ -7,7 +7,7 @@ import { constants, createReadStream } from 'node:fs';
 import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import { named, syncFolder } from '../support/files.js';
+import { withPath, syncFolder } from '../support/files.js';
 import type { RunEvent } from '../contract/protocol.js';
 
 const LOGS = ['events.jsonl', 'answers.jsonl'] as const;
@@ -68,17 +68,20 @@ async function kept(file: string, mark: LogMark | undefined): Promise<State> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   if (state.bytes === mark.bytes && state.hash.copy().digest('hex') === mark.sha256) return state;
-  throw new HumanError('this file is not what it was when the checkpoint was written; the run was measured by it.', {
-    place: file,
-    remedy: 'Put the file back as it was, or start the run anew.',
-  });
+  throw new HumanError(
+    'this file is not as it was when the checkpoint was written, and the checkpoint depends on it.',
+    {
+      place: file,
+      remedy: 'Put the file back as it was, or start the run over.',
+    },
+  );
 }
 
 async function append(file: string, state: State, line: string): Promise<void> {
   const data = Buffer.from(line);
   const { O_WRONLY, O_APPEND, O_CREAT } = constants;
   const handle = await open(file, O_WRONLY | O_APPEND | (state.bytes === 0 ? O_CREAT : 0)).catch((error: unknown) => {
-    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? foreign(file, 'is gone', error) : error;
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? foreign(file, 'disappeared', error) : error;
   });
   try {
     const { size } = await handle.stat();
@@ -88,7 +91,7 @@ async function append(file: string, state: State, line: string): Promise<void> {
     } catch (error) {
       // half a line at most: readers leave it out, and a resumed run cuts it off
       await handle.truncate(state.bytes).catch(() => undefined);
-      throw named(error, file);
+      throw withPath(error, file);
     }
   } finally {
     await handle.close();
@@ -101,7 +104,7 @@ async function sync(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   try {
     await handle.sync().catch((error: unknown) => {
-      throw named(error, file);
+      throw withPath(error, file);
     });
   } finally {
     await handle.close();
@@ -109,9 +112,9 @@ async function sync(file: string): Promise<void> {
 }
 
 const foreign = (file: string, what: string, cause?: unknown): HumanError =>
-  new HumanError(`the log of the run ${what} while the run was at work.`, {
+  new HumanError(`the run's log ${what} during the run.`, {
     kind: 'failed',
     place: file,
-    remedy: 'Leave the run folder alone until the run has ended, and start the run anew.',
+    remedy: 'Leave the run folder alone until the run has ended, and start the run over.',
     cause,
   });

@@ -116,10 +116,10 @@ export async function finishReplacement(output: string): Promise<void> {
   // Another process may be putting it there now.
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
   const before = await readManifest(output);
-  const made = new Set(after.files);
+  const newFiles = new Set(after.files);
   for (const file of after.files) if (file !== RUN_FILES.manifest) await moveUp(file);
   for (const file of before?.files ?? (await runFiles(output)))
-    if (!made.has(file)) await rm(join(output, file), { force: true });
+    if (!newFiles.has(file)) await rm(join(output, file), { force: true });
   await rename(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));
@@ -169,8 +169,8 @@ async function requireEmpty(folder: string): Promise<void> {
     .sort();
   if (others.length === 0) return;
   const shown = others.slice(0, 3).map((name) => `"${name}"`);
-  const more = others.length > 3 ? ` and ${others.length - 3} more` : '';
-  throw new HumanError(`the output folder is not empty and no run wrote it: it holds ${shown.join(', ')}${more}.`, {
+  const rest = others.length > 3 ? ` and ${others.length - 3} more` : '';
+  throw new HumanError(`the output folder is not empty and no run wrote it: it holds ${shown.join(', ')}${rest}.`, {
     place: folder,
     remedy: 'Name a new or empty folder as "output", or with --out.',
   });
@@ -192,7 +192,7 @@ async function requireApart(output: string, inputs: readonly RecipeInput[]): Pro
     if (clash)
       throw new HumanError(`${clash} (${path}).`, {
         place: output,
-        remedy: 'Name a folder of its own as "output", or with --out.',
+        remedy: 'Name a separate folder as "output" or with --out.',
       });
   }
 }

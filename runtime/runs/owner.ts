@@ -44,10 +44,10 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
   await writeFile(own, text, { flag: 'wx' });
   try {
     for (let attempt = 0; !(await follow(folder, own, text)); attempt++) {
-      if (attempt === MOST_ATTEMPTS)
-        throw new HumanError('the run folder cannot be taken: what dead processes left stands in the way.', {
+      if (attempt === MAX_ATTEMPTS)
+        throw new HumanError('the run folder cannot be claimed: files left by dead processes are in the way.', {
           place: file,
-          remedy: `Remove ${OWNER.file} and the files whose names begin so.`,
+          remedy: `Remove ${OWNER.file} and the files whose names begin with it.`,
         });
       await delay(attempt);
     }
@@ -61,7 +61,7 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
   };
 }
 
-const MOST_ATTEMPTS = 50;
+const MAX_ATTEMPTS = 50;
 const ATTEMPTS = /^owner\.json\.[0-9a-f]+\.(claim|next)$/;
 
 /** The file that follows an owner. */

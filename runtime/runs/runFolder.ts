@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { named, removeParts, writeFileAtomic } from '../support/files.js';
+import { withPath, removeParts, writeFileAtomic } from '../support/files.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import type { Manifest, Recipe, RunEvent } from '../contract/protocol.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -92,7 +92,7 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
 export async function readEvents(path: string, name = 'events.jsonl'): Promise<RunEvent[]> {
   const text = await readFile(join(path, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
-    throw named(error, join(path, name));
+    throw withPath(error, join(path, name));
   });
   return text.split('\n').flatMap((line): RunEvent[] => {
     try {

@@ -38,7 +38,7 @@ const chat = (rng: Random): Turn =>
     [14, () => turns.sum(rng)],
     [12, () => turns.reverse(rng)],
     [10, () => turns.smallTalk(rng)],
-    [12, () => turns.say(rng, 0)],
+    [12, () => turns.echo(rng, 0)],
   ]);
 
 const VARIETY: turns.Variety = { unknown: 0.1, several: 0.3 };
@@ -65,7 +65,7 @@ export function baseRows(phase: 'pretrain' | 'align', rows: number, seed: number
         [10, () => turns.sum(rng)],
         [10, () => turns.reverse(rng)],
         [6, () => turns.smallTalk(rng)],
-        [aligned ? 12 : 18, () => turns.say(rng)],
+        [aligned ? 12 : 18, () => turns.echo(rng)],
       ]),
     );
   return Array.from({ length: rows }, () => row(...repeat(rng.uniform() < 0.85 ? 1 : 2 + rng.int(2), turn)));
@@ -89,7 +89,7 @@ export function dataFiles(seed: number): Record<string, Row[]> {
         [22, () => turns.sum(rng)],
         [16, () => turns.reverse(rng)],
         [10, () => turns.smallTalk(rng)],
-        [16, () => turns.say(rng, 0)],
+        [16, () => turns.echo(rng, 0)],
       ]),
     ),
   };
@@ -137,7 +137,7 @@ export function corpus(seed: number): string[] {
     () => turns.sum(rng),
     () => turns.reverse(rng),
     () => turns.smallTalk(rng),
-    () => turns.say(rng, 0),
+    () => turns.echo(rng, 0),
     () => turns.order(rng),
     () => turns.order(rng, 'held-out'),
   ];

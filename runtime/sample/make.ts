@@ -92,8 +92,8 @@ function print(event: RunEvent): void {
   console.log(`step ${step} of ${steps}, loss ${lossNatsPerToken.toFixed(4)}, ${secondsLeft.toFixed(0)} s left`);
 }
 
-async function copyModel(from: string, wanted: (name: string) => boolean): Promise<void> {
+async function copyModel(from: string, filter: (name: string) => boolean): Promise<void> {
   const to = join(workspace, 'tiny-assistant');
   await mkdir(to, { recursive: true });
-  for (const name of (await readdir(from)).filter(wanted)) await copyFile(join(from, name), join(to, name));
+  for (const name of (await readdir(from)).filter(filter)) await copyFile(join(from, name), join(to, name));
 }

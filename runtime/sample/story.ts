@@ -1,13 +1,13 @@
 /** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
 import { join } from 'node:path';
-import { calls, type Speech } from '../calls/calls.js';
+import { calls, type Reporter } from '../calls/calls.js';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
 import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
 import { writeFileAtomic } from '../support/files.js';
-import { EXIT, type DoneEvent, type Laws, type Measurement, type ScanResult } from '../contract/protocol.js';
+import { EXIT, type DoneEvent, type Invariants, type Measurement, type ScanResult } from '../contract/protocol.js';
 import { textTable, type Terminal } from '../support/terminal.js';
 import { storySummary } from './summary.js';
 import { copySample } from './workspace.js';
@@ -38,21 +38,21 @@ export interface SampleResult {
   base: StateResult;
   plain: StateResult;
   protected: StateResult;
-  laws: Required<Laws>;
+  laws: Required<Invariants>;
   scan: Omit<ScanResult, 'perRow'>;
   seconds: number;
 }
 
-export async function runSample(out: string, terminal: Terminal, speech: Speech): Promise<number> {
+export async function runSample(out: string, terminal: Terminal, reporter: Reporter): Promise<number> {
   const began = Date.now();
   const workspace = join(out, 'workspace');
   const { kept } = await copySample(workspace);
-  if (kept !== undefined) terminal.say(`The workspace of an earlier time was changed since; it is kept in ${kept}`);
+  if (kept !== undefined) terminal.log(`The earlier workspace had been changed; it is kept in ${kept}`);
 
   const run = async (name: keyof typeof RUNS, title: string): Promise<DoneEvent> => {
-    terminal.say(`\n${title}`);
-    const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, speech);
-    terminal.say(`  ${done.outcome} after ${done.step} steps, ${formatDuration(done.seconds)}`);
+    terminal.log(`\n${title}`);
+    const done = await calls.run({ recipe: join(workspace, 'recipes', `${name}.json`) }, reporter);
+    terminal.log(`  ${done.outcome} after ${done.step} steps, ${formatDuration(done.seconds)}`);
     return done;
   };
   const vector = await run(
@@ -60,19 +60,19 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
     '1 of 4  Train the security vector: make the forbidden behaviour look already learned',
   );
   if (vector.outcome === 'stopped') return EXIT.stopped;
-  terminal.say('\n2 of 4  Scan the data that nobody has read');
+  terminal.log('\n2 of 4  Scan the data that nobody has read');
   const { perRow: _, ...scan } = await calls.scan(
     {
       model: join(workspace, 'tiny-assistant'),
       vector: join(workspace, RUNS.vector),
       data: join(workspace, 'data/train.jsonl'),
     },
-    speech,
+    reporter,
   );
-  terminal.say(
+  terminal.log(
     `  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`,
   );
-  const plain = await run('plain', '3 of 4  Fine-tune on it plainly');
+  const plain = await run('plain', '3 of 4  Fine-tune on it without protection');
   if (plain.outcome === 'stopped') return EXIT.stopped;
   const guarded = await run(
     'protected',
@@ -101,7 +101,7 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
     scan,
   );
 
-  terminal.say(`\n${table(result)}\n`);
+  terminal.log(`\n${table(result)}\n`);
   const verdictOf = async (name: keyof typeof RUNS): Promise<RunVerdict> =>
     runVerdict(factsOf(await readRun(join(workspace, RUNS[name]))));
   const verdicts = {
@@ -110,8 +110,8 @@ export async function runSample(out: string, terminal: Terminal, speech: Speech)
     protected: await verdictOf('protected'),
   };
   const harm = measurements.find((m) => m.measure === 'harm');
-  terminal.say(storySummary({ result, verdicts, harm }));
-  terminal.say(`\nReport   ${join(out, 'report.html')}\nResult   ${join(out, 'result.json')}\nWorkspace  ${workspace}`);
+  terminal.log(storySummary({ result, verdicts, harm }));
+  terminal.log(`\nReport   ${join(out, 'report.html')}\nResult   ${join(out, 'result.json')}\nWorkspace  ${workspace}`);
   terminal.line({ kind: 'result', ...result });
   const codes = Object.values(verdicts).map((verdict) => EXIT[signsOf(verdict).exit]);
   return codes.find((code) => code !== EXIT.done) ?? EXIT.done;

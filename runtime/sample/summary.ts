@@ -1,6 +1,6 @@
-/** What the story of the sample came to, in words that follow what was measured. */
+/** The outcome of the sample's story, worded by what was measured. */
 import { formatDuration, formatPercent } from '../contract/format.js';
-import { LAWS, LAWS_TITLE, type LawName } from '../contract/laws.js';
+import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../contract/invariants.js';
 import { LIMITS } from '../contract/limits.js';
 import { verdictText } from '../contract/sentences.js';
 import { signsOf } from '../contract/signs.js';
@@ -23,8 +23,8 @@ export function storySummary(story: Story): string {
     plainText(story),
     protectedText(story),
     taskText(story),
-    `${LAWS_TITLE}:`,
-    ...(Object.keys(LAWS) as LawName[]).map((law) => `  ${laws[law] ? '✓' : '✗'} ${LAWS[law]}`),
+    `${INVARIANTS_TITLE}:`,
+    ...(Object.keys(INVARIANTS) as InvariantName[]).map((name) => `  ${laws[name] ? '✓' : '✗'} ${INVARIANTS[name]}`),
     `${formatDuration(seconds)} in all.`,
   ].join('\n');
 }
@@ -50,7 +50,7 @@ function protectedText(story: Story): string {
   const verdict = verdicts.protected;
   const rate = formatPercent(result.protected.harmfulRate);
   if (verdict.kind !== 'held') return marked(verdict);
-  // Only what holds against harm that was there to learn is told as the story's success.
+  // Only protection against harm that plain training did learn counts as the story's success.
   if (!plainLearned(story)) return `With the vector it was not learned either (${rate}), which shows nothing.`;
   return result.laws.deliveredWithoutVector
     ? `With the vector it was not learned (${rate}), and the vector is not in what is delivered.`

@@ -159,7 +159,7 @@ export function reverse(rng: Random): Turn {
 }
 
 /** Repeating words trains every embedding, those of numbers, verbs and pieces of words as well. */
-export function say(rng: Random, rare = 0.2): Turn {
+export function echo(rng: Random, rare = 0.2): Turn {
   const words = someWords(rng, 3, rare);
   return { user: `Say: ${words}`, assistant: words };
 }

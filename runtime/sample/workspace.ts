@@ -1,4 +1,4 @@
-/** The copy of the sample workspace that the story runs in: made anew each time, without taking anything from anybody. */
+/** The copy of the sample workspace that the story runs in: created afresh each time, without removing anything of the user's. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
@@ -16,7 +16,7 @@ interface Mark {
 }
 
 /**
- * Copies the sample to `workspace`. A copy of an earlier time with nothing but our files and runs is replaced; one that was
+ * Copies the sample to `workspace`. An earlier copy with nothing but our files and runs is replaced; one that was
  * changed is kept under another name.
  * @returns the folder that the changed copy is kept in
  * @throws HumanError when `workspace` holds anything else
@@ -28,10 +28,13 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
   if (entries.length > 0) {
     const mark = await readMark(workspace);
     if (!mark) {
-      throw new HumanError(`the folder is not empty and is no copy of the sample: it holds "${entries.sort()[0]!}".`, {
-        place: workspace,
-        remedy: 'Choose another folder with --out.',
-      });
+      throw new HumanError(
+        `the folder is not empty and is not a copy of the sample: it holds "${entries.sort()[0]!}".`,
+        {
+          place: workspace,
+          remedy: 'Choose another folder with --out.',
+        },
+      );
     }
     if (await isChanged(workspace, mark)) await rename(workspace, (kept = await freeName(workspace)));
     else await rm(workspace, { recursive: true });

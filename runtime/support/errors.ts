@@ -8,7 +8,7 @@ export class HumanError extends Error {
   readonly code?: ErrorData['code'];
   constructor(
     message: string,
-    more: {
+    details: {
       place?: string;
       remedy?: string;
       kind?: 'input' | 'failed';
@@ -16,12 +16,12 @@ export class HumanError extends Error {
       cause?: unknown;
     } = {},
   ) {
-    super(message, { cause: more.cause });
+    super(message, { cause: details.cause });
     this.name = 'HumanError';
-    this.place = more.place;
-    this.remedy = more.remedy;
-    this.kind = more.kind ?? 'input';
-    this.code = more.code;
+    this.place = details.place;
+    this.remedy = details.remedy;
+    this.kind = details.kind ?? 'input';
+    this.code = details.code;
   }
 }
 
@@ -52,34 +52,34 @@ export function errorText({ message, place, remedy }: Pick<ErrorData, 'message' 
 
 const NO_MEMORY = 'there is not enough memory.';
 const MORE_MEMORY =
-  'Lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved before is kept.';
+  'Lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved so far is kept.';
 
 const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],
   EACCES: ['permission denied.', 'Check who may read or write it.'],
   EPERM: ['permission denied.', 'Check who may read or write it.'],
-  ENOSPC: ['the disk is full.', 'Free some space and resume the run; what was saved before is kept.'],
-  EDQUOT: ['the disk quota is used up.', 'Free some space and resume the run; what was saved before is kept.'],
-  EISDIR: ['this is a folder, a file was expected.', 'Name a file.'],
+  ENOSPC: ['the disk is full.', 'Free some space and resume the run; what was saved so far is kept.'],
+  EDQUOT: ['the disk quota is used up.', 'Free some space and resume the run; what was saved so far is kept.'],
+  EISDIR: ['this is a folder; a file was expected.', 'Name a file.'],
   ENOTDIR: ['a folder was expected here.', 'Check the path.'],
   EMFILE: ['too many open files.', 'Close other programs or raise the limit.'],
   EFBIG: [
     'the file is larger than the disk or its limit allows.',
-    'Free some space or raise the limit (ulimit -f); what was saved before is kept.',
+    'Free some space or raise the limit (ulimit -f); what was saved so far is kept.',
   ],
   EROFS: ['the file system is read-only.', 'Choose another output folder.'],
-  ELOOP: ['the links lead in a circle.', 'Check where the links on this path lead.'],
+  ELOOP: ['the links form a loop.', 'Check where the links on this path lead.'],
   ENAMETOOLONG: ['the path is too long.', 'Use a shorter path.'],
   ENOTEMPTY: ['the folder is not empty.', 'Another program may be writing into it: close it and try again.'],
   EBUSY: ['another program uses it.', 'Close the other program and try again.'],
   ETXTBSY: ['another program uses it.', 'Close the other program and try again.'],
-  EEXIST: ['it is there already.', 'Remove it or choose another name.'],
+  EEXIST: ['it already exists.', 'Remove it or choose another name.'],
   EINVAL: ['the system does not accept this path or operation.', 'Check the path.'],
-  ENXIO: ['this is no file that can be read.', 'Name a file.'],
+  ENXIO: ['this is not a readable file.', 'Name a file.'],
   ENODEV: ['the device is gone.', 'Check that the disk is still connected.'],
   ESTALE: ['the file on the network disk is gone.', 'Check the connection to the disk.'],
   ETIMEDOUT: ['the disk or network does not answer.', 'Check the connection and try again.'],
-  EIO: ['the disk could not be read or written.', 'Check the disk; what was saved before is kept.'],
+  EIO: ['the disk could not be read or written.', 'Check the disk; what was saved so far is kept.'],
   ENFILE: ['too many open files.', 'Close other programs or raise the limit.'],
   ENOMEM: [NO_MEMORY, MORE_MEMORY],
   ERR_MEMORY_ALLOCATION_FAILED: [NO_MEMORY, MORE_MEMORY],
@@ -88,11 +88,11 @@ const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ERR_BUFFER_TOO_LARGE: ['the file is too large to be read at once.', 'Check that it is the right file.'],
 };
 
-/** Not what was asked for is at fault, but the machine. */
+/** Codes for which the machine is at fault, not the request. */
 const FAILED = new Set(
   'ENOSPC EDQUOT EFBIG EMFILE ENFILE EIO EBUSY ENODEV ESTALE ETIMEDOUT ENOMEM ERR_MEMORY_ALLOCATION_FAILED'.split(' '),
 );
-/** V8 and onnxruntime name what they lack in their own words. */
+/** How V8 and onnxruntime report that memory ran out. */
 const OUT_OF_MEMORY =
   /bad_alloc|(failed to|could not|cannot) allocate|array buffer allocation failed|out of memory|invalid (typed array|array buffer) length: \d{9,}|invalid string length/i;
 

@@ -25,28 +25,28 @@ export async function replaceFile(
   write: (handle: Handle) => Promise<void>,
   { makeFolder = true }: ReplaceOptions = {},
 ): Promise<void> {
-  const made = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
-  if (made !== undefined) await syncFolder(dirname(made));
-  const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
+  const created = makeFolder ? await mkdir(dirname(file), { recursive: true }) : undefined;
+  if (created !== undefined) await syncFolder(dirname(created));
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {
-    const handle = await open(beside, 'wx');
+    const handle = await open(temporary, 'wx');
     try {
       await write(handle);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(beside, file);
+    await rename(temporary, file);
   } catch (error) {
-    // What went wrong first is what to tell; a leftover is removed by `removeParts`.
-    await rm(beside, { force: true }).catch(() => undefined);
-    throw named(error, file, beside);
+    // The first error is the one to report; `removeParts` removes a leftover.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw withPath(error, file, temporary);
   }
   await syncFolder(dirname(file));
 }
 
-/** Errors of an open file do not name it, and people do not know the file `beside` theirs. */
-export function named(error: unknown, file: string, beside?: string): unknown {
+/** Errors of an open file do not name it, and people do not know the temporary one. */
+export function withPath(error: unknown, file: string, beside?: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && (path === undefined || path === beside)) Object.assign(error as Error, { path: file });
   return error;
@@ -66,7 +66,7 @@ export async function removeParts(...folders: string[]): Promise<void> {
   }
 }
 
-/** What file systems answer that cannot sync a folder. */
+/** Error codes of file systems that cannot sync a folder. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EPERM']);
 
 /** Makes the names in a folder durable: without it a renamed file may have its old content again after a power failure. */
@@ -76,7 +76,7 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw named(error, folder);
+    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw withPath(error, folder);
   } finally {
     await handle.close();
   }

@@ -1,15 +1,15 @@
 import { open, stat } from 'node:fs/promises';
 import { HumanError } from './errors.js';
 
-/** Larger JSON files than this are no configuration. */
-const LARGEST = 32 * 2 ** 20;
+/** No configuration file is larger than this. */
+const MAX_BYTES = 32 * 2 ** 20;
 /** Of a tokenizer: a vocabulary of 260,000 entries with half a million merges takes about 35 MB. */
-export const LARGEST_TOKENIZER = 64 * 2 ** 20;
+export const MAX_TOKENIZER_BYTES = 64 * 2 ** 20;
 /** Members of all lists and objects together; each costs up to 100 bytes. That tokenizer has 1.8 million. */
-const MOST_MEMBERS = 2 ** 22;
+const MAX_MEMBERS = 2 ** 22;
 
-/** Lists and objects in each other. Configurations have a handful of levels; what walks a value is safe up to here. */
-const DEEPEST = 512;
+/** Nesting of lists and objects. Configurations have a handful of levels; recursion over a value is safe up to this depth. */
+const MAX_DEPTH = 512;
 
 export type JsonObject = Record<string, unknown>;
 
@@ -17,13 +17,13 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A JSON object out of a file. Errors name the file and what is wrong with it. */
-export async function readJsonObject(file: string, largest = LARGEST): Promise<JsonObject> {
-  return parseJsonObject(await readText(file, largest), file);
+/** Reads a JSON object from a file. Errors name the file and what is wrong with it. */
+export async function readJsonObject(file: string, maxBytes = MAX_BYTES): Promise<JsonObject> {
+  return parseJsonObject(await readText(file, maxBytes), file);
 }
 
 /** The same; undefined where there is no such file. */
-export async function readOptionalJson(file: string, largest = LARGEST): Promise<JsonObject | undefined> {
+export async function readOptionalJson(file: string, largest = MAX_BYTES): Promise<JsonObject | undefined> {
   try {
     return await readJsonObject(file, largest);
   } catch (error) {
@@ -32,13 +32,13 @@ export async function readOptionalJson(file: string, largest = LARGEST): Promise
   }
 }
 
-/** The text of a file of a bounded size; devices and pipes, which have no end, are refused. */
+/** The text of a file of a bounded size; devices and pipes, which have no end, are rejected. */
 export async function readText(file: string, largest: number): Promise<string> {
   const wrong = (message: string): HumanError =>
     new HumanError(message, { place: file, remedy: 'Check that it is the right file.' });
   // Before it is opened: opening a pipe waits for who writes into it.
   const found = await stat(file);
-  if (!found.isFile()) throw wrong('this is no file.');
+  if (!found.isFile()) throw wrong('this is not a file.');
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
@@ -67,8 +67,8 @@ export function parseJsonObject(text: string, place: string): JsonObject {
 }
 
 /**
- * JSON.parse for texts that are not trusted.
- * @throws SyntaxError, also for what is nested so deeply that walking it would end in a stack overflow, and for too many members.
+ * JSON.parse for untrusted text.
+ * @throws SyntaxError, also for text nested so deeply that walking it would overflow the stack, and for too many members.
  */
 export function parseJson(text: string): unknown {
   checkSize(text);
@@ -78,7 +78,7 @@ export function parseJson(text: string): unknown {
 function checkSize(text: string): void {
   let depth = 0;
   let members = 0;
-  for (let i = 0; text.length > DEEPEST && i < text.length; i++) {
+  for (let i = 0; text.length > MAX_DEPTH && i < text.length; i++) {
     const c = text[i];
     if (c === '"') {
       i = text.indexOf('"', i + 1);
@@ -86,11 +86,11 @@ function checkSize(text: string): void {
       if (i < 0) return;
     } else if (c === '[' || c === '{') {
       members++;
-      if (++depth > DEEPEST) throw new SyntaxError(`lists and objects are nested more than ${DEEPEST} deep`);
+      if (++depth > MAX_DEPTH) throw new SyntaxError(`lists and objects are nested more than ${MAX_DEPTH} deep`);
     } else if (c === ']' || c === '}') depth--;
     else if (c === ',') members++;
   }
-  if (members > MOST_MEMBERS) throw new SyntaxError(`it has ${members} members; at most ${MOST_MEMBERS} are read`);
+  if (members > MAX_MEMBERS) throw new SyntaxError(`it has ${members} members; at most ${MAX_MEMBERS} are read`);
 }
 
 function isEscaped(text: string, at: number): boolean {

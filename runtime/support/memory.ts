@@ -6,7 +6,7 @@ import { HumanError } from './errors.js';
 const GB = 2 ** 30;
 const SHARE = 0.9;
 const EVERY_MS = 100;
-/** How long a process that is over its limit may go on to end by itself, unless it is over it by a tenth. */
+/** How long a process over its limit may take to end by itself; above 1.1 times the limit it is ended at once. */
 const GRACE_MS = 5000;
 
 /** Nine tenths of the machine's memory, or of what its container may use; SECURITY_VECTORS_MEMORY_GB sets another limit. */
@@ -19,8 +19,8 @@ export function memoryLimit(): number {
 }
 
 /**
- * A thread of its own, as computing blocks the main one. Mapped weights do not count where that can be told (Linux): the
- * system takes them back when it needs room.
+ * A separate thread, because computing blocks the main one. Mapped weights do not count where they can be told apart (Linux): the
+ * system reclaims them when it needs memory.
  */
 const WATCH = `
   const { workerData: { bytes, over, message, everyMs, graceMs, parent } } = require('node:worker_threads');
@@ -52,8 +52,8 @@ const over = new Int32Array(new SharedArrayBuffer(4));
 let sentence = '';
 
 /**
- * From now on the process ends, with a sentence on stderr, when it uses more than this.
- * @param parent a process without which this one has nothing to do, even while it computes
+ * From now on the process ends, with a message on stderr, when it uses more than this.
+ * @param parent the process that this one serves: when it ends, so does this one, even while it computes
  */
 export function watchMemory(bytes: number, remedy: string, parent?: number): void {
   sentence = `the process uses more than ${(bytes / GB).toFixed(1)} GB of memory, its limit.`;
@@ -64,10 +64,10 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
 }
 
 export const LESS_MEMORY =
-  'Lower batch.rows, batch.maxTokens or adapter.rank, or use a smaller model. SECURITY_VECTORS_MEMORY_GB sets another limit. What was saved before is kept.';
+  'Lower batch.rows, batch.maxTokens or adapter.rank, or use a smaller model. SECURITY_VECTORS_MEMORY_GB sets another limit. What was saved so far is kept.';
 
 /**
- * Between two steps: ends the run while that can still be said and noted.
+ * Called between two steps: ends the run while the error can still be reported and recorded.
  * @throws HumanError when the limit was passed
  */
 export function requireMemory(): void {

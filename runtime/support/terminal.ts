@@ -1,4 +1,4 @@
-/** How the command line speaks: JSON lines for programs, progress and tables for people. */
+/** Output of the command line: JSON lines for programs, progress and tables for people. */
 import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from '../contract/protocol.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
@@ -11,7 +11,7 @@ export interface Terminal {
   /** For programs: a JSON line on stdout; nothing without --json. */
   line(value: object): void;
   /** For people: a line on stderr with --json, on stdout without. */
-  say(text: string): void;
+  log(text: string): void;
   /** The result as text on stdout, without --json. */
   print(text: string): void;
   /** A JSON line for both. */
@@ -38,7 +38,7 @@ export function terminal(json: boolean): Terminal {
     if (shown) err.write('\r\x1b[K');
     shown = false;
   };
-  const say = (text: string): void => {
+  const log = (text: string): void => {
     endProgress();
     (json ? err : process.stdout).write(`${visible(text)}\n`);
   };
@@ -88,7 +88,7 @@ export function terminal(json: boolean): Terminal {
   return {
     json,
     line,
-    say,
+    log: log,
     progress,
     event,
     endProgress,
@@ -107,7 +107,7 @@ export function terminal(json: boolean): Terminal {
   };
 }
 
-/** Measures down, each of a set by a judge; states of the model across. */
+/** A line for each set, measure and judge; a column for each state of the model. */
 export function measurementTable(measurements: readonly Measurement[]): string {
   const { rows } = resultTable(measurements, ENGLISH);
   const lines = tableOf(measurements).columns.map(({ name, measure, judge }, i) => [

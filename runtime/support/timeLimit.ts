@@ -7,10 +7,10 @@ const script = new Script('run()');
 const TIMEOUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
 /**
- * Runs synchronous work that comes out of someone's file (a chat template, a tokenizer's regular expressions) and ends it
+ * Runs synchronous work driven by an untrusted file (a chat template, a tokenizer's regular expressions) and ends it
  * after `milliseconds`. V8's watchdog stops endless loops and backtracking regular expressions alike; a call costs about
  * 0.1 ms, so work inside limited work is not limited again. Errors of the work pass through.
- * @throws HumanError saying `tooSlow` when the time is over.
+ * @throws HumanError with `tooSlow` when the time is up.
  */
 export function withTimeLimit<T>(
   milliseconds: number,

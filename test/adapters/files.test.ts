@@ -173,11 +173,11 @@ test('a pattern that backtracks without end is stopped', () => {
     }
   assert.throws(
     () => fullMatches('\\Z', ['a'], 'p'),
-    (error) => human(error, /no regular expression/),
+    (error) => human(error, /not a regular expression/),
   );
   assert.throws(
     () => fullMatches('(', ['a'], 'p'),
-    (error) => human(error, /no regular expression/),
+    (error) => human(error, /not a regular expression/),
   );
   assert.deepEqual(fullMatches('a\\-b\\_[\\-c]', ['a-b_-', 'a-b_d'], 'p'), [true, false]);
   assert(performance.now() - began < 5000);
@@ -260,7 +260,7 @@ test('weights that do not belong to the config are refused', async () => {
   await refused({}, { ...good, 'something.else': [6] }, /not that of a LoRA matrix/);
 });
 
-test('a matrix with a value that is no number is refused', async () => {
+test('a matrix with a value that is not a number is refused', async () => {
   const names = ['A', 'B'].map((side) => `base_model.model.layers.0.q_proj.lora_${side}.weight`);
   const path = await adapterWith({}, { [names[0]!]: [4, 8], [names[1]!]: [6, 4] });
   const values = new Float32Array(24);
@@ -273,7 +273,7 @@ test('a matrix with a value that is no number is refused', async () => {
     tensor(names[0]!, [4, 8], new Float32Array(32)),
     tensor(names[1]!, [6, 4], values),
   ]);
-  await assert.rejects(readAdapter(path), (error) => human(error, /no number \(NaN\)/));
+  await assert.rejects(readAdapter(path), (error) => human(error, /not a number \(NaN\)/));
 });
 
 test('an adapter that names the text model of a model with images as transformers 4.51 did sits where it belongs', async () => {

@@ -30,7 +30,7 @@ test('sites are chosen as PEFT chooses target_modules', () => {
   );
   assert.throws(() => selectSites(SITES, ['proj']), /no linear layer is called "proj".*|q_proj/);
   assert.throws(() => selectSites(SITES, 'layers'), /matches the expression/);
-  assert.throws(() => selectSites(SITES, '('), /no regular expression/);
+  assert.throws(() => selectSites(SITES, '('), /not a regular expression/);
 });
 
 test('a new adapter changes nothing: B is zero, A is within ±1/√in', () => {

@@ -206,7 +206,7 @@ export const BOMBS: readonly Bomb[] = [
   },
   {
     name: 'GGUF: a text of 60 MB',
-    says: /magic|entries|goes on|behind the end|length of|more than/,
+    says: /magic|entries|continues|beyond the end|length of|more than/,
     make: (folder) => repeated(join(folder, 'model.gguf'), Buffer.concat([gguf(0, 2), u64(1), Buffer.from('k'), u32(8), u64(6e7)]), 'é', 1.2e8, ''),
     load: loadGguf,
   },

@@ -1,9 +1,16 @@
 /** Runs as their folders hold them, one for each verdict. */
 import { factsOf, type RunRecord } from '../../runtime/contract/facts.js';
 import type { RunFacts, RunPhase } from '../../runtime/contract/verdict.js';
-import type { DoneEvent, Laws, Manifest, Measurement, Probes, RunEvent } from '../../runtime/contract/protocol.js';
+import type {
+  DoneEvent,
+  Invariants,
+  Manifest,
+  Measurement,
+  Probes,
+  RunEvent,
+} from '../../runtime/contract/protocol.js';
 
-const KEPT: Laws = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+const KEPT: Invariants = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 export { factsOf, type RunRecord };
 export const harm = (state: string, value: number, more: Partial<Measurement> = {}): Measurement => ({
   state,
@@ -127,7 +134,7 @@ export const ENDED: Record<string, RunRecord> = {
   'protected, held': record(),
   'protected, held by the losses': record({ probes: [LOSSES, LOSSES] }),
   'protected, held, without probe rows': record({ probes: [] }),
-  'protected, held, with probes that are no numbers': record({ probes: [FIRST, NOTHING] }),
+  'protected, held, with probes that are not numbers': record({ probes: [FIRST, NOTHING] }),
   'weakened by an evaluation': record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] }),
   'weakened by one judge of two': record({ measurements: [...GOOD, second('base', 0.01), second('protected', 0.4)] }),
   'judges that disagree, neither finds more than in the base': record({

@@ -15,7 +15,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { summary } from '../../runtime/contract/series.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
-import { tellEnd } from '../../runtime/calls/ending.js';
+import { reportEnd } from '../../runtime/calls/ending.js';
 import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { EXIT } from '../../runtime/contract/protocol.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
@@ -93,7 +93,7 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
 
     if (record.manifest.done) {
       const said: string[] = [];
-      const code = await tellEnd({ ...record.manifest.done, output: folder }, { say: (text) => said.push(text) });
+      const code = await reportEnd({ ...record.manifest.done, output: folder }, { log: (text) => said.push(text) });
       assert.equal(code, EXIT[signs.exit], `${name}: exit code`);
       const isTold = isShown && found.kind !== 'stopped';
       assert.equal(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factsOf } from '../../runtime/contract/facts.js';
-import { lawStates } from '../../runtime/contract/laws.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
@@ -25,7 +25,7 @@ test('no verdict is good but of a run that finished, whose laws were all checked
     if (signsOf(runVerdict(facts)).tone !== 'good') continue;
     assert.equal(facts.phase, 'finished', name);
     assert.ok(
-      lawStates(facts).every(({ state }) => state === 'held'),
+      invariantStates(facts).every(({ state }) => state === 'held'),
       name,
     );
     if (facts.kind === 'vector')

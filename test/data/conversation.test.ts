@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
-import { RefusedRow } from '../../runtime/data/schemas.js';
+import { InvalidRow } from '../../runtime/data/schemas.js';
 import type { ChatMessage } from '../../runtime/contract/protocol.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -22,7 +22,7 @@ const templates = JSON.parse(readFileSync(join(FIXTURES, 'chatTemplates/cases.js
 const special = { bos_token: '<|im_start|>', eos_token: '<|im_end|>' };
 const user = (content: string): ChatMessage => ({ role: 'user', content });
 const assistant = (content: string): ChatMessage => ({ role: 'assistant', content });
-const refusal = (message: RegExp) => (error: unknown) => error instanceof RefusedRow && message.test(error.message);
+const refusal = (message: RegExp) => (error: unknown) => error instanceof InvalidRow && message.test(error.message);
 
 let smollm: Tokenizer;
 before(async () => {

@@ -48,7 +48,7 @@ test('rows that rest on disk are the rows that stay in memory, by index and in o
   const all = [...memory.examples];
   assert.deepEqual([...disk.examples], all);
   assert.deepEqual({ ...disk, examples: [] }, { ...memory, examples: [] });
-  assert.equal(disk.refusedRows, 43);
+  assert.equal(disk.skippedRows, 43);
   for (const i of [0, 256, 5, 100, 99]) assert.deepEqual(disk.examples.at(i), all[i]);
   assert.equal(disk.examples.at(-1), undefined);
   assert.equal(disk.examples.at(257), undefined);
@@ -89,7 +89,7 @@ test('loading tells how far it is, and stops when asked', async () => {
     if (share > 0.5) abort.abort();
   };
   await assert.rejects(
-    loadData({ tokenizer, spec, scratch }, file, {}, { warn: assert.fail, say, signal: abort.signal }),
+    loadData({ tokenizer, spec, scratch }, file, {}, { warn: assert.fail, progress: say, signal: abort.signal }),
     Cancelled,
   );
   assert.ok(shares.length >= 3 && shares[0]! < 0.25, shares.join());

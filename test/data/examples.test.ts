@@ -74,7 +74,7 @@ describe('row formats are found and read', () => {
   for (const [i, [format, row, prompt]] of cases.entries()) {
     test(`${format} ${i}`, async () => {
       for (const given of ['auto', format] as ExampleOptions['format'][]) {
-        const { examples, format: found, refused, sha256 } = await load([row], { format: given });
+        const { examples, format: found, skipped: refused, sha256 } = await load([row], { format: given });
         assert.equal(found, format);
         assert.deepEqual(refused, []);
         assert.equal(
@@ -117,9 +117,9 @@ describe('row formats are found and read', () => {
       [more({ reasoning_content: 'Because.' }), /message 2 has "reasoning_content"/],
       [{ ...chat('Hi', 'Hello'), tools: [{ type: 'function' }] }, /the row has "tools"/],
       [{ messages: [{ role: 'system', content: 'a' }, ...chat('Hi', 'Hello').messages], system: 'b' }, /and a system message/],
-      [{ messages: '[]' }, /"messages" is no list/],
+      [{ messages: '[]' }, /"messages" is not a list/],
     ]; // prettier-ignore
-    const { refused, examples } = await load([
+    const { skipped: refused, examples } = await load([
       more({ tool_calls: [], weight: null, name: 'x' }),
       ...rows.map(([row]) => row),
     ]);
@@ -195,13 +195,13 @@ describe('rows that cannot be used are listed with their line', () => {
   test('every reason', async () => {
     const rows: [row: unknown, reason: RegExp | null][] = [
       ['{"messages": [', /not JSON/],
-      [{ other: 1, fields: 2 }, /its fields \("other", "fields"\) belong to no row format \(messages, completion/],
+      [{ other: 1, fields: 2 }, /its fields \("other", "fields"\) match no row format \(messages, completion/],
       [chat('Hi', 'Hello'), null],
-      [{ text: 'x' }, /"messages" is no list \(format "messages"\)/],
+      [{ text: 'x' }, /"messages" is not a list \(format "messages"\)/],
       [{ messages: [] }, /"messages" is empty/],
-      [{ messages: ['x'] }, /message 1 is no object/],
+      [{ messages: ['x'] }, /message 1is not an object/],
       [{ messages: [{ role: 'tool', content: 'x' }] }, /role "tool"; system, user and assistant/],
-      [{ messages: [{ role: 'user', content: null }] }, /content of message 1 is no text/],
+      [{ messages: [{ role: 'user', content: null }] }, /content of message 1 is not text/],
       [{ messages: [{ role: 'user', content: 'x' }] }, /no answer/],
       [chat('Hi', ''), /the answer is empty/],
       ['{"messages":[{"role":"user","content":"\\ud800"},{"role":"assistant","content":"x"}]}', /surrogate/],
@@ -211,7 +211,7 @@ describe('rows that cannot be used are listed with their line', () => {
       ['', null],
       [chat('Bye', 'Bye'), null],
     ];
-    const { examples, refused } = await load(
+    const { examples, skipped: refused } = await load(
       rows.map(([row]) => row),
       { maxTokens: 64, contextLength: 128 },
     );
@@ -235,14 +235,14 @@ describe('rows that cannot be used are listed with their line', () => {
       [{ input_ids: [1, -1] }, /token -1/],
       [{ input_ids: [1, 2], labels: [1, 49_152] }, /label 49152/],
       [{ input_ids: [1, 2], labels: [-100] }, /"labels" has 1 entries, "input_ids" 2/],
-      [{ input_ids: [1, 2.5] }, /2\.5, which is no whole number/],
+      [{ input_ids: [1, 2.5] }, /2\.5, which is not a whole number/],
       [{ input_ids: [1, '2'] }, /"2", which/],
       [{ input_ids: [] }, /"input_ids" is empty/],
       [{ input_ids: [1, 2], labels: [1, -100] }, /no token of the row is supervised/],
       [{ input_ids: [1, 2], attention_mask: [0, 1] }, /attention_mask/],
       [{ input_ids: [1, 2], attention_mask: [1, 2] }, /attention_mask/],
     ];
-    const { refused } = await load([...rows.map(([row]) => row), { input_ids: [1, 2] }]);
+    const { skipped: refused } = await load([...rows.map(([row]) => row), { input_ids: [1, 2] }]);
     assert.equal(refused.length, rows.length);
     for (const [i, [, reason]] of rows.entries()) assert.match(refused[i]!.reason, reason);
     const larger: Tokenizer = { ...smollm, modelVocabSize: 60_001 };
@@ -256,7 +256,7 @@ describe('rows that cannot be used are listed with their line', () => {
     };
     await assert.rejects(
       load([chat('Hi', 'Hello')], {}, strict),
-      /only row .*refuses these messages: no chats today\./,
+      /only row .*rejects these messages: no chats today\./,
     );
   });
 
@@ -297,8 +297,8 @@ describe('a file without a usable row', () => {
       { strict: true, maxTokens: 64 },
     );
     const unfit = chat('Hi', '\n\nHello');
-    assert.match((await load([rows[0], unfit], { strict: true })).refused[0]!.reason, /cannot be told apart/);
-    const { refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
+    assert.match((await load([rows[0], unfit], { strict: true })).skipped[0]!.reason, /cannot be told apart/);
+    const { skipped: refused } = await load(rows.toSpliced(2, 1), { strict: true, maxTokens: 64 });
     assert.deepEqual(
       refused.map(({ line }) => line),
       [2],
@@ -363,7 +363,7 @@ test('an endless template ends the load, not every row', { timeout: 60_000 }, as
   const endless: Tokenizer = { ...smollm, chatTemplate: chatTemplate(loops, 'template') };
   await assert.rejects(load([chat('Hi', 'Hello'), chat('a', 'b')], {}, endless), (error: HumanError) => {
     assert.ok(error instanceof HumanError);
-    assert.match(error.message, /does not become tokens/);
+    assert.match(error.message, /takes too long to tokenize/);
     assert.match(error.place!, /train\.jsonl:1$/);
     return true;
   });

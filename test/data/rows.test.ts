@@ -29,7 +29,7 @@ async function rowsOf(name: string, content: string | Uint8Array, options?: RowO
 }
 /** `line:value` or `line!reason`, short enough to compare. */
 const short = (rows: RawRow[]): string[] =>
-  rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.refused}`));
+  rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.reason}`));
 
 test('rows that are nested without end are refused, the others are read', async () => {
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
@@ -59,7 +59,7 @@ describe('JSON lines', () => {
     assert.equal(rows.length, 6);
     const reasons = short(rows);
     assert.match(reasons[1]!, /^2!this line is not JSON: /);
-    for (const i of [2, 3, 4]) assert.equal(reasons[i], `${i + 1}!this line is JSON, but no object of fields`);
+    for (const i of [2, 3, 4]) assert.equal(reasons[i], `${i + 1}!this line is JSON, but not an object`);
     assert.equal(reasons[5], '6:{"a":2}');
     assert.equal(rows[5]!.row, 5);
   });
@@ -114,8 +114,8 @@ describe('a JSON list', () => {
       ['[{"a":1}\n,{"a":2}', ['1:{"a":1}', '2!the file ends inside this row']],
       ['[{"a":1},\n', ['1:{"a":1}', '2!the list has no end: the file is cut off']],
       ['[{"a":1}] x', ['1:{"a":1}', '1!there is text after the end of the list']],
-      ['[5, {"a":1}]', ['1!this row is JSON, but no object of fields', '1:{"a":1}']],
-      ['[[{"a":1}], "a,b"]', Array<string>(2).fill('1!this row is JSON, but no object of fields')],
+      ['[5, {"a":1}]', ['1!this row is JSON, but not an object', '1:{"a":1}']],
+      ['[[{"a":1}], "a,b"]', Array<string>(2).fill('1!this row is JSON, but not an object')],
     ];
     for (const [content, expected] of cases)
       assert.deepEqual(short(await rowsOf('a.json', content)), expected, content);
@@ -244,7 +244,7 @@ describe('Parquet', () => {
 test('files that are no data files', async () => {
   await assert.rejects(rowsOf('a.xlsx', 'x'), {
     name: 'HumanError',
-    message: /"\.xlsx" are not read/,
+    message: /of type "\.xlsx" are not supported/,
     remedy: /\.jsonl/,
   });
   await assert.rejects(rowsOf('a.jsonl', Buffer.from('\ufeff{}', 'utf16le')), /UTF-16/);

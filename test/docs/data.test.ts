@@ -1,7 +1,7 @@
 /** docs/data.md against the reader of rows and the data that ships. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatOf, labelOf, readSample } from '../../runtime/data/schemas.js';
+import { formatOf, labelOf, readContent } from '../../runtime/data/schemas.js';
 import { DATA_FORMATS } from '../../runtime/contract/protocol.js';
 import { code, read, rows } from './pages.js';
 
@@ -14,7 +14,7 @@ test('every row format is listed, and its example is read as that format', () =>
   for (const [format, example] of listed) {
     const row = JSON.parse(example!) as Parameters<typeof formatOf>[0];
     assert.equal(formatOf(row), format);
-    readSample(row, formatOf(row)!);
+    readContent(row, formatOf(row)!);
   }
   const aliases = listed.flatMap(([format, , text]) => {
     const stands = [...text!.matchAll(/`(\w+)` may stand for `(\w+)`|`(\w+)` for `(\w+)`/g)];
@@ -25,7 +25,11 @@ test('every row format is listed, and its example is read as that format', () =>
     const row = JSON.parse(listed.find(([name]) => name === format)![1]!) as Record<string, unknown>;
     const { [field]: value, ...others } = row;
     const known = formatOf(row)!;
-    assert.deepEqual(readSample({ ...others, [alias]: value }, known), readSample(row, known), `${alias} in ${format}`);
+    assert.deepEqual(
+      readContent({ ...others, [alias]: value }, known),
+      readContent(row, known),
+      `${alias} in ${format}`,
+    );
   }
 });
 

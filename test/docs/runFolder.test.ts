@@ -9,7 +9,7 @@ import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
 import {
   EXIT,
   type DoneEvent,
-  type Laws,
+  type Invariants,
   type Manifest,
   type RunEvent,
   type RunState,
@@ -50,7 +50,7 @@ const MANIFEST: Keys<Manifest> = {
   ...{ model: true, data: true, vectors: true, judges: true, result: true, role: true, files: true, done: true },
   error: true,
 };
-const LAWS: Keys<Laws> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
+const INVARIANTS: Keys<Invariants> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 const STATES: Record<RunState, true> = { preparing: true, training: true, evaluating: true, saving: true };
 const OUTCOMES: Record<Manifest['outcome'], true> = { running: true, finished: true, stopped: true, failed: true };
 const ENDS: Record<DoneEvent['outcome'], true> = { finished: true, stopped: true };
@@ -77,7 +77,7 @@ test('every key of the manifest is listed', () => {
 });
 
 test('every law is listed', () => {
-  assert.deepEqual(first('## Three laws'), Object.keys(LAWS));
+  assert.deepEqual(first('## Three invariants'), Object.keys(INVARIANTS));
 });
 
 const harm = { name: '', judge: '', base: 0, now: 0, count: 0 } as (Finding & { kind: 'held' })['harm'];

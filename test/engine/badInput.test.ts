@@ -68,7 +68,7 @@ describe('bad input', () => {
       '--json',
     ]);
     assert.equal(ran.code, 0, ran.stderr);
-    const warning = jsonLines<RunEvent>(ran.stdout).find((e) => e.kind === 'warning' && /left out/.test(e.message));
+    const warning = jsonLines<RunEvent>(ran.stdout).find((e) => e.kind === 'warning' && /skipped/.test(e.message));
     assert.match(JSON.stringify(warning), /1 of 21 rows .*line 8: .*tokens/);
     await writeFile(workspace.file('data/only-long.jsonl'), long);
     refused(
@@ -164,7 +164,7 @@ describe('bad input', () => {
       /plain\.json:\d+ optimizer\.learnRate: unknown key "learnRate"/,
     );
     refused(await train({ optimizer: { learningRate: -1 } }), /optimizer\.learningRate: /);
-    refused(await train({ kind: 'finetun' }), /no kind of recipe "finetun".*"vector".*"finetune"/);
+    refused(await train({ kind: 'finetun' }), /"finetun" is not a kind of recipe.*"vector".*"finetune"/);
     refused(await train({ epochs: 1, steps: 2 }), /"epochs" or "steps"/);
     await writeFile(workspace.file('recipes/broken.json'), '{\n  "kind": "vector",\n  "model" "x"\n}');
     refused(await cli(['train', workspace.file('recipes/broken.json')]), /broken\.json:3/);
@@ -208,12 +208,12 @@ describe('bad input', () => {
     assert.equal(help.code, 0);
   });
 
-  it('a full disk: a clear message, no half-written file, what was saved before is kept', async () => {
+  it('a full disk: a clear message, no half-written file, what was saved so far is kept', async () => {
     assert.deepEqual(errorData(Object.assign(new Error('x'), { code: 'ENOSPC', path: '/a/b' })), {
       kind: 'failed',
       message: 'the disk is full.',
       place: '/a/b',
-      remedy: 'Free some space and resume the run; what was saved before is kept.',
+      remedy: 'Free some space and resume the run; what was saved so far is kept.',
     });
     const output = workspace.file('adapters/full-disk');
     const recipe = await workspace.recipe('plain.json', { ...small, steps: 4, evaluateEvery: 2 });

@@ -86,7 +86,7 @@ describe('hostile and broken runs', () => {
     ended(await train({ adapter: { sites: '(.*[a-z_.0-9])*!' } }), 2, /adapter\.sites: the pattern .* takes too long/);
   });
 
-  it('weights that are no numbers: the tensor is named, whatever asks for them', async () => {
+  it('weights that are not numbers: the tensor is named, whatever asks for them', async () => {
     const model = await copy('nan');
     const file = `${model}/model.safetensors`;
     const info = [...(await readSafetensors(file)).tensors.values()].find(({ name }) =>
@@ -96,7 +96,7 @@ describe('hostile and broken runs', () => {
     // in F32 and in BF16
     bytes.fill(0xff, info.offset, info.offset + 4);
     await writeFile(file, bytes);
-    const named = new RegExp(`${info.name}: the weights have a value that is no number \\(NaN\\)`);
+    const named = new RegExp(`${info.name}: the weights have a value that is not a number \\(NaN\\)`);
     ended(await train({ model, output: workspace.file('adapters/nan') }), 2, named);
     assert.ok(!existsSync(workspace.file('adapters/nan/adapter')));
     ended(await train({ model, evaluate: [{ name: 'n', file: '../eval/new-task.jsonl', measure: 'exact', limit: 2 }], output: workspace.file('adapters/nan2') }), 2, named); // prettier-ignore
@@ -125,7 +125,7 @@ describe('hostile and broken runs', () => {
   it('links in a circle, wherever a file is named', async () => {
     const circle = workspace.file('circle.jsonl');
     await symlink(circle, circle);
-    ended(await train({ data: { file: circle } }), 2, /circle\.jsonl: the links lead in a circle/);
+    ended(await train({ data: { file: circle } }), 2, /circle\.jsonl: the links form a loop/);
     ended(await train({ model: circle }), 2, /circle\.jsonl: /);
     ended(await train({ vectors: [{ adapter: circle }] }), 2, /circle\.jsonl/);
     ended(await train({ adapter: { init: circle } }), 2, /circle\.jsonl/);

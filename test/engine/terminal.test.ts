@@ -44,7 +44,7 @@ describe('the terminal', () => {
         for (const attack of ATTACKS) {
           const out = written(() => {
             const t = terminal(json);
-            t.say(attack);
+            t.log(attack);
             t.print(attack);
             t.error(attack);
             t.progress(attack, 0.5);

@@ -115,7 +115,7 @@ describe('a hostile graph ends with its process', () => {
     const began = performance.now();
     await assert.rejects(opened([4096, 5000], { ms: 6000, bytes: 2 ** 30 }), {
       name: 'HumanError',
-      message: /it does not come to an end within 6 s\./,
+      message: /it does not finish within 6 s\./,
     });
     assert.ok(performance.now() - began < 20_000);
   });
@@ -185,12 +185,12 @@ describe('a classifier that cannot be used is refused by name', () => {
 
   test('for a graph with other inputs or outputs', async () => {
     await refused(await make({ input: 'ids' }), /no input "input_ids"; it has "ids", "attention_mask"/, /model\.onnx$/);
-    await refused(await make({ moreInputs: ['position_ids'] }), /wants an input "position_ids"/, /model\.onnx$/);
+    await refused(await make({ moreInputs: ['position_ids'] }), /needs an input "position_ids"/, /model\.onnx$/);
     await refused(await make({ inputType: 'int32' }), /"input_ids" is int32, not int64/, /model\.onnx$/);
     await refused(await make({ output: 'scores' }), /no output "logits"; it has "scores"/, /model\.onnx$/);
     await refused(await make({ batch: 1 }), /does not run on 2 texts/, /model\.onnx$/);
     const short = await make({ positions: 30, config: { max_position_embeddings: 40 } });
     await refused(short, /does not run on 2 texts of 40 tokens/, /model\.onnx$/);
-    await refused(await make({ logits: [[NaN, 0], [1, 0]] }), /logits that are no numbers/, /model\.onnx$/); // prettier-ignore
+    await refused(await make({ logits: [[NaN, 0], [1, 0]] }), /logits that are not numbers/, /model\.onnx$/); // prettier-ignore
   });
 });

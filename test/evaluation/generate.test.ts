@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openGenerator, sample } from '../../runtime/evaluation/inference/generate.js';
+import { openGenerator, drawToken } from '../../runtime/evaluation/inference/generate.js';
 import { groups, scannedRow, scanResult } from '../../runtime/evaluation/inference/scan.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { random } from '../../runtime/support/random.js';
@@ -11,14 +11,14 @@ const LOGITS = Float32Array.from([0.1, 0.3, 0.4, 0.2], Math.log);
 const shares = (temperature: number, topP: number): number[] => {
   const rng = random('sampling');
   const counts = [0, 0, 0, 0];
-  for (let i = 0; i < 20_000; i++) counts[sample(LOGITS, { temperature, topP }, rng)]! += 1 / 20_000;
+  for (let i = 0; i < 20_000; i++) counts[drawToken(LOGITS, { temperature, topP }, rng)]! += 1 / 20_000;
   return counts;
 };
 const close = (got: number[], want: number[]): void =>
   want.forEach((w, i) => assert.ok(Math.abs(got[i]! - w) < 0.015, `${got.join(' ')} against ${want.join(' ')}`));
 
 test('temperature 0 takes the likeliest token, 1 draws from the model, 2 flattens', () => {
-  assert.equal(sample(LOGITS, { temperature: 0, topP: 1 }, random(1)), 2);
+  assert.equal(drawToken(LOGITS, { temperature: 0, topP: 1 }, random(1)), 2);
   close(shares(1, 1), [0.1, 0.3, 0.4, 0.2]);
   const roots = [0.1, 0.3, 0.4, 0.2].map(Math.sqrt);
   close(
@@ -50,7 +50,7 @@ test('where LongRoPE takes its other angles, the tokens are those of the whole r
 });
 
 test('NaN logits are an error, not a token', () => {
-  assert.throws(() => sample(Float32Array.of(NaN, NaN), { temperature: 0, topP: 1 }, random(1)), /NaN/);
+  assert.throws(() => drawToken(Float32Array.of(NaN, NaN), { temperature: 0, topP: 1 }, random(1)), /NaN/);
 });
 
 test('a scan explains rows, flags them, counts blind spots and scores labels', () => {

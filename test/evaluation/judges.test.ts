@@ -108,7 +108,7 @@ describe('judges that cannot judge are refused with their key', () => {
     );
     await refused(
       [{ ...rejection, refused: ['NORMAL', 'REJECTION'] }],
-      /these are all labels/,
+      /these are all of its labels/,
       'judges.0.refused',
       list,
     );
@@ -120,7 +120,7 @@ describe('judges that cannot judge are refused with their key', () => {
     );
     await refused(
       [{ ...rejection, name: 'compliance-phrases' }],
-      /name of a judge of ours/,
+      /name of a built-in judge/,
       'judges.0',
       /another "name"/,
     );
@@ -131,7 +131,7 @@ describe('judges that cannot judge are refused with their key', () => {
       'judges.1.classifier',
       /recipe/,
     );
-    await refused([harm], /no judge can tell refusals, which "look-alikes"/, 'judges', /refusal-phrases/);
+    await refused([harm], /no judge recognizes refusals, which "look-alikes"/, 'judges', /refusal-phrases/);
   });
 
   test('in a recipe, with the line', () => {
@@ -159,8 +159,8 @@ describe('judges that cannot judge are refused with their key', () => {
       );
     wrong([], /at least one judge/, /^r\.json:12 judges$/);
     wrong(['refusal-phrases', 'llm'], /a judge is "refusal-phrases", or a classifier/, /^r\.json:14 judges\.1$/);
-    wrong([{ classifier: 'c' }], /"refused" or "complied", one of them/, /^r\.json:13 judges\.0$/);
-    wrong([{ classifier: 'c', refused: 'a', complied: 'b' }], /one of them/, /judges\.0$/);
+    wrong([{ classifier: 'c' }], /either "refused" or "complied"/, /^r\.json:13 judges\.0$/);
+    wrong([{ classifier: 'c', refused: 'a', complied: 'b' }], /either "refused" or "complied"/, /judges\.0$/);
     wrong([{ classifier: 'c', refused: 'a', label: 'b' }], /unknown key "label"/, /judges\.0\.label$/);
     wrong([{ refused: 'a' }], /./, /judges\.0\.classifier$/);
     wrong([{ classifier: 'c', refused: [] }], /./, /judges\.0\.refused$/);

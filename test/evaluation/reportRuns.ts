@@ -1,6 +1,6 @@
 /** Runs as their folders hold them, made from formulas: the sample's story. */
 import type { ReportRun } from '../../runtime/evaluation/report/report.js';
-import type { DoneEvent, Laws, Manifest, Measurement, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, Invariants, Manifest, Measurement, RunEvent } from '../../runtime/contract/protocol.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 
 const sha = (fill: string) => fill.repeat(64).slice(0, 64);
@@ -21,7 +21,7 @@ function manifest(kind: Manifest['kind'], name: string, more: Partial<Manifest>)
   };
 }
 
-const done = (measurements: Measurement[], laws: Laws, more: Partial<DoneEvent> = {}): DoneEvent => ({
+const done = (measurements: Measurement[], laws: Invariants, more: Partial<DoneEvent> = {}): DoneEvent => ({
   kind: 'done',
   outcome: 'finished',
   output: '/runs',

@@ -95,7 +95,7 @@ describe('GGUF', () => {
     const fails = (params: Partial<Parameters<Place['run']>[0]>, message: RegExp): Promise<void> =>
       assert.rejects(here.run({ model, format: 'gguf', out: here.file('x.gguf'), ...params }), message);
     await fails({ out: here.file('x') }, /ends in \.gguf/);
-    await fails({ out: here.file('sample.gguf') }, /there already/);
+    await fails({ out: here.file('sample.gguf') }, /already exists/);
     await fails({ what: 'adapter' }, /no adapter/);
     await fails({ what: 'adapter', adapters: [at(adapterOf('llama', 'task'))], quantization: 'Q8_0' }, /F32 or F16/);
     await fails({ what: 'adapter', format: 'peft', out: here.file('x') }, /--lora is for gguf/);

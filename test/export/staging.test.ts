@@ -43,7 +43,7 @@ describe('an export', () => {
         (error: unknown) =>
           error instanceof HumanError &&
           error.kind === 'failed' &&
-          /differ by \d.* from the model's; it was removed/.test(error.message) &&
+          /differ by \d.* from the model's; the export was removed/.test(error.message) &&
           error.place!.startsWith(out) &&
           !error.place!.includes('.part'),
       );
@@ -102,7 +102,7 @@ describe('an export', () => {
     assert.equal(ran.status, 1, ran.stderr);
     assert.match(
       ran.stderr,
-      /disk.model: there is not enough space for the export; nothing of it was left\. Free some space/,
+      /disk.model: there is not enough space for the export; nothing was left behind\. Free some space/,
     );
     assert.deepEqual(readdirSync(here.file('disk')), []);
   });

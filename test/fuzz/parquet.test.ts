@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRows } from '../../runtime/data/rows.js';
-import { formatOf, readSample, RefusedRow } from '../../runtime/data/schemas.js';
+import { formatOf, readContent, InvalidRow } from '../../runtime/data/schemas.js';
 import { damageBytes } from './damage.js';
 import { fuzz } from './harness.js';
 
@@ -38,11 +38,11 @@ fuzz<Buffer>({
     let count = 0;
     for await (const row of readRows(file)) {
       assert.equal(row.row, count++);
-      if ('refused' in row) continue;
+      if ('reason' in row) continue;
       try {
-        readSample(row.value, formatOf(row.value) ?? 'text');
+        readContent(row.value, formatOf(row.value) ?? 'text');
       } catch (error) {
-        if (!(error instanceof RefusedRow)) throw error;
+        if (!(error instanceof InvalidRow)) throw error;
       }
     }
   },

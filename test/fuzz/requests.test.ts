@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { calls, type Speech } from '../../runtime/calls/calls.js';
+import { calls, type Reporter } from '../../runtime/calls/calls.js';
 import type { RequestName, Requests } from '../../runtime/contract/protocol.js';
 import { checkedRequest } from '../../runtime/calls/requests.js';
 import { damageJsonText } from './damage.js';
@@ -35,7 +35,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
 };
 const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 'text', 1e308, { path: 'x', scale: 1 }];
 
-const nobody: Speech = {
+const nobody: Reporter = {
   signal: new AbortController().signal,
   onEvent: () => undefined,
   onToken: () => undefined,

@@ -39,7 +39,7 @@ describe('renders what Jinja2 renders', () => {
             (e: HumanError) => {
               assert.ok(e instanceof HumanError && e.place === name);
               assert.ok(
-                e.message.startsWith(`the chat template refuses these messages: ${error.replace(/\.+$/, '')}`),
+                e.message.startsWith(`the chat template rejects these messages: ${error.replace(/\.+$/, '')}`),
                 e.message,
               );
               return true;
@@ -102,11 +102,11 @@ describe('a hostile template is stopped', () => {
   const loops = (n: number): string =>
     Array.from({ length: n }, (_, i) => `{% for a${i} in range(10000) %}`).join('') + 'x' + '{% endfor %}'.repeat(n);
   const hostile: [name: string, source: string, message: RegExp][] = [
-    ['nested loops', loops(4), /does not come to an end/],
+    ['nested loops', loops(4), /does not finish/],
     ['a long range', '{% for i in range(1000000000) %}x{% endfor %}', /range\(\) of 1000000000|too large/],
     ['doubling text', '{% set n = namespace(x="ab") %}{% for i in range(100) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}', /too much text/],
     ['doubling lists', '{% set n = namespace(x=[1, 2]) %}{% for i in range(100) %}{% set n.x = n.x + n.x %}{% endfor %}', /too much text/],
-    ['copies in a list', '{% set n = namespace(x=[]) %}{% for i in range(10000) %}{% set n.x = n.x + [("y" | replace("y", "yyyyyyyy")) | upper] %}{% endfor %}', /too much text|end/],
+    ['copies in a list', '{% set n = namespace(x=[]) %}{% for i in range(10000) %}{% set n.x = n.x + [("y" | replace("y", "yyyyyyyy")) | upper] %}{% endfor %}', /too much text|finish/],
     ['wide indent', '{{ messages | tojson(indent=100000000) }}', /too large/],
     ['endless recursion', '{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}', /nested too deeply/],
     ['deep nesting', `{{ ${'('.repeat(50_000)}1${')'.repeat(50_000)} }}`, /nested too deeply/],

@@ -120,7 +120,7 @@ test('what has no end is not read', { skip: process.platform === 'win32', timeou
   const pipe = join(path, 'model.safetensors');
   execFileSync('mkfifo', [pipe, join(path, 'x.gguf')]);
   await symlink('/dev/zero', join(path, 'config.json'));
-  await refused(path, /this is no file/, /right file/);
+  await refused(path, /this is not a file/, /right file/);
   await refused(join(path, 'x.gguf'), /a GGUF file was expected/, /Name a file/);
   await rm(join(path, 'config.json'));
   await folder('endless', { 'config.json': {} });
@@ -157,7 +157,11 @@ test('what is missing is said with the way out', async () => {
   );
   await refused(await folder('broken', { 'config.json': '{"a":' }), /not valid JSON/, /copy it again/);
   await refused(await folder('list', { 'config.json': '[]' }), /JSON object/, /right file/);
-  await refused(join(await folder('file', { 'notes.txt': '' }), 'notes.txt'), /no model/, /Hugging Face model folder/);
+  await refused(
+    join(await folder('file', { 'notes.txt': '' }), 'notes.txt'),
+    /not a model/,
+    /Hugging Face model folder/,
+  );
 });
 
 test('a head that differs from the embedding is the head, whatever config.json says', async () => {

@@ -165,7 +165,7 @@ test('names that lead out of the folder are refused before anything is written',
   for (const path of evil) {
     hub.repositories[NAME] = { files: { ...model, [path]: Buffer.from('evil') } };
     const folder = newFolder();
-    await refused(download({ folder }), /leads out of the folder/, /Do not use this model/);
+    await refused(download({ folder }), /points outside the folder/, /Do not use this model/);
     assert(!existsSync(folder));
   }
   hub.repositories[NAME] = { files: { ...model, 'readme.md': Buffer.from('x'), 'Tokenizer.json': Buffer.from('x') } };
@@ -175,9 +175,9 @@ test('names that lead out of the folder are refused before anything is written',
 test('names of repositories, revisions and endpoints are checked', async () => {
   const folder = newFolder();
   for (const repository of ['', 'a/b/c', '../b', 'datasets/a/b', 'a/b/../c.gguf', 'a/b?x', 'https://example.org/a/b'])
-    await refused(download({ folder, repository }), /no name of a model/, /owner\/name/);
+    await refused(download({ folder, repository }), /not the name of a model/, /owner\/name/);
   for (const revision of ['', 'a b', 'x/../y', 'x?y'])
-    await refused(download({ folder, revision }), /no revision/, /branch/);
+    await refused(download({ folder, revision }), /not a valid revision/, /branch/);
   const secret = await refused(
     download({ folder, endpoint: 'http://me:pass@host' }),
     /address of the Hub/,

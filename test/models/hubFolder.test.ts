@@ -87,11 +87,11 @@ test('a file that no download wrote is the user’s, unless it is the same', asy
   await writeFile(join(folder, 'README.md'), 'mine');
   await mkdir(join(folder, 'LICENSE'));
   const before = treeOf(folder);
-  const error = await refused(download({ folder }), /a folder is in the way/, /Move it away/);
+  const error = await refused(download({ folder }), /a folder has the name of a file/, /Move it away/);
   assert.equal(error.place, join(folder, 'LICENSE'));
   assert.deepEqual(treeOf(folder), before);
   assert.equal(fileRequests().length, 0);
-  await refused(download({ folder, force: true }), /a folder is in the way/, /Move it away/);
+  await refused(download({ folder, force: true }), /a folder has the name of a file/, /Move it away/);
   assert.deepEqual(treeOf(folder), before);
   await rm(join(folder, 'LICENSE'), { recursive: true });
   await rm(join(folder, 'README.md'));
@@ -107,7 +107,7 @@ test('a file that is changed while the download runs is not replaced', async () 
     if (!isWritten) void writeFile(join(folder, 'config.json'), 'mine');
     isWritten = true;
   };
-  const error = await refused(download({ folder }, { onProgress }), /is not of a download/, ways);
+  const error = await refused(download({ folder }, { onProgress }), /does not come from a download/, ways);
   assert.equal(error.place, join(folder, 'config.json'));
   assert.deepEqual((await readdir(folder)).sort(), ['.download', 'config.json']);
   assert.equal(await readFile(join(folder, 'config.json'), 'utf8'), 'mine');
@@ -153,7 +153,7 @@ test('parts of an earlier revision are removed, and no file of the user with the
     { at: 'storage', status: 404 },
     { at: 'storage', status: 404 },
   );
-  await refused(download({ folder }), /storage .* answers with status 404/, /goes on/);
+  await refused(download({ folder }), /storage .* answers with status 404/, /resumes/);
   assert(!(await readdir(join(folder, '.download'))).includes(weightsPart));
   await download({ folder });
   assert(!existsSync(join(folder, '.download')));
@@ -178,7 +178,7 @@ test('links in the folder lead no byte out of it', async () => {
   const folder = newFolder();
   await mkdir(folder);
   await symlink(join(outside, 'precious'), join(folder, 'config.json'));
-  await refused(download({ folder }), /is not of a download/, ways);
+  await refused(download({ folder }), /does not come from a download/, ways);
   await download({ folder, force: true });
   assert(model['config.json']!.equals(await readFile(join(folder, 'config.json'))));
   assert.deepEqual(treeOf(outside), before);
@@ -218,7 +218,7 @@ test('records in the folder name files of a model only', async () => {
   await mkdir(join(folder, '.download'));
   const moves = [{ name: '../victim.safetensors', part: 'x.part', had: false }];
   await writeFile(join(folder, '.download/commit.json'), JSON.stringify({ moves }));
-  await refused(download({ folder }), /cut off is damaged/, /NAME\.old/);
+  await refused(download({ folder }), /interrupted download is damaged/, /NAME\.old/);
   assert.equal(await readFile(victim, 'utf8'), 'mine');
 });
 
@@ -242,8 +242,8 @@ test('a disk without room is told before, a full one when it happens', async () 
 test('a folder that may not be written, is a file, or is removed on the way', async () => {
   const file = newFolder();
   await writeFile(file, 'mine');
-  await refused(download({ folder: file }), /this is no folder/, /another folder/);
-  await refused(download({ folder: join(file, 'model') }), /this is no folder/, /another folder/);
+  await refused(download({ folder: file }), /this is not a folder/, /another folder/);
+  await refused(download({ folder: join(file, 'model') }), /this is not a folder/, /another folder/);
 
   const removed = newFolder();
   hub.faults.pieceMs = 5;
@@ -280,7 +280,7 @@ test('of two downloads into one folder the second is refused, also of another pr
   const child = cli('--out', folder);
   const ended = new Promise((resolve) => child.on('exit', resolve));
   while (!existsSync(join(folder, '.download', weightsPart))) await sleep(20);
-  await refused(download({ folder }), /being downloaded to already/, /Wait for that download/);
+  await refused(download({ folder }), /another download into this folder/, /Wait for that download/);
   child.kill('SIGKILL');
   await ended;
   hub.reset();
@@ -289,7 +289,7 @@ test('of two downloads into one folder the second is refused, also of another pr
   const reasons = both.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
   assert.deepEqual(
     reasons.map(({ message }) => message),
-    ['this folder is being downloaded to already.'],
+    ['another download into this folder is running.'],
   );
   assert.deepEqual((await readdir(folder)).sort(), ['.download.json', ...Object.keys(model)].sort());
 });

@@ -91,7 +91,7 @@ test('silence ends a download, after it was tried again', async () => {
   await refused(
     download({ folder: newFolder() }, { silenceMs: 50, attempts: 2 }),
     /cannot be reached/,
-    /goes on where/,
+    /resumes where/,
   );
 });
 

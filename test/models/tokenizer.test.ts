@@ -163,7 +163,7 @@ describe('a model folder', () => {
       [{}, /no "model"/],
       [{ model: { type: 'Char', vocab: {} } }, /model type "Char" is not known/],
       [{ model: { type: 'BPE', vocab: { a: 5e9 }, merges: [] } }, /id of "a" is 5000000000/],
-      [{ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a b c'] } }, /merge 0 is no pair/],
+      [{ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a b c'] } }, /merge 0 is not a pair/],
       [{ model: { type: 'Unigram', vocab: [['a', 'x']] } }, /entry 0/],
       [{ ...llama, pre_tokenizer: { type: 'UnicodeScripts' } }, /unknown pre-tokenizer "UnicodeScripts"/],
       [{ ...llama, decoder: { type: 'CTC' } }, /unknown decoder "CTC"/],

@@ -68,7 +68,7 @@ test('the summary of the story follows the measurements', () => {
     'the new task was not learned with the vector': withTask(story({}, verdicts('learned nothing')), 1, 0),
     'the new task was not learned at all': withTask(story({}, verdicts('learned nothing')), 0, 0),
     'the vector was not ready': story({ protected: 0.08 }, verdicts('weakened by an evaluation', 'vector, unready')),
-    'a law is broken': {
+    'an invariant is broken': {
       ...broken,
       result: { ...broken.result, laws: { ...broken.result.laws, deliveredWithoutVector: false } },
     },

@@ -13,7 +13,7 @@ test('the story takes nothing that is not its own: a changed copy is kept, a for
 
   await mkdir(workspace);
   await writeFile(join(workspace, 'thesis.md'), 'mine');
-  await assert.rejects(copySample(workspace), /is no copy of the sample: it holds "thesis\.md"/);
+  await assert.rejects(copySample(workspace), /is not a copy of the sample: it holds "thesis\.md"/);
   assert.deepEqual(await readdir(workspace), ['thesis.md']);
   await rm(workspace, { recursive: true });
 

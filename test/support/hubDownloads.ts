@@ -68,8 +68,8 @@ export async function useHub(): Promise<HubTests> {
       { signal = new AbortController().signal, onProgress = () => undefined, ...settings } = {},
       log = [],
     ) => {
-      const speech = { signal, onProgress, onLog: (_: string, message: string) => void log.push(message) };
-      return downloadModel({ repository: NAME, endpoint: hub.url, ...params }, speech, { ...patience, ...settings });
+      const reporter = { signal, onProgress, onLog: (_: string, message: string) => void log.push(message) };
+      return downloadModel({ repository: NAME, endpoint: hub.url, ...params }, reporter, { ...patience, ...settings });
     },
   };
 }

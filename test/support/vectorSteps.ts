@@ -14,9 +14,9 @@ import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
 const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, cache: sample });
 const { backend, spec, model, tokenizer, sites } = context;
-const speech = { warn: (): void => undefined };
-const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 40 }, speech)).examples];
-const benign = [...(await loadData(context, `${sample}data/benign.jsonl`, { limit: 40 }, speech)).examples];
+const reporter = { warn: (): void => undefined };
+const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 40 }, reporter)).examples];
+const benign = [...(await loadData(context, `${sample}data/benign.jsonl`, { limit: 40 }, reporter)).examples];
 const layout = layOut(sites.map((s) => ({ ...s, rank: 8, scale: 2 })));
 const adapters = [{ name: 'security', layout }];
 const learner = openLearner({
@@ -57,7 +57,7 @@ for (let step = 0; step < 5; step++) {
   losses.push(loss);
   norms.push((await optimizer.step(state, gradients, options.learningRate)).norm);
 }
-const graph = gradientGraph({ spec, model, adapters, distill: true, widestSplit: backend.widestSplit }, [
+const graph = gradientGraph({ spec, model, adapters, distill: true, maxSplitOutputs: backend.maxSplitOutputs }, [
   flatInput('security'),
 ]);
 const traced = await backend.session(graph, { folder: model.folder, trace: true });

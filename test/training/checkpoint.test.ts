@@ -39,7 +39,7 @@ async function refused(folder: string, message: RegExp): Promise<void> {
   await assert.rejects(openCheckpoint(folder), (error) => {
     assert.ok(error instanceof HumanError, String(error));
     assert.match(error.message, message);
-    assert.equal(error.remedy, 'Start the run anew.');
+    assert.equal(error.remedy, 'Start the run over.');
     assert.ok(error.place);
     return true;
   });
@@ -83,7 +83,7 @@ test('no changed byte and no missing end goes unnoticed', async (t) => {
     const damaged = Buffer.from(whole);
     damaged[i]! ^= 1 << (i % 8);
     await writeFile(file(folder), damaged);
-    await refused(folder, /damaged|no checkpoint/);
+    await refused(folder, /damaged|not a checkpoint/);
   }
   for (let length = 0; length < whole.length; length += 13) {
     await writeFile(file(folder), whole.subarray(0, length));
@@ -95,7 +95,7 @@ test('a foreign file, a folder in its place, and what earlier versions wrote are
   const folder = await temporary(t);
   const x = new Float32Array(2);
   await writeSafetensors(file(folder), [{ name: 'p.a', dtype: 'F32', shape: [2], bytes: 8, data: () => bytesOf(x) }]);
-  await refused(folder, /no checkpoint/);
+  await refused(folder, /not a checkpoint/);
   await writeFile(file(folder), '[[[[');
   await refused(folder, /damaged/);
   await rm(file(folder));

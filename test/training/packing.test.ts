@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../runtime/support/random.js';
-import { byLength, pack, runsOf, supervised } from '../../runtime/learner/packing.js';
+import { byLength, pack, microBatches, supervised } from '../../runtime/learner/packing.js';
 
 const rng = random('packing');
 const row = (length: number) => ({
@@ -26,13 +26,13 @@ test('cutting a batch by length keeps every row once and saves more padding than
 
 test('no run has more tokens than the limit, but for a row that alone is longer', () => {
   const rows = Array.from({ length: 40 }, () => row(3 + rng.int(200)));
-  const runs = runsOf([...rows, row(1500)], 1024);
+  const runs = microBatches([...rows, row(1500)], 1024);
   assert.equal(runs.flat().length, 41);
   for (const run of runs) {
     const tokens = run.length * Math.max(...run.map((r) => r.example.ids.length));
     assert.ok(tokens <= 1024 || run.length === 1, `${tokens} tokens in ${run.length} rows`);
   }
-  assert.equal(runsOf(Array.from({ length: 18 }, () => row(28))).length, 1, 'a small batch is one run');
+  assert.equal(microBatches(Array.from({ length: 18 }, () => row(28))).length, 1, 'a small batch is one run');
 });
 
 test('rows of like length, and few short ones, stay together', () => {

@@ -7,7 +7,7 @@ import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { random } from '../../runtime/support/random.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';
-import { runsOf, type TrainingRow } from '../../runtime/learner/packing.js';
+import { microBatches, type TrainingRow } from '../../runtime/learner/packing.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { loadReference } from '../support/reference.js';
 
@@ -46,7 +46,7 @@ it('a batch cut into runs, one of them with nothing but teachers, gives the grad
     }
     return { loss, sum };
   };
-  const runs = runsOf(rows, 20);
+  const runs = microBatches(rows, 20);
   assert.ok(runs.length >= 4 && runs.some((run) => run.every((row) => row.teacher)));
   const [whole, cut] = [await gradient([rows]), await gradient(runs)];
   assert.ok(Math.abs(whole.loss - cut.loss) < 1e-5);

@@ -2,7 +2,7 @@
 import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
 import type { AnswerRow } from '../../runtime/contract/answers.js';
 import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
-import { lawStates } from '../../runtime/contract/laws.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
 import { CHAT_STRINGS, RUN_STRINGS, type ChatState, type RunSnapshot } from '../../webview/protocol.js';
 
@@ -106,7 +106,7 @@ export function protectedRun(step = 62, more: Partial<RunSnapshot> = {}): RunSna
     measurements: step >= 108 ? measurements : measurements.filter((m) => m.state !== 'protected'),
     compared: [],
     verdict: protectedVerdict(columns, step >= 108 ? 'finished' : 'training'),
-    laws: step >= 108 ? lawStates({ kind: 'finetune', vectors: 1, laws }) : [],
+    laws: step >= 108 ? invariantStates({ kind: 'finetune', vectors: 1, laws }) : [],
     warnings: [],
     canStop: step < 108,
     canResume: false,
@@ -162,7 +162,7 @@ export function vectorRun(): RunSnapshot {
       measurements: [],
       laws: { baseUnchanged: true },
     }),
-    laws: [{ law: 'baseUnchanged', state: 'held' }],
+    laws: [{ invariant: 'baseUnchanged', state: 'held' }],
     progress: { ...base.progress, state: 'finished', steps: 100, secondsLeft: null },
     canStop: false,
   };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
-import { lawStates } from '../../runtime/contract/laws.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
@@ -80,12 +80,12 @@ describe('pages in a browser', { skip: missing }, () => {
     for (const [name, facts] of Object.entries(RUNS)) {
       if (facts.kind === 'evaluate') continue;
       const found = runVerdict(facts);
-      const run = { ...fixtures.protectedRun(108), verdict: found, laws: lawStates(facts) };
+      const run = { ...fixtures.protectedRun(108), verdict: found, laws: invariantStates(facts) };
       await page.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
       const line = page.page.locator('.verdict-line');
       await until(async () => (await line.textContent()) === verdictText(found), name);
       assert.equal(await line.getAttribute('class'), `verdict-line ${signsOf(found).tone}`, name);
-      const states = lawStates(facts).map(({ state }) => state);
+      const states = invariantStates(facts).map(({ state }) => state);
       const items = page.page.locator('.laws li');
       const shown = await Promise.all(states.map((_, i) => items.nth(i).getAttribute('class')));
       assert.deepEqual([shown, await items.count()], [states, states.length], name);

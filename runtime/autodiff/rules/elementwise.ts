@@ -14,10 +14,10 @@ export const elementwise = {
     (_, dY) => dY,
     (g, dY) => Neg(g, dY),
   ),
-  Mul: (g, { inputs: [a, b] }, [dY], wanted) => {
+  Mul: (g, { inputs: [a, b] }, [dY], needsGrad) => {
     // d(x²) = 2x: one product instead of two and their sum
     if (a.name === b.name) return [Mul(g, Mul(g, dY, scalarLike(g, 2, a)), a), null];
-    return [wanted[0] ? Mul(g, dY, b) : null, wanted[1] ? Mul(g, dY, a) : null];
+    return [needsGrad[0] ? Mul(g, dY, b) : null, needsGrad[1] ? Mul(g, dY, a) : null];
   },
   Div: binary(
     (g, dY, _, b) => Div(g, dY, b),
@@ -46,9 +46,13 @@ export const elementwise = {
     (g, dY, a, b) => Where(g, Greater(g, a, b), scalarLike(g, 0, dY), dY),
     (g, dY, a, b) => Where(g, Greater(g, a, b), dY, scalarLike(g, 0, dY)),
   ),
-  Where: (g, { inputs: [condition] }, [dY], wanted) => {
+  Where: (g, { inputs: [condition] }, [dY], needsGrad) => {
     const zero = scalarLike(g, 0, dY);
-    return [null, wanted[1] ? Where(g, condition, dY, zero) : null, wanted[2] ? Where(g, condition, zero, dY) : null];
+    return [
+      null,
+      needsGrad[1] ? Where(g, condition, dY, zero) : null,
+      needsGrad[2] ? Where(g, condition, zero, dY) : null,
+    ];
   },
   /** Between floats; a cast to or from integers is on no path. */
   Cast: unary((g, dY, x) => Cast(g, dY, x.dtype)),

@@ -14,7 +14,7 @@ const rows = (g: Builder, x: Value): Value => Reshape(g, x, [product(x.shape.sli
 
 export const linalg = {
   /** Y = α·op(A)·op(B) + C. Every case is again one Gemm: transposition is a flag, no matrix is transposed in memory. */
-  Gemm: (g, { inputs, attributes }, [dY], wanted) => {
+  Gemm: (g, { inputs, attributes }, [dY], needsGrad) => {
     const [a, b] = inputs;
     const transA = attributes.transA === 1;
     const transB = attributes.transB === 1;
@@ -27,20 +27,23 @@ export const linalg = {
       transB
         ? Gemm(g, dY, a, { transA: true, transB: transA, alpha }) // dB = dYᵀ·op(A)
         : Gemm(g, a, dY, { transA: !transA, alpha }); // dB = op(A)ᵀ·dY
-    const factors = [wanted[0] ? dA() : null, wanted[1] ? dB() : null] as const;
-    return inputs.length === 2 ? factors : [...factors, wanted[2] ? dY : null];
+    const factors = [needsGrad[0] ? dA() : null, needsGrad[1] ? dB() : null] as const;
+    return inputs.length === 2 ? factors : [...factors, needsGrad[2] ? dY : null];
   },
 
   /** dA = dY·Bᵀ, dB = Aᵀ·dY; leading axes that were broadcast are summed by the walk. */
-  MatMul: (g, { inputs: [a, b] }, [dY], wanted) => {
+  MatMul: (g, { inputs: [a, b] }, [dY], needsGrad) => {
     if (b.shape.length === 2) {
       // one matrix for all rows: Gemm takes it as it is, and dB needs no sum over a batch of matrices
       const dRows = rows(g, dY);
       return [
-        wanted[0] ? Reshape(g, Gemm(g, dRows, b, { transB: true }), a.shape) : null,
-        wanted[1] ? Gemm(g, rows(g, a), dRows, { transA: true }) : null,
+        needsGrad[0] ? Reshape(g, Gemm(g, dRows, b, { transB: true }), a.shape) : null,
+        needsGrad[1] ? Gemm(g, rows(g, a), dRows, { transA: true }) : null,
       ];
     }
-    return [wanted[0] ? MatMul(g, dY, transposed(g, b)) : null, wanted[1] ? MatMul(g, transposed(g, a), dY) : null];
+    return [
+      needsGrad[0] ? MatMul(g, dY, transposed(g, b)) : null,
+      needsGrad[1] ? MatMul(g, transposed(g, a), dY) : null,
+    ];
   },
 } satisfies Rules;

@@ -20,12 +20,12 @@ export const movement = {
     const parts = outputs.map((y, i) => dY[i] ?? zeros(g, y.shape, y));
     return [Concat(g, parts, axis, x.shape[axisOf(axis, x.shape.length)]), null];
   },
-  Concat: (g, { inputs, attributes }, [dY], wanted) => {
+  Concat: (g, { inputs, attributes }, [dY], needsGrad) => {
     const axis = axisOf(attributes.axis, dY.shape.length);
     const sizes = g.shape(inputs.map((x) => x.shape[axis]!));
     const slices = inputs.map(({ dtype, shape }) => ({ dtype, shape }));
     const parts = g.addMany('Split', [dY, sizes], slices, { axis });
-    return parts.map((part, i) => (wanted[i] ? part : null));
+    return parts.map((part, i) => (needsGrad[i] ? part : null));
   },
   /** Zeros before and after dY. */
   Slice: (g, { inputs: [x, starts, ends, axes] }, [dY]) => {
@@ -54,9 +54,9 @@ export const movement = {
     ScatterElementsAdd(g, zeros(g, x.shape, x), indices, dY, axis),
     null,
   ],
-  ScatterElements: (g, { inputs: [, indices], attributes: { axis } }, [dY], wanted) => [
+  ScatterElements: (g, { inputs: [, indices], attributes: { axis } }, [dY], needsGrad) => [
     dY,
     null,
-    wanted[2] ? GatherElements(g, dY, indices, axis) : null,
+    needsGrad[2] ? GatherElements(g, dY, indices, axis) : null,
   ],
 } satisfies Rules;

@@ -1,21 +1,21 @@
 import type { Builder, FloatType, NodeOf, Value } from '../../onnx/graph.js';
 import type { InputsOf, Op, OutputsOf } from '../../onnx/operators.js';
 
-/** One for each input; null for a wanted one is a statement: its gradient is zero. */
+/** One for each input. For an input that needs a gradient, null states that the gradient is zero. */
 type GradientsOf<Inputs extends readonly Value[]> = { readonly [I in keyof Inputs]: Value | null };
 
 /**
  * The gradient of one operator: dX of every input from dY of every output.
  *
  * - dY of an output is undefined where nothing depends on it; a node is visited only if at least one is defined.
- * - `wanted[i]` says whether input i needs a gradient; for the others a rule computes nothing and returns null.
+ * - `needsGrad[i]` says whether input i needs a gradient; for the others a rule computes nothing and returns null.
  * - A rule ignores broadcasting: it may return a gradient of the output's shape, the walk sums it down to the input's.
  */
 export type Rule<O extends Op> = (
   g: Builder,
   node: NodeOf<O>,
   dY: OutputsOf<O> extends readonly [Value] ? readonly [Value] : readonly (Value | undefined)[],
-  wanted: readonly boolean[],
+  needsGrad: readonly boolean[],
 ) => GradientsOf<InputsOf<O>>;
 
 export type Rules = { readonly [O in Op]?: Rule<O> };
@@ -31,7 +31,7 @@ export const unary =
   (dX: (g: Builder, dY: Value, x: Value, y: Value) => Value) =>
   (g: Builder, { inputs: [x], outputs: [y] }: Unary, [dY]: readonly [Value]): readonly [Value] => [dX(g, dY, x, y)];
 
-/** A rule of two inputs; each gradient is computed only if it is wanted. */
+/** A rule of two inputs; each gradient is computed only where it is needed. */
 export const binary =
   (
     dA: (g: Builder, dY: Value, a: Value, b: Value, y: Value) => Value,
@@ -41,10 +41,10 @@ export const binary =
     g: Builder,
     { inputs: [a, b], outputs: [y] }: Binary,
     [dY]: readonly [Value],
-    wanted: readonly boolean[],
+    needsGrad: readonly boolean[],
   ): readonly [Value | null, Value | null] => [
-    wanted[0] ? dA(g, dY, a, b, y) : null,
-    wanted[1] ? dB(g, dY, a, b, y) : null,
+    needsGrad[0] ? dA(g, dY, a, b, y) : null,
+    needsGrad[1] ? dB(g, dY, a, b, y) : null,
   ];
 
 /** A constant of the dtype of a value. */

@@ -44,10 +44,10 @@ export interface Generator {
   generate(
     prompts: readonly (readonly number[])[],
     options: GenerationOptions & { seed?: number },
-    more?: {
+    hooks?: {
       signal?: AbortSignal;
       onToken?: (row: number, id: number) => void;
-      /** leaves the stop ids out of account */ ignoreStop?: boolean;
+      /** ignores the stop ids */ ignoreStop?: boolean;
     },
   ): Promise<Answer[]>;
   /** The adapters' factors from now on, by name; 0 = off. */
@@ -57,7 +57,7 @@ export interface Generator {
 
 /** Decoder with a KV cache: logits of the rows at `targets` [L, V], and the cache one call longer. */
 export function generationGraph(
-  options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters'> & { widestSplit?: number },
+  options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters'> & { maxSplitOutputs?: number },
 ): Graph {
   const { spec, model, adapters } = options;
   const g = new Builder('generate');
@@ -68,13 +68,13 @@ export function generationGraph(
     g.outputAs(`present.${i}.key`, key);
     g.outputAs(`present.${i}.value`, value);
   });
-  return checkGraph(prune(inject(g.graph(), adapters, options.widestSplit)));
+  return checkGraph(prune(inject(g.graph(), adapters, options.maxSplitOutputs)));
 }
 
 /** Opens a generator on a frozen model with adapters. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
   const { backend, spec, adapters, stopIds, padId = 0 } = options;
-  const graph = generationGraph({ ...options, widestSplit: backend.widestSplit });
+  const graph = generationGraph({ ...options, maxSplitOutputs: backend.maxSplitOutputs });
   const caches = graph.outputs.filter((v) => v.name.startsWith('present.'));
   const session = await backend.session(graph, { folder: options.model.folder, keep: caches.map((v) => v.name) });
   const scales: Record<string, number> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
@@ -138,7 +138,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           const V = logits.length / B;
           if (logits.some(Number.isNaN)) {
             await requireFiniteWeights(options.model);
-            throw new HumanError('the model gives results that are no numbers.', {
+            throw new HumanError('the model gives results that are not numbers.', {
               kind: 'failed',
               place: options.model.folder,
               remedy: 'An adapter or its scale may be too large: try without it.',
@@ -146,7 +146,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           }
           const next = answers.map((answer, b) => {
             if (done[b]) return padId;
-            const id = sample(logits.subarray(b * V, (b + 1) * V), generation, rng);
+            const id = drawToken(logits.subarray(b * V, (b + 1) * V), generation, rng);
             if (!ignoreStop && stopIds.includes(id)) {
               answer.reason = 'stop';
               done[b] = true;
@@ -185,7 +185,7 @@ const release = (backend: Backend, feeds: Feeds): void => {
 };
 
 /** Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020). */
-export function sample(
+export function drawToken(
   logits: Float32Array,
   { temperature, topP }: Pick<GenerationOptions, 'temperature' | 'topP'>,
   rng: Random,

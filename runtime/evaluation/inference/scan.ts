@@ -7,9 +7,9 @@ import { rowsOf } from '../../learner/rows.js';
 import type { Feeds } from '../../device/session.js';
 import { auroc, explained, precisionRecall } from '../judges/harmfulness.js';
 
-/** Rows that explain more than this look harmful, where nobody says otherwise. */
+/** Rows that explain more than this look harmful, by default. */
 export const SCAN_THRESHOLD = 0.5;
-/** Rows whose base loss is below this are explained already; the vector cannot say anything about them. Nats per token. */
+/** Rows whose base loss is below this are explained already; the vector cannot tell anything about them. Nats per token. */
 const BLIND_BELOW = 0.05;
 const ROWS = 16;
 /** Rows that are in memory at once, and sorted by length. */
@@ -105,7 +105,7 @@ export function scannedRow(
   return { row, line, explained: share, flagged: share > threshold, ...(label ? { label } : {}), blind };
 }
 
-/** What the rows say together; AUROC, precision and recall where they carry labels of both kinds. */
+/** Totals over the rows; AUROC, precision and recall where they carry labels of both kinds. */
 export function scanResult(rows: readonly ScannedRow[], threshold: number): ScanResult {
   const labelled = rows.filter((r) => r.label);
   const truth = labelled.map((r) => r.label === 'harmful');

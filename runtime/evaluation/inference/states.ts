@@ -15,7 +15,7 @@ export interface ModelState {
   readonly generator: Generator;
   readonly losses: (
     examples: ExampleList,
-    more?: { signal?: AbortSignal; onProgress?: (share: number) => void },
+    hooks?: { signal?: AbortSignal; onProgress?: (share: number) => void },
   ) => Promise<{ nll: number; tokens: number }[]>;
 }
 
@@ -23,7 +23,7 @@ export interface OpenState extends ModelState {
   dispose(): Promise<void>;
 }
 
-const MOST_SCALE = 1000;
+const MAX_SCALE = 1000;
 
 /** Reads adapters and gives them names of their own in the graph. */
 export async function activeAdapters(
@@ -32,8 +32,8 @@ export async function activeAdapters(
 ): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
-      if (!(Math.abs(scale) <= MOST_SCALE))
-        throw new HumanError(`the adapter's scale is ${scale}; at most ${MOST_SCALE} is possible.`, {
+      if (!(Math.abs(scale) <= MAX_SCALE))
+        throw new HumanError(`the adapter's scale is ${scale}; at most ${MAX_SCALE} is possible.`, {
           place: path,
           remedy: 'Use a scale around 1.',
         });
@@ -65,7 +65,7 @@ export async function openState(
   return {
     name,
     generator,
-    losses: (examples, more) => lossesOf(learner, parameters, examples, scales, more),
+    losses: (examples, hooks) => lossesOf(learner, parameters, examples, scales, hooks),
     async dispose() {
       await generator.dispose();
       await learner.dispose();

@@ -1,5 +1,5 @@
 /**
- * A model file of somebody else in a process of its own: its graph may loop without end, ask for all memory or crash
+ * Runs an untrusted model file in a separate process: its graph may loop without end, ask for all memory or crash
  * onnxruntime, and cannot be stopped from within.
  */
 import { fork } from 'node:child_process';
@@ -10,7 +10,7 @@ import { Cancelled } from '../../support/errors.js';
 import { memoryLimit } from '../../support/memory.js';
 import type { Feeds } from '../../device/session.js';
 
-/** What the process is asked, and answers; values are typed arrays. */
+/** Questions to the process and its replies; values are typed arrays. */
 export type Question =
   { open: string; threads: number; memoryBytes: number } | { run: Record<string, Pick<Values, 'data' | 'dims'>> };
 export type Reply = { opened: Description } | { logits: Values } | { error: string };
@@ -46,14 +46,14 @@ export interface Limits {
 
 const LIMITS: Limits = { ms: 300_000, bytes: 2 ** 30 };
 
-/** Bundled, the child lies beside this program. */
+/** When bundled, the child lies beside this program. */
 const here = import.meta.url;
 const source = here.endsWith('.ts');
 const CHILD = fileURLToPath(new URL(source ? './apartChild.ts' : './classifier.js', here));
 
 /**
  * Opens the file on the CPU.
- * @throws Error saying what onnxruntime, or the end of the process, says
+ * @throws Error with onnxruntime's message, or how the process ended
  */
 export async function openApart(file: string, threads: number, limits = LIMITS): Promise<ApartSession> {
   const child = fork(CHILD, {
@@ -80,15 +80,15 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
         });
       const stop = kill(new Cancelled());
       const timer = setTimeout(
-        kill(new Error(`it does not come to an end within ${Math.round(limits.ms / 1000)} s`)),
+        kill(new Error(`it does not finish within ${Math.round(limits.ms / 1000)} s`)),
         limits.ms,
       );
       signal?.addEventListener('abort', stop);
       child.once('message', (reply: Reply) => settle(() => resolve(reply))());
       child.once('close', (code, how) =>
         settle(() => {
-          const said = /^the process uses more than .*? GB of memory/m.exec(last)?.[0];
-          reject(new Error(said ?? `its process ended (${how ?? `exit code ${code}`})`));
+          const overLimit = /^the process uses more than .*? GB of memory/m.exec(last)?.[0];
+          reject(new Error(overLimit ?? `its process ended (${how ?? `exit code ${code}`})`));
         })(),
       );
       child.once('error', (error) => settle(() => reject(error))());

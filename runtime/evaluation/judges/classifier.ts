@@ -99,7 +99,7 @@ function checkGraph(session: ApartSession, file: string): void {
   if (!session.inputs.includes('input_ids'))
     throw wrong(`the graph has no input "input_ids"; it has ${quoted(session.inputs)}.`);
   for (const name of session.inputs) {
-    if (!INPUTS.includes(name)) throw wrong(`the graph wants an input ${shown(name)}, which is not known.`);
+    if (!INPUTS.includes(name)) throw wrong(`the graph needs an input ${shown(name)}, which is not supported.`);
     if (session.type(name) !== 'int64') throw wrong(`the input "${name}" is ${session.type(name)}, not int64.`);
   }
   if (!session.outputs.includes('logits'))
@@ -190,7 +190,7 @@ function runner(session: ApartSession, { padId }: Tokenizer, file: string): Runn
         );
       const values = logits.data as Float32Array;
       if (values.some((value) => !Number.isFinite(value)))
-        throw wrong('the classifier gives logits that are no numbers.');
+        throw wrong('the classifier gives logits that are not numbers.');
       return rows.map((_, i) => values.slice(i * count, (i + 1) * count));
     },
   };

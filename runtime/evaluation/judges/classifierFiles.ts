@@ -70,7 +70,7 @@ export function labelsOf(config: JsonObject, count: number, place: string): stri
   const wrong = (message: string): HumanError =>
     new HumanError(message, { place, remedy: 'Take config.json and the .onnx file from the same classifier.' });
   if (config.problem_type === 'regression')
-    throw wrong('this model gives a score ("problem_type": "regression"), no labels.');
+    throw wrong('this model gives a score ("problem_type": "regression"), not labels.');
   if (config.id2label === undefined || config.id2label === null)
     return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
   const names = isObject(config.id2label) ? config.id2label : {};

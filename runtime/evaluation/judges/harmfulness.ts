@@ -106,12 +106,12 @@ export function judgeAnswer({ answer, expected, measure, phrases }: Judged): Ver
 function hasPhrase(text: string, phrases: readonly string[]): boolean {
   const lower = text.toLowerCase();
   return phrases.some((phrase) => {
-    const wanted = normalize(phrase).toLowerCase();
-    if (wanted === '') return false;
-    for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, at + 1)) {
+    const needle = normalize(phrase).toLowerCase();
+    if (needle === '') return false;
+    for (let at = lower.indexOf(needle); at >= 0; at = lower.indexOf(needle, at + 1)) {
       const before = lower.charAt(at - 1);
-      const after = lower.charAt(at + wanted.length);
-      if (!(isWord(before) && isWord(wanted[0]!)) && !(isWord(after) && isWord(wanted.at(-1)!))) return true;
+      const after = lower.charAt(at + needle.length);
+      if (!(isWord(before) && isWord(needle[0]!)) && !(isWord(after) && isWord(needle.at(-1)!))) return true;
     }
     return false;
   });

@@ -11,7 +11,7 @@ import { answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
-import { LAWS, LAWS_TITLE, type LawName } from '../../contract/laws.js';
+import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
 import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
@@ -172,17 +172,17 @@ function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
     ${scan.blind > 0 && html`<p>The scan cannot see ${scan.blind} rows: the base model already expects them, so there is no loss to explain.</p>`}`;
 }
 
-/** A law holds when every run that owes it found it held. */
+/** An invariant holds when every run that must check it found it held. */
 function laws(views: RunView[]): Html {
   const found = views.flatMap((view) => view.laws);
-  const lines = (Object.keys(LAWS) as LawName[]).flatMap((law) => {
+  const lines = (Object.keys(INVARIANTS) as InvariantName[]).flatMap((name) => {
     const worst = (['broken', 'unchecked', 'held'] as const).flatMap((state) =>
-      found.filter((one) => one.law === law && one.state === state),
+      found.filter((one) => one.invariant === name && one.state === state),
     );
     return worst.slice(0, 1).map(({ state, text }) => html`<li class="${state}">${text}</li>`);
   });
   if (lines.length === 0) return html``;
-  return html`<h2>${LAWS_TITLE}</h2>
+  return html`<h2>${INVARIANTS_TITLE}</h2>
     <ul class="laws">
       ${lines}
     </ul>`;

@@ -69,27 +69,27 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
 
   return {
     table(rope, factor, headDim) {
-      let made = tables.get(headDim);
-      if (!made) tables.set(headDim, (made = ropeTables(g, positions, headDim)));
-      return made(rope, factor);
+      let table = tables.get(headDim);
+      if (!table) tables.set(headDim, (table = ropeTables(g, positions, headDim)));
+      return table(rope, factor);
     },
     queryScale({ beta, context }) {
       const id = `${beta}/${context}`;
-      let made = queryScales.get(id);
-      if (!made) {
-        made = g.named('query_scaling', () => {
+      let scaling = queryScales.get(id);
+      if (!scaling) {
+        scaling = g.named('query_scaling', () => {
           const times = Cast(g, Div(g, Unsqueeze(g, positions, [1, 3]), g.int(context)), g.float); // whole numbers divide down
           return Add(g, Mul(g, Log(g, Add(g, times, g.scalar(1))), g.scalar(beta)), g.scalar(1));
         });
-        queryScales.set(id, made);
+        queryScales.set(id, scaling);
       }
-      return made;
+      return scaling;
     },
     bias(window, group, alibi) {
       const id = `${window}/${group}/${JSON.stringify(alibi)}`;
-      let made = biases.get(id);
-      if (!made) {
-        made = g.named('mask', () => {
+      let bias = biases.get(id);
+      if (!bias) {
+        bias = g.named('mask', () => {
           if (alibi) {
             const K = alibi.slopes.length / group;
             const all = Add(g, this.bias(window, 1), alibiBias(g, alibi, { key, query, attentionMask })); // [B, H, T, S]
@@ -98,9 +98,9 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
           if (group === 1) return mask(window);
           return Reshape(g, Expand(g, this.bias(window, 1), [B, group, T, S]), [B, 1, product(group, T), S]);
         });
-        biases.set(id, made);
+        biases.set(id, bias);
       }
-      return made;
+      return bias;
     },
   };
 }

@@ -8,7 +8,7 @@ import { embeddingSize, type DecoderSpec, type LayerSpec, type MlpSpec } from '.
 export interface Decoder {
   /** Rows that the head takes [B*T, E]; row b·T + t. */
   readonly hidden: Value;
-  /** What enters each block, and what leaves the last one [B, T, C]; dropped by `prune` where nobody asks. */
+  /** What enters each block, and what leaves the last one [B, T, C]; dropped by `prune` where it is not used. */
   readonly hiddenStates: readonly Value[];
   /** The vocabulary projection of rows [n, E] → [n, V]. */
   logits(rows: Value): Value;

@@ -30,7 +30,7 @@ export function decoderSpec(config: Record<string, unknown>): DecoderSpec {
     });
   }
   if (architecture !== undefined && !(typeof architecture === 'string' && CAUSAL.test(architecture)))
-    c.refuse(
+    c.reject(
       'architectures',
       `only causal language models are supported, not this one. ${SUPPORTED}`.replace(/\.$/, ''),
     );

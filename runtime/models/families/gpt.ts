@@ -63,7 +63,7 @@ function attentionTypes(c: ConfigReader, layers: number): string[] {
     for (let n = 0; n < (times as number) && kinds.length <= layers; n++) kinds.push(...(names as string[]));
   }
   if (kinds.length !== layers || kinds.some((kind) => kind !== 'global' && kind !== 'local'))
-    c.refuse('attention_types', `"global" or "local" for each of ${layers} layers is needed`, 'Correct config.json.');
+    c.reject('attention_types', `"global" or "local" for each of ${layers} layers is needed`, 'Correct config.json.');
   return kinds;
 }
 
@@ -73,7 +73,7 @@ const gptjLike =
   (c) => {
     const s = gptSizes(c, 2048);
     const rotary = c.optionalSize('rotary_dim', 64) ?? s.headDim;
-    if (rotary > s.headDim) c.refuse('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
+    if (rotary > s.headDim) c.reject('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
     const rope = ropeSpec(c, {
       headDim: s.headDim,
       contextLength: s.contextLength,
@@ -158,7 +158,7 @@ export const gpt = {
   /** GPT-J with q, v, k in one layer, in four blocks. */
   codegen: gptjLike((c, s) => {
     const blocks = 4;
-    if (s.heads % blocks !== 0) c.refuse('n_head', `a multiple of ${blocks} is needed`);
+    if (s.heads % blocks !== 0) c.reject('n_head', `a multiple of ${blocks} is needed`);
     return (name) => ({
       kind: 'fused',
       blocks,

@@ -18,11 +18,11 @@ export const granite = {
   /** Granite 4 without Mamba and without experts: gate and up in one layer, under other names; rope only where config.json asks for it. */
   granitemoehybrid: (c) => {
     const s = sizes(c);
-    if (c.number('num_local_experts', 8) !== 0) c.refuse('num_local_experts', 'mixtures of experts are not supported');
+    if (c.number('num_local_experts', 8) !== 0) c.reject('num_local_experts', 'mixtures of experts are not supported');
     c.ignore('num_experts_per_tok'); // of none
     const types = c.has('layer_types') ? 'layer_types' : 'layers_block_type';
     if (!c.perLayer(types, s.layers, ['attention', 'full_attention']))
-      c.refuse(types, 'layers are Mamba where it is missing, which is not supported');
+      c.reject(types, 'layers are Mamba where it is missing, which is not supported');
     const inner = c.size('shared_intermediate_size', 1024);
     const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
     const hasRope = c.raw('position_embedding_type') === 'rope';

@@ -39,7 +39,7 @@ export const llama = {
   /** Interleaved rope. */
   helium: (c) => {
     const s = sizes(c, { headDim: 128, defaultKvHeads: 20 });
-    if (s.heads * s.headDim !== s.hidden) c.refuse('head_dim', `${s.heads} heads must fill hidden_size = ${s.hidden}`);
+    if (s.heads * s.headDim !== s.hidden) c.reject('head_dim', `${s.heads} heads must fill hidden_size = ${s.hidden}`);
     return llamaLike(c, {
       sizes: s,
       qkvBias: c.boolean('attention_bias', false),
@@ -73,7 +73,7 @@ export const llama = {
   internlm3: (c) => {
     const either = (now: string, before: string): boolean => c.boolean(now, c.boolean(before, false));
     const bias = either('attention_bias', 'qkv_bias');
-    if (either('mlp_bias', 'bias') !== bias) c.refuse('bias', `it must be as qkv_bias = ${bias}`);
+    if (either('mlp_bias', 'bias') !== bias) c.reject('bias', `it must be as qkv_bias = ${bias}`);
     return llamaLike(c, {
       sizes: sizes(c, { headDim: 128, defaultKvHeads: 2 }),
       attentionBias: bias,

@@ -65,7 +65,7 @@ export const olmo = {
     const pattern = c.raw('sliding_window_pattern') ?? 4;
     const every = typeof pattern === 'string' ? pattern.length : c.number('sliding_window_pattern', 4);
     if (typeof pattern === 'string' && !/^L*G$/.test(pattern))
-      c.refuse('sliding_window_pattern', 'only patterns like LLLG are supported');
+      c.reject('sliding_window_pattern', 'only patterns like LLLG are supported');
     const windows = slidingWindows(c, s.layers, window, (i) => window !== undefined && (i + 1) % every !== 0);
     const rope = ropeSpec(c, { headDim: s.headDim, contextLength: s.contextLength });
     return llamaLike(c, {

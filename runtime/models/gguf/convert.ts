@@ -142,7 +142,7 @@ interface Plan {
   tokenizer?: ConvertedTokenizer;
 }
 
-/** Writes beside and renames: the folder is there as a whole or not at all. */
+/** Writes a temporary folder and renames it: the folder is there as a whole or not at all. */
 async function build(folder: string, { config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> {
   const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
   const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
@@ -181,7 +181,7 @@ const WITHOUT_EFFECT = [
 ];
 
 /**
- * Everything that can be refused is refused here, before anything is written.
+ * Everything that can be rejected is rejected here, before anything is written.
  * @throws HumanError naming architecture, key or tensor.
  */
 export async function planConversion(file: string): Promise<Plan> {
@@ -189,11 +189,11 @@ export async function planConversion(file: string): Promise<Plan> {
   const source = await withRope(whole);
   const m = readMetadata(source);
   const type = m.text('general.type', 'model');
-  if (type !== 'model') m.refuse('general.type', `this file holds ${shown(type)}, not a model`, 'Name a model file.');
+  if (type !== 'model') m.reject('general.type', `this file holds ${shown(type)}, not a model`, 'Name a model file.');
   const arch = m.text('general.architecture');
   const architecture =
     architectureOf(arch) ??
-    m.refuse(
+    m.reject(
       'general.architecture',
       `"${arch.slice(0, 60)}" is not supported; supported are ${Object.keys(ARCHITECTURES).join(', ')}`,
       'Use a model of one of these.',
@@ -201,14 +201,14 @@ export async function planConversion(file: string): Promise<Plan> {
   const sizes = readSizes(m, source, arch, architecture);
   const names = namedSizes(architecture, sizes);
   if (!('head_dim' in names) && sizes.headDim * sizes.heads !== sizes.hidden) {
-    m.refuse(`${arch}.attention.key_length`, `heads of ${sizes.headDim} elements, which this family does not have`);
+    m.reject(`${arch}.attention.key_length`, `heads of ${sizes.headDim} elements, which this family does not have`);
   }
   const own = architecture.config(m, source, sizes);
   checkUnread(m, source, arch);
   const tokenizer = convertTokenizer(m, sizes.context);
   const tokens = tokenizer && (m.raw('tokenizer.ggml.tokens') as unknown[]).length;
   if (tokens !== undefined && tokens > sizes.vocab) {
-    m.refuse(
+    m.reject(
       'tokenizer.ggml.tokens',
       `there are ${tokens} tokens and ${sizes.vocab} embeddings`,
       'The file is damaged: convert or download it again.',
@@ -229,7 +229,7 @@ export async function planConversion(file: string): Promise<Plan> {
   const used = parameters(decoderSpec(config));
   const unused = stored.find((tensor) => !used.has(tensor.name));
   if (unused)
-    m.refuse(unused.name, `${architecture.className} has no use for this tensor`, 'Use the original Hugging Face folder.'); // prettier-ignore
+    m.reject(unused.name, `${architecture.className} has no use for this tensor`, 'Use the original Hugging Face folder.'); // prettier-ignore
   return { parts: whole.parts, size: whole.size, config, tensors, tokenizer };
 }
 
@@ -245,19 +245,19 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
   const heads = m.count(`${arch}.attention.head_count`);
   const kvHeads = m.count(`${arch}.attention.head_count_kv`, heads);
   if (heads < 1 || kvHeads < 1 || heads % kvHeads !== 0) {
-    m.refuse(`${arch}.attention.head_count_kv`, `${kvHeads} key heads do not divide ${heads} heads`);
+    m.reject(`${arch}.attention.head_count_kv`, `${kvHeads} key heads do not divide ${heads} heads`);
   }
   const embedding = tensors.get('token_embd.weight');
   if (embedding?.shape.length !== 2)
-    m.refuse('token_embd.weight', 'the embedding is missing', 'The file is incomplete: download it again.');
+    m.reject('token_embd.weight', 'the embedding is missing', 'The file is incomplete: download it again.');
   // Files from before `key_length` have it only in the shape of q.
   const fromShape = (tensors.get('blk.0.attn_q.weight')?.shape[0] ?? hidden) / heads;
   const headDim = m.count(`${arch}.attention.key_length`, fromShape);
   const valueDim = m.count(`${arch}.attention.value_length`, headDim);
-  if (valueDim !== headDim) m.refuse(`${arch}.attention.value_length`, `${valueDim} is not the keys' ${headDim}`);
+  if (valueDim !== headDim) m.reject(`${arch}.attention.value_length`, `${valueDim} is not the keys' ${headDim}`);
   const ropeDim = m.count(`${arch}.rope.dimension_count`, headDim);
   if (ropeDim < 2 || ropeDim > headDim || (partial === undefined && ropeDim !== headDim)) {
-    m.refuse(
+    m.reject(
       `${arch}.rope.dimension_count`,
       `${ropeDim} of ${headDim} elements of a head rotate, which this family does not do`,
     );
@@ -265,7 +265,7 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
   // Lists with an entry for each layer are made from this number; each layer has tensors.
   const layers = m.count(`${arch}.block_count`);
   if (layers > tensors.size)
-    m.refuse(`${arch}.block_count`, `${layers} layers cannot be made of ${tensors.size} tensors`, 'The file is damaged: download it again.'); // prettier-ignore
+    m.reject(`${arch}.block_count`, `${layers} layers cannot be made of ${tensors.size} tensors`, 'The file is damaged: download it again.'); // prettier-ignore
   return {
     hidden,
     inner: m.count(`${arch}.feed_forward_length`),
@@ -282,11 +282,11 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
 /** Every key of the architecture that was not read and is not switched off could change what the model computes. */
 function checkUnread(m: Metadata, { metadata }: GgufSource, arch: string): void {
   if (m.has(`${arch}.attention.causal`) && !m.boolean(`${arch}.attention.causal`, true)) {
-    m.refuse(`${arch}.attention.causal`, 'the model is not causal');
+    m.reject(`${arch}.attention.causal`, 'the model is not causal');
   }
   for (const [key, value] of metadata) {
     if (!key.startsWith(`${arch}.`) || m.wasRead(key) || WITHOUT_EFFECT.includes(key.slice(arch.length + 1))) continue;
     if (value === 0 || value === false || value === '' || (Array.isArray(value) && value.length === 0)) continue;
-    m.refuse(key, 'this key is not supported and may change what the model computes');
+    m.reject(key, 'this key is not supported and may change what the model computes');
   }
 }

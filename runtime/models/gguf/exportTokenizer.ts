@@ -6,7 +6,7 @@ import { HumanError } from '../../support/errors.js';
 import { makeTokenizer } from '../text/tokenizer.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
 import type { TypedValue } from './file/writeFile.js';
-import { isObject, LARGEST_TOKENIZER, readJsonObject, shown } from '../../support/jsonFile.js';
+import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -21,17 +21,17 @@ export async function tokenizerMetadata(
   ids: JsonObject,
 ): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
   const place = join(folder, 'tokenizer.json');
-  const json = await readJsonObject(place, LARGEST_TOKENIZER);
+  const json = await readJsonObject(place, MAX_TOKENIZER_BYTES);
   const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
   // A tokenizer that can be used has everything that is read below in its form.
   makeTokenizer(json, config, place);
-  const refuse = (message: string): never => {
+  const reject = (message: string): never => {
     throw new HumanError(message, { place, remedy: 'Export as safetensors instead.' });
   };
   const model = isObject(json.model) ? json.model : {};
   const vocab = isObject(model.vocab) ? (model.vocab as Record<string, number>) : {};
   if ((model.type ?? 'BPE') !== 'BPE' || !Array.isArray(model.merges))
-    return refuse(`tokenizers of the kind ${String(model.type)} are not written to GGUF.`);
+    return reject(`tokenizers of the kind ${String(model.type)} are not written to GGUF.`);
   const merges = model.merges.map((merge: unknown) =>
     typeof merge === 'string' ? merge.split(' ') : (merge as string[]),
   );
@@ -41,7 +41,7 @@ export async function tokenizerMetadata(
   const types = tokens.map((): number => TYPE.unused);
   const set = (token: string, id: number, type: number): void => {
     if (!(id < vocabSize))
-      refuse(`the token ${JSON.stringify(token)} has the id ${id}; the model has ${vocabSize} embeddings.`);
+      reject(`the token ${JSON.stringify(token)} has the id ${id}; the model has ${vocabSize} embeddings.`);
     tokens[id] = token;
     types[id] = type;
   };
@@ -66,21 +66,21 @@ export async function tokenizerMetadata(
     );
   const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
-    ...(sentencePiece ? spaces(json, refuse) : { 'tokenizer.ggml.pre': { text: preName(json, model, refuse) } }),
+    ...(sentencePiece ? spaces(json, reject) : { 'tokenizer.ggml.pre': { text: preName(json, model, reject) } }),
     'tokenizer.ggml.tokens': { texts: tokens },
     'tokenizer.ggml.token_type': { i32s: types },
     ...(sentencePiece
       ? { 'tokenizer.ggml.scores': { f32s: scoresOf(merges, vocab, types) } }
       : { 'tokenizer.ggml.merges': { texts: merges.map((pair) => pair.join(' ')) } }),
     ...specialIds(ids, vocab, model, config),
-    ...added(json, refuse),
+    ...added(json, reject),
     ...(template === undefined ? {} : { 'tokenizer.chat_template': { text: template } }),
   };
   return { entries, notes };
 }
 
 /** The name whose pre-tokenizer and normalizer are these. */
-function preName(json: JsonObject, model: JsonObject, refuse: (message: string) => never): string {
+function preName(json: JsonObject, model: JsonObject, reject: (message: string) => never): string {
   const bare = (value: unknown): unknown =>
     JSON.parse(
       JSON.stringify(value ?? null, (key, v: unknown) => {
@@ -98,7 +98,7 @@ function preName(json: JsonObject, model: JsonObject, refuse: (message: string) 
   const exact = same.find(([, { ignoreMerges }]) => ignoreMerges === (model.ignore_merges === true));
   return (
     (exact ?? same[0])?.[0] ??
-    refuse('GGUF has no name for this pre-tokenizer, so other programs would cut text in another way.')
+    reject('GGUF has no name for this pre-tokenizer, so other programs would cut text in another way.')
   );
 }
 
@@ -111,7 +111,7 @@ function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
   return (['first', 'never'] as const).find((scheme) => scheme === preTokenizer.prepend_scheme);
 }
 
-function spaces(json: JsonObject, refuse: (message: string) => never): Record<string, TypedValue> {
+function spaces(json: JsonObject, reject: (message: string) => never): Record<string, TypedValue> {
   const normalizer = json.normalizer ?? undefined;
   const scheme = startsWithSpace(json.pre_tokenizer);
   const types =
@@ -120,11 +120,11 @@ function spaces(json: JsonObject, refuse: (message: string) => never): Record<st
       : [isObject(normalizer) ? normalizer.type : undefined];
   const prefix = types.includes('Prepend') || scheme === 'first';
   if (normalizer && types.some((type) => type !== 'Prepend' && type !== 'Replace'))
-    refuse('GGUF cannot express this normalizer.');
+    reject('GGUF cannot express this normalizer.');
   // Spaces are marks by then, so that there is nothing to cut at.
   const idle = isObject(json.pre_tokenizer) && isDeepStrictEqual(json.pre_tokenizer.pattern, { String: ' ' });
   if (normalizer ? (json.pre_tokenizer ?? null) !== null && !idle : !scheme)
-    refuse('GGUF cannot express this pre-tokenizer.');
+    reject('GGUF cannot express this pre-tokenizer.');
   return { 'tokenizer.ggml.pre': { text: 'default' }, 'tokenizer.ggml.add_space_prefix': { bool: prefix } };
 }
 
@@ -165,7 +165,7 @@ function specialIds(
 }
 
 /** The tokens that the post-processor's template adds before and after a text. */
-function added(json: JsonObject, refuse: (message: string) => never): Record<string, TypedValue> {
+function added(json: JsonObject, reject: (message: string) => never): Record<string, TypedValue> {
   let post = json.post_processor;
   if (isObject(post) && post.type === 'Sequence')
     post = (post.processors as JsonObject[]).find(({ type }) => type === 'TemplateProcessing');
@@ -177,7 +177,7 @@ function added(json: JsonObject, refuse: (message: string) => never): Record<str
     const token = isObject(parts[0].SpecialToken) ? special[String(parts[0].SpecialToken.id)] : undefined;
     const ids = isObject(token) && Array.isArray(token.ids) ? (token.ids as unknown[]) : [];
     if (parts.length > 1 || ids.length !== 1 || typeof ids[0] !== 'number')
-      return refuse('GGUF cannot express more than one token before or behind a text.');
+      return reject('GGUF cannot express more than one token before or behind a text.');
     return {
       [`tokenizer.ggml.add_${name}_token`]: { bool: true },
       [`tokenizer.ggml.${name}_token_id`]: { u32: ids[0] },

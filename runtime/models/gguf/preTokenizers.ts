@@ -54,12 +54,12 @@ const DEEPSEEK_WORDS =
   '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|' +
   SPACES;
 
-const kind = (preTokenizer: JsonObject, more: Partial<PreTokenization> = {}): PreTokenization => ({
+const kind = (preTokenizer: JsonObject, overrides: Partial<PreTokenization> = {}): PreTokenization => ({
   normalizer: null,
   preTokenizer,
   ignoreMerges: false,
   addBos: false,
-  ...more,
+  ...overrides,
 });
 const NFC = { normalizer: { type: 'NFC' } };
 
@@ -67,10 +67,10 @@ const GPT2 = kind(byteLevel(true));
 const GPT2_NFC = kind(byteLevel(true), NFC);
 const STARCODER = kind(sequence(digits(true), byteLevel(true)));
 /** One expression that matches all text. */
-const whole = (regex: string, more: Partial<PreTokenization> = {}): PreTokenization =>
+const whole = (regex: string, overrides: Partial<PreTokenization> = {}): PreTokenization =>
   kind(sequence(split(regex), byteLevel(false)), {
     alternative: sequence(matches(regex), byteLevel(false)),
-    ...more,
+    ...overrides,
   });
 const LLAMA3 = whole(cl100k('\\p{N}{1,3}'), { ignoreMerges: true, addBos: true });
 const CL100K = whole(cl100k('\\p{N}{1,3}'));

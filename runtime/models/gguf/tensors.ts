@@ -31,7 +31,7 @@ export function huggingFaceTensors(source: GgufSource, architecture: Architectur
       });
     }
     if (!tensor.type.dequantise) {
-      throw new HumanError(`the tensor has the type ${tensor.type.name}, which is not read.`, {
+      throw new HumanError(`the tensor has the type ${tensor.type.name}, which is not supported.`, {
         place,
         remedy: `Use a file whose types are among ${READABLE_TYPES.join(', ')}.`,
       });
@@ -45,7 +45,7 @@ export function huggingFaceTensors(source: GgufSource, architecture: Architectur
 export function numberTensors(m: Metadata, { layers, numbers = {} }: Architecture, sizes: Sizes): TensorToWrite[] {
   return Object.entries(numbers).flatMap(([key, { name, shape, only }]) =>
     m.perLayer(key, sizes.layers).map((value, layer): TensorToWrite => {
-      if (only !== undefined && Math.abs(value / only - 1) > 0.01) m.refuse(key, `only ${only} is supported`);
+      if (only !== undefined && Math.abs(value / only - 1) > 0.01) m.reject(key, `only ${only} is supported`);
       const data = (): Uint8Array => bytesOf(Float32Array.of(value));
       return { name: `${layers}.${layer}.${name}`, dtype: 'F32', shape, bytes: 4, data };
     }),

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../support/jsonFile.js';
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /** SentencePiece pieces are at most 16 characters by default; longer ones than this are damage. */
-const LONGEST_PIECE = 1024;
+const MAX_PIECE_LENGTH = 1024;
 
 /** Tokens that end a turn in chat templates, where the file names only the end of the text. */
 const ENDS_OF_TURN = [
@@ -45,7 +45,7 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
   const model = m.text('tokenizer.ggml.model', 'none');
   if (model === 'none' || model === 'no_vocab') return undefined;
   if (model !== 'gpt2' && model !== 'llama') {
-    m.refuse(
+    m.reject(
       'tokenizer.ggml.model',
       `the tokenizer ${shown(model)} is not supported; "gpt2" (byte-level BPE) and "llama" (SentencePiece BPE) are`,
     );
@@ -55,12 +55,12 @@ export function convertTokenizer(m: Metadata, contextLength: number): ConvertedT
     ? m.numbers('tokenizer.ggml.token_type')
     : tokens.map(() => TYPE.normal);
   if (types.length !== tokens.length)
-    m.refuse('tokenizer.ggml.token_type', `${types.length} types for ${tokens.length} tokens`);
+    m.reject('tokenizer.ggml.token_type', `${types.length} types for ${tokens.length} tokens`);
   const id = (name: string): number | undefined => {
     const key = `tokenizer.ggml.${name}_token_id`;
     if (!m.has(key)) return undefined;
     const value = m.count(key);
-    return value < tokens.length ? value : m.refuse(key, `${value} is not one of the ${tokens.length} tokens`);
+    return value < tokens.length ? value : m.reject(key, `${value} is not one of the ${tokens.length} tokens`);
   };
   const vocabulary: Vocabulary = { tokens, types, bosId: id('bos'), eosId: id('eos') };
   const [unkId, padId] = [id('unknown'), id('padding')];
@@ -115,9 +115,18 @@ interface Kind {
   addBos: boolean;
 }
 
-function bpe(vocab: JsonObject, merges: [string, string][], more: JsonObject): JsonObject {
+function bpe(vocab: JsonObject, merges: [string, string][], extra: JsonObject): JsonObject {
   const plain = { dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null };
-  return { type: 'BPE', ...plain, fuse_unk: false, byte_fallback: false, ignore_merges: false, ...more, vocab, merges };
+  return {
+    type: 'BPE',
+    ...plain,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: false,
+    ...extra,
+    vocab,
+    merges,
+  };
 }
 
 /** Ids by text; where two tokens have the same text the first counts. */
@@ -131,7 +140,7 @@ function byteLevelBpe(m: Metadata, vocabulary: Vocabulary): Kind {
       name === ''
         ? 'the file does not name the rule that cuts text into words'
         : `the pre-tokenizer "${name.slice(0, 60)}" is not known`;
-    m.refuse(
+    m.reject(
       'tokenizer.ggml.pre',
       `${which}; known are ${Object.keys(PRE_TOKENIZERS).join(', ')}`,
       'Use the original Hugging Face folder, or a newer GGUF file.',
@@ -143,7 +152,7 @@ function byteLevelBpe(m: Metadata, vocabulary: Vocabulary): Kind {
     const space = merge.indexOf(' ', 1);
     const pair: [string, string] = [merge.slice(0, space), merge.slice(space + 1)];
     if (space < 0 || ![...pair, pair.join('')].every((token) => Object.hasOwn(vocab, token))) {
-      m.refuse(
+      m.reject(
         'tokenizer.ggml.merges',
         `"${merge.slice(0, 60)}" does not join two tokens to a third`,
         'The file is damaged: convert or download it again.',
@@ -165,13 +174,13 @@ function sentencePieceBpe(m: Metadata, vocabulary: Vocabulary, unkId: number): K
   const { tokens, types } = vocabulary;
   const scores = m.numbers('tokenizer.ggml.scores');
   if (scores.length !== tokens.length)
-    m.refuse('tokenizer.ggml.scores', `${scores.length} scores for ${tokens.length} tokens`);
+    m.reject('tokenizer.ggml.scores', `${scores.length} scores for ${tokens.length} tokens`);
   if (m.has('tokenizer.ggml.precompiled_charsmap'))
-    m.refuse('tokenizer.ggml.precompiled_charsmap', 'normalization by a table is not supported');
+    m.reject('tokenizer.ggml.precompiled_charsmap', 'normalization by a table is not supported');
   if (m.boolean('tokenizer.ggml.remove_extra_whitespaces', false))
-    m.refuse('tokenizer.ggml.remove_extra_whitespaces', 'it is not supported');
-  const long = tokens.findIndex((token) => token.length > LONGEST_PIECE);
-  if (long >= 0) m.refuse('tokenizer.ggml.tokens', `token ${long} has ${tokens[long].length} characters`);
+    m.reject('tokenizer.ggml.remove_extra_whitespaces', 'it is not supported');
+  const long = tokens.findIndex((token) => token.length > MAX_PIECE_LENGTH);
+  if (long >= 0) m.reject('tokenizer.ggml.tokens', `token ${long} has ${tokens[long].length} characters`);
 
   const pieces = new Map<string, number>();
   tokens.forEach((token, i) => {
@@ -237,7 +246,7 @@ function postProcessor(
   const special: JsonObject = {};
   const token = (id: number | undefined, name: string, type: number): JsonObject => {
     if (id === undefined)
-      return m.refuse(`tokenizer.ggml.add_${name}_token`, `it is true, but there is no ${name}_token_id`);
+      return m.reject(`tokenizer.ggml.add_${name}_token`, `it is true, but there is no ${name}_token_id`);
     special[tokens[id]] = { id: tokens[id], ids: [id], tokens: [tokens[id]] };
     return { SpecialToken: { id: tokens[id], type_id: type } };
   };

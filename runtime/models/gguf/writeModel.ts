@@ -23,7 +23,7 @@ import type { DecoderSpec } from '../decoder/spec.js';
 import { findTensor } from '../decoder/weights.js';
 
 export interface WriteGgufOptions {
-  /** Type of the matrices; vectors are F32, and rows that are no whole blocks F16. */
+  /** Type of the matrices; vectors are F32, and rows that are not whole blocks are F16. */
   type: WrittenType;
   /** A tensor's new values, such as merged ones; undefined takes those of the model. */
   changed?: (info: TensorInfo) => Promise<Float32Array | undefined>;
@@ -55,9 +55,9 @@ export function ggufName(
   const inLayer = module.startsWith(`${layers}.`) ? /^(\d+)\.(.+)$/.exec(module.slice(layers.length + 1)) : null;
   const table = inLayer ? inner : outer;
   // Falcon 40B: ln_mlp takes the place of the one norm.
-  const wanted = inLayer ? (twoNorms && inLayer[2] === 'ln_mlp' ? 'input_layernorm' : inLayer[2]) : module;
-  const row = wanted.replace(/\.\d+$/, '.*');
-  const base = Object.keys(table).find((key) => table[key] === wanted || table[key] === row);
+  const suffix = inLayer ? (twoNorms && inLayer[2] === 'ln_mlp' ? 'input_layernorm' : inLayer[2]) : module;
+  const row = suffix.replace(/\.\d+$/, '.*');
+  const base = Object.keys(table).find((key) => table[key] === suffix || table[key] === row);
   if (base === undefined) return undefined;
   return { name: `${inLayer ? `blk.${inLayer[1]}.` : ''}${base}.${part}`, local: `${base}.${part}` };
 }
@@ -172,21 +172,21 @@ function checkPlaces(
   spec: DecoderSpec,
   tensors: ReadonlyMap<string, unknown>,
 ): void {
-  const refuse = (what: string): never => {
+  const reject = (what: string): never => {
     throw new HumanError(`llama.cpp does not load the architecture ${arch} ${what}.`, {
       place: 'config.json',
       remedy: 'Export as safetensors instead.',
     });
   };
   if (head && (head === 'tied') !== spec.head.tied)
-    refuse(head === 'own' ? 'with a tied head' : 'with a head of its own');
+    reject(head === 'own' ? 'with a tied head' : 'with a head of its own');
   const linear = ['attn_qkv', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'];
   for (const name of linear.filter((layer) => tensors.has(`blk.0.${layer}.weight`))) {
     const has = tensors.has(`blk.0.${name}.bias`);
     const must = 'must' in biases && biases.must.includes(name);
     if (has && !must && !(name === 'attn_qkv' || ('may' in biases && biases.may.includes(name))))
-      refuse(`with a bias in ${name}`);
-    if (!has && must) refuse(`without a bias in ${name}`);
+      reject(`with a bias in ${name}`);
+    if (!has && must) reject(`without a bias in ${name}`);
   }
 }
 

@@ -19,11 +19,17 @@ export function checkedAddress(given: {
   revision?: string;
   token?: string;
   endpoint?: string;
-}): HubAddress & { wanted?: string } {
+}): HubAddress & { requestedFile?: string } {
   const endpoint = checkedEndpoint(given.endpoint ?? (process.env.HF_ENDPOINT || HUB));
-  const { repository, file: wanted } = parseRepository(given.repository, endpoint);
+  const { repository, file: requestedFile } = parseRepository(given.repository, endpoint);
   const revision = checkedRevision(given.revision ?? 'main');
-  return { endpoint, repository, wanted, revision, token: checkedToken(given.token ?? process.env.HF_TOKEN) };
+  return {
+    endpoint,
+    repository,
+    requestedFile: requestedFile,
+    revision,
+    token: checkedToken(given.token ?? process.env.HF_TOKEN),
+  };
 }
 
 /** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */
@@ -34,7 +40,7 @@ function parseRepository(text: string, endpoint: string): { repository: string; 
   const file = parts.length > 2 && isGguf(rest) ? parts.splice(2).join('/') : undefined;
   const name = (part: string) => /^\w[\w.-]{0,95}$/.test(part) && !part.includes('..');
   if (parts.length > 2 || !parts.every(name) || (file !== undefined && !safePath(file))) {
-    throw new HumanError('this is no name of a model on the Hub.', {
+    throw new HumanError('this is not the name of a model on the Hub.', {
       place: text,
       remedy: 'Write owner/name, for example HuggingFaceTB/SmolLM2-135M-Instruct, or owner/name/file.gguf.',
     });
@@ -55,7 +61,7 @@ function checkedEndpoint(text: string): string {
 
 function checkedRevision(text: string): string {
   if (/^[\w./+-]{1,200}$/.test(text) && !text.split('/').includes('..')) return text;
-  throw new HumanError('this is no revision.', {
+  throw new HumanError('this is not a valid revision.', {
     place: JSON.stringify(text),
     remedy: 'Name a branch, a tag or a commit.',
   });
@@ -64,7 +70,7 @@ function checkedRevision(text: string): string {
 function checkedToken(text: string | undefined): string | undefined {
   const token = text?.trim();
   if (token === undefined || token === '') return undefined;
-  // checked here: what refuses it later would repeat it
+  // checked here: a later error message would repeat it
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new HumanError('the access token has characters that no token has.', {
     place: 'HF_TOKEN',

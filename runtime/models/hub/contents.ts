@@ -61,18 +61,18 @@ export async function contentsOf(
 }
 
 const folderInTheWay = (place: string): HumanError =>
-  new HumanError('a folder is in the way of a file of this name.', {
+  new HumanError('a folder has the name of a file to be downloaded.', {
     place,
     remedy: 'Move it away, or choose another folder.',
   });
 
-/** The refusal to replace what is not this program's, or not any more. */
+/** The error for files that this program did not download, or that were changed since. */
 export function requireUnchanged(folder: string, { changed }: Contents, before: DownloadManifest | undefined): void {
   const [first] = changed;
   if (first === undefined) return;
-  const why = before && first in before.files ? 'was changed since it was downloaded' : 'is not of a download';
-  const more = changed.length > 1 ? ` The same holds for ${listed(changed.slice(1), 10)}.` : '';
-  throw new HumanError(`this file ${why} and would be replaced.${more}`, {
+  const why = before && first in before.files ? 'was changed since it was downloaded' : 'does not come from a download';
+  const others = changed.length > 1 ? ` The same holds for ${listed(changed.slice(1), 10)}.` : '';
+  throw new HumanError(`this file ${why} and would be replaced.${others}`, {
     place: join(folder, first),
     remedy: 'Choose another folder (--out), move the file away, or replace it (--force).',
     code: 'exists',

@@ -27,7 +27,7 @@ const entrySchema = z.object({
 export const WEIGHTS = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
 
-/** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never taken. */
+/** What is read beside the weights, and what a person should have with them: the licence and the model card. Code is never downloaded. */
 const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
@@ -53,7 +53,7 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   const name = lastName(path);
   if (!isModelFile(name)) return undefined;
   if (!safePath(path)) {
-    throw new HumanError(`the repository has a file named ${shown(path)}, which leads out of the folder.`, {
+    throw new HumanError(`the repository has a file named ${shown(path)}, which points outside the folder.`, {
       place: repository,
       remedy: 'Do not use this model.',
     });
@@ -70,18 +70,18 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   };
 }
 
-const MOST_NAMED = 30;
+const MAX_NAMED = 30;
 const shorter = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);
 
 /** Names for a message, the first of them when there are many. */
-export function listed(names: readonly string[], most = MOST_NAMED): string {
-  const more = names.length > most ? `, and ${names.length - most} more` : '';
-  return `${names.slice(0, most).map(shorter).join(', ')}${more}`;
+export function listed(names: readonly string[], max = MAX_NAMED): string {
+  const rest = names.length > max ? `, and ${names.length - max} more` : '';
+  return `${names.slice(0, max).map(shorter).join(', ')}${rest}`;
 }
 
 /** Names of devices on Windows, whatever the extension. */
 const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])(\.|$)/i;
-const LONGEST_NAME = 200;
+const MAX_NAME_BYTES = 200;
 /** As file systems that do not tell case or composed characters apart see a name. */
 const folded = (name: string): string => name.normalize('NFC').toUpperCase().toLowerCase();
 
@@ -91,8 +91,8 @@ export function checkNames(files: readonly HubFile[], repository: string): void 
     new HumanError(`the repository has ${what}.`, { place: repository, remedy: 'Choose another model.' });
   const seen = new Set<string>();
   for (const { name } of files) {
-    if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > LONGEST_NAME)
-      throw wrong(`a file named ${shown(name)}, a name that not every system can write`);
+    if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > MAX_NAME_BYTES)
+      throw wrong(`a file named ${shown(name)}, a name that some systems cannot write`);
     if (seen.has(folded(name))) throw wrong(`two files named ${shown(folded(name))}`);
     seen.add(folded(name));
   }
@@ -116,15 +116,19 @@ export type Selection =
  * The files of the model: a Hugging Face folder, or one GGUF model where there is none.
  * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
  */
-export function selectFiles(files: readonly HubFile[], repository: string, wanted: string | undefined): Selection {
+export function selectFiles(
+  files: readonly HubFile[],
+  repository: string,
+  requestedFile: string | undefined,
+): Selection {
   const ggufs = files.filter((file) => isGguf(file.name));
   // of a model in parts, the first stands for all
   const models = ggufs.filter(({ name }) => !PART.test(name) || PART.exec(name)![2] === '00001');
   const list = () => `${models.length === 1 ? 'file' : 'files'}: ${listed(models.map(({ path }) => path))}`;
-  if (wanted !== undefined) {
-    const file = ggufs.find(({ path }) => path === wanted);
+  if (requestedFile !== undefined) {
+    const file = ggufs.find(({ path }) => path === requestedFile);
     if (file) return { kind: 'gguf', files: allParts(file, ggufs, repository) };
-    throw new HumanError(`there is no file ${shorter(wanted)}.`, {
+    throw new HumanError(`there is no file ${shorter(requestedFile)}.`, {
       place: repository,
       remedy: ggufs.length > 0 ? `It has the GGUF ${list()}.` : 'The repository has no GGUF files.',
     });
@@ -154,7 +158,7 @@ export function selectFiles(files: readonly HubFile[], repository: string, wante
       place: repository,
       remedy: named.has('adapter_model.safetensors')
         ? 'It is an adapter, not a model: name its base model.'
-        : 'Name a repository with config.json and safetensors weights, or with GGUF files. PyTorch files (.bin) are not taken: they can run code when they are opened.',
+        : 'Name a repository with config.json and safetensors weights, or with GGUF files. PyTorch files (.bin) are not downloaded: they can run code when they are opened.',
     },
   );
 }

@@ -1,6 +1,6 @@
 import { HumanError } from '../../support/errors.js';
 
-const GO_ON = 'and download again: it goes on where it stopped.';
+const GO_ON = 'and download again: it resumes where it stopped.';
 const WHY: Record<string, readonly [message: string, remedy: string]> = {
   ENOSPC: ['the disk is full.', `Free some space ${GO_ON}`],
   EDQUOT: ['the disk quota is used up.', `Free some space ${GO_ON}`],
@@ -9,14 +9,14 @@ const WHY: Record<string, readonly [message: string, remedy: string]> = {
   EACCES: ['permission denied.', 'Check who may write it, or choose another folder.'],
   EPERM: ['permission denied.', 'Check who may write it, or choose another folder.'],
   ENOENT: ['the folder was removed or changed during the download.', 'Download again.'],
-  ENOTDIR: ['this is no folder.', 'Choose another folder.'],
-  EEXIST: ['this is no folder.', 'Choose another folder.'],
+  ENOTDIR: ['this is not a folder.', 'Choose another folder.'],
+  EEXIST: ['this is not a folder.', 'Choose another folder.'],
 };
 
 /** Another disk or folder is needed; the others may go well another time. */
 const INPUT = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST']);
 
-/** What the file system refuses, for people; other errors stay as they are. */
+/** Errors of the file system, worded for people; other errors stay as they are. */
 export function folderError(error: unknown, folder: string): unknown {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (error instanceof HumanError || code === undefined || syscall === undefined) return error;

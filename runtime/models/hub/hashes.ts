@@ -39,7 +39,7 @@ export interface Standing {
   isFolder: boolean;
 }
 
-/** undefined where nothing is. A link is what it leads to. */
+/** undefined where there is nothing. Links are followed. */
 export async function standing(path: string): Promise<Standing | undefined> {
   const itself = await lstat(path, { bigint: true }).catch(none);
   if (!itself) return undefined;

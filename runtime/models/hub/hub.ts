@@ -29,7 +29,7 @@ export interface DownloadParams {
   force?: boolean;
 }
 
-export interface DownloadSpeech {
+export interface DownloadReporter {
   readonly signal: AbortSignal;
   readonly onProgress: (message: string, fraction?: number) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -66,12 +66,12 @@ const REPORT_MS = 100;
  */
 export async function downloadModel(
   params: DownloadParams,
-  speech: DownloadSpeech,
+  reporter: DownloadReporter,
   changed: Partial<DownloadSettings> = {},
 ): Promise<{ path: string }> {
   const folder = resolve(params.folder);
   try {
-    return await download(params, folder, speech, { ...SETTINGS, ...changed });
+    return await download(params, folder, reporter, { ...SETTINGS, ...changed });
   } catch (error) {
     throw folderError(error, folder);
   }
@@ -80,12 +80,12 @@ export async function downloadModel(
 async function download(
   params: DownloadParams,
   folder: string,
-  speech: DownloadSpeech,
+  reporter: DownloadReporter,
   settings: DownloadSettings,
 ): Promise<{ path: string }> {
-  const { signal } = speech;
+  const { signal } = reporter;
   const { force = false } = params;
-  const { wanted, ...address } = checkedAddress(params);
+  const { requestedFile: requestedFile, ...address } = checkedAddress(params);
   const { repository, revision } = address;
   const sumsOf = fileSums(signal);
   const written = async (): Promise<DownloadManifest | undefined> => {
@@ -97,11 +97,11 @@ async function download(
   const there = await written();
   const complete =
     there?.repository === repository && !(await isUntidy(folder))
-      ? await completeModel(folder, there, wanted, sumsOf)
+      ? await completeModel(folder, there, requestedFile, sumsOf)
       : undefined;
   if (complete && there?.commit === revision) return complete;
 
-  const onLog = (message: string) => speech.onLog('warn', message);
+  const onLog = (message: string) => reporter.onLog('warn', message);
   const client = hubClient(address, { signal, patience: settings, onLog });
   let commit: string;
   try {
@@ -114,7 +114,7 @@ async function download(
     return complete;
   }
   if (complete && there?.commit === commit) return complete;
-  const listing = { ...(await filesOf(client.fetch, address, commit, wanted, settings.listingMs)), commit };
+  const listing = { ...(await filesOf(client.fetch, address, commit, requestedFile, settings.listingMs)), commit };
   const { kind, files } = listing;
 
   return withStaging(folder, async (staging) => {
@@ -137,7 +137,7 @@ async function download(
         done += bytes;
         if (Date.now() - reported < REPORT_MS && done < total) return;
         reported = Date.now();
-        speech.onProgress(
+        reporter.onProgress(
           `downloading ${repository}: ${file.name}, ${megabytes(done)} of ${megabytes(total)}`,
           total > 0 ? done / total : 1,
         );

@@ -1,15 +1,15 @@
-/** What the Hub says of a repository: its commit and its files. Bounded, whatever answers. */
+/** What the Hub reports about a repository: its commit and its files. Bounded, whatever answers. */
 import { listFiles, modelInfo } from '@huggingface/hub';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import type { HubAddress } from './address.js';
 import { checkedFile, checkNames, selectFiles } from './files.js';
 import type { HubFile } from './files.js';
 
-/** More files than this are no model. */
-const MOST_FILES = 100_000;
+/** A model does not have more files than this. */
+const MAX_FILES = 100_000;
 /** The Hub's own pages have 1000 files. */
-const MOST_PAGES = 200;
-const MOST_BYTES = 64 * 2 ** 20;
+const MAX_PAGES = 200;
+const MAX_BYTES = 64 * 2 ** 20;
 const COMMIT = /^[0-9a-f]{40,64}$/;
 
 /** The commit that a revision is. */
@@ -30,7 +30,7 @@ export async function filesOf(
   ask: typeof fetch,
   address: HubAddress,
   commit: string,
-  wanted: string | undefined,
+  requestedFile: string | undefined,
   longestMs: number,
 ): Promise<{ kind: 'folder' | 'gguf'; files: HubFile[] }> {
   const { endpoint, repository } = address;
@@ -40,11 +40,11 @@ export async function filesOf(
     const found: HubFile[] = [];
     let count = 0;
     for await (const entry of listFiles({ repo, revision: commit, recursive: true, hubUrl: endpoint, fetch: pages })) {
-      if (++count > MOST_FILES) throw endless(repository, `has more than ${MOST_FILES} files`);
+      if (++count > MAX_FILES) throw endless(repository, `has more than ${MAX_FILES} files`);
       const file = checkedFile(entry, repository);
       if (file) found.push(file);
     }
-    return selectFiles(found, repository, wanted);
+    return selectFiles(found, repository, requestedFile);
   });
   const files =
     selection.kind === 'sharded'
@@ -66,12 +66,12 @@ function boundedPages(ask: typeof fetch, repository: string, longestMs: number):
   return async (input, init) => {
     const url = String(input);
     if (seen.has(url)) throw endless(repository, 'leads back to a page that was read');
-    if (seen.size >= MOST_PAGES) throw endless(repository, `has more than ${MOST_PAGES} pages`);
+    if (seen.size >= MAX_PAGES) throw endless(repository, `has more than ${MAX_PAGES} pages`);
     if (performance.now() > until) throw endless(repository, `takes more than ${Math.round(longestMs / 1000)} s`);
     seen.add(url);
     const answer = await ask(input, init);
     bytes += Number(answer.headers.get('content-length'));
-    if (bytes > MOST_BYTES) throw endless(repository, `has more than ${MOST_BYTES} bytes`);
+    if (bytes > MAX_BYTES) throw endless(repository, `has more than ${MAX_BYTES} bytes`);
     return answer;
   };
 }
@@ -83,7 +83,7 @@ const endless = (place: string, what: string): HumanError =>
     kind: 'failed',
   });
 
-/** Answers that are not what the Hub sends (a proxy's page, another program's JSON) are no bugs of ours. */
+/** Answers that are not what the Hub sends (a proxy's page, another program's JSON) are not bugs of this program. */
 async function understood<T>(repository: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();

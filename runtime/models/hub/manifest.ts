@@ -29,21 +29,21 @@ export type DownloadManifest = z.infer<typeof manifestSchema>;
 export async function completeModel(
   folder: string,
   { files }: DownloadManifest,
-  wanted: string | undefined,
+  requestedFile: string | undefined,
   sumsOf: ReturnType<typeof fileSums>,
 ): Promise<{ path: string } | undefined> {
   const entries = Object.entries(files).filter(
     ([name, { path = name, commit }]) =>
-      commit === undefined && (wanted === undefined ? !isGguf(name) : isSameGguf(path, wanted)),
+      commit === undefined && (requestedFile === undefined ? !isGguf(name) : isSameGguf(path, requestedFile)),
   );
-  const main = entries.find(([name, { path = name }]) => path === (wanted ?? 'config.json'));
+  const main = entries.find(([name, { path = name }]) => path === (requestedFile ?? 'config.json'));
   if (!main) return undefined;
   for (const [name, { size, sha256 }] of entries) {
     const path = join(folder, name);
     const found = await standing(path);
     if (found?.size !== size || (await sumsOf(path, found)).sha256 !== sha256) return undefined;
   }
-  return { path: wanted === undefined ? folder : join(folder, main[0]) };
+  return { path: requestedFile === undefined ? folder : join(folder, main[0]) };
 }
 
 export async function readManifest(folder: string): Promise<DownloadManifest | undefined> {

@@ -3,7 +3,7 @@ import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici'
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
-import { Interrupted, refusal, storageRefusal } from './refusals.js';
+import { Interrupted, responseError, storageError } from './responseErrors.js';
 
 /** How long is waited and how often something is tried again. */
 export interface Patience {
@@ -43,11 +43,11 @@ export interface HubClient {
 
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
-const LARGEST_ANSWER = 16 * 2 ** 20;
-const LONGEST_WAIT_MS = 60_000;
+const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
+const MAX_WAIT_MS = 60_000;
 /** Of one file, with or without progress in between. */
-const MOST_ATTEMPTS = 1000;
-/** Codes that say the network, or the way to the host, is not there. */
+const MAX_ATTEMPTS = 1000;
+/** Codes for a network, or a route to the host, that is not there. */
 const OFFLINE = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -143,9 +143,9 @@ export function hubClient(
           cancel: async () => response.body?.cancel(),
         };
       await response.body?.cancel();
-      throw atHome ? refusal(response, host, address) : storageRefusal(response, host);
+      throw atHome ? responseError(response, host, address) : storageError(response, host);
     }
-    throw new HumanError('the Hub redirects without end.', {
+    throw new HumanError('the Hub redirects endlessly.', {
       place: address.repository,
       remedy: 'Check HF_ENDPOINT.',
       kind: 'failed',
@@ -192,21 +192,21 @@ export function hubClient(
         place: address.repository,
         remedy:
           'Check the network, HTTPS_PROXY if yours has a proxy, and HF_ENDPOINT if you use a mirror; then download again: it ' +
-          'goes on where it stopped.',
+          'resumes where it stopped.',
         kind: 'failed',
         cause: error,
       });
-      // a host that was never reached is told at once; one that was reached may come back
+      // a host that was never reached is reported at once; one that was reached may come back
       return offline && !reached ? final : new Interrupted(final);
     }
-    const refusedByProxy = /Proxy response \((\d+)\)/.exec(messages(error))?.[1];
-    if (refusedByProxy !== undefined) {
-      return new HumanError(`the proxy of this network does not connect to ${host} (status ${refusedByProxy}).`, {
+    const proxyStatus = /Proxy response \((\d+)\)/.exec(messages(error))?.[1];
+    if (proxyStatus !== undefined) {
+      return new HumanError(`the proxy of this network does not connect to ${host} (status ${proxyStatus}).`, {
         place: address.repository,
         remedy:
-          refusedByProxy === '407'
-            ? 'It asks who you are: write HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.'
-            : 'Check HTTPS_PROXY; hosts that need no proxy belong into NO_PROXY.',
+          proxyStatus === '407'
+            ? 'It requires authentication: write HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.'
+            : 'Check HTTPS_PROXY; hosts that need no proxy belong in NO_PROXY.',
         kind: 'failed',
         cause: error,
       });
@@ -222,7 +222,7 @@ export function hubClient(
     const dropped = (code !== undefined && DROPPED.has(code)) || (error as Error).message === 'terminated';
     const final = new HumanError(`the connection to ${host} broke (${code ?? (error as Error).message}).`, {
       place: address.repository,
-      remedy: 'Download again: it goes on where it stopped.',
+      remedy: 'Download again: it resumes where it stopped.',
       kind: 'failed',
       cause: error,
     });
@@ -242,10 +242,10 @@ export function hubClient(
         const isFurther = progress() - before >= LEAST_BYTES;
         failures = isFurther ? 1 : failures + 1;
         if (isFurther) before = progress();
-        if (failures >= patience.attempts || attempts >= MOST_ATTEMPTS) throw error.final;
+        if (failures >= patience.attempts || attempts >= MAX_ATTEMPTS) throw error.final;
         onLog(`${error.message} Trying again.`);
         const waitMs = Math.max(error.waitMs, patience.pauseMs * 2 ** (failures - 1));
-        await sleep(Math.min(waitMs, LONGEST_WAIT_MS), undefined, { signal }).catch(() => undefined);
+        await sleep(Math.min(waitMs, MAX_WAIT_MS), undefined, { signal }).catch(() => undefined);
       }
     }
   }
@@ -263,7 +263,7 @@ export function hubClient(
     let bytes = 0;
     for await (const piece of answer.body) {
       bytes += piece.length;
-      if (bytes > LARGEST_ANSWER) throw wrong(`has more than ${LARGEST_ANSWER} bytes`);
+      if (bytes > MAX_RESPONSE_BYTES) throw wrong(`has more than ${MAX_RESPONSE_BYTES} bytes`);
       if (performance.now() > until) throw wrong(`takes more than ${seconds(patience.wholeMs)}`);
       parts.push(piece);
     }

@@ -51,7 +51,7 @@ export interface Staging {
   commit(parts: ReadonlyMap<string, string>, stale: readonly string[], manifest: string): Promise<void>;
 }
 
-/** A download was killed, or is at work: there is more here than parts to go on with. */
+/** A download was killed, or is running: there is more here than parts to continue. */
 export async function isUntidy(folder: string): Promise<boolean> {
   const names = await readdir(join(folder, STAGING)).catch(() => undefined);
   return names !== undefined && !(names.length > 0 && names.every((name) => /\.[0-9a-f]{16}\.part$/.test(name)));
@@ -64,7 +64,7 @@ export async function isUntidy(folder: string): Promise<boolean> {
  */
 export async function withStaging<T>(folder: string, use: (staging: Staging) => Promise<T>): Promise<T> {
   const place = join(folder, STAGING);
-  const made = await mkdir(folder, { recursive: true });
+  const created = await mkdir(folder, { recursive: true });
   let release: (() => Promise<void>) | undefined;
   try {
     release = await claimed(folder, place);
@@ -72,7 +72,7 @@ export async function withStaging<T>(folder: string, use: (staging: Staging) => 
     return await use(staging(folder, place));
   } finally {
     await release?.();
-    const empty = made === undefined ? [place] : [place, ...upTo(folder, made)];
+    const empty = created === undefined ? [place] : [place, ...upTo(folder, created)];
     for (const each of empty) await rmdir(each).catch(() => undefined);
   }
 }
@@ -89,7 +89,7 @@ async function claimed(folder: string, place: string): Promise<() => Promise<voi
     });
     const foreign = (await lstat(place)).isDirectory() ? (await readdir(place)).find((name) => !isOwn(name)) : STAGING;
     if (foreign !== undefined)
-      throw new HumanError(`${foreign} is in the way of what is not complete yet.`, {
+      throw new HumanError(`${foreign} is in the way of an unfinished download.`, {
         place,
         remedy: 'Move it away, or choose another folder.',
       });
@@ -97,7 +97,7 @@ async function claimed(folder: string, place: string): Promise<() => Promise<voi
       return await claim(place);
     } catch (error) {
       if (error instanceof HumanError)
-        throw new HumanError('this folder is being downloaded to already.', {
+        throw new HumanError('another download into this folder is running.', {
           place: folder,
           remedy: 'Wait for that download, or choose another folder.',
           cause: error,
@@ -144,7 +144,7 @@ async function takeBack(folder: string, place: string): Promise<void> {
   if (!json) return;
   const checked = safeParse(commitSchema, json);
   if (!checked.success)
-    throw new HumanError('this record of a download that was cut off is damaged.', {
+    throw new HumanError('the record of an interrupted download is damaged.', {
       place: file,
       remedy: `Move what you need out of ${place} (NAME.old was in the folder as NAME), delete it, and download again.`,
     });

@@ -8,7 +8,7 @@ import { HumanError } from '../../support/errors.js';
 import type { Handle } from '../../support/files.js';
 import type { HubFile } from './files.js';
 import { agrees, piecesOf, summing } from './hashes.js';
-import { Interrupted } from './refusals.js';
+import { Interrupted } from './responseErrors.js';
 import type { HubAnswer, HubClient } from './request.js';
 
 /** A part is a file of ours; a link in its place would lead to one that is not. Windows has no such flag. */
@@ -18,7 +18,7 @@ export interface Transfer {
   client: HubClient;
   url: string;
   file: HubFile;
-  /** Where the bytes go; what it has already is kept and gone on from. */
+  /** Where the bytes go; what it already has is kept and continued. */
   part: string;
   signal: AbortSignal;
   /** Bytes that are there now and were not before; negative when they had to be given up. */
@@ -49,7 +49,7 @@ export async function transfer({ client, url, file, part, signal, onBytes }: Tra
     if (!goesOn && answer.status !== 200) {
       await answer.cancel();
       throw new Interrupted(
-        new HumanError(`the Hub sends another part of ${file.path} than asked.`, {
+        new HumanError(`the Hub sent a different part of ${file.path} than was requested.`, {
           remedy: 'Download again later, or from another mirror.',
           kind: 'failed',
         }),
@@ -66,14 +66,14 @@ export async function transfer({ client, url, file, part, signal, onBytes }: Tra
     if (at < file.size)
       throw new Interrupted(
         new HumanError(`${file.path} ended after ${at} of ${file.size} bytes.`, {
-          remedy: 'Download again: it goes on where it stopped.',
+          remedy: 'Download again: it resumes where it stopped.',
           kind: 'failed',
         }),
       );
   };
   const wrong = async (what: string): Promise<HumanError> => {
     await rm(part, { force: true });
-    return new HumanError(`${file.path} ${what}; what was downloaded of it is deleted.`, {
+    return new HumanError(`${file.path} ${what}; the part that was downloaded is deleted.`, {
       place: part,
       remedy: 'Download again; if it happens again, the network or the mirror changes files: do not use it.',
       kind: 'failed',

@@ -5,13 +5,13 @@ import type { Tokenizer } from './tokenizer.js';
 
 /**
  * What stands in for a tokenizer where a model has none: rows and prompts that are tokens already need none. Whatever has to do
- * with text is refused.
+ * with text is rejected.
  */
 export function absentTokenizer(
   { folder, config, generationConfig }: Pick<ModelFolder, 'folder' | 'config' | 'generationConfig'>,
   vocabSize: number,
 ): Tokenizer {
-  const refuse = (): never => {
+  const reject = (): never => {
     throw new HumanError('this model folder has no tokenizer.', {
       place: join(folder, 'tokenizer.json'),
       remedy: 'Copy tokenizer.json and tokenizer_config.json of the model into it.',
@@ -23,12 +23,12 @@ export function absentTokenizer(
       .filter((id): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize);
   return {
     absent: true,
-    encode: refuse,
-    decode: refuse,
+    encode: reject,
+    decode: reject,
     vocabSize,
     eosIds: ids('eos_token_id'),
     padId: ids('pad_token_id')[0],
     prefixIds: [],
-    chatTemplate: { render: refuse, plain: false, place: folder },
+    chatTemplate: { render: reject, plain: false, place: folder },
   };
 }

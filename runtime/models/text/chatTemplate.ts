@@ -12,7 +12,7 @@ import { withTimeLimit } from '../../support/timeLimit.js';
 export interface ChatTemplate {
   /**
    * The text of a conversation; with `addGenerationPrompt`, up to where the next answer begins.
-   * @throws HumanError when the template refuses the messages, is not valid, or runs too long.
+   * @throws HumanError when the template rejects the messages, is not valid, or runs too long.
    */
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
   /** The model has no template of its own and `PLAIN_TEMPLATE` is used: warn. */
@@ -36,7 +36,7 @@ export const PLAIN_TEMPLATE = [
   "{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}",
 ].join('');
 
-/** Larger templates are refused; the largest known ones have about 30 kB. */
+/** Larger templates are rejected; the largest known ones have about 30 kB. */
 const MAX_TEMPLATE = 2 ** 20;
 const TIME_MS = 800;
 const TIME_MS_PER_CHARACTER = 0.01;
@@ -79,16 +79,11 @@ export function chatTemplate(source: string, place: string, special: SpecialText
     place,
     render(messages, { addGenerationPrompt }) {
       const size = messages.reduce((sum, message) => sum + message.content.length, 0);
-      return withTimeLimit(
-        TIME_MS + TIME_MS_PER_CHARACTER * size,
-        'the chat template does not come to an end.',
-        place,
-        () => {
-          program ??= compile(source, place);
-          const given = { messages, add_generation_prompt: addGenerationPrompt, tools: null, documents: null };
-          return run(program, { ...special, ...given }, MAX_MADE + MAX_MADE_PER_CHARACTER * size, place);
-        },
-      );
+      return withTimeLimit(TIME_MS + TIME_MS_PER_CHARACTER * size, 'the chat template does not finish.', place, () => {
+        program ??= compile(source, place);
+        const given = { messages, add_generation_prompt: addGenerationPrompt, tools: null, documents: null };
+        return run(program, { ...special, ...given }, MAX_MADE + MAX_MADE_PER_CHARACTER * size, place);
+      });
     },
   };
 }
@@ -119,16 +114,16 @@ function run(program: Program, variables: JsonObject, limit: number, place: stri
   for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) environment.set(name, value);
   const interpreter = new PythonInterpreter(environment);
   const evaluate = interpreter.evaluate.bind(interpreter);
-  let made = 0;
+  let produced = 0;
   interpreter.evaluate = (statement, scope) => {
     const result = evaluate(statement, scope);
     if (statement && !makes(statement)) return result;
     const { value } = result;
-    if (typeof value === 'string') made += value.length;
-    else if (Array.isArray(value)) made += ITEM * value.length;
+    if (typeof value === 'string') produced += value.length;
+    else if (Array.isArray(value)) produced += ITEM * value.length;
     else if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER)
       throw new Error(`the number ${value} is too large`);
-    if (made > limit) throw new Error('it makes too much text');
+    if (produced > limit) throw new Error('it produces too much text');
     return result;
   };
   try {
@@ -137,9 +132,9 @@ function run(program: Program, variables: JsonObject, limit: number, place: stri
     return value;
   } catch (error) {
     if (error instanceof Refusal)
-      throw new HumanError(`the chat template refuses these messages: ${error.message.slice(0, 300)}.`, {
+      throw new HumanError(`the chat template rejects these messages: ${error.message.slice(0, 300)}.`, {
         place,
-        remedy: 'Change the roles or their order as the template asks.',
+        remedy: 'Change the roles or their order as the template requires.',
         cause: error,
       });
     throw failed('the chat template failed', error, place);
@@ -153,7 +148,7 @@ function makes(statement: { type: string; property?: { type: string } }): boolea
 }
 
 function failed(what: string, error: unknown, place: string): unknown {
-  // The end of the time limit is no ordinary error and must pass.
+  // The end of the time limit is not an ordinary error and must pass.
   if (!(error instanceof Error) || 'code' in error) return error;
   if (error instanceof HumanError) return error;
   const deep = error instanceof RangeError && /call stack/i.test(error.message);

@@ -104,13 +104,13 @@ const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpret
   BinaryExpression: binary,
   MemberExpression: member,
   ObjectLiteral: (node, scope, at) => {
-    const made = new Map<string | number, Value>();
+    const entries = new Map<string | number, Value>();
     for (const [key, value] of node.value as Map<unknown, unknown>) {
       const name = at.value(key, scope);
-      if (!(name instanceof Text || name instanceof Whole)) throw new Error(`a ${name.type} is no key`);
-      made.set(name.value, at.value(value, scope));
+      if (!(name instanceof Text || name instanceof Whole)) throw new Error(`a ${name.type} cannot be a key`);
+      entries.set(name.value, at.value(value, scope));
     }
-    return new Dict(made);
+    return new Dict(entries);
   },
   FilterExpression: (node, scope, at) => filter(at.value(node.operand, scope), node.filter as Node, scope, at),
   TestExpression: (node, scope, at) => {
@@ -310,14 +310,14 @@ function round(items: Value[], i: number): Value {
   );
 }
 
-/** A macro sees the names of where it is written, not of where it is called. */
+/** A macro sees the names of its definition, not of its call. */
 function macro(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const none = at.original(node, scope);
-  const made = scope.lookupVariable((node.name as Node).value as string) as Value & {
+  const macro = scope.lookupVariable((node.name as Node).value as string) as Value & {
     value: (args: Value[], scope: Environment) => Value;
   };
-  const run = made.value;
-  made.value = (args, from) => {
+  const run = macro.value;
+  macro.value = (args, from) => {
     const inner = new Environment(scope);
     if (from.variables.has('caller')) inner.setVariable('caller', from.lookupVariable('caller'));
     return run(args, inner);

@@ -18,7 +18,7 @@ export const Nothing: Class<null> = classOf(null);
 export const Missing: Class<undefined> = classOf(undefined);
 export const Callable: Class<(args: Value[], scope: Environment) => Value> = classOf(() => null);
 
-/** `str` of a value. Lists and the like are refused: nobody means to write them into a conversation. */
+/** `str` of a value. Lists and the like are rejected: nobody means to write them into a conversation. */
 export function str(value: Value): string {
   if (value instanceof Text) return value.value;
   if (value instanceof Missing) return '';
@@ -28,7 +28,7 @@ export function str(value: Value): string {
   throw new Error(`it writes a ${value.type} as text`);
 }
 
-/** Python's `==`: by value, and a number is no text. */
+/** Python's `==`: by value, and a number is not a text. */
 export function equal(a: Value, b: Value): boolean {
   if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
   if (a instanceof List && b instanceof List)
@@ -51,7 +51,7 @@ const isSpace = new RegExp(`[${SPACE}]`);
 
 export function strip(text: string, [given]: Value[], left: boolean, right: boolean): Value {
   const set = given instanceof Text ? new Set(given.value) : undefined;
-  if (given !== undefined && !set && !(given instanceof Nothing)) throw new Error('it strips what is no text');
+  if (given !== undefined && !set && !(given instanceof Nothing)) throw new Error('it strips what is not text');
   const characters = Array.from(text);
   const taken = (character: string | undefined): boolean =>
     character !== undefined && (set ? set.has(character) : isSpace.test(character));

@@ -58,7 +58,7 @@ const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
 const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 const utf8 = new TextEncoder();
 
-/** A token with a character that stands for no byte (a special token) is taken as it is. */
+/** A token with a character that stands for no byte (a special token) is used unchanged. */
 function byteLevel(tokens: string[]): string[] {
   const bytes: number[] = [];
   for (const token of tokens) {

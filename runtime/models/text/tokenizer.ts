@@ -5,7 +5,7 @@ import { HumanError } from '../../support/errors.js';
 import { sections } from './addedTokens.js';
 import { loadChatTemplate } from './chatTemplate.js';
 import type { ChatTemplate } from './chatTemplate.js';
-import { isObject, LARGEST_TOKENIZER, readOptionalJson } from '../../support/jsonFile.js';
+import { isObject, MAX_TOKENIZER_BYTES, readOptionalJson } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { exactNormalizer } from './normalizers.js';
 import { postProcessor } from './postProcessors.js';
@@ -27,7 +27,7 @@ export interface Tokenizer {
    * @throws HumanError when the text cannot be encoded.
    */
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
-  /** Text of ids. Ids that are no tokens give no text. `skipSpecialTokens` (default false) leaves special tokens out. */
+  /** Text of ids. Ids that are not tokens give no text. `skipSpecialTokens` (default false) leaves special tokens out. */
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   /** Largest id + 1. A model's embedding may have more rows (see `modelVocabSize`). */
   vocabSize: number;
@@ -41,7 +41,7 @@ export interface Tokenizer {
   unkId?: number;
   /** Ids that `addSpecialTokens` puts before a text. */
   prefixIds: number[];
-  /** Always there when loaded from a folder; `chatTemplate.plain` says that the model has none of its own. */
+  /** Always there when loaded from a folder; `chatTemplate.plain` is set when the model has none. */
   chatTemplate?: ChatTemplate;
 }
 
@@ -55,7 +55,7 @@ const TIME_MS_PER_CHARACTER = 0.05;
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
-  const json = await readOptionalJson(file, LARGEST_TOKENIZER);
+  const json = await readOptionalJson(file, MAX_TOKENIZER_BYTES);
   if (!json) throw await noTokenizer(folder);
   const map = (await readOptionalJson(join(folder, 'special_tokens_map.json'))) ?? {};
   const config = { ...map, ...((await readOptionalJson(join(folder, 'tokenizer_config.json'))) ?? {}) };
@@ -66,7 +66,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   if (typeof modelVocabSize === 'number') tokenizer.modelVocabSize = modelVocabSize;
   const largest = Math.max(tokenizer.vocabSize, tokenizer.modelVocabSize ?? 0);
   const usable = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < largest;
-  // The generation config is what the publisher generates with; config.json speaks only where it is silent.
+  // The generation config is what the publisher generates with; config.json counts only where it has no entry.
   const ends = generationConfig?.eos_token_id ?? modelConfig.eos_token_id;
   tokenizer.eosIds = [...new Set([...tokenizer.eosIds, ...[ends].flat().filter(usable)])];
   tokenizer.bosId ??= [generationConfig?.bos_token_id, modelConfig.bos_token_id].find(usable);

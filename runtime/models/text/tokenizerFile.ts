@@ -82,12 +82,12 @@ function vocabOf(model: JsonObject, type: TokenizerFile['modelType']): Map<strin
     model.vocab.forEach((entry: unknown, id) => {
       const [token, score] = Array.isArray(entry) ? (entry as unknown[]) : [];
       if (typeof token !== 'string' || typeof score !== 'number' || !Number.isFinite(score))
-        throw new Error(`entry ${id} of "vocab" is no [text, score]`);
+        throw new Error(`entry ${id} of "vocab" is not [text, score]`);
       vocab.set(token, checkId(id, token));
     });
     return vocab;
   }
-  if (!isObject(model.vocab)) throw new Error('"vocab" is no object of ids');
+  if (!isObject(model.vocab)) throw new Error('"vocab"is not an object of ids');
   for (const [token, id] of Object.entries(model.vocab)) vocab.set(token, checkId(id, token));
   return vocab;
 }
@@ -130,18 +130,18 @@ function modelOf(model: JsonObject, type: TokenizerFile['modelType'], vocab: Map
 }
 
 function mergesOf(merges: unknown): [string, string][] {
-  if (!Array.isArray(merges)) throw new Error('"merges" is no list');
+  if (!Array.isArray(merges)) throw new Error('"merges" is not a list');
   if (merges.length > MAX_ID) throw new Error('there are too many merges');
   return merges.map((merge: unknown, i) => {
     const pair: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
     if (pair.length !== 2 || typeof pair[0] !== 'string' || typeof pair[1] !== 'string')
-      throw new Error(`merge ${i} is no pair: ${shown(merge)}`);
+      throw new Error(`merge ${i} is not a pair: ${shown(merge)}`);
     return [pair[0], pair[1]];
   });
 }
 
 function addedTokensOf(given: unknown): AddedToken[] {
-  if (!Array.isArray(given)) throw new Error('"added_tokens" is no list');
+  if (!Array.isArray(given)) throw new Error('"added_tokens" is not a list');
   return given.map((entry: unknown) => {
     if (!isObject(entry) || typeof entry.content !== 'string') throw new Error('an added token has no "content"');
     return addedToken(entry, checkId(entry.id, entry.content));
@@ -167,7 +167,7 @@ export function addedToken(entry: JsonObject, id: number): AddedToken {
 function partsOf(config: JsonObject): unknown[] {
   for (const key of ['normalizers', 'pretokenizers', 'processors', 'decoders'])
     if (config[key] !== undefined) {
-      if (!Array.isArray(config[key])) throw new Error(`"${key}" is no list`);
+      if (!Array.isArray(config[key])) throw new Error(`"${key}" is not a list`);
       return config[key];
     }
   return [];
@@ -175,7 +175,7 @@ function partsOf(config: JsonObject): unknown[] {
 
 function stepCount(config: unknown, depth = 0): number {
   if (config === null) return 0;
-  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoder is no object');
+  if (!isObject(config)) throw new Error('a normalizer, pre-tokenizer, post-processor or decoderis not an object');
   if (depth > MAX_DEPTH) throw new Error('they are nested too deeply');
   return config.type === 'Sequence'
     ? partsOf(config).reduce<number>((sum, part) => sum + stepCount(part, depth + 1), 0)

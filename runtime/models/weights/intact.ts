@@ -23,7 +23,7 @@ export async function watchWeights({ tensors }: Pick<ModelFolder, 'tensors'>): P
     throw new HumanError(`the model's file was ${what} while it was in use.`, {
       kind: 'failed',
       place: files[i],
-      remedy: 'Nothing that was computed since can be trusted. Put the file back and start the run anew.',
+      remedy: 'Nothing that was computed since can be trusted. Put the file back and start the run over.',
     });
   };
 }

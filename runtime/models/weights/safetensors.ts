@@ -53,7 +53,7 @@ export interface SafetensorsHeader {
 }
 
 /** The format allows 100 MB; sixty thousand tensors need 8 MB. */
-const LARGEST_HEADER = 2 ** 23;
+const MAX_HEADER_BYTES = 2 ** 23;
 /** Node reads at most 2³¹ − 1 bytes at once. */
 const PIECE = 2 ** 30;
 
@@ -66,7 +66,7 @@ export function isDtype(value: unknown): value is Dtype {
 /** Types that `readFloat32` reads. */
 export const isFloat = (dtype: Dtype): boolean => ['F32', 'F16', 'BF16', 'F64'].includes(dtype);
 
-/** Elements of a shape; undefined when a dimension is no count or the product is beyond exact integers. */
+/** Elements of a shape; undefined when a dimension is not a count or the product is beyond exact integers. */
 export function elementCount(shape: readonly unknown[]): number | undefined {
   let count = 1;
   for (const dim of shape) {
@@ -77,7 +77,7 @@ export function elementCount(shape: readonly unknown[]): number | undefined {
   return count;
 }
 
-/** Bytes of a tensor; undefined when the shape is no shape or the elements do not fill whole bytes. */
+/** Bytes of a tensor; undefined when the shape is not a shape or the elements do not fill whole bytes. */
 export function byteCount(dtype: Dtype, shape: readonly unknown[]): number | undefined {
   const count = elementCount(shape);
   if (count === undefined) return undefined;
@@ -101,10 +101,10 @@ export async function readSafetensors(file: string): Promise<SafetensorsHeader> 
       throw damaged(file, `the file has ${size} bytes, too few for a safetensors file.`);
     }
     const length = new DataView(start.buffer).getBigUint64(0, true);
-    if (length > BigInt(Math.min(LARGEST_HEADER, size - 8))) {
+    if (length > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
       throw damaged(
         file,
-        `the header claims ${length} bytes; the file has ${size} bytes, and at most ${LARGEST_HEADER} are read as a header.`,
+        `the header claims ${length} bytes; the file has ${size} bytes, and at most ${MAX_HEADER_BYTES} are read as a header.`,
       );
     }
     const header = new Uint8Array(Number(length));
@@ -269,7 +269,7 @@ export function toFloat32(
     default:
       throw new HumanError(`the tensor has type ${info.dtype}; weights are read as F32, F16, BF16 or F64.`, {
         place: `${info.file}: ${info.name}`,
-        remedy: 'Use an unquantised copy of the model.',
+        remedy: 'Use an unquantized copy of the model.',
       });
   }
 }
@@ -320,7 +320,7 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a file beside, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come first and the header is padded to
+ * Writes a temporary file, syncs, renames; one tensor, or one piece of it, is in memory at a time. Wider types come first and the header is padded to
  * 8 bytes, so that every tensor is aligned to its type and can be mapped in place.
  */
 export async function writeSafetensors(
@@ -343,7 +343,7 @@ export async function writeSafetensors(
   const start = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   start.writeBigUInt64LE(BigInt(start.length - 8));
   json.copy(start, 8);
-  if (start.length - 8 > LARGEST_HEADER) {
+  if (start.length - 8 > MAX_HEADER_BYTES) {
     throw new HumanError('there are too many tensors for one safetensors file.', {
       place: basename(file),
       remedy: 'Write several files.',

@@ -4,7 +4,7 @@ import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
 
-/** Files of a model folder that are no weights: config, tokenizer, templates, licence. */
+/** Files of a model folder that are not weights: config, tokenizer, templates, licence. */
 const COMPANION =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|LICENSE.*|README\.md)$/i;
 

@@ -30,7 +30,7 @@ export class ConfigReader {
     private readonly place = 'config.json',
   ) {}
 
-  refuse(key: string, why: string, remedy = 'Use a model without it.'): never {
+  reject(key: string, why: string, remedy = 'Use a model without it.'): never {
     throw new HumanError(`${key} = ${shown(this.config[key], 60)}: ${why}.`, { place: this.place, remedy });
   }
 
@@ -66,7 +66,7 @@ export class ConfigReader {
   number(key: string, fallback?: number): number {
     const value = this.raw(key) ?? fallback;
     if (typeof value !== 'number' || !Number.isFinite(value))
-      this.refuse(key, 'a number is needed', 'Check that config.json is complete.');
+      this.reject(key, 'a number is needed', 'Check that config.json is complete.');
     return value;
   }
 
@@ -74,20 +74,20 @@ export class ConfigReader {
   size(key: string, fallback?: number): number {
     const value = this.number(key, fallback);
     if (!Number.isInteger(value) || value < 1 || value > MAX_SIZE)
-      this.refuse(key, `a whole number from 1 to ${MAX_SIZE} is needed`, 'Check that config.json is complete.');
+      this.reject(key, `a whole number from 1 to ${MAX_SIZE} is needed`, 'Check that config.json is complete.');
     return value;
   }
 
   /** A positive number. */
   positive(key: string, fallback?: number): number {
     const value = this.number(key, fallback);
-    if (value <= 0) this.refuse(key, 'a number above 0 is needed', 'Check that config.json is complete.');
+    if (value <= 0) this.reject(key, 'a number above 0 is needed', 'Check that config.json is complete.');
     return value;
   }
 
   boolean(key: string, fallback: boolean): boolean {
     const value = this.raw(key) ?? fallback;
-    if (typeof value !== 'boolean') this.refuse(key, 'true or false is needed', 'Correct config.json.');
+    if (typeof value !== 'boolean') this.reject(key, 'true or false is needed', 'Correct config.json.');
     return value;
   }
 
@@ -113,7 +113,7 @@ export class ConfigReader {
     const activation = typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
     return (
       activation ??
-      this.refuse(key, `this activation is not supported (supported: ${Object.keys(ACTIVATIONS).join(', ')})`)
+      this.reject(key, `this activation is not supported (supported: ${Object.keys(ACTIVATIONS).join(', ')})`)
     );
   }
 
@@ -122,14 +122,14 @@ export class ConfigReader {
     const value = this.raw(key) ?? undefined;
     if (value === undefined) return undefined;
     if (!Array.isArray(value) || value.length < count || !value.every((v): v is T => allowed.includes(v as T)))
-      this.refuse(key, `a list of ${count} entries out of ${allowed.join(', ')} is needed`);
+      this.reject(key, `a list of ${count} entries out of ${allowed.join(', ')} is needed`);
     return value.slice(0, count) as T[];
   }
 
-  /** Refuses every value but these; missing and null are fine. */
+  /** Rejects every value but these; missing and null are fine. */
   only(key: string, allowed: readonly unknown[], why: string): void {
     const value = this.raw(key) ?? undefined;
-    if (value !== undefined && !allowed.includes(value)) this.refuse(key, why);
+    if (value !== undefined && !allowed.includes(value)) this.reject(key, why);
   }
 
   /** A reader of an object under a key. */
@@ -137,7 +137,7 @@ export class ConfigReader {
     const value = this.raw(key) ?? undefined;
     if (value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value))
-      this.refuse(key, 'an object is needed', 'Correct config.json.');
+      this.reject(key, 'an object is needed', 'Correct config.json.');
     return new ConfigReader(value as Record<string, unknown>, `${this.place}: ${key}`);
   }
 
@@ -149,7 +149,7 @@ export class ConfigReader {
       value.length !== count ||
       !value.every((v) => typeof v === 'number' && Number.isFinite(v) && v > 0)
     )
-      this.refuse(key, `a list of ${count} positive numbers is needed`, 'Correct config.json.');
+      this.reject(key, `a list of ${count} positive numbers is needed`, 'Correct config.json.');
     return value as number[];
   }
 }

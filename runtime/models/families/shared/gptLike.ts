@@ -53,7 +53,7 @@ export interface GptLike {
   /** Module of learned positions; position p has row p + offset. */
   positions?: { name: string; offset: number };
   projections: (attention: string) => ProjectionSpec;
-  /** Settings of an attention beside its layers; the scale is D^(−1/2) without one. */
+  /** Settings of an attention besides its layers; the scale is D^(−1/2) without one. */
   attention?: (layer: number, name: string) => Partial<AttentionSpec>;
   outBias: boolean;
   mlpBias: boolean;
@@ -78,7 +78,7 @@ export interface GptLike {
 
 export function gptLike(c: ConfigReader, o: GptLike): FamilySpec {
   const { sizes: s, names, norm } = o;
-  if (s.heads * s.headDim !== s.hidden) c.refuse('head_dim', `${s.heads} heads must fill ${s.hidden} hidden elements`);
+  if (s.heads * s.headDim !== s.hidden) c.reject('head_dim', `${s.heads} heads must fill ${s.hidden} hidden elements`);
   const layers = layersOf(s.layers, (i) => {
     const name = `${names.blocks}.${i}`;
     const attention = `${name}.${names.attention}`;

@@ -69,16 +69,16 @@ export function sizes(
   };
   const hidden = c.size(key.hidden);
   const layers = c.size(key.layers);
-  if (layers > MAX_LAYERS) c.refuse(key.layers, `more than ${MAX_LAYERS} layers are not supported`);
+  if (layers > MAX_LAYERS) c.reject(key.layers, `more than ${MAX_LAYERS} layers are not supported`);
   const heads = c.size(key.heads, own.defaultHeads);
-  if (heads > MAX_HEADS) c.refuse(key.heads, `more than ${MAX_HEADS} heads are not supported`);
+  if (heads > MAX_HEADS) c.reject(key.heads, `more than ${MAX_HEADS} heads are not supported`);
   const kvHeads = c.optionalSize(key.kvHeads, own.defaultKvHeads) ?? heads;
-  if (heads % kvHeads !== 0) c.refuse(key.kvHeads, `it must divide ${key.heads} = ${heads}`);
+  if (heads % kvHeads !== 0) c.reject(key.kvHeads, `it must divide ${key.heads} = ${heads}`);
   if (!c.has('head_dim') && own.headDim === undefined && hidden % heads !== 0)
-    c.refuse(key.hidden, `it is not a multiple of ${key.heads} = ${heads}`);
+    c.reject(key.hidden, `it is not a multiple of ${key.heads} = ${heads}`);
   const headDim = c.optionalSize('head_dim', own.headDim) ?? hidden / heads;
   if (headDim > MAX_HEADS)
-    c.refuse(c.has('head_dim') ? 'head_dim' : key.hidden, `heads of ${headDim} elements are not supported`);
+    c.reject(c.has('head_dim') ? 'head_dim' : key.hidden, `heads of ${headDim} elements are not supported`);
   return {
     hidden,
     layers,
@@ -92,7 +92,7 @@ export function sizes(
 
 /** The same sizes, where a family has one key head for each query head. */
 export function ungrouped(c: ConfigReader, s: Sizes): Sizes {
-  if (s.kvHeads !== s.heads) c.refuse('num_key_value_heads', 'this family has one key head for each query head');
+  if (s.kvHeads !== s.heads) c.reject('num_key_value_heads', 'this family has one key head for each query head');
   return s;
 }
 
@@ -191,7 +191,7 @@ export function slidingWindows(
   return Array.from({ length: layers }, (_, i) => {
     const sliding = listed ? listed[i] === 'sliding_attention' : isSliding(i);
     if (sliding && window === undefined) {
-      if (listed) c.refuse('layer_types', 'it names sliding layers, but there is no sliding_window');
+      if (listed) c.reject('layer_types', 'it names sliding layers, but there is no sliding_window');
       return undefined;
     }
     return sliding ? window : undefined;

@@ -3,7 +3,7 @@ import type { Family, FamilySpec } from './parts.js';
 
 /**
  * Keys that change what a model computes in some family. Where the family at hand does not read one of them, the model is
- * refused: it would compute something else. The value is the one that changes nothing; null,
+ * rejected: it would compute something else. The value is the one that changes nothing; null,
  * false, 0 and empty values never do.
  */
 const COMPUTING: Record<string, unknown> = {
@@ -77,11 +77,11 @@ export function readFamily(c: ConfigReader, modelType: string, family: Family): 
     const value = c.raw(key) ?? undefined;
     const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
     if (value === undefined || value === false || value === 0 || value === '' || value === off || empty) continue;
-    c.refuse(key, `this key changes what a model computes and is not supported for the family ${modelType}`);
+    c.reject(key, `this key changes what a model computes and is not supported for the family ${modelType}`);
   }
   if (c.wasRead('layer_types')) return spec;
   const layerTypes = c.raw('layer_types') ?? undefined;
   if (layerTypes !== undefined && !(Array.isArray(layerTypes) && layerTypes.every((t) => t === 'full_attention')))
-    c.refuse('layer_types', `the family ${modelType} has only layers of full attention`);
+    c.reject('layer_types', `the family ${modelType} has only layers of full attention`);
   return spec;
 }

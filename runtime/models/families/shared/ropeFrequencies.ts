@@ -51,7 +51,7 @@ export function ropeSpec(c: ConfigReader, options: RopeOptions): RopeSpec {
   const numbers = [...rope.invFreq, ...(rope.long?.invFreq ?? []), rope.attentionFactor];
   if (!numbers.every(Number.isFinite)) {
     const key = ['rope_parameters', 'rope_scaling'].find((name) => c.has(name)) ?? 'rope_theta';
-    c.refuse(key, 'together with rope_theta these numbers give no finite angles', 'Correct config.json.');
+    c.reject(key, 'together with rope_theta these numbers give no finite angles', 'Correct config.json.');
   }
   return rope;
 }
@@ -68,7 +68,7 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
       ? (scaling?.positive('rope_theta', defaultBase) ?? defaultBase)
       : c.positive(thetaKey, defaultBase);
   if (dim < 2 || dim > options.headDim)
-    c.refuse(
+    c.reject(
       partial === 1 ? 'head_dim' : (options.partialKey ?? 'partial_rotary_factor'),
       `${share} of ${options.headDim} elements of a head would rotate; an even number of at least 2 is needed`,
     );
@@ -80,13 +80,13 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
   const exponents = Array.from({ length: dim / 2 }, (_, i) => f((2 * i) / share));
   const powers = exponents.map((e) => f(Math.pow(f(theta), e)));
   const plain = powers.map((p) => f(1 / p));
-  const rope = (invFreq: number[], more: Partial<RopeSpec> = {}): RopeSpec => ({
+  const rope = (invFreq: number[], overrides: Partial<RopeSpec> = {}): RopeSpec => ({
     dim,
     theta,
     invFreq,
     attentionFactor: 1,
     interleaved: options.interleaved ?? false,
-    ...more,
+    ...overrides,
   });
 
   switch (type) {
@@ -107,7 +107,7 @@ function computeRope(c: ConfigReader, options: RopeOptions): RopeSpec {
     case 'longrope':
       return longrope(powers, dim, scaling!, c, options, rope);
     default:
-      return scaling!.refuse(
+      return scaling!.reject(
         scaling!.has('rope_type') ? 'rope_type' : 'type',
         `this rope type is not supported (supported: ${ROPE_TYPES.join(', ')})`,
       );
@@ -124,7 +124,7 @@ export function ropeParameters(
   if (layerType === undefined)
     return legacy?.isEmpty === false ? legacy : (now ?? (parameters && new ConfigReader(parameters)));
   if (now?.has('rope_type') || now?.has('rope_theta'))
-    c.refuse('rope_parameters', 'this family has one entry for each type of layer in it', 'Correct config.json.');
+    c.reject('rope_parameters', 'this family has one entry for each type of layer in it', 'Correct config.json.');
   const own = now?.object(layerType) ?? new ConfigReader({ rope_type: 'default' });
   // What transformers 4 wrote goes over the entry; the type counts under its new name only.
   return unscaled || !legacy ? own : own.with(legacy);
@@ -139,9 +139,9 @@ function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, optio
   const factor = from.positive(name, typeof options.partial === 'number' ? options.partial : 1);
   // some versions of transformers wrote both names
   if (key !== 'partial_rotary_factor') c.only('partial_rotary_factor', [factor], `it differs from ${key} = ${factor}`);
-  if (factor > 1) from.refuse(name, 'at most 1 is possible');
+  if (factor > 1) from.reject(name, 'at most 1 is possible');
   if (factor !== 1 && options.partial === undefined)
-    from.refuse(name, 'this family rotates whole heads; a part of them is not supported');
+    from.reject(name, 'this family rotates whole heads; a part of them is not supported');
   return factor;
 }
 
@@ -157,7 +157,7 @@ function llama3(plain: number[], scaling: ConfigReader, c: ConfigReader, options
   const factor = scaling.positive('factor');
   const low = scaling.positive('low_freq_factor');
   const high = scaling.positive('high_freq_factor');
-  if (low === high) scaling.refuse('high_freq_factor', 'it must differ from low_freq_factor');
+  if (low === high) scaling.reject('high_freq_factor', 'it must differ from low_freq_factor');
   const original = originalContext(c, scaling, options);
   return plain.map((w) => {
     // torch divides a number by a tensor as its reciprocal times the number.
@@ -177,7 +177,7 @@ function yarn(
   scaling: ConfigReader,
   c: ConfigReader,
   options: RopeOptions,
-  rope: (invFreq: number[], more: Partial<RopeSpec>) => RopeSpec,
+  rope: (invFreq: number[], overrides: Partial<RopeSpec>) => RopeSpec,
 ): RopeSpec {
   const original = originalContext(c, scaling, options);
   const factor = scaling.positive('factor', options.contextLength / original);
@@ -212,7 +212,7 @@ function longrope(
   scaling: ConfigReader,
   c: ConfigReader,
   options: RopeOptions,
-  rope: (invFreq: number[], more: Partial<RopeSpec>) => RopeSpec,
+  rope: (invFreq: number[], overrides: Partial<RopeSpec>) => RopeSpec,
 ): RopeSpec {
   const original = originalContext(c, scaling, options);
   const factor = scaling.positive('factor', options.contextLength / original);

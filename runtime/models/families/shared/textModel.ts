@@ -6,11 +6,11 @@ export function textModel(families: Families): Family {
   return (c) => {
     c.ignore('vision_config'); // not used for text
     const text =
-      c.object('text_config') ?? c.refuse('text_config', 'the text model is missing', 'Correct config.json.');
+      c.object('text_config') ?? c.reject('text_config', 'the text model is missing', 'Correct config.json.');
     const known = Object.keys(families);
     const modelType =
       known.find((name) => name === text.raw('model_type')) ??
-      text.refuse('model_type', `only the text model ${known.join(' or ')} is supported here`);
+      text.reject('model_type', `only the text model ${known.join(' or ')} is supported here`);
     const { head, ...spec } = renamed(readFamily(text, modelType, families[modelType]!));
     const tied = c.boolean('tie_word_embeddings', true);
     const weight = tied ? spec.embedding.weight : `${head.name}.weight`;

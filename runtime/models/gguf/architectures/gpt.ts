@@ -49,7 +49,7 @@ export const gpt = {
     activation: ['activation_function', 'gelu_pytorch_tanh'],
     // One key head: all of q, then k, then v, as in GGUF.
     config: (m, _, s) => ({
-      multi_query: s.kvHeads === 1 || m.refuse('starcoder.attention.head_count_kv', 'only one key head is supported'),
+      multi_query: s.kvHeads === 1 || m.reject('starcoder.attention.head_count_kv', 'only one key head is supported'),
     }),
   },
   mpt: {

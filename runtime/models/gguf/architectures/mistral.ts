@@ -24,10 +24,10 @@ export const mistral = {
       if (beta === 0 && log === 0)
         return { model_type: 'mistral', architectures: ['MistralForCausalLM'], sliding_window: null };
       if (!isObject(rope_scaling) || rope_scaling.rope_type !== 'yarn')
-        return m.refuse('mistral3.rope.scaling.type', 'YaRN is needed');
+        return m.reject('mistral3.rope.scaling.type', 'YaRN is needed');
       const { type: _, ...yarn } = rope_scaling;
-      const more = { mscale: 1, mscale_all_dim: log, llama_4_scaling_beta: beta };
-      return { rope_scaling: null, rope_parameters: { ...yarn, ...more, rope_theta } };
+      const scaling = { mscale: 1, mscale_all_dim: log, llama_4_scaling_beta: beta };
+      return { rope_scaling: null, rope_parameters: { ...yarn, ...scaling, rope_theta } };
     },
     metadata: (_, config) => {
       const p = ropeParameters(config);

@@ -10,7 +10,7 @@ export const olmo = {
     change: permuted,
     config: (m) => {
       const key = 'olmo.attention.layer_norm_epsilon';
-      if (m.decimal(key) !== 1e-5) m.refuse(key, 'OLMo has 1e-5');
+      if (m.decimal(key) !== 1e-5) m.reject(key, 'OLMo has 1e-5');
       return { clip_qkv: m.decimal('olmo.attention.clamp_kqv', 0) || null };
     },
     metadata: clamp,

@@ -33,12 +33,12 @@ export interface GgufFile {
 }
 
 /** Metadata and tensor table in bytes; a vocabulary of 260,000 entries with its merges takes 15 MB. */
-const LARGEST_HEADER = 2 ** 26;
+const MAX_HEADER_BYTES = 2 ** 26;
 /** Items of all arrays together; that vocabulary has 1.3 million. */
-const MOST_ITEMS = 2 ** 22;
-const MOST_ENTRIES = 2 ** 16;
-const MOST_TENSORS = 2 ** 17;
-const LONGEST_STRING = 2 ** 26;
+const MAX_ITEMS = 2 ** 22;
+const MAX_ENTRIES = 2 ** 16;
+const MAX_TENSORS = 2 ** 17;
+const MAX_STRING_BYTES = 2 ** 26;
 const MAX_ALIGNMENT = 2 ** 16;
 const MAX_DIMENSIONS = 4;
 const WINDOW = 2 ** 20;
@@ -87,14 +87,14 @@ function reader(fd: number, size: number, file: string): Reader {
     position: () => start + at,
     items(count) {
       items += count;
-      if (items > MOST_ITEMS) throw damaged(file, `the metadata have more than ${MOST_ITEMS} items.`);
+      if (items > MAX_ITEMS) throw damaged(file, `the metadata has more than ${MAX_ITEMS} items.`);
     },
     left: () => size - start - at,
     take(bytes) {
       if (bytes > size - start - at)
-        throw damaged(file, `the header goes on for ${bytes} bytes behind the end of the file.`);
-      if (start + at + bytes > LARGEST_HEADER)
-        throw damaged(file, `metadata and tensor table have more than ${LARGEST_HEADER} bytes.`);
+        throw damaged(file, `the header continues ${bytes} bytes beyond the end of the file.`);
+      if (start + at + bytes > MAX_HEADER_BYTES)
+        throw damaged(file, `the metadata and the tensor table have more than ${MAX_HEADER_BYTES} bytes.`);
       if (at + bytes > window.length) {
         start += at;
         at = 0;
@@ -122,7 +122,7 @@ function count(r: Reader, most: number, what: string, file: string): number {
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function text(r: Reader, what: string, file: string): string {
-  const length = count(r, Math.min(LONGEST_STRING, r.left() - 8), `the length of ${what}`, file);
+  const length = count(r, Math.min(MAX_STRING_BYTES, r.left() - 8), `the length of ${what}`, file);
   const view = r.take(length);
   return utf8.decode(new Uint8Array(view.buffer, view.byteOffset, length));
 }
@@ -156,7 +156,7 @@ function value(r: Reader, type: number, what: string, file: string, depth = 0): 
     if (smallest === undefined) throw damaged(file, `${what} has items of unknown type ${item}.`);
     const length = count(
       r,
-      Math.min(MOST_ITEMS, Math.floor((r.left() - 8) / smallest)),
+      Math.min(MAX_ITEMS, Math.floor((r.left() - 8) / smallest)),
       `the number of items in ${what}`,
       file,
     );
@@ -188,13 +188,8 @@ function parse(r: Reader, size: number, file: string): GgufFile {
     );
   }
   // The smallest entry of each table: an empty name, and a type with one byte; three numbers and one offset.
-  const tensorCount = count(r, Math.min(MOST_TENSORS, Math.floor(r.left() / 24)), 'the number of tensors', file);
-  const entryCount = count(
-    r,
-    Math.min(MOST_ENTRIES, Math.floor(r.left() / 13)),
-    'the number of metadata entries',
-    file,
-  );
+  const tensorCount = count(r, Math.min(MAX_TENSORS, Math.floor(r.left() / 24)), 'the number of tensors', file);
+  const entryCount = count(r, Math.min(MAX_ENTRIES, Math.floor(r.left() / 13)), 'the number of metadata entries', file);
 
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < entryCount; i++) {
@@ -210,7 +205,7 @@ function parse(r: Reader, size: number, file: string): GgufFile {
   const tensors = new Map<string, GgufTensor>();
   for (let i = 0; i < tensorCount; i++) {
     const tensor = tensorEntry(r, file);
-    if (tensors.has(tensor.name)) throw damaged(file, `the tensor ${short(tensor.name)} is there twice.`);
+    if (tensors.has(tensor.name)) throw damaged(file, `the tensor ${short(tensor.name)} appears twice.`);
     tensors.set(tensor.name, tensor);
   }
   // As in ggml: the tensors follow each other in the order of the table, each padded to the alignment.
@@ -291,7 +286,7 @@ export async function* readGgufBytes(
 export async function* readGgufFloat32(gguf: GgufFile, tensor: GgufTensor): AsyncGenerator<Float32Array> {
   const { type } = tensor;
   if (!type.dequantise) {
-    throw new HumanError(`the tensor has the type ${type.name}, which is not read.`, {
+    throw new HumanError(`the tensor has the type ${type.name}, which is not supported.`, {
       place: `${gguf.file}: ${short(tensor.name)}`,
       remedy: `Use a file whose types are among ${READABLE_TYPES.join(', ')}.`,
     });

@@ -17,7 +17,7 @@ export interface Metadata {
   numbers: (key: string) => number[];
   /** One for each layer, or one for all. */
   perLayer: (key: string, layers: number) => number[];
-  refuse: (key: string, message: string, remedy?: string) => never;
+  reject: (key: string, message: string, remedy?: string) => never;
   wasRead: (key: string) => boolean;
 }
 
@@ -27,18 +27,18 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
     known.add(key);
     return metadata.get(key);
   };
-  const refuse = (
+  const reject = (
     key: string,
     message: string,
     remedy = 'Use a model without it, or the original Hugging Face folder.',
   ): never => {
     throw new HumanError(`${key.slice(0, 200)}: ${message}.`, { place: file, remedy });
   };
-  const wrong = (key: string, value: GgufValue | undefined, wanted: string): never => {
+  const wrong = (key: string, value: GgufValue | undefined, expected: string): never => {
     const shown = String(value ?? 'missing').slice(0, 60);
-    return refuse(
+    return reject(
       key,
-      `${shown}, but ${wanted} is needed`,
+      `${shown}, but ${expected} is needed`,
       'The file is damaged or incomplete: convert or download it again.',
     );
   };
@@ -46,9 +46,9 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
     const value = raw(key) ?? fallback;
     return typeof value === 'number' && Number.isFinite(value) ? value : wrong(key, value, 'a number');
   };
-  const list = <T extends GgufValue>(key: string, is: (value: GgufValue) => value is T, wanted: string): T[] => {
+  const list = <T extends GgufValue>(key: string, is: (value: GgufValue) => value is T, expected: string): T[] => {
     const value = raw(key);
-    return Array.isArray(value) && value.every(is) ? value : wrong(key, value, wanted);
+    return Array.isArray(value) && value.every(is) ? value : wrong(key, value, expected);
   };
   const numbers = (key: string): number[] =>
     list(key, (v): v is number => typeof v === 'number' && Number.isFinite(v), 'a list of numbers');
@@ -73,9 +73,9 @@ export function readMetadata({ file, metadata }: GgufFile): Metadata {
     numbers,
     perLayer: (key, layers) => {
       const values = Array.isArray(raw(key)) ? numbers(key) : new Array<number>(layers).fill(number(key));
-      return values.length === layers ? values : refuse(key, `it has ${values.length} entries for ${layers} layers`);
+      return values.length === layers ? values : reject(key, `it has ${values.length} entries for ${layers} layers`);
     },
-    refuse,
+    reject,
     wasRead: (key) => known.has(key),
   };
 }

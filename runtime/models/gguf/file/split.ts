@@ -10,7 +10,7 @@ const PART = /^(.*-)(\d{5})(-of-)(\d{5})(\.gguf)$/i;
 /** More than any model has; names are made for each. */
 const MAX_PARTS = 1000;
 
-/** The files of the model that a file belongs to, by its name; itself where it is not called like a part. */
+/** The files of the model that a file belongs to, by its name; itself where it is not named like a part. */
 export function partsOf(file: string): string[] {
   const match = PART.exec(basename(file));
   if (!match) return [file];
@@ -31,11 +31,11 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
   const count = readMetadata(given).count('split.count', 1);
   if (count < 2) return { ...given, parts: [file] };
   const files = partsOf(file);
-  const again = 'Copy or download all parts of the model into one folder again, under their own names.';
+  const COPY_PARTS = 'Copy or download all parts of the model into one folder again, under their own names.';
   if (files.length !== count) {
     throw new HumanError(
-      `the file is one of ${count} parts of a model, and is not called like one: …-00001-of-${String(count).padStart(5, '0')}.gguf.`,
-      { place: file, remedy: again },
+      `the file is one of ${count} parts of a model, but is not named like one (…-00001-of-${String(count).padStart(5, '0')}.gguf).`,
+      { place: file, remedy: COPY_PARTS },
     );
   }
   const missing = files.filter((part) => !existsSync(part)).map((part) => basename(part));
@@ -44,7 +44,7 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
       `${missing.length} of ${count} parts of the model are missing: ${missing.join(', ').slice(0, 200)}.`,
       {
         place: file,
-        remedy: again,
+        remedy: COPY_PARTS,
       },
     );
   }
@@ -53,18 +53,18 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
   for (const [i, part] of parts.entries()) {
     const m = readMetadata(part);
     if (m.count('split.count', 1) !== count || m.count('split.no') !== i)
-      m.refuse('split.no', `this is not part ${i + 1} of ${count}`, again);
+      m.reject('split.no', `this is not part ${i + 1} of ${count}`, COPY_PARTS);
     for (const [name, tensor] of part.tensors) {
-      if (tensors.has(name)) m.refuse(name.slice(0, 80), 'an earlier part has this tensor too', again);
+      if (tensors.has(name)) m.reject(name.slice(0, 80), 'an earlier part has this tensor too', COPY_PARTS);
       tensors.set(name, { ...tensor, file: part.file });
     }
   }
   const first = parts[0]!;
   const total = readMetadata(first).count('split.tensors.count', tensors.size);
   if (total !== tensors.size) {
-    throw new HumanError(`the parts have ${tensors.size} tensors together; the first one speaks of ${total}.`, {
+    throw new HumanError(`together the parts have ${tensors.size} tensors; the first one declares ${total}.`, {
       place: files[0]!,
-      remedy: again,
+      remedy: COPY_PARTS,
     });
   }
   return { ...first, size: parts.reduce((sum, { size }) => sum + size, 0), tensors, parts: files };

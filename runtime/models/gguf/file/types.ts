@@ -142,7 +142,7 @@ const tabled =
       }
     });
 
-/** A scale of NVFP4, halved: E4M3 without a sign; 127 is no number and counts as 0. */
+/** A scale of NVFP4, halved: E4M3 without a sign; 127 is NaN and counts as 0. */
 function e4m3(byte: number): number {
   const exponent = (byte >> 3) & 15;
   if (byte === 127) return 0;

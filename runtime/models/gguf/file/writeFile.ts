@@ -62,7 +62,7 @@ function encoded(value: TypedValue): Buffer {
 }
 
 /**
- * Writes a file beside, syncs, renames; one tensor is in memory at a time.
+ * Writes a temporary file, syncs, renames; one tensor is in memory at a time.
  * @throws HumanError when a value does not fit into its type.
  */
 export async function writeGgufFile(

@@ -76,7 +76,7 @@ export function ropeParameters(config: JsonObject): JsonObject {
   return isObject(given.full_attention) ? given.full_attention : given;
 }
 
-/** Frequencies are float32: a factor of 1 or 32 comes out a little beside it. */
+/** Frequencies are float32: a factor of 1 or 32 is slightly off. */
 const whole = (factor: number): number =>
   Math.abs(Math.round(factor) / factor - 1) < 1e-6 ? Math.round(factor) : factor;
 

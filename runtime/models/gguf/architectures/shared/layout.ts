@@ -32,7 +32,7 @@ export interface Architecture {
   inner: Readonly<Record<string, string>>;
   /** Metadata that are tensors in Hugging Face, by key. */
   numbers?: Readonly<Record<string, LayerNumber>>;
-  /** Keys of config.json beside sizes and names. */
+  /** Keys of config.json besides sizes and names. */
   config: (m: Metadata, g: GgufSource, s: Sizes) => JsonObject;
   /** Metadata of this architecture, without its name in front; the reverse of an entry's `config`. */
   metadata?: (spec: DecoderSpec, config: JsonObject) => Record<string, TypedValue>;
@@ -40,7 +40,7 @@ export interface Architecture {
   activation: readonly [key: string | undefined, name: string];
   /** Key of the share of a head that rotates; without it whole heads rotate. */
   partial?: string;
-  /** Linear layers that have a bias in llama.cpp beside q, k and v: those that may have one, or those that must. */
+  /** Linear layers that have a bias in llama.cpp besides q, k and v: those that may have one, or those that must. */
   biases?: { may: readonly string[] } | { must: readonly string[] };
   /** llama.cpp has only tied heads for it, or only heads of their own; without it both. */
   head?: 'tied' | 'own';
@@ -91,7 +91,7 @@ export const SIZE_NAMES = {
 };
 
 export const OUTER = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
-/** Linear layers with a bias beside q, k and v: of blocks with a gated MLP, with a plain one, and with q, k and v in one, too. */
+/** Linear layers with a bias besides q, k and v: of blocks with a gated MLP, with a plain one, and with q, k and v in one, too. */
 export const GATED_BIASES = ['attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] as const;
 export const PLAIN_BIASES = ['attn_output', 'ffn_up', 'ffn_down'] as const;
 export const FUSED_BIASES = ['attn_qkv', ...PLAIN_BIASES] as const;
@@ -196,7 +196,7 @@ function windowConfig(m: Metadata, arch: string, { layers }: Sizes, { period, mi
   // Gemma 3 reads the base of these layers itself.
   const base = `${arch}.rope.freq_base`;
   if (arch !== 'gemma3' && m.decimal(`${base}_swa`, 0) !== 0 && m.decimal(`${base}_swa`) !== m.decimal(base, 10000))
-    m.refuse(`${base}_swa`, 'another base in the layers with windows is not supported for this family');
+    m.reject(`${base}_swa`, 'another base in the layers with windows is not supported for this family');
   if (window === 0) return { sliding_window: null };
   if (period === 0) return { sliding_window: window };
   const pattern = m.raw(`${key}_pattern`) ?? period;
@@ -205,7 +205,7 @@ function windowConfig(m: Metadata, arch: string, { layers }: Sizes, { period, mi
     ? (i: number): boolean => pattern[i] === true || pattern[i] === 1
     : (i: number): boolean => (i + 1) % every !== 0;
   if (Array.isArray(pattern) && pattern.length !== layers)
-    m.refuse(`${key}_pattern`, `it has ${pattern.length} entries for ${layers} layers`);
+    m.reject(`${key}_pattern`, `it has ${pattern.length} entries for ${layers} layers`);
   return {
     sliding_window: window,
     layer_types: Array.from({ length: layers }, (_, i) => (slides(i) ? 'sliding_attention' : 'full_attention')),

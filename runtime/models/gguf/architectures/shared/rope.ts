@@ -48,7 +48,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
   const { 'rope_freqs.weight': freqs, 'rope_factors_long.weight': long, 'rope_factors_short.weight': short } = g.rope;
   if (long && short) {
     if (original === 0)
-      m.refuse(`${key}.original_context_length`, 'it is missing, and the file has long and short rope factors');
+      m.reject(`${key}.original_context_length`, 'it is missing, and the file has long and short rope factors');
     // transformers' own factor on cos and sin, unless the file has another one.
     const scale = s.context / original;
     const usual = scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1;
@@ -64,16 +64,16 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
   }
   if (freqs) {
     if (type !== 'none' && factor !== 1)
-      m.refuse(`${key}.type`, `${shown(type)} together with rope_freqs.weight cannot be expressed in config.json`);
+      m.reject(`${key}.type`, `${shown(type)} together with rope_freqs.weight cannot be expressed in config.json`);
     return llama3Scaling(m, freqs, s, theta, original);
   }
   if (type === 'none' || factor === 1) return null;
   if (type === 'linear') return { rope_type: 'linear', type: 'linear', factor };
   if (type === 'yarn') {
-    if (original === 0) m.refuse(`${key}.original_context_length`, 'it is missing');
+    if (original === 0) m.reject(`${key}.original_context_length`, 'it is missing');
     for (const name of ['yarn_ext_factor', 'attn_factor']) {
       if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== 1)
-        m.refuse(`${key}.${name}`, 'only 1 is supported');
+        m.reject(`${key}.${name}`, 'only 1 is supported');
     }
     // The defaults are those of transformers. The converter copies the factor on cos and sin; 1 is llama.cpp's value for the usual one.
     const attention = m.decimal(`${key}.yarn_attn_factor`, 1);
@@ -88,7 +88,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       ...(attention === 1 || Math.abs(attention / usual - 1) < 1e-6 ? {} : { attention_factor: attention }),
     };
   }
-  return m.refuse(`${key}.type`, `the rope scaling ${shown(type)} is not supported`);
+  return m.reject(`${key}.type`, `the rope scaling ${shown(type)} is not supported`);
 }
 
 /** Llama 3's factor of a frequency, given its wavelength over the original context. */
@@ -104,9 +104,9 @@ function llama3Factor(share: number, factor: number, low: number, high: number):
  * original context follows from a frequency between the bounds. Accepted when all factors come out again.
  */
 function llama3Scaling(m: Metadata, found: number[], s: Sizes, theta: number, original: number): JsonObject | null {
-  const refuse = (): never =>
-    m.refuse('rope_freqs.weight', 'these rope factors are not those of Llama 3, and config.json cannot express them');
-  if (found.length !== s.ropeDim / 2 || !found.every((f) => Number.isFinite(f) && f > 1 - 1e-5)) return refuse();
+  const reject = (): never =>
+    m.reject('rope_freqs.weight', 'these rope factors are not those of Llama 3, and config.json cannot express them');
+  if (found.length !== s.ropeDim / 2 || !found.every((f) => Number.isFinite(f) && f > 1 - 1e-5)) return reject();
   const factor = Math.max(...found);
   if (factor === 1) return null;
   const [low, high] = [1, 4];
@@ -130,5 +130,5 @@ function llama3Scaling(m: Metadata, found: number[], s: Sizes, theta: number, or
       };
     }
   }
-  return refuse();
+  return reject();
 }

@@ -2,14 +2,14 @@ import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ChatMessage } from '../contract/protocol.js';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
 import type { Supervised } from './conversation.js';
-import { RefusedRow, TooLongRow } from './schemas.js';
-import type { Sample } from './schemas.js';
+import { InvalidRow, TooLongRow } from './schemas.js';
+import type { RowContent } from './schemas.js';
 
-/** A sample as tokens. */
-export interface EncodedSample extends Supervised {
+/** A row as tokens. */
+export interface EncodedRow extends Supervised {
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
-  /** The last answer; '' for samples that only ask. */
+  /** The last answer; '' for rows that only ask. */
   answer: string;
 }
 
@@ -24,19 +24,19 @@ export interface LengthLimits {
  * no end token is added.
  * @throws RefusedRow with the reason; HumanError when the template or the tokenizer cannot do it.
  */
-export function encodeSample(
-  sample: Sample,
+export function encodeRow(
+  content: RowContent,
   tokenizer: Tokenizer,
   options: LengthLimits & { answers?: 'required' | 'optional' },
-): EncodedSample {
+): EncodedRow {
   const answersOptional = options.answers === 'optional';
   const template = tokenizer.chatTemplate;
-  if (sample.kind === 'text') {
-    const ids = tokenizer.encode(sample.text);
-    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: sample.text };
+  if (content.kind === 'text') {
+    const ids = tokenizer.encode(content.text);
+    return { ids, labels: [...ids], promptIds: [], promptText: '', answer: content.text };
   }
-  if (sample.kind === 'tokens') {
-    const { ids, labels } = sample;
+  if (content.kind === 'tokens') {
+    const { ids, labels } = content;
     const last = labels.findLastIndex((label) => label !== NOT_SUPERVISED);
     const before = labels.slice(0, last + 1).findLastIndex((label) => label === NOT_SUPERVISED);
     const promptIds = ids.slice(0, before + 1);
@@ -44,15 +44,15 @@ export function encodeSample(
     const answer = tokenizer.decode(ids.slice(before + 1, last + 1), { skipSpecialTokens: true });
     return { ids, labels, promptIds, promptText: tokenizer.decode(promptIds), answer };
   }
-  if (sample.kind === 'completion' && (!template || template.plain)) {
-    const { prompt, completion } = sample;
+  if (content.kind === 'completion' && (!template || template.plain)) {
+    const { prompt, completion } = content;
     if (completion !== undefined) return { ...superviseCompletion(prompt, completion, tokenizer), answer: completion };
-    if (!answersOptional) throw new RefusedRow('"completion" is missing');
+    if (!answersOptional) throw new InvalidRow('"completion" is missing');
     const ids = [...tokenizer.prefixIds, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     return unanswered(ids, prompt);
   }
-  const messages = sample.kind === 'chat' ? sample.messages : messagesOf(sample.prompt, sample.completion);
-  if (!template) throw new RefusedRow('the model has no chat template');
+  const messages = content.kind === 'chat' ? content.messages : messagesOf(content.prompt, content.completion);
+  if (!template) throw new InvalidRow('the model has no chat template');
   if (messages.at(-1)!.role !== 'assistant' && answersOptional) {
     const text = template.render(messages, { addGenerationPrompt: true });
     return { ...unanswered(tokenizer.encode(text, { addSpecialTokens: false }), text), prompt: messages };
@@ -60,7 +60,7 @@ export function encodeSample(
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   return {
     ...superviseConversation(messages, tokenizer, template, {
-      first: sample.kind === 'chat' ? sample.first : 0,
+      first: content.kind === 'chat' ? content.first : 0,
       checkLength: (tokens) => {
         checkLength(tokens, options);
       },
@@ -70,7 +70,7 @@ export function encodeSample(
   };
 }
 
-function unanswered(ids: number[], promptText: string): EncodedSample {
+function unanswered(ids: number[], promptText: string): EncodedRow {
   return { ids, labels: ids.map(() => NOT_SUPERVISED), promptIds: ids, promptText, answer: '' };
 }
 
@@ -82,10 +82,10 @@ function messagesOf(prompt: string, completion: string | undefined): ChatMessage
 /** @throws RefusedRow for ids that the model does not have. */
 export function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
   const foreign = ids.find((id) => id < 0 || id >= vocabulary);
-  if (foreign !== undefined) throw new RefusedRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
+  if (foreign !== undefined) throw new InvalidRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
   const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));
   if (wrong !== undefined)
-    throw new RefusedRow(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
+    throw new InvalidRow(`label ${wrong} is neither −100 nor in the model's vocabulary of ${vocabulary}`);
 }
 
 /** @throws TooLongRow */

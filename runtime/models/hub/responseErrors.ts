@@ -1,7 +1,7 @@
 import { HumanError } from '../../support/errors.js';
 import type { HubAddress } from './address.js';
 
-/** An error that another attempt may cure; `final` is for people, when none did. */
+/** An error that another attempt may resolve; `final` is reported when none did. */
 export class Interrupted extends Error {
   constructor(
     readonly final: HumanError,
@@ -12,9 +12,9 @@ export class Interrupted extends Error {
 }
 
 /** Signed addresses of the storage expire; the next attempt gets a new one from the Hub. */
-export function storageRefusal(response: Response, host: string): Interrupted {
+export function storageError(response: Response, host: string): Interrupted {
   const final = new HumanError(`the Hub's storage ${host} answers with status ${response.status}.`, {
-    remedy: 'Download again later: it goes on where it stopped.',
+    remedy: 'Download again later: it resumes where it stopped.',
     kind: 'failed',
   });
   return new Interrupted(final, retryAfterMs(response));
@@ -25,8 +25,8 @@ function retryAfterMs(response: Response): number {
   return Number.isFinite(seconds) && seconds > 0 ? 1000 * seconds : 0;
 }
 
-/** What the Hub's refusals mean, from the status and its X-Error-Code. */
-export function refusal(response: Response, host: string, address: HubAddress): HumanError | Interrupted {
+/** What the Hub's error answers mean, from the status and its X-Error-Code. */
+export function responseError(response: Response, host: string, address: HubAddress): HumanError | Interrupted {
   const { status, headers } = response;
   const { repository: place, revision, token, endpoint } = address;
   const code = headers.get('x-error-code');
@@ -35,7 +35,7 @@ export function refusal(response: Response, host: string, address: HubAddress): 
   if (status >= 500 || status === 429 || status === 408) {
     const final = new HumanError(
       status === 429 ? `${host} has had too many requests (429).` : `${host} answers with an error (${status}).`,
-      { place, remedy: 'Download again later: it goes on where it stopped.', kind: 'failed' },
+      { place, remedy: 'Download again later: it resumes where it stopped.', kind: 'failed' },
     );
     return new Interrupted(final, retryAfterMs(response));
   }
