@@ -7,7 +7,7 @@ import { t, percent } from '../host/text.js';
 import { editedText, markText, unlistedText } from './titles.js';
 
 /** VS Code shows no more problems of one file; the last one says how many there are besides. */
-const MOST_PROBLEMS = 1000;
+const MAX_PROBLEMS = 1000;
 /** So long the thread is held at once. */
 const WORK_MS = 8;
 /** Labels are drawn for the rows that are seen, and for these above and below: scrolling draws those in between. */
@@ -174,7 +174,7 @@ export class Marks implements Disposable {
     }
     const rows: readonly Pick<RowMark, 'line' | 'explained' | 'edited'>[] =
       marked?.rows.list() ?? scan.marks.map((mark) => ({ ...mark, line: mark.line - 1, edited: false }));
-    const listed = rows.length > MOST_PROBLEMS ? rows.slice(0, MOST_PROBLEMS - 1) : rows;
+    const listed = rows.length > MAX_PROBLEMS ? rows.slice(0, MAX_PROBLEMS - 1) : rows;
     const problems = listed.map(({ line, explained, edited }) => {
       if (edited) return problem(line, editedText(scan.vectorName), vscode.DiagnosticSeverity.Information);
       const found = problem(line, markText(explained, scan.vectorName), vscode.DiagnosticSeverity.Warning);

@@ -43,7 +43,7 @@ interface Region {
 /** Keys that are made between two looks at the clock. */
 const ROWS_AT_ONCE = 64;
 /** Changes of one edit that move what is below them. */
-const MOST_MOVES = 100;
+const MAX_MOVES = 100;
 /** Rows between two that are looked at again: then those in between are, too. */
 const NEAR = 64;
 
@@ -94,7 +94,7 @@ export class RowMarks {
     // Before anything is known, or so many that each would move all marks: the text is looked at anew, and rows that are
     // not as they were are counted as gone.
     const isBegun = this.taken === this.scanned.length;
-    if (!isBegun || changes.filter((change) => deltaOf(change) !== 0).length > MOST_MOVES) {
+    if (!isBegun || changes.filter((change) => deltaOf(change) !== 0).length > MAX_MOVES) {
       this.inPlace = false;
       this.replace(0, Infinity, []);
       this.pending = [{ from: 0, to: text.lineCount }];

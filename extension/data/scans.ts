@@ -49,7 +49,7 @@ const UNCHANGED: Since = { changed: false, edited: 0, gone: 0 };
 /** What is read between two turns of the event loop. */
 const ROWS_A_TURN = 10_000;
 /** Marks of some hundred thousand rows. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
 const KEPT = z.object({
@@ -173,7 +173,7 @@ export class Scans implements Disposable {
   }
 
   private async read(root: string, file: string): Promise<void> {
-    const kept = await readJson(file, KEPT, MOST_BYTES);
+    const kept = await readJson(file, KEPT, MAX_BYTES);
     if (!kept) return;
     const { version: _, lines, explained, keys, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
@@ -227,7 +227,7 @@ export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, sinc
 }
 
 /** VS Code gives extensions no text of larger files. */
-export const MOST_EDITOR_BYTES = 50 * 1024 * 1024;
+export const MAX_EDITOR_BYTES = 50 * 1024 * 1024;
 
 /** What a scan says at its end: the count, how good it is where labels exist, where it is blind, and what is not shown. */
 export function scanSummary(scan: Scan): string {
@@ -244,6 +244,6 @@ export function scanSummary(scan: Scan): string {
 
 /** Why the rows of a file are not coloured in its editor. */
 export const notShown = ({ size }: Pick<Scan, 'size'>): string | undefined =>
-  size > MOST_EDITOR_BYTES
-    ? t('rows are not coloured: VS Code gives extensions no text of files above {0} MB', MOST_EDITOR_BYTES / 1024 ** 2)
+  size > MAX_EDITOR_BYTES
+    ? t('rows are not coloured: VS Code gives extensions no text of files above {0} MB', MAX_EDITOR_BYTES / 1024 ** 2)
     : undefined;

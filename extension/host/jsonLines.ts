@@ -6,9 +6,9 @@ import type { ErrorData } from '../../runtime/contract/protocol.js';
 /** Read at once; the thread is given back between two of these. */
 const PIECE_BYTES = 1024 * 1024;
 /** What is read of one file at a time: more is more than a page can draw or a table can show. */
-const MOST_BYTES = 64 * PIECE_BYTES;
+const MAX_BYTES = 64 * PIECE_BYTES;
 /** An answer of the longest context is far below. */
-const MOST_LINE_BYTES = PIECE_BYTES;
+const MAX_LINE_BYTES = PIECE_BYTES;
 
 export interface Tail<T> {
   values: T[];
@@ -34,7 +34,7 @@ export async function readJsonLines<T>(
     if (!opened) return tail;
     const { handle, size } = opened;
     try {
-      const end = Math.min(size, from + MOST_BYTES);
+      const end = Math.min(size, from + MAX_BYTES);
       let rest = Buffer.alloc(0);
       for (let at = from; at < end;) {
         const piece = Buffer.alloc(Math.min(PIECE_BYTES, end - at));
@@ -51,8 +51,8 @@ export async function readJsonLines<T>(
           else refused++;
         }
         rest = bytes.subarray(whole);
-        if (rest.length > MOST_LINE_BYTES)
-          throw unreadable(file, t('it has a line of more than {0} MB.', megabytes(MOST_LINE_BYTES)));
+        if (rest.length > MAX_LINE_BYTES)
+          throw unreadable(file, t('it has a line of more than {0} MB.', megabytes(MAX_LINE_BYTES)));
         tail.to = at - rest.length;
       }
       // Half a line of a writer that was killed begins as a whole one does.

@@ -13,7 +13,7 @@ const openWalkthrough = z.strictObject({ type: z.literal('openWalkthrough'), top
 const bare = <T extends string>(...types: T[]) => z.strictObject({ type: z.enum(types) });
 
 /** A message that is pasted; the longest context is far below. */
-const MOST_CHARACTERS = 2 ** 24;
+const MAX_CHARACTERS = 2 ** 24;
 
 export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
   bare('ready', 'stop', 'resume', 'runAgain', 'openRecipe', 'openAnswers', 'openReport', 'openFolder'),
@@ -22,7 +22,7 @@ export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
 
 export const CHAT_REQUEST: z.ZodType<ChatPageRequest> = z.union([
   bare('ready', 'stop', 'clear'),
-  z.strictObject({ type: z.literal('send'), text: z.string().max(MOST_CHARACTERS) }),
+  z.strictObject({ type: z.literal('send'), text: z.string().max(MAX_CHARACTERS) }),
   z.strictObject({ type: z.literal('toggleAdapter'), path: z.string(), attached: z.boolean() }),
   openWalkthrough,
 ]);

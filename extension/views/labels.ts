@@ -124,7 +124,7 @@ export function runningText({ progress }: Run): string {
   return `${word ?? progress.state}${share}`;
 }
 
-const MOST_WARNINGS = 5;
+const MAX_WARNINGS = 5;
 
 export function runTooltip(run: Run): string {
   const lines = [runTitle(run), run.folder];
@@ -133,7 +133,7 @@ export function runTooltip(run: Run): string {
   if (isRunning(run) && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
-  for (const { message, place } of run.warnings.slice(0, MOST_WARNINGS))
+  for (const { message, place } of run.warnings.slice(0, MAX_WARNINGS))
     lines.push(place ? `${place}: ${message}` : message);
   const found = verdict(run);
   if (!['running', 'failed', 'evaluated'].includes(found.kind)) lines.push(verdictSentence(found));

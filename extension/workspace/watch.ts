@@ -10,7 +10,7 @@ import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from '../host/state.js';
 
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
-const MOST_FILES = 2000;
+const MAX_FILES = 2000;
 /** Files that are read at once. */
 const AT_ONCE = 16;
 /** After this a new folder is looked into. */
@@ -82,7 +82,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Looks for everything once. */
   async scan(): Promise<void> {
     const find = async (glob: string): Promise<string[]> =>
-      (await vscode.workspace.findFiles(glob, EXCLUDED, MOST_FILES)).map((uri) => uri.fsPath).sort();
+      (await vscode.workspace.findFiles(glob, EXCLUDED, MAX_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
     await each(manifests, (file) => this.readRun(file));
     await each(
@@ -133,7 +133,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       }
     };
     this.looks.push(async (folder) => {
-      const found = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, glob), EXCLUDED, MOST_FILES);
+      const found = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, glob), EXCLUDED, MAX_FILES);
       for (const uri of found) await handle(changed)(uri);
     });
     watcher.onDidCreate(handle(changed));
