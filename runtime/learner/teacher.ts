@@ -1,3 +1,4 @@
+import type { Example } from '../data/examples.js';
 import type { Learner } from './learner.js';
 import type { TrainingRow } from './packing.js';
 
@@ -5,7 +6,7 @@ import type { TrainingRow } from './packing.js';
  * Base distributions of rows, stored up to a limit of memory and computed again beyond it: the targets of the KL terms.
  * @param limitBytes of what is stored
  */
-export function teacherStore(
+function teacherStore(
   learner: Learner,
   limitBytes = 256 * 2 ** 20,
 ): (examples: readonly TrainingRow['example'][]) => Promise<Float32Array[]> {
@@ -25,5 +26,20 @@ export function teacherStore(
       });
     }
     return examples.map((example) => stored.get(example) ?? fresh.get(example)!);
+  };
+}
+
+/**
+ * Rows that a model is held to by KL(base ‖ model): each with the base's own distributions, which are stored.
+ * @returns the rows of some examples, with these factors on the adapters and this weight
+ */
+export function heldRows(
+  learner: Learner,
+): (examples: readonly Example[], scales: Record<string, number>, weight: number) => Promise<TrainingRow[]> {
+  const teach = teacherStore(learner);
+  return async (examples, scales, weight) => {
+    if (examples.length === 0) return [];
+    const teachers = await teach(examples);
+    return examples.map((example, i) => ({ example, scales, weight, teacher: teachers[i]! }));
   };
 }

@@ -22,7 +22,7 @@ import type { TrainingRow } from '../learner/packing.js';
 import { measureProbes } from './probes.js';
 import type { Feeds } from '../device/session.js';
 import { batchPlan, plannedSteps } from './steps.js';
-import { teacherStore } from '../learner/teacher.js';
+import { heldRows } from '../learner/teacher.js';
 import { readVectors, scanData, type ActiveVector, type DataSeen } from './vectors.js';
 
 const TASK = 'task';
@@ -153,7 +153,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
     const scalesOf = (e: Example): Record<string, number> => (route === false || looksHarmful(e.row) ? on : off);
 
     const anchors = anchor && held ? anchorRows(held, ordinary, anchor, recipe.seed) : undefined;
-    const teach = teacherStore(learner);
+    const teach = heldRows(learner);
     const batchAt = batchPlan(data.examples, { ...recipe.batch, seed: recipe.seed });
     const rows = async (step: number): Promise<TrainingRow[][]> => {
       const examples = batchAt(step);
@@ -163,16 +163,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       );
       if (anchors && anchor) {
         const anchored = anchors(step);
-        const teachers = await teach(anchored);
-        const klWeight = anchor.weight / tokenCount(anchored);
-        batches[0]!.push(
-          ...anchored.map((example, i): TrainingRow => ({
-            example,
-            scales: off,
-            weight: klWeight,
-            teacher: teachers[i]!,
-          })),
-        );
+        batches[0]!.push(...(await teach(anchored, off, anchor.weight / tokenCount(anchored))));
       }
       return batches;
     };

@@ -21,7 +21,7 @@ import type { TrainingRow } from '../learner/packing.js';
 import { firstOf } from '../data/exampleList.js';
 import { writePrompts } from './prompts.js';
 import { batchPlan, plannedSteps } from './steps.js';
-import { teacherStore } from '../learner/teacher.js';
+import { heldRows } from '../learner/teacher.js';
 
 const NAME = 'security';
 /** Rows whose loss is drawn while training. */
@@ -85,7 +85,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   const on = { [NAME]: 1 };
   const off = { [NAME]: 0 };
 
-  const teach = teacherStore(learner);
+  const teach = heldRows(learner);
   const harmfulAt = batchPlan(harmful.examples, { ...recipe.batch, seed: recipe.seed });
   const benignAt =
     benign && recipe.objective.benignWeight > 0
@@ -98,18 +98,8 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
     const weight = 1 / tokenCount(harm.flat());
     const klWeight = recipe.objective.benignWeight / Math.max(1, tokenCount(held.flat()));
     const batches: TrainingRow[][] = [];
-    for (const [i, examples] of harm.entries()) {
-      const teachers = held[i] ? await teach(held[i]) : [];
-      batches.push([
-        ...rowsOf(examples, on, weight),
-        ...(held[i] ?? []).map((example, j): TrainingRow => ({
-          example,
-          scales: on,
-          weight: klWeight,
-          teacher: teachers[j]!,
-        })),
-      ]);
-    }
+    for (const [i, examples] of harm.entries())
+      batches.push([...rowsOf(examples, on, weight), ...(await teach(held[i] ?? [], on, klWeight))]);
     return batches;
   };
 
@@ -118,13 +108,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<void>
   const withoutVector = mean(await learner.losses(rowsOf(probeHarmful, off, 0), parameters()));
   const withVector = async (): Promise<number> => mean(await learner.losses(rowsOf(probeHarmful, on, 0), parameters()));
   const probe = async (): Promise<Probes> => {
-    const teachers = probeBenign.length > 0 ? await teach(probeBenign) : [];
-    const held = probeBenign.map((example, i): TrainingRow => ({
-      example,
-      scales: on,
-      weight: 0,
-      teacher: teachers[i]!,
-    }));
+    const held = await teach(probeBenign, on, 0);
     const measured = await learner.gradients([...rowsOf(probeHarmful, on, 0), ...held], parameters());
     for (const gradient of measured.gradients) backend.release(gradient);
     return {

@@ -69,7 +69,7 @@ async function kept(file: string, mark: LogMark | undefined): Promise<State> {
   }
   if (state.bytes === mark.bytes && state.hash.copy().digest('hex') === mark.sha256) return state;
   throw new HumanError(
-    'this file is not as it was when the checkpoint was written, and the checkpoint depends on it.',
+    'this file is not what it was when the checkpoint was written, and the checkpoint depends on it.',
     {
       place: file,
       remedy: 'Put the file back as it was, or start the run over.',
