@@ -59,7 +59,7 @@ export function openLearner(options: LearnerOptions): Learner {
     model,
     adapters,
     weightsAsInputs: options.weightsAsInputs,
-    widestSplit: backend.maxSplitOutputs,
+    maxSplitOutputs: backend.maxSplitOutputs,
   };
   const place = { folder: model.folder };
   const keep = trainable.map(gradientOutput);

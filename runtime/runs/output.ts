@@ -26,7 +26,7 @@ export interface OutputOptions {
 }
 
 /**
- * Decides where a run works, and changes nothing.
+ * Decides where a run works. Nothing is changed, but that a replacement which was cut off is completed.
  * @param inputs absolute paths that the run reads
  * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote, when a
  * finished run stands there and `force` is off, and when there is nothing to resume
@@ -62,7 +62,11 @@ export async function planOutput(
       remedy: '--force replaces it when the new run is done, --out DIR writes to another folder.',
     });
   }
-  if (!replacement) await requireEmpty(next);
+  if (!replacement) {
+    // A replacement that was cut off behind its last file leaves its empty folders.
+    await removeEmpty(next);
+    await requireEmpty(next);
+  }
   return { output, folder: next };
 }
 

@@ -267,6 +267,14 @@ describe('the output folder', () => {
     }
   });
 
+  it('empty folders that a replacement left when it was cut off are not in the way', async () => {
+    const output = file('replaced');
+    await mkdir(join(output, 'next/checkpoint'), { recursive: true });
+    const done = await runRecipe(file('vector.json'), { ...quiet, output, force: true });
+    assert.deepEqual([done.outcome, done.output], ['finished', output]);
+    assert.ok(!('next' in (await picture(output))));
+  });
+
   it('a new run in the folder of an unfinished one keeps nothing of it, also not its scan', async () => {
     const output = file('unfinished');
     const { outcome: _, ...manifest } = JSON.parse(
