@@ -68,7 +68,7 @@ export async function campaign<T>(file: string, kind: Kind<T>, folder: string): 
       faults.add(fault.key);
       const small = await minimised(input, async (smaller) => (await judge.judge(smaller)).fault?.key === fault.key);
       coverage.fresh();
-      const found = writeFinding(file, { what: fault.text.split('\n', 3).join(' '), must: 'refused', input: small });
+      const found = writeFinding(file, { what: fault.text.split('\n', 1)[0]!, must: 'refused', input: small });
       results.findings.push(`${found}: ${fault.text}`);
     }
     if (fault || ms > SLOW_MS || text.length > longest || counts === 0) return;
