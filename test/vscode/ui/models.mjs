@@ -170,7 +170,7 @@ export default async function models({ step, shot, command, pick, answer, prepar
       const said = await tooltip('Data', name);
       for (const reason of refused) assert.match(said, reason);
     }
-    assert.match(await tooltip('Data', 'foreign.parquet'), /none of its columns \(a, b\) belongs to a row format\./);
+    assert.match(await tooltip('Data', 'foreign.parquet'), /none of its columns \(a, b\) belongs to any row format\./);
     await shot('51-data', ['dark']);
   });
 
@@ -198,7 +198,7 @@ export default async function models({ step, shot, command, pick, answer, prepar
     await shot('52-broken-row', ['dark']);
   });
 
-  await step('corrected, it trains the GGUF on the CSV, and says what it left out', async () => {
+  await step('corrected, it trains the GGUF on the CSV, and says what it skipped', async () => {
     await writeFile(inWorkspace('data/completion.csv'), DATA['completion.csv'].text.replace('Say: a,b,c', 'Say: a,b'));
     await row('Data', 'completion.csv').filter({ hasText: '10 rows · completion' }).waitFor();
     await open('recipes/said.json');
@@ -208,7 +208,7 @@ export default async function models({ step, shot, command, pick, answer, prepar
     const warnings = await run.locator('.notice.warning').textContent();
     assert.match(
       warnings,
-      /1 of 10 rows are left out \(line 10: the row has \d+ tokens, more than "maxTokens" \(64\)\)/,
+      /1 of 10 rows are skipped \(line 10: the row has \d+ tokens, more than "maxTokens" \(64\)\)/,
     );
     assert.match(warnings, /completion\.csv:10/);
     await row('Runs', 'said').filter({ hasText: 'plain' }).waitFor();
