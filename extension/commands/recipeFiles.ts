@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { exists } from '../host/checkedFile.js';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type {
   Device,
@@ -173,9 +173,3 @@ function relativeTo(file: string): (path: string) => string {
     return isAbsolute(rel) ? path : rel.split(sep).join('/') || '.';
   };
 }
-
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

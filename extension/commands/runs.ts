@@ -1,3 +1,4 @@
+import { exists } from '../host/checkedFile.js';
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -107,12 +108,6 @@ async function recipeOf({ store }: Pick<Services, 'store'>, folder: string): Pro
     remedy: t('A copy of it is in the run folder.'),
   });
 }
-
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
 
 export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {
   const folder = await chooseRun(services, given, t('Stop a run'), (run) => run.live);

@@ -1,5 +1,5 @@
 /** Where a run may write: never over what it did not make. */
-import { mkdir, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isManifest } from '../contract/manifest.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
@@ -98,7 +98,7 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 export async function runFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   for (const name of [...CLEARED_FILES, RUN_FILES.recipe, RUN_FILES.manifest]) {
-    const found = await stat(join(folder, name)).catch(() => undefined);
+    const found = await lstat(join(folder, name)).catch(() => undefined);
     if (found?.isFile()) files.push(name);
     if (found?.isDirectory()) {
       for (const entry of await readdir(join(folder, name), { recursive: true, withFileTypes: true }))
@@ -121,9 +121,11 @@ export async function finishReplacement(output: string): Promise<void> {
   if ((await ownerOf(next))?.pid !== process.pid) await requireFree(next);
   const before = await readManifest(output);
   const newFiles = new Set(after.files);
-  for (const file of after.files) if (file !== RUN_FILES.manifest) await moveUp(file);
-  for (const file of before?.files ?? (await runFiles(output)))
-    if (!newFiles.has(file)) await rm(join(output, file), { force: true });
+  // A manifest may be somebody else's: only files that lie in the folders, under the names of a run, are moved and removed.
+  for (const file of await runFiles(next)) if (newFiles.has(file) && file !== RUN_FILES.manifest) await moveUp(file);
+  const oldFiles = before?.files && new Set(before.files);
+  for (const file of await runFiles(output))
+    if (!newFiles.has(file) && (oldFiles?.has(file) ?? true)) await rm(join(output, file), { force: true });
   await rename(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));

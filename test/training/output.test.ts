@@ -267,6 +267,21 @@ describe('the output folder', () => {
     }
   });
 
+  it('a manifest that names files outside its folder has none of them moved or removed', async () => {
+    const [output, mine] = [file('replaced'), file('mine.txt')];
+    await writeFile(mine, 'mine');
+    const text = await readFile(join(output, 'manifest.json'), 'utf8');
+    const manifest = JSON.parse(text) as Manifest;
+    const hostile = JSON.stringify({ ...manifest, files: ['../mine.txt', '../../mine.txt', mine] });
+    await writeFile(join(output, 'manifest.json'), hostile);
+    await mkdir(join(output, 'next'));
+    await writeFile(join(output, 'next/manifest.json'), hostile);
+    await finishReplacement(output);
+    await writeFile(join(output, 'manifest.json'), hostile);
+    await runRecipe(file('vector.json'), { ...quiet, output, force: true });
+    assert.equal(await readFile(mine, 'utf8'), 'mine');
+  });
+
   it('empty folders that a replacement left when it was cut off are not in the way', async () => {
     const output = file('replaced');
     await mkdir(join(output, 'next/checkpoint'), { recursive: true });
