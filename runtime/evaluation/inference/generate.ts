@@ -196,14 +196,19 @@ export function drawToken(
   if (temperature === 0) return best;
   const p = Float64Array.from(logits, (x) => Math.exp((x - logits[best]!) / temperature));
   const total = p.reduce((a, b) => a + b, 0);
-  const order = topP < 1 ? [...p.keys()].sort((a, b) => p[b]! - p[a]!) : [...p.keys()];
+  // All tokens below this together have less than 1 − topP: sorting the others is enough.
+  const least = topP < 1 ? ((1 - topP) * total) / p.length : 0;
+  const order: number[] = [];
+  p.forEach((x, i) => x >= least && order.push(i));
+  if (topP < 1) order.sort((a, b) => p[b]! - p[a]!);
   let kept = order.length;
   if (topP < 1) {
     let sum = 0;
     kept = order.findIndex((i) => (sum += p[i]!) >= topP * total) + 1 || order.length;
   }
-  const mass = order.slice(0, kept).reduce((sum, i) => sum + p[i]!, 0);
+  let mass = 0;
+  for (let i = 0; i < kept; i++) mass += p[order[i]!]!;
   let u = rng.uniform() * mass;
-  for (const i of order.slice(0, kept)) if ((u -= p[i]!) < 0) return i;
+  for (let i = 0; i < kept; i++) if ((u -= p[order[i]!]!) < 0) return order[i]!;
   return order[kept - 1]!;
 }
