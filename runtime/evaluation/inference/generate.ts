@@ -194,12 +194,13 @@ export function drawToken(
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
   if (Number.isNaN(logits[best]!)) throw new Error('the model gives NaN');
   if (temperature === 0) return best;
-  const p = Float64Array.from(logits, (x) => Math.exp((x - logits[best]!) / temperature));
-  const total = p.reduce((a, b) => a + b, 0);
+  const p = new Float64Array(logits.length);
+  let total = 0;
+  for (let i = 0; i < p.length; i++) total += p[i] = Math.exp((logits[i]! - logits[best]!) / temperature);
   // All tokens below this together have less than 1 − topP: sorting the others is enough.
   const least = topP < 1 ? ((1 - topP) * total) / p.length : 0;
   const order: number[] = [];
-  p.forEach((x, i) => x >= least && order.push(i));
+  for (let i = 0; i < p.length; i++) if (p[i]! >= least) order.push(i);
   if (topP < 1) order.sort((a, b) => p[b]! - p[a]!);
   let kept = order.length;
   if (topP < 1) {
