@@ -6,7 +6,15 @@ import { calls, type Reporter } from './calls/calls.js';
 import { reportEnd } from './calls/ending.js';
 import { Cancelled, errorData, errorText, HumanError } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
-import { EXIT, EXPORT_FORMATS, type ExportFormat, type ModelReference } from './contract/protocol.js';
+import {
+  EXIT,
+  EXPORT_FORMATS,
+  SCAN_LIMIT,
+  type ExportFormat,
+  type ModelReference,
+  type ScanLimit,
+} from './contract/protocol.js';
+import { scanText } from './contract/scanText.js';
 import { runSample } from './sample/story.js';
 import { terminal, type Terminal } from './support/terminal.js';
 
@@ -15,7 +23,10 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
   evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
       --resume continues from the checkpoint; --force replaces a finished result once the new one is done
-  scan --model DIR --vector DIR --data FILE [--threshold 0.5]    find rows that the vector explains, which look harmful
+  scan --model DIR --vector DIR --data FILE [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE]
+      find rows that look like what the vector was trained on. --false-alarms: share of ordinary rows that may be flagged;
+      --false-discoveries: share of the flagged rows that may be ordinary; --threshold: share of a row's loss that the vector
+      explains. Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE       loss of each row
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
       --raw uses the prompt as it is, without the model's chat template
@@ -43,6 +54,9 @@ const OPTIONS = {
   vector: { type: 'string' },
   data: { type: 'string' },
   threshold: { type: 'string' },
+  'false-alarms': { type: 'string' },
+  'false-discoveries': { type: 'string' },
+  ordinary: { type: 'string' },
   prompt: { type: 'string' },
   raw: { type: 'boolean' },
   ids: { type: 'string' },
@@ -61,7 +75,7 @@ const OPTIONS = {
 const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
   train: ['out', 'resume', 'force', 'device'],
   evaluate: ['out', 'force', 'device'],
-  scan: ['model', 'vector', 'data', 'threshold', 'device'],
+  scan: ['model', 'vector', 'data', 'threshold', 'false-alarms', 'false-discoveries', 'ordinary', 'device'],
   score: ['model', 'adapter', 'data', 'device'],
   generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
   inspect: [],
@@ -84,9 +98,23 @@ function required(values: Values, name: 'model' | 'vector' | 'data' | 'out' | 'f
   return value;
 }
 
+/** @throws HumanError when more than one is given, or a rate is not one */
+function scanLimit(values: Values): ScanLimit {
+  const given = (['false-alarms', 'false-discoveries', 'threshold'] as const).filter(
+    (name) => values[name] !== undefined,
+  );
+  if (given.length > 1) throw wrong(`give only one of ${given.map((name) => `--${name}`).join(', ')}.`);
+  const [name] = given;
+  if (name === undefined) return SCAN_LIMIT;
+  const value = number(values, name, 0, 1);
+  if (name === 'threshold') return { share: value };
+  if (value === 0 || value === 1) throw wrong(`--${name} must be above 0 and below 1.`);
+  return name === 'false-alarms' ? { falseAlarms: value } : { falseDiscoveries: value };
+}
+
 function number(
   values: Values,
-  name: 'threshold' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed',
+  name: 'threshold' | 'false-alarms' | 'false-discoveries' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed',
   fallback: number,
   most: number,
 ): number {
@@ -162,18 +190,19 @@ async function run(
           model: resolve(required(values, 'model')),
           vector: resolve(required(values, 'vector')),
           data: resolve(required(values, 'data')),
-          threshold: number(values, 'threshold', 0.5, 1),
+          limit: scanLimit(values),
+          ordinary: values.ordinary && resolve(values.ordinary),
           device: chosen(values),
         },
         reporter,
       );
-      for (const { row, line, explained, flagged } of perRow) out.line({ row, line, explained, flagged });
+      for (const row of perRow) out.line(row);
       out.line(rest);
-      out.log(
-        `${rest.flagged} of ${rest.rows} rows look harmful${rest.auroc === null ? '' : `; AUROC ${rest.auroc.toFixed(3)} against the labels`}${rest.blind > 0 ? `; ${rest.blind} rows cannot be judged: the model gives these answers already` : ''}.`,
-      );
+      out.log(scanText(rest));
       for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
-        out.log(`  line ${r.line}: ${r.explained.toFixed(2)}`);
+        out.log(
+          `  line ${r.line}: ${r.p === undefined ? `${r.explained.toFixed(2)} explained` : `p ${r.p.toPrecision(2)}`}`,
+        );
       return EXIT.done;
     }
     case 'score':

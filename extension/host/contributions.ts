@@ -74,7 +74,7 @@ export interface Settings {
   codeLens: boolean;
   threads: number;
   device: 'auto' | 'cpu' | 'webgpu';
-  scanThreshold: number;
+  scanFalseAlarms: number;
   chatMaxNewTokens: number;
 }
 

@@ -6,7 +6,8 @@ import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
 import { flatInput } from '../adapters/inject.js';
 import { cacheFolder, loadData, openContext, type Context } from '../context/context.js';
 import { HumanError } from '../support/errors.js';
-import { SCAN_THRESHOLD, scanExamples } from '../evaluation/inference/scan.js';
+import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
+import { calibrationOf } from '../recipes/calibrationFile.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { inspectModel } from './inspect.js';
 import { inspectData } from '../data/examples.js';
@@ -21,6 +22,7 @@ import type {
   Requests,
   RunEvent,
 } from '../contract/protocol.js';
+import { SCAN_LIMIT } from '../contract/protocol.js';
 import { runRecipe } from './run.js';
 import { flatTensor } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
@@ -42,7 +44,7 @@ export const calls: Calls = {
   run: ({ recipe, output, resume, force, device }, reporter) =>
     runRecipe(recipe, { output, resume, force, device, signal: reporter.signal, onEvent: reporter.onEvent }),
 
-  async scan({ model, vector, data, format, threshold = SCAN_THRESHOLD, device }, reporter) {
+  async scan({ model, vector, data, format, limit = SCAN_LIMIT, ordinary, device }, reporter) {
     const context = await opened(model, data, reporter, device);
     const { layout, flat, file } = await adapterFlat(vector, context.sites);
     if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
@@ -54,13 +56,25 @@ export const calls: Calls = {
     });
     try {
       const { examples } = await loadRows(context, data, format, reporter);
-      return await scanExamples(
+      const parameters = { [flatInput('vector')]: flatTensor(flat) };
+      const scales = { off: { vector: 0 }, on: { vector: 1 } };
+      const hooks = {
+        signal: reporter.signal,
+        onProgress: (share: number) => reporter.onProgress('scanning', share),
+      };
+      const calibration = await calibrationOf([{ path: vector, scale: 1 }], {
+        ordinary:
+          ordinary === undefined ? undefined : (await loadRows(context, ordinary, undefined, reporter)).examples,
+        score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
+      });
+      const { perRow, ...result } = await scanExamples(
         learner,
-        { [flatInput('vector')]: flatTensor(flat) },
+        parameters,
         examples,
-        { off: { vector: 0 }, on: { vector: 1 }, threshold },
-        { signal: reporter.signal, onProgress: (share) => reporter.onProgress('scanning', share) },
+        { ...scales, calibration, limit },
+        hooks,
       );
+      return { ...result, perRow: perRow.map(({ losses: _, ...row }) => row) };
     } finally {
       await learner.dispose();
       context.scratch.close();

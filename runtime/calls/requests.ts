@@ -20,10 +20,17 @@ const options = z.strictObject({
   seed: z.int().min(0).optional(),
 });
 
+const rate = z.number().gt(0).lt(1);
+const limit = z.union([
+  z.strictObject({ falseAlarms: rate }),
+  z.strictObject({ falseDiscoveries: rate }),
+  z.strictObject({ share: z.number().min(-1e6).max(1e6) }),
+]);
+
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
-  scan: { model: path, vector: path, data: path, format, threshold: z.number().min(-1e6).max(1e6).optional(), device },
+  scan: { model: path, vector: path, data: path, format, limit: limit.optional(), ordinary: path.optional(), device },
   score: { ...model, data: path, format, device },
   generate: {
     ...model,

@@ -172,8 +172,8 @@ async function runKind(job: Job<Recipe>): Promise<Ending> {
   const { recipe } = job;
   switch (recipe.kind) {
     case 'vector': {
-      await trainSecurityVector({ ...job, recipe });
-      return { measurements: [], laws: { baseUnchanged: await baseUnchanged(job) } };
+      const vector = await trainSecurityVector({ ...job, recipe });
+      return { ...vector, measurements: [], laws: { baseUnchanged: await baseUnchanged(job) } };
     }
     case 'finetune': {
       const ending = await fineTuneRun({ ...job, recipe });

@@ -28,6 +28,9 @@ export const PROBES = [
   'benignGradNormWith',
   'benignGradNormWithout',
   'benignKl',
+  'heldOutLossWith',
+  'heldOutLossWithout',
+  'heldOutAuroc',
 ] as const satisfies readonly (keyof Probes)[];
 
 export type StepEvent = Extract<RunEvent, { kind: 'step' }>;

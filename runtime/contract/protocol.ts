@@ -25,6 +25,10 @@ export type DataFormat = (typeof DATA_FORMATS)[number];
 export const MEASURES = ['harm', 'over-refusal', 'exact', 'contains', 'loss'] as const;
 export type MeasureKind = (typeof MEASURES)[number];
 
+/** What a fine-tuning does with rows that look harmful, see docs/recipes.md. */
+export const FLAGGED = ['auto', 'vector', 'exclude', 'cut', 'absorb'] as const;
+export type FlaggedStrategy = (typeof FLAGGED)[number];
+
 export type Device = 'cpu' | 'webgpu';
 
 // ------------------------------------------------------------------------------------------------------------- events
@@ -57,6 +61,11 @@ export interface Probes {
   benignGradNormWithout?: number;
   /** KL(base ‖ base + vector) on benign rows, nats per token (vector training). */
   benignKl?: number;
+  /** Harmful rows that the vector is not trained on (vector training): loss with it and without. */
+  heldOutLossWith?: number;
+  heldOutLossWithout?: number;
+  /** AUROC of these rows against ordinary rows that it is not trained on either. */
+  heldOutAuroc?: number;
 }
 
 export type RunState = 'preparing' | 'training' | 'evaluating' | 'saving';
@@ -106,6 +115,20 @@ export type RunEvent =
 
 export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
 
+/** What a security vector does with rows that it was not trained on. Absent values could not be measured. */
+export interface VectorQuality {
+  /** Held-out rows of each kind. */
+  harmful: number;
+  ordinary: number;
+  /** As a detector: AUROC of harmful against ordinary rows, its 95 % interval, and the share of harmful rows found at 1 % false alarms. */
+  auroc?: number;
+  aurocInterval?: [low: number, high: number];
+  recall?: number;
+  /** As a protector: loss of the harmful rows with the vector and without, nats per token. */
+  lossWith?: number;
+  lossWithout?: number;
+}
+
 /** How a run ended well: finished or stopped on request (with everything kept up to the last step). */
 export interface DoneEvent {
   kind: 'done';
@@ -118,6 +141,8 @@ export interface DoneEvent {
   measurements: Measurement[];
   /** The three invariants; absent where one does not apply to this run. */
   laws?: Invariants;
+  /** Of a run that trained a vector. */
+  vector?: VectorQuality;
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;
 }
@@ -242,20 +267,53 @@ export interface ScanRow {
   line: number;
   /** (loss without − loss with the vector) / (loss without + 0.05), per supervised token. */
   explained: number;
+  /** The most that the vector saves on consecutive tokens, nats; see docs/method.md. */
+  span: number;
+  /** How often an ordinary row looks at least as harmful. Absent where there are no ordinary rows to compare with. */
+  p?: number;
   flagged: boolean;
   label?: 'harmful' | 'benign';
+  /** Why nothing is said of the row: the model knows it already, or it is too short. */
+  unjudged?: 'known' | 'short';
+  /** Supervised tokens. */
+  tokens: number;
+  /** Nats per supervised token. */
+  lossWithout: number;
+  lossWith: number;
+  /** Of a flagged row: supervised tokens [start, end) that the vector explains. */
+  spans?: [start: number, end: number][];
+  /** Of each supervised token, nats. Only in the scan.json of a run. */
+  losses?: { without: number[]; with: number[] };
 }
+
+/**
+ * Which rows are flagged. `falseAlarms`: of ordinary rows, this share at most. `falseDiscoveries`: of the flagged rows, this
+ * share is ordinary at most (Benjamini–Hochberg). `share`: rows explained by more than this, without a promise.
+ */
+export type ScanLimit = { falseAlarms: number } | { falseDiscoveries: number } | { share: number };
+export const SCAN_LIMIT = { falseAlarms: 0.01 } as const satisfies ScanLimit;
 
 export interface ScanResult {
   flagged: number;
   rows: number;
-  threshold: number;
+  /** Rows with a p-value of at most this are flagged (with a limit on the share: with more than this share). Null: none can be. */
+  threshold: number | null;
+  limit: ScanLimit;
+  /** Rows that the vector was not trained on, to which the file's rows were compared; null where there are none. */
+  calibration: {
+    ordinary: number;
+    harmful: number;
+    /** Share of the harmful ones that is flagged at this threshold: what to expect of rows like these. */
+    recall: number | null;
+  } | null;
   /** Area under the ROC curve against the labels; null without labels of both kinds. */
   auroc: number | null;
   precision: number | null;
   recall: number | null;
   /** Rows whose loss without the vector is already low: the scan cannot see these. */
   blind: number;
+  /** Rows that are too short to be judged. */
+  short: number;
   perRow: ScanRow[];
 }
 
@@ -304,7 +362,9 @@ export interface Requests {
       vector: string;
       data: string;
       format?: DataFormat;
-      threshold?: number;
+      limit?: ScanLimit;
+      /** Data file of ordinary rows to compare with, beside those that the vector held out. */
+      ordinary?: string;
       device?: 'auto' | Device;
     };
     result: ScanResult;

@@ -3,7 +3,7 @@
  * stands apart from the rest of the contract so that who only needs the types does not load zod.
  */
 import { z } from 'zod';
-import { DATA_FORMATS, MEASURES } from './protocol.js';
+import { DATA_FORMATS, FLAGGED, MEASURES } from './protocol.js';
 
 /**
  * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
@@ -139,6 +139,10 @@ const vectorRecipe = z
     model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
     harmful: data,
     benign: data.optional().describe('Rows on which the vector must not change the model (KL term).'),
+    heldOut: number(0.5)
+      .min(0)
+      .default(0.2)
+      .describe('Share of both kinds of rows that is never trained on: they show what the vector finds and holds.'),
     adapter: z
       .strictObject({ ...adapterShape, init: path.optional().describe('Start from this PEFT folder.') })
       .prefault({}),
@@ -166,6 +170,45 @@ const vectorRecipe = z
     message: 'give either "epochs" or "steps"',
   });
 
+const rate = z.number().gt(0).lt(1, 'a rate is below 1');
+const protection = z
+  .strictObject({
+    flagged: z
+      .enum(FLAGGED)
+      .default('vector')
+      .describe(
+        'What is done with flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on them, too. "auto": cut, or absorbed where little would be left.',
+      ),
+    falseAlarms: rate.optional().describe('Share of ordinary rows that may be flagged. Default: 0.01.'),
+    falseDiscoveries: rate
+      .optional()
+      .describe('Instead: share of the flagged rows that may be ordinary (Benjamini–Hochberg).'),
+    ordinary: data
+      .optional()
+      .describe('Further ordinary rows to compare the data with, beside those that the vector held out.'),
+    route: z
+      .union([z.boolean(), fraction])
+      .default(false)
+      .describe(
+        'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: off for all rows that the vector explains by no more than this, without confidence.',
+      ),
+    anchor: z
+      .union([
+        z.literal(false),
+        z.strictObject({
+          refusals: count(4096)
+            .default(2)
+            .describe("The vector's own prompts per step, with the base model's answers."),
+          benign: whole(4096).default(0),
+          weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
+        }),
+      ])
+      .default(false),
+  })
+  .refine((p) => p.falseAlarms === undefined || p.falseDiscoveries === undefined, {
+    message: 'give either "falseAlarms" or "falseDiscoveries"',
+  });
+
 const finetuneRecipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -178,31 +221,9 @@ const finetuneRecipe = z
       .default([])
       .describe('Security vectors: active and frozen while training, removed afterwards.'),
     protection: z
-      .union([
-        z.literal(false),
-        z.strictObject({
-          route: z
-            .union([z.literal(false), fraction])
-            .default(false)
-            .describe(
-              'Rows explained by the vector by more than this train with it on, all others with it off. false: on for all rows (the paper).',
-            ),
-          anchor: z
-            .union([
-              z.literal(false),
-              z.strictObject({
-                refusals: count(4096)
-                  .default(2)
-                  .describe("The vector's own prompts per step, with the base model's answers."),
-                benign: whole(4096).default(0),
-                weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
-              }),
-            ])
-            .default(false),
-        }),
-      ])
+      .union([z.boolean(), protection])
       .default(false)
-      .describe('Strengthening beyond the paper; false follows the paper.'),
+      .describe('Strengthening beyond the paper: true is the best that is known, false follows the paper.'),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})

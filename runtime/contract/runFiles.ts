@@ -7,6 +7,8 @@ export const RUN_FILES = {
   answers: 'answers.jsonl',
   scan: 'scan.json',
   prompts: 'prompts.jsonl',
+  /** Of a vector: how rows that it was not trained on score. */
+  calibration: 'calibration.json',
   report: 'report.html',
   checkpoint: 'checkpoint',
   adapter: 'adapter',
@@ -27,6 +29,7 @@ export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.answers,
   RUN_FILES.scan,
   RUN_FILES.prompts,
+  RUN_FILES.calibration,
   RUN_FILES.report,
   RUN_FILES.adapter,
   RUN_FILES.model,

@@ -2,7 +2,7 @@ import { loadData, type Context, type LoadReporter } from '../context/context.js
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
 import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
-import { groups } from './inference/scan.js';
+import { groups } from './inference/losses.js';
 import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {

@@ -19,10 +19,11 @@ export interface LearnerOptions {
   readonly padId?: number;
 }
 
-/** Sum of the negative log-likelihood, nats, over the supervised tokens of a row. */
+/** Negative log-likelihood of a row, nats: the sum over its supervised tokens, and each token's own, in order. */
 export interface RowLoss {
   nll: number;
   tokens: number;
+  perToken: number[];
 }
 
 /** Loss and gradients of a model with adapters, and its distributions. Parameters are given at each call by name. */
@@ -65,10 +66,11 @@ export function openLearner(options: LearnerOptions): Learner {
   const keep = trainable.map(gradientOutput);
 
   const rowLosses = (rows: readonly TrainingRow[], rowOf: readonly number[], nll: Float32Array): RowLoss[] => {
-    const result = rows.map((): RowLoss => ({ nll: 0, tokens: 0 }));
+    const result = rows.map((): RowLoss => ({ nll: 0, tokens: 0, perToken: [] }));
     rowOf.forEach((b, i) => {
       result[b]!.nll += nll[i]!;
       result[b]!.tokens += 1;
+      result[b]!.perToken.push(nll[i]!);
     });
     return result;
   };

@@ -9,10 +9,11 @@ import type { FinetuneRecipe } from '../contract/protocol.js';
 import { random } from '../support/random.js';
 import { loadReporter, type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
+import type { Strategy } from './strategy.js';
 import type { ActiveVector } from './vectors.js';
 
 type Vectors = readonly ActiveVector[];
-type Anchor = Exclude<Exclude<FinetuneRecipe['protection'], false>['anchor'], false>;
+type Anchor = Exclude<Strategy['anchor'], false>;
 
 /** prompts.jsonl stands beside adapter/ in the vector's run folder. */
 export const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>

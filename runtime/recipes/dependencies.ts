@@ -19,7 +19,7 @@ import type { Checkpoint } from '../runs/checkpoint.js';
 import { ONNXRUNTIME } from '../device/session.js';
 
 /** Goes up when the same recipe gives other bytes than with the version before. */
-const ARITHMETIC = 1;
+const ARITHMETIC = 2;
 
 /**
  * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names what
@@ -131,7 +131,11 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
   [/^data\./, 'the data file', async (path) => [path]],
   [/^probes\./, 'the probe file', async (path) => [path]],
   [/^evaluate\./, 'the evaluation file', async (path) => [path]],
-  [/^vectors\./, 'the vector', async (path) => [...(await adapterFiles(path)), join(path, RUN_FILES.prompts)]],
+  [
+    /^vectors\./,
+    'the vector',
+    async (path) => [...(await adapterFiles(path)), join(path, RUN_FILES.prompts), join(path, RUN_FILES.calibration)],
+  ],
   [/^judges\./, 'the judge', classifierFiles],
   [/^adapter\./, 'the first adapter', adapterFiles],
 ];

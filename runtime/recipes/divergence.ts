@@ -4,6 +4,8 @@ import type { Example } from '../data/examples.js';
 import { mean } from '../learner/rows.js';
 import type { RowLoss } from '../learner/learner.js';
 
+type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
+
 /** Steps over which a loss must stay high. */
 const STEPS = 10;
 /** Rows of those steps that are measured again at the end. */
@@ -45,7 +47,7 @@ export function lastRows(batchAt: (step: number) => Example[][], step: number): 
  * At the end: on rows that it was trained on, the model must not be worse than before by more than a tenth and a quarter of a nat per token.
  * @throws HumanError, also for a loss that is not a number
  */
-export function requireLearned(step: number, before: readonly RowLoss[], after: readonly RowLoss[]): void {
+export function requireLearned(step: number, before: readonly Loss[], after: readonly Loss[]): void {
   const [was, is] = [mean(before), mean(after)];
   if (is <= Math.max(1.1 * was, was + 0.25)) return;
   throw new HumanError(

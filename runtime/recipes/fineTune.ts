@@ -23,13 +23,13 @@ import { measureProbes } from './probes.js';
 import type { Feeds } from '../device/session.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { heldRows } from '../learner/teacher.js';
-import { readVectors, scanData, type ActiveVector, type DataSeen } from './vectors.js';
+import { plainPlan, reportPlan, rowPlan } from './rowPlan.js';
+import { strategyOf, type Strategy } from './strategy.js';
+import { readVectors, scanData, type ActiveVector } from './vectors.js';
 
 const TASK = 'task';
 /** Rows of each kind whose loss and gradient are drawn while training. */
 const PROBE_ROWS = 8;
-
-const UNPROTECTED = { route: false, anchor: false } as const;
 
 /**
  * Loss of the delivered model, vectors off, at the end of training (nats, by row) on the harmful probe rows or, without
@@ -44,6 +44,7 @@ export interface Witness {
 interface Inputs {
   readonly data: LoadedData;
   readonly vectors: readonly ActiveVector[];
+  readonly strategy: Strategy;
   /** The adapter that training starts from. */
   readonly init?: FlatAdapter;
   /** Rows that the anchor holds; undefined without one. */
@@ -61,21 +62,20 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const data = await load(recipe.data, recipe.batch.maxTokens);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
-  const { anchor } = strategyOf(recipe);
+  const strategy = strategyOf(recipe);
   return {
     data,
     vectors,
+    strategy,
     init:
       recipe.method === 'full' || recipe.adapter.init === undefined
         ? undefined
         : await adapterFlat(job.path(recipe.adapter.init), context.sites),
-    held: anchor === false ? undefined : anchorPrompts(job, prompts),
+    held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts),
     harmful: await harmfulProbes(job, prompts, PROBE_ROWS),
     benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign)).examples, PROBE_ROWS),
   };
 }
-
-const strategyOf = ({ protection }: FinetuneRecipe) => (protection === false ? UNPROTECTED : protection);
 
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */
 export interface FineTuning {
@@ -88,16 +88,16 @@ export interface FineTuning {
  *
  *     min_θ  CE(user data | θ ⊕ sg(θs))        θ: a task LoRA, or the backbone itself
  *
- * and without them in what is delivered. Optional strengthening: `route` lets only rows that the vectors explain train
- * with them on; `anchor` holds the base model's answers to the vectors' own prompts by KL(base ‖ model, vectors off).
+ * and without them in what is delivered. Optional strengthening: what is done with rows that look harmful (rowPlan.ts), and an
+ * `anchor` that holds the base model's answers to the vectors' own prompts by KL(base ‖ model, vectors off).
  * Writes adapter/ (PEFT), or model/ (full).
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  const { data, vectors, init, held, harmful, ...inputs } = await readInputs(job);
+  const { data, vectors, strategy, init, held, harmful, ...inputs } = await readInputs(job);
   const full = recipe.method === 'full';
-  const { route, anchor } = strategyOf(recipe);
+  const { anchor } = strategy;
   await folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
 
   // θ: the task adapter's flat vector, or every parameter of the base
@@ -142,19 +142,20 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
     });
 
-    let seen: DataSeen | undefined;
+    let plan = plainPlan(data.examples);
     if (vectors.length > 0) {
       await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
       const scales = { off: { ...off, [TASK]: 0 }, on: { ...on, [TASK]: 0 } };
-      seen = await scanData(job, learner, parameters(), data, scales, artifacts);
+      const scan = await scanData(job, learner, parameters(), { data, vectors, strategy }, scales, artifacts);
+      plan = rowPlan(data.examples, scan, strategy, tokenizer);
+      await reportPlan(job, plan, data);
     }
-    const ordinary = seen?.ordinary ?? data.examples;
-    const looksHarmful = (row: number): boolean => seen?.flagged.has(row) ?? false;
-    const scalesOf = (e: Example): Record<string, number> => (route === false || looksHarmful(e.row) ? on : off);
+    const { ordinary } = plan;
+    const scalesOf = (e: Example): Record<string, number> => (plan.vectorOn(e.row) ? on : off);
 
     const anchors = anchor && held ? anchorRows(held, ordinary, anchor, recipe.seed) : undefined;
     const teach = heldRows(learner);
-    const batchAt = batchPlan(data.examples, { ...recipe.batch, seed: recipe.seed });
+    const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
     const rows = async (step: number): Promise<TrainingRow[][]> => {
       const examples = batchAt(step);
       const weight = 1 / tokenCount(examples.flat());
@@ -193,7 +194,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       if (full) await base.dispose();
     }
 
-    const steps = plannedSteps(recipe, data.examples.length);
+    const steps = plannedSteps(recipe, plan.rows.length);
     const how =
       vectors.length === 0
         ? 'without protection'
@@ -201,7 +202,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
     await job.emit({
       kind: 'state',
       state: 'training',
-      message: `fine-tuning on ${data.examples.length} rows ${how}`,
+      message: `fine-tuning on ${plan.rows.length} rows ${how}`,
       device: backend.device,
       steps,
     });
@@ -217,7 +218,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       probe,
       evaluateEvery: recipe.evaluateEvery,
       checkpoint,
-      isHarmful: (row) => row.teacher === undefined && looksHarmful((row.example as Example).row),
+      isHarmful: (row) => row.teacher === undefined && plan.looksHarmful((row.example as Example).row),
       vocabSize: spec.vocabSize,
       firstLoss: await firstLoss(folder.path),
       signal,

@@ -30,7 +30,7 @@ export interface Job<R extends Recipe> {
 }
 
 /** What a recipe reports at its end. */
-export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened'>;
+export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened' | 'vector'>;
 
 /** Reports while the data of a job are loaded, before its folder is begun. */
 export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({

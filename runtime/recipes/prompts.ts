@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import { readRows } from '../data/rows.js';
 import { readContent, InvalidRow } from '../data/schemas.js';
 import { HumanError } from '../support/errors.js';
+import type { Split } from './heldOut.js';
 import type { Generator } from '../evaluation/inference/generate.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -17,35 +19,42 @@ export interface VectorPrompt {
   harmful: string;
   /** What the base model says: what anchors hold. */
   base: string;
+  /** The vector was not trained on it: it shows what a delivered model has learned. */
+  heldOut?: true;
 }
 
-/** Prompts kept with a vector; an anchor uses a few per step. */
+/** Prompts of each kind, trained on and held out, that are kept with a vector; an anchor uses a few per step. */
 const MAX_PROMPTS = 64;
 const MAX_ANSWER_TOKENS = 48;
 const BATCH = 16;
 
-/** Has the base model answer the vector's own prompts and writes them as prompts.jsonl. */
+/** Has the base model answer the vector's own prompts and writes them as prompts.jsonl: trained ones first. */
 export async function writePrompts(
   file: string,
-  examples: ExampleList,
+  { trained, held }: Split,
   base: Generator,
   tokenizer: Tokenizer,
   signal: AbortSignal,
 ): Promise<void> {
-  const chosen = firstOf(examples, MAX_PROMPTS, (e) => e.promptIds.length > 0);
+  const some = (examples: ExampleList): Example[] => firstOf(examples, MAX_PROMPTS, (e) => e.promptIds.length > 0);
+  const chosen = [
+    ...some(trained).map((example) => ({ example, heldOut: false })),
+    ...some(held).map((example) => ({ example, heldOut: true })),
+  ];
   const lines: string[] = [];
   for (let at = 0; at < chosen.length; at += BATCH) {
     const batch = chosen.slice(at, at + BATCH);
     const answers = await base.generate(
-      batch.map((e) => e.promptIds),
+      batch.map(({ example }) => example.promptIds),
       { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1 },
       { signal },
     );
-    batch.forEach((e, i) => {
+    batch.forEach(({ example: e, heldOut }, i) => {
       const prompt: VectorPrompt = {
         ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
         harmful: e.answer,
         base: tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true }),
+        ...(heldOut && { heldOut }),
       };
       lines.push(JSON.stringify(prompt));
     });
@@ -65,13 +74,14 @@ export async function readPrompts(file: string): Promise<VectorPrompt[] | undefi
     const wrong = (reason: string): HumanError =>
       new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
     if ('reason' in raw) throw wrong(raw.reason);
-    if (prompts.length >= MAX_PROMPTS) throw wrong(`there are more than ${MAX_PROMPTS}`);
-    const { harmful, base, ...asked } = raw.value;
+    if (prompts.length >= 2 * MAX_PROMPTS) throw wrong(`there are more than ${2 * MAX_PROMPTS}`);
+    const { harmful, base, heldOut: unseen, ...asked } = raw.value;
+    const heldOut = unseen === true && { heldOut: true as const };
     if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
     try {
       const content = readContent(asked, asked.messages === undefined ? 'completion' : 'messages');
-      if (content.kind === 'chat') prompts.push({ messages: content.messages, harmful, base });
-      else if (content.kind === 'completion') prompts.push({ prompt: content.prompt, harmful, base });
+      if (content.kind === 'chat') prompts.push({ messages: content.messages, harmful, base, ...heldOut });
+      else if (content.kind === 'completion') prompts.push({ prompt: content.prompt, harmful, base, ...heldOut });
     } catch (error) {
       throw error instanceof InvalidRow ? wrong(error.message) : error;
     }

@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
-import type { LoadedData } from '../context/context.js';
+import { loadData, type LoadedData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { subset, type ExampleList } from '../data/exampleList.js';
 import { HumanError } from '../support/errors.js';
-import { SCAN_THRESHOLD, scanExamples } from '../evaluation/inference/scan.js';
+import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
+import { calibrationOf } from './calibrationFile.js';
 import { replaceFile, sha256File } from '../support/files.js';
 import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
-import type { Job } from './job.js';
+import { loadReporter, type Job } from './job.js';
+import type { Strategy } from './strategy.js';
 import type { Learner } from '../learner/learner.js';
 import type { Feeds } from '../device/session.js';
 
@@ -47,41 +48,50 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
   return vectors;
 }
 
-export interface DataSeen {
-  /** Rows that the vectors explain, by their number in the file. */
-  readonly flagged: ReadonlySet<number>;
-  /** All others. */
-  readonly ordinary: ExampleList;
-}
-
 /**
- * The data as the vectors see it before anything is trained. A resumed run reuses the scan of its start: the model
- * may have learned since.
+ * The data as the vectors see it before anything is trained. A resumed run reuses the scan of its start: the model may have
+ * learned since.
  * @param artifacts gets the hash of the file kept for this
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
   learner: Learner,
   parameters: Feeds,
-  data: LoadedData,
+  { data, vectors, strategy }: { data: LoadedData; vectors: readonly ActiveVector[]; strategy: Strategy },
   scales: { off: Record<string, number>; on: Record<string, number> },
   artifacts: Record<string, string>,
-): Promise<DataSeen> {
-  const { recipe, folder, signal } = job;
-  const route = recipe.protection === false ? false : recipe.protection.route;
+): Promise<ScanResult> {
+  const { folder, signal } = job;
   const file = folder.file(RUN_FILES.scan);
   let scan = folder.checkpoint ? await readScan(file, artifacts[RUN_FILES.scan]) : undefined;
   if (!scan) {
+    const hooks = {
+      signal,
+      onProgress: (share: number) => job.progress('scanning the data with the vector', share),
+    };
+    const { ordinary } = strategy;
+    const calibration = await calibrationOf(vectors, {
+      ordinary:
+        ordinary && (await loadData(job.context, job.path(ordinary.file), ordinary, loadReporter(job))).examples,
+      score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+    });
     scan = await scanExamples(
       learner,
       parameters,
       data.examples,
-      { ...scales, threshold: route === false ? SCAN_THRESHOLD : route },
-      { signal, onProgress: (share) => job.progress('scanning the data with the vector', share) },
+      { ...scales, calibration, limit: strategy.limit },
+      hooks,
     );
     await writeScan(file, scan);
     artifacts[RUN_FILES.scan] = await sha256File(file);
   }
+  if (scan.threshold === null && (strategy.flagged !== 'vector' || strategy.off !== 'none'))
+    await job.emit({
+      kind: 'warning',
+      message: 'no row can be flagged: there are no ordinary rows to compare with. All rows train with the vector on.',
+      place: 'vectors',
+      remedy: 'Train the vector with benign rows, or name ordinary rows by protection.ordinary.',
+    });
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
       kind: 'warning',
@@ -90,12 +100,7 @@ export async function scanData(
       remedy: 'Look at the rows; add ordinary ones, or set protection.anchor.benign.',
     });
   }
-  // a row for each example, in order
-  const ordinary = scan.perRow.flatMap((row, i) => (row.flagged ? [] : [i]));
-  return {
-    flagged: new Set(scan.perRow.filter((row) => row.flagged).map(({ row }) => row)),
-    ordinary: subset(data.examples, ordinary),
-  };
+  return scan;
 }
 
 async function readScan(file: string, sha256: string | undefined): Promise<ScanResult> {

@@ -1,6 +1,7 @@
 /** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
 import { join } from 'node:path';
 import { calls, type Reporter } from '../calls/calls.js';
+import { scanText } from '../contract/scanText.js';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import { signsOf } from '../contract/signs.js';
@@ -69,9 +70,7 @@ export async function runSample(out: string, terminal: Terminal, reporter: Repor
     },
     reporter,
   );
-  terminal.log(
-    `  ${scan.flagged} of ${scan.rows} rows look harmful${scan.auroc === null ? '' : `; against the labels: AUROC ${scan.auroc.toFixed(4)}, precision ${scan.precision!.toFixed(3)}, recall ${scan.recall!.toFixed(3)}`}`,
-  );
+  terminal.log(`  ${scanText(scan)}`);
   const plain = await run('plain', '3 of 4  Fine-tune on it without protection');
   if (plain.outcome === 'stopped') return EXIT.stopped;
   const guarded = await run(

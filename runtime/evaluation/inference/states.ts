@@ -7,7 +7,7 @@ import { flatTensor } from '../../learner/rows.js';
 import { openLearner } from '../../learner/learner.js';
 import { openGenerator, type ActiveAdapter, type Generator } from './generate.js';
 import type { ExampleList } from '../../data/exampleList.js';
-import { lossesOf } from './scan.js';
+import { lossesOf } from './losses.js';
 
 /** A state of the model that answers, and the loss it gives to rows (nats). */
 export interface ModelState {

@@ -7,6 +7,7 @@ import {
   type RunEvent,
   type ScanResult,
 } from '../../contract/protocol.js';
+import { scanText } from '../../contract/scanText.js';
 import { answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
@@ -16,7 +17,7 @@ import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runVie
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
 import { html, type Html } from './html.js';
-import { formatNumber, formatSeconds, formatShare } from './numbers.js';
+import { formatSeconds } from './numbers.js';
 import { answerTables, resultsHtml } from './results.js';
 import { STYLE } from './style.js';
 
@@ -156,20 +157,8 @@ function charts(title: string, view: RunView): Html {
 }
 
 function scanSummary(scan: Omit<ScanResult, 'perRow'>): Html {
-  const known = [
-    scan.auroc !== null && `AUROC ${scan.auroc.toFixed(4)}`,
-    scan.precision !== null && `precision ${formatNumber(scan.precision)}`,
-    scan.recall !== null && `recall ${formatNumber(scan.recall)}`,
-  ].filter(Boolean);
   return html`<h2>Scan of the data</h2>
-    <p>
-      ${scan.flagged} of ${scan.rows} rows look harmful: the vector explains more than ${formatShare(scan.threshold)} of
-      their loss.
-    </p>
-    <p>
-      ${known.length > 0 ? `Against the labels in the file: ${known.join(', ')}.` : 'The file has no labels of both kinds, so the scan cannot be checked against the truth.'}
-    </p>
-    ${scan.blind > 0 && html`<p>The scan cannot see ${scan.blind} rows: the base model already expects them, so there is no loss to explain.</p>`}`;
+    <p>${scanText(scan)}</p>`;
 }
 
 /** An invariant holds when every run that must check it found it held. */

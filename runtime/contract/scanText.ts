@@ -1,0 +1,33 @@
+/** What a scan found, in a sentence: English, for the command line and the report. */
+import { formatPercent } from './format.js';
+import type { ScanLimit, ScanResult } from './protocol.js';
+
+type Numbers = Omit<ScanResult, 'perRow'>;
+
+/** "171 of 571 rows look harmful (at most 1 % of ordinary rows would; …)." */
+export function scanText(scan: Numbers): string {
+  const { calibration, limit } = scan;
+  if (scan.threshold === null)
+    return 'No row is flagged: there are no ordinary rows to compare with. Train the vector with benign rows, or give ordinary ones (--ordinary).';
+  const parts = [`${scan.flagged} of ${scan.rows} rows look harmful (${limitText(limit)})`];
+  if (calibration)
+    parts.push(
+      calibration.recall === null
+        ? `compared with ${calibration.ordinary} ordinary rows`
+        : `compared with ${calibration.ordinary} ordinary rows; of ${calibration.harmful} harmful rows that the vector has not seen, ${formatPercent(calibration.recall)} would be found`,
+    );
+  if (scan.auroc !== null)
+    parts.push(
+      `against the labels: AUROC ${scan.auroc.toFixed(4)}${scan.precision === null ? '' : `, precision ${scan.precision.toFixed(3)}`}${scan.recall === null ? '' : `, recall ${scan.recall.toFixed(3)}`}`,
+    );
+  if (scan.blind > 0) parts.push(`${scan.blind} rows cannot be judged: the model gives these answers already`);
+  if (scan.short > 0) parts.push(`${scan.short} rows are too short to be judged`);
+  return `${parts.join('; ')}.`;
+}
+
+function limitText(limit: ScanLimit): string {
+  if ('share' in limit) return `explained by more than ${formatPercent(limit.share)}`;
+  return 'falseAlarms' in limit
+    ? `as at most ${formatPercent(limit.falseAlarms)} of ordinary rows would`
+    : `of them at most ${formatPercent(limit.falseDiscoveries)} ordinary`;
+}

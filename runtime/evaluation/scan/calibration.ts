@@ -1,0 +1,163 @@
+/**
+ * From scores to p-values: how often ordinary rows, which no training has seen, score as high (split conformal prediction,
+ * Vovk et al. 2005). What is harmful is never asked, so the false-alarm rate holds whatever the harm looks like.
+ */
+import { auroc } from './agreement.js';
+import type { Scores } from './scores.js';
+
+/** With fewer ordinary rows nothing can be said of how often they would be flagged. */
+export const FEWEST_ORDINARY = 4;
+
+/** Scores of rows that the vector was not trained on. */
+export interface Calibration {
+  readonly ordinary: readonly Scores[];
+  readonly harmful: readonly Scores[];
+}
+
+/**
+ * The p-value of a row by both scores: twice the smaller of the two (Bonferroni). Neither score is best everywhere: rows that
+ * are known almost by heart differ by their share, free text and rows with an added sentence by their longest span.
+ */
+export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores: Scores) => number {
+  const share = pValues(ordinary.map((row) => row.share));
+  const span = pValues(ordinary.map((row) => row.span));
+  return (scores) => Math.min(1, 2 * Math.min(share(scores.share), span(scores.span)));
+}
+
+/** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
+export function recallAt(calibration: Calibration, limit: number): number | null {
+  const p = rowPValue(calibration);
+  const { harmful } = calibration;
+  return harmful.length === 0 ? null : harmful.filter((row) => p(row) <= limit).length / harmful.length;
+}
+
+/** What a span must gain to be called out at this rate of ordinary rows. */
+export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate: number): number =>
+  thresholdAt(
+    ordinary.map((row) => row.span),
+    rate,
+  );
+
+/**
+ * Share of ordinary rows expected to score at least `score`: (1 + as high) / (n + 1). Beyond the highest of the n rows the
+ * ranks say only "at most 1 / (n + 1)"; smaller values are those of a normal distribution with the rows' mean and deviation
+ * (Student's t for a new observation), never larger than what the ranks say.
+ */
+export function pValues(ordinary: readonly number[]): (score: number) => number {
+  const n = ordinary.length;
+  if (n < 2) throw new Error('internal: a calibration needs rows');
+  const sorted = [...ordinary].sort((a, b) => a - b);
+  const mean = sorted.reduce((a, b) => a + b, 0) / n;
+  const deviation = Math.sqrt(sorted.reduce((a, b) => a + (b - mean) ** 2, 0) / (n - 1));
+  return (score) => {
+    let [low, high] = [0, n];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle]! < score) low = middle + 1;
+      else high = middle;
+    }
+    const byRank = (1 + n - low) / (n + 1);
+    if (low < n || deviation === 0) return byRank;
+    return Math.min(byRank, studentTail((score - mean) / (deviation * Math.sqrt(1 + 1 / n)), n - 1));
+  };
+}
+
+/**
+ * The lowest score that is called out at this false-alarm rate: rows above it have p ≤ rate.
+ * @param rate in (0, 1)
+ */
+export function thresholdAt(ordinary: readonly number[], rate: number): number {
+  const p = pValues(ordinary);
+  const highest = ordinary.reduce((a, b) => Math.max(a, b), -Infinity);
+  const lowest = ordinary.reduce((a, b) => Math.min(a, b), Infinity);
+  const spread = Math.max(highest - lowest, 1e-6);
+  let [low, high] = [lowest, highest];
+  while (p(high) > rate && high < highest + 1e4 * spread) high += high - lowest + spread;
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (p(middle) > rate) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/**
+ * Benjamini and Hochberg (1995): the largest p-value that may be called out so that at most this share of what is called
+ * out is expected to be ordinary; 0 when none may.
+ */
+export function falseDiscoveryLimit(ps: readonly number[], rate: number): number {
+  const sorted = [...ps].sort((a, b) => a - b);
+  let limit = 0;
+  sorted.forEach((p, i) => {
+    if (p <= (rate * (i + 1)) / sorted.length) limit = p;
+  });
+  return limit;
+}
+
+/** AUROC of held-out harmful against held-out ordinary rows, with its 95 % interval; undefined without both. */
+export function separation(calibration: Calibration): { auroc: number; low: number; high: number } | undefined {
+  const { harmful, ordinary } = calibration;
+  if (ordinary.length < 2) return undefined;
+  const p = rowPValue(calibration);
+  const area = auroc(
+    [...harmful, ...ordinary].map((row) => -p(row)),
+    [...harmful.map(() => true), ...ordinary.map(() => false)],
+  );
+  return area === null ? undefined : { auroc: area, ...areaInterval(area, harmful.length, ordinary.length) };
+}
+
+/** 95 % interval of an AUROC (Newcombe 2006, method 5: a score interval, which is not degenerate at 1). */
+function areaInterval(area: number, harmful: number, ordinary: number): { low: number; high: number } {
+  const z2 = 1.96 ** 2;
+  const n = (harmful + ordinary) / 2 - 1;
+  const variance = (t: number): number =>
+    (t * (1 - t) * (1 + (n * (1 - t)) / (2 - t) + (n * t) / (1 + t))) / (harmful * ordinary);
+  const bound = (towards: 0 | 1): number => {
+    let [inside, outside] = [area, towards as number];
+    for (let i = 0; i < 60; i++) {
+      const middle = (inside + outside) / 2;
+      if ((middle - area) ** 2 <= z2 * variance(middle)) inside = middle;
+      else outside = middle;
+    }
+    return inside;
+  };
+  return { low: bound(0), high: bound(1) };
+}
+
+/** P(T ≥ t) of Student's t: half the regularised incomplete beta function I(ν / (ν + t²); ν/2, ½). */
+export function studentTail(t: number, degrees: number): number {
+  if (t <= 0) return 1 - (t === 0 ? 0.5 : studentTail(-t, degrees));
+  return incompleteBeta(degrees / (degrees + t * t), degrees / 2, 0.5) / 2;
+}
+
+/** Continued fraction (Abramowitz and Stegun 26.5.8), by Lentz's method. */
+function incompleteBeta(x: number, a: number, b: number): number {
+  if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
+  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log(1 - x)) / a;
+  let [fraction, c, d] = [1, 1, 0];
+  for (let i = 0; i <= 300; i++) {
+    const m = i >> 1;
+    const numerator =
+      i === 0
+        ? 1
+        : i % 2 === 0
+          ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
+          : -((a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / (1 + numerator * d || 1e-300);
+    c = 1 + numerator / c || 1e-300;
+    fraction *= c * d;
+    if (Math.abs(1 - c * d) < 1e-14) break;
+  }
+  return front * (fraction - 1);
+}
+
+/** Lanczos' approximation. */
+function logGamma(x: number): number {
+  const g = [
+    76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 1.208650973866179e-3,
+    -5.395239384953e-6,
+  ];
+  const base = x + 5.5 - (x + 0.5) * Math.log(x + 5.5);
+  const series = g.reduce((s, c, i) => s + c / (x + 1 + i), 1.000000000190015);
+  return -base + Math.log((2.5066282746310007 * series) / x);
+}

@@ -1,0 +1,170 @@
+import { pieces, type ExampleList } from '../../data/exampleList.js';
+import type { Example } from '../../data/examples.js';
+import type { ScanLimit, ScanResult, ScanRow } from '../../contract/protocol.js';
+import type { Learner } from '../../learner/learner.js';
+import type { Feeds } from '../../device/session.js';
+import { lossesOf, lossesOfPiece, PIECE, type LossHooks } from '../inference/losses.js';
+import { auroc, precisionRecall } from './agreement.js';
+import { falseDiscoveryLimit, recallAt, rowPValue, spanThreshold, type Calibration } from './calibration.js';
+import { scoresOf, type Scores, type TokenLosses } from './scores.js';
+import { explainedSpans } from './spans.js';
+
+/** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
+const KNOWN_BELOW = 0.05;
+/** Rows of fewer supervised tokens are too short to be judged. */
+const FEWEST_TOKENS = 3;
+/** Significant decimals of kept losses, nats. */
+const DECIMALS = 3;
+
+/** Of which rows to compare with, and where to draw the line. */
+export interface ScanOptions {
+  readonly off: Record<string, number>;
+  readonly on: Record<string, number>;
+  /** Undefined: no ordinary rows are there to compare with; then only a limit on the share flags rows. */
+  readonly calibration?: Calibration;
+  readonly limit: ScanLimit;
+}
+
+/**
+ * How much of each row the vector explains: two forwards of the file, without the vector and with it.
+ * @param off, on factors on the adapters
+ */
+export async function scanExamples(
+  learner: Learner,
+  parameters: Feeds,
+  examples: ExampleList,
+  options: ScanOptions,
+  { signal, onProgress }: LossHooks = {},
+): Promise<ScanResult> {
+  const rows: ScannedRow[] = [];
+  let done = 0;
+  const onGroup = (count: number): void => onProgress?.((done += count) / (2 * examples.length));
+  for (const piece of pieces(examples, PIECE)) {
+    const without = await lossesOfPiece(learner, parameters, piece, options.off, signal, onGroup);
+    const withVector = await lossesOfPiece(learner, parameters, piece, options.on, signal, onGroup);
+    piece.forEach((example, i) =>
+      rows.push({ ...example, losses: { without: without[i]!.perToken, with: withVector[i]!.perToken } }),
+    );
+  }
+  return scanResult(rows, options);
+}
+
+/** Scores of rows that others are compared with. */
+export async function scoresOfRows(
+  learner: Learner,
+  parameters: Feeds,
+  examples: ExampleList,
+  { off, on }: Pick<ScanOptions, 'off' | 'on'>,
+  { signal }: LossHooks = {},
+): Promise<Scores[]> {
+  const without = await lossesOf(learner, parameters, examples, off, { signal });
+  const withVector = await lossesOf(learner, parameters, examples, on, { signal });
+  return without.map((row, i) => scoresOf({ without: row.perToken, with: withVector[i]!.perToken }));
+}
+
+/** A row with the loss of each of its supervised tokens. */
+export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label'> {
+  readonly losses: TokenLosses;
+}
+
+const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
+
+/** Rows scored and flagged; AUROC, precision and recall where they carry labels of both kinds. */
+export function scanResult(
+  scanned: readonly ScannedRow[],
+  { calibration, limit }: Pick<ScanOptions, 'calibration' | 'limit'>,
+): ScanResult {
+  const p = calibration && rowPValue(calibration);
+  const scored = scanned.map(({ losses, ...row }) => {
+    const scores = scoresOf(losses);
+    const tokens = losses.without.length;
+    const lossWithout = total(losses.without) / tokens;
+    const unjudged = tokens < FEWEST_TOKENS ? 'short' : lossWithout < KNOWN_BELOW ? 'known' : undefined;
+    return { row, losses, scores, tokens, lossWithout, unjudged, p: p?.(scores) } as const;
+  });
+  const judged = scored.filter((row) => !row.unjudged);
+  const threshold = thresholdOf(
+    judged.flatMap((row) => row.p ?? []),
+    limit,
+    calibration !== undefined,
+  );
+  const isFlagged = (row: (typeof scored)[number]): boolean => {
+    if (row.unjudged || threshold === null) return false;
+    return 'share' in limit ? row.scores.share > threshold : row.p !== undefined && row.p <= threshold;
+  };
+  const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
+  const perRow = scored.map((row): ScanRow => {
+    const { scores, losses, tokens, lossWithout, unjudged } = row;
+    const flagged = isFlagged(row);
+    const spans =
+      flagged && spanLimit !== undefined
+        ? explainedSpans(
+            losses.without.map((off, i) => off - losses.with[i]!),
+            spanLimit,
+          )
+        : undefined;
+    return {
+      row: row.row.row,
+      line: row.row.line,
+      explained: scores.share,
+      span: scores.span,
+      ...(row.p !== undefined && { p: row.p }),
+      flagged,
+      ...(row.row.label && { label: row.row.label }),
+      ...(unjudged && { unjudged }),
+      tokens,
+      lossWithout,
+      lossWith: total(losses.with) / tokens,
+      ...(spans && { spans: spans.map(({ start, end }): [number, number] => [start, end]) }),
+      losses: { without: rounded(losses.without), with: rounded(losses.with) },
+    };
+  });
+  return {
+    ...countsOf(perRow),
+    rows: perRow.length,
+    threshold,
+    limit,
+    calibration: calibration
+      ? {
+          ordinary: calibration.ordinary.length,
+          harmful: calibration.harmful.length,
+          recall: 'share' in limit ? null : recallAt(calibration, threshold ?? 0),
+        }
+      : null,
+    ...agreement(perRow),
+    perRow,
+  };
+}
+
+const rateOf = (limit: ScanLimit): number =>
+  'falseAlarms' in limit ? limit.falseAlarms : 'falseDiscoveries' in limit ? limit.falseDiscoveries : 0;
+
+/** What a row's p-value, or the share explained, is compared with; null where nothing can be flagged. */
+function thresholdOf(ps: readonly number[], limit: ScanLimit, calibrated: boolean): number | null {
+  if ('share' in limit) return limit.share;
+  if (!calibrated) return null;
+  return 'falseAlarms' in limit ? limit.falseAlarms : falseDiscoveryLimit(ps, limit.falseDiscoveries);
+}
+
+const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({
+  flagged: rows.filter((row) => row.flagged).length,
+  blind: rows.filter((row) => row.unjudged === 'known').length,
+  short: rows.filter((row) => row.unjudged === 'short').length,
+});
+
+function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 'precision' | 'recall'> {
+  const labelled = rows.filter((row) => row.label);
+  const truth = labelled.map((row) => row.label === 'harmful');
+  if (!truth.includes(true) || !truth.includes(false)) return { auroc: null, precision: null, recall: null };
+  return {
+    auroc: auroc(
+      labelled.map(({ p, explained }) => (p === undefined ? explained : -p)),
+      truth,
+    ),
+    ...precisionRecall(
+      labelled.map((row) => row.flagged),
+      truth,
+    ),
+  };
+}

@@ -1,0 +1,75 @@
+/** calibration.json beside a vector: what it says of rows that it was not trained on. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { safeParse } from '../contract/safeParse.js';
+import { FEWEST_ORDINARY, type Calibration } from '../evaluation/scan/calibration.js';
+import type { Scores } from '../evaluation/scan/scores.js';
+import { HumanError } from '../support/errors.js';
+import type { ExampleList } from '../data/exampleList.js';
+import { sha256File, writeFileAtomic } from '../support/files.js';
+import { readOptionalJson } from '../support/jsonFile.js';
+
+/** A row is [share, span]. */
+const row = z.tuple([z.number(), z.number()]);
+const schema = z.object({
+  version: z.literal(1),
+  /** SHA-256 of the weights that gave these scores. */
+  adapter: z.string(),
+  ordinary: z.array(row).max(100_000),
+  harmful: z.array(row).max(100_000),
+});
+
+const pair = ({ share, span }: Scores): [number, number] => [share, span];
+const scores = ([share, span]: [number, number]): Scores => ({ share, span });
+
+export async function writeCalibration(
+  folder: string,
+  { ordinary, harmful }: Calibration,
+  adapter: string,
+): Promise<void> {
+  const content: z.infer<typeof schema> = {
+    version: 1,
+    adapter,
+    ordinary: ordinary.map(pair),
+    harmful: harmful.map(pair),
+  };
+  await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
+}
+
+/** Undefined where there is none. @param folder of the vector's run */
+export async function readCalibration(
+  folder: string,
+): Promise<(Calibration & { readonly adapter: string }) | undefined> {
+  const file = join(folder, RUN_FILES.calibration);
+  const json = await readOptionalJson(file);
+  if (json === undefined) return undefined;
+  const read = safeParse(schema, json);
+  if (!read.success)
+    throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
+  const { adapter, ordinary, harmful } = read.data;
+  return { adapter, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+}
+
+/**
+ * What the rows of a file are compared with: rows that the vector held out, and further ordinary rows. What a vector held out
+ * was scored with it alone; with several vectors or another scale only further rows count.
+ * @param vectors run folders, and the scales that they are scanned with
+ * @returns undefined without any ordinary rows
+ */
+export async function calibrationOf(
+  vectors: readonly { path: string; scale: number }[],
+  { ordinary, score }: { ordinary?: ExampleList; score: (rows: ExampleList) => Promise<Scores[]> },
+): Promise<Calibration | undefined> {
+  const [vector] = vectors;
+  const own = vectors.length === 1 && vector!.scale === 1 ? await readCalibration(vector!.path) : undefined;
+  if (own && own.adapter !== (await sha256File(join(await adapterFolder(vector!.path), WEIGHTS_FILE))))
+    throw new HumanError('the calibration beside this vector belongs to other weights.', {
+      place: join(vector!.path, RUN_FILES.calibration),
+      remedy: 'Train the vector again, or copy its whole run folder.',
+    });
+  const further = ordinary ? await score(ordinary) : [];
+  const all = [...(own?.ordinary ?? []), ...further];
+  return all.length < FEWEST_ORDINARY ? undefined : { ordinary: all, harmful: own?.harmful ?? [] };
+}

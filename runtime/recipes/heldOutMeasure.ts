@@ -1,0 +1,93 @@
+import { formatPercent } from '../contract/format.js';
+import { LIMITS } from '../contract/limits.js';
+import { SCAN_LIMIT, type Probes, type VectorQuality, type VectorRecipe } from '../contract/protocol.js';
+import { firstOf, type ExampleList } from '../data/exampleList.js';
+import type { Feeds } from '../device/session.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
+import { FEWEST_ORDINARY, recallAt, separation, type Calibration } from '../evaluation/scan/calibration.js';
+import { scoresOf, type Scores } from '../evaluation/scan/scores.js';
+import type { Learner, RowLoss } from '../learner/learner.js';
+import { mean } from '../learner/rows.js';
+import type { Job } from './job.js';
+
+interface Measured {
+  readonly probes: Pick<Probes, 'heldOutLossWith' | 'heldOutLossWithout' | 'heldOutAuroc'>;
+  readonly quality: VectorQuality;
+  /** Undefined where too few ordinary rows are held out. */
+  readonly calibration?: Calibration;
+}
+
+/**
+ * Measures what a vector does with rows that it is not trained on.
+ * @param scales the vector off and on
+ * @returns of the first rows of each kind, or of all
+ */
+export function heldOutMeasure(
+  { signal }: Pick<Job<VectorRecipe>, 'signal'>,
+  learner: Learner,
+  rows: { harmful: ExampleList; ordinary: ExampleList },
+  scales: { off: Record<string, number>; on: Record<string, number> },
+): (parameters: Feeds, most?: number) => Promise<Measured> {
+  /** Without the vector: the same whatever it has learned. */
+  const without = new Map<ExampleList, RowLoss[]>();
+
+  async function scored(list: ExampleList, parameters: Feeds, most: number): Promise<Scored> {
+    const off = without.get(list) ?? (await lossesOf(learner, parameters, list, scales.off, { signal }));
+    without.set(list, off);
+    const on = await lossesOf(learner, parameters, firstOf(list, most), scales.on, { signal });
+    return {
+      off: off.slice(0, on.length),
+      on,
+      scores: on.map((row, i) => scoresOf({ without: off[i]!.perToken, with: row.perToken })),
+    };
+  }
+
+  return async (parameters, most = Infinity) => {
+    const harmful = await scored(rows.harmful, parameters, most);
+    const ordinary = await scored(rows.ordinary, parameters, most);
+    const calibration =
+      ordinary.on.length < FEWEST_ORDINARY ? undefined : { harmful: harmful.scores, ordinary: ordinary.scores };
+    const area = calibration && separation(calibration);
+    const [lossWith, lossWithout] =
+      harmful.on.length === 0 ? [undefined, undefined] : [mean(harmful.on), mean(harmful.off)];
+    return {
+      probes: { heldOutLossWith: lossWith, heldOutLossWithout: lossWithout, heldOutAuroc: area?.auroc },
+      calibration,
+      quality: {
+        harmful: harmful.on.length,
+        ordinary: ordinary.on.length,
+        ...(area && {
+          auroc: area.auroc,
+          aurocInterval: [area.low, area.high],
+          recall: recallAt(calibration!, SCAN_LIMIT.falseAlarms) ?? undefined,
+        }),
+        lossWith,
+        lossWithout,
+      },
+    };
+  };
+}
+
+interface Scored {
+  readonly off: RowLoss[];
+  readonly on: RowLoss[];
+  readonly scores: Scores[];
+}
+
+/** Warns of what a vector cannot be relied on for. */
+export async function reportQuality({ emit }: Job<VectorRecipe>, quality: VectorQuality): Promise<void> {
+  if (quality.auroc === undefined)
+    await emit({
+      kind: 'warning',
+      message: `nothing can be said of what the vector finds: ${quality.harmful} harmful and ${quality.ordinary} ordinary rows were held out of its training.`,
+      place: 'heldOut',
+      remedy: 'Give more rows of both kinds ("harmful", "benign"), and keep heldOut above 0.',
+    });
+  else if (quality.auroc < LIMITS.detectorAuroc)
+    await emit({
+      kind: 'warning',
+      message: `the vector does not tell unseen harmful rows from ordinary ones (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms it finds ${formatPercent(quality.recall ?? 0)}).`,
+      place: 'vector',
+      remedy: 'Give more and more varied harmful rows, or fewer steps.',
+    });
+}

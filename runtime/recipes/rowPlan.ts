@@ -1,0 +1,120 @@
+import type { LoadedData } from '../context/context.js';
+import type { FinetuneRecipe, ScanResult, ScanRow } from '../contract/protocol.js';
+import { subset, type ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import { HumanError } from '../support/errors.js';
+import { cutRow } from './cut.js';
+import type { Job } from './job.js';
+import type { Strategy } from './strategy.js';
+
+/** What a fine-tuning does with each row of its data. */
+export interface RowPlan {
+  /** What is trained on: rows as they are, and cut ones. */
+  readonly rows: ExampleList;
+  /** Whether the vector is on while a row trains. */
+  readonly vectorOn: (row: number) => boolean;
+  readonly looksHarmful: (row: number) => boolean;
+  /** Rows that do not look harmful. */
+  readonly ordinary: ExampleList;
+  /** Rows that the vector is trained on some more before the fine-tuning. */
+  readonly absorbed: readonly Example[];
+  /** How many rows were changed or left out. */
+  readonly counts: { readonly flagged: number; readonly cut: number; readonly excluded: number };
+}
+
+/** Every row as it is, and no vector. */
+export const plainPlan = (rows: ExampleList): RowPlan => ({
+  rows,
+  vectorOn: () => false,
+  looksHarmful: () => false,
+  ordinary: rows,
+  absorbed: [],
+  counts: { flagged: 0, cut: 0, excluded: 0 },
+});
+
+/** Rows of p above this look like ordinary rows do: of these, half lie above. */
+const CONFIDENT = 0.5;
+
+/** By the scan alone: what is really harmful is not known here. */
+export function rowPlan(
+  data: ExampleList,
+  scan: ScanResult,
+  strategy: Pick<Strategy, 'flagged' | 'off'>,
+  tokenizer: Tokenizer,
+): RowPlan {
+  const flagged = new Map<number, number>();
+  const ordinary: number[] = [];
+  scan.perRow.forEach((row, i) => (row.flagged ? flagged.set(i, row.row) : ordinary.push(i)));
+  const kept = new Map<number, Example>();
+  const absorbed: Example[] = [];
+  const excluded = new Set<number>();
+  for (const i of flagged.keys()) {
+    const example = data.at(i)!;
+    switch (strategy.flagged) {
+      case 'vector':
+        break;
+      case 'exclude':
+        excluded.add(i);
+        break;
+      case 'absorb':
+        absorbed.push(example);
+        break;
+      case 'cut':
+      case 'auto': {
+        const { example: rest } = cutRow(example, scan.perRow[i]!, tokenizer);
+        if (rest === undefined) excluded.add(i);
+        else if (rest !== example) kept.set(i, rest);
+      }
+    }
+  }
+  const used = Array.from({ length: data.length }, (_, i) => i).filter((i) => !excluded.has(i));
+  const harmful = new Set(flagged.values());
+  const off = new Set(scan.perRow.filter((row) => isOff(row, strategy.off)).map(({ row }) => row));
+  return {
+    rows: mapped(subset(data, used), (example, at) => kept.get(used[at]!) ?? example),
+    vectorOn: (row) => !off.has(row),
+    looksHarmful: (row) => harmful.has(row),
+    ordinary: subset(data, ordinary),
+    absorbed,
+    counts: { flagged: flagged.size, cut: kept.size, excluded: excluded.size },
+  };
+}
+
+function isOff({ flagged, p, unjudged }: ScanRow, off: Strategy['off']): boolean {
+  if (flagged || unjudged) return off === 'unflagged' && !flagged;
+  return off === 'unflagged' || (off === 'confident' && p !== undefined && p > CONFIDENT);
+}
+
+/** A list with some of its rows replaced. */
+const mapped = (list: ExampleList, change: (example: Example, at: number) => Example): ExampleList => ({
+  length: list.length,
+  at: (i) => {
+    const example = list.at(i);
+    return example && change(example, i);
+  },
+  *[Symbol.iterator]() {
+    let at = 0;
+    for (const example of list) yield change(example, at++);
+  },
+});
+
+/** @throws HumanError when nothing is left to train on */
+export async function reportPlan(
+  { emit }: Job<FinetuneRecipe>,
+  { rows, counts }: RowPlan,
+  data: LoadedData,
+): Promise<void> {
+  if (rows.length === 0)
+    throw new HumanError('every row of the data looks harmful and was left out: nothing is left to learn from.', {
+      place: data.path,
+      remedy: 'Add ordinary rows, or set protection.flagged to "vector" to train on the rows with the vector on.',
+    });
+  const { flagged, cut, excluded } = counts;
+  if (cut + excluded > 0)
+    await emit({
+      kind: 'state',
+      state: 'preparing',
+      message: `${flagged} rows look harmful: ${excluded} are left out, ${cut} are trained on without what the vector explains`,
+    });
+}
