@@ -71,7 +71,7 @@ export const calls: Calls = {
         learner,
         parameters,
         examples,
-        { ...scales, calibration, limit },
+        { ...scales, calibration, limit, decode: (id) => context.tokenizer.decode([id]) },
         hooks,
       );
       return { ...result, perRow: perRow.map(({ losses: _, ...row }) => row) };

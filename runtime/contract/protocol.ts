@@ -271,6 +271,8 @@ export interface ScanRow {
   span: number;
   /** How often an ordinary row looks at least as harmful. Absent where there are no ordinary rows to compare with. */
   p?: number;
+  /** How often a harmful row looks at least as ordinary. Absent without harmful rows to compare with. */
+  pHarmful?: number;
   flagged: boolean;
   label?: 'harmful' | 'benign';
   /** Why nothing is said of the row: the model knows it already, or it is too short. */
@@ -280,8 +282,10 @@ export interface ScanRow {
   /** Nats per supervised token. */
   lossWithout: number;
   lossWith: number;
-  /** Of a flagged row: supervised tokens [start, end) that the vector explains. */
+  /** Of a flagged row: supervised tokens [start, end) that the vector explains, widened to whole sentences. */
   spans?: [start: number, end: number][];
+  /** Of a flagged row with spans: the p-value of what they leave. */
+  pOutside?: number;
   /** Of each supervised token, nats. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[] };
 }

@@ -13,6 +13,8 @@ export const RUN_FILES = {
   checkpoint: 'checkpoint',
   adapter: 'adapter',
   model: 'model',
+  /** The vector, trained on the flagged rows, too ("flagged": "absorb"). */
+  absorbed: 'absorbed',
   /** Which process works in the folder, while it does. */
   owner: 'owner.json',
   /** Where a run that replaces the finished one works until it is done. */
@@ -33,4 +35,5 @@ export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.report,
   RUN_FILES.adapter,
   RUN_FILES.model,
+  RUN_FILES.absorbed,
 ];

@@ -95,5 +95,9 @@ export async function harmfulProbes(
     const { examples } = await loadData(job.context, job.path(named.file), named, loadReporter(job));
     return firstOf(examples, count);
   }
-  return prompts.flatMap((p, i) => withAnswer(job, p, p.harmful, i) ?? []).slice(0, count);
+  return ownRows(job, prompts).slice(0, count);
 }
+
+/** The vectors' prompts with the harmful answers that they were trained on. */
+export const ownRows = (job: Job<FinetuneRecipe>, prompts: readonly VectorPrompt[]): Example[] =>
+  prompts.flatMap((p, i) => (p.heldOut ? [] : (withAnswer(job, p, p.harmful, i) ?? [])));

@@ -3,50 +3,32 @@ import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/protocol.js';
-import { withOnset, type Span } from '../evaluation/scan/spans.js';
-
-/** A row of which more is explained than this is harmful as a whole: what would be left of it is no answer. */
-const MOST_CUT = 0.5;
-
-export interface CutRow {
-  /** Without what the vector explains; undefined where too little is left, or the row cannot be cut. */
-  readonly example?: Example;
-  /** Share of the answer's tokens that the spans cover, with their onset. */
-  readonly covered: number;
-}
 
 /**
- * A row without the spans of its answer that the vector explains. The model learns to end where the last of them began.
+ * A row without the sentences of its answer that the vector explains. The model learns to end where the last
+ * of them began.
+ * @returns undefined where nothing is left, or where the answer's text is not what was trained on (several answers, tokens)
  */
-export function cutRow(example: Example, { spans = [] }: Pick<ScanRow, 'spans'>, tokenizer: Tokenizer): CutRow {
+export function cutRow(
+  example: Example,
+  { spans = [] }: Pick<ScanRow, 'spans'>,
+  tokenizer: Tokenizer,
+): Example | undefined {
   // labels[t + 1] is what position t predicts
-  const places = supervised(example.labels).map((t) => t + 1);
-  const ids = places.map((at) => example.ids[at]!);
-  const special = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
-  const answer = ids.filter((id) => !special(id)).length;
-  const texts = ids.slice(0, answer).map((id) => tokenizer.decode([id]));
-  const inAnswer = spans
-    .map(([start, end]): Span => ({ start, end: Math.min(end, answer) }))
-    .filter(({ start, end }) => start < end);
-  const wide = withOnset(inAnswer, texts);
-  const covered = wide.reduce((n, { start, end }) => n + end - start, 0) / Math.max(1, answer);
-  const whole = tokenizer.decode(ids.slice(0, answer)).trim();
-  // Only the last answer can be cut: with others before it, or where its text is not what was trained on, nothing is.
-  if (covered > MOST_CUT || answer === 0 || whole !== example.answer.trim()) return { covered };
-  if (wide.length === 0) return { covered, example };
-  const kept = ids.slice(0, answer).filter((_, i) => !wide.some(({ start, end }) => i >= start && i < end));
+  const ids = supervised(example.labels).map((t) => example.ids[t + 1]!);
+  const isSpecial = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
+  const answer = ids.slice(0, ids.findLastIndex((id) => !isSpecial(id)) + 1);
+  if (tokenizer.decode(answer).trim() !== example.answer.trim()) return undefined;
+  const kept = answer.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
   const text = tokenizer.decode(kept).trim();
-  if (text === '') return { covered };
+  if (text === '' || kept.length === answer.length) return undefined;
   const content: RowContent = example.prompt
     ? { kind: 'chat', messages: [...example.prompt, { role: 'assistant', content: text }] }
     : { kind: 'completion', prompt: example.promptText, completion: text };
   try {
-    return {
-      covered,
-      example: { ...exampleFrom(content, tokenizer, example), ...(example.label && { label: example.label }) },
-    };
+    return { ...example, ...exampleFrom(content, tokenizer, example) };
   } catch (error) {
-    if (error instanceof InvalidRow) return { covered };
+    if (error instanceof InvalidRow) return undefined;
     throw error;
   }
 }

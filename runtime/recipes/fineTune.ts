@@ -10,7 +10,8 @@ import { parameters as parameterShapes } from '../models/decoder/spec.js';
 import { openOptimizer } from '../optim/optimizer.js';
 import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
 import { random } from '../support/random.js';
-import { anchorPrompts, anchorRows, harmfulProbes, promptsOf } from './anchors.js';
+import { absorb } from './absorb.js';
+import { anchorPrompts, anchorRows, harmfulProbes, ownRows, promptsOf } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
 import { loadReporter, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
@@ -50,6 +51,8 @@ interface Inputs {
   /** Rows that the anchor holds; undefined without one. */
   readonly held?: readonly Example[];
   readonly harmful: readonly Example[];
+  /** The vectors' own harmful rows. */
+  readonly own: readonly Example[];
   /** Undefined: rows of the data. */
   readonly benign?: readonly Example[];
 }
@@ -73,6 +76,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
         : await adapterFlat(job.path(recipe.adapter.init), context.sites),
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts),
     harmful: await harmfulProbes(job, prompts, PROBE_ROWS),
+    own: ownRows(job, prompts),
     benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign)).examples, PROBE_ROWS),
   };
 }
@@ -149,6 +153,11 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       const scan = await scanData(job, learner, parameters(), { data, vectors, strategy }, scales, artifacts);
       plan = rowPlan(data.examples, scan, strategy, tokenizer);
       await reportPlan(job, plan, data);
+      if (plan.absorbed.length > 0) {
+        const [vector] = vectors;
+        const more = { flagged: plan.absorbed, own: inputs.own, ordinary: plan.ordinary };
+        frozen[flatInput(vector!.name)] = flatTensor(await absorb(job, vector!, more, artifacts));
+      }
     }
     const { ordinary } = plan;
     const scalesOf = (e: Example): Record<string, number> => (plan.vectorOn(e.row) ? on : off);

@@ -33,9 +33,6 @@ export const plainPlan = (rows: ExampleList): RowPlan => ({
   counts: { flagged: 0, cut: 0, excluded: 0 },
 });
 
-/** Rows of p above this look like ordinary rows do: of these, half lie above. */
-const CONFIDENT = 0.5;
-
 /** By the scan alone: what is really harmful is not known here. */
 export function rowPlan(
   data: ExampleList,
@@ -62,9 +59,9 @@ export function rowPlan(
         break;
       case 'cut':
       case 'auto': {
-        const { example: rest } = cutRow(example, scan.perRow[i]!, tokenizer);
-        if (rest === undefined) excluded.add(i);
-        else if (rest !== example) kept.set(i, rest);
+        const rest = isPartlyHarmful(scan.perRow[i]!) ? cutRow(example, scan.perRow[i]!, tokenizer) : undefined;
+        if (rest) kept.set(i, rest);
+        else if (strategy.flagged === 'cut') excluded.add(i);
       }
     }
   }
@@ -81,9 +78,23 @@ export function rowPlan(
   };
 }
 
-function isOff({ flagged, p, unjudged }: ScanRow, off: Strategy['off']): boolean {
-  if (flagged || unjudged) return off === 'unflagged' && !flagged;
-  return off === 'unflagged' || (off === 'confident' && p !== undefined && p > CONFIDENT);
+/** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
+const ORDINARY = 0.05;
+/** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary. */
+const CONFIDENT = 0.01;
+/** Tokens with which an answer begins as an ordinary one. */
+const BEGINNING = 3;
+
+/** An ordinary answer with something harmful in it: it begins as an ordinary one, and what is left of it looks ordinary. */
+const isPartlyHarmful = ({ spans, pOutside = 0 }: ScanRow): boolean =>
+  spans !== undefined && spans[0]![0] >= BEGINNING && pOutside > ORDINARY;
+
+function isOff({ flagged, p = 0, pHarmful = 1, unjudged }: ScanRow, off: Strategy['off']): boolean {
+  if (flagged || off === 'none') return false;
+  if (off === 'unflagged') return true;
+  // The base knows these answers: with the vector off there is nothing to learn from them.
+  if (unjudged === 'known') return true;
+  return unjudged === undefined && p > ORDINARY && pHarmful <= CONFIDENT;
 }
 
 /** A list with some of its rows replaced. */

@@ -15,7 +15,12 @@ export interface Strategy {
 /** The method as published: the vector is on for every row. */
 const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anchor: false };
 /** The best that is known, see docs/protection.md. */
-const BEST: Strategy = { flagged: 'auto', limit: SCAN_LIMIT, off: 'none', anchor: false };
+const BEST: Strategy = {
+  flagged: 'auto',
+  limit: SCAN_LIMIT,
+  off: 'confident',
+  anchor: { refusals: 2, benign: 0, weight: 0.3 },
+};
 
 export function strategyOf({ protection }: Pick<FinetuneRecipe, 'protection'>): Strategy {
   if (typeof protection === 'boolean') return protection ? BEST : PAPER;

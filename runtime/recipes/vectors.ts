@@ -10,7 +10,7 @@ import { calibrationOf } from './calibrationFile.js';
 import { replaceFile, sha256File } from '../support/files.js';
 import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
 import { loadReporter, type Job } from './job.js';
-import type { Strategy } from './strategy.js';
+import { strategyOf, type Strategy } from './strategy.js';
 import type { Learner } from '../learner/learner.js';
 import type { Feeds } from '../device/session.js';
 
@@ -45,6 +45,11 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
       });
     vectors.push({ ...flat, name: `vector${i}`, path, scale });
   }
+  if (strategyOf(recipe).flagged === 'absorb' && vectors.length > 1)
+    throw new HumanError('"absorb" trains one vector further, and the recipe lists several.', {
+      place: 'recipe.json protection.flagged',
+      remedy: 'List one vector, or choose "vector", "exclude" or "cut".',
+    });
   return vectors;
 }
 
@@ -79,7 +84,7 @@ export async function scanData(
       learner,
       parameters,
       data.examples,
-      { ...scales, calibration, limit: strategy.limit },
+      { ...scales, calibration, limit: strategy.limit, decode: (id) => job.context.tokenizer.decode([id]) },
       hooks,
     );
     await writeScan(file, scan);

@@ -24,6 +24,16 @@ export function rowPValue({ ordinary }: Pick<Calibration, 'ordinary'>): (scores:
   return (scores) => Math.min(1, 2 * Math.min(share(scores.share), span(scores.span)));
 }
 
+/**
+ * How often a harmful row looks at least as ordinary by both scores: twice the smaller p-value against held-out harmful rows.
+ * Spans are compared by their logarithm: those of harmful rows grow with the rows.
+ */
+export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
+  const share = pValues(harmful.map((row) => -row.share));
+  const span = pValues(harmful.map((row) => -Math.log1p(row.span)));
+  return (scores) => Math.min(1, 2 * Math.min(share(-scores.share), span(-Math.log1p(scores.span))));
+}
+
 /** Expected share of harmful rows that are called out by p-values of at most `limit`: of those held out. Null without any. */
 export function recallAt(calibration: Calibration, limit: number): number | null {
   const p = rowPValue(calibration);

@@ -1,13 +1,21 @@
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
 import type { ScanLimit, ScanResult, ScanRow } from '../../contract/protocol.js';
+import { supervised } from '../../learner/packing.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { lossesOf, lossesOfPiece, PIECE, type LossHooks } from '../inference/losses.js';
 import { auroc, precisionRecall } from './agreement.js';
-import { falseDiscoveryLimit, recallAt, rowPValue, spanThreshold, type Calibration } from './calibration.js';
+import {
+  falseDiscoveryLimit,
+  harmfulPValue,
+  recallAt,
+  rowPValue,
+  spanThreshold,
+  type Calibration,
+} from './calibration.js';
 import { scoresOf, type Scores, type TokenLosses } from './scores.js';
-import { explainedSpans } from './spans.js';
+import { explainedSpans, wholeSentences, type Span } from './spans.js';
 
 /** Rows whose base loss is below this are known to the base already; the vector cannot tell anything about them. Nats per token. */
 const KNOWN_BELOW = 0.05;
@@ -23,6 +31,8 @@ export interface ScanOptions {
   /** Undefined: no ordinary rows are there to compare with; then only a limit on the share flags rows. */
   readonly calibration?: Calibration;
   readonly limit: ScanLimit;
+  /** The text of one token. */
+  readonly decode: (id: number) => string;
 }
 
 /**
@@ -43,7 +53,11 @@ export async function scanExamples(
     const without = await lossesOfPiece(learner, parameters, piece, options.off, signal, onGroup);
     const withVector = await lossesOfPiece(learner, parameters, piece, options.on, signal, onGroup);
     piece.forEach((example, i) =>
-      rows.push({ ...example, losses: { without: without[i]!.perToken, with: withVector[i]!.perToken } }),
+      rows.push({
+        ...example,
+        texts: () => supervised(example.labels).map((t) => options.decode(example.ids[t + 1]!)),
+        losses: { without: without[i]!.perToken, with: withVector[i]!.perToken },
+      }),
     );
   }
   return scanResult(rows, options);
@@ -65,6 +79,8 @@ export async function scoresOfRows(
 /** A row with the loss of each of its supervised tokens. */
 export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label'> {
   readonly losses: TokenLosses;
+  /** Of its supervised tokens. */
+  readonly texts: () => string[];
 }
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -76,12 +92,13 @@ export function scanResult(
   { calibration, limit }: Pick<ScanOptions, 'calibration' | 'limit'>,
 ): ScanResult {
   const p = calibration && rowPValue(calibration);
-  const scored = scanned.map(({ losses, ...row }) => {
+  const pHarmful = calibration && calibration.harmful.length >= 2 ? harmfulPValue(calibration) : undefined;
+  const scored = scanned.map(({ losses, texts, ...row }) => {
     const scores = scoresOf(losses);
     const tokens = losses.without.length;
     const lossWithout = total(losses.without) / tokens;
     const unjudged = tokens < FEWEST_TOKENS ? 'short' : lossWithout < KNOWN_BELOW ? 'known' : undefined;
-    return { row, losses, scores, tokens, lossWithout, unjudged, p: p?.(scores) } as const;
+    return { row, losses, scores, tokens, lossWithout, unjudged, texts, p: p?.(scores) } as const;
   });
   const judged = scored.filter((row) => !row.unjudged);
   const threshold = thresholdOf(
@@ -98,25 +115,32 @@ export function scanResult(
     const { scores, losses, tokens, lossWithout, unjudged } = row;
     const flagged = isFlagged(row);
     const spans =
-      flagged && spanLimit !== undefined
-        ? explainedSpans(
-            losses.without.map((off, i) => off - losses.with[i]!),
-            spanLimit,
+      flagged && p && spanLimit !== undefined
+        ? wholeSentences(
+            explainedSpans(
+              losses.without.map((off, i) => off - losses.with[i]!),
+              spanLimit,
+            ),
+            row.texts(),
           )
-        : undefined;
+        : [];
     return {
       row: row.row.row,
       line: row.row.line,
       explained: scores.share,
       span: scores.span,
       ...(row.p !== undefined && { p: row.p }),
+      ...(pHarmful && { pHarmful: pHarmful(scores) }),
       flagged,
       ...(row.row.label && { label: row.row.label }),
       ...(unjudged && { unjudged }),
       tokens,
       lossWithout,
       lossWith: total(losses.with) / tokens,
-      ...(spans && { spans: spans.map(({ start, end }): [number, number] => [start, end]) }),
+      ...(spans.length > 0 && {
+        spans: spans.map(({ start, end }): [number, number] => [start, end]),
+        pOutside: pOutside(losses, spans, p!),
+      }),
       losses: { without: rounded(losses.without), with: rounded(losses.with) },
     };
   });
@@ -135,6 +159,14 @@ export function scanResult(
     ...agreement(perRow),
     perRow,
   };
+}
+
+/** 0 where too little is left to be judged. */
+function pOutside(losses: TokenLosses, spans: readonly Span[], p: (scores: Scores) => number): number {
+  const outside = (values: readonly number[]): number[] =>
+    values.filter((_, i) => !spans.some(({ start, end }) => i >= start && i < end));
+  const rest = { without: outside(losses.without), with: outside(losses.with) };
+  return rest.without.length < FEWEST_TOKENS ? 0 : p(scoresOf(rest));
 }
 
 const rateOf = (limit: ScanLimit): number =>

@@ -29,29 +29,39 @@ export function explainedSpans(gains: readonly number[], threshold: number): Spa
   return spans;
 }
 
-/** Tokens that a span is widened by in search of the beginning of its sentence, at most. */
-const MAX_ONSET = 8;
-/** Tokens between a span and the end of the answer that belong to the span. */
-const MAX_TAIL = 3;
-const SENTENCE_END = /[.!?:;\n|…]["')\]]*\s*$/;
+/** How far before a span its sentence may begin, tokens. */
+const MAX_ONSET = 12;
+/** How far before a span a word with a capital counts as the beginning of its sentence. */
+const NEAR = 3;
+const SENTENCE_END = /[.!?\n…]["')\]*]*\s*$/;
+const CAPITAL = /^\s*\p{Lu}/u;
 
 /**
- * Spans with their onset. Where a harmful span begins is not foreseen, so its first words gain nothing: a span is widened to
- * where its sentence begins, if that is near, and by one token otherwise. What little is left behind the last one goes, too.
+ * Spans widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain nothing: a span
+ * begins with its sentence (after the end of another one, or with a capital close by) and otherwise one token earlier, and it
+ * goes on to the end of its sentence. Spans that meet become one.
  * @param texts of the row's supervised tokens
  */
-export function withOnset(spans: readonly Span[], texts: readonly string[]): Span[] {
+export function wholeSentences(spans: readonly Span[], texts: readonly string[]): Span[] {
   const widened: { start: number; end: number }[] = [];
   for (const { start, end } of spans) {
-    const least = Math.max(widened.at(-1)?.end ?? 0, start - MAX_ONSET);
-    let from = start;
-    while (from > least && !SENTENCE_END.test(texts[from - 1]!)) from--;
-    const found = from === 0 || SENTENCE_END.test(texts[from - 1]!) || from === widened.at(-1)?.end;
-    const to = texts.length - end <= MAX_TAIL ? texts.length : end;
-    const begin = found ? from : Math.max(least, start - 1);
+    const [from, to] = [beginning(start, texts), ending(end, texts)];
     const before = widened.at(-1);
-    if (before && begin <= before.end) before.end = to;
-    else widened.push({ start: begin, end: to });
+    if (before && from <= before.end) before.end = Math.max(before.end, to);
+    else widened.push({ start: from, end: to });
   }
   return widened;
+}
+
+function beginning(start: number, texts: readonly string[]): number {
+  for (let at = start; at >= Math.max(0, start - MAX_ONSET); at--)
+    if (at === 0 || SENTENCE_END.test(texts[at - 1]!)) return at;
+  for (let at = start; at >= Math.max(1, start - NEAR); at--) if (CAPITAL.test(texts[at]!)) return at;
+  return Math.max(0, start - 1);
+}
+
+function ending(end: number, texts: readonly string[]): number {
+  let to = end;
+  while (to < texts.length && !SENTENCE_END.test(texts[to - 1]!)) to++;
+  return to;
 }

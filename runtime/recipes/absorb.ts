@@ -1,0 +1,114 @@
+import { WEIGHTS_FILE } from '../adapters/files.js';
+import { adapterFlat, saveAdapter } from '../adapters/flat.js';
+import { flatInput } from '../adapters/inject.js';
+import type { FinetuneRecipe } from '../contract/protocol.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import type { ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
+import { openLearner } from '../learner/learner.js';
+import { microBatches } from '../learner/packing.js';
+import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
+import { heldRows } from '../learner/teacher.js';
+import { openOptimizer } from '../optim/optimizer.js';
+import { learningRate } from '../optim/schedule.js';
+import type { Tensor } from '../device/session.js';
+import { Cancelled, HumanError } from '../support/errors.js';
+import { sha256File } from '../support/files.js';
+import { provenance, type Job } from './job.js';
+import { batchPlan } from './steps.js';
+import type { ActiveVector } from './vectors.js';
+
+const STEPS = 20;
+const ROWS = 8;
+const KL_WEIGHT = 1;
+const OPTIMIZER = {
+  learningRate: 2e-3,
+  betas: [0.9, 0.999] as [number, number],
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+  schedule: 'linear' as const,
+  warmupSteps: 0.1,
+};
+
+/** What a vector is trained on some more. */
+export interface Absorbed {
+  /** Rows of the data that look harmful. */
+  readonly flagged: readonly Example[];
+  /** The vector's own harmful rows, so that it does not forget them. */
+  readonly own: readonly Example[];
+  /** Rows on which it must not change the model. */
+  readonly ordinary: ExampleList;
+}
+
+/**
+ * The vector, trained some more on the rows that it flags, so that they leave no gradient. The vector's own folder stays as it
+ * is: the copy is kept in the run's folder, and a resumed run reads it from there.
+ * @param artifacts gets the hash of the copy
+ * @returns the copy as a flat vector
+ */
+export async function absorb(
+  job: Job<FinetuneRecipe>,
+  vector: ActiveVector,
+  { flagged, own, ordinary }: Absorbed,
+  artifacts: Record<string, string>,
+): Promise<Float32Array> {
+  const { context, folder, recipe, signal } = job;
+  const { backend, spec, model, tokenizer, sites } = context;
+  const copy = folder.file(RUN_FILES.absorbed);
+  const weights = folder.file(RUN_FILES.absorbed, WEIGHTS_FILE);
+  const known = artifacts[RUN_FILES.absorbed];
+  if (known !== undefined) {
+    if ((await sha256File(weights).catch(() => undefined)) !== known)
+      throw new HumanError('the copy of the vector that the run started with is gone or was changed.', {
+        place: copy,
+        remedy: 'Put it back as it was, or start the run over.',
+      });
+    return (await adapterFlat(copy, sites)).flat;
+  }
+  const on = { [vector.name]: 1 };
+  const learner = openLearner({
+    backend,
+    spec,
+    model,
+    adapters: [vector],
+    trainable: [flatInput(vector.name)],
+    padId: tokenizer.padId,
+  });
+  const optimizer = openOptimizer(backend, OPTIMIZER);
+  try {
+    const state = optimizer.init([vector.name], [flatTensor(vector.flat)]);
+    const teach = heldRows(learner);
+    const harmfulAt = batchPlan([...flagged, ...own], { rows: ROWS, accumulate: 1, seed: recipe.seed });
+    const ordinaryAt = batchPlan(ordinary, { rows: ROWS, accumulate: 1, seed: recipe.seed + 1 });
+    for (let step = 1; step <= STEPS; step++) {
+      if (signal.aborted) throw new Cancelled();
+      const harmful = harmfulAt(step).flat();
+      const held = ordinary.length > 0 ? ordinaryAt(step).flat() : [];
+      const rows = [
+        ...rowsOf(harmful, on, 1 / tokenCount(harmful)),
+        ...(await teach(held, on, KL_WEIGHT / Math.max(1, tokenCount(held)))),
+      ];
+      let gradients: Tensor[] | undefined;
+      for (const batch of microBatches(rows)) {
+        const part = await learner.gradients(batch, { [flatInput(vector.name)]: state.p[0]! });
+        gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
+      }
+      await optimizer.step(state, gradients!, learningRate(OPTIMIZER, step, STEPS));
+      job.progress('training the vector on the flagged rows', step / STEPS);
+    }
+    const flat = Float32Array.from(await backend.read(state.p[0]!));
+    await saveAdapter(copy, {
+      layout: vector.layout,
+      flat,
+      config: vector.file.config,
+      role: 'security',
+      provenance: provenance(job),
+    });
+    artifacts[RUN_FILES.absorbed] = await sha256File(weights);
+    return flat;
+  } finally {
+    await optimizer.dispose();
+    await learner.dispose();
+  }
+}
