@@ -9,7 +9,7 @@ import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { DataInspector } from './data/files.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
-import { tellEnd } from './endings.js';
+import { notifyEnd } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
 import { createNotices } from './host/notices.js';
@@ -162,7 +162,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(new Marks(scans));
   own(new SafetyTests(services));
   own(registerCommands(services));
-  own(runner.onDidEnd((run) => tellEnd(run, services.runPanels, notices)));
+  own(runner.onDidEnd((run) => notifyEnd(run, services.runPanels, notices)));
   // What a run has made can be attached, so its model is one of the workspace.
   own(
     runner.onDidEnd((run) => {

@@ -230,7 +230,7 @@ export const RUN_STRINGS = {
   difference: DIFFERENCE,
   judgedBy: 'judge: {0}',
 
-  lawsTitle: INVARIANTS_TITLE,
+  invariantsTitle: INVARIANTS_TITLE,
 
   answersTitle: 'Answers side by side',
   answersEmpty: 'No answers were kept.',

@@ -22,7 +22,7 @@ test('a page may load its own bundle and nothing else', () => {
   assert.match(policy, /^default-src 'none'; script-src 'nonce-N0nce'/);
   assert.doesNotMatch(policy, /unsafe|\*/);
   assert.equal([...html.matchAll(/<script/g)].length, 1);
-  assert.ok(html.includes('<title>&lt;b&gt;&quot;a&quot;</title>'));
+  assert.ok(html.includes('<title>&#60;b&#62;&#34;a&#34;</title>'));
   assert.notEqual(newNonce(), newNonce());
 });
 

@@ -13,7 +13,7 @@ import {
 import { exportChoices, exportName, requireHarmless } from '../../extension/commands/exportChoices.js';
 import { evaluateRecipe, fineTuneRecipe, slug, vectorRecipe } from '../../extension/commands/recipeFiles.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
-import { tellEnd } from '../../extension/endings.js';
+import { notifyEnd } from '../../extension/endings.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import { formatShare } from '../../runtime/evaluation/report/numbers.js';
@@ -314,15 +314,15 @@ test('the end of a run is told only while its page is hidden', () => {
   const notices = { info: note('info'), warn: note('warn'), error: note('error') };
   const pages = (visible: boolean) => ({ isVisible: () => visible, show: () => undefined });
   const good = run({ measurements: [harm('base', 0), harm('plain', 0)] });
-  tellEnd(good, pages(true), notices);
+  notifyEnd(good, pages(true), notices);
   assert.deepEqual(told, []);
-  tellEnd(good, pages(false), notices);
+  notifyEnd(good, pages(false), notices);
   const failed = run({ error: { kind: 'failed', message: 'the loss is not a number.', place: 'step 12' } });
   failed.progress.state = 'failed';
-  tellEnd(failed, pages(false), notices);
+  notifyEnd(failed, pages(false), notices);
   const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
   const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never }, { vectors });
-  tellEnd(weak, pages(false), notices);
+  notifyEnd(weak, pages(false), notices);
   assert.deepEqual(told, [
     'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0\u00a0% of the harmful prompts, the base with 0\u00a0%.',
     'error: colours, plain failed: the loss is not a number.',

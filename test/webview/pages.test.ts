@@ -86,7 +86,7 @@ describe('pages in a browser', { skip: missing }, () => {
       await until(async () => (await line.textContent()) === verdictText(found), name);
       assert.equal(await line.getAttribute('class'), `verdict-line ${signsOf(found).tone}`, name);
       const states = invariantStates(facts).map(({ state }) => state);
-      const items = page.page.locator('.laws li');
+      const items = page.page.locator('.invariants li');
       const shown = await Promise.all(states.map((_, i) => items.nth(i).getAttribute('class')));
       assert.deepEqual([shown, await items.count()], [states, states.length], name);
     }
