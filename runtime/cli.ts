@@ -109,7 +109,7 @@ function oneOf<T extends string>(value: string, name: string, allowed: readonly 
 function reference(values: Values): ModelReference {
   const adapters = (values.adapter ?? []).map((text) => {
     const match = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text);
-    return match ? { path: resolve(match[1]!), scale: Number(match[2]) } : { path: resolve(text), scale: 1 };
+    return match ? { path: resolve(match[1]), scale: Number(match[2]) } : { path: resolve(text), scale: 1 };
   });
   return { model: resolve(required(values, 'model')), adapters };
 }
@@ -127,7 +127,7 @@ async function run(
   const only = (what: string): string => {
     if (positionals.length !== 1)
       throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one argument: ${what}.`);
-    return resolve(positionals[0]!);
+    return resolve(positionals[0]);
   };
   switch (command) {
     case 'train': {

@@ -38,7 +38,7 @@ export interface Difference {
 export function differences(ours: unknown, theirs: unknown): Difference[] {
   return Object.entries(COMPARED_KEYS).flatMap(([key, byDefault]) => {
     const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? byDefault));
-    return a === b ? [] : [{ key, theirs: b!, ours: a! }];
+    return a === b ? [] : [{ key, theirs: b, ours: a }];
   });
 }
 

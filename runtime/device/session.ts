@@ -153,7 +153,7 @@ async function probe(provider: Device): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0]!;
+    return NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0];
   }
 }
 
@@ -216,7 +216,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
           session.endProfiling();
           try {
             const [file] = await readdir(trace);
-            return placementOf(await readFile(join(trace, file!), 'utf8'));
+            return placementOf(await readFile(join(trace, file), 'utf8'));
           } finally {
             await rm(trace, { recursive: true, force: true });
           }
@@ -231,7 +231,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       if (!identity)
         identities.set(rank, (identity = ort.InferenceSession.create(serialize(identityGraph(rank)), options({}, []))));
       const session = await identity;
-      return (await session.run({ x: tensor })).y!.data as Float32Array;
+      return (await session.run({ x: tensor })).y.data as Float32Array;
     },
     release(tensor) {
       if (tensor && tensor.location !== 'cpu') tensor.dispose();
@@ -244,7 +244,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
  * and rotary positions are larger. They depend on positions alone and cost next to nothing.
  */
 const exactNodes = (graph: Graph): string[] =>
-  graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0]!.name);
+  graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0].name);
 
 /** Reads onnxruntime's trace: one event a node and run, with its provider. */
 function placementOf(trace: string): Placement {

@@ -159,7 +159,7 @@ async function download(
       files: { ...staying(before, commit, stale), ...Object.fromEntries(entries) },
     };
     await staging.commit(parts, stale, `${JSON.stringify(manifest, null, 2)}\n`);
-    return { path: kind === 'gguf' ? join(folder, files[0]!.name) : folder };
+    return { path: kind === 'gguf' ? join(folder, files[0].name) : folder };
   });
 }
 
