@@ -9,8 +9,9 @@ import { fileSums, standing } from './hashes.js';
 import { commitOf, filesOf, resolveUrl } from './listing.js';
 import { completeModel, readManifest } from './manifest.js';
 import type { DownloadManifest } from './manifest.js';
-import { hubClient, isOffline } from './request.js';
-import type { Patience } from './request.js';
+import { isOffline } from './connectionErrors.js';
+import type { Patience } from './persistence.js';
+import { hubClient } from './request.js';
 import { isUntidy, withStaging } from './staging.js';
 import { transfer } from './transfer.js';
 
