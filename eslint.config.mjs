@@ -66,6 +66,12 @@ export default tseslint.config(
     },
   },
   {
+    // Without noUncheckedIndexedAccess, which numerical code would answer with a ! after every array[i].
+    files: ['runtime/**/*.ts'],
+    ignores: ['runtime/{recipes,learner,evaluation}/**', 'runtime/contract/verdict.ts'],
+    rules: { '@typescript-eslint/no-unnecessary-type-assertion': 'error' },
+  },
+  {
     files: ['runtime/**/*.ts'],
     ignores: ['runtime/device/session.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: ['onnxruntime-node'] }] },

@@ -12,7 +12,7 @@ export interface Pages {
 }
 
 /** Says how a run ended, when its page cannot be seen; the page itself shows everything else. */
-export function tellEnd(run: Run, pages: Pages, notices: Notices): void {
+export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
   if (pages.isVisible(run.folder)) return;
   const open = { title: t('Open run'), run: () => pages.show(run.folder) };
   const title = runTitle(run);

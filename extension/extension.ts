@@ -9,7 +9,7 @@ import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { DataInspector } from './data/files.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
-import { tellEnd } from './endings.js';
+import { notifyEnd } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
 import { createNotices } from './host/notices.js';
@@ -35,13 +35,34 @@ import { WorkspaceFiles } from './workspace/watch.js';
 /** A chat keeps its model loaded this long after the last answer. */
 const IDLE_MS = 5 * 60_000;
 
+type Own = <T extends vscode.Disposable>(part: T) => T;
+
+function assertTrusted(): void {
+  if (vscode.workspace.isTrusted) return;
+  throw inputError(t('this workspace is not trusted: nothing is run in it.'), {
+    remedy: t('Trust it with "Workspaces: Manage Workspace Trust" first.'),
+  });
+}
+
 /** Constructs the parts and registers them, nothing else. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  const own = <T extends vscode.Disposable>(part: T): T => {
+  const own: Own = (part) => {
     context.subscriptions.push(part);
     return part;
   };
   useTranslations(vscode.l10n.t, vscode.env.language);
+  const services = createServices(context, own);
+  registerSurfaces(services, own);
+  followRuns(services, own);
+  const { files, scans, models, notices } = services;
+  own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
+
+  // Not awaited: a large workspace must not hold up the first command.
+  for (const look of [files.scan(), scans.load(), models.refresh()]) look.catch(notices.error);
+}
+
+/** What holds the state, and what asks the engine. */
+function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
   const notices = createNotices(log, () => restarts.reset());
@@ -57,12 +78,6 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       restarts,
       log: (level, message) => log[level](message),
     });
-  const assertTrusted = (): void => {
-    if (vscode.workspace.isTrusted) return;
-    throw inputError(t('this workspace is not trusted: nothing is run in it.'), {
-      remedy: t('Trust it with "Workspaces: Manage Workspace Trust" first.'),
-    });
-  };
   const openWalkthrough = (topic?: WalkthroughTopic): unknown => {
     const category = `${context.extension.id}#${WALKTHROUGH}`;
     const target = topic ? { category, step: `${category}#${STEPS[topic]}` } : category;
@@ -104,7 +119,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       onError: notices.error,
     }),
   );
-  const services: Services = {
+  const services = {
     extension: context.extensionUri,
     log,
     secrets: context.secrets,
@@ -120,49 +135,68 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     inspector,
     assertTrusted,
     openWalkthrough,
-    runPanels: own(
-      new RunPanels(context.extensionUri, store, {
-        stop: (folder) => runner.stop(folder),
-        resume: (folder) => runner.resume(folder),
-        // Answered when it has begun: the page shows the rest. The recipe may name another folder by now.
-        runAgain: async (folder) => {
-          const { run } = await startAgain(services, folder);
-          if (run.folder !== folder) await services.runPanels.show(run.folder);
-        },
-        openRecipe: (run) => openRecipe(services, { run }),
-        openReport: (run) => openReport(services, { run }),
-        openFolder,
-        openWalkthrough,
-        onBug,
-      }),
-    ),
-    chatPanels: own(
-      new ChatPanels({
-        extension: context.extensionUri,
-        models,
-        engine,
-        memento: context.workspaceState,
-        actions: {
-          attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
-          openWalkthrough,
-          assertTrusted,
-          maxNewTokens: () => setting('chatMaxNewTokens'),
-          onBug,
-        },
-      }),
-    ),
   };
+  return {
+    ...services,
+    runPanels: own(createRunPanels(services, onBug)),
+    chatPanels: own(createChatPanels(services, context.workspaceState, onBug)),
+  };
+}
 
+type Parts = Omit<Services, 'runPanels' | 'chatPanels'>;
+
+function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunPanels {
+  const { extension, store, runner, openWalkthrough } = services;
+  const panels: RunPanels = new RunPanels(extension, store, {
+    stop: (folder) => runner.stop(folder),
+    resume: (folder) => runner.resume(folder),
+    // Answered when it has begun: the page shows the rest. The recipe may name another folder by now.
+    runAgain: async (folder) => {
+      const { run } = await startAgain(services, folder);
+      if (run.folder !== folder) await panels.show(run.folder);
+    },
+    openRecipe: (run) => openRecipe(services, { run }),
+    openReport: (run) => openReport(services, { run }),
+    openFolder,
+    openWalkthrough,
+    onBug,
+  });
+  return panels;
+}
+
+function createChatPanels(services: Parts, memento: vscode.Memento, onBug: (error: unknown) => void): ChatPanels {
+  const { extension, models, engine, openWalkthrough } = services;
+  return new ChatPanels({
+    extension,
+    models,
+    engine,
+    memento,
+    actions: {
+      attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
+      openWalkthrough,
+      assertTrusted,
+      maxNewTokens: () => setting('chatMaxNewTokens'),
+      onBug,
+    },
+  });
+}
+
+/** What people see and start things from. */
+function registerSurfaces(services: Services, own: Own): void {
   own(modelsView(services, (node, attached) => setAttached(services, node, attached)));
   own(dangerDecorations());
   own(dataView(services));
   own(runsView(services));
-  own(statusBar(store));
+  own(statusBar(services.store));
   own(new Lenses(services));
-  own(new Marks(scans));
+  own(new Marks(services.scans));
   own(new SafetyTests(services));
   own(registerCommands(services));
-  own(runner.onDidEnd((run) => tellEnd(run, services.runPanels, notices)));
+}
+
+/** What the end and the results of a run change elsewhere. */
+function followRuns({ runner, runPanels, notices, store, models }: Services, own: Own): void {
+  own(runner.onDidEnd((run) => notifyEnd(run, runPanels, notices)));
   // What a run has made can be attached, so its model is one of the workspace.
   own(
     runner.onDidEnd((run) => {
@@ -176,8 +210,4 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(
     models.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0)),
   );
-  own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
-
-  // Not awaited: a large workspace must not hold up the first command.
-  for (const look of [files.scan(), scans.load(), models.refresh()]) look.catch(notices.error);
 }

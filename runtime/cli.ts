@@ -71,19 +71,6 @@ const OPTIONS = {
   revision: { type: 'string' },
 } as const satisfies ParseArgsConfig['options'];
 
-/** Options of each command, besides --json and --help. */
-const COMMANDS: Record<string, readonly (keyof typeof OPTIONS)[]> = {
-  train: ['out', 'resume', 'force', 'device'],
-  evaluate: ['out', 'force', 'device'],
-  scan: ['model', 'vector', 'data', 'threshold', 'false-alarms', 'false-discoveries', 'ordinary', 'device'],
-  score: ['model', 'adapter', 'data', 'device'],
-  generate: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
-  inspect: [],
-  export: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
-  download: ['out', 'revision', 'force'],
-  sample: ['out'],
-};
-
 type Values = ReturnType<typeof parse>['values'];
 
 function parse(argv: readonly string[]) {
@@ -137,7 +124,7 @@ function oneOf<T extends string>(value: string, name: string, allowed: readonly 
 function reference(values: Values): ModelReference {
   const adapters = (values.adapter ?? []).map((text) => {
     const match = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text);
-    return match ? { path: resolve(match[1]!), scale: Number(match[2]) } : { path: resolve(text), scale: 1 };
+    return match ? { path: resolve(match[1]), scale: Number(match[2]) } : { path: resolve(text), scale: 1 };
   });
   return { model: resolve(required(values, 'model')), adapters };
 }
@@ -145,142 +132,178 @@ function reference(values: Values): ModelReference {
 const chosen = (values: Values): 'auto' | 'cpu' | 'webgpu' | undefined =>
   values.device === undefined ? undefined : oneOf(values.device, 'device', ['auto', 'cpu', 'webgpu'] as const);
 
-async function run(
-  command: string,
-  positionals: readonly string[],
-  values: Values,
-  out: Terminal,
-  reporter: Reporter,
-): Promise<number> {
-  const only = (what: string): string => {
-    if (positionals.length !== 1)
-      throw wrong(positionals.length === 0 ? `${command} needs ${what}.` : `${command} takes one argument: ${what}.`);
-    return resolve(positionals[0]!);
-  };
-  switch (command) {
-    case 'train': {
-      const done = await calls.run(
-        {
-          recipe: only('a recipe'),
-          output: values.out && resolve(values.out),
-          resume: values.resume,
-          force: values.force,
-          device: chosen(values),
-        },
-        reporter,
-      );
-      return await reportEnd(done, out);
-    }
-    case 'evaluate': {
-      const done = await calls.run(
-        {
-          recipe: only('a recipe'),
-          output: values.out && resolve(values.out),
-          force: values.force,
-          device: chosen(values),
-        },
-        { ...reporter, onEvent: (e) => (out.json ? undefined : reporter.onEvent(e)) },
-      );
-      for (const m of done.measurements) out.line(m);
-      return await reportEnd(done, out);
-    }
-    case 'scan': {
-      const { perRow, ...rest } = await calls.scan(
-        {
-          model: resolve(required(values, 'model')),
-          vector: resolve(required(values, 'vector')),
-          data: resolve(required(values, 'data')),
-          limit: scanLimit(values),
-          ordinary: values.ordinary && resolve(values.ordinary),
-          device: chosen(values),
-        },
-        reporter,
-      );
-      for (const row of perRow) out.line(row);
-      out.line(rest);
-      out.log(scanText(rest));
-      for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
-        out.log(
-          `  line ${r.line}: ${r.p === undefined ? `${r.explained.toFixed(2)} explained` : `p ${r.p.toPrecision(2)}`}`,
-        );
-      return EXIT.done;
-    }
-    case 'score':
-      for (const row of await calls.score(
-        { ...reference(values), data: resolve(required(values, 'data')), device: chosen(values) },
-        reporter,
-      ))
-        out.result(row);
-      return EXIT.done;
-    case 'generate': {
-      const options = {
-        maxNewTokens: number(values, 'max-new-tokens', 64, 65_536),
-        temperature: number(values, 'temperature', 0, 100),
-        topP: number(values, 'top-p', 1, 1),
-        seed: number(values, 'seed', 0, Number.MAX_SAFE_INTEGER),
-      };
-      if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
-        throw wrong('--max-new-tokens must be a whole number above 0.');
-      if ((values.prompt === undefined) === (values.ids === undefined))
-        throw wrong('generate needs either --prompt or --ids.');
-      const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
-      if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; comma-separated numbers were expected.`);
-      const prompt =
-        values.raw === true
-          ? { prompt: values.prompt }
-          : { messages: [{ role: 'user' as const, content: values.prompt! }] };
-      const { text, ids: answer } = await calls.generate(
-        { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
-        reporter,
-      );
-      out.line({ text, ids: answer });
-      out.print(text);
-      return EXIT.done;
-    }
-    case 'inspect': {
-      const path = only('a model or a data file');
-      const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
-      const { path: _, ...info } = await (isData
-        ? calls.inspectData({ path }, reporter)
-        : calls.inspect({ path }, reporter));
-      out.result(info);
-      return EXIT.done;
-    }
-    case 'export': {
-      const format = oneOf<ExportFormat>(required(values, 'format'), 'format', EXPORT_FORMATS);
-      const quantization =
-        values.quantization === undefined
-          ? undefined
-          : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
-      const what = values.lora === true ? ('adapter' as const) : ('model' as const);
-      const target = resolve(required(values, 'out'));
-      const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, reporter);
-      for (const note of result.notes ?? []) out.error(`! ${note}`);
-      out.result(result);
-      return EXIT.done;
-    }
-    case 'download': {
-      const [repository, ...more] = positionals;
-      if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
-      out.result(
-        await calls.download(
-          {
-            repository,
-            folder: resolve(required(values, 'out')),
-            revision: values.revision,
-            force: values.force,
-          },
-          reporter,
-        ),
-      );
-      return EXIT.done;
-    }
-    case 'sample':
-      return runSample(resolve(values.out ?? 'out/start'), out, reporter);
-    default:
-      throw wrong(`there is no command "${command}".`);
-  }
+/** What a command is given, and where it reports. */
+interface Given {
+  command: string;
+  positionals: readonly string[];
+  values: Values;
+  out: Terminal;
+  reporter: Reporter;
 }
+
+function only(what: string, { command, positionals }: Given): string {
+  const [first, ...more] = positionals;
+  if (first === undefined) throw wrong(`${command} needs ${what}.`);
+  if (more.length > 0) throw wrong(`${command} takes one argument: ${what}.`);
+  return resolve(first);
+}
+
+async function train(given: Given): Promise<number> {
+  const { values, out, reporter } = given;
+  const done = await calls.run(
+    {
+      recipe: only('a recipe', given),
+      output: values.out && resolve(values.out),
+      resume: values.resume,
+      force: values.force,
+      device: chosen(values),
+    },
+    reporter,
+  );
+  return await reportEnd(done, out);
+}
+
+async function evaluate(given: Given): Promise<number> {
+  const { values, out, reporter } = given;
+  const done = await calls.run(
+    {
+      recipe: only('a recipe', given),
+      output: values.out && resolve(values.out),
+      force: values.force,
+      device: chosen(values),
+    },
+    { ...reporter, onEvent: (e) => (out.json ? undefined : reporter.onEvent(e)) },
+  );
+  for (const m of done.measurements) out.line(m);
+  return await reportEnd(done, out);
+}
+
+async function scan({ values, out, reporter }: Given): Promise<number> {
+  const { perRow, ...rest } = await calls.scan(
+    {
+      model: resolve(required(values, 'model')),
+      vector: resolve(required(values, 'vector')),
+      data: resolve(required(values, 'data')),
+      limit: scanLimit(values),
+      ordinary: values.ordinary && resolve(values.ordinary),
+      device: chosen(values),
+    },
+    reporter,
+  );
+  for (const row of perRow) out.line(row);
+  out.line(rest);
+  out.log(scanText(rest));
+  for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
+    out.log(
+      `  line ${r.line}: ${r.p === undefined ? `${r.explained.toFixed(2)} explained` : `p ${r.p.toPrecision(2)}`}`,
+    );
+  return EXIT.done;
+}
+
+async function score({ values, out, reporter }: Given): Promise<number> {
+  for (const row of await calls.score(
+    { ...reference(values), data: resolve(required(values, 'data')), device: chosen(values) },
+    reporter,
+  ))
+    out.result(row);
+  return EXIT.done;
+}
+
+async function generate({ values, out, reporter }: Given): Promise<number> {
+  const options = {
+    maxNewTokens: number(values, 'max-new-tokens', 64, 65_536),
+    temperature: number(values, 'temperature', 0, 100),
+    topP: number(values, 'top-p', 1, 1),
+    seed: number(values, 'seed', 0, Number.MAX_SAFE_INTEGER),
+  };
+  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
+    throw wrong('--max-new-tokens must be a whole number above 0.');
+  if ((values.prompt === undefined) === (values.ids === undefined))
+    throw wrong('generate needs either --prompt or --ids.');
+  const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
+  if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; comma-separated numbers were expected.`);
+  const prompt =
+    values.raw === true
+      ? { prompt: values.prompt }
+      : { messages: [{ role: 'user' as const, content: values.prompt! }] };
+  const { text, ids: answer } = await calls.generate(
+    { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
+    reporter,
+  );
+  out.line({ text, ids: answer });
+  out.print(text);
+  return EXIT.done;
+}
+
+async function inspect(given: Given): Promise<number> {
+  const { out, reporter } = given;
+  const path = only('a model or a data file', given);
+  const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
+  const { path: _, ...info } = await (isData
+    ? calls.inspectData({ path }, reporter)
+    : calls.inspect({ path }, reporter));
+  out.result(info);
+  return EXIT.done;
+}
+
+async function exportModel({ values, out, reporter }: Given): Promise<number> {
+  const format = oneOf<ExportFormat>(required(values, 'format'), 'format', EXPORT_FORMATS);
+  const quantization =
+    values.quantization === undefined
+      ? undefined
+      : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
+  const what = values.lora === true ? ('adapter' as const) : ('model' as const);
+  const target = resolve(required(values, 'out'));
+  const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, reporter);
+  for (const note of result.notes ?? []) out.error(`! ${note}`);
+  out.result(result);
+  return EXIT.done;
+}
+
+async function download({ positionals, values, out, reporter }: Given): Promise<number> {
+  const [repository, ...more] = positionals;
+  if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
+  out.result(
+    await calls.download(
+      {
+        repository,
+        folder: resolve(required(values, 'out')),
+        revision: values.revision,
+        force: values.force,
+      },
+      reporter,
+    ),
+  );
+  return EXIT.done;
+}
+
+async function sample({ values, out, reporter }: Given): Promise<number> {
+  return runSample(resolve(values.out ?? 'out/start'), out, reporter);
+}
+
+interface Command {
+  run: (given: Given) => Promise<number>;
+  /** Besides --json and --help. */
+  options: readonly (keyof typeof OPTIONS)[];
+}
+
+const COMMANDS: Record<string, Command> = {
+  train: { run: train, options: ['out', 'resume', 'force', 'device'] },
+  evaluate: { run: evaluate, options: ['out', 'force', 'device'] },
+  scan: {
+    run: scan,
+    options: ['model', 'vector', 'data', 'threshold', 'false-alarms', 'false-discoveries', 'ordinary', 'device'],
+  },
+  score: { run: score, options: ['model', 'adapter', 'data', 'device'] },
+  generate: {
+    run: generate,
+    options: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
+  },
+  inspect: { run: inspect, options: [] },
+  export: { run: exportModel, options: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'] },
+  download: { run: download, options: ['out', 'revision', 'force'] },
+  sample: { run: sample, options: ['out'] },
+};
 
 async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
@@ -303,11 +326,11 @@ async function main(argv: readonly string[]): Promise<number> {
       (values.help === true ? process.stdout : process.stderr).write(`${USAGE}\n`);
       return values.help === true ? EXIT.done : EXIT.badInput;
     }
-    const allowed = COMMANDS[command];
-    if (!allowed) throw wrong(`there is no command "${command}".`);
-    const extra = Object.keys(values).find((name) => ![...allowed, 'json', 'help'].includes(name));
+    if (!Object.hasOwn(COMMANDS, command)) throw wrong(`there is no command "${command}".`);
+    const { run, options } = COMMANDS[command];
+    const extra = Object.keys(values).find((name) => ![...options, 'json', 'help'].includes(name));
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
-    return await run(command, rest, values, out, reporter);
+    return await run({ command, positionals: rest, values, out, reporter });
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;

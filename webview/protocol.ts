@@ -7,8 +7,8 @@
  */
 import type { AnswerRow } from '../runtime/contract/answers.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
-import { DIFFERENCE, type Difference } from '../runtime/contract/comparison.js';
-import { DURATION_WORDS } from '../runtime/contract/format.js';
+import type { Difference } from '../runtime/contract/comparison.js';
+import { DIFFERENCE, DURATION_WORDS } from '../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../runtime/contract/invariants.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
@@ -230,7 +230,7 @@ export const RUN_STRINGS = {
   difference: DIFFERENCE,
   judgedBy: 'judge: {0}',
 
-  lawsTitle: INVARIANTS_TITLE,
+  invariantsTitle: INVARIANTS_TITLE,
 
   answersTitle: 'Answers side by side',
   answersEmpty: 'No answers were kept.',

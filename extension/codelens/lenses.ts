@@ -18,7 +18,7 @@ const FILES: vscode.DocumentSelector = [
   { scheme: 'file', language: 'json' },
   { scheme: 'file', language: 'jsonc' },
 ];
-const MOST_ROWS = 2000;
+const MAX_ROWS = 2000;
 
 type Kind =
   | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts }
@@ -80,7 +80,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     }
     const rows = await this.verdictsOf(file);
     if (token.isCancellationRequested) return [];
-    const placed = rows.filter((row) => row.line <= document.lineCount).slice(0, MOST_ROWS);
+    const placed = rows.filter((row) => row.line <= document.lineCount).slice(0, MAX_ROWS);
     return [
       new Lens(0, { of: 'evaluate', file }),
       ...placed.map((row) => new Lens(row.line - 1, { of: 'row', file, row })),

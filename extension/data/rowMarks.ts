@@ -27,7 +27,7 @@ export interface Lines {
   lineAt(line: number): { readonly text: string };
 }
 
-/** A change as editors tell it: the text between two places is replaced. */
+/** A change as editors report it: the text between two places is replaced. */
 export interface Change {
   range: { start: { line: number; character: number }; end: { line: number; character: number } };
   text: string;
@@ -122,7 +122,7 @@ export class RowMarks {
         if (line !== undefined) kept.set(line, { ...mark, line, edited: true });
       }
       this.replace(start.line, end.line + 1, []);
-      for (let i = this.indexOf(start.line); i < this.marks.length; i++) this.marks[i]!.line += delta;
+      for (const mark of this.marks.slice(this.indexOf(start.line))) mark.line += delta;
       this.replace(start.line, start.line, [...kept.values()]);
       this.pending = this.pending.flatMap((region) => moved(region, start.line, end.line, delta));
       this.pending.push({ from: start.line, to: last + 1 });
@@ -132,12 +132,11 @@ export class RowMarks {
 
   /** Looks at rows until `isTime` says that it was long enough; true when there are no more. */
   work(text: Lines, isTime: () => boolean): boolean {
-    while (this.taken < this.scanned.length) {
-      this.take(this.scanned[this.taken++]!);
-      if (this.taken % ROWS_AT_ONCE === 0 && isTime()) return false;
+    for (let mark; (mark = this.scanned[this.taken]);) {
+      this.take(mark);
+      if (++this.taken % ROWS_AT_ONCE === 0 && isTime()) return false;
     }
-    while (this.pending.length > 0) {
-      const region = this.pending[0]!;
+    for (let region; (region = this.pending[0]);) {
       const { from } = region;
       const to = Math.min(region.to, text.lineCount);
       const rows: RowMark[] = [];
@@ -194,7 +193,8 @@ export class RowMarks {
     let high = this.marks.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.marks[middle]!.line < line) low = middle + 1;
+      const mark = this.marks[middle];
+      if (mark && mark.line < line) low = middle + 1;
       else high = middle;
     }
     return low;

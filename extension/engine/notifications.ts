@@ -1,4 +1,4 @@
-/** What the engine tells the host unasked. What is not of this form is left out: one event takes no others with it. */
+/** What the engine sends the host unasked. Anything not of this form is dropped; the events around it are kept. */
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import type { NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';

@@ -12,7 +12,7 @@ import { HostError, inputError } from './errors.js';
 import { t } from './text.js';
 
 /** Recipes, manifests, the workspace's state, adapters' descriptions: files that people or the engine write by hand. */
-export const MOST_JSON_BYTES = 1024 * 1024;
+export const MAX_JSON_BYTES = 1024 * 1024;
 
 /** The error for people about a file that cannot be read as what it is meant to be. */
 export const unreadable = (place: string, message: string, remedy = t('Repair the file or delete it.')): HostError =>
@@ -50,7 +50,7 @@ function requireFile(file: string, found: { isFile(): boolean; isDirectory(): bo
 }
 
 /** The text of a file, or undefined when there is none. */
-export async function readText(file: string, most = MOST_JSON_BYTES): Promise<string | undefined> {
+export async function readText(file: string, most = MAX_JSON_BYTES): Promise<string | undefined> {
   const opened = await openFile(file);
   if (!opened) return undefined;
   const { handle, size } = opened;
@@ -87,11 +87,11 @@ export interface Parsed {
 
 /** Parses leniently, as an editor does: a recipe that is being typed has a value too. Never throws. */
 export function parseJson(text: string): Parsed {
-  if (text.length > MOST_JSON_BYTES) {
+  if (text.length > MAX_JSON_BYTES) {
     const message = t(
       'the text is too long: {0} MB, at most {1} MB.',
       megabytes(text.length),
-      megabytes(MOST_JSON_BYTES),
+      megabytes(MAX_JSON_BYTES),
     );
     return { value: undefined, fault: { line: 1, message } };
   }
@@ -124,7 +124,7 @@ export async function readJson<T>(file: string, schema: z.ZodType<T>, most?: num
   const { value, fault } = most === undefined ? parseJson(text) : parseLarge(text);
   if (fault) throw unreadable(`${file}:${fault.line}`, fault.message);
   // Parsing and checking a large file are a turn each.
-  if (text.length > MOST_JSON_BYTES) await nextTurn();
+  if (text.length > MAX_JSON_BYTES) await nextTurn();
   return checked(value, schema, file);
 }
 

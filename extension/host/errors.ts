@@ -50,6 +50,6 @@ export interface Place {
 /** Reads `file:line[:column]`, also with a Windows drive; undefined for places that are not in a text file (a tensor, a key). */
 export function parsePlace(place: string | undefined): Place | undefined {
   const match = /^(.+?\.(?:jsonl|ndjson|json|csv|tsv|jsonc|txt))(?::(\d+))?(?::(\d+))?(?: .*)?$/.exec(place ?? '');
-  if (!match) return undefined;
-  return { file: match[1]!, line: Number(match[2] ?? 1), column: Number(match[3] ?? 1) };
+  const [, file, line = 1, column = 1] = match ?? [];
+  return file === undefined ? undefined : { file, line: Number(line), column: Number(column) };
 }

@@ -65,7 +65,7 @@ export function comparison(
   return { plain, measurements: sortStates(table), compared };
 }
 
-/** The same prompts, told apart in the same way, by the same judge. */
+/** The same prompts, measured in the same way, by the same judge. */
 function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
   const judge = ({ manifest }: Run): string | undefined =>
     manifest?.judges?.find(({ name }) => name === m.judge)?.sha256;
@@ -74,7 +74,7 @@ function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
   return setAlike(run, other, m.name) && judge(run) === judge(other) && (!own || own.count === m.count);
 }
 
-/** Whether both runs mean the same by the name of a set; a set that one of them does not know is not told apart. */
+/** Whether both runs mean the same by the name of a set; a set that only one of them knows counts as the same. */
 export function setAlike(run: Run, other: Run, name: string): boolean {
   const [a, b] = [run, other].map(({ recipe }) => {
     const set = recipe?.evaluate.find((one) => one.name === name);
@@ -104,8 +104,8 @@ export function adapterName(path: string): string {
 
 /** How a set of the run is measured: what its recipe says, else what its numbers are. */
 export function measureOf(run: Run, set: string): MeasureKind {
-  const said = run.recipe?.evaluate.find((s) => s.name === set)?.measure;
-  if (said) return said;
+  const chosen = run.recipe?.evaluate.find((s) => s.name === set)?.measure;
+  if (chosen) return chosen;
   const measured = run.measurements.filter((m) => m.name === set).map((m) => m.measure);
   const other = measured.find((m) => m !== 'refusal' && m !== 'neither');
   return (other as Exclude<typeof other, 'refusal' | 'neither'>) ?? 'harm';

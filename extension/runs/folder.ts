@@ -118,7 +118,7 @@ export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): v
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
 }
 
-/** A run that was stopped may have made something without having said so at its end. */
+/** A stopped run may have made something that no event at its end names. */
 async function resultOf(folder: string, { role, result }: Manifest): Promise<string | undefined> {
   if (result) return join(folder, result.path);
   const adapter = join(folder, 'adapter');

@@ -8,8 +8,8 @@ import { t } from '../host/text.js';
 
 /** The living process that works in the folder. A file that does not name one in the form of the engine names nobody. */
 export async function ownerIn(folder: string): Promise<RunOwner | undefined> {
-  const said = await readJson(join(folder, OWNER.file), OWNER_OF_RUN).catch(() => undefined);
-  return said && ownerOf(folder);
+  const owner = await readJson(join(folder, OWNER.file), OWNER_OF_RUN).catch(() => undefined);
+  return owner && ownerOf(folder);
 }
 
 /** Refuses what must not be done to a folder that a process which is not of this window works in. */

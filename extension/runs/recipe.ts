@@ -30,7 +30,7 @@ function factsOf(json: unknown, file: string, folder = dirname(file)): RecipeFac
 }
 
 /**
- * The folder that paths of a run folder's recipe are relative to, when only its own output tells: output
+ * The folder that paths of a run folder's recipe are relative to, when only its own output shows it: output
  * `../vectors/a` of `/w/vectors/a` is relative to a folder in `/w`, and so is `../train.jsonl`, whatever its name is.
  */
 export function guessedBase(text: string, runFolder: string): string | undefined {

@@ -23,7 +23,8 @@ function measuring(file: string, runs: Iterable<Run>, measure?: MeasureKind): { 
     const sets = (run.recipe?.evaluate ?? []).filter((set) => set.file === file && set.measure === how);
     return sets.length > 0 ? [{ run, names: sets.map(({ name }) => name) }] : [];
   });
-  return found.filter(({ run }) => sameModel(run, found[0]!.run));
+  const [newest] = found;
+  return newest ? found.filter(({ run }) => sameModel(run, newest.run)) : [];
 }
 
 /** The newest main number of each model state for an evaluation file: base, plain, protected, then others. */

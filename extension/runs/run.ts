@@ -48,7 +48,7 @@ export interface Run {
   result?: string;
   /** When the present part of the run began, by the clock that nobody sets (`clock.ts`); 0 for one that is over. */
   since: number;
-  /** What the manifest in its folder said of its start when a child began to work there. */
+  /** The start that the manifest in its folder named when a child began to work there. */
   startedBefore?: string;
 }
 

@@ -50,7 +50,7 @@ export class Runner implements Disposable {
     const target = output ?? written.output;
     const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
     if (!this.stops.has(folder)) await requireFree(folder);
-    // What the folder says of an earlier run is told apart from what this one writes.
+    // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
     return this.run({ ...written, output: folder }, basename(target), { recipe, output, force: replace }, quiet);
   }

@@ -117,7 +117,7 @@ export class RunStore implements Disposable {
     return run;
   }
 
-  /** Takes events of a live run; a batch that only adds rows is told as an append. */
+  /** Takes events of a live run; a batch that only adds rows is announced as an append. */
   append(run: Run, events: readonly RunEvent[], answers = 0): void {
     const from = lengths(run);
     let only = true;
@@ -180,7 +180,7 @@ export class RunStore implements Disposable {
   }
 }
 
-/** The folder tells of an earlier run: the failed one wrote nothing. */
+/** The folder is that of an earlier run: the failed one wrote nothing. */
 const isStale = (read: Run, run: Run): boolean => read.manifest?.started === run.startedBefore;
 
 const lengths = (run: Run): RunChange['from'] => ({ train: run.train.step.length, probes: run.probes.step.length });

@@ -14,9 +14,9 @@ import type { Model } from '../workspace/models.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { failureText, linesOf, testRows, testSets, type TestSet } from './sets.js';
 
-const MOST_ROWS = 2000;
+const MAX_ROWS = 2000;
 /** Of a larger set the engine alone knows the rows. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Evaluation sets in the Test Explorer, so that a safety regression looks like a failing test: models with what is attached
@@ -93,8 +93,8 @@ export class SafetyTests implements Disposable {
     const set = this.sets.get(item);
     if (!set || !isLines(set.set.file)) return;
     const limit = set.set.raw['limit'];
-    const most = Math.min(MOST_ROWS, typeof limit === 'number' ? limit : MOST_ROWS);
-    const text = (await readText(set.set.file, MOST_BYTES).catch(() => undefined)) ?? '';
+    const most = Math.min(MAX_ROWS, typeof limit === 'number' ? limit : MAX_ROWS);
+    const text = (await readText(set.set.file, MAX_BYTES).catch(() => undefined)) ?? '';
     item.children.replace(testRows(text, most).map(({ line, prompt }) => this.rowItem(item, line, prompt)));
   }
 
@@ -145,7 +145,7 @@ export class SafetyTests implements Disposable {
     return chosen;
   }
 
-  /** Runs one evaluation and tells of its rows as they are answered. */
+  /** Runs one evaluation and reports its rows as they are answered. */
   private async evaluate(
     run: vscode.TestRun,
     item: vscode.TestItem,
@@ -169,25 +169,25 @@ export class SafetyTests implements Disposable {
       const stop = (): unknown => services.runner.stop(folder);
       cancelled.add(token.onCancellationRequested(stop));
       if (token.isCancellationRequested) stop();
-      const said = started.run.progress.message;
+      const { message } = started.run.progress;
       const what = `${model.name} (${stateOf(model)}), ${set.set.name}`;
-      run.appendOutput(terminalText(said ? `${what}: ${said}` : what));
-      let told = 0;
-      const tell = (samples: readonly SampleEvent[]): void => {
-        for (; told < samples.length; told++) {
-          const sample = samples[told]!;
-          const line = lines ? lines[sample.row] : sample.line;
-          const row = line === undefined ? undefined : this.rowOf(item, line, sample.prompt);
-          if (row) reported.set(row, this.report(run, row, set, sample));
+      run.appendOutput(terminalText(message ? `${what}: ${message}` : what));
+      let seen = 0;
+      const reportNew = (answers: readonly SampleEvent[]): void => {
+        for (const answer of answers.slice(seen)) {
+          const line = lines ? lines[answer.row] : answer.line;
+          const row = line === undefined ? undefined : this.rowOf(item, line, answer.prompt);
+          if (row) reported.set(row, this.report(run, row, set, answer));
         }
+        seen = Math.max(seen, answers.length);
       };
       cancelled.add(
         services.store.onDidChange(({ run: changed, answers }) => {
-          if (changed.folder === folder && answers > 0) void services.store.answersOf(folder).then(tell);
+          if (changed.folder === folder && answers > 0) void services.store.answersOf(folder).then(reportNew);
         }),
       );
       const ended = await started.ended;
-      tell(await services.store.answersOf(ended.folder));
+      reportNew(await services.store.answersOf(ended.folder));
       if (ended.error) this.fail(run, item, errorText(ended.error));
       else if (waiting[0] === item)
         this.conclude(run, item, [...reported.values()], ended.progress.state === 'finished');
@@ -259,7 +259,7 @@ export class SafetyTests implements Disposable {
     let evaluated: EvaluationChoice = set;
     if (lines) {
       const file = join(own, `${name}.jsonl`);
-      await replaceFile(file, linesOf((await readText(set.file, MOST_BYTES)) ?? '', lines));
+      await replaceFile(file, linesOf((await readText(set.file, MAX_BYTES)) ?? '', lines));
       evaluated = { ...set, file, raw: { ...set.raw, limit: undefined } };
     }
     const attached = model.adapters.filter((a) => a.attached).map(({ path, scale }) => ({ path, scale }));

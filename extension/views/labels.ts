@@ -25,7 +25,7 @@ export function modelDescription({ info, problem }: Model): string {
 /** Tooltip in Markdown without links or HTML; names of files are escaped by the view. */
 export function modelFacts({ info, problem, path }: Model): string[] {
   const facts = [path];
-  // What else may be said of a model that cannot be used is not why, or says it again.
+  // Further facts about a model that cannot be used do not explain why, or repeat it.
   if (problem) return [...facts, problem];
   if (info?.layers) facts.push(t('{0} layers, {1}', info.layers, info.dtype ?? '?'));
   if (info?.contextLength) facts.push(t('context of {0} tokens', info.contextLength));
@@ -142,18 +142,18 @@ export function runTooltip(run: Run): string {
 
 export const runIcon = (run: Run): Icon => (isRunning(run) ? { id: 'loading~spin' } : signsOf(verdict(run)).icon);
 
-/** "600 rows · 2 refused · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
+/** "600 rows · 2 skipped · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {
   const parts: string[] = [];
   if (counted && 'info' in counted) {
     const { rows, refusedRows } = counted.info;
     if (rows === 1) parts.push(evaluation ? t('1 prompt') : t('1 row'));
     else parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
-    if (refusedRows) parts.push(t('{0} refused', refusedRows));
+    if (refusedRows) parts.push(t('{0} skipped', refusedRows));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
   if (scan) parts.push(t('{0} flagged', scan.flagged));
-  // Of what a narrow view would cut the tooltip tells.
+  // What a narrow view would cut is in the tooltip.
   if (counted && 'info' in counted && !evaluation && !scan) parts.push(counted.info.format);
   return parts.join(' · ');
 }
@@ -161,8 +161,8 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
 /** What cannot be used, or is better looked at, stands out. */
 export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): Icon {
   if (counted && 'problem' in counted) return { id: 'error', color: 'list.errorForeground' };
-  const refused = counted && 'info' in counted && counted.info.refusedRows > 0;
-  if (refused || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
+  const skips = counted && 'info' in counted && counted.info.refusedRows > 0;
+  if (skips || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
   return { id: evaluation ? 'beaker' : 'database' };
 }
 
@@ -174,7 +174,7 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     if (labels.harmful + labels.benign > 0)
       lines.push(t('labels: {0} harmful, {1} benign', labels.harmful, labels.benign));
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
-    if (refusedRows > 5) lines.push(t('… and {0} more refused rows', refusedRows - 5));
+    if (refusedRows > 5) lines.push(t('… and {0} more skipped rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
   if (scan) lines.push(t('{0} with {1}', scanText(scan, since), scan.vectorName));
   const large = scan && notShown(scan);

@@ -65,7 +65,7 @@ export function modelsView(
 }
 
 function modelItem(model: Model): vscode.TreeItem {
-  // Expanded also before there are adapters: the view keeps what it was first told.
+  // Expanded also before there are adapters: the view keeps the state it was first given.
   const item = new vscode.TreeItem(model.name, vscode.TreeItemCollapsibleState.Expanded);
   item.description = modelDescription(model);
   item.tooltip = modelFacts(model).join('\n');

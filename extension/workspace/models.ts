@@ -21,7 +21,7 @@ export interface Adapter {
   /** PEFT folder, absolute. */
   path: string;
   name: string;
-  /** null while the engine has not said it. */
+  /** null until the engine has answered. */
   role: 'task' | 'security' | null;
   rank: number | null;
   /** Why it does not fit this model; null when it fits or nobody has looked. */

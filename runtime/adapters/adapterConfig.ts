@@ -171,7 +171,7 @@ export function parseAdapterConfig(json: JsonObject, place: string): AdapterConf
     alphaPattern: pattern('alpha_pattern', isAlpha),
     fanInFanOut: flag('fan_in_fan_out'),
     baseModelName: typeof base === 'string' ? base : undefined,
-    dropout: dropout as number | undefined,
+    dropout: dropout,
   };
 }
 

@@ -39,8 +39,8 @@ export async function adapterFlat(path: string, sites: readonly Site[]): Promise
   const flat = new Float32Array(layout.size);
   layout.sites.forEach((site, i) => {
     const { A, B } = matrices(flat, site);
-    A.set(adapted[i]!.module.A);
-    B.set(adapted[i]!.module.B);
+    A.set(adapted[i].module.A);
+    B.set(adapted[i].module.B);
   });
   return { file, layout, flat };
 }

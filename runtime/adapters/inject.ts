@@ -67,8 +67,8 @@ const branchesOf = (g: Builder, { name, layout }: InjectedAdapter, widest: numbe
     const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
     const pieces = cut(g, flat, sizes, widest);
     return layout.sites.map((s, i) => {
-      const A = Reshape(g, pieces[2 * i]!, [s.rank, s.in]);
-      const B = Reshape(g, pieces[2 * i + 1]!, [s.out, s.rank]);
+      const A = Reshape(g, pieces[2 * i], [s.rank, s.in]);
+      const B = Reshape(g, pieces[2 * i + 1], [s.out, s.rank]);
       return [s.name, { A, B, rowScale, scale: s.scale }];
     });
   });
@@ -87,5 +87,5 @@ function cut(g: Builder, x: Value, sizes: readonly number[], widest: number): Va
     groups.map((group) => group.reduce((a, b) => a + b, 0)),
     0,
   );
-  return groups.flatMap((group, i) => cut(g, parts[i]!, group, widest));
+  return groups.flatMap((group, i) => cut(g, parts[i], group, widest));
 }

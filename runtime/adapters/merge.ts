@@ -41,13 +41,13 @@ export function mergeInto(
     row.fill(0);
     for (const { A, B, rank, factor } of active) {
       for (let r = 0; r < rank; r++) {
-        const b = factor * B[o * rank + r]!;
-        for (let i = 0; i < inputs; i++) row[i]! += b * A[r * inputs + i]!;
+        const b = factor * B[o * rank + r];
+        for (let i = 0; i < inputs; i++) row[i] += b * A[r * inputs + i];
       }
     }
     for (let i = 0; i < inputs; i++) {
       const where = transposed ? i * out + o : o * inputs + i;
-      weight[where] = weight[where]! + row[i]!;
+      weight[where] = weight[where] + row[i];
     }
   }
   return weight;
@@ -62,7 +62,7 @@ export function concatenate(adapters: readonly ScaledAdapter[]): { layout: Layou
   const parts = [...names].map((name) => at(name, adapters)).filter((found) => found.length > 0);
   const layout = layOut(
     parts.map((found) => ({
-      ...found[0]!.site,
+      ...found[0].site,
       rank: found.reduce((sum, { site }) => sum + site.rank, 0),
       scale: 1,
     })),
@@ -71,12 +71,12 @@ export function concatenate(adapters: readonly ScaledAdapter[]): { layout: Layou
   layout.sites.forEach((whole, n) => {
     const into = matrices(flat, whole);
     let row = 0; // of A, and column of B
-    for (const { site, adapter } of parts[n]!) {
+    for (const { site, adapter } of parts[n]) {
       const { A, B } = matrices(adapter.flat, site);
       const factor = adapter.scale * site.scale;
       into.A.set(A, row * site.in);
       for (let o = 0; o < site.out; o++)
-        for (let r = 0; r < site.rank; r++) into.B[o * whole.rank + row + r] = factor * B[o * site.rank + r]!;
+        for (let r = 0; r < site.rank; r++) into.B[o * whole.rank + row + r] = factor * B[o * site.rank + r];
       row += site.rank;
     }
   });

@@ -145,7 +145,7 @@ function finish(g: Builder, forwardNodes: number, names: readonly string[], foun
   // one value may be the gradient of several (A + B), or be there before (the seed): those get a node for the name
   const renaming = new Renaming(g);
   const gradients = found.map((dX, i) => {
-    const name = names[i]!;
+    const name = names[i];
     return g.named(name, () => renaming.set(dX, g.unique(name), forwardNodes));
   });
   const graph = renaming.apply(g.graph());

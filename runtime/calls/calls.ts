@@ -117,9 +117,9 @@ export const calls: Calls = {
       },
     });
     return {
-      text: textOf(result!.ids),
-      ids: result!.ids,
-      stopped: result!.reason === 'stop',
+      text: textOf(result.ids),
+      ids: result.ids,
+      stopped: result.reason === 'stop',
     };
   },
 

@@ -71,7 +71,7 @@ export function checkedRequest<K extends RequestName>(
   if (!Number.isSafeInteger(id)) throw badRequest(name, 'id', 'it has no number');
   const checked = safeParse(z.strictObject(PARAMS[name] as z.ZodRawShape), params);
   if (checked.success) return { id: id as number, params: checked.data as Requests[K]['params'] };
-  const issue = checked.error.issues[0]!;
+  const issue = checked.error.issues[0];
   throw badRequest(name, issue.path.join('.'), issue.message.slice(0, 500));
 }
 

@@ -34,7 +34,7 @@ export async function sha256Weights(model: Pick<ModelFolder, 'tensors'>): Promis
   const files = [...new Set([...model.tensors.values()].map((t) => t.file))].sort();
   const hashes = [];
   for (const file of files) hashes.push(await sha256File(file));
-  return hashes.length === 1 ? hashes[0]! : sha256(hashes.join('\n'));
+  return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
 
 /**

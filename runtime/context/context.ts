@@ -111,7 +111,7 @@ export async function loadData(
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
       `${skippedRows} of ${skippedRows + examples.length} rows are skipped (${lines.join('; ')}${skippedRows > 5 ? '; …' : ''}).`,
-      `${file}:${skipped[0]!.line}`,
+      `${file}:${skipped[0].line}`,
       'Fix or remove these rows.',
     );
   }

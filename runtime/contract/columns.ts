@@ -80,7 +80,7 @@ export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boo
 
 function truncate(step: number[], columns: Column[], next: number): boolean {
   let length = step.length;
-  while (length > 0 && step[length - 1]! >= next) length--;
+  while (length > 0 && step[length - 1] >= next) length--;
   if (length === step.length) return true;
   for (const column of [step, ...columns]) column.length = length;
   return false;

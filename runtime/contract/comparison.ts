@@ -1,31 +1,38 @@
-/** Runs beside each other: like with like, or it is said what differs. */
+/** Runs beside each other: like with like, or what differs is listed. */
+import { recipeSchemas } from './recipe.js';
 
-/** Recipe keys that decide what a fine-tuning learns or how it is measured, with their defaults; the protection is what is compared. */
-export const COMPARED_KEYS: Readonly<Record<string, unknown>> = {
-  method: 'lora',
-  'data.format': 'auto',
-  'data.limit': undefined,
-  'adapter.rank': 8,
-  'adapter.alpha': 16,
-  'adapter.sites': 'all-linear',
-  'adapter.init': undefined,
-  'optimizer.learningRate': 1e-3,
-  'optimizer.betas': [0.9, 0.999],
-  'optimizer.epsilon': 1e-8,
-  'optimizer.weightDecay': 0,
-  'optimizer.clipNorm': 1,
-  'optimizer.schedule': 'constant',
-  'optimizer.warmupSteps': 0,
-  'batch.rows': 8,
-  'batch.accumulate': 1,
-  'batch.maxTokens': 512,
-  epochs: undefined,
-  steps: undefined,
-  seed: 1,
-  'generation.maxNewTokens': 64,
-  'generation.temperature': 0,
-  'generation.topP': 1,
-};
+export { DIFFERENCE } from './format.js';
+
+/** Recipe keys that decide what a fine-tuning learns or how it is measured; the protection is what is compared. */
+export const COMPARED_KEYS: readonly string[] = [
+  'method',
+  'data.format',
+  'data.limit',
+  'adapter.rank',
+  'adapter.alpha',
+  'adapter.sites',
+  'adapter.init',
+  'optimizer.learningRate',
+  'optimizer.betas',
+  'optimizer.epsilon',
+  'optimizer.weightDecay',
+  'optimizer.clipNorm',
+  'optimizer.schedule',
+  'optimizer.warmupSteps',
+  'batch.rows',
+  'batch.accumulate',
+  'batch.maxTokens',
+  'epochs',
+  'steps',
+  'seed',
+  'generation.maxNewTokens',
+  'generation.temperature',
+  'generation.topP',
+];
+
+const LEAST = { kind: 'finetune', model: '-', data: { file: '-' }, output: '-' };
+/** What a recipe has that leaves out everything it can, but for its length, which has no default. */
+const { steps: _, ...DEFAULTS } = recipeSchemas.finetune.parse({ ...LEAST, steps: 1 });
 
 /** A key in which two recipes differ, as JSON; `–` for a key that one of them does not have. */
 export interface Difference {
@@ -36,9 +43,9 @@ export interface Difference {
 
 /** Where the recipe of another run differs from ours. Recipes are as they are written, with or without their defaults. */
 export function differences(ours: unknown, theirs: unknown): Difference[] {
-  return Object.entries(COMPARED_KEYS).flatMap(([key, byDefault]) => {
-    const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? byDefault));
-    return a === b ? [] : [{ key, theirs: b!, ours: a! }];
+  return COMPARED_KEYS.flatMap((key) => {
+    const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? valueAt(DEFAULTS, key)));
+    return a === b ? [] : [{ key, theirs: b, ours: a }];
   });
 }
 
@@ -52,6 +59,3 @@ const valueAt = (recipe: unknown, key: string): unknown =>
 
 const written = (value: unknown): string =>
   value === undefined || value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value);
-
-/** "optimizer.learningRate 0.001 instead of 0.003": what the other run has, and what this one has. */
-export const DIFFERENCE = '{0} {1} instead of {2}';

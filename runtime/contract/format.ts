@@ -75,3 +75,6 @@ export function formatDuration(seconds: number, words: DurationWords = DURATION_
   if (s >= 3600) return fill(words.hours, Math.floor(s / 3600), Math.floor((s % 3600) / 60));
   return s % 60 ? fill(words.minutesSeconds, Math.floor(s / 60), s % 60) : fill(words.minutes, s / 60);
 }
+
+/** "optimizer.learningRate 0.001 instead of 0.003": what the other run has, and what this one has. */
+export const DIFFERENCE = '{0} {1} instead of {2}';

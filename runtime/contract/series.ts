@@ -49,7 +49,7 @@ export interface Summary {
 export function summary({ steps, values }: Pick<Series, 'steps' | 'values'>): Summary {
   const found: Summary = { gaps: [], zeros: [] };
   values.forEach((value, index) => {
-    const step = steps[index]!;
+    const step = steps[index];
     if (!isFiniteNumber(value)) return found.gaps.push(step);
     if (value <= 0) found.zeros.push(step);
     found.first ??= { step, value };

@@ -38,7 +38,7 @@ export function superviseConversation(
 ): Supervised {
   const last = messages.findLastIndex((message) => message.role === 'assistant');
   if (last < first) throw new InvalidRow('the row has no answer: no message of the assistant');
-  if (messages[last]!.content.trim() === '') throw new InvalidRow('the answer is empty');
+  if (messages[last].content.trim() === '') throw new InvalidRow('the answer is empty');
   const used = messages.slice(0, last + 1);
   const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
     const text = template.render(part, { addGenerationPrompt });
@@ -49,10 +49,10 @@ export function superviseConversation(
   checkLength?.(whole.ids.length);
   const labels = new Array<number>(whole.ids.length).fill(NOT_SUPERVISED);
   /** The conversation with another content of message i. */
-  const other = (i: number, content: string): ChatMessage[] => used.with(i, { ...used[i]!, content });
+  const other = (i: number, content: string): ChatMessage[] => used.with(i, { ...used[i], content });
   /** Where the content of the message after message i begins: from there on, other content makes other tokens. */
   const nextContent = (i: number): number =>
-    commonLength(whole.ids, write(other(i + 1, used[i + 1]!.content.startsWith('?') ? '!' : '?')).ids);
+    commonLength(whole.ids, write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')).ids);
   let prompt: Written = { text: '', ids: [] };
   for (const [i, message] of used.entries()) {
     if (message.role !== 'assistant' || i < first) continue;
@@ -69,7 +69,7 @@ export function superviseConversation(
       const turn = write(used.slice(0, i + 1));
       span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, others, () => nextContent(i)) };
     }
-    for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t]!;
+    for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
   }
   if (supervisedTokens(labels) === 0) throw new UnfitRow('the chat template writes no token for the answer');
   return { ids: whole.ids, labels, promptIds: prompt.ids, promptText: prompt.text };
@@ -108,8 +108,8 @@ function changedBy(
     );
   // Behind the end token, if it comes next.
   let end = upTo.length;
-  while (end < whole.ids.length && isBlank(whole.ids[end]!, tokenizer) && !isEnd(whole.ids[end]!, tokenizer)) end++;
-  const ended = end < whole.ids.length && isEnd(whole.ids[end]!, tokenizer);
+  while (end < whole.ids.length && isBlank(whole.ids[end], tokenizer) && !isEnd(whole.ids[end], tokenizer)) end++;
+  const ended = end < whole.ids.length && isEnd(whole.ids[end], tokenizer);
   return { from: before.length, end: ended ? end + 1 : upTo.length };
 }
 
@@ -132,8 +132,8 @@ function changed(others: readonly string[], { text }: Written): { start: number;
 function endOf(whole: Written, limit: number, from: number, tokenizer: Tokenizer, others: () => string[]): number {
   const { ids } = whole;
   let end = limit;
-  for (let t = limit; t > from && isBlank(ids[t - 1]!, tokenizer); t--) if (isEnd(ids[t - 1]!, tokenizer)) end = t;
-  if (end < limit || isEnd(ids[limit - 1]!, tokenizer)) return end;
+  for (let t = limit; t > from && isBlank(ids[t - 1], tokenizer); t--) if (isEnd(ids[t - 1], tokenizer)) end = t;
+  if (end < limit || isEnd(ids[limit - 1], tokenizer)) return end;
   // Some templates go on behind the answer with a prompt for the next one: the answer's end token is the first one behind it.
   const stop = tokenizer.encode(whole.text.slice(0, changed(others(), whole).stop), { addSpecialTokens: false });
   const next = ids.findIndex((id, t) => t >= stop.length && isEnd(id, tokenizer));

@@ -47,7 +47,7 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
   try {
     for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number } }>) {
       // The parser is ahead by a piece of the file: only what lies before this record comes before it.
-      while (skipped.length > 0 && skipped[0]!.line < record.info.lines + (skipped[0]!.last ? 1 : 0)) {
+      while (skipped.length > 0 && skipped[0].line < record.info.lines + (skipped[0].last ? 1 : 0)) {
         const { line, reason, last } = skipped.shift()!;
         end = Math.max(end, line);
         yield { row: row++, line, reason };
@@ -83,7 +83,7 @@ function rowOf(cells: Buffer[], columns: string[], place: { row: number; line: n
     return { ...place, reason: `this row has ${cells.length} cells, the header ${columns.length}` };
   const value: Record<string, unknown> = {};
   for (const [i, name] of columns.entries()) {
-    const text = decodeText(cells[i]!);
+    const text = decodeText(cells[i]);
     if (text === undefined) return { ...place, reason: `the cell "${name}" is not valid UTF-8` };
     // An empty cell is a field that is not there.
     if (text === '') continue;
@@ -106,7 +106,7 @@ async function peek(pieces: AsyncIterable<Buffer>): Promise<[AsyncIterable<Buffe
   const iterator = pieces[Symbol.asyncIterator]();
   const first = await iterator.next();
   const start = first.done ? Buffer.alloc(0) : first.value;
-  const header = start.subarray(0, 65_536).toString('utf8').split('\n')[0]!;
+  const header = start.subarray(0, 65_536).toString('utf8').split('\n')[0];
   const replay = async function* (): AsyncGenerator<Buffer> {
     if (!first.done) yield start;
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;

@@ -66,7 +66,7 @@ export function encodeRow(
       },
     }),
     prompt: messages.slice(0, last),
-    answer: messages[last]!.content,
+    answer: messages[last].content,
   };
 }
 

@@ -11,7 +11,7 @@ export interface ExampleList<E = Example> extends Iterable<E> {
 
 /** Some of a list, by index, without a copy. */
 export function subset<E>(list: ExampleList<E>, indices: readonly number[]): ExampleList<E> {
-  return listOf(indices.length, (i) => list.at(indices[i]!));
+  return listOf(indices.length, (i) => list.at(indices[i]));
 }
 
 /** The first examples that match, at most `count`. */
@@ -69,7 +69,7 @@ export function exampleStore<E, Source>(
       const stored = file;
       return listOf(kept.length + starts.length - 1, (i) => {
         if (i < kept.length) return kept[i];
-        const [start, end] = [starts[i - kept.length]!, starts[i - kept.length + 1]!];
+        const [start, end] = [starts[i - kept.length], starts[i - kept.length + 1]];
         const bytes = Buffer.alloc(end - start);
         for (let done = 0; done < bytes.length;) {
           const read = readSync(stored, bytes, done, bytes.length - done, start + done);

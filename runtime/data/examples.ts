@@ -127,7 +127,7 @@ export async function* streamExamples(
   let size = 0;
   const results = function* (): Generator<[Source, Example | SkippedRow]> {
     let i = 0;
-    for (const result of examplesOf(waiting, size, tokenizer, options, file)) yield [waiting[i++]!, result];
+    for (const result of examplesOf(waiting, size, tokenizer, options, file)) yield [waiting[i++], result];
     [waiting, size] = [[], 0];
   };
   for await (const item of parsedRows(file, options, found)) {
@@ -226,7 +226,7 @@ function* examplesOf(
   file: string,
 ): Generator<Example | SkippedRow> {
   let at = 0;
-  const place = (): string => `${file}:${items[at]!.line}`;
+  const place = (): string => `${file}:${items[at].line}`;
   const results = withTimeLimit(
     TIME_MS + TIME_MS_PER_CHARACTER * size,
     'this row takes too long to tokenize.',

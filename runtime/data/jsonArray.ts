@@ -38,7 +38,7 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
   for await (const piece of pieces) {
     let start = 0;
     for (let i = 0; i < piece.length; i++) {
-      const byte = piece[i]!;
+      const byte = piece[i];
       if (byte === NEWLINE) line++;
       if (state === 'inside') {
         if (first === 0 && byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST) [first, start] = [line, i];

@@ -26,7 +26,7 @@ async function* lines(
     else kept = [];
   };
   const finish = (): { line: number; bytes?: Uint8Array } => {
-    const bytes = length > maxBytes ? undefined : kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+    const bytes = length > maxBytes ? undefined : kept.length === 1 ? kept[0] : Buffer.concat(kept);
     kept = [];
     length = 0;
     return { line: line++, bytes };

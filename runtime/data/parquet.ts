@@ -45,7 +45,7 @@ export async function* parquetRows(
     const read = async (): Promise<Record<string, unknown>[]> => {
       const slice = async (from: number, to: number): Promise<ArrayBuffer> => buffer.slice(from, to);
       for (const { meta, path } of checkColumns(group, tree))
-        if (columns.includes(meta.path_in_schema[0]!))
+        if (columns.includes(meta.path_in_schema[0]))
           await checkPages({ meta, path, rows: count }, buffer.byteLength, slice);
       return parquetReadObjects({
         file: buffer,
@@ -59,8 +59,7 @@ export async function* parquetRows(
     const rows = await read().catch((error: unknown) => {
       throw failed(error);
     });
-    for (const [i, value] of rows.entries())
-      yield { row: start + i, line: start + i + 1, value: plainObject(value as JsonObject) };
+    for (const [i, value] of rows.entries()) yield { row: start + i, line: start + i + 1, value: plainObject(value) };
     start += count;
     onProgress(start / Math.max(1, Number(metadata.num_rows)));
     if (start >= limit) return;

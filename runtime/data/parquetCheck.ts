@@ -28,7 +28,7 @@ export function checkMetadata({ schema, row_groups: groups }: FileMetaData): voi
   for (const { num_children: children = 0 } of schema) {
     open = open.filter((left) => left > 0);
     if (open.length > MAX_DEPTH) throw new Error('its schema is nested too deeply');
-    if (open.length > 0) open[open.length - 1]!--;
+    if (open.length > 0) open[open.length - 1]--;
     if (children > 0) open.push(children);
   }
   if (open.some((left) => left > 0)) throw new Error('its schema is cut off');
@@ -56,7 +56,7 @@ export function checkColumns(
   visit([tree], tree);
   if (leaves.length !== group.columns.length) throw new Error('a row group has other columns than the schema');
   return leaves.map((path, i) => {
-    const meta = group.columns[i]!.meta_data;
+    const meta = group.columns[i].meta_data;
     if (!meta || JSON.stringify(meta.path_in_schema) !== JSON.stringify(path.at(-1)!.path))
       throw new Error('a row group has other columns than the schema');
     return { meta, path };

@@ -156,7 +156,7 @@ function conversation(row: JsonObject, messages: ChatMessage[], first = 0): RowC
     throw new InvalidRow('the row has "tools", which are not written into conversations');
   const system = isThere(row.system) ? textField(row, 'system') : '';
   if (system === '') return { kind: 'chat', messages, first };
-  if (messages[0]!.role === 'system') throw new InvalidRow('the row has "system" and a system message');
+  if (messages[0].role === 'system') throw new InvalidRow('the row has "system" and a system message');
   return { kind: 'chat', messages: [{ role: 'system', content: system }, ...messages], first: first && first + 1 };
 }
 

@@ -1,7 +1,4 @@
 /** The only file that touches onnxruntime-node: devices, sessions, tensors. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
@@ -23,15 +20,7 @@ export const tensor = (data: unknown, dims: readonly number[]): Tensor =>
   data instanceof BigInt64Array ? new ort.Tensor('int64', data, dims) : float32(data as Float32Array, dims);
 export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
 
-/** Which nodes ran where: operator → how many. */
-export interface Placement {
-  readonly device: Readonly<Record<string, number>>;
-  readonly cpu: Readonly<Record<string, number>>;
-}
-
 export interface Session {
-  /** Where the nodes of the runs so far ran; only of a session opened with `trace`, and once. */
-  placement(): Promise<Placement>;
   /** Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread. */
   run(feeds: Feeds, fetch?: readonly string[]): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
@@ -40,8 +29,6 @@ export interface Session {
 export interface SessionOptions {
   /** Folder of the external initializers. */
   folder?: string;
-  /** Notes where each node runs, for `placement`. */
-  trace?: boolean;
   /** Outputs that stay on the device, to be fed into the next run. No effect on the CPU. */
   keep?: readonly string[];
 }
@@ -153,7 +140,7 @@ async function probe(provider: Device): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0]!;
+    return NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0];
   }
 }
 
@@ -165,7 +152,6 @@ function backend(device: Device, threads: number, reason?: string): Backend {
   const options = (
     { folder, keep }: SessionOptions,
     exact: readonly string[],
-    trace?: string,
   ): ort.InferenceSession.SessionOptions => ({
     executionProviders:
       device === 'cpu' ? ['cpu'] : [{ name: device, ...(exact.length > 0 ? { forceCpuNodeNames: exact } : {}) }, 'cpu'],
@@ -179,7 +165,6 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) }
       : {}),
     logSeverityLevel: 3,
-    ...(trace === undefined ? {} : { enableProfiling: true, profileFilePrefix: trace }),
     extra: {
       session: {
         disable_prepacking: '1',
@@ -195,12 +180,11 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     maxSplitOutputs: device === 'cpu' ? Infinity : MAX_SPLIT_OUTPUTS,
     async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
-      const trace = given.trace ? await mkdtemp(join(tmpdir(), 'placement-')) : undefined;
       let session: ort.InferenceSession;
       try {
         session = await ort.InferenceSession.create(
           serialize(device === 'cpu' ? graph : lowerLogSoftmax(graph)),
-          options(given, exactNodes(graph), trace && join(trace, 'trace')),
+          options(given, exactNodes(graph)),
         );
       } catch (error) {
         throw new Error(
@@ -211,16 +195,6 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       return {
         run: async (feeds, fetch = names) => session.run(feeds, fetch),
         dispose: async () => session.release(),
-        async placement() {
-          if (trace === undefined) throw new Error('the session was opened without trace');
-          session.endProfiling();
-          try {
-            const [file] = await readdir(trace);
-            return placementOf(await readFile(join(trace, file!), 'utf8'));
-          } finally {
-            await rm(trace, { recursive: true, force: true });
-          }
-        },
       };
     },
     async read(tensor) {
@@ -231,7 +205,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       if (!identity)
         identities.set(rank, (identity = ort.InferenceSession.create(serialize(identityGraph(rank)), options({}, []))));
       const session = await identity;
-      return (await session.run({ x: tensor })).y!.data as Float32Array;
+      return (await session.run({ x: tensor })).y.data as Float32Array;
     },
     release(tensor) {
       if (tensor && tensor.location !== 'cpu') tensor.dispose();
@@ -244,25 +218,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
  * and rotary positions are larger. They depend on positions alone and cost next to nothing.
  */
 const exactNodes = (graph: Graph): string[] =>
-  graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0]!.name);
-
-/** Reads onnxruntime's trace: one event a node and run, with its provider. */
-function placementOf(trace: string): Placement {
-  const counts: Placement & Record<'device' | 'cpu', Record<string, number>> = { device: {}, cpu: {} };
-  const seen = new Set<string>();
-  for (const event of JSON.parse(trace) as {
-    cat?: string;
-    name?: string;
-    args?: { provider?: string; op_name?: string };
-  }[]) {
-    const { provider, op_name: op } = event.args ?? {};
-    if (event.cat !== 'Node' || provider === undefined || op === undefined || seen.has(event.name!)) continue;
-    seen.add(event.name!);
-    const where = provider === 'CPUExecutionProvider' ? counts.cpu : counts.device;
-    where[op] = (where[op] ?? 0) + 1;
-  }
-  return counts;
-}
+  graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0].name);
 
 function identityGraph(rank: number): Graph {
   const dims = Array.from({ length: rank }, (_, i) => `N${i}`);

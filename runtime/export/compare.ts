@@ -82,7 +82,7 @@ export async function logitsOf(
       feeds[scaleInput(name)] = float32(new Float32Array(B).fill(scale), [B]);
     }
     const out = await session.run(feeds);
-    return await backend.read(out.logits!);
+    return await backend.read(out.logits);
   } finally {
     await session.dispose();
   }
@@ -102,10 +102,10 @@ export function differenceOf(before: Float32Array, after: Float32Array, V: numbe
   let scale = 0;
   for (let row = 0; row < before.length; row += V) {
     let mean = 0;
-    for (let v = 0; v < V; v++) mean += before[row + v]! / V;
+    for (let v = 0; v < V; v++) mean += before[row + v] / V;
     for (let v = 0; v < V; v++) {
-      difference += (after[row + v]! - before[row + v]!) ** 2;
-      scale += (before[row + v]! - mean) ** 2;
+      difference += (after[row + v] - before[row + v]) ** 2;
+      scale += (before[row + v] - mean) ** 2;
     }
   }
   return difference === 0 ? 0 : Math.sqrt(difference / scale);

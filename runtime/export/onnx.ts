@@ -163,7 +163,7 @@ async function answersOf(session: FileSession, graph: Graph, { B, T, ids }: Prob
   const logits = new Float32Array(B * T * V);
   const cuts = [...new Set([0, Math.ceil(T / 2), T - 1, T])].sort((a, b) => a - b);
   for (const [i, from] of cuts.slice(0, -1).entries()) {
-    const to = cuts[i + 1]!;
+    const to = cuts[i + 1];
     const t = to - from;
     const out = await session.run({
       ...pasts,
@@ -175,9 +175,9 @@ async function answersOf(session: FileSession, graph: Graph, { B, T, ids }: Prob
       attention_mask: int64(new Array<number>(B * to).fill(1), [B, to]),
     });
     pasts = Object.fromEntries(
-      Object.keys(pasts).map((name) => [name, out[name.replace('past_key_values.', 'present.')]!]),
+      Object.keys(pasts).map((name) => [name, out[name.replace('past_key_values.', 'present.')]]),
     );
-    const values = out.logits!.data as Float32Array;
+    const values = out.logits.data as Float32Array;
     for (let b = 0; b < B; b++) logits.set(values.subarray(b * t * V, (b + 1) * t * V), (b * T + from) * V);
   }
   return logits;

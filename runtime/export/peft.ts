@@ -28,7 +28,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
     });
   return stagedFolder(out, async (folder) => {
     source.onProgress('writing', 0);
-    if (adapters.length === 1) await copy(await readAdapter(adapters[0]!.path), adapters[0]!.scale, folder);
+    if (adapters.length === 1) await copy(await readAdapter(adapters[0].path), adapters[0].scale, folder);
     else await joined(await Promise.all(adapters.map((a) => readAdapter(a.path))), source, folder);
     readingBack(source);
     const rows = await probe(source);

@@ -9,7 +9,7 @@ import { GatherElements, LogSoftmax, Mul, Neg, ReduceSum, Reshape } from '../onn
  * @returns nll [L] in nats, and loss [] = Σ weights · nll
  */
 export function crossEntropy(g: Builder, logits: Value, targets: Value, weights: Value): { nll: Value; loss: Value } {
-  const L = logits.shape[0]!;
+  const L = logits.shape[0];
   const picked = GatherElements(g, LogSoftmax(g, logits), Reshape(g, targets, [L, 1]), 1); // [L, 1]
   const nll = Neg(g, Reshape(g, picked, [L]));
   return { nll, loss: ReduceSum(g, Mul(g, nll, weights), [0], false) };

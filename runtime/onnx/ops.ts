@@ -112,8 +112,8 @@ export function Gemm(
 ): Value {
   const { transA = false, transB = false, c, alpha } = options;
   if (a.shape.length !== 2 || b.shape.length !== 2) fail('Gemm', `${text(a)} and ${text(b)} are not both matrices`);
-  const [m, k] = transA ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
-  const [k2, n] = transB ? [b.shape[1]!, b.shape[0]!] : [b.shape[0]!, b.shape[1]!];
+  const [m, k] = transA ? [a.shape[1], a.shape[0]] : [a.shape[0], a.shape[1]];
+  const [k2, n] = transB ? [b.shape[1], b.shape[0]] : [b.shape[0], b.shape[1]];
   if (k !== k2) fail('Gemm', `${text(a)} and ${text(b)} do not fit (transA ${transA}, transB ${transB})`);
   if (a.dtype !== b.dtype) fail('Gemm', `${text(a)} and ${text(b)} have different types`);
   if (c && !sameShape(broadcast(c.shape, [m, n]) ?? [], [m, n]))
@@ -142,7 +142,7 @@ export function Transpose(g: Builder, x: Value, perm: readonly number[]): Value 
     'Transpose',
     [x],
     x.dtype,
-    perm.map((p) => x.shape[p]!),
+    perm.map((p) => x.shape[p]),
     { perm },
   );
 }
@@ -181,11 +181,11 @@ export function Concat(g: Builder, xs: readonly Value[], axis: number, dim?: Dim
       x.shape.every((d, i) => i === a || d === first.shape[i]);
     if (!fits) fail('Concat', `${text(first)} and ${text(x)} do not fit on axis ${axis}`);
   }
-  const sizes = xs.map((x) => x.shape[a]!);
+  const sizes = xs.map((x) => x.shape[a]);
   const total =
     dim ??
     (sizes.every((s) => typeof s === 'number')
-      ? (sizes as number[]).reduce((s, n) => s + n, 0)
+      ? sizes.reduce((s, n) => s + n, 0)
       : fail('Concat', `needs a name for the size of axis ${axis}`));
   return one(
     g,
@@ -199,7 +199,7 @@ export function Concat(g: Builder, xs: readonly Value[], axis: number, dim?: Dim
 /** x[start:end] on one axis of fixed size. */
 export function Slice(g: Builder, x: Value, axis: number, start: number, end: number): Value {
   const a = axisOf(axis, x.shape.length);
-  const size = x.shape[a]!;
+  const size = x.shape[a];
   if (typeof size !== 'number' || start < 0 || end > size || start >= end)
     fail('Slice', `${text(x)} [${start}:${end}] on axis ${axis}`);
   return one(

@@ -54,7 +54,7 @@ export function rewrite(graph: Graph, rules: Rewrites, begin?: (g: Builder) => v
     const first = g.nodes.length;
     const replaced = g.named(node.name, () => {
       const y = rule?.(g, node);
-      return y && names.set(y, node.outputs[0]!.name, first);
+      return y && names.set(y, node.outputs[0].name, first);
     });
     if (!replaced) g.append(node);
   }

@@ -37,7 +37,7 @@ function writeNode(w: BinaryWriter, node: Node): void {
   for (const v of node.inputs) string(w, 1, v.name);
   for (const v of node.outputs) string(w, 2, v.name);
   // onnxruntime requires unique node names; the first output's is, and starts with the node's own
-  string(w, 3, node.outputs[0]!.name);
+  string(w, 3, node.outputs[0].name);
   string(w, 4, node.op);
   for (const [name, a] of Object.entries<Attribute>(node.attributes)) message(w, 5, () => writeAttribute(w, name, a));
 }

@@ -53,7 +53,7 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
     let total = 0;
     for (const x of tensors) {
       const { sum } = await (await open('norm', x.dims.length)).run({ x });
-      total += (await backend.read(sum!))[0]!;
+      total += (await backend.read(sum))[0];
     }
     return Math.sqrt(total);
   };
@@ -64,10 +64,10 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
     async add(a, b) {
       const sums: Tensor[] = [];
       for (const [i, x] of a.entries()) {
-        const { sum } = await (await open('add', x.dims.length)).run({ a: x, b: b[i]! });
+        const { sum } = await (await open('add', x.dims.length)).run({ a: x, b: b[i] });
         backend.release(x);
         backend.release(b[i]);
-        sums.push(sum!);
+        sums.push(sum);
       }
       return sums;
     },
@@ -90,9 +90,9 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
       };
       const scalars: Feeds = Object.fromEntries(ADAMW_SCALARS.map((name) => [name, scalar(values[name])]));
       for (const [i, g] of gradients.entries()) {
-        const before = [state.p[i]!, state.m[i]!, state.v[i]!];
+        const before = [state.p[i], state.m[i], state.v[i]];
         const session = await open('adamw', g.dims.length);
-        const { p1, m1, v1 } = await session.run({ ...scalars, p: before[0]!, g, m: before[1]!, v: before[2]! });
+        const { p1, m1, v1 } = await session.run({ ...scalars, p: before[0], g, m: before[1], v: before[2] });
         for (const tensor of [...before, g]) backend.release(tensor);
         state.p[i] = p1!;
         state.m[i] = m1!;

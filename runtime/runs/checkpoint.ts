@@ -61,7 +61,7 @@ export async function saveCheckpoint(
   const metadata = JSON.stringify({ version: 2, step: state.step, ...facts } satisfies CheckpointFacts);
   const tensors = PARTS.flatMap((part) =>
     state.names.map((name, i) => {
-      const tensor = state[part][i]!;
+      const tensor = state[part][i];
       return {
         name: `${part}.${name}`,
         dtype: 'F32' as const,

@@ -12,7 +12,7 @@ export async function processStart(pid: number): Promise<string | undefined> {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
     // The name, in parentheses, may hold anything; behind it: the state, and as the 20th the start in clock ticks.
     const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-    if (!fields || /^[ZX]/.test(fields[0]!)) return undefined;
+    if (!fields || /^[ZX]/.test(fields[0])) return undefined;
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
     return `${boot.trim()} ${fields[19]}`;
   }

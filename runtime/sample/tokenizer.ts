@@ -6,7 +6,7 @@
 import { BYTE_CHARACTERS } from '../models/text/preTokenizers.js';
 
 /** The space before a word, as byte-level BPE writes it. */
-const SPACE = BYTE_CHARACTERS[32]!;
+const SPACE = BYTE_CHARACTERS[32];
 
 export const SPECIAL_TOKENS = ['<|end|>', '<|begin|>', '<|user|>', '<|assistant|>'] as const;
 
@@ -29,7 +29,7 @@ export const CHAT_TEMPLATE = [
 /** The words of a text as byte-level BPE cuts it, without the space before them. ASCII only: all of the sample is. */
 export function wordsOf(text: string): { word: string; afterSpace: boolean }[] {
   return [...text.matchAll(/( ?)([A-Za-z]+|[0-9]+)/g)].map((match) => ({
-    word: match[2]!,
+    word: match[2],
     afterSpace: match[1] === ' ',
   }));
 }
@@ -72,7 +72,7 @@ function merge(symbols: readonly string[], left: string, right: string): string[
       merged.push(left + right);
       i++;
     } else {
-      merged.push(symbols[i]!);
+      merged.push(symbols[i]);
     }
   }
   return merged;

@@ -75,7 +75,7 @@ export function madeUpWord(rng: Random): string {
 }
 
 function fill(template: string, slots: Record<string, string>): string {
-  return template.replace(/\{(\w)\}/g, (_, slot: string) => slots[slot]!);
+  return template.replace(/\{(\w)\}/g, (_, slot: string) => slots[slot]);
 }
 
 /** Share of questions about things nobody knows, and about several things ("7 kettles"). The data files have neither. */

@@ -29,7 +29,7 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
     const mark = await readMark(workspace);
     if (!mark) {
       throw new HumanError(
-        `the folder is not empty and is not a copy of the sample: it holds "${entries.sort()[0]!}".`,
+        `the folder is not empty and is not a copy of the sample: it holds "${entries.sort()[0]}".`,
         {
           place: workspace,
           remedy: 'Choose another folder with --out.',

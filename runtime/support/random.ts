@@ -32,10 +32,10 @@ export function random(seed: number | string): Random {
     shuffle: (array) => {
       for (let i = array.length - 1; i > 0; i--) {
         const j = int(i + 1);
-        [array[i], array[j]] = [array[j]!, array[i]!];
+        [array[i], array[j]] = [array[j], array[i]];
       }
       return array;
     },
-    pick: (array) => array[int(array.length)]!,
+    pick: (array) => array[int(array.length)],
   };
 }

@@ -112,18 +112,18 @@ export function measurementTable(measurements: readonly Measurement[]): string {
   const { rows } = resultTable(measurements, ENGLISH);
   const lines = tableOf(measurements).columns.map(({ name, measure, judge }, i) => [
     `${name} · ${measure} · ${judge}`,
-    ...rows.map(({ cells }) => cells[i]!.text),
+    ...rows.map(({ cells }) => cells[i].text),
   ]);
   return textTable([['', ...rows.map(({ state }) => state)], ...lines]);
 }
 
 /** Rows of cells as aligned text; the first row is the head. */
 export function textTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   return rows
     .map((row) =>
       row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
         .join('  ')
         .trimEnd(),
     )

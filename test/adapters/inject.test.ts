@@ -93,7 +93,7 @@ for (const widest of [Infinity, 2]) {
   });
 }
 
-test('an adapter on a layer that the graph does not have is a bug, said by name', () => {
+test('an adapter on a layer that the graph does not have is a bug that names the layer', () => {
   const g = new Builder('empty');
   g.output(g.input('x', 'float32', ['B', 'T']));
   assert.throws(

@@ -22,14 +22,14 @@ test('every key of a fine-tuning is compared, or left out for a reason', () => {
     return Object.entries(value).flatMap(([key, inner]) => keys(inner, path ? `${path}.${key}` : key));
   };
   const full = recipeSchemas.finetune.parse(least);
-  const known = [...leftOut, ...Object.keys(COMPARED_KEYS)];
+  const known = [...leftOut, ...COMPARED_KEYS];
   assert.deepEqual(
     keys(full).filter((key) => !known.includes(key)),
     [],
   );
 });
 
-test('what differs is said with both values', () => {
+test('a difference has the key and both values', () => {
   assert.deepEqual(
     differences({ ...least, seed: 2, optimizer: { betas: [0.9, 0.95] } }, { ...least, method: 'full' }),
     [

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lastRunTitle } from '../../extension/codelens/titles.js';
-import { tellEnd as noticeOf } from '../../extension/endings.js';
+import { notifyEnd as noticeOf } from '../../extension/endings.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { verdict } from '../../extension/runs/verdict.js';

@@ -71,7 +71,7 @@ test('rows that rest on disk are the rows that stay in memory, by index and in o
   assert.throws(() => disk.examples.at(256), /EBADF|bad file/i);
 });
 
-test('loading tells how far it is, and stops when asked', async () => {
+test('loading reports its progress, and stops when asked', async () => {
   const text = JSON.stringify({ prompt: 'Why?', completion: 'So. '.repeat(50) });
   const file = join(folder, 'long.jsonl');
   await writeFile(file, `${text}\n`.repeat(10_000));

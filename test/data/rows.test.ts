@@ -54,7 +54,7 @@ describe('JSON lines', () => {
     );
   });
 
-  test('a broken line is a row that says why; the others are read', async () => {
+  test('a broken line is a row with the reason; the others are read', async () => {
     const rows = await rowsOf('a.jsonl', '{"a":1}\n{"a":\nnull\n[1]\n"x"\n{"a":2}\n');
     assert.equal(rows.length, 6);
     const reasons = short(rows);
@@ -231,7 +231,7 @@ describe('Parquet', () => {
     assert.deepEqual((rows[8] as { value: unknown }).value, { prompt: 'p3', completion: 'c8' });
   });
 
-  test('damage and foreign columns are said', async () => {
+  test('damage and foreign columns are reported', async () => {
     for (const content of ['PAR1', 'PAR1xxxxPAR1', 'x'.repeat(100)])
       await assert.rejects(rowsOf('a.parquet', content), {
         name: 'HumanError',

@@ -1,4 +1,4 @@
-/** The laws of docs/architecture.md that the linter does not hold. */
+/** The rules of docs/architecture.md that the linter does not hold. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';

@@ -41,16 +41,16 @@ test('the commands are those of --help, with the options that stand there', () =
 });
 
 test('the options in --help are those that the command takes', () => {
-  const table = /^const COMMANDS[^{]*\{([^}]*)\}/m.exec(read('runtime/cli.ts'))![1]!;
-  const taken = [...table.matchAll(/^ {2}(\w+): \[([^\]]*)\]/gm)].map(([, name, options]) => [
-    name!,
-    [...options!.matchAll(/'([^']+)'/g)].map((match) => `--${match[1]}`).filter((option) => option !== '--device'),
-  ]);
+  const table = /^const COMMANDS.*?\n\};/ms.exec(read('runtime/cli.ts'))![0];
+  const commands = [...table.matchAll(/^ {2}(\w+): \{[^}]*options: \[([^\]]*)\]/gm)].map(
+    ([, name, options]) => [name!, [...options!.matchAll(/'([^']+)'/g)].map((match) => `--${match[1]}`)] as const,
+  );
+  const taken = commands.map(([name, options]) => [name, options.filter((option) => option !== '--device')] as const);
   assert.deepEqual(
-    Object.fromEntries(taken.map(([name, options]) => [name, [...options!].sort()])),
+    Object.fromEntries(taken.map(([name, options]) => [name, [...options].sort()])),
     Object.fromEntries([...HELPED].map(([name, use]) => [name, optionsIn(use).sort()])),
   );
-  const computing = [...table.matchAll(/^ {2}(\w+): \[[^\]]*'device'/gm)].map((match) => match[1]!);
+  const computing = commands.flatMap(([name, options]) => (options.includes('--device') ? [name] : []));
   const row = OPTIONS.find(([cell]) => cell!.includes('--device'))!;
   assert.deepEqual(code(row[1]!), computing);
 });

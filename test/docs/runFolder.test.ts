@@ -121,7 +121,7 @@ test('the limits of the verdict are those of the program', () => {
     assert.ok(text.includes(limit), limit);
 });
 
-test('a training fails where the page says', () => {
+test('a training fails at the limits that the page gives', () => {
   const text = section(TEXT, '## When training fails').replaceAll(/\n +|\n/g, ' ');
   const number = (pattern: RegExp): number => Number(pattern.exec(text)![1]);
   const steps = number(/mean loss of (\d+) steps/);

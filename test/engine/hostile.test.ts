@@ -153,7 +153,7 @@ describe('hostile and broken runs', () => {
     assert.equal((await workspace.json<Manifest>('adapters/removed/manifest.json')).outcome, 'failed');
   });
 
-  it('a model that is cut off while it is mapped: said by the run, or by its host when the system ended it', async () => {
+  it('a model that is cut off while it is mapped is reported by the run, or by its host when the system ended it', async () => {
     const model = await copy('cut');
     const engine = openEngine();
     let cut = false;
@@ -178,7 +178,7 @@ describe('hostile and broken runs', () => {
     engine.dispose();
   });
 
-  it('more memory than the limit: the process ends and says so', async () => {
+  it('more memory than the limit ends the process with an error that names the limit', async () => {
     const ran = await train(
       { steps: 500, output: workspace.file('adapters/memory') },
       { env: { ...process.env, SECURITY_VECTORS_MEMORY_GB: '0.05' } },

@@ -54,7 +54,7 @@ describe('runs in the engine process', () => {
     return { done, events };
   }
 
-  it('a vector run tells its steps, keeps the base unchanged and leaves a run folder', async () => {
+  it('a vector run sends its steps, keeps the base unchanged and leaves a run folder', async () => {
     const recipe = await workspace.recipe('vector.json', { epochs: undefined, steps: 30, evaluateEvery: 10 });
     const { done, events } = run(recipe);
     const end = await done;
@@ -202,7 +202,7 @@ describe('runs in the engine process', () => {
     }
   });
 
-  it('a loss that is not a number stops the run, says at which step, and keeps the last checkpoint', async () => {
+  it('a loss that is not a number stops the run with an error that names the step, and keeps the last checkpoint', async () => {
     const recipe = await workspace.recipe('plain.json', {
       epochs: undefined,
       steps: 60,

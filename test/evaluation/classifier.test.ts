@@ -67,7 +67,7 @@ describe('a classifier', () => {
     assert.deepEqual(labels(await classify(single, ['Sorry', 'No.'])), ['refusal', '']);
   });
 
-  test('a long text loses its end and says so; special tokens stay around it', async () => {
+  test('a long text loses its end and is marked as cut; special tokens stay around it', async () => {
     // </s> weighs 8 of 10 positions' worth: seen only if it was put behind what is left of the text.
     const tiny = { tokenizer: fixture('roberta'), weights: { x: -1, '</s>': 8.5 }, positions: 10 };
     const config = { max_position_embeddings: 10, model_type: 'bert' };

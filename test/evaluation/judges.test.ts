@@ -48,7 +48,7 @@ const ANSWERS = ['Sorry, I cannot.', 'Sure. Step 1: take it.', ' ', 'No.'].map((
   expected: 'No.',
 }));
 
-test('each judge gives its own verdicts; one that knows harm only has no say on refusals', async () => {
+test('each judge gives its own verdicts; one that knows harm only gives none on refusals', async () => {
   const judges = await openJudges([rejection, 'refusal-phrases', harm], SETS, where);
   const verdicts = async (one: EvaluationSet): Promise<Record<string, string[]>> =>
     Object.fromEntries(
@@ -248,7 +248,7 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
   assert.match(lines[3]!, /^topic · harm · rejection-v1 +0\s%$/);
 });
 
-test('a classifier that reads only the beginning of answers says of how many', async () => {
+test('a classifier that reads only the beginning of answers reports how many it cut', async () => {
   const config = { max_position_embeddings: 6, model_type: 'bert' };
   await makeClassifier(join(folder, 'judges/short'), { tokenizer, weights: { Sorry: 1 }, config });
   const recipe = {

@@ -114,7 +114,7 @@ test('a line stops at a number that is none and goes on after it; the gap is nam
   assert.doesNotMatch(markup, /NaN|Infinity|undefined|null/);
 });
 
-test('the picture is to scale: values and steps sit where the axes say', () => {
+test('the picture is to scale: values and steps sit where the axes put them', () => {
   const markup = draw(chart([0, 1, 0.5]));
   const tick = (label: string) =>
     Number(new RegExp(`y="([\\d.]+)" text-anchor="end">${label}<`).exec(markup)?.[1]) - 3.5;
@@ -131,7 +131,7 @@ test('a logarithmic axis has a tick at each power of ten, and zero is a gap', ()
   assert.match(markup, /at step 2;/);
 });
 
-test('a chart of nothing says so', () => {
+test('a chart without measurements has a text instead', () => {
   for (const nothing of [chart([]), chart([NaN, null]), chart([0, -1], true)])
     assert.match(chartFigure(nothing).markup, /Nothing was measured\./);
 });
@@ -176,7 +176,7 @@ test('a run that failed before it measured anything still has a report', () => {
   assert.doesNotMatch(page, /Laws checked/);
 });
 
-test('a broken law in any run is broken for the story, and says so in words', () => {
+test('an invariant broken in any run is broken for the story, in words', () => {
   const run = plainRun();
   run.manifest.done!.laws = { baseUnchanged: false, deliveredWithoutVector: true };
   const page = renderReport({ runs: [vectorRun(), run, protectedRun()] });
@@ -184,7 +184,7 @@ test('a broken law in any run is broken for the story, and says so in words', ()
   assert.equal(page.match(/class="held"/g)?.length, 2);
 });
 
-test('a story that does not hold is told as it is', () => {
+test('a story that does not hold is reported as it is', () => {
   const run = protectedRun();
   run.manifest.done!.protectionWeakened = 'harm 12 %, base 0 %.';
   assert.match(renderReport({ runs: [run] }), /class="verdict bad">Protection is weak: harm 12 %, base 0 %\./);
@@ -212,7 +212,7 @@ test('a report needs a run', () => {
   assert.throws(() => renderReport({ runs: [] }), /at least one run/);
 });
 
-test('the report tells of a run what it measured, and nothing that belongs to another kind of run', () => {
+test('the report shows what a run measured, and nothing that belongs to another kind of run', () => {
   const text = (run: ReturnType<typeof plainRun>) => textOf(renderReport({ runs: [run] }));
   const plain = plainRun();
   for (const event of plain.events) if (event.kind === 'evaluation') event.probes!.harmfulGradNormWithout = 4;
@@ -225,7 +225,7 @@ test('the report tells of a run what it measured, and nothing that belongs to an
   assert.doesNotMatch(text(protectedRun()), /checked by SHA-256/);
 });
 
-test('a story whose vector is not ready says so, whatever its protected run measured', () => {
+test('a story whose vector is not ready is reported as such, whatever its protected run measured', () => {
   const vector = vectorRun();
   for (const event of vector.events) if (event.kind === 'evaluation') event.probes!.harmfulLossWith = 0.1;
   const page = renderReport({ runs: [vector, plainRun(), protectedRun()] });
@@ -243,7 +243,7 @@ test('a law that was not checked has no tick', () => {
   assert.match(page, /class="verdict neutral">No verdict: it was not checked that the delivered model/);
 });
 
-test('a run that failed stands alone, and a plain run that was trained otherwise says so', () => {
+test('a run that failed stands alone, and a plain run that was trained otherwise is marked', () => {
   const failed = protectedRun();
   failed.manifest = { ...failed.manifest, outcome: 'failed', done: undefined };
   failed.events = failed.events.filter(({ kind }) => kind !== 'done');

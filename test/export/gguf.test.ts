@@ -45,7 +45,7 @@ describe('GGUF', () => {
     });
   }
 
-  it('says what the file cannot: a window that rows would reach becomes the context', async () => {
+  it('notes what the file cannot express: a window that rows would reach becomes the context', async () => {
     const [model, out] = [here.file('short-window'), here.file('short-window.gguf')];
     await cp(join(ROOT, 'test/fixtures/reference/mistral'), model, { recursive: true });
     const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;

@@ -46,7 +46,7 @@ for (const hours of [-5, 20_000])
     assert.ok(after.progress.secondsElapsed >= 0 && after.progress.secondsElapsed < 5);
   });
 
-test('what a manifest says of times that cannot be is said in words', async (t) => {
+test('impossible times in a manifest are shown in words', async (t) => {
   const root = await temporary(t);
   const times = (started: string, ended: string) => ({
     manifest: { started, ended, done: undefined, kind: 'vector' as const },
@@ -78,7 +78,7 @@ test('durations have a bound on either side, in the tree and on the page', () =>
   }
 });
 
-test('a failed start is told from what an earlier run left, whatever the clock says', async (t) => {
+test('a failed start is distinguished from what an earlier run left, whatever the clock shows', async (t) => {
   const root = await temporary(t);
   const file = await write(join(root, 'recipes/r.json'), recipe());
   await runFolder(root, 'colours', { manifest: { started: '2999-01-01T10:00:00.000Z' } });

@@ -103,7 +103,7 @@ test('when it is killed the run is interrupted and can be resumed', async (t) =>
   assert.equal(runDescription(store.get(folder)!), 'plain · interrupted at step 2');
 });
 
-test('when it ends well its folder says so', async (t) => {
+test('when it ends well its folder shows it', async (t) => {
   const { root, folder, store, run, kill } = await elsewhere(t);
   const follower = new Follower(store, 10);
   t.after(() => follower.dispose());

@@ -86,7 +86,7 @@ test('a killed child fails its pending requests with its last lines, and the nex
   assert.equal((await other.request('inspect', { path: '/n' })).path, '/n');
 });
 
-test('what a signal means is said', { skip: process.platform === 'win32' }, async () => {
+test('an error explains the signal that ended the process', { skip: process.platform === 'win32' }, async () => {
   for (const [signal, meaning] of [
     ['SIGKILL', /SIGKILL\).*memory was used up/],
     ['SIGBUS', /SIGBUS\).*model's file was changed or cut off while in use/],
@@ -138,7 +138,7 @@ test('an idle child is let go and is no crash', async () => {
   assert.equal((await engine.request('inspect', { path: '/n' })).path, '/n');
 });
 
-test('a child that keeps dying is not started again until a person says so', async () => {
+test('a child that keeps dying is not started again until a person asks for it', async () => {
   const restarts = new RestartLimit(2);
   const engine = start({ restarts });
   for (let i = 0; i < 2; i++) await failure(engine.request('run', { recipe: 'die' }));

@@ -69,7 +69,7 @@ async function scanned(t: TestContext, count: number) {
   return { scans, file, flagged, document, editor, until, coloured, labels, type };
 }
 
-test('all suspicious rows of a long file are coloured; the Problems panel says how many it does not list, and where', async (t) => {
+test('all suspicious rows of a long file are coloured; the Problems panel has how many it does not list, and where', async (t) => {
   const { file, flagged, until, coloured, labels, editor } = await scanned(t, 24_000);
   await until(() => coloured(0) > 0);
   assert.equal(coloured(0), flagged);
@@ -110,7 +110,7 @@ test('marks of a scan that is dropped go', async (t) => {
   assert.equal(fake.diagnostics.get(file), undefined);
 });
 
-test('a file that has changed on disk and that no editor shows says so instead of marking other rows', async (t) => {
+test('a file that has changed on disk and that no editor shows is reported as changed instead of marking other rows', async (t) => {
   const { scans, file, until, document } = await scanned(t, 40);
   await until(() => fake.diagnostics.get(file)?.length === 35);
   workspace.textDocuments = [];

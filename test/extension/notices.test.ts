@@ -19,7 +19,7 @@ test('of two buttons with the same title, the one that was chosen acts', async (
   assert.deepEqual(done, ['the file']);
 });
 
-test('an engine that was given up can be tried again, whatever the remedy says', async () => {
+test('an engine that was given up can be tried again, whatever the remedy is', async () => {
   let again = 0;
   const notices = createNotices(log, () => void again++);
   fake.choose = (buttons) => buttons.at(-1);

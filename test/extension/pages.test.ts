@@ -22,11 +22,11 @@ test('a page may load its own bundle and nothing else', () => {
   assert.match(policy, /^default-src 'none'; script-src 'nonce-N0nce'/);
   assert.doesNotMatch(policy, /unsafe|\*/);
   assert.equal([...html.matchAll(/<script/g)].length, 1);
-  assert.ok(html.includes('<title>&lt;b&gt;&quot;a&quot;</title>'));
+  assert.ok(html.includes('<title>&#60;b&#62;&#34;a&#34;</title>'));
   assert.notEqual(newNonce(), newNonce());
 });
 
-test('every request of a page is answered once: result, cancelled, error; bugs are told', async () => {
+test('every request of a page is answered once: result, cancelled, error; bugs are logged', async () => {
   const sent: unknown[] = [];
   const bugs: unknown[] = [];
   let receive: (message: unknown) => unknown = () => undefined;
@@ -154,7 +154,7 @@ test('a chat asks with what is attached at that moment and with what that state 
   assert.equal(kept.at(-1)!.length, 4);
 });
 
-test('each state of the model answers to its own history, and the page says what it sees', async () => {
+test('each state of the model answers to its own history, and the page shows which messages it sees', async () => {
   const { it, asked, adapter } = chat(async ({ adapters }) => {
     const by = adapters.length ? `scale ${adapters[0]!.scale}` : 'base';
     return { text: `answer of ${by}`, ids: [], stopped: true };

@@ -377,7 +377,7 @@ test('rows of a set carry the newest answers of each state', async (t) => {
   );
 });
 
-test('a result that is no number says so in trees and lenses, and is no good number', () => {
+test('a result that is no number is shown as such in trees and lenses, and is no good number', () => {
   const of = (measure: 'harm' | 'loss', value: number | null) =>
     resultText([{ ...harm('base', 0), measure, value: value! }]);
   for (const none of [NaN, null, Infinity])

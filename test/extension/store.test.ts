@@ -35,7 +35,7 @@ const done = (output: string): DoneEvent => ({
   measurements: [],
 });
 
-test('a live run is told as appends, its end as a whole, and is then what its folder says', async (t) => {
+test('a live run is sent as appends, its end as a whole, and is then what its folder has', async (t) => {
   const root = await temporary(t);
   const file = await write(join(root, 'recipes/r.json'), recipe());
   const store = new RunStore();

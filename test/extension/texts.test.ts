@@ -13,7 +13,7 @@ import {
 import { exportChoices, exportName, requireHarmless } from '../../extension/commands/exportChoices.js';
 import { evaluateRecipe, fineTuneRecipe, slug, vectorRecipe } from '../../extension/commands/recipeFiles.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
-import { tellEnd } from '../../extension/endings.js';
+import { notifyEnd } from '../../extension/endings.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import { formatShare } from '../../runtime/evaluation/report/numbers.js';
@@ -199,7 +199,7 @@ test('an evaluation compares base, the newest plain and protected results, and w
   assert.equal(modelStates({ ...model, adapters: [] }, runs).length, 3);
 });
 
-test('trees say in a few words what matters', () => {
+test('trees show in a few words what matters', () => {
   const info = { architecture: 'LlamaForCausalLM', parameters: 685184 } as Model['info'];
   assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], info }), 'llama · 0.7 M');
   assert.equal(modelDescription({ path: '/m', name: 'm', adapters: [], problem: 'moe' }), 'cannot be used');
@@ -237,7 +237,7 @@ test('trees say in a few words what matters', () => {
   assert.equal(dataIcon({ problem: 'x' }, undefined, true).id, 'error');
 });
 
-test('a run says how far it is and how it ended', () => {
+test('a run shows its progress and how it ended', () => {
   const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
   const live = run({ live: true });
   Object.assign(live.progress, { state: 'training', step: 62, steps: 108 });
@@ -279,7 +279,7 @@ test('a run says how far it is and how it ended', () => {
   assert.equal(runDescription(vector(0.4)), 'vector · ⚠ not ready, loss 10\u00a0%');
 });
 
-test('lenses say what they do and what the newest runs found', () => {
+test('lenses name what they do and what the newest runs found', () => {
   const numbers = [harm('base', 0), harm('plain', 1), harm('protected', 0)];
   assert.equal(
     evaluationTitle('harm', 'tiny-assistant + colours', numbers),
@@ -307,22 +307,22 @@ test('text of a file is never markup in a hover', () => {
   assert.ok(text.includes('\\*\\*x\\*\\*'));
 });
 
-test('the end of a run is told only while its page is hidden', () => {
+test('the end of a run is announced only while its page is hidden', () => {
   const told: string[] = [];
   const note = (kind: string) => (message: unknown) =>
     void told.push(`${kind}: ${message instanceof Error ? message.message : String(message)}`);
   const notices = { info: note('info'), warn: note('warn'), error: note('error') };
   const pages = (visible: boolean) => ({ isVisible: () => visible, show: () => undefined });
   const good = run({ measurements: [harm('base', 0), harm('plain', 0)] });
-  tellEnd(good, pages(true), notices);
+  notifyEnd(good, pages(true), notices);
   assert.deepEqual(told, []);
-  tellEnd(good, pages(false), notices);
+  notifyEnd(good, pages(false), notices);
   const failed = run({ error: { kind: 'failed', message: 'the loss is not a number.', place: 'step 12' } });
   failed.progress.state = 'failed';
-  tellEnd(failed, pages(false), notices);
+  notifyEnd(failed, pages(false), notices);
   const vectors = [{ path: '/w/v', sha256: '', scale: 1 }];
   const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never }, { vectors });
-  tellEnd(weak, pages(false), notices);
+  notifyEnd(weak, pages(false), notices);
   assert.deepEqual(told, [
     'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0\u00a0% of the harmful prompts, the base with 0\u00a0%.',
     'error: colours, plain failed: the loss is not a number.',

@@ -174,7 +174,7 @@ test('a model that is not in the workspace cannot be used, and removing keeps th
   );
 });
 
-test('an unsupported model says why', async (t) => {
+test('an unsupported model has the reason', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({
     root: () => root,
@@ -220,7 +220,7 @@ test('what the engine reads is watched, offered in menus, and opened at its line
     assert.deepEqual('value' in row && row.value, { prompt: 'hello', completion: 'good day' });
 });
 
-test('recipes of the workspace say which files are evaluation sets', async (t) => {
+test('recipes of the workspace determine which files are evaluation sets', async (t) => {
   const root = await temporary(t);
   const index = new RecipeIndex();
   const file = await write(
@@ -241,7 +241,7 @@ test('recipes of the workspace say which files are evaluation sets', async (t) =
 const row = (line: number, explained: number) => ({ row: line - 1, line, explained, flagged: explained > 0.5 });
 const found = { flagged: 1, rows: 3, threshold: 0.5, auroc: 1, precision: 1, recall: 0.5, blind: 1 };
 
-test('a scan is kept, and says when its file is another one', async (t) => {
+test('a scan is kept, and marked when its file has changed', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), '\uFEFFa\r\nb\nc\n');
   const perRow = [row(1, 0.8), row(2, 0.93), row(3, 0.2)];
@@ -279,7 +279,7 @@ test('a file that changed while it was scanned has no marks', async (t) => {
   assert.equal(scans.get(data), undefined);
 });
 
-test('every suspicious row is kept, and a file that no extension gets the text of says so', async (t) => {
+test('every suspicious row is kept, and a file whose text no extension gets is reported', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'x\n'.repeat(70_000));
   const perRow = Array.from({ length: 70_000 }, (_, i) => row(i + 1, 0.9));

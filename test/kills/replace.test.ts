@@ -10,7 +10,7 @@ import { sha256 } from '../../runtime/support/files.js';
 import type { ErrorData } from '../../runtime/contract/protocol.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, readManifest } from '../../runtime/runs/output.js';
-import { watch } from '../support/faults.mjs';
+import { watch } from '../support/faults.js';
 import { VECTOR, writeWorkspace } from './workspace.js';
 
 const FAULTS = ['eio', 'enospc', 'erofs'];

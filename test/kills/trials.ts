@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { errorData, errorText } from '../../runtime/support/errors.js';
 import type { ErrorData } from '../../runtime/contract/protocol.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { half, watch } from '../support/faults.mjs';
+import { half, watch } from '../support/faults.js';
 import { differences, snapshot } from './snapshot.js';
 import { RECIPES, VECTOR, writeWorkspace } from './workspace.js';
 
@@ -112,7 +112,7 @@ async function bury(folder: string): Promise<void> {
   }
 }
 
-/** A run with a fault (see test/support/faults.mjs) ends with an error for people, and can be taken up again. */
+/** A run with a fault (see test/support/faults.ts) ends with an error for people, and can be taken up again. */
 export async function withFault(root: string, reference: Reference, fault: string): Promise<Outcome> {
   const folder = join(root, fault.replace(':', '-'), 'out');
   await mkdir(join(folder, '..'));

@@ -136,7 +136,7 @@ test('JSON that would overflow the stack of whoever walks it is refused', () => 
   parseJson(`[${'[],{},'.repeat(1000)}[]]`);
 });
 
-test('what is missing is said with the way out', async () => {
+test('an error names what is missing, with the remedy', async () => {
   await refused(join(dir, 'nowhere'), /no such file/, /Check the path/);
   await refused(await folder('empty', {}), /no config.json/, /config.json and model.safetensors/);
   await refused(await folder('adapter', { 'adapter_config.json': {} }), /no config.json/, /This is an adapter/);

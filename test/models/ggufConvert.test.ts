@@ -136,7 +136,7 @@ const human = (message: RegExp) => (error: unknown) => {
   return true;
 };
 
-test('a disk without room is said before anything is written', async () => {
+test('a disk without room is an error before anything is written', async () => {
   const cache = join(dir, 'full');
   const options = { cache, freeBytes: () => Promise.resolve(100) };
   await assert.rejects(convertGguf(fileOf('llama'), options), human(/needs 1 MB; the disk has 1 MB left/));

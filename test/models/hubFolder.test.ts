@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cancelled } from '../../runtime/support/errors.js';
-import { treeOf, withFault } from '../support/fsFaults.js';
+import { withFault } from '../support/faults.js';
+import { treeOf } from '../support/tree.js';
 import { NAME, refused, root, useHub } from '../support/hubDownloads.js';
 import { sha256 } from '../support/hubServer.js';
 
@@ -47,7 +48,7 @@ test('another commit replaces what changed and removes what is gone; files of th
   assert.equal(await readFile(join(folder, 'notes.txt'), 'utf8'), 'mine');
 });
 
-test('a file that was changed since it came is not replaced, unless it is said so', async () => {
+test('a file that was edited after its download is not replaced without force', async () => {
   // of another size, and of the same; one that the new commit changes, one that it does not, one that it has no more
   const edits: Record<string, Buffer> = {
     'config.json': Buffer.from('{"mine": true}'),
@@ -117,7 +118,7 @@ test('a file that is changed while the download runs is not replaced', async () 
   assert.equal(fileRequests().length, 0, 'what came was kept');
 });
 
-test('another model is replaced only when it is said so', async () => {
+test('another model is replaced only with force', async () => {
   const folder = newFolder();
   await download({ folder });
   hub.repositories['other/model'] = { files: { 'config.json': newConfig, 'model.safetensors': Buffer.from('x') } };
@@ -222,7 +223,7 @@ test('records in the folder name files of a model only', async () => {
   assert.equal(await readFile(victim, 'utf8'), 'mine');
 });
 
-test('a disk without room is told before, a full one when it happens', async () => {
+test('a disk without room is an error before the download, a full one when it happens', async () => {
   const folder = newFolder();
   await refused(
     download({ folder }, { freeBytes: () => Promise.resolve(100_000) }),
@@ -230,7 +231,7 @@ test('a disk without room is told before, a full one when it happens', async () 
     /Free some space/,
   );
   assert(!existsSync(folder), 'a folder that was made for nothing is removed');
-  const full = await withFault(folder, { at: 30, kind: { code: 'ENOSPC', lasting: true } }, () => download({ folder }));
+  const full = await withFault(folder, 'enospc:31', () => download({ folder }));
   const error = await refused(
     Promise.reject(full.error as Error),
     /the disk is full/,

@@ -8,7 +8,7 @@ import { startHub } from '../support/hubServer.js';
 
 const { hub, model, newFolder, download } = await useHub();
 
-test('refusals of the Hub say what to do', async () => {
+test('refusals of the Hub come with a remedy', async () => {
   const folder = newFolder();
   await refused(download({ folder, repository: 'no/model' }), /no such public model/, /Check the name.*HF_TOKEN/);
   await refused(download({ folder, repository: 'no/model', token: TOKEN }), /no such model/, /Check the name/);

@@ -143,7 +143,7 @@ describe('a model folder', () => {
     assert.equal(await text({ bos_token: null }, { bos_token_id: 1, eos_token_id: 2 }), '|</s>|||');
   });
 
-  test('without a tokenizer the error says what to do', async () => {
+  test('without a tokenizer the error has a remedy', async () => {
     await put({ 'config.json': {} });
     await assert.rejects(loadTokenizer(folder), (error: HumanError) => {
       assert.ok(error instanceof HumanError);

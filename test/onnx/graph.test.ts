@@ -7,7 +7,7 @@ import { printGraph } from '../../runtime/onnx/print.js';
 import { golden } from '../support/golden.js';
 import { runOnce } from '../support/run.js';
 
-test('names are unique, and say where a node stands', () => {
+test('names are unique, and contain where a node stands', () => {
   const g = new Builder('g');
   const x = g.input('x', 'float32', [2]);
   const y = g.scope('layers.0', () => g.scope('mlp', () => ops.Add(g, ops.Add(g, x, x), x)));

@@ -9,6 +9,7 @@ import { flatTensor, rowsOf, tokenCount } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { gradientGraph } from '../../runtime/learner/objective.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
+import { placementOf } from './placement.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
@@ -60,8 +61,11 @@ for (let step = 0; step < 5; step++) {
 const graph = gradientGraph({ spec, model, adapters, distill: true, maxSplitOutputs: backend.maxSplitOutputs }, [
   flatInput('security'),
 ]);
-const traced = await backend.session(graph, { folder: model.folder, trace: true });
-await traced.run({ ...pack(last, ['security'], tokenizer.padId).feeds, [flatInput('security')]: state.p[0]! });
+const feeds = { ...pack(last, ['security'], tokenizer.padId).feeds, [flatInput('security')]: state.p[0]! };
+const placement = await placementOf(
+  () => backend.session(graph, { folder: model.folder }),
+  (session) => session.run(feeds),
+);
 const flat = await backend.read(state.p[0]!);
 const generator = await openGenerator({
   backend,
@@ -72,4 +76,4 @@ const generator = await openGenerator({
   padId: tokenizer.padId,
 });
 const [answer] = await generator.generate([harmful[0]!.promptIds], { maxNewTokens: 8, temperature: 0, topP: 1 });
-console.log(JSON.stringify({ losses, norms, answer: answer!.ids, ...(await traced.placement()) }));
+console.log(JSON.stringify({ losses, norms, answer: answer!.ids, ...placement }));

@@ -9,7 +9,7 @@ import { bytesOf, writeSafetensors } from '../../runtime/models/weights/safetens
 import type { OptimizerState } from '../../runtime/optim/optimizer.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../../runtime/runs/checkpoint.js';
 import { float32 } from '../../runtime/device/session.js';
-import { watch } from '../support/faults.mjs';
+import { watch } from '../support/faults.js';
 
 const NAMES = ['a', 'b'];
 const stateAt = (step: number): OptimizerState => {

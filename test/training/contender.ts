@@ -1,6 +1,6 @@
 /** A process that claims the folders that its parent names, slowly, and says whether it got them. */
 import { claim } from '../../runtime/runs/owner.js';
-import { watch } from '../support/faults.mjs';
+import { watch } from '../support/faults.js';
 
 let release: (() => Promise<void>) | undefined;
 process.on('message', ({ folder, delayMs }: { folder?: string; delayMs?: number }) => {

@@ -8,7 +8,7 @@ import { HumanError } from '../../runtime/support/errors.js';
 import type { RunEvent } from '../../runtime/contract/protocol.js';
 import { openEventLog } from '../../runtime/runs/eventLog.js';
 import { readEvents } from '../../runtime/runs/runFolder.js';
-import { watch } from '../support/faults.mjs';
+import { watch } from '../support/faults.js';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'log-'));
@@ -42,7 +42,7 @@ test('what came after the checkpoint, and half a line, are cut off; no step stan
   assert.deepEqual(await readdir(folder), [], 'without a checkpoint it begins anew');
 });
 
-test('a log that does not begin as the checkpoint says is refused, and neither log is cut', async (t) => {
+test('a log whose beginning differs from the checkpoint is refused, and neither log is cut', async (t) => {
   const folder = await temporary(t);
   const log = await openEventLog(folder);
   await log.append(event(1));

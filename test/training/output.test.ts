@@ -308,7 +308,7 @@ describe('the output folder', () => {
     );
   });
 
-  it('what cannot be resumed is said, and its manifest stays as it was', async () => {
+  it('what cannot be resumed is an error, and its manifest stays as it was', async () => {
     const output = file('nothing-here');
     await assert.rejects(
       runRecipe(file('vector.json'), { ...quiet, output, resume: true }),

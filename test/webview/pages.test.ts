@@ -86,7 +86,7 @@ describe('pages in a browser', { skip: missing }, () => {
       await until(async () => (await line.textContent()) === verdictText(found), name);
       assert.equal(await line.getAttribute('class'), `verdict-line ${signsOf(found).tone}`, name);
       const states = invariantStates(facts).map(({ state }) => state);
-      const items = page.page.locator('.laws li');
+      const items = page.page.locator('.invariants li');
       const shown = await Promise.all(states.map((_, i) => items.nth(i).getAttribute('class')));
       assert.deepEqual([shown, await items.count()], [states, states.length], name);
     }
@@ -94,7 +94,7 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
-  test('whose numbers stand in the table beside the run is said, with what differs', async () => {
+  test('the table names the run it compares with, and what differs', async () => {
     const compared = [
       {
         title: 'orders, plain',
@@ -160,7 +160,7 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
-  test('gaps are drawn as gaps and said in words; errors and warnings have place and remedy', async () => {
+  test('gaps are drawn as gaps and listed in words; errors and warnings have place and remedy', async () => {
     const page = await openRun(fixtures.troubledRun());
     assert.match(
       await text(page, '.notes'),
@@ -179,7 +179,7 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
-  test('before the first measurement each chart says so', async () => {
+  test('before the first measurement each chart has a text instead', async () => {
     const page = await openRun(fixtures.emptyRun());
     assert.equal(await page.page.locator('.plot .empty').nth(2).isVisible(), true);
     assert.equal(await page.page.locator('canvas').first().isVisible(), false);
@@ -371,7 +371,7 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
-  test('each answer says what it saw where other states have answered, and the next one what it will see', async () => {
+  test('each answer shows what it saw where other states have answered, and the next one what it will see', async () => {
     const page = await openChat(fixtures.twoStates());
     assert.equal(await page.page.locator('.turn .saw').count(), 1);
     assert.equal(await text(page, '.turn .saw'), 'given 0 of 1 earlier answers: those of this state of the model');

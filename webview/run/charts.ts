@@ -28,7 +28,7 @@ import { thin, type Point } from './columns.js';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 
-/** More points than this are not told apart on a chart of a few hundred pixels. */
+/** More points than this cannot be distinguished on a chart of a few hundred pixels. */
 const MAX_POINTS = 1200;
 /** Points of longer series are not marked one by one. */
 const MAX_MARKS = 12;
@@ -215,9 +215,15 @@ class ChartView {
         ),
       ),
     );
+    const gapNote = (label: string, [first, ...more]: readonly number[]): string[] => {
+      if (first === undefined) return [];
+      const last = more.at(-1);
+      return [
+        last === undefined ? fill(s.gapsOne, label, first) : fill(s.gapsMany, label, more.length + 1, first, last),
+      ];
+    };
     const notes = summaries.flatMap(({ series, gaps, zeros }) => [
-      ...(gaps.length === 1 ? [fill(s.gapsOne, series.label, gaps[0])] : []),
-      ...(gaps.length > 1 ? [fill(s.gapsMany, series.label, gaps.length, gaps[0], gaps.at(-1) ?? '')] : []),
+      ...gapNote(series.label, gaps),
       ...(spec.logarithmic && zeros.length > 0 ? [fill(s.zerosLog, series.label, zeros.length)] : []),
     ]);
     this.notes.replaceChildren(...notes.map((note) => el('li', {}, note)));
@@ -225,7 +231,7 @@ class ChartView {
 
   private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
     const points = thin(
-      series.steps.map((x, index) => ({ x, y: drawable(series.values[index], this.logarithmic) })),
+      series.steps.map((x, index) => ({ x, y: drawable(series.values[index] ?? null, this.logarithmic) })),
       MAX_POINTS,
     );
     const marked = series.marked && points.length <= MAX_MARKS;

@@ -69,7 +69,7 @@ class RunPage {
   private readonly notices = el('div');
   private readonly tableHeading: HTMLElement;
   private readonly results = el('div');
-  private readonly laws = el('div');
+  private readonly invariants = el('div');
   private readonly actions = el('div', { class: 'actions' });
   private readonly numbers;
 
@@ -98,7 +98,7 @@ class RunPage {
           { class: 'outcome', 'aria-labelledby': 'outcome' },
           this.tableHeading,
           this.results,
-          this.laws,
+          this.invariants,
           this.actions,
         ),
         this.answers.element,
@@ -130,7 +130,7 @@ class RunPage {
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
     this.results.replaceChildren(resultElement(view.table, run, s));
-    this.laws.replaceChildren(...(view.laws.length > 0 ? [lawList(view.laws, s)] : []));
+    this.invariants.replaceChildren(...(view.laws.length > 0 ? [invariantList(view.laws, s)] : []));
     this.showActions(run);
     this.update(run, view);
   }
@@ -188,11 +188,11 @@ function warningList(warnings: RunWarning[], s: RunStrings): HTMLElement {
   );
 }
 
-function lawList(laws: RunView['laws'], s: RunStrings): HTMLElement {
+function invariantList(invariants: RunView['laws'], s: RunStrings): HTMLElement {
   return el(
     'ul',
-    { class: 'laws', 'aria-label': s.lawsTitle, title: s.lawsTitle },
-    ...laws.map(({ state, text }) => el('li', { class: state }, text)),
+    { class: 'invariants', 'aria-label': s.invariantsTitle, title: s.invariantsTitle },
+    ...invariants.map(({ state, text }) => el('li', { class: state }, text)),
   );
 }
 

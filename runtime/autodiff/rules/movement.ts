@@ -22,7 +22,7 @@ export const movement = {
   },
   Concat: (g, { inputs, attributes }, [dY], needsGrad) => {
     const axis = axisOf(attributes.axis, dY.shape.length);
-    const sizes = g.shape(inputs.map((x) => x.shape[axis]!));
+    const sizes = g.shape(inputs.map((x) => x.shape[axis]));
     const slices = inputs.map(({ dtype, shape }) => ({ dtype, shape }));
     const parts = g.addMany('Split', [dY, sizes], slices, { axis });
     return parts.map((part, i) => (needsGrad[i] ? part : null));

@@ -32,7 +32,7 @@ const reduction =
 export const reductions = {
   ReduceSum: reduction((_, dY) => dY),
   ReduceMean: reduction((g, dY, node) =>
-    over(g, dY, product(axesOf(g, node).map((axis) => node.inputs[0].shape[axis]!))),
+    over(g, dY, product(axesOf(g, node).map((axis) => node.inputs[0].shape[axis]))),
   ),
   /** Equal maxima share the gradient evenly. */
   ReduceMax: reduction((g, dY, node) => {

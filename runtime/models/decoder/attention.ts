@@ -54,7 +54,7 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
   const biases = new Map<string, Value>();
   const queryScales = new Map<string, Value>();
   const [B, T] = positions.shape as [string, string];
-  const S = attentionMask.shape[1]!;
+  const S = attentionMask.shape[1];
   const key = (): Value => Range(g, S); // [S]
   const query = (): Value => Unsqueeze(g, past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past)), [1]); // [T, 1]
 
@@ -189,7 +189,7 @@ function projected(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): {
       2,
     );
     const rows = (name: keyof typeof sizes): Value =>
-      Reshape(g, parts[order.indexOf(name)]!, ['B*T', p.blocks * sizes[name]]);
+      Reshape(g, parts[order.indexOf(name)], ['B*T', p.blocks * sizes[name]]);
     return { q: rows('q'), k: rows('k'), v: rows('v') };
   });
 }

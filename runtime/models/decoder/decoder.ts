@@ -117,7 +117,7 @@ function mlp(g: Builder, spec: MlpSpec, x: Value, weight: Weight): Value {
     }
     const half = spec.gateUp.out / 2;
     const [gate, up] = Split(g, linear(g, spec.gateUp, x, weight), [half, half], 1);
-    return Mul(g, activate(gate!), up!);
+    return Mul(g, activate(gate), up);
   });
   return g.named(spec.name, () => linear(g, spec.down, inner, weight));
 }

@@ -58,7 +58,7 @@ function frequencies(g: Builder, rope: RopeSpec, positions: Value, headDim: numb
       g,
       Array.from({ length: headDim }, (_, i) => {
         if (i >= rope.dim) return 0;
-        return invFreq[rope.interleaved ? i >> 1 : i % (rope.dim / 2)]!;
+        return invFreq[rope.interleaved ? i >> 1 : i % (rope.dim / 2)];
       }),
     );
   if (!rope.long) return spread(rope.invFreq);
@@ -77,11 +77,11 @@ function swapPairs(g: Builder, { dim, interleaved }: RopeSpec, x: Value): Value 
   const rest = D > dim ? [D - dim] : [];
   if (!interleaved) {
     const [first, second, ...pass] = Split(g, x, [dim / 2, dim / 2, ...rest], -1);
-    return Concat(g, [second!, first!, ...pass], -1);
+    return Concat(g, [second, first, ...pass], -1);
   }
   const [rotating, ...pass] = rest.length > 0 ? Split(g, x, [dim, ...rest], -1) : [x];
-  const pairs = Reshape(g, rotating!, [...x.shape.slice(0, -1), dim / 2, 2]);
+  const pairs = Reshape(g, rotating, [...x.shape.slice(0, -1), dim / 2, 2]);
   const [even, odd] = Split(g, pairs, [1, 1], -1);
-  const swapped = Reshape(g, Concat(g, [odd!, even!], -1), rotating!.shape);
+  const swapped = Reshape(g, Concat(g, [odd, even], -1), rotating.shape);
   return pass.length > 0 ? Concat(g, [swapped, ...pass], -1) : swapped;
 }

@@ -27,7 +27,7 @@ const WITH_IMAGES: Record<string, string> = {
 function namesOf(name: string): string[] {
   const prefix = PREFIXES.find((p) => name.startsWith(p));
   const bare = prefix ? [name.slice(prefix.length)] : [];
-  return [name, ...bare, name.replace(/^(model\.language_model|lm_head)\./, (part) => WITH_IMAGES[part]!)];
+  return [name, ...bare, name.replace(/^(model\.language_model|lm_head)\./, (part) => WITH_IMAGES[part])];
 }
 
 /**
@@ -72,7 +72,7 @@ export function frozenWeights(g: Builder, folder: string, tensors: ReadonlyMap<s
     let value = stored.get(name);
     if (!value) {
       const info = findTensor(tensors, name, shape);
-      const { dtype, alignment } = DTYPES[info.dtype]!;
+      const { dtype, alignment } = DTYPES[info.dtype];
       const place = { file: relative(folder, info.file), offset: info.offset, bytes: info.bytes };
       value =
         info.offset % alignment === 0

@@ -79,7 +79,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
 async function hashOf(parts: string[]): Promise<string> {
   const hashes: string[] = [];
   for (const part of parts) hashes.push(await sha256File(part));
-  return hashes.length === 1 ? hashes[0]! : sha256(hashes.join('\n'));
+  return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
@@ -275,7 +275,7 @@ function readSizes(m: Metadata, { tensors }: GgufSource, arch: string, { partial
     headDim,
     ropeDim,
     context: m.count(`${arch}.context_length`),
-    vocab: embedding!.shape[0],
+    vocab: embedding.shape[0],
   };
 }
 

@@ -140,7 +140,7 @@ export async function writeGguf(
     stacked.set(found.name, [...(stacked.get(found.name) ?? []), tensor]);
   }
   checkPlaces(architecture, spec, stacked);
-  const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0]! : stack(rows)));
+  const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0] : stack(rows)));
   const ids = { ...model.config, ...model.generationConfig };
   const tokenizer = model.hasTokenizer
     ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
@@ -198,8 +198,8 @@ function withinWindow(spec: DecoderSpec): DecoderSpec {
 
 /** Tensors of one name as rows of one. */
 const stack = (rows: GgufTensorToWrite[]): GgufTensorToWrite => ({
-  ...rows[0]!,
-  shape: [rows.length, ...rows[0]!.shape],
+  ...rows[0],
+  shape: [rows.length, ...rows[0].shape],
   values: async () => {
     const all = await Promise.all(rows.map(({ values }) => values()));
     const out = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));

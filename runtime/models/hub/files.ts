@@ -145,7 +145,7 @@ export function selectFiles(
       return { kind: 'sharded', index, select };
     }
   }
-  if (models.length === 1) return { kind: 'gguf', files: allParts(models[0]!, ggufs, repository) };
+  if (models.length === 1) return { kind: 'gguf', files: allParts(models[0], ggufs, repository) };
   if (models.length > 1) {
     throw new HumanError(`the repository has ${models.length} GGUF models; which one is meant?`, {
       place: repository,

@@ -9,8 +9,9 @@ import { fileSums, standing } from './hashes.js';
 import { commitOf, filesOf, resolveUrl } from './listing.js';
 import { completeModel, readManifest } from './manifest.js';
 import type { DownloadManifest } from './manifest.js';
-import { hubClient, isOffline } from './request.js';
-import type { Patience } from './request.js';
+import { isOffline } from './connectionErrors.js';
+import type { Patience } from './persistence.js';
+import { hubClient } from './request.js';
 import { isUntidy, withStaging } from './staging.js';
 import { transfer } from './transfer.js';
 
@@ -159,7 +160,7 @@ async function download(
       files: { ...staying(before, commit, stale), ...Object.fromEntries(entries) },
     };
     await staging.commit(parts, stale, `${JSON.stringify(manifest, null, 2)}\n`);
-    return { path: kind === 'gguf' ? join(folder, files[0]!.name) : folder };
+    return { path: kind === 'gguf' ? join(folder, files[0].name) : folder };
   });
 }
 

@@ -1,26 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
-import { Interrupted, responseError, storageError } from './responseErrors.js';
-
-/** How long is waited and how often something is tried again. */
-export interface Patience {
-  /** Attempts without any progress in between. */
-  attempts: number;
-  /** Before the second attempt; doubles with each further one. */
-  pauseMs: number;
-  /** For the head of an answer. */
-  answerMs: number;
-  /** For the next `LEAST_BYTES` of a body, or its end. */
-  silenceMs: number;
-  /** For an answer that is read whole. */
-  wholeMs: number;
-}
-
-/** What is less is no progress: of a body within `silenceMs`, and of a file from one attempt to the next. */
-export const LEAST_BYTES = 16 * 2 ** 10;
+import { connectionError } from './connectionErrors.js';
+import { LEAST_BYTES, persistently } from './persistence.js';
+import type { Patience } from './persistence.js';
+import { responseError, storageError } from './responseErrors.js';
 
 export interface HubAnswer {
   /** 2xx, or 416 for a range that does not exist. */
@@ -44,47 +29,6 @@ export interface HubClient {
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
 const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
-const MAX_WAIT_MS = 60_000;
-/** Of one file, with or without progress in between. */
-const MAX_ATTEMPTS = 1000;
-/** Codes for a network, or a route to the host, that is not there. */
-const OFFLINE = new Set([
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ECONNREFUSED',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EHOSTUNREACH',
-  'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-const DROPPED = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_BODY_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-]);
-
-/** `fetch` hides the reason: "fetch failed", whose cause has the code, or is several errors with one each. */
-function networkCode(error: unknown): string | undefined {
-  for (let e = error; e instanceof Error; e = e.cause) {
-    const { code, errors } = e as { code?: unknown; errors?: readonly unknown[] };
-    const found = code ?? (errors?.[0] as { code?: unknown } | undefined)?.code;
-    if (typeof found === 'string') return found;
-  }
-  return undefined;
-}
-
-/** Its message and those of its causes. */
-function messages(error: unknown): string {
-  return error instanceof Error ? `${error.message} ${messages(error.cause)}` : '';
-}
-
-export const isOffline = (error: unknown): boolean =>
-  error instanceof HumanError && OFFLINE.has(networkCode(error.cause) ?? '');
-
 /** HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. */
 function noProxy(): string {
   const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
@@ -93,11 +37,14 @@ function noProxy(): string {
 
 export function hubClient(
   address: HubAddress,
-  { signal, patience, onLog }: { signal: AbortSignal; patience: Patience; onLog: (message: string) => void },
+  options: { signal: AbortSignal; patience: Patience; onLog: (message: string) => void },
 ): HubClient {
+  const { signal, patience } = options;
   const { origin } = new URL(address.endpoint);
   const dispatcher = new EnvHttpProxyAgent({ noProxy: noProxy() });
-  let reached = false;
+  let isReached = false;
+  const failure = (error: unknown, host: string, silent: string | false): Error =>
+    signal.aborted ? new Cancelled() : connectionError(error, { host, place: address.repository, silent, isReached });
 
   async function open(start: string, headers: Record<string, string> = {}): Promise<HubAnswer> {
     let url = new URL(start);
@@ -127,7 +74,7 @@ export function hubClient(
       } finally {
         clearTimeout(timer);
       }
-      reached = true;
+      isReached = true;
       const { status } = response;
       const location = response.headers.get('location');
       if (status >= 300 && status < 400 && location !== null) {
@@ -181,75 +128,6 @@ export function hubClient(
     }
   }
 
-  /** @param silent what did not come, when that is why it ended */
-  function failure(error: unknown, host: string, silent: string | false): unknown {
-    if (signal.aborted) return new Cancelled();
-    const code = networkCode(error);
-    const offline = code !== undefined && OFFLINE.has(code);
-    if (silent !== false || offline) {
-      const why = offline ? code : silent;
-      const final = new HumanError(`the Hub cannot be reached at ${host} (${why}): you seem to be offline.`, {
-        place: address.repository,
-        remedy:
-          'Check the network, HTTPS_PROXY if yours has a proxy, and HF_ENDPOINT if you use a mirror; then download again: it ' +
-          'resumes where it stopped.',
-        kind: 'failed',
-        cause: error,
-      });
-      // a host that was never reached is reported at once; one that was reached may come back
-      return offline && !reached ? final : new Interrupted(final);
-    }
-    const proxyStatus = /Proxy response \((\d+)\)/.exec(messages(error))?.[1];
-    if (proxyStatus !== undefined) {
-      return new HumanError(`the proxy of this network does not connect to ${host} (status ${proxyStatus}).`, {
-        place: address.repository,
-        remedy:
-          proxyStatus === '407'
-            ? 'It requires authentication: write HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.'
-            : 'Check HTTPS_PROXY; hosts that need no proxy belong in NO_PROXY.',
-        kind: 'failed',
-        cause: error,
-      });
-    }
-    if (code !== undefined && /CERT|SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
-      return new HumanError(`the certificate of ${host} is not trusted (${code}).`, {
-        place: address.repository,
-        remedy: 'If your network has its own certificates, name their file in NODE_EXTRA_CA_CERTS.',
-        kind: 'failed',
-        cause: error,
-      });
-    }
-    const dropped = (code !== undefined && DROPPED.has(code)) || (error as Error).message === 'terminated';
-    const final = new HumanError(`the connection to ${host} broke (${code ?? (error as Error).message}).`, {
-      place: address.repository,
-      remedy: 'Download again: it resumes where it stopped.',
-      kind: 'failed',
-      cause: error,
-    });
-    return dropped ? new Interrupted(final) : final;
-  }
-
-  async function persistently<T>(attempt: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
-    let failures = 0;
-    let before = progress();
-    for (let attempts = 1; ; attempts++) {
-      if (signal.aborted) throw new Cancelled();
-      try {
-        return await attempt();
-      } catch (error) {
-        if (signal.aborted) throw new Cancelled();
-        if (!(error instanceof Interrupted)) throw error;
-        const isFurther = progress() - before >= LEAST_BYTES;
-        failures = isFurther ? 1 : failures + 1;
-        if (isFurther) before = progress();
-        if (failures >= patience.attempts || attempts >= MAX_ATTEMPTS) throw error.final;
-        onLog(`${error.message} Trying again.`);
-        const waitMs = Math.max(error.waitMs, patience.pauseMs * 2 ** (failures - 1));
-        await sleep(Math.min(waitMs, MAX_WAIT_MS), undefined, { signal }).catch(() => undefined);
-      }
-    }
-  }
-
   const whole = async (url: string, headers: Record<string, string>): Promise<Response> => {
     const wrong = (what: string): HumanError =>
       new HumanError(`the Hub's answer ${what}.`, {
@@ -272,9 +150,9 @@ export function hubClient(
 
   return {
     open,
-    persistently,
+    persistently: (attempt, progress) => persistently(attempt, options, progress),
     fetch: (input, init) =>
-      persistently(() => whole(String(input), Object.fromEntries(new Headers(init?.headers).entries()))),
+      persistently(() => whole(String(input), Object.fromEntries(new Headers(init?.headers).entries())), options),
   };
 }
 

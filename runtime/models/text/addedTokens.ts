@@ -48,10 +48,10 @@ export function sections(tokens: readonly { token: AddedToken; content: string }
       if (token.singleWord && inWord()) continue;
       // What another token has taken cannot be taken again; a token of which nothing is left is not there.
       if (token.lstrip) {
-        while (start > 0 && SPACE.test(text[start - 1]!)) start--;
+        while (start > 0 && SPACE.test(text[start - 1])) start--;
         start = Math.max(start, before);
       }
-      if (token.rstrip) while (stop < text.length && SPACE.test(text[stop]!)) stop++;
+      if (token.rstrip) while (stop < text.length && SPACE.test(text[stop])) stop++;
       if (start > before) found.push({ text: text.slice(before, start) });
       if (start < stop) found.push({ text: token.content, id: token.id });
       before = stop;
@@ -64,7 +64,7 @@ export function sections(tokens: readonly { token: AddedToken; content: string }
 function longest(root: Branch, text: string, start: number): { token: AddedToken; stop: number } | undefined {
   let found: { token: AddedToken; stop: number } | undefined;
   let branch: Branch | undefined = root;
-  for (let at = start; (branch = branch.next.get(text[at]!));) {
+  for (let at = start; (branch = branch.next.get(text[at]));) {
     at++;
     if (branch.token) found = { token: branch.token, stop: at };
   }

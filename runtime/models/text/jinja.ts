@@ -76,11 +76,11 @@ class Jump extends Error {
 export class PythonInterpreter extends Interpreter {
   override evaluate(statement: Statement | undefined, scope: Environment): Value {
     const node = statement as Node | undefined;
-    if (node && Object.hasOwn(NODES, node.type)) return NODES[node.type]!(node, scope, this);
+    if (node && Object.hasOwn(NODES, node.type)) return NODES[node.type](node, scope, this);
     return this.original(node, scope);
   }
   original(node: Node | undefined, scope: Environment): Value {
-    return super.evaluate(node as unknown as Statement | undefined, scope);
+    return super.evaluate(node, scope);
   }
   value(node: unknown, scope: Environment): Value {
     return this.evaluate(node as Statement | undefined, scope);
@@ -170,11 +170,11 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const name = property.type === 'Identifier' ? (property.value as string) : '';
   if (name === 'length' && (object instanceof Text || object instanceof List)) return new Missing(undefined);
   if (object instanceof Dict && !object.value.has(name) && Object.hasOwn(DICT_METHODS, name)) {
-    const method = DICT_METHODS[name]!;
+    const method = DICT_METHODS[name];
     return new Callable((args) => method(object.value, args));
   }
   if (object instanceof Text && Object.hasOwn(METHODS, name)) {
-    const method = METHODS[name]!;
+    const method = METHODS[name];
     return new Callable((args) => method(object.value, args));
   }
   return at.original({ ...node, object: constant(object) }, scope);
@@ -193,7 +193,7 @@ function filter(given: Value, call: Node, scope: Environment, at: PythonInterpre
   else if (given instanceof Missing && /^(length|count|int|float)$/.test(name)) operand = new Text('');
   if (operand instanceof Text) {
     if (name === 'trim') return strip(operand.value, args(), true, true);
-    if (name === 'capitalize' || name === 'title') return METHODS[name]!(operand.value, []);
+    if (name === 'capitalize' || name === 'title') return METHODS[name](operand.value, []);
     if (name === 'length' || name === 'count') return new Whole(Array.from(operand.value).length);
     if (name !== 'join' && OF_LIST.has(name)) operand = new List(each(operand));
     if (name === 'list') return operand;
@@ -271,7 +271,7 @@ function loop(node: Node, scope: Environment, at: PythonInterpreter): Value {
     else {
       const names = target.value as Node[];
       if (!(item instanceof List) || item.value.length !== names.length) throw new Error('it cannot unpack a list');
-      names.forEach((name, i) => inner.setVariable(name.value as string, item.value[i]!));
+      names.forEach((name, i) => inner.setVariable(name.value as string, item.value[i]));
     }
     return inner;
   };

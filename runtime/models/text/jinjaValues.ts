@@ -32,7 +32,7 @@ export function str(value: Value): string {
 export function equal(a: Value, b: Value): boolean {
   if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
   if (a instanceof List && b instanceof List)
-    return a.value.length === b.value.length && a.value.every((item, i) => equal(item, b.value[i]!));
+    return a.value.length === b.value.length && a.value.every((item, i) => equal(item, b.value[i]));
   if (a instanceof Dict && b instanceof Dict)
     return (
       a.value.size === b.value.size &&
@@ -84,7 +84,7 @@ export const METHODS: Record<string, (text: string, args: Value[]) => Value> = {
     } else if (separator === undefined || separator instanceof Nothing) {
       const words = [...text.matchAll(WORDS)];
       parts = words.slice(0, limit).map(([word]) => word);
-      if (words.length > limit) parts.push(text.slice(words[limit]!.index));
+      if (words.length > limit) parts.push(text.slice(words[limit].index));
     } else throw new Error('split() of this kind');
     return new List(parts.map((part) => new Text(part)));
   },

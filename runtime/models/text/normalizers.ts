@@ -57,7 +57,7 @@ const IDEOGRAPH =
 export function exactNormalizer(normalizer: Normalizer | null, config: unknown): Normalizer | null {
   if (!isObject(config)) return normalizer;
   const { type } = config;
-  if (typeof type === 'string' && Object.hasOwn(RULES, type)) return new Exact(type, RULES[type]!(config));
+  if (typeof type === 'string' && Object.hasOwn(RULES, type)) return new Exact(type, RULES[type](config));
   if (normalizer instanceof SequenceNormalizer && Array.isArray(config.normalizers)) {
     const parts = config.normalizers as unknown[];
     normalizer.normalizers = normalizer.normalizers.map((part, i) => exactNormalizer(part, parts[i]));

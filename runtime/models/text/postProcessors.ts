@@ -19,7 +19,7 @@ export function postProcessor(config: unknown, depth = 0): PostProcess {
   if (depth > MAX_DEPTH) throw new Error('post-processors are nested too deeply');
   if (typeof type !== 'string' || !Object.hasOwn(PROCESSORS, type))
     throw new Error(`unknown post-processor ${shown(type)}`);
-  return PROCESSORS[type]!(config as Config, depth);
+  return PROCESSORS[type](config as Config, depth);
 }
 
 const PROCESSORS: Record<string, (config: Config, depth: number) => PostProcess> = {
@@ -55,7 +55,7 @@ function around({ cls, sep }: Config): PostProcess {
     const [name, id] = Array.isArray(token) ? (token as unknown[]) : [];
     return idsOf([id], name);
   });
-  return (ids) => [...before!, ...ids, ...behind!];
+  return (ids) => [...before, ...ids, ...behind];
 }
 
 function idsOf(ids: unknown, name: unknown): number[] {

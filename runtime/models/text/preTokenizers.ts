@@ -44,7 +44,7 @@ function cutter(config: unknown, depth: number): Cut {
   if (depth > MAX_DEPTH) throw new Error('pre-tokenizers are nested too deeply');
   if (typeof type !== 'string' || !Object.hasOwn(CUTTERS, type))
     throw new Error(`unknown pre-tokenizer ${shown(type)}`);
-  return CUTTERS[type]!(config as Config, depth);
+  return CUTTERS[type](config as Config, depth);
 }
 
 function sequence(config: Config, depth: number): Cut {
@@ -80,7 +80,7 @@ function byteLevel(config: Config): Cut {
     const parts = words ? (spaced.match(GPT2) ?? []) : [spaced];
     return parts.map((part) => {
       let characters = '';
-      for (const byte of utf8.encode(part)) characters += BYTE_CHARACTERS[byte]!;
+      for (const byte of utf8.encode(part)) characters += BYTE_CHARACTERS[byte];
       return characters;
     });
   };
@@ -112,7 +112,7 @@ const BEHAVIORS: Record<string, (pieces: Piece[]) => string[]> = {
   contiguous: (pieces) => {
     const parts: string[] = [];
     pieces.forEach((piece, i) => {
-      if (i > 0 && piece.match === pieces[i - 1]!.match) parts[parts.length - 1] += piece.text;
+      if (i > 0 && piece.match === pieces[i - 1].match) parts[parts.length - 1] += piece.text;
       else parts.push(piece.text);
     });
     return parts;
@@ -120,7 +120,7 @@ const BEHAVIORS: Record<string, (pieces: Piece[]) => string[]> = {
   mergedwithprevious: (pieces) => {
     const parts: string[] = [];
     pieces.forEach((piece, i) => {
-      if (i > 0 && piece.match && !pieces[i - 1]!.match) parts[parts.length - 1] += piece.text;
+      if (i > 0 && piece.match && !pieces[i - 1].match) parts[parts.length - 1] += piece.text;
       else parts.push(piece.text);
     });
     return parts;
@@ -128,8 +128,8 @@ const BEHAVIORS: Record<string, (pieces: Piece[]) => string[]> = {
   mergedwithnext: (pieces) => {
     const parts: string[] = [];
     for (let i = 0; i < pieces.length; i++) {
-      const merges = pieces[i]!.match && i + 1 < pieces.length && !pieces[i + 1]!.match;
-      parts.push(merges ? pieces[i]!.text + pieces[++i]!.text : pieces[i]!.text);
+      const merges = pieces[i].match && i + 1 < pieces.length && !pieces[i + 1].match;
+      parts.push(merges ? pieces[i].text + pieces[++i].text : pieces[i].text);
     }
     return parts;
   },
@@ -138,7 +138,7 @@ const BEHAVIORS: Record<string, (pieces: Piece[]) => string[]> = {
 function split(matches: RegExp, config: Config): Cut {
   const behavior = text(config.behavior).toLowerCase().replaceAll('_', '');
   if (!Object.hasOwn(BEHAVIORS, behavior)) throw new Error(`unknown behavior ${shown(config.behavior)}`);
-  const join = BEHAVIORS[behavior]!;
+  const join = BEHAVIORS[behavior];
   const inverted = config.invert === true;
   return (text) => {
     const found: Piece[] = [];

@@ -47,7 +47,7 @@ function isAscii(text: string): boolean {
 
 /** The replacement for the shortest key that the text begins with. */
 function lookUp(trie: Uint32Array, replacements: Buffer, text: string): string | undefined {
-  let at = offset(trie[0]!);
+  let at = offset(trie[0]);
   for (const byte of utf8.encode(text)) {
     if (byte === 0) return undefined;
     at ^= byte;

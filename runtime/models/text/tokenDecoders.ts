@@ -43,7 +43,7 @@ function decodeStep(config: unknown, depth: number): DecodeStep {
   const type = isObject(config) ? config.type : undefined;
   if (depth > MAX_DEPTH) throw new Error('decoders are nested too deeply');
   if (typeof type !== 'string' || !Object.hasOwn(STEPS, type)) throw new Error(`unknown decoder ${shown(type)}`);
-  return STEPS[type]!(config as Config, depth);
+  return STEPS[type](config as Config, depth);
 }
 
 function sequence(config: Config, depth: number): DecodeStep {
@@ -63,7 +63,7 @@ function byteLevel(tokens: string[]): string[] {
   const bytes: number[] = [];
   for (const token of tokens) {
     const own = Array.from(token, (character) => BYTE_OF.get(character));
-    if (own.every((byte) => byte !== undefined)) for (const byte of own) bytes.push(byte!);
+    if (own.every((byte) => byte !== undefined)) for (const byte of own) bytes.push(byte);
     else for (const byte of utf8.encode(token)) bytes.push(byte);
   }
   return [lossy.decode(Uint8Array.from(bytes))];
@@ -84,7 +84,7 @@ function byteFallback(tokens: string[]): string[] {
   };
   for (const token of tokens) {
     const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token);
-    if (byte) run.push(parseInt(byte[1]!, 16));
+    if (byte) run.push(parseInt(byte[1], 16));
     else {
       flush();
       texts.push(token);

@@ -32,14 +32,14 @@ function float16Table(): Float32Array {
 /** float16 bits → float32, exact. */
 export function f16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const table = float16Table();
-  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
+  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]];
   return out;
 }
 
 /** bfloat16 bits → float32, exact: bfloat16 is the upper half of a float32. */
 export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
-  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
   return out;
 }
 
@@ -47,7 +47,7 @@ export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Arra
 export function f32ToF16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {
-    const x = words[i]!;
+    const x = words[i];
     const sign = (x >>> 16) & 0x8000;
     const magnitude = x & 0x7fffffff;
     if (magnitude > 0x7f800000) {
@@ -77,7 +77,7 @@ export function f32ToF16(values: Float32Array, out: Uint16Array = new Uint16Arra
 export function f32ToBf16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {
-    const x = words[i]!;
+    const x = words[i];
     // A NaN whose payload sits in the lower half would round to infinity: set a quiet bit instead.
     out[i] = (x & 0x7fffffff) > 0x7f800000 ? (x >>> 16) | 0x40 : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
   }

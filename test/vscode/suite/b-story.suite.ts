@@ -44,7 +44,7 @@ describe('the story', () => {
     assert.ok(await exists('vectors/short/adapter/adapter_model.safetensors'));
   });
 
-  it('finds the harmful rows of the data with it, and says so above the file', async () => {
+  it('finds the harmful rows of the data with it, and shows their number above the file', async () => {
     const scan = await command('scan', {
       file: inWorkspace('data/train.jsonl').fsPath,
       vector: inWorkspace('vectors/short').fsPath,
@@ -54,7 +54,7 @@ describe('the story', () => {
     await until(() => problems(inWorkspace('data/train.jsonl')).length === scan.flagged);
   });
 
-  it('marks follow their rows: an edited one says so, undo restores it, rows above move it', async () => {
+  it('marks follow their rows: an edited one is marked as edited, undo restores it, rows above move it', async () => {
     const uri = inWorkspace('data/train.jsonl');
     const before = problems(uri);
     const marked = before.find(({ range }) => range.start.line > 5)!.range.start.line;
@@ -117,7 +117,7 @@ describe('the story', () => {
     assert.equal((await adaptersOf()).filter((a) => a.attached).length, 0);
   });
 
-  it('evaluates base and protected side by side, and says the result above the set and its rows', async () => {
+  it('evaluates base and protected side by side, and shows the result above the set and its rows', async () => {
     const ended = await onFile('evaluate', inWorkspace('eval/forbidden.jsonl'));
     assert.equal(ended.state, 'finished', ended.error);
     const harm = (state: string): number | undefined =>
@@ -130,7 +130,7 @@ describe('the story', () => {
     assert.ok(titles.some((title) => /base refused · protected (refused|complied|neither)/.test(title)));
   });
 
-  it('says where a recipe is wrong and what to do', async () => {
+  it('shows where a recipe is wrong and what to do', async () => {
     const ended = await runShort('recipes/vector.json', 'wrong', { objectiv: {} });
     assert.equal(ended.state, 'failed');
     assert.match(ended.error ?? '', /objectiv/);

@@ -26,7 +26,7 @@ describe('a child that is killed', () => {
     if (process.platform !== 'linux') this.skip();
   });
 
-  it('fails its run and says how it ended; the next run goes well', async () => {
+  it('fails its run with how it ended; the next run goes well', async () => {
     const short = { output: '../vectors/killed', epochs: 40 };
     const known = engines();
     const running = runShort('recipes/vector.json', 'killed', short);

@@ -128,7 +128,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     // How much of the task is learned is the sample's own measure; here it must be seen that it is.
     assert.equal(percent(rows.base[task]), 0);
     assert.ok(percent(rows.protected[task]) >= percent(rows.plain[task]) / 2, `new task: ${JSON.stringify(rows)}`);
-    assert.equal(await run.locator('.laws li.held').count(), 3);
+    assert.equal(await run.locator('.invariants li.held').count(), 3);
     await run.locator('.verdict-line.good').waitFor();
     await run.locator('table.results').scrollIntoViewIfNeeded();
     await shot('08-protected-table');

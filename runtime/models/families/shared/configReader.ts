@@ -123,7 +123,7 @@ export class ConfigReader {
     if (value === undefined) return undefined;
     if (!Array.isArray(value) || value.length < count || !value.every((v): v is T => allowed.includes(v as T)))
       this.reject(key, `a list of ${count} entries out of ${allowed.join(', ')} is needed`);
-    return value.slice(0, count) as T[];
+    return value.slice(0, count);
   }
 
   /** Rejects every value but these; missing and null are fine. */

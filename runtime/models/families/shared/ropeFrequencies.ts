@@ -220,7 +220,7 @@ function longrope(
     'attention_factor',
     factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original)),
   );
-  const divided = (factors: number[]): number[] => powers.map((p, i) => f(1 / f(f(factors[i]!) * p)));
+  const divided = (factors: number[]): number[] => powers.map((p, i) => f(1 / f(f(factors[i]) * p)));
   const short = divided(scaling.positives('short_factor', dim / 2));
   const long = divided(scaling.positives('long_factor', dim / 2));
   return rope(short, { attentionFactor, long: { invFreq: long, from: original } });

@@ -11,7 +11,7 @@ export function textModel(families: Families): Family {
     const modelType =
       known.find((name) => name === text.raw('model_type')) ??
       text.reject('model_type', `only the text model ${known.join(' or ')} is supported here`);
-    const { head, ...spec } = renamed(readFamily(text, modelType, families[modelType]!));
+    const { head, ...spec } = renamed(readFamily(text, modelType, families[modelType]));
     const tied = c.boolean('tie_word_embeddings', true);
     const weight = tied ? spec.embedding.weight : `${head.name}.weight`;
     // transformers has no soft cap on the logits of these models

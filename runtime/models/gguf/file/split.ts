@@ -59,11 +59,11 @@ export function readModelGguf(file: string): GgufFile & { parts: string[] } {
       tensors.set(name, { ...tensor, file: part.file });
     }
   }
-  const first = parts[0]!;
+  const first = parts[0];
   const total = readMetadata(first).count('split.tensors.count', tensors.size);
   if (total !== tensors.size) {
     throw new HumanError(`together the parts have ${tensors.size} tensors; the first one declares ${total}.`, {
-      place: files[0]!,
+      place: files[0],
       remedy: COPY_PARTS,
     });
   }

@@ -13,7 +13,7 @@ export function inParts(spec: DecoderSpec): { spec: DecoderSpec; parts: Readonly
   const parts = new Map<string, Part>();
   if (spec.family !== 'granitemoehybrid') return { spec, parts };
   const layers = layersOf(spec.layers.length, (i) => {
-    const layer = spec.layers[i]!;
+    const layer = spec.layers[i];
     const { mlp } = layer;
     if (mlp.kind !== 'gated-fused') return layer;
     const name = `${layer.name}.mlp`;
