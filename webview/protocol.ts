@@ -5,7 +5,7 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
-import type { AnswerRow } from '../runtime/contract/answers.js';
+import { ANSWER_STRINGS, type AnswerRow } from '../runtime/contract/answers.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import type { Difference } from '../runtime/contract/comparison.js';
 import { DIFFERENCE, DURATION_WORDS } from '../runtime/contract/format.js';
@@ -232,20 +232,12 @@ export const RUN_STRINGS = {
 
   invariantsTitle: INVARIANTS_TITLE,
 
-  answersTitle: 'Answers side by side',
+  ...ANSWER_STRINGS,
   answersEmpty: 'No answers were kept.',
   answersSet: 'Set',
   answersDiffer: 'Only where the models differ',
   answersMore: 'Show {0} more',
   answersCount: '{0} of {1} prompts',
-  columnPrompt: 'prompt',
-  noAnswer: 'no answer',
-  emptyAnswer: 'empty answer',
-  refused: 'refused',
-  complied: 'complied',
-  neither: 'neither',
-  right: 'right',
-  wrong: 'wrong',
 
   warnings: 'Warnings',
   errorTitle: 'The run failed',
@@ -273,7 +265,7 @@ export const CHAT_STRINGS = {
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',
-  emptyAnswer: 'empty answer',
+  emptyAnswer: ANSWER_STRINGS.emptyAnswer,
   placeholder: 'Message {0}',
   messageLabel: 'Message',
   send: 'Send',

@@ -17,19 +17,18 @@ import {
   DASHES,
   describeChart,
   drawable,
+  pointsOf,
   summary,
   type ChartSpec,
+  type Point,
   type Series,
   type Summary,
 } from '../../runtime/contract/series.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
-import { thin, type Point } from './columns.js';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 
-/** More points than this cannot be distinguished on a chart of a few hundred pixels. */
-const MAX_POINTS = 1200;
 /** Points of longer series are not marked one by one. */
 const MAX_MARKS = 12;
 const LINE_WIDTH = 2;
@@ -230,10 +229,7 @@ class ChartView {
   }
 
   private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
-    const points = thin(
-      series.steps.map((x, index) => ({ x, y: drawable(series.values[index] ?? null, this.logarithmic) })),
-      MAX_POINTS,
-    );
+    const points = pointsOf(series, this.logarithmic);
     const marked = series.marked && points.length <= MAX_MARKS;
     // A point between two gaps has no line; it is marked, or it would not be seen at all.
     const alone = (index: number) => (points[index - 1]?.y ?? null) === null && (points[index + 1]?.y ?? null) === null;

@@ -7,7 +7,7 @@ import {
   type RunEvent,
   type ScanResult,
 } from '../../contract/protocol.js';
-import { answerRows } from '../../contract/answers.js';
+import { ANSWER_STRINGS, answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
@@ -71,7 +71,7 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
           ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
           ${
             samples.length > 0 &&
-            html`<h2>Answers side by side</h2>
+            html`<h2>${ANSWER_STRINGS.answersTitle}</h2>
               ${answerTables(answerRows(samples, measureIn(runs)))}`
           }
           <h2>Runs</h2>
