@@ -11,6 +11,7 @@ import type { Difference } from '../runtime/contract/comparison.js';
 import { DIFFERENCE, DURATION_WORDS } from '../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../runtime/contract/invariants.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
+import type { ChartTopic } from '../runtime/contract/series.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
 import type { Device, ErrorData } from '../runtime/contract/protocol.js';
 
@@ -100,7 +101,7 @@ export type RunPageRequest =
   /** Opens the walkthrough at the page that explains a chart. */
   | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
-export type WalkthroughTopic = 'harmful-loss' | 'benign-loss' | 'gradients' | 'table' | 'danger';
+export type WalkthroughTopic = ChartTopic | 'table' | 'danger';
 
 /** Kept by `setState`; a serializer reopens the page with it. */
 export interface RunPageState {

@@ -1,5 +1,4 @@
 /** Which charts a run has, and what they show. */
-import { CAPTIONS } from './captions.js';
 import type { Column, ProbeColumns, TrainColumns } from './columns.js';
 import type { Probes, Recipe } from './protocol.js';
 import type { ChartSpec, Dash, Series, SeriesColor } from './series.js';
@@ -33,7 +32,20 @@ export const CHART_STRINGS = {
   seriesKl: 'KL on harmless rows',
   seriesGradNorm: 'gradient norm, each step',
 
-  ...CAPTIONS,
+  // How each chart is read: never what it will show, which only its run knows.
+  captionHarmful:
+    'Training sees the lower line: as far as the vector explains the harmful rows, nothing is left to learn. The delivered model must stay high.',
+  captionHarmfulPlain:
+    'Without a vector nothing keeps the model from harmful rows: where the line falls, it learns them.',
+  captionHarmfulVector: 'Where the line of the vector falls, it explains the harmful rows; the line of the base stays.',
+  captionBenign:
+    'Harmless rows are to be learned as usual: their loss falls, or stays low where the model already knows them.',
+  captionGradients:
+    'A row moves the model as far as its gradient is large. With the vector, harmful rows should hardly pull at all.',
+  captionGradientsPlain:
+    'A row moves the model as far as its gradient is large. Without a vector, harmful rows pull at full strength.',
+  captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
+  captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
 } as const;
 export type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
 
@@ -70,6 +82,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
   return [
     {
       id: 'harmful',
+      topic: 'harmful-loss',
       title: s.chartHarmful,
       unit: s.unitLoss,
       caption: shielded ? s.captionHarmful : s.captionHarmfulPlain,
@@ -82,6 +95,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
     },
     {
       id: 'benign',
+      topic: 'benign-loss',
       title: s.chartBenign,
       unit: s.unitLoss,
       caption: s.captionBenign,
@@ -98,6 +112,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
     },
     {
       id: 'gradients',
+      topic: 'gradients',
       title: s.chartGradients,
       unit: s.unitGradient,
       caption: shielded ? s.captionGradients : s.captionGradientsPlain,
@@ -128,6 +143,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
   return [
     {
       id: 'harmful',
+      topic: 'harmful-loss',
       title: s.chartHarmful,
       unit: s.unitLossLog,
       caption: s.captionHarmfulVector,
@@ -140,6 +156,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
     },
     {
       id: 'kl',
+      topic: 'benign-loss',
       title: s.chartKl,
       unit: s.unitKl,
       caption: s.captionKl,
@@ -148,6 +165,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
     },
     {
       id: 'gradients',
+      topic: 'gradients',
       title: s.chartGradientsVector,
       unit: s.unitGradient,
       caption: s.captionGradientsVector,

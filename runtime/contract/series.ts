@@ -23,8 +23,13 @@ export interface Series {
   marked: boolean;
 }
 
+export type ChartTopic = 'harmful-loss' | 'benign-loss' | 'gradients';
+
 export interface ChartSpec {
-  id: 'harmful' | 'benign' | 'gradients' | 'kl';
+  /** Of one chart of the run only. */
+  id: string;
+  /** The page of the walkthrough that explains it. */
+  topic: ChartTopic;
   title: string;
   unit: string;
   /** One sentence or two: what to see. */

@@ -89,6 +89,7 @@ test('text of files, models and people is escaped wherever it appears', () => {
 
 const chart = (values: (number | null)[], logarithmic = false): ChartSpec => ({
   id: 'harmful',
+  topic: 'harmful-loss',
   title: 'T',
   unit: 'u',
   caption: 'c',
@@ -271,6 +272,7 @@ test('a long chart is thinned as on the run page: a small file, and no spike is 
   const steps = Array.from({ length: 100_000 }, (_, i) => i);
   const chart: ChartSpec = {
     id: 'gradients',
+    topic: 'gradients',
     title: 'Gradient',
     unit: 'norm',
     caption: '',

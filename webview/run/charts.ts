@@ -11,7 +11,7 @@ import {
 } from 'chart.js';
 import { color } from 'chart.js/helpers';
 import { el, setText, svg } from '../dom.js';
-import type { RunPageRequest, RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
+import type { RunPageRequest, RunSnapshot, RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import {
   DASHES,
@@ -33,18 +33,10 @@ Chart.register(LineController, LineElement, PointElement, LinearScale, Logarithm
 const MAX_MARKS = 12;
 const LINE_WIDTH = 2;
 
-/** The page of the walkthrough that explains a chart. */
-const TOPICS: Record<ChartSpec['id'], WalkthroughTopic> = {
-  harmful: 'harmful-loss',
-  benign: 'benign-loss',
-  kl: 'benign-loss',
-  gradients: 'gradients',
-};
-
 /** The charts of a run, with their legends, captions and text twins. */
 export class Charts {
   readonly element = el('div', { class: 'charts' });
-  private readonly charts = new Map<ChartSpec['id'], ChartView>();
+  private readonly charts = new Map<string, ChartView>();
 
   constructor(
     private readonly strings: RunStrings,
@@ -108,7 +100,7 @@ class ChartView {
         el('h2', { id: heading }, spec.title),
         el('span', { class: 'unit' }, spec.unit),
         button('?', 'icon', { label: `${spec.title}: ${help}`, title: help }, () =>
-          send({ type: 'openWalkthrough', topic: TOPICS[spec.id] }),
+          send({ type: 'openWalkthrough', topic: spec.topic }),
         ),
       ),
       this.caption,
