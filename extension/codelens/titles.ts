@@ -52,12 +52,12 @@ export function unlistedText(scan: Scan, unlisted: number, line: number): string
 
 /** "▷ Run: train a security vector". */
 export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean): string {
-  const what = {
+  const words: { [K in RecipeFacts['kind']]?: string } = {
     vector: t('train the security vector'),
     finetune: isProtected ? t('fine-tune with protection') : t('fine-tune without protection'),
     evaluate: t('evaluate'),
-  }[kind];
-  return `$(play) ${t('Run')}: ${what}`;
+  };
+  return `$(play) ${t('Run')}: ${words[kind] ?? kind}`;
 }
 
 export const lastRunTitle = (run: Run): string =>

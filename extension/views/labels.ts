@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
+import type { Recipe } from '../../runtime/contract/protocol.js';
 import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';
@@ -58,8 +59,13 @@ export function runDescription(run: Run): string {
   if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
   if (run.live) return runningText(run);
   const replacement = basename(run.folder) === RUN_FILES.next && t('replacement');
-  const word = { vector: t('vector'), finetune: isProtected(run) ? t('protected') : t('plain'), evaluate: '' };
-  return [replacement, word[kindOf(run)], endText(run)].filter(Boolean).join(' · ');
+  const words: { [K in Recipe['kind']]?: string } = {
+    vector: t('vector'),
+    finetune: isProtected(run) ? t('protected') : t('plain'),
+    evaluate: '',
+  };
+  const kind = kindOf(run);
+  return [replacement, words[kind] ?? kind, endText(run)].filter(Boolean).join(' · ');
 }
 
 function endText(run: Run): string {

@@ -62,17 +62,14 @@ export interface ChartedRun {
   plain?: { probes: ProbeColumns };
 }
 
-/** The three charts of a training run; none for an evaluation. */
-export function chartSpecs(run: ChartedRun, strings: ChartStrings): ChartSpec[] {
-  switch (run.kind) {
-    case 'finetune':
-      return finetuneCharts(run, strings);
-    case 'vector':
-      return vectorCharts(run, strings);
-    case 'evaluate':
-      return [];
-  }
-}
+/** The charts of a run; other kinds have none. */
+const CHARTS: { [K in Recipe['kind']]?: (run: ChartedRun, s: ChartStrings) => ChartSpec[] } = {
+  finetune: finetuneCharts,
+  vector: vectorCharts,
+};
+
+export const chartSpecs = (run: ChartedRun, strings: ChartStrings): ChartSpec[] =>
+  CHARTS[run.kind]?.(run, strings) ?? [];
 
 function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartStrings): ChartSpec[] {
   const shielded = vectors.length > 0;

@@ -5,6 +5,7 @@ import { columnsOf } from './columns.js';
 import { doneOf, factsOf, measurementsOf, type RunRecord } from './facts.js';
 import { fill, numbersIn, type Wording } from './format.js';
 import { invariantStates, type InvariantState } from './invariants.js';
+import { KINDS } from './kinds.js';
 import type { Measurement, Recipe } from './protocol.js';
 import { VERDICT_SENTENCES, verdictText } from './sentences.js';
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
@@ -39,7 +40,7 @@ export interface RunView extends Signs {
   verdict: RunVerdict;
   /** The few words behind the mark; empty where there is nothing to say. */
   brief: string;
-  /** The verdict as a sentence; an evaluation has none, its table says all. */
+  /** The verdict as a sentence; a run that trains nothing has none, its table says all. */
   headline?: string;
   laws: (InvariantState & { text: string })[];
   charts: ChartSpec[];
@@ -52,7 +53,7 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
     verdict,
     ...signsOf(verdict),
     brief: briefText(verdict, measurements, wording),
-    ...(kind !== 'evaluate' && { headline: verdictText(verdict, wording) }),
+    ...(KINDS[kind].trains && { headline: verdictText(verdict, wording) }),
     laws: laws.map((one) => ({ ...one, text: invariantText(one, wording.strings) })),
     charts: chartSpecs(run, wording.strings),
     table: resultTable(measurements, wording),

@@ -12,6 +12,7 @@ import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
+import { KINDS } from '../../contract/kinds.js';
 import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
@@ -115,7 +116,7 @@ function facts(run: ReportRun): string {
   const done = doneOf(run);
   return [
     outcome,
-    done && kind !== 'evaluate' && `${done.step} steps`,
+    done && KINDS[kind].trains && `${done.step} steps`,
     done && formatSeconds(done.seconds),
     device && `on ${DEVICES[device]}`,
     `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
@@ -190,7 +191,7 @@ function laws(views: RunView[]): Html {
 
 /** How a set is measured, by the last recipe that has it. */
 function measureIn(runs: ReportRun[]): (set: string) => MeasureKind {
-  const sets = runs.flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate));
+  const sets = runs.flatMap(({ recipe }) => ('evaluate' in recipe ? recipe.evaluate : []));
   return (name) => sets.findLast((set) => set.name === name)?.measure ?? 'harm';
 }
 
