@@ -261,8 +261,8 @@ export const CHAT_STRINGS = {
   empty:
     'Ask something, then attach or detach an adapter and ask again. The model with other adapters is another state of it: each state sees only what it has answered itself.',
   seesNow:
-    'The next answer is given {0} of {1} earlier answers: those of the model as it is attached now. What its other states answered is left out.',
-  saw: 'given {0} of {1} earlier answers: those of this state of the model',
+    'For the next answer the model sees {0} of {1} earlier answers: those that it gave with the adapters that are attached now. Answers of its other states are left out.',
+  saw: 'saw {0} of {1} earlier answers: those of this state of the model',
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',

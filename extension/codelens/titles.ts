@@ -42,7 +42,7 @@ export const markText = (explained: number, vector: string): string =>
   t('This row looks harmful: the security vector "{0}" explains {1} of its loss.', vector, percent(explained));
 
 export const editedText = (vector: string): string =>
-  t('This row was edited since the scan: as it was, "{0}" found it harmful. Scan again to judge it.', vector);
+  t('This row was edited since the scan, in which "{0}" found it harmful. Scan again to judge it.', vector);
 
 /** What the Problems panel does not list of a scan, and where it is. */
 export function unlistedText(scan: Scan, unlisted: number, line: number): string {
