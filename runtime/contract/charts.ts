@@ -37,7 +37,8 @@ export const CHART_STRINGS = {
     'Training sees the lower line: the more the vector explains of the harmful rows, the less is left to learn from them. The loss of the delivered model must stay high.',
   captionHarmfulPlain:
     'Without a vector nothing keeps the model from harmful rows: where the line falls, it learns them.',
-  captionHarmfulVector: 'The better the vector explains the harmful rows, the lower its line; the line of the base stays.',
+  captionHarmfulVector:
+    'The better the vector explains the harmful rows, the lower its line; the line of the base stays.',
   captionBenign:
     'Harmless rows are to be learned as usual: their loss falls, or stays low where the model already knows them.',
   captionGradients:
