@@ -6,14 +6,21 @@ const SHARED = {
   extension: 'runtime/contract/[^/]+$|runtime/runs/ownerOf\\.js$|webview/protocol\\.js$',
   webview: 'runtime/contract/[^/]+$',
 };
+/** Who shows a run draws `runView` of it and does not read it once more. */
+const oneReading = {
+  regex: 'runtime/contract/(verdict|signs|sentences|brief)\\.js$',
+  allowTypeImports: true,
+  message: 'What a run says comes from runtime/contract/runView.ts; extension/runs/reading.ts makes it of a run.',
+};
 /** The import law, see docs/architecture.md. */
-const layer = (folder, never) => ({
-  files: [`${folder}/**/*.ts`],
+const layer = (folder, never, patterns = [], files = `${folder}/**/*.ts`) => ({
+  files: [files],
   rules: {
     '@typescript-eslint/no-restricted-imports': [
       'error',
       {
         patterns: [
+          ...patterns,
           { group: never, message: `${folder} may not import this.` },
           {
             regex: `^(\\.\\./)+(?=(${Object.keys(SHARED)
@@ -49,8 +56,9 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
   },
   layer('runtime', ['vscode', '**/webview/**', '**/extension/**']),
-  layer('webview', ['vscode', 'node:*', 'onnxruntime-node', '**/extension/**']),
-  layer('extension', ['onnxruntime-node']),
+  layer('webview', ['vscode', 'node:*', 'onnxruntime-node', '**/extension/**'], [oneReading]),
+  layer('extension', ['onnxruntime-node'], [oneReading]),
+  layer('extension', ['onnxruntime-node'], [], 'extension/runs/reading.ts'),
   {
     // The platform-free room: it imports itself, zod for the schema of recipes and the parser of JSON with comments; it knows
     // nothing of Node or a page.

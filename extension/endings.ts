@@ -1,9 +1,8 @@
 import { errorText, HostError } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
-import { signsOf } from '../runtime/contract/signs.js';
 import type { Run } from './runs/run.js';
-import { verdict, verdictSentence } from './runs/verdict.js';
+import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
 
 export interface Pages {
@@ -16,8 +15,8 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
   if (pages.isVisible(run.folder)) return;
   const open = { title: t('Open run'), run: () => pages.show(run.folder) };
   const title = runTitle(run);
-  const found = verdict(run);
-  const loud = ['bad', 'warning'].includes(signsOf(found).tone);
+  const { tone, headline } = viewOf(run);
+  const loud = ['bad', 'warning'].includes(tone);
   const say = (message: string): void => (loud ? notices.warn : notices.info)(message, open);
   switch (run.progress.state) {
     case 'failed': {
@@ -32,6 +31,6 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
     case 'stopped':
       return say(t('{0} was stopped at step {1}; the last checkpoint is kept.', title, run.progress.step));
     default:
-      return say(`${t('{0} has finished.', title)} ${verdictSentence(found)}`);
+      return say([t('{0} has finished.', title), headline].filter(Boolean).join(' '));
   }
 }

@@ -5,12 +5,13 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
-import type { AnswerRow } from '../runtime/contract/answers.js';
+import { ANSWER_STRINGS, type AnswerRow } from '../runtime/contract/answers.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import type { Difference } from '../runtime/contract/comparison.js';
 import { DIFFERENCE, DURATION_WORDS } from '../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../runtime/contract/invariants.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
+import type { ChartTopic } from '../runtime/contract/series.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
 import type { Device, ErrorData } from '../runtime/contract/protocol.js';
 
@@ -100,7 +101,7 @@ export type RunPageRequest =
   /** Opens the walkthrough at the page that explains a chart. */
   | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
-export type WalkthroughTopic = 'harmful-loss' | 'benign-loss' | 'gradients' | 'table' | 'danger';
+export type WalkthroughTopic = ChartTopic | 'table' | 'danger';
 
 /** Kept by `setState`; a serializer reopens the page with it. */
 export interface RunPageState {
@@ -232,20 +233,12 @@ export const RUN_STRINGS = {
 
   invariantsTitle: INVARIANTS_TITLE,
 
-  answersTitle: 'Answers side by side',
+  ...ANSWER_STRINGS,
   answersEmpty: 'No answers were kept.',
   answersSet: 'Set',
   answersDiffer: 'Only where the models differ',
   answersMore: 'Show {0} more',
   answersCount: '{0} of {1} prompts',
-  columnPrompt: 'prompt',
-  noAnswer: 'no answer',
-  emptyAnswer: 'empty answer',
-  refused: 'refused',
-  complied: 'complied',
-  neither: 'neither',
-  right: 'right',
-  wrong: 'wrong',
 
   warnings: 'Warnings',
   errorTitle: 'The run failed',
@@ -268,12 +261,12 @@ export const CHAT_STRINGS = {
   empty:
     'Ask something, then attach or detach an adapter and ask again. The model with other adapters is another state of it: each state sees only what it has answered itself.',
   seesNow:
-    'The next answer is given {0} of {1} earlier answers: those of the model as it is attached now. What its other states answered is left out.',
-  saw: 'given {0} of {1} earlier answers: those of this state of the model',
+    'For the next answer the model sees {0} of {1} earlier answers: those that it gave with the adapters that are attached now. Answers of its other states are left out.',
+  saw: 'saw {0} of {1} earlier answers: those of this state of the model',
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',
-  emptyAnswer: 'empty answer',
+  emptyAnswer: ANSWER_STRINGS.emptyAnswer,
   placeholder: 'Message {0}',
   messageLabel: 'Message',
   send: 'Send',

@@ -168,7 +168,7 @@ export class Marks implements Disposable {
   private problemsOf(scan: Scan, marked: Marked | undefined): vscode.Diagnostic[] {
     if (!marked && this.scans.since(scan.data).changed) {
       const text = t(
-        'This file has changed since the scan. Open it to see which of its rows are as they were, or scan again.',
+        'This file has changed since the scan. Open it to see which of its rows are unchanged, or scan again.',
       );
       return [problem(0, text, vscode.DiagnosticSeverity.Information)];
     }

@@ -1,8 +1,12 @@
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/contract/protocol.js';
-import { resultText, type RowVerdict } from '../runs/results.js';
+import { ANSWER_STRINGS } from '../../runtime/contract/answers.js';
+import { resultsText, stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
+import { viewWording } from '../runs/reading.js';
+import type { RowVerdict } from '../runs/results.js';
 import { isRunning, type Run } from '../runs/run.js';
+import { translated } from '../host/strings.js';
 import { percent, t } from '../host/text.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 
@@ -14,24 +18,19 @@ export function evaluationTitle(
 ): string {
   const what = measure === undefined || measure === 'harm' ? t('Evaluate harmfulness') : t('Evaluate: {0}', measure);
   const on = model ? ` ${t('on {0}', model)}` : '';
-  const numbers = results.length ? `  |  ${resultText(results)}` : '';
+  const numbers = results.length ? `  |  ${resultsText(results, viewWording())}` : '';
   return `$(play) ${what}${on}${numbers}`;
 }
 
+/** State and verdict of an answer, in words. */
+const answerWords = ({ state, verdict }: RowVerdict['answers'][number]): [string, string] => [
+  stateName(state, translated(TABLE_STRINGS)),
+  translated(ANSWER_STRINGS)[verdict],
+];
+
 /** "base refused · plain complied · protected refused". */
 export const rowTitle = ({ answers }: RowVerdict): string =>
-  answers.map(({ state, verdict }) => `${state} ${verdictWord(verdict)}`).join(' · ');
-
-export function verdictWord(verdict: RowVerdict['answers'][number]['verdict']): string {
-  const words = {
-    refused: t('refused'),
-    complied: t('complied'),
-    neither: t('neither'),
-    right: t('right'),
-    wrong: t('wrong'),
-  };
-  return words[verdict];
-}
+  answers.map((answer) => answerWords(answer).join(' ')).join(' · ');
 
 /** "▷ Scan for harmful rows with forbidden-topic  |  171 of 600 look harmful". */
 export function scanTitle(vector: string | undefined, scan: Scan | undefined, since?: Since): string {
@@ -43,7 +42,7 @@ export const markText = (explained: number, vector: string): string =>
   t('This row looks harmful: the security vector "{0}" explains {1} of its loss.', vector, percent(explained));
 
 export const editedText = (vector: string): string =>
-  t('This row was edited since the scan: as it was, "{0}" found it harmful. Scan again to judge it.', vector);
+  t('This row was edited since the scan, in which "{0}" found it harmful. Scan again to judge it.', vector);
 
 /** What the Problems panel does not list of a scan, and where it is. */
 export function unlistedText(scan: Scan, unlisted: number, line: number): string {
@@ -53,12 +52,12 @@ export function unlistedText(scan: Scan, unlisted: number, line: number): string
 
 /** "▷ Run: train a security vector". */
 export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean): string {
-  const what = {
+  const words: { [K in RecipeFacts['kind']]?: string } = {
     vector: t('train the security vector'),
     finetune: isProtected ? t('fine-tune with protection') : t('fine-tune without protection'),
     evaluate: t('evaluate'),
-  }[kind];
-  return `$(play) ${t('Run')}: ${what}`;
+  };
+  return `$(play) ${t('Run')}: ${words[kind] ?? kind}`;
 }
 
 export const lastRunTitle = (run: Run): string =>
@@ -71,6 +70,9 @@ export function answersMarkdown({ prompt, answers }: RowVerdict): string {
     return `${fence}text\n${text}\n${fence}`;
   };
   const plain = (text: string): string => text.replace(/[\\`*_{}[\]()#+\-.!<>|~]/g, '\\$&');
-  const parts = answers.map((a) => `**${plain(a.state)}** — ${verdictWord(a.verdict)}\n\n${block(a.answer)}`);
+  const parts = answers.map((answer) => {
+    const [state, verdict] = answerWords(answer);
+    return `**${plain(state)}** — ${verdict}\n\n${block(answer.answer)}`;
+  });
   return [block(prompt), ...parts].join('\n\n');
 }

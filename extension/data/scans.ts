@@ -130,7 +130,7 @@ export class Scans implements Disposable {
       if (row.flagged) explained.set(row.line, Math.max(row.explained, explained.get(row.line) ?? 0));
     const { keys, ...file } = await readRows(data, new Set(explained.keys()));
     if (before && (before.size !== file.size || before.mtimeMs !== file.mtimeMs)) {
-      throw inputError(t('the file changed while it was scanned: what was found is not true of it.'), {
+      throw inputError(t('the file changed while it was scanned, so the result does not describe it.'), {
         place: data,
         remedy: t('Scan it again.'),
       });

@@ -3,6 +3,7 @@
  * of event, every key and every word that the contract names has to be here: one that is forgotten does not compile.
  */
 import { z } from 'zod';
+import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import type {
   Device,
   DoneEvent,
@@ -144,7 +145,7 @@ export const EVENT: z.ZodType<RunEvent> = z.discriminatedUnion('kind', [state, .
 
 export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   version: z.literal(1),
-  kind: oneOf<Manifest['kind']>({ vector: true, finetune: true, evaluate: true }),
+  kind: z.enum(RECIPE_KINDS),
   name: text,
   recipe: text.optional(),
   outcome: oneOf<Manifest['outcome']>({ running: true, finished: true, stopped: true, failed: true }),

@@ -73,7 +73,11 @@ export async function readText(file: string, most = MAX_JSON_BYTES): Promise<str
 const tooLarge = (file: string, size: number, most: number): HostError =>
   unreadable(
     file,
-    t('the file is too large for what it is meant to be: {0} MB, at most {1} MB.', megabytes(size), megabytes(most)),
+    t(
+      'the file is too large: it has {0} MB, and a file of this kind may have at most {1} MB.',
+      megabytes(size),
+      megabytes(most),
+    ),
   );
 
 export const megabytes = (bytes: number): string => (bytes / 1024 ** 2).toFixed(bytes < 1024 ** 2 ? 2 : 0);

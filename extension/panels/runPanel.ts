@@ -19,7 +19,7 @@ import { FILES } from '../runs/folder.js';
 import type { Run } from '../runs/run.js';
 import { progressNow, snapshot } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
-import { verdict } from '../runs/verdict.js';
+import { readingOf } from '../runs/reading.js';
 import { exists } from '../host/checkedFile.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
@@ -144,7 +144,7 @@ class RunPanel {
         train: trainSince(run.train, from.train),
         probes: probesSince(run.probes, from.probes),
         progress: progressNow(run, now()),
-        verdict: verdict(run),
+        verdict: readingOf(run).verdict,
       });
     }
     if (answers && this.answersOpen) void this.sendAnswers(run);

@@ -6,6 +6,7 @@ import {
   type EvaluationFacts,
   type RecipeFacts as WrittenFacts,
 } from '../../runtime/contract/recipeFacts.js';
+import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
 import type { HostError } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -67,7 +68,7 @@ export async function openRecipe(file: string): Promise<RecipeFacts> {
 const noRecipe = (file: string): HostError =>
   unreadable(
     file,
-    t('this is no recipe: it needs "kind" (vector, finetune or evaluate), "model" and "output".'),
+    t('this is no recipe: it needs "kind" ({0}), "model" and "output".', RECIPE_KINDS.join(', ')),
     t('Add the missing keys; the editor completes them.'),
   );
 

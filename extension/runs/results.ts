@@ -1,7 +1,5 @@
-import { isFiniteNumber } from '../../runtime/contract/measures.js';
 import { sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement, Verdict } from '../../runtime/contract/protocol.js';
-import { numbers, percent, t } from '../host/text.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';
@@ -38,25 +36,6 @@ export function resultsFor(file: string, runs: Iterable<Run>, measure?: MeasureK
     }
   }
   return sortStates([...found.values()]);
-}
-
-/** Of each state, set and measure the number of the main judge, who comes first. */
-export const byMainJudge = (measurements: readonly Measurement[]): Measurement[] => {
-  const first = new Map<string, Measurement>();
-  for (const m of measurements) {
-    const key = JSON.stringify([m.state, m.name, m.measure]);
-    if (!first.has(key)) first.set(key, m);
-  }
-  return [...first.values()];
-};
-
-/** "base 0 % · plain 92 % · protected 0 %". */
-export const resultText = (results: readonly Measurement[]): string =>
-  results.map((m) => `${m.state} ${measurementText(m)}`).join(' · ');
-
-function measurementText({ measure, value }: Measurement): string {
-  if (!isFiniteNumber(value)) return t('no number');
-  return measure === 'loss' ? t('{0} nats', numbers().number(value)) : percent(value);
 }
 
 export interface RowVerdict {

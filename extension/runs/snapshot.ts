@@ -1,9 +1,8 @@
-import { invariantStates } from '../../runtime/contract/invariants.js';
 import type { RunProgress, RunSnapshot } from '../../webview/protocol.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
-import { canResume, canRunAgain, isOver, isRunning, kindOf, type Run } from './run.js';
-import { factsOf, verdict } from './verdict.js';
+import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
+import { readingOf } from './reading.js';
 
 /** Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has. */
 export function snapshot(
@@ -14,20 +13,15 @@ export function snapshot(
 ): RunSnapshot {
   const { plain, measurements, compared } = comparison(run, all);
   return {
+    ...readingOf(run),
     id: run.folder,
     title: runTitle(run),
-    kind: kindOf(run),
     vectors: vectorNames(run),
     progress: progressNow(run, now),
     device: run.device,
-    train: run.train,
-    probes: run.probes,
-    goalHarmfulLoss: run.recipe?.goalHarmfulLoss,
     plain: plain && { probes: plain.probes },
     measurements,
     compared,
-    verdict: verdict(run),
-    laws: run.done?.outcome === 'finished' ? invariantStates(factsOf(run)) : [],
     warnings: run.warnings,
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),

@@ -2,14 +2,12 @@ import { basename } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
-import { signsOf, type Icon } from '../../runtime/contract/signs.js';
-import { sortStates } from '../../runtime/contract/states.js';
-import type { Finding } from '../../runtime/contract/verdict.js';
+import type { Recipe } from '../../runtime/contract/protocol.js';
+import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
-import { byMainJudge, resultText } from '../runs/results.js';
 import { ownerText } from '../runs/owner.js';
-import { isProtected, isRunning, kindOf, type Run } from '../runs/run.js';
-import { verdict, verdictSentence } from '../runs/verdict.js';
+import { viewOf } from '../runs/reading.js';
+import { isOver, isProtected, isRunning, kindOf, type Run } from '../runs/run.js';
 import { duration, parameters, percent, t } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
@@ -61,55 +59,32 @@ export function runDescription(run: Run): string {
   if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
   if (run.live) return runningText(run);
   const replacement = basename(run.folder) === RUN_FILES.next && t('replacement');
-  const word = { vector: t('vector'), finetune: isProtected(run) ? t('protected') : t('plain'), evaluate: '' };
-  return [replacement, word[kindOf(run)], endText(run)].filter(Boolean).join(' · ');
+  const words: { [K in Recipe['kind']]?: string } = {
+    vector: t('vector'),
+    finetune: isProtected(run) ? t('protected') : t('plain'),
+    evaluate: '',
+  };
+  const kind = kindOf(run);
+  return [replacement, words[kind] ?? kind, endText(run)].filter(Boolean).join(' · ');
 }
 
 function endText(run: Run): string {
-  const found = verdict(run);
-  switch (found.kind) {
+  const { state, step, secondsElapsed } = run.progress;
+  switch (state) {
     case 'failed':
       return t('failed');
     case 'interrupted':
-      return t('interrupted at step {0}', run.progress.step);
+      return t('interrupted at step {0}', step);
     case 'stopped':
-      return t('stopped at step {0}', run.progress.step);
-    case 'running':
-      return runningText(run);
-    default:
-      return [signsOf(found).mark, findingText(found, run)].filter(Boolean).join(' ');
-  }
-}
-
-/** The few words behind the mark: what the verdict rests on. */
-function findingText(found: Finding, run: Run): string {
-  const { harm, pull } = found;
-  const harmText = harm && t('harm {0}', percent(harm.now));
-  const lossText = pull.lossShare === undefined ? undefined : t('loss {0}', percent(pull.lossShare));
-  switch (found.kind) {
-    case 'held':
-      return harmText ?? '';
-    case 'weakened':
-      return found.cause === 'evaluation' && harmText ? harmText : join(t('weakened'), harmText);
-    case 'broken':
-      return t('an invariant is broken');
-    case 'ready':
-      return join(t('ready'), lossText);
-    case 'unready':
-      return join(t('not ready'), lossText);
-    case 'unknown':
-      return join(t('no verdict'), harmText);
-    case 'unprotected':
-      return harmText ?? (found.learned ? t('harm learned') : duration(run.progress.secondsElapsed));
-    case 'evaluated': {
-      const measured = byMainJudge(run.measurements);
-      const rates = measured.filter((m) => m.measure === 'harm');
-      return resultText(sortStates(rates.length ? rates : measured.slice(0, 3)));
+      return t('stopped at step {0}', step);
+    case 'finished': {
+      const { mark, brief } = viewOf(run);
+      return [mark, brief || duration(secondsElapsed)].filter(Boolean).join(' ');
     }
+    default:
+      return runningText(run);
   }
 }
-
-const join = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(', ');
 
 /** Short: it also stands in the status bar. */
 export function runningText({ progress }: Run): string {
@@ -135,12 +110,12 @@ export function runTooltip(run: Run): string {
   if (run.error) lines.push(run.error.message);
   for (const { message, place } of run.warnings.slice(0, MAX_WARNINGS))
     lines.push(place ? `${place}: ${message}` : message);
-  const found = verdict(run);
-  if (!['running', 'failed', 'evaluated'].includes(found.kind)) lines.push(verdictSentence(found));
+  const headline = isOver(run) && run.progress.state !== 'failed' && viewOf(run).headline;
+  if (headline) lines.push(headline);
   return lines.join('\n');
 }
 
-export const runIcon = (run: Run): Icon => (isRunning(run) ? { id: 'loading~spin' } : signsOf(verdict(run)).icon);
+export const runIcon = (run: Run): Icon => (isRunning(run) ? { id: 'loading~spin' } : viewOf(run).icon);
 
 /** "600 rows · 2 skipped · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {

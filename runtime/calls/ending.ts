@@ -1,11 +1,8 @@
 /** What the command line reports at the end of a run, and its exit code. */
 import { join } from 'node:path';
-import { factsOf } from '../contract/facts.js';
 import { formatDuration } from '../contract/format.js';
-import { verdictText } from '../contract/sentences.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { signsOf } from '../contract/signs.js';
-import { runVerdict } from '../contract/verdict.js';
+import { readingOf, runView } from '../contract/runView.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT, type DoneEvent } from '../contract/protocol.js';
@@ -20,10 +17,9 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Pr
     );
     return EXIT.stopped;
   }
-  const verdict = runVerdict(factsOf(await readRun(done.output)));
-  const { mark, exit } = signsOf(verdict);
+  const { mark, headline, exit } = runView(readingOf(await readRun(done.output)));
   if (done.measurements.length > 0) out.log(measurementTable(done.measurements));
-  if (verdict.kind !== 'evaluated') out.log(`${mark} ${verdictText(verdict)}`);
+  if (headline) out.log(`${mark} ${headline}`);
   out.log(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
   return EXIT[exit];
 }

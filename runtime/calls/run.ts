@@ -4,6 +4,7 @@ import { cacheFolder, openContext, type Context } from '../context/context.js';
 import { Cancelled, errorData } from '../support/errors.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
+import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
@@ -65,6 +66,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     onMessage: progress,
   });
   const modelSha256 = await sha256Weights(context.model);
+  const kind = KINDS[recipe.kind];
   const first: Manifest = {
     version: 1,
     kind: recipe.kind,
@@ -76,12 +78,12 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     model: { path: path(recipe.model), architecture: context.spec.architecture, sha256: modelSha256 },
     data: [],
     vectors: [],
-    ...(recipe.kind === 'evaluate' ? {} : { role: recipe.kind === 'vector' ? 'security' : 'task' }),
+    ...('role' in kind && { role: kind.role }),
   };
-  const dependencies = recipe.kind === 'evaluate' ? {} : await dependenciesOf(recipe, { path, context, modelSha256 });
+  const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
   const machine = machineOf(context);
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
-  if (checkpoint && recipe.kind !== 'evaluate') requireSame(checkpoint, dependencies, recipe);
+  if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
   const job = { recipe, path, context, folder, signal, modelSha256, dependencies, machine, begin, emit, progress };

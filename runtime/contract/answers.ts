@@ -42,8 +42,47 @@ export function answerRows(samples: readonly SampleEvent[], measureOf: (set: str
   return [...rows.values()];
 }
 
+/** English words of answers side by side; the host translates them for its pages. */
+export const ANSWER_STRINGS = {
+  answersTitle: 'Answers side by side',
+  columnPrompt: 'prompt',
+  noAnswer: 'no answer',
+  emptyAnswer: 'empty answer',
+  refused: 'refused',
+  complied: 'complied',
+  neither: 'neither',
+  right: 'right',
+  wrong: 'wrong',
+} as const;
+export type AnswerStrings = Record<keyof typeof ANSWER_STRINGS, string>;
+
+/** The answer of one state: what its judges say, the main one first, and its text. */
+export interface AnswerCell {
+  chips: { text: string; tone: AnswerTone }[];
+  text: string;
+  /** The text only says that there is none. */
+  isPlaceholder: boolean;
+}
+
+export function answerCell({ measure, answers }: AnswerRow, state: string, s: AnswerStrings): AnswerCell {
+  const found = answers.find((one) => one.state === state);
+  if (!found) return { chips: [], text: s.noAnswer, isPlaceholder: true };
+  const { answer, verdict, others = [] } = found;
+  const chips = [
+    { verdict, text: s[verdict] },
+    ...others.map((one) => ({ ...one, text: `${one.judge}: ${s[one.verdict]}` })),
+  ];
+  return {
+    chips: chips.map((one) => ({ text: one.text, tone: answerTone(measure, one.verdict) })),
+    text: answer === '' ? s.emptyAnswer : answer,
+    isPlaceholder: answer === '',
+  };
+}
+
+export type AnswerTone = 'good' | 'bad' | 'neutral';
+
 /** One judge's verdict on an answer, by the measure of its set. What does not belong to the measure is no sign of anything. */
-export function answerTone(measure: MeasureKind, verdict: Verdict): 'good' | 'bad' | 'neutral' {
+export function answerTone(measure: MeasureKind, verdict: Verdict): AnswerTone {
   switch (measure) {
     case 'harm':
       return verdict === 'refused' ? 'good' : verdict === 'complied' ? 'bad' : 'neutral';

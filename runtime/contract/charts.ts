@@ -1,5 +1,4 @@
 /** Which charts a run has, and what they show. */
-import { CAPTIONS } from './captions.js';
 import type { Column, ProbeColumns, TrainColumns } from './columns.js';
 import type { Probes, Recipe } from './protocol.js';
 import type { ChartSpec, Dash, Series, SeriesColor } from './series.js';
@@ -33,7 +32,21 @@ export const CHART_STRINGS = {
   seriesKl: 'KL on harmless rows',
   seriesGradNorm: 'gradient norm, each step',
 
-  ...CAPTIONS,
+  // How each chart is read: never what it will show, which only its run knows.
+  captionHarmful:
+    'Training sees the lower line: the more the vector explains of the harmful rows, the less is left to learn from them. The loss of the delivered model must stay high.',
+  captionHarmfulPlain:
+    'Without a vector nothing keeps the model from harmful rows: where the line falls, it learns them.',
+  captionHarmfulVector:
+    'The better the vector explains the harmful rows, the lower its line; the line of the base stays.',
+  captionBenign:
+    'Harmless rows are to be learned as usual: their loss falls, or stays low where the model already knows them.',
+  captionGradients:
+    'The larger the gradient of a row, the more it moves the model. With the vector, harmful rows should hardly pull at all.',
+  captionGradientsPlain:
+    'The larger the gradient of a row, the more it moves the model. Without a vector, harmful rows pull at full strength.',
+  captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
+  captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
 } as const;
 export type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
 
@@ -50,17 +63,14 @@ export interface ChartedRun {
   plain?: { probes: ProbeColumns };
 }
 
-/** The three charts of a training run; none for an evaluation. */
-export function chartSpecs(run: ChartedRun, strings: ChartStrings): ChartSpec[] {
-  switch (run.kind) {
-    case 'finetune':
-      return finetuneCharts(run, strings);
-    case 'vector':
-      return vectorCharts(run, strings);
-    case 'evaluate':
-      return [];
-  }
-}
+/** The charts of a run; other kinds have none. */
+const CHARTS: { [K in Recipe['kind']]?: (run: ChartedRun, s: ChartStrings) => ChartSpec[] } = {
+  finetune: finetuneCharts,
+  vector: vectorCharts,
+};
+
+export const chartSpecs = (run: ChartedRun, strings: ChartStrings): ChartSpec[] =>
+  CHARTS[run.kind]?.(run, strings) ?? [];
 
 function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartStrings): ChartSpec[] {
   const shielded = vectors.length > 0;
@@ -70,6 +80,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
   return [
     {
       id: 'harmful',
+      topic: 'harmful-loss',
       title: s.chartHarmful,
       unit: s.unitLoss,
       caption: shielded ? s.captionHarmful : s.captionHarmfulPlain,
@@ -82,6 +93,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
     },
     {
       id: 'benign',
+      topic: 'benign-loss',
       title: s.chartBenign,
       unit: s.unitLoss,
       caption: s.captionBenign,
@@ -98,6 +110,7 @@ function finetuneCharts({ probes, train, vectors, plain }: ChartedRun, s: ChartS
     },
     {
       id: 'gradients',
+      topic: 'gradients',
       title: s.chartGradients,
       unit: s.unitGradient,
       caption: shielded ? s.captionGradients : s.captionGradientsPlain,
@@ -128,6 +141,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
   return [
     {
       id: 'harmful',
+      topic: 'harmful-loss',
       title: s.chartHarmful,
       unit: s.unitLossLog,
       caption: s.captionHarmfulVector,
@@ -140,6 +154,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
     },
     {
       id: 'kl',
+      topic: 'benign-loss',
       title: s.chartKl,
       unit: s.unitKl,
       caption: s.captionKl,
@@ -148,6 +163,7 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
     },
     {
       id: 'gradients',
+      topic: 'gradients',
       title: s.chartGradientsVector,
       unit: s.unitGradient,
       caption: s.captionGradientsVector,

@@ -1,3 +1,4 @@
+import { KINDS } from './kinds.js';
 import type { Invariants, Recipe } from './protocol.js';
 
 export type InvariantName = keyof Invariants;
@@ -21,7 +22,7 @@ export function invariantStates(run: { kind: Recipe['kind']; vectors: number; la
   const { kind, vectors, laws = {} } = run;
   const required: Record<InvariantName, boolean> = {
     vectorUnchanged: kind === 'finetune' && vectors > 0,
-    baseUnchanged: kind !== 'evaluate',
+    baseUnchanged: KINDS[kind].trains,
     deliveredWithoutVector: kind === 'finetune',
   };
   return (Object.keys(INVARIANTS) as InvariantName[]).flatMap((invariant): InvariantState[] => {

@@ -1,7 +1,8 @@
 import type { Manifest } from './protocol.js';
+import { RECIPE_KINDS } from './recipeInputs.js';
 
 const OUTCOMES: readonly unknown[] = ['running', 'finished', 'stopped', 'failed'] satisfies Manifest['outcome'][];
-const KINDS: readonly unknown[] = ['vector', 'finetune', 'evaluate'] satisfies Manifest['kind'][];
+const KINDS: readonly unknown[] = RECIPE_KINDS;
 
 /** Whether a value read from a manifest.json is one that this program wrote, of this version or an earlier one. */
 export function isManifest(value: unknown): value is Manifest {

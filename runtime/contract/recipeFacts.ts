@@ -2,8 +2,9 @@
  * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
+import type { InputRole } from './kinds.js';
 import { MEASURES, type EvaluationSet, type JudgeChoice, type MeasureKind, type Recipe } from './protocol.js';
-import { RECIPE_KINDS, recipeInputs, type InputRole } from './recipeInputs.js';
+import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 
 /** What is known of a recipe, with its paths as `at` makes them. */
 export interface RecipeFacts {

@@ -1,19 +1,22 @@
-/** One reading of a run: all that is shown of it, in the reader's words. The pages and the report only draw it. */
+/** One reading of a run: all that is shown of it, in the reader's words. Who shows a run only draws it. */
+import { BRIEF_STRINGS, briefText } from './brief.js';
 import { CHART_STRINGS, chartSpecs, type ChartedRun } from './charts.js';
 import { columnsOf } from './columns.js';
 import { doneOf, factsOf, measurementsOf, type RunRecord } from './facts.js';
 import { fill, numbersIn, type Wording } from './format.js';
 import { invariantStates, type InvariantState } from './invariants.js';
+import { KINDS } from './kinds.js';
 import type { Measurement, Recipe } from './protocol.js';
 import { VERDICT_SENTENCES, verdictText } from './sentences.js';
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
-import { signsOf, type Tone } from './signs.js';
+import { signsOf, type Signs } from './signs.js';
 import { resultTable, TABLE_STRINGS, type ResultTable } from './table.js';
 import { runVerdict, type RunVerdict } from './verdict.js';
 
 /** English words of all that a view says; the host translates them for its pages. */
 export const VIEW_STRINGS = {
   ...VERDICT_SENTENCES,
+  ...BRIEF_STRINGS,
   ...CHART_STRINGS,
   ...DESCRIBE_STRINGS,
   ...TABLE_STRINGS,
@@ -33,10 +36,11 @@ export interface RunReading extends ChartedRun {
   measurements: readonly Measurement[];
 }
 
-export interface RunView {
+export interface RunView extends Signs {
   verdict: RunVerdict;
-  tone: Tone;
-  /** The verdict as a sentence; an evaluation has none, its table says all. */
+  /** The few words behind the mark; empty where there is nothing to say. */
+  brief: string;
+  /** The verdict as a sentence; a run that trains nothing has none, its table says all. */
   headline?: string;
   laws: (InvariantState & { text: string })[];
   charts: ChartSpec[];
@@ -47,8 +51,9 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
   const { kind, verdict, laws, measurements } = run;
   return {
     verdict,
-    tone: signsOf(verdict).tone,
-    ...(kind !== 'evaluate' && { headline: verdictText(verdict, wording) }),
+    ...signsOf(verdict),
+    brief: briefText(verdict, measurements, wording),
+    ...(KINDS[kind].trains && { headline: verdictText(verdict, wording) }),
     laws: laws.map((one) => ({ ...one, text: invariantText(one, wording.strings) })),
     charts: chartSpecs(run, wording.strings),
     table: resultTable(measurements, wording),

@@ -23,8 +23,13 @@ export interface Series {
   marked: boolean;
 }
 
+export type ChartTopic = 'harmful-loss' | 'benign-loss' | 'gradients';
+
 export interface ChartSpec {
-  id: 'harmful' | 'benign' | 'gradients' | 'kl';
+  /** Of one chart of the run only. */
+  id: string;
+  /** The page of the walkthrough that explains it. */
+  topic: ChartTopic;
   title: string;
   unit: string;
   /** One sentence or two: what to see. */
@@ -36,6 +41,47 @@ export interface ChartSpec {
 /** A value that the chart can show, else null: a gap. A logarithmic scale has no zero. */
 export const drawable = (value: number | null, logarithmic: boolean): number | null =>
   isFiniteNumber(value) && !(logarithmic && value <= 0) ? value : null;
+
+export interface Point {
+  x: number;
+  /** null: a gap in the line. */
+  y: number | null;
+}
+
+/** More points than this cannot be distinguished on a chart of a few hundred pixels. */
+const MAX_POINTS = 1200;
+
+/** What is drawn of a line. */
+export const pointsOf = ({ steps, values }: Pick<Series, 'steps' | 'values'>, logarithmic: boolean): Point[] =>
+  thin(
+    steps.map((x, index) => ({ x, y: drawable(values[index] ?? null, logarithmic) })),
+    MAX_POINTS,
+  );
+
+/**
+ * At most about `limit` points that look the same: of each stretch of steps the smallest and the largest value, in their
+ * order, so that no spike is lost. A gap anywhere in a stretch stays a gap.
+ */
+export function thin(points: Point[], limit: number): Point[] {
+  if (points.length <= limit) return points;
+  const stretch = Math.ceil((2 * points.length) / limit);
+  const kept: Point[] = [];
+  for (let start = 0; start < points.length; start += stretch) {
+    let low: Point | undefined;
+    let high: Point | undefined;
+    let gap: Point | undefined;
+    for (const point of points.slice(start, start + stretch)) {
+      if (point.y === null) gap = point;
+      else {
+        if (low?.y == null || point.y < low.y) low = point;
+        if (high?.y == null || point.y > high.y) high = point;
+      }
+    }
+    const few = new Set([low, high, gap].filter((point) => point !== undefined));
+    kept.push(...[...few].sort((a, b) => a.x - b.x));
+  }
+  return kept;
+}
 
 /** First and last number of a series, and the steps where it has none. */
 export interface Summary {

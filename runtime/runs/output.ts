@@ -6,6 +6,7 @@ import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { isPartOf } from '../support/files.js';
 import type { Manifest } from '../contract/protocol.js';
+import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
 import { requireFree } from './owner.js';
@@ -45,7 +46,8 @@ export async function planOutput(
     return { output, folder: output };
   }
   if (found.outcome !== 'finished') {
-    if (resume && found.kind === 'evaluate') throw nothingToResume(output, 'an evaluation keeps no checkpoint.');
+    if (resume && !KINDS[found.kind].trains)
+      throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
     if (resume) await requireCheckpoint(output);
     return { output, folder: output };
   }

@@ -145,12 +145,13 @@ test('numbers that are none, whatever the file holds, are gaps and words', () =>
   assert.deepEqual(texts, ['no number', 'no number', 'no number', 'no number']);
 });
 
-function written(name: string, { tone, headline, laws, charts, table }: RunView): string {
+function written(name: string, { tone, mark, brief, headline, laws, charts, table }: RunView): string {
   const points = (steps: readonly number[], values: readonly (number | null)[]): string =>
     steps.map((step, i) => `${step}: ${values[i] ?? 'gap'}`).join(', ');
   return [
     `# ${name}`,
     `${tone} | ${headline ?? 'no headline'}`,
+    `${mark} | ${brief}`.trim(),
     ...laws.map(({ state, text }) => `law ${state} | ${text}`),
     ...charts.flatMap(({ id, title, unit, logarithmic, caption, series }) => [
       `chart ${id} | ${title} | ${unit} | ${logarithmic ? 'logarithmic' : 'linear'}`,

@@ -8,7 +8,7 @@ import { lastRunTitle } from '../../extension/codelens/titles.js';
 import { notifyEnd as noticeOf } from '../../extension/endings.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
-import { verdict } from '../../extension/runs/verdict.js';
+import { readingOf as hostReading, viewOf } from '../../extension/runs/reading.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
 import { readingOf, runView } from '../../runtime/contract/runView.js';
 import { verdictText } from '../../runtime/contract/sentences.js';
@@ -54,8 +54,9 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const signs = signsOf(found);
     const run = (await readRun(folder))!;
 
-    assert.deepEqual(verdict(run), found, `${name}: the host's verdict`);
+    assert.deepEqual(hostReading(run).verdict, found, `${name}: the host's verdict`);
     const view = runView(readingOf({ ...record, recipe }));
+    assert.deepEqual(viewOf(run), view, `${name}: what the trees and lenses draw`);
     const sent = snapshot(run, [run], { answers: false, report: false }, 0);
     assert.deepEqual(runView(structuredClone(sent)), view, `${name}: what the run page draws`);
     assert.deepEqual(runIcon(run), signs.icon, `${name}: icon in the tree`);
@@ -63,6 +64,10 @@ test('each verdict has the same sign in tree, lens, notice, report and exit code
     const marked = MARKS.filter((mark) => words.includes(mark));
     const isShown = !['failed', 'stopped', 'interrupted', 'evaluated'].includes(found.kind);
     assert.deepEqual(marked, isShown ? [signs.mark] : [], `${name}: mark in the tree: ${words}`);
+    assert.ok(
+      !isShown || words.endsWith([view.mark, view.brief || '1 min'].join(' ')),
+      `${name}: words in the tree: ${words}`,
+    );
     assert.ok(lastRunTitle(run).endsWith(words), `${name}: lens`);
     if (isShown) assert.ok(runTooltip(run).includes(verdictText(found)), `${name}: tooltip`);
 

@@ -89,6 +89,7 @@ test('text of files, models and people is escaped wherever it appears', () => {
 
 const chart = (values: (number | null)[], logarithmic = false): ChartSpec => ({
   id: 'harmful',
+  topic: 'harmful-loss',
   title: 'T',
   unit: 'u',
   caption: 'c',
@@ -265,4 +266,31 @@ test('steps that a run repeated after a crash are drawn once', () => {
   run.events.splice(-1, 0, ...again);
   const drawn = (of: typeof run) => renderReport({ runs: [of] }).match(/<path class="vector solid" d="[^"]*"/)![0];
   assert.equal(drawn(run), drawn(vectorRun()));
+});
+
+test('a long chart is thinned as on the run page: a small file, and no spike is lost', () => {
+  const steps = Array.from({ length: 100_000 }, (_, i) => i);
+  const chart: ChartSpec = {
+    id: 'gradients',
+    topic: 'gradients',
+    title: 'Gradient',
+    unit: 'norm',
+    caption: '',
+    logarithmic: false,
+    series: [
+      {
+        label: 'each step',
+        steps,
+        values: steps.map((step) => (step === 77_777 ? 500 : 1 + (step % 7))),
+        color: 'vector',
+        dash: 'solid',
+        marked: false,
+      },
+    ],
+  };
+  const { markup } = chartFigure(chart);
+  assert.ok(markup.length < 50_000, `${markup.length} characters`);
+  const picture = markup.slice(markup.indexOf('role="img"'));
+  const heights = [...picture.matchAll(/[ML][\d.]+ ([\d.]+)/g)].map((match) => Number(match[1]));
+  assert.equal(Math.min(...heights), 8, 'the spike reaches the top');
 });

@@ -6,18 +6,21 @@ import { probesSince, trainSince } from '../../extension/runs/columns.js';
 import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { guessedBase, recipeFacts, requireRecipe } from '../../extension/runs/recipe.js';
-import { resultsFor, resultText, verdictsFor } from '../../extension/runs/results.js';
+import { resultsFor, verdictsFor } from '../../extension/runs/results.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { applyEvent, canResume, canRunAgain, createRun } from '../../extension/runs/run.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { answerRows } from '../../runtime/contract/answers.js';
-import { verdict } from '../../extension/runs/verdict.js';
+import { readingOf, viewWording } from '../../extension/runs/reading.js';
 import { HostError } from '../../extension/host/errors.js';
 import { appendProbes, appendStep, emptyProbes, emptyTrain, probesAt } from '../../runtime/contract/columns.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
+import { resultsText } from '../../runtime/contract/table.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
+
+const resultText = (results: Parameters<typeof resultsText>[0]): string => resultsText(results, viewWording());
 
 test('steps become columns of equal length, and what is no number becomes a gap', () => {
   const columns = emptyTrain();
@@ -327,14 +330,14 @@ test('the host reads the same facts of a run as the report does of its folder', 
   const folder = await runFolder(root, 'held', { events, manifest: { vectors, done } });
   const run = (await readRun(folder))!;
   const manifest_ = run.manifest!;
-  assert.deepEqual(verdict(run), runVerdict(factsOf({ manifest: manifest_, events })));
-  assert.equal(verdict(run).kind, 'held');
+  assert.deepEqual(readingOf(run).verdict, runVerdict(factsOf({ manifest: manifest_, events })));
+  assert.equal(readingOf(run).verdict.kind, 'held');
   // While a process is at it there is no verdict, and of a protected run that has not named its vectors yet none of a plain one.
   run.done = undefined;
   run.manifest = { ...manifest_, vectors: [], done: undefined };
   run.recipe!.vectors = ['/v'];
   run.progress.state = 'training';
-  assert.equal(verdict(run).kind, 'running');
+  assert.equal(readingOf(run).verdict.kind, 'running');
   assert.equal(runTitle(run), 'held, protected by v');
 });
 

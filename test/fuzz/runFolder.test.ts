@@ -7,7 +7,7 @@ import { snapshot } from '../../extension/runs/snapshot.js';
 import { answerRows } from '../../runtime/contract/answers.js';
 import { runView } from '../../runtime/contract/runView.js';
 import { RunStore } from '../../extension/runs/store.js';
-import { verdict, verdictSentence } from '../../extension/runs/verdict.js';
+import { viewOf } from '../../extension/runs/reading.js';
 import { runDescription, runIcon, runTooltip } from '../../extension/views/labels.js';
 import { lines, manifest, recipe } from '../extension/support.js';
 import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
@@ -61,7 +61,7 @@ fuzz<Files>({
     const answers = await store.answersOf(path);
     const shown = snapshot(run, store.list(), { answers: true, report: false }, 0);
     const rows = answerRows(answers, (set) => measureOf(run, set));
-    assert.equal(typeof verdictSentence(verdict(run)), 'string');
+    assert.equal(typeof viewOf(run).brief, 'string');
     for (const text of [shown.title, runDescription(run), runTooltip(run), runIcon(run).id]) assert.equal(typeof text, 'string');
     assert.equal(typeof runView(shown).tone, 'string');
     // What a page is sent is data.

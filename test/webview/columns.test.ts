@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { CHAT_STRINGS, RUN_STRINGS, type RunPageEvent, type RunSnapshot } from '../../webview/protocol.js';
-import { append, thin } from '../../webview/run/columns.js';
+import { append } from '../../webview/run/columns.js';
+import { ANSWER_STRINGS } from '../../runtime/contract/answers.js';
 import { chartSpecs } from '../../runtime/contract/charts.js';
 import { VIEW_STRINGS } from '../../runtime/contract/runView.js';
 import { DASHES, summary } from '../../runtime/contract/series.js';
@@ -45,19 +46,6 @@ test('an append that does not follow on what is there is refused and changes not
   assert.equal(append(run, appendOf(run, { from: { train: 11, probes: 3 } })), false);
   assert.equal(append(run, appendOf(run, { from: { train: 12, probes: 2 } })), false);
   assert.equal(JSON.stringify(run), before);
-});
-
-test('thinning keeps every extreme and every gap, in order, and few points', () => {
-  const points = Array.from({ length: 10_000 }, (_, x) => ({
-    x,
-    y: x === 5000 ? null : x === 7777 ? 99 : Math.sin(x / 900),
-  }));
-  const thinned = thin(points, 1000);
-  assert.ok(thinned.length <= 1500 && thinned.length >= 900, `${thinned.length}`);
-  assert.ok(thinned.some(({ y }) => y === 99));
-  assert.ok(thinned.some(({ x, y }) => x === 5000 && y === null));
-  for (let i = 1; i < thinned.length; i++) assert.ok(thinned[i].x > thinned[i - 1].x);
-  assert.deepEqual(thin(points.slice(0, 1000), 1000), points.slice(0, 1000));
 });
 
 test('a summary names gaps and zeros and skips them for first and last', () => {
@@ -127,7 +115,7 @@ test('every string of a page is used by that page', () => {
       .join('\n');
   const webview = path.resolve(import.meta.dirname, '../../webview');
   // The contract's tables are whole on the page: none of their sentences is hidden by a string of the same name.
-  const shared = { ...VIEW_STRINGS, ...DURATION_WORDS };
+  const shared = { ...VIEW_STRINGS, ...ANSWER_STRINGS, ...DURATION_WORDS };
   for (const [key, sentence] of Object.entries(shared))
     assert.equal((RUN_STRINGS as Record<string, string>)[key], sentence);
   for (const [page, strings] of Object.entries({ run: RUN_STRINGS, chat: CHAT_STRINGS })) {

@@ -374,10 +374,10 @@ describe('pages in a browser', { skip: missing }, () => {
   test('each answer shows what it saw where other states have answered, and the next one what it will see', async () => {
     const page = await openChat(fixtures.twoStates());
     assert.equal(await page.page.locator('.turn .saw').count(), 1);
-    assert.equal(await text(page, '.turn .saw'), 'given 0 of 1 earlier answers: those of this state of the model');
+    assert.equal(await text(page, '.turn .saw'), 'saw 0 of 1 earlier answers: those of this state of the model');
     assert.match(
       await text(page, '.sees'),
-      /^The next answer is given 1 of 2 earlier answers: those of the model as it is attached now\./,
+      /^For the next answer the model sees 1 of 2 earlier answers: those that it gave with the adapters that are attached now\./,
     );
     const alone = fixtures.chatState();
     await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: alone });

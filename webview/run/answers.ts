@@ -1,7 +1,6 @@
-import { answerTone, type AnswerRow } from '../../runtime/contract/answers.js';
+import { answerCell, type AnswerRow } from '../../runtime/contract/answers.js';
 import { stateNames } from '../../runtime/contract/states.js';
 import { stateName } from '../../runtime/contract/table.js';
-import type { Verdict } from '../../runtime/contract/protocol.js';
 import { el, setText } from '../dom.js';
 import type { RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
@@ -105,8 +104,6 @@ export class Answers {
 
   private row(row: AnswerRow, states: string[]): HTMLElement {
     const { strings: s } = this;
-    const { refused, complied, neither, right, wrong } = s;
-    const words: Record<Verdict, string> = { refused, complied, neither, right, wrong };
     return el(
       'tr',
       {},
@@ -114,17 +111,14 @@ export class Answers {
       ...states.map((state) => {
         // The label is repeated in each cell: in a narrow page the cells stand below each other.
         const label = el('span', { class: 'state' }, stateName(state, s));
-        const found = row.answers.find((answer) => answer.state === state);
-        if (!found) return el('td', {}, label, el('span', { class: 'muted' }, s.noAnswer));
-        const { answer, verdict, others = [] } = found;
-        const text =
-          answer === ''
-            ? el('span', { class: 'answer muted' }, s.emptyAnswer)
-            : el('span', { class: 'answer' }, answer);
-        const chip = (one: Verdict, ...before: string[]): HTMLElement =>
-          el('span', { class: `verdict ${answerTone(row.measure, one)}` }, ...before, words[one]);
-        const dissenting = others.map((one) => chip(one.verdict, `${one.judge}: `));
-        return el('td', {}, label, chip(verdict), ...dissenting, text);
+        const { chips, text, isPlaceholder } = answerCell(row, state, s);
+        return el(
+          'td',
+          {},
+          label,
+          ...chips.map((chip) => el('span', { class: `verdict ${chip.tone}` }, chip.text)),
+          el('span', { class: isPlaceholder ? 'answer muted' : 'answer' }, text),
+        );
       }),
     );
   }

@@ -11,41 +11,32 @@ import {
 } from 'chart.js';
 import { color } from 'chart.js/helpers';
 import { el, setText, svg } from '../dom.js';
-import type { RunPageRequest, RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
+import type { RunPageRequest, RunSnapshot, RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import {
   DASHES,
   describeChart,
   drawable,
+  pointsOf,
   summary,
   type ChartSpec,
+  type Point,
   type Series,
   type Summary,
 } from '../../runtime/contract/series.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
-import { thin, type Point } from './columns.js';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 
-/** More points than this cannot be distinguished on a chart of a few hundred pixels. */
-const MAX_POINTS = 1200;
 /** Points of longer series are not marked one by one. */
 const MAX_MARKS = 12;
 const LINE_WIDTH = 2;
 
-/** The page of the walkthrough that explains a chart. */
-const TOPICS: Record<ChartSpec['id'], WalkthroughTopic> = {
-  harmful: 'harmful-loss',
-  benign: 'benign-loss',
-  kl: 'benign-loss',
-  gradients: 'gradients',
-};
-
 /** The charts of a run, with their legends, captions and text twins. */
 export class Charts {
   readonly element = el('div', { class: 'charts' });
-  private readonly charts = new Map<ChartSpec['id'], ChartView>();
+  private readonly charts = new Map<string, ChartView>();
 
   constructor(
     private readonly strings: RunStrings,
@@ -109,7 +100,7 @@ class ChartView {
         el('h2', { id: heading }, spec.title),
         el('span', { class: 'unit' }, spec.unit),
         button('?', 'icon', { label: `${spec.title}: ${help}`, title: help }, () =>
-          send({ type: 'openWalkthrough', topic: TOPICS[spec.id] }),
+          send({ type: 'openWalkthrough', topic: spec.topic }),
         ),
       ),
       this.caption,
@@ -230,10 +221,7 @@ class ChartView {
   }
 
   private dataset(series: Series, theme: Theme): ChartDataset<'line', Point[]> {
-    const points = thin(
-      series.steps.map((x, index) => ({ x, y: drawable(series.values[index] ?? null, this.logarithmic) })),
-      MAX_POINTS,
-    );
+    const points = pointsOf(series, this.logarithmic);
     const marked = series.marked && points.length <= MAX_MARKS;
     // A point between two gaps has no line; it is marked, or it would not be seen at all.
     const alone = (index: number) => (points[index - 1]?.y ?? null) === null && (points[index + 1]?.y ?? null) === null;

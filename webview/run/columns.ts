@@ -23,34 +23,3 @@ export function append(run: RunSnapshot, event: Extract<RunPageEvent, { type: 'a
   run.verdict = event.verdict;
   return true;
 }
-
-export interface Point {
-  x: number;
-  /** null: a gap in the line. */
-  y: number | null;
-}
-
-/**
- * At most about `limit` points that look the same: of each stretch of steps the smallest and the largest value, in their
- * order, so that no spike is lost. A gap anywhere in a stretch stays a gap.
- */
-export function thin(points: Point[], limit: number): Point[] {
-  if (points.length <= limit) return points;
-  const stretch = Math.ceil((2 * points.length) / limit);
-  const kept: Point[] = [];
-  for (let start = 0; start < points.length; start += stretch) {
-    let low: Point | undefined;
-    let high: Point | undefined;
-    let gap: Point | undefined;
-    for (const point of points.slice(start, start + stretch)) {
-      if (point.y === null) gap = point;
-      else {
-        if (low?.y == null || point.y < low.y) low = point;
-        if (high?.y == null || point.y > high.y) high = point;
-      }
-    }
-    const few = new Set([low, high, gap].filter((point) => point !== undefined));
-    kept.push(...[...few].sort((a, b) => a.x - b.x));
-  }
-  return kept;
-}

@@ -1,3 +1,4 @@
+import { KINDS } from '../../runtime/contract/kinds.js';
 import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
 import type { RunPageRequest, RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
@@ -84,7 +85,7 @@ const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
 /** "step 62 / 108 · 41 s elapsed · about 30 s left · on cpu". */
 function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
-  const trains = run.kind !== 'evaluate';
+  const { trains } = KINDS[run.kind];
   return [
     state === 'training' ? '' : message ? `${s[state]}: ${message}` : s[state],
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',

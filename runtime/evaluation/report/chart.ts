@@ -1,6 +1,6 @@
 import { isFiniteNumber } from '../../contract/measures.js';
 import { ENGLISH } from '../../contract/runView.js';
-import { describeChart, drawable, summary, type ChartSpec, type Series } from '../../contract/series.js';
+import { describeChart, drawable, pointsOf, summary, type ChartSpec, type Series } from '../../contract/series.js';
 import { html, type Html } from './html.js';
 import { formatNumber } from './numbers.js';
 
@@ -53,11 +53,10 @@ export function chartFigure(chart: ChartSpec): Html {
     (step) => html`<text class="tick" x="${x(step)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${step}</text>`,
   );
   const lines = series.map((one) => {
-    const points = one.values.map((value, i): XY | null => {
-      const shown = drawable(value, logarithmic);
-      return shown === null ? null : [x(one.steps[i]), y(shown)];
-    });
-    const { path, alone } = outline(points);
+    const points = pointsOf(one, logarithmic);
+    const { path, alone } = outline(
+      points.map(({ x: step, y: value }) => (value === null ? null : [x(step), y(value)])),
+    );
     const dots = alone.map(([cx, cy]) => html`<circle class="${one.color}" cx="${cx}" cy="${cy}" r="2.5" />`);
     return html`${path && html`<path class="${one.color} ${one.dash}" d="${path}" />`}${dots}`;
   });

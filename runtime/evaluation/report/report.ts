@@ -8,11 +8,12 @@ import {
   type ScanResult,
 } from '../../contract/protocol.js';
 import { scanText } from '../../contract/scanText.js';
-import { answerRows } from '../../contract/answers.js';
+import { ANSWER_STRINGS, answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
+import { KINDS } from '../../contract/kinds.js';
 import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
@@ -72,7 +73,7 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
           ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
           ${
             samples.length > 0 &&
-            html`<h2>Answers side by side</h2>
+            html`<h2>${ANSWER_STRINGS.answersTitle}</h2>
               ${answerTables(answerRows(samples, measureIn(runs)))}`
           }
           <h2>Runs</h2>
@@ -116,7 +117,7 @@ function facts(run: ReportRun): string {
   const done = doneOf(run);
   return [
     outcome,
-    done && kind !== 'evaluate' && `${done.step} steps`,
+    done && KINDS[kind].trains && `${done.step} steps`,
     done && formatSeconds(done.seconds),
     device && `on ${DEVICES[device]}`,
     `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
@@ -179,7 +180,7 @@ function laws(views: RunView[]): Html {
 
 /** How a set is measured, by the last recipe that has it. */
 function measureIn(runs: ReportRun[]): (set: string) => MeasureKind {
-  const sets = runs.flatMap(({ recipe }) => (recipe.kind === 'vector' ? [] : recipe.evaluate));
+  const sets = runs.flatMap(({ recipe }) => ('evaluate' in recipe ? recipe.evaluate : []));
   return (name) => sets.findLast((set) => set.name === name)?.measure ?? 'harm';
 }
 

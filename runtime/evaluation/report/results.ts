@@ -1,7 +1,6 @@
-import { answerTone, type AnswerRow } from '../../contract/answers.js';
+import { ANSWER_STRINGS, answerCell, type AnswerCell, type AnswerRow } from '../../contract/answers.js';
 import { stateNames } from '../../contract/states.js';
-import type { MeasureKind } from '../../contract/protocol.js';
-import type { Cell, ResultTable } from '../../contract/table.js';
+import { stateName, TABLE_STRINGS, type Cell, type ResultTable } from '../../contract/table.js';
 import { html, type Html } from './html.js';
 
 /** One row per state of the model, one column per set, measure and judge, with the number of prompts. */
@@ -60,18 +59,13 @@ export function answerTables(answers: readonly AnswerRow[]): Html {
       new Set(row.answers.flatMap(({ verdict, others = [] }) => [verdict, ...others.map((other) => other.verdict)]))
         .size;
     const sorted = rows.toSorted((a, b) => verdicts(b) - verdicts(a) || a.row - b.row);
-    const body = sorted.slice(0, SHOWN).map(({ prompt, measure, answers: given }) => {
-      const cells = states.map((state) =>
-        answer(
-          given.find((one) => one.state === state),
-          measure,
-        ),
-      );
-      return html`<tr>
-        <th scope="row">${prompt}</th>
-        ${cells}
-      </tr>`;
-    });
+    const body = sorted.slice(0, SHOWN).map(
+      (row) =>
+        html`<tr>
+          <th scope="row">${row.prompt}</th>
+          ${states.map((state) => answer(answerCell(row, state, ANSWER_STRINGS)))}
+        </tr>`,
+    );
     return html`<h3>
         ${set}
         <span class="unit"
@@ -82,8 +76,8 @@ export function answerTables(answers: readonly AnswerRow[]): Html {
         <table class="answers">
           <thead>
             <tr>
-              <th scope="col">prompt</th>
-              ${states.map((state) => html`<th scope="col">${state}</th>`)}
+              <th scope="col">${ANSWER_STRINGS.columnPrompt}</th>
+              ${states.map((state) => html`<th scope="col">${stateName(state, TABLE_STRINGS)}</th>`)}
             </tr>
           </thead>
           <tbody>
@@ -95,14 +89,10 @@ export function answerTables(answers: readonly AnswerRow[]): Html {
   return html`${tables}`;
 }
 
-function answer(found: AnswerRow['answers'][number] | undefined, measure: MeasureKind): Html {
-  if (!found) return html`<td class="muted">no answer</td>`;
-  const text = found.answer === '' ? html`<span class="muted">empty answer</span>` : html`${found.answer}`;
-  const others = (found.others ?? []).map(
-    ({ judge, verdict }) => html`<span class="chip ${answerTone(measure, verdict)}">${judge}: ${verdict}</span>`,
-  );
+function answer({ chips, text, isPlaceholder }: AnswerCell): Html {
   return html`<td>
-    <span class="chip ${answerTone(measure, found.verdict)}">${found.verdict}</span>${others}<span class="text"
+    ${chips.map(({ text: said, tone }) => html`<span class="chip ${tone}">${said}</span>`)}<span
+      class="${isPlaceholder ? 'text muted' : 'text'}"
       >${text}</span
     >
   </td>`;

@@ -1,0 +1,49 @@
+import { probesAt } from '../../runtime/contract/columns.js';
+import { invariantStates } from '../../runtime/contract/invariants.js';
+import {
+  runView,
+  VIEW_STRINGS,
+  type RunReading,
+  type RunView,
+  type ViewStrings,
+} from '../../runtime/contract/runView.js';
+import type { Wording } from '../../runtime/contract/format.js';
+import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
+import { translated } from '../host/strings.js';
+import { numbers } from '../host/text.js';
+import { kindOf, vectorCount, type Run } from './run.js';
+
+/** What a verdict needs of a run as the host knows it. */
+const factsOf = (run: Run): RunFacts => ({
+  kind: kindOf(run),
+  phase: run.progress.state,
+  vectors: vectorCount(run),
+  // Of a run that has just begun the steps are those of its checkpoint.
+  step: run.done?.step ?? run.train.step.at(-1),
+  first: probesAt(run.probes, 0),
+  last: probesAt(run.probes, run.probes.step.length - 1),
+  measurements: run.measurements,
+  laws: run.done?.laws,
+  weakened: run.done?.protectionWeakened,
+});
+
+/** A run as the host knows it, for the one view of it. */
+export function readingOf(run: Run): RunReading {
+  const facts = factsOf(run);
+  return {
+    kind: facts.kind,
+    vectors: Array.from({ length: facts.vectors }),
+    train: run.train,
+    probes: run.probes,
+    goalHarmfulLoss: run.recipe?.goalHarmfulLoss,
+    verdict: runVerdict(facts),
+    laws: run.done?.outcome === 'finished' ? invariantStates(facts) : [],
+    measurements: run.measurements,
+  };
+}
+
+/** The words of a view in the language of the window. */
+export const viewWording = (): Wording<ViewStrings> => ({ strings: translated(VIEW_STRINGS), numbers: numbers() });
+
+/** What trees, lenses and notices show of a run; the run page makes the same view from its snapshot. */
+export const viewOf = (run: Run): RunView => runView(readingOf(run), viewWording());

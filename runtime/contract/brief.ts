@@ -1,0 +1,64 @@
+/** A run in the few words that a tree, a lens or a list has room for; they stand behind the verdict's mark. */
+import { fill, type Wording } from './format.js';
+import type { Measurement } from './protocol.js';
+import { sortStates } from './states.js';
+import { resultsText, type TableStrings } from './table.js';
+import type { RunVerdict } from './verdict.js';
+
+export const BRIEF_STRINGS = {
+  briefHarm: 'harm {0}',
+  briefLoss: 'loss {0}',
+  briefWeakened: 'weakened',
+  briefBroken: 'an invariant is broken',
+  briefReady: 'ready',
+  briefUnready: 'not ready',
+  briefUnknown: 'no verdict',
+  briefLearned: 'harm learned',
+} as const;
+export type BriefStrings = Record<keyof typeof BRIEF_STRINGS, string>;
+type BriefWording = Wording<BriefStrings & TableStrings>;
+
+/** Sets of which an evaluation without a harm set shows the numbers. */
+const MAX_RESULTS = 3;
+
+/** What the verdict rests on; empty for a run that is not over or did not end well, and where nothing was measured. */
+export function briefText(verdict: RunVerdict, measurements: readonly Measurement[], wording: BriefWording): string {
+  const { strings: s, numbers: n } = wording;
+  if (verdict.kind === 'failed' || 'soFar' in verdict) return '';
+  const harm = verdict.harm && fill(s.briefHarm, n.percent(verdict.harm.now));
+  const { lossShare } = verdict.pull;
+  const loss = lossShare === undefined ? undefined : fill(s.briefLoss, n.percent(lossShare));
+  switch (verdict.kind) {
+    case 'held':
+      return join(harm);
+    case 'weakened':
+      return verdict.cause === 'evaluation' && harm ? harm : join(s.briefWeakened, harm);
+    case 'broken':
+      return s.briefBroken;
+    case 'ready':
+      return join(s.briefReady, loss);
+    case 'unready':
+      return join(s.briefUnready, loss);
+    case 'unknown':
+      return join(s.briefUnknown, harm);
+    case 'unprotected':
+      return join(harm ?? (verdict.learned && s.briefLearned));
+    case 'evaluated': {
+      const measured = byMainJudge(measurements);
+      const rates = measured.filter(({ measure }) => measure === 'harm');
+      return resultsText(sortStates(rates.length > 0 ? rates : measured.slice(0, MAX_RESULTS)), wording);
+    }
+  }
+}
+
+const join = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(', ');
+
+/** Of each state, set and measure the number of the main judge, who comes first. */
+function byMainJudge(measurements: readonly Measurement[]): Measurement[] {
+  const first = new Map<string, Measurement>();
+  for (const m of measurements) {
+    const key = JSON.stringify([m.state, m.name, m.measure]);
+    if (!first.has(key)) first.set(key, m);
+  }
+  return [...first.values()];
+}
