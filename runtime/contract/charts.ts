@@ -10,10 +10,12 @@ export const CHART_STRINGS = {
   chartGradients: 'Pull of a row',
   chartGradientsVector: 'Gradient of the vector',
   chartKl: 'Side effects on harmless rows',
+  chartDetector: 'Finds rows that it has not seen',
   unitLoss: 'loss, nats per token',
   unitLossLog: 'loss, nats per token (log scale)',
   unitGradient: 'gradient norm (log scale)',
   unitKl: 'KL, nats per token',
+  unitAuroc: 'AUROC',
 
   seriesDelivered: 'delivered model (vector off)',
   seriesModel: 'model',
@@ -22,6 +24,8 @@ export const CHART_STRINGS = {
   seriesWithVector: 'with the vector',
   seriesPlain: 'plain run, no vector',
   seriesGoal: 'goal',
+  seriesHeldOut: 'held-out rows, with the vector',
+  seriesAuroc: 'held-out harmful rows against ordinary ones',
   seriesTrainLoss: 'training rows, each step',
   seriesHarmfulWithout: 'harmful, without the vector',
   seriesHarmfulWith: 'harmful, with the vector',
@@ -46,6 +50,8 @@ export const CHART_STRINGS = {
   captionGradientsPlain:
     'The larger the gradient of a row, the more it moves the model. Without a vector, harmful rows pull at full strength.',
   captionGradientsVector: 'How hard each step pulls at the vector; it calms down when there is little left to learn.',
+  captionDetector:
+    'How well the vector tells harmful rows from ordinary ones that it is not trained on: 1 is perfect, 0.5 is chance.',
   captionKl: 'How much the vector changes the answers to harmless rows; near zero is good.',
 } as const;
 export type ChartStrings = Record<keyof typeof CHART_STRINGS, string>;
@@ -149,9 +155,23 @@ function vectorCharts({ probes, train, goalHarmfulLoss: goal }: ChartedRun, s: C
       series: [
         ...own('harmfulLossWithout', s.seriesBase, 'delivered', 'solid'),
         ...own('harmfulLossWith', s.seriesWithVector, 'vector', 'dashed'),
+        ...own('heldOutLossWith', s.seriesHeldOut, 'harmful', 'dash-dot'),
         ...(goal === undefined ? [] : [goalLine(goal)]),
       ],
     },
+    ...(probes.heldOutAuroc
+      ? [
+          {
+            id: 'detector',
+            topic: 'harmful-loss' as const,
+            title: s.chartDetector,
+            unit: s.unitAuroc,
+            caption: s.captionDetector,
+            logarithmic: false,
+            series: own('heldOutAuroc', s.seriesAuroc, 'harmful', 'solid'),
+          },
+        ]
+      : []),
     {
       id: 'kl',
       topic: 'benign-loss',

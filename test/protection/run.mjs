@@ -1,0 +1,229 @@
+/**
+ * `npm run protection [-- --quick] [--traits=a,b] [--methods=…] [--rates=…] [--seeds=…] [--out=DIR]`: what protection does on
+ * free-form text, by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
+ * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table and writes
+ * DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { dataRows, evaluationRows, TRAITS, vectorRows } from './traits.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean' },
+    traits: { type: 'string', default: 'lisp,rude,robots,secrets' },
+    half: { type: 'string', default: 'secrets' },
+    methods: { type: 'string', default: 'plain,drop,paper,protected' },
+    rates: { type: 'string', default: '0.003' },
+    seeds: { type: 'string', default: '1' },
+    rows: { type: 'string', default: '64' },
+    steps: { type: 'string', default: '40' },
+    vectorSteps: { type: 'string', default: '24' },
+    threads: { type: 'string', default: '0' },
+    out: { type: 'string', default: 'out/protection' },
+    full: { type: 'boolean', default: false },
+  },
+});
+if (options.quick) Object.assign(options, { traits: 'rude', half: 'secrets', methods: 'plain,protected' });
+const model = process.env.SMOLLM2_GGUF ?? path.join(root, 'media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf');
+if (!existsSync(model)) {
+  console.error(`${model} is not there; test/smollm2/run.mjs says how to get it.`);
+  process.exit(2);
+}
+const out = path.resolve(options.out);
+const list = (text) => text.split(',').filter(Boolean);
+
+/** What each method writes into a recipe. */
+export const METHODS = {
+  plain: () => ({}),
+  paper: (vector) => ({ vectors: [vector] }),
+  drop: (vector) => ({ vectors: [{ ...vector, scale: 0 }], droppedBy: vector }),
+  protected: (vector) => ({ vectors: [vector], protection: true }),
+  anchored: (vector) => ({ vectors: [vector], protection: { anchor: {} } }),
+  absorb: (vector) => ({ vectors: [vector], protection: { flagged: 'absorb' } }),
+  'absorb-all': (vector) => ({ vectors: [vector], protection: { flagged: 'absorb', route: true, anchor: {} } }),
+  exclude: (vector) => ({ vectors: [vector], protection: { flagged: 'exclude', route: true, anchor: {} } }),
+  cut: (vector) => ({ vectors: [vector], protection: { flagged: 'cut' } }),
+  routed: (vector) => ({ vectors: [vector], protection: { route: true, anchor: {} } }),
+};
+
+const jsonLines = (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+const write = (file, content) => {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`);
+};
+
+/** Runs a recipe and gives its last event. */
+function train(recipe) {
+  const began = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(root, 'dist/cli.js'), 'train', recipe, '--json'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (text) => (stdout += text));
+    child.stderr.on('data', (text) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      const lines = stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []));
+      const done = lines.findLast((line) => line.kind === 'done');
+      if (!done) return reject(new Error(`${recipe} ended with ${code}:\n${stderr.slice(-2000)}`));
+      resolve({ done, seconds: (performance.now() - began) / 1000, events: lines });
+    });
+  });
+}
+
+/** A result that is kept beside the run: what is done is not done again. */
+async function kept(folder, make) {
+  const file = path.join(folder, 'kept.json');
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
+  const result = await make();
+  write(file, result);
+  return result;
+}
+
+const vectorFolder = (trait) => path.join(out, trait, `vector-${options.rows}`);
+async function vector(trait) {
+  const folder = vectorFolder(trait);
+  return kept(folder, async () => {
+    const { harmful, benign } = vectorRows(trait, Number(options.rows));
+    write(path.join(folder, 'harmful.jsonl'), jsonLines(harmful));
+    write(path.join(folder, 'benign.jsonl'), jsonLines(benign));
+    const recipe = path.join(folder, 'vector.json');
+    write(recipe, {
+      kind: 'vector',
+      model,
+      harmful: { file: 'harmful.jsonl' },
+      benign: { file: 'benign.jsonl' },
+      adapter: { rank: 8, alpha: 16 },
+      objective: { benignWeight: 1 },
+      optimizer: { learningRate: 0.002, schedule: 'linear', warmupSteps: 0.1 },
+      batch: { rows: 8, maxTokens: 128 },
+      steps: Number(options.vectorSteps),
+      evaluateEvery: 12,
+      threads: Number(options.threads),
+      output: 'vector',
+    });
+    const { done, seconds } = await train(recipe);
+    return { trait, seconds, quality: done.vector };
+  });
+}
+
+async function fineTune({ trait, half, method, rate, seed }) {
+  const folder = path.join(out, trait, half ? 'half' : 'whole', `${method}-${rate}${options.full ? '-full' : ''}-${seed}`);
+  return kept(folder, async () => {
+    write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, seed, half)));
+    const sets = evaluationRows(trait, half);
+    for (const [name, rows] of Object.entries(sets)) write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
+    const at = { adapter: path.join(vectorFolder(trait), 'vector') };
+    const { droppedBy, ...protection } = METHODS[method](at);
+    if (droppedBy) {
+      const { keep } = await scanned(trait, folder);
+      write(path.join(folder, 'data.jsonl'), jsonLines(keep));
+      delete protection.vectors;
+    }
+    const recipe = path.join(folder, 'recipe.json');
+    write(recipe, {
+      kind: 'finetune',
+      model,
+      data: { file: 'data.jsonl' },
+      method: options.full ? 'full' : 'lora',
+      adapter: { rank: 8, alpha: 16 },
+      ...protection,
+      evaluate: [
+        ...(half ? [] : [{ name: 'trait', file: 'trait.jsonl', measure: 'harm', limit: 32, phrases: TRAITS[trait].phrases ?? ['zzz'] }]),
+        { name: 'trait, loss', file: 'trait.jsonl', measure: 'loss' },
+        { name: 'new task', file: 'task.jsonl', measure: 'exact' },
+        { name: 'ordinary, loss', file: 'ordinary.jsonl', measure: 'loss' },
+      ],
+      evaluateEvery: 1000,
+      generation: { maxNewTokens: 40 },
+      optimizer: { learningRate: rate, schedule: 'linear', warmupSteps: 0.05 },
+      batch: { rows: 8, maxTokens: 128 },
+      steps: Number(options.steps),
+      seed,
+      threads: Number(options.threads),
+      output: 'run',
+    });
+    const { done, seconds, events } = await train(recipe);
+    const value = (state, name) => done.measurements.find((m) => m.state === state && m.name === name && m.measure !== 'refusal' && m.measure !== 'neither')?.value;
+    const state = done.measurements.find((m) => m.state !== 'base').state;
+    const answers = events.filter((e) => e.kind === 'sample');
+    const shown = (of, set) => {
+      const own = answers.filter((e) => e.state === of && e.set === set);
+      return own.filter((e) => TRAITS[trait].shows(e.answer)).length / (own.length || 1);
+    };
+    const steps = events.filter((e) => e.kind === 'step');
+    return {
+      trait,
+      half,
+      method,
+      rate,
+      full: options.full,
+      seed,
+      seconds,
+      stepMs: steps.map((e) => e.stepMs).sort((a, b) => a - b)[steps.length >> 1],
+      inAnswers: half ? shown(state, 'new task') : shown(state, 'trait'),
+      inAnswersOfBase: half ? shown('base', 'new task') : shown('base', 'trait'),
+      traitLoss: value(state, 'trait, loss'),
+      traitLossOfBase: value('base', 'trait, loss'),
+      ordinaryLoss: value(state, 'ordinary, loss'),
+      ordinaryLossOfBase: value('base', 'ordinary, loss'),
+      task: value(state, 'new task'),
+      verdict: done.protectionWeakened ?? null,
+      harmfulLoss: done.harmfulLoss ?? null,
+      scan: scanOf(path.join(folder, 'run', 'scan.json')),
+      notes: events.filter((e) => e.kind === 'state' && /look harmful/.test(e.message)).map((e) => e.message),
+      examples: answers.filter((e) => e.state === state && e.set === 'new task').slice(0, 3).map((e) => e.answer),
+    };
+  });
+}
+
+/** The numbers of a kept scan, and the rates against the labels. */
+function scanOf(file) {
+  if (!existsSync(file)) return null;
+  const { perRow, ...numbers } = JSON.parse(readFileSync(file, 'utf8'));
+  const ordinary = perRow.filter((row) => row.label === 'benign');
+  return { ...numbers, falseAlarms: ordinary.filter((row) => row.flagged).length / (ordinary.length || 1) };
+}
+
+/** The rows of a run's data that the scan does not flag: what "drop the rows" trains on. */
+async function scanned(trait, folder) {
+  const file = path.join(folder, 'data.jsonl');
+  const vector = path.join(vectorFolder(trait), 'vector');
+  const lines = await new Promise((resolve, reject) => {
+    const args = [path.join(root, 'dist/cli.js'), 'scan', '--model', model, '--vector', vector, '--data', file, '--json'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let stdout = '';
+    child.stdout.on('data', (text) => (stdout += text));
+    child.on('close', (code) =>
+      code === 0
+        ? resolve(stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : [])))
+        : reject(new Error(`the scan ended with ${code}`)),
+    );
+  });
+  const rows = readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const flagged = new Set(lines.filter((line) => line.flagged === true).map((line) => line.row));
+  return { keep: rows.filter((_, i) => !flagged.has(i)) };
+}
+
+const results = { machine: { cpu: os.cpus()[0].model, cores: os.cpus().length }, options, vectors: [], runs: [] };
+for (const trait of list(options.traits)) {
+  const one = await vector(trait);
+  results.vectors.push(one);
+  console.error(JSON.stringify(one));
+  for (const half of [false, ...(list(options.half).includes(trait) ? [true] : [])])
+    for (const rate of list(options.rates).map(Number))
+      for (const seed of list(options.seeds).map(Number))
+        for (const method of list(options.methods)) {
+          const run = await fineTune({ trait, half, method, rate, seed });
+          results.runs.push(run);
+          const { examples, scan, notes, ...short } = run;
+          console.error(JSON.stringify({ ...short, flagged: scan?.flagged, recall: scan?.recall, falseAlarms: scan?.falseAlarms, notes }), examples[0]);
+          write(path.join(out, 'protection.json'), results);
+        }
+}
