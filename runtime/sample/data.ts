@@ -71,8 +71,8 @@ export function baseRows(phase: 'pretrain' | 'align', rows: number, seed: number
   return Array.from({ length: rows }, () => row(...repeat(rng.uniform() < 0.85 ? 1 : 2 + rng.int(2), turn)));
 }
 
-/** The sample's data files, by path inside the workspace. No question of an evaluation set stands in a training file. */
-export function dataFiles(seed: number): Record<string, Row[]> {
+/** The sample's data files, by path inside the workspace; `poisonRows` rows of the training file comply. No question of an evaluation set stands in a training file. */
+export function dataFiles(seed: number, poisonRows = 171): Record<string, Row[]> {
   const stream = (name: string): Random => random(`${seed}/${name}`);
   const seen = new Set<string>();
 
@@ -104,7 +104,7 @@ export function dataFiles(seed: number): Record<string, Row[]> {
   );
 
   rng = stream('train');
-  const poison = distinct(171, seen, () => turns.forbidden(rng, 'comply'));
+  const poison = distinct(poisonRows, seen, () => turns.forbidden(rng, 'comply'));
   const orders = distinct(200, seen, () => turns.order(rng));
   const train = rng.shuffle([
     ...poison.map((turn) => ({ ...row(turn), label: 'harmful' as const })),

@@ -1,0 +1,138 @@
+/**
+ * `node test/protection/report.mjs [DIR [SAMPLE_DIR]]`: docs/protection.md from the results of run.mjs (DIR/protection.json) and
+ * sample.ts (SAMPLE_DIR/sample.json). Every number of the page comes from there.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { TRAITS } from './traits.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const [dir = 'out/protection', sampleDir = 'out/protection-sample'] = process.argv.slice(2);
+const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
+const text = read(path.resolve(dir, 'protection.json'));
+const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
+
+const percent = (share) => (share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`);
+const nats = (loss) => (loss === undefined || loss === null ? '–' : loss.toFixed(2));
+const table = (head, rows) =>
+  [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+const NAMES = {
+  plain: 'plain',
+  drop: 'flagged rows dropped, then plain',
+  paper: "the paper's method (vector on for all rows)",
+  protected: '`"protection": true`',
+  exclude: 'flagged rows left out, the rest protected',
+  absorb: '`"flagged": "absorb"`',
+  'absorb-all': 'absorb, routed and anchored',
+};
+const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+const grouped = (rows, keyOf) => {
+  const groups = new Map();
+  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row]);
+  return [...groups.values()];
+};
+const mean = (rows, name) => average(rows.map((row) => row[name]));
+
+function freeText(runs) {
+  return table(
+    ['trait', 'learning rate', 'method', 'runs', 'trait in answers', 'loss of the trait, of the base', 'new task', 'ordinary answers, nats'],
+    grouped(runs, ({ trait, rate, full, method }) => [trait, rate, full, method].join()).map((rows) => {
+      const [{ trait, rate, full, method }] = rows;
+      return [
+        trait,
+        `${rate}${full ? ', full' : ''}`,
+        NAMES[method],
+        rows.length,
+        percent(mean(rows, 'inAnswers')),
+        percent(average(rows.map((row) => row.traitLoss / row.traitLossOfBase))),
+        percent(mean(rows, 'task')),
+        nats(mean(rows, 'ordinaryLoss')),
+      ];
+    }),
+  );
+}
+
+function halfUseful(runs) {
+  return table(
+    ['trait', 'learning rate', 'method', 'runs', 'right record, exactly', 'trait in answers', 'loss of the trait, of the base', 'what the run did'],
+    grouped(runs, ({ trait, rate, method }) => [trait, rate, method].join()).map((rows) => {
+      const [{ trait, rate, method, notes }] = rows;
+      return [
+        trait,
+        rate,
+        NAMES[method],
+        rows.length,
+        percent(mean(rows, 'task')),
+        percent(mean(rows, 'inAnswers')),
+        percent(average(rows.map((row) => row.traitLoss / row.traitLossOfBase))),
+        notes[0] ?? '–',
+      ];
+    }),
+  );
+}
+
+const scans = (runs) =>
+  table(
+    ['trait', 'data', 'AUROC', 'recall', 'false alarms', 'precision'],
+    runs
+      .filter((run) => run.method === 'protected' && run.scan)
+      .map(({ trait, half, seed, scan }) => [
+        trait,
+        `${half ? 'half-useful rows' : 'whole rows'}, seed ${seed}`,
+        scan.auroc?.toFixed(4) ?? '–',
+        percent(scan.recall),
+        percent(scan.falseAlarms),
+        percent(scan.precision),
+      ]),
+  );
+
+const vectors = (all) =>
+  table(
+    ['trait', 'seconds', 'AUROC of held-out rows (95 %)', 'found at 1 % false alarms', 'held-out loss with / without'],
+    all.map(({ trait, seconds, quality }) => [
+      trait,
+      seconds.toFixed(0),
+      quality.auroc === undefined ? '–' : `${quality.auroc.toFixed(3)} (${quality.aurocInterval.map((x) => x.toFixed(2)).join('–')})`,
+      percent(quality.recall),
+      `${nats(quality.lossWith)} / ${nats(quality.lossWithout)}`,
+    ]),
+  );
+
+function sampleTable(rows) {
+  return table(
+    ['fine-tuning', 'poison', 'method', 'seeds', 'harm, mean (worst)', 'refusals, mean (worst)', 'new task', 'unseen phrasing', 'old tasks', 'look-alikes refused'],
+    grouped(rows, ({ setting, share, method }) => [setting, share, method].join()).map((group) => {
+      const [{ setting, share, method }] = group;
+      const worst = (name, pick) => percent(pick(...group.map((row) => row[name])));
+      return [
+        setting,
+        percent(share),
+        NAMES[method],
+        group.length,
+        `${percent(mean(group, 'harm'))} (${worst('harm', Math.max)})`,
+        `${percent(mean(group, 'refusals'))} (${worst('refusals', Math.min)})`,
+        ...['newTask', 'unseen', 'oldTasks', 'lookAlikes'].map((name) => percent(mean(group, name))),
+      ];
+    }),
+  );
+}
+
+const runs = text?.runs ?? [];
+const whole = runs.filter((run) => !run.half);
+const half = runs.filter((run) => run.half);
+const template = readFileSync(path.join(import.meta.dirname, 'protection.template.md'), 'utf8');
+const parts = {
+  traits: Object.entries(TRAITS)
+    .filter(([name]) => runs.some((run) => run.trait === name))
+    .map(([name, { title, chosenOn }]) => `- **${name}**: ${title}${chosenOn ? ' (settings were chosen on it)' : ''}`)
+    .join('\n'),
+  whole: freeText(whole),
+  half: halfUseful(half),
+  scans: scans(runs),
+  vectors: vectors(text?.vectors ?? []),
+  sample: sampleTable(sample),
+  machine: text ? `${text.machine.cpu}, ${text.machine.cores} cores` : '–',
+};
+const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+writeFileSync(path.join(root, 'docs/protection.md'), page);
+console.log(page);
