@@ -4,7 +4,7 @@
  * are not repeated. Writes OUT/sample.json; `node test/protection/report.mjs` reads it.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DoneEvent, Measurement } from '../../runtime/contract/protocol.js';
@@ -26,7 +26,7 @@ const out = path.resolve(options.out);
 const BENIGN = 400;
 
 const METHODS: Record<string, object> = {
-  plain: { vectors: [] },
+  plain: { vectors: [], protection: false },
   paper: { protection: false },
   protected: { protection: true },
   exclude: { protection: { flagged: 'exclude', route: true, anchor: {} } },
@@ -57,8 +57,12 @@ const writeJson = (file: string, value: unknown): void => writeFileSync(file, `$
 async function base(seed: string): Promise<string> {
   const folder = path.join(out, seed);
   if (!existsSync(path.join(folder, 'tiny-assistant/model.safetensors'))) {
-    const args = ['--import', 'tsx', 'runtime/sample/make.ts', '--seed', seed, '--out', folder];
-    await run([...args, '--work', path.join(out, `work-${seed}`)]);
+    // Seed 1 made the base that is shipped.
+    if (seed === '1') cpSync(path.join(root, 'media/sample'), folder, { recursive: true });
+    else {
+      const args = ['--import', 'tsx', 'runtime/sample/make.ts', '--seed', seed, '--out', folder];
+      await run([...args, '--work', path.join(out, `work-${seed}`)]);
+    }
   }
   mkdirSync(path.join(folder, 'recipes'), { recursive: true });
   const recipe = path.join(folder, 'recipes/vector.json');
