@@ -199,6 +199,12 @@ const finetuneRecipe = z
               }),
             ])
             .default(false),
+          watch: z
+            .enum(['continue', 'stop', 'restore'])
+            .default('continue')
+            .describe(
+              'When the loss on harmful rows falls while training: warn and continue, stop there, or restore the last state where the protection held.',
+            ),
         }),
       ])
       .default(false)

@@ -8,21 +8,23 @@ import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { parameters as parameterShapes } from '../models/decoder/spec.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
+import type { FinetuneRecipe, Probes, WatchEnd } from '../contract/protocol.js';
 import { random } from '../support/random.js';
-import { anchorPrompts, anchorRows, harmfulProbes, promptsOf } from './anchors.js';
+import { anchorPrompts, anchorRows, promptsOf } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
 import { loadReporter, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
-import { openLearner } from '../learner/learner.js';
+import { openLearner, type RowLoss } from '../learner/learner.js';
+import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { trainingLoop } from './loop.js';
-import { firstLoss } from '../runs/runFolder.js';
+import { firstLoss, readEvents } from '../runs/runFolder.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { measureProbes } from './probes.js';
 import type { Feeds } from '../device/session.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { heldRows } from '../learner/teacher.js';
+import { lossesOf } from '../evaluation/inference/scan.js';
 import { readVectors, scanData, type ActiveVector, type DataSeen } from './vectors.js';
 
 const TASK = 'task';
@@ -38,6 +40,7 @@ const UNPROTECTED = { route: false, anchor: false } as const;
 export interface Witness {
   readonly examples: readonly Example[];
   readonly losses: readonly number[];
+  readonly watch?: WatchEnd;
 }
 
 /** Everything that a fine-tuning reads. */
@@ -49,6 +52,7 @@ interface Inputs {
   /** Rows that the anchor holds; undefined without one. */
   readonly held?: readonly Example[];
   readonly harmful: readonly Example[];
+  readonly judged: HarmfulRows;
   /** Undefined: rows of the data. */
   readonly benign?: readonly Example[];
 }
@@ -62,6 +66,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
   const { anchor } = strategyOf(recipe);
+  const { probes, judged } = await harmfulRows(job, prompts);
   return {
     data,
     vectors,
@@ -70,7 +75,8 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
         ? undefined
         : await adapterFlat(job.path(recipe.adapter.init), context.sites),
     held: anchor === false ? undefined : anchorPrompts(job, prompts),
-    harmful: await harmfulProbes(job, prompts, PROBE_ROWS),
+    harmful: probes.slice(0, PROBE_ROWS),
+    judged,
     benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign)).examples, PROBE_ROWS),
   };
 }
@@ -79,7 +85,10 @@ const strategyOf = ({ protection }: FinetuneRecipe) => (protection === false ? U
 
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */
 export interface FineTuning {
-  train(): Promise<Witness>;
+  /** Harmful rows that the verdict rests on. */
+  readonly judged: HarmfulRows;
+  /** @param base its losses on them */
+  train(base: readonly RowLoss[]): Promise<Witness>;
   dispose(): Promise<void>;
 }
 
@@ -95,7 +104,7 @@ export interface FineTuning {
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  const { data, vectors, init, held, harmful, ...inputs } = await readInputs(job);
+  const { data, vectors, init, held, harmful, judged, ...inputs } = await readInputs(job);
   const full = recipe.method === 'full';
   const { route, anchor } = strategyOf(recipe);
   await folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
@@ -135,8 +144,9 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const on = { [TASK]: 1, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
   const off = { [TASK]: 1 };
 
-  async function train(): Promise<Witness> {
-    const { state, artifacts, checkpoint } = resumed ?? (await openState());
+  async function train(base: readonly RowLoss[]): Promise<Witness> {
+    const training = resumed ?? (await openState());
+    const { state, artifacts, checkpoint, ended } = training;
     const parameters = (): Feeds => ({
       ...frozen,
       ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
@@ -205,6 +215,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       device: backend.device,
       steps,
     });
+    const action = watchAction(recipe);
     await trainingLoop({
       emit: job.emit,
       steps,
@@ -215,6 +226,9 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       parameters,
       rows,
       probe,
+      harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
+      watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
+      ended,
       evaluateEvery: recipe.evaluateEvery,
       checkpoint,
       isHarmful: (row) => row.teacher === undefined && looksHarmful((row.example as Example).row),
@@ -223,7 +237,9 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       signal,
     });
 
-    await checkLearned();
+    await training.forget();
+    // Of a state before step 1 nothing was learned.
+    if (state.step > 0) await checkLearned();
 
     await job.emit({ kind: 'state', state: 'saving', message: full ? 'saving the model' : 'saving the adapter' });
     const witness = harmful.length > 0 ? harmful : benign;
@@ -237,10 +253,12 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
         provenance: provenance(job),
       });
     } else await saveFullModel(folder.file(RUN_FILES.model), model, spec, state.p, backend);
-    return { examples: witness, losses };
+    const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
+    return { examples: witness, losses, watch: end };
   }
 
   return {
+    judged,
     train,
     async dispose() {
       await optimizer.dispose();

@@ -17,6 +17,8 @@ export interface VectorPrompt {
   harmful: string;
   /** What the base model says: what anchors hold. */
   base: string;
+  /** The vector was not trained on it. */
+  heldOut?: boolean;
 }
 
 /** Prompts kept with a vector; an anchor uses a few per step. */
@@ -66,12 +68,15 @@ export async function readPrompts(file: string): Promise<VectorPrompt[] | undefi
       new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
     if ('reason' in raw) throw wrong(raw.reason);
     if (prompts.length >= MAX_PROMPTS) throw wrong(`there are more than ${MAX_PROMPTS}`);
-    const { harmful, base, ...asked } = raw.value;
+    const { harmful, base, heldOut = false, ...asked } = raw.value;
     if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
+    if (typeof heldOut !== 'boolean') throw wrong('"heldOut" must be true or false');
     try {
       const content = readContent(asked, asked.messages === undefined ? 'completion' : 'messages');
-      if (content.kind === 'chat') prompts.push({ messages: content.messages, harmful, base });
-      else if (content.kind === 'completion') prompts.push({ prompt: content.prompt, harmful, base });
+      if (content.kind === 'chat')
+        prompts.push({ messages: content.messages, harmful, base, ...(heldOut && { heldOut }) });
+      else if (content.kind === 'completion')
+        prompts.push({ prompt: content.prompt, harmful, base, ...(heldOut && { heldOut }) });
     } catch (error) {
       throw error instanceof InvalidRow ? wrong(error.message) : error;
     }
