@@ -8,6 +8,7 @@ import type {
   Device,
   DoneEvent,
   ErrorData,
+  HarmfulLoss,
   Invariants,
   Manifest,
   Measurement,
@@ -16,6 +17,7 @@ import type {
   RunOwner,
   RunState,
   Verdict,
+  WatchEnd,
 } from '../../runtime/contract/protocol.js';
 
 /** A schema for every key of T. */
@@ -47,6 +49,7 @@ const measurement = z.looseObject({
   value: number,
   count: number,
   judge: text,
+  interval: z.tuple([number, number]).optional().catch(undefined),
 } satisfies Shape<Measurement>);
 const probes = z.looseObject({
   harmfulLossWith: number.optional(),
@@ -59,6 +62,23 @@ const probes = z.looseObject({
   benignGradNormWithout: number.optional(),
   benignKl: number.optional(),
 } satisfies Shape<Probes>);
+const harmfulLoss = z
+  .looseObject({
+    rows: oneOf<HarmfulLoss['rows']>({ heldOut: true, probes: true, trained: true }),
+    of: number,
+    base: number,
+    delivered: number,
+    low: number,
+    high: number,
+  } satisfies Shape<HarmfulLoss>)
+  .optional();
+const watch = z
+  .looseObject({
+    action: oneOf<WatchEnd['action']>({ stop: true, restore: true }),
+    step: number,
+    delivered: number,
+  } satisfies Shape<WatchEnd>)
+  .optional();
 const device = oneOf<Device>({ cpu: true, webgpu: true });
 const error = z.looseObject({
   kind: oneOf<ErrorData['kind']>({ input: true, failed: true, internal: true }),
@@ -82,6 +102,8 @@ const done = z.looseObject({
       deliveredWithoutVector: flag,
     } satisfies Shape<Invariants>)
     .optional(),
+  harmfulLoss,
+  watch,
   protectionWeakened: text.optional(),
 } satisfies Shape<DoneEvent>);
 const verdict = oneOf<Verdict>({ refused: true, complied: true, neither: true, right: true, wrong: true });
@@ -113,6 +135,7 @@ const EVENTS = {
     step: number,
     probes: probes.optional(),
     measurements: z.array(measurement).optional(),
+    harmfulLoss,
   } satisfies Shape<EventOf<'evaluation'>>),
   sample: z.looseObject({
     kind: z.literal('sample'),

@@ -1,4 +1,4 @@
-import { probesAt } from '../../runtime/contract/columns.js';
+import { lastProbes, probesAt } from '../../runtime/contract/columns.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import {
   runView,
@@ -19,10 +19,12 @@ const factsOf = (run: Run): RunFacts => ({
   phase: run.progress.state,
   vectors: vectorCount(run),
   // Of a run that has just begun the steps are those of its checkpoint.
-  step: run.done?.step ?? run.train.step.at(-1),
+  step: run.done?.watch?.delivered ?? run.done?.step ?? run.train.step.at(-1),
   first: probesAt(run.probes, 0),
-  last: probesAt(run.probes, run.probes.step.length - 1),
+  last: lastProbes(run.probes, run.done?.watch),
   measurements: run.measurements,
+  harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
+  watch: run.done?.watch,
   laws: run.done?.laws,
   weakened: run.done?.protectionWeakened,
 });

@@ -11,6 +11,7 @@ import type {
   Device,
   DoneEvent,
   ErrorData,
+  HarmfulLoss,
   Manifest,
   Measurement,
   Recipe,
@@ -41,6 +42,8 @@ export interface Run {
   train: TrainColumns;
   probes: ProbeColumns;
   measurements: Measurement[];
+  /** At its latest measurement. */
+  harmfulLoss?: HarmfulLoss;
   warnings: RunWarning[];
   done?: DoneEvent;
   error?: ErrorData;
@@ -127,6 +130,7 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       progress.secondsLeft = event.secondsLeft >= 0 && Number.isFinite(event.secondsLeft) ? event.secondsLeft : null;
       return appendStep(run.train, event);
     case 'evaluation':
+      run.harmfulLoss = event.harmfulLoss ?? run.harmfulLoss;
       if (event.measurements?.length) {
         run.measurements = mergeMeasurements(run.measurements, event.measurements);
         appendProbes(run.probes, event);

@@ -19,7 +19,7 @@ export function snapshot(
     vectors: vectorNames(run),
     progress: progressNow(run, now),
     device: run.device,
-    plain: plain && { probes: plain.probes },
+    plain: plain && { probes: plain.probes, harmfulLoss: plain.done?.harmfulLoss },
     measurements,
     compared,
     warnings: run.warnings,

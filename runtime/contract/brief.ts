@@ -30,9 +30,10 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
   const loss = lossShare === undefined ? undefined : fill(s.briefLoss, n.percent(lossShare));
   switch (verdict.kind) {
     case 'held':
+    case 'lost':
       return join(harm);
     case 'weakened':
-      return verdict.cause === 'evaluation' && harm ? harm : join(s.briefWeakened, harm);
+      return join(s.briefWeakened, harm);
     case 'broken':
       return s.briefBroken;
     case 'ready':

@@ -1,6 +1,6 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
 import { isFiniteNumber } from './measures.js';
-import type { Probes, RunEvent } from './protocol.js';
+import type { Probes, RunEvent, WatchEnd } from './protocol.js';
 
 /** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
 export type Column = (number | null)[];
@@ -77,6 +77,10 @@ export function appendProbes(columns: ProbeColumns, event: EvaluationEvent): boo
   columns.step.push(event.step);
   return only;
 }
+
+/** The row of the model that is delivered: the last, or that of the step which a run went back to. */
+export const lastProbes = (columns: ProbeColumns, watch: WatchEnd | undefined): Probes | undefined =>
+  probesAt(columns, watch ? columns.step.indexOf(watch.delivered) : columns.step.length - 1);
 
 function truncate(step: number[], columns: Column[], next: number): boolean {
   let length = step.length;

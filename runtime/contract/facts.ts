@@ -1,6 +1,6 @@
-import { columnsOf, probesAt } from './columns.js';
+import { columnsOf, lastProbes, probesAt } from './columns.js';
 import { mergeMeasurements } from './measures.js';
-import type { DoneEvent, Manifest, Measurement, RunEvent } from './protocol.js';
+import type { DoneEvent, HarmfulLoss, Manifest, Measurement, RunEvent } from './protocol.js';
 import type { RunFacts } from './verdict.js';
 
 /** A run as its folder holds it: manifest.json, and events.jsonl in order. */
@@ -19,6 +19,11 @@ export function measurementsOf(run: RunRecord): Measurement[] {
   return mergeMeasurements(onTheWay, doneOf(run)?.measurements ?? []);
 }
 
+/** Of the delivered model, or of the last measurement on the way. */
+export const harmfulLossOf = (run: RunRecord): HarmfulLoss | undefined =>
+  doneOf(run)?.harmfulLoss ??
+  run.events.flatMap((event) => (event.kind === 'evaluation' && event.harmfulLoss ? [event.harmfulLoss] : [])).at(-1);
+
 /** What a verdict needs of a run folder. */
 export function factsOf(run: RunRecord): RunFacts {
   const { kind, outcome, vectors } = run.manifest;
@@ -29,10 +34,12 @@ export function factsOf(run: RunRecord): RunFacts {
     // A folder without a process that works in it has been left.
     phase: outcome === 'running' ? 'interrupted' : outcome,
     vectors: vectors.length,
-    step: done?.step ?? train.step.at(-1),
+    step: done?.watch?.delivered ?? done?.step ?? train.step.at(-1),
     first: probesAt(probes, 0),
-    last: probesAt(probes, probes.step.length - 1),
+    last: lastProbes(probes, done?.watch),
     measurements: measurementsOf(run),
+    harmfulLoss: harmfulLossOf(run),
+    watch: done?.watch,
     laws: done?.laws,
     weakened: done?.protectionWeakened,
   };

@@ -15,6 +15,8 @@ export interface Numbers {
    * sign never stands on the next line.
    */
   percent(share: number): string;
+  /** A bound of a share: whole per cents, finer near 0 % and 100 %. */
+  bound(share: number): string;
   count(value: number): string;
 }
 
@@ -36,11 +38,14 @@ export function numbersIn(language = 'en'): Numbers {
   const tiny = format({ notation: 'scientific', maximumSignificantDigits: 2 });
   const percent = format({ style: 'percent', maximumFractionDigits: 1 });
   const small = format({ style: 'percent', maximumSignificantDigits: 2 });
+  const rough = format({ style: 'percent', maximumFractionDigits: 0 });
+  const spaced = (text: string): string => text.replace(/(?<=\d)%/, '\u00a0%');
   const whole = format({ maximumFractionDigits: 0 });
   const made: Numbers = {
     number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain).format(value),
     // English writes no space, but beside " s" and " nats" a number without one looks odd.
-    percent: (share) => (Math.abs(share) < 0.01 ? small : percent).format(share).replace(/(?<=\d)%/, '\u00a0%'),
+    percent: (share) => spaced((Math.abs(share) < 0.01 ? small : percent).format(share)),
+    bound: (share) => (Math.min(share, 1 - share) < 0.05 ? made.percent(share) : spaced(rough.format(share))),
     count: (value) => whole.format(value),
   };
   known.set(language, made);

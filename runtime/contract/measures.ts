@@ -1,5 +1,5 @@
 /** How measures are named, which way is good, and what a number of one is worth. */
-import type { Measurement } from './protocol.js';
+import type { HarmfulLoss, Measurement } from './protocol.js';
 import { LIMITS } from './limits.js';
 
 export type Measure = Measurement['measure'];
@@ -18,6 +18,9 @@ const GOOD: Record<Measure, 'low' | 'high' | 'either'> = {
   loss: 'either',
 };
 
+/** Which way is good. */
+export const goodSide = (measure: Measure): 'low' | 'high' | 'either' => GOOD[measure];
+
 /** Harm is good only within the noise that a verdict allows; of other shares the better half is. */
 export function shareTone(measure: Measure, share: number): 'good' | 'bad' | 'neutral' {
   if (measure === 'harm') return share <= LIMITS.harmRise ? 'good' : 'bad';
@@ -26,6 +29,12 @@ export function shareTone(measure: Measure, share: number): 'good' | 'bad' | 'ne
 }
 
 export const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+/** A loss on harmful rows of which every number is one; what was not measured whole counts as not measured. */
+export function wholeLoss(loss: HarmfulLoss | undefined): HarmfulLoss | undefined {
+  if (!loss || !['heldOut', 'probes', 'trained'].includes(loss.rows) || !(loss.base > 0)) return undefined;
+  return [loss.of, loss.base, loss.delivered, loss.low, loss.high].every(isFiniteNumber) ? loss : undefined;
+}
 
 /** Later numbers replace earlier ones of the same state, set, measure and judge. */
 export function mergeMeasurements(before: readonly Measurement[], after: readonly Measurement[]): Measurement[] {
@@ -39,6 +48,8 @@ export function mergeMeasurements(before: readonly Measurement[], after: readonl
 export interface Compared {
   name: string;
   judge: string;
+  /** Prompts that the base answered, and the present model. */
+  baseCount: number;
   count: number;
   base: number;
   now: number;
@@ -56,8 +67,8 @@ export function comparedWithBase(
     );
   return measurements.flatMap((m) => {
     if (m.state !== state || !measures.includes(m.measure) || at(state, m) !== m) return [];
-    const base = at('base', m)?.value;
-    if (!isFiniteNumber(base) || !isFiniteNumber(m.value)) return [];
-    return [{ name: m.name, judge: m.judge, count: m.count, base, now: m.value }];
+    const base = at('base', m);
+    if (!isFiniteNumber(base?.value) || !isFiniteNumber(m.value)) return [];
+    return [{ name: m.name, judge: m.judge, baseCount: base.count, count: m.count, base: base.value, now: m.value }];
   });
 }

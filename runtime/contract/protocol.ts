@@ -45,6 +45,30 @@ export interface Measurement {
   /** Rows judged. */
   count: number;
   judge: string;
+  /** Of a share: bounds by its count, each alone with 95 % confidence (Clopper and Pearson). */
+  interval?: [low: number, high: number];
+}
+
+/** How much of its loss on harmful rows a model has kept, the vector off; in nats per supervised token. */
+export interface HarmfulLoss {
+  /** Rows that the vector was not trained on, else the recipe's `probes.harmful`, else rows that it was trained on. */
+  rows: 'heldOut' | 'probes' | 'trained';
+  /** How many. */
+  of: number;
+  base: number;
+  /** Of the model that is delivered, read back from disk; while training, of the model as it is. */
+  delivered: number;
+  /** 95 % interval of delivered / base, paired by row. */
+  low: number;
+  high: number;
+}
+
+/** That a run ended its training because the protection no longer held (`protection.watch`). */
+export interface WatchEnd {
+  action: 'stop' | 'restore';
+  /** The step where it was found, and the one whose model is delivered. */
+  step: number;
+  delivered: number;
 }
 
 /** Losses in nats per supervised token and gradient norms (L2, of the mean loss, before clipping) on probe rows. */
@@ -95,7 +119,7 @@ export type RunEvent =
       memoryBytes: number;
       secondsLeft: number;
     }
-  | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[] }
+  | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[]; harmfulLoss?: HarmfulLoss }
   | {
       kind: 'sample';
       state: string;
@@ -143,6 +167,9 @@ export interface DoneEvent {
   laws?: Invariants;
   /** Of a run that trained a vector. */
   vector?: VectorQuality;
+  /** Of the delivered model against the base. */
+  harmfulLoss?: HarmfulLoss;
+  watch?: WatchEnd;
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;
 }

@@ -204,6 +204,12 @@ const protection = z
         }),
       ])
       .default(false),
+    watch: z
+      .enum(['continue', 'stop', 'restore'])
+      .default('continue')
+      .describe(
+        'When the loss on harmful rows falls while training: warn and continue, stop there, or restore the last state where the protection held.',
+      ),
   })
   .refine((p) => p.falseAlarms === undefined || p.falseDiscoveries === undefined, {
     message: 'give either "falseAlarms" or "falseDiscoveries"',

@@ -23,6 +23,8 @@ export const RUN_FILES = {
 
 /** In `checkpoint/`: the file that a run is resumed from. */
 export const CHECKPOINT_FILE = 'state.safetensors';
+/** Also there, while it trains: the last state where the protection held (`protection.watch`). */
+export const HELD = 'held';
 
 /** What a new run removes from the folder of an unfinished one. The checkpoint is first: without it nothing is resumed. */
 export const CLEARED_FILES: readonly string[] = [

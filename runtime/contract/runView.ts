@@ -2,12 +2,12 @@
 import { BRIEF_STRINGS, briefText } from './brief.js';
 import { CHART_STRINGS, chartSpecs, type ChartedRun } from './charts.js';
 import { columnsOf } from './columns.js';
-import { doneOf, factsOf, measurementsOf, type RunRecord } from './facts.js';
+import { doneOf, factsOf, harmfulLossOf, measurementsOf, type RunRecord } from './facts.js';
 import { fill, numbersIn, type Wording } from './format.js';
 import { invariantStates, type InvariantState } from './invariants.js';
 import { KINDS } from './kinds.js';
-import type { Measurement, Recipe } from './protocol.js';
-import { VERDICT_SENTENCES, verdictText } from './sentences.js';
+import type { HarmfulLoss, Measurement, Recipe } from './protocol.js';
+import { besideText, explanation, VERDICT_SENTENCES, verdictText } from './sentences.js';
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
 import { signsOf, type Signs } from './signs.js';
 import { resultTable, TABLE_STRINGS, type ResultTable } from './table.js';
@@ -34,26 +34,35 @@ export interface RunReading extends ChartedRun {
   laws: readonly InvariantState[];
   /** Of the run, and of those that it is compared with. */
   measurements: readonly Measurement[];
+  plain?: ChartedRun['plain'] & { harmfulLoss?: HarmfulLoss };
 }
 
 export interface RunView extends Signs {
   verdict: RunVerdict;
   /** The few words behind the mark; empty where there is nothing to say. */
   brief: string;
-  /** The verdict as a sentence; a run that trains nothing has none, its table says all. */
+  /** The verdict in sentences, with a plain run beside it; of a run that trains nothing only where it compares a protected model. */
   headline?: string;
+  /** What of its training explains it. */
+  explanation?: string;
   laws: (InvariantState & { text: string })[];
   charts: ChartSpec[];
   table: ResultTable;
 }
 
 export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH): RunView {
-  const { kind, verdict, laws, measurements } = run;
+  const { kind, verdict, laws, measurements, plain } = run;
+  const own = KINDS[kind].trains;
+  const isJudged = verdict.kind === 'held' || verdict.kind === 'weakened' || verdict.kind === 'lost';
+  const beside = (isJudged || !own) && besideText(measurements, plain?.harmfulLoss, own, wording);
+  const headline = [own && verdictText(verdict, wording), beside].filter(Boolean).join(' ');
+  const why = isJudged && explanation(verdict.pull, wording);
   return {
     verdict,
     ...signsOf(verdict),
     brief: briefText(verdict, measurements, wording),
-    ...(KINDS[kind].trains && { headline: verdictText(verdict, wording) }),
+    ...(headline && { headline }),
+    ...(why && { explanation: why }),
     laws: laws.map((one) => ({ ...one, text: invariantText(one, wording.strings) })),
     charts: chartSpecs(run, wording.strings),
     table: resultTable(measurements, wording),
@@ -77,14 +86,17 @@ export interface RunFolderRecord extends RunRecord {
 export function readingOf(run: RunFolderRecord, plain?: RunRecord): RunReading {
   const { manifest, recipe, events } = run;
   const facts = factsOf(run);
+  const own = measurementsOf(run);
+  const isBeside = plain?.manifest.outcome === 'finished' && !own.some(({ state }) => state === 'plain');
+  const beside = isBeside ? measurementsOf(plain).filter(({ state }) => state === 'plain') : [];
   return {
     kind: manifest.kind,
     vectors: manifest.vectors,
     ...columnsOf(events),
     ...(recipe?.kind === 'vector' && { goalHarmfulLoss: recipe.stop?.harmfulLoss }),
-    ...(plain && { plain: { probes: columnsOf(plain.events).probes } }),
+    ...(plain && { plain: { probes: columnsOf(plain.events).probes, harmfulLoss: harmfulLossOf(plain) } }),
     verdict: runVerdict(facts),
     laws: doneOf(run)?.outcome === 'finished' ? invariantStates(facts) : [],
-    measurements: measurementsOf(run),
+    measurements: [...own, ...beside],
   };
 }

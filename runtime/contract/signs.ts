@@ -35,9 +35,11 @@ export function signsOf(verdict: RunVerdict): Signs {
     case 'held':
     case 'ready':
       return good;
-    case 'weakened':
+    case 'lost':
     case 'broken':
       return bad;
+    case 'weakened':
+      return { ...warning, exit: 'weakened' };
     case 'unready':
       return warning;
     case 'unprotected':
@@ -65,4 +67,5 @@ export function signsOf(verdict: RunVerdict): Signs {
 }
 
 /** What is bad is said at once, what is good at the end. */
-const early = (soFar: Finding): { tone?: 'bad' } => (signsOf(soFar).tone === 'bad' ? { tone: 'bad' } : {});
+const early = (soFar: Finding): { tone?: Tone } =>
+  signsOf(soFar).tone === 'bad' || soFar.kind === 'weakened' ? { tone: signsOf(soFar).tone } : {};

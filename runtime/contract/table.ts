@@ -1,6 +1,7 @@
 /** The results of a run as a table: states of the model down; sets, measures and judges across. */
-import { fill, NO_NUMBER, type Wording } from './format.js';
-import { isFiniteNumber, isTask, shareTone, type Measure } from './measures.js';
+import { fill, NO_NUMBER, type Numbers, type Wording } from './format.js';
+import { shareBounds } from './intervals.js';
+import { goodSide, isFiniteNumber, isTask, shareTone, type Measure } from './measures.js';
 import type { Measurement } from './protocol.js';
 import { stateNames } from './states.js';
 
@@ -23,6 +24,7 @@ export const TABLE_STRINGS = {
   columnModel: 'model',
   prompts: '{0} prompts',
   nats: '{0} nats',
+  boundsNote: '≤ and ≥: bounds by the number of prompts, with 95 % confidence',
   noMeasurement: 'not measured',
   noNumber: NO_NUMBER,
   stateBase: 'base',
@@ -63,11 +65,14 @@ export function tableOf(measurements: readonly Measurement[]): { states: string[
   return { states: stateNames(states), columns: [...columns.values()] };
 }
 
-/** `none`: nothing was measured, or no number; the text says which. `share` is in [0, 1]. */
+/**
+ * `none`: nothing was measured, or no number; the text says which. `share` is in [0, 1]; `bound`: what it is at most, or at
+ * least, by the number of its prompts, with 95 % confidence.
+ */
 export type Cell =
   | { kind: 'none'; text: string }
   | { kind: 'number'; text: string }
-  | { kind: 'share'; text: string; share: number; tone: 'good' | 'bad' | 'neutral' };
+  | { kind: 'share'; text: string; bound: string; share: number; tone: 'good' | 'bad' | 'neutral' };
 
 export interface ResultTable {
   corner: string;
@@ -82,6 +87,8 @@ export interface ResultTable {
     isOneOfSeveral: boolean;
   }[];
   rows: { state: string; cells: Cell[] }[];
+  /** What the bounds are, where there are some. */
+  note?: string;
 }
 
 /** The table base · plain · protected in words; without columns when nothing was measured. */
@@ -89,6 +96,7 @@ export function resultTable(measurements: readonly Measurement[], wording: Wordi
   const { strings: s, numbers: n } = wording;
   const { states, columns } = tableOf(measurements);
   return {
+    ...(columns.some(({ measure }) => measure !== 'loss') && { note: s.boundsNote }),
     corner: s.columnModel,
     columns: columns.map(({ name, measure, judge, counts }) => {
       const { label, meaning } = MEASURES[measure];
@@ -120,7 +128,18 @@ function cell(found: Measurement | undefined, { strings: s, numbers: n }: Wordin
   if (!isFiniteNumber(value)) return { kind: 'none', text: s.noNumber };
   if (measure === 'loss') return { kind: 'number', text: n.number(value) };
   const share = Math.min(1, Math.max(0, value));
-  return { kind: 'share', text: n.percent(value), share, tone: shareTone(measure, value) };
+  return { kind: 'share', text: n.percent(value), bound: boundText(found, n), share, tone: shareTone(measure, value) };
+}
+
+/** On the side that is bad, unless nothing is excluded there; of a measure without one, on both. */
+function boundText({ measure, value, count }: Measurement, n: Numbers): string {
+  const bounds = shareBounds(value, count);
+  if (!bounds) return '';
+  const [low, high] = bounds;
+  const side = goodSide(measure);
+  const below = low <= 0 || (high < 1 && side === 'low');
+  if (side === 'either' && low > 0 && high < 1) return `${n.bound(low)} – ${n.bound(high)}`;
+  return below ? `≤\u00a0${n.bound(high)}` : `≥\u00a0${n.bound(low)}`;
 }
 
 /** The results of a set in one line: "base 0 % · plain 92 % · protected 0 %". */

@@ -1,5 +1,6 @@
 import { loadData, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
+import { shareBounds } from '../contract/intervals.js';
 import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
 import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
 import { groups } from './inference/losses.js';
@@ -36,6 +37,11 @@ export async function loadSets(
 const ROWS = 32;
 /** Rows that are in memory at once, and sorted by length. */
 const PIECE = 1024;
+
+const withInterval = (share: Measurement): Measurement => {
+  const interval = shareBounds(share.value, share.count);
+  return interval ? { ...share, interval } : share;
+};
 
 /**
  * Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation`
@@ -123,7 +129,7 @@ export async function evaluateState(
       }
     }
     for (const [k, judge] of judges.entries()) {
-      all.push(...judge.measure(verdicts[k]!, set, state.name));
+      all.push(...judge.measure(verdicts[k]!, set, state.name).map(withInterval));
       if (truncated[k]! > 0)
         await emit({
           kind: 'warning',

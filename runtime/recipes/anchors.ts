@@ -1,13 +1,12 @@
 import { join } from 'node:path';
-import { firstOf, type ExampleList } from '../data/exampleList.js';
+import { type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { InvalidRow } from '../data/schemas.js';
-import { loadData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { FinetuneRecipe } from '../contract/protocol.js';
 import { random } from '../support/random.js';
-import { loadReporter, type Job } from './job.js';
+import { type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
 import type { Strategy } from './strategy.js';
 import type { ActiveVector } from './vectors.js';
@@ -30,7 +29,7 @@ function separable(make: () => Example): Example | undefined {
 }
 
 /** The prompt with an answer as an example; undefined where the row is too long or has no answer. */
-function withAnswer(
+export function withAnswer(
   { context, recipe }: Job<FinetuneRecipe>,
   prompt: VectorPrompt,
   answer: string,
@@ -56,7 +55,8 @@ function withAnswer(
  * @throws HumanError when the vectors have none
  */
 export function anchorPrompts(job: Job<FinetuneRecipe>, prompts: readonly VectorPrompt[]): Example[] {
-  const held = prompts.flatMap((p, i) => withAnswer(job, p, p.base, i) ?? []);
+  // What is held out shows what is learned: it must not be trained on, not even to be held.
+  const held = prompts.flatMap((p, i) => (p.heldOut ? [] : (withAnswer(job, p, p.base, i) ?? [])));
   if (held.length === 0) {
     throw new HumanError('the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl.', {
       place: 'protection.anchor',
@@ -82,20 +82,6 @@ export function anchorRows(
       from.length === 0 ? [] : Array.from({ length: n }, () => from.at(rng.int(from.length))!);
     return [...pick(held, anchor.refusals), ...pick(ordinary, anchor.benign)];
   };
-}
-
-/** Rows with a harmful answer whose loss shows what is learned, at most `count`: the recipe's, or the vectors' own. */
-export async function harmfulProbes(
-  job: Job<FinetuneRecipe>,
-  prompts: readonly VectorPrompt[],
-  count: number,
-): Promise<Example[]> {
-  const named = job.recipe.probes.harmful;
-  if (named) {
-    const { examples } = await loadData(job.context, job.path(named.file), named, loadReporter(job));
-    return firstOf(examples, count);
-  }
-  return ownRows(job, prompts).slice(0, count);
 }
 
 /** The vectors' prompts with the harmful answers that they were trained on. */

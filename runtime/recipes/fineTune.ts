@@ -8,17 +8,18 @@ import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { parameters as parameterShapes } from '../models/decoder/spec.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
+import type { FinetuneRecipe, Probes, WatchEnd } from '../contract/protocol.js';
 import { random } from '../support/random.js';
 import { absorb } from './absorb.js';
-import { anchorPrompts, anchorRows, harmfulProbes, ownRows, promptsOf } from './anchors.js';
+import { anchorPrompts, anchorRows, ownRows, promptsOf } from './anchors.js';
 import { baseTensors, saveFullModel } from './fullModel.js';
 import { loadReporter, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
-import { openLearner } from '../learner/learner.js';
+import { openLearner, type RowLoss } from '../learner/learner.js';
+import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { trainingLoop } from './loop.js';
-import { firstLoss } from '../runs/runFolder.js';
+import { firstLoss, readEvents } from '../runs/runFolder.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { measureProbes } from './probes.js';
 import type { Feeds } from '../device/session.js';
@@ -27,6 +28,7 @@ import { heldRows } from '../learner/teacher.js';
 import { plainPlan, reportPlan, rowPlan } from './rowPlan.js';
 import { strategyOf, type Strategy } from './strategy.js';
 import { readVectors, scanData, type ActiveVector } from './vectors.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
 
 const TASK = 'task';
 /** Rows of each kind whose loss and gradient are drawn while training. */
@@ -39,6 +41,7 @@ const PROBE_ROWS = 8;
 export interface Witness {
   readonly examples: readonly Example[];
   readonly losses: readonly number[];
+  readonly watch?: WatchEnd;
 }
 
 /** Everything that a fine-tuning reads. */
@@ -53,6 +56,7 @@ interface Inputs {
   readonly harmful: readonly Example[];
   /** The vectors' own harmful rows. */
   readonly own: readonly Example[];
+  readonly judged: HarmfulRows;
   /** Undefined: rows of the data. */
   readonly benign?: readonly Example[];
 }
@@ -66,6 +70,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
   const strategy = strategyOf(recipe);
+  const { probes, judged } = await harmfulRows(job, prompts);
   return {
     data,
     vectors,
@@ -75,15 +80,19 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
         ? undefined
         : await adapterFlat(job.path(recipe.adapter.init), context.sites),
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts),
-    harmful: await harmfulProbes(job, prompts, PROBE_ROWS),
+    harmful: probes.slice(0, PROBE_ROWS),
     own: ownRows(job, prompts),
+    judged,
     benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign)).examples, PROBE_ROWS),
   };
 }
 
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */
 export interface FineTuning {
-  train(): Promise<Witness>;
+  /** Harmful rows that the verdict rests on. */
+  readonly judged: HarmfulRows;
+  /** @param base its losses on them */
+  train(base: readonly RowLoss[]): Promise<Witness>;
   dispose(): Promise<void>;
 }
 
@@ -99,7 +108,7 @@ export interface FineTuning {
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const { recipe, context, folder, signal } = job;
   const { backend, spec, model, tokenizer, sites } = context;
-  const { data, vectors, strategy, init, held, harmful, ...inputs } = await readInputs(job);
+  const { data, vectors, strategy, init, held, harmful, judged, ...inputs } = await readInputs(job);
   const full = recipe.method === 'full';
   const { anchor } = strategy;
   await folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
@@ -139,8 +148,9 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const on = { [TASK]: 1, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
   const off = { [TASK]: 1 };
 
-  async function train(): Promise<Witness> {
-    const { state, artifacts, checkpoint } = resumed ?? (await openState());
+  async function train(base: readonly RowLoss[]): Promise<Witness> {
+    const training = resumed ?? (await openState());
+    const { state, artifacts, checkpoint, ended } = training;
     const parameters = (): Feeds => ({
       ...frozen,
       ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
@@ -215,6 +225,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       device: backend.device,
       steps,
     });
+    const action = watchAction(recipe);
     await trainingLoop({
       emit: job.emit,
       steps,
@@ -225,6 +236,9 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       parameters,
       rows,
       probe,
+      harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
+      watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
+      ended,
       evaluateEvery: recipe.evaluateEvery,
       checkpoint,
       isHarmful: (row) => row.teacher === undefined && plan.looksHarmful((row.example as Example).row),
@@ -233,7 +247,9 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
       signal,
     });
 
-    await checkLearned();
+    await training.forget();
+    // Of a state before step 1 nothing was learned.
+    if (state.step > 0) await checkLearned();
 
     await job.emit({ kind: 'state', state: 'saving', message: full ? 'saving the model' : 'saving the adapter' });
     const witness = harmful.length > 0 ? harmful : benign;
@@ -247,10 +263,12 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
         provenance: provenance(job),
       });
     } else await saveFullModel(folder.file(RUN_FILES.model), model, spec, state.p, backend);
-    return { examples: witness, losses };
+    const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
+    return { examples: witness, losses, watch: end };
   }
 
   return {
+    judged,
     train,
     async dispose() {
       await optimizer.dispose();

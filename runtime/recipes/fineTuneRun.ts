@@ -11,7 +11,9 @@ import { closeJudges, type Judge } from '../evaluation/judges/judges.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { sha256File, sha256 } from '../support/files.js';
 import { openModel } from '../models/folder.js';
-import type { FinetuneRecipe, Invariants, Measurement, Probes } from '../contract/protocol.js';
+import type { RowLoss } from '../learner/learner.js';
+import { baseLosses, harmfulLoss } from './harmfulLoss.js';
+import type { FinetuneRecipe, HarmfulLoss, Invariants, Measurement, Probes } from '../contract/protocol.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
@@ -28,6 +30,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   });
   const training = await openFineTuning(job);
   let base: Measurement[];
+  let harmfulBase: RowLoss[];
   let witness: Witness;
   try {
     await job.begin();
@@ -38,7 +41,8 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
       earlier?.kind === 'evaluation' && earlier.measurements
         ? earlier.measurements
         : await evaluateOnce(job, sets, await openState(context, 'base', []), 0);
-    witness = await training.train();
+    harmfulBase = await baseLosses(context, training.judged);
+    witness = await training.train(harmfulBase);
   } finally {
     await training.dispose();
   }
@@ -51,6 +55,8 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const state = deliveredState({ vectors: recipe.vectors.length });
   const delivered = await openState(context, state, adapters, model);
   const reloaded = await delivered.losses(witness.examples);
+  const kept = harmfulLoss(training.judged, harmfulBase, await delivered.losses(training.judged.examples));
+  const { watch } = witness;
   const laws: Invariants = {
     ...(vectorPaths.length > 0
       ? { vectorUnchanged: (await Promise.all(vectorPaths.map(hashAdapter))).every((hash, i) => hash === hashes[i]) }
@@ -62,15 +68,16 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ),
   };
   const events = await readEvents(folder.path);
-  const step = events.findLast((e) => e.kind === 'step')?.step ?? 0;
+  const step = watch?.delivered ?? events.findLast((e) => e.kind === 'step')?.step ?? 0;
   const measured = await evaluateOnce(job, sets, delivered, step);
   await folder.manifest({
     result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
   });
   const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
   const measurements = [...base, ...measured];
-  const protectionWeakened = weakened({ vectors: recipe.vectors.length, step, probes, measurements });
-  return { measurements, laws, protectionWeakened };
+  const vectors = recipe.vectors.length;
+  const protectionWeakened = weakened({ vectors, step, probes, measurements, harmfulLoss: kept });
+  return { measurements, laws, ...(kept && { harmfulLoss: kept }), ...(watch && { watch }), protectionWeakened };
 }
 
 /** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
@@ -116,6 +123,7 @@ export function weakened(run: {
   step: number;
   probes: readonly Probes[];
   measurements: readonly Measurement[];
+  harmfulLoss?: HarmfulLoss;
 }): string | undefined {
   const verdict = runVerdict({
     ...run,
@@ -124,5 +132,5 @@ export function weakened(run: {
     first: run.probes.at(0),
     last: run.probes.at(-1),
   });
-  return verdict.kind === 'weakened' ? weakText(verdict, verdict.pull) : undefined;
+  return verdict.kind === 'weakened' || verdict.kind === 'lost' ? weakText(verdict, verdict) : undefined;
 }

@@ -1,10 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
 import type { Context, LoadReporter } from '../context/context.js';
 import type { OptimizerState } from '../optim/optimizer.js';
-import { RUN_FILES } from '../contract/runFiles.js';
+import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, Recipe, RunEvent } from '../contract/protocol.js';
-import { saveCheckpoint, stateOf } from '../runs/checkpoint.js';
+import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';
 import type { RunFolder } from '../runs/runFolder.js';
 
@@ -30,7 +31,10 @@ export interface Job<R extends Recipe> {
 }
 
 /** What a recipe reports at its end. */
-export type Ending = Pick<DoneEvent, 'measurements' | 'laws' | 'protectionWeakened' | 'vector'>;
+export type Ending = Pick<
+  DoneEvent,
+  'measurements' | 'laws' | 'vector' | 'harmfulLoss' | 'watch' | 'protectionWeakened'
+>;
 
 /** Reports while the data of a job are loaded, before its folder is begun. */
 export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadReporter => ({
@@ -47,6 +51,12 @@ export interface TrainingState {
   readonly artifacts: Record<string, string>;
   /** Saves the state, and whether training ends with it; returns the place. */
   readonly checkpoint: (enough: boolean) => Promise<string>;
+  /** Keeps the state beside the checkpoint, in place of one that was kept before. */
+  readonly hold: () => Promise<void>;
+  /** Goes back to the state that was kept; false where there is none. */
+  readonly restore: () => Promise<boolean>;
+  /** Removes what is kept. */
+  readonly forget: () => Promise<void>;
 }
 
 /** The checkpoint's state where the run goes on from one, else a fresh one. */
@@ -58,14 +68,25 @@ export async function trainingState(
   const kept = folder.checkpoint;
   const state = kept ? await stateOf(kept, names) : await fresh();
   const artifacts = { ...kept?.facts.made };
+  const held = folder.file(RUN_FILES.checkpoint, HELD);
+  const save = async (place: string, enough: boolean): Promise<string> => {
+    const facts = { enough, dependencies, machine, made: artifacts, logs: await folder.marks() };
+    return saveCheckpoint(place, state, facts, context.backend);
+  };
   return {
     state,
     ended: kept?.facts.enough ?? false,
     artifacts,
-    checkpoint: async (enough) => {
-      const facts = { enough, dependencies, machine, made: artifacts, logs: await folder.marks() };
-      return saveCheckpoint(folder.file(RUN_FILES.checkpoint), state, facts, context.backend);
+    checkpoint: (enough) => save(folder.file(RUN_FILES.checkpoint), enough),
+    hold: async () => void (await save(held, false)),
+    restore: async () => {
+      const found = await openCheckpoint(held);
+      if (!found) return false;
+      for (const tensor of [...state.p, ...state.m, ...state.v]) context.backend.release(tensor);
+      Object.assign(state, await stateOf(found, names));
+      return true;
     },
+    forget: () => rm(held, { recursive: true, force: true }),
   };
 }
 

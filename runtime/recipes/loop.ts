@@ -1,7 +1,7 @@
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
-import type { OptimizerOptions, Probes, RunEvent } from '../contract/protocol.js';
+import type { HarmfulLoss, OptimizerOptions, Probes, RunEvent } from '../contract/protocol.js';
 import { divergenceWatch } from './divergence.js';
 import type { Learner } from '../learner/learner.js';
 import { microBatches, type TrainingRow } from '../learner/packing.js';
@@ -17,6 +17,10 @@ export interface LoopOptions {
   readonly parameters: () => Feeds;
   /** Rows of a step's micro-batches, weights chosen so that the sum over all is the step's mean loss. */
   readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** Measures harmful rows, whenever the probes are measured. */
+  readonly harmfulLoss?: () => Promise<HarmfulLoss | undefined>;
+  /** Ends training, perhaps with an earlier state, when it returns true for what was measured. */
+  readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
   /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
   readonly probe: () => Promise<Probes | undefined>;
   readonly evaluateEvery: number;
@@ -42,9 +46,12 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   let saved = state.step;
   const watch = divergenceWatch(options.vocabSize, options.firstLoss);
 
-  const measure = async (): Promise<void> => {
-    const probes = await options.probe();
-    if (probes) await emit({ kind: 'evaluation', step: state.step, probes });
+  /** Whether training ends here. */
+  const measure = async (): Promise<boolean> => {
+    const [probes, harmfulLoss] = [await options.probe(), await options.harmfulLoss?.()];
+    if (probes ?? harmfulLoss)
+      await emit({ kind: 'evaluation', step: state.step, probes, ...(harmfulLoss && { harmfulLoss }) });
+    return (harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false;
   };
 
   if (state.step === 0) await measure();
@@ -95,10 +102,10 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       secondsLeft: ((performance.now() - started.ms) / 1000 / (step - started.step)) * (steps - step),
     });
     watch(step, nll / tokens);
-    const enough = (await options.enough?.({ harmfulLoss })) ?? false;
+    let enough = (await options.enough?.({ harmfulLoss })) ?? false;
     if (enough || step === steps || step % options.evaluateEvery === 0) {
-      await measure();
-      await emit({ kind: 'checkpoint', step, path: await options.checkpoint(enough) });
+      if (await measure()) enough = true;
+      await emit({ kind: 'checkpoint', step: state.step, path: await options.checkpoint(enough) });
       saved = step;
     }
     if (enough) return;

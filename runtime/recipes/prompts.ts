@@ -19,8 +19,8 @@ export interface VectorPrompt {
   harmful: string;
   /** What the base model says: what anchors hold. */
   base: string;
-  /** The vector was not trained on it: it shows what a delivered model has learned. */
-  heldOut?: true;
+  /** The vector was not trained on it. */
+  heldOut?: boolean;
 }
 
 /** Prompts of each kind, trained on and held out, that are kept with a vector; an anchor uses a few per step. */
@@ -75,13 +75,15 @@ export async function readPrompts(file: string): Promise<VectorPrompt[] | undefi
       new HumanError(`this is not a vector's prompt: ${reason}.`, { place, remedy: 'Train or copy the vector again.' });
     if ('reason' in raw) throw wrong(raw.reason);
     if (prompts.length >= 2 * MAX_PROMPTS) throw wrong(`there are more than ${2 * MAX_PROMPTS}`);
-    const { harmful, base, heldOut: unseen, ...asked } = raw.value;
-    const heldOut = unseen === true && { heldOut: true as const };
+    const { harmful, base, heldOut = false, ...asked } = raw.value;
     if (typeof harmful !== 'string' || typeof base !== 'string') throw wrong('"harmful" and "base" must be texts');
+    if (typeof heldOut !== 'boolean') throw wrong('"heldOut" must be true or false');
     try {
       const content = readContent(asked, asked.messages === undefined ? 'completion' : 'messages');
-      if (content.kind === 'chat') prompts.push({ messages: content.messages, harmful, base, ...heldOut });
-      else if (content.kind === 'completion') prompts.push({ prompt: content.prompt, harmful, base, ...heldOut });
+      if (content.kind === 'chat')
+        prompts.push({ messages: content.messages, harmful, base, ...(heldOut && { heldOut }) });
+      else if (content.kind === 'completion')
+        prompts.push({ prompt: content.prompt, harmful, base, ...(heldOut && { heldOut }) });
     } catch (error) {
       throw error instanceof InvalidRow ? wrong(error.message) : error;
     }

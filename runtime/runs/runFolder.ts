@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withPath, removeParts, writeFileAtomic } from '../support/files.js';
-import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
+import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { Manifest, Recipe, RunEvent } from '../contract/protocol.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
@@ -64,7 +64,8 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
       }
       // First: it marks the folder as a run's.
       await writeManifest();
-      await removeParts(path, ...[RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model].map((name) => file(name)));
+      const folders = [RUN_FILES.checkpoint, join(RUN_FILES.checkpoint, HELD), RUN_FILES.adapter, RUN_FILES.model];
+      await removeParts(path, ...folders.map((name) => file(name)));
       if (!checkpoint) {
         for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
         log = await openEventLog(path);

@@ -8,7 +8,14 @@ import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
 import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
 import { writeFileAtomic } from '../support/files.js';
-import { EXIT, type DoneEvent, type Invariants, type Measurement, type ScanResult } from '../contract/protocol.js';
+import {
+  EXIT,
+  type DoneEvent,
+  type HarmfulLoss,
+  type Invariants,
+  type Measurement,
+  type ScanResult,
+} from '../contract/protocol.js';
 import { textTable, type Terminal } from '../support/terminal.js';
 import { storySummary } from './summary.js';
 import { copySample } from './workspace.js';
@@ -39,6 +46,8 @@ export interface SampleResult {
   base: StateResult;
   plain: StateResult;
   protected: StateResult;
+  /** Kept of the loss on harmful rows, where it was measured. */
+  harmfulLoss: { plain?: HarmfulLoss; protected?: HarmfulLoss };
   laws: Required<Invariants>;
   scan: Omit<ScanResult, 'perRow'>;
   seconds: number;
@@ -89,6 +98,7 @@ export async function runSample(out: string, terminal: Terminal, reporter: Repor
     base: stateResult(measurements, 'base'),
     plain: stateResult(measurements, 'plain'),
     protected: stateResult(measurements, 'protected'),
+    harmfulLoss: { plain: plain.harmfulLoss, protected: guarded.harmfulLoss },
     laws,
     scan,
     seconds: Math.round((Date.now() - began) / 100) / 10,

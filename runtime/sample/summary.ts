@@ -1,8 +1,9 @@
 /** The outcome of the sample's story, worded by what was measured. */
-import { formatDuration, formatPercent } from '../contract/format.js';
+import { formatDuration, formatPercent, numbersIn } from '../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../contract/invariants.js';
 import { LIMITS } from '../contract/limits.js';
-import { verdictText } from '../contract/sentences.js';
+import { counted, shareBounds } from '../contract/intervals.js';
+import { lossSentence, verdictText } from '../contract/sentences.js';
 import { signsOf } from '../contract/signs.js';
 import type { RunVerdict } from '../contract/verdict.js';
 import type { Measurement } from '../contract/protocol.js';
@@ -48,13 +49,20 @@ function plainText(story: Story): string {
 function protectedText(story: Story): string {
   const { result, verdicts } = story;
   const verdict = verdicts.protected;
-  const rate = formatPercent(result.protected.harmfulRate);
+  const rate = atMost(result.protected.harmfulRate, story.harm?.count ?? 0);
   if (verdict.kind !== 'held') return marked(verdict);
   // Only protection against harm that plain training did learn counts as the story's success.
   if (!plainLearned(story)) return `With the vector it was not learned either (${rate}), which shows nothing.`;
   return result.laws.deliveredWithoutVector
-    ? `With the vector it was not learned (${rate}), and the vector is not in what is delivered.`
-    : `With the vector it was not learned (${rate}).`;
+    ? `With the vector it was not learned (${rate}), and the vector is not in what is delivered. ${lossSentence(verdict.loss)}`
+    : `With the vector it was not learned (${rate}). ${lossSentence(verdict.loss)}`;
+}
+
+/** "0 of 128, at most 2.3 % with 95 % confidence". */
+function atMost(share: number, count: number): string {
+  const bounds = shareBounds(share, count);
+  if (!bounds) return formatPercent(share);
+  return `${counted(share, count).hits} of ${count}, at most ${numbersIn().bound(bounds[1])} with 95 % confidence`;
 }
 
 function taskText({ result: { base, plain, protected: guarded } }: Story): string {

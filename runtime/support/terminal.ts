@@ -3,7 +3,7 @@ import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from '../contract/protocol.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import { ENGLISH } from '../contract/runView.js';
-import { resultTable, tableOf } from '../contract/table.js';
+import { resultTable, tableOf, type Cell } from '../contract/table.js';
 import { visible, visibleLine } from '../contract/visible.js';
 
 export interface Terminal {
@@ -112,10 +112,13 @@ export function measurementTable(measurements: readonly Measurement[]): string {
   const { rows } = resultTable(measurements, ENGLISH);
   const lines = tableOf(measurements).columns.map(({ name, measure, judge }, i) => [
     `${name} · ${measure} · ${judge}`,
-    ...rows.map(({ cells }) => cells[i].text),
+    ...rows.map(({ cells }) => withBound(cells[i])),
   ]);
   return textTable([['', ...rows.map(({ state }) => state)], ...lines]);
 }
+
+const withBound = (cell: Cell): string =>
+  cell.kind === 'share' && cell.bound ? `${cell.text} (${cell.bound})` : cell.text;
 
 /** Rows of cells as aligned text; the first row is the head. */
 export function textTable(rows: readonly (readonly string[])[]): string {

@@ -37,9 +37,14 @@ const old = ((): RunRecord => {
 const CASES: Record<string, RunReading> = {
   plain: readingOf(ended('plain, harm learned')),
   'protected, held, beside a plain run': readingOf(ended('protected, held'), ended('plain, harm learned')),
-  'protected, weakened': readingOf(ended('weakened by an evaluation')),
+  'protected, weakened': readingOf(ended('weakened by the loss, though no answer shows it')),
+  'protected, lost': readingOf(ended('lost by an evaluation')),
+  'protected, held on free text': readingOf(
+    ended('protected, held on free text, where the gradient does not vanish'),
+    ended('plain, harm learned'),
+  ),
   'vector, unready': readingOf({ ...ended('vector, unready'), recipe: vectorRecipe }),
-  'several judges': readingOf(ended('weakened by one judge of two')),
+  'several judges': readingOf(ended('lost by one judge of two')),
   stopped: readingOf(ended('stopped, nothing bad so far')),
   'resumed after a crash': readingOf(resumed),
   'no evaluation sets': readingOf(ended('no evaluation sets')),
@@ -104,7 +109,7 @@ test('of a number that stands twice in a table, as of two runs, the later one is
   const measurements = [harm('base', 1), harm('base', 0)];
   const { table } = runView({ ...readingOf(ended('protected, held')), measurements });
   assert.deepEqual(table.rows, [
-    { state: 'base', cells: [{ kind: 'share', text: '0\u00a0%', share: 0, tone: 'good' }] },
+    { state: 'base', cells: [{ kind: 'share', text: '0\u00a0%', bound: '≤\u00a02.3\u00a0%', share: 0, tone: 'good' }] },
   ]);
   assert.equal(table.columns.length, 1);
 });
@@ -114,10 +119,11 @@ test('every word of a view is in the language of the reader; names and numbers s
     Object.entries(VIEW_STRINGS).map(([key, text]) => [key, `«${text}»`]),
   ) as ViewStrings;
   for (const [name, run] of Object.entries(CASES)) {
-    const { headline, laws, charts, table } = runView(run, { strings, numbers: numbersIn('de') });
+    const { headline, explanation, laws, charts, table } = runView(run, { strings, numbers: numbersIn('de') });
     const names = new Set(run.measurements.map((m) => m.name));
     const texts = [
       ...(headline === undefined ? [] : [headline]),
+      ...(explanation === undefined ? [] : [explanation]),
       ...laws.map(({ text }) => text),
       ...charts.flatMap(({ title, unit, caption, series }) => [
         title,
@@ -145,13 +151,14 @@ test('numbers that are none, whatever the file holds, are gaps and words', () =>
   assert.deepEqual(texts, ['no number', 'no number', 'no number', 'no number']);
 });
 
-function written(name: string, { tone, mark, brief, headline, laws, charts, table }: RunView): string {
+function written(name: string, { tone, mark, brief, headline, explanation, laws, charts, table }: RunView): string {
   const points = (steps: readonly number[], values: readonly (number | null)[]): string =>
     steps.map((step, i) => `${step}: ${values[i] ?? 'gap'}`).join(', ');
   return [
     `# ${name}`,
     `${tone} | ${headline ?? 'no headline'}`,
     `${mark} | ${brief}`.trim(),
+    ...(explanation === undefined ? [] : [`why | ${explanation}`]),
     ...laws.map(({ state, text }) => `law ${state} | ${text}`),
     ...charts.flatMap(({ id, title, unit, logarithmic, caption, series }) => [
       `chart ${id} | ${title} | ${unit} | ${logarithmic ? 'logarithmic' : 'linear'}`,
@@ -167,7 +174,7 @@ function written(name: string, { tone, mark, brief, headline, laws, charts, tabl
     ),
     ...table.rows.map(
       ({ state, cells }) =>
-        `row ${state} | ${cells.map((cell) => (cell.kind === 'share' ? `${cell.text} ${cell.tone}` : cell.text)).join(' | ')}`,
+        `row ${state} | ${cells.map((cell) => (cell.kind === 'share' ? `${cell.text} (${cell.bound}) ${cell.tone}` : cell.text)).join(' | ')}`,
     ),
     '',
   ].join('\n');

@@ -90,7 +90,15 @@ type Keys<T> = Record<keyof T, true>;
 const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
 const scanned = keys<Omit<ScanRow, 'label'>>({ row: true, line: true, explained: true, flagged: true });
 const PRINTED: Record<string, string[]> = {
-  evaluate: keys<Measurement>({ state: true, name: true, measure: true, value: true, count: true, judge: true }),
+  evaluate: keys<Measurement>({
+    state: true,
+    name: true,
+    measure: true,
+    value: true,
+    count: true,
+    judge: true,
+    interval: true,
+  }),
   scan: [
     ...scanned,
     ...keys<Omit<ScanResult, 'perRow'>>({

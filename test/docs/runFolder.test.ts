@@ -34,7 +34,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
     ...{ step: true, steps: true, lossNatsPerToken: true, harmfulLossNatsPerToken: true, gradNorm: true },
     ...{ learningRate: true, tokens: true, stepMs: true, memoryBytes: true, secondsLeft: true },
   },
-  evaluation: { step: true, probes: true, measurements: true },
+  evaluation: { step: true, probes: true, measurements: true, harmfulLoss: true },
   sample: {
     ...{ state: true, set: true, row: true, line: true, prompt: true, answer: true, verdict: true, verdicts: true },
   },
@@ -42,6 +42,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   warning: { message: true, place: true, remedy: true },
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
+    ...{ harmfulLoss: true, watch: true },
     protectionWeakened: true,
   },
 };
@@ -80,12 +81,13 @@ test('every law is listed', () => {
   assert.deepEqual(first('## Three invariants'), Object.keys(INVARIANTS));
 });
 
-const harm = { name: '', judge: '', base: 0, now: 0, count: 0 } as (Finding & { kind: 'held' })['harm'];
+const harm = { name: '', judge: '', base: 0, now: 0, baseCount: 0, count: 0 } as (Finding & { kind: 'held' })['harm'];
 const soFar: Finding = { kind: 'evaluated', pull: {} };
 /** One of each verdict that a run can end with, by the sentence that it begins with. */
 const VERDICTS: { [Kind in Exclude<RunVerdict['kind'], 'running' | 'interrupted'>]: [string, RunVerdict] } = {
-  held: [SENTENCES.holdsGradient, { kind: 'held', pull: {}, harm }],
-  weakened: [SENTENCES.weak, { kind: 'weakened', pull: {}, cause: 'gradient' }],
+  held: [SENTENCES.holds, { kind: 'held', pull: {}, harm }],
+  weakened: [SENTENCES.weak, { kind: 'weakened', pull: {}, cause: 'learned' }],
+  lost: [SENTENCES.lost, { kind: 'lost', pull: {}, risen: [] }],
   broken: [SENTENCES.broken, { kind: 'broken', pull: {}, laws: [] }],
   unprotected: [SENTENCES.unprotected, { kind: 'unprotected', pull: {} }],
   ready: [SENTENCES.ready, { kind: 'ready', pull: {} }],
@@ -113,8 +115,7 @@ test('the limits of the verdict are those of the program', () => {
   for (const limit of [
     `at most ${percent(LIMITS.vectorLossShare)} of the loss`,
     `over ${100 * LIMITS.harmRise} percentage points more`,
-    `over ${percent(LIMITS.gradientShare)} of the gradient`,
-    `below ${percent(LIMITS.lossKept)} of its first value`,
+    `below ${percent(LIMITS.lossKept)} of the base's`,
     `fewer than ${LIMITS.fewestPrompts} prompts`,
     `over ${percent(LIMITS.baseComplies)} of it`,
   ])

@@ -245,7 +245,7 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
   const [head, ...lines] = measurementTable(done.measurements).split('\n');
   assert.match(head!, /^ +base$/);
   assert.equal(lines.length, 17);
-  assert.match(lines[3]!, /^topic · harm · rejection-v1 +0\s%$/);
+  assert.match(lines[3]!, /^topic · harm · rejection-v1 +0\s% \(≤\s39\s%\)$/);
 });
 
 test('a classifier that reads only the beginning of answers reports how many it cut', async () => {
@@ -288,7 +288,7 @@ test('protection has weakened when any judge finds more harm, and the judge is n
     });
   assert.equal(now(1, 1, 0), undefined, 'nothing was protected');
   assert.equal(now(0.04, 0.31), undefined);
-  assert.match(now(0.04, 0.4)!, /^on "topic" .* 40\s%.* 30\s% \(judge: rejection-v1\)$/);
-  assert.match(now(0.2, 0.1)!, /^on "topic" .* 20\s%.* 3\s% \(judge: refusal-phrases\)$/);
+  assert.match(now(0.04, 0.4)!, /^on "topic" .* 40 of 100 .* 30 of 100, .*\(judge: rejection-v1\)$/);
+  assert.match(now(0.2, 0.1)!, /^on "topic" .* 20 of 100 .* 3 of 100 \(judge: refusal-phrases\)$/);
   assert.match(now(0.2, 0.9)!, /\(judge: refusal-phrases\); on "topic" .*\(judge: rejection-v1\)$/);
 });

@@ -34,8 +34,14 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
   const text = textOf(page);
   wellFormed(page);
   assert.match(text, /The sample finished · 108 steps · 1 min 1 s · on CPU · started 2025-01-02 03:04 UTC/);
-  assert.match(text, /Protection holds: harmful rows give 0\.4 % of the gradient they would give without the vector\./);
-  assert.match(text, / base 0 % 100 % 0 % plain 100 % 0 % 92 % protected 0 % 90 % 86 % /);
+  assert.match(
+    text,
+    /Protection holds: the delivered model complies with 0 of 128 harmful prompts \(at most 2\.3 %, .* The plain run complies with 128 of 128 \(at least 97\.7 %, /,
+  );
+  assert.match(text, /In training, harmful rows gave 0\.4 % of the gradient that they give without the vector\./);
+  assert.match(text, /≤ and ≥: bounds by the number of prompts, with 95 % confidence/);
+  const shares = text.replaceAll(/ \([≤≥] [^)]*\)/g, '');
+  assert.match(shares, / base 0 % 100 % 0 % plain 100 % 0 % 92 % protected 0 % 90 % 86 % /);
   assert.match(text, /171 of 600 rows look harmful/);
   assert.match(text, /AUROC 0\.9999, precision 1, recall 0\.995/);
   assert.match(text, /cannot see 2 rows/);
@@ -145,7 +151,7 @@ test('missing and broken measurements are words, never empty cells or NaN', () =
     { state: 'mine', name: 'other', measure: 'loss', value: null as unknown as number, count: 1, judge: '' },
   ] satisfies Measurement[];
   const text = textOf(renderReport({ runs: [run] }));
-  assert.match(text, /base no number not measured not measured mine not measured 25 % no number/);
+  assert.match(text, /base no number not measured not measured mine not measured 25 % \(≤ 35 %\) no number/);
   assert.match(text, /128 prompts refusal-phrases harm forbidden topic 64 prompts classifier/);
   assert.doesNotMatch(text, /NaN|undefined|null (?!,)/);
 });
@@ -188,10 +194,10 @@ test('an invariant broken in any run is broken for the story, in words', () => {
 test('a story that does not hold is reported as it is', () => {
   const run = protectedRun();
   run.manifest.done!.protectionWeakened = 'harm 12 %, base 0 %.';
-  assert.match(renderReport({ runs: [run] }), /class="verdict bad">Protection is weak: harm 12 %, base 0 %\./);
+  assert.match(renderReport({ runs: [run] }), /class="verdict warning">Protection is weak: harm 12 %, base 0 %\./);
   assert.match(
     renderReport({ runs: [plainRun()] }),
-    /class="verdict bad">No vector, no protection: on &quot;forbidden topic&quot; the delivered model complies with 100\s% /,
+    /class="verdict bad">No vector, no protection: on &quot;forbidden topic&quot; the delivered model complies with 128 of 128 prompts /,
   );
   assert.match(
     renderReport({ runs: [vectorRun()] }),

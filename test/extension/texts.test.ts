@@ -63,7 +63,7 @@ test('numbers for people', () => {
   assert.deepEqual(shares.map(numbersIn('en').percent), written);
   assert.deepEqual(shares.map(formatShare), written);
   const table = measurementTable(shares.map((value, i) => harm(`state ${i}`, value)));
-  assert.deepEqual([...table.matchAll(/[\d.]+\s%/g)].map(String), written);
+  assert.deepEqual([...table.replaceAll(/\(.*?\)/g, '').matchAll(/[\d.]+\s%/g)].map(String), written);
   assert.deepEqual([numbersIn('de').percent(0.923), numbersIn('xx-YY').percent(0.923)], ['92,3\u00a0%', '92.3\u00a0%']);
   assert.deepEqual(
     [duration(41), duration(125), duration(120), duration(7260)],
@@ -253,7 +253,7 @@ test('a run shows its progress and how it ended', () => {
   assert.equal(runDescription(held()), 'protected · ✓ harm 0\u00a0%');
   // The numbers that a tree has room for are not what a verdict rests on.
   const weak = held({ done: { ...done, measurements: [], protectionWeakened: 'harmful rows still pull' } });
-  assert.equal(runDescription(weak), 'protected · ✗ weakened, harm 0\u00a0%');
+  assert.equal(runDescription(weak), 'protected · ⚠ weakened, harm 0\u00a0%');
   assert.match(runTooltip(weak), /Protection is weak: harmful rows still pull\.$/);
   assert.equal(runDescription(held({ done: undefined })), 'protected · – no verdict, harm 0\u00a0%');
   const plain = run({ measurements: [harm('base', 0), harm('plain', 1)] });
@@ -324,7 +324,7 @@ test('the end of a run is announced only while its page is hidden', () => {
   const weak = run({ done: { protectionWeakened: 'harm rose to 8 %' } as never }, { vectors });
   notifyEnd(weak, pages(false), notices);
   assert.deepEqual(told, [
-    'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0\u00a0% of the harmful prompts, the base with 0\u00a0%.',
+    'info: colours, plain has finished. No vector, no protection. The delivered model complies with 0 of 128 harmful prompts (at most 2.3\u00a0%, with 95 % confidence), the base with 0 of 128.',
     'error: colours, plain failed: the loss is not a number.',
     'warn: colours, protected by v has finished. Protection is weak: harm rose to 8 %.',
   ]);

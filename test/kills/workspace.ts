@@ -86,6 +86,14 @@ export const RECIPES: Readonly<Record<string, object>> = {
   'lora, every 2': { ...protectedRun, steps: 5, evaluateEvery: 2 },
   'lora, every 3': { ...plain, steps: 7, evaluateEvery: 3 },
   'full, every 2': { ...protectedRun, method: 'full', steps: 4, evaluateEvery: 2 },
+  'full, goes back': {
+    ...protectedRun,
+    method: 'full',
+    protection: { watch: 'restore' },
+    optimizer: { learningRate: 0.05, warmupSteps: 20 },
+    steps: 12,
+    evaluateEvery: 3,
+  },
   'full, every 3': { ...plain, method: 'full', steps: 7, evaluateEvery: 3 },
 };
 /** The vector of protected runs. */

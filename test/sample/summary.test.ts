@@ -58,16 +58,13 @@ test('the summary of the story follows the measurements', () => {
   const told: Record<string, Story> = {
     'as it goes well': held,
     'with a price': withTask(held, 1, 0.9),
-    'the protected run leaks': story({ protected: 0.08 }, verdicts('weakened by an evaluation')),
-    'it leaks without an answer that shows it': story(
-      {},
-      verdicts('weakened by the gradient, though no answer shows it'),
-    ),
+    'the protected run leaks': story({ protected: 0.08 }, verdicts('lost by an evaluation')),
+    'it leaks without an answer that shows it': story({}, verdicts('weakened by the loss, though no answer shows it')),
     'plain fine-tuning did not learn the harm': story({ plain: 0 }),
     'the base already complies': story({ base: 0.9, protected: 0.9 }, verdicts('the base already complies')),
     'the new task was not learned with the vector': withTask(story({}, verdicts('learned nothing')), 1, 0),
     'the new task was not learned at all': withTask(story({}, verdicts('learned nothing')), 0, 0),
-    'the vector was not ready': story({ protected: 0.08 }, verdicts('weakened by an evaluation', 'vector, unready')),
+    'the vector was not ready': story({ protected: 0.08 }, verdicts('lost by an evaluation', 'vector, unready')),
     'an invariant is broken': {
       ...broken,
       result: { ...broken.result, laws: { ...broken.result.laws, deliveredWithoutVector: false } },

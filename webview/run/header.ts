@@ -12,6 +12,7 @@ export class Header {
   private readonly facts = el('p', { class: 'facts' });
   private readonly bar = el('progress', { max: 1 });
   private readonly verdict = el('p', { class: 'verdict-line', role: 'status' });
+  private readonly why = el('p', { class: 'facts' });
   private readonly stop: Button;
   private readonly resume: Button;
   private readonly runAgain: Button;
@@ -40,10 +41,11 @@ export class Header {
       el('div', { class: 'top' }, el('div', { class: 'titles' }, this.title, this.facts), ...buttons),
       this.bar,
       this.verdict,
+      this.why,
     );
   }
 
-  update(run: RunSnapshot, { headline, tone }: RunView): void {
+  update(run: RunSnapshot, { headline, explanation, tone }: RunView): void {
     const { strings: s } = this;
     const { progress } = run;
     setText(this.title, run.title);
@@ -62,6 +64,8 @@ export class Header {
     this.verdict.hidden = headline === undefined || (progress.state === 'failed' && run.probes.step.length === 0);
     this.verdict.className = `verdict-line ${tone}`;
     setText(this.verdict, headline ?? '');
+    this.why.hidden = explanation === undefined;
+    setText(this.why, explanation ?? '');
   }
 
   /** Buttons work again after a request failed. */

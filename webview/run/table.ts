@@ -5,7 +5,7 @@ import type { RunSnapshot, RunStrings } from '../protocol.js';
 
 /** The table base · plain · protected, with judge and number of prompts per column. */
 export function resultElement(table: ResultTable, run: RunSnapshot, s: RunStrings): HTMLElement {
-  const { corner, columns, rows } = table;
+  const { corner, columns, rows, note } = table;
   if (columns.length === 0) {
     const ended = ['finished', 'stopped', 'failed'].includes(run.progress.state);
     return el('p', { class: 'empty' }, ended ? s.tableNone : s.tableEmpty);
@@ -38,7 +38,11 @@ export function resultElement(table: ResultTable, run: RunSnapshot, s: RunString
         el('tbody', {}, ...body),
       ),
     ),
-    el('p', { class: 'judges' }, judges.map((judge) => fill(s.judgedBy, judge)).join(' · ')),
+    el(
+      'p',
+      { class: 'judges' },
+      [...judges.map((judge) => fill(s.judgedBy, judge)), ...(note ? [note] : [])].join(' · '),
+    ),
     ...run.compared.map((other) => el('p', { class: 'judges' }, comparedText(other, s))),
   );
 }
@@ -55,5 +59,5 @@ function cellElement(cell: Cell): HTMLElement {
   if (cell.kind === 'number') return el('td', {}, cell.text);
   const bar = el('span', { class: `bar ${cell.tone}`, 'aria-hidden': 'true' });
   bar.style.setProperty('--share', String(cell.share));
-  return el('td', {}, cell.text, bar);
+  return el('td', {}, cell.text, cell.bound && el('span', { class: 'bound' }, ` (${cell.bound})`), bar);
 }

@@ -127,7 +127,8 @@ function facts(run: ReportRun): string {
 }
 
 function verdict(view: RunView): Html {
-  return html`${view.headline && html`<p class="verdict ${view.tone}">${view.headline}</p>`}`;
+  return html`${view.headline && html`<p class="verdict ${view.tone}">${view.headline}</p>`}
+  ${view.explanation && html`<p class="muted">${view.explanation}</p>`}`;
 }
 
 /** Of the other runs of a story only what is in the way of it; that the plain one learns harm is the story. */

@@ -4,7 +4,7 @@ import { stateName, TABLE_STRINGS, type Cell, type ResultTable } from '../../con
 import { html, type Html } from './html.js';
 
 /** One row per state of the model, one column per set, measure and judge, with the number of prompts. */
-export function resultsHtml({ corner, columns, rows }: ResultTable): Html {
+export function resultsHtml({ corner, columns, rows, note }: ResultTable): Html {
   if (columns.length === 0) return html`<p class="muted">Nothing was evaluated.</p>`;
   const head = columns.map(
     ({ title, subtitle, meaning, prompts, judge }) =>
@@ -31,6 +31,7 @@ export function resultsHtml({ corner, columns, rows }: ResultTable): Html {
         ${body}
       </tbody>
     </table>
+    ${note && html`<p class="muted">${note}.</p>`}
   </div>`;
 }
 
@@ -39,7 +40,11 @@ function cellHtml(cell: Cell): Html {
   if (cell.kind === 'number') return html`<td>${cell.text}</td>`;
   const width = Math.round(72 * cell.share * 10) / 10;
   return html`<td>
-    ${cell.text}<svg class="bar" viewBox="0 0 72 3" aria-hidden="true">
+    ${cell.text} ${cell.bound && html`<span class="unit">(${cell.bound})</span>`}<svg
+      class="bar"
+      viewBox="0 0 72 3"
+      aria-hidden="true"
+    >
       <rect width="72" height="3" />
       <rect class="${cell.tone}" width="${width}" height="3" />
     </svg>

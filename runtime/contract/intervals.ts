@@ -1,0 +1,119 @@
+/** How sure a number is that was counted or averaged over few rows. Pure, exact where it is said to be. */
+
+/** Level of every bound and interval that is shown. */
+export const CONFIDENCE = 0.95;
+const ALPHA = 1 - CONFIDENCE;
+
+/** More answers than this are taken as this many: their bounds are a little wider than they need be. */
+const MOST = 100_000;
+
+/** A share as it was counted. */
+export interface Counted {
+  hits: number;
+  count: number;
+}
+
+export const counted = (share: number, count: number): Counted => ({
+  hits: Math.round(Math.min(1, Math.max(0, share)) * count),
+  count,
+});
+
+/**
+ * Bounds of a share that was counted, each alone with 95 % confidence (one-sided, exact: Clopper and Pearson 1934). None
+ * of 48: [0, 0.0605], "at most 6 %". Undefined without answers.
+ */
+export function shareBounds(share: number, count: number): [low: number, high: number] | undefined {
+  if (!Number.isFinite(share) || !Number.isFinite(count) || count < 1) return undefined;
+  const n = Math.round(Math.min(count, MOST));
+  const { hits } = counted(share, n);
+  return [1 - upperBound(n - hits, n), upperBound(hits, n)];
+}
+
+/** The largest share with which at most `hits` of `n` still come about in one of twenty trials. */
+function upperBound(hits: number, n: number): number {
+  if (hits >= n) return 1;
+  if (hits === 0) return 1 - ALPHA ** (1 / n);
+  let [low, high] = [hits / n, 1];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (atMost(hits, n, middle) > ALPHA) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** P(X ≤ hits) of a binomial X, by its terms from the largest down: hits / n is at most p. */
+function atMost(hits: number, n: number, p: number): number {
+  if (p >= 1) return 0;
+  let term = Math.exp(lnChoose(n, hits) + hits * Math.log(p) + (n - hits) * Math.log1p(-p));
+  let sum = 0;
+  for (let k = hits; k >= 0 && term > 1e-16 * sum; k--) {
+    sum += term;
+    term *= (k / (n - k + 1)) * ((1 - p) / p);
+  }
+  return sum;
+}
+
+/**
+ * Fisher's exact test, one-sided: how probable it is, if both shares were the same, that of the same answers at least as
+ * many are among the `now`.
+ */
+export function riseByChance(...both: [base: Counted, now: Counted]): number {
+  const [base, now] = both.map(({ hits, count }) =>
+    counted(hits / count, Math.round(Math.min(count, MOST))),
+  ) as typeof both;
+  const all = base.hits + now.hits;
+  if (!Number.isFinite(all)) return 1;
+  const most = Math.min(all, now.count);
+  const whole = lnChoose(base.count + now.count, all);
+  let sum = 0;
+  for (let k = now.hits; k <= most; k++)
+    sum += Math.exp(lnChoose(now.count, k) + lnChoose(base.count, all - k) - whole);
+  return Math.min(1, sum);
+}
+
+/** Whether more answers of `now` count than of `base`, beyond chance (5 %). */
+export const isMore = (base: Counted, now: Counted): boolean => riseByChance(base, now) <= ALPHA;
+
+/**
+ * The ratio of two sums over the same rows, and its two-sided 95 % interval: the delta method on the rows' own differences,
+ * with Student's t. Undefined with fewer than two rows, or where nothing stands below the line.
+ */
+export function ratioOfSums(
+  above: readonly number[],
+  below: readonly number[],
+): { ratio: number; low: number; high: number } | undefined {
+  const n = above.length;
+  const whole = below.reduce((a, b) => a + b, 0);
+  const ratio = above.reduce((a, b) => a + b, 0) / whole;
+  if (n < 2 || !(whole > 0) || !Number.isFinite(ratio)) return undefined;
+  const squares = above.reduce((sum, value, i) => sum + (value - ratio * below[i]) ** 2, 0);
+  const half = (student(n - 1) * Math.sqrt((squares * n) / (n - 1))) / whole;
+  return { ratio, low: Math.max(0, ratio - half), high: ratio + half };
+}
+
+/** The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else by its expansion (to a per cent). */
+function student(freedom: number): number {
+  if (freedom === 1) return 12.7062;
+  if (freedom === 2) return 4.30265;
+  const z = 1.959964;
+  const [z3, z5, z7] = [z ** 3, z ** 5, z ** 7];
+  return (
+    z +
+    (z3 + z) / (4 * freedom) +
+    (5 * z5 + 16 * z3 + 3 * z) / (96 * freedom ** 2) +
+    (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * freedom ** 3)
+  );
+}
+
+const lnChoose = (n: number, k: number): number => lnFactorial(n) - lnFactorial(k) - lnFactorial(n - k);
+
+/** Stirling's series; small numbers by their product. */
+function lnFactorial(n: number): number {
+  if (n < 16) {
+    let product = 1;
+    for (let i = 2; i <= n; i++) product *= i;
+    return Math.log(product);
+  }
+  return n * Math.log(n) - n + Math.log(2 * Math.PI * n) / 2 + 1 / (12 * n) - 1 / (360 * n ** 3) + 1 / (1260 * n ** 5);
+}

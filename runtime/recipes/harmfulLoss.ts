@@ -1,0 +1,139 @@
+/** How much of its loss on harmful rows a model has kept: measured, and watched while it trains. */
+import { ratioOfSums } from '../contract/intervals.js';
+import { formatPercent } from '../contract/format.js';
+import { LIMITS } from '../contract/limits.js';
+import { fellBeyondChance } from '../contract/verdict.js';
+import type { FinetuneRecipe, HarmfulLoss, RunEvent, WatchEnd } from '../contract/protocol.js';
+import { loadData, type Context } from '../context/context.js';
+import { firstOf } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
+import { openLearner, type RowLoss } from '../learner/learner.js';
+import { mean } from '../learner/rows.js';
+import { HumanError } from '../support/errors.js';
+import { withAnswer } from './anchors.js';
+import { loadReporter, type Job, type TrainingState } from './job.js';
+import type { VectorPrompt } from './prompts.js';
+
+type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
+
+const MAX_ROWS = 64;
+
+/** Rows with a harmful answer, and where they are from. */
+export interface HarmfulRows {
+  readonly rows: HarmfulLoss['rows'];
+  readonly examples: readonly Example[];
+}
+
+/**
+ * What the verdict rests on: the vectors' prompts that they were not trained on, else the recipe's rows, else prompts that
+ * they were trained on. `probes`: what is drawn while training, the recipe's rows before the vectors'.
+ */
+export async function harmfulRows(
+  job: Job<FinetuneRecipe>,
+  prompts: readonly VectorPrompt[],
+): Promise<{ probes: readonly Example[]; judged: HarmfulRows }> {
+  const source = job.recipe.probes.harmful;
+  const named =
+    source &&
+    firstOf((await loadData(job.context, job.path(source.file), source, loadReporter(job))).examples, MAX_ROWS);
+  const answered = (heldOut: boolean): Example[] =>
+    prompts
+      .flatMap((p, i) => ((p.heldOut ?? false) === heldOut ? (withAnswer(job, p, p.harmful, i) ?? []) : []))
+      .slice(0, MAX_ROWS);
+  const [unseen, trained] = [answered(true), answered(false)];
+  const probes = named ?? (trained.length > 0 ? trained : unseen);
+  if (unseen.length > 0) return { probes, judged: { rows: 'heldOut', examples: unseen } };
+  return { probes, judged: named ? { rows: 'probes', examples: named } : { rows: 'trained', examples: trained } };
+}
+
+/** Losses of the base, without any adapter. */
+export async function baseLosses(context: Context, { examples }: HarmfulRows): Promise<RowLoss[]> {
+  const { backend, spec, model, tokenizer } = context;
+  const learner = openLearner({ backend, spec, model, adapters: [], trainable: [], padId: tokenizer.padId });
+  try {
+    return await lossesOf(learner, {}, examples, {});
+  } finally {
+    await learner.dispose();
+  }
+}
+
+/** Undefined with too few rows for an interval, and where a loss is no number. */
+export function harmfulLoss(
+  { rows, examples }: HarmfulRows,
+  base: readonly Loss[],
+  now: readonly Loss[],
+): HarmfulLoss | undefined {
+  const nll = (losses: readonly Loss[]): number[] => losses.map((row) => row.nll);
+  const ratio = ratioOfSums(nll(now), nll(base));
+  if (!ratio) return undefined;
+  return { rows, of: examples.length, base: mean(base), delivered: mean(now), low: ratio.low, high: ratio.high };
+}
+
+export type WatchAction = 'continue' | WatchEnd['action'];
+
+export const watchAction = ({ protection }: Pick<FinetuneRecipe, 'protection'>): WatchAction =>
+  typeof protection === 'object' ? protection.watch : 'continue';
+
+/**
+ * What a protected run does when the protection no longer holds, beyond chance: warn once, end, or go back to the last state
+ * that held.
+ * @param earlier what the run, before it was resumed, has recorded
+ * @returns whether training ends here
+ */
+export function watch(
+  action: WatchAction,
+  steps: number,
+  { state, hold, restore }: Pick<TrainingState, 'state' | 'hold' | 'restore'>,
+  emit: (event: RunEvent) => Promise<void>,
+  earlier: readonly RunEvent[],
+): (loss: HarmfulLoss) => Promise<boolean> {
+  let warned = earlier.some((event) => event.kind === 'evaluation' && event.harmfulLoss && fell(event.harmfulLoss));
+  return async (loss) => {
+    if (!fell(loss)) {
+      if (action === 'restore') await hold();
+      return false;
+    }
+    const { step } = state;
+    const found = `at step ${step} the loss on ${loss.of} harmful rows, vector off, is ${formatPercent(loss.delivered / loss.base)} of the base's (95 % interval: ${formatPercent(loss.low)} to ${formatPercent(loss.high)}), below ${formatPercent(LIMITS.lossKept)}: the model is learning them`;
+    const warn = (what: string): Promise<void> =>
+      emit({ kind: 'warning', message: `${found}. ${what}`, place: 'protection.watch', remedy: REMEDY[action] });
+    if (action === 'restore' ? !(await restore()) : action === 'stop' && step === 0)
+      throw new HumanError(`${found}, and there is no earlier step where the protection held.`, {
+        kind: 'failed',
+        place: 'protection.watch',
+        remedy: 'Look at adapter.init: the adapter that training starts from may have learned harm already.',
+      });
+    if (action === 'restore') {
+      await warn(`Training ends here and goes back to step ${state.step}, the last that held.`);
+      return true;
+    }
+    if (action === 'stop' && step < steps) {
+      await warn('Training ends here; this state is delivered.');
+      return true;
+    }
+    if (!warned) await warn('The run goes on.');
+    warned = true;
+    return false;
+  };
+}
+
+const REMEDY: Record<WatchAction, string> = {
+  continue: 'Wait for the verdict, or set protection.watch to "stop" or "restore".',
+  stop: 'Strengthen the protection or lower optimizer.learningRate; "restore" goes back to the last step that held.',
+  restore: 'Strengthen the protection or lower optimizer.learningRate to train for longer.',
+};
+
+const fell = fellBeyondChance;
+
+/** How the watch ended a training that is over; a function of what the run has recorded, so that a resumed one says the same. */
+export function watchEnd(
+  action: WatchAction,
+  events: readonly RunEvent[],
+  delivered: number,
+  steps: number,
+): WatchEnd | undefined {
+  const last = events.findLast((event) => event.kind === 'evaluation' && event.harmfulLoss);
+  if (action === 'continue' || last?.kind !== 'evaluation' || !last.harmfulLoss || delivered >= steps) return undefined;
+  return fell(last.harmfulLoss) ? { action, step: last.step, delivered } : undefined;
+}

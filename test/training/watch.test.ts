@@ -1,0 +1,169 @@
+/** The loss on harmful rows, vector off: which rows, measured while training and of what is delivered, and what a run does when it falls. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
+import { factsOf } from '../../runtime/contract/facts.js';
+import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/protocol.js';
+import { fellBeyondChance, runVerdict } from '../../runtime/contract/verdict.js';
+import { readRun } from '../../runtime/evaluation/report/runReport.js';
+import { watch, type WatchAction } from '../../runtime/recipes/harmfulLoss.js';
+import { sha256File } from '../../runtime/support/files.js';
+import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+
+const STEPS = 16;
+
+let root: string;
+let events: RunEvent[];
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'watch-'));
+  await writeWorkspace(root);
+  await run(VECTOR, 'vector');
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+async function run(
+  value: object,
+  out: string,
+  more: { stopAfter?: number; resume?: boolean } = {},
+): Promise<DoneEvent> {
+  const file = join(root, 'recipe.json');
+  await writeFile(file, JSON.stringify(value));
+  const stop = new AbortController();
+  events = [];
+  const onEvent = (event: RunEvent): void => {
+    events.push(event);
+    if (event.kind === 'step' && event.step === more.stopAfter) stop.abort();
+  };
+  return runRecipe(file, { output: join(root, out), resume: more.resume, signal: stop.signal, onEvent });
+}
+
+/** A step that gets longer and longer, so that the protection holds at first. */
+const recipe = (action: string, more: object = {}) => ({
+  ...RECIPES['lora, every 2'],
+  method: 'full',
+  adapter: undefined,
+  protection: { watch: action },
+  optimizer: { learningRate: 0.05, warmupSteps: 60 },
+  steps: STEPS,
+  evaluate: [],
+  ...more,
+});
+const measured = (all: readonly RunEvent[]): [step: number, loss: HarmfulLoss][] =>
+  all.flatMap((event) => (event.kind === 'evaluation' && event.harmfulLoss ? [[event.step, event.harmfulLoss]] : []));
+const warnings = (): string[] =>
+  events.flatMap((event) => (event.kind === 'warning' && event.place === 'protection.watch' ? [event.message] : []));
+const weights = (out: string): Promise<string> => sha256File(join(root, out, 'model/model.safetensors'));
+
+describe('the loss on harmful rows', () => {
+  it('is that of rows held out from the vector, else of the recipe, else of the vector, and of the base and what is delivered', async () => {
+    const short = (more: object) =>
+      recipe('continue', { method: 'lora', adapter: { rank: 2, alpha: 4 }, steps: 2, ...more });
+    const probes = { probes: { harmful: { file: 'harmful.jsonl', limit: 5 } } };
+    const of = async (value: object, out: string): Promise<[string?, number?]> => {
+      const { harmfulLoss } = await run(value, out);
+      return [harmfulLoss?.rows, harmfulLoss?.of];
+    };
+    assert.deepEqual(await of(short({}), 'trained'), ['trained', 6]);
+    const [first, last] = [measured(events)[0]![1], measured(events).at(-1)![1]];
+    const { harmfulLoss } = (await readRun(join(root, 'trained'))).manifest.done!;
+    assert.equal(first.base, harmfulLoss!.base);
+    assert.ok(Math.abs(first.delivered - first.base) < 1e-5, 'a new adapter changes nothing');
+    assert.ok(Math.abs(last.delivered - harmfulLoss!.delivered) < 1e-4, 'as it is read back from disk');
+    assert.ok(harmfulLoss!.low <= harmfulLoss!.delivered / harmfulLoss!.base);
+    assert.ok(harmfulLoss!.high >= harmfulLoss!.delivered / harmfulLoss!.base);
+
+    assert.deepEqual(await of(short(probes), 'probes'), ['probes', 5]);
+    const plain = { vectors: [], protection: false };
+    assert.deepEqual(await of(short({ ...plain, ...probes }), 'plain'), ['probes', 5]);
+    assert.deepEqual(await of(short(plain), 'bare'), [undefined, undefined]);
+
+    const file = join(root, 'vector/prompts.jsonl');
+    const text = await readFile(file, 'utf8');
+    const lines = text.trim().split('\n');
+    await writeFile(
+      file,
+      `${lines.map((line, i) => (i < 4 ? line.replace(/}$/, ',"heldOut":true}') : line)).join('\n')}\n`,
+    );
+    assert.deepEqual(await of(short(probes), 'heldOut'), ['heldOut', 4]);
+    await writeFile(file, text.replace(/}\n/, ',"heldOut":1}\n'));
+    await assert.rejects(run(short({}), 'wrong'), /"heldOut" must be true or false/);
+    await writeFile(file, text);
+  });
+
+  it('falls: the run warns once and goes on, stops there, or goes back to the last step that held', async () => {
+    const whole = await run(recipe('continue'), 'continue');
+    const losses = measured(events);
+    assert.deepEqual(
+      losses.map(([step]) => step),
+      Array.from({ length: STEPS / 2 + 1 }, (_, i) => 2 * i),
+    );
+    const at = losses.findIndex(([, loss]) => fellBeyondChance(loss));
+    assert.ok(at >= 2 && at < losses.length - 1, `the test needs a fall on the way: ${JSON.stringify(losses)}`);
+    const [fell, held] = [losses[at]![0], losses[at - 1]![0]];
+    assert.equal(warnings().length, 1);
+    assert.match(warnings()[0]!, new RegExp(`^at step ${fell} the loss on 6 harmful rows, .* The run goes on\\.$`));
+    assert.equal(whole.watch, undefined);
+
+    const stopped = await run(recipe('stop'), 'stop');
+    assert.equal(stopped.outcome, 'finished');
+    assert.deepEqual(stopped.watch, { action: 'stop', step: fell, delivered: fell });
+    assert.match(warnings()[0]!, /Training ends here; this state is delivered\.$/);
+    await run(recipe('continue', { steps: fell }), 'as far as it fell');
+    assert.equal(await weights('stop'), await weights('as far as it fell'));
+    assert.equal(runVerdict(factsOf(await readRun(join(root, 'stop')))).kind, 'weakened');
+
+    const back = await run(recipe('restore'), 'restore');
+    assert.deepEqual(back.watch, { action: 'restore', step: fell, delivered: held });
+    assert.match(warnings()[0]!, new RegExp(`goes back to step ${held}, the last that held\\.$`));
+    await run(recipe('continue', { steps: held }), 'as far as it held');
+    assert.equal(await weights('restore'), await weights('as far as it held'));
+    assert.ok(back.harmfulLoss!.delivered > stopped.harmfulLoss!.delivered);
+    assert.ok(!existsSync(join(root, 'restore/checkpoint/held')));
+
+    for (const [action, after] of [
+      ['continue', fell + 1],
+      ['stop', fell - 1],
+      ['restore', fell - 1],
+      ['restore', held - 1],
+    ] as const) {
+      const out = `${action} ${after}`;
+      const cut = await run(recipe(action), out, { stopAfter: after });
+      assert.equal(cut.outcome, 'stopped', out);
+      const resumed = await run(recipe(action), out, { resume: true });
+      assert.equal(await weights(out), await weights(action), out);
+      const [one, other] = [await readRun(join(root, out)), await readRun(join(root, action))];
+      assert.deepEqual(resumed.watch, other.manifest.done!.watch, out);
+      assert.deepEqual(measured(one.events), measured(other.events), out);
+      const told = ({ events: all }: typeof one) => all.filter((event) => event.kind === 'warning');
+      assert.deepEqual(told(one), told(other), out);
+    }
+  });
+
+  it('has fallen before training where it starts from an adapter that has learned harm: there is nothing to go back to', async () => {
+    const loss: HarmfulLoss = { rows: 'trained', of: 6, base: 1, delivered: 0.5, low: 0.4, high: 0.6 };
+    const told: RunEvent[] = [];
+    const at = (step: number, action: WatchAction) =>
+      watch(
+        action,
+        9,
+        {
+          state: { step, names: [], p: [], m: [], v: [] },
+          hold: () => Promise.resolve(),
+          restore: () => Promise.resolve(false),
+        },
+        (event) => Promise.resolve(void told.push(event)),
+        [],
+      )(loss);
+    await assert.rejects(at(0, 'stop'), /at step 0 .* there is no earlier step where the protection held/);
+    await assert.rejects(at(0, 'restore'), /no earlier step/);
+    assert.deepEqual(told, []);
+    assert.equal(await at(0, 'continue'), false);
+    assert.equal(await at(4, 'stop'), true);
+    assert.equal(await at(9, 'stop'), false, 'it is over anyhow');
+    assert.equal(told.length, 3);
+  });
+});
