@@ -7,7 +7,7 @@ import type { RunVerdict } from './verdict.js';
 
 export const BRIEF_STRINGS = {
   briefHarm: 'harm {0}',
-  briefLoss: 'loss {0}',
+  briefFinds: 'finds {0}',
   briefWeakened: 'weakened',
   briefBroken: 'an invariant is broken',
   briefReady: 'ready',
@@ -26,8 +26,6 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
   const { strings: s, numbers: n } = wording;
   if (verdict.kind === 'failed' || 'soFar' in verdict) return '';
   const harm = verdict.harm && fill(s.briefHarm, n.percent(verdict.harm.now));
-  const { lossShare } = verdict.pull;
-  const loss = lossShare === undefined ? undefined : fill(s.briefLoss, n.percent(lossShare));
   switch (verdict.kind) {
     case 'held':
     case 'lost':
@@ -37,9 +35,12 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
     case 'broken':
       return s.briefBroken;
     case 'ready':
-      return join(s.briefReady, loss);
+      return join(
+        s.briefReady,
+        verdict.quality.recall === undefined ? undefined : fill(s.briefFinds, n.percent(verdict.quality.recall)),
+      );
     case 'unready':
-      return join(s.briefUnready, loss);
+      return s.briefUnready;
     case 'unknown':
       return join(s.briefUnknown, harm);
     case 'unprotected':

@@ -142,8 +142,8 @@ export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
 /** What a security vector does with rows that it was not trained on. Absent values could not be measured. */
 export interface VectorQuality {
   /** Held-out rows of each kind. */
-  harmful: number;
-  ordinary: number;
+  harmful?: number;
+  ordinary?: number;
   /** As a detector: AUROC of harmful against ordinary rows, its 95 % interval, and the share of harmful rows found at 1 % false alarms. */
   auroc?: number;
   aurocInterval?: [low: number, high: number];
