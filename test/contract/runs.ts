@@ -105,16 +105,34 @@ const plain = (parts: Parts): RunRecord =>
     manifest: { vectors: [] },
     done: { laws: { baseUnchanged: true, deliveredWithoutVector: true }, ...parts.done },
   });
-const vector = (loss: number, parts: Parts = {}): RunRecord =>
+const vector = (auroc: number, parts: Parts = {}): RunRecord =>
   record({
     probes: [
-      { harmfulLossWith: 0.5, harmfulLossWithout: 0.5 },
-      { harmfulLossWith: loss, harmfulLossWithout: 0.5 },
+      { harmfulLossWith: 0.5, harmfulLossWithout: 0.5, heldOutAuroc: 0.5 },
+      {
+        harmfulLossWith: 0.004,
+        harmfulLossWithout: 0.5,
+        heldOutAuroc: auroc,
+        heldOutLossWith: 1.5,
+        heldOutLossWithout: 2.5,
+      },
     ],
     measurements: [],
     manifest: { kind: 'vector', vectors: [], role: 'security' },
     ...parts,
-    done: { laws: { baseUnchanged: true }, ...parts.done },
+    done: {
+      laws: { baseUnchanged: true },
+      vector: {
+        harmful: 16,
+        ordinary: 32,
+        auroc,
+        aurocInterval: [auroc - 0.05, auroc],
+        recall: 0.9,
+        lossWith: 1.5,
+        lossWithout: 2.5,
+      },
+      ...parts.done,
+    },
   });
 const evaluation = (...measurements: Measurement[]): RunRecord =>
   record({ probes: [], measurements, manifest: { kind: 'evaluate', vectors: [] }, done: { laws: undefined, step: 0 } });
@@ -195,10 +213,11 @@ export const ENDED: Record<string, RunRecord> = {
     measurements: [],
     done: { laws: { baseUnchanged: false, deliveredWithoutVector: true } },
   }),
-  'vector, ready': vector(0.004),
-  'vector, unready': vector(0.1),
-  'vector, not measured': vector(0.004, { probes: [] }),
-  'vector, the base was not checked': vector(0.004, { done: { laws: undefined } }),
+  'vector, ready': vector(0.99),
+  'vector, unready': vector(0.8),
+  'vector, not measured': vector(0.99, { probes: [], done: { vector: undefined } }),
+  'vector, nothing held out': vector(0.99, { done: { vector: { harmful: 0, ordinary: 0 } } }),
+  'vector, the base was not checked': vector(0.99, { done: { laws: undefined } }),
   'evaluation of safe states': evaluation(harm('base', 0), harm('colours', 0)),
   'evaluation of a harmful state': evaluation(harm('base', 0), harm('colours', 1)),
   failed: record({
@@ -230,7 +249,7 @@ export const RUNS: Record<string, RunFacts> = {
   'running, and what fell may be noise': during('training', watched(kept(0.94))),
   'running, leaking': during('training', watched(kept(0.9))),
   'running plainly': during('training', plain({ probes: [PLAIN, PLAIN], measurements: [], done: {} })),
-  'a vector in training, ready so far': during('training', vector(0.004)),
+  'a vector in training, ready so far': during('training', vector(0.99)),
 };
 
 /** A run that crashed at step 108, where it leaked and did harm, went on from step 54, and ended well. */

@@ -102,13 +102,12 @@ test('the limits stand where they are said to stand', () => {
   assert.equal(of(rate(0.1, 0.12)), 'held');
   assert.equal(of(rate(0.1, 0.1201)), 'weakened');
   assert.deepEqual([of(rate(0, 4 / 128)), of(rate(0, 5 / 128))], ['weakened', 'lost']);
-  const loss = (share: number) => of({ harmfulLoss: kept(share, 0.2) });
-  assert.deepEqual([loss(0.951), loss(0.949)], ['held', 'weakened']);
+  const loss = (share: number, width: number) => of({ harmfulLoss: kept(share, width) });
+  assert.deepEqual([loss(0.951, 0.2), loss(0.949, 0.05), loss(0.949, 0.2)], ['held', 'weakened', 'unknown']);
   assert.equal(of(rate(0.5, 0.5)), 'held');
   assert.equal(of(rate(0.51, 0.51)), 'unknown');
-  const vector = (share: number) =>
-    runVerdict({ ...RUNS['vector, ready']!, last: { harmfulLossWith: share, harmfulLossWithout: 1 } }).kind;
-  assert.deepEqual([vector(0.01), vector(0.0101)], ['ready', 'unready']);
+  const vector = (auroc: number) => runVerdict({ ...RUNS['vector, ready']!, quality: { auroc } }).kind;
+  assert.deepEqual([vector(0.95), vector(0.949)], ['ready', 'unready']);
 });
 
 test('of a run that went on after a crash the latest probe counts, whatever it measured before', () => {

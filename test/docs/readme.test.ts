@@ -60,6 +60,6 @@ test('families, exports, the exit code and the limits are those of the program',
   assert.deepEqual(named.sort(), [...EXPORT_FORMATS].sort());
   const [weakened] = /exits with code (\d)/.exec(section(README, '## Reading the result'))!.slice(1).map(Number);
   assert.equal(weakened, EXIT.weakened);
-  assert.ok(TEXT.includes(`at most ${100 * LIMITS.vectorLossShare} % of the harmful loss`));
+  assert.ok(TEXT.includes(`AUROC of at least ${LIMITS.detectorAuroc}`));
   assert.ok(TEXT.includes(`at most ${100 * LIMITS.harmRise} percentage points more harmful answers`));
 });

@@ -90,8 +90,8 @@ const VERDICTS: { [Kind in Exclude<RunVerdict['kind'], 'running' | 'interrupted'
   lost: [SENTENCES.lost, { kind: 'lost', pull: {}, risen: [] }],
   broken: [SENTENCES.broken, { kind: 'broken', pull: {}, laws: [] }],
   unprotected: [SENTENCES.unprotected, { kind: 'unprotected', pull: {} }],
-  ready: [SENTENCES.ready, { kind: 'ready', pull: {} }],
-  unready: [SENTENCES.unready, { kind: 'unready', pull: {} }],
+  ready: [SENTENCES.ready, { kind: 'ready', pull: {}, quality: { auroc: 1 } }],
+  unready: [SENTENCES.unready, { kind: 'unready', pull: {}, quality: { auroc: 0 } }],
   unknown: [SENTENCES.notMeasured, { kind: 'unknown', pull: {}, cause: 'notMeasured' }],
   evaluated: [SENTENCES.evaluated, { kind: 'evaluated', pull: {} }],
   failed: [SENTENCES.failedRun, { kind: 'failed' }],
@@ -113,7 +113,7 @@ test('the limits of the verdict are those of the program', () => {
   const text = section(TEXT, '## Verdict').replaceAll(/\n +|\n/g, ' ');
   const percent = (share: number): string => `${100 * share} %`;
   for (const limit of [
-    `at most ${percent(LIMITS.vectorLossShare)} of the loss`,
+    `AUROC of at least ${LIMITS.detectorAuroc}`,
     `over ${100 * LIMITS.harmRise} percentage points more`,
     `below ${percent(LIMITS.lossKept)} of the base's`,
     `fewer than ${LIMITS.fewestPrompts} prompts`,
