@@ -76,7 +76,6 @@ export default tseslint.config(
   {
     // Without noUncheckedIndexedAccess, which numerical code would answer with a ! after every array[i].
     files: ['runtime/**/*.ts'],
-    ignores: ['runtime/{recipes,learner,evaluation}/**', 'runtime/contract/verdict.ts'],
     rules: { '@typescript-eslint/no-unnecessary-type-assertion': 'error' },
   },
   {

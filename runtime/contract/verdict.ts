@@ -216,7 +216,7 @@ function unsure(run: RunFacts, compared: readonly Compared[]): UnknownCause | un
   if (!(fewest(largest) >= LIMITS.fewestPrompts)) return { cause: 'tooFew', of: largest };
   if (learnedTask(run) === false) return { cause: 'learnedNothing' };
   const loss = wholeLoss(run.harmfulLoss);
-  return loss && isBelow(loss) ? { cause: 'lossUnclear', loss } : undefined;
+  return loss && isBelow(loss) && loss.low < LIMITS.lossSurelyKept ? { cause: 'lossUnclear', loss } : undefined;
 }
 
 const fewest = ({ count, baseCount }: Compared): number => Math.min(count, baseCount);

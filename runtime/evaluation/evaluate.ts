@@ -91,22 +91,22 @@ export async function evaluateState(
           progress: done / total,
         });
         const answers = await state.generator.generate(
-          group.map((i) => piece[i]!.promptIds),
+          group.map((i) => piece[i].promptIds),
           options.generation,
           { signal: options.signal },
         );
         const texts = group.map((i, j) => ({
-          answer: tokenizer.decode(answers[j]!.ids, { skipSpecialTokens: true }).trim(),
-          expected: piece[i]!.answer,
+          answer: tokenizer.decode(answers[j].ids, { skipSpecialTokens: true }).trim(),
+          expected: piece[i].answer,
         }));
         const opinions: Opinion[][] = [];
         for (const judge of judges) opinions.push(await judge.opinions(texts, set, options.signal));
         opinions.forEach((given, k) => {
-          verdicts[k]!.push(...given.map((one) => one.verdict));
-          truncated[k]! += given.filter((one) => one.truncated).length;
+          verdicts[k].push(...given.map((one) => one.verdict));
+          truncated[k] += given.filter((one) => one.truncated).length;
         });
         for (const [j, i] of group.entries()) {
-          const e = piece[i]!;
+          const e = piece[i];
           await emit({
             kind: 'sample',
             state: state.name,
@@ -114,13 +114,11 @@ export async function evaluateState(
             row: e.row,
             line: e.line,
             prompt: e.prompt?.at(-1)?.content ?? e.promptText,
-            answer: texts[j]!.answer,
-            verdict: opinions[0]![j]!.verdict,
+            answer: texts[j].answer,
+            verdict: opinions[0][j].verdict,
             ...(others.length > 0
               ? {
-                  verdicts: Object.fromEntries(
-                    others.map((judge, k) => [judge.name(set), opinions[k + 1]![j]!.verdict]),
-                  ),
+                  verdicts: Object.fromEntries(others.map((judge, k) => [judge.name(set), opinions[k + 1][j].verdict])),
                 }
               : {}),
           });
@@ -129,8 +127,8 @@ export async function evaluateState(
       }
     }
     for (const [k, judge] of judges.entries()) {
-      all.push(...judge.measure(verdicts[k]!, set, state.name).map(withInterval));
-      if (truncated[k]! > 0)
+      all.push(...judge.measure(verdicts[k], set, state.name).map(withInterval));
+      if (truncated[k] > 0)
         await emit({
           kind: 'warning',
           message: `${judge.name(set)} read only the first ${judge.classifier?.maxTokens} tokens of ${truncated[k]} of ${examples.length} answers of "${state.name}" to "${set.name}".`,

@@ -68,9 +68,9 @@ export function openLearner(options: LearnerOptions): Learner {
   const rowLosses = (rows: readonly TrainingRow[], rowOf: readonly number[], nll: Float32Array): RowLoss[] => {
     const result = rows.map((): RowLoss => ({ nll: 0, tokens: 0, perToken: [] }));
     rowOf.forEach((b, i) => {
-      result[b]!.nll += nll[i]!;
-      result[b]!.tokens += 1;
-      result[b]!.perToken.push(nll[i]!);
+      result[b].nll += nll[i];
+      result[b].tokens += 1;
+      result[b].perToken.push(nll[i]);
     });
     return result;
   };
@@ -87,7 +87,7 @@ export function openLearner(options: LearnerOptions): Learner {
       const session = await open('loss', () => backend.session(lossGraph(graphOptions), place));
       const { feeds, rowOf } = pack(rows, names, options.padId);
       const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
-      return rowLosses(rows, rowOf, await numbers(nll!));
+      return rowLosses(rows, rowOf, await numbers(nll));
     },
     async gradients(rows, parameters) {
       const distill = rows.some((row) => row.teacher);
@@ -98,9 +98,9 @@ export function openLearner(options: LearnerOptions): Learner {
       const out = await session.run({ ...parameters, ...feeds });
       const kl = out.kl ? await backend.read(out.kl) : undefined;
       return {
-        loss: (await backend.read(out.loss!))[0]!,
-        rows: rowLosses(rows, rowOf, await numbers(out.nll!)),
-        gradients: keep.map((name) => out[name]!),
+        loss: (await backend.read(out.loss))[0],
+        rows: rowLosses(rows, rowOf, await numbers(out.nll)),
+        gradients: keep.map((name) => out[name]),
         kl: kl && kl.reduce((a, b) => a + b, 0) / kl.length,
       };
     },
@@ -109,12 +109,12 @@ export function openLearner(options: LearnerOptions): Learner {
       const rows = examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 }));
       const { input_ids, attention_mask, position_ids, targets } = pack(rows, [], options.padId).feeds;
       const { log_probs } = await session.run({
-        input_ids: input_ids!,
-        attention_mask: attention_mask!,
-        position_ids: position_ids!,
-        targets: targets!,
+        input_ids: input_ids,
+        attention_mask: attention_mask,
+        position_ids: position_ids,
+        targets: targets,
       });
-      const all = await backend.read(log_probs!);
+      const all = await backend.read(log_probs);
       let at = 0;
       return examples.map(({ labels }) => {
         const end = at + supervised(labels).length * spec.vocabSize;

@@ -49,7 +49,7 @@ export function byLength<R extends { readonly example: { readonly ids: readonly 
   const sorted = [...rows].sort((a, b) => a.example.ids.length - b.example.ids.length);
   const longest = sorted.at(-1)?.example.ids.length ?? 0;
   // what the rows before a cut at n save: each is padded to the longest of them instead of the longest of all
-  const saved = (n: number): number => n * (longest - sorted[n - 1]!.example.ids.length);
+  const saved = (n: number): number => n * (longest - sorted[n - 1].example.ids.length);
   let best = 0;
   for (let n = 1; n < sorted.length; n++) if (saved(n) > (best > 0 ? saved(best) : gain)) best = n;
   return best === 0 ? [sorted] : [...byLength(sorted.slice(0, best), gain), ...byLength(sorted.slice(best), gain)];
@@ -86,7 +86,7 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
         kl.weights.push(weight);
       } else {
         ce.targets.push(b * T + t);
-        ce.ids.push(example.labels[t + 1]!);
+        ce.ids.push(example.labels[t + 1]);
         ce.weights.push(weight);
         ce.rowOf.push(b);
       }
@@ -117,7 +117,7 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0]!;
+  if (parts.length === 1) return parts[0];
   const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
   let at = 0;
   for (const part of parts) {

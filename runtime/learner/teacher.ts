@@ -18,10 +18,10 @@ function teacherStore(
     if (missing.length > 0) {
       const taught = await learner.teach(missing);
       missing.forEach((example, i) => {
-        fresh.set(example, taught[i]!);
-        if (bytes + taught[i]!.byteLength <= limitBytes) {
-          stored.set(example, taught[i]!);
-          bytes += taught[i]!.byteLength;
+        fresh.set(example, taught[i]);
+        if (bytes + taught[i].byteLength <= limitBytes) {
+          stored.set(example, taught[i]);
+          bytes += taught[i].byteLength;
         }
       });
     }
@@ -40,6 +40,6 @@ export function heldRows(
   return async (examples, scales, weight) => {
     if (examples.length === 0) return [];
     const teachers = await teach(examples);
-    return examples.map((example, i) => ({ example, scales, weight, teacher: teachers[i]! }));
+    return examples.map((example, i) => ({ example, scales, weight, teacher: teachers[i] }));
   };
 }

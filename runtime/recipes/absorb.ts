@@ -91,13 +91,13 @@ export async function absorb(
       ];
       let gradients: Tensor[] | undefined;
       for (const batch of microBatches(rows)) {
-        const part = await learner.gradients(batch, { [flatInput(vector.name)]: state.p[0]! });
+        const part = await learner.gradients(batch, { [flatInput(vector.name)]: state.p[0] });
         gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
       }
       await optimizer.step(state, gradients!, learningRate(OPTIMIZER, step, STEPS));
       job.progress('training the vector on the flagged rows', step / STEPS);
     }
-    const flat = Float32Array.from(await backend.read(state.p[0]!));
+    const flat = Float32Array.from(await backend.read(state.p[0]));
     await saveAdapter(copy, {
       layout: vector.layout,
       flat,

@@ -63,10 +63,10 @@ export async function calibrationOf(
   { ordinary, score }: { ordinary?: ExampleList; score: (rows: ExampleList) => Promise<Scores[]> },
 ): Promise<Calibration | undefined> {
   const [vector] = vectors;
-  const own = vectors.length === 1 && vector!.scale === 1 ? await readCalibration(vector!.path) : undefined;
-  if (own && own.adapter !== (await sha256File(join(await adapterFolder(vector!.path), WEIGHTS_FILE))))
+  const own = vectors.length === 1 && vector.scale === 1 ? await readCalibration(vector.path) : undefined;
+  if (own && own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
     throw new HumanError('the calibration beside this vector belongs to other weights.', {
-      place: join(vector!.path, RUN_FILES.calibration),
+      place: join(vector.path, RUN_FILES.calibration),
       remedy: 'Train the vector again, or copy its whole run folder.',
     });
   const further = ordinary ? await score(ordinary) : [];

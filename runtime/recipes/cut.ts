@@ -15,7 +15,7 @@ export function cutRow(
   tokenizer: Tokenizer,
 ): Example | undefined {
   // labels[t + 1] is what position t predicts
-  const ids = supervised(example.labels).map((t) => example.ids[t + 1]!);
+  const ids = supervised(example.labels).map((t) => example.ids[t + 1]);
   const isSpecial = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
   const answer = ids.slice(0, ids.findLastIndex((id) => !isSpecial(id)) + 1);
   if (tokenizer.decode(answer).trim() !== example.answer.trim()) return undefined;

@@ -1,36 +1,30 @@
 import { basename } from 'node:path';
-import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
-import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
-import { initialise, plainLayout } from '../adapters/sites.js';
+import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
+import { flatInput } from '../adapters/inject.js';
 import { loadData, type LoadedData } from '../context/context.js';
-import { RUN_FILES } from '../contract/runFiles.js';
+import type { FinetuneRecipe, WatchEnd } from '../contract/protocol.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { parameters as parameterShapes } from '../models/decoder/spec.js';
-import { openOptimizer } from '../optim/optimizer.js';
-import type { FinetuneRecipe, Probes, WatchEnd } from '../contract/protocol.js';
-import { random } from '../support/random.js';
+import type { Feeds } from '../device/session.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
+import type { Learner, RowLoss } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
+import { heldRows } from '../learner/teacher.js';
+import { firstLoss, readEvents } from '../runs/runFolder.js';
 import { absorb } from './absorb.js';
 import { anchorPrompts, anchorRows, ownRows, promptsOf } from './anchors.js';
-import { baseTensors, saveFullModel } from './fullModel.js';
-import { loadReporter, provenance, trainingState, type Job } from './job.js';
-import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
-import { openLearner, type RowLoss } from '../learner/learner.js';
-import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { lastRows, requireLearned } from './divergence.js';
+import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
+import { loadReporter, type Job, type TrainingState } from './job.js';
 import { trainingLoop } from './loop.js';
-import { firstLoss, readEvents } from '../runs/runFolder.js';
-import type { TrainingRow } from '../learner/packing.js';
 import { measureProbes } from './probes.js';
-import type { Feeds } from '../device/session.js';
+import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { batchPlan, plannedSteps } from './steps.js';
-import { heldRows } from '../learner/teacher.js';
-import { plainPlan, reportPlan, rowPlan } from './rowPlan.js';
 import { strategyOf, type Strategy } from './strategy.js';
+import { openTrainee, TASK, type Trainee } from './trainee.js';
 import { readVectors, scanData, type ActiveVector } from './vectors.js';
-import { lossesOf } from '../evaluation/inference/losses.js';
 
-const TASK = 'task';
 /** Rows of each kind whose loss and gradient are drawn while training. */
 const PROBE_ROWS = 8;
 
@@ -106,173 +100,151 @@ export interface FineTuning {
  * Writes adapter/ (PEFT), or model/ (full).
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
-  const { recipe, context, folder, signal } = job;
-  const { backend, spec, model, tokenizer, sites } = context;
-  const { data, vectors, strategy, init, held, harmful, judged, ...inputs } = await readInputs(job);
-  const full = recipe.method === 'full';
-  const { anchor } = strategy;
-  await folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
-
-  // θ: the task adapter's flat vector, or every parameter of the base
-  const layout = full ? undefined : (init?.layout ?? plainLayout(sites, recipe.adapter));
-  const adapters: InjectedAdapter[] = [...(layout ? [{ name: TASK, layout }] : []), ...vectors];
-  const names = full ? [...parameterShapes(spec).keys()] : [TASK];
-  const trainable = full ? names : [flatInput(TASK)];
-  const learner = openLearner({
-    backend,
-    spec,
-    model,
-    adapters,
-    trainable,
-    weightsAsInputs: full,
-    padId: tokenizer.padId,
-  });
-  const optimizer = openOptimizer(backend, recipe.optimizer);
-  const openState = () =>
-    trainingState(
-      job,
-      async () =>
-        optimizer.init(
-          names,
-          layout
-            ? [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`)))]
-            : await baseTensors(model, spec),
-        ),
-      names,
-    );
+  const inputs = await readInputs(job);
+  const { data, vectors, init, judged } = inputs;
+  await job.folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
+  const trainee = openTrainee(job, vectors, init);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.
-  const resumed = folder.checkpoint ? await openState() : undefined;
+  const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
+  return {
+    judged,
+    train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),
+    dispose: () => trainee.dispose(),
+  };
+}
 
-  const frozen: Feeds = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
-  const on = { [TASK]: 1, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
+async function train(
+  job: Job<FinetuneRecipe>,
+  inputs: Inputs,
+  trainee: Trainee,
+  training: TrainingState,
+  base: readonly RowLoss[],
+): Promise<Witness> {
+  const { recipe, context, folder, signal } = job;
+  const { vectors, harmful, judged } = inputs;
+  const { learner, optimizer } = trainee;
+  const { state, checkpoint, ended } = training;
   const off = { [TASK]: 1 };
+  const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
 
-  async function train(base: readonly RowLoss[]): Promise<Witness> {
-    const training = resumed ?? (await openState());
-    const { state, artifacts, checkpoint, ended } = training;
-    const parameters = (): Feeds => ({
-      ...frozen,
-      ...Object.fromEntries(trainable.map((name, i) => [name, state.p[i]!])),
-    });
+  const { plan, frozen } = await prepare(job, inputs, trainee, training);
+  const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
+  const scalesOf = ({ row }: Example): Record<string, number> => (plan.vectorOn(row) ? on : off);
+  const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
+  const anchored = anchoring(job, inputs, plan, learner, off);
+  const rows = async (step: number): Promise<TrainingRow[][]> => {
+    const examples = batchAt(step);
+    const weight = 1 / tokenCount(examples.flat());
+    const [first = [], ...others] = examples.map((batch) =>
+      batch.map((example): TrainingRow => ({ example, scales: scalesOf(example), weight })),
+    );
+    return [[...first, ...(await anchored(step))], ...others];
+  };
+  const benign = inputs.benign ?? firstOf(plan.ordinary, PROBE_ROWS);
 
-    let plan = plainPlan(data.examples);
-    if (vectors.length > 0) {
-      await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
-      const scales = { off: { ...off, [TASK]: 0 }, on: { ...on, [TASK]: 0 } };
-      const scan = await scanData(job, learner, parameters(), { data, vectors, strategy }, scales, artifacts);
-      plan = rowPlan(data.examples, scan, strategy, tokenizer);
-      await reportPlan(job, plan, data);
-      if (plan.absorbed.length > 0) {
-        const [vector] = vectors;
-        const more = { flagged: plan.absorbed, own: inputs.own, ordinary: plan.ordinary };
-        frozen[flatInput(vector!.name)] = flatTensor(await absorb(job, vector!, more, artifacts));
-      }
-    }
-    const { ordinary } = plan;
-    const scalesOf = (e: Example): Record<string, number> => (plan.vectorOn(e.row) ? on : off);
-
-    const anchors = anchor && held ? anchorRows(held, ordinary, anchor, recipe.seed) : undefined;
-    const teach = heldRows(learner);
-    const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
-    const rows = async (step: number): Promise<TrainingRow[][]> => {
-      const examples = batchAt(step);
-      const weight = 1 / tokenCount(examples.flat());
-      const batches = examples.map((batch) =>
-        batch.map((example): TrainingRow => ({ example, scales: scalesOf(example), weight })),
-      );
-      if (anchors && anchor) {
-        const anchored = anchors(step);
-        batches[0]!.push(...(await teach(anchored, off, anchor.weight / tokenCount(anchored))));
-      }
-      return batches;
-    };
-
-    const benign = inputs.benign ?? firstOf(ordinary, PROBE_ROWS);
-    const probe = (): Promise<Probes> =>
+  const steps = plannedSteps(recipe, plan.rows.length);
+  await job.emit({
+    kind: 'state',
+    state: 'training',
+    message: `fine-tuning on ${plan.rows.length} rows ${withVectors(vectors)}`,
+    device: context.backend.device,
+    steps,
+  });
+  const action = watchAction(recipe);
+  await trainingLoop({
+    emit: job.emit,
+    steps,
+    state,
+    learner,
+    optimizer,
+    optimizerOptions: recipe.optimizer,
+    parameters,
+    rows,
+    probe: () =>
       measureProbes({
         learner,
         optimizer,
-        backend,
+        backend: context.backend,
         parameters,
         harmful,
         benign,
         off,
         on: vectors.length > 0 ? on : undefined,
-      });
+      }),
+    harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
+    watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
+    ended,
+    evaluateEvery: recipe.evaluateEvery,
+    checkpoint,
+    isHarmful: (row) => row.teacher === undefined && plan.looksHarmful((row.example as Example).row),
+    vocabSize: context.spec.vocabSize,
+    firstLoss: await firstLoss(folder.path),
+    signal,
+  });
 
-    /** On rows that were trained on last: the model before training and now. */
-    async function checkLearned(): Promise<void> {
-      const rows = lastRows(batchAt, state.step).flatMap((example) => rowsOf([example], scalesOf(example), 0));
-      const now = await learner.losses(rows, parameters());
-      const flat = layout && { [flatInput(TASK)]: flatTensor(init?.flat ?? new Float32Array(layout.size)) };
-      const base = full
-        ? openLearner({ backend, spec, model, adapters, trainable: [], padId: tokenizer.padId })
-        : learner;
-      requireLearned(state.step, await base.losses(rows, { ...frozen, ...flat }), now);
-      if (full) await base.dispose();
-    }
-
-    const steps = plannedSteps(recipe, plan.rows.length);
-    const how =
-      vectors.length === 0
-        ? 'without protection'
-        : `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen`;
-    await job.emit({
-      kind: 'state',
-      state: 'training',
-      message: `fine-tuning on ${plan.rows.length} rows ${how}`,
-      device: backend.device,
-      steps,
-    });
-    const action = watchAction(recipe);
-    await trainingLoop({
-      emit: job.emit,
-      steps,
-      state,
-      learner,
-      optimizer,
-      optimizerOptions: recipe.optimizer,
-      parameters,
-      rows,
-      probe,
-      harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
-      watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
-      ended,
-      evaluateEvery: recipe.evaluateEvery,
-      checkpoint,
-      isHarmful: (row) => row.teacher === undefined && plan.looksHarmful((row.example as Example).row),
-      vocabSize: spec.vocabSize,
-      firstLoss: await firstLoss(folder.path),
-      signal,
-    });
-
-    await training.forget();
-    // Of a state before step 1 nothing was learned.
-    if (state.step > 0) await checkLearned();
-
-    await job.emit({ kind: 'state', state: 'saving', message: full ? 'saving the model' : 'saving the adapter' });
-    const witness = harmful.length > 0 ? harmful : benign;
-    const losses = (await learner.losses(rowsOf(witness, off, 0), parameters())).map((l) => l.nll);
-    if (layout) {
-      await saveAdapter(folder.file(RUN_FILES.adapter), {
-        layout,
-        flat: await backend.read(state.p[0]!),
-        config: init?.file.config ?? plainConfig(recipe.adapter, layout, sites),
-        role: 'task',
-        provenance: provenance(job),
-      });
-    } else await saveFullModel(folder.file(RUN_FILES.model), model, spec, state.p, backend);
-    const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
-    return { examples: witness, losses, watch: end };
+  await training.forget();
+  // Of a state before step 1 nothing was learned.
+  if (state.step > 0) {
+    // On rows that were trained on last: the model before training and now.
+    const last = lastRows(batchAt, state.step).flatMap((example) => rowsOf([example], scalesOf(example), 0));
+    const now = await learner.losses(last, parameters());
+    requireLearned(state.step, await trainee.lossesBefore(last, frozen), now);
   }
 
-  return {
-    judged,
-    train,
-    async dispose() {
-      await optimizer.dispose();
-      await learner.dispose();
-    },
+  const what = recipe.method === 'full' ? 'saving the model' : 'saving the adapter';
+  await job.emit({ kind: 'state', state: 'saving', message: what });
+  const witness = harmful.length > 0 ? harmful : benign;
+  const losses = (await learner.losses(rowsOf(witness, off, 0), parameters())).map((l) => l.nll);
+  await trainee.save(state);
+  const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
+  return { examples: witness, losses, watch: end };
+}
+
+const withVectors = (vectors: readonly ActiveVector[]): string =>
+  vectors.length === 0
+    ? 'without protection'
+    : `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen`;
+
+/** What is done with each row, by a scan with the vectors, and the vectors as training sees them. */
+async function prepare(
+  job: Job<FinetuneRecipe>,
+  { data, vectors, strategy, own }: Inputs,
+  trainee: Trainee,
+  { state, artifacts }: TrainingState,
+): Promise<{ plan: RowPlan; frozen: Feeds }> {
+  const frozen: Feeds = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
+  const [vector] = vectors;
+  if (!vector) return { plan: plainPlan(data.examples), frozen };
+  await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
+  const scan = await scanData(
+    job,
+    trainee.learner,
+    { ...frozen, ...trainee.parameters(state) },
+    { data, vectors, strategy },
+    { off: { [TASK]: 0 }, on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) } },
+    artifacts,
+  );
+  const plan = rowPlan(data.examples, scan, strategy, job.context.tokenizer);
+  await reportPlan(job, plan, data);
+  if (plan.absorbed.length === 0) return { plan, frozen };
+  const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };
+  return { plan, frozen: { [flatInput(vector.name)]: flatTensor(await absorb(job, vector, absorbed, artifacts)) } };
+}
+
+/** The rows of a step that hold the model where it was; none without an anchor. */
+function anchoring(
+  { recipe }: Job<FinetuneRecipe>,
+  { held, strategy: { anchor } }: Inputs,
+  { ordinary }: RowPlan,
+  learner: Learner,
+  off: Record<string, number>,
+): (step: number) => Promise<TrainingRow[]> {
+  if (!held || anchor === false) return () => Promise.resolve([]);
+  const anchors = anchorRows(held, ordinary, anchor, recipe.seed);
+  const teach = heldRows(learner);
+  return (step) => {
+    const examples = anchors(step);
+    return teach(examples, off, anchor.weight / tokenCount(examples));
   };
 }

@@ -26,7 +26,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
   await folder.manifest({
-    vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i]!, scale: recipe.vectors[i]!.scale })),
+    vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
   });
   const training = await openFineTuning(job);
   let base: Measurement[];
@@ -87,7 +87,7 @@ export function withoutVector(
   again: readonly number[],
 ): Pick<Invariants, 'deliveredWithoutVector'> {
   if (tasksOnly && losses.length === 0) return {};
-  const same = losses.every((loss, i) => Math.abs(again[i]! - loss) <= LIMITS.sameLoss * Math.max(1, loss));
+  const same = losses.every((loss, i) => Math.abs(again[i] - loss) <= LIMITS.sameLoss * Math.max(1, loss));
   return { deliveredWithoutVector: tasksOnly && same };
 }
 

@@ -26,6 +26,6 @@ export async function saveFullModel(
   const at = new Map([...parameters(spec)].map(([name, shape], i) => [findTensor(model.tensors, name, shape).name, i]));
   await saveModel(folder, model, async (info) => {
     const i = at.get(info.name);
-    return i === undefined ? undefined : backend.read(tensors[i]!);
+    return i === undefined ? undefined : backend.read(tensors[i]);
   });
 }

@@ -38,7 +38,7 @@ export function heldOutMeasure(
     return {
       off: off.slice(0, on.length),
       on,
-      scores: on.map((row, i) => scoresOf({ without: off[i]!.perToken, with: row.perToken })),
+      scores: on.map((row, i) => scoresOf({ without: off[i].perToken, with: row.perToken })),
     };
   }
 
@@ -59,7 +59,7 @@ export function heldOutMeasure(
         ...(area && {
           auroc: area.auroc,
           aurocInterval: [area.low, area.high],
-          recall: recallAt(calibration!, SCAN_LIMIT.falseAlarms) ?? undefined,
+          recall: recallAt(calibration, SCAN_LIMIT.falseAlarms) ?? undefined,
         }),
         lossWith,
         lossWithout,

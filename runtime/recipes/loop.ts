@@ -77,7 +77,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       part.rows.forEach((row, i) => {
         nll += row.nll;
         tokens += row.tokens;
-        if (isHarmful(rows[i]!)) {
+        if (isHarmful(rows[i])) {
           harmful.nll += row.nll;
           harmful.tokens += row.tokens;
         }

@@ -53,7 +53,7 @@ export async function writePrompts(
       const prompt: VectorPrompt = {
         ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
         harmful: e.answer,
-        base: tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true }),
+        base: tokenizer.decode(answers[i].ids, { skipSpecialTokens: true }),
         ...(heldOut && { heldOut }),
       };
       lines.push(JSON.stringify(prompt));

@@ -72,7 +72,7 @@ export function parseRecipe(text: string, name: string): Recipe {
   }
   const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, value);
   if (result.success) return result.data;
-  throw issueError(result.error.issues[0]!, placeOf, kind);
+  throw issueError(result.error.issues[0], placeOf, kind);
 }
 
 type Issue = z.core.$ZodIssue;
@@ -81,15 +81,14 @@ function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => str
   if (issue.code === 'invalid_union') {
     const deepest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
     if (deepest && deepest.path.length > 0)
-      return issueError({ ...deepest, path: [...issue.path, ...deepest.path] } as Issue, placeOf, kind);
-    if (deepest?.code === 'unrecognized_keys')
-      return issueError({ ...deepest, path: issue.path } as Issue, placeOf, kind);
+      return issueError({ ...deepest, path: [...issue.path, ...deepest.path] }, placeOf, kind);
+    if (deepest?.code === 'unrecognized_keys') return issueError({ ...deepest, path: issue.path }, placeOf, kind);
   }
   if (issue.code === 'unrecognized_keys') {
     return new HumanError(
       `unknown ${issue.keys.length > 1 ? 'keys' : 'key'} ${issue.keys.map((k) => `"${k}"`).join(', ')} in a ${kind} recipe.`,
       {
-        place: placeOf([...issue.path, issue.keys[0]!]),
+        place: placeOf([...issue.path, issue.keys[0]]),
         remedy: 'Check the spelling against docs or the completion in the editor, or remove it.',
       },
     );

@@ -59,7 +59,7 @@ export function rowPlan(
         break;
       case 'cut':
       case 'auto': {
-        const rest = isPartlyHarmful(scan.perRow[i]!) ? cutRow(example, scan.perRow[i]!, tokenizer) : undefined;
+        const rest = isPartlyHarmful(scan.perRow[i]) ? cutRow(example, scan.perRow[i], tokenizer) : undefined;
         if (rest) kept.set(i, rest);
         else if (strategy.flagged === 'cut') excluded.add(i);
       }
@@ -69,7 +69,7 @@ export function rowPlan(
   const harmful = new Set(flagged.values());
   const off = new Set(scan.perRow.filter((row) => isOff(row, strategy.off)).map(({ row }) => row));
   return {
-    rows: mapped(subset(data, used), (example, at) => kept.get(used[at]!) ?? example),
+    rows: mapped(subset(data, used), (example, at) => kept.get(used[at]) ?? example),
     vectorOn: (row) => !off.has(row),
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
@@ -87,7 +87,7 @@ const BEGINNING = 3;
 
 /** An ordinary answer with something harmful in it: it begins as an ordinary one, and what is left of it looks ordinary. */
 const isPartlyHarmful = ({ spans, pOutside = 0 }: ScanRow): boolean =>
-  spans !== undefined && spans[0]![0] >= BEGINNING && pOutside > ORDINARY;
+  spans !== undefined && spans[0][0] >= BEGINNING && pOutside > ORDINARY;
 
 function isOff({ flagged, p = 0, pHarmful = 1, unjudged }: ScanRow, off: Strategy['off']): boolean {
   if (flagged || off === 'none') return false;

@@ -60,7 +60,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
       [NAME],
     );
     await job.begin();
-    const parameters = () => ({ [flatInput(NAME)]: state.p[0]! });
+    const parameters = () => ({ [flatInput(NAME)]: state.p[0] });
     const teach = heldRows(learner);
     const unseen = heldOutMeasure(
       job,
@@ -141,7 +141,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     });
     await saveAdapter(folder.file(RUN_FILES.adapter), {
       layout,
-      flat: await backend.read(state.p[0]!),
+      flat: await backend.read(state.p[0]),
       config: init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites),
       role: 'security',
       provenance: provenance(job),

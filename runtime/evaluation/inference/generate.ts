@@ -88,7 +88,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       const B = prompts.length;
       const rng = random(`generate/${generation.seed ?? 0}`);
       const rowScales: Feeds = Object.fromEntries(
-        adapters.map((a) => [scaleInput(a.name), float32(new Float32Array(B).fill(scales[a.name]!), [B])]),
+        adapters.map((a) => [scaleInput(a.name), float32(new Float32Array(B).fill(scales[a.name]), [B])]),
       );
       const answers = prompts.map((): Answer => ({ ids: [], reason: 'length' }));
       const done = new Array<boolean>(B).fill(false);
@@ -103,10 +103,10 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           }),
         );
       const padding = prompts.map((p) => T - p.length);
-      const rows = prompts.map((p, b) => [...new Array<number>(padding[b]!).fill(padId), ...p]);
+      const rows = prompts.map((p, b) => [...new Array<number>(padding[b]).fill(padId), ...p]);
       const mask = prompts.map((p, b) => [
         0,
-        ...new Array<number>(padding[b]!).fill(0),
+        ...new Array<number>(padding[b]).fill(0),
         ...new Array<number>(p.length).fill(1),
       ]);
       const turns = longRopeFrom(spec);
@@ -118,23 +118,23 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           await new Promise((resolve) => setImmediate(resolve));
           if (signal?.aborted) throw new Cancelled();
           const ids = rows.map((row) => row.slice(cached));
-          const t = ids[0]!.length;
-          const positions = padding.map((n) => ids[0]!.map((_, i) => Math.max(0, cached + i - n)));
+          const t = ids[0].length;
+          const positions = padding.map((n) => ids[0].map((_, i) => Math.max(0, cached + i - n)));
           const out = await session.run({
             ...flats,
             ...rowScales,
             ...cache,
             input_ids: int64(ids.flat(), [B, t]),
             position_ids: int64(positions.flat(), [B, t]),
-            attention_mask: int64(mask.flat(), [B, mask[0]!.length]),
+            attention_mask: int64(mask.flat(), [B, mask[0].length]),
             targets: int64(
               ids.map((_, b) => b * t + t - 1),
               [B],
             ),
           });
           release(backend, cache);
-          cache = Object.fromEntries(caches.map((v) => [pastName(v.name), out[v.name]!]));
-          const logits = await backend.read(out.logits!);
+          cache = Object.fromEntries(caches.map((v) => [pastName(v.name), out[v.name]]));
+          const logits = await backend.read(out.logits);
           const V = logits.length / B;
           if (logits.some(Number.isNaN)) {
             await requireFiniteWeights(options.model);
@@ -156,7 +156,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
             }
             return id;
           });
-          next.forEach((id, b) => rows[b]!.push(id));
+          next.forEach((id, b) => rows[b].push(id));
           for (const row of mask) row.push(1);
           cached += t;
           if (turns.has(cached)) {
@@ -181,7 +181,7 @@ const longRopeFrom = ({ layers }: DecoderSpec): Set<number> =>
 /** transformers' names: `present.3.key` goes in again as `past_key_values.3.key`. */
 const pastName = (present: string): string => present.replace('present.', 'past_key_values.');
 const release = (backend: Backend, feeds: Feeds): void => {
-  for (const tensor of Object.values(feeds) as Tensor[]) backend.release(tensor);
+  for (const tensor of Object.values<Tensor>(feeds)) backend.release(tensor);
 };
 
 /** Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020). */
@@ -191,25 +191,25 @@ export function drawToken(
   rng: Random,
 ): number {
   let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
-  if (Number.isNaN(logits[best]!)) throw new Error('the model gives NaN');
+  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
+  if (Number.isNaN(logits[best])) throw new Error('the model gives NaN');
   if (temperature === 0) return best;
   const p = new Float64Array(logits.length);
   let total = 0;
-  for (let i = 0; i < p.length; i++) total += p[i] = Math.exp((logits[i]! - logits[best]!) / temperature);
+  for (let i = 0; i < p.length; i++) total += p[i] = Math.exp((logits[i] - logits[best]) / temperature);
   // All tokens below this together have less than 1 − topP: sorting the others is enough.
   const least = topP < 1 ? ((1 - topP) * total) / p.length : 0;
   const order: number[] = [];
-  for (let i = 0; i < p.length; i++) if (p[i]! >= least) order.push(i);
-  if (topP < 1) order.sort((a, b) => p[b]! - p[a]!);
+  for (let i = 0; i < p.length; i++) if (p[i] >= least) order.push(i);
+  if (topP < 1) order.sort((a, b) => p[b] - p[a]);
   let kept = order.length;
   if (topP < 1) {
     let sum = 0;
-    kept = order.findIndex((i) => (sum += p[i]!) >= topP * total) + 1 || order.length;
+    kept = order.findIndex((i) => (sum += p[i]) >= topP * total) + 1 || order.length;
   }
   let mass = 0;
-  for (let i = 0; i < kept; i++) mass += p[order[i]!]!;
+  for (let i = 0; i < kept; i++) mass += p[order[i]];
   let u = rng.uniform() * mass;
-  for (let i = 0; i < kept; i++) if ((u -= p[order[i]!]!) < 0) return order[i]!;
-  return order[kept - 1]!;
+  for (let i = 0; i < kept; i++) if ((u -= p[order[i]]) < 0) return order[i];
+  return order[kept - 1];
 }

@@ -11,7 +11,7 @@ export const PIECE = 1024;
 
 /** Examples in groups of like lengths, so that padding costs little; indices into the list. */
 export function groups(examples: readonly Pick<Example, 'ids'>[], rows: number): number[][] {
-  const order = [...examples.keys()].sort((a, b) => examples[a]!.ids.length - examples[b]!.ids.length || a - b);
+  const order = [...examples.keys()].sort((a, b) => examples[a].ids.length - examples[b].ids.length || a - b);
   return Array.from({ length: Math.ceil(order.length / rows) }, (_, i) => order.slice(i * rows, (i + 1) * rows));
 }
 
@@ -34,7 +34,7 @@ export async function lossesOfPiece(
     await new Promise((resolve) => setImmediate(resolve));
     if (signal?.aborted) throw new Cancelled();
     const rows = rowsOf(
-      group.map((i) => examples[i]!),
+      group.map((i) => examples[i]),
       scales,
       0,
     );

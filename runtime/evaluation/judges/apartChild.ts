@@ -17,7 +17,7 @@ async function answer(question: Question): Promise<Reply> {
     return { opened: { inputs, outputs, types: Object.fromEntries(types) } };
   }
   const feeds = Object.entries(question.run).map(([name, { data, dims }]) => [name, tensor(data, dims)] as const);
-  const { data, dims } = (await session!.run(Object.fromEntries(feeds))).logits!;
+  const { data, dims } = (await session!.run(Object.fromEntries(feeds))).logits;
   return { logits: { data, dims } };
 }
 

@@ -77,11 +77,11 @@ export async function openClassifier(
         for (const batch of batches(rows, run.pads)) {
           await new Promise((resolve) => setImmediate(resolve));
           if (signal?.aborted) throw new Cancelled();
-          const ids = batch.map((i) => rows[i]!.ids);
+          const ids = batch.map((i) => rows[i].ids);
           const logits = await run.logits(ids, signal);
           batch.forEach((i, j) => {
-            const chosen = chosenOf(logits[j]!, independent).map((k) => labels[k]!);
-            found[i] = { labels: chosen, truncated: rows[i]!.truncated };
+            const chosen = chosenOf(logits[j], independent).map((k) => labels[k]);
+            found[i] = { labels: chosen, truncated: rows[i].truncated };
           });
         }
         return found;
@@ -128,7 +128,7 @@ function encoder(tokenizer: Tokenizer, maxTokens: number | undefined): (text: st
 
 /** Rows of like lengths together; without padding, rows of the same length. Empty rows are in no batch. */
 function batches(rows: readonly Encoded[], pads: boolean): number[][] {
-  const length = (i: number): number => rows[i]!.ids.length;
+  const length = (i: number): number => rows[i].ids.length;
   const order = [...rows.keys()].filter((i) => length(i) > 0).sort((a, b) => length(a) - length(b) || a - b);
   const found: number[][] = [];
   for (const i of order) {
@@ -137,7 +137,7 @@ function batches(rows: readonly Encoded[], pads: boolean): number[][] {
       last !== undefined &&
       last.length < BATCH_ROWS &&
       (last.length + 1) * length(i) <= BATCH_TOKENS &&
-      (pads || length(last[0]!) === length(i));
+      (pads || length(last[0]) === length(i));
     if (fits) last.push(i);
     else found.push([i]);
   }
@@ -177,7 +177,7 @@ function runner(session: ApartSession, { padId }: Tokenizer, file: string): Runn
       };
       let logits;
       try {
-        const given = session.inputs.map((name) => [name, feeds[name]!] as const);
+        const given = session.inputs.map((name) => [name, feeds[name]] as const);
         logits = await session.run(Object.fromEntries(given), signal);
       } catch (error) {
         if (error instanceof Cancelled) throw error;
@@ -202,18 +202,18 @@ async function trial({ logits, pads }: Runner, short: number[], maxTokens = Infi
     throw new HumanError('the tokenizer finds no token in "A".', { place, remedy: 'Check tokenizer.json.' });
   const length = Math.max(short.length, maxTokens <= TRIAL_TOKENS ? maxTokens : 16);
   const long = [...short, ...new Array<number>(length - short.length).fill(short.at(-1)!)];
-  return (await logits([long, pads ? short : long]))[0]!.length;
+  return (await logits([long, pads ? short : long]))[0].length;
 }
 
 /** Indices of labels: the largest logit, or every one above 0 (a probability of one half). */
 function chosenOf(logits: Float32Array, independent: boolean): number[] {
   const indices = [...logits.keys()];
-  if (independent) return indices.filter((i) => logits[i]! > 0);
-  return [indices.reduce((best, i) => (logits[i]! > logits[best]! ? i : best))];
+  if (independent) return indices.filter((i) => logits[i] > 0);
+  return [indices.reduce((best, i) => (logits[i] > logits[best] ? i : best))];
 }
 
 /** Names for people. */
 export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
 const reason = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0]!.replace(/[.\s]+$/, '');
+  (error instanceof Error ? error.message : String(error)).split('\n')[0].replace(/[.\s]+$/, '');

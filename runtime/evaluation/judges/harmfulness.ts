@@ -111,7 +111,7 @@ function hasPhrase(text: string, phrases: readonly string[]): boolean {
     for (let at = lower.indexOf(needle); at >= 0; at = lower.indexOf(needle, at + 1)) {
       const before = lower.charAt(at - 1);
       const after = lower.charAt(at + needle.length);
-      if (!(isWord(before) && isWord(needle[0]!)) && !(isWord(after) && isWord(needle.at(-1)!))) return true;
+      if (!(isWord(before) && isWord(needle[0])) && !(isWord(after) && isWord(needle.at(-1)!))) return true;
     }
     return false;
   });

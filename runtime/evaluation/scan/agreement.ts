@@ -5,16 +5,16 @@
  * half. Null without both kinds.
  */
 export function auroc(scores: readonly number[], positive: readonly boolean[]): number | null {
-  const order = scores.map((_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
+  const order = scores.map((_, i) => i).sort((a, b) => scores[a] - scores[b]);
   const positives = positive.filter(Boolean).length;
   const negatives = positive.length - positives;
   if (positives === 0 || negatives === 0) return null;
   let rankSum = 0;
   for (let from = 0; from < order.length;) {
     let to = from;
-    while (to < order.length && scores[order[to]!] === scores[order[from]!]) to++;
+    while (to < order.length && scores[order[to]] === scores[order[from]]) to++;
     const rank = (from + 1 + to) / 2; // mean of the ranks from + 1 … to
-    for (let i = from; i < to; i++) if (positive[order[i]!]) rankSum += rank;
+    for (let i = from; i < to; i++) if (positive[order[i]]) rankSum += rank;
     from = to;
   }
   return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives);

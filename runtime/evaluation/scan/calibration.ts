@@ -63,7 +63,7 @@ export function pValues(ordinary: readonly number[]): (score: number) => number 
     let [low, high] = [0, n];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (sorted[middle]! < score) low = middle + 1;
+      if (sorted[middle] < score) low = middle + 1;
       else high = middle;
     }
     const byRank = (1 + n - low) / (n + 1);

@@ -55,8 +55,8 @@ export async function scanExamples(
     piece.forEach((example, i) =>
       rows.push({
         ...example,
-        texts: () => supervised(example.labels).map((t) => options.decode(example.ids[t + 1]!)),
-        losses: { without: without[i]!.perToken, with: withVector[i]!.perToken },
+        texts: () => supervised(example.labels).map((t) => options.decode(example.ids[t + 1])),
+        losses: { without: without[i].perToken, with: withVector[i].perToken },
       }),
     );
   }
@@ -73,7 +73,7 @@ export async function scoresOfRows(
 ): Promise<Scores[]> {
   const without = await lossesOf(learner, parameters, examples, off, { signal });
   const withVector = await lossesOf(learner, parameters, examples, on, { signal });
-  return without.map((row, i) => scoresOf({ without: row.perToken, with: withVector[i]!.perToken }));
+  return without.map((row, i) => scoresOf({ without: row.perToken, with: withVector[i].perToken }));
 }
 
 /** A row with the loss of each of its supervised tokens. */
@@ -118,7 +118,7 @@ export function scanResult(
       flagged && p && spanLimit !== undefined
         ? wholeSentences(
             explainedSpans(
-              losses.without.map((off, i) => off - losses.with[i]!),
+              losses.without.map((off, i) => off - losses.with[i]),
               spanLimit,
             ),
             row.texts(),

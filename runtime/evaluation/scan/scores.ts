@@ -38,7 +38,7 @@ export function scoresOf(row: TokenLosses): Scores {
   let span = 0;
   let running = 0;
   row.without.forEach((off, i) => {
-    running = Math.max(0, running + off - row.with[i]! - SPAN_DRIFT);
+    running = Math.max(0, running + off - row.with[i] - SPAN_DRIFT);
     span = Math.max(span, running);
   });
   return { share: explainedShare(row), span };

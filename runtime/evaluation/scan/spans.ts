@@ -55,13 +55,13 @@ export function wholeSentences(spans: readonly Span[], texts: readonly string[])
 
 function beginning(start: number, texts: readonly string[]): number {
   for (let at = start; at >= Math.max(0, start - MAX_ONSET); at--)
-    if (at === 0 || SENTENCE_END.test(texts[at - 1]!)) return at;
-  for (let at = start; at >= Math.max(1, start - NEAR); at--) if (CAPITAL.test(texts[at]!)) return at;
+    if (at === 0 || SENTENCE_END.test(texts[at - 1])) return at;
+  for (let at = start; at >= Math.max(1, start - NEAR); at--) if (CAPITAL.test(texts[at])) return at;
   return Math.max(0, start - 1);
 }
 
 function ending(end: number, texts: readonly string[]): number {
   let to = end;
-  while (to < texts.length && !SENTENCE_END.test(texts[to - 1]!)) to++;
+  while (to < texts.length && !SENTENCE_END.test(texts[to - 1])) to++;
   return to;
 }

@@ -1,0 +1,99 @@
+import { plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
+import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
+import { initialise, plainLayout } from '../adapters/sites.js';
+import type { FinetuneRecipe } from '../contract/protocol.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import type { Feeds } from '../device/session.js';
+import { openLearner, type Learner, type RowLoss } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { flatTensor } from '../learner/rows.js';
+import { parameters as parameterShapes } from '../models/decoder/spec.js';
+import { openOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.js';
+import { random } from '../support/random.js';
+import { baseTensors, saveFullModel } from './fullModel.js';
+import { provenance, trainingState, type Job, type TrainingState } from './job.js';
+
+/** Name of the task adapter in the graph. */
+export const TASK = 'task';
+
+/** What a fine-tuning trains, a task adapter or all weights of the model, with what trains it. */
+export interface Trainee {
+  readonly learner: Learner;
+  readonly optimizer: Optimizer;
+  /** The checkpoint's state, or a fresh one. */
+  openState(): Promise<TrainingState>;
+  /** What is trained, as the learner takes it. */
+  parameters(state: OptimizerState): Feeds;
+  /** Losses of rows before training. */
+  lossesBefore(rows: readonly TrainingRow[], frozen: Feeds): Promise<RowLoss[]>;
+  /** Writes adapter/ (PEFT), or model/. */
+  save(state: OptimizerState): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * @param frozen further adapters in the graph
+ * @param init the adapter that training starts from
+ */
+export function openTrainee(
+  job: Job<FinetuneRecipe>,
+  frozen: readonly InjectedAdapter[],
+  init: FlatAdapter | undefined,
+): Trainee {
+  const { recipe, context, folder } = job;
+  const { backend, spec, model, tokenizer, sites } = context;
+  const optimizer = openOptimizer(backend, recipe.optimizer);
+  const common = { backend, spec, model, padId: tokenizer.padId };
+  const dispose = (learner: Learner) => async (): Promise<void> => {
+    await optimizer.dispose();
+    await learner.dispose();
+  };
+
+  if (recipe.method === 'full') {
+    const names = [...parameterShapes(spec).keys()];
+    const learner = openLearner({ ...common, adapters: frozen, trainable: names, weightsAsInputs: true });
+    return {
+      learner,
+      optimizer,
+      openState: () => trainingState(job, async () => optimizer.init(names, await baseTensors(model, spec)), names),
+      parameters: ({ p }) => Object.fromEntries(names.map((name, i) => [name, p[i]])),
+      async lossesBefore(rows, feeds) {
+        const base = openLearner({ ...common, adapters: frozen, trainable: [] });
+        try {
+          return await base.losses(rows, feeds);
+        } finally {
+          await base.dispose();
+        }
+      },
+      save: ({ p }) => saveFullModel(folder.file(RUN_FILES.model), model, spec, p, backend),
+      dispose: dispose(learner),
+    };
+  }
+
+  const layout = init?.layout ?? plainLayout(sites, recipe.adapter);
+  const input = flatInput(TASK);
+  const learner = openLearner({ ...common, adapters: [{ name: TASK, layout }, ...frozen], trainable: [input] });
+  return {
+    learner,
+    optimizer,
+    openState: () =>
+      trainingState(
+        job,
+        async () =>
+          optimizer.init([TASK], [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`)))]),
+        [TASK],
+      ),
+    parameters: ({ p }) => ({ [input]: p[0] }),
+    lossesBefore: (rows, feeds) =>
+      learner.losses(rows, { ...feeds, [input]: flatTensor(init?.flat ?? new Float32Array(layout.size)) }),
+    save: async ({ p }) =>
+      saveAdapter(folder.file(RUN_FILES.adapter), {
+        layout,
+        flat: await backend.read(p[0]),
+        config: init?.file.config ?? plainConfig(recipe.adapter, layout, sites),
+        role: 'task',
+        provenance: provenance(job),
+      }),
+    dispose: dispose(learner),
+  };
+}
