@@ -14,6 +14,7 @@ import type {
   RunEvent,
   RunOwner,
   RunState,
+  VectorQuality,
   Verdict,
 } from '../../runtime/contract/protocol.js';
 
@@ -57,6 +58,9 @@ const probes = z.looseObject({
   benignGradNormWith: number.optional(),
   benignGradNormWithout: number.optional(),
   benignKl: number.optional(),
+  heldOutLossWith: number.optional(),
+  heldOutLossWithout: number.optional(),
+  heldOutAuroc: number.optional(),
 } satisfies Shape<Probes>);
 const device = oneOf<Device>({ cpu: true, webgpu: true });
 const error = z.looseObject({
@@ -80,6 +84,17 @@ const done = z.looseObject({
       baseUnchanged: flag,
       deliveredWithoutVector: flag,
     } satisfies Shape<Invariants>)
+    .optional(),
+  vector: z
+    .looseObject({
+      harmful: number,
+      ordinary: number,
+      auroc: number.optional(),
+      aurocInterval: z.tuple([number, number]).optional(),
+      recall: number.optional(),
+      lossWith: number.optional(),
+      lossWithout: number.optional(),
+    } satisfies Shape<VectorQuality>)
     .optional(),
   protectionWeakened: text.optional(),
 } satisfies Shape<DoneEvent>);
