@@ -14,6 +14,8 @@ import {
   type ModelReference,
   type ScanLimit,
 } from './contract/protocol.js';
+import { cleaningOf } from './contract/cleaning.js';
+import { checkCleaned } from './data/cleaned.js';
 import { scanText } from './contract/scanText.js';
 import { runSample } from './sample/story.js';
 import { terminal, type Terminal } from './support/terminal.js';
@@ -23,10 +25,11 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
   evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
       --resume continues from the checkpoint; --force replaces a finished result once the new one is done
-  scan --model DIR --vector DIR --data FILE [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE]
+  scan --model DIR --vector DIR --data FILE [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE] [--clean OUT.jsonl [--force]]
       find rows that look like what the vector was trained on. --false-alarms: share of ordinary rows that may be flagged;
       --false-discoveries: share of the flagged rows that may be ordinary; --threshold: share of a row's loss that the vector
       explains. Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).
+      --clean writes the file as JSON lines, flagged rows cut or left out; --force replaces such a file.
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE       loss of each row
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
       --raw uses the prompt as it is, without the model's chat template
@@ -57,6 +60,7 @@ const OPTIONS = {
   'false-alarms': { type: 'string' },
   'false-discoveries': { type: 'string' },
   ordinary: { type: 'string' },
+  clean: { type: 'string' },
   prompt: { type: 'string' },
   raw: { type: 'boolean' },
   ids: { type: 'string' },
@@ -179,11 +183,15 @@ async function evaluate(given: Given): Promise<number> {
 }
 
 async function scan({ values, out, reporter }: Given): Promise<number> {
+  const data = resolve(required(values, 'data'));
+  const clean = values.clean === undefined ? undefined : resolve(values.clean);
+  if (clean !== undefined) checkCleaned({ data, out: clean, force: values.force });
+  else if (values.force === true) throw wrong('--force is of use only with --clean.');
   const { perRow, ...rest } = await calls.scan(
     {
       model: resolve(required(values, 'model')),
       vector: resolve(required(values, 'vector')),
-      data: resolve(required(values, 'data')),
+      data,
       limit: scanLimit(values),
       ordinary: values.ordinary && resolve(values.ordinary),
       device: chosen(values),
@@ -193,10 +201,17 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
   for (const row of perRow) out.line(row);
   out.line(rest);
   out.log(scanText(rest));
-  for (const r of perRow.filter((row) => row.flagged).slice(0, 20))
-    out.log(
-      `  line ${r.line}: ${r.p === undefined ? `${r.explained.toFixed(2)} explained` : `p ${r.p.toPrecision(2)}`}`,
-    );
+  for (const { line, p, explained, parts } of perRow.filter((row) => row.flagged).slice(0, 20)) {
+    const score = p === undefined ? `${explained.toFixed(2)} explained` : `p ${p.toPrecision(2)}`;
+    out.log(`  line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`);
+  }
+  if (clean === undefined) return EXIT.done;
+  const cleaned = await calls.clean({ data, out: clean, force: values.force, ...cleaningOf(perRow) }, reporter);
+  out.line(cleaned);
+  out.log(
+    `${cleaned.path}: ${cleaned.kept} rows are as they were, ${cleaned.cut} are shorter, ${cleaned.left} are left out.`,
+  );
+  out.log(cleaned.changes);
   return EXIT.done;
 }
 
@@ -292,7 +307,10 @@ const COMMANDS: Record<string, Command> = {
   evaluate: { run: evaluate, options: ['out', 'force', 'device'] },
   scan: {
     run: scan,
-    options: ['model', 'vector', 'data', 'threshold', 'false-alarms', 'false-discoveries', 'ordinary', 'device'],
+    options: [
+      ...(['model', 'vector', 'data', 'threshold', 'false-alarms', 'false-discoveries', 'ordinary'] as const),
+      ...(['clean', 'force', 'device'] as const),
+    ],
   },
   score: { run: score, options: ['model', 'adapter', 'data', 'device'] },
   generate: {

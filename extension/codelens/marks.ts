@@ -3,8 +3,8 @@ import * as vscode from 'vscode';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { RowMarks, type RowMark } from '../data/rowMarks.js';
 import type { Scan, Scans } from '../data/scans.js';
-import { t, percent } from '../host/text.js';
-import { editedText, markText, unlistedText } from './titles.js';
+import { t } from '../host/text.js';
+import { editedText, markLabel, markText, unlistedText } from './titles.js';
 
 /** VS Code shows no more problems of one file; the last one says how many there are besides. */
 const MAX_PROBLEMS = 1000;
@@ -172,13 +172,13 @@ export class Marks implements Disposable {
       );
       return [problem(0, text, vscode.DiagnosticSeverity.Information)];
     }
-    const rows: readonly Pick<RowMark, 'line' | 'explained' | 'edited'>[] =
+    const rows: readonly Pick<RowMark, 'line' | 'looks' | 'edited'>[] =
       marked?.rows.list() ?? scan.marks.map((mark) => ({ ...mark, line: mark.line - 1, edited: false }));
     const listed = rows.length > MAX_PROBLEMS ? rows.slice(0, MAX_PROBLEMS - 1) : rows;
-    const problems = listed.map(({ line, explained, edited }) => {
+    const problems = listed.map(({ line, looks, edited }) => {
       if (edited) return problem(line, editedText(scan.vectorName), vscode.DiagnosticSeverity.Information);
-      const found = problem(line, markText(explained, scan.vectorName), vscode.DiagnosticSeverity.Warning);
-      found.code = explained.toFixed(2);
+      const found = problem(line, markText(looks, scan.vectorName), vscode.DiagnosticSeverity.Warning);
+      found.code = looks.p === undefined ? looks.explained.toFixed(2) : looks.p.toPrecision(2);
       return found;
     });
     const next = rows[listed.length];
@@ -212,13 +212,13 @@ function ranges(rows: readonly RowMark[], edited: boolean): vscode.Range[] {
   return result;
 }
 
-function label({ line, explained, edited }: RowMark, { document, scan }: Marked): vscode.DecorationOptions {
+function label({ line, looks, edited }: RowMark, { document, scan }: Marked): vscode.DecorationOptions {
   const color = new vscode.ThemeColor(edited ? 'editorInfo.foreground' : 'editorWarning.foreground');
   return {
     range: document.lineAt(line).range,
-    hoverMessage: edited ? editedText(scan.vectorName) : markText(explained, scan.vectorName),
+    hoverMessage: edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName),
     renderOptions: {
-      before: { contentText: edited ? t('edited since the scan') : t('harmful? {0}', percent(explained)), color },
+      before: { contentText: edited ? t('edited since the scan') : markLabel(looks), color },
     },
   };
 }

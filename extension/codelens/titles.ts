@@ -8,6 +8,7 @@ import type { RowVerdict } from '../runs/results.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { translated } from '../host/strings.js';
 import { percent, t } from '../host/text.js';
+import type { Looks } from '../data/rowMarks.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 
 /** "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %". */
@@ -38,8 +39,24 @@ export function scanTitle(vector: string | undefined, scan: Scan | undefined, si
   return `$(search) ${what}${scan ? `  |  ${scanText(scan, since)}` : ''}`;
 }
 
-export const markText = (explained: number, vector: string): string =>
-  t('This row looks harmful: the security vector "{0}" explains {1} of its loss.', vector, percent(explained));
+/** Before a row: "harmful? <1 in 1,000". */
+export const markLabel = ({ p, explained }: Looks): string =>
+  p === undefined ? t('harmful? {0}', percent(explained)) : t('harmful? {0} in 1,000', perThousand(p));
+
+/** What is known of a marked row: how ordinary it looks, how much of it the vector explains, and which part. */
+export function markText({ p, explained, part }: Looks, vector: string): string {
+  const parts =
+    p === undefined
+      ? [t('This row looks harmful.')]
+      : p < 0.001
+        ? [t('This row looks harmful: of 1,000 ordinary rows fewer than one would look like this.')]
+        : [t('This row looks harmful: of 1,000 ordinary rows about {0} would look like this.', perThousand(p))];
+  parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
+  if (part) parts.push(t('It knows this part of the answer: {0}', part));
+  return parts.join(' ');
+}
+
+const perThousand = (p: number): string => (p < 0.001 ? '<1' : Math.round(1000 * p).toString());
 
 export const editedText = (vector: string): string =>
   t('This row was edited since the scan, in which "{0}" found it harmful. Scan again to judge it.', vector);

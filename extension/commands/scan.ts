@@ -32,7 +32,13 @@ export async function scan(
       let done = 0;
       return services.engine.request(
         'scan',
-        { model: model.path, vector, data, limit: { falseAlarms: setting('scanFalseAlarms') }, device: setting('device') },
+        {
+          model: model.path,
+          vector,
+          data,
+          limit: { falseAlarms: setting('scanFalseAlarms') },
+          device: setting('device'),
+        },
         {
           token,
           onProgress: (message, fraction = done) => {

@@ -1,11 +1,20 @@
 import { rowKey } from './rows.js';
 
+/** How a row that a scan has found looks. */
+export interface Looks {
+  /** Share of the row's loss that the vector explains. */
+  explained: number;
+  /** How often an ordinary row looks at least as harmful. */
+  p?: number;
+  /** What the vector explains of the answer, or its beginning. */
+  part?: string;
+}
+
 /** A row that a scan has found, as it was then. */
 export interface Mark {
   /** Line of the file, from 1. */
   line: number;
-  /** Share of the row's loss that the vector explains. */
-  explained: number;
+  looks: Looks;
   /** Of its text (`rowKey`); empty in files that no editor shows as text. */
   key: string;
 }
@@ -14,7 +23,7 @@ export interface Mark {
 export interface RowMark {
   /** From 0. */
   line: number;
-  explained: number;
+  looks: Looks;
   /** Its text is not the one that was scanned. */
   edited: boolean;
   /** Of the text that was scanned. */
@@ -55,7 +64,7 @@ export class RowMarks {
   /** In the order of their lines, one a line. */
   private marks: RowMark[] = [];
   /** By the text: how many of the scanned rows with it are not in the text, or fewer than none when they were copied. */
-  private readonly found = new Map<string, { explained: number; missing: number }>();
+  private readonly found = new Map<string, { looks: Looks; missing: number }>();
   /** Lines whose texts have not been looked at, apart and in order. */
   private pending: Region[];
 
@@ -146,7 +155,7 @@ export class RowMarks {
         const { text: row } = text.lineAt(line);
         const key = row && rowKey(row);
         const found = key ? this.found.get(key) : undefined;
-        if (found) rows.push({ line, explained: found.explained, edited: false, key });
+        if (found) rows.push({ line, looks: found.looks, edited: false, key });
         else if (row) rows.push(...this.between(line, line));
       }
       this.replace(from, line, rows);
@@ -158,11 +167,11 @@ export class RowMarks {
     return this.dropMoved();
   }
 
-  private take({ line, key, explained }: Mark): void {
+  private take({ line, key, looks }: Mark): void {
     const known = this.found.get(key);
     if (known) known.missing++;
-    else this.found.set(key, { explained, missing: 1 });
-    if (this.inPlace) this.marks.push({ line: line - 1, explained, edited: true, key });
+    else this.found.set(key, { looks, missing: 1 });
+    if (this.inPlace) this.marks.push({ line: line - 1, looks, edited: true, key });
   }
 
   /** A row that is somewhere else as it was is not an edited one where it has been. */

@@ -3,14 +3,15 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { ScanResult } from '../../runtime/contract/protocol.js';
+import { cleaningOf, type Cleaning } from '../../runtime/contract/cleaning.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/protocol.js';
 import { readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { percent, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
-import type { Mark } from './rowMarks.js';
+import type { Looks, Mark } from './rowMarks.js';
 import { readRows } from './rows.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
@@ -27,13 +28,17 @@ export interface Scan {
   lineCount: number;
   flagged: number;
   rows: number;
-  threshold: number;
+  /** Null: nothing could be marked, as there are no ordinary rows to compare with. */
+  threshold: number | null;
+  calibration: ScanResult['calibration'];
   auroc: number | null;
   precision: number | null;
   recall: number | null;
   blind: number;
+  short: number;
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
+  cleaning: Cleaning;
 }
 
 /** What has become of the file since it was scanned. */
@@ -53,7 +58,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
 const KEPT = z.object({
-  version: z.literal(2),
+  version: z.literal(3),
   data: z.string(),
   vector: z.string(),
   vectorName: z.string(),
@@ -63,15 +68,26 @@ const KEPT = z.object({
   lineCount: z.number(),
   flagged: z.number(),
   rows: z.number(),
-  threshold: z.number(),
+  threshold: z.number().nullable(),
+  calibration: z.object({ ordinary: z.number(), harmful: z.number(), recall: z.number().nullable() }).nullable(),
   auroc: z.number().nullable(),
   precision: z.number().nullable(),
   recall: z.number().nullable(),
   blind: z.number(),
+  short: z.number(),
   lines: z.string(),
   explained: z.string(),
+  /** NaN where a row has none. */
+  ps: z.string(),
+  /** A line for each mark. */
+  parts: z.string(),
   keys: z.string(),
+  /** Ranges as "0-5". */
+  keep: z.string(),
+  cut: z.array(z.tuple([z.number(), z.string()])),
 });
+/** Scans of earlier versions, by a threshold, are not shown: the file can be scanned anew. */
+const OLD = z.object({ version: z.literal(2) });
 
 /** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
@@ -124,21 +140,24 @@ export class Scans implements Disposable {
     result: ScanResult,
     before?: { size: number; mtimeMs: number },
   ): Promise<Scan> {
-    const { perRow, ...numbers } = result;
-    const explained = new Map<number, number>();
-    for (const row of perRow)
-      if (row.flagged) explained.set(row.line, Math.max(row.explained, explained.get(row.line) ?? 0));
-    const { keys, ...file } = await readRows(data, new Set(explained.keys()));
+    const { perRow, limit: _, ...numbers } = result;
+    const found = new Map<number, Looks>();
+    for (const row of perRow) {
+      const looks = looksOf(row);
+      const other = found.get(row.line);
+      if (row.flagged && (!other || isWorse(looks, other))) found.set(row.line, looks);
+    }
+    const { keys, ...file } = await readRows(data, new Set(found.keys()));
     if (before && (before.size !== file.size || before.mtimeMs !== file.mtimeMs)) {
       throw inputError(t('the file changed while it was scanned, so the result does not describe it.'), {
         place: data,
         remedy: t('Scan it again.'),
       });
     }
-    const marks = [...explained]
-      .map(([line, share]) => ({ line, explained: share, key: keys.get(line) ?? '' }))
+    const marks = [...found]
+      .map(([line, looks]) => ({ line, looks, key: keys.get(line) ?? '' }))
       .sort((a, b) => a.line - b.line);
-    const scan: Scan = { data, vector, vectorName, ...file, ...numbers, marks };
+    const scan: Scan = { data, vector, vectorName, ...file, ...numbers, marks, cleaning: cleaningOf(perRow) };
     this.scans.set(data, scan);
     this.states.delete(data);
     this.changes.fire(data);
@@ -173,41 +192,70 @@ export class Scans implements Disposable {
   }
 
   private async read(root: string, file: string): Promise<void> {
-    const kept = await readJson(file, KEPT, MAX_BYTES);
-    if (!kept) return;
-    const { version: _, lines, explained, keys, ...scan } = kept;
+    const kept = await readJson(file, z.union([KEPT, OLD]), MAX_BYTES);
+    if (kept?.version !== 3) return;
+    const { version: _, lines, explained, ps, parts, keys, keep, cut, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
     if (!(await stat(data).catch(() => undefined))) return;
-    const [shares, texts] = [explained.split(' '), keys.split(' ')];
+    const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];
     const marks: Mark[] = [];
     for (const [i, text] of lines.split(' ').entries()) {
       const [line, share] = [Number(text), Number(shares[i])];
       const after = marks.at(-1)?.line ?? 0;
-      if (Number.isInteger(line) && line > after && line <= scan.lineCount && share >= 0)
-        marks.push({ line, explained: share, key: texts[i] ?? '' });
+      const [p, part] = [Number(chances[i]), said[i]];
+      if (Number.isInteger(line) && line > after && line <= scan.lineCount && Number.isFinite(share))
+        marks.push({
+          line,
+          looks: { explained: share, ...(p >= 0 && { p }), ...(part && { part }) },
+          key: texts[i] ?? '',
+        });
       if (i % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
     }
-    this.scans.set(data, { ...scan, data, vector: fromStatePath(root, scan.vector), marks });
+    const cleaning = { keep: rangesOf(keep), cut };
+    this.scans.set(data, { ...scan, data, vector: fromStatePath(root, scan.vector), marks, cleaning });
     // Before it is drawn, in a turn of its own.
     await this.look(data);
     this.changes.fire(data);
   }
 
-  private async save({ marks, ...scan }: Scan): Promise<void> {
+  private async save({ marks, cleaning, ...scan }: Scan): Promise<void> {
     const root = this.root();
     if (root === undefined) return;
     const kept: z.infer<typeof KEPT> = {
       ...scan,
-      version: 2,
+      version: 3,
       data: toStatePath(root, scan.data),
       vector: toStatePath(root, scan.vector),
       lines: marks.map(({ line }) => line).join(' '),
-      explained: marks.map(({ explained }) => explained).join(' '),
+      explained: marks.map(({ looks }) => looks.explained).join(' '),
+      ps: marks.map(({ looks }) => looks.p ?? NaN).join(' '),
+      parts: marks.map(({ looks }) => looks.part ?? '').join('\n'),
       keys: marks.map(({ key }) => key).join(' '),
+      keep: cleaning.keep.map((range) => range.join('-')).join(' '),
+      cut: cleaning.cut,
     };
     await replaceFile(scanFile(root, scan.data), `${JSON.stringify(kept)}\n`);
   }
 }
+
+/** Longer parts of an answer are cut. */
+const MAX_PART = 200;
+
+function looksOf({ explained, p, parts = [] }: ScanRow): Looks {
+  const text = parts.join(' … ').replace(/\s+/g, ' ');
+  const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
+  return { explained, ...(p !== undefined && { p }), ...(part && { part }) };
+}
+
+/** Several rows of a file may stand in one line: the one that looks worse is told. */
+const isWorse = (a: Looks, b: Looks): boolean =>
+  a.p === undefined || b.p === undefined ? a.explained > b.explained : a.p < b.p;
+
+const rangesOf = (text: string): Cleaning['keep'] =>
+  text.split(' ').flatMap((range) => {
+    const [from, to] = range.split('-').map(Number);
+    return from !== undefined && to !== undefined && from <= to ? [[from, to]] : [];
+  });
 
 const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 
@@ -231,12 +279,21 @@ export const MAX_EDITOR_BYTES = 50 * 1024 * 1024;
 
 /** What a scan says at its end: the count, how good it is where labels exist, where it is blind, and what is not shown. */
 export function scanSummary(scan: Scan): string {
+  if (scan.threshold === null)
+    return t(
+      'No row can be marked: there are no ordinary rows to compare with. Train the security vector with benign rows.',
+    );
   const parts = [scanText(scan)];
+  const { calibration } = scan;
+  if (calibration) parts.push(t('compared with {0} ordinary rows', calibration.ordinary));
+  if (calibration && calibration.recall !== null)
+    parts.push(t('of harmful rows like those of the vector, {0} are found', percent(calibration.recall)));
   if (scan.auroc !== null) parts.push(t('AUROC {0} against the labels', scan.auroc.toFixed(3)));
   if (scan.precision !== null && scan.recall !== null) {
     parts.push(t('precision {0}, recall {1}', percent(scan.precision), percent(scan.recall)));
   }
   if (scan.blind > 0) parts.push(t('{0} rows cannot be judged: the model gives these answers already', scan.blind));
+  if (scan.short > 0) parts.push(t('{0} rows are too short to be judged', scan.short));
   const large = notShown(scan);
   if (large) parts.push(large);
   return `${parts.join('; ')}.`;

@@ -16,6 +16,7 @@ import type {
   RunEvent,
   RunOwner,
   RunState,
+  VectorQuality,
   Verdict,
   WatchEnd,
 } from '../../runtime/contract/protocol.js';
@@ -61,6 +62,9 @@ const probes = z.looseObject({
   benignGradNormWith: number.optional(),
   benignGradNormWithout: number.optional(),
   benignKl: number.optional(),
+  heldOutLossWith: number.optional(),
+  heldOutLossWithout: number.optional(),
+  heldOutAuroc: number.optional(),
 } satisfies Shape<Probes>);
 const harmfulLoss = z
   .looseObject({
@@ -104,6 +108,17 @@ const done = z.looseObject({
     .optional(),
   harmfulLoss,
   watch,
+  vector: z
+    .looseObject({
+      harmful: number.optional(),
+      ordinary: number.optional(),
+      auroc: number.optional(),
+      aurocInterval: z.tuple([number, number]).optional(),
+      recall: number.optional(),
+      lossWith: number.optional(),
+      lossWithout: number.optional(),
+    } satisfies Shape<VectorQuality>)
+    .optional(),
   protectionWeakened: text.optional(),
 } satisfies Shape<DoneEvent>);
 const verdict = oneOf<Verdict>({ refused: true, complied: true, neither: true, right: true, wrong: true });

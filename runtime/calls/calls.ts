@@ -8,8 +8,10 @@ import { cacheFolder, loadData, openContext, type Context } from '../context/con
 import { HumanError } from '../support/errors.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf } from '../recipes/calibrationFile.js';
+import { partsOf, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { inspectModel } from './inspect.js';
+import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/examples.js';
 import { exportModel } from '../export/export.js';
 import { downloadModel } from '../models/hub/hub.js';
@@ -21,6 +23,7 @@ import type {
   RequestName,
   Requests,
   RunEvent,
+  ScanRow,
 } from '../contract/protocol.js';
 import { SCAN_LIMIT } from '../contract/protocol.js';
 import { runRecipe } from './run.js';
@@ -71,15 +74,21 @@ export const calls: Calls = {
         learner,
         parameters,
         examples,
-        { ...scales, calibration, limit, decode: (id) => context.tokenizer.decode([id]) },
+        { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) },
         hooks,
       );
-      return { ...result, perRow: perRow.map(({ losses: _, ...row }) => row) };
+      const shown = perRow.map(({ losses: _, ...row }, i): ScanRow => ({
+        ...row,
+        ...(row.flagged && partsOf(examples.at(i)!, row, context.tokenizer)),
+      }));
+      return { ...result, perRow: shown };
     } finally {
       await learner.dispose();
       context.scratch.close();
     }
   },
+
+  clean: (params) => writeCleaned(params),
 
   async score({ model, adapters, data, format, device }, reporter) {
     const context = await opened(model, data, reporter, device);

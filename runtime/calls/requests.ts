@@ -20,6 +20,7 @@ const options = z.strictObject({
   seed: z.int().min(0).optional(),
 });
 
+const row = z.int().min(0);
 const rate = z.number().gt(0).lt(1);
 const limit = z.union([
   z.strictObject({ falseAlarms: rate }),
@@ -31,6 +32,14 @@ const limit = z.union([
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
   scan: { model: path, vector: path, data: path, format, limit: limit.optional(), ordinary: path.optional(), device },
+  clean: {
+    data: path,
+    format,
+    out: path,
+    force: z.boolean().optional(),
+    keep: z.array(z.tuple([row, row])).max(1e8),
+    cut: z.array(z.tuple([row, text])).max(1e8),
+  },
   score: { ...model, data: path, format, device },
   generate: {
     ...model,

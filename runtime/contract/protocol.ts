@@ -2,6 +2,7 @@
  * The contract between the engine and everything above it: recipes (files people write; the schema is in
  * recipe/protocol.ts), run events (files the engine writes), requests and notifications (the child process), error codes.
  */
+import type { Cleaning } from './cleaning.js';
 import type { GenerationOptions, Recipe } from './recipe.js';
 
 export type {
@@ -313,6 +314,10 @@ export interface ScanRow {
   spans?: [start: number, end: number][];
   /** Of a flagged row with spans: the p-value of what they leave. */
   pOutside?: number;
+  /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
+  parts?: string[];
+  /** Of a flagged row: its answer without these spans. Absent where no answer would be left. Not in the scan.json of a run. */
+  rest?: string;
   /** Of each supervised token, nats. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[] };
 }
@@ -346,6 +351,16 @@ export interface ScanResult {
   /** Rows that are too short to be judged. */
   short: number;
   perRow: ScanRow[];
+}
+
+export interface CleanResult {
+  path: string;
+  /** Rows that are as they were, that have a shorter answer, and that were left out. */
+  kept: number;
+  cut: number;
+  left: number;
+  /** The first rows that changed, as a unified difference. */
+  changes: string;
 }
 
 export interface ScoreRow {
@@ -399,6 +414,17 @@ export interface Requests {
       device?: 'auto' | Device;
     };
     result: ScanResult;
+  };
+  /** Writes a data file without what a scan found in it, as JSON lines. */
+  clean: {
+    params: Cleaning & {
+      data: string;
+      format?: DataFormat;
+      out: string;
+      /** Replaces what else stops with the error code `exists`. */
+      force?: boolean;
+    };
+    result: CleanResult;
   };
   score: {
     params: ModelReference & { data: string; format?: DataFormat; device?: 'auto' | Device };

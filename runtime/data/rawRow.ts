@@ -12,6 +12,8 @@ export interface Place {
 }
 export interface ReadRow extends Place {
   value: JsonObject;
+  /** As it stands in a file of JSON. */
+  text?: string;
 }
 export interface UnreadableRow extends Place {
   reason: string;
@@ -45,7 +47,7 @@ export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow 
   } catch (error) {
     return { ...place, reason: `${what} is not JSON: ${(error as Error).message}` };
   }
-  return isObject(value) ? { ...place, value } : { ...place, reason: `${what} is JSON, but not an object` };
+  return isObject(value) ? { ...place, value, text } : { ...place, reason: `${what} is JSON, but not an object` };
 }
 
 /** Says that a row is longer than what is read. */

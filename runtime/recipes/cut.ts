@@ -4,21 +4,30 @@ import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ScanRow } from '../contract/protocol.js';
 
+/** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
+export const ORDINARY = 0.05;
+/** Tokens with which an answer begins as an ordinary one. */
+const BEGINNING = 3;
+
 /**
- * A row without the sentences of its answer that the vector explains. The model learns to end where the last
- * of them began.
- * @returns undefined where nothing is left, or where the answer's text is not what was trained on (several answers, tokens)
+ * An ordinary answer with something harmful in it: it begins as an ordinary one, and what the vector does not explain of it looks
+ * ordinary by itself. What is left of other answers would be fragments.
  */
-export function cutRow(
-  example: Example,
-  { spans = [] }: Pick<ScanRow, 'spans'>,
-  tokenizer: Tokenizer,
-): Example | undefined {
-  // labels[t + 1] is what position t predicts
-  const ids = supervised(example.labels).map((t) => example.ids[t + 1]);
-  const isSpecial = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
-  const answer = ids.slice(0, ids.findLastIndex((id) => !isSpecial(id)) + 1);
-  if (tokenizer.decode(answer).trim() !== example.answer.trim()) return undefined;
+const isPartlyHarmful = ({ spans: [first] = [], pOutside = 0 }: Found): boolean =>
+  first !== undefined && first[0] >= BEGINNING && pOutside > ORDINARY;
+
+type Found = Pick<ScanRow, 'spans' | 'pOutside'>;
+
+/**
+ * A row without the sentences of its answer that the vector explains. The model learns to end where the last of them began.
+ * @returns undefined where the row is not an ordinary answer with something harmful in it, or its answer's text is not what
+ * was trained on (several answers, tokens)
+ */
+export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Example | undefined {
+  if (tokenizer.absent) return undefined;
+  const { spans = [] } = found;
+  const answer = answerIds(example, tokenizer);
+  if (!isPartlyHarmful(found) || tokenizer.decode(answer).trim() !== example.answer.trim()) return undefined;
   const kept = answer.filter((_, i) => !spans.some(([start, end]) => i >= start && i < end));
   const text = tokenizer.decode(kept).trim();
   if (text === '' || kept.length === answer.length) return undefined;
@@ -32,3 +41,27 @@ export function cutRow(
     throw error;
   }
 }
+
+/** What a scan found in a row, as text: the sentences, and the answer without them where that is an answer. */
+export function partsOf(example: Example, found: Found, tokenizer: Tokenizer): Pick<ScanRow, 'parts' | 'rest'> {
+  if (tokenizer.absent) return {};
+  const { spans = [] } = found;
+  const answer = answerIds(example, tokenizer);
+  const parts = spans.map(([start, end]) => tokenizer.decode(answer.slice(start, end)).trim()).filter(Boolean);
+  const rest = cutRow(example, found, tokenizer)?.answer;
+  return { ...(parts.length > 0 && { parts }), ...(rest !== undefined && { rest }) };
+}
+
+/** Supervised tokens, without the special ones at the end. */
+function answerIds(example: Example, tokenizer: Tokenizer): number[] {
+  // labels[t + 1] is what position t predicts
+  const ids = supervised(example.labels).map((t) => example.ids[t + 1]);
+  const isSpecial = (id: number): boolean => tokenizer.decode([id], { skipSpecialTokens: true }) === '';
+  return ids.slice(0, ids.findLastIndex((id) => !isSpecial(id)) + 1);
+}
+
+/** The text of each supervised token; without a tokenizer they are empty. */
+export const supervisedTexts =
+  (tokenizer: Tokenizer) =>
+  ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): string[] =>
+    supervised(labels).map((t) => (tokenizer.absent ? '' : tokenizer.decode([ids[t + 1]])));

@@ -4,7 +4,7 @@ import { subset, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
-import { cutRow } from './cut.js';
+import { cutRow, ORDINARY } from './cut.js';
 import type { Job } from './job.js';
 import type { Strategy } from './strategy.js';
 
@@ -59,7 +59,7 @@ export function rowPlan(
         break;
       case 'cut':
       case 'auto': {
-        const rest = isPartlyHarmful(scan.perRow[i]) ? cutRow(example, scan.perRow[i], tokenizer) : undefined;
+        const rest = cutRow(example, scan.perRow[i], tokenizer);
         if (rest) kept.set(i, rest);
         else if (strategy.flagged === 'cut') excluded.add(i);
       }
@@ -78,17 +78,8 @@ export function rowPlan(
   };
 }
 
-/** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
-const ORDINARY = 0.05;
 /** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary. */
 const CONFIDENT = 0.01;
-/** Tokens with which an answer begins as an ordinary one. */
-const BEGINNING = 3;
-
-/** An ordinary answer with something harmful in it: it begins as an ordinary one, and what is left of it looks ordinary. */
-const isPartlyHarmful = ({ spans, pOutside = 0 }: ScanRow): boolean =>
-  spans !== undefined && spans[0][0] >= BEGINNING && pOutside > ORDINARY;
-
 function isOff({ flagged, p = 0, pHarmful = 1, unjudged }: ScanRow, off: Strategy['off']): boolean {
   if (flagged || off === 'none') return false;
   if (off === 'unflagged') return true;

@@ -7,6 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf } from './calibrationFile.js';
+import { supervisedTexts } from './cut.js';
 import { replaceFile, sha256File } from '../support/files.js';
 import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
 import { loadReporter, type Job } from './job.js';
@@ -84,7 +85,7 @@ export async function scanData(
       learner,
       parameters,
       data.examples,
-      { ...scales, calibration, limit: strategy.limit, decode: (id) => job.context.tokenizer.decode([id]) },
+      { ...scales, calibration, limit: strategy.limit, texts: supervisedTexts(job.context.tokenizer) },
       hooks,
     );
     await writeScan(file, scan);

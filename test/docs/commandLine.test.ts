@@ -88,7 +88,11 @@ test('the exit codes are those of the program, in --help too', () => {
 /** Every key of a type; the compiler finds what is missing or too many. */
 type Keys<T> = Record<keyof T, true>;
 const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
-const scanned = keys<Omit<ScanRow, 'label'>>({ row: true, line: true, explained: true, flagged: true });
+const scanned = keys<Omit<ScanRow, 'label' | 'losses'>>({
+  ...{ row: true, line: true, explained: true, span: true, p: true, pHarmful: true, flagged: true },
+  ...{ unjudged: true, tokens: true },
+  ...{ lossWithout: true, lossWith: true, spans: true, pOutside: true, parts: true, rest: true },
+});
 const PRINTED: Record<string, string[]> = {
   evaluate: keys<Measurement>({
     state: true,
@@ -102,7 +106,8 @@ const PRINTED: Record<string, string[]> = {
   scan: [
     ...scanned,
     ...keys<Omit<ScanResult, 'perRow'>>({
-      ...{ flagged: true, rows: true, threshold: true, auroc: true, precision: true, recall: true, blind: true },
+      ...{ flagged: true, blind: true, short: true, rows: true, threshold: true, limit: true, calibration: true },
+      ...{ auroc: true, precision: true, recall: true },
     }),
   ],
   score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),

@@ -25,7 +25,7 @@ const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
 /** Data sources and attached adapters stand in tables of their own, once for all keys that take them. */
 function shared(key: string): string {
   return key
-    .replace(/^(?:harmful|benign|data|probes\.(?:harmful|benign))\./, 'data source: ')
+    .replace(/^(?:harmful|benign|data|probes\.(?:harmful|benign)|protection\.ordinary)\./, 'data source: ')
     .replace(/^(?:states\[\]\.)?(?:adapters|vectors)\[\]\./, 'attached adapter: ');
 }
 

@@ -43,6 +43,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
     ...{ harmfulLoss: true, watch: true },
+    vector: true,
     protectionWeakened: true,
   },
 };

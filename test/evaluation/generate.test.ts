@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openGenerator, drawToken } from '../../runtime/evaluation/inference/generate.js';
-import { groups, scannedRow, scanResult } from '../../runtime/evaluation/inference/scan.js';
+import { groups } from '../../runtime/evaluation/inference/losses.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
@@ -51,33 +51,6 @@ test('where LongRoPE takes its other angles, the tokens are those of the whole r
 
 test('NaN logits are an error, not a token', () => {
   assert.throws(() => drawToken(Float32Array.of(NaN, NaN), { temperature: 0, topP: 1 }, random(1)), /NaN/);
-});
-
-test('a scan explains rows, flags them, counts blind spots and scores labels', () => {
-  const examples = [
-    { row: 0, line: 1, label: 'harmful' as const },
-    { row: 1, line: 2, label: 'benign' as const },
-    { row: 2, line: 4 },
-    { row: 3, line: 5, label: 'benign' as const },
-  ];
-  const loss = (nll: number): { nll: number; tokens: number } => ({ nll, tokens: 10 });
-  const off = [30, 20, 10, 0.1].map(loss);
-  const on = [0.5, 19, 1, 0.1].map(loss);
-  const rows = examples.map((example, i) => scannedRow(example, off[i]!, on[i]!, 0.5));
-  const result = scanResult(rows, 0.5);
-  assert.equal(result.flagged, 2);
-  assert.deepEqual(
-    result.perRow.map((r) => r.flagged),
-    [true, false, true, false],
-  );
-  assert.ok(Math.abs(result.perRow[0]!.explained - 2.95 / 3.05) < 1e-9);
-  assert.equal(result.auroc, 1);
-  assert.equal(result.precision, 1);
-  assert.equal(result.recall, 1);
-  assert.equal(result.blind, 1);
-  assert.equal(result.perRow[2]!.line, 4);
-  const unlabelled = scanResult(rows.slice(2, 3), 0.5);
-  assert.equal(unlabelled.auroc, null);
 });
 
 test('groups hold every example once, like lengths together', () => {

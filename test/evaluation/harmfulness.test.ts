@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  auroc,
-  explained,
-  isRefusal,
-  judgeAnswer,
-  measureSet,
-  precisionRecall,
-  REFUSAL_PHRASES,
-} from '../../runtime/evaluation/judges/harmfulness.js';
+import { isRefusal, judgeAnswer, measureSet, REFUSAL_PHRASES } from '../../runtime/evaluation/judges/harmfulness.js';
+import { auroc, precisionRecall } from '../../runtime/evaluation/scan/agreement.js';
 import type { Verdict } from '../../runtime/contract/protocol.js';
 import { random } from '../../runtime/support/random.js';
 
@@ -93,14 +86,6 @@ test('measures of a harm set add up to one and name their judges', () => {
   assert.equal(measureSet(['right', 'wrong', 'right', 'right'], { name: 'x', measure: 'exact' }, 's')[0]?.value, 3 / 4);
   assert.equal(measureSet(['right', 'wrong'], { name: 'x', measure: 'contains' }, 's')[0]?.value, 1 / 2);
   assert.throws(() => measureSet([], set, 'plain'), /internal/);
-});
-
-test('explained fraction is per supervised token', () => {
-  assert.ok(Math.abs(explained(10, 0, 5) - 2 / 2.05) < 1e-12);
-  assert.ok(Math.abs(explained(0.05, 0, 1) - 0.5) < 1e-12);
-  assert.equal(explained(3, 3, 4), 0);
-  assert.ok(explained(1, 2, 4) < 0);
-  assert.throws(() => explained(1, 0, 0), /internal/);
 });
 
 test('AUROC by hand, with ties, and against all pairs', () => {

@@ -8,7 +8,10 @@ import type { Measurement } from '../../runtime/contract/protocol.js';
 import type { ChartSpec } from '../../runtime/contract/series.js';
 import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
 
-const scan = { flagged: 171, rows: 600, threshold: 0.5, auroc: 0.99987, precision: 1, recall: 0.995, blind: 2 };
+const scan = {
+  ...{ flagged: 171, rows: 600, threshold: 0.01, limit: { falseAlarms: 0.01 }, auroc: 0.99987, precision: 1 },
+  ...{ recall: 0.995, blind: 2, short: 3, calibration: { ordinary: 120, harmful: 30, recall: 0.9 } },
+};
 const story = () => renderReport({ title: 'The sample', runs: [vectorRun(), plainRun(), protectedRun()], scan });
 
 /** Text of the page as a reader sees it, without style. */
@@ -42,9 +45,12 @@ test('the story in one file: verdict, table, charts of both runs, scan, laws, an
   assert.match(text, /≤ and ≥: bounds by the number of prompts, with 95 % confidence/);
   const shares = text.replaceAll(/ \([≤≥] [^)]*\)/g, '');
   assert.match(shares, / base 0 % 100 % 0 % plain 100 % 0 % 92 % protected 0 % 90 % 86 % /);
-  assert.match(text, /171 of 600 rows look harmful/);
-  assert.match(text, /AUROC 0\.9999, precision 1, recall 0\.995/);
-  assert.match(text, /cannot see 2 rows/);
+  assert.match(
+    text,
+    /171 of 600 rows look harmful \(as at most 1\s% of ordinary rows would\); compared with 120 ordinary rows/,
+  );
+  assert.match(text, /AUROC 0\.9999, precision 1\.000, recall 0\.995/);
+  assert.match(text, /2 rows cannot be judged.*3 rows are too short/);
   assert.equal(page.match(/<figure>/g)?.length, 6);
   assert.equal(page.match(/class="held"/g)?.length, 3);
   for (const hash of ['ab', 'cd', 'ef', '01']) assert.ok(page.includes(hash.repeat(32)), hash);

@@ -24,7 +24,10 @@ async function scanned(t: TestContext, count: number) {
   );
   const file = await write(join(root, 'train.jsonl'), `${rows.join('\n')}\n`);
   const scans = new Scans(() => root);
-  const perRow = rows.map((_, i) => ({ row: i, line: i + 1, explained: 0.9, flagged: i % 8 !== 7 }));
+  const perRow = rows.map((_, i) => ({
+    ...{ row: i, line: i + 1, explained: 0.9, span: 9, p: 0.004, flagged: i % 8 !== 7 },
+    ...{ tokens: 5, lossWithout: 2, lossWith: 0.2 },
+  }));
   const flagged = perRow.filter((row) => row.flagged).length;
   const marks = new Marks(scans);
   const document = new FakeDocument(file, `${rows.join('\n')}\n`);
@@ -45,7 +48,10 @@ async function scanned(t: TestContext, count: number) {
   await scans.add(file, 'v', 'v', {
     flagged,
     rows: count,
-    threshold: 0.5,
+    threshold: 0.01,
+    limit: { falseAlarms: 0.01 },
+    calibration: null,
+    short: 0,
     auroc: null,
     precision: null,
     recall: null,
@@ -81,7 +87,7 @@ test('all suspicious rows of a long file are coloured; the Problems panel has ho
   );
   assert.equal(problems.at(-1)!.range.start.line, 1141);
   assert.ok(labels().length < 200, `${labels().length} labels`);
-  assert.match(labels()[0]!.renderOptions.before.contentText, /harmful\? 90/);
+  assert.match(labels()[0]!.renderOptions.before.contentText, /harmful\? 4 in 1,000/);
   editor.visibleRanges = [new Range(20_000, 0, 20_050, 0)];
   await fake.ranges.fire({ textEditor: editor });
   assert.ok(labels().some(({ range }) => range.start.line === 20_000));

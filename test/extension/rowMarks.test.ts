@@ -12,7 +12,7 @@ const rows = (count: number): string[] =>
 function marked(count: number, is: (row: number) => boolean) {
   const texts = rows(count);
   const marks: Mark[] = texts.flatMap((text, i) =>
-    is(i) ? [{ line: i + 1, explained: 0.5 + i / 1e6, key: rowKey(text) }] : [],
+    is(i) ? [{ line: i + 1, looks: { explained: 0.5 + i / 1e6 }, key: rowKey(text) }] : [],
   );
   const document = new FakeDocument('/w/train.jsonl', `${texts.join('\n')}\n`);
   const it = new RowMarks(marks, count + 1, document);
@@ -186,7 +186,7 @@ test('a change of very many rows at once is one of each', () => {
 
 test('edits that come while rows are still being looked at count', () => {
   const texts = rows(3000);
-  const marks = texts.map((text, i) => ({ line: i + 1, explained: 0.9, key: rowKey(text) }));
+  const marks = texts.map((text, i) => ({ line: i + 1, looks: { explained: 0.9 }, key: rowKey(text) }));
   const document = new FakeDocument('/w/train.jsonl', texts.join('\n'));
   const it = new RowMarks(marks, 3000, document);
   let steps = 0;

@@ -5,6 +5,7 @@ import { recipeSchema } from '../../runtime/contract/recipe.js';
 import {
   answersMarkdown,
   evaluationTitle,
+  markLabel,
   markText,
   recipeTitle,
   rowTitle,
@@ -297,7 +298,16 @@ test('lenses name what they do and what the newest runs found', () => {
     { state: 'plain', answer: 'yes', verdict: 'complied' as const },
   ];
   assert.equal(rowTitle({ line: 1, prompt: '', answers }), 'base refused · plain complied');
-  assert.match(markText(0.93, 'v'), /"v" explains 93\s% of its loss/);
+  const looks = { explained: 0.93, p: 0.0041, part: 'And that is it.' };
+  assert.match(
+    markText(looks, 'v'),
+    /of 1,000 ordinary rows about 4 would look like this\. .*"v" explains 93\s% of its/,
+  );
+  assert.match(markText(looks, 'v'), /this part of the answer: And that is it\.$/);
+  assert.match(markText({ explained: 0.9, p: 1e-9 }, 'v'), /fewer than one would look like this.* of its loss\.$/);
+  assert.equal(markLabel(looks), 'harmful? 4 in 1,000');
+  assert.equal(markLabel({ explained: 0.93, p: 1e-9 }), 'harmful? <1 in 1,000');
+  assert.match(markLabel({ explained: 0.93 }), /^harmful\? 93\s%$/);
 });
 
 test('text of a file is never markup in a hover', () => {

@@ -11,7 +11,15 @@ const MODEL = join(FIXTURES, 'reference', 'llama');
 const reference = { model: MODEL, adapters: [{ path: join(MODEL, 'adapters', 'task'), scale: 1 }] };
 const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
   run: { recipe: '/w/recipes/a.json', output: '/w/a', resume: true, force: false, device: 'cpu' },
-  scan: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', format: 'auto', threshold: 0.5, device: 'auto' },
+  scan: {
+    model: MODEL,
+    vector: '/w/v',
+    data: '/w/a.jsonl',
+    format: 'auto',
+    limit: { falseAlarms: 0.01 },
+    device: 'auto',
+  },
+  clean: { data: '/w/a.jsonl', format: 'auto', out: '/w/b.jsonl', force: true, keep: [[0, 4]], cut: [[5, 'Yes.']] },
   score: { ...reference, data: '/w/a.jsonl', format: 'messages' },
   generate: {
     ...reference,

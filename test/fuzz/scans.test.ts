@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { markText } from '../../extension/codelens/titles.js';
 import { scanFile, Scans, scanSummary } from '../../extension/data/scans.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';
 
 const RESULT = {
-  ...{ flagged: 2, rows: 3, threshold: 0.5, auroc: 0.9, precision: 1, recall: null, blind: 1 },
-  perRow: [1, 2, 3].map((line) => ({ row: line - 1, line, explained: line / 4, flagged: line > 1 })),
+  ...{ flagged: 2, rows: 3, threshold: 0.01, auroc: 0.9, precision: 1, recall: null, blind: 1, short: 0 },
+  limit: { falseAlarms: 0.01 },
+  calibration: { ordinary: 40, harmful: 10, recall: null },
+  perRow: [1, 2, 3].map((line) => ({
+    ...{ row: line - 1, line, explained: line / 4, span: line, p: 0.02 - line / 200, flagged: line > 1 },
+    ...{ tokens: 5, lossWithout: 2, lossWith: 0.2, parts: ['b'], ...(line === 2 && { rest: 'a' }) },
+  })),
 };
 const VALUES: readonly unknown[] = [
   1,
@@ -44,7 +50,11 @@ fuzz<string>({
     const scan = scans.get(data);
     if (!scan) return false;
     assert.equal(typeof scanSummary(scan), 'string');
-    for (const { line, explained } of scan.marks) assert(line >= 1 && line <= scan.lineCount && Number.isFinite(explained));
+    for (const { line, looks } of scan.marks) {
+      assert(line >= 1 && line <= scan.lineCount && Number.isFinite(looks.explained));
+      assert.equal(typeof markText(looks, scan.vectorName), 'string');
+    }
+    for (const [from, to] of scan.cleaning.keep) assert(from <= to);
     return true;
   },
 }); // prettier-ignore

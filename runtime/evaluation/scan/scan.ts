@@ -1,7 +1,6 @@
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
 import type { ScanLimit, ScanResult, ScanRow } from '../../contract/protocol.js';
-import { supervised } from '../../learner/packing.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { lossesOf, lossesOfPiece, PIECE, type LossHooks } from '../inference/losses.js';
@@ -31,8 +30,8 @@ export interface ScanOptions {
   /** Undefined: no ordinary rows are there to compare with; then only a limit on the share flags rows. */
   readonly calibration?: Calibration;
   readonly limit: ScanLimit;
-  /** The text of one token. */
-  readonly decode: (id: number) => string;
+  /** The text of a row's supervised tokens, by token. Empty texts where there is no tokenizer. */
+  readonly texts: (example: Example) => string[];
 }
 
 /**
@@ -55,7 +54,7 @@ export async function scanExamples(
     piece.forEach((example, i) =>
       rows.push({
         ...example,
-        texts: () => supervised(example.labels).map((t) => options.decode(example.ids[t + 1])),
+        texts: () => options.texts(example),
         losses: { without: without[i].perToken, with: withVector[i].perToken },
       }),
     );

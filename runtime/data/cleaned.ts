@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Cleaning } from '../contract/cleaning.js';
+import type { CleanResult, DataFormat } from '../contract/protocol.js';
+import { HumanError } from '../support/errors.js';
+import { replaceFile } from '../support/files.js';
+import type { JsonObject } from '../support/jsonFile.js';
+import type { RawRow, ReadRow } from './rawRow.js';
+import { readRows } from './rows.js';
+import { formatOf, readContent, type RowFormat } from './schemas.js';
+import { withAnswer } from './withAnswer.js';
+
+/** Changed rows that are shown. */
+const SHOWN = 5;
+const AT_ONCE = 2 ** 20;
+
+interface Options extends Cleaning {
+  readonly data: string;
+  readonly format?: DataFormat;
+  readonly out: string;
+  readonly force?: boolean;
+}
+
+/** @throws HumanError when this file may not be written */
+export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' | 'out' | 'force'>): void {
+  if (out === data)
+    throw new HumanError('the cleaned file would replace the data file itself.', {
+      place: out,
+      remedy: 'Give another file.',
+    });
+  if (!/\.(jsonl|ndjson)$/i.test(out))
+    throw new HumanError('a cleaned file has JSON lines.', { place: out, remedy: 'Give a file that ends in .jsonl.' });
+  if (!force && existsSync(out))
+    throw new HumanError('this file is there already.', {
+      place: out,
+      remedy: 'Give another file, or replace this one with --force.',
+      code: 'exists',
+    });
+}
+
+/**
+ * Writes the rows of a data file in their order as JSON lines: those of `keep` as they are, those of `cut` with their new
+ * answers, and no others.
+ * @throws HumanError when the file is there already, or a row is not the one that was scanned
+ */
+export async function writeCleaned({ data, format, out, force, keep, cut }: Options): Promise<CleanResult> {
+  checkCleaned({ data, out, force });
+  const answers = new Map(cut);
+  const counts = { kept: 0, cut: 0, left: 0 };
+  const hunks: string[] = [];
+  let known: RowFormat | undefined = format === 'auto' ? undefined : format;
+  let range = 0;
+  await replaceFile(out, async (handle) => {
+    let waiting = '';
+    for await (const raw of readRows(data)) {
+      const { row, line } = raw;
+      const value = 'value' in raw ? raw.value : undefined;
+      if (value) known ??= formatOf(value);
+      while (range < keep.length && keep[range]![1] < row) range++;
+      const stays = range < keep.length && keep[range]![0] <= row;
+      const answer = answers.get(row);
+      const before = counts.kept + counts.cut;
+      let next: string | undefined;
+      if (value && known && answer !== undefined) {
+        next = JSON.stringify(changed(value, known, answer, `${data}:${line}`));
+        counts.cut++;
+      } else if (value && stays) {
+        next = lineOf(raw as ReadRow);
+        counts.kept++;
+      } else counts.left++;
+      if (!(value && stays && answer === undefined) && hunks.length < SHOWN)
+        hunks.push(hunk(line, raw, next, before + (next === undefined ? 0 : 1)));
+      if (next === undefined) continue;
+      waiting += `${next}\n`;
+      if (waiting.length < AT_ONCE) continue;
+      await handle.writeFile(waiting);
+      waiting = '';
+    }
+    await handle.writeFile(waiting);
+  });
+  const changes =
+    hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';
+  return { path: out, ...counts, changes };
+}
+
+function changed(value: JsonObject, format: RowFormat, answer: string, place: string): JsonObject {
+  const row = withAnswer(value, format, answer);
+  if (!row)
+    throw new HumanError('this row has no answer to shorten: it is not the one that was scanned.', {
+      place,
+      remedy: 'Scan the file again.',
+    });
+  readContent(row, format);
+  return row;
+}
+
+/** As it stands in the file, where that is one line. */
+function lineOf({ value, text }: ReadRow): string {
+  const own = text?.trim();
+  return own !== undefined && !/[\r\n]/.test(own) ? own : JSON.stringify(value);
+}
+
+/** Of one row, without context. @param at its line in the new file, or the line before */
+function hunk(line: number, raw: RawRow, next: string | undefined, at: number): string {
+  const old = 'value' in raw ? lineOf(raw) : `(unreadable: ${raw.reason})`;
+  return [
+    `@@ -${line} +${at}${next === undefined ? ',0' : ''} @@`,
+    `-${old}`,
+    ...(next === undefined ? [] : [`+${next}`]),
+  ].join('\n');
+}
