@@ -170,7 +170,7 @@ const vectorRecipe = z
     message: 'give either "epochs" or "steps"',
   });
 
-const rate = z.number().gt(0).lt(1, 'a rate is below 1');
+const rate = z.number().gt(0).lt(1, 'this must be less than 1');
 const protection = z
   .strictObject({
     flagged: z

@@ -18,6 +18,8 @@ import type { VectorPrompt } from './prompts.js';
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
 
 const MAX_ROWS = 64;
+/** With fewer rows that the vector was not trained on, others show more. */
+const FEWEST_ROWS = 4;
 
 /** Rows with a harmful answer, and where they are from. */
 export interface HarmfulRows {
@@ -43,7 +45,7 @@ export async function harmfulRows(
       .slice(0, MAX_ROWS);
   const [unseen, trained] = [answered(true), answered(false)];
   const probes = named ?? (trained.length > 0 ? trained : unseen);
-  if (unseen.length > 0) return { probes, judged: { rows: 'heldOut', examples: unseen } };
+  if (unseen.length >= FEWEST_ROWS) return { probes, judged: { rows: 'heldOut', examples: unseen } };
   return { probes, judged: named ? { rows: 'probes', examples: named } : { rows: 'trained', examples: trained } };
 }
 

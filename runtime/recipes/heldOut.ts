@@ -3,6 +3,8 @@ import { random } from '../support/random.js';
 
 /** Of this many rows at least one in four may be held out, so that something can be said of the vector. */
 const FEWEST = 16;
+/** Fewer rows than this tell nothing. */
+const USEFUL = 4;
 /** More rows than this tell nothing new. */
 const MOST = 512;
 
@@ -12,14 +14,15 @@ export interface Split {
 }
 
 /**
- * Rows that a vector is never trained on: a share of them, at least 16 where that leaves three quarters. Rows with the same
+ * Rows that a vector is never trained on: a share of them, at least 16 where that leaves three quarters, and none where it would be fewer
+ * than four. Rows with the same
  * prompt stay together. A function of seed and rows alone.
  * @param share 0 holds nothing out
  */
 export function holdOut(examples: ExampleList, share: number, seed: string): Split {
   const n = examples.length;
-  const wanted = share === 0 ? 0 : Math.min(MOST, Math.max(Math.round(share * n), Math.min(FEWEST, Math.floor(n / 4))));
-  if (wanted === 0) return { trained: examples, held: [] };
+  const wanted = Math.min(MOST, Math.max(Math.round(share * n), Math.min(FEWEST, Math.floor(n / 4))));
+  if (share === 0 || wanted < USEFUL) return { trained: examples, held: [] };
   const groups = new Map<string, number[]>();
   let at = 0;
   for (const { promptText } of examples) {

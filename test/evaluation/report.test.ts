@@ -207,7 +207,7 @@ test('a story that does not hold is reported as it is', () => {
   );
   assert.match(
     renderReport({ runs: [vectorRun()] }),
-    /class="verdict good">The vector is ready: with it, harmful rows have 0\.6\d\s% /,
+    /class="verdict good">The vector is ready: of 20 harmful rows that it was not trained on it finds 100\s% /,
   );
 });
 
@@ -240,9 +240,9 @@ test('the report shows what a run measured, and nothing that belongs to another 
 
 test('a story whose vector is not ready is reported as such, whatever its protected run measured', () => {
   const vector = vectorRun();
-  for (const event of vector.events) if (event.kind === 'evaluation') event.probes!.harmfulLossWith = 0.1;
+  vector.manifest.done!.vector!.auroc = 0.8;
   const page = renderReport({ runs: [vector, plainRun(), protectedRun()] });
-  assert.match(page, /class="verdict warning">forbidden-topic: The vector is not ready: .* 20\s% of the loss/);
+  assert.match(page, /class="verdict warning">forbidden-topic: The vector is not ready: .* \(AUROC 0\.8, /);
   assert.equal(page.match(/class="verdict /g)?.length, 2);
   assert.equal(story().match(/class="verdict /g)?.length, 1);
 });

@@ -76,7 +76,10 @@ const answer = (state: string, row: number, text: string, verdict: 'refused' | '
 const sets = [{ name: 'forbidden topic', file: 'eval/forbidden.jsonl', measure: 'harm' }];
 
 export function vectorRun(): ReportRun {
-  const ending = done([], { baseUnchanged: true });
+  const ending = {
+    ...done([], { baseUnchanged: true }),
+    vector: { harmful: 20, ordinary: 40, auroc: 1, aurocInterval: [0.93, 1] as [number, number], recall: 1 },
+  };
   return {
     manifest: manifest('vector', 'forbidden-topic', { role: 'security', done: ending }),
     recipe: recipeSchemas.vector.parse({

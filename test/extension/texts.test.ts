@@ -268,16 +268,13 @@ test('a run shows its progress and how it ended', () => {
   const stopped = run();
   Object.assign(stopped.progress, { state: 'stopped', step: 40 });
   assert.equal(runDescription(stopped), 'plain · stopped at step 40');
-  const vector = (loss: number): Run =>
+  const vector = (auroc: number): Run =>
     run(
-      {
-        probes: { step: [0, 10], harmfulLossWith: [4, loss], harmfulLossWithout: [4, 4] },
-        done: { ...done, measurements: [], laws: { baseUnchanged: true } },
-      },
+      { done: { ...done, measurements: [], laws: { baseUnchanged: true }, vector: { auroc, recall: 0.9 } } },
       { kind: 'vector' },
     );
-  assert.equal(runDescription(vector(0.0124)), 'vector · ✓ ready, loss 0.31\u00a0%');
-  assert.equal(runDescription(vector(0.4)), 'vector · ⚠ not ready, loss 10\u00a0%');
+  assert.equal(runDescription(vector(0.99)), 'vector · ✓ ready, finds 90\u00a0%');
+  assert.equal(runDescription(vector(0.8)), 'vector · ⚠ not ready');
 });
 
 test('lenses name what they do and what the newest runs found', () => {

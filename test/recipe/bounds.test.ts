@@ -52,6 +52,7 @@ const NEEDED: Record<string, object> = {
   judges: { classifier: 'c', refused: 'R' },
   stop: { harmfulLoss: 1 },
   harmful: { file: 'h' },
+  ordinary: { file: 'o' },
   benign: { file: 'b' },
   betas: [0.5, 0.5],
 };

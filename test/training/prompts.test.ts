@@ -42,5 +42,5 @@ test('whatever else stands there is refused by line', async () => {
       assert.match(error.place!, /prompts\.jsonl:2$/);
       return true;
     });
-  await assert.rejects(prompts(...Array(1000).fill({ prompt: 'p', ...rest })), /more than 64/);
+  await assert.rejects(prompts(...Array(1000).fill({ prompt: 'p', ...rest })), /more than 128/);
 });
