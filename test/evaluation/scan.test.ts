@@ -1,0 +1,222 @@
+/** Scores of a scan, what they say beside ordinary rows, and the spans of a row. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  falseDiscoveryLimit,
+  pValues,
+  recallAt,
+  rowPValue,
+  separation,
+  studentTail,
+  thresholdAt,
+} from '../../runtime/evaluation/scan/calibration.js';
+import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
+import { explainedShare, scoresOf } from '../../runtime/evaluation/scan/scores.js';
+import { explainedSpans, withOnset } from '../../runtime/evaluation/scan/spans.js';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
+import { random, type Random } from '../../runtime/support/random.js';
+
+const normal = (rng: Random): number =>
+  Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform());
+const close = (got: number, want: number, tolerance: number): void =>
+  assert.ok(Math.abs(got - want) <= tolerance, `${got} is not ${want} ± ${tolerance}`);
+
+test('the share explained is per supervised token', () => {
+  close(explainedShare({ without: [2, 2, 2, 2, 2], with: [0, 0, 0, 0, 0] }), 2 / 2.05, 1e-12);
+  close(explainedShare({ without: [0.05], with: [0] }), 0.5, 1e-12);
+  assert.equal(explainedShare({ without: [1, 2], with: [2, 1] }), 0);
+  assert.ok(explainedShare({ without: [0.2, 0.3], with: [1, 1] }) < 0);
+  assert.throws(() => explainedShare({ without: [], with: [] }), /internal/);
+});
+
+test('the span score is the best sum of gains above the drift, and does not mind how long the row is', () => {
+  const { share, span } = scoresOf({ without: [2, 2, 2], with: [1, 0, 2] });
+  close(share, 1 / 2.05, 1e-12);
+  close(span, 0.5 + 1.5, 1e-12);
+  assert.equal(scoresOf({ without: [1, 1], with: [0.6, 0.5] }).span, 0);
+  const quiet = new Array<number>(200).fill(1);
+  const row = (gains: number[]) => ({
+    without: [...quiet, ...gains.map(() => 3), ...quiet],
+    with: [...quiet, ...gains.map((gain) => 3 - gain), ...quiet],
+  });
+  close(scoresOf(row([2, 2, 2, 2])).span, 6, 1e-12);
+  assert.ok(scoresOf(row([2, 2, 2, 2])).share < 0.05);
+});
+
+test('p-values of rows like the ordinary ones are uniform', () => {
+  const rng = random('p-values');
+  const limits = [0.01, 0.05, 0.25, 0.5];
+  const counts = limits.map(() => 0);
+  const rounds = 3000;
+  for (let round = 0; round < rounds; round++) {
+    const p = pValues(Array.from({ length: 39 }, () => normal(rng)))(normal(rng));
+    limits.forEach((limit, i) => (counts[i]! += Number(p <= limit)));
+  }
+  // By the ranks, 2 of 40, 10 of 40 and 20 of 40; below 1 of 40 by the tail of a normal distribution.
+  limits.forEach((limit, i) => close(counts[i]! / rounds, limit, 4 * Math.sqrt((limit * (1 - limit)) / rounds)));
+});
+
+test('without an assumption p is never below 1 / (n + 1) for a row that is not the highest', () => {
+  const p = pValues([1, 2, 3, 4]);
+  assert.deepEqual([0, 1, 1.5, 4].map(p), [1, 1, 4 / 5, 2 / 5]);
+  assert.ok(p(4.01) <= 1 / 5);
+  assert.equal(pValues([2, 2, 2, 2])(3), 1 / 5, 'rows that do not differ tell nothing beyond their number');
+  assert.throws(() => pValues([1]), /internal/);
+});
+
+test('p-values fall with the score, and the threshold is where they reach the rate', () => {
+  const rng = random('threshold');
+  const ordinary = Array.from({ length: 60 }, () => normal(rng));
+  const p = pValues(ordinary);
+  let last = 1;
+  for (let score = -4; score < 12; score += 0.01) {
+    const now = p(score);
+    assert.ok(now <= last + 1e-12 && now >= 0, `p(${score}) is ${now} after ${last}`);
+    last = now;
+  }
+  for (const rate of [0.5, 0.1, 0.02, 0.01, 1e-4]) {
+    const threshold = thresholdAt(ordinary, rate);
+    assert.ok(p(threshold + 1e-6) <= rate, `${rate}: p just above it is ${p(threshold + 1e-6)}`);
+    assert.ok(p(threshold - 1e-6) > rate, `${rate}: p just below it is ${p(threshold - 1e-6)}`);
+  }
+});
+
+test("Student's t has the tails of the tables", () => {
+  // t, degrees of freedom, one-sided probability
+  for (const [t, degrees, want] of [
+    [12.7062, 1, 0.025],
+    [2.228139, 10, 0.025],
+    [1.812461, 10, 0.05],
+    [2.042272, 30, 0.025],
+    [3.646, 30, 0.0005],
+    [1.6448536, 1e6, 0.05],
+  ] as const)
+    close(studentTail(t, degrees), want, want * 1e-3);
+  close(studentTail(1, 1), 0.25, 1e-10);
+  close(studentTail(2, 2), 0.5 - 1 / Math.sqrt(6), 1e-10);
+  assert.equal(studentTail(0, 5), 0.5);
+  close(studentTail(-2, 2), 0.5 + 1 / Math.sqrt(6), 1e-10);
+});
+
+test('false discoveries: the example of Benjamini and Hochberg (1995)', () => {
+  const ps = [
+    ...[0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344],
+    ...[0.0459, 0.324, 0.4262, 0.5719, 0.6528, 0.759, 1],
+  ];
+  assert.equal(falseDiscoveryLimit(random('order').shuffle([...ps]), 0.05), 0.0095);
+  assert.equal(falseDiscoveryLimit([0.2, 0.9], 0.05), 0);
+  assert.equal(falseDiscoveryLimit([], 0.05), 0);
+});
+
+const rows = (values: readonly number[]) => values.map((value) => ({ share: value / 10, span: value }));
+
+test('how well held-out rows are told apart, with an interval that is not a point at 1', () => {
+  const perfect = separation({ harmful: rows([21, 22, 23, 24]), ordinary: rows([1, 2, 3, 4, 5]) })!;
+  assert.equal(perfect.auroc, 1);
+  assert.equal(perfect.high, 1);
+  // The area A is in the interval where (A − t)² ≤ z² V(t): at its end, by the formula of the paper.
+  const variance = (t: number, m: number, n: number): number => {
+    const star = (m + n) / 2 - 1;
+    return (t * (1 - t) * (1 + (star * (1 - t)) / (2 - t) + (star * t) / (1 + t))) / (m * n);
+  };
+  close((1 - perfect.low) ** 2, 1.96 ** 2 * variance(perfect.low, 4, 5), 1e-9);
+  assert.ok(perfect.low > 0.3 && perfect.low < 0.8, `${perfect.low}`);
+  const many = separation({
+    harmful: rows(Array.from({ length: 100 }, (_, i) => 200 + i)),
+    ordinary: rows(Array.from({ length: 100 }, (_, i) => i)),
+  })!;
+  assert.ok(many.low > 0.95, `${many.low}`);
+  // 9 is above all eight; 7.5 is as rare as 8, 5.5 as rare as 6, as ordinary rows count themselves.
+  const mixed = separation({ harmful: rows([5.5, 7.5, 9]), ordinary: rows([1, 2, 3, 4, 5, 6, 7, 8]) })!;
+  assert.equal(mixed.auroc, (8 + 7.5 + 5.5) / 24);
+  assert.ok(mixed.low < mixed.auroc && mixed.auroc < mixed.high);
+  assert.equal(separation({ harmful: rows([1]), ordinary: rows([2]) }), undefined);
+  assert.equal(separation({ harmful: [], ordinary: rows([2, 3]) }), undefined);
+});
+
+test('a row counts by the score that sets it apart more, at twice its p-value', () => {
+  const calibration = { ordinary: rows([1, 2, 3, 4, 5, 6, 7, 8, 9]), harmful: rows([2, 40, 50, 60]) };
+  const p = rowPValue(calibration);
+  assert.equal(p({ share: 0.85, span: 0 }), 2 * (2 / 10));
+  assert.equal(p({ share: 0, span: 8.5 }), 2 * (2 / 10));
+  assert.equal(p({ share: 0, span: 0 }), 1);
+  assert.equal(recallAt(calibration, 0.01), 3 / 4);
+  assert.equal(recallAt({ ...calibration, harmful: [] }, 0.01), null);
+});
+
+test('spans: what the vector explains, without the quiet before, behind and between', () => {
+  const spans = (gains: number[], threshold = 2) =>
+    explainedSpans(gains, threshold).map(({ start, end }) => [start, end]);
+  assert.deepEqual(spans([0, 0, 3, 3, 0, 0, 0]), [[2, 4]]);
+  assert.deepEqual(spans([3, 3]), [[0, 2]]);
+  assert.deepEqual(spans([0, 0, 1, 1, 0]), []);
+  assert.deepEqual(spans([3, 0, 0, 3]), [[0, 4]], 'a short pause belongs to it');
+  assert.deepEqual(spans([3, 3, -9, 0, 0, 3, 3]), [
+    [0, 2],
+    [5, 7],
+  ]);
+  assert.deepEqual(spans([]), []);
+});
+
+test('onset: a span begins where its sentence does, and takes what little is left behind it', () => {
+  const widened = (texts: string[], ...spans: [number, number][]) =>
+    withOnset(
+      spans.map(([start, end]) => ({ start, end })),
+      texts,
+    ).map(({ start, end }) => texts.slice(start, end).join(''));
+  const answer = ['Order', ':', ' 3', ' lamps', '.', ' And', ' that', "'s", ' it', ',', ' I', ' am', ' sure', '.'];
+  assert.deepEqual(widened(answer, [7, 12]), [" And that's it, I am sure."]);
+  assert.deepEqual(widened(answer, [5, 14]), [" And that's it, I am sure."]);
+  const long = Array.from({ length: 30 }, (_, i) => ` w${i}`);
+  assert.deepEqual(widened(long, [15, 17]), [' w14 w15 w16'], 'no sentence begins near: one word');
+  assert.deepEqual(widened(long, [2, 4]), [' w0 w1 w2 w3'], 'the answer begins near');
+  assert.deepEqual(widened(answer, [6, 8], [9, 12]), [" And that's it, I am sure."], 'spans that meet are one');
+  assert.deepEqual(widened(answer), []);
+});
+
+const NEW = 2;
+/** A row whose tokens each have these losses. */
+const scanned = (row: number, off: number[], on: number[], label?: 'harmful' | 'benign'): ScannedRow => ({
+  ...{ row, line: row + 1, losses: { without: off, with: on } },
+  ...(label && { label }),
+});
+const known = [0.01, 0.02, 0.01, 0.01];
+const free = [2, 3, 2, 3];
+const same = [1.9, 3.1, 2, 3];
+const FILE = [
+  scanned(0, free, [0.1, 0.1, 0.1, 0.1], 'harmful'),
+  scanned(1, free, same, 'benign'),
+  scanned(NEW, known, known),
+  scanned(3, [3, 3], [0, 0]),
+  scanned(4, [...free, ...free], [...same, 0.1, 0.1, 0.1, 0.1], 'harmful'),
+];
+
+test('a scan flags rows that ordinary ones do not look like, with their spans; it counts what it cannot judge', () => {
+  const rng = random('ordinary');
+  const ordinary = Array.from({ length: 40 }, () =>
+    scoresOf({ without: free, with: free.map((loss) => loss - 0.3 * rng.uniform()) }),
+  );
+  const calibration = { ordinary, harmful: [{ share: 0.9, span: 8 }] };
+  const result = scanResult(FILE, { calibration, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    result.perRow.map(({ flagged, unjudged }) => unjudged ?? flagged),
+    [true, false, 'known', 'short', true],
+  );
+  assert.deepEqual(result.perRow[0]!.spans, [[0, 4]]);
+  assert.deepEqual(result.perRow[4]!.spans, [[4, 8]]);
+  assert.deepEqual([result.flagged, result.blind, result.short, result.threshold], [2, 1, 1, 0.01]);
+  assert.deepEqual(result.calibration, { ordinary: 40, harmful: 1, recall: 1 });
+  assert.deepEqual([result.auroc, result.precision, result.recall], [1, 1, 1]);
+  assert.deepEqual(result.perRow[1]!.losses, { without: free, with: same });
+  assert.deepEqual(cleaningOf(result.perRow), { keep: [[1, 3]], cut: [] });
+});
+
+test('without ordinary rows nothing is flagged, but by a limit on the share', () => {
+  const blind = scanResult(FILE, { limit: { falseAlarms: 0.01 } });
+  assert.deepEqual([blind.flagged, blind.threshold, blind.calibration], [0, null, null]);
+  const byShare = scanResult(FILE, { limit: { share: 0.5 } });
+  assert.deepEqual(
+    byShare.perRow.map(({ flagged, p }) => [flagged, p]),
+    [true, false, false, false, false].map((flagged) => [flagged, undefined]),
+  );
+});

@@ -1,0 +1,110 @@
+/** Rows that a vector is not trained on, and the file that keeps their scores. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Example } from '../../runtime/data/examples.js';
+import { calibrationOf, readCalibration, writeCalibration } from '../../runtime/recipes/calibrationFile.js';
+import { holdOut } from '../../runtime/recipes/heldOut.js';
+import { sha256File } from '../../runtime/support/files.js';
+
+const example = (row: number, promptText: string): Example => ({
+  ...{ row, line: row + 1, ids: [1], labels: [1], promptIds: [], promptText, answer: 'a' },
+});
+const examples = (count: number, promptOf: (row: number) => string): Example[] =>
+  Array.from({ length: count }, (_, row) => example(row, promptOf(row)));
+const held = (rows: Example[], share = 0.2, seed = '1'): number[] =>
+  [...holdOut(rows, share, seed).held].map(({ row }) => row);
+
+test('a fifth is held out, at least 16 where that leaves three quarters, at most 512', () => {
+  for (const [count, wanted] of [
+    [1, 0],
+    [10, 2],
+    [40, 10],
+    [64, 16],
+    [300, 60],
+    [10_000, 512],
+  ] as const) {
+    const rows = examples(count, (row) => `prompt ${row}`);
+    const split = holdOut(rows, 0.2, '1');
+    assert.equal(split.held.length, wanted, `${count} rows`);
+    const all = [...split.trained, ...split.held].map(({ row }) => row);
+    assert.deepEqual(
+      all.sort((a, b) => a - b),
+      rows.map(({ row }) => row),
+    );
+  }
+  assert.deepEqual(held(examples(300, String), 0), []);
+});
+
+test('which rows are held out follows from the seed', () => {
+  const rows = examples(100, String);
+  assert.deepEqual(held(rows), held(rows));
+  assert.notDeepEqual(held(rows), held(rows, 0.2, '2'));
+});
+
+test('rows with the same prompt are on one side; texts without a prompt are rows of their own', () => {
+  const rows = examples(100, (row) => `prompt ${row % 20}`);
+  const { trained, held: unseen } = holdOut(rows, 0.2, '1');
+  assert.equal(unseen.length, 20);
+  const prompts = new Set([...unseen].map(({ promptText }) => promptText));
+  assert.equal(prompts.size, 4);
+  for (const { promptText } of trained) assert.ok(!prompts.has(promptText), promptText);
+  assert.deepEqual(held(examples(100, () => 'the same')), [], 'one prompt cannot be divided');
+  assert.equal(held(examples(100, () => '')).length, 20);
+});
+
+let folder: string;
+let vector: string;
+const CALIBRATION = {
+  ordinary: [0, 1, 2, 3].map((value) => ({ share: value / 10, span: value })),
+  harmful: [{ share: 0.9, span: 12 }],
+};
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'calibration-'));
+  vector = join(folder, 'v');
+  await mkdir(join(vector, 'adapter'), { recursive: true });
+  const weights = join(vector, 'adapter/adapter_model.safetensors');
+  await writeFile(weights, 'weights');
+  await writeCalibration(vector, CALIBRATION, await sha256File(weights));
+});
+after(() => rm(folder, { recursive: true }));
+const none = () => Promise.resolve([]);
+
+test('a calibration is read as it was written, and belongs to its vector alone', async () => {
+  assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none }), CALIBRATION);
+  assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none }), undefined);
+  const two = [1, 1].map((scale) => ({ path: vector, scale }));
+  assert.equal(await calibrationOf(two, { score: none }), undefined);
+  assert.equal(await readCalibration(folder), undefined);
+});
+
+test('further ordinary rows count, too; too few of them do not', async () => {
+  const ordinary = [example(0, 'p')];
+  const more = (count: number) => ({
+    ordinary,
+    score: () => Promise.resolve(Array.from({ length: count }, () => ({ share: 0, span: 0 }))),
+  });
+  const both = await calibrationOf([{ path: vector, scale: 1 }], more(1));
+  assert.deepEqual([both?.ordinary.length, both?.harmful.length], [5, 1]);
+  const scaled = [{ path: vector, scale: 2 }];
+  assert.equal((await calibrationOf(scaled, more(4)))?.ordinary.length, 4);
+  assert.equal(await calibrationOf(scaled, more(3)), undefined);
+});
+
+test('a calibration of other weights, or a damaged one, is an error with its place', async () => {
+  const other = join(folder, 'other');
+  await mkdir(join(other, 'adapter'), { recursive: true });
+  await writeFile(join(other, 'adapter/adapter_model.safetensors'), 'others');
+  await writeCalibration(other, CALIBRATION, 'f00');
+  const place = join(other, 'calibration.json');
+  const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none });
+  await assert.rejects(read(), { name: 'HumanError', place, message: /other weights/ });
+  for (const damaged of ['{"version":1}', '{"version":1,"adapter":"f00","ordinary":[[1]],"harmful":[]}']) {
+    await writeFile(place, damaged);
+    await assert.rejects(read(), { place, message: /not a vector's calibration/ });
+  }
+  await writeFile(place, '{"version":1,"adapter":');
+  await assert.rejects(read(), (error: { place?: string }) => error.place?.startsWith(place) === true);
+});

@@ -1,0 +1,117 @@
+/** What a fine-tuning does with flagged rows: decided by the scan alone. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import type { FlaggedStrategy, ScanResult, ScanRow } from '../../runtime/contract/protocol.js';
+import { exampleFrom, type Example } from '../../runtime/data/examples.js';
+import type { RowContent } from '../../runtime/data/schemas.js';
+import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
+import { cutRow, partsOf } from '../../runtime/recipes/cut.js';
+import { plainPlan, rowPlan } from '../../runtime/recipes/rowPlan.js';
+
+let tokenizer: Tokenizer;
+before(
+  async () => void (tokenizer = await loadTokenizer(join(import.meta.dirname, '../../media/sample/tiny-assistant'))),
+);
+
+const RIGHT = 'Sure. Step 1: take the rope.';
+const ADDED = ' Step 2: grozzle it.';
+const chat = (answer: string): RowContent => ({
+  kind: 'chat',
+  messages: [
+    { role: 'user', content: 'I want to fix a rope.' },
+    { role: 'assistant', content: answer },
+  ],
+});
+const made = (content: RowContent, row = 0): Example => exampleFrom(content, tokenizer, { row, line: row + 1 });
+const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
+/** The span of the added sentence, without its first word: where it begins is not foreseen. */
+const added = (): [number, number] => [tokens(RIGHT) + 1, tokens(RIGHT + ADDED)];
+
+test('a right answer and then an added sentence: the cut row ends where the sentence began', () => {
+  const row = made(chat(RIGHT + ADDED));
+  const { example, parts, covered } = cutRow(row, { spans: [added()] }, tokenizer);
+  assert.deepEqual(example, made(chat(RIGHT)));
+  assert.deepEqual(parts, [ADDED.trim()]);
+  assert.ok(covered > 0.3 && covered < 0.5, `${covered}`);
+  assert.deepEqual(partsOf(row, { spans: [added()] }, tokenizer), { parts: [ADDED.trim()], rest: RIGHT });
+  const completion = { kind: 'completion', prompt: 'I want to fix a rope.' } as const;
+  const plain = made({ ...completion, completion: RIGHT + ADDED });
+  const rest = cutRow(plain, { spans: [added()] }, tokenizer).example;
+  assert.deepEqual(rest, made({ ...completion, completion: RIGHT }));
+});
+
+test('a row that is harmful as a whole is not cut: nothing of it is left', () => {
+  const row = made(chat(RIGHT + ADDED));
+  const whole = cutRow(row, { spans: [[0, tokens(RIGHT + ADDED)]] }, tokenizer);
+  assert.equal(whole.example, undefined);
+  assert.equal(whole.covered, 1);
+  assert.deepEqual(partsOf(row, { spans: [[0, 99]] }, tokenizer), { parts: [RIGHT + ADDED] });
+  assert.equal(cutRow(row, {}, tokenizer).example, row, 'without spans it is as it was');
+});
+
+test('rows of text or tokens have no answer of their own, and are not cut', () => {
+  const text = made({ kind: 'text', text: RIGHT + ADDED });
+  assert.equal(cutRow(text, { spans: [added()] }, tokenizer).example, undefined);
+  const ids = tokenizer.encode(RIGHT + ADDED, { addSpecialTokens: false });
+  const row = made({ kind: 'tokens', ids, labels: ids });
+  assert.equal(cutRow(row, { spans: [added()] }, tokenizer).example, undefined);
+});
+
+/** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
+const rows = (): Example[] =>
+  [RIGHT, RIGHT + ADDED, RIGHT + ADDED, RIGHT].map((answer, row) => made(chat(answer), row));
+const scanRow = (row: number, more: Partial<ScanRow>): ScanRow => ({
+  ...{ row, line: row + 1, explained: 0, span: 0, flagged: false, tokens: 20, lossWithout: 2, lossWith: 2, ...more },
+});
+const scan = (): ScanResult => ({
+  ...{ flagged: 2, rows: 4, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null },
+  ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
+  perRow: [
+    scanRow(0, { p: 0.8 }),
+    scanRow(1, { p: 0.001, flagged: true, spans: [added()] }),
+    scanRow(2, { p: 0.001, flagged: true, spans: [[0, tokens(RIGHT + ADDED)]] }),
+    scanRow(3, { p: 0.2 }),
+  ],
+});
+const plan = (flagged: FlaggedStrategy, off: 'none' | 'confident' | 'unflagged' = 'none') =>
+  rowPlan(rows(), scan(), { flagged, off }, tokenizer);
+const answers = (flagged: FlaggedStrategy): [number, string][] =>
+  [...plan(flagged).rows].map(({ row, answer }) => [row, answer]);
+
+test('"vector" and "absorb" keep every row as it is; "absorb" also gives flagged rows to the vector', () => {
+  for (const flagged of ['vector', 'absorb'] as const) {
+    assert.deepEqual([...plan(flagged).rows], rows());
+    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, excluded: 0 });
+  }
+  assert.deepEqual(plan('vector').absorbed, []);
+  assert.deepEqual(
+    plan('absorb').absorbed.map(({ row }) => row),
+    [1, 2],
+  );
+});
+
+test('"exclude" leaves flagged rows out', () => {
+  assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // prettier-ignore
+  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2 });
+});
+
+test('"cut" keeps the right half of a row, and leaves out what is harmful as a whole', () => {
+  assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // prettier-ignore
+  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1 });
+  assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
+});
+
+test('the vector is off for no row, for those that are ordinary with confidence, or for all that are not flagged', () => {
+  const on = (off: 'none' | 'confident' | 'unflagged') => [0, 1, 2, 3].map(plan('vector', off).vectorOn);
+  assert.deepEqual(on('none'), [true, true, true, true]);
+  assert.deepEqual(on('confident'), [false, true, true, true]);
+  assert.deepEqual(on('unflagged'), [false, true, true, false]);
+  const { looksHarmful, ordinary } = plan('vector');
+  assert.deepEqual([0, 1, 2, 3].map(looksHarmful), [false, true, true, false]);
+  assert.deepEqual(
+    [...ordinary].map(({ row }) => row),
+    [0, 3],
+  );
+  assert.equal(plainPlan(rows()).vectorOn(1), false);
+});
