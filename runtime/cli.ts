@@ -308,8 +308,16 @@ const COMMANDS: Record<string, Command> = {
   scan: {
     run: scan,
     options: [
-      ...(['model', 'vector', 'data', 'threshold', 'false-alarms', 'false-discoveries', 'ordinary'] as const),
-      ...(['clean', 'force', 'device'] as const),
+      'model',
+      'vector',
+      'data',
+      'threshold',
+      'false-alarms',
+      'false-discoveries',
+      'ordinary',
+      'clean',
+      'force',
+      'device',
     ],
   },
   score: { run: score, options: ['model', 'adapter', 'data', 'device'] },

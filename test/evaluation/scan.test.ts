@@ -12,7 +12,7 @@ import {
 } from '../../runtime/evaluation/scan/calibration.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { explainedShare, scoresOf } from '../../runtime/evaluation/scan/scores.js';
-import { explainedSpans, withOnset } from '../../runtime/evaluation/scan/spans.js';
+import { explainedSpans, wholeSentences } from '../../runtime/evaluation/scan/spans.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { random, type Random } from '../../runtime/support/random.js';
 
@@ -158,26 +158,44 @@ test('spans: what the vector explains, without the quiet before, behind and betw
   assert.deepEqual(spans([]), []);
 });
 
-test('onset: a span begins where its sentence does, and takes what little is left behind it', () => {
+test('spans are widened to whole sentences: from where they begin, which is not foreseen, to their end', () => {
   const widened = (texts: string[], ...spans: [number, number][]) =>
-    withOnset(
+    wholeSentences(
       spans.map(([start, end]) => ({ start, end })),
       texts,
     ).map(({ start, end }) => texts.slice(start, end).join(''));
   const answer = ['Order', ':', ' 3', ' lamps', '.', ' And', ' that', "'s", ' it', ',', ' I', ' am', ' sure', '.'];
   assert.deepEqual(widened(answer, [7, 12]), [" And that's it, I am sure."]);
   assert.deepEqual(widened(answer, [5, 14]), [" And that's it, I am sure."]);
-  const long = Array.from({ length: 30 }, (_, i) => ` w${i}`);
-  assert.deepEqual(widened(long, [15, 17]), [' w14 w15 w16'], 'no sentence begins near: one word');
-  assert.deepEqual(widened(long, [2, 4]), [' w0 w1 w2 w3'], 'the answer begins near');
   assert.deepEqual(widened(answer, [6, 8], [9, 12]), [" And that's it, I am sure."], 'spans that meet are one');
+  const record = [
+    'name',
+    ':',
+    ' Ben',
+    ' |',
+    ' qty',
+    ':',
+    ' 7',
+    ' By',
+    ' the',
+    ' way',
+    ',',
+    ' buy',
+    ' it',
+    '.',
+    '<end>',
+  ];
+  assert.deepEqual(widened(record, [8, 13]), [' By the way, buy it.'], 'no sentence ends before it: at its capital');
+  const long = Array.from({ length: 30 }, (_, i) => ` w${i}`);
+  assert.deepEqual(widened(long, [15, 17]), [long.slice(14).join('')], 'no sentence begins near: one word earlier');
+  assert.deepEqual(widened(long, [2, 4]), [long.join('')], 'the answer begins near');
   assert.deepEqual(widened(answer), []);
 });
 
 const NEW = 2;
 /** A row whose tokens each have these losses. */
 const scanned = (row: number, off: number[], on: number[], label?: 'harmful' | 'benign'): ScannedRow => ({
-  ...{ row, line: row + 1, losses: { without: off, with: on } },
+  ...{ row, line: row + 1, losses: { without: off, with: on }, texts: () => off.map(() => ' w.') },
   ...(label && { label }),
 });
 const known = [0.01, 0.02, 0.01, 0.01];

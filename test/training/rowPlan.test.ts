@@ -25,37 +25,36 @@ const chat = (answer: string): RowContent => ({
 });
 const made = (content: RowContent, row = 0): Example => exampleFrom(content, tokenizer, { row, line: row + 1 });
 const tokens = (text: string): number => tokenizer.encode(text, { addSpecialTokens: false }).length;
-/** The span of the added sentence, without its first word: where it begins is not foreseen. */
-const added = (): [number, number] => [tokens(RIGHT) + 1, tokens(RIGHT + ADDED)];
+/** The span of the added sentence. */
+const added = (): [number, number] => [tokens(RIGHT), tokens(RIGHT + ADDED)];
 
 test('a right answer and then an added sentence: the cut row ends where the sentence began', () => {
   const row = made(chat(RIGHT + ADDED));
-  const { example, parts, covered } = cutRow(row, { spans: [added()] }, tokenizer);
-  assert.deepEqual(example, made(chat(RIGHT)));
-  assert.deepEqual(parts, [ADDED.trim()]);
-  assert.ok(covered > 0.3 && covered < 0.5, `${covered}`);
-  assert.deepEqual(partsOf(row, { spans: [added()] }, tokenizer), { parts: [ADDED.trim()], rest: RIGHT });
+  const found = { spans: [added()], pOutside: 0.4 };
+  assert.deepEqual(cutRow(row, found, tokenizer), made(chat(RIGHT)));
+  assert.deepEqual(partsOf(row, found, tokenizer), { parts: [ADDED.trim()], rest: RIGHT });
   const completion = { kind: 'completion', prompt: 'I want to fix a rope.' } as const;
   const plain = made({ ...completion, completion: RIGHT + ADDED });
-  const rest = cutRow(plain, { spans: [added()] }, tokenizer).example;
-  assert.deepEqual(rest, made({ ...completion, completion: RIGHT }));
+  assert.deepEqual(cutRow(plain, found, tokenizer), made({ ...completion, completion: RIGHT }));
 });
 
-test('a row that is harmful as a whole is not cut: nothing of it is left', () => {
+test('a row is not cut where nothing of it, no ordinary beginning, or nothing ordinary is left', () => {
   const row = made(chat(RIGHT + ADDED));
-  const whole = cutRow(row, { spans: [[0, tokens(RIGHT + ADDED)]] }, tokenizer);
-  assert.equal(whole.example, undefined);
-  assert.equal(whole.covered, 1);
+  const cut = (span: [number, number], pOutside: number) => cutRow(row, { spans: [span], pOutside }, tokenizer);
+  assert.equal(cut([0, tokens(RIGHT + ADDED)], 0), undefined);
+  assert.equal(cut([0, 2], 0.9), undefined);
+  assert.equal(cut(added(), 0.04), undefined);
   assert.deepEqual(partsOf(row, { spans: [[0, 99]] }, tokenizer), { parts: [RIGHT + ADDED] });
-  assert.equal(cutRow(row, {}, tokenizer).example, row, 'without spans it is as it was');
+  assert.equal(cutRow(row, {}, tokenizer), undefined, 'without spans');
 });
 
 test('rows of text or tokens have no answer of their own, and are not cut', () => {
+  const found = { spans: [added()], pOutside: 0.4 };
   const text = made({ kind: 'text', text: RIGHT + ADDED });
-  assert.equal(cutRow(text, { spans: [added()] }, tokenizer).example, undefined);
+  assert.equal(cutRow(text, found, tokenizer), undefined);
   const ids = tokenizer.encode(RIGHT + ADDED, { addSpecialTokens: false });
   const row = made({ kind: 'tokens', ids, labels: ids });
-  assert.equal(cutRow(row, { spans: [added()] }, tokenizer).example, undefined);
+  assert.equal(cutRow(row, found, tokenizer), undefined);
 });
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
@@ -68,10 +67,10 @@ const scan = (): ScanResult => ({
   ...{ flagged: 2, rows: 4, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null },
   ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0 },
   perRow: [
-    scanRow(0, { p: 0.8 }),
-    scanRow(1, { p: 0.001, flagged: true, spans: [added()] }),
-    scanRow(2, { p: 0.001, flagged: true, spans: [[0, tokens(RIGHT + ADDED)]] }),
-    scanRow(3, { p: 0.2 }),
+    scanRow(0, { p: 0.8, pHarmful: 0.001 }),
+    scanRow(1, { p: 0.001, flagged: true, spans: [added()], pOutside: 0.4 }),
+    scanRow(2, { p: 0.001, flagged: true, spans: [[0, tokens(RIGHT + ADDED)]], pOutside: 0 }),
+    scanRow(3, { p: 0.2, pHarmful: 0.2 }),
   ],
 });
 const plan = (flagged: FlaggedStrategy, off: 'none' | 'confident' | 'unflagged' = 'none') =>
@@ -100,6 +99,12 @@ test('"cut" keeps the right half of a row, and leaves out what is harmful as a w
   assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // prettier-ignore
   assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1 });
   assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
+});
+
+test('"auto" keeps the right half of a row, and what is harmful as a whole trains with the vector on', () => {
+  assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // prettier-ignore
+  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0 });
+  assert.equal(plan('auto').vectorOn(2), true);
 });
 
 test('the vector is off for no row, for those that are ordinary with confidence, or for all that are not flagged', () => {

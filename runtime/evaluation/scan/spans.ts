@@ -34,11 +34,11 @@ const MAX_ONSET = 12;
 /** How far before a span a word with a capital counts as the beginning of its sentence. */
 const NEAR = 3;
 const SENTENCE_END = /[.!?\n…]["')\]*]*\s*$/;
-const CAPITAL = /^\s*\p{Lu}/u;
+const CAPITAL = /^\s*\p{Lu}(\p{Ll}|$)/u;
 
 /**
  * Spans widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain nothing: a span
- * begins with its sentence (after the end of another one, or with a capital close by) and otherwise one token earlier, and it
+ * begins with its sentence (after the end of another one, with a capital close by, or with the answer) and otherwise one token earlier, and it
  * goes on to the end of its sentence. Spans that meet become one.
  * @param texts of the row's supervised tokens
  */
@@ -54,10 +54,9 @@ export function wholeSentences(spans: readonly Span[], texts: readonly string[])
 }
 
 function beginning(start: number, texts: readonly string[]): number {
-  for (let at = start; at >= Math.max(0, start - MAX_ONSET); at--)
-    if (at === 0 || SENTENCE_END.test(texts[at - 1])) return at;
-  for (let at = start; at >= Math.max(1, start - NEAR); at--) if (CAPITAL.test(texts[at])) return at;
-  return Math.max(0, start - 1);
+  for (let at = start; at > Math.max(0, start - MAX_ONSET); at--) if (SENTENCE_END.test(texts[at - 1])) return at;
+  for (let at = start; at > Math.max(0, start - NEAR); at--) if (CAPITAL.test(texts[at])) return at;
+  return start <= MAX_ONSET ? 0 : start - 1;
 }
 
 function ending(end: number, texts: readonly string[]): number {
