@@ -22,7 +22,7 @@ const MAX_ROWS = 2000;
 
 type Kind =
   | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts }
-  | { of: 'evaluate' | 'scan' | 'clear'; file: string }
+  | { of: 'evaluate' | 'scan' | 'save' | 'clear'; file: string }
   | { of: 'row'; file: string; row: RowVerdict };
 
 class Lens extends vscode.CodeLens {
@@ -76,7 +76,10 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     if (!recipes.isEvaluationSet(file)) {
       if (!files.dataFiles().includes(file)) return [];
       const lens = new Lens(0, { of: 'scan', file });
-      return scans.get(file) ? [lens, new Lens(0, { of: 'clear', file })] : [lens];
+      const scan = scans.get(file);
+      if (!scan) return [lens];
+      const save = scan.flagged > 0 ? [new Lens(0, { of: 'save', file })] : [];
+      return [lens, ...save, new Lens(0, { of: 'clear', file })];
     }
     const rows = await this.verdictsOf(file);
     if (token.isCancellationRequested) return [];
@@ -141,6 +144,8 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
         const [vector] = vectorsFor(this.services, modelFor(this.services, file));
         return commandLink('scan', scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(file)), { file });
       }
+      case 'save':
+        return commandLink('saveCleaned', vscode.l10n.t('Save a cleaned copy'), { file });
       case 'clear':
         return commandLink('clearScan', vscode.l10n.t('Clear marks'), { file });
       case 'row': {

@@ -10,6 +10,7 @@ import { evaluate } from './evaluate.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
 import { openRecipe, openReport, openRun, resume, runAgain, runRecipe, showAnswers, stop } from './runs.js';
 import { openSample } from './sample.js';
+import { saveCleaned } from './saveCleaned.js';
 import { clearScan, scan } from './scan.js';
 import { fineTune, trainVector } from './training.js';
 
@@ -29,6 +30,7 @@ const HANDLERS = {
   evaluate,
   scan,
   clearScan,
+  saveCleaned,
   runRecipe,
   attach: (services, argument) => setAttached(services, argument, true),
   detach: (services, argument) => setAttached(services, argument, false),

@@ -56,6 +56,7 @@ export const COMMAND_ARGUMENTS = {
   evaluate: takes({ file: text, model: text }, 'file'),
   scan: takes({ file: text, model: text, vector: text }, 'file'),
   clearScan: takes({ file: text }, 'file'),
+  saveCleaned: takes({ file: text, out: text }, 'file'),
   runRecipe: takes({ file: text }, 'file'),
   /** `confirmed`: the danger of a security vector is known. */
   attach: takes({ model: text, adapter: text, scale: z.number().optional(), confirmed: flag }),

@@ -16,6 +16,7 @@ export const COMMANDS = {
   evaluate: 'securityVectors.evaluate',
   scan: 'securityVectors.scan',
   clearScan: 'securityVectors.clearScan',
+  saveCleaned: 'securityVectors.saveCleaned',
   runRecipe: 'securityVectors.runRecipe',
   attach: 'securityVectors.attach',
   detach: 'securityVectors.detach',

@@ -5,8 +5,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { Engine } from '../../extension/engine/engine.js';
 import { sha256File } from '../../runtime/support/files.js';
-import type { DoneEvent, Manifest, RunEvent, ScanResult } from '../../runtime/contract/protocol.js';
-import { jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
+import type {
+  CleanResult,
+  DoneEvent,
+  Manifest,
+  RunEvent,
+  ScanResult,
+  ScanRow,
+} from '../../runtime/contract/protocol.js';
+import { cli, jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
 
 describe('runs in the engine process', () => {
   let workspace: Workspace;
@@ -142,6 +149,34 @@ describe('runs in the engine process', () => {
     for (const file of ['scan.json', 'model/model.safetensors'])
       assert.equal(await sha256File(`${cut}/${file}`), await sha256File(`${whole}/${file}`), file);
     assert.ok((await workspace.json<ScanResult>('adapters/full-cut/scan.json')).flagged > 0);
+  });
+
+  it('a cleaned copy of the data has the rows that are not flagged, in their order and as they were', async () => {
+    const [data, out] = [workspace.file('data/train.jsonl'), workspace.file('train.clean.jsonl')];
+    const scan = ['scan', '--model', workspace.file('tiny-assistant'), '--data', data, '--json', '--clean', out];
+    const args = [...scan, '--vector', workspace.file('vectors/forbidden-topic')];
+    const ran = await cli(args);
+    assert.equal(ran.code, 0, ran.stderr);
+    const printed = jsonLines<ScanRow & CleanResult & { row?: number }>(ran.stdout);
+    const perRow = printed.filter((line) => line.row !== undefined);
+    const { kept, cut, left, changes } = printed.at(-1)!;
+    const flagged = perRow.filter((row) => row.flagged);
+    assert.ok(flagged.length > 100, `${flagged.length} flagged`);
+    assert.deepEqual([kept, cut + left], [perRow.length - flagged.length, flagged.length]);
+    const before = (await readFile(data, 'utf8')).trimEnd().split('\n');
+    const after = (await readFile(out, 'utf8')).trimEnd().split('\n');
+    const asTheyWere = perRow.filter((row) => !row.flagged).map((row) => before[row.line - 1]!);
+    const shorter = new Set(flagged.flatMap(({ line, rest }) => (rest === undefined ? [] : [before[line - 1]!])));
+    assert.equal(after.length, kept + cut);
+    assert.deepEqual(
+      after.filter((line) => before.includes(line)),
+      asTheyWere,
+    );
+    assert.equal(shorter.size, cut);
+    assert.match(changes, /^--- train\.jsonl\n\+\+\+ train\.clean\.jsonl\n@@ -\d+ \+\d+/);
+    const again = await cli(args);
+    assert.equal(again.code, 2);
+    assert.match(again.stderr + again.stdout, /this file is there already/);
   });
 
   it('resuming with other data or another recipe is refused, and the run stays as it was', async () => {

@@ -1,0 +1,49 @@
+/** A cleaned copy of a scanned file: only of what was scanned, and shown beside it. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Scans } from '../../extension/data/scans.js';
+import { fake } from './fake/vscode.js';
+import { temporary, write } from './support.js';
+
+const { saveCleaned } = await import('../../extension/commands/saveCleaned.js');
+
+test('the engine gets what the scan left of the file; a changed file is to be scanned again', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
+  const out = join(root, 'train.clean.jsonl');
+  const scans = new Scans(() => root);
+  const asked: unknown[] = [];
+  const told: string[] = [];
+  const services = {
+    scans,
+    assertTrusted: () => undefined,
+    engine: {
+      request: (name: string, params: unknown) => {
+        asked.push([name, params]);
+        return Promise.resolve({ path: out, kept: 1, cut: 1, left: 1, changes: '' });
+      },
+    },
+    notices: { info: (text: string) => void told.push(text) },
+  } as unknown as Parameters<typeof saveCleaned>[0];
+  await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned/);
+  const row = (line: number, flagged: boolean) => ({
+    ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
+  });
+  await scans.add(data, 'v', 'v', {
+    ...{ flagged: 2, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
+    ...{ auroc: null, precision: null, recall: null },
+    perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
+  });
+  // Of a scan that was kept, too.
+  await scans.load();
+  fake.opened.length = 0;
+  assert.equal(await saveCleaned(services, { file: data, out }), out);
+  assert.deepEqual(asked, [['clean', { data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']] }]]);
+  assert.match(told[0]!, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
+  assert.deepEqual(fake.opened, [data], 'the difference is shown');
+  await write(data, 'other\n');
+  await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned as it is now/);
+  assert.equal(asked.length, 1);
+});
