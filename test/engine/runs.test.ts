@@ -166,13 +166,12 @@ describe('runs in the engine process', () => {
     const before = (await readFile(data, 'utf8')).trimEnd().split('\n');
     const after = (await readFile(out, 'utf8')).trimEnd().split('\n');
     const asTheyWere = perRow.filter((row) => !row.flagged).map((row) => before[row.line - 1]!);
-    const shorter = new Set(flagged.flatMap(({ line, rest }) => (rest === undefined ? [] : [before[line - 1]!])));
     assert.equal(after.length, kept + cut);
     assert.deepEqual(
       after.filter((line) => before.includes(line)),
       asTheyWere,
     );
-    assert.equal(shorter.size, cut);
+    assert.equal(flagged.filter(({ rest }) => rest !== undefined).length, cut);
     assert.match(changes, /^--- train\.jsonl\n\+\+\+ train\.clean\.jsonl\n@@ -\d+ \+\d+/);
     const again = await cli(args);
     assert.equal(again.code, 2);
