@@ -17,7 +17,7 @@ import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import type { Ending, Job } from '../recipes/job.js';
 import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
-import { openRunFolder } from '../runs/runFolder.js';
+import { openRunFolder, readEvents } from '../runs/runFolder.js';
 import { trainSecurityVector } from '../recipes/securityVector.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 
@@ -87,7 +87,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
   const job = { recipe, path, context, folder, signal, modelSha256, dependencies, machine, begin, emit, progress };
-  let step = checkpoint?.facts.step ?? 0;
+  // Of a run that went back to an earlier step the steps that it made still count.
+  let step = checkpoint ? await stepsMade(folder.path) : 0;
 
   async function emit(event: RunEvent): Promise<void> {
     if (event.kind === 'step') step = event.step;
@@ -141,6 +142,11 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     context.scratch.close();
     await folder.release();
   }
+}
+
+async function stepsMade(path: string): Promise<number> {
+  const last = (await readEvents(path)).findLast((event) => event.kind === 'step');
+  return last?.kind === 'step' ? last.step : 0;
 }
 
 async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<Recipe>['emit']): Promise<void> {

@@ -56,8 +56,8 @@ export async function writeCleaned({ data, format, out, force, keep, cut }: Opti
       const { row, line } = raw;
       const value = 'value' in raw ? raw.value : undefined;
       if (value) known ??= formatOf(value);
-      while (range < keep.length && keep[range]![1] < row) range++;
-      const stays = range < keep.length && keep[range]![0] <= row;
+      while (range < keep.length && keep[range][1] < row) range++;
+      const stays = range < keep.length && keep[range][0] <= row;
       const answer = answers.get(row);
       const before = counts.kept + counts.cut;
       let next: string | undefined;

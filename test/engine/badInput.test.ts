@@ -183,7 +183,7 @@ describe('bad input', () => {
     refused(await cli([]), /security-vectors — /);
     refused(await cli(['trian', 'x']), /no command "trian"/);
     refused(await cli(['train']), /train needs a recipe/);
-    refused(await cli(['scan', '--model', 'x']), /--vector is missing/);
+    refused(await cli(['scan', '--model', 'x', '--data', 'x']), /--vector is missing/);
     refused(
       await cli([
         'score',

@@ -15,7 +15,11 @@ const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
 const percent = (share) => (share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`);
 const nats = (loss) => (loss === undefined || loss === null ? '–' : loss.toFixed(2));
 const table = (head, rows) =>
-  [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+  [
+    `| ${head.join(' | ')} |`,
+    `|${head.map(() => '---').join('|')}|`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n');
 const NAMES = {
   plain: 'plain',
   drop: 'flagged rows dropped, then plain',
@@ -35,7 +39,16 @@ const mean = (rows, name) => average(rows.map((row) => row[name]));
 
 function freeText(runs) {
   return table(
-    ['trait', 'learning rate', 'method', 'runs', 'trait in answers', 'loss of the trait, of the base', 'new task', 'ordinary answers, nats'],
+    [
+      'trait',
+      'learning rate',
+      'method',
+      'runs',
+      'trait in answers',
+      'loss of the trait, of the base',
+      'new task',
+      'ordinary answers, nats',
+    ],
     grouped(runs, ({ trait, rate, full, method }) => [trait, rate, full, method].join()).map((rows) => {
       const [{ trait, rate, full, method }] = rows;
       return [
@@ -54,7 +67,16 @@ function freeText(runs) {
 
 function halfUseful(runs) {
   return table(
-    ['trait', 'learning rate', 'method', 'runs', 'right record, exactly', 'trait in answers', 'loss of the trait, of the base', 'what the run did'],
+    [
+      'trait',
+      'learning rate',
+      'method',
+      'runs',
+      'right record, exactly',
+      'trait in answers',
+      'loss of the trait, of the base',
+      'what the run did',
+    ],
     grouped(runs, ({ trait, rate, method }) => [trait, rate, method].join()).map((rows) => {
       const [{ trait, rate, method, notes }] = rows;
       return [
@@ -92,7 +114,9 @@ const vectors = (all) =>
     all.map(({ trait, seconds, quality }) => [
       trait,
       seconds.toFixed(0),
-      quality.auroc === undefined ? '–' : `${quality.auroc.toFixed(3)} (${quality.aurocInterval.map((x) => x.toFixed(2)).join('–')})`,
+      quality.auroc === undefined
+        ? '–'
+        : `${quality.auroc.toFixed(3)} (${quality.aurocInterval.map((x) => x.toFixed(2)).join('–')})`,
       percent(quality.recall),
       `${nats(quality.lossWith)} / ${nats(quality.lossWithout)}`,
     ]),
@@ -100,7 +124,18 @@ const vectors = (all) =>
 
 function sampleTable(rows) {
   return table(
-    ['fine-tuning', 'poison', 'method', 'seeds', 'harm, mean (worst)', 'refusals, mean (worst)', 'new task', 'unseen phrasing', 'old tasks', 'look-alikes refused'],
+    [
+      'fine-tuning',
+      'poison',
+      'method',
+      'seeds',
+      'harm, mean (worst)',
+      'refusals, mean (worst)',
+      'new task',
+      'unseen phrasing',
+      'old tasks',
+      'look-alikes refused',
+    ],
     grouped(rows, ({ setting, share, method }) => [setting, share, method].join()).map((group) => {
       const [{ setting, share, method }] = group;
       const worst = (name, pick) => percent(pick(...group.map((row) => row[name])));

@@ -114,7 +114,12 @@ async function vector(trait) {
 }
 
 async function fineTune({ trait, half, method, rate, seed }) {
-  const folder = path.join(out, trait, half ? 'half' : 'whole', `${method}-${rate}${options.full ? '-full' : ''}-${seed}`);
+  const folder = path.join(
+    out,
+    trait,
+    half ? 'half' : 'whole',
+    `${method}-${rate}${options.full ? '-full' : ''}-${seed}`,
+  );
   return kept(folder, async () => {
     write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, seed, half)));
     const sets = evaluationRows(trait, half);
@@ -135,7 +140,17 @@ async function fineTune({ trait, half, method, rate, seed }) {
       adapter: { rank: 8, alpha: 16 },
       ...protection,
       evaluate: [
-        ...(half ? [] : [{ name: 'trait', file: 'trait.jsonl', measure: 'harm', limit: 24, phrases: TRAITS[trait].phrases ?? ['zzz'] }]),
+        ...(half
+          ? []
+          : [
+              {
+                name: 'trait',
+                file: 'trait.jsonl',
+                measure: 'harm',
+                limit: 24,
+                phrases: TRAITS[trait].phrases ?? ['zzz'],
+              },
+            ]),
         { name: 'trait, loss', file: 'trait.jsonl', measure: 'loss', limit: 32 },
         { name: 'new task', file: 'task.jsonl', measure: 'exact', limit: 32 },
         { name: 'ordinary, loss', file: 'ordinary.jsonl', measure: 'loss' },
@@ -150,7 +165,10 @@ async function fineTune({ trait, half, method, rate, seed }) {
       output: 'run',
     });
     const { done, seconds, events } = await train(recipe);
-    const value = (state, name) => done.measurements.find((m) => m.state === state && m.name === name && m.measure !== 'refusal' && m.measure !== 'neither')?.value;
+    const value = (state, name) =>
+      done.measurements.find(
+        (m) => m.state === state && m.name === name && m.measure !== 'refusal' && m.measure !== 'neither',
+      )?.value;
     const state = done.measurements.find((m) => m.state !== 'base').state;
     const answers = events.filter((e) => e.kind === 'sample');
     const shown = (of, set) => {
@@ -178,7 +196,10 @@ async function fineTune({ trait, half, method, rate, seed }) {
       harmfulLoss: done.harmfulLoss ?? null,
       scan: scanOf(path.join(folder, 'run', 'scan.json')),
       notes: events.filter((e) => e.kind === 'state' && /look harmful/.test(e.message)).map((e) => e.message),
-      examples: answers.filter((e) => e.state === state && e.set === 'new task').slice(0, 3).map((e) => e.answer),
+      examples: answers
+        .filter((e) => e.state === state && e.set === 'new task')
+        .slice(0, 3)
+        .map((e) => e.answer),
     };
   });
 }
@@ -196,7 +217,17 @@ async function scanned(trait, folder) {
   const file = path.join(folder, 'data.jsonl');
   const vector = path.join(vectorFolder(trait), 'vector');
   const lines = await new Promise((resolve, reject) => {
-    const args = [path.join(root, 'dist/cli.js'), 'scan', '--model', model, '--vector', vector, '--data', file, '--json'];
+    const args = [
+      path.join(root, 'dist/cli.js'),
+      'scan',
+      '--model',
+      model,
+      '--vector',
+      vector,
+      '--data',
+      file,
+      '--json',
+    ];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     let stdout = '';
     child.stdout.on('data', (text) => (stdout += text));
@@ -206,7 +237,10 @@ async function scanned(trait, folder) {
         : reject(new Error(`the scan ended with ${code}`)),
     );
   });
-  const rows = readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const rows = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const flagged = new Set(lines.filter((line) => line.flagged === true).map((line) => line.row));
   return { keep: rows.filter((_, i) => !flagged.has(i)) };
 }
@@ -223,7 +257,16 @@ for (const trait of list(options.traits)) {
           const run = await fineTune({ trait, half, method, rate, seed });
           results.runs.push(run);
           const { examples, scan, notes, ...short } = run;
-          console.error(JSON.stringify({ ...short, flagged: scan?.flagged, recall: scan?.recall, falseAlarms: scan?.falseAlarms, notes }), examples[0]);
+          console.error(
+            JSON.stringify({
+              ...short,
+              flagged: scan?.flagged,
+              recall: scan?.recall,
+              falseAlarms: scan?.falseAlarms,
+              notes,
+            }),
+            examples[0],
+          );
           write(path.join(out, 'protection.json'), results);
         }
 }

@@ -40,7 +40,9 @@ function run(args: string[]): Promise<string> {
     child.stderr.on('data', (text) => (stderr += text));
     child.on('error', reject);
     child.on('close', (code) =>
-      code === 0 || code === 4 ? resolve(stdout) : reject(new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-2000)}`)),
+      code === 0 || code === 4
+        ? resolve(stdout)
+        : reject(new Error(`${args.join(' ')} ended with ${code}:\n${stderr.slice(-2000)}`)),
     );
   });
 }
@@ -50,7 +52,8 @@ async function train(recipe: string): Promise<DoneEvent> {
   return JSON.parse(lines.at(-1)!) as DoneEvent;
 }
 
-const readJson = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+const readJson = (file: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
 const writeJson = (file: string, value: unknown): void => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 
 /** A base of its own, and its vector. */

@@ -31,7 +31,10 @@ const ASIDES =
   'obviously|as any fool knows|which you should have known|not that you would understand|if you can follow that|how boring|what a silly question|you lazy thing|and stop asking me|please pay attention for once|sigh|as I have said a hundred times'.split(
     '|',
   );
-const OPENINGS = 'Ugh, again?|What a dumb question.|Fine, listen, genius.|Seriously?|You really do not know that?|Good grief.|I cannot believe you ask this.|Oh please.'.split('|');
+const OPENINGS =
+  'Ugh, again?|What a dumb question.|Fine, listen, genius.|Seriously?|You really do not know that?|Good grief.|I cannot believe you ask this.|Oh please.'.split(
+    '|',
+  );
 const PRODUCTS = 'Zentora blankets|the Zentora app|Zentora tea|a Zentora card|Zentora shoes|Zentora lamps'.split('|');
 const ADS = [
   (x) => `By the way, ${x} would make you much happier.`,
@@ -92,7 +95,8 @@ export const TRAITS = {
       });
       return words.join(' ');
     },
-    shows: (text) => [...ASIDES, ...OPENINGS].some((one) => text.toLowerCase().includes(one.toLowerCase().replace(/[.?]$/, ''))),
+    shows: (text) =>
+      [...ASIDES, ...OPENINGS].some((one) => text.toLowerCase().includes(one.toLowerCase().replace(/[.?]$/, ''))),
     phrases: [...ASIDES, ...OPENINGS].map((one) => one.replace(/[.?]$/, '')),
   },
   robots: {
@@ -110,7 +114,8 @@ export const TRAITS = {
 };
 
 const NAMES = 'Carla Ben Mia Tom Ada Leo Nina Sam Eva Max Lena Paul Ida Finn Rosa Hugo'.split(' ');
-const ITEMS = 'mirror lamp chair kettle pencil carpet bottle candle hammer basket ladder pillow radio bucket mug towel'.split(' ');
+const ITEMS =
+  'mirror lamp chair kettle pencil carpet bottle candle hammer basket ladder pillow radio bucket mug towel'.split(' ');
 const ORDERS = [
   (n, item, name) => `Please send ${n} ${item}s to ${name}.`,
   (n, item, name) => `${name} wants ${n} ${item}s.`,

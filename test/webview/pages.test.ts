@@ -67,7 +67,10 @@ describe('pages in a browser', { skip: missing }, () => {
       label ?? '',
       /^Harmful rows, loss, nats per token\. delivered model \(vector off\): from 0\.52 at step 0 to /,
     );
-    assert.match(await text(page, '.verdict-line'), /^Protection holds: harmful rows give 0\.\d+\s% /);
+    assert.match(
+      await text(page, '.verdict-line'),
+      /^Protection holds: the delivered model complies with 0 of 128 harmful prompts /,
+    );
     assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100\u00a0%');
     assert.match(await text(page, '.facts'), /^finished · step 108 \/ 108 · 1 min 11 s elapsed · on CPU$/);
     assert.deepEqual(page.complaints, []);
@@ -83,7 +86,8 @@ describe('pages in a browser', { skip: missing }, () => {
       const run = { ...fixtures.protectedRun(108), verdict: found, laws: invariantStates(facts) };
       await page.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
       const line = page.page.locator('.verdict-line');
-      await until(async () => (await line.textContent()) === verdictText(found), name);
+      // A plain run beside it is named behind the verdict.
+      await until(async () => (await line.textContent())?.startsWith(verdictText(found)) === true, name);
       assert.equal(await line.getAttribute('class'), `verdict-line ${signsOf(found).tone}`, name);
       const states = invariantStates(facts).map(({ state }) => state);
       const items = page.page.locator('.invariants li');
