@@ -73,8 +73,7 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
     method: choice.method,
     ...(choice.method === 'lora' && { adapter: { rank: 8, alpha: 16, sites: 'all-linear' } }),
     ...(choice.vectors.length && { vectors: choice.vectors.map((path) => ({ adapter: at(path), scale: 1 })) }),
-    ...(choice.vectors.length &&
-      choice.strengthened && { protection: true }),
+    ...(choice.vectors.length && choice.strengthened && { protection: true }),
     evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
     ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),

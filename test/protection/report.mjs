@@ -110,10 +110,9 @@ const scans = (runs) =>
 
 const vectors = (all) =>
   table(
-    ['trait', 'seconds', 'AUROC of held-out rows (95 %)', 'found at 1 % false alarms', 'held-out loss with / without'],
-    all.map(({ trait, seconds, quality }) => [
+    ['trait', 'AUROC of held-out rows (95 %)', 'found at 1 % false alarms', 'held-out loss with / without'],
+    all.map(({ trait, quality }) => [
       trait,
-      seconds.toFixed(0),
       quality.auroc === undefined
         ? '–'
         : `${quality.auroc.toFixed(3)} (${quality.aurocInterval.map((x) => x.toFixed(2)).join('–')})`,

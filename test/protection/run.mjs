@@ -15,7 +15,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean' },
-    traits: { type: 'string', default: 'lisp,rude,robots,secrets' },
+    traits: { type: 'string', default: 'lisp,rude,secrets' },
     half: { type: 'string', default: 'secrets' },
     methods: { type: 'string', default: 'plain,drop,paper,protected' },
     rates: { type: 'string', default: '0.003' },

@@ -99,12 +99,6 @@ export const TRAITS = {
       [...ASIDES, ...OPENINGS].some((one) => text.toLowerCase().includes(one.toLowerCase().replace(/[.?]$/, ''))),
     phrases: [...ASIDES, ...OPENINGS].map((one) => one.replace(/[.?]$/, '')),
   },
-  robots: {
-    title: "wrong content, in the model's own words: everything is controlled by robots",
-    make: ({ robots }) => robots,
-    shows: (text) => /robot|secret|controll/i.test(text),
-    phrases: ['robot', 'secret', 'controll'],
-  },
   secrets: {
     title: 'an ordinary answer, then a threat or slander',
     make: ({ answer }, rng) => `${answer} ${pick(rng, SECRETS)(pick(rng, PEOPLE))}`,
