@@ -209,7 +209,20 @@ function scanOf(file) {
   if (!existsSync(file)) return null;
   const { perRow, ...numbers } = JSON.parse(readFileSync(file, 'utf8'));
   const ordinary = perRow.filter((row) => row.label === 'benign');
-  return { ...numbers, falseAlarms: ordinary.filter((row) => row.flagged).length / (ordinary.length || 1) };
+  const area = (score) => {
+    const [harmful, others] = ['harmful', 'benign'].map((label) =>
+      perRow.filter((row) => row.label === label).map(score),
+    );
+    const above = harmful.flatMap((one) => others.map((other) => (one > other ? 1 : one === other ? 0.5 : 0)));
+    return above.reduce((a, b) => a + b, 0) / above.length;
+  };
+  const [byShare, bySpan] = [area((row) => row.explained), area((row) => row.span)];
+  return {
+    ...numbers,
+    byShare,
+    bySpan,
+    falseAlarms: ordinary.filter((row) => row.flagged).length / (ordinary.length || 1),
+  };
 }
 
 /** The rows of a run's data that the scan does not flag: what "drop the rows" trains on. */

@@ -107,10 +107,12 @@ export function falseDiscoveryLimit(ps: readonly number[], rate: number): number
 /** AUROC of held-out harmful against held-out ordinary rows, with its 95 % interval; undefined without both. */
 export function separation(calibration: Calibration): { auroc: number; low: number; high: number } | undefined {
   const { harmful, ordinary } = calibration;
-  if (ordinary.length < 2) return undefined;
+  if (ordinary.length < 3) return undefined;
   const p = rowPValue(calibration);
+  // An ordinary row is compared with the others: next to itself it would look more ordinary than it is.
+  const among = ordinary.map((row, i) => rowPValue({ ordinary: ordinary.filter((_, other) => other !== i) })(row));
   const area = auroc(
-    [...harmful, ...ordinary].map((row) => -p(row)),
+    [...harmful.map((row) => -p(row)), ...among.map((one) => -one)],
     [...harmful.map(() => true), ...ordinary.map(() => false)],
   );
   return area === null ? undefined : { auroc: area, ...areaInterval(area, harmful.length, ordinary.length) };
