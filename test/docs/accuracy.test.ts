@@ -23,5 +23,5 @@ test('the bounds of the real model and of webgpu are those of their tests', () =
   const [smollm2] = /per token are within (\S+),/.exec(text)!.slice(1);
   assert.deepEqual(bounds('test/models/smollm2.test.ts'), new Set([smollm2]));
   const [webgpu] = /losses of the CPU within (\S+)\. /.exec(text)!.slice(1);
-  assert.ok(bounds('test/training/webgpu.test.ts').has(webgpu!));
+  assert.ok(bounds('test/device/webgpu.test.ts').has(webgpu!));
 });

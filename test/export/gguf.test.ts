@@ -8,7 +8,7 @@ import { sha256File } from '../../runtime/support/files.js';
 import { differenceOf } from '../../runtime/export/compare.js';
 import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
 import { loadReference } from '../support/reference.js';
-import { ROOT } from '../engine/support.js';
+import { ROOT } from '../calls/support.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
 
 let here: Place;

@@ -15,7 +15,7 @@ import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
-import { ROOT } from '../engine/support.js';
+import { ROOT } from '../calls/support.js';
 import { peersInstalled } from '../peers/setup.mjs';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';
 import { REFERENCES } from '../support/reference.js';

@@ -13,7 +13,7 @@ import { convertTokenizer } from '../../runtime/models/gguf/tokenizer.js';
 import { writeGgufFile } from '../../runtime/models/gguf/file/writeFile.js';
 import { BYTE_CHARACTERS } from '../../runtime/models/text/preTokenizers.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { ROOT } from '../engine/support.js';
+import { ROOT } from '../calls/support.js';
 import { peersInstalled } from '../peers/setup.mjs';
 
 const TEXTS = [

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Cancelled, HumanError } from '../../runtime/support/errors.js';
-import { ROOT } from '../engine/support.js';
+import { ROOT } from '../calls/support.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import type { SampleResult } from '../../runtime/sample/story.js';
 import { read, rows, section } from '../docs/pages.js';
-import { cli } from './support.js';
+import { cli } from '../calls/support.js';
 
 it('plain fine-tuning learns the harm, protected fine-tuning does not, and both learn the new task', async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'security-vectors-start-'));
