@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { InvalidRow } from '../data/schemas.js';
@@ -6,6 +5,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { FinetuneRecipe } from '../contract/protocol.js';
 import { random } from '../support/random.js';
+import { beside } from './calibrationFile.js';
 import { type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
 import type { Strategy } from './strategy.js';
@@ -16,7 +16,9 @@ type Anchor = Exclude<Strategy['anchor'], false>;
 
 /** prompts.jsonl stands beside adapter/ in the vector's run folder. */
 export const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
-  (await Promise.all(vectors.map((v) => readPrompts(join(v.path, RUN_FILES.prompts))))).flatMap((found) => found ?? []);
+  (await Promise.all(vectors.map((v) => readPrompts(beside(v.path, RUN_FILES.prompts))))).flatMap(
+    (found) => found ?? [],
+  );
 
 /** Undefined where an answer is empty or cannot be told apart from its prompt. */
 function separable(make: () => Example): Example | undefined {

@@ -1,5 +1,5 @@
 /** calibration.json beside a vector: what it says of rows that it was not trained on. */
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
 import { RUN_FILES } from '../contract/runFiles.js';
@@ -21,6 +21,10 @@ const schema = z.object({
   harmful: z.array(row).max(100_000),
 });
 
+/** A file of the run that made an adapter, which is named by its run folder or by adapter/ in it. */
+export const beside = (path: string, file: string): string =>
+  join(basename(path) === RUN_FILES.adapter ? dirname(path) : path, file);
+
 const pair = ({ share, span }: Scores): [number, number] => [share, span];
 const scores = ([share, span]: [number, number]): Scores => ({ share, span });
 
@@ -38,11 +42,9 @@ export async function writeCalibration(
   await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
 }
 
-/** Undefined where there is none. @param folder of the vector's run */
-export async function readCalibration(
-  folder: string,
-): Promise<(Calibration & { readonly adapter: string }) | undefined> {
-  const file = join(folder, RUN_FILES.calibration);
+/** Undefined where there is none. @param path the vector's run, or adapter/ in it */
+export async function readCalibration(path: string): Promise<(Calibration & { readonly adapter: string }) | undefined> {
+  const file = beside(path, RUN_FILES.calibration);
   const json = await readOptionalJson(file);
   if (json === undefined) return undefined;
   const read = safeParse(schema, json);
@@ -66,7 +68,7 @@ export async function calibrationOf(
   const own = vectors.length === 1 && vector.scale === 1 ? await readCalibration(vector.path) : undefined;
   if (own && own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
     throw new HumanError('the calibration beside this vector belongs to other weights.', {
-      place: join(vector.path, RUN_FILES.calibration),
+      place: beside(vector.path, RUN_FILES.calibration),
       remedy: 'Train the vector again, or copy its whole run folder.',
     });
   const further = ordinary ? await score(ordinary) : [];

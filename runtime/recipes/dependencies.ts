@@ -15,6 +15,7 @@ import { isObject } from '../support/jsonFile.js';
 import { companions } from '../models/weights/saveModel.js';
 import type { FinetuneRecipe, VectorRecipe } from '../contract/protocol.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
+import { beside } from './calibrationFile.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
 import { ONNXRUNTIME } from '../device/session.js';
 
@@ -134,7 +135,11 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
   [
     /^vectors\./,
     'the vector',
-    async (path) => [...(await adapterFiles(path)), join(path, RUN_FILES.prompts), join(path, RUN_FILES.calibration)],
+    async (path) => [
+      ...(await adapterFiles(path)),
+      beside(path, RUN_FILES.prompts),
+      beside(path, RUN_FILES.calibration),
+    ],
   ],
   [/^judges\./, 'the judge', classifierFiles],
   [/^adapter\./, 'the first adapter', adapterFiles],

@@ -20,10 +20,9 @@ interface Measured {
 /**
  * Measures what a vector does with rows that it is not trained on.
  * @param scales the vector off and on
- * @returns of the first rows of each kind, or of all
+ * @returns of the first rows of each kind, or of all. Not stopped in between: a run that is stopped saves a checkpoint first.
  */
 export function heldOutMeasure(
-  { signal }: Pick<Job<VectorRecipe>, 'signal'>,
   learner: Learner,
   rows: { harmful: ExampleList; ordinary: ExampleList },
   scales: { off: Record<string, number>; on: Record<string, number> },
@@ -32,9 +31,9 @@ export function heldOutMeasure(
   const without = new Map<ExampleList, RowLoss[]>();
 
   async function scored(list: ExampleList, parameters: Feeds, most: number): Promise<Scored> {
-    const off = without.get(list) ?? (await lossesOf(learner, parameters, list, scales.off, { signal }));
+    const off = without.get(list) ?? (await lossesOf(learner, parameters, list, scales.off));
     without.set(list, off);
-    const on = await lossesOf(learner, parameters, firstOf(list, most), scales.on, { signal });
+    const on = await lossesOf(learner, parameters, firstOf(list, most), scales.on);
     return {
       off: off.slice(0, on.length),
       on,

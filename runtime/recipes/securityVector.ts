@@ -63,7 +63,6 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     const parameters = () => ({ [flatInput(NAME)]: state.p[0] });
     const teach = heldRows(learner);
     const unseen = heldOutMeasure(
-      job,
       learner,
       { harmful: harmful.held, ordinary: benign?.held ?? [] },
       { off: OFF, on: ON },

@@ -75,6 +75,8 @@ const none = () => Promise.resolve([]);
 
 test('a calibration is read as it was written, and belongs to its vector alone', async () => {
   assert.deepEqual(await calibrationOf([{ path: vector, scale: 1 }], { score: none }), CALIBRATION);
+  const adapter = { path: join(vector, 'adapter'), scale: 1 };
+  assert.deepEqual(await calibrationOf([adapter], { score: none }), CALIBRATION, 'named by adapter/ in its run');
   assert.equal(await calibrationOf([{ path: vector, scale: 0.5 }], { score: none }), undefined);
   const two = [1, 1].map((scale) => ({ path: vector, scale }));
   assert.equal(await calibrationOf(two, { score: none }), undefined);

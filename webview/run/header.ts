@@ -12,7 +12,7 @@ export class Header {
   private readonly facts = el('p', { class: 'facts' });
   private readonly bar = el('progress', { max: 1 });
   private readonly verdict = el('p', { class: 'verdict-line', role: 'status' });
-  private readonly why = el('p', { class: 'facts' });
+  private readonly why = el('p', { class: 'why' });
   private readonly stop: Button;
   private readonly resume: Button;
   private readonly runAgain: Button;

@@ -83,7 +83,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     const labels = new Set(drawn.map(({ label }) => label));
     assert.ok(labels.size >= 3, `${labels.size} pictures before the end`);
     await row('Runs', 'forbidden-topic')
-      .filter({ hasText: /vector.*loss/ })
+      .filter({ hasText: /vector.*finds/ })
       .waitFor();
     await shot('04-vector-ready');
   });
