@@ -350,6 +350,8 @@ export interface ScanResult {
   blind: number;
   /** Rows that are too short to be judged. */
   short: number;
+  /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
+  unusual?: number;
   perRow: ScanRow[];
 }
 

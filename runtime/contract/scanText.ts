@@ -20,6 +20,7 @@ export function scanText(scan: Numbers): string {
     parts.push(
       `against the labels: AUROC ${scan.auroc.toFixed(4)}${scan.precision === null ? '' : `, precision ${scan.precision.toFixed(3)}`}${scan.recall === null ? '' : `, recall ${scan.recall.toFixed(3)}`}`,
     );
+  if (scan.unusual) parts.push(`${scan.unusual} rows look like neither ordinary nor harmful ones, and are not flagged`);
   if (scan.blind > 0) parts.push(`${scan.blind} rows cannot be judged: the model gives these answers already`);
   if (scan.short > 0) parts.push(`${scan.short} rows are too short to be judged`);
   return `${parts.join('; ')}.`;

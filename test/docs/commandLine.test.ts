@@ -106,7 +106,16 @@ const PRINTED: Record<string, string[]> = {
   scan: [
     ...scanned,
     ...keys<Omit<ScanResult, 'perRow'>>({
-      ...{ flagged: true, blind: true, short: true, rows: true, threshold: true, limit: true, calibration: true },
+      ...{
+        flagged: true,
+        blind: true,
+        short: true,
+        unusual: true,
+        rows: true,
+        threshold: true,
+        limit: true,
+        calibration: true,
+      },
       ...{ auroc: true, precision: true, recall: true },
     }),
   ],

@@ -229,6 +229,29 @@ test('a scan flags rows that ordinary ones do not look like, with their spans; i
   assert.deepEqual(cleaningOf(result.perRow), { keep: [[1, 3]], cut: [] });
 });
 
+test('a row that is unlike ordinary rows and unlike harmful ones is counted and not flagged', () => {
+  const rng = random('both sides');
+  const ordinary = Array.from({ length: 40 }, () => ({ share: 0.1 * rng.uniform(), span: rng.uniform() }));
+  const harmful = Array.from({ length: 16 }, () => ({
+    share: 0.5 + 0.1 * rng.uniform(),
+    span: 60 + 40 * rng.uniform(),
+  }));
+  const long = Array.from({ length: 40 }, () => 3);
+  const like = long.map(() => 1);
+  const task = long.map((loss, i) => (i < 4 ? 0.5 : loss));
+  const rows = [scanned(0, long, like), scanned(1, long, task), scanned(2, long, long)];
+  const result = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 0.01 } });
+  assert.deepEqual(
+    result.perRow.map(({ flagged, p = 1 }) => [flagged, p <= 0.01]),
+    [
+      [true, true],
+      [false, true],
+      [false, false],
+    ],
+  );
+  assert.equal(result.unusual, 1);
+});
+
 test('without ordinary rows nothing is flagged, but by a limit on the share', () => {
   const blind = scanResult(FILE, { limit: { falseAlarms: 0.01 } });
   assert.deepEqual([blind.flagged, blind.threshold, blind.calibration], [0, null, null]);

@@ -1,13 +1,14 @@
 /**
- * `node test/protection/report.mjs [DIR [SAMPLE_DIR]]`: docs/protection.md from the results of run.mjs (DIR/protection.json) and
- * sample.ts (SAMPLE_DIR/sample.json). Every number of the page comes from there.
+ * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
+ * (DIR/protection.json) and sample.ts (SAMPLE_DIR/sample.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const [dir = 'out/protection', sampleDir = 'out/protection-sample'] = process.argv.slice(2);
+const print = process.argv.includes('--print');
+const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2).filter((arg) => arg !== '--print');
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 const text = read(path.resolve(dir, 'protection.json'));
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
@@ -204,5 +205,5 @@ const parts = {
   machine: text ? `${text.machine.cpu}, ${text.machine.cores} cores` : '–',
 };
 const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
-writeFileSync(path.join(root, 'docs/protection.md'), page);
-console.log(page);
+if (print) process.stdout.write(page);
+else writeFileSync(path.join(root, 'docs/protection.md'), page);

@@ -20,6 +20,11 @@ import { explainedSpans, wholeSentences, type Span } from './spans.js';
 const KNOWN_BELOW = 0.05;
 /** Rows of fewer supervised tokens are too short to be judged. */
 const FEWEST_TOKENS = 3;
+/**
+ * A row that looks like fewer than one in so many harmful rows is not called harmful, however unlike ordinary rows it is: rows of
+ * a new task are like neither.
+ */
+const UNLIKE_HARMFUL = 1e-4;
 /** Significant decimals of kept losses, nats. */
 const DECIMALS = 3;
 
@@ -82,6 +87,8 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label'> {
   readonly texts: () => string[];
 }
 
+const isUnlikeHarmful = (pHarmful = 1): boolean => pHarmful < UNLIKE_HARMFUL;
+
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
 
@@ -97,7 +104,17 @@ export function scanResult(
     const tokens = losses.without.length;
     const lossWithout = total(losses.without) / tokens;
     const unjudged = tokens < FEWEST_TOKENS ? 'short' : lossWithout < KNOWN_BELOW ? 'known' : undefined;
-    return { row, losses, scores, tokens, lossWithout, unjudged, texts, p: p?.(scores) } as const;
+    return {
+      row,
+      losses,
+      scores,
+      tokens,
+      lossWithout,
+      unjudged,
+      texts,
+      p: p?.(scores),
+      pHarmful: pHarmful?.(scores),
+    } as const;
   });
   const judged = scored.filter((row) => !row.unjudged);
   const threshold = thresholdOf(
@@ -107,8 +124,11 @@ export function scanResult(
   );
   const isFlagged = (row: (typeof scored)[number]): boolean => {
     if (row.unjudged || threshold === null) return false;
-    return 'share' in limit ? row.scores.share > threshold : row.p !== undefined && row.p <= threshold;
+    if ('share' in limit) return row.scores.share > threshold;
+    return row.p !== undefined && row.p <= threshold && !isUnlikeHarmful(row.pHarmful);
   };
+  const isUnusual = ({ p: ordinary = 1, pHarmful: harmful, unjudged }: (typeof scored)[number]): boolean =>
+    !unjudged && threshold !== null && !('share' in limit) && ordinary <= threshold && isUnlikeHarmful(harmful);
   const spanLimit = calibration && !('share' in limit) ? spanThreshold(calibration, rateOf(limit)) : undefined;
   const perRow = scored.map((row): ScanRow => {
     const { scores, losses, tokens, lossWithout, unjudged } = row;
@@ -129,7 +149,7 @@ export function scanResult(
       explained: scores.share,
       span: scores.span,
       ...(row.p !== undefined && { p: row.p }),
-      ...(pHarmful && { pHarmful: pHarmful(scores) }),
+      ...(row.pHarmful !== undefined && { pHarmful: row.pHarmful }),
       flagged,
       ...(row.row.label && { label: row.row.label }),
       ...(unjudged && { unjudged }),
@@ -145,6 +165,7 @@ export function scanResult(
   });
   return {
     ...countsOf(perRow),
+    unusual: scored.filter(isUnusual).length,
     rows: perRow.length,
     threshold,
     limit,
