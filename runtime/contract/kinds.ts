@@ -44,6 +44,7 @@ export const KINDS = {
       ['probes.harmful.file', 'probes'],
       ['probes.benign.file', 'probes'],
       ['vectors.*.adapter', 'vector'],
+      ['protection.ordinary.file', 'probes'],
       ['adapter.init', 'start'],
       ['evaluate.*.file', 'set'],
       ['judges.*.classifier', 'judge'],

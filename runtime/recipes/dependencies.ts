@@ -131,6 +131,7 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
   [/^benign\./, 'the benign rows', async (path) => [path]],
   [/^data\./, 'the data file', async (path) => [path]],
   [/^probes\./, 'the probe file', async (path) => [path]],
+  [/^protection\./, 'the file of ordinary rows', async (path) => [path]],
   [/^evaluate\./, 'the evaluation file', async (path) => [path]],
   [
     /^vectors\./,

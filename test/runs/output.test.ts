@@ -48,6 +48,7 @@ const RECIPES: Record<Recipe['kind'], Record<string, unknown>> = {
     data: { file: 'data/train.jsonl', limit: 4 },
     adapter: { rank: 2, alpha: 4, init: 'kept/init' },
     vectors: [{ adapter: 'kept/vector' }],
+    protection: { ordinary: { file: 'data/benign.jsonl', limit: 2 } },
     probes: { harmful: { file: 'data/harmful.jsonl', limit: 2 }, benign: { file: 'data/benign.jsonl', limit: 2 } },
     evaluate: [set],
     judges: ['refusal-phrases', { classifier: 'kept/judge', refused: 'REFUSAL' }],
