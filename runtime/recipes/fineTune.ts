@@ -3,7 +3,7 @@ import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
 import { loadData, type LoadedData } from '../context/context.js';
 import type { FinetuneRecipe, WatchEnd } from '../contract/protocol.js';
-import { firstOf } from '../data/exampleList.js';
+import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
@@ -43,6 +43,8 @@ interface Inputs {
   readonly data: LoadedData;
   readonly vectors: readonly ActiveVector[];
   readonly strategy: Strategy;
+  /** Further ordinary rows that the data is compared with. */
+  readonly ordinary?: ExampleList;
   /** The adapter that training starts from. */
   readonly init?: FlatAdapter;
   /** Rows that the anchor holds; undefined without one. */
@@ -69,6 +71,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     data,
     vectors,
     strategy,
+    ordinary: strategy.ordinary && (await load(strategy.ordinary, recipe.batch.maxTokens)).examples,
     init:
       recipe.method === 'full' || recipe.adapter.init === undefined
         ? undefined
@@ -209,7 +212,7 @@ const withVectors = (vectors: readonly ActiveVector[]): string =>
 /** What is done with each row, by a scan with the vectors, and the vectors as training sees them. */
 async function prepare(
   job: Job<FinetuneRecipe>,
-  { data, vectors, strategy, own }: Inputs,
+  { data, vectors, strategy, ordinary, own }: Inputs,
   trainee: Trainee,
   { state, artifacts }: TrainingState,
 ): Promise<{ plan: RowPlan; frozen: Feeds }> {
@@ -221,7 +224,7 @@ async function prepare(
     job,
     trainee.learner,
     { ...frozen, ...trainee.parameters(state) },
-    { data, vectors, strategy },
+    { data, vectors, strategy, ordinary },
     { off: { [TASK]: 0 }, on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) } },
     artifacts,
   );

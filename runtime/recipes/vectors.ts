@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
-import { loadData, type LoadedData } from '../context/context.js';
+import type { LoadedData } from '../context/context.js';
+import type { ExampleList } from '../data/exampleList.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
@@ -10,7 +11,7 @@ import { calibrationOf } from './calibrationFile.js';
 import { supervisedTexts } from './cut.js';
 import { replaceFile, sha256File } from '../support/files.js';
 import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
-import { loadReporter, type Job } from './job.js';
+import type { Job } from './job.js';
 import { strategyOf, type Strategy } from './strategy.js';
 import type { Learner } from '../learner/learner.js';
 import type { Feeds } from '../device/session.js';
@@ -63,7 +64,12 @@ export async function scanData(
   job: Job<FinetuneRecipe>,
   learner: Learner,
   parameters: Feeds,
-  { data, vectors, strategy }: { data: LoadedData; vectors: readonly ActiveVector[]; strategy: Strategy },
+  {
+    data,
+    vectors,
+    strategy,
+    ordinary,
+  }: { data: LoadedData; vectors: readonly ActiveVector[]; strategy: Strategy; ordinary?: ExampleList },
   scales: { off: Record<string, number>; on: Record<string, number> },
   artifacts: Record<string, string>,
 ): Promise<ScanResult> {
@@ -75,10 +81,8 @@ export async function scanData(
       signal,
       onProgress: (share: number) => job.progress('scanning the data with the vector', share),
     };
-    const { ordinary } = strategy;
     const calibration = await calibrationOf(vectors, {
-      ordinary:
-        ordinary && (await loadData(job.context, job.path(ordinary.file), ordinary, loadReporter(job))).examples,
+      ordinary,
       score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
     });
     scan = await scanExamples(

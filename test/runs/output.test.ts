@@ -171,6 +171,8 @@ describe('the output folder', () => {
   });
 
   it('inputs that are wrong are found before anything is touched, also when a finished run is to be replaced', async () => {
+    // An adapter without its run has no prompts for an anchor.
+    await cp(file('kept/init/adapter'), file('kept/bare'), { recursive: true });
     for (const [kind, changes] of Object.entries({
       vector: [{ harmful: { file: 'gone.jsonl' } }, { benign: { file: 'gone.jsonl' } }, { adapter: { init: 'gone' } }],
       finetune: [
@@ -180,7 +182,8 @@ describe('the output folder', () => {
         { probes: { harmful: { file: 'gone.jsonl' } } },
         { probes: { benign: { file: 'gone.jsonl' } } },
         { evaluate: [{ ...set, file: 'gone.jsonl' }] },
-        { protection: { anchor: {} }, vectors: [{ adapter: 'kept/init/adapter' }] },
+        { protection: { anchor: {} }, vectors: [{ adapter: 'kept/bare' }] },
+        { protection: { ordinary: { file: 'gone.jsonl' } } },
         {}, // its classifier is none
       ],
       evaluate: [
