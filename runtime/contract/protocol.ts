@@ -1,6 +1,6 @@
 /**
  * The contract between the engine and everything above it: recipes (files people write; the schema is in
- * recipe/protocol.ts), run events (files the engine writes), requests and notifications (the child process), error codes.
+ * recipe.ts), run events (files the engine writes), requests and notifications (the child process), error codes.
  */
 import type { Cleaning } from './cleaning.js';
 import type { GenerationOptions, Recipe } from './recipe.js';

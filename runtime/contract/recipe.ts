@@ -269,8 +269,8 @@ const evaluateRecipe = z.strictObject({
 });
 
 /** One schema for all recipes: the type, the check, and the JSON Schema of the editor come from it. */
-export const recipeSchema = z.union([vectorRecipe, finetuneRecipe, evaluateRecipe]);
 export const recipeSchemas = { vector: vectorRecipe, finetune: finetuneRecipe, evaluate: evaluateRecipe } as const;
+export const recipeSchema = z.union(Object.values(recipeSchemas));
 export type VectorRecipe = z.infer<typeof vectorRecipe>;
 export type FinetuneRecipe = z.infer<typeof finetuneRecipe>;
 export type EvaluateRecipe = z.infer<typeof evaluateRecipe>;
