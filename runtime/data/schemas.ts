@@ -173,7 +173,7 @@ const NOT_READ: Record<string, unknown> = {
 };
 
 function messageOf(message: unknown, number: number): ChatMessage {
-  if (!isObject(message)) throw new InvalidRow(`message ${number}is not an object`);
+  if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object`);
   const { role } = message;
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
     throw new InvalidRow(`message ${number} has the role ${shown(role, 40)}; system, user and assistant are known`);

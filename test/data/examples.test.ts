@@ -199,7 +199,7 @@ describe('rows that cannot be used are listed with their line', () => {
       [chat('Hi', 'Hello'), null],
       [{ text: 'x' }, /"messages" is not a list \(format "messages"\)/],
       [{ messages: [] }, /"messages" is empty/],
-      [{ messages: ['x'] }, /message 1is not an object/],
+      [{ messages: ['x'] }, /message 1 is not an object/],
       [{ messages: [{ role: 'tool', content: 'x' }] }, /role "tool"; system, user and assistant/],
       [{ messages: [{ role: 'user', content: null }] }, /content of message 1 is not text/],
       [{ messages: [{ role: 'user', content: 'x' }] }, /no answer/],
