@@ -31,7 +31,7 @@ function separable(make: () => Example): Example | undefined {
 }
 
 /** The prompt with an answer as an example; undefined where the row is too long or has no answer. */
-export function withAnswer(
+function withAnswer(
   { context, recipe }: Job<FinetuneRecipe>,
   prompt: VectorPrompt,
   answer: string,
@@ -86,6 +86,10 @@ export function anchorRows(
   };
 }
 
-/** The vectors' prompts with the harmful answers that they were trained on. */
-export const ownRows = (job: Job<FinetuneRecipe>, prompts: readonly VectorPrompt[]): Example[] =>
-  prompts.flatMap((p, i) => (p.heldOut ? [] : (withAnswer(job, p, p.harmful, i) ?? [])));
+/** The vectors' prompts with their harmful answers: those that the vectors were trained on, or those held out. */
+export const harmfulAnswers = (
+  job: Job<FinetuneRecipe>,
+  prompts: readonly VectorPrompt[],
+  heldOut: boolean,
+): Example[] =>
+  prompts.flatMap((p, i) => ((p.heldOut ?? false) === heldOut ? (withAnswer(job, p, p.harmful, i) ?? []) : []));

@@ -13,7 +13,7 @@ import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
 import { heldRows } from '../learner/teacher.js';
 import { firstLoss, readEvents } from '../runs/runFolder.js';
 import { absorb } from './absorb.js';
-import { anchorPrompts, anchorRows, ownRows, promptsOf } from './anchors.js';
+import { anchorPrompts, anchorRows, harmfulAnswers, promptsOf } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { loadReporter, type Job, type TrainingState } from './job.js';
@@ -78,7 +78,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
         : await adapterFlat(job.path(recipe.adapter.init), context.sites),
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts),
     harmful: probes.slice(0, PROBE_ROWS),
-    own: ownRows(job, prompts),
+    own: harmfulAnswers(job, prompts, false),
     judged,
     benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign)).examples, PROBE_ROWS),
   };

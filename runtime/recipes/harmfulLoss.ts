@@ -11,7 +11,7 @@ import { lossesOf } from '../evaluation/inference/losses.js';
 import { openLearner, type RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
-import { withAnswer } from './anchors.js';
+import { harmfulAnswers } from './anchors.js';
 import { loadReporter, type Job, type TrainingState } from './job.js';
 import type { VectorPrompt } from './prompts.js';
 
@@ -39,11 +39,7 @@ export async function harmfulRows(
   const named =
     source &&
     firstOf((await loadData(job.context, job.path(source.file), source, loadReporter(job))).examples, MAX_ROWS);
-  const answered = (heldOut: boolean): Example[] =>
-    prompts
-      .flatMap((p, i) => ((p.heldOut ?? false) === heldOut ? (withAnswer(job, p, p.harmful, i) ?? []) : []))
-      .slice(0, MAX_ROWS);
-  const [unseen, trained] = [answered(true), answered(false)];
+  const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, prompts, heldOut).slice(0, MAX_ROWS));
   const probes = named ?? (trained.length > 0 ? trained : unseen);
   if (unseen.length >= FEWEST_ROWS) return { probes, judged: { rows: 'heldOut', examples: unseen } };
   return { probes, judged: named ? { rows: 'probes', examples: named } : { rows: 'trained', examples: trained } };
@@ -90,9 +86,11 @@ export function watch(
   emit: (event: RunEvent) => Promise<void>,
   earlier: readonly RunEvent[],
 ): (loss: HarmfulLoss) => Promise<boolean> {
-  let warned = earlier.some((event) => event.kind === 'evaluation' && event.harmfulLoss && fell(event.harmfulLoss));
+  let warned = earlier.some(
+    (event) => event.kind === 'evaluation' && event.harmfulLoss && fellBeyondChance(event.harmfulLoss),
+  );
   return async (loss) => {
-    if (!fell(loss)) {
+    if (!fellBeyondChance(loss)) {
       if (action === 'restore') await hold();
       return false;
     }
@@ -126,8 +124,6 @@ const REMEDY: Record<WatchAction, string> = {
   restore: 'Strengthen the protection or lower optimizer.learningRate to train for longer.',
 };
 
-const fell = fellBeyondChance;
-
 /** How the watch ended a training that is over; a function of what the run has recorded, so that a resumed one says the same. */
 export function watchEnd(
   action: WatchAction,
@@ -137,5 +133,5 @@ export function watchEnd(
 ): WatchEnd | undefined {
   const last = events.findLast((event) => event.kind === 'evaluation' && event.harmfulLoss);
   if (action === 'continue' || last?.kind !== 'evaluation' || !last.harmfulLoss || delivered >= steps) return undefined;
-  return fell(last.harmfulLoss) ? { action, step: last.step, delivered } : undefined;
+  return fellBeyondChance(last.harmfulLoss) ? { action, step: last.step, delivered } : undefined;
 }
