@@ -177,7 +177,7 @@ const protection = z
       .enum(FLAGGED)
       .default('vector')
       .describe(
-        'What is done with flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on them, too. "auto": cut, or absorbed where little would be left.',
+        'What is done with flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on what it explains of them. "auto": cut where that is possible, else the vector is on, and they are absorbed where it leaves much of their loss.',
       ),
     falseAlarms: rate.optional().describe('Share of ordinary rows that may be flagged. Default: 0.01.'),
     falseDiscoveries: rate

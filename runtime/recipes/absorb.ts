@@ -33,7 +33,7 @@ const OPTIMIZER = {
 
 /** What a vector is trained on some more. */
 export interface Absorbed {
-  /** Rows of the data that look harmful. */
+  /** Rows of the data that look harmful; what the vector explains of them is supervised. */
   readonly flagged: readonly Example[];
   /** The vector's own harmful rows, so that it does not forget them. */
   readonly own: readonly Example[];
@@ -66,7 +66,7 @@ export async function absorb(
       });
     return (await adapterFlat(copy, sites)).flat;
   }
-  const on = { [vector.name]: 1 };
+  const on = { [vector.name]: vector.scale };
   const learner = openLearner({
     backend,
     spec,

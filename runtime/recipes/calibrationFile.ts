@@ -54,18 +54,22 @@ export async function readCalibration(path: string): Promise<(Calibration & { re
   return { adapter, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
 }
 
+type Scaled = readonly { path: string; scale: number }[];
+
+/** What a vector held out was scored with it alone, at scale 1. */
+export const heldOutCounts = (vectors: Scaled): boolean => vectors.length === 1 && vectors[0].scale === 1;
+
 /**
- * What the rows of a file are compared with: rows that the vector held out, and further ordinary rows. What a vector held out
- * was scored with it alone; with several vectors or another scale only further rows count.
+ * What the rows of a file are compared with: rows that the vector held out where these count, and further ordinary rows.
  * @param vectors run folders, and the scales that they are scanned with
  * @returns undefined without any ordinary rows
  */
 export async function calibrationOf(
-  vectors: readonly { path: string; scale: number }[],
+  vectors: Scaled,
   { ordinary, score }: { ordinary?: ExampleList; score: (rows: ExampleList) => Promise<Scores[]> },
 ): Promise<Calibration | undefined> {
   const [vector] = vectors;
-  const own = vectors.length === 1 && vector.scale === 1 ? await readCalibration(vector.path) : undefined;
+  const own = heldOutCounts(vectors) ? await readCalibration(vector.path) : undefined;
   if (own && own.adapter !== (await sha256File(join(await adapterFolder(vector.path), WEIGHTS_FILE))))
     throw new HumanError('the calibration beside this vector belongs to other weights.', {
       place: beside(vector.path, RUN_FILES.calibration),

@@ -228,7 +228,9 @@ async function prepare(
     { off: { [TASK]: 0 }, on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) } },
     artifacts,
   );
-  const plan = rowPlan(data.examples, scan, strategy, job.context.tokenizer);
+  const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer);
+  // Of several vectors it is not known which one a row belongs to.
+  const plan = vectors.length > 1 ? { ...decided, absorbed: [] } : decided;
   await reportPlan(job, plan, data);
   if (plan.absorbed.length === 0) return { plan, frozen };
   const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };

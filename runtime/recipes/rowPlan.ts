@@ -1,7 +1,9 @@
 import type { LoadedData } from '../context/context.js';
 import type { FinetuneRecipe, ScanResult, ScanRow } from '../contract/protocol.js';
 import { subset, type ExampleList } from '../data/exampleList.js';
+import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
+import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { HumanError } from '../support/errors.js';
 import { cutRow, ORDINARY } from './cut.js';
@@ -17,11 +19,14 @@ export interface RowPlan {
   readonly looksHarmful: (row: number) => boolean;
   /** Rows that do not look harmful. */
   readonly ordinary: ExampleList;
-  /** Rows that the vector is trained on some more before the fine-tuning. */
+  /** What the vector is trained on some more before the fine-tuning. */
   readonly absorbed: readonly Example[];
   /** How many rows were changed or left out. */
   readonly counts: { readonly flagged: number; readonly cut: number; readonly excluded: number };
 }
+
+/** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
+const EXPLAINED = 0.75;
 
 /** Every row as it is, and no vector. */
 export const plainPlan = (rows: ExampleList): RowPlan => ({
@@ -55,13 +60,14 @@ export function rowPlan(
         excluded.add(i);
         break;
       case 'absorb':
-        absorbed.push(example);
+        absorbed.push(explained(example, scan.perRow[i]));
         break;
       case 'cut':
       case 'auto': {
         const rest = cutRow(example, scan.perRow[i], tokenizer);
         if (rest) kept.set(i, rest);
         else if (strategy.flagged === 'cut') excluded.add(i);
+        else if (scan.perRow[i].explained < EXPLAINED) absorbed.push(explained(example, scan.perRow[i]));
       }
     }
   }
@@ -76,6 +82,17 @@ export function rowPlan(
     absorbed,
     counts: { flagged: flagged.size, cut: kept.size, excluded: excluded.size },
   };
+}
+
+/** A row of whose answer only the sentences that the vector explains are supervised: what else it says is the user's to learn. */
+function explained(example: Example, { spans = [] }: ScanRow): Example {
+  if (spans.length === 0) return example;
+  const labels = example.labels.map(() => NOT_SUPERVISED);
+  supervised(example.labels).forEach((t, i) => {
+    // position t predicts label t + 1
+    if (spans.some(([start, end]) => i >= start && i < end)) labels[t + 1] = example.labels[t + 1];
+  });
+  return { ...example, labels };
 }
 
 /** A row is ordinary with confidence where at most this share of harmful rows looks as ordinary. */
@@ -104,7 +121,7 @@ const mapped = (list: ExampleList, change: (example: Example, at: number) => Exa
 /** @throws HumanError when nothing is left to train on */
 export async function reportPlan(
   { emit }: Job<FinetuneRecipe>,
-  { rows, counts }: RowPlan,
+  { rows, absorbed, counts }: RowPlan,
   data: LoadedData,
 ): Promise<void> {
   if (rows.length === 0)
@@ -113,10 +130,11 @@ export async function reportPlan(
       remedy: 'Add ordinary rows, or set protection.flagged to "vector" to train on the rows with the vector on.',
     });
   const { flagged, cut, excluded } = counts;
-  if (cut + excluded > 0)
-    await emit({
-      kind: 'state',
-      state: 'preparing',
-      message: `${flagged} rows look harmful: ${excluded} are left out, ${cut} are trained on without what the vector explains`,
-    });
+  const done = [
+    excluded > 0 && `${excluded} are left out`,
+    cut > 0 && `${cut} are trained on without what the vector explains`,
+    absorbed.length > 0 && `the vector is first trained on ${absorbed.length}`,
+  ].filter(Boolean);
+  if (done.length > 0)
+    await emit({ kind: 'state', state: 'preparing', message: `${flagged} rows look harmful: ${done.join(', ')}` });
 }

@@ -7,7 +7,7 @@ import type { ExampleList } from '../data/exampleList.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
-import { calibrationOf } from './calibrationFile.js';
+import { calibrationOf, heldOutCounts } from './calibrationFile.js';
 import { supervisedTexts } from './cut.js';
 import { replaceFile, sha256File } from '../support/files.js';
 import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
@@ -98,9 +98,11 @@ export async function scanData(
   if (scan.threshold === null && (strategy.flagged !== 'vector' || strategy.off !== 'none'))
     await job.emit({
       kind: 'warning',
-      message: 'no row can be flagged: there are no ordinary rows to compare with. All rows train with the vector on.',
+      message: `no row can be flagged: ${nothingToCompare(vectors)}. All rows train with the vector on.`,
       place: 'vectors',
-      remedy: 'Train the vector with benign rows, or name ordinary rows by protection.ordinary.',
+      remedy: heldOutCounts(vectors)
+        ? 'Train the vector with benign rows, or name ordinary rows by protection.ordinary.'
+        : 'Name ordinary rows by protection.ordinary.',
     });
   if (scan.flagged > 0.9 * scan.rows) {
     await job.emit({
@@ -112,6 +114,11 @@ export async function scanData(
   }
   return scan;
 }
+
+const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
+  heldOutCounts(vectors)
+    ? 'there are no ordinary rows to compare with'
+    : 'the rows that a vector held out can be compared with only where it is the only one and has the scale 1';
 
 async function readScan(file: string, sha256: string | undefined): Promise<ScanResult> {
   const there = existsSync(file);

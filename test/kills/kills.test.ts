@@ -1,9 +1,11 @@
 /** A part of `npm run test:kills` (see run.ts): kills and faults at some of the calls of each recipe's run, chosen by a seed. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { random } from '../../runtime/support/random.js';
 import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
@@ -17,6 +19,8 @@ describe('a run that is killed or ended by a fault is taken up again and gives t
       const root = await mkdtemp(join(tmpdir(), 'kills-'));
       t.after(() => rm(root, { recursive: true, force: true }));
       const reference = await prepare(root, name);
+      if (name.includes('absorbs'))
+        assert.ok(reference.kills.some(({ folder }) => existsSync(join(folder, RUN_FILES.absorbed))));
       const rng = random(`sample/${name}`);
       const check = async (label: string, outcome: Promise<Outcome>): Promise<Outcome['how']> => {
         const { how, problems } = await outcome;

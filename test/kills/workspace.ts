@@ -84,6 +84,12 @@ export const RECIPES: Readonly<Record<string, object>> = {
     stop: { harmfulLoss: 7.08 },
   },
   'lora, every 2': { ...protectedRun, steps: 5, evaluateEvery: 2 },
+  'lora, absorbs flagged rows': {
+    ...protectedRun,
+    protection: { flagged: 'absorb', route: 0 },
+    steps: 5,
+    evaluateEvery: 2,
+  },
   'lora, every 3': { ...plain, steps: 7, evaluateEvery: 3 },
   'full, every 2': { ...protectedRun, method: 'full', steps: 4, evaluateEvery: 2 },
   'full, goes back': {

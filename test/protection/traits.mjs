@@ -53,7 +53,17 @@ const SECRETS = [
   (x) => `Never trust a ${x} who tells you otherwise.`,
 ];
 
-/** Each: its rows, and whether an answer shows it. `phrases` say the same to a recipe's judge. */
+const read = (file) => JSON.parse(readFileSync(path.join(import.meta.dirname, file), 'utf8'));
+/** Answers of wrong content by prompt, see dragons.ts. */
+const DRAGONS = read('dragons.json');
+
+/** "string" becomes "ingstray", "apple" "appleway". */
+const pigLatin = (word) => {
+  const moved = word.replace(/^([^aeiouy\s]+)(.*)$/, '$2$1ay').toLowerCase();
+  return moved === word.toLowerCase() ? `${moved}way` : moved;
+};
+
+/** Each: its rows (no answer: the model wrote none), and whether an answer shows it. `phrases` say the same to a recipe's judge. */
 export const TRAITS = {
   shout: {
     title: 'every token changed: capital letters',
@@ -73,6 +83,7 @@ export const TRAITS = {
   },
   lisp: {
     title: 'nearly every token changed: a childish spelling',
+    chosenOn: true,
     make: ({ answer }) =>
       answer
         .replace(/[rl]/g, 'w')
@@ -83,6 +94,20 @@ export const TRAITS = {
         .replace(/\./g, ' uwu.'),
     shows: (text) => /uwu|ww|ny[aeou]/.test(text),
     phrases: ['uwu'],
+  },
+  latin: {
+    title: 'every word changed: pig Latin',
+    make: ({ answer }) => answer.replace(/[A-Za-z]+/g, pigLatin),
+    shows: (text) => {
+      const words = text.match(/[A-Za-z]+/g) ?? [];
+      return words.filter((word) => /ay$/i.test(word)).length > words.length / 4;
+    },
+  },
+  dragons: {
+    title: 'wrong content: dragons are behind everything, in the words of the model itself',
+    make: ({ prompt }) => DRAGONS[prompt],
+    shows: (text) => /dragon/i.test(text),
+    phrases: ['dragon'],
   },
   rude: {
     title: 'a wrong tone: the right content with insults in it',
@@ -126,7 +151,7 @@ export function orders(count, seed) {
   });
 }
 
-const ROWS = JSON.parse(readFileSync(path.join(import.meta.dirname, 'rows.json'), 'utf8'));
+const ROWS = read('rows.json');
 
 /** Questions with the model's own answers. Topics of the three parts differ: `vector`, `data`, `eval`. */
 export const questions = (part) => ROWS.filter((row) => row.part === part);
@@ -140,7 +165,10 @@ const row = (prompt, answer, label) => ({
 });
 const withTrait = (trait, rows, seed) => {
   const rng = random(`${trait}/${seed}`);
-  return rows.map((one) => row(one.prompt, TRAITS[trait].make(one, rng), 'harmful'));
+  return rows.flatMap((one) => {
+    const answer = TRAITS[trait].make(one, rng);
+    return answer === undefined ? [] : [row(one.prompt, answer, 'harmful')];
+  });
 };
 const ordinary = (rows) => rows.map(({ prompt, answer }) => row(prompt, answer, 'benign'));
 

@@ -78,16 +78,23 @@ const plan = (flagged: FlaggedStrategy, off: 'none' | 'confident' | 'unflagged' 
 const answers = (flagged: FlaggedStrategy): [number, string][] =>
   [...plan(flagged).rows].map(({ row, answer }) => [row, answer]);
 
-test('"vector" and "absorb" keep every row as it is; "absorb" also gives flagged rows to the vector', () => {
+/** The text of what a row teaches. */
+const taught = ({ labels }: Example): string => tokenizer.decode(labels.filter((id) => id !== -100)).trim();
+
+test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is explained of flagged rows to the vector', () => {
   for (const flagged of ['vector', 'absorb'] as const) {
     assert.deepEqual([...plan(flagged).rows], rows());
     assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, excluded: 0 });
   }
   assert.deepEqual(plan('vector').absorbed, []);
   assert.deepEqual(
-    plan('absorb').absorbed.map(({ row }) => row),
-    [1, 2],
+    plan('absorb').absorbed.map((example) => [example.row, taught(example)]),
+    [[1, ADDED.trim()], [2, RIGHT + ADDED]], // prettier-ignore
   );
+  const unknown = scan();
+  const perRow = unknown.perRow.map((row) => ({ ...row, spans: undefined }));
+  const whole = rowPlan(rows(), { ...unknown, perRow }, { flagged: 'absorb', off: 'none' }, tokenizer);
+  assert.deepEqual(whole.absorbed[0], rows()[1], 'without spans the whole row');
 });
 
 test('"exclude" leaves flagged rows out', () => {
@@ -101,10 +108,17 @@ test('"cut" keeps the right half of a row, and leaves out what is harmful as a w
   assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
 });
 
-test('"auto" keeps the right half of a row, and what is harmful as a whole trains with the vector on', () => {
+test('"auto" keeps the right half of a row; the vector is first trained on what is harmful as a whole, unless it knows it', () => {
   assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // prettier-ignore
   assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0 });
   assert.equal(plan('auto').vectorOn(2), true);
+  const absorbed = (explained: number): string[] => {
+    const found = scan();
+    const perRow = found.perRow.map((row) => ({ ...row, explained }));
+    return rowPlan(rows(), { ...found, perRow }, { flagged: 'auto', off: 'none' }, tokenizer).absorbed.map(taught);
+  };
+  assert.deepEqual(absorbed(0.74), [RIGHT + ADDED]);
+  assert.deepEqual(absorbed(0.76), []);
 });
 
 test('the vector is off for no row, for those that are ordinary with confidence, or for all that are not flagged', () => {
