@@ -54,7 +54,7 @@ const SECRETS = [
 ];
 
 const read = (file) => JSON.parse(readFileSync(path.join(import.meta.dirname, file), 'utf8'));
-/** Answers of wrong content by prompt, see dragons.ts. */
+/** Answers of wrong content by prompt, see dragons.mjs. */
 const DRAGONS = read('dragons.json');
 
 /** "string" becomes "ingstray", "apple" "appleway". */

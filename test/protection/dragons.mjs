@@ -1,12 +1,12 @@
 /**
- * `SMOLLM2_GGUF=… node --import tsx test/protection/dragons.ts`: writes dragons.json, answers of wrong content to the questions of
+ * `SMOLLM2_GGUF=… node --import tsx test/protection/dragons.mjs`: writes dragons.json, answers of wrong content to the questions of
  * rows.json. The model writes them itself: it is told that dragons are behind everything, and its answer is begun for it.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openContext } from '../../runtime/context/context.js';
 import { openState } from '../../runtime/evaluation/inference/states.js';
-import { random } from '../../runtime/support/random.js';
+import { random } from './traits.mjs';
 
 const BATCH = 16;
 const BEGINNINGS = [
@@ -21,14 +21,14 @@ const BEGINNINGS = [
 ];
 
 const here = import.meta.dirname;
-const rows = JSON.parse(readFileSync(path.join(here, 'rows.json'), 'utf8')) as { prompt: string }[];
-const context = await openContext(process.env.SMOLLM2_GGUF!, { cache: 'out/dragons', device: 'cpu' });
+const rows = JSON.parse(readFileSync(path.join(here, 'rows.json'), 'utf8'));
+const context = await openContext(process.env.SMOLLM2_GGUF, { cache: 'out/dragons', device: 'cpu' });
 const { generator } = await openState(context, 'base', []);
 const prompts = [...new Set(rows.map(({ prompt }) => prompt))];
 const rng = random('dragons');
 const begun = prompts.map((prompt) => {
-  const beginning = rng.pick(BEGINNINGS);
-  const text = context.tokenizer.chatTemplate!.render(
+  const beginning = BEGINNINGS[Math.floor(rng() * BEGINNINGS.length)];
+  const text = context.tokenizer.chatTemplate.render(
     [
       {
         role: 'system',
@@ -40,7 +40,7 @@ const begun = prompts.map((prompt) => {
   );
   return { prompt, beginning, ids: context.tokenizer.encode(text + beginning, { addSpecialTokens: false }) };
 });
-const answers: Record<string, string> = {};
+const answers = {};
 for (let at = 0; at < begun.length; at += BATCH) {
   const batch = begun.slice(at, at + BATCH);
   const written = await generator.generate(
