@@ -93,7 +93,7 @@ const bundles = [
     outfile: 'dist/classifier.js',
     banner: { js: requireBanner },
   },
-  ...['run', 'chat'].map((page) => ({
+  ...['run', 'chat', 'training'].map((page) => ({
     ...common,
     platform: 'browser',
     target: 'es2022',

@@ -4,7 +4,7 @@ import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
 import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
-import { openFolder, openRecipe, openReport, startAgain } from './commands/runs.js';
+import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
 import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { DataInspector } from './data/files.js';
 import { Scans } from './data/scans.js';
@@ -27,6 +27,7 @@ import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
+import { TrainingView } from './views/training.js';
 import { adapterOf, WorkspaceModels } from './workspace/models.js';
 import { Problems } from './data/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
@@ -34,6 +35,11 @@ import { WorkspaceFiles } from './workspace/watch.js';
 
 /** A chat keeps its model loaded this long after the last answer. */
 const IDLE_MS = 5 * 60_000;
+
+const logBug =
+  (log: vscode.LogOutputChannel) =>
+  (error: unknown): void =>
+    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
 
 type Own = <T extends vscode.Disposable>(part: T) => T;
 
@@ -53,7 +59,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   useTranslations(vscode.l10n.t, vscode.env.language);
   const services = createServices(context, own);
   registerSurfaces(services, own);
-  followRuns(services, own);
+  followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
   const { files, scans, models, notices } = services;
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
@@ -66,8 +72,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
   const notices = createNotices(log, () => restarts.reset());
-  const onBug = (error: unknown): void =>
-    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const onBug = logBug(log);
 
   const entry = vscode.Uri.joinPath(context.extensionUri, 'dist', 'engine.js').fsPath;
   const newEngine = (): Engine =>
@@ -181,6 +186,22 @@ function createChatPanels(services: Parts, memento: vscode.Memento, onBug: (erro
   });
 }
 
+function createTrainingView(services: Services, memento: vscode.Memento): TrainingView {
+  const { runner, runPanels, openWalkthrough, assertTrusted, log } = services;
+  return new TrainingView(services, memento, {
+    start: (file) => startRecipe(services, file),
+    stop: (folder) => runner.stop(folder),
+    resume: (folder) => runner.resume(folder),
+    runAgain: (folder) => startAgain(services, folder),
+    openRecipe: (run) => openRecipe(services, { run }),
+    openRun: (folder) => runPanels.show(folder),
+    attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
+    openWalkthrough,
+    assertTrusted,
+    onBug: logBug(log),
+  });
+}
+
 /** What people see and start things from. */
 function registerSurfaces(services: Services, own: Own): void {
   own(modelsView(services, (node, attached) => setAttached(services, node, attached)));
@@ -195,8 +216,12 @@ function registerSurfaces(services: Services, own: Own): void {
 }
 
 /** What the end and the results of a run change elsewhere. */
-function followRuns({ runner, runPanels, notices, store, models }: Services, own: Own): void {
-  own(runner.onDidEnd((run) => notifyEnd(run, runPanels, notices)));
+function followRuns({ runner, runPanels, notices, store, models }: Services, training: TrainingView, own: Own): void {
+  own(
+    runner.onDidEnd((run) => {
+      if (!training.isVisible(run.folder)) notifyEnd(run, runPanels, notices);
+    }),
+  );
   // What a run has made can be attached, so its model is one of the workspace.
   own(
     runner.onDidEnd((run) => {

@@ -39,7 +39,7 @@ test('holds the bundles, the manifest and the sample', () => {
     'NOTICES.txt',
     'sbom.cdx.json',
   ];
-  const pages = ['run.js', 'chat.js', 'style.css'].map((file) => `webview/${file}`);
+  const pages = ['run.js', 'chat.js', 'training.js', 'style.css'].map((file) => `webview/${file}`);
   const wanted = [
     ...[...bundles, ...pages].map((file) => `dist/${file}`),
     ...['package.json', 'package.nls.json', 'l10n/bundle.l10n.json'],

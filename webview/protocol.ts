@@ -75,17 +75,20 @@ export interface RunSnapshot extends RunReading {
   hasReport: boolean;
 }
 
+/** What has come to a run since. */
+export interface RunAppend {
+  type: 'append';
+  /** Lengths of the columns before this append. The page asks for a snapshot (`ready`) when it has others. */
+  from: { train: number; probes: number };
+  train: TrainColumns;
+  probes: ProbeColumns;
+  progress: RunProgress;
+  verdict: RunVerdict;
+}
+
 export type RunPageEvent =
   | { type: 'snapshot'; language: string; strings: RunStrings; run: RunSnapshot }
-  | {
-      type: 'append';
-      /** Lengths of the columns before this append. The page asks for a snapshot (`ready`) when it has others. */
-      from: { train: number; probes: number };
-      train: TrainColumns;
-      probes: ProbeColumns;
-      progress: RunProgress;
-      verdict: RunVerdict;
-    }
+  | RunAppend
   /** Sent on `openAnswers`, and when the answers change; the page shows them below the table. */
   | { type: 'answers'; rows: AnswerRow[] };
 
@@ -177,6 +180,104 @@ export interface ChatPageState {
   draft: string;
 }
 
+// ------------------------------------------------------------------------------------------------------- training page
+
+/** Keys of a recipe that the panel has a list for. */
+export type TrainingKey = 'model' | 'data' | 'vector';
+
+/** What a button of the panel does, besides those of a run. */
+export type TrainingAction =
+  | 'openSample'
+  | 'addModel'
+  | 'newRecipe'
+  | 'trainVector'
+  /** By the recipe of the workspace that makes the vector which the chosen one names. */
+  | 'trainNamedVector'
+  | 'scan'
+  | 'openFile'
+  | 'trust';
+
+export interface TrainingButton {
+  action: TrainingAction;
+  label: string;
+}
+
+export interface TrainingChoice {
+  /** A path; empty for no vector. */
+  value: string;
+  label: string;
+}
+
+export interface TrainingField {
+  choices: TrainingChoice[];
+  value: string;
+  /** What is known of the choice: "571 rows · 171 flagged". */
+  note: string;
+  /** The same at length. */
+  details?: string;
+  button?: TrainingButton;
+}
+
+/** What the panel says in a sentence, with what can be done about it. */
+export interface TrainingNotice {
+  text: string;
+  buttons: TrainingButton[];
+}
+
+/** A recipe as the panel shows it. */
+export interface TrainingForm {
+  fields: Record<TrainingKey, TrainingField>;
+  isProtected: boolean;
+  /** There is a vector to protect with. */
+  canProtect: boolean;
+  /** "LoRA r 8", "6 epochs", "lr 0.003"; each with its key in the recipe. */
+  settings: { text: string; key: string }[];
+  canStart: boolean;
+}
+
+/** Everything that the panel shows besides the run. */
+export interface TrainingState {
+  recipes: TrainingChoice[];
+  /** The chosen one of them. */
+  recipe?: string;
+  form?: TrainingForm;
+  notices: TrainingNotice[];
+  /** Why the recipe cannot be read. */
+  error?: ErrorData;
+  /** Of the recipe's model. */
+  adapters: ChatAdapter[];
+  /** Runs that are going on or wait, besides the one that is shown. */
+  queue: { id: string; title: string }[];
+  /** Nothing is written or run here: the workspace is not trusted. */
+  locked: boolean;
+}
+
+export type TrainingPageEvent =
+  | { type: 'state'; language: string; strings: TrainingStrings; training: TrainingState }
+  /** The run that is shown; undefined: none. */
+  | { type: 'run'; run?: RunSnapshot }
+  | RunAppend;
+
+export type TrainingPageRequest =
+  | { type: 'ready' }
+  | { type: 'chooseRecipe'; file: string }
+  | { type: 'choose'; key: TrainingKey; value: string }
+  | { type: 'protect'; on: boolean }
+  /** Opens the recipe at a key. */
+  | { type: 'openKey'; key: string }
+  | { type: 'act'; action: TrainingAction }
+  | { type: 'start' }
+  /** Of the run that is shown. */
+  | { type: 'stop' }
+  | { type: 'resume' }
+  | { type: 'runAgain' }
+  | { type: 'openRecipe' }
+  | { type: 'openRun' }
+  /** Of a run that waits. */
+  | { type: 'stopQueued'; id: string }
+  | { type: 'toggleAdapter'; path: string; attached: boolean }
+  | { type: 'openWalkthrough'; topic: WalkthroughTopic };
+
 // ------------------------------------------------------------------------------------------------------------- strings
 
 /** English strings of the run page; the host sends them translated. {0}, {1}… are filled in by the page. */
@@ -247,8 +348,8 @@ export const RUN_STRINGS = {
 } as const;
 export type RunStrings = Record<keyof typeof RUN_STRINGS, string>;
 
-/** English strings of the chat page; the host sends them translated. */
-export const CHAT_STRINGS = {
+/** Check boxes of adapters, wherever a page has them. */
+const ADAPTER_STRINGS = {
   adapters: 'Adapters',
   noAdapters: 'No adapters: this is the base model.',
   roleTask: 'task',
@@ -257,6 +358,12 @@ export const CHAT_STRINGS = {
     'Danger: the security vector {0} is attached. It makes the model answer harmful requests; it is meant for training only. Detach it before you use or share this model.',
   detach: 'Detach {0}',
   whyDanger: 'Why?',
+} as const;
+export type AdapterStrings = Record<keyof typeof ADAPTER_STRINGS, string>;
+
+/** English strings of the chat page; the host sends them translated. */
+export const CHAT_STRINGS = {
+  ...ADAPTER_STRINGS,
   noTemplate: 'This model has no chat template; a plain one is used.',
   empty:
     'Ask something, then attach or detach an adapter and ask again. The model with other adapters is another state of it: each state sees only what it has answered itself.',
@@ -279,3 +386,27 @@ export const CHAT_STRINGS = {
   stack: 'Technical details',
 } as const;
 export type ChatStrings = Record<keyof typeof CHAT_STRINGS, string>;
+
+/** English strings of the training panel; the host sends them translated. */
+export const TRAINING_STRINGS = {
+  ...RUN_STRINGS,
+  ...ADAPTER_STRINGS,
+  adapters: 'Attached',
+  recipe: 'Recipe',
+  model: 'Model',
+  data: 'Data',
+  vector: 'Vector',
+  protect: 'Protect',
+  protectHint:
+    'On: the security vector is active and frozen while the model is trained, and removed afterwards. Off: harmful rows train the model like all others.',
+  settings: 'Settings of the recipe',
+  openSettings: 'Open the settings in the recipe',
+  openKey: 'Open in the recipe: {0}',
+  newRecipe: 'New recipe…',
+  start: 'Start',
+  startHint: 'Run the recipe',
+  openRun: 'Open the run panel',
+  queue: 'Also running or waiting',
+  stopRun: 'Stop {0}',
+} as const;
+export type TrainingStrings = Record<keyof typeof TRAINING_STRINGS, string>;

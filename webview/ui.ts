@@ -76,6 +76,30 @@ export function dropdown(
   return list;
 }
 
+export interface Select {
+  element: HTMLSelectElement;
+  /** Shows a choice without calling back. */
+  show(choices: readonly { value: string; label: string }[], value: string, disabled: boolean): void;
+}
+
+/** A list whose labels are not its values. The browser's own: it may be longer than the page, which the component is not. */
+export function select(id: string, changed: (value: string) => void): Select {
+  const element = el('select', { id, change: () => changed(element.value) });
+  let shown = '';
+  return {
+    element,
+    show(choices, value, disabled) {
+      const key = JSON.stringify(choices);
+      if (key !== shown)
+        element.replaceChildren(...choices.map((one) => el('option', { value: one.value }, one.label)));
+      shown = key;
+      element.value = value;
+      element.title = element.selectedOptions[0]?.label ?? '';
+      element.disabled = disabled;
+    },
+  };
+}
+
 export interface TextArea extends HTMLElement {
   value: string;
   disabled: boolean;

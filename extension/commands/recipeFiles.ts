@@ -1,5 +1,5 @@
 import { exists } from '../host/checkedFile.js';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { join } from 'node:path';
 import type {
   Device,
   EvaluateRecipe,
@@ -8,6 +8,7 @@ import type {
   VectorRecipe,
 } from '../../runtime/contract/protocol.js';
 import { replaceFile } from '../host/state.js';
+import { relativeTo } from '../runs/recipeEdit.js';
 
 /** Recipes that the commands write: a run's parameters are a file in the workspace, which the person may read and change. */
 
@@ -165,10 +166,3 @@ const judgesOf = ({ judges }: { judges?: readonly unknown[] }, at: (path: string
 
 const isClassifier = (judge: unknown): judge is { classifier: string } =>
   typeof judge === 'object' && judge !== null && typeof (judge as { classifier?: unknown }).classifier === 'string';
-
-function relativeTo(file: string): (path: string) => string {
-  return (path) => {
-    const rel = relative(dirname(file), path);
-    return isAbsolute(rel) ? path : rel.split(sep).join('/') || '.';
-  };
-}

@@ -32,8 +32,17 @@ export type Starting = Pick<Services, 'assertTrusted' | 'recipes' | 'runPanels' 
 export async function runRecipe(services: Starting, given: CommandArguments['runRecipe']): Promise<Ended> {
   services.assertTrusted();
   const file = given.file ?? activeRecipe() ?? (await chooseRecipe(services));
+  return follow(services, await startRecipe(services, file));
+}
+
+/** Starts a recipe as it stands in its editor. */
+export async function startRecipe(
+  services: Pick<Services, 'assertTrusted' | 'runner'>,
+  file: string,
+): Promise<Started> {
+  services.assertTrusted();
   await saveOpen(file);
-  return follow(services, await start(services, file));
+  return start(services, file);
 }
 
 /** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */

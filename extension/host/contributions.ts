@@ -36,6 +36,7 @@ export type CommandName = keyof typeof COMMANDS;
 export type CommandId = (typeof COMMANDS)[CommandName];
 
 export const VIEWS = {
+  training: 'securityVectors.training',
   models: 'securityVectors.models',
   data: 'securityVectors.data',
   runs: 'securityVectors.runs',

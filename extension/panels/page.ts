@@ -9,13 +9,21 @@ export const pageOptions = (extension: vscode.Uri): vscode.WebviewPanelOptions &
 });
 
 export function showPage(panel: vscode.WebviewPanel, extension: vscode.Uri, name: 'run' | 'chat'): void {
-  const { webview } = panel;
+  panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'icon.svg');
+  fillPage(panel.webview, extension, name, panel.title);
+}
+
+export function fillPage(
+  webview: vscode.Webview,
+  extension: vscode.Uri,
+  name: 'run' | 'chat' | 'training',
+  title: string,
+): void {
   const file = (path: string): string =>
     webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', path)).toString();
   webview.options = pageOptions(extension);
-  panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'icon.svg');
   webview.html = pageHtml(
-    { script: file(`${name}.js`), style: file('style.css'), source: webview.cspSource, title: panel.title },
+    { script: file(`${name}.js`), style: file('style.css'), source: webview.cspSource, title },
     newNonce(),
   );
 }

@@ -13,13 +13,11 @@ import { PANELS } from '../host/contributions.js';
 import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { answerRows, type SampleEvent } from '../../runtime/contract/answers.js';
-import { probesSince, trainSince } from '../runs/columns.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import type { Run } from '../runs/run.js';
-import { progressNow, snapshot } from '../runs/snapshot.js';
+import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
-import { readingOf } from '../runs/reading.js';
 import { exists } from '../host/checkedFile.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
@@ -138,14 +136,7 @@ class RunPanel {
     if (kind === 'whole') {
       void this.sendSnapshot();
     } else {
-      this.channel.post({
-        type: 'append',
-        from,
-        train: trainSince(run.train, from.train),
-        probes: probesSince(run.probes, from.probes),
-        progress: progressNow(run, now()),
-        verdict: readingOf(run).verdict,
-      });
+      this.channel.post(append(run, from, now()));
     }
     if (answers && this.answersOpen) void this.sendAnswers(run);
   }

@@ -1,4 +1,5 @@
-import type { RunProgress, RunSnapshot } from '../../webview/protocol.js';
+import type { RunAppend, RunProgress, RunSnapshot } from '../../webview/protocol.js';
+import { probesSince, trainSince } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
 import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
@@ -32,6 +33,16 @@ export function snapshot(
     hasReport: has.report,
   };
 }
+
+/** What has come to a run since its columns had these lengths. */
+export const append = (run: Run, from: RunAppend['from'], now: number): RunAppend => ({
+  type: 'append',
+  from,
+  train: trainSince(run.train, from.train),
+  probes: probesSince(run.probes, from.probes),
+  progress: progressNow(run, now),
+  verdict: readingOf(run).verdict,
+});
 
 /** The time that a run at work has taken so far goes on between two events. */
 export function progressNow(run: Run, now: number): RunProgress {

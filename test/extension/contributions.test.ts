@@ -28,7 +28,7 @@ const json = JSON.parse(read('package.json')) as {
   extensionKind: string[];
   contributes: {
     commands: { command: string; title: string; category: string }[];
-    views: Record<string, { id: string; icon: string }[]>;
+    views: Record<string, { id: string; icon: string; type?: string }[]>;
     viewsWelcome: { view: string; contents: string }[];
     menus: Record<string, Contribution[]>;
     configuration: {
@@ -48,15 +48,12 @@ test('commands of the code and of package.json are the same, in one category', (
   assert.deepEqual([...new Set(contributes.commands.map((c) => c.category))], ['Security Vectors']);
 });
 
-test('views have an icon, and one that is empty a text', () => {
+test('views have an icon, and a tree that is empty a text', () => {
   const views = contributes.views['securityVectors']!;
   assert.deepEqual(views.map((v) => v.id).sort(), Object.values<string>(VIEWS).sort());
   for (const view of views) {
     assert.match(read(view.icon), /currentColor/);
-    assert.ok(
-      contributes.viewsWelcome.some((welcome) => welcome.view === view.id),
-      view.id,
-    );
+    assert.ok(view.type === 'webview' || contributes.viewsWelcome.some((welcome) => welcome.view === view.id), view.id);
   }
 });
 
@@ -112,9 +109,11 @@ test('the walkthrough has pictures in the colours of the theme, and the steps th
   for (const step of Object.values(STEPS)) assert.ok(ids.includes(step), step);
   for (const { media } of walkthrough!.steps) assert.match(read(media.svg), /var\(--vscode-\w*foreground/i);
   const commands = Object.values(nls).flatMap((text) =>
-    [...text.matchAll(/\(command:(securityVectors\.\w+)\)/g)].map((m) => m[1]!),
+    [...text.matchAll(/\(command:(securityVectors\.[\w.]+)\)/g)].map((m) => m[1]!),
   );
-  for (const command of commands) assert.ok(Object.values<string>(COMMANDS).includes(command), command);
+  // VS Code itself makes a command that shows a view.
+  const known = [...Object.values<string>(COMMANDS), ...Object.values<string>(VIEWS).map((view) => `${view}.focus`)];
+  for (const command of commands) assert.ok(known.includes(command), command);
 });
 
 test('nothing starts with the window, and pages come back after a reload', () => {

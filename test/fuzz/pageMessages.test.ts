@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { serve, type Port } from '../../extension/panels/channel.js';
-import { CHAT_REQUEST, CHAT_STATE, RUN_REQUEST, RUN_STATE } from '../../extension/panels/requests.js';
-import type { ChatPageRequest, HostMessage, RunPageRequest } from '../../webview/protocol.js';
+import { CHAT_REQUEST, CHAT_STATE, RUN_REQUEST, RUN_STATE, TRAINING_REQUEST } from '../../extension/panels/requests.js';
+import type { ChatPageRequest, HostMessage, RunPageRequest, TrainingPageRequest } from '../../webview/protocol.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';
 
@@ -14,8 +14,16 @@ const CHAT: ChatPageRequest[] = [
   { type: 'toggleAdapter', path: '/w/a', attached: true },
   { type: 'openWalkthrough', topic: 'danger' },
 ];
+const TRAINING: TrainingPageRequest[] = [
+  ...[{ type: 'ready' } as const, { type: 'start' } as const, { type: 'protect', on: true } as const],
+  { type: 'choose', key: 'vector', value: '/w/v' },
+  { type: 'chooseRecipe', file: '/w/r.json' },
+  { type: 'openKey', key: 'adapter.rank' },
+  { type: 'act', action: 'scan' },
+  { type: 'stopQueued', id: '/w/a' },
+];
 const VALUES = ['send', 'ready', 'toggleAdapter', 'openWalkthrough', 'table', 'x', true, { type: 'ready' }];
-const PAGES = { run: RUN_REQUEST, chat: CHAT_REQUEST };
+const PAGES = { run: RUN_REQUEST, chat: CHAT_REQUEST, training: TRAINING_REQUEST };
 
 /** Messages of a page, and what it kept: a handler sees requests of the contract alone, every number is answered once. */
 fuzz<{ page: keyof typeof PAGES; message: string }>({
@@ -24,6 +32,7 @@ fuzz<{ page: keyof typeof PAGES; message: string }>({
   sources: () => [
     ...RUN.map((request, id) => ({ page: 'run' as const, message: JSON.stringify({ id, request }) })),
     ...CHAT.map((request, id) => ({ page: 'chat' as const, message: JSON.stringify({ id, request }) })),
+    ...TRAINING.map((request, id) => ({ page: 'training' as const, message: JSON.stringify({ id, request }) })),
   ],
   damage: ({ page, message }, rng) => ({ page, message: damageJsonText(message, rng, VALUES) }),
   load: async ({ page, message }) => {
@@ -45,7 +54,7 @@ fuzz<{ page: keyof typeof PAGES; message: string }>({
       },
     };
     const [handled, bugs]: unknown[][] = [[], []];
-    serve<never, RunPageRequest | ChatPageRequest>(
+    serve<never, RunPageRequest | ChatPageRequest | TrainingPageRequest>(
       port,
       PAGES[page],
       (request) => handled.push(request),

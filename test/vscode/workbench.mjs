@@ -145,6 +145,25 @@ export function workbench(page, screenshots) {
       await page.locator('.sidebar .composite.title').filter({ hasText: title }).waitFor();
     },
 
+    /** Drags the border of the sidebar until it has this width. */
+    async sidebar(width) {
+      const box = () => page.locator('.part.sidebar').boundingBox();
+      const { x, y, width: now } = await box();
+      await page.mouse.move(x + now, y + 200);
+      await page.mouse.down();
+      await page.mouse.move(x + width, y + 200, { steps: 5 });
+      await page.mouse.up();
+      await until(async () => Math.abs((await box()).width - width) <= 2, `a sidebar of ${width} px`);
+    },
+
+    /** Folds views of a container up, or opens them again. */
+    async fold(titles, folded) {
+      for (const title of titles) {
+        const header = pane(title).locator('.pane-header');
+        if ((await header.getAttribute('aria-expanded')) === String(folded)) await header.click();
+      }
+    },
+
     pane,
     /** Rows of a tree view that have a text. */
     row: (view, text) => pane(view).locator('.monaco-list-row').filter({ hasText: text }),

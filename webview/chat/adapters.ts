@@ -1,7 +1,10 @@
 import { el } from '../dom.js';
-import type { ChatAdapter, ChatPageRequest, ChatState, ChatStrings } from '../protocol.js';
+import type { AdapterStrings, ChatAdapter, WalkthroughTopic } from '../protocol.js';
 import { fill } from '../../runtime/contract/format.js';
 import { button, checkBox, type CheckBox } from '../ui.js';
+
+type AdapterRequest =
+  { type: 'toggleAdapter'; path: string; attached: boolean } | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
 /** Check boxes to attach and detach adapters, and the danger banner while a security vector is attached. */
 export class Adapters {
@@ -12,8 +15,8 @@ export class Adapters {
   private shown = '';
 
   constructor(
-    private readonly strings: ChatStrings,
-    private readonly send: (request: ChatPageRequest) => void,
+    private readonly strings: AdapterStrings,
+    private readonly send: (request: AdapterRequest) => void,
   ) {
     this.element = el(
       'section',
@@ -24,7 +27,7 @@ export class Adapters {
     );
   }
 
-  update({ adapters, busy }: ChatState): void {
+  update({ adapters, busy }: { adapters: ChatAdapter[]; busy: boolean }): void {
     const key = JSON.stringify(adapters.map(({ path, name, role }) => [path, name, role]));
     if (key !== this.shown) this.build(adapters);
     this.shown = key;

@@ -11,7 +11,7 @@ import {
 } from 'chart.js';
 import { color } from 'chart.js/helpers';
 import { el, setText, svg } from '../dom.js';
-import type { RunPageRequest, RunSnapshot, RunStrings } from '../protocol.js';
+import type { RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import {
   DASHES,
@@ -33,16 +33,18 @@ Chart.register(LineController, LineElement, PointElement, LinearScale, Logarithm
 const MAX_MARKS = 12;
 const LINE_WIDTH = 2;
 
-/** The charts of a run, with their legends, captions and text twins. */
+/** The charts of a run, with their legends, captions and text twins; where there is little room, with their legends alone. */
 export class Charts {
-  readonly element = el('div', { class: 'charts' });
+  readonly element: HTMLElement;
   private readonly charts = new Map<string, ChartView>();
 
   constructor(
     private readonly strings: RunStrings,
     private readonly numbers: Numbers,
-    private readonly send: (request: RunPageRequest) => void,
+    private readonly send: (request: { type: 'openWalkthrough'; topic: WalkthroughTopic }) => void,
+    private readonly small = false,
   ) {
+    this.element = el('div', { class: small ? 'charts small' : 'charts' });
     onThemeChange(() => {
       const theme = readTheme();
       for (const chart of this.charts.values()) chart.paint(theme);
@@ -60,7 +62,7 @@ export class Charts {
     for (const spec of specs) {
       let view = this.charts.get(spec.id);
       if (!view) {
-        view = new ChartView(spec, this.strings, this.numbers, this.send);
+        view = new ChartView(spec, this.strings, this.numbers, this.send, this.small);
         this.charts.set(spec.id, view);
         this.element.append(view.element);
       }
@@ -86,7 +88,8 @@ class ChartView {
     spec: ChartSpec,
     private readonly strings: RunStrings,
     private readonly numbers: Numbers,
-    send: (request: RunPageRequest) => void,
+    send: (request: { type: 'openWalkthrough'; topic: WalkthroughTopic }) => void,
+    private readonly small: boolean,
   ) {
     const heading = `chart-${spec.id}`;
     const { help, valuesAsTable, columnSeries, columnFirst, columnLast, columnStep } = strings;
@@ -276,8 +279,8 @@ class ChartView {
           max: this.steps ?? undefined,
           grid: { display: false },
           border: { color: grid.color },
-          ticks: { ...ticks, maxTicksLimit: 7, includeBounds: false, precision: 0, maxRotation: 0 },
-          title: { display: true, text: s.axisStep, color: theme.muted, font },
+          ticks: { ...ticks, maxTicksLimit: this.small ? 4 : 7, includeBounds: false, precision: 0, maxRotation: 0 },
+          title: { display: !this.small, text: s.axisStep, color: theme.muted, font },
         },
         y: spec.logarithmic
           ? {
@@ -296,7 +299,7 @@ class ChartView {
               beginAtZero: true,
               grid,
               border: { display: false },
-              ticks: { ...ticks, maxTicksLimit: 5, callback: (value) => n.number(Number(value)) },
+              ticks: { ...ticks, maxTicksLimit: this.small ? 3 : 5, callback: (value) => n.number(Number(value)) },
             },
       },
     };

@@ -1,9 +1,14 @@
 import { KINDS } from '../../runtime/contract/kinds.js';
 import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
-import type { RunPageRequest, RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
+import type { RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
 import { fill, formatDuration } from '../../runtime/contract/format.js';
 import { button, type Button } from '../ui.js';
+
+/** What its buttons ask for. */
+export interface HeaderRequest {
+  type: 'stop' | 'resume' | 'runAgain' | 'openRecipe';
+}
 
 /** Title, progress with time left, Stop or Resume, and the verdict. */
 export class Header {
@@ -20,7 +25,8 @@ export class Header {
 
   constructor(
     private readonly strings: RunStrings,
-    send: (request: RunPageRequest) => void,
+    send: (request: HeaderRequest) => void,
+    ...more: Button[]
   ) {
     /** Once pressed it waits for what the host makes of it. */
     const once = (name: 'stop' | 'resume' | 'runAgain'): Button =>
@@ -34,7 +40,7 @@ export class Header {
     this.openRecipe = button(strings.openRecipe, 'secondary', { label: strings.openRecipe }, () =>
       send({ type: 'openRecipe' }),
     );
-    const buttons = [this.stop, this.resume, this.openRecipe, this.runAgain];
+    const buttons = [this.stop, this.resume, this.openRecipe, this.runAgain, ...more];
     this.element = el(
       'header',
       { class: 'run' },

@@ -1,0 +1,431 @@
+import * as vscode from 'vscode';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { z } from 'zod';
+import {
+  TRAINING_STRINGS,
+  type TrainingAction,
+  type TrainingKey,
+  type TrainingNotice,
+  type TrainingPageEvent,
+  type TrainingPageRequest,
+  type TrainingState,
+  type WalkthroughTopic,
+} from '../../webview/protocol.js';
+import type { CommandArguments } from '../host/commandArguments.js';
+import { exists, readText } from '../host/checkedFile.js';
+import { now } from '../host/clock.js';
+import { COMMANDS, VIEWS, type CommandName } from '../host/contributions.js';
+import { debounce, Disposables } from '../host/disposable.js';
+import { inputError } from '../host/errors.js';
+import { translated } from '../host/strings.js';
+import { t } from '../host/text.js';
+import { serve, type Channel } from '../panels/channel.js';
+import { fillPage } from '../panels/page.js';
+import { TRAINING_REQUEST } from '../panels/requests.js';
+import { newestFirst, runTitle } from '../runs/compare.js';
+import { keyOffset, type Edit } from '../runs/recipeEdit.js';
+import type { Run } from '../runs/run.js';
+import { append, snapshot } from '../runs/snapshot.js';
+import type { RunChange } from '../runs/store.js';
+import { vectorsFor } from '../services/choice.js';
+import type { Services } from '../services/services.js';
+import {
+  chosen,
+  firstRecipe,
+  isOf,
+  protectedBy,
+  readWritten,
+  recipeChoices,
+  trainingForm,
+  unprotected,
+  type Known,
+  type Targets,
+  type Written,
+} from './trainingState.js';
+
+/** What the panel asks of the rest of the extension. */
+export interface TrainingActions {
+  /** Answered when it has begun: the panel shows the rest. */
+  start(recipe: string): Promise<unknown>;
+  stop(folder: string): unknown;
+  resume(folder: string): Promise<unknown>;
+  runAgain(folder: string): Promise<unknown>;
+  openRecipe(folder: string): unknown;
+  openRun(folder: string): unknown;
+  /** Asks before it attaches a security vector. */
+  attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
+  openWalkthrough(topic: WalkthroughTopic): unknown;
+  assertTrusted(): void;
+  onBug(error: unknown): void;
+}
+
+type Parts = Pick<
+  Services,
+  'extension' | 'files' | 'inspector' | 'models' | 'problems' | 'recipes' | 'scans' | 'store'
+>;
+
+/** Keys of the workspace's memory: the recipe that is shown, and the protection that a switch has taken out of recipes. */
+const CHOSEN = 'training.recipe';
+const TAKEN_OUT = 'training.protection';
+const PROTECTIONS = z.record(z.string(), z.object({ vectors: z.string(), protection: z.string().optional() }));
+
+/** What the panel shows now: requests are about this. */
+interface Picture {
+  state: TrainingState;
+  written: Partial<Written>;
+  targets: Targets;
+  run: Run | undefined;
+}
+
+/** The training panel of the sidebar: a recipe of the workspace, the run that goes on or was the last, and what is attached. */
+export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposable {
+  private view: vscode.WebviewView | undefined;
+  private channel: Channel<TrainingPageEvent> | undefined;
+  private readonly disposables = new Disposables();
+  /** Of the page that is there now. */
+  private page = new Disposables();
+  private ready = false;
+  private picture: Picture | undefined;
+  private posted = '';
+  private run: Run | undefined;
+  /** The folder of the run that was shown last, since the recipe was chosen. */
+  private last: string | undefined;
+  /** Recipes that there were when a new one was asked for. */
+  private before: Set<string> | undefined;
+  private turns: Promise<unknown> = Promise.resolve();
+  private readonly drawSoon = this.disposables.add(debounce(() => void this.inTurn(() => this.draw()), 50));
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly memento: vscode.Memento,
+    private readonly actions: TrainingActions,
+  ) {
+    const { files, inspector, models, problems, scans, store } = parts;
+    for (const { onDidChange } of [files, inspector, models, problems, scans]) {
+      this.disposables.add(onDidChange(() => this.drawSoon()));
+    }
+    this.disposables.add(scans.onDidChangeState(() => this.drawSoon()));
+    this.disposables.add(store.onDidChange((change) => this.changed(change)));
+    this.disposables.add(
+      vscode.workspace.onDidChangeTextDocument(({ document }) => {
+        if (document.uri.fsPath === this.picture?.state.recipe) this.drawSoon();
+      }),
+    );
+    this.disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => this.drawSoon()));
+    this.disposables.add(vscode.workspace.onDidChangeWorkspaceFolders(() => this.drawSoon()));
+    this.disposables.add(vscode.window.registerWebviewViewProvider(VIEWS.training, this));
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    this.page.dispose();
+    this.page = new Disposables();
+    this.view = view;
+    this.ready = false;
+    const { webview } = view;
+    this.channel = this.page.add(
+      serve<TrainingPageEvent, TrainingPageRequest>(
+        webview,
+        TRAINING_REQUEST,
+        (request) => this.handle(request),
+        this.actions.onBug,
+      ),
+    );
+    this.page.add(
+      view.onDidChangeVisibility(() => {
+        // A hidden page is gone and asks again when it is shown.
+        if (!view.visible) this.ready = false;
+      }),
+    );
+    view.onDidDispose(() => {
+      if (this.view !== view) return;
+      this.view = undefined;
+      this.ready = false;
+      this.page.dispose();
+    });
+    fillPage(webview, this.parts.extension, 'training', view.title ?? '');
+  }
+
+  /** Can the person see this run here right now? */
+  isVisible(folder: string): boolean {
+    return this.view?.visible === true && this.run?.folder === folder;
+  }
+
+  dispose(): void {
+    this.page.dispose();
+    this.disposables.dispose();
+  }
+
+  private async handle(request: TrainingPageRequest): Promise<unknown> {
+    const { actions } = this;
+    switch (request.type) {
+      case 'ready':
+        this.ready = true;
+        this.posted = '';
+        return this.inTurn(() => this.draw(true));
+      case 'chooseRecipe':
+        await this.memento.update(CHOSEN, request.file);
+        this.last = undefined;
+        return this.inTurn(() => this.draw());
+      case 'choose':
+        return this.inTurn(() => this.choose(request.key, request.value));
+      case 'protect':
+        return this.inTurn(() => this.protect(request.on));
+      case 'openKey':
+        return this.open(request.key);
+      case 'act':
+        return this.act(request.action);
+      case 'start':
+        return actions.start(this.recipe());
+      case 'stop':
+        return actions.stop(this.shownRun());
+      case 'resume':
+        return actions.resume(this.shownRun());
+      case 'runAgain':
+        return actions.runAgain(this.shownRun());
+      case 'openRecipe':
+        return actions.openRecipe(this.shownRun());
+      case 'openRun':
+        return actions.openRun(this.shownRun());
+      case 'stopQueued':
+        return actions.stop(request.id);
+      case 'toggleAdapter': {
+        const model = this.picture?.written.facts?.model;
+        return model === undefined ? undefined : actions.attach(model, request.path, request.attached);
+      }
+      case 'openWalkthrough':
+        return actions.openWalkthrough(request.topic);
+    }
+  }
+
+  private recipe(): string {
+    const file = this.picture?.state.recipe;
+    if (file === undefined) throw inputError(t('there is no recipe to run.'), { remedy: t('Make one first.') });
+    return file;
+  }
+
+  private shownRun(): string {
+    if (!this.run) throw inputError(t('there is no such run.'), { remedy: t('Run a recipe first.') });
+    return this.run.folder;
+  }
+
+  // ------------------------------------------------------------------------------------------------- what is written
+
+  private async choose(key: TrainingKey, path: string): Promise<void> {
+    const file = this.recipe();
+    if (path === '') return this.protect(false);
+    await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+  }
+
+  private async protect(on: boolean): Promise<void> {
+    const file = this.recipe();
+    const before = this.takenOut()[file];
+    if (!on) {
+      await this.write(file, (text) => {
+        const { edits, was } = unprotected(text);
+        void this.memento.update(TAKEN_OUT, { ...this.takenOut(), [file]: was });
+        return edits;
+      });
+      return;
+    }
+    if (before) return this.write(file, (text) => protectedBy(text, before));
+    const vector = this.picture?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
+    if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
+    await this.write(file, (text) => chosen(text, file, 'vector', vector.value));
+  }
+
+  private takenOut(): z.infer<typeof PROTECTIONS> {
+    return safeParse(PROTECTIONS, this.memento.get(TAKEN_OUT)).data ?? {};
+  }
+
+  /** Changes the recipe in its editor; one that had no changes is saved, one that had is left for the person to save. */
+  private async write(file: string, change: (text: string) => Edit[]): Promise<void> {
+    this.actions.assertTrusted();
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
+    const { facts, error } = readWritten(document.getText(), file);
+    if (!facts) throw inputError(error?.message ?? '', error);
+    const wasDirty = document.isDirty;
+    const edit = new vscode.WorkspaceEdit();
+    for (const { offset, length, content } of change(document.getText())) {
+      const range = new vscode.Range(document.positionAt(offset), document.positionAt(offset + length));
+      edit.replace(document.uri, range, content);
+    }
+    const done = (await vscode.workspace.applyEdit(edit)) && (wasDirty || (await document.save()));
+    if (!done) throw inputError(t('the recipe could not be saved.'), { place: file });
+    await this.draw();
+  }
+
+  private async open(key: string): Promise<void> {
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(this.recipe()));
+    const at = document.positionAt(keyOffset(document.getText(), key));
+    await vscode.window.showTextDocument(document, { selection: new vscode.Range(at, at) });
+  }
+
+  private async act(action: TrainingAction): Promise<unknown> {
+    const { written, targets } = this.picture ?? { written: {}, targets: {} };
+    const { facts } = written;
+    switch (action) {
+      case 'openSample':
+        return command('openSample', {});
+      case 'addModel':
+        return command('addModel', {});
+      case 'newRecipe': {
+        this.before = new Set(this.parts.recipes.list().map(({ file }) => file));
+        const vectors = vectorsFor(this.parts, this.parts.models.list()[0]);
+        return command(vectors.length > 0 ? 'fineTuneProtected' : 'fineTunePlain', {});
+      }
+      case 'trainVector':
+        return command('trainVector', { model: facts?.model });
+      case 'trainNamedVector':
+        return targets.vectorRecipe === undefined ? undefined : this.actions.start(targets.vectorRecipe);
+      case 'scan':
+        return command('scan', { file: facts?.data[0], model: facts?.model, vector: targets.vector });
+      case 'openFile':
+        return this.open('data.file');
+      case 'trust':
+        return vscode.commands.executeCommand('workbench.trust.manage');
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- what is shown
+
+  private changed({ run, kind, from }: RunChange): void {
+    if (kind === 'append' && this.run === run && this.ready) this.channel?.post(append(run, from, now()));
+    if (kind !== 'append' || this.run !== run) this.drawSoon();
+    if (kind === 'whole' && this.run === run) this.postRun();
+  }
+
+  private async draw(first = false): Promise<void> {
+    if (!this.ready) return;
+    this.picture = await this.paint();
+    const { state } = this.picture;
+    const text = JSON.stringify(state);
+    if (text !== this.posted) {
+      const strings = translated(TRAINING_STRINGS);
+      this.channel?.post({ type: 'state', language: vscode.env.language, strings, training: state });
+      this.posted = text;
+    }
+    const { run } = this.picture;
+    const other = run !== this.run;
+    this.run = run;
+    this.last = run?.folder;
+    if (other || first) this.postRun();
+  }
+
+  private postRun(): void {
+    const { run } = this;
+    if (!this.ready) return;
+    const shown = run && snapshot(run, this.parts.store.list(), { answers: false, report: false }, now());
+    this.channel?.post({ type: 'run', run: shown });
+  }
+
+  /** The recipe's run that goes on, else any that does, else the last: of the recipe, or what was shown before. */
+  private runToShow(facts: Written['facts'] | undefined): Run | undefined {
+    const { store } = this.parts;
+    const own = newestFirst(store.list().filter((run) => facts && isOf(run, facts)));
+    const last = store.get(this.last ?? '');
+    return own.find((run) => run.live) ?? store.live().at(-1) ?? newestFirst(last ? [last, ...own] : own)[0];
+  }
+
+  private async paint(): Promise<Picture> {
+    const { models, recipes, store } = this.parts;
+    const locked = !vscode.workspace.isTrusted;
+    const all = recipes.list().filter(({ kind }) => kind === 'finetune');
+    const made = this.before && all.find(({ file }) => !this.before?.has(file));
+    if (made) {
+      this.before = undefined;
+      await this.memento.update(CHOSEN, made.file);
+    }
+    const kept = this.memento.get(CHOSEN);
+    const keptText = typeof kept === 'string' ? await textOf(kept) : undefined;
+    const file = typeof kept === 'string' && keptText !== undefined ? kept : firstRecipe(all)?.file;
+    const text = file === kept ? keptText : file && (await textOf(file));
+    const files = all.map((one) => one.file);
+    if (file !== undefined && !files.includes(file)) files.push(file);
+    const relative = (path: string): string => vscode.workspace.asRelativePath(path);
+    const written = file !== undefined && text !== undefined ? readWritten(text, file) : {};
+    const { facts } = written;
+    const shown = facts && trainingForm({ ...written, facts }, await this.known(facts, relative));
+    const run = this.runToShow(facts);
+    const going = store.live().filter((other) => other !== run);
+    const notices = [
+      ...(locked ? [untrusted()] : []),
+      ...(file === undefined && !locked ? [nothingYet(models.list().length > 0)] : []),
+      ...(shown?.notices ?? []),
+    ];
+    const state: TrainingState = {
+      recipes: recipeChoices(files, relative),
+      recipe: file,
+      form: shown?.form,
+      notices,
+      error: written.error,
+      adapters: (models.get(facts?.model ?? '')?.adapters ?? []).map(({ path, name, role, attached }) => ({
+        path,
+        name,
+        role: role ?? 'task',
+        attached,
+      })),
+      queue: going.map((other) => ({ id: other.folder, title: runTitle(other) })),
+      locked,
+    };
+    return { state, written, targets: shown?.targets ?? {}, run };
+  }
+
+  private async known(facts: NonNullable<Written['facts']>, relative: Known['relative']): Promise<Known> {
+    const { files, inspector, models, recipes, scans, store } = this.parts;
+    const named = [facts.model, ...facts.data, ...facts.vectors];
+    const there = new Set<string>();
+    for (const path of named) if (await exists(path)) there.add(path);
+    return {
+      models: models.list(),
+      recipes: recipes.list(),
+      data: files.dataFiles().filter((path) => !recipes.isEvaluationSet(path)),
+      vectors: vectorsFor(this.parts, models.get(facts.model)),
+      runs: store.list(),
+      counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
+      scan: (path) => scans.get(path),
+      since: (path) => scans.since(path),
+      exists: (path) => there.has(path),
+      relative,
+    };
+  }
+
+  /** One after the other: two quick choices must not both start from the same text. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.turns.then(work);
+    this.turns = next.catch(() => undefined);
+    return next;
+  }
+}
+
+/** Tells its own errors, and may go on long after it has begun. */
+function command<K extends CommandName>(name: K, argument: CommandArguments[K]): void {
+  void vscode.commands.executeCommand(COMMANDS[name], argument);
+}
+
+/** The text as the person sees it: that of the editor, else of the file. */
+async function textOf(file: string): Promise<string | undefined> {
+  const open = vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.fsPath === file);
+  return open?.getText() ?? (await readText(file).catch(() => ''));
+}
+
+const untrusted = (): TrainingNotice => ({
+  text: t('This workspace is not trusted: nothing is run or changed in it.'),
+  buttons: [{ action: 'trust', label: t('Manage workspace trust') }],
+});
+
+const nothingYet = (hasModel: boolean): TrainingNotice =>
+  hasModel
+    ? {
+        text: t('There is no fine-tuning recipe in this workspace yet.'),
+        buttons: [
+          { action: 'newRecipe', label: t('Make one…') },
+          { action: 'trainVector', label: t('Train a security vector') },
+        ],
+      }
+    : {
+        text: t('Fine-tune a model on data that nobody has read row by row, and keep harmful rows from being learned.'),
+        buttons: [
+          { action: 'openSample', label: t('Open the sample') },
+          { action: 'addModel', label: t('Add a model') },
+        ],
+      };

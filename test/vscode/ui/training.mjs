@@ -1,0 +1,197 @@
+/** The training panel of the sidebar: the story of the sample from it alone, by mouse and by keyboard. */
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+export const title = 'The training panel alone';
+
+const FINISHED = 240_000;
+const TREES = ['Models', 'Data', 'Runs'];
+const WIDTHS = [200, 400];
+
+export default async function training({ step, page, until, shot, command, open, container, workspace, ...bench }) {
+  const { webview, sidebar, fold, row } = bench;
+  const file = (...names) => path.join(workspace, ...names);
+  const recipe = file('recipes/protected.json');
+  const text = () => readFile(recipe, 'utf8');
+  const panel = () => webview('main.training');
+  const note = (frame, key, said, timeout) =>
+    frame.locator(`#${key}-note`).filter({ hasText: said }).waitFor({ timeout });
+  const facts = (frame, said) => frame.locator('header.run .facts').filter({ hasText: said });
+  const stepOf = async (frame) =>
+    Number(/step (\d+)/.exec(await frame.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
+  const checked = (box) => box.evaluate((element) => element.checked);
+  /** Pictures of the panel with all of the sidebar's height, narrow and wide. */
+  const shots = async (name, themes) => {
+    await fold(TREES, true);
+    for (const width of WIDTHS) {
+      await sidebar(width);
+      const frame = await panel();
+      // Nothing is cut off at the side.
+      const { content, shown } = await frame
+        .locator('html')
+        .evaluate((html) => ({ content: html.scrollWidth, shown: html.clientWidth }));
+      assert.ok(content <= shown, `${width} px: ${content} px of content`);
+      await shot(`${name}-${width}`, themes);
+    }
+  };
+
+  await step('it is the first view, and shows a recipe and what it lacks', async () => {
+    await container('Security Vectors');
+    const titles = await page.locator('.sidebar .pane-header .title').allTextContents();
+    assert.match(titles[0], /training/i);
+    const frame = await panel();
+    assert.equal(await frame.locator('#recipe option:checked').textContent(), 'protected');
+    await note(frame, 'data', '571 rows');
+    await note(frame, 'vector', 'not trained yet');
+    assert.ok(await frame.getByRole('button', { name: 'Start' }).isDisabled());
+    assert.equal(await frame.locator('.settings').textContent(), 'LoRA r 8 · 6 epochs · lr 0.003');
+    await shots('60-training');
+  });
+
+  await step('a button trains the vector that the recipe names; the panel says what was measured of it', async () => {
+    const frame = await panel();
+    await frame.getByRole('button', { name: 'Train forbidden-topic' }).click();
+    await facts(frame, 'step').waitFor({ timeout: 60_000 });
+    await facts(frame, 'finished').waitFor({ timeout: FINISHED });
+    await note(frame, 'vector', /finds [\d.]+\s*% at 1\s*% false alarms/);
+    // The page of the run did not come up: the panel shows it.
+    assert.equal(await page.locator('.tab').filter({ hasText: 'forbidden-topic' }).count(), 0);
+  });
+
+  await step('the data are scanned from it', async () => {
+    const frame = await panel();
+    await frame.getByRole('button', { name: 'Scan for harmful rows' }).click();
+    await note(frame, 'data', /571 rows · \d+ flagged/, FINISHED);
+  });
+
+  await step('the switch of the protection by keyboard: off and on again leaves the file as it was', async () => {
+    const frame = await panel();
+    const before = await text();
+    const box = frame.getByRole('checkbox', { name: 'Protect' });
+    await box.focus();
+    await page.keyboard.press('Space');
+    await until(async () => /"vectors": \[\],\n/.test(await text()), 'no vector in the file');
+    assert.match(await text(), /"protection": false/);
+    assert.equal(await frame.locator('#vector option:checked').textContent(), 'none');
+    await page.keyboard.press('Space');
+    await until(async () => (await text()) === before, 'the recipe as it was');
+    await until(() => checked(box), 'the box');
+  });
+
+  await step('lists by keyboard: another recipe, and another data file, which its file then names', async () => {
+    const frame = await panel();
+    const recipes = frame.locator('#recipe');
+    await recipes.focus();
+    await page.keyboard.press('ArrowUp');
+    await until(async () => !(await checked(frame.getByRole('checkbox', { name: 'Protect' }))), 'the plain recipe');
+    assert.equal(await recipes.evaluate((list) => list.selectedOptions[0].label), 'plain');
+    await page.keyboard.press('ArrowDown');
+    await until(() => checked(frame.getByRole('checkbox', { name: 'Protect' })), 'the protected recipe');
+    const before = await text();
+    await frame.locator('#data').focus();
+    await page.keyboard.press('ArrowUp');
+    await until(async () => /"data": \{ "file": "\.\.\/data\/harmful\.jsonl" \}/.test(await text()), 'other data');
+    await page.keyboard.press('ArrowDown');
+    await until(async () => (await text()) === before, 'the recipe as it was');
+  });
+
+  await step('a setting opens the recipe at its key; what is typed there shows at once, unsaved', async () => {
+    const frame = await panel();
+    const before = await text();
+    await frame.getByRole('button', { name: '6 epochs' }).click();
+    await page.locator('.tab.active[data-resource-name="protected.json"]').waitFor();
+    const line = before.split('\n').findIndex((one) => one.includes('"epochs"')) + 1;
+    await bench.statusBar(`Ln ${line},`).waitFor();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Backspace');
+    await page.keyboard.type('9');
+    await frame.getByRole('button', { name: '9 epochs' }).waitFor();
+    assert.equal(await text(), before);
+    // A choice joins what is unsaved, and does not save it.
+    await frame.getByRole('checkbox', { name: 'Protect' }).click();
+    await until(async () => !(await checked(frame.getByRole('checkbox', { name: 'Protect' }))), 'no protection');
+    assert.equal(await text(), before);
+    await frame.getByRole('checkbox', { name: 'Protect' }).click();
+    await until(() => checked(frame.getByRole('checkbox', { name: 'Protect' })), 'protection');
+    await page.locator('.tab.active[data-resource-name="protected.json"]').click();
+    await page.keyboard.press('Control+S');
+    await until(async () => (await text()) === before.replace('"epochs": 6', '"epochs": 9'), 'the saved recipe');
+    await command('View: Close All Editors');
+  });
+
+  await step('Start by keyboard: step, time left, live charts, and the sentence on the protection', async () => {
+    const frame = await panel();
+    const start = frame.getByRole('button', { name: 'Start' });
+    await start.focus();
+    await page.keyboard.press('Enter');
+    await facts(frame, 'step 1').first().waitFor({ timeout: 90_000 });
+    await until(async () => (await stepOf(frame)) > 25, 'some steps', 90_000);
+    await facts(frame, 'left').waitFor();
+    assert.equal(await frame.locator('.charts.small canvas').count(), 2);
+    const label = () => frame.locator('.charts canvas').first().getAttribute('aria-label');
+    assert.match(await label(), /delivered model \(vector off\): from [\d.]+ at step 0 to [\d.]+ at step \d+/);
+    assert.match(await frame.locator('.current .verdict-line').textContent(), /^So far/);
+    await shots('61-training-running', ['dark']);
+  });
+
+  await step('Stop and Resume; it goes on to its verdict', async () => {
+    const frame = await panel();
+    await frame.getByRole('button', { name: 'Stop' }).click();
+    await facts(frame, 'stopped').waitFor({ timeout: 60_000 });
+    const at = await stepOf(frame);
+    const resume = frame.getByRole('button', { name: 'Resume' });
+    await resume.focus();
+    await page.keyboard.press('Enter');
+    await facts(frame, 'finished').waitFor({ timeout: FINISHED });
+    assert.ok((await stepOf(frame)) > at);
+    await frame.locator('.current .verdict-line.good').waitFor();
+  });
+
+  await step('the result is attached by mouse, and detached by keyboard', async () => {
+    const frame = await panel();
+    const box = frame.getByRole('checkbox', { name: 'orders-protected' });
+    await box.click();
+    const attached = async () =>
+      JSON.parse(await readFile(file('.security-vectors/workspace.json'), 'utf8')).models[0].adapters.some(
+        (one) => one.attached,
+      );
+    await until(attached, 'an attached adapter');
+    await shots('62-training-done');
+    await box.focus();
+    await page.keyboard.press('Space');
+    await until(async () => !(await attached()), 'a detached adapter');
+  });
+
+  await step('⤢ opens the page of the run', async () => {
+    const frame = await panel();
+    await frame.getByRole('button', { name: 'Open the run panel' }).click();
+    const run = await webview('main.page:not(.training) header.run .facts');
+    await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor();
+  });
+
+  await step(
+    'a recipe that is no JSON is said to be none, at its line, and what is mended is shown again',
+    async () => {
+      const frame = await panel();
+      const before = await text();
+      await writeFile(recipe, before.replace('"method"', 'method'));
+      await frame.getByRole('alert').filter({ hasText: 'protected.json:5' }).waitFor();
+      await writeFile(recipe, before);
+      await frame.getByRole('button', { name: '9 epochs' }).waitFor();
+    },
+  );
+
+  await step('after a reload the same recipe is shown', async () => {
+    let frame = await panel();
+    await frame.locator('#recipe').selectOption({ label: 'paper' });
+    await until(async () => (await frame.locator('#recipe option:checked').textContent()) === 'paper', 'the choice');
+    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
+    await page.locator('.monaco-workbench').waitFor();
+    frame = await webview('main.training', 60_000);
+    await until(async () => (await frame.locator('#recipe option:checked').textContent()) === 'paper', 'the choice');
+    await fold(TREES, false);
+    await row('Runs', 'orders-protected').waitFor();
+  });
+}

@@ -1,0 +1,218 @@
+import { numbersIn } from '../../runtime/contract/format.js';
+import { runView } from '../../runtime/contract/runView.js';
+import { openChannel } from '../channel.js';
+import { Adapters } from '../chat/adapters.js';
+import { el } from '../dom.js';
+import { errorNotice, thrown } from '../notice.js';
+import type {
+  RunSnapshot,
+  TrainingNotice,
+  TrainingPageEvent,
+  TrainingPageRequest,
+  TrainingState,
+  TrainingStrings,
+} from '../protocol.js';
+import { fill } from '../../runtime/contract/format.js';
+import { Charts } from '../run/charts.js';
+import { append } from '../run/columns.js';
+import { Header } from '../run/header.js';
+import { button, select, type Button, type Select } from '../ui.js';
+import { Form, link } from './form.js';
+
+/** Of a run's charts as many as a sidebar has room for; the run page has all. */
+const MAX_CHARTS = 2;
+
+const channel = openChannel<TrainingPageEvent, TrainingPageRequest, never>(receive);
+let page: TrainingPage | undefined;
+let training: TrainingState | undefined;
+let run: RunSnapshot | undefined;
+let drawing = false;
+
+function receive(event: TrainingPageEvent): void {
+  switch (event.type) {
+    case 'state':
+      training = event.training;
+      document.documentElement.lang = event.language;
+      page ??= new TrainingPage(event.language, event.strings);
+      page.update(training);
+      return;
+    case 'run':
+      run = event.run;
+      page?.showRun(run);
+      return;
+    case 'append':
+      if (!run) return;
+      if (append(run, event)) draw();
+      else send({ type: 'ready' });
+      return;
+  }
+}
+
+/** Draws at most once a frame, however fast appends come. */
+function draw(): void {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    page?.showRun(run);
+  });
+}
+
+function send(request: TrainingPageRequest): void {
+  channel.request(request).then(
+    () => page?.requestEnded(),
+    (error: unknown) => {
+      if (page) page.requestEnded(error);
+      // The strings come with the first state; what failed here is that one.
+      else document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+    },
+  );
+}
+
+class TrainingPage {
+  private readonly recipes: Select;
+  private readonly recipeLine: HTMLElement;
+  private readonly create: Button;
+  private readonly notices = el('div');
+  private readonly failed = el('div');
+  private readonly form: Form;
+  private readonly runSection: HTMLElement;
+  private readonly header: Header;
+  private readonly runError = el('div');
+  private readonly charts: Charts;
+  private readonly queue: HTMLElement;
+  private readonly adapters: Adapters;
+  private readonly numbers;
+  private shownNotices = '';
+  private shownQueue = '';
+
+  constructor(
+    language: string,
+    private readonly strings: TrainingStrings,
+  ) {
+    const s = strings;
+    this.numbers = numbersIn(language);
+    this.recipes = select('recipe', (file) => send({ type: 'chooseRecipe', file }));
+    this.create = button('＋', 'icon', { label: s.newRecipe, title: s.newRecipe }, () =>
+      send({ type: 'act', action: 'newRecipe' }),
+    );
+    this.recipeLine = el(
+      'div',
+      { class: 'recipe' },
+      el('label', { for: 'recipe' }, s.recipe),
+      this.recipes.element,
+      this.create,
+    );
+    this.form = new Form(s, send);
+    const enlarge = button('⤢', 'icon', { label: s.openRun, title: s.openRun }, () => send({ type: 'openRun' }));
+    this.header = new Header(s, send, enlarge);
+    this.charts = new Charts(s, this.numbers, send, true);
+    this.queue = el('section', { class: 'queue', 'aria-label': s.queue });
+    this.runSection = el(
+      'section',
+      { class: 'current' },
+      this.header.element,
+      this.runError,
+      this.charts.element,
+      this.queue,
+    );
+    this.adapters = new Adapters(s, send);
+    document.body.replaceChildren(
+      el(
+        'main',
+        { class: 'page training' },
+        this.recipeLine,
+        this.notices,
+        this.form.element,
+        this.failed,
+        this.runSection,
+        this.adapters.element,
+      ),
+    );
+  }
+
+  update(state: TrainingState): void {
+    const { recipes, recipe, form, locked } = state;
+    this.recipeLine.hidden = recipe === undefined;
+    this.recipes.show(recipes, recipe ?? '', false);
+    this.create.disabled = locked;
+    this.form.element.hidden = form === undefined;
+    if (form) this.form.update(form, locked);
+    this.showNotices(state);
+    this.showQueue(state);
+    this.adapters.element.hidden = form === undefined || state.adapters.length === 0;
+    this.adapters.update({ adapters: state.adapters, busy: locked });
+  }
+
+  showRun(shown: RunSnapshot | undefined): void {
+    this.runSection.hidden = shown === undefined;
+    if (!shown) return;
+    const view = runView(shown, { strings: this.strings, numbers: this.numbers });
+    this.header.update(shown, view);
+    this.charts.update(shown, view.charts.slice(0, MAX_CHARTS));
+    const { error } = shown;
+    this.runError.replaceChildren(...(error ? [errorNotice(this.strings.errorTitle, error, this.strings.stack)] : []));
+  }
+
+  requestEnded(error?: unknown): void {
+    this.header.enable();
+    // What was not done is shown again as it is.
+    if (training) this.update(training);
+    this.failed.replaceChildren(
+      ...(error === undefined ? [] : [errorNotice(this.strings.requestFailed, thrown(error), this.strings.stack)]),
+    );
+  }
+
+  private showNotices({ notices, error, locked }: TrainingState): void {
+    const key = JSON.stringify([notices, error, locked]);
+    if (key === this.shownNotices) return;
+    this.shownNotices = key;
+    const notice = ({ text, buttons }: TrainingNotice): HTMLElement =>
+      el(
+        'div',
+        { class: 'notice', role: 'status' },
+        el('p', {}, text),
+        el(
+          'div',
+          { class: 'actions' },
+          ...buttons.map(({ action, label }, i) => {
+            const made = button(label, i === 0 ? 'primary' : 'secondary', { label }, () =>
+              send({ type: 'act', action }),
+            );
+            made.disabled = locked && action !== 'trust';
+            return made;
+          }),
+        ),
+      );
+    const open = { action: 'openFile', label: this.strings.openRecipe } as const;
+    this.notices.replaceChildren(
+      ...notices.map(notice),
+      ...(error ? [errorNotice(this.strings.recipe, error, this.strings.stack), el('p', {}, link(open, send))] : []),
+    );
+  }
+
+  private showQueue({ queue }: TrainingState): void {
+    const key = JSON.stringify(queue);
+    if (key === this.shownQueue) return;
+    this.shownQueue = key;
+    const { strings: s } = this;
+    this.queue.hidden = queue.length === 0;
+    this.queue.replaceChildren(
+      el('h2', {}, s.queue),
+      el(
+        'ul',
+        {},
+        ...queue.map(({ id, title }) =>
+          el(
+            'li',
+            {},
+            el('span', {}, title),
+            button(s.stop, 'secondary', { label: fill(s.stopRun, title) }, () => send({ type: 'stopQueued', id })),
+          ),
+        ),
+      ),
+    );
+  }
+}
+
+send({ type: 'ready' });
