@@ -24,11 +24,13 @@ import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
 import { newestFirst, runTitle } from '../runs/compare.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
+import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
+import type { Model } from '../workspace/models.js';
 import {
   chosen,
   firstRecipe,
@@ -93,7 +95,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   /** Recipes that there were when a new one was asked for. */
   private before: Set<string> | undefined;
   private turns: Promise<unknown> = Promise.resolve();
-  private readonly drawSoon = this.disposables.add(debounce(() => void this.inTurn(() => this.draw()), 50));
+  private readonly drawSoon = this.disposables.add(
+    debounce(() => void this.inTurn(() => this.draw()).catch(this.actions.onBug), 50),
+  );
 
   constructor(
     private readonly parts: Parts,
@@ -190,6 +194,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return actions.stop(request.id);
       case 'toggleAdapter': {
         const model = this.picture?.written.facts?.model;
+        if (request.attached) actions.assertTrusted();
         return model === undefined ? undefined : actions.attach(model, request.path, request.attached);
       }
       case 'openWalkthrough':
@@ -326,30 +331,38 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     return own.find((run) => run.live) ?? store.live().at(-1) ?? newestFirst(last ? [last, ...own] : own)[0];
   }
 
-  private async paint(): Promise<Picture> {
-    const { models, recipes, store } = this.parts;
-    const locked = !vscode.workspace.isTrusted;
-    const all = recipes.list().filter(({ kind }) => kind === 'finetune');
+  /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
+  private async recipeToShow(all: readonly RecipeFacts[]): Promise<{ file?: string; text?: string }> {
     const made = this.before && all.find(({ file }) => !this.before?.has(file));
     if (made) {
       this.before = undefined;
       await this.memento.update(CHOSEN, made.file);
     }
     const kept = this.memento.get(CHOSEN);
-    const keptText = typeof kept === 'string' ? await textOf(kept) : undefined;
-    const file = typeof kept === 'string' && keptText !== undefined ? kept : firstRecipe(all)?.file;
-    const text = file === kept ? keptText : file && (await textOf(file));
+    const text = typeof kept === 'string' ? await textOf(kept) : undefined;
+    if (typeof kept === 'string' && text !== undefined) return { file: kept, text };
+    const file = firstRecipe(all)?.file;
+    return file === undefined ? {} : { file, text: await textOf(file) };
+  }
+
+  private async paint(): Promise<Picture> {
+    const { recipes, store } = this.parts;
+    const models = this.parts.models.list();
+    const locked = !vscode.workspace.isTrusted;
+    const all = recipes.list().filter(({ kind }) => kind === 'finetune');
+    const { file, text } = await this.recipeToShow(all);
     const files = all.map((one) => one.file);
     if (file !== undefined && !files.includes(file)) files.push(file);
     const relative = (path: string): string => vscode.workspace.asRelativePath(path);
     const written = file !== undefined && text !== undefined ? readWritten(text, file) : {};
     const { facts } = written;
-    const shown = facts && trainingForm({ ...written, facts }, await this.known(facts, relative));
+    const model = models.find(({ path }) => path === facts?.model);
+    const shown = facts && trainingForm({ ...written, facts }, await this.known(facts, models, relative));
     const run = this.runToShow(facts);
     const going = store.live().filter((other) => other !== run);
     const notices = [
       ...(locked ? [untrusted()] : []),
-      ...(file === undefined && !locked ? [nothingYet(models.list().length > 0)] : []),
+      ...(file === undefined && !locked ? [nothingYet(models.length > 0)] : []),
       ...(shown?.notices ?? []),
     ];
     const state: TrainingState = {
@@ -358,7 +371,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       form: shown?.form,
       notices,
       error: written.error,
-      adapters: (models.get(facts?.model ?? '')?.adapters ?? []).map(({ path, name, role, attached }) => ({
+      adapters: (model?.adapters ?? []).map(({ path, name, role, attached }) => ({
         path,
         name,
         role: role ?? 'task',
@@ -370,16 +383,19 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     return { state, written, targets: shown?.targets ?? {}, run };
   }
 
-  private async known(facts: NonNullable<Written['facts']>, relative: Known['relative']): Promise<Known> {
-    const { files, inspector, models, recipes, scans, store } = this.parts;
+  private async known(facts: Written['facts'], models: readonly Model[], relative: Known['relative']): Promise<Known> {
+    const { files, inspector, recipes, scans, store } = this.parts;
     const named = [facts.model, ...facts.data, ...facts.vectors];
     const there = new Set<string>();
     for (const path of named) if (await exists(path)) there.add(path);
     return {
-      models: models.list(),
+      models,
       recipes: recipes.list(),
       data: files.dataFiles().filter((path) => !recipes.isEvaluationSet(path)),
-      vectors: vectorsFor(this.parts, models.get(facts.model)),
+      vectors: vectorsFor(
+        this.parts,
+        models.find(({ path }) => path === facts.model),
+      ),
       runs: store.list(),
       counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
       scan: (path) => scans.get(path),

@@ -93,7 +93,7 @@ class TrainingPage {
     const s = strings;
     this.numbers = numbersIn(language);
     this.recipes = select('recipe', (file) => send({ type: 'chooseRecipe', file }));
-    this.create = button('＋', 'icon', { label: s.newRecipe, title: s.newRecipe }, () =>
+    this.create = button('+', 'icon', { label: s.newRecipe, title: s.newRecipe }, () =>
       send({ type: 'act', action: 'newRecipe' }),
     );
     this.recipeLine = el(

@@ -24,6 +24,13 @@ export default async function untrusted({
     await page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor();
     await container('Security Vectors');
     await pane('Models').getByRole('button', { name: 'Manage Workspace Trust' }).waitFor();
+    const panel = await bench.webview('main.training');
+    await panel.getByRole('status').filter({ hasText: 'This workspace is not trusted' }).waitFor();
+    assert.ok(await panel.getByRole('button', { name: 'Manage workspace trust' }).isEnabled());
+    assert.equal(await panel.locator('#recipe option:checked').textContent(), 'protected');
+    for (const name of ['Start', 'New recipe…', 'Train forbidden-topic'])
+      assert.ok(await panel.getByRole('button', { name }).isDisabled(), name);
+    for (const list of ['#model', '#data', '#vector']) assert.ok(await panel.locator(list).isDisabled(), list);
     await shot('20-untrusted');
   });
 
@@ -74,6 +81,8 @@ export default async function untrusted({
     await bench.command('Workspaces: Manage Workspace Trust');
     await page.getByRole('button', { name: 'Trust', exact: true }).first().click();
     await page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor({ state: 'hidden' });
+    const panel = await bench.webview('main.training');
+    await panel.getByRole('button', { name: 'Train forbidden-topic' }).and(panel.locator(':not([disabled])')).waitFor();
     await open('data/train.jsonl');
     await lens('Scan for harmful rows').first().waitFor();
   });
