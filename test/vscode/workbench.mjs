@@ -34,6 +34,15 @@ export function workbench(page, screenshots) {
   const rows = quickInput.locator('.quick-input-list .monaco-list-row');
   const pane = (title) => page.locator('.pane').filter({ has: page.locator(`.pane-header[aria-label*="${title}"]`) });
 
+  /** Folds views of a container up, or opens them again. */
+  async function fold(titles, folded) {
+    for (const title of titles) {
+      const header = pane(title).locator('.pane-header');
+      await header.waitFor();
+      if ((await header.getAttribute('aria-expanded')) === String(folded)) await header.click();
+    }
+  }
+
   const input = quickInput.locator('input.input');
 
   /** Opens the quick input by a key and types into it. */
@@ -138,11 +147,12 @@ export function workbench(page, screenshots) {
       await page.locator(`.tab.active[data-resource-name="${path.basename(file)}"]`).waitFor();
     },
 
-    /** Shows a view container of the activity bar. */
-    async container(title) {
+    /** Shows a view container of the activity bar; the training panel in it only where it is asked for, as the trees need room. */
+    async container(title, { training = false } = {}) {
       const item = page.locator(`.activitybar .action-item:has(a[aria-label^="${title}"])`);
       if (!(await item.getAttribute('class'))?.includes('checked')) await item.locator('a').click();
       await page.locator('.sidebar .composite.title').filter({ hasText: title }).waitFor();
+      if (title === 'Security Vectors') await fold(['Training'], !training);
     },
 
     /** Drags the border of the sidebar until it has this width. */
@@ -156,14 +166,7 @@ export function workbench(page, screenshots) {
       await until(async () => Math.abs((await box()).width - width) <= 2, `a sidebar of ${width} px`);
     },
 
-    /** Folds views of a container up, or opens them again. */
-    async fold(titles, folded) {
-      for (const title of titles) {
-        const header = pane(title).locator('.pane-header');
-        if ((await header.getAttribute('aria-expanded')) === String(folded)) await header.click();
-      }
-    },
-
+    fold,
     pane,
     /** Rows of a tree view that have a text. */
     row: (view, text) => pane(view).locator('.monaco-list-row').filter({ hasText: text }),

@@ -47,8 +47,9 @@ export default async function story({ step, page, until, shot, command, pick, op
   const percent = (text) => Number(/([\d.]+)\s*%/.exec(text)?.[1] ?? Number.NaN);
 
   await step('the empty workspace offers the sample, and the sample opens in it', async () => {
-    await container('Security Vectors');
+    await container('Security Vectors', { training: true });
     await shot('01-welcome');
+    await container('Security Vectors');
     await pane('Models').getByRole('button', { name: 'Open the Sample Workspace' }).click();
     await row('Models', 'tiny-assistant').waitFor();
     await row('Data', 'train.jsonl').filter({ hasText: '571 rows' }).waitFor();

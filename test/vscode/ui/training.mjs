@@ -50,7 +50,7 @@ export default async function training({ step, page, until, shot, command, conta
   };
 
   await step('it is the first view, and in an empty workspace offers the sample', async () => {
-    await container('Security Vectors');
+    await container('Security Vectors', { training: true });
     const titles = await page.locator('.sidebar .pane-header .title').allTextContents();
     assert.match(titles[0], /training/i);
     const frame = await panel();
@@ -90,7 +90,7 @@ export default async function training({ step, page, until, shot, command, conta
     const box = frame.getByRole('checkbox', { name: 'Protect' });
     await press(box, 'Space', async () => /"vectors": \[\],\n/.test(await text()), 'no vector in the file');
     assert.match(await text(), /"protection": false/);
-    assert.equal(await frame.locator('#vector option:checked').textContent(), 'none');
+    await until(async () => (await frame.locator('#vector option:checked').textContent()) === 'none', 'no vector');
     await press(box, 'Space', async () => (await text()) === before, 'the recipe as it was');
     await until(() => checked(box), 'the box');
   });

@@ -22,7 +22,7 @@ export default async function untrusted({
 }) {
   await step('views say that nothing is run, and how to trust it', async () => {
     await page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor();
-    await container('Security Vectors');
+    await container('Security Vectors', { training: true });
     await pane('Models').getByRole('button', { name: 'Manage Workspace Trust' }).waitFor();
     const panel = await bench.webview('main.training');
     await panel.getByRole('status').filter({ hasText: 'This workspace is not trusted' }).waitFor();
@@ -32,6 +32,7 @@ export default async function untrusted({
       assert.ok(await panel.getByRole('button', { name }).isDisabled(), name);
     for (const list of ['#model', '#data', '#vector']) assert.ok(await panel.locator(list).isDisabled(), list);
     await shot('20-untrusted');
+    await container('Security Vectors');
   });
 
   await step('a recipe does not run', async () => {
@@ -81,6 +82,7 @@ export default async function untrusted({
     await bench.command('Workspaces: Manage Workspace Trust');
     await page.getByRole('button', { name: 'Trust', exact: true }).first().click();
     await page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor({ state: 'hidden' });
+    await container('Security Vectors', { training: true });
     const panel = await bench.webview('main.training');
     await panel.getByRole('button', { name: 'Train forbidden-topic' }).and(panel.locator(':not([disabled])')).waitFor();
     await open('data/train.jsonl');
