@@ -179,7 +179,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       case 'act':
         return this.act(request.action);
       case 'start':
-        return actions.start(this.recipe());
+        return actions.start(await this.recipe());
       case 'stop':
         return actions.stop(this.shownRun());
       case 'resume':
@@ -202,9 +202,11 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     }
   }
 
-  private recipe(): string {
+  /** The recipe that is shown. Whoever does something with it has chosen it, also where it was merely the first. */
+  private async recipe(): Promise<string> {
     const file = this.picture?.state.recipe;
     if (file === undefined) throw inputError(t('there is no recipe to run.'), { remedy: t('Make one first.') });
+    await this.memento.update(CHOSEN, file);
     return file;
   }
 
@@ -216,13 +218,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   // ------------------------------------------------------------------------------------------------- what is written
 
   private async choose(key: TrainingKey, path: string): Promise<void> {
-    const file = this.recipe();
+    const file = await this.recipe();
     if (path === '') return this.protect(false);
     await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
   }
 
   private async protect(on: boolean): Promise<void> {
-    const file = this.recipe();
+    const file = await this.recipe();
     const before = this.takenOut()[file];
     if (!on) {
       await this.write(file, (text) => {
@@ -260,7 +262,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   }
 
   private async open(key: string): Promise<void> {
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(this.recipe()));
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(await this.recipe()));
     const at = document.positionAt(keyOffset(document.getText(), key));
     await vscode.window.showTextDocument(document, { selection: new vscode.Range(at, at) });
   }

@@ -5,6 +5,8 @@ import path from 'node:path';
 
 export const title = 'The training panel alone';
 export const workspace = 'empty';
+// In a browser the editor saves by itself, unless it is told not to.
+export const settings = { 'files.autoSave': 'off' };
 
 const FINISHED = 240_000;
 const TREES = ['Models', 'Data', 'Runs'];
