@@ -37,6 +37,7 @@ const LINE_WIDTH = 2;
 export class Charts {
   readonly element: HTMLElement;
   private readonly charts = new Map<string, ChartView>();
+  private run = '';
 
   constructor(
     private readonly strings: RunStrings,
@@ -54,8 +55,11 @@ export class Charts {
   update(run: RunSnapshot, specs: ChartSpec[]): void {
     // Of a run that failed before it measured anything three empty charts would only push the error away.
     this.element.hidden = specs.length === 0 || (run.canRunAgain && run.probes.step.length === 0);
+    // Charts of another kind of run may have the same names.
+    const other = run.id !== this.run;
+    this.run = run.id;
     for (const [id, view] of this.charts) {
-      if (specs.some((spec) => spec.id === id)) continue;
+      if (!other && specs.some((spec) => spec.id === id)) continue;
       view.dispose();
       this.charts.delete(id);
     }

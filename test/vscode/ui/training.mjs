@@ -73,7 +73,7 @@ export default async function training({ step, page, until, shot, command, conta
   await step('a button trains the vector that the recipe names; the panel says what was measured of it', async () => {
     const frame = await panel();
     await frame.getByRole('button', { name: 'Train forbidden-topic' }).click();
-    await facts(frame, 'step').waitFor({ timeout: 60_000 });
+    await frame.locator('header.run h1').filter({ hasText: 'forbidden-topic' }).waitFor();
     await facts(frame, 'finished').waitFor({ timeout: FINISHED });
     await note(frame, 'vector', /finds [\d.]+\s*% at 1\s*% false alarms/);
     // The page of the run did not come up: the panel shows it.
@@ -140,9 +140,12 @@ export default async function training({ step, page, until, shot, command, conta
     const frame = await panel();
     const start = frame.getByRole('button', { name: 'Start' });
     await press(start, 'Enter', () => start.isDisabled(), 'a run that has begun');
-    await until(async () => (await stepOf(frame)) > 25, 'some steps', 90_000);
+    await frame.locator('header.run h1').filter({ hasText: 'orders-protected' }).waitFor();
+    await until(async () => (await stepOf(frame)) > 25, 'some steps', FINISHED);
     await facts(frame, 'left').waitFor();
     assert.equal(await frame.locator('.charts.small canvas').count(), 2);
+    // The charts of the vector's run were on a log scale.
+    assert.equal(await frame.locator('.chart .unit').first().textContent(), 'loss, nats per token');
     const label = () => frame.locator('.charts canvas').first().getAttribute('aria-label');
     assert.match(await label(), /delivered model \(vector off\): from [\d.]+ at step 0 to [\d.]+ at step \d+/);
     assert.match(await frame.locator('.current .verdict-line').textContent(), /^So far/);
