@@ -1,8 +1,11 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+
 /** What the extension's parts need of VS Code, played by a test: files are found where the test says, events are fired by it. */
 export class Uri {
   readonly scheme = 'file';
   private constructor(readonly fsPath: string) {}
   static file = (path: string): Uri => new Uri(path);
+  static joinPath = (uri: Uri, ...names: string[]): Uri => new Uri([uri.fsPath, ...names].join('/'));
   toString(): string {
     return `file://${this.fsPath}`;
   }
@@ -18,9 +21,40 @@ export class Position {
 export class Range {
   readonly start: Position;
   readonly end: Position;
-  constructor(startLine: number, startCharacter: number, endLine: number, endCharacter: number) {
-    this.start = new Position(startLine, startCharacter);
-    this.end = new Position(endLine, endCharacter);
+  constructor(startLine: number, startCharacter: number, endLine: number, endCharacter: number);
+  constructor(start: Position, end: Position);
+  constructor(...[a, b, c, d]: [number, number, number, number] | [Position, Position]) {
+    this.start = a instanceof Position ? a : new Position(a, b as number);
+    this.end = b instanceof Position ? b : new Position(c!, d!);
+  }
+}
+
+/** A text in memory that has a place for each offset in one line: `Position(0, offset)`. */
+export class TextDocument {
+  isDirty = false;
+  isClosed = false;
+  constructor(
+    readonly uri: Uri,
+    private text: string,
+    private readonly write: (text: string) => void,
+  ) {}
+  getText = (): string => this.text;
+  positionAt = (offset: number): Position => new Position(0, offset);
+  edit(text: string): void {
+    this.text = text;
+    this.isDirty = true;
+  }
+  async save(): Promise<boolean> {
+    this.write(this.text);
+    this.isDirty = false;
+    return true;
+  }
+}
+
+export class WorkspaceEdit {
+  readonly edits: { uri: Uri; range: Range; text: string }[] = [];
+  replace(uri: Uri, range: Range, text: string): void {
+    this.edits.push({ uri, range, text });
   }
 }
 
@@ -69,6 +103,8 @@ export const fake = {
   watchers: [] as { glob: string; create: Emitter<Uri>; change: Emitter<Uri>; remove: Emitter<Uri> }[],
   documents: new Emitter<unknown>(),
   closed: new Emitter<unknown>(),
+  /** Who fills a view of the sidebar. */
+  viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
   editors: new Emitter<FakeEditor[]>(),
   ranges: new Emitter<unknown>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
@@ -95,6 +131,24 @@ export const workspace = {
       onDidDelete: watcher.remove.event,
     };
   },
+  openTextDocument: async ({ fsPath }: Uri): Promise<TextDocument> => {
+    const open = (workspace.textDocuments as TextDocument[]).find(({ uri }) => uri.fsPath === fsPath);
+    if (open) return open;
+    const text = readFileSync(fsPath, 'utf8');
+    const document = new TextDocument(Uri.file(fsPath), text, (changed) => writeFileSync(fsPath, changed));
+    workspace.textDocuments.push(document);
+    return document;
+  },
+  applyEdit: async ({ edits }: WorkspaceEdit): Promise<boolean> => {
+    for (const { uri, range, text } of [...edits].sort((a, b) => b.range.start.character - a.range.start.character)) {
+      const document = await workspace.openTextDocument(uri);
+      const before = document.getText();
+      document.edit(before.slice(0, range.start.character) + text + before.slice(range.end.character));
+    }
+    return true;
+  },
+  onDidGrantWorkspaceTrust: () => nothing,
+  onDidChangeWorkspaceFolders: () => nothing,
   onDidChangeTextDocument: fake.documents.event,
   onDidCloseTextDocument: fake.closed.event,
 };
@@ -102,6 +156,10 @@ export const workspace = {
 export const window = {
   visibleTextEditors: [] as FakeEditor[],
   activeTextEditor: undefined,
+  registerWebviewViewProvider: (_id: string, provider: NonNullable<typeof fake.viewProvider>) => {
+    fake.viewProvider = provider;
+    return nothing;
+  },
   createTextEditorDecorationType: (options: object) => ({ ...nothing, options }),
   onDidChangeVisibleTextEditors: fake.editors.event,
   onDidChangeTextEditorVisibleRanges: fake.ranges.event,
@@ -118,6 +176,7 @@ export const languages = {
 };
 
 export const env = {
+  language: 'en',
   uiKind: UIKind.Desktop,
   remoteName: undefined,
   openExternal: async (uri: Uri) => void fake.opened.push(uri.fsPath),

@@ -1,0 +1,195 @@
+/** The training panel as its page meets it: requests in, states and the recipe's file out. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { HostMessage, Outcome, TrainingPageEvent, TrainingPageRequest } from '../../webview/protocol.js';
+import { DataInspector } from '../../extension/data/files.js';
+import { Problems } from '../../extension/data/problems.js';
+import { Scans } from '../../extension/data/scans.js';
+import { Emitter } from '../../extension/host/disposable.js';
+import { inputError } from '../../extension/host/errors.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { recipeFacts } from '../../extension/runs/recipe.js';
+import { WorkspaceModels } from '../../extension/workspace/models.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import type { TrainingActions } from '../../extension/views/training.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
+import { step, temporary } from './support.js';
+
+const { TrainingView } = await import('../../extension/views/training.js');
+
+const SAMPLE = join(import.meta.dirname, '../../media/sample');
+
+/** The sample with a vector, and its panel; `kept` is the memory of the workspace. */
+async function opened(t: TestContext, { trusted = true, kept = new Map<string, unknown>() } = {}) {
+  const root = await temporary(t);
+  for (const folder of ['recipes', 'data']) await cp(join(SAMPLE, folder), join(root, folder), { recursive: true });
+  for (const folder of ['tiny-assistant', 'vectors/forbidden-topic'])
+    await mkdir(join(root, folder), { recursive: true });
+  workspace.isTrusted = trusted;
+  workspace.textDocuments = [];
+  t.after(() => {
+    workspace.isTrusted = true;
+    workspace.textDocuments = [];
+  });
+  const store = new RunStore();
+  const recipes = new RecipeIndex();
+  const at = (name: string): string => join(root, `recipes/${name}.json`);
+  for (const name of ['paper', 'plain', 'protected', 'vector']) await recipes.read(at(name));
+  const problems = new Problems();
+  const done: string[] = [];
+  const bugs: unknown[] = [];
+  const note = (name: string) => async (argument: string) => void done.push(`${name} ${argument}`);
+  const actions: TrainingActions = {
+    ...{ start: note('start'), stop: note('stop'), resume: note('resume'), runAgain: note('runAgain') },
+    ...{ openRecipe: note('openRecipe'), openRun: note('openRun'), attach: note('attach') },
+    openWalkthrough: () => undefined,
+    assertTrusted: () => {
+      if (!workspace.isTrusted) throw inputError('not trusted');
+    },
+    onBug: (error) => bugs.push(error),
+  };
+  const parts = {
+    extension: Uri.file('/extension'),
+    files: { onDidChange: new Emitter<void>().event, dataFiles: () => [join(root, 'data/train.jsonl')] },
+    inspector: new DataInspector(() => Promise.reject(inputError('not asked'))),
+    models: new WorkspaceModels({ root: () => root, inspect: () => Promise.reject(new Error()), runs: () => [] }),
+    ...{ problems, recipes, store, scans: new Scans(() => root) },
+  };
+  const memento = {
+    keys: () => [...kept.keys()],
+    get: (key: string) => kept.get(key),
+    update: async (key: string, value: unknown) => void kept.set(key, value),
+  };
+  const view = new TrainingView(parts as never, memento as never, actions);
+  const events: TrainingPageEvent[] = [];
+  const outcomes = new Map<number, Outcome>();
+  let receive: (message: unknown) => unknown = () => undefined;
+  const nothing = { dispose: () => undefined };
+  fake.viewProvider!.resolveWebviewView({
+    visible: true,
+    title: 'Training',
+    onDidChangeVisibility: () => nothing,
+    onDidDispose: () => nothing,
+    webview: {
+      cspSource: '',
+      asWebviewUri: (uri: unknown) => uri,
+      onDidReceiveMessage: (listener: typeof receive) => {
+        receive = listener;
+        return nothing;
+      },
+      postMessage: async (message: HostMessage<TrainingPageEvent>) => {
+        if ('event' in message) events.push(message.event);
+        else outcomes.set(message.reply, message.outcome);
+      },
+    },
+  });
+  t.after(() => view.dispose());
+  let id = 0;
+  const ask = async (request: TrainingPageRequest): Promise<Outcome> => {
+    await receive({ id: ++id, request });
+    return outcomes.get(id)!;
+  };
+  const state = () => events.flatMap((event) => (event.type === 'state' ? [event.training] : [])).at(-1)!;
+  const run = () => events.flatMap((event) => (event.type === 'run' ? [event.run] : [])).at(-1);
+  await ask({ type: 'ready' });
+  return {
+    root,
+    at,
+    ask,
+    state,
+    run,
+    events,
+    store,
+    kept,
+    done,
+    bugs,
+    read: (name: string) => readFile(at(name), 'utf8'),
+  };
+}
+
+test('the strongest recipe is shown first; who changes it has chosen it', async (t) => {
+  const { at, ask, state, read, bugs } = await opened(t);
+  assert.equal(state().recipe, at('protected'));
+  const before = await read('protected');
+  assert.deepEqual(await ask({ type: 'protect', on: false }), { kind: 'result' });
+  // Unprotected it is no longer the strongest, and is still the one that is shown.
+  assert.deepEqual([state().recipe, state().form?.isProtected], [at('protected'), false]);
+  assert.match(await read('protected'), /"vectors": \[\],\n {2}"protection": false,/);
+  await ask({ type: 'protect', on: true });
+  assert.deepEqual([await read('protected'), state().form?.isProtected, bugs], [before, true, []]);
+});
+
+test('a choice writes the file; in an editor with unsaved changes it joins them and saves nothing', async (t) => {
+  const { root, at, ask, state, read } = await opened(t);
+  await ask({ type: 'choose', key: 'model', value: join(root, 'other') });
+  assert.match(await read('protected'), /"model": "\.\.\/other"/);
+  const saved = await read('protected');
+  const document = await workspace.openTextDocument(Uri.file(at('protected')));
+  document.edit(saved.replace('"epochs": 6', '"epochs": 7'));
+  await ask({ type: 'choose', key: 'data', value: join(root, 'data/benign.jsonl') });
+  assert.equal(await read('protected'), saved);
+  assert.match(document.getText(), /"data": \{ "file": "\.\.\/data\/benign\.jsonl" \}[^]*"epochs": 7/);
+  // What is shown is what stands in the editor.
+  assert.equal(state().form?.fields.data.value, join(root, 'data/benign.jsonl'));
+  assert.equal(state().form?.settings[1]?.text, '7 epochs');
+});
+
+test('the chosen recipe comes back with the window, and one that is gone makes room', async (t) => {
+  const kept = new Map<string, unknown>();
+  const { at, ask, state } = await opened(t, { kept });
+  await ask({ type: 'chooseRecipe', file: at('plain') });
+  assert.equal(state().recipe, at('plain'));
+  assert.ok([...kept.values()].includes(at('plain')));
+  kept.set('training.recipe', '/gone.json');
+  const again = await opened(t, { kept });
+  assert.equal(again.state().recipe, again.at('protected'));
+});
+
+test('where nothing is trusted, nothing is written, whatever the page asks', async (t) => {
+  const { root, ask, state, read, done } = await opened(t, { trusted: false });
+  assert.deepEqual([state().locked, state().notices[0]?.buttons[0]?.action], [true, 'trust']);
+  const before = await read('protected');
+  for (const request of [
+    { type: 'protect', on: false },
+    { type: 'choose', key: 'data', value: join(root, 'data/benign.jsonl') },
+    { type: 'toggleAdapter', path: '/a', attached: true },
+  ] as const)
+    assert.equal((await ask(request)).kind, 'error', request.type);
+  assert.deepEqual([await read('protected'), done], [before, []]);
+});
+
+test('a recipe that cannot be read says where, and is not written over', async (t) => {
+  const { at, ask, state, read } = await opened(t);
+  await ask({ type: 'chooseRecipe', file: at('plain') });
+  const broken = (await read('plain')).replace('"method"', 'method');
+  await writeFile(at('plain'), broken);
+  await ask({ type: 'chooseRecipe', file: at('plain') });
+  assert.deepEqual([state().form, state().error?.place], [undefined, `${at('plain')}:5`]);
+  assert.equal((await ask({ type: 'protect', on: true })).kind, 'error');
+  assert.equal(await read('plain'), broken);
+});
+
+test('the run of the recipe is shown as it goes; others wait in the list and are stopped there', async (t) => {
+  const { root, at, ask, run, state, events, store, done, read } = await opened(t);
+  assert.equal(run(), undefined);
+  const facts = recipeFacts(await read('protected'), at('protected'))!;
+  const own = store.begin(facts, 'orders-protected', false);
+  const other = store.begin({ ...facts, file: at('plain'), output: join(root, 'adapters/plain') }, 'plain', false);
+  await ask({ type: 'ready' });
+  assert.equal(run()?.id, own.folder);
+  assert.deepEqual(
+    state().queue.map(({ id }) => id),
+    [other.folder],
+  );
+  assert.equal(state().form?.canStart, false);
+  store.append(own, [step(1)]);
+  const last = events.at(-1)!;
+  assert.ok(last.type === 'append' && last.progress.step === 1, JSON.stringify(last));
+  await ask({ type: 'stop' });
+  await ask({ type: 'stopQueued', id: other.folder });
+  await ask({ type: 'start' });
+  assert.deepEqual(done, [`stop ${own.folder}`, `stop ${other.folder}`, `start ${at('protected')}`]);
+});
