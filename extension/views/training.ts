@@ -22,7 +22,7 @@ import { t } from '../host/text.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
-import { newestFirst, runTitle } from '../runs/compare.js';
+import { runTitle } from '../runs/compare.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
@@ -30,7 +30,7 @@ import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
-import type { Model } from '../workspace/models.js';
+import { sameAdapter, type Model } from '../workspace/models.js';
 import {
   chosen,
   firstRecipe,
@@ -90,8 +90,6 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   private picture: Picture | undefined;
   private posted = '';
   private run: Run | undefined;
-  /** The folder of the run that was shown last, since the recipe was chosen. */
-  private last: string | undefined;
   /** Recipes that there were when a new one was asked for. */
   private before: Set<string> | undefined;
   private turns: Promise<unknown> = Promise.resolve();
@@ -168,7 +166,6 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return this.inTurn(() => this.draw(true));
       case 'chooseRecipe':
         await this.memento.update(CHOSEN, request.file);
-        this.last = undefined;
         return this.inTurn(() => this.draw());
       case 'choose':
         return this.inTurn(() => this.choose(request.key, request.value));
@@ -314,7 +311,6 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const { run } = this.picture;
     const other = run !== this.run;
     this.run = run;
-    this.last = run?.folder;
     if (other || first) this.postRun();
   }
 
@@ -325,12 +321,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.channel?.post({ type: 'run', run: shown });
   }
 
-  /** The recipe's run that goes on, else any that does, else the last: of the recipe, or what was shown before. */
+  /** The recipe's run that goes on, else any that does, else the last of the recipe or of its vectors. */
   private runToShow(facts: Written['facts'] | undefined): Run | undefined {
     const { store } = this.parts;
-    const own = newestFirst(store.list().filter((run) => facts && isOf(run, facts)));
-    const last = store.get(this.last ?? '');
-    return own.find((run) => run.live) ?? store.live().at(-1) ?? newestFirst(last ? [last, ...own] : own)[0];
+    const runs = store.list();
+    const own = runs.filter((run) => facts && isOf(run, facts));
+    const related = runs.filter((run) => own.includes(run) || facts?.vectors.some((v) => sameAdapter(v, run.folder)));
+    return own.find((run) => run.live) ?? store.live().at(-1) ?? related[0];
   }
 
   /** The recipe that was chosen, with its text; one that is gone makes room for the first. */

@@ -191,5 +191,12 @@ test('the run of the recipe is shown as it goes; others wait in the list and are
   await ask({ type: 'stop' });
   await ask({ type: 'stopQueued', id: other.folder });
   await ask({ type: 'start' });
+  // When both have ended, the one of the recipe stays, and not the one that ended last.
+  await store.end(own);
+  await ask({ type: 'ready' });
+  assert.equal(run()?.id, other.folder);
+  await store.end(other);
+  await ask({ type: 'ready' });
+  assert.equal(run()?.id, own.folder);
   assert.deepEqual(done, [`stop ${own.folder}`, `stop ${other.folder}`, `start ${at('protected')}`]);
 });
