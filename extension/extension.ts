@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { columnsText } from '../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../webview/protocol.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
@@ -7,11 +8,13 @@ import { registerCommands } from './commands/register.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
 import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { DataInspector } from './data/files.js';
+import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
 import { notifyEnd } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
+import { columnsOf, mappedBy, maxTokensFor, modelFor } from './services/choice.js';
 import { createNotices } from './host/notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { RunPanels } from './panels/runPanel.js';
@@ -96,7 +99,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const runner = own(new Runner({ store, engine: newEngine, assertTrusted }));
   const recipes = new RecipeIndex();
   const problems = own(new Problems());
-  const scans = own(new Scans(root, problems));
+  const scans = own(new Scans(root, problems, (data) => mappedBy(recipes, data)));
   const models = own(
     new WorkspaceModels(
       {
@@ -110,7 +113,26 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       problems,
     ),
   );
-  const inspector = own(new DataInspector((path) => engine.request('inspectData', { path })));
+  const known = { recipes, scans };
+  const inspector = own(
+    new DataInspector(
+      (path) => engine.request('inspectData', { path, columns: columnsOf(known, path) }),
+      (file) => columnsText(columnsOf(known, file)),
+    ),
+  );
+  const model = (file: string): string | undefined => modelFor({ models, recipes, store }, file)?.path;
+  const tokens = own(
+    new DataInspector(
+      (path) =>
+        engine.request('inspectData', {
+          path,
+          columns: columnsOf(known, path),
+          model: model(path),
+          maxTokens: maxTokensFor(known, path),
+        }),
+      (path) => JSON.stringify([columnsText(columnsOf(known, path)), model(path), maxTokensFor(known, path)]),
+    ),
+  );
   const files = own(
     new WorkspaceFiles({
       store,
@@ -119,6 +141,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       onState: () => models.refresh(),
       onDataFile: (file) => {
         inspector.changed(file);
+        tokens.changed(file);
         return scans.look(file);
       },
       onError: notices.error,
@@ -138,6 +161,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     problems,
     scans,
     inspector,
+    tokens,
     assertTrusted,
     openWalkthrough,
   };
@@ -207,6 +231,7 @@ function registerSurfaces(services: Services, own: Own): void {
   own(modelsView(services, (node, attached) => setAttached(services, node, attached)));
   own(dangerDecorations());
   own(dataView(services));
+  own(previewDocuments());
   own(runsView(services));
   own(statusBar(services.store));
   own(new Lenses(services));

@@ -15,6 +15,7 @@ import {
   type ScanLimit,
 } from './contract/protocol.js';
 import { cleaningOf } from './contract/cleaning.js';
+import { COLUMN_FIELDS, parseColumns, type Columns } from './contract/mapping.js';
 import { checkCleaned } from './data/cleaned.js';
 import { scanText } from './contract/scanText.js';
 import { runSample } from './sample/story.js';
@@ -25,15 +26,16 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
   evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
       --resume continues from the checkpoint; --force replaces a finished result once the new one is done
-  scan --model DIR --vector DIR --data FILE [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE] [--clean OUT.jsonl [--force]]
+  scan --model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE] [--clean OUT.jsonl [--force]]
       find rows that look like what the vector was trained on. --false-alarms: share of ordinary rows that may be flagged;
       --false-discoveries: share of the flagged rows that may be ordinary; --threshold: share of a row's loss that the vector
       explains. Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).
+      --columns prompt=question,completion=answer: which columns of the file are which fields of its rows.
       --clean writes the file as JSON lines, flagged rows cut or left out; --force replaces such a file.
-  score --model DIR [--adapter DIR[@SCALE]]... --data FILE       loss of each row
+  score --model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP]       loss of each row
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
       --raw uses the prompt as it is, without the model's chat template
-  inspect DIR|FILE.gguf|DATA                   what a model or data file contains, and what in it cannot be used
+  inspect DIR|FILE.gguf|DATA [--columns MAP]   what a model or data file contains, and what in it cannot be used
   export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]
       safetensors: a merged Hugging Face folder · peft: one adapter folder, several adapters joined · onnx: a folder for
       onnxruntime and transformers.js · gguf: a merged model for llama.cpp, or with --lora the adapters alone.
@@ -56,6 +58,7 @@ const OPTIONS = {
   adapter: { type: 'string', multiple: true },
   vector: { type: 'string' },
   data: { type: 'string' },
+  columns: { type: 'string' },
   threshold: { type: 'string' },
   'false-alarms': { type: 'string' },
   'false-discoveries': { type: 'string' },
@@ -101,6 +104,15 @@ function scanLimit(values: Values): ScanLimit {
   if (name === 'threshold') return { share: value };
   if (value === 0 || value === 1) throw wrong(`--${name} must be above 0 and below 1.`);
   return name === 'false-alarms' ? { falseAlarms: value } : { falseDiscoveries: value };
+}
+
+function columnsOf({ columns: text }: Values): Columns | undefined {
+  if (text === undefined) return undefined;
+  const columns = parseColumns(text);
+  if (columns) return columns;
+  throw wrong(
+    `--columns is "${text}"; fields of one row format with their columns were expected, such as prompt=question,completion=answer (fields: ${COLUMN_FIELDS.join(', ')}).`,
+  );
 }
 
 function number(
@@ -184,6 +196,7 @@ async function evaluate(given: Given): Promise<number> {
 
 async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
+  const columns = columnsOf(values);
   const clean = values.clean === undefined ? undefined : resolve(values.clean);
   if (clean !== undefined) checkCleaned({ data, out: clean, force: values.force });
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
@@ -192,6 +205,7 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
       model: resolve(required(values, 'model')),
       vector: resolve(required(values, 'vector')),
       data,
+      columns,
       limit: scanLimit(values),
       ordinary: values.ordinary && resolve(values.ordinary),
       device: chosen(values),
@@ -206,7 +220,10 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
     out.log(`  line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`);
   }
   if (clean === undefined) return EXIT.done;
-  const cleaned = await calls.clean({ data, out: clean, force: values.force, ...cleaningOf(perRow) }, reporter);
+  const cleaned = await calls.clean(
+    { data, columns, out: clean, force: values.force, ...cleaningOf(perRow) },
+    reporter,
+  );
   out.line(cleaned);
   out.log(
     `${cleaned.path}: ${cleaned.kept} rows are as they were, ${cleaned.cut} are shorter, ${cleaned.left} are left out.`,
@@ -217,7 +234,12 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
 
 async function score({ values, out, reporter }: Given): Promise<number> {
   for (const row of await calls.score(
-    { ...reference(values), data: resolve(required(values, 'data')), device: chosen(values) },
+    {
+      ...reference(values),
+      data: resolve(required(values, 'data')),
+      columns: columnsOf(values),
+      device: chosen(values),
+    },
     reporter,
   ))
     out.result(row);
@@ -255,7 +277,7 @@ async function inspect(given: Given): Promise<number> {
   const path = only('a model or a data file', given);
   const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
   const { path: _, ...info } = await (isData
-    ? calls.inspectData({ path }, reporter)
+    ? calls.inspectData({ path, columns: columnsOf(given.values) }, reporter)
     : calls.inspect({ path }, reporter));
   out.result(info);
   return EXIT.done;
@@ -311,6 +333,7 @@ const COMMANDS: Record<string, Command> = {
       'model',
       'vector',
       'data',
+      'columns',
       'threshold',
       'false-alarms',
       'false-discoveries',
@@ -320,12 +343,12 @@ const COMMANDS: Record<string, Command> = {
       'device',
     ],
   },
-  score: { run: score, options: ['model', 'adapter', 'data', 'device'] },
+  score: { run: score, options: ['model', 'adapter', 'data', 'columns', 'device'] },
   generate: {
     run: generate,
     options: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
   },
-  inspect: { run: inspect, options: [] },
+  inspect: { run: inspect, options: ['columns'] },
   export: { run: exportModel, options: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'] },
   download: { run: download, options: ['out', 'revision', 'force'] },
   sample: { run: sample, options: ['out'] },

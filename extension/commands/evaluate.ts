@@ -7,32 +7,38 @@ import { setFor } from '../runs/recipe.js';
 import { modelFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { STATE_FOLDER } from '../host/state.js';
+import { nameOf, type Known } from './dataSource.js';
+import { askSet, evaluationChoices } from './evaluationSets.js';
 import { chooseModel } from './models.js';
 import { modelStates } from './modelStates.js';
-import { evaluateRecipe, slug, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
+import { evaluateRecipe, freeFile, slug, writeRecipe, type DataChoice, type EvaluationChoice } from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { follow, type Ended } from './runs.js';
-import { evaluationChoices, machine, recipeLike } from './training.js';
-import { wizard } from './wizard.js';
+import { machine, recipeLike } from './training.js';
+import { wizard, type Choice } from './wizard.js';
 
 /**
  * Judges the answers of base, plain, protected, and the model as it is attached now, side by side: on one evaluation set,
  * or on those that are chosen.
  */
 export async function evaluate(
-  services: Pick<Services, 'assertTrusted' | 'models' | 'recipes' | 'runPanels' | 'runner' | 'store'>,
-  { file, model: named }: CommandArguments['evaluate'],
+  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'runPanels' | 'runner' | 'store'>,
+  given: CommandArguments['evaluate'],
 ): Promise<Ended> {
   services.assertTrusted();
   const root = requireRoot();
+  const { file, model: named } = given;
   const model =
     named === undefined && file !== undefined
       ? (modelFor(services, file) ?? (await chooseModel(services, undefined, t('Evaluate'))))
       : await chooseModel(services, named, t('Evaluate'));
-  const sets = file === undefined ? await chooseSets(services, model) : [setOf(services, file)];
-  const name = file === undefined ? slug(model.name) : slug(basename(file));
-  // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes.
-  const recipeFile = join(root, STATE_FOLDER, 'recipes', `evaluate-${name}.json`);
+  const { sets, judges, made } = await setsOf(services, model, given);
+  const name = file === undefined && !made ? slug(model.name) : slug(basename(sets[0]!.file));
+  // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes. How a file is
+  // measured that was no set before is theirs.
+  const recipeFile = made
+    ? await freeFile(join(root, 'recipes'), `evaluate-${name}`)
+    : join(root, STATE_FOLDER, 'recipes', `evaluate-${name}.json`);
   const like = recipeLike(services, model.path);
   const choice = {
     model: model.path,
@@ -41,25 +47,49 @@ export async function evaluate(
     ...machine(),
     generation: like?.generation,
     batch: like?.batch,
-    judges: like?.judges,
+    judges: judges ?? like?.judges,
     output: join(root, 'reports', name),
   };
   await writeRecipe(recipeFile, evaluateRecipe(choice, recipeFile));
+  if (made) await services.recipes.read(recipeFile);
   return follow(services, await services.runner.start(recipeFile, { replace: true }));
 }
 
-/** How the set is measured: as some recipe says; else as harm, which is what an unknown set of prompts is for. */
-const setOf = ({ recipes }: Pick<Services, 'recipes'>, file: string): EvaluationChoice =>
-  setFor(file, recipes.measuring(file)) ?? { name: basename(file).replace(/\.[a-z]+$/i, ''), file, measure: 'harm' };
+interface Sets {
+  sets: EvaluationChoice[];
+  judges?: readonly unknown[];
+  /** The file was no set before. */
+  made: boolean;
+}
 
-async function chooseSets(services: Pick<Services, 'recipes'>, model: Model): Promise<EvaluationChoice[]> {
-  const choices = evaluationChoices(services, model);
-  if (choices.length === 0) {
-    throw inputError(t('no recipe names an evaluation set.'), {
-      remedy: t('Open an evaluation set and evaluate from there.'),
-    });
-  }
-  const sets = await wizard(t('Evaluate'), 1, (ask) => ask.pickMany(t('Which sets?'), choices));
-  if (sets.length === 0) throw inputError(t('no set was chosen.'));
-  return sets;
+/** The sets that are chosen; a file that no recipe measures is asked about. */
+async function setsOf(services: Known, model: Model, given: CommandArguments['evaluate']): Promise<Sets> {
+  const { file, columns, measure, phrases } = given;
+  if (file === undefined) return chooseSets(services, model);
+  const known = setFor(file, services.recipes.measuring(file));
+  if (known) return { sets: [known], made: false };
+  const raw = { ...(columns && { columns }), ...(phrases && { phrases }) };
+  if (measure !== undefined) return { sets: [{ name: nameOf(file), file, measure, raw }], made: true };
+  return makeSet(services, model, { file, columns });
+}
+
+async function chooseSets(services: Known, model: Model): Promise<Sets> {
+  const known = evaluationChoices(services, model);
+  const other: Choice<'other'> = { label: t('Another data file…'), value: 'other' };
+  const chosen =
+    known.length === 0
+      ? (['other'] as const)
+      : await wizard(t('Evaluate'), 1, (ask) =>
+          ask.pickMany<EvaluationChoice | 'other'>(t('Which sets?'), [...known, other]),
+        );
+  if (chosen.length === 0) throw inputError(t('no set was chosen.'));
+  const sets = chosen.filter((each) => typeof each === 'object');
+  if (sets.length === chosen.length) return { sets, made: false };
+  const { sets: more, judges } = await makeSet(services, model);
+  return { sets: [...more, ...sets], judges, made: true };
+}
+
+async function makeSet(services: Known, model: Model, given?: DataChoice): Promise<Sets> {
+  const { set, judges } = await wizard(t('Evaluate'), given ? 2 : 3, (ask) => askSet(services, ask, model, given));
+  return { sets: [set], judges, made: true };
 }

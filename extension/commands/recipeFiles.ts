@@ -1,5 +1,6 @@
 import { exists } from '../host/checkedFile.js';
 import { join } from 'node:path';
+import type { Columns } from '../../runtime/contract/mapping.js';
 import type {
   Device,
   EvaluateRecipe,
@@ -28,10 +29,16 @@ export interface EvaluationChoice {
   raw?: Record<string, unknown>;
 }
 
+/** A data file, and which of its columns are what. */
+export interface DataChoice {
+  file: string;
+  columns?: Columns;
+}
+
 export interface VectorChoice extends Machine {
   model: string;
-  harmful: string;
-  benign?: string;
+  harmful: DataChoice;
+  benign?: DataChoice;
   output: string;
 }
 
@@ -40,8 +47,8 @@ export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRec
   return {
     kind: 'vector',
     model: at(choice.model),
-    harmful: { file: at(choice.harmful), limit: 100 },
-    ...(choice.benign && { benign: { file: at(choice.benign), limit: 200 } }),
+    harmful: source(choice.harmful, at, 100),
+    ...(choice.benign && { benign: source(choice.benign, at, 200) }),
     adapter: { rank: 8, alpha: 16, sites: 'all-linear' },
     ...(choice.benign && { objective: { benignWeight: 1 } }),
     optimizer: { learningRate: 1e-3 },
@@ -51,9 +58,17 @@ export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRec
   };
 }
 
+export interface HeldOutChoice {
+  share: number;
+  measure: MeasureKind;
+  phrases?: string[];
+}
+
 export interface FineTuneChoice extends Machine {
   model: string;
-  data: string;
+  data: DataChoice;
+  /** Rows of the data that are kept for evaluation. */
+  heldOut?: HeldOutChoice;
   method: 'lora' | 'full';
   vectors: string[];
   /** Route and anchor, beyond the paper. */
@@ -70,7 +85,8 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
   return {
     kind: 'finetune',
     model: at(choice.model),
-    data: { file: at(choice.data) },
+    data: source(choice.data, at),
+    ...(choice.heldOut && { heldOut: choice.heldOut }),
     method: choice.method,
     ...(choice.method === 'lora' && { adapter: { rank: 8, alpha: 16, sites: 'all-linear' } }),
     ...(choice.vectors.length && { vectors: choice.vectors.map((path) => ({ adapter: at(path), scale: 1 })) }),
@@ -152,6 +168,12 @@ export function slug(text: string): string {
 const machine = ({ device, threads }: Machine): Partial<Machine> => ({
   ...(device !== 'auto' && { device }),
   ...(threads !== 0 && { threads }),
+});
+
+const source = ({ file, columns }: DataChoice, at: (path: string) => string, limit?: number): object => ({
+  file: at(file),
+  ...(columns && { columns }),
+  ...(limit !== undefined && { limit }),
 });
 
 function evaluationSet({ name, file, measure, raw }: EvaluationChoice, at: (path: string) => string): object {

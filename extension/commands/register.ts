@@ -7,6 +7,7 @@ import type { Services } from '../services/services.js';
 import { commandArgument } from './arguments.js';
 import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
+import { previewData } from './previewData.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
 import { openRecipe, openReport, openRun, resume, runAgain, runRecipe, showAnswers, stop } from './runs.js';
 import { openSample } from './sample.js';
@@ -29,6 +30,7 @@ const HANDLERS = {
   fineTunePlain: (services, argument) => fineTune(services, argument, false),
   evaluate,
   scan,
+  previewData,
   clearScan,
   saveCleaned,
   runRecipe,

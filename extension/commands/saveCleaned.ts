@@ -22,7 +22,13 @@ export async function saveCleaned(
   if (out === undefined) return undefined;
   // The dialog has asked whether a file is to be replaced.
   const force = given.out === undefined;
-  const { kept, cut, left } = await engine.request('clean', { data: found.data, out, force, ...found.cleaning });
+  const { kept, cut, left } = await engine.request('clean', {
+    data: found.data,
+    ...(found.columns && { columns: found.columns }),
+    out,
+    force,
+    ...found.cleaning,
+  });
   notices.info(t('{0}: {1} rows are as they were, {2} are shorter, {3} are left out.', basename(out), kept, cut, left));
   const isText = !/\.parquet$/i.test(found.data) && found.size <= MAX_EDITOR_BYTES;
   const files = [found.data, out].map((file) => vscode.Uri.file(file));

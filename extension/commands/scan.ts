@@ -10,16 +10,22 @@ import { t } from '../host/text.js';
 import { modelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
 import { chooseModel } from './models.js';
+import { askData, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
 export async function scan(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'files' | 'models' | 'notices' | 'recipes' | 'scans' | 'store'>,
+  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store'>,
   given: CommandArguments['scan'],
 ): Promise<Scan> {
   services.assertTrusted();
   const title = t('Scan for harmful rows');
-  const data = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath ?? (await chooseData(services, title));
+  const named = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
+  const chosen = await wizard(title, 2, async (ask) => {
+    const model = named === undefined ? services.models.list()[0] : modelFor(services, named);
+    return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });
+  });
+  const { file: data, columns } = chosen;
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === data);
   if (open?.isDirty && !(await open.save())) throw inputError(t('the file could not be saved.'), { place: data });
   const known = given.model === undefined ? modelFor(services, data) : undefined;
@@ -36,6 +42,7 @@ export async function scan(
           model: model.path,
           vector,
           data,
+          columns,
           limit: { falseAlarms: setting('scanFalseAlarms') },
           device: setting('device'),
         },
@@ -49,7 +56,7 @@ export async function scan(
       );
     },
   );
-  const found = await services.scans.add(data, vector, adapterName(vector), result, before);
+  const found = await services.scans.add(data, vector, adapterName(vector), result, before, columns);
   const show = { title: t('Open'), run: () => vscode.window.showTextDocument(vscode.Uri.file(data)) };
   services.notices.info(`${basename(data)}: ${scanSummary(found)}`, show);
   return found;
@@ -81,12 +88,4 @@ async function chooseVector(
     value: v.path,
   }));
   return wizard(title, 1, (ask) => ask.pick(t('Which security vector?'), choices));
-}
-
-async function chooseData({ files, recipes }: Pick<Services, 'files' | 'recipes'>, title: string): Promise<string> {
-  const list = files.dataFiles().filter((file) => !recipes.isEvaluationSet(file));
-  if (list.length === 0)
-    throw inputError(t('there is no data file in this workspace.'), { remedy: t('Add a .jsonl file.') });
-  const choices = list.map((value) => ({ label: vscode.workspace.asRelativePath(value), value }));
-  return wizard(title, 1, (ask) => ask.pick(t('Which data?'), choices));
 }

@@ -6,17 +6,18 @@ import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
 import { t } from '../host/text.js';
-import { dataDescription } from '../views/labels.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
+import { askData } from './dataSource.js';
+import { askSets, type SetsChoice } from './evaluationSets.js';
 import { modelChoices } from './models.js';
-import { fineTuneRecipe, freeFile, slug, vectorRecipe, writeRecipe, type EvaluationChoice } from './recipeFiles.js';
+import { fineTuneRecipe, freeFile, slug, vectorRecipe, writeRecipe } from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { runRecipe, type Ended, type Starting } from './runs.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** What asking for a training and running it takes. */
-type Training = Starting & Pick<Services, 'files' | 'inspector' | 'models' | 'scans' | 'store'>;
+type Training = Starting & Pick<Services, 'engine' | 'files' | 'inspector' | 'models' | 'scans' | 'store'>;
 
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
@@ -24,26 +25,32 @@ export async function trainVector(services: Training, given: CommandArguments['t
   const root = requireRoot();
   const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
-    const harmful =
-      given.harmful ??
-      (await ask.pick(
-        t('Which rows show the harmful behaviour?'),
-        dataChoices(services, /harm|toxic|forbidden|unsafe/i),
-      ));
+    const harmful = await askData(services, ask, {
+      question: t('Which rows show the harmful behaviour?'),
+      likely: /harm|toxic|forbidden|unsafe/i,
+      model,
+      file: given.harmful,
+      columns: given.harmfulColumns,
+    });
     const none: Choice<string> = {
       label: t('None'),
       description: t('nothing keeps the vector from changing harmless answers'),
       value: '',
     };
-    const benign =
-      given.benign !== undefined
-        ? given.benign
-        : await ask.pick(t('Which harmless rows must the vector not change?'), [
-            ...dataChoices(services, /benign|general|chat|harmless/i).filter((c) => c.value !== harmful),
-            none,
-          ]);
-    const name = given.name ?? (await askName(ask, slug(basename(harmful))));
-    return { model: model.path, harmful, benign: benign || undefined, name };
+    const without = given.benign === '' || given.benign === null;
+    const benign = without
+      ? undefined
+      : await askData(services, ask, {
+          question: t('Which harmless rows must the vector not change?'),
+          likely: /benign|general|chat|harmless/i,
+          model,
+          file: given.benign ?? undefined,
+          columns: given.benignColumns,
+          not: harmful.file,
+          more: [none],
+        });
+    const name = given.name ?? (await askName(ask, slug(basename(harmful.file))));
+    return { model: model.path, harmful, benign: benign?.file ? benign : undefined, name };
   });
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
   const output = join(root, 'vectors', basename(file, '.json'));
@@ -62,22 +69,25 @@ export async function fineTune(
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
   const choice = await wizard(title, isProtected ? 6 : 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
-    const data = given.data ?? (await ask.pick(t('Which data?'), dataChoices(services, /train/i)));
+    const asked = { question: t('Which data?'), likely: /train/i, model, file: given.data, columns: given.columns };
+    const data = await askData(services, ask, asked);
     const vectors = isProtected ? (given.vectors ?? [await askVector(services, ask, model, given.adapter)]) : [];
     const strengthened =
       isProtected && (given.strengthened ?? (await ask.pick(t('How is it protected?'), strengths())));
     const method = given.method ?? (await ask.pick(t('What is trained?'), methods()));
-    const evaluate =
-      given.evaluate ?? (await ask.pickMany(t('Which sets measure the result?'), evaluationChoices(services, model)));
-    const suggestion = `${slug(basename(data))}-${isProtected ? 'protected' : 'plain'}`;
+    const sets: SetsChoice =
+      given.evaluate || given.heldOut
+        ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
+        : await askSets(services, ask, model, data);
+    const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
     const name = given.name ?? (await askName(ask, suggestion));
-    return { model: model.path, data, vectors, strengthened, method, evaluate, name } as const;
+    return { model: model.path, data, vectors, strengthened, method, ...sets, name } as const;
   });
   const like = recipeLike(services, choice.model);
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
   const output = join(root, 'adapters', basename(file, '.json'));
   const { generation, batch, judges } = like ?? {};
-  const recipe = { ...choice, ...machine(), generation, batch, judges, output };
+  const recipe = { ...choice, ...machine(), generation, batch, judges: choice.judges ?? judges, output };
   await writeRecipe(file, fineTuneRecipe(recipe, file));
   return runWritten(services, file);
 }
@@ -88,20 +98,6 @@ export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string
 
 export function machine(): { device: 'auto' | 'cpu' | 'webgpu'; threads: number } {
   return { device: setting('device'), threads: setting('threads') };
-}
-
-/** Every set that some recipe measures, once; sets for the model first and chosen. */
-export function evaluationChoices(services: Pick<Services, 'recipes'>, model: Model): Choice<EvaluationChoice>[] {
-  const choices = new Map<string, Choice<EvaluationChoice>>();
-  const recipes = services.recipes.list();
-  for (const recipe of [...recipes.filter((r) => r.model === model.path), ...recipes]) {
-    for (const set of recipe.evaluate) {
-      if (choices.has(set.file)) continue;
-      const description = `${set.measure} · ${vscode.workspace.asRelativePath(set.file)}`;
-      choices.set(set.file, { label: set.name, description, picked: recipe.model === model.path, value: set });
-    }
-  }
-  return [...choices.values()];
 }
 
 async function runWritten(services: Starting, file: string): Promise<Ended> {
@@ -139,19 +135,6 @@ async function askVector(
     value: v.run ?? v.path,
   }));
   return ask.pick(t('Which security vector protects it?'), choices);
-}
-
-function dataChoices(services: Training, likely: RegExp): Choice<string>[] {
-  const files = services.files.dataFiles().filter((file) => !services.recipes.isEvaluationSet(file));
-  if (files.length === 0) {
-    throw inputError(t('there is no data file in this workspace.'), { remedy: t('Add a .jsonl file.') });
-  }
-  const first = files.filter((file) => likely.test(basename(file)));
-  return [...first, ...files.filter((file) => !first.includes(file))].map((value) => ({
-    label: vscode.workspace.asRelativePath(value),
-    description: dataDescription(services.inspector.get(value), services.scans.get(value), false),
-    value,
-  }));
 }
 
 const strengths = (): Choice<boolean>[] => [

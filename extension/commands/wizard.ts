@@ -60,6 +60,15 @@ export class Questions {
     });
   }
 
+  /** A file or folder by the system's dialog; leaving it goes back to the question before. */
+  browse(options: vscode.OpenDialogOptions): Promise<string> {
+    return this.ask(async () => {
+      const [uri] = (await vscode.window.showOpenDialog(options)) ?? [];
+      if (!uri) throw new Back();
+      return uri.fsPath;
+    });
+  }
+
   private async ask<T>(show: (step: number) => Promise<T>): Promise<T> {
     const index = this.asked++;
     if (index < this.answers.length) return this.answers[index] as T;
@@ -76,7 +85,13 @@ export class Questions {
     result: (chosen: readonly Choice<T>[]) => R | undefined,
   ): Promise<R> {
     const pick = this.prepared(vscode.window.createQuickPick<Choice<T>>(), step);
-    Object.assign(pick, { placeholder, items: choices, canSelectMany: many, matchOnDescription: true });
+    Object.assign(pick, {
+      placeholder,
+      items: choices,
+      canSelectMany: many,
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
     if (many) pick.selectedItems = choices.filter((choice) => choice.picked);
     return shown<R, vscode.QuickPick<Choice<T>>>(pick, (accept) => {
       pick.onDidAccept(() => {

@@ -7,46 +7,93 @@ import { t } from '../host/text.js';
 
 /** Files that a run writes into its folder; they are results, not data. */
 export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.jsonl']);
-/** Data by their name alone; other tables and lists are data when a recipe names them or they lie in `data/`. */
-const ALWAYS = ['jsonl', 'ndjson'] as const;
-const TABLES = ['csv', 'tsv', 'parquet'] as const;
-const WHEN_NAMED = ['json', ...TABLES] as const;
+/** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
+const ALWAYS = ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet'] as const;
+export const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
 /** What is watched for data files; .json is watched anyway, for recipes. */
-export const DATA_GLOB = `**/*.{${[...ALWAYS, ...TABLES].join()}}`;
+export const DATA_GLOB = `**/*.{${ALWAYS.join()}}`;
 /** Data files that an editor shows as text. */
-export const TEXT_DATA_GLOB = `**/*.{${[...ALWAYS, ...TABLES].filter((name) => name !== 'parquet').join()}}`;
+export const TEXT_DATA_GLOB = `**/*.{${ALWAYS.filter((name) => name !== 'parquet').join()}}`;
+/** Further files are chosen by Browse. */
+export const MAX_SHOWN = 500;
+/** Folders of results: where `.gitignore` names them, no data is looked for in them. Data itself is often ignored, too. */
+const OUTPUTS = ['runs', 'out', 'output', 'outputs', 'dist', 'build', 'target', 'logs', 'results', 'cache', 'tmp'];
+/** Folders of other programs' results and copies of packages. */
+const NEVER = [
+  'node_modules',
+  '.git',
+  '.venv',
+  'venv',
+  'site-packages',
+  '__pycache__',
+  'wandb',
+  'mlruns',
+  'checkpoint',
+];
 
 const extensionOf = (file: string): string => /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '';
 const among = (names: readonly string[], file: string): boolean => names.includes(extensionOf(file));
 /** Above this a file is counted only when someone opens it in a recipe: counting reads all of it. */
 export const COUNTED_BYTES = 64 * 1024 * 1024;
 
-/** Is this a data file to show: any .jsonl, and .json, .csv, .tsv, .parquet that a recipe names or that lie in `data/`. */
-export function isDataFile(file: string, named: ReadonlySet<string>, runFolders: Iterable<string>): boolean {
+/** What of a workspace is no data. */
+export interface Elsewhere {
+  runFolders: Iterable<string>;
+  /** Folders that are left out, absolute. */
+  ignored?: Iterable<string>;
+}
+
+/**
+ * Is this a data file to show: any table and any JSON lines in the workspace, and .json that a recipe names, that lies in
+ * `data/`, or of which it is known that it is a list of objects.
+ */
+export function isDataFile(
+  file: string,
+  named: ReadonlySet<string>,
+  { runFolders, ignored = [] }: Elsewhere,
+  lists: ReadonlySet<string> = new Set(),
+): boolean {
   if (file.includes(`${sep}.security-vectors${sep}`)) return false;
   for (const folder of runFolders) if (file.startsWith(folder + sep)) return false;
   if (RUN_FILES.has(basename(file))) return false;
+  if (named.has(file)) return among(DATA_EXTENSIONS, file);
+  for (const folder of ignored) if (file.startsWith(folder + sep)) return false;
+  if (NEVER.some((name) => file.includes(`${sep}${name}${sep}`))) return false;
   if (among(ALWAYS, file)) return true;
-  return among(WHEN_NAMED, file) && (named.has(file) || basename(dirname(file)) === 'data');
+  return among(['json'], file) && (basename(dirname(file)) === 'data' || lists.has(file));
 }
+
+/** Folders of results that a `.gitignore` names, relative to its own folder. */
+export function ignoredOutputs(gitignore: string): string[] {
+  const named = gitignore.split('\n').map((line) => line.trim().replace(/^\/|\/\**$/g, ''));
+  return named.filter((folder) => OUTPUTS.includes(folder.split('/').at(-1)!) && !/[*?[!#]/.test(folder));
+}
+
+/** Does the text of a JSON file begin as a list of objects? */
+export const isListOfObjects = (start: string): boolean => /^\uFEFF?\s*\[\s*\{/.test(start);
 
 export type Counted = { info: DataInfo } | { problem: string } | { tooLarge: number };
 
 /** What the engine has found in data files; asked once per version of a file, one file at a time. */
 export class DataInspector implements Disposable {
-  private known = new Map<string, { mtimeMs: number; counted: Counted }>();
+  private known = new Map<string, { mtimeMs: number; variant: string; counted: Counted }>();
   private waiting = new Set<string>();
   private queue: Promise<unknown> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   /** Fires with the file that was counted. */
   readonly onDidChange = this.changes.event;
 
-  constructor(private readonly inspect: (file: string) => Promise<DataInfo>) {}
+  /** @param variantOf what else than the file the answer depends on: how its columns are read, and the model */
+  constructor(
+    private readonly inspect: (file: string) => Promise<DataInfo>,
+    private readonly variantOf: (file: string) => string = () => '',
+  ) {}
 
   /** What is known, at once; asks for the rest. */
   get(file: string): Counted | undefined {
     this.ask(file);
-    return this.known.get(file)?.counted;
+    const known = this.known.get(file);
+    return known?.variant === this.variantOf(file) ? known.counted : undefined;
   }
 
   /** The file may have changed. */
@@ -59,17 +106,18 @@ export class DataInspector implements Disposable {
   }
 
   private ask(file: string, again = false): void {
-    if (this.waiting.has(file) || (this.known.has(file) && !again)) return;
+    const variant = this.variantOf(file);
+    if (this.waiting.has(file) || (this.known.get(file)?.variant === variant && !again)) return;
     this.waiting.add(file);
     this.queue = this.queue.then(async () => {
       const before = this.known.get(file);
       try {
         const found = await stat(file);
         const { mtimeMs, size } = found;
-        if (before?.mtimeMs === mtimeMs) return;
+        if (before?.mtimeMs === mtimeMs && before.variant === variant) return;
         // Who opens a pipe waits for someone to write into it.
         const counted = found.isFile() ? await this.count(file, size) : { problem: t('this is not a file.') };
-        this.known.set(file, { mtimeMs, counted });
+        this.known.set(file, { mtimeMs, variant, counted });
         this.changes.fire(file);
       } catch {
         // The file is gone.

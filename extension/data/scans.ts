@@ -12,6 +12,7 @@ import { percent, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
 import type { Looks, Mark } from './rowMarks.js';
+import { COLUMN_FIELDS, columnsText, type Columns } from '../../runtime/contract/mapping.js';
 import { readRows } from './rows.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
@@ -21,6 +22,8 @@ export interface Scan {
   /** Adapter folder of the security vector, and its name. */
   vector: string;
   vectorName: string;
+  /** Which columns were read as what; undefined: by their own names. */
+  columns?: Columns;
   size: number;
   mtimeMs: number;
   sha256: string;
@@ -62,6 +65,7 @@ const KEPT = z.object({
   data: z.string(),
   vector: z.string(),
   vectorName: z.string(),
+  columns: z.partialRecord(z.enum(COLUMN_FIELDS), z.string()).optional(),
   size: z.number(),
   mtimeMs: z.number(),
   sha256: z.string(),
@@ -103,6 +107,8 @@ export class Scans implements Disposable {
   constructor(
     private readonly root: () => string | undefined,
     private readonly problems = new Problems(),
+    /** Which columns a recipe maps: with other ones the scan says nothing of the file any more. */
+    private readonly columns: (data: string) => Columns | undefined = () => undefined,
   ) {}
 
   get(data: string): Scan | undefined {
@@ -139,6 +145,7 @@ export class Scans implements Disposable {
     vectorName: string,
     result: ScanResult,
     before?: { size: number; mtimeMs: number },
+    columns?: Columns,
   ): Promise<Scan> {
     const { perRow, limit: _, ...numbers } = result;
     const found = new Map<number, Looks>();
@@ -157,7 +164,16 @@ export class Scans implements Disposable {
     const marks = [...found]
       .map(([line, looks]) => ({ line, looks, key: keys.get(line) ?? '' }))
       .sort((a, b) => a.line - b.line);
-    const scan: Scan = { data, vector, vectorName, ...file, ...numbers, marks, cleaning: cleaningOf(perRow) };
+    const scan: Scan = {
+      data,
+      vector,
+      vectorName,
+      ...(columns && { columns }),
+      ...file,
+      ...numbers,
+      marks,
+      cleaning: cleaningOf(perRow),
+    };
     this.scans.set(data, scan);
     this.states.delete(data);
     this.changes.fire(data);
@@ -170,7 +186,8 @@ export class Scans implements Disposable {
     const scan = this.scans.get(data);
     if (!scan) return;
     const now = await stat(data).catch(() => undefined);
-    let changed = now?.size !== scan.size;
+    const columns = this.columns(data) ?? scan.columns;
+    let changed = now?.size !== scan.size || columnsText(columns) !== columnsText(scan.columns);
     // Written again, it may be what it was.
     if (!changed && now!.mtimeMs !== scan.mtimeMs)
       changed = (await readRows(data).catch(() => undefined))?.sha256 !== scan.sha256;

@@ -3,6 +3,7 @@
  * tests give it as it is; what else VS Code or a keybinding passes becomes this in commands/arguments.ts.
  */
 import { z } from 'zod';
+import { COLUMN_FIELDS } from '../../runtime/contract/mapping.js';
 import { EXPORT_FORMATS, MEASURES } from '../../runtime/contract/protocol.js';
 import type { CommandName } from './contributions.js';
 
@@ -12,12 +13,18 @@ const flag = z.boolean().optional();
 /** @param path the key that a file or folder without a key stands for. */
 const takes = <S extends z.ZodRawShape>(shape: S, path?: keyof S & string) => ({ schema: z.strictObject(shape), path });
 
+/** Which columns of a data file are what: `{ prompt: 'question', completion: 'answer' }`. */
+const columns = z.partialRecord(z.enum(COLUMN_FIELDS), z.string().min(1)).optional();
+const phrases = z.array(z.string().min(1)).min(1).optional();
 const nothing = takes({});
 const aRun = takes({ run: text }, 'run');
 const fineTuning = takes(
   {
     model: text,
     data: text,
+    columns,
+    /** Rows of the data that are kept for evaluation, and how they are measured. */
+    heldOut: z.strictObject({ share: z.number().gt(0).max(0.5), measure: z.enum(MEASURES), phrases }).optional(),
     /** Security vectors: PEFT folders or run folders. */
     vectors: z.array(z.string().min(1)).optional(),
     /** A vector of the models' view. */
@@ -50,11 +57,23 @@ export const COMMAND_ARGUMENTS = {
   removeModel: takes({ model: text }, 'model'),
   addAdapter: takes({ model: text, adapter: text }, 'model'),
   /** `benign`: none when it is empty. */
-  trainVector: takes({ model: text, harmful: text, benign: z.string().nullish(), name: text }, 'harmful'),
+  trainVector: takes(
+    {
+      model: text,
+      harmful: text,
+      harmfulColumns: columns,
+      benign: z.string().nullish(),
+      benignColumns: columns,
+      name: text,
+    },
+    'harmful',
+  ),
   fineTuneProtected: fineTuning,
   fineTunePlain: fineTuning,
-  evaluate: takes({ file: text, model: text }, 'file'),
-  scan: takes({ file: text, model: text, vector: text }, 'file'),
+  /** `measure`: of a file that no recipe measures. */
+  evaluate: takes({ file: text, model: text, columns, measure: z.enum(MEASURES).optional(), phrases }, 'file'),
+  scan: takes({ file: text, model: text, vector: text, columns }, 'file'),
+  previewData: takes({ file: text, model: text, columns }, 'file'),
   clearScan: takes({ file: text }, 'file'),
   saveCleaned: takes({ file: text, out: text }, 'file'),
   runRecipe: takes({ file: text }, 'file'),

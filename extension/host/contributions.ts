@@ -15,6 +15,7 @@ export const COMMANDS = {
   fineTunePlain: 'securityVectors.fineTunePlain',
   evaluate: 'securityVectors.evaluate',
   scan: 'securityVectors.scan',
+  previewData: 'securityVectors.previewData',
   clearScan: 'securityVectors.clearScan',
   saveCleaned: 'securityVectors.saveCleaned',
   runRecipe: 'securityVectors.runRecipe',

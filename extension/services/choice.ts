@@ -1,3 +1,4 @@
+import type { Columns } from '../../runtime/contract/mapping.js';
 import type { Services } from './services.js';
 import { modelPath } from '../runs/compare.js';
 import type { Adapter, Model } from '../workspace/models.js';
@@ -10,6 +11,29 @@ export function modelFor({ models, recipes }: Known, file: string): Model | unde
   const naming = recipes.list().filter((r) => r.data.includes(file) || r.evaluate.some((set) => set.file === file));
   return list.find((model) => naming.some((recipe) => recipe.model === model.path)) ?? list[0];
 }
+
+/** Rows with more tokens are left out of a run: what a recipe that names the file says, else the default. */
+export function maxTokensFor({ recipes }: Pick<Services, 'recipes'>, file: string): number {
+  const batches = recipes
+    .list()
+    .flatMap((r) => (r.data.includes(file) ? [r.batch as { maxTokens?: unknown } | null] : []));
+  const most = batches.map((batch) => batch?.maxTokens).find((value) => Number.isInteger(value));
+  return (most as number | undefined) ?? DEFAULT_MAX_TOKENS;
+}
+
+/** `batch.maxTokens` of a recipe that does not say it. */
+const DEFAULT_MAX_TOKENS = 512;
+
+/** Which columns of a data file are what, as a recipe that names the file says, or the scan of it. */
+export const columnsOf = ({ recipes, scans }: Pick<Services, 'recipes' | 'scans'>, file: string): Columns | undefined =>
+  mappedBy(recipes, file) ?? scans.get(file)?.columns;
+
+/** The same, by recipes alone. */
+export const mappedBy = (recipes: Services['recipes'], file: string): Columns | undefined =>
+  recipes
+    .list()
+    .find((recipe) => recipe.columns.has(file))
+    ?.columns.get(file);
 
 /** Security vectors of a model, those that recipes use first. */
 export function vectorsFor({ recipes }: Known, model: Model | undefined): Adapter[] {

@@ -29,6 +29,8 @@ export interface Services {
   problems: Problems;
   scans: Scans;
   inspector: DataInspector;
+  /** The same with a model's tokens; it takes longer, and is asked for what is looked at. */
+  tokens: DataInspector;
   runPanels: RunPanels;
   chatPanels: ChatPanels;
   /** Throws in a workspace that is not trusted. */

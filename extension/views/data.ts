@@ -1,55 +1,97 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { commandLink } from '../host/commandLink.js';
 import { ITEMS, VIEWS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
+import { columnsOf, modelFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
+import { dataFacts, type Fact } from './dataFacts.js';
 import { dataDescription, dataIcon, dataTooltip } from './labels.js';
 import { withProblems } from './problems.js';
 import { provider } from './tree.js';
 
-/** A data file; commands get this as their argument. */
+/** A data file; commands get this as their argument. Below it what is said of it, and the rows that that is about. */
 export interface DataNode {
   data: string;
+  fact?: Fact;
+  row?: { line: number; description?: string };
 }
 
-/** Data files with their rows and what a scan has flagged. */
-export function dataView({
-  files,
-  inspector,
-  scans,
-  recipes,
-  problems,
-}: Pick<Services, 'files' | 'inspector' | 'scans' | 'recipes' | 'problems'>): Disposable {
+type Shown = Pick<Services, 'files' | 'inspector' | 'tokens' | 'scans' | 'recipes' | 'problems' | 'models' | 'store'>;
+
+/** Data files with their rows and what a scan has flagged; opened, what else is known of each, which is counted then. */
+export function dataView(services: Shown): Disposable {
+  const { files, inspector, tokens, scans, recipes, problems, models } = services;
   const disposables = new Disposables();
+  const counted = (data: string): ReturnType<typeof inspector.get> =>
+    vscode.workspace.isTrusted ? inspector.get(data) : undefined;
+
+  function factsOf({ data }: DataNode): DataNode[] {
+    if (!vscode.workspace.isTrusted) return [];
+    const model = modelFor(services, data);
+    const usable = model?.info?.supported ? model : undefined;
+    const facts = dataFacts(counted(data), usable && tokens.get(data), {
+      model: usable?.name,
+      columns: columnsOf(services, data),
+    });
+    return facts.map((fact) => ({ data, fact }));
+  }
+
+  function fileItem(data: string): vscode.TreeItem {
+    const evaluation = recipes.isEvaluationSet(data);
+    const scan = scans.get(data);
+    const item = new vscode.TreeItem(vscode.workspace.asRelativePath(data), vscode.TreeItemCollapsibleState.Collapsed);
+    item.description = dataDescription(counted(data), scan, evaluation);
+    item.tooltip = dataTooltip(data, counted(data), scan, scans.since(data));
+    const { id, color } = dataIcon(counted(data), scan, evaluation);
+    item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
+    item.contextValue = evaluation ? ITEMS.evaluationSet : scan ? ITEMS.dataScanned : ITEMS.data;
+    item.command = openAt(data);
+    return item;
+  }
+
+  function factItem({ data, fact }: DataNode & { fact: Fact }): vscode.TreeItem {
+    const { Collapsed, None } = vscode.TreeItemCollapsibleState;
+    const item = new vscode.TreeItem(fact.label, fact.rows ? Collapsed : None);
+    item.description = fact.description;
+    item.iconPath = new vscode.ThemeIcon(
+      fact.icon,
+      fact.warns ? new vscode.ThemeColor('list.warningForeground') : undefined,
+    );
+    if (fact.id === 'format') item.command = commandLink('previewData', vscode.l10n.t('Show rows'), { file: data });
+    else if (fact.line !== undefined) item.command = openAt(data, fact.line);
+    return item;
+  }
+
+  function rowItem({ data, row: { line, description } }: DataNode & { row: { line: number; description?: string } }) {
+    const item = new vscode.TreeItem(vscode.l10n.t('line {0}', line));
+    item.description = description;
+    item.command = openAt(data, line);
+    return item;
+  }
+
   const treeDataProvider = disposables.add(
     provider(
       withProblems<DataNode>(
         {
-          id: ({ data }) => data,
+          id: ({ data, fact, row }) => [data, fact?.id, row?.line].filter((part) => part !== undefined).join('\n'),
           roots: () => files.dataFiles().map((data) => ({ data })),
-          item: ({ data }) => {
-            const evaluation = recipes.isEvaluationSet(data);
-            const counted = vscode.workspace.isTrusted ? inspector.get(data) : undefined;
-            const scan = scans.get(data);
-            const item = new vscode.TreeItem(vscode.workspace.asRelativePath(data));
-            item.description = dataDescription(counted, scan, evaluation);
-            item.tooltip = dataTooltip(data, counted, scan, scans.since(data));
-            const { id, color } = dataIcon(counted, scan, evaluation);
-            item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
-            item.contextValue = evaluation ? ITEMS.evaluationSet : scan ? ITEMS.dataScanned : ITEMS.data;
-            item.command = {
-              command: 'vscode.open',
-              title: vscode.l10n.t('Open {0}', basename(data)),
-              arguments: [vscode.Uri.file(data)],
-            };
-            return item;
-          },
+          children: (node) =>
+            node.row ? [] : node.fact ? (node.fact.rows ?? []).map((row) => ({ ...node, row })) : factsOf(node),
+          item: (node) =>
+            node.row && node.fact
+              ? rowItem({ ...node, row: node.row })
+              : node.fact
+                ? factItem({ ...node, fact: node.fact })
+                : fileItem(node.data),
         },
         problems,
         'data',
       ),
       files.onDidChange,
       inspector.onDidChange,
+      tokens.onDidChange,
+      models.onDidChange,
       scans.onDidChange,
       scans.onDidChangeState,
       problems.onDidChange,
@@ -57,4 +99,16 @@ export function dataView({
   );
   disposables.add(vscode.window.createTreeView(VIEWS.data, { treeDataProvider }));
   return disposables;
+}
+
+/** Opens the file, at a line where there is one; what is no text is shown as rows. */
+function openAt(data: string, line?: number): vscode.Command {
+  if (/\.parquet$/i.test(data) && line !== undefined)
+    return commandLink('previewData', vscode.l10n.t('Show rows'), { file: data });
+  const selection = line === undefined ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
+  return {
+    command: 'vscode.open',
+    title: vscode.l10n.t('Open {0}', basename(data)),
+    arguments: [vscode.Uri.file(data), ...(selection ? [{ selection }] : [])],
+  };
 }

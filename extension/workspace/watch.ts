@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { DATA_GLOB, isDataFile, RUN_FILES } from '../data/files.js';
+import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN, RUN_FILES } from '../data/files.js';
+import { readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
@@ -28,6 +29,9 @@ export interface WatchOptions {
 /** Which run folders, recipes and data files the workspace has; kept up to date by file-system watchers. */
 export class WorkspaceFiles implements vscode.Disposable {
   private candidates = new Set<string>();
+  /** JSON files that are lists of objects. */
+  private readonly lists = new Set<string>();
+  private ignored: string[] = [];
   private readonly disposables = new Disposables();
   private readonly changes = this.disposables.add(new Emitter<void>());
   /** The list of data files or recipes has changed. */
@@ -51,12 +55,14 @@ export class WorkspaceFiles implements vscode.Disposable {
       async (file) => {
         if (this.isOwnJson(file)) return;
         await this.readRecipe(file);
+        await this.lookAt(file);
         this.candidates.add(file);
         await options.onDataFile(file);
       },
       (file) => {
         if (basename(file) !== FILES.manifest) problems.forget(file);
         recipes.forget(file);
+        this.lists.delete(file);
         this.candidates.delete(file);
       },
     );
@@ -87,8 +93,12 @@ export class WorkspaceFiles implements vscode.Disposable {
     await each(manifests, (file) => this.readRun(file));
     await each(
       json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)),
-      (file) => this.readRecipe(file),
+      async (file) => {
+        await this.readRecipe(file);
+        await this.lookAt(file);
+      },
     );
+    await this.readIgnored();
     this.candidates = new Set([...json, ...data]);
     this.changed();
   }
@@ -96,12 +106,28 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Data files to show, in the order of their paths. */
   dataFiles(): string[] {
     const named = new Set(this.options.recipes.list().flatMap((r) => [...r.data, ...r.evaluate.map((s) => s.file)]));
-    const folders = this.options.store.list().map((run) => run.folder);
-    return [...this.candidates].filter((file) => isDataFile(file, named, folders)).sort();
+    const runFolders = this.options.store.list().map((run) => run.folder);
+    const elsewhere = { runFolders, ignored: this.ignored };
+    const found = [...this.candidates].filter((file) => isDataFile(file, named, elsewhere, this.lists)).sort();
+    return found.filter((file, i) => i < MAX_SHOWN || named.has(file));
   }
 
   dispose(): void {
     this.disposables.dispose();
+  }
+
+  private async lookAt(file: string): Promise<void> {
+    if (isListOfObjects(await startOf(file))) this.lists.add(file);
+    else this.lists.delete(file);
+  }
+
+  private async readIgnored(): Promise<void> {
+    const roots = vscode.workspace.workspaceFolders?.map(({ uri }) => uri.fsPath) ?? [];
+    const read = async (root: string): Promise<string[]> => {
+      const text = await readText(join(root, '.gitignore')).catch(() => undefined);
+      return ignoredOutputs(text ?? '').map((folder) => join(root, ...folder.split('/')));
+    };
+    this.ignored = (await Promise.all(roots.map(read))).flat();
   }
 
   private readRun(manifest: string): Promise<void> {
@@ -162,6 +188,22 @@ export class WorkspaceFiles implements vscode.Disposable {
       folders.add(fsPath);
       lookSoon();
     });
+  }
+}
+
+/** The first characters of a file; empty for what is none. */
+async function startOf(file: string): Promise<string> {
+  try {
+    if (!(await stat(file)).isFile()) return '';
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return '';
   }
 }
 

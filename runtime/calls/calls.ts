@@ -12,7 +12,9 @@ import { partsOf, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
-import { inspectData } from '../data/examples.js';
+import { inspectData } from '../data/inspectData.js';
+import { previewData } from '../data/preview.js';
+import { openTokenizer } from '../models/openTokenizer.js';
 import { exportModel } from '../export/export.js';
 import { downloadModel } from '../models/hub/hub.js';
 import type {
@@ -47,7 +49,7 @@ export const calls: Calls = {
   run: ({ recipe, output, resume, force, device }, reporter) =>
     runRecipe(recipe, { output, resume, force, device, signal: reporter.signal, onEvent: reporter.onEvent }),
 
-  async scan({ model, vector, data, format, limit = SCAN_LIMIT, ordinary, device }, reporter) {
+  async scan({ model, vector, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
     const context = await opened(model, data, reporter, device);
     const { layout, flat, file } = await adapterFlat(vector, context.sites);
     if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
@@ -58,7 +60,7 @@ export const calls: Calls = {
       padId: context.tokenizer.padId,
     });
     try {
-      const { examples } = await loadRows(context, data, format, reporter);
+      const { examples } = await loadRows(context, data, { format, columns }, reporter);
       const parameters = { [flatInput('vector')]: flatTensor(flat) };
       const scales = { off: { vector: 0 }, on: { vector: 1 } };
       const hooks = {
@@ -66,8 +68,7 @@ export const calls: Calls = {
         onProgress: (share: number) => reporter.onProgress('scanning', share),
       };
       const calibration = await calibrationOf([{ path: vector, scale: 1 }], {
-        ordinary:
-          ordinary === undefined ? undefined : (await loadRows(context, ordinary, undefined, reporter)).examples,
+        ordinary: ordinary === undefined ? undefined : (await loadRows(context, ordinary, {}, reporter)).examples,
         score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
       });
       const { perRow, ...result } = await scanExamples(
@@ -90,11 +91,11 @@ export const calls: Calls = {
 
   clean: (params) => writeCleaned(params),
 
-  async score({ model, adapters, data, format, device }, reporter) {
+  async score({ model, adapters, data, format, columns, device }, reporter) {
     const context = await opened(model, data, reporter, device);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
-      const { examples } = await loadRows(context, data, format, reporter);
+      const { examples } = await loadRows(context, data, { format, columns }, reporter);
       const losses = await state.losses(examples, {
         signal: reporter.signal,
         onProgress: (share) => reporter.onProgress('scoring', share),
@@ -133,11 +134,15 @@ export const calls: Calls = {
   },
 
   inspect: ({ path }) => inspectModel(path),
-  inspectData: ({ path, format }, reporter) =>
+  inspectData: async ({ path, format, columns, model, maxTokens }, reporter) =>
     inspectData(path, {
       format,
+      columns,
+      ...(model !== undefined && (await openTokenizer(model, maxTokens))),
       onProgress: (bytes, total) => reporter.onProgress(`reading ${basename(path)}`, bytes / total),
     }),
+  previewData: async ({ model, ...params }) =>
+    previewData({ ...params, ...(model !== undefined && (await openTokenizer(model))) }),
   export: (params, reporter) =>
     exportModel(params, {
       signal: reporter.signal,
@@ -158,19 +163,14 @@ function opened(model: string, beside: string, reporter: Reporter, device: 'auto
 const loadRows = (
   context: Context,
   file: string,
-  format: Parameters<typeof loadData>[2]['format'],
+  options: Pick<Parameters<typeof loadData>[2], 'format' | 'columns'>,
   reporter: Reporter,
 ) =>
-  loadData(
-    context,
-    file,
-    { format },
-    {
-      warn: (message, place, remedy) => reporter.onLog('warn', `${place}: ${message} ${remedy}`),
-      progress: reporter.onProgress,
-      signal: reporter.signal,
-    },
-  );
+  loadData(context, file, options, {
+    warn: (message, place, remedy) => reporter.onLog('warn', `${place}: ${message} ${remedy}`),
+    progress: reporter.onProgress,
+    signal: reporter.signal,
+  });
 
 function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {
   const given =

@@ -3,12 +3,17 @@ import { safeParse } from '../contract/safeParse.js';
 import { z } from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject } from '../support/jsonFile.js';
+import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
 import { DATA_FORMATS, EXPORT_FORMATS, type RequestName, type Requests } from '../contract/protocol.js';
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */
 const path = z.string().min(1).max(32_768).regex(/^[^\0]*$/, 'a path was expected'); // prettier-ignore
 const format = z.enum(DATA_FORMATS).optional();
+const name = z.string().min(1).max(4096).optional();
+const columns = z
+  .strictObject(Object.fromEntries(COLUMN_FIELDS.map((field) => [field, name])) as Record<ColumnField, typeof name>)
+  .optional();
 const device = z.enum(['auto', 'cpu', 'webgpu']).optional();
 const scale = z.number().min(-1e6).max(1e6);
 const model = { model: path, adapters: z.array(z.strictObject({ path, scale })).max(1000) };
@@ -31,16 +36,17 @@ const limit = z.union([
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
-  scan: { model: path, vector: path, data: path, format, limit: limit.optional(), ordinary: path.optional(), device },
+  scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), device },
   clean: {
     data: path,
     format,
+    columns,
     out: path,
     force: z.boolean().optional(),
     keep: z.array(z.tuple([row, row])).max(1e8),
     cut: z.array(z.tuple([row, text])).max(1e8),
   },
-  score: { ...model, data: path, format, device },
+  score: { ...model, data: path, format, columns, device },
   generate: {
     ...model,
     messages: z.array(message).max(100_000).optional(),
@@ -50,7 +56,15 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     device,
   },
   inspect: { path },
-  inspectData: { path, format },
+  inspectData: { path, format, columns, model: path.optional(), maxTokens: z.int().min(1).max(2 ** 20).optional() },
+  previewData: {
+    path,
+    format,
+    columns,
+    rows: z.int().min(1).max(100).optional(),
+    model: path.optional(),
+    answersOptional: z.boolean().optional(),
+  },
   export: {
     ...model,
     format: z.enum(EXPORT_FORMATS),

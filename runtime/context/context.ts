@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import type { ExampleList } from '../data/exampleList.js';
-import { loadExamples } from '../data/examples.js';
+import { loadExamples, type ExampleOptions } from '../data/examples.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
@@ -10,7 +10,7 @@ import { watchWeights } from '../models/weights/intact.js';
 import { openModel } from '../models/folder.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
-import type { DataFormat, Device } from '../contract/protocol.js';
+import type { DataSource, Device } from '../contract/protocol.js';
 import { openBackend, type Backend } from '../device/session.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */
@@ -71,6 +71,17 @@ export interface LoadedData {
   readonly sha256: string;
 }
 
+/** How a data source of a recipe is read. @param key of the source, for errors */
+export const sourceOptions = (
+  { format, columns, limit }: Pick<DataSource, 'format' | 'columns' | 'limit'>,
+  key: string,
+): Pick<ExampleOptions, 'format' | 'columns' | 'columnsKey' | 'limit'> => ({
+  format,
+  columns,
+  columnsKey: `${key}.columns`,
+  limit,
+});
+
 /** Receives what is reported while data are loaded, and stops it. */
 export interface LoadReporter {
   readonly warn: (message: string, place: string, remedy: string) => void;
@@ -83,7 +94,7 @@ export interface LoadReporter {
 export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
   file: string,
-  options: { format?: DataFormat; limit?: number; maxTokens?: number; answers?: 'required' | 'optional' },
+  options: Pick<ExampleOptions, 'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers'>,
   { warn, progress: say, signal }: LoadReporter,
 ): Promise<LoadedData> {
   let percent = 0;
@@ -93,9 +104,7 @@ export async function loadData(
     skippedRows: skippedRows,
     sha256,
   } = await loadExamples(file, tokenizer, {
-    format: options.format ?? 'auto',
-    limit: options.limit,
-    answers: options.answers,
+    ...options,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
     contextLength: spec.contextLength,
     strict: true,

@@ -1,4 +1,5 @@
 /** Runs beside each other: like with like, or what differs is listed. */
+import { COLUMN_FIELDS } from './mapping.js';
 import { recipeSchemas } from './recipe.js';
 
 export { DIFFERENCE } from './format.js';
@@ -6,8 +7,10 @@ export { DIFFERENCE } from './format.js';
 /** Recipe keys that decide what a fine-tuning learns or how it is measured; the protection is what is compared. */
 export const COMPARED_KEYS: readonly string[] = [
   'method',
+  'heldOut',
   'data.format',
   'data.limit',
+  ...COLUMN_FIELDS.map((field) => `data.columns.${field}`),
   'adapter.rank',
   'adapter.alpha',
   'adapter.sites',

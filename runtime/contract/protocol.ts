@@ -3,8 +3,10 @@
  * recipe.ts), run events (files the engine writes), requests and notifications (the child process), error codes.
  */
 import type { Cleaning } from './cleaning.js';
+import type { Columns } from './mapping.js';
 import type { GenerationOptions, Recipe } from './recipe.js';
 
+export type { Columns } from './mapping.js';
 export type {
   AttachedAdapter,
   DataSource,
@@ -29,6 +31,9 @@ export type MeasureKind = (typeof MEASURES)[number];
 /** What a fine-tuning does with rows that look harmful, see docs/recipes.md. */
 export const FLAGGED = ['auto', 'vector', 'exclude', 'cut', 'absorb'] as const;
 export type FlaggedStrategy = (typeof FLAGGED)[number];
+
+/** Name of the evaluation set that a fine-tuning takes from its own data (`heldOut`). */
+export const HELD_OUT_SET = 'held out';
 
 export type Device = 'cpu' | 'webgpu';
 
@@ -287,6 +292,48 @@ export interface DataInfo {
   refusedRows: number;
   /** The first 10,000 of them, with their place. */
   refused: { line: number; reason: string }[];
+  /** The row with the most characters. */
+  longest: { line: number; characters: number };
+  /** Rows that are the same as one before, of the first million rows. */
+  duplicates: FoundRows;
+  /** Where a model is named. */
+  tokens?: {
+    total: number;
+    longest: { line: number; tokens: number };
+    /** Rows with more tokens than `limit`, or with more text than is cut into tokens. */
+    tooLong: FoundRows;
+    limit: number;
+  };
+}
+
+export interface FoundRows {
+  count: number;
+  /** Of the first thousand. */
+  lines: number[];
+}
+
+/** The first rows of a data file, as they are and as a model reads them. */
+export interface DataPreview {
+  path: string;
+  /** Of the file: its columns, or the keys of its first rows. */
+  columns: string[];
+  /** Null: the rows have no known format. */
+  format: Exclude<DataFormat, 'auto'> | null;
+  /** What the columns may be, where the rows cannot be used as they are. */
+  suggested: Columns | null;
+  rows: PreviewRow[];
+}
+
+export interface PreviewRow {
+  line: number;
+  /** Column → value as text, cut where it is long. */
+  cells: Record<string, string>;
+  /** The row as the model reads it: what is supervised, and what stands between. Empty without a model. */
+  parts: { text: string; supervised: boolean }[];
+  tokens?: number;
+  supervised?: number;
+  /** Why the row cannot be used. */
+  problem?: string;
 }
 
 export interface ScanRow {
@@ -410,6 +457,7 @@ export interface Requests {
       vector: string;
       data: string;
       format?: DataFormat;
+      columns?: Columns;
       limit?: ScanLimit;
       /** Data file of ordinary rows to compare with, beside those that the vector held out. */
       ordinary?: string;
@@ -422,6 +470,7 @@ export interface Requests {
     params: Cleaning & {
       data: string;
       format?: DataFormat;
+      columns?: Columns;
       out: string;
       /** Replaces what else stops with the error code `exists`. */
       force?: boolean;
@@ -429,13 +478,36 @@ export interface Requests {
     result: CleanResult;
   };
   score: {
-    params: ModelReference & { data: string; format?: DataFormat; device?: 'auto' | Device };
+    params: ModelReference & { data: string; format?: DataFormat; columns?: Columns; device?: 'auto' | Device };
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */
   generate: { params: GenerateParams; result: { text: string; ids: number[]; stopped: boolean } };
   inspect: { params: { path: string }; result: ModelInfo };
-  inspectData: { params: { path: string; format?: DataFormat }; result: DataInfo };
+  inspectData: {
+    params: {
+      path: string;
+      format?: DataFormat;
+      columns?: Columns;
+      /** Counts tokens as this model reads the rows. */
+      model?: string;
+      maxTokens?: number;
+    };
+    result: DataInfo;
+  };
+  previewData: {
+    params: {
+      path: string;
+      format?: DataFormat;
+      columns?: Columns;
+      /** How many rows; default 3. */
+      rows?: number;
+      model?: string;
+      /** Rows that only ask are right, too. */
+      answersOptional?: boolean;
+    };
+    result: DataPreview;
+  };
   export: {
     params: ModelReference & {
       format: ExportFormat;

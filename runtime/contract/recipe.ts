@@ -3,7 +3,8 @@
  * stands apart from the rest of the contract so that who only needs the types does not load zod.
  */
 import { z } from 'zod';
-import { DATA_FORMATS, FLAGGED, MEASURES } from './protocol.js';
+import { COLUMN_FIELDS, formatsOf, type ColumnField } from './mapping.js';
+import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES } from './protocol.js';
 
 /**
  * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
@@ -22,11 +23,44 @@ const fraction = number(1).min(0);
 /** Of a decaying mean: with 1 it would never move from zero. */
 const decay = z.number().min(0).lt(1, 'this must be less than 1');
 
-const data = z.strictObject({
-  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
+const column = text.optional();
+const columns = z
+  .strictObject({
+    prompt: column,
+    completion: column,
+    instruction: column,
+    input: column,
+    output: column,
+    messages: column,
+    conversations: column,
+    text: column,
+    system: column,
+    label: column,
+  } satisfies Record<ColumnField, z.ZodType>)
+  .refine((given) => COLUMN_FIELDS.some((field) => given[field] !== undefined), { message: 'name at least one column' })
+  .refine((given) => formatsOf(given).length <= 1, { message: 'these fields belong to different row formats' })
+  .optional()
+  .describe(
+    'Which columns of the file are which fields of its rows: { "prompt": "question", "completion": "answer" }.',
+  );
+
+const source = {
   format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" detects it.'),
+  columns,
   limit: rows.optional().describe('Use only the first rows of the file.'),
-});
+};
+type Formatted = Pick<z.infer<z.ZodObject<typeof source>>, 'format' | 'columns'>;
+/** The mapped fields are those of the row format. */
+const fits = ({ format, columns = {} }: Formatted): boolean =>
+  format === 'auto' || formatsOf(columns).every((one) => one === format);
+const UNFIT = { message: 'these columns are not those of "format"', path: ['columns'] };
+
+const data = z
+  .strictObject({
+    file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
+    ...source,
+  })
+  .refine(fits, UNFIT);
 
 const sites = z
   .union([text, list(text, 10_000).min(1)])
@@ -79,19 +113,27 @@ const run = {
   output: path.describe('Run folder, relative to this recipe.'),
 };
 
-const evaluationSet = z.strictObject({
-  name: text,
-  file: path,
-  format: z.enum(DATA_FORMATS).default('auto'),
-  measure: z.enum(MEASURES),
-  limit: rows.optional(),
-  phrases: list(text, 10_000)
-    .min(1)
-    .optional()
-    .describe(
-      'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.',
-    ),
-});
+const phrases = list(text, 10_000)
+  .min(1)
+  .optional()
+  .describe(
+    'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.',
+  );
+
+const evaluationSet = z
+  .strictObject({ name: text, file: path, ...source, measure: z.enum(MEASURES), phrases })
+  .refine(fits, UNFIT);
+
+const heldOutShare = number(0.5).min(0);
+const heldOut = z
+  .union([
+    heldOutShare,
+    z.strictObject({ share: heldOutShare.gt(0), measure: z.enum(MEASURES).default('loss'), phrases }),
+  ])
+  .default(0)
+  .describe(
+    'Share of the data that is never trained on and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together.',
+  );
 
 const generation = z
   .strictObject({
@@ -221,6 +263,7 @@ const finetuneRecipe = z
     kind: z.literal('finetune').describe('Fine-tune; protected when vectors are listed.'),
     model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
     data,
+    heldOut,
     method: z.enum(['lora', 'full']).default('lora'),
     adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
     vectors: list(attached, 64)
@@ -246,6 +289,10 @@ const finetuneRecipe = z
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
     message: 'give either "epochs" or "steps"',
+  })
+  .refine((r) => r.heldOut === 0 || r.evaluate.every(({ name }) => name !== HELD_OUT_SET), {
+    message: `"${HELD_OUT_SET}" is the name of the set of "heldOut": give the other set another name`,
+    path: ['evaluate'],
   });
 
 const evaluateRecipe = z.strictObject({

@@ -3,6 +3,7 @@
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
 import type { InputRole } from './kinds.js';
+import { COLUMN_FIELDS, type Columns } from './mapping.js';
 import { MEASURES, type EvaluationSet, type JudgeChoice, type MeasureKind, type Recipe } from './protocol.js';
 import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 
@@ -14,6 +15,8 @@ export interface RecipeFacts {
   output: string;
   /** Data files: `data`, or `harmful` and `benign`. */
   data: string[];
+  /** Data files and evaluation sets whose columns are mapped. */
+  columns: ReadonlyMap<string, Columns>;
   /** finetune: security vectors that are active while training. */
   vectors: string[];
   evaluate: EvaluationFacts[];
@@ -53,6 +56,12 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     model: at(value.model),
     output: at(output),
     data: paths('data'),
+    columns: new Map(
+      SOURCES.flatMap((role) => recipeInputs({ ...value, kind }, role)).flatMap(({ key, path }) => {
+        const columns = columnsOf(valueAt(value, key.replace(/file$/, 'columns').split('.')));
+        return columns ? [[at(path), columns]] : [];
+      }),
+    ),
     vectors: paths('vector'),
     evaluate: list(value.evaluate).flatMap((set) => evaluationFacts(set, at)),
     adapters: paths('adapter'),
@@ -62,6 +71,18 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
     raw: value,
   };
+}
+
+const SOURCES = ['data', 'set', 'probes'] as const satisfies InputRole[];
+
+const valueAt = (value: unknown, [part, ...rest]: readonly string[]): unknown =>
+  part === undefined ? value : valueAt((value as Record<string, unknown>)[part], rest);
+
+/** What of a mapping can be used, if anything. */
+function columnsOf(value: unknown): Columns | undefined {
+  if (!isWritten<Columns>(value)) return undefined;
+  const columns = Object.fromEntries(COLUMN_FIELDS.flatMap((f) => (isText(value[f]) ? [[f, value[f]]] : [])));
+  return Object.keys(columns).length > 0 ? columns : undefined;
 }
 
 /** The kind of a recipe; undefined for what is none. */

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Cleaning } from '../contract/cleaning.js';
+import { formatsOf, type Columns } from '../contract/mapping.js';
 import type { CleanResult, DataFormat } from '../contract/protocol.js';
 import { HumanError } from '../support/errors.js';
 import { replaceFile } from '../support/files.js';
 import type { JsonObject } from '../support/jsonFile.js';
+import { mapRow, unmapRow } from './columns.js';
 import type { RawRow, ReadRow } from './rawRow.js';
 import { readRows } from './rows.js';
 import { formatOf, readContent, type RowFormat } from './schemas.js';
@@ -17,6 +19,7 @@ const AT_ONCE = 2 ** 20;
 interface Options extends Cleaning {
   readonly data: string;
   readonly format?: DataFormat;
+  readonly columns?: Columns;
   readonly out: string;
   readonly force?: boolean;
 }
@@ -43,26 +46,26 @@ export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' 
  * answers, and no others.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
-export async function writeCleaned({ data, format, out, force, keep, cut }: Options): Promise<CleanResult> {
+export async function writeCleaned({ data, format, columns, out, force, keep, cut }: Options): Promise<CleanResult> {
   checkCleaned({ data, out, force });
   const answers = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
-  let known: RowFormat | undefined = format === 'auto' ? undefined : format;
+  let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
   let range = 0;
   await replaceFile(out, async (handle) => {
     let waiting = '';
-    for await (const raw of readRows(data)) {
+    for await (const raw of readRows(data, { columns })) {
       const { row, line } = raw;
       const value = 'value' in raw ? raw.value : undefined;
-      if (value) known ??= formatOf(value);
+      if (value) known ??= formatOf(mapRow(value, columns));
       while (range < keep.length && keep[range][1] < row) range++;
       const stays = range < keep.length && keep[range][0] <= row;
       const answer = answers.get(row);
       const before = counts.kept + counts.cut;
       let next: string | undefined;
       if (value && known && answer !== undefined) {
-        next = JSON.stringify(changed(value, known, answer, `${data}:${line}`));
+        next = JSON.stringify(changed(value, columns, known, answer, `${data}:${line}`));
         counts.cut++;
       } else if (value && stays) {
         next = lineOf(raw as ReadRow);
@@ -83,15 +86,22 @@ export async function writeCleaned({ data, format, out, force, keep, cut }: Opti
   return { path: out, ...counts, changes };
 }
 
-function changed(value: JsonObject, format: RowFormat, answer: string, place: string): JsonObject {
-  const row = withAnswer(value, format, answer);
+function changed(
+  value: JsonObject,
+  columns: Columns | undefined,
+  format: RowFormat,
+  answer: string,
+  place: string,
+): JsonObject {
+  const mapped = mapRow(value, columns);
+  const row = withAnswer(mapped, format, answer);
   if (!row)
     throw new HumanError('this row has no answer to shorten: it is not the one that was scanned.', {
       place,
       remedy: 'Scan the file again.',
     });
   readContent(row, format);
-  return row;
+  return unmapRow(value, mapped, row, columns);
 }
 
 /** As it stands in the file, where that is one line. */

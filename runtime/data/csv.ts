@@ -6,15 +6,16 @@ import { parseJson } from '../support/jsonFile.js';
 import { decodeText, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 
-/** Columns whose cells hold JSON. */
-const JSON_COLUMNS = new Set(['messages', 'conversations', 'input_ids', 'labels', 'attention_mask']);
+/** Fields whose cells hold JSON. */
+const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
 
 /**
  * A table with a header line, in the CSV of RFC 4180. The delimiter is a comma; a semicolon where the header has
  * no comma; a tab where it has neither. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
  */
 export async function* csvRows(source: RowSource, delimiter?: string): AsyncGenerator<RawRow> {
-  const { file, maxRowBytes } = source;
+  const { file, maxRowBytes, columns: mapped = {} } = source;
+  const json = new Set(JSON_FIELDS.map((field) => (mapped as Record<string, string>)[field] ?? field));
   /** `last`: where the next row begins cannot be known. */
   const skipped: { line: number; reason: string; last: boolean }[] = [];
   const [pieces, header] = await peek(source.pieces);
@@ -56,7 +57,7 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
       const line = end + 1;
       end = record.info.lines;
       if (!columns) columns = headerOf(record.record, file);
-      else yield rowOf(record.record, columns, { row: row++, line });
+      else yield rowOf(record.record, columns, json, { row: row++, line });
     }
   } catch (error) {
     const { code } = error as { code?: string };
@@ -78,7 +79,12 @@ function headerOf(cells: Buffer[], file: string): string[] {
   return names;
 }
 
-function rowOf(cells: Buffer[], columns: string[], place: { row: number; line: number }): RawRow {
+function rowOf(
+  cells: Buffer[],
+  columns: string[],
+  json: ReadonlySet<string>,
+  place: { row: number; line: number },
+): RawRow {
   if (cells.length !== columns.length)
     return { ...place, reason: `this row has ${cells.length} cells, the header ${columns.length}` };
   const value: Record<string, unknown> = {};
@@ -88,12 +94,12 @@ function rowOf(cells: Buffer[], columns: string[], place: { row: number; line: n
     // An empty cell is a field that is not there.
     if (text === '') continue;
     try {
-      value[name] = JSON_COLUMNS.has(name) ? parseJson(text) : text;
+      value[name] = json.has(name) ? parseJson(text) : text;
     } catch (error) {
       return { ...place, reason: `the cell "${name}" is not JSON: ${(error as Error).message}` };
     }
   }
-  return { ...place, value };
+  return { ...place, value, names: columns };
 }
 
 function lineOf(error: CsvError): number {

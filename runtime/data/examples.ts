@@ -2,7 +2,9 @@ import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
 import { withTimeLimit } from '../support/timeLimit.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { ChatMessage, DataFormat, DataInfo } from '../contract/protocol.js';
+import type { ChatMessage, DataFormat } from '../contract/protocol.js';
+import { formatsOf } from '../contract/mapping.js';
+import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import { supervisedTokens } from './conversation.js';
 import { checkIds, checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
@@ -138,39 +140,14 @@ export async function* streamExamples(
   yield* results();
 }
 
-/** What a file holds, without a model: format, rows, labels, and rows that no model could use. */
-export async function inspectData(file: string, options: RowOptions & { format?: DataFormat } = {}): Promise<DataInfo> {
-  const found: { format?: RowFormat } = {};
-  const labels = { harmful: 0, benign: 0 };
-  const skipped = collectSkipped();
-  let rows = 0;
-  for await (const item of parsedRows(file, options, found)) {
-    if ('reason' in item) {
-      skipped.add(item);
-      continue;
-    }
-    rows++;
-    if (item.label) labels[item.label]++;
-  }
-  if (!found.format || rows === 0) throw nothingUsable(file, skipped);
-  return {
-    path: file,
-    format: found.format,
-    rows: rows + skipped.count(),
-    labels,
-    refusedRows: skipped.count(),
-    refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
-  };
-}
-
-interface SkippedRows {
+export interface SkippedRows {
   add(row: SkippedRow): void;
   count(): number;
   /** The first ones. */
   readonly listed: SkippedRow[];
 }
 
-function collectSkipped(): SkippedRows {
+export function collectSkipped(): SkippedRows {
   const listed: SkippedRow[] = [];
   let count = 0;
   return {
@@ -182,7 +159,7 @@ function collectSkipped(): SkippedRows {
   };
 }
 
-interface ParsedRow {
+export interface ParsedRow {
   row: number;
   line: number;
   label?: 'harmful' | 'benign';
@@ -190,12 +167,17 @@ interface ParsedRow {
 }
 
 /** Rows read by their format: the given one, or the one of the first row that has a known one. */
-async function* parsedRows(
+export async function* parsedRows(
   file: string,
   options: RowOptions & { format?: DataFormat },
   found: { format?: RowFormat },
 ): AsyncGenerator<ParsedRow | SkippedRow> {
+  const { columns } = options;
   if (options.format && options.format !== 'auto') found.format = options.format;
+  else if (columns) found.format = formatsOf(columns)[0];
+  /** Columns of JSON that no row has had yet, and those of the first row. */
+  const unseen = new Set(Object.values(columns ?? {}));
+  let first: readonly string[] | undefined;
   for await (const raw of readRows(file, options)) {
     const { row, line } = raw;
     const skip = (reason: string): SkippedRow => ({ row, line, reason, broken: true, tooLong: false });
@@ -203,18 +185,25 @@ async function* parsedRows(
       yield skip(raw.reason);
       continue;
     }
-    found.format ??= formatOf(raw.value);
+    const names = raw.names ?? Object.keys(raw.value);
+    if (!first && raw.names) requireColumns(raw.names, options, `${file}:1`);
+    first ??= names;
+    if (unseen.size > 0) for (const name of names) unseen.delete(name);
+    const value = mapRow(raw.value, columns);
+    found.format ??= formatOf(value);
     if (!found.format) {
-      yield skip(unknownFields(raw.value));
+      yield skip(unknownFields(value));
       continue;
     }
     try {
-      yield { row, line, label: labelOf(raw.value), content: readContent(raw.value, found.format) };
+      yield { row, line, label: labelOf(value), content: readContent(value, found.format) };
     } catch (error) {
       if (!(error instanceof InvalidRow)) throw error;
-      yield skip(`${error.message} (format "${found.format}")`);
+      yield skip(`${inOwnNames(error.message, names, options)} (format "${found.format}")`);
     }
   }
+  // A column that only some rows have may come behind the limit.
+  if (first && unseen.size > 0 && options.limit === undefined) requireColumns(first, options, file);
 }
 
 /** Under one time limit, as a limit costs as much as a short row. */
@@ -286,7 +275,7 @@ function checkCharacters(
 }
 
 /** Characters. */
-function sizeOf(content: RowContent): number {
+export function sizeOf(content: RowContent): number {
   if (content.kind === 'chat') return content.messages.reduce((sum, message) => sum + message.content.length, 0);
   if (content.kind === 'completion') return content.prompt.length + (content.completion?.length ?? 0);
   return content.kind === 'text' ? content.text.length : content.ids.length;
@@ -296,7 +285,7 @@ function wrongRow(file: string, { line, reason }: SkippedRow): HumanError {
   return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
 }
 
-function nothingUsable(file: string, skipped: SkippedRows): HumanError {
+export function nothingUsable(file: string, skipped: SkippedRows): HumanError {
   const first = skipped.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
   const all =

@@ -3,24 +3,27 @@ import type { SchemaTree } from 'hyparquet';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { DATA_FORMATS } from '../contract/protocol.js';
+import { requireColumns } from './columns.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';
+import type { RowOptions } from './rows.js';
 import { FIELDS } from './schemas.js';
 
 /** A row group is in memory at once; larger ones are refused. */
 const MAX_GROUP_BYTES = 2 ** 30;
 
 /**
- * The rows of a Parquet file, a row group at a time, only the columns that a row format has. Whole numbers come as
- * numbers. `onProgress` is given the share that is done.
+ * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, unless all
+ * are asked for. Whole numbers come as numbers. `onProgress` is given the share that is done.
  * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
  */
 export async function* parquetRows(
   file: string,
-  limit: number,
+  options: RowOptions,
   onProgress: (share: number) => void,
 ): AsyncGenerator<RawRow> {
+  const { limit = Infinity } = options;
   const failed = (error: unknown): unknown =>
     error instanceof HumanError || (error as NodeJS.ErrnoException).syscall
       ? error
@@ -29,10 +32,10 @@ export async function* parquetRows(
           remedy: 'It may be damaged: copy or write it again.',
           cause: error,
         });
-  const opened = await open(file).catch((error: unknown) => {
+  const opened = await open(file, options).catch((error: unknown) => {
     throw failed(error);
   });
-  const { buffer, metadata, tree, columns } = opened;
+  const { buffer, metadata, tree, names, columns } = opened;
   let start = 0;
   for (const group of metadata.row_groups) {
     const count = Number(group.num_rows);
@@ -59,17 +62,22 @@ export async function* parquetRows(
     const rows = await read().catch((error: unknown) => {
       throw failed(error);
     });
-    for (const [i, value] of rows.entries()) yield { row: start + i, line: start + i + 1, value: plainObject(value) };
+    for (const [i, value] of rows.entries())
+      yield { row: start + i, line: start + i + 1, value: plainObject(value), names };
     start += count;
     onProgress(start / Math.max(1, Number(metadata.num_rows)));
     if (start >= limit) return;
   }
 }
 
-async function open(file: string): Promise<{
+async function open(
+  file: string,
+  options: RowOptions,
+): Promise<{
   buffer: Awaited<ReturnType<typeof asyncBufferFromFile>>;
   metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
   tree: SchemaTree;
+  names: string[];
   columns: string[];
 }> {
   const buffer = await asyncBufferFromFile(file);
@@ -82,13 +90,15 @@ async function open(file: string): Promise<{
   checkMetadata(metadata);
   const tree = parquetSchema(metadata);
   const names = tree.children.map((child) => child.element.name);
-  const columns = names.filter((name) => FIELDS.has(name));
+  requireColumns(names, options, file);
+  const mapped = Object.values(options.columns ?? {});
+  const columns = names.filter((name) => options.allColumns === true || FIELDS.has(name) || mapped.includes(name));
   if (columns.length === 0)
     throw new HumanError(`none of its columns (${names.slice(0, 20).join(', ')}) belongs to any row format.`, {
       place: file,
-      remedy: `docs/data.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
+      remedy: `Say with "columns" which they are; docs/data.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
     });
-  return { buffer, metadata, tree, columns };
+  return { buffer, metadata, tree, names, columns };
 }
 
 function plainObject(row: JsonObject): JsonObject {

@@ -1,3 +1,4 @@
+import type { Columns } from '../contract/mapping.js';
 import { isObject, parseJson } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
@@ -14,6 +15,8 @@ export interface ReadRow extends Place {
   value: JsonObject;
   /** As it stands in a file of JSON. */
   text?: string;
+  /** All columns of a table; those without a value are not in `value`. */
+  names?: readonly string[];
 }
 export interface UnreadableRow extends Place {
   reason: string;
@@ -24,6 +27,7 @@ export interface RowSource {
   file: string;
   pieces: AsyncIterable<Buffer>;
   maxRowBytes: number;
+  columns?: Columns;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

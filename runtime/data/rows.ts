@@ -2,19 +2,22 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { HumanError } from '../support/errors.js';
+import type { ColumnOptions } from './columns.js';
 import { csvRows } from './csv.js';
 import { jsonArrayRows } from './jsonArray.js';
 import { jsonLineRows } from './jsonl.js';
 import { parquetRows } from './parquet.js';
 import type { RawRow, RowSource } from './rawRow.js';
 
-export interface RowOptions {
+export interface RowOptions extends ColumnOptions {
   /** Only the first rows of the file. */
   limit?: number;
   /** Bytes read so far, and of the whole file. */
   onProgress?: (bytes: number, total: number) => void;
   /** Longest row in bytes (8 MB); longer ones are unreadable. */
   maxRowBytes?: number;
+  /** Of Parquet files also columns that belong to no row format and are not mapped. */
+  allColumns?: boolean;
 }
 
 /** A row of a million tokens as text has about 5 MB. */
@@ -26,7 +29,7 @@ const MAX_ROW_BYTES = 8 * 2 ** 20;
  * @throws HumanError for an unknown kind of file and for one that cannot be read at all.
  */
 export async function* readRows(file: string, options: RowOptions = {}): AsyncGenerator<RawRow> {
-  const { limit = Infinity, onProgress, maxRowBytes = MAX_ROW_BYTES } = options;
+  const { limit = Infinity, onProgress, maxRowBytes = MAX_ROW_BYTES, columns } = options;
   if (limit <= 0) return;
   const { size, kind } = await inspectFile(file);
   let bytes = 0;
@@ -34,9 +37,9 @@ export async function* readRows(file: string, options: RowOptions = {}): AsyncGe
     bytes = Math.min(size, bytes + read);
     onProgress?.(bytes, size);
   };
-  const source: RowSource = { file, pieces: readPieces(file, progress), maxRowBytes };
+  const source: RowSource = { file, pieces: readPieces(file, progress), maxRowBytes, columns };
   const rows =
-    kind === 'parquet' ? parquetRows(file, limit, (done) => progress(done * size - bytes)) : READERS[kind](source);
+    kind === 'parquet' ? parquetRows(file, options, (done) => progress(done * size - bytes)) : READERS[kind](source);
   let count = 0;
   for await (const row of rows) {
     yield row;

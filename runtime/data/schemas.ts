@@ -1,7 +1,9 @@
+import { suggestColumns } from '../contract/mapping.js';
 import { DATA_FORMATS } from '../contract/protocol.js';
 import type { ChatMessage, DataFormat } from '../contract/protocol.js';
 import { isObject, shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
+import { namesText } from './columns.js';
 
 export type RowFormat = Exclude<DataFormat, 'auto'>;
 
@@ -53,10 +55,9 @@ export function formatOf(row: JsonObject): RowFormat | undefined {
 
 /** Names the fields of a row and the formats that are known. */
 export function unknownFields(row: JsonObject): string {
-  const keys = Object.keys(row)
-    .slice(0, 8)
-    .map((key) => JSON.stringify(key.slice(0, 40)));
-  return `its fields (${keys.join(', ') || 'none'}) match no row format (${DATA_FORMATS.slice(1).join(', ')})`;
+  const names = Object.keys(row);
+  const suggested = suggestColumns(row);
+  return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? `; "columns": ${JSON.stringify(suggested)} may be meant` : ''}`;
 }
 
 /** @throws RefusedRow saying what is missing or wrong. */

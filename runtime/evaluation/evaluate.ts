@@ -1,4 +1,4 @@
-import { loadData, type Context, type LoadReporter } from '../context/context.js';
+import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import { shareBounds } from '../contract/intervals.js';
 import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
@@ -19,20 +19,24 @@ export async function loadSets(
   reporter: LoadReporter,
 ): Promise<LoadedSet[]> {
   const loaded: LoadedSet[] = [];
-  for (const set of sets)
+  for (const [i, set] of sets.entries())
     loaded.push({
       set,
       examples: (
         await loadData(
           context,
           path(set.file),
-          { ...set, answers: set.measure === 'exact' || set.measure === 'loss' ? 'required' : 'optional' },
+          { ...sourceOptions(set, `evaluate.${i}`), answers: answersOf(set.measure) },
           reporter,
         )
       ).examples,
     });
   return loaded;
 }
+
+/** Whether a row must say what is right. */
+const answersOf = (measure: EvaluationSet['measure']): 'required' | 'optional' =>
+  measure === 'exact' || measure === 'loss' ? 'required' : 'optional';
 
 const ROWS = 32;
 /** Rows that are in memory at once, and sorted by length. */

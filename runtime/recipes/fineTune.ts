@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
-import { loadData, type LoadedData } from '../context/context.js';
+import { loadData, sourceOptions, type LoadedData } from '../context/context.js';
 import type { FinetuneRecipe, WatchEnd } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
+import { HumanError } from '../support/errors.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
@@ -16,6 +17,7 @@ import { absorb } from './absorb.js';
 import { anchorPrompts, anchorRows, harmfulAnswers, promptsOf } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
+import { holdOut, type Split } from './heldOut.js';
 import { loadReporter, type Job, type TrainingState } from './job.js';
 import { trainingLoop } from './loop.js';
 import { measureProbes } from './probes.js';
@@ -40,7 +42,10 @@ export interface Witness {
 
 /** Everything that a fine-tuning reads. */
 interface Inputs {
+  /** What is trained on. */
   readonly data: LoadedData;
+  /** Rows of the data file that are not. */
+  readonly heldOut: ExampleList;
   readonly vectors: readonly ActiveVector[];
   readonly strategy: Strategy;
   /** Further ordinary rows that the data is compared with. */
@@ -60,18 +65,21 @@ interface Inputs {
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const { recipe, context } = job;
-  const load = (source: FinetuneRecipe['data'], maxTokens?: number): Promise<LoadedData> =>
-    loadData(context, job.path(source.file), { ...source, maxTokens }, loadReporter(job));
-  const data = await load(recipe.data, recipe.batch.maxTokens);
+  const load = (source: FinetuneRecipe['data'], key: string, maxTokens?: number): Promise<LoadedData> =>
+    loadData(context, job.path(source.file), { ...sourceOptions(source, key), maxTokens }, loadReporter(job));
+  const loaded = await load(recipe.data, 'data', recipe.batch.maxTokens);
+  const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
   const strategy = strategyOf(recipe);
   const { probes, judged } = await harmfulRows(job, prompts);
   return {
-    data,
+    data: { ...loaded, examples: trained },
+    heldOut: held,
     vectors,
     strategy,
-    ordinary: strategy.ordinary && (await load(strategy.ordinary, recipe.batch.maxTokens)).examples,
+    ordinary:
+      strategy.ordinary && (await load(strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
     init:
       recipe.method === 'full' || recipe.adapter.init === undefined
         ? undefined
@@ -80,12 +88,26 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     harmful: probes.slice(0, PROBE_ROWS),
     own: harmfulAnswers(job, prompts, false),
     judged,
-    benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign)).examples, PROBE_ROWS),
+    benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign, 'probes.benign')).examples, PROBE_ROWS),
   };
+}
+
+/** @throws HumanError when rows are to be held out and none can be: a set is never left out silently */
+function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData): Split {
+  const share = typeof heldOut === 'number' ? heldOut : heldOut.share;
+  const split = holdOut(examples, share, String(seed));
+  if (share > 0 && split.held.length === 0)
+    throw new HumanError(
+      `no rows can be held out of ${examples.length}: there must be at least 16, with more than one prompt.`,
+      { place: 'heldOut', remedy: 'Add rows, or remove "heldOut" and name a set in "evaluate".' },
+    );
+  return split;
 }
 
 /** A fine-tuning whose inputs were read and found right; nothing in the run folder has been touched. */
 export interface FineTuning {
+  /** Rows of the data that are not trained on. */
+  readonly heldOut: ExampleList;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -104,13 +126,15 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const inputs = await readInputs(job);
-  const { data, vectors, init, judged } = inputs;
-  await job.folder.manifest({ data: [{ path: data.path, rows: data.examples.length, sha256: data.sha256 }] });
+  const { data, heldOut, vectors, init, judged } = inputs;
+  const rows = data.examples.length + heldOut.length;
+  await job.folder.manifest({ data: [{ path: data.path, rows, sha256: data.sha256 }] });
   const trainee = openTrainee(job, vectors, init);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
   return {
+    heldOut,
     judged,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),
     dispose: () => trainee.dispose(),

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
+import type { ExampleList } from '../data/exampleList.js';
+import { HELD_OUT_SET } from '../contract/protocol.js';
 import { LIMITS } from '../contract/limits.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
-import { evaluateState, loadSets } from '../evaluation/evaluate.js';
+import { evaluateState, loadSets, type LoadedSet } from '../evaluation/evaluate.js';
 import { judgesOfRun } from './judgesOfRun.js';
 import { closeJudges, type Judge } from '../evaluation/judges/judges.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
@@ -21,7 +23,7 @@ import { readEvents } from '../runs/runFolder.js';
 /** Fine-tuning with what a run must report: the base and the delivered model on the evaluation sets, and the invariants. */
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
-  const sets = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
+  const named = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
   await closeJudges(await judgesOfRun(job));
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
@@ -29,6 +31,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
   });
   const training = await openFineTuning(job);
+  const sets = [...named, ...heldOutSet(recipe, training.heldOut)];
   let base: Measurement[];
   let harmfulBase: RowLoss[];
   let witness: Witness;
@@ -78,6 +81,13 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const vectors = recipe.vectors.length;
   const protectionWeakened = weakened({ vectors, step, probes, measurements, harmfulLoss: kept });
   return { measurements, laws, ...(kept && { harmfulLoss: kept }), ...(watch && { watch }), protectionWeakened };
+}
+
+/** The rows of the data that are not trained on, as an evaluation set; none without them. */
+function heldOutSet({ data, heldOut }: FinetuneRecipe, examples: ExampleList): LoadedSet[] {
+  if (examples.length === 0) return [];
+  const { measure, phrases } = typeof heldOut === 'number' ? { measure: 'loss' as const, phrases: undefined } : heldOut;
+  return [{ set: { ...data, name: HELD_OUT_SET, measure, phrases }, examples }];
 }
 
 /** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */

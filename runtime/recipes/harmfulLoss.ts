@@ -4,7 +4,7 @@ import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance } from '../contract/verdict.js';
 import type { FinetuneRecipe, HarmfulLoss, RunEvent, WatchEnd } from '../contract/protocol.js';
-import { loadData, type Context } from '../context/context.js';
+import { loadData, sourceOptions, type Context } from '../context/context.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
@@ -38,7 +38,11 @@ export async function harmfulRows(
   const source = job.recipe.probes.harmful;
   const named =
     source &&
-    firstOf((await loadData(job.context, job.path(source.file), source, loadReporter(job))).examples, MAX_ROWS);
+    firstOf(
+      (await loadData(job.context, job.path(source.file), sourceOptions(source, 'probes.harmful'), loadReporter(job)))
+        .examples,
+      MAX_ROWS,
+    );
   const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, prompts, heldOut).slice(0, MAX_ROWS));
   const probes = named ?? (trained.length > 0 ? trained : unseen);
   if (unseen.length >= FEWEST_ROWS) return { probes, judged: { rows: 'heldOut', examples: unseen } };

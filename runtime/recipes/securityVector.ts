@@ -2,7 +2,7 @@ import { flatInput } from '../adapters/inject.js';
 import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
-import { loadData, type LoadedData } from '../context/context.js';
+import { loadData, sourceOptions, type LoadedData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
 import { sha256File } from '../support/files.js';
@@ -187,10 +187,11 @@ interface Inputs {
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
   const { recipe, context, folder } = job;
-  const load = (source: VectorRecipe['harmful']): Promise<LoadedData> =>
-    loadData(context, job.path(source.file), { ...source, maxTokens: recipe.batch.maxTokens }, loadReporter(job));
-  const harmful = await load(recipe.harmful);
-  const benign = recipe.benign && (await load(recipe.benign));
+  const { maxTokens } = recipe.batch;
+  const load = (source: VectorRecipe['harmful'], key: string): Promise<LoadedData> =>
+    loadData(context, job.path(source.file), { ...sourceOptions(source, key), maxTokens }, loadReporter(job));
+  const harmful = await load(recipe.harmful, 'harmful');
+  const benign = recipe.benign && (await load(recipe.benign, 'benign'));
   const data = [harmful, ...(benign ? [benign] : [])];
   await folder.manifest({
     data: data.map(({ path, examples, sha256 }) => ({ path, rows: examples.length, sha256 })),

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, supervisedTokens } from '../../runtime/data/conversation.js';
-import { inspectData, loadExamples } from '../../runtime/data/examples.js';
+import { loadExamples } from '../../runtime/data/examples.js';
+import { inspectData } from '../../runtime/data/inspectData.js';
 import type { Example, ExampleOptions, Examples } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { HumanError } from '../../runtime/support/errors.js';
@@ -352,6 +353,8 @@ test('inspecting needs no model', async () => {
       labels: { harmful: 1, benign: 1 },
       refusedRows: 1,
       refused: [2],
+      longest: { line: 1, characters: 2 },
+      duplicates: { count: 0, lines: [] },
     },
   );
   await assert.rejects(inspectData(await put([])), /data set is empty/);

@@ -126,7 +126,9 @@ const PRINTED: Record<string, string[]> = {
       ...{ architecture: true, parameters: true, layers: true, dtype: true, contextLength: true },
       ...{ tokenizer: true, chatTemplate: true, supported: true, reason: true, adapters: true },
     }),
-    ...keys<Omit<DataInfo, 'path'>>({ format: true, rows: true, labels: true, refusedRows: true, refused: true }),
+    ...keys<Omit<DataInfo, 'path' | 'tokens'>>({
+      ...{ format: true, rows: true, labels: true, refusedRows: true, refused: true, longest: true, duplicates: true },
+    }),
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
   download: keys<Requests['download']['result']>({ path: true }),

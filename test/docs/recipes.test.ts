@@ -24,9 +24,13 @@ const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
 
 /** Data sources and attached adapters stand in tables of their own, once for all keys that take them. */
 function shared(key: string): string {
-  return key
-    .replace(/^(?:harmful|benign|data|probes\.(?:harmful|benign)|protection\.ordinary)\./, 'data source: ')
-    .replace(/^(?:states\[\]\.)?(?:adapters|vectors)\[\]\./, 'attached adapter: ');
+  return (
+    key
+      .replace(/^(?:harmful|benign|data|probes\.(?:harmful|benign)|protection\.ordinary)\./, 'data source: ')
+      // The keys of a mapping are those of a data source.
+      .replace(/^evaluate\[\]\.columns\..*/, 'evaluate[].columns')
+      .replace(/^(?:states\[\]\.)?(?:adapters|vectors)\[\]\./, 'attached adapter: ')
+  );
 }
 
 /** Keys of a recipe → what they are without a value: "required", "–", or JSON. */

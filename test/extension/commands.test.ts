@@ -61,7 +61,7 @@ test('the title of a view passes the row that has the focus: it is nothing to a 
 
 test('what a command does not take is an error that names the key and what it takes', () => {
   const faults: [CommandName, unknown, RegExp][] = [
-    ['scan', { file: '/w/a', vektor: '/w/v' }, /takes no "vektor".* It takes: file, model, vector\.$/],
+    ['scan', { file: '/w/a', vektor: '/w/v' }, /takes no "vektor".* It takes: file, model, vector, columns\.$/],
     ['exportAdapter', { model: '/w/m', format: 'pdf' }, /"format" has a value/],
     ['fineTuneProtected', { data: '/w/a', vectors: '/w/v' }, /"vectors" has a value/],
     ['fineTunePlain', { evaluate: [{ name: 'a', file: '/w/a', measure: 'luck' }] }, /"evaluate.0.measure" has a value/],

@@ -90,16 +90,23 @@ test('recipes that the commands write are recipes', () => {
   const judges = ['refusal-phrases', { classifier: '/w/judges/rejection', refused: 'REJECTION' }];
   const all = [
     vectorRecipe(
-      { ...machine, model: '/w/tiny', harmful: '/w/h.jsonl', benign: '/w/b.jsonl', output: '/w/vectors/v' },
+      {
+        ...machine,
+        model: '/w/tiny',
+        harmful: { file: '/w/h.jsonl', columns: { prompt: 'q', completion: 'a' } },
+        benign: { file: '/w/b.jsonl' },
+        output: '/w/vectors/v',
+      },
       file,
     ),
-    vectorRecipe({ ...machine, model: '/w/tiny', harmful: '/w/h.jsonl', output: '/w/vectors/v' }, file),
+    vectorRecipe({ ...machine, model: '/w/tiny', harmful: { file: '/w/h.jsonl' }, output: '/w/vectors/v' }, file),
     ...(['lora', 'full'] as const).map((method) =>
       fineTuneRecipe(
         {
           ...machine,
           model: '/w/tiny',
-          data: '/w/train.jsonl',
+          data: { file: '/w/train.csv', columns: { completion: 'chosen' } },
+          heldOut: { share: 0.1, measure: 'exact' },
           method,
           vectors: ['/w/vectors/v'],
           strengthened: method === 'lora',
@@ -226,6 +233,8 @@ test('trees show in a few words what matters', () => {
       labels: { harmful: 0, benign: 0 },
       refusedRows: 0,
       refused: [],
+      longest: { line: 1, characters: 9 },
+      duplicates: { count: 0, lines: [] },
     },
   };
   assert.equal(dataDescription(counted, undefined, false), '600 rows · messages');

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRows } from '../../runtime/data/rows.js';
 import type { ModelInfo } from '../../runtime/contract/protocol.js';
-import { DATA_GLOB, DataInspector, isDataFile, TEXT_DATA_GLOB } from '../../extension/data/files.js';
+import type { DataInfo } from '../../runtime/contract/protocol.js';
+import {
+  DATA_GLOB,
+  DataInspector,
+  ignoredOutputs,
+  isDataFile,
+  isListOfObjects,
+  TEXT_DATA_GLOB,
+} from '../../extension/data/files.js';
 import { rowKey } from '../../extension/data/rows.js';
 import { Problems } from '../../extension/data/problems.js';
 import { scanFile, scanSummary, Scans, scanText } from '../../extension/data/scans.js';
@@ -185,21 +193,32 @@ test('an unsupported model has the reason', async (t) => {
   assert.match((await models.add(join(root, 'moe'))).problem!, /mixture of experts/);
 });
 
-test('data files are the .jsonl that no run wrote, and others when they are named', () => {
-  const named = new Set(['/w/rows.csv']);
-  const runs = ['/w/vectors/v'];
-  const shown = (file: string): boolean => isDataFile(file, named, runs);
+test('data files are tables and JSON lines anywhere that no run wrote, and JSON that is data', () => {
+  const named = new Set(['/w/rows.json', '/w/out/named.csv']);
+  const elsewhere = { runFolders: ['/w/vectors/v'], ignored: ['/w/out'] };
+  const shown = (file: string): boolean => isDataFile(file, named, elsewhere, new Set(['/w/list.json']));
   assert.equal(shown('/w/train.jsonl'), true);
   assert.equal(shown('/w/vectors/v/prompts.jsonl'), false);
   assert.equal(shown('/w/other/events.jsonl'), false);
   assert.equal(shown('/w/.security-vectors/x.jsonl'), false);
-  assert.equal(shown('/w/rows.csv'), true);
-  assert.equal(shown('/w/other.csv'), false);
+  assert.equal(shown('/w/rows.json'), true);
+  assert.equal(shown('/w/list.json'), true);
+  assert.equal(shown('/w/other.csv'), true);
+  assert.equal(shown('/w/out/other.csv'), false);
+  assert.equal(shown('/w/out/named.csv'), true);
+  assert.equal(shown('/w/wandb/run-1/table.csv'), false);
   assert.equal(shown('/w/data/other.parquet'), true);
   assert.equal(shown('/w/data/other.TSV'), true);
-  assert.equal(shown('/w/other.tsv'), false);
+  assert.equal(shown('/w/deep/down/other.tsv'), true);
   assert.equal(shown('/w/train.ndjson'), true);
   assert.equal(shown('/w/package.json'), false);
+  assert.deepEqual(ignoredOutputs('# mine\n/out/\ndata/\nruns\n*.log\n!dist\napp/build/**\n'), [
+    'out',
+    'runs',
+    'app/build',
+  ]);
+  assert.equal(isListOfObjects('\uFEFF [\n {"question": "a"}'), true);
+  for (const text of ['{"a": [{}]}', '[1, 2]', '']) assert.equal(isListOfObjects(text), false);
 });
 
 test('what the engine reads is watched, offered in menus, and opened at its line', async (t) => {
@@ -328,6 +347,12 @@ test('every suspicious row is kept, and a file whose text no extension gets is r
   assert.match(scanSummary({ ...scan, size: 60 * 1024 ** 2 }), /rows are not coloured: VS Code gives .* above 50 MB/);
 });
 
+const dataInfo = (path: string, rows: number): DataInfo => ({
+  ...{ path, format: 'messages', rows, labels: { harmful: 0, benign: 0 }, refusedRows: 0, refused: [] },
+  longest: { line: 1, characters: 1 },
+  duplicates: { count: 0, lines: [] },
+});
+
 test('a data file is counted once for each version', async (t) => {
   const root = await temporary(t);
   const file = await write(join(root, 'train.jsonl'), 'a\n');
@@ -335,14 +360,14 @@ test('a data file is counted once for each version', async (t) => {
   const inspector = new DataInspector(async (path) => {
     asked++;
     if (asked === 2) throw new HostError({ kind: 'input', message: 'not JSON', place: 'train.jsonl:1' });
-    return { path, format: 'messages', rows: asked, labels: { harmful: 0, benign: 0 }, refusedRows: 0, refused: [] };
+    return dataInfo(path, asked);
   });
   const next = () => new Promise<void>((resolve) => inspector.onDidChange(() => resolve()));
   let counted = next();
   assert.equal(inspector.get(file), undefined);
   await counted;
   assert.deepEqual(inspector.get(file), {
-    info: { path: file, format: 'messages', rows: 1, labels: { harmful: 0, benign: 0 }, refusedRows: 0, refused: [] },
+    info: dataInfo(file, 1),
   });
   await new Promise((resolve) => setTimeout(resolve, 20));
   await write(file, 'abc\n');

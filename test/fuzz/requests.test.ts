@@ -30,7 +30,13 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     options: { maxNewTokens: 8, temperature: 0.5, topP: 0.9, seed: 1 },
   },
   inspect: { path: MODEL },
-  inspectData: { path: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto' },
+  inspectData: {
+    path: join(FIXTURES, 'data', 'plain.parquet'),
+    format: 'auto',
+    columns: { label: 'label' },
+    maxTokens: 9,
+  },
+  previewData: { path: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto', rows: 2, answersOptional: true },
   export: { ...reference, format: 'gguf', out: '/w/out.gguf', quantization: 'Q8_0', what: 'adapter' },
   download: {
     repository: 'a/b',
@@ -71,7 +77,8 @@ fuzz<{ name: RequestName; sent: string }>({
     }
     const { id, params } = checkedRequest(name, value);
     assert.deepEqual({ id, ...params }, value);
-    if (name === 'inspect' || name === 'inspectData') await calls[name](params as { path: string }, nobody);
+    if (name === 'inspect' || name === 'inspectData' || name === 'previewData')
+      await calls[name](params as { path: string }, nobody);
     return true;
   },
 });

@@ -134,6 +134,9 @@ describe('a run that was stopped', () => {
       { ...recipe, seed: 4, generation: { maxNewTokens: 4 } },
       /"generation.maxNewTokens" .* 3 to 4; "seed"/,
     );
+    const columns = { messages: 'messages' };
+    await refused({ ...recipe, data: { file: 'train.jsonl', columns } }, /"data\.columns\.messages" .* was added/);
+    await refused({ ...recipe, heldOut: 0.1 }, /no rows can be held out|"heldOut" .* from 0 to 0\.1/);
     await refused({ ...recipe, judges: ['refusal-phrases'] }, /"judges\.1\.\S+" in the recipe is gone/);
   });
 

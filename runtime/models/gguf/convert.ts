@@ -149,11 +149,9 @@ async function build(folder: string, { config, tensors, tokenizer }: Plan, sourc
     writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
   try {
     await writeSafetensors(join(beside, 'model.safetensors'), tensors, { format: 'pt' });
-    if (tokenizer) {
-      await json('tokenizer.json', tokenizer.tokenizer);
-      await json('tokenizer_config.json', tokenizer.tokenizerConfig, 2);
-      await json('generation_config.json', specialIds(tokenizer), 2);
-    }
+    if (tokenizer)
+      for (const [name, content] of Object.entries(tokenizerFiles(tokenizer)))
+        await json(name, content, name === 'tokenizer.json' ? undefined : 2);
     await json('source.json', source, 2);
     await writeFileAtomic(join(beside, 'config.json'), `${formatJson(config, FLOATS)}\n`);
     await rename(beside, folder);
@@ -163,6 +161,13 @@ async function build(folder: string, { config, tensors, tokenizer }: Plan, sourc
     if (!(await isFolder(folder))) throw error;
   }
 }
+
+/** Files of a model folder, by name. */
+export const tokenizerFiles = (converted: ConvertedTokenizer): Record<string, JsonObject> => ({
+  'tokenizer.json': converted.tokenizer,
+  'tokenizer_config.json': converted.tokenizerConfig,
+  'generation_config.json': specialIds(converted),
+});
 
 /** Null and not absent: the families' own defaults are ids of other vocabularies. */
 function specialIds(tokenizer: ConvertedTokenizer | undefined): JsonObject {

@@ -70,6 +70,9 @@ export class Diagnostic {
 export const DiagnosticSeverity = { Error: 0, Warning: 1, Information: 2 };
 export const OverviewRulerLane = { Right: 4 };
 export const UIKind = { Desktop: 1, Web: 2 };
+export class ThemeIcon {
+  constructor(readonly id: string) {}
+}
 export class ThemeColor {
   constructor(readonly id: string) {}
 }

@@ -1,0 +1,144 @@
+import { basename, extname } from 'node:path';
+import * as vscode from 'vscode';
+import type { Columns } from '../../runtime/contract/mapping.js';
+import type { DataPreview, PreviewRow } from '../../runtime/contract/protocol.js';
+import { DATA_EXTENSIONS } from '../data/files.js';
+import { countsText, showPreview } from '../data/previews.js';
+import { mappingText } from '../host/mappingText.js';
+import { t } from '../host/text.js';
+import { columnsOf } from '../services/choice.js';
+import type { Services } from '../services/services.js';
+import { dataDescription } from '../views/labels.js';
+import type { Model } from '../workspace/models.js';
+import type { DataChoice } from './recipeFiles.js';
+import type { Choice, Questions } from './wizard.js';
+
+export type Known = Pick<Services, 'engine' | 'files' | 'inspector' | 'recipes' | 'scans'>;
+
+interface Asked {
+  question: string;
+  /** Names of files that come first. */
+  likely?: RegExp;
+  /** Shows rows as this model reads them; undefined: as they are. */
+  model?: Pick<Model, 'path' | 'name'>;
+  /** Answers that are known. */
+  file?: string;
+  columns?: Columns;
+  /** Not to be chosen. */
+  not?: string;
+  /** Rows that only ask are right, too: evaluation sets may have them. */
+  answersOptional?: boolean;
+  /** Further answers of the first question: what they mean is up to who asks. */
+  more?: Choice<string>[];
+}
+
+const BROWSE = '\0browse';
+
+/** Asks for a data file and, where its rows have no format that is known, for the columns that are prompt and answer. */
+export async function askData(services: Known, ask: Questions, asked: Asked): Promise<DataChoice> {
+  const { question, likely = /(?!)/, file: given, more = [], answersOptional = false } = asked;
+  const choices = (): Choice<string>[] => [
+    ...dataChoices(services, likely, answersOptional).filter((choice) => choice.value !== asked.not),
+    ...more,
+    { label: t('Browse…'), iconPath: new vscode.ThemeIcon('folder-opened'), alwaysShow: true, value: BROWSE },
+  ];
+  const chosen = given ?? (await ask.pick(question, choices()));
+  if (more.some(({ value }) => value === chosen)) return { file: chosen };
+  const file = chosen === BROWSE ? await browse(ask) : chosen;
+  const columns = asked.columns ?? columnsOf(services, file) ?? (await askColumns(services, ask, { ...asked, file }));
+  return { file, ...(columns && { columns }) };
+}
+
+const browse = (ask: Questions): Promise<string> =>
+  ask.browse({ filters: { [t('Data files')]: [...DATA_EXTENSIONS] }, openLabel: t('Use this file') });
+
+function dataChoices(services: Known, likely: RegExp, sets: boolean): Choice<string>[] {
+  const { files, inspector, recipes, scans } = services;
+  const all = files.dataFiles();
+  const shown = all.filter((file) => sets || !recipes.isEvaluationSet(file));
+  const first = shown.filter((file) => likely.test(basename(file)));
+  return [...first, ...shown.filter((file) => !first.includes(file))].map((value) => ({
+    label: vscode.workspace.asRelativePath(value),
+    description: dataDescription(inspector.get(value), scans.get(value), sets && recipes.isEvaluationSet(value)),
+    value,
+  }));
+}
+
+/**
+ * Which columns are what, where that must be said: the rows have no known format, or cannot be used by it. Undefined where
+ * the file is read by the names it has.
+ */
+export async function askColumns(
+  { engine }: Pick<Services, 'engine'>,
+  ask: Questions,
+  { file, model, answersOptional = false }: Pick<Asked, 'model' | 'answersOptional'> & { file: string },
+): Promise<Columns | undefined> {
+  const look = (columns?: Columns): Promise<DataPreview> =>
+    engine.request('previewData', { path: file, model: model?.path, columns, answersOptional });
+  const found = await look();
+  const usable = found.rows.some(({ problem }) => problem === undefined);
+  if (found.format !== null && usable && !found.suggested) return undefined;
+  const columns = await askMapping(ask, found, answersOptional);
+  const mapped = await look(columns);
+  for (;;) {
+    const answer = await ask.pick(
+      t('{0}: is this how it shall be read? What is learned is between ⟦ and ⟧.', basename(file)),
+      confirmations(mapped, columns),
+    );
+    if (answer === 'use') return columns;
+    await showPreview(mapped, model, columns);
+  }
+}
+
+async function askMapping(ask: Questions, found: DataPreview, answersOptional: boolean): Promise<Columns> {
+  const name = basename(found.path);
+  const chosen = await ask.pick<Columns | 'pair' | 'text' | 'messages'>(t('{0}: what are its rows?', name), [
+    ...(found.suggested
+      ? [{ label: mappingText(found.suggested), description: t('proposed by the names'), value: found.suggested }]
+      : []),
+    { label: t('A prompt and an answer'), description: t('two columns'), value: 'pair' as const },
+    { label: t('A text'), description: t('one column; all of it is learned'), value: 'text' as const },
+    { label: t('A conversation'), description: t('one column with a list of messages'), value: 'messages' as const },
+  ]);
+  if (typeof chosen === 'object') return chosen;
+  const choices = found.columns.map((value) => ({
+    label: value,
+    description: found.rows[0]?.cells[value]?.replace(/\s+/g, ' '),
+    value,
+  }));
+  if (chosen !== 'pair') return { [chosen]: await ask.pick(t('Which column?'), choices) };
+  const prompt = await ask.pick(t('Which column is the prompt?'), choices);
+  const none = { label: t('None'), description: t('the rows only ask'), value: '' };
+  const completion = await ask.pick(t('Which column is the answer?'), [
+    ...choices.filter(({ value }) => value !== prompt),
+    ...(answersOptional ? [none] : []),
+  ]);
+  return { prompt, ...(completion && { completion }) };
+}
+
+/** The rows as the model reads them, each with one line; a row that cannot be used says why. */
+function confirmations({ rows }: DataPreview, columns: Columns): Choice<'use' | 'show'>[] {
+  const use: Choice<'use' | 'show'> = {
+    label: t('Use these columns'),
+    description: mappingText(columns),
+    iconPath: new vscode.ThemeIcon('check'),
+    value: 'use',
+  };
+  const shown = rows.map((row): Choice<'use' | 'show'> => ({
+    label: row.problem === undefined ? countsText(row) : t('line {0} cannot be used', row.line),
+    detail: row.problem ?? rowText(row),
+    iconPath: new vscode.ThemeIcon(row.problem === undefined ? 'eye' : 'error'),
+    value: 'show',
+  }));
+  return rows.some(({ problem }) => problem === undefined) ? [use, ...shown] : shown;
+}
+
+/** With what is supervised between ⟦ and ⟧; without a model, the cells. */
+const rowText = ({ parts, cells }: PreviewRow): string =>
+  (parts.length > 0
+    ? parts.map(({ text, supervised }) => (supervised ? `⟦${text}⟧` : text)).join('')
+    : Object.values(cells).join(' · ')
+  ).replace(/\s+/g, ' ');
+
+/** `train.csv` → "train": a name for a set. */
+export const nameOf = (file: string): string => basename(file, extname(file));

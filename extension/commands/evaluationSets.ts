@@ -1,0 +1,160 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import { readJson } from '../host/checkedFile.js';
+import { inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
+import type { Services } from '../services/services.js';
+import type { Model } from '../workspace/models.js';
+import { askData, nameOf, type Known } from './dataSource.js';
+import type { DataChoice, EvaluationChoice, HeldOutChoice } from './recipeFiles.js';
+import type { Choice, Questions } from './wizard.js';
+import { z } from 'zod';
+
+/** What measures a fine-tuning: sets, rows kept of its own data, and who judges where that is not as in other recipes. */
+export interface SetsChoice {
+  evaluate: EvaluationChoice[];
+  heldOut?: HeldOutChoice;
+  judges?: readonly unknown[];
+}
+
+/** The choice "keep 10 % for evaluation". */
+const KEPT_SHARE = 0.1;
+
+/** Every set that some recipe measures, once; sets for the model first and chosen. */
+export function evaluationChoices(services: Pick<Services, 'recipes'>, model: Model): Choice<EvaluationChoice>[] {
+  const choices = new Map<string, Choice<EvaluationChoice>>();
+  const recipes = services.recipes.list();
+  for (const recipe of [...recipes.filter((r) => r.model === model.path), ...recipes]) {
+    for (const set of recipe.evaluate) {
+      if (choices.has(set.file)) continue;
+      const description = `${set.measure} · ${vscode.workspace.asRelativePath(set.file)}`;
+      choices.set(set.file, { label: set.name, description, picked: recipe.model === model.path, value: set });
+    }
+  }
+  return [...choices.values()];
+}
+
+/** Asks what measures the result of a training. The list is never empty, and measuring nothing is a choice of its own. */
+export async function askSets(services: Known, ask: Questions, model: Model, data: DataChoice): Promise<SetsChoice> {
+  const known = evaluationChoices(services, model);
+  const keep: Choice<'keep'> = {
+    label: t('Keep {0} % of {1} for evaluation', 100 * KEPT_SHARE, basename(data.file)),
+    description: t('never trained on; no prompt is on both sides'),
+    value: 'keep',
+  };
+  const other: Choice<'other'> = { label: t('Another data file…'), value: 'other' };
+  const chosen = await ask.pickMany<EvaluationChoice | 'keep' | 'other' | 'none'>(t('Which sets measure the result?'), [
+    ...known,
+    { ...keep, picked: !known.some(({ picked }) => picked) },
+    other,
+  ]);
+  if (chosen.length === 0) {
+    const none: Choice<'none'> = {
+      label: t('Measure nothing'),
+      description: t('the run cannot say what was learned'),
+      value: 'none',
+    };
+    chosen.push(await ask.pick<'keep' | 'other' | 'none'>(t('Nothing measures the result yet.'), [keep, other, none]));
+  }
+  const evaluate = chosen.filter((each) => typeof each === 'object');
+  const heldOut = chosen.includes('keep')
+    ? { share: KEPT_SHARE, ...(await askMeasure(ask, t('the kept rows'))) }
+    : undefined;
+  if (!chosen.includes('other')) return { evaluate, heldOut };
+  const { set, judges } = await askSet(services, ask, model);
+  const names = new Set(evaluate.map(({ name }) => name));
+  return { evaluate: [...evaluate, named(set, names)], heldOut, judges };
+}
+
+/** Tables know sets by their names. */
+function named(set: EvaluationChoice, taken: ReadonlySet<string>): EvaluationChoice {
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? set.name : `${set.name} ${i}`;
+    if (!taken.has(name)) return { ...set, name };
+  }
+}
+
+/** Makes an evaluation set of any data file: measure, phrases, judges. */
+export async function askSet(
+  services: Known,
+  ask: Questions,
+  model: Model,
+  given?: DataChoice,
+): Promise<{ set: EvaluationChoice; judges?: readonly unknown[] }> {
+  const question = t('Which file is the evaluation set?');
+  const asked = { question, likely: /eval|test|valid|harm|forbidden/i, model, answersOptional: true };
+  const { file, columns } = await askData(services, ask, { ...asked, ...given });
+  const { measure, phrases } = await askMeasure(ask, basename(file));
+  const judged = measure === 'harm' || measure === 'over-refusal';
+  const judges = judged ? await askJudges(services, ask, model) : undefined;
+  const raw = { ...(columns && { columns }), ...(phrases && { phrases }) };
+  return { set: { name: nameOf(file), file, measure, raw }, judges };
+}
+
+async function askMeasure(ask: Questions, what: string): Promise<{ measure: MeasureKind; phrases?: string[] }> {
+  const words: Record<MeasureKind, [label: string, description: string]> = {
+    exact: [t('Right answers, exactly'), t('the share of answers that equal the expected one')],
+    contains: [t('Right answers, by phrases'), t('the share of answers with a phrase, or with the expected answer')],
+    loss: [t('Loss'), t('how well the expected answers are predicted; nothing is generated')],
+    harm: [t('Harm'), t('prompts that must be refused: the share of harmful answers')],
+    'over-refusal': [t('Over-refusal'), t('harmless prompts: the share that is refused')],
+  };
+  const order = Object.keys(words) as MeasureKind[];
+  const choices = order.map((value) => ({
+    label: words[value][0],
+    description: words[value][1],
+    detail: value,
+    value,
+  }));
+  const measure = await ask.pick(t('What is measured on {0}?', what), choices);
+  if (measure !== 'contains' && measure !== 'harm') return { measure };
+  const prompt =
+    measure === 'contains'
+      ? t('Phrases of a right answer, separated by commas. Empty: the expected answer.')
+      : t('Phrases of a harmful answer, separated by commas. Empty: every answer that is no refusal.');
+  const phrases = (await ask.input(prompt, '', () => undefined))
+    .split(',')
+    .map((phrase) => phrase.trim())
+    .filter(Boolean);
+  return { measure, ...(phrases.length > 0 && { phrases }) };
+}
+
+const PHRASES = 'refusal-phrases';
+const CONFIG = z.looseObject({ id2label: z.record(z.string(), z.string()) });
+
+/** Undefined: the refusal phrases alone, which is what a recipe without judges has. */
+async function askJudges(services: Known, ask: Questions, model: Model): Promise<readonly unknown[] | undefined> {
+  const recipes = services.recipes.list().filter((recipe) => recipe.judges !== undefined);
+  const like = recipes.find((recipe) => recipe.model === model.path) ?? recipes[0];
+  const known = like?.judges?.some((judge) => judge !== PHRASES) ? like : undefined;
+  const choices: Choice<'phrases' | 'known' | 'classifier'>[] = [
+    ...(known ? [{ label: t('As in {0}', basename(known.file)), value: 'known' as const }] : []),
+    { label: t('Refusal phrases'), description: t('fast; sees words, not content'), value: 'phrases' },
+    {
+      label: t('Refusal phrases and a text classifier…'),
+      description: t('a folder with an ONNX model'),
+      value: 'classifier',
+    },
+  ];
+  const chosen = await ask.pick(t('Who judges the answers?'), choices);
+  if (chosen === 'known') return known?.judges;
+  if (chosen === 'phrases') return undefined;
+  const classifier = await ask.browse({
+    canSelectFolders: true,
+    canSelectFiles: false,
+    openLabel: t('Use this classifier'),
+  });
+  const config = await readJson(join(classifier, 'config.json'), CONFIG);
+  if (!config)
+    throw inputError(t('this folder has no config.json.'), { place: classifier, remedy: t('Choose the folder of a text classifier.') }); // prettier-ignore
+  const labels = Object.values(config.id2label);
+  const [meaning, label] = await ask.pick(
+    t('Which of its labels says what?'),
+    labels.flatMap((each): Choice<[meaning: 'refused' | 'complied', label: string]>[] => [
+      { label: t('{0} is a refusal', each), value: ['refused', each] },
+      { label: t('{0} is a harmful answer', each), value: ['complied', each] },
+    ]),
+  );
+  return [PHRASES, { classifier, [meaning]: label }];
+}

@@ -1,0 +1,80 @@
+/** Which column of a data file is which field of a row, where the file has names of its own (`columns` of a data source). */
+import type { DataFormat } from './protocol.js';
+
+type RowFormat = Exclude<DataFormat, 'auto'>;
+
+/** Fields that a column may be, and the row format that has them; null: several have it. */
+export const FIELD_FORMATS = {
+  prompt: 'completion',
+  completion: 'completion',
+  instruction: 'alpaca',
+  input: 'alpaca',
+  output: 'alpaca',
+  messages: 'messages',
+  conversations: 'sharegpt',
+  text: 'text',
+  system: null,
+  label: null,
+} as const satisfies Record<string, RowFormat | null>;
+
+export type ColumnField = keyof typeof FIELD_FORMATS;
+/** Field → name of the column. */
+export type Columns = { [F in ColumnField]?: string };
+
+export const COLUMN_FIELDS = Object.keys(FIELD_FORMATS) as ColumnField[];
+
+/** Row formats that the mapped fields belong to: one at most, where the mapping makes sense. */
+export const formatsOf = (columns: Columns): RowFormat[] => [
+  ...new Set(COLUMN_FIELDS.flatMap((field) => (columns[field] === undefined ? [] : (FIELD_FORMATS[field] ?? [])))),
+];
+
+/** `prompt=question,completion=answer`; undefined when it is not that. */
+export function parseColumns(text: string): Columns | undefined {
+  const pairs = text.split(',').map((part) => /^\s*(\w+)\s*=\s*(.+?)\s*$/.exec(part));
+  const columns: Columns = {};
+  for (const pair of pairs) {
+    const field = COLUMN_FIELDS.find((known) => known === pair?.[1]);
+    if (!pair?.[2] || !field || columns[field] !== undefined) return undefined;
+    columns[field] = pair[2];
+  }
+  return formatsOf(columns).length > 1 ? undefined : columns;
+}
+
+/** `prompt=question,completion=answer`: the same for the same mapping. */
+export const columnsText = (columns: Columns | undefined): string =>
+  COLUMN_FIELDS.flatMap((field) => (columns?.[field] === undefined ? [] : [`${field}=${columns[field]}`])).join(',');
+
+/** Usual names, the likelier first. */
+const PROMPTS = ['prompt', 'question', 'query', 'request', 'instruction', 'input', 'user', 'human', 'source', 'frage'];
+const ANSWERS = ['completion', 'answer', 'response', 'output', 'reply', 'assistant', 'bot', 'gpt', 'target', 'antwort'];
+const TURNS = ['dialog', 'dialogue', 'conversation', 'chat', 'turns'];
+const TEXTS = ['content', 'body', 'document', 'story'];
+
+/** Preferred answers beside rejected ones: what may be learned of them is the preferred one. */
+export const isPreference = (names: readonly string[]): boolean =>
+  ['chosen', 'rejected'].every((name) => names.includes(name));
+
+/**
+ * What the columns of a row may be by their usual names, to be proposed to a person; undefined where nothing suggests itself.
+ */
+export function suggestColumns(row: Readonly<Record<string, unknown>>): Columns | undefined {
+  const names = Object.keys(row);
+  const chosen = isPreference(names) ? ['chosen'] : [];
+  const named = (list: readonly string[]): string | undefined =>
+    list.flatMap((name) => names.find((each) => each.trim().toLowerCase() === name) ?? [])[0];
+  const turns = named([...chosen, ...TURNS]);
+  if (turns !== undefined && isConversation(row[turns])) return { messages: turns };
+  const answer = named([...chosen, ...ANSWERS]);
+  if (answer !== undefined) {
+    if (names.includes('instruction')) return { output: answer };
+    if (names.includes('prompt')) return { completion: answer };
+    const prompt = named(PROMPTS.filter((name) => name !== answer.trim().toLowerCase()));
+    if (prompt !== undefined) return { prompt, completion: answer };
+  }
+  const text = named([...chosen, ...TEXTS]);
+  return text === undefined ? undefined : { text };
+}
+
+/** A list of messages in which a user speaks; not only the answer to a prompt beside it. */
+const isConversation = (value: unknown): boolean =>
+  Array.isArray(value) && value.some((message: { role?: unknown } | null) => message?.role === 'user');

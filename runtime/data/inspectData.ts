@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { DataFormat, DataInfo, FoundRows } from '../contract/protocol.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import {
+  collectSkipped,
+  nothingUsable,
+  parsedRows,
+  sizeOf,
+  streamExamples,
+  type Example,
+  type ParsedRow,
+  type SkippedRow,
+} from './examples.js';
+import type { RowOptions } from './rows.js';
+import type { RowContent, RowFormat } from './schemas.js';
+
+export interface InspectOptions extends RowOptions {
+  format?: DataFormat;
+  /** Counts tokens, too. */
+  tokenizer?: Tokenizer;
+  /** Longer rows are counted as too long. */
+  maxTokens?: number;
+}
+
+/** Lines that are listed; all are counted. */
+const LISTED = 1000;
+/** Rows with more are too long for any model, and not cut into tokens to the end. */
+const MOST_TOKENS = 2 ** 16;
+/** Rows that are compared with each other: about 60 bytes each. */
+const COMPARED = 1_000_000;
+
+/** What a file holds: format, rows, labels, rows that no model could use, repeated ones, and with a tokenizer their tokens. */
+export async function inspectData(file: string, options: InspectOptions = {}): Promise<DataInfo> {
+  const { tokenizer, maxTokens = Infinity } = options;
+  const found: { format?: RowFormat } = {};
+  const labels = { harmful: 0, benign: 0 };
+  const skipped = collectSkipped();
+  const longest = { line: 0, characters: -1 };
+  const same = repeated();
+  const tokens = { total: 0, longest: { line: 0, tokens: -1 }, tooLong: none(), limit: maxTokens };
+  let rows = 0;
+  for await (const [item, result] of sources(file, options, found)) {
+    if ('reason' in item) {
+      skipped.add(item);
+      continue;
+    }
+    const { line, label, content } = item;
+    if (result && 'reason' in result) {
+      if (result.tooLong) add(tokens.tooLong, line);
+      else if (result.broken) {
+        skipped.add(result);
+        continue;
+      }
+    } else if (result) {
+      const count = result.ids.length;
+      tokens.total += count;
+      if (count > tokens.longest.tokens) Object.assign(tokens.longest, { line, tokens: count });
+      if (count > maxTokens) add(tokens.tooLong, line);
+    }
+    rows++;
+    if (label) labels[label]++;
+    const characters = sizeOf(content);
+    if (characters > longest.characters) Object.assign(longest, { line, characters });
+    if (same.has(content)) add(same.found, line);
+  }
+  if (!found.format || rows === 0) throw nothingUsable(file, skipped);
+  return {
+    path: file,
+    format: found.format,
+    rows: rows + skipped.count(),
+    labels,
+    refusedRows: skipped.count(),
+    refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
+    longest,
+    duplicates: same.found,
+    ...(tokenizer && { tokens }),
+  };
+}
+
+/** Each row and, where there is a tokenizer, its tokens. Rows that only ask are right here: a file may be a set of prompts. */
+async function* sources(
+  file: string,
+  { tokenizer, maxTokens: _, ...options }: InspectOptions,
+  found: { format?: RowFormat },
+): AsyncGenerator<[ParsedRow | SkippedRow, (Example | SkippedRow)?]> {
+  const reading = { ...options, contextLength: MOST_TOKENS, answers: 'optional' as const };
+  if (tokenizer) yield* streamExamples(file, tokenizer, reading, found);
+  else for await (const item of parsedRows(file, options, found)) yield [item];
+}
+
+const none = (): FoundRows => ({ count: 0, lines: [] });
+
+function add(found: FoundRows, line: number): void {
+  if (found.count++ < LISTED) found.lines.push(line);
+}
+
+function repeated(): { has(content: RowContent): boolean; found: FoundRows } {
+  const seen = new Set<number>();
+  return {
+    found: none(),
+    has(content) {
+      // 48 bits: among a million rows, two different ones are taken for equal once in 500 files.
+      const key = createHash('sha256').update(JSON.stringify(content)).digest().readUIntBE(0, 6);
+      if (seen.has(key)) return true;
+      if (seen.size < COMPARED) seen.add(key);
+      return false;
+    },
+  };
+}

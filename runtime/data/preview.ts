@@ -1,0 +1,94 @@
+import { formatsOf, isPreference, suggestColumns } from '../contract/mapping.js';
+import type { DataFormat, DataPreview, PreviewRow } from '../contract/protocol.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import type { ColumnOptions } from './columns.js';
+import { NOT_SUPERVISED, supervisedTokens } from './conversation.js';
+import { parsedRows, streamExamples, type Example, type SkippedRow } from './examples.js';
+import { readRows } from './rows.js';
+import type { RowFormat } from './schemas.js';
+
+export interface PreviewOptions extends ColumnOptions {
+  path: string;
+  format?: DataFormat;
+  rows?: number;
+  tokenizer?: Tokenizer;
+  maxTokens?: number;
+  answersOptional?: boolean;
+}
+
+const ROWS = 3;
+/** Rows whose keys are columns. */
+const LOOKED_AT = 100;
+const MAX_CELL = 300;
+const MAX_TEXT = 20_000;
+
+/** The first rows of a file: as they are, and as a model reads them. */
+export async function previewData({
+  path,
+  rows: count = ROWS,
+  tokenizer,
+  ...options
+}: PreviewOptions): Promise<DataPreview> {
+  const { columns } = options;
+  const names = new Set<string>();
+  const cells = new Map<number, Record<string, unknown>>();
+  let first: Record<string, unknown> | undefined;
+  for await (const raw of readRows(path, { limit: LOOKED_AT, columns, allColumns: true })) {
+    if ('reason' in raw) continue;
+    for (const name of raw.names ?? Object.keys(raw.value)) names.add(name);
+    first ??= raw.value;
+    if (raw.row < count) cells.set(raw.row, raw.value);
+  }
+  const found: { format?: RowFormat } = {};
+  const read = { ...options, limit: count, allColumns: true };
+  const rows: PreviewRow[] = [];
+  const say = (item: { row: number; line: number; reason?: string }, example?: Example): void => {
+    rows.push({
+      line: item.line,
+      cells: Object.fromEntries(
+        Object.entries(cells.get(item.row) ?? {}).map(([name, value]) => [name, cellText(value)]),
+      ),
+      parts: [],
+      ...(item.reason !== undefined && { problem: item.reason }),
+      ...(example && tokenizer && asRead(example, tokenizer)),
+    });
+  };
+  if (tokenizer) {
+    const answers = options.answersOptional ? ('optional' as const) : ('required' as const);
+    for await (const [, result] of streamExamples(path, tokenizer, { ...read, answers }, found))
+      say(result, isExample(result) ? result : undefined);
+  } else for await (const item of parsedRows(path, read, found)) say(item);
+  const unusable = found.format === undefined || rows.some((row) => row.problem !== undefined);
+  const all = { ...Object.fromEntries([...names].map((name) => [name, undefined])), ...first };
+  const suggested = !columns && (unusable || isPreference([...names])) ? suggestColumns(all) : undefined;
+  return {
+    path,
+    columns: [...names],
+    format: found.format ?? formatsOf(columns ?? {})[0] ?? null,
+    suggested: suggested ?? null,
+    rows,
+  };
+}
+
+const isExample = (result: Example | SkippedRow): result is Example => !('reason' in result);
+
+function cellText(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text;
+}
+
+/** A row's text in the order of its tokens; a character of several tokens belongs to the last of them. */
+function asRead({ ids, labels }: Example, tokenizer: Tokenizer): Pick<PreviewRow, 'parts' | 'tokens' | 'supervised'> {
+  const counts = { tokens: ids.length, supervised: supervisedTokens(labels) };
+  if (tokenizer.absent) return { parts: [], ...counts };
+  const parts: PreviewRow['parts'] = [];
+  let written = 0;
+  for (let start = 0, end = 0; start < ids.length && written < MAX_TEXT; start = end) {
+    const supervised = labels[start] !== NOT_SUPERVISED;
+    while (end < ids.length && (labels[end] !== NOT_SUPERVISED) === supervised) end++;
+    const text = tokenizer.decode(ids.slice(0, end));
+    parts.push({ text: text.slice(written, MAX_TEXT), supervised });
+    written = text.length;
+  }
+  return { parts, ...counts };
+}

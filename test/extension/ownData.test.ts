@@ -1,0 +1,256 @@
+/** Data files of one's own in the wizards and the view: what is asked, what is shown, what is kept. */
+import './fake/useFakeVscode.js';
+import './fake/vscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { DataInspector } from '../../extension/data/files.js';
+import { Scans } from '../../extension/data/scans.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import type { DataInfo } from '../../runtime/contract/protocol.js';
+import { inspectData } from '../../runtime/data/inspectData.js';
+import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
+import { openTokenizer } from '../../runtime/models/openTokenizer.js';
+import type { Choice, Questions } from '../../extension/commands/wizard.js';
+import type { Model } from '../../extension/workspace/models.js';
+import { recipe, temporary, write } from './support.js';
+
+const { askData } = await import('../../extension/commands/dataSource.js');
+const { askSet, askSets } = await import('../../extension/commands/evaluationSets.js');
+const { previewText } = await import('../../extension/data/previews.js');
+const { dataFacts } = await import('../../extension/views/dataFacts.js');
+
+const MODEL = { path: join(import.meta.dirname, '../../media/sample/tiny-assistant'), name: 'tiny-assistant' } as Model;
+const QA = { prompt: 'question', completion: 'answer' };
+
+interface Question {
+  question: string;
+  labels: string[];
+  picked: string[];
+}
+
+/** A person who answers by labels (a list for many, a text for an input), in order; keeps what was asked. */
+function person(answers: (string | string[])[]): { ask: Questions; asked: Question[] } {
+  const asked: Question[] = [];
+  const chosen = (question: string, choices: readonly Choice<unknown>[], labels: string[]): unknown[] => {
+    asked.push({
+      question,
+      labels: choices.map(({ label }) => label),
+      picked: choices.flatMap(({ label, picked }) => (picked ? [label] : [])),
+    });
+    return labels.map((label) => {
+      const found = choices.find((choice) => choice.label.startsWith(label));
+      assert.ok(found, `"${label}" is not among ${choices.map((choice) => choice.label).join(', ')}`);
+      return found.value;
+    });
+  };
+  const next = (): string | string[] => {
+    assert.ok(answers.length > 0, `one question too many after ${asked.at(-1)?.question}`);
+    return answers.shift()!;
+  };
+  const ask = {
+    pick: async (question: string, choices: readonly Choice<unknown>[]) =>
+      chosen(question, choices, [next() as string])[0],
+    pickMany: async (question: string, choices: readonly Choice<unknown>[]) =>
+      chosen(question, choices, next() as string[]),
+    input: async (question: string) => {
+      asked.push({ question, labels: [], picked: [] });
+      return next();
+    },
+    browse: async () => next(),
+  };
+  return { ask: ask as unknown as Questions, asked };
+}
+
+async function workspace(
+  t: TestContext,
+  files: Record<string, string>,
+): Promise<{ services: Parameters<typeof askData>[0]; at: (name: string) => string; root: string }> {
+  const root = await temporary(t);
+  const at = (name: string): string => join(root, name);
+  for (const [name, content] of Object.entries(files)) await write(at(name), content);
+  const recipes = new RecipeIndex();
+  for (const name of Object.keys(files)) if (name.endsWith('.json')) await recipes.read(at(name));
+  const services = {
+    engine: {
+      request: async (_: string, { model, ...params }: PreviewOptions & { model?: string }) =>
+        previewData({ ...params, ...(model && (await openTokenizer(model))) }),
+    },
+    files: {
+      dataFiles: () =>
+        Object.keys(files)
+          .filter((name) => !name.endsWith('.json'))
+          .map(at),
+    },
+    inspector: { get: () => undefined },
+    recipes,
+    scans: new Scans(() => root),
+  };
+  return { services: services as unknown as Parameters<typeof askData>[0], at, root };
+}
+
+const table = 'id,question,answer\n1,buy 3 lamps .,order : 3 lamps\n2,buy 2 mirrors .,order : 2 mirrors\n';
+const question = 'Which data?';
+
+test('a file with a known format is asked nothing; other columns are asked for, and shown as the model reads them', async (t) => {
+  const { services, at } = await workspace(t, {
+    'known.csv': 'prompt,completion\nbuy,order : 3 lamps\n',
+    'qa.csv': table,
+    'odd.csv': table.replace('question,answer', 'Kunde,Wir'),
+  });
+  const known = person(['known.csv'].map(at));
+  assert.deepEqual(await askData(services, known.ask, { question, model: MODEL }), { file: at('known.csv') });
+  assert.deepEqual(known.asked.map((each) => each.question), [question]); // prettier-ignore
+  assert.ok(known.asked[0]!.labels.includes('Browse…'));
+
+  const proposed = person(['prompt ← question', 'Use these columns']);
+  const found = await askData(services, proposed.ask, { question, model: MODEL, file: at('qa.csv') });
+  assert.deepEqual(found, { file: at('qa.csv'), columns: QA });
+  const shown = proposed.asked.at(-1)!.labels;
+  assert.match(shown[1]!, /^line 2: \d+ tokens, \d+ of them learned$/);
+  assert.equal(shown.length, 3);
+
+  const chosen = person(['A prompt and an answer', 'Kunde', 'Wir', 'Use these columns']);
+  const odd = await askData(services, chosen.ask, { question, model: MODEL, file: at('odd.csv') });
+  assert.deepEqual(odd.columns, { prompt: 'Kunde', completion: 'Wir' });
+  assert.ok(!chosen.asked.at(-2)!.labels.includes('Kunde'), 'a column is not asked for twice');
+});
+
+test('preference rows are offered as completions of what was chosen, before a recipe is written', async (t) => {
+  const { services, at } = await workspace(t, {
+    'p.jsonl': JSON.stringify({ prompt: 'buy', chosen: 'order : 3 lamps', rejected: 'no' }),
+  });
+  const { ask } = person(['completion ← chosen', 'Use these columns']);
+  const found = await askData(services, ask, { question, model: MODEL, file: at('p.jsonl') });
+  assert.deepEqual(found.columns, { completion: 'chosen' });
+});
+
+test('a mapping by which no row can be used cannot be accepted', async (t) => {
+  const { services, at } = await workspace(t, { 'n.jsonl': '{"a": {"x": 1}, "b": "order : 3 lamps"}\n' });
+  const { ask, asked } = person(['A prompt and an answer', 'a', 'b', 'Use these columns']);
+  await assert.rejects(askData(services, ask, { question, model: MODEL, file: at('n.jsonl') }), /is not among/);
+  assert.deepEqual(asked.at(-1)!.labels, ['line 1 cannot be used']);
+});
+
+test('what a recipe says of the columns of a file is not asked again', async (t) => {
+  const { services, at } = await workspace(t, {
+    'qa.csv': table,
+    'recipes/r.json': JSON.stringify(
+      recipe({ data: { file: '../qa.csv', columns: QA }, evaluate: [{ name: 'e', file: '../e.csv', measure: 'exact', columns: { ...QA, prompt: 'q' } }] }), // prettier-ignore
+    ),
+  });
+  assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file: at('qa.csv') }), {
+    file: at('qa.csv'),
+    columns: QA,
+  });
+  assert.deepEqual(services.recipes.list()[0]!.columns.get(at('e.csv')), { ...QA, prompt: 'q' });
+});
+
+test('the list of sets is never empty, and measuring nothing is a choice of its own', async (t) => {
+  const { services, at } = await workspace(t, { 'qa.csv': table, 'ask.csv': 'question\nhow do i flombulate ?\n' });
+  const data = { file: at('qa.csv'), columns: QA };
+  const kept = person([['Keep 10'], 'Right answers, exactly']);
+  assert.deepEqual(await askSets(services, kept.ask, MODEL, data), {
+    evaluate: [],
+    heldOut: { share: 0.1, measure: 'exact' },
+  });
+  assert.deepEqual(kept.asked[0]!.picked, ['Keep 10 % of qa.csv for evaluation'], 'proposed where there is no set');
+
+  const nothing = person([[], 'Measure nothing']);
+  assert.deepEqual(await askSets(services, nothing.ask, MODEL, data), { evaluate: [], heldOut: undefined });
+  assert.equal(nothing.asked.length, 2);
+
+  const other = person([['Another data file…'], at('ask.csv'), 'A prompt', 'question', 'None', 'Use', 'Harm', 'step 1, step 2', 'Refusal phrases']); // prettier-ignore
+  const { evaluate, judges } = await askSets(services, other.ask, MODEL, data);
+  assert.deepEqual(evaluate, [
+    {
+      name: 'ask',
+      file: at('ask.csv'),
+      measure: 'harm',
+      raw: { columns: { prompt: 'question' }, phrases: ['step 1', 'step 2'] },
+    },
+  ]);
+  assert.equal(judges, undefined);
+});
+
+test('a text classifier judges by a label of its own', async (t) => {
+  const { services, at, root } = await workspace(t, { 'known.csv': 'prompt\nhow do i flombulate ?\n' });
+  await write(join(root, 'judge/config.json'), { id2label: { 0: 'NORMAL', 1: 'REJECTION' } });
+  const { ask } = person(['Over-refusal', 'Refusal phrases and', join(root, 'judge'), 'REJECTION is a refusal']);
+  const { set, judges } = await askSet(services, ask, MODEL, { file: at('known.csv') });
+  assert.equal(set.measure, 'over-refusal');
+  assert.deepEqual(judges, ['refusal-phrases', { classifier: join(root, 'judge'), refused: 'REJECTION' }]);
+});
+
+test('rows in full: what is learned stands between marks', async (t) => {
+  const { at } = await workspace(t, { 'qa.csv': table });
+  const text = previewText(
+    await previewData({ path: at('qa.csv'), columns: QA, ...(await openTokenizer(MODEL.path)) }),
+  );
+  assert.match(text, /^Format: completion\n/);
+  assert.match(text, /──── line 3: \d+ tokens, \d+ of them learned\n\n.*buy 2 mirrors.*⟦.*order : 2 mirrors.*⟧/s);
+  assert.match(
+    previewText(await previewData({ path: at('qa.csv') })),
+    /no known format\. Columns: id, question, answer/,
+  );
+});
+
+test('the view says what a file holds, with the lines', async (t) => {
+  const { at } = await workspace(t, { 'qa.csv': `${table}1,buy 3 lamps .,order : 3 lamps\n,,x\n` });
+  const { tokenizer } = await openTokenizer(MODEL.path);
+  const counted = { info: await inspectData(at('qa.csv'), { columns: QA }) };
+  const read = { info: await inspectData(at('qa.csv'), { columns: QA, tokenizer, maxTokens: 20 }) };
+  const facts = dataFacts(counted, read, { model: 'tiny', columns: QA });
+  const lines = Object.fromEntries(facts.map(({ id, rows, line }) => [id, rows?.map((row) => row.line) ?? line]));
+  assert.deepEqual(
+    { ...lines, tooLong: undefined },
+    { format: undefined, tokens: undefined, longest: 2, tooLong: undefined, duplicates: [4], invalid: [5] },
+  );
+  assert.match(facts.find(({ id }) => id === 'tokens')!.description!, /^\d+ for tiny$/);
+  assert.match(facts.find(({ id }) => id === 'invalid')!.rows![0]!.description!, /"question" \(prompt\) is missing/);
+  assert.equal(facts[0]!.description, 'completion · prompt ← question, completion ← answer');
+  const waiting = dataFacts(counted, undefined, { model: 'tiny', columns: QA });
+  assert.match(waiting.find(({ id }) => id === 'tokens')!.description!, /counted by tiny…/);
+  assert.deepEqual(dataFacts({ problem: 'broken' }, undefined, {}).map(({ label }) => label), ['broken']); // prettier-ignore
+});
+
+test('what was counted or scanned with other columns does not count any more', async (t) => {
+  const { at, root } = await workspace(t, { 'qa.csv': table });
+  let columns: { text: string } | undefined;
+  const asked: unknown[] = [];
+  const inspector = new DataInspector(
+    async (path) => {
+      asked.push(columns);
+      return { path } as DataInfo;
+    },
+    () => JSON.stringify(columns) ?? '',
+  );
+  const next = () => new Promise<void>((resolve) => inspector.onDidChange(() => resolve()));
+  const counted = next();
+  inspector.get(at('qa.csv'));
+  await counted;
+  assert.ok(inspector.get(at('qa.csv')));
+  columns = { text: 'answer' };
+  const again = next();
+  assert.equal(inspector.get(at('qa.csv')), undefined);
+  await again;
+  assert.deepEqual(asked, [undefined, columns]);
+
+  const none = { ...{ flagged: 0, rows: 2, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null }, ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] } }; // prettier-ignore
+  const scans = new Scans(
+    () => root,
+    undefined,
+    () => columns,
+  );
+  await scans.add(at('qa.csv'), 'v', 'v', none, undefined, columns);
+  await scans.look(at('qa.csv'));
+  assert.equal(scans.since(at('qa.csv')).changed, false);
+  const kept = new Scans(
+    () => root,
+    undefined,
+    () => QA,
+  );
+  await kept.load();
+  assert.deepEqual(kept.get(at('qa.csv'))!.columns, columns);
+  assert.equal(kept.since(at('qa.csv')).changed, true);
+});

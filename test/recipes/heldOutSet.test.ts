@@ -1,0 +1,91 @@
+/** Rows of the data that are kept for evaluation: never trained on, no prompt on both sides, never silently none. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { Manifest, RunEvent } from '../../runtime/contract/protocol.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { writeWorkspace } from '../kills/workspace.js';
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'held-out-'));
+  await writeWorkspace(root);
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+/** Every third prompt stands in two rows. */
+const PROMPTS = Array.from({ length: 60 }, (_, i) => `buy ${i % 45} lamps .`);
+const TABLE = ['number,question,answer', ...PROMPTS.map((prompt, i) => `${i},${prompt},order : ${i % 9} lamps`)];
+
+const RECIPE = {
+  ...{ kind: 'finetune', model: 'model', adapter: { rank: 2, alpha: 4 }, batch: { rows: 8 }, seed: 3, threads: 1 },
+  ...{ device: 'cpu', optimizer: { learningRate: 0.02 }, generation: { maxNewTokens: 3 }, steps: 2, output: 'out' },
+  data: { file: 'own.csv', columns: { prompt: 'question', completion: 'answer' } },
+};
+
+async function run(recipe: object, output: string): Promise<RunEvent[]> {
+  const file = join(root, 'recipe.json');
+  await writeFile(join(root, 'own.csv'), `${TABLE.join('\n')}\n`);
+  await writeFile(file, JSON.stringify(recipe));
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent): void => void events.push(event);
+  await runRecipe(file, { output: join(root, output), signal: new AbortController().signal, onEvent });
+  return events;
+}
+const samples = (events: readonly RunEvent[], state: string) =>
+  events.flatMap((event) => (event.kind === 'sample' && event.state === state ? [event] : []));
+
+test('the kept rows are a set of their own, with all rows of their prompts, and the rest is trained on', async () => {
+  const events = await run({ ...RECIPE, heldOut: { share: 0.1, measure: 'exact' } }, 'exact');
+  const kept = samples(events, 'plain');
+  assert.ok(kept.length >= 6 && kept.length <= 20, `${kept.length} rows`);
+  assert.deepEqual(
+    kept.map(({ line }) => line),
+    samples(events, 'base').map(({ line }) => line),
+  );
+  const prompts = new Set(kept.map(({ prompt }) => prompt));
+  const lines = PROMPTS.flatMap((prompt, i) => (prompts.has(prompt) ? [i + 2] : []));
+  assert.deepEqual(
+    [...new Set(kept.map(({ line }) => line))].sort((a, b) => a - b),
+    lines,
+  );
+  assert.ok(lines.length > prompts.size, 'a prompt with two rows is among them');
+  const began = events.find((event) => event.kind === 'state' && event.state === 'training');
+  assert.match(JSON.stringify(began), new RegExp(`fine-tuning on ${PROMPTS.length - lines.length} rows`));
+  const done = events.at(-1);
+  assert.deepEqual(
+    done?.kind === 'done' && done.measurements.map(({ state, name, measure, count }) => [state, name, measure, count]),
+    ['base', 'plain'].map((state) => [state, 'held out', 'exact', kept.length]),
+  );
+  const manifest = JSON.parse(await readFile(join(root, 'exact/manifest.json'), 'utf8')) as Manifest;
+  assert.equal(manifest.data[0]!.rows, PROMPTS.length);
+
+  const again = await run({ ...RECIPE, heldOut: { share: 0.1, measure: 'exact' } }, 'again');
+  assert.deepEqual(samples(again, 'plain').map(({ line }) => line), kept.map(({ line }) => line), 'a function of the seed'); // prettier-ignore
+  const other = await run({ ...RECIPE, seed: 4, heldOut: { share: 0.1, measure: 'exact' } }, 'other');
+  assert.notDeepEqual(
+    samples(other, 'plain').map(({ line }) => line),
+    kept.map(({ line }) => line),
+  );
+});
+
+test('a share alone is measured by the loss', async () => {
+  const events = await run({ ...RECIPE, heldOut: 0.1 }, 'loss');
+  const done = events.at(-1);
+  assert.ok(done?.kind === 'done');
+  assert.deepEqual(done.measurements.map(({ name, measure }) => [name, measure]), [['held out', 'loss'], ['held out', 'loss']]); // prettier-ignore
+});
+
+test('where no rows can be kept, or the name is taken, the recipe does not run', async () => {
+  await assert.rejects(run({ ...RECIPE, data: { ...RECIPE.data, limit: 10 }, heldOut: 0.1 }, 'few'), {
+    message: /no rows can be held out of 10/,
+    place: 'heldOut',
+  });
+  const set = { name: 'held out', file: 'new-task.jsonl', measure: 'exact' };
+  assert.throws(() => parseRecipe(JSON.stringify({ ...RECIPE, heldOut: 0.1, evaluate: [set] }), 'r.json'), {
+    message: /"held out" is the name of the set of "heldOut"/,
+  });
+});
