@@ -72,7 +72,8 @@ export function ignoredOutputs(gitignore: string): string[] {
 /** Does the text of a JSON file begin as a list of objects? */
 export const isListOfObjects = (start: string): boolean => /^\uFEFF?\s*\[\s*\{/.test(start);
 
-export type Counted = { info: DataInfo } | { problem: string } | { tooLarge: number };
+/** `unmapped`: the rows have no known format, and nobody has said which columns are what. */
+export type Counted = { info: DataInfo } | { problem: string } | { unmapped: string } | { tooLarge: number };
 
 /** What the engine has found in data files; asked once per version of a file, one file at a time. */
 export class DataInspector implements Disposable {
@@ -135,7 +136,8 @@ export class DataInspector implements Disposable {
     } catch (error) {
       const { place, ...data } = errorData(error);
       // The view names the file already.
-      return { problem: errorText(place === file ? data : { ...data, place }) };
+      const said = errorText(place === file ? data : { ...data, place });
+      return data.code === 'columns' ? { unmapped: said } : { problem: said };
     }
   }
 }

@@ -33,6 +33,15 @@ export function dataFacts(
 ): Fact[] {
   if (!counted) return [{ id: 'wait', label: t('being read…'), icon: 'loading~spin' }];
   if ('problem' in counted) return [{ id: 'problem', label: counted.problem, icon: 'error', warns: true }];
+  if ('unmapped' in counted)
+    return [
+      {
+        id: 'format',
+        label: t('Format'),
+        description: t('unknown: whoever uses the file chooses the columns'),
+        icon: 'question',
+      },
+    ];
   if ('tooLarge' in counted)
     return [
       {
@@ -65,7 +74,8 @@ function tokenFacts({ longest }: DataInfo, read: Counted | undefined, model: str
   if (model === undefined) return [characters];
   const tokens = { id: 'tokens', label: t('Tokens'), icon: 'symbol-string' };
   if (!read) return [{ ...tokens, description: t('counted by {0}…', model), icon: 'loading~spin' }, characters];
-  if (!('info' in read)) return ['problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens, characters]; // prettier-ignore
+  if (!('info' in read))
+    return ['problem' in read ? { ...tokens, description: read.problem, icon: 'error', warns: true } : tokens, characters]; // prettier-ignore
   const found = read.info.tokens;
   // The model has no tokenizer.
   if (!found) return [characters];

@@ -126,6 +126,7 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
     else parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
     if (refusedRows) parts.push(t('{0} skipped', refusedRows));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
+  else if (counted && 'unmapped' in counted) parts.push(t('columns to be chosen'));
   else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
   if (scan) parts.push(t('{0} flagged', scan.flagged));
   // What a narrow view would cut is in the tooltip.
@@ -136,6 +137,7 @@ export function dataDescription(counted: Counted | undefined, scan: Scan | undef
 /** What cannot be used, or is better looked at, stands out. */
 export function dataIcon(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): Icon {
   if (counted && 'problem' in counted) return { id: 'error', color: 'list.errorForeground' };
+  if (counted && 'unmapped' in counted) return { id: 'question' };
   const skips = counted && 'info' in counted && counted.info.refusedRows > 0;
   if (skips || scan?.flagged) return { id: 'warning', color: 'list.warningForeground' };
   return { id: evaluation ? 'beaker' : 'database' };
@@ -151,6 +153,7 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
     if (refusedRows > 5) lines.push(t('… and {0} more skipped rows', refusedRows - 5));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
+  else if (counted && 'unmapped' in counted) lines.push(counted.unmapped);
   if (scan) lines.push(t('{0} with {1}', scanText(scan, since), scan.vectorName));
   const large = scan && notShown(scan);
   if (large) lines.push(large);

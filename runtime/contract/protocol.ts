@@ -245,9 +245,9 @@ export interface ErrorData {
   kind: 'input' | 'failed' | 'internal';
   /**
    * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not started
-   * before a person tries again.
+   * before a person tries again. columns = rows of no known format: it must be said which columns are what.
    */
-  code?: 'exists' | 'crashed';
+  code?: 'exists' | 'crashed' | 'columns';
   stack?: string;
 }
 

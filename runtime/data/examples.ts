@@ -106,7 +106,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     else store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
   }
   const examples = store.list();
-  if (examples.length === 0) throw nothingUsable(file, skipped);
+  if (examples.length === 0) throw nothingUsable(file, skipped, found.format !== undefined);
   return {
     examples,
     format: found.format!,
@@ -285,7 +285,8 @@ function wrongRow(file: string, { line, reason }: SkippedRow): HumanError {
   return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
 }
 
-export function nothingUsable(file: string, skipped: SkippedRows): HumanError {
+/** @param known whether the rows have a known format */
+export function nothingUsable(file: string, skipped: SkippedRows, known: boolean): HumanError {
   const first = skipped.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
   const all =
@@ -297,5 +298,6 @@ export function nothingUsable(file: string, skipped: SkippedRows): HumanError {
     remedy: first.tooLong
       ? 'Shorten the rows, or raise "maxTokens" (up to the model’s context).'
       : 'Correct the row; docs/data.md lists the row formats.',
+    ...(!known && { code: 'columns' as const }),
   });
 }

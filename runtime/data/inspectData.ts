@@ -63,7 +63,7 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     if (characters > longest.characters) Object.assign(longest, { line, characters });
     if (same.has(content)) add(same.found, line);
   }
-  if (!found.format || rows === 0) throw nothingUsable(file, skipped);
+  if (!found.format || rows === 0) throw nothingUsable(file, skipped, found.format !== undefined);
   return {
     path: file,
     format: found.format,

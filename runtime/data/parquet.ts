@@ -96,6 +96,7 @@ async function open(
   if (columns.length === 0)
     throw new HumanError(`none of its columns (${names.slice(0, 20).join(', ')}) belongs to any row format.`, {
       place: file,
+      code: 'columns',
       remedy: `Say with "columns" which they are; docs/data.md lists the row formats: ${DATA_FORMATS.slice(1).join(', ')}.`,
     });
   return { buffer, metadata, tree, names, columns };

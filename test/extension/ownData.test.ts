@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { DataInspector } from '../../extension/data/files.js';
 import { Scans } from '../../extension/data/scans.js';
+import { HostError } from '../../extension/host/errors.js';
+import { errorData } from '../../runtime/support/errors.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import type { DataInfo } from '../../runtime/contract/protocol.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
@@ -211,26 +213,43 @@ test('the view says what a file holds, with the lines', async (t) => {
   assert.equal(facts[0]!.description, 'completion · prompt ← question, completion ← answer');
   const waiting = dataFacts(counted, undefined, { model: 'tiny', columns: QA });
   assert.match(waiting.find(({ id }) => id === 'tokens')!.description!, /counted by tiny…/);
+  assert.match(dataFacts({ unmapped: 'x' }, undefined, {})[0]!.description!, /chooses the columns/);
   assert.deepEqual(dataFacts({ problem: 'broken' }, undefined, {}).map(({ label }) => label), ['broken']); // prettier-ignore
+});
+
+test('a file whose columns nobody has named is no broken file', async (t) => {
+  const { at } = await workspace(t, { 'odd.csv': table, 'empty.csv': 'a\n' });
+  const inspector = new DataInspector((path) =>
+    inspectData(path).catch((error: unknown) => Promise.reject(new HostError(errorData(error)))),
+  );
+  for (const [name, key] of [
+    ['odd.csv', 'unmapped'],
+    ['empty.csv', 'problem'],
+  ] as const) {
+    const counted = new Promise<void>((resolve) => inspector.onDidChange(() => resolve()));
+    inspector.get(at(name));
+    await counted;
+    assert.deepEqual(Object.keys(inspector.get(at(name))!), [key], name);
+  }
 });
 
 test('what was counted or scanned with other columns does not count any more', async (t) => {
   const { at, root } = await workspace(t, { 'qa.csv': table });
-  let columns: { text: string } | undefined;
+  const read: { columns?: { text: string } } = {};
   const asked: unknown[] = [];
   const inspector = new DataInspector(
     async (path) => {
-      asked.push(columns);
+      asked.push(read.columns);
       return { path } as DataInfo;
     },
-    () => JSON.stringify(columns) ?? '',
+    () => JSON.stringify(read),
   );
   const next = () => new Promise<void>((resolve) => inspector.onDidChange(() => resolve()));
   const counted = next();
   inspector.get(at('qa.csv'));
   await counted;
   assert.ok(inspector.get(at('qa.csv')));
-  columns = { text: 'answer' };
+  const columns = (read.columns = { text: 'answer' });
   const again = next();
   assert.equal(inspector.get(at('qa.csv')), undefined);
   await again;

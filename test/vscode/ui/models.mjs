@@ -161,7 +161,7 @@ export default async function models({ step, shot, command, pick, answer, prepar
       await cp(path.join(root, 'test/fixtures/data', name), inWorkspace('data', name));
     for (const [name, { says }] of Object.entries(DATA)) await row('Data', name).filter({ hasText: says }).waitFor();
     await row('Data', 'snappy.parquet').filter({ hasText: '7 rows · tokens' }).waitFor();
-    await row('Data', 'foreign.parquet').filter({ hasText: 'cannot be read' }).waitFor();
+    await row('Data', 'foreign.parquet').filter({ hasText: 'columns to be chosen' }).waitFor();
   });
 
   await step('its tooltip names each skipped line, with the reason', async () => {

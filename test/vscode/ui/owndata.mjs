@@ -51,7 +51,9 @@ export default async function owndata({ step, page, until, shot, command, worksp
     await writeFile(recipe, (await readFile(recipe, 'utf8')).replace('"epochs": 10', '"epochs": 6'));
     await promisify(execFile)(process.execPath, [path.join(root, 'dist/cli.js'), 'train', recipe]);
     await container('Security Vectors');
-    await row('Data', 'support tickets.csv').waitFor();
+    await command('Security Vectors: Add a Model');
+    await choose('Which model?', 'tiny-assistant');
+    await row('Data', 'support tickets.csv').filter({ hasText: 'columns to be chosen' }).waitFor();
     await command('Security Vectors: Refresh');
     await until(async () => (await row('Data', 'log.csv').count()) === 0, 'no data of results');
     await row('Models', 'forbidden-topic').waitFor();
