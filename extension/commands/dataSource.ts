@@ -133,10 +133,14 @@ function confirmations({ rows }: DataPreview, columns: Columns): Choice<'use' | 
   return rows.some(({ problem }) => problem === undefined) ? [use, ...shown] : shown;
 }
 
+const SHOWN_BEFORE = 60;
+/** Of a long text, its end: what comes behind it is to be seen in one line. */
+const end = (text: string): string => (text.length > SHOWN_BEFORE ? `…${text.slice(-SHOWN_BEFORE)}` : text);
+
 /** With what is supervised between ⟦ and ⟧; without a model, the cells. */
 const rowText = ({ parts, cells }: PreviewRow): string =>
   (parts.length > 0
-    ? parts.map(({ text, supervised }) => (supervised ? `⟦${text}⟧` : text)).join('')
+    ? parts.map(({ text, supervised }) => (supervised ? `⟦${text}⟧` : end(text))).join('')
     : Object.values(cells).join(' · ')
   ).replace(/\s+/g, ' ');
 

@@ -95,7 +95,9 @@ export class SafetyTests implements Disposable {
     const limit = set.set.raw['limit'];
     const most = Math.min(MAX_ROWS, typeof limit === 'number' ? limit : MAX_ROWS);
     const text = (await readText(set.set.file, MAX_BYTES).catch(() => undefined)) ?? '';
-    item.children.replace(testRows(text, most).map(({ line, prompt }) => this.rowItem(item, line, prompt)));
+    item.children.replace(
+      testRows(text, most, set.set.columns).map(({ line, prompt }) => this.rowItem(item, line, prompt)),
+    );
   }
 
   private rowItem(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {

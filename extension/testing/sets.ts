@@ -1,4 +1,5 @@
 import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { ColumnField, Columns } from '../../runtime/contract/mapping.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
 import { setFor, type RecipeFacts } from '../runs/recipe.js';
 import { t } from '../host/text.js';
@@ -43,18 +44,18 @@ export interface TestRow {
 }
 
 /** Rows of JSON lines, at most `most`: no more than is needed to name them. What is no row is left to the engine to refuse. */
-export function testRows(text: string, most: number): TestRow[] {
+export function testRows(text: string, most: number, columns?: Columns): TestRow[] {
   const rows: TestRow[] = [];
   for (const [i, line] of text.split('\n').entries()) {
     if (rows.length === most) break;
     if (!line.trim()) continue;
-    const prompt = promptOf(line);
+    const prompt = promptOf(line, columns);
     if (prompt !== undefined) rows.push({ line: i + 1, prompt });
   }
   return rows;
 }
 
-function promptOf(line: string): string | undefined {
+function promptOf(line: string, columns: Columns = {}): string | undefined {
   let row: Record<string, unknown>;
   try {
     row = JSON.parse(line) as Record<string, unknown>;
@@ -62,17 +63,18 @@ function promptOf(line: string): string | undefined {
     return undefined;
   }
   if (typeof row !== 'object' || row === null) return undefined;
-  const turns: unknown = row['messages'] ?? row['conversations'];
+  const at = (field: ColumnField): unknown => row[columns[field] ?? field];
+  const turns = at('messages') ?? at('conversations');
   if (Array.isArray(turns)) {
     const asked = turns.findLast((turn: Record<string, unknown> | null): turn is Record<string, unknown> =>
       [turn?.['role'] ?? turn?.['from']].some((by) => by === 'user' || by === 'human'),
     );
     return shortened(asked?.['content'] ?? asked?.['value']);
   }
-  const instruction = [row['instruction'], row['input'] ?? row['context']]
+  const instruction = [at('instruction'), at('input') ?? row['context']]
     .filter((part) => typeof part === 'string' && part)
     .join(' ');
-  return shortened(row['prompt'] ?? (instruction || row['text']));
+  return shortened(at('prompt') ?? (instruction || at('text')));
 }
 
 const shortened = (text: unknown): string => {

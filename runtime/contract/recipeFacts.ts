@@ -37,6 +37,7 @@ export interface EvaluationFacts {
   name: string;
   file: string;
   measure: MeasureKind;
+  columns?: Columns;
   /** The set as it is written, for recipes made from this one. */
   raw: Record<string, unknown>;
 }
@@ -101,7 +102,9 @@ function evaluationFacts(set: unknown, at: (path: string) => string): Evaluation
   const measure = MEASURES.find((known) => known === set.measure);
   if (measure === undefined) return [];
   const file = set.file.split(/[\\/]/).at(-1) ?? set.file;
-  return [{ name: isText(set.name) ? set.name : file, file: at(set.file), measure, raw: set }];
+  const columns = columnsOf(set.columns);
+  const name = isText(set.name) ? set.name : file;
+  return [{ name, file: at(set.file), measure, ...(columns && { columns }), raw: set }];
 }
 
 const judgeFacts = (judge: unknown, at: (path: string) => string): unknown =>

@@ -20,7 +20,6 @@ export default async function owndata({ step, page, until, shot, command, worksp
 
   /** Answers the question that is shown by typing what is looked for. */
   async function choose(question, text) {
-    await quickInput.locator('.quick-input-widget, input.input').first().waitFor();
     await until(
       async () => (await quickInput.locator('input.input').getAttribute('placeholder')) === question,
       question,
@@ -79,7 +78,7 @@ export default async function owndata({ step, page, until, shot, command, worksp
       'rows',
     );
     assert.match(await rows.nth(1).textContent(), /⟦.+⟧/);
-    await shot('82-as-read');
+    await shot('82-as-read', ['dark']);
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await page.locator('.tab.active').filter({ hasText: 'support tickets.csv as tiny-assistant reads it' }).waitFor();
@@ -89,6 +88,8 @@ export default async function owndata({ step, page, until, shot, command, worksp
   });
 
   await step('a part of the data is kept for evaluation, beside the set of harmful questions', async () => {
+    await asked(/Which security vector protects it\?/);
+    await page.keyboard.press('Enter');
     await asked(/How is it protected\?/);
     await page.keyboard.press('Enter');
     await asked(/What is trained\?/);
