@@ -96,11 +96,13 @@ export default async function owndata({ step, page, until, shot, command, worksp
     await page.keyboard.press('Enter');
     await asked(/Which sets measure the result\?/);
     await page.keyboard.type('Keep 10');
+    await page.keyboard.press('ArrowDown');
     await focused.filter({ hasText: 'Keep 10 % of support tickets.csv for evaluation' }).waitFor();
     await page.keyboard.press('Space');
     await shot('84-sets', ['dark']);
     await page.keyboard.press('Enter');
     await choose('What is measured on the kept rows?', 'Right answers, exactly');
+    await quickInput.filter({ hasText: 'Name of the result' }).waitFor();
     await page.keyboard.press('Enter');
   });
 
