@@ -89,7 +89,9 @@ const error = z.looseObject({
   message: text,
   place: text.optional(),
   remedy: text.optional(),
-  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true }).optional().catch(undefined),
+  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true })
+    .optional()
+    .catch(undefined),
   stack: text.optional(),
 } satisfies Shape<ErrorData>);
 const done = z.looseObject({
