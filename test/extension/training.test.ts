@@ -70,6 +70,8 @@ const known = (more: Partial<Known> = {}): Known => ({
       labels: { harmful: 0, benign: 0 },
       refusedRows: 0,
       refused: [],
+      longest: { line: 1, characters: 100 },
+      duplicates: { count: 0, lines: [] },
     },
   }),
   scan: () => undefined,
