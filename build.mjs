@@ -93,7 +93,7 @@ const bundles = [
     outfile: 'dist/classifier.js',
     banner: { js: requireBanner },
   },
-  ...['run', 'chat', 'training'].map((page) => ({
+  ...['run', 'chat', 'training', 'triage'].map((page) => ({
     ...common,
     platform: 'browser',
     target: 'es2022',

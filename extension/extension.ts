@@ -3,8 +3,14 @@ import { columnsText } from '../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../webview/protocol.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
+import { rowActions } from './codelens/rowActions.js';
 import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
+import { openLine } from './commands/review.js';
+import { saveCleaned, saveFine } from './commands/saveCleaned.js';
+import { scan } from './commands/scan.js';
+import { Reviews } from './data/reviews.js';
+import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
 import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { DataInspector } from './data/files.js';
@@ -100,6 +106,8 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const recipes = new RecipeIndex();
   const problems = own(new Problems());
   const scans = own(new Scans(root, problems, (data) => mappedBy(recipes, data)));
+  const reviews = own(new Reviews(problems));
+  own(scans.onDidChange((data) => void reviews.look(data)));
   const models = own(
     new WorkspaceModels(
       {
@@ -144,6 +152,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
         tokens.changed(file);
         return scans.look(file);
       },
+      onReview: (data) => reviews.look(data),
       onError: notices.error,
     }),
   );
@@ -160,6 +169,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     files,
     problems,
     scans,
+    reviews,
     inspector,
     tokens,
     assertTrusted,
@@ -169,10 +179,11 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ...services,
     runPanels: own(createRunPanels(services, onBug)),
     chatPanels: own(createChatPanels(services, context.workspaceState, onBug)),
+    triagePanels: own(createTriagePanels(services, onBug)),
   };
 }
 
-type Parts = Omit<Services, 'runPanels' | 'chatPanels'>;
+type Parts = Omit<Services, 'runPanels' | 'chatPanels' | 'triagePanels'>;
 
 function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunPanels {
   const { extension, store, runner, openWalkthrough } = services;
@@ -226,6 +237,26 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
   });
 }
 
+function createTriagePanels(services: Parts, onBug: (error: unknown) => void): TriagePanels {
+  const { extension, scans, reviews, engine } = services;
+  const panels: TriagePanels = new TriagePanels({
+    extension,
+    scans,
+    reviews,
+    engine,
+    actions: {
+      assertTrusted,
+      open: openLine,
+      saveCleaned: (file) => saveCleaned(services, { file }),
+      saveFine: (file) => saveFine(services, { file }),
+      scan: (file) => scan({ ...services, triagePanels: panels }, { file }),
+      device: () => setting('device'),
+      onBug,
+    },
+  });
+  return panels;
+}
+
 /** What people see and start things from. */
 function registerSurfaces(services: Services, own: Own): void {
   own(modelsView(services, (node, attached) => setAttached(services, node, attached)));
@@ -235,7 +266,8 @@ function registerSurfaces(services: Services, own: Own): void {
   own(runsView(services));
   own(statusBar(services.store));
   own(new Lenses(services));
-  own(new Marks(services.scans));
+  const marks = own(new Marks(services.scans, services.reviews));
+  own(rowActions(marks, services));
   own(new SafetyTests(services));
   own(registerCommands(services));
 }

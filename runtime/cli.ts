@@ -13,10 +13,12 @@ import {
   type ExportFormat,
   type ModelReference,
   type ScanLimit,
+  type ScanRow,
 } from './contract/protocol.js';
 import { cleaningOf } from './contract/cleaning.js';
 import { COLUMN_FIELDS, parseColumns, type Columns } from './contract/mapping.js';
 import { checkCleaned } from './data/cleaned.js';
+import { readReview } from './data/readReview.js';
 import { scanText } from './contract/scanText.js';
 import { runSample } from './sample/story.js';
 import { terminal, type Terminal } from './support/terminal.js';
@@ -26,12 +28,13 @@ const USAGE = `security-vectors — fine-tune on data you cannot fully trust
   train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
   evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
       --resume continues from the checkpoint; --force replaces a finished result once the new one is done
-  scan --model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE] [--clean OUT.jsonl [--force]]
+  scan --model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE] [--clean OUT [--reviewed] [--force]]
       find rows that look like what the vector was trained on. --false-alarms: share of ordinary rows that may be flagged;
       --false-discoveries: share of the flagged rows that may be ordinary; --threshold: share of a row's loss that the vector
       explains. Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).
       --columns prompt=question,completion=answer: which columns of the file are which fields of its rows.
-      --clean writes the file as JSON lines, flagged rows cut or left out; --force replaces such a file.
+      --clean writes the file without what was found: flagged rows cut or left out; --force replaces such a file. --reviewed puts
+      the decisions of FILE.review.json first: rows that it excludes are left out, and rows that it calls fine stay.
   score --model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP]       loss of each row
   generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
       --raw uses the prompt as it is, without the model's chat template
@@ -64,6 +67,7 @@ const OPTIONS = {
   'false-discoveries': { type: 'string' },
   ordinary: { type: 'string' },
   clean: { type: 'string' },
+  reviewed: { type: 'boolean' },
   prompt: { type: 'string' },
   raw: { type: 'boolean' },
   ids: { type: 'string' },
@@ -200,7 +204,10 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
   const clean = values.clean === undefined ? undefined : resolve(values.clean);
   if (clean !== undefined) checkCleaned({ data, out: clean, force: values.force });
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
-  const { perRow, ...rest } = await calls.scan(
+  if (clean === undefined && values.reviewed === true) throw wrong('--reviewed is of use only with --clean.');
+  const decisions = values.reviewed === true ? (await readReview(data)).decisions : undefined;
+  const perRow: ScanRow[] = [];
+  const result = await calls.scan(
     {
       model: resolve(required(values, 'model')),
       vector: resolve(required(values, 'vector')),
@@ -210,18 +217,18 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
       ordinary: values.ordinary && resolve(values.ordinary),
       device: chosen(values),
     },
-    reporter,
+    { ...reporter, onRows: (rows) => void perRow.push(...rows) },
   );
   for (const row of perRow) out.line(row);
-  out.line(rest);
-  out.log(scanText(rest));
+  out.line(result);
+  out.log(scanText(result));
   for (const { line, p, explained, parts } of perRow.filter((row) => row.flagged).slice(0, 20)) {
     const score = p === undefined ? `${explained.toFixed(2)} explained` : `p ${p.toPrecision(2)}`;
     out.log(`  line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`);
   }
   if (clean === undefined) return EXIT.done;
   const cleaned = await calls.clean(
-    { data, columns, out: clean, force: values.force, ...cleaningOf(perRow) },
+    { data, columns, out: clean, force: values.force, ...cleaningOf(perRow, decisions) },
     reporter,
   );
   out.line(cleaned);
@@ -339,6 +346,7 @@ const COMMANDS: Record<string, Command> = {
       'false-discoveries',
       'ordinary',
       'clean',
+      'reviewed',
       'force',
       'device',
     ],
@@ -365,6 +373,7 @@ async function main(argv: readonly string[]): Promise<number> {
     signal: abort.signal,
     onEvent: out.event,
     onToken: () => undefined,
+    onRows: () => undefined,
     onProgress: out.progress,
     onLog: (_, message) => out.log(message),
   };

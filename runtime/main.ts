@@ -66,6 +66,7 @@ function handle<K extends RequestName>(name: K): void {
       signal: abort.signal,
       onEvent: events.push,
       onToken: tokens.push,
+      onRows: (rows) => send('rows', { id, rows }),
       onProgress: (message, fraction) => {
         if (performance.now() - lastProgress < INTERVAL_MS) return;
         lastProgress = performance.now();

@@ -52,7 +52,10 @@ async function bundledFolders(): Promise<Set<string>> {
   const programs = ['extension/extension.ts', 'runtime/main.ts', 'runtime/cli.ts'];
   const built = await Promise.all([
     build({ ...node, entryPoints: programs, external: ['vscode', 'onnxruntime-node'] }),
-    build({ ...options, entryPoints: ['webview/run/main.ts', 'webview/chat/main.ts', 'webview/style.css'] }),
+    build({
+      ...options,
+      entryPoints: ['webview/run/main.ts', 'webview/chat/main.ts', 'webview/triage/main.ts', 'webview/style.css'],
+    }),
   ]);
   const code = built.flatMap(({ outputFiles }) => outputFiles!.map((file) => file.text)).join('\n');
   return new Set(

@@ -10,7 +10,15 @@ import { resultsFor, verdictsFor, type RowVerdict } from '../runs/results.js';
 import type { Services } from '../services/services.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
 import { modelFor, vectorsFor } from '../services/choice.js';
-import { answersMarkdown, evaluationTitle, lastRunTitle, recipeTitle, rowTitle, scanTitle } from './titles.js';
+import {
+  answersMarkdown,
+  evaluationTitle,
+  lastRunTitle,
+  recipeTitle,
+  reviewTitle,
+  rowTitle,
+  scanTitle,
+} from './titles.js';
 
 /** Files that may carry lenses; which ones do is decided by what is in the workspace. */
 const FILES: vscode.DocumentSelector = [
@@ -22,7 +30,7 @@ const MAX_ROWS = 2000;
 
 type Kind =
   | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts }
-  | { of: 'evaluate' | 'scan' | 'save' | 'clear'; file: string }
+  | { of: 'evaluate' | 'scan' | 'review' | 'save' | 'clear'; file: string }
   | { of: 'row'; file: string; row: RowVerdict };
 
 class Lens extends vscode.CodeLens {
@@ -42,8 +50,10 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
   /** Verdicts of the rows of evaluation sets, of the newest runs; read once after each change. */
   private verdicts = new Map<string, Promise<RowVerdict[]>>();
 
-  constructor(private readonly services: Pick<Services, 'files' | 'models' | 'recipes' | 'scans' | 'store'>) {
-    const { store, models, files, scans } = services;
+  constructor(
+    private readonly services: Pick<Services, 'files' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'>,
+  ) {
+    const { store, models, files, scans, reviews } = services;
     const changed = this.disposables.add(debounce(() => this.changes.fire(), 300));
     const add = this.disposables.add.bind(this.disposables);
     add(
@@ -58,6 +68,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     add(files.onDidChange(changed));
     add(scans.onDidChange(changed));
     add(scans.onDidChangeState(changed));
+    add(reviews.onDidChange(changed));
     add(onDidChangeSetting('codeLens', changed));
     add(vscode.languages.registerCodeLensProvider(FILES, this));
     add(vscode.languages.registerHoverProvider(FILES, this));
@@ -78,8 +89,8 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
       const lens = new Lens(0, { of: 'scan', file });
       const scan = scans.get(file);
       if (!scan) return [lens];
-      const save = scan.flagged > 0 ? [new Lens(0, { of: 'save', file })] : [];
-      return [lens, ...save, new Lens(0, { of: 'clear', file })];
+      const found = scan.flagged > 0 ? (['review', 'save'] as const).map((of) => new Lens(0, { of, file })) : [];
+      return [lens, ...found, new Lens(0, { of: 'clear', file })];
     }
     const rows = await this.verdictsOf(file);
     if (token.isCancellationRequested) return [];
@@ -121,7 +132,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
   }
 
   private command(kind: Kind): vscode.Command {
-    const { store, scans } = this.services;
+    const { store, scans, reviews } = this.services;
     const { file } = kind;
     switch (kind.of) {
       case 'recipe':
@@ -144,6 +155,8 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
         const [vector] = vectorsFor(this.services, modelFor(this.services, file));
         return commandLink('scan', scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(file)), { file });
       }
+      case 'review':
+        return commandLink('review', reviewTitle(scans.get(file), reviews.counts(file)), { file });
       case 'save':
         return commandLink('saveCleaned', vscode.l10n.t('Save a cleaned copy'), { file });
       case 'clear':

@@ -2,9 +2,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { RowMarks, type RowMark } from '../data/rowMarks.js';
+import type { Reviews } from '../data/reviews.js';
 import type { Scan, Scans } from '../data/scans.js';
+import type { Decision } from '../../runtime/contract/review.js';
 import { t } from '../host/text.js';
-import { editedText, markLabel, markText, unlistedText } from './titles.js';
+import { decisionLabel, decisionText, editedText, markLabel, markText, unlistedText } from './titles.js';
 
 /** VS Code shows no more problems of one file; the last one says how many there are besides. */
 const MAX_PROBLEMS = 1000;
@@ -43,9 +45,13 @@ export class Marks implements Disposable {
     }, DRAW_MS),
   );
 
-  constructor(private readonly scans: Scans) {
+  constructor(
+    private readonly scans: Scans,
+    private readonly reviews: Pick<Reviews, 'get' | 'onDidChange'>,
+  ) {
     const add = this.disposables.add.bind(this.disposables);
     add(scans.onDidChange((file) => this.begin(file)));
+    add(reviews.onDidChange(({ data }) => this.drawSoon(data)));
     add(scans.onDidChangeState((file) => this.drawSoon(file)));
     add(
       vscode.window.onDidChangeVisibleTextEditors((editors) => {
@@ -64,8 +70,22 @@ export class Marks implements Disposable {
     add(vscode.workspace.onDidCloseTextDocument((document) => this.close(document)));
   }
 
+  /** Marked rows as they were scanned, in lines of a file that an editor shows: from 0, the last one included. */
+  between(file: string, from: number, to: number): RowMark[] {
+    return (
+      this.open
+        .get(file)
+        ?.rows.between(from, to)
+        .filter(({ edited }) => !edited) ?? []
+    );
+  }
+
   dispose(): void {
     this.disposables.dispose();
+  }
+
+  private decisionOf(file: string, { looks, edited }: Pick<RowMark, 'looks' | 'edited'>): Decision | undefined {
+    return edited || looks.hash === undefined ? undefined : this.reviews.get(file).get(looks.hash);
   }
 
   private decoration(background: string, ruler: string): vscode.TextEditorDecorationType {
@@ -143,8 +163,12 @@ export class Marks implements Disposable {
     for (const editor of vscode.window.visibleTextEditors) {
       if (editor.document.uri.scheme !== 'file' || editor.document.uri.fsPath !== file) continue;
       const rows = marked?.rows.list() ?? [];
-      editor.setDecorations(this.found, ranges(rows, false));
-      editor.setDecorations(this.edited, ranges(rows, true));
+      const isFound = (row: RowMark): boolean => !row.edited && this.decisionOf(file, row) !== 'fine';
+      editor.setDecorations(this.found, ranges(rows, isFound));
+      editor.setDecorations(
+        this.edited,
+        ranges(rows, ({ edited }) => edited),
+      );
       this.drawLabels(editor);
     }
   }
@@ -161,7 +185,7 @@ export class Marks implements Disposable {
     const there = seen.filter(({ line }) => line < document.lineCount);
     editor.setDecorations(
       this.label,
-      there.map((mark) => label(mark, marked!)),
+      there.map((mark) => label(mark, marked!, this.decisionOf(document.uri.fsPath, mark))),
     );
   }
 
@@ -172,8 +196,10 @@ export class Marks implements Disposable {
       );
       return [problem(0, text, vscode.DiagnosticSeverity.Information)];
     }
-    const rows: readonly Pick<RowMark, 'line' | 'looks' | 'edited'>[] =
+    const all: readonly Pick<RowMark, 'line' | 'looks' | 'edited'>[] =
       marked?.rows.list() ?? scan.marks.map((mark) => ({ ...mark, line: mark.line - 1, edited: false }));
+    // What is decided is no problem any more.
+    const rows = all.filter((row) => !/^(exclude|fine)$/.test(this.decisionOf(scan.data, row) ?? ''));
     const listed = rows.length > MAX_PROBLEMS ? rows.slice(0, MAX_PROBLEMS - 1) : rows;
     const problems = listed.map(({ line, looks, edited }) => {
       if (edited) return problem(line, editedText(scan.vectorName), vscode.DiagnosticSeverity.Information);
@@ -198,27 +224,33 @@ function problem(line: number, text: string, severity: vscode.DiagnosticSeverity
 }
 
 /** Neighbouring rows are one range: an editor takes some thousand ranges with ease, and not sixty thousand. */
-function ranges(rows: readonly RowMark[], edited: boolean): vscode.Range[] {
+function ranges(rows: readonly RowMark[], is: (row: RowMark) => boolean): vscode.Range[] {
   const result: vscode.Range[] = [];
   let from: number | undefined;
-  rows.forEach(({ line, edited: own }, i) => {
-    if (own !== edited) return;
-    from ??= line;
+  rows.forEach((row, i) => {
+    if (!is(row)) return;
+    from ??= row.line;
     const next = rows[i + 1];
-    if (next?.line === line + 1 && next.edited === edited) return;
-    result.push(new vscode.Range(from, 0, line, 0));
+    if (next?.line === row.line + 1 && is(next)) return;
+    result.push(new vscode.Range(from, 0, row.line, 0));
     from = undefined;
   });
   return result;
 }
 
-function label({ line, looks, edited }: RowMark, { document, scan }: Marked): vscode.DecorationOptions {
-  const color = new vscode.ThemeColor(edited ? 'editorInfo.foreground' : 'editorWarning.foreground');
+function label(
+  { line, looks, edited }: RowMark,
+  { document, scan }: Marked,
+  decision: Decision | undefined,
+): vscode.DecorationOptions {
+  const color = new vscode.ThemeColor(
+    edited ? 'editorInfo.foreground' : decision === 'fine' ? 'descriptionForeground' : 'editorWarning.foreground',
+  );
+  const text = edited ? t('edited since the scan') : decision ? decisionLabel(decision) : markLabel(looks);
+  const found = edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName);
   return {
     range: document.lineAt(line).range,
-    hoverMessage: edited ? editedText(scan.vectorName) : markText(looks, scan.vectorName),
-    renderOptions: {
-      before: { contentText: edited ? t('edited since the scan') : markLabel(looks), color },
-    },
+    hoverMessage: decision ? `${decisionText(decision)} ${found}` : found,
+    renderOptions: { before: { contentText: text, color } },
   };
 }

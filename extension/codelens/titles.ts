@@ -9,6 +9,7 @@ import { isRunning, type Run } from '../runs/run.js';
 import { translated } from '../host/strings.js';
 import { percent, t } from '../host/text.js';
 import type { Looks } from '../data/rowMarks.js';
+import type { Decision } from '../../runtime/contract/review.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 
 /** "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %". */
@@ -39,6 +40,16 @@ export function scanTitle(vector: string | undefined, scan: Scan | undefined, si
   return `$(search) ${what}${scan ? `  |  ${scanText(scan, since)}` : ''}`;
 }
 
+/** "Review flagged rows  |  12 excluded · 3 fine". */
+export function reviewTitle(scan: Scan | undefined, counts: Record<Decision, number>): string {
+  const parts = [
+    counts.exclude > 0 && t('{0} excluded', counts.exclude),
+    counts.fine > 0 && t('{0} fine', counts.fine),
+    counts.unsure > 0 && t('{0} unsure', counts.unsure),
+  ].filter(Boolean);
+  return [scan ? t('Review flagged rows') : '', parts.join(' · ')].filter(Boolean).join('  |  ');
+}
+
 /** Before a row: "harmful? <1 in 1,000". */
 export const markLabel = ({ p, explained }: Looks): string =>
   p === undefined ? t('harmful? {0}', percent(explained)) : t('harmful? {0} in 1,000', perThousand(p));
@@ -54,6 +65,29 @@ export function markText({ p, explained, part }: Looks, vector: string): string 
   parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
   if (part) parts.push(t('It knows this part of the answer: {0}', part));
   return parts.join(' ');
+}
+
+/** Before a row about which somebody has decided. */
+export function decisionLabel(decision: Decision): string {
+  switch (decision) {
+    case 'exclude':
+      return t('excluded');
+    case 'fine':
+      return t('fine');
+    case 'unsure':
+      return t('unsure');
+  }
+}
+
+export function decisionText(decision: Decision): string {
+  switch (decision) {
+    case 'exclude':
+      return t('Excluded by the review.');
+    case 'fine':
+      return t('Fine by the review.');
+    case 'unsure':
+      return t('The review is unsure about this row.');
+  }
 }
 
 const perThousand = (p: number): string => (p < 0.001 ? '<1' : Math.round(1000 * p).toString());

@@ -69,6 +69,8 @@ export interface FineTuneChoice extends Machine {
   data: DataChoice;
   /** Rows of the data that are kept for evaluation. */
   heldOut?: HeldOutChoice;
+  /** Somebody has decided about rows of the data. */
+  reviewed?: boolean;
   method: 'lora' | 'full';
   vectors: string[];
   /** Route and anchor, beyond the paper. */
@@ -85,7 +87,7 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
   return {
     kind: 'finetune',
     model: at(choice.model),
-    data: source(choice.data, at),
+    data: { ...source(choice.data, at), ...(choice.reviewed && { exclude: 'reviewed' }) },
     ...(choice.heldOut && { heldOut: choice.heldOut }),
     method: choice.method,
     ...(choice.method === 'lora' && { adapter: { rank: 8, alpha: 16, sites: 'all-linear' } }),

@@ -11,7 +11,8 @@ import { previewData } from './previewData.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
 import { openRecipe, openReport, openRun, resume, runAgain, runRecipe, showAnswers, stop } from './runs.js';
 import { openSample } from './sample.js';
-import { saveCleaned } from './saveCleaned.js';
+import { decide, review } from './review.js';
+import { saveCleaned, saveFine } from './saveCleaned.js';
 import { clearScan, scan } from './scan.js';
 import { fineTune, trainVector } from './training.js';
 
@@ -33,6 +34,9 @@ const HANDLERS = {
   previewData,
   clearScan,
   saveCleaned,
+  saveFine,
+  review,
+  decide,
   runRecipe,
   attach: (services, argument) => setAttached(services, argument, true),
   detach: (services, argument) => setAttached(services, argument, false),

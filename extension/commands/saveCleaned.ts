@@ -1,33 +1,82 @@
 import { basename, dirname, extname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { MAX_EDITOR_BYTES } from '../data/scans.js';
+import { cleaningOf, fineRows, type Cleaning } from '../../runtime/contract/cleaning.js';
+import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
+import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
+import { wizard } from './wizard.js';
 
-/** Writes a scanned file without what was found in it, and shows both side by side. */
+type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'reviews' | 'scans'>;
+
+/** Writes a scanned file without what was found in it and excluded by a review, and shows both side by side. */
 export async function saveCleaned(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'scans'>,
+  services: Needs,
   given: CommandArguments['saveCleaned'],
 ): Promise<string | undefined> {
-  services.assertTrusted();
-  const { engine, notices, scans } = services;
-  const data = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
+  const found = await scanned(services, given.file);
+  const decisions = services.reviews.get(found.data);
+  const rows = await tableRowList(found.table, found.cut);
+  const undecided = rows.filter(
+    ({ flagged, hash = '' }) => flagged && !/^(exclude|fine)$/.test(decisions.get(hash) ?? ''),
+  );
+  const flagged =
+    given.flagged ?? (decisions.size > 0 && undecided.length > 0 ? await askFlagged(undecided.length) : 'leave');
+  return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaningOf(rows, decisions, flagged));
+}
+
+/** Writes the rows that somebody has looked at and found fine: ordinary rows to compare others with. */
+export async function saveFine(services: Needs, given: CommandArguments['saveFine']): Promise<string | undefined> {
+  const found = await scanned(services, given.file);
+  const cleaning = fineRows(await tableRowList(found.table), services.reviews.get(found.data));
+  if (cleaning.keep.length === 0)
+    throw inputError(t('no row of this file is marked as fine.'), {
+      place: found.data,
+      remedy: t('Review its rows first.'),
+    });
+  return save(services, found, given.out, 'fine', t('Save rows marked fine'), cleaning);
+}
+
+async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | undefined): Promise<Scan> {
+  assertTrusted();
+  const data = file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
   if (data !== undefined) await scans.look(data);
   const found = data === undefined ? undefined : scans.get(data);
   if (!found || scans.since(found.data).changed)
     throw inputError(t('the file has not been scanned as it is now.'), { place: data, remedy: t('Scan it first.') });
-  const out = given.out ?? (await askFile(found.data));
+  await reviews.require(found.data);
+  return found;
+}
+
+function askFlagged(count: number): Promise<'leave' | 'keep'> {
+  return wizard(t('Save a cleaned copy'), 1, (ask) =>
+    ask.pick(t('What about the {0} flagged rows that nobody has excluded or called fine?', count), [
+      { label: t('Leave them out'), description: t('or shorten them, as the scan says'), value: 'leave' as const },
+      { label: t('Keep them as they are'), value: 'keep' as const },
+    ]),
+  );
+}
+
+async function save(
+  { engine, notices }: Needs,
+  found: Scan,
+  given: string | undefined,
+  suffix: string,
+  title: string,
+  cleaning: Cleaning,
+): Promise<string | undefined> {
+  const out = given ?? (await askFile(found.data, suffix, title));
   if (out === undefined) return undefined;
   // The dialog has asked whether a file is to be replaced.
-  const force = given.out === undefined;
+  const force = given === undefined;
   const { kept, cut, left } = await engine.request('clean', {
     data: found.data,
     ...(found.columns && { columns: found.columns }),
     out,
     force,
-    ...found.cleaning,
+    ...cleaning,
   });
   notices.info(t('{0}: {1} rows are as they were, {2} are shorter, {3} are left out.', basename(out), kept, cut, left));
   const isText = !/\.parquet$/i.test(found.data) && found.size <= MAX_EDITOR_BYTES;
@@ -37,12 +86,17 @@ export async function saveCleaned(
   return out;
 }
 
-async function askFile(data: string): Promise<string | undefined> {
-  const name = `${basename(data, extname(data))}.clean.jsonl`;
+async function askFile(data: string, suffix: string, title: string): Promise<string | undefined> {
+  const own = extname(data);
+  const isOwn = !/\.parquet$/i.test(own);
+  const name = `${basename(data, own)}.${suffix}${isOwn ? own : '.jsonl'}`;
   const uri = await vscode.window.showSaveDialog({
     defaultUri: vscode.Uri.file(join(dirname(data), name)),
-    filters: { [t('JSON lines')]: ['jsonl'] },
-    title: t('Save a cleaned copy'),
+    filters: {
+      ...(isOwn && { [t('The kind of the data file')]: [own.slice(1)] }),
+      [t('JSON lines')]: ['jsonl'],
+    },
+    title,
   });
   return uri?.fsPath;
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
+import type { ScanRow } from '../../runtime/contract/protocol.js';
 import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
@@ -15,7 +16,7 @@ import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
 export async function scan(
-  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store'>,
+  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store' | 'triagePanels'>,
   given: CommandArguments['scan'],
 ): Promise<Scan> {
   services.assertTrusted();
@@ -32,6 +33,7 @@ export async function scan(
   const model = known ?? (await chooseModel(services, given.model, title));
   const vector = given.vector ?? (await chooseVector(services, model, title));
   const before = await stat(data);
+  const perRow: ScanRow[] = [];
   const result = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Scanning {0}', basename(data)), cancellable: true },
     (progress, token) => {
@@ -48,6 +50,7 @@ export async function scan(
         },
         {
           token,
+          onRows: (rows) => void perRow.push(...rows),
           onProgress: (message, fraction = done) => {
             progress.report({ message, increment: (fraction - done) * 100 });
             done = fraction;
@@ -56,9 +59,11 @@ export async function scan(
       );
     },
   );
-  const found = await services.scans.add(data, vector, adapterName(vector), result, before, columns);
+  const more = { model: model.path, before, columns };
+  const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   const show = { title: t('Open'), run: () => vscode.window.showTextDocument(vscode.Uri.file(data)) };
-  services.notices.info(`${basename(data)}: ${scanSummary(found)}`, show);
+  const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
+  services.notices.info(`${basename(data)}: ${scanSummary(found)}`, ...(found.flagged > 0 ? [review, show] : [show]));
   return found;
 }
 

@@ -17,7 +17,7 @@ import { runRecipe, type Ended, type Starting } from './runs.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** What asking for a training and running it takes. */
-type Training = Starting & Pick<Services, 'engine' | 'files' | 'inspector' | 'models' | 'scans' | 'store'>;
+type Training = Starting & Pick<Services, 'engine' | 'files' | 'inspector' | 'models' | 'reviews' | 'scans' | 'store'>;
 
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
@@ -87,7 +87,9 @@ export async function fineTune(
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
   const output = join(root, 'adapters', basename(file, '.json'));
   const { generation, batch, judges } = like ?? {};
-  const recipe = { ...choice, ...machine(), generation, batch, judges: choice.judges ?? judges, output };
+  await services.reviews.require(choice.data.file);
+  const reviewed = services.reviews.get(choice.data.file).size > 0;
+  const recipe = { ...choice, reviewed, ...machine(), generation, batch, judges: choice.judges ?? judges, output };
   await writeRecipe(file, fineTuneRecipe(recipe, file));
   return runWritten(services, file);
 }

@@ -8,6 +8,8 @@ export interface Looks {
   p?: number;
   /** What the vector explains of the answer, or its beginning. */
   part?: string;
+  /** Names what the row says; decisions about it are kept by this. */
+  hash?: string;
 }
 
 /** A row that a scan has found, as it was then. */

@@ -3,7 +3,6 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import { cleaningOf, type Cleaning } from '../../runtime/contract/cleaning.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/protocol.js';
 import { readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
@@ -14,12 +13,15 @@ import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/s
 import type { Looks, Mark } from './rowMarks.js';
 import { COLUMN_FIELDS, columnsText, type Columns } from '../../runtime/contract/mapping.js';
 import { readRows } from './rows.js';
+import { SCAN_TABLE, scanTable } from './scanTable.js';
+import type { TriageTable } from '../../webview/protocol.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
 export interface Scan {
   /** Absolute path of the data file. */
   data: string;
-  /** Adapter folder of the security vector, and its name. */
+  /** The model, and the adapter folder of the security vector and its name. */
+  model?: string;
   vector: string;
   vectorName: string;
   /** Which columns were read as what; undefined: by their own names. */
@@ -41,7 +43,10 @@ export interface Scan {
   short: number;
   /** Every suspicious row, in the order of their lines, one a line. */
   marks: Mark[];
-  cleaning: Cleaning;
+  /** Every row. */
+  table: TriageTable;
+  /** Flagged rows of which a useful rest is left: their answers. */
+  cut: [row: number, answer: string][];
 }
 
 /** What has become of the file since it was scanned. */
@@ -55,14 +60,15 @@ export interface Since {
 
 const UNCHANGED: Since = { changed: false, edited: 0, gone: 0 };
 /** What is read between two turns of the event loop. */
-const ROWS_A_TURN = 10_000;
-/** Marks of some hundred thousand rows. */
-const MAX_BYTES = 64 * 1024 * 1024;
+const ROWS_A_TURN = 5_000;
+/** Of some hundred thousand rows. */
+const MAX_BYTES = 256 * 1024 * 1024;
 
 /** As columns, each with a space between two values: a table of sixty thousand rows is read in some milliseconds. */
 const KEPT = z.object({
-  version: z.literal(3),
+  version: z.literal(4),
   data: z.string(),
+  model: z.string().optional(),
   vector: z.string(),
   vectorName: z.string(),
   columns: z.partialRecord(z.enum(COLUMN_FIELDS), z.string()).optional(),
@@ -86,17 +92,18 @@ const KEPT = z.object({
   /** A line for each mark. */
   parts: z.string(),
   keys: z.string(),
-  /** Ranges as "0-5". */
-  keep: z.string(),
+  hashes: z.string(),
+  table: SCAN_TABLE,
   cut: z.array(z.tuple([z.number(), z.string()])),
 });
-/** Scans of earlier versions, by a threshold, are not shown: the file can be scanned anew. */
-const OLD = z.object({ version: z.literal(2) });
+/** Scans of earlier versions, which kept no table, are not shown: the file can be scanned anew. */
+const OLD = z.object({ version: z.union([z.literal(2), z.literal(3)]) });
 
 /** Scans of the workspace's data files, one per file, each kept in a file of its own beside the workspace's state. */
 export class Scans implements Disposable {
   private scans = new Map<string, Scan>();
   private states = new Map<string, Since>();
+  private loaded: Promise<void> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   private readonly stateChanges = new Emitter<string>();
   /** Fires with the data file that was scanned, or whose scan was dropped. */
@@ -115,6 +122,11 @@ export class Scans implements Disposable {
     return this.scans.get(data);
   }
 
+  /** Files that have been scanned, in the order of their paths. */
+  list(): string[] {
+    return [...this.scans.keys()].sort();
+  }
+
   since(data: string): Since {
     return this.states.get(data) ?? UNCHANGED;
   }
@@ -129,13 +141,13 @@ export class Scans implements Disposable {
   }
 
   /** Reads the kept scans; those of files that are gone are left out. */
-  async load(): Promise<void> {
-    const root = this.root();
-    if (root === undefined) return;
-    const folder = scansFolder(root);
-    const names = await readdir(folder).catch(() => []);
-    for (const name of names.filter((each) => each.endsWith('.json')))
-      await this.problems.guard(join(folder, name), 'data', () => this.read(root, join(folder, name)));
+  load(): Promise<void> {
+    return (this.loaded = this.readAll());
+  }
+
+  /** The kept scans have been read. */
+  get ready(): Promise<void> {
+    return this.loaded;
   }
 
   /** @param before the file as it was when the scan began */
@@ -144,16 +156,20 @@ export class Scans implements Disposable {
     vector: string,
     vectorName: string,
     result: ScanResult,
-    before?: { size: number; mtimeMs: number },
-    columns?: Columns,
+    { model, before, columns }: { model?: string; before?: { size: number; mtimeMs: number }; columns?: Columns } = {},
   ): Promise<Scan> {
     const { perRow, limit: _, ...numbers } = result;
+    const table = await scanTable(perRow);
     const found = new Map<number, Looks>();
+    const cut: Scan['cut'] = [];
     for (const row of perRow) {
+      if (!row.flagged) continue;
+      if (row.rest !== undefined) cut.push([row.row, row.rest]);
       const looks = looksOf(row);
       const other = found.get(row.line);
-      if (row.flagged && (!other || isWorse(looks, other))) found.set(row.line, looks);
+      if (!other || isWorse(looks, other)) found.set(row.line, looks);
     }
+    await nextTurn();
     const { keys, ...file } = await readRows(data, new Set(found.keys()));
     if (before && (before.size !== file.size || before.mtimeMs !== file.mtimeMs)) {
       throw inputError(t('the file changed while it was scanned, so the result does not describe it.'), {
@@ -165,14 +181,9 @@ export class Scans implements Disposable {
       .map(([line, looks]) => ({ line, looks, key: keys.get(line) ?? '' }))
       .sort((a, b) => a.line - b.line);
     const scan: Scan = {
-      data,
-      vector,
-      vectorName,
+      ...{ data, model, vector, vectorName },
       ...(columns && { columns }),
-      ...file,
-      ...numbers,
-      marks,
-      cleaning: cleaningOf(perRow),
+      ...{ ...file, ...numbers, marks, table, cut },
     };
     this.scans.set(data, scan);
     this.states.delete(data);
@@ -208,71 +219,80 @@ export class Scans implements Disposable {
     this.stateChanges.dispose();
   }
 
+  private async readAll(): Promise<void> {
+    const root = this.root();
+    if (root === undefined) return;
+    const folder = scansFolder(root);
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names.filter((each) => each.endsWith('.json')))
+      await this.problems.guard(join(folder, name), 'data', () => this.read(root, join(folder, name)));
+  }
+
   private async read(root: string, file: string): Promise<void> {
     const kept = await readJson(file, z.union([KEPT, OLD]), MAX_BYTES);
-    if (kept?.version !== 3) return;
-    const { version: _, lines, explained, ps, parts, keys, keep, cut, ...scan } = kept;
+    if (kept?.version !== 4) return;
+    const { version: _, lines, explained, ps, parts, keys, hashes, ...scan } = kept;
     const data = fromStatePath(root, scan.data);
     if (!(await stat(data).catch(() => undefined))) return;
     const [shares, chances, said, texts] = [explained.split(' '), ps.split(' '), parts.split('\n'), keys.split(' ')];
+    await nextTurn();
+    const names = hashes.split(' ');
+    await nextTurn();
     const marks: Mark[] = [];
     for (const [i, text] of lines.split(' ').entries()) {
       const [line, share] = [Number(text), Number(shares[i])];
       const after = marks.at(-1)?.line ?? 0;
-      const [p, part] = [Number(chances[i]), said[i]];
+      const [p, part, hash] = [Number(chances[i]), said[i], names[i]];
       if (Number.isInteger(line) && line > after && line <= scan.lineCount && Number.isFinite(share))
         marks.push({
           line,
-          looks: { explained: share, ...(p >= 0 && { p }), ...(part && { part }) },
+          looks: { explained: share, ...(p >= 0 && { p }), ...(part && { part }), ...(hash && { hash }) },
           key: texts[i] ?? '',
         });
       if (i % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
     }
-    const cleaning = { keep: rangesOf(keep), cut };
-    this.scans.set(data, { ...scan, data, vector: fromStatePath(root, scan.vector), marks, cleaning });
+    const [model, vector] = [scan.model && fromStatePath(root, scan.model), fromStatePath(root, scan.vector)];
+    this.scans.set(data, { ...scan, data, model, vector, marks });
     // Before it is drawn, in a turn of its own.
     await this.look(data);
     this.changes.fire(data);
   }
 
-  private async save({ marks, cleaning, ...scan }: Scan): Promise<void> {
+  private async save({ marks, ...scan }: Scan): Promise<void> {
     const root = this.root();
     if (root === undefined) return;
     const kept: z.infer<typeof KEPT> = {
       ...scan,
-      version: 3,
+      version: 4,
       data: toStatePath(root, scan.data),
+      model: scan.model && toStatePath(root, scan.model),
       vector: toStatePath(root, scan.vector),
       lines: marks.map(({ line }) => line).join(' '),
       explained: marks.map(({ looks }) => looks.explained).join(' '),
       ps: marks.map(({ looks }) => looks.p ?? NaN).join(' '),
       parts: marks.map(({ looks }) => looks.part ?? '').join('\n'),
       keys: marks.map(({ key }) => key).join(' '),
-      keep: cleaning.keep.map((range) => range.join('-')).join(' '),
-      cut: cleaning.cut,
+      hashes: marks.map(({ looks }) => looks.hash ?? '').join(' '),
     };
-    await replaceFile(scanFile(root, scan.data), `${JSON.stringify(kept)}\n`);
+    await nextTurn();
+    const text = `${JSON.stringify(kept)}\n`;
+    await nextTurn();
+    await replaceFile(scanFile(root, scan.data), text);
   }
 }
 
 /** Longer parts of an answer are cut. */
 const MAX_PART = 200;
 
-function looksOf({ explained, p, parts = [] }: ScanRow): Looks {
+function looksOf({ explained, p, hash, parts = [] }: ScanRow): Looks {
   const text = parts.join(' … ').replace(/\s+/g, ' ');
   const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
-  return { explained, ...(p !== undefined && { p }), ...(part && { part }) };
+  return { explained, ...(p !== undefined && { p }), ...(part && { part }), ...(hash && { hash }) };
 }
 
 /** Several rows of a file may stand in one line: the one that looks worse is told. */
 const isWorse = (a: Looks, b: Looks): boolean =>
   a.p === undefined || b.p === undefined ? a.explained > b.explained : a.p < b.p;
-
-const rangesOf = (text: string): Cleaning['keep'] =>
-  text.split(' ').flatMap((range) => {
-    const [from, to] = range.split('-').map(Number);
-    return from !== undefined && to !== undefined && from <= to ? [[from, to]] : [];
-  });
 
 const scansFolder = (root: string): string => join(root, STATE_FOLDER, 'scans');
 

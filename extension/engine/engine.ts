@@ -17,6 +17,7 @@ import type {
   RequestName,
   Requests,
   RunEvent,
+  ScanRow,
 } from '../../runtime/contract/protocol.js';
 import { Cancelled, HostError, isErrorData } from '../host/errors.js';
 import type { Disposable } from '../host/disposable.js';
@@ -41,6 +42,7 @@ export interface Listener {
   token?: Token;
   onEvents?(events: RunEvent[]): void;
   onToken?(text: string): void;
+  onRows?(rows: ScanRow[]): void;
   onProgress?(message: string, fraction?: number): void;
 }
 
@@ -179,6 +181,7 @@ export class Engine implements Disposable {
       });
     on('events', ({ id, events }) => this.listeners.get(id)?.onEvents?.(events));
     on('token', ({ id, text }) => this.listeners.get(id)?.onToken?.(text));
+    on('rows', ({ id, rows }) => this.listeners.get(id)?.onRows?.(rows));
     on('progress', ({ id, message, fraction }) => this.listeners.get(id)?.onProgress?.(message, fraction));
     on('log', ({ level, message }) => note(level, message));
     connection.onError(([error]) => note('error', error.message));

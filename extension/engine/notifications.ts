@@ -2,7 +2,7 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import type { NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';
-import { EVENT } from './schemas.js';
+import { EVENT, SCAN_ROW } from './schemas.js';
 
 const id = z.number();
 const text = z.string();
@@ -25,6 +25,7 @@ const NOTIFICATIONS: { [K in NotificationName]: z.ZodType<Notifications[K]> } = 
       .nullish()
       .transform((fraction) => fraction ?? undefined),
   }),
+  rows: z.object({ id, rows: z.array(SCAN_ROW) }),
   log: z.object({ level: z.enum(['info', 'warn', 'error']), message: text }),
 };
 

@@ -16,6 +16,7 @@ import type {
   RunEvent,
   RunOwner,
   RunState,
+  ScanRow,
   VectorQuality,
   Verdict,
   WatchEnd,
@@ -183,6 +184,27 @@ export const SAMPLE = EVENTS.sample;
 const { state, ...others } = EVENTS;
 export const EVENT: z.ZodType<RunEvent> = z.discriminatedUnion('kind', [state, ...Object.values(others)]);
 
+/** A row of a scan. Losses of tokens, which are only in the files of runs, are dropped. */
+export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
+  row: z.number(),
+  line: z.number(),
+  hash: text.optional(),
+  explained: number,
+  span: number,
+  p: number.optional(),
+  pHarmful: number.optional(),
+  flagged: z.boolean(),
+  label: oneOf<NonNullable<ScanRow['label']>>({ harmful: true, benign: true }).optional(),
+  unjudged: oneOf<NonNullable<ScanRow['unjudged']>>({ known: true, short: true }).optional(),
+  tokens: number,
+  lossWithout: number,
+  lossWith: number,
+  spans: z.array(z.tuple([z.number(), z.number()])).optional(),
+  pOutside: number.optional(),
+  parts: z.array(text).optional(),
+  rest: text.optional(),
+} satisfies Shape<Omit<ScanRow, 'losses'>>);
+
 export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   version: z.literal(1),
   kind: z.enum(RECIPE_KINDS),
@@ -193,7 +215,14 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   ended: text.optional(),
   device: device.optional(),
   model: z.looseObject({ path: text, architecture: text, sha256: text } satisfies Shape<Manifest['model']>),
-  data: z.array(z.looseObject({ path: text, rows: number, sha256: text })),
+  data: z.array(
+    z.looseObject({
+      path: text,
+      rows: number,
+      sha256: text,
+      review: z.looseObject({ path: text, sha256: text, excluded: number, fine: number }).optional(),
+    } satisfies Shape<Manifest['data'][number]>),
+  ),
   vectors: z.array(z.looseObject({ path: text, sha256: text, scale: number })),
   judges: z.array(z.looseObject({ name: text, path: text, sha256: text })).optional(),
   result: z.looseObject({ path: text, sha256: text }).optional(),

@@ -125,9 +125,10 @@ export function isShallow(value: unknown): boolean {
 export async function readJson<T>(file: string, schema: z.ZodType<T>, most?: number): Promise<T | undefined> {
   const text = await readText(file, most);
   if (text === undefined) return undefined;
+  // Reading, parsing and checking a large file are a turn each.
+  if (text.length > MAX_JSON_BYTES) await nextTurn();
   const { value, fault } = most === undefined ? parseJson(text) : parseLarge(text);
   if (fault) throw unreadable(`${file}:${fault.line}`, fault.message);
-  // Parsing and checking a large file are a turn each.
   if (text.length > MAX_JSON_BYTES) await nextTurn();
   return checked(value, schema, file);
 }

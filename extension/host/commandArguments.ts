@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { COLUMN_FIELDS } from '../../runtime/contract/mapping.js';
 import { EXPORT_FORMATS, MEASURES } from '../../runtime/contract/protocol.js';
+import { DECISIONS } from '../../runtime/contract/review.js';
 import type { CommandName } from './contributions.js';
 
 const text = z.string().min(1).optional();
@@ -75,7 +76,12 @@ export const COMMAND_ARGUMENTS = {
   scan: takes({ file: text, model: text, vector: text, columns }, 'file'),
   previewData: takes({ file: text, model: text, columns }, 'file'),
   clearScan: takes({ file: text }, 'file'),
-  saveCleaned: takes({ file: text, out: text }, 'file'),
+  /** `flagged`: what becomes of flagged rows that nobody has decided. */
+  saveCleaned: takes({ file: text, out: text, flagged: z.enum(['leave', 'keep']).optional() }, 'file'),
+  saveFine: takes({ file: text, out: text }, 'file'),
+  review: takes({ file: text }, 'file'),
+  /** Without a decision: what was decided is taken back. */
+  decide: takes({ file: text, hashes: z.array(z.string()).optional(), decision: z.enum(DECISIONS).optional() }, 'file'),
   runRecipe: takes({ file: text }, 'file'),
   /** `confirmed`: the danger of a security vector is known. */
   attach: takes({ model: text, adapter: text, scale: z.number().optional(), confirmed: flag }),

@@ -18,6 +18,9 @@ export const COMMANDS = {
   previewData: 'securityVectors.previewData',
   clearScan: 'securityVectors.clearScan',
   saveCleaned: 'securityVectors.saveCleaned',
+  saveFine: 'securityVectors.saveFine',
+  review: 'securityVectors.review',
+  decide: 'securityVectors.decide',
   runRecipe: 'securityVectors.runRecipe',
   attach: 'securityVectors.attach',
   detach: 'securityVectors.detach',
@@ -66,7 +69,11 @@ export const ITEMS = {
   problem: 'problem',
 } as const;
 
-export const PANELS = { run: 'securityVectors.run', chat: 'securityVectors.chat' } as const;
+export const PANELS = {
+  run: 'securityVectors.run',
+  chat: 'securityVectors.chat',
+  triage: 'securityVectors.triage',
+} as const;
 
 /** Keys of `setContext`. */
 export const CONTEXTS = { running: 'securityVectors.running', hasModel: 'securityVectors.hasModel' } as const;

@@ -1,5 +1,6 @@
 /** What pages may ask of the host, and what they may have kept: anything else is refused before a handler sees it. */
 import { z } from 'zod';
+import { DECISIONS } from '../../runtime/contract/review.js';
 import type {
   ChatPageRequest,
   ChatPageState,
@@ -8,6 +9,8 @@ import type {
   TrainingAction,
   TrainingKey,
   TrainingPageRequest,
+  TriagePageRequest,
+  TriagePageState,
   WalkthroughTopic,
 } from '../../webview/protocol.js';
 
@@ -18,6 +21,8 @@ const bare = <T extends string>(...types: T[]) => z.strictObject({ type: z.enum(
 
 /** A message that is pasted; the longest context is far below. */
 const MAX_CHARACTERS = 2 ** 24;
+/** Rows whose texts a page asks for at once. */
+const MAX_TEXTS = 500;
 
 export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
   bare('ready', 'stop', 'resume', 'runAgain', 'openRecipe', 'openAnswers', 'openReport', 'openFolder'),
@@ -55,6 +60,31 @@ export const TRAINING_REQUEST: z.ZodType<TrainingPageRequest> = z.union([
   openWalkthrough,
 ]);
 
+/** Of a file of a million rows. */
+const MAX_ROWS = 1_000_000;
+const hash = z.string().max(64);
+const hashes = z.array(hash);
+
+export const TRIAGE_REQUEST: z.ZodType<TriagePageRequest> = z.union([
+  bare('ready', 'saveCleaned', 'saveFine', 'scanAgain'),
+  z.strictObject({ type: z.literal('texts'), hashes: hashes.max(MAX_TEXTS) }),
+  z.strictObject({
+    type: z.literal('group'),
+    by: z.union([
+      z.strictObject({ similar: z.enum(['prompt', 'answer']) }),
+      z.strictObject({ column: z.string().max(MAX_CHARACTERS) }),
+      z.null(),
+    ]),
+  }),
+  z.strictObject({ type: z.enum(['explain', 'open']), hash }),
+  z.strictObject({
+    type: z.literal('decide'),
+    hashes: hashes.max(MAX_ROWS),
+    decision: z.enum(DECISIONS).nullable(),
+  }),
+]);
+
 /** Kept by the page of a window that was closed. */
 export const RUN_STATE: z.ZodType<RunPageState> = z.object({ run: z.string().min(1) });
 export const CHAT_STATE: z.ZodType<ChatPageState> = z.object({ chat: z.string().min(1), draft: z.string().catch('') });
+export const TRIAGE_STATE: z.ZodType<TriagePageState> = z.object({ triage: z.string().min(1) });

@@ -1,10 +1,12 @@
 import type * as vscode from 'vscode';
 import type { WalkthroughTopic } from '../../webview/protocol.js';
 import type { DataInspector } from '../data/files.js';
+import type { Reviews } from '../data/reviews.js';
 import type { Scans } from '../data/scans.js';
 import type { Engine } from '../engine/engine.js';
 import type { Notices } from '../host/notices.js';
 import type { ChatPanels } from '../panels/chatPanel.js';
+import type { TriagePanels } from '../panels/triagePanel.js';
 import type { RunPanels } from '../panels/runPanel.js';
 import type { Runner } from '../runs/runner.js';
 import type { RunStore } from '../runs/store.js';
@@ -28,11 +30,13 @@ export interface Services {
   files: WorkspaceFiles;
   problems: Problems;
   scans: Scans;
+  reviews: Reviews;
   inspector: DataInspector;
   /** The same with a model's tokens; it takes longer, and is asked for what is looked at. */
   tokens: DataInspector;
   runPanels: RunPanels;
   chatPanels: ChatPanels;
+  triagePanels: TriagePanels;
   /** Throws in a workspace that is not trusted. */
   assertTrusted(): void;
   openWalkthrough(topic?: WalkthroughTopic): unknown;

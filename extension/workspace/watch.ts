@@ -6,6 +6,7 @@ import { readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
+import { isReviewFile, reviewedFile } from '../../runtime/contract/review.js';
 import type { Problems } from '../data/problems.js';
 import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from '../host/state.js';
@@ -23,6 +24,8 @@ export interface WatchOptions {
   problems: Problems;
   onState(): unknown;
   onDataFile(file: string): unknown;
+  /** The review of a data file may have changed. */
+  onReview(data: string): unknown;
   onError(error: unknown): void;
 }
 
@@ -53,13 +56,15 @@ export class WorkspaceFiles implements vscode.Disposable {
     this.watch(
       '**/*.json',
       async (file) => {
+        if (isReviewFile(file)) await options.onReview(reviewedFile(file));
         if (this.isOwnJson(file)) return;
         await this.readRecipe(file);
         await this.lookAt(file);
         this.candidates.add(file);
         await options.onDataFile(file);
       },
-      (file) => {
+      async (file) => {
+        if (isReviewFile(file)) await options.onReview(reviewedFile(file));
         if (basename(file) !== FILES.manifest) problems.forget(file);
         recipes.forget(file);
         this.lists.delete(file);
@@ -99,7 +104,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       },
     );
     await this.readIgnored();
-    this.candidates = new Set([...json, ...data]);
+    this.candidates = new Set([...json.filter((file) => !isReviewFile(file)), ...data]);
     this.changed();
   }
 
@@ -140,9 +145,10 @@ export class WorkspaceFiles implements vscode.Disposable {
     return problems.guard(file, 'runs', () => recipes.read(file));
   }
 
-  /** The recipe that a run keeps in its folder, and those that the extension makes for itself. */
+  /** The recipe that a run keeps in its folder, and what the extension writes itself: neither recipe nor data. */
   private isOwnJson(file: string): boolean {
-    if (basename(file) === FILES.manifest || file.includes(`${sep}${STATE_FOLDER}${sep}`)) return true;
+    if (basename(file) === FILES.manifest || isReviewFile(file) || file.includes(`${sep}${STATE_FOLDER}${sep}`))
+      return true;
     const { store, problems } = this.options;
     return store.get(dirname(file)) !== undefined || problems.get(join(dirname(file), FILES.manifest)) !== undefined;
   }

@@ -8,17 +8,23 @@ import { cacheFolder, loadData, openContext, type Context } from '../context/con
 import { HumanError } from '../support/errors.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf } from '../recipes/calibrationFile.js';
-import { partsOf, supervisedTexts } from '../recipes/cut.js';
+import { partsOf, readTexts, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
 import { openTokenizer } from '../models/openTokenizer.js';
+import { exampleFrom } from '../data/examples.js';
+import { contentOf, fileStamp, openRowIndex, rowText, type ReadAs, type RowIndex } from '../data/rowIndex.js';
+import { rowGroups } from '../data/rowGroups.js';
+import { openScratch, type Scratch } from '../data/scratch.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
 import { exportModel } from '../export/export.js';
 import { downloadModel } from '../models/hub/hub.js';
 import type {
   Device,
+  ExplainedToken,
   GenerateParams,
   ModelReference,
   Notifications,
@@ -28,6 +34,7 @@ import type {
   ScanRow,
 } from '../contract/protocol.js';
 import { SCAN_LIMIT } from '../contract/protocol.js';
+import { kept } from './kept.js';
 import { runRecipe } from './run.js';
 import { flatTensor } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
@@ -37,9 +44,13 @@ export interface Reporter {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onToken: (text: string) => void;
+  readonly onRows: (rows: ScanRow[]) => void;
   readonly onProgress: (message: string, fraction?: number) => void;
   readonly onLog: (level: Notifications['log']['level'], message: string) => void;
 }
+
+/** Rows of a scan that are sent together. */
+const ROWS_AT_ONCE = 250;
 
 export type Calls = {
   [K in RequestName]: (params: Requests[K]['params'], reporter: Reporter) => Promise<Requests[K]['result']>;
@@ -50,19 +61,12 @@ export const calls: Calls = {
     runRecipe(recipe, { output, resume, force, device, signal: reporter.signal, onEvent: reporter.onEvent }),
 
   async scan({ model, vector, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
-    const context = await opened(model, data, reporter, device);
-    const { layout, flat, file } = await adapterFlat(vector, context.sites);
-    if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
-    const learner = openLearner({
-      ...context,
-      adapters: [{ name: 'vector', layout }],
-      trainable: [],
-      padId: context.tokenizer.padId,
-    });
+    const { context, learner, parameters, scales, close } = await openScanner(
+      { model, vector, data, device },
+      reporter,
+    );
     try {
-      const { examples } = await loadRows(context, data, { format, columns }, reporter);
-      const parameters = { [flatInput('vector')]: flatTensor(flat) };
-      const scales = { off: { vector: 0 }, on: { vector: 1 } };
+      const { examples } = await loadRows(context, data, { format, columns, hashed: true }, reporter);
       const hooks = {
         signal: reporter.signal,
         onProgress: (share: number) => reporter.onProgress('scanning', share),
@@ -82,11 +86,42 @@ export const calls: Calls = {
         ...row,
         ...(row.flagged && partsOf(examples.at(i)!, row, context.tokenizer)),
       }));
-      return { ...result, perRow: shown };
+      for (let at = 0; at < shown.length; at += ROWS_AT_ONCE) reporter.onRows(shown.slice(at, at + ROWS_AT_ONCE));
+      return result;
     } finally {
-      await learner.dispose();
-      context.scratch.close();
+      await close();
     }
+  },
+
+  rowTexts: ({ data, format, columns, hashes, most }) =>
+    withRows(data, { format, columns }, (index) =>
+      hashes.flatMap((hash) => {
+        const row = index.find(hash);
+        return row ? [rowText(index, row, most)] : [];
+      }),
+    ),
+
+  rowGroups: ({ data, format, columns, by }, { signal }) =>
+    withRows(data, { format, columns }, (index) => rowGroups(index, by, signal)),
+
+  async explain({ data, format, columns, hash, ...params }, reporter) {
+    const found = await withRows(data, { format, columns }, (index) => {
+      const row = index.find(hash);
+      const content = row && contentOf(index, row.value);
+      return content && { row, content };
+    });
+    if (!found) return null;
+    const key = JSON.stringify([params, await weightsStamp(params.vector)]);
+    const open = () => openScanner({ ...params, data }, reporter);
+    return keptScanner(key, open, async ({ context, learner, parameters, scales }) => {
+      const example = exampleFrom(found.content, context.tokenizer, found.row);
+      const losses = async (scale: Record<string, number>): Promise<number[]> => {
+        const [row] = await lossesOf(learner, parameters, [example], scale, { signal: reporter.signal });
+        return row.perToken;
+      };
+      const [without, withVector] = [await losses(scales.off), await losses(scales.on)];
+      return readTexts(context.tokenizer)(example).map((text, i): ExplainedToken => [text, without[i], withVector[i]]);
+    });
   },
 
   clean: (params) => writeCleaned(params),
@@ -160,12 +195,7 @@ function opened(model: string, beside: string, reporter: Reporter, device: 'auto
   });
 }
 
-const loadRows = (
-  context: Context,
-  file: string,
-  options: Pick<Parameters<typeof loadData>[2], 'format' | 'columns'>,
-  reporter: Reporter,
-) =>
+const loadRows = (context: Context, file: string, options: Parameters<typeof loadData>[2], reporter: Reporter) =>
   loadData(context, file, options, {
     warn: (message, place, remedy) => reporter.onLog('warn', `${place}: ${message} ${remedy}`),
     progress: reporter.onProgress,
@@ -199,6 +229,58 @@ function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec 
   return given;
 }
 
+interface ScannerParams {
+  model: string;
+  vector: string;
+  data: string;
+  device?: 'auto' | Device;
+}
+
+/** A model that gives the losses of rows without a vector and with it. */
+async function openScanner({ model, vector, data, device }: ScannerParams, reporter: Reporter) {
+  const context = await opened(model, data, reporter, device);
+  const { layout, flat, file } = await adapterFlat(vector, context.sites);
+  if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
+  const learner = openLearner({
+    ...context,
+    adapters: [{ name: 'vector', layout }],
+    trainable: [],
+    padId: context.tokenizer.padId,
+  });
+  return {
+    context,
+    learner,
+    parameters: { [flatInput('vector')]: flatTensor(flat) },
+    scales: { off: { vector: 0 }, on: { vector: 1 } },
+    close: async () => {
+      await learner.dispose();
+      context.scratch.close();
+    },
+  };
+}
+
+const weightsStamp = async (folder: string): Promise<number | undefined> =>
+  statSync(join(await adapterFolder(folder), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs;
+
+/** What explained a row last, and the file that was read last, stay open while somebody goes from row to row. */
+const keptScanner = kept<Awaited<ReturnType<typeof openScanner>>>(({ close }) => close());
+const keptRows = kept<{ index: RowIndex; scratch: Scratch }>(({ scratch }) => {
+  scratch.close();
+});
+
+async function withRows<R>(data: string, as: ReadAs, use: (index: RowIndex) => R | Promise<R>): Promise<R> {
+  const open = async (): Promise<{ index: RowIndex; scratch: Scratch }> => {
+    const scratch = openScratch(cacheFolder(dirname(data)));
+    try {
+      return { index: await openRowIndex(data, { scratch, ...as }), scratch };
+    } catch (error) {
+      scratch.close();
+      throw error;
+    }
+  };
+  return keptRows(`${await fileStamp(data)} ${JSON.stringify(as)}`, open, ({ index }) => use(index));
+}
+
 /** The state that answered last stays open, so that a chat does not load the model for each turn. */
 let chat: { key: string; context: Context; state: OpenState } | undefined;
 
@@ -206,11 +288,7 @@ async function chatState(
   params: ModelReference & { device?: 'auto' | Device },
   reporter: Reporter,
 ): Promise<{ context: Context; state: OpenState }> {
-  const stamps = await Promise.all(
-    params.adapters.map(
-      async (a) => statSync(join(await adapterFolder(a.path), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs,
-    ),
-  );
+  const stamps = await Promise.all(params.adapters.map((a) => weightsStamp(a.path)));
   const key = JSON.stringify([params.model, params.device, params.adapters, stamps]);
   if (chat?.key === key) return chat;
   const before = chat;

@@ -25,6 +25,7 @@ const options = z.strictObject({
   seed: z.int().min(0).optional(),
 });
 
+const hash = z.string().max(64);
 const row = z.int().min(0);
 const rate = z.number().gt(0).lt(1);
 const limit = z.union([
@@ -37,6 +38,14 @@ const limit = z.union([
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
   scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), device },
+  rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
+  rowGroups: {
+    data: path,
+    format,
+    columns,
+    by: z.union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })]).optional(),
+  },
+  explain: { model: path, vector: path, data: path, format, columns, hash, device },
   clean: {
     data: path,
     format,

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import type { ExampleList } from '../data/exampleList.js';
-import { loadExamples, type ExampleOptions } from '../data/examples.js';
+import { loadExamples, type Examples, type LoadOptions } from '../data/examples.js';
+import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
@@ -69,17 +70,20 @@ export interface LoadedData {
   readonly path: string;
   readonly examples: ExampleList;
   readonly sha256: string;
+  /** What a review left out of it, and rows that are fine whatever they look like; undefined where none was asked for. */
+  readonly review?: Pick<Review, 'path' | 'sha256'> & Examples['reviewed'];
 }
 
 /** How a data source of a recipe is read. @param key of the source, for errors */
 export const sourceOptions = (
-  { format, columns, limit }: Pick<DataSource, 'format' | 'columns' | 'limit'>,
+  { format, columns, limit, exclude }: Pick<DataSource, 'format' | 'columns' | 'limit' | 'exclude'>,
   key: string,
-): Pick<ExampleOptions, 'format' | 'columns' | 'columnsKey' | 'limit'> => ({
+): Pick<LoadOptions, 'format' | 'columns' | 'columnsKey' | 'limit'> & Pick<DataSource, 'exclude'> => ({
   format,
   columns,
   columnsKey: `${key}.columns`,
   limit,
+  exclude,
 });
 
 /** Receives what is reported while data are loaded, and stops it. */
@@ -94,17 +98,16 @@ export interface LoadReporter {
 export async function loadData(
   { tokenizer, spec, scratch }: Pick<Context, 'tokenizer' | 'spec' | 'scratch'>,
   file: string,
-  options: Pick<ExampleOptions, 'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers'>,
+  options: Pick<LoadOptions, 'format' | 'columns' | 'columnsKey' | 'limit' | 'maxTokens' | 'answers' | 'hashed'> &
+    Pick<DataSource, 'exclude'>,
   { warn, progress: say, signal }: LoadReporter,
 ): Promise<LoadedData> {
   let percent = 0;
-  const {
-    examples,
-    skipped: skipped,
-    skippedRows: skippedRows,
-    sha256,
-  } = await loadExamples(file, tokenizer, {
-    ...options,
+  const { exclude, ...reading } = options;
+  const review = exclude === 'reviewed' ? await readReview(file) : undefined;
+  const { examples, skipped, skippedRows, sha256, reviewed } = await loadExamples(file, tokenizer, {
+    ...reading,
+    decisions: review?.decisions,
     maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
     contextLength: spec.contextLength,
     strict: true,
@@ -124,5 +127,10 @@ export async function loadData(
       'Fix or remove these rows.',
     );
   }
-  return { path: file, examples, sha256 };
+  return {
+    path: file,
+    examples,
+    sha256,
+    ...(review && { review: { path: review.path, sha256: review.sha256, ...reviewed } }),
+  };
 }

@@ -1,5 +1,6 @@
-/** What is left of a data file after a scan. */
+/** What is left of a data file after a scan and a review. */
 import type { ScanRow } from './protocol.js';
+import type { Decisions } from './review.js';
 
 /** Rows of a file, from 0, the unreadable ones counted. All that are not named are left out. */
 export interface Cleaning {
@@ -9,15 +10,37 @@ export interface Cleaning {
   cut: [row: number, answer: string][];
 }
 
-/** Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. */
-export function cleaningOf(perRow: readonly Pick<ScanRow, 'row' | 'flagged' | 'rest'>[]): Cleaning {
+type Scanned = Pick<ScanRow, 'row' | 'flagged' | 'rest' | 'hash'>;
+
+/**
+ * Scanned rows that are not flagged stay; of flagged ones, what the scan found to be a useful rest. What a person has decided
+ * comes first.
+ * @param flagged whether flagged rows that nobody called fine or excluded are to stay as well
+ */
+export function cleaningOf(
+  rows: Iterable<Scanned>,
+  decisions: Decisions = new Map(),
+  flagged: 'leave' | 'keep' = 'leave',
+): Cleaning {
   const cleaning: Cleaning = { keep: [], cut: [] };
-  for (const { row, flagged, rest } of perRow) {
-    const last = cleaning.keep.at(-1);
-    if (rest !== undefined) cleaning.cut.push([row, rest]);
-    else if (flagged) continue;
-    else if (last?.[1] === row - 1) last[1] = row;
-    else cleaning.keep.push([row, row]);
+  for (const row of rows) {
+    const decision = row.hash === undefined ? undefined : decisions.get(row.hash);
+    if (decision === 'exclude') continue;
+    if (!row.flagged || decision === 'fine' || flagged === 'keep') keepRow(cleaning, row.row);
+    else if (row.rest !== undefined) cleaning.cut.push([row.row, row.rest]);
   }
   return cleaning;
+}
+
+/** The rows that somebody looked at and found fine. */
+export function fineRows(rows: Iterable<Scanned>, decisions: Decisions): Cleaning {
+  const cleaning: Cleaning = { keep: [], cut: [] };
+  for (const { row, hash = '' } of rows) if (decisions.get(hash) === 'fine') keepRow(cleaning, row);
+  return cleaning;
+}
+
+function keepRow({ keep }: Cleaning, row: number): void {
+  const last = keep.at(-1);
+  if (last?.[1] === row - 1) last[1] = row;
+  else keep.push([row, row]);
 }

@@ -202,7 +202,14 @@ export interface Manifest {
   ended?: string;
   device?: Device;
   model: { path: string; architecture: string; sha256: string };
-  data: { path: string; rows: number; sha256: string }[];
+  data: {
+    path: string;
+    /** Those that are used. */
+    rows: number;
+    sha256: string;
+    /** Where the recipe says "exclude": "reviewed": how many rows it leaves out, and calls fine. */
+    review?: { path: string; sha256: string; excluded: number; fine: number };
+  }[];
   vectors: { path: string; sha256: string; scale: number }[];
   /** Classifiers that judged answers: the .onnx file. */
   judges?: { name: string; path: string; sha256: string }[];
@@ -338,6 +345,8 @@ export interface PreviewRow {
 
 export interface ScanRow {
   row: number;
+  /** Names what the row says (data/rowHash.ts): decisions about it are kept by this. */
+  hash?: string;
   /** Line of the file, from 1. */
   line: number;
   /** (loss without − loss with the vector) / (loss without + 0.05), per supervised token. */
@@ -402,6 +411,33 @@ export interface ScanResult {
   perRow: ScanRow[];
 }
 
+/** A row as a person reads it. */
+export interface RowText {
+  hash: string;
+  row: number;
+  /** Line of the file as it is now, from 1. */
+  line: number;
+  prompt: string;
+  answer: string;
+}
+
+/** How rows are put together: by similar prompts or answers, or by what they have in a column. */
+export type RowGrouping = { similar: 'prompt' | 'answer' } | { column: string };
+
+/** Rows of a file in groups, as columns with a space between two values: large files make one long text, not many objects. */
+export interface RowGroups {
+  /** Columns by which rows may be grouped. */
+  columns: string[];
+  hashes: string;
+  /** Of each of these rows, from 0; empty without a grouping. */
+  groups: string;
+  /** Of a column: the value of each group, in order. */
+  values: string[];
+}
+
+/** A token of an answer: its text, and its loss without the vector and with it, nats. */
+export type ExplainedToken = [text: string, without: number, withVector: number];
+
 export interface CleanResult {
   path: string;
   /** Rows that are as they were, that have a shorter answer, and that were left out. */
@@ -451,6 +487,7 @@ export interface Requests {
     };
     result: DoneEvent;
   };
+  /** Sends `rows` before it ends. */
   scan: {
     params: {
       model: string;
@@ -463,7 +500,36 @@ export interface Requests {
       ordinary?: string;
       device?: 'auto' | Device;
     };
-    result: ScanResult;
+    result: Omit<ScanResult, 'perRow'>;
+  };
+  /** Texts of rows by their hashes; those that are not in the file any more are left out. */
+  rowTexts: {
+    params: {
+      data: string;
+      format?: DataFormat;
+      columns?: Columns;
+      hashes: string[];
+      /** Characters of each text. */
+      most: number;
+    };
+    result: RowText[];
+  };
+  rowGroups: {
+    params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
+    result: RowGroups;
+  };
+  /** What a vector explains of one row. Null: the row is not in the file any more. */
+  explain: {
+    params: {
+      model: string;
+      vector: string;
+      data: string;
+      format?: DataFormat;
+      columns?: Columns;
+      hash: string;
+      device?: 'auto' | Device;
+    };
+    result: ExplainedToken[] | null;
   };
   /** Writes a data file without what a scan found in it, as JSON lines. */
   clean: {
@@ -541,6 +607,8 @@ export interface Notifications {
   events: { id: number; events: RunEvent[] };
   token: { id: number; text: string };
   progress: { id: number; message: string; /** 0 to 1 */ fraction?: number };
+  /** What a scan found, some hundred rows at a time: the host is never held by a large file. */
+  rows: { id: number; rows: ScanRow[] };
   log: { level: 'info' | 'warn' | 'error'; message: string };
 }
 export type NotificationName = keyof Notifications;

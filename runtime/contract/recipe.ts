@@ -59,6 +59,12 @@ const data = z
   .strictObject({
     file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
     ...source,
+    exclude: z
+      .literal('reviewed')
+      .optional()
+      .describe(
+        '"reviewed": rows that the review beside the file excludes are left out, and rows that it calls fine do not count as flagged.',
+      ),
   })
   .refine(fits, UNFIT);
 

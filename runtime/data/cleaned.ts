@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, extname } from 'node:path';
 import type { Cleaning } from '../contract/cleaning.js';
 import { formatsOf, type Columns } from '../contract/mapping.js';
 import type { CleanResult, DataFormat } from '../contract/protocol.js';
@@ -8,13 +8,14 @@ import { replaceFile } from '../support/files.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, unmapRow } from './columns.js';
 import type { RawRow, ReadRow } from './rawRow.js';
-import { readRows } from './rows.js';
+import { inspectFile, readRows } from './rows.js';
+import { lineOf, lineWriter, sameWriter } from './rowWriter.js';
+import type { CsvTable } from './csv.js';
 import { formatOf, readContent, type RowFormat } from './schemas.js';
 import { withAnswer } from './withAnswer.js';
 
 /** Changed rows that are shown. */
 const SHOWN = 5;
-const AT_ONCE = 2 ** 20;
 
 interface Options extends Cleaning {
   readonly data: string;
@@ -31,8 +32,13 @@ export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' 
       place: out,
       remedy: 'Give another file.',
     });
-  if (!/\.(jsonl|ndjson)$/i.test(out))
-    throw new HumanError('a cleaned file has JSON lines.', { place: out, remedy: 'Give a file that ends in .jsonl.' });
+  if (!isSameKind(data, out) && !/\.(jsonl|ndjson)$/i.test(out)) {
+    const own = /\.parquet$/i.test(data) ? '' : ` or ${extname(data)}`;
+    throw new HumanError('a cleaned file has JSON lines, or is of the same kind as the data file.', {
+      place: out,
+      remedy: `Give a file that ends in .jsonl${own}.`,
+    });
+  }
   if (!force && existsSync(out))
     throw new HumanError('this file is there already.', {
       place: out,
@@ -41,45 +47,56 @@ export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' 
     });
 }
 
+const isSameKind = (data: string, out: string): boolean =>
+  extname(data).toLowerCase() === extname(out).toLowerCase() && !/\.parquet$/i.test(data);
+
 /**
- * Writes the rows of a data file in their order as JSON lines: those of `keep` as they are, those of `cut` with their new
- * answers, and no others.
+ * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers, and no
+ * others. The file is of the same kind where its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned({ data, format, columns, out, force, keep, cut }: Options): Promise<CleanResult> {
   checkCleaned({ data, out, force });
+  const { kind } = await inspectFile(data);
   const answers = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
   const hunks: string[] = [];
   let known: RowFormat | undefined = format === 'auto' || !format ? formatsOf(columns ?? {})[0] : format;
   let range = 0;
+  let table: CsvTable | undefined;
   await replaceFile(out, async (handle) => {
-    let waiting = '';
-    for await (const raw of readRows(data, { columns })) {
-      const { row, line } = raw;
-      const value = 'value' in raw ? raw.value : undefined;
-      if (value) known ??= formatOf(mapRow(value, columns));
-      while (range < keep.length && keep[range][1] < row) range++;
-      const stays = range < keep.length && keep[range][0] <= row;
-      const answer = answers.get(row);
-      const before = counts.kept + counts.cut;
-      let next: string | undefined;
-      if (value && known && answer !== undefined) {
-        next = JSON.stringify(changed(value, columns, known, answer, `${data}:${line}`));
-        counts.cut++;
-      } else if (value && stays) {
-        next = lineOf(raw as ReadRow);
-        counts.kept++;
-      } else counts.left++;
-      if (!(value && stays && answer === undefined) && hunks.length < SHOWN)
-        hunks.push(hunk(line, raw, next, before + (next === undefined ? 0 : 1)));
-      if (next === undefined) continue;
-      waiting += `${next}\n`;
-      if (waiting.length < AT_ONCE) continue;
-      await handle.writeFile(waiting);
-      waiting = '';
+    const same =
+      kind !== 'parquet' && isSameKind(data, out) ? await sameWriter(data, kind, handle, () => table) : undefined;
+    const writer = same ?? lineWriter(handle);
+    try {
+      for await (const raw of readRows(data, { columns, onTable: (found) => (table = found) })) {
+        const { row, line } = raw;
+        const value = 'value' in raw ? raw.value : undefined;
+        if (value) known ??= formatOf(mapRow(value, columns));
+        while (range < keep.length && keep[range][1] < row) range++;
+        const stays = range < keep.length && keep[range][0] <= row;
+        const answer = answers.get(row);
+        const before = counts.kept + counts.cut;
+        let next: string | undefined;
+        if (value && known && answer !== undefined) {
+          const cutValue = changed(value, columns, known, answer, `${data}:${line}`);
+          await writer.put(raw as ReadRow, cutValue);
+          next = JSON.stringify(cutValue);
+          counts.cut++;
+        } else if (value && stays) {
+          await writer.keep(raw as ReadRow);
+          counts.kept++;
+          continue;
+        } else {
+          writer.leave(raw);
+          counts.left++;
+        }
+        if (hunks.length < SHOWN) hunks.push(hunk(line, raw, next, before + (next === undefined ? 0 : 1)));
+      }
+      await writer.end();
+    } finally {
+      await same?.close();
     }
-    await handle.writeFile(waiting);
   });
   const changes =
     hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';
@@ -102,12 +119,6 @@ function changed(
     });
   readContent(row, format);
   return unmapRow(value, mapped, row, columns);
-}
-
-/** As it stands in the file, where that is one line. */
-function lineOf({ value, text }: ReadRow): string {
-  const own = text?.trim();
-  return own !== undefined && !/[\r\n]/.test(own) ? own : JSON.stringify(value);
 }
 
 /** Of one row, without context. @param at its line in the new file, or the line before */

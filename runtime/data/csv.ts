@@ -6,6 +6,14 @@ import { parseJson } from '../support/jsonFile.js';
 import { decodeText, tooLong } from './rawRow.js';
 import type { RawRow, RowSource } from './rawRow.js';
 
+/** How a table is written. */
+export interface CsvTable {
+  columns: string[];
+  delimiter: string;
+  /** The byte behind its header, counted from behind a byte order mark. */
+  end: number;
+}
+
 /** Fields whose cells hold JSON. */
 const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
 
@@ -13,7 +21,11 @@ const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attent
  * A table with a header line, in the CSV of RFC 4180. The delimiter is a comma; a semicolon where the header has
  * no comma; a tab where it has neither. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
  */
-export async function* csvRows(source: RowSource, delimiter?: string): AsyncGenerator<RawRow> {
+export async function* csvRows(
+  source: RowSource,
+  delimiter?: string,
+  onTable?: (table: CsvTable) => void,
+): AsyncGenerator<RawRow> {
   const { file, maxRowBytes, columns: mapped = {} } = source;
   const json = new Set(JSON_FIELDS.map((field) => (mapped as Record<string, string>)[field] ?? field));
   /** `last`: where the next row begins cannot be known. */
@@ -45,19 +57,27 @@ export async function* csvRows(source: RowSource, delimiter?: string): AsyncGene
   let columns: string[] | undefined;
   let row = 0;
   let end = 0;
+  /** The byte where the next record begins; unknown behind one that was skipped. */
+  let start: number | undefined = 0;
   try {
-    for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number } }>) {
+    for await (const record of parser as AsyncIterable<{ record: Buffer[]; info: { lines: number; bytes: number } }>) {
       // The parser is ahead by a piece of the file: only what lies before this record comes before it.
       while (skipped.length > 0 && skipped[0].line < record.info.lines + (skipped[0].last ? 1 : 0)) {
         const { line, reason, last } = skipped.shift()!;
         end = Math.max(end, line);
+        start = undefined;
         yield { row: row++, line, reason };
         if (last) return;
       }
       const line = end + 1;
       end = record.info.lines;
-      if (!columns) columns = headerOf(record.record, file);
-      else yield rowOf(record.record, columns, json, { row: row++, line });
+      const at = start === undefined ? {} : { at: { start, end: record.info.bytes } };
+      start = record.info.bytes;
+      if (columns) yield rowOf(record.record, columns, json, { row: row++, line, ...at });
+      else {
+        columns = headerOf(record.record, file);
+        onTable?.({ columns, delimiter: found, end: start });
+      }
     }
   } catch (error) {
     const { code } = error as { code?: string };

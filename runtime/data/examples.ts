@@ -8,6 +8,8 @@ import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import { supervisedTokens } from './conversation.js';
 import { checkIds, checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
+import type { Decisions } from '../contract/review.js';
+import { rowHash } from './rowHash.js';
 import { readRows } from './rows.js';
 import type { RowOptions } from './rows.js';
 import { exampleStore } from './exampleList.js';
@@ -26,6 +28,8 @@ export interface Example {
   /** Unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. `logits[t]` predicts `labels[t + 1]`. */
   labels: number[];
   label?: 'harmful' | 'benign';
+  /** What the row says, named; where `hashed` asked for it. */
+  hash?: string;
   /** Messages before the last answer; only for conversations. */
   prompt?: ChatMessage[];
   /** Tokens up to the last answer, with the generation prompt. Empty for `text`. */
@@ -54,6 +58,7 @@ export interface ExampleOptions extends RowOptions {
   strict?: boolean;
   /** `optional`: rows that only ask are examples, with nothing supervised (for sets whose answers are generated). */
   answers?: 'required' | 'optional';
+  hashed?: boolean;
 }
 
 export interface Examples {
@@ -62,6 +67,8 @@ export interface Examples {
   /** How many rows cannot be used, and the first of them. */
   skippedRows: number;
   skipped: SkippedRow[];
+  /** Rows that were left out, and those that are fine whatever they look like, by a review. */
+  reviewed: { excluded: number; fine: ReadonlySet<number> };
   /** Of the file's bytes. */
   sha256: string;
 }
@@ -69,6 +76,8 @@ export interface Examples {
 export interface LoadOptions extends ExampleOptions {
   /** Where the rows of a large file are kept. */
   scratch: Scratch;
+  /** What was decided about the rows; those that are excluded are left out. */
+  decisions?: Decisions;
   /** Tokens that stay in memory: about 20 bytes each. */
   tokensInMemory?: number;
 }
@@ -100,18 +109,27 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     (row: ParsedRow) => [...examplesOf([row], sizeOf(row.content), tokenizer, options, file)][0] as Example,
   );
   const skipped = collectSkipped();
+  const reviewed = { excluded: 0, fine: new Set<number>() };
   const found: { format?: RowFormat } = {};
-  for await (const [source, result] of streamExamples(file, tokenizer, options, found)) {
-    if ('reason' in result) skipped.add(result);
+  const hashed = options.hashed === true || options.decisions !== undefined;
+  for await (const [source, result] of streamExamples(file, tokenizer, { ...options, hashed }, found)) {
+    const decision = 'hash' in source && source.hash !== undefined ? options.decisions?.get(source.hash) : undefined;
+    if (decision === 'fine') reviewed.fine.add(source.row);
+    if (decision === 'exclude') reviewed.excluded++;
+    else if ('reason' in result) skipped.add(result);
     else store.add(result, result.ids.length + result.promptIds.length, source as ParsedRow);
   }
   const examples = store.list();
-  if (examples.length === 0) throw nothingUsable(file, skipped, found.format !== undefined);
+  if (examples.length === 0)
+    throw reviewed.excluded > 0
+      ? nothingLeft(file, reviewed.excluded)
+      : nothingUsable(file, skipped, found.format !== undefined);
   return {
     examples,
     format: found.format!,
     skippedRows: skipped.count(),
     skipped: skipped.listed,
+    reviewed,
     sha256: await sha256File(file),
   };
 }
@@ -163,13 +181,14 @@ export interface ParsedRow {
   row: number;
   line: number;
   label?: 'harmful' | 'benign';
+  hash?: string;
   content: RowContent;
 }
 
 /** Rows read by their format: the given one, or the one of the first row that has a known one. */
 export async function* parsedRows(
   file: string,
-  options: RowOptions & { format?: DataFormat },
+  options: RowOptions & Pick<ExampleOptions, 'format' | 'hashed'>,
   found: { format?: RowFormat },
 ): AsyncGenerator<ParsedRow | SkippedRow> {
   const { columns } = options;
@@ -196,7 +215,8 @@ export async function* parsedRows(
       continue;
     }
     try {
-      yield { row, line, label: labelOf(value), content: readContent(value, found.format) };
+      const hash = options.hashed === true ? { hash: rowHash(raw.value) } : {};
+      yield { row, line, label: labelOf(value), ...hash, content: readContent(value, found.format) };
     } catch (error) {
       if (!(error instanceof InvalidRow)) throw error;
       yield skip(`${inOwnNames(error.message, names, options)} (format "${found.format}")`);
@@ -233,7 +253,7 @@ function* examplesOf(
 }
 
 function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOptions): Example | SkippedRow {
-  const { row, line, label, content } = item;
+  const { row, line, label, hash, content } = item;
   const skip = (reason: string, broken = true, tooLong = false): SkippedRow => ({
     row,
     line,
@@ -256,7 +276,7 @@ function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOption
   }
   if (options.answers !== 'optional' && supervisedTokens(parts.labels) === 0)
     return skip('no token of the row is supervised');
-  return { row, line, ...parts, ...(label ? { label } : {}) };
+  return { row, line, ...parts, ...(label ? { label } : {}), ...(hash ? { hash } : {}) };
 }
 
 /** An example that does not come from a data file. Its length is not checked. */
@@ -283,6 +303,13 @@ export function sizeOf(content: RowContent): number {
 
 function wrongRow(file: string, { line, reason }: SkippedRow): HumanError {
   return new HumanError(`${reason}.`, { place: `${file}:${line}`, remedy: 'Correct or remove this row.' });
+}
+
+function nothingLeft(file: string, excluded: number): HumanError {
+  return new HumanError(`no row is left: ${excluded} are excluded by the review.`, {
+    place: file,
+    remedy: 'Review them again, or remove "exclude" from the recipe.',
+  });
 }
 
 /** @param known whether the rows have a known format */

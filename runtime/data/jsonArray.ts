@@ -19,10 +19,17 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
   let first = 0;
   let kept: Buffer[] = [];
   let length = 0;
+  // Of the file: where the piece begins, and the element.
+  let offset = 0;
+  let begin = 0;
 
   const element = (): RawRow => {
-    const place = { row: row++, line: first || line };
     const bytes = Buffer.concat(kept);
+    const blank = bytes.length - (bytes.findLastIndex((byte) => byte > 0x20) + 1);
+    const place = {
+      ...{ row: row++, line: first || line },
+      ...(first > 0 && { at: { start: begin, end: begin + length - blank } }),
+    };
     const long = length > maxRowBytes;
     const empty = first === 0;
     [first, kept, length] = [0, [], 0];
@@ -41,7 +48,8 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
       const byte = piece[i];
       if (byte === NEWLINE) line++;
       if (state === 'inside') {
-        if (first === 0 && byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST) [first, start] = [line, i];
+        if (first === 0 && byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST)
+          [first, start, begin] = [line, i, offset + i];
         if (inString) {
           if (escaped) escaped = false;
           else if (byte === BACKSLASH) escaped = true;
@@ -63,6 +71,7 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
       }
     }
     if (first !== 0) keep(piece.subarray(start));
+    offset += piece.length;
   }
   if (first !== 0) yield { row: row++, line: first, reason: 'the file ends inside this row' };
   else if (state === 'inside') yield { row: row++, line, reason: 'the list has no end: the file is cut off' };

@@ -6,18 +6,23 @@ const NEWLINE = 0x0a;
 /** One JSON object a line. Blank lines are no rows; a line that cannot be read is a row that says why. */
 export async function* jsonLineRows({ pieces, maxRowBytes }: RowSource): AsyncGenerator<RawRow> {
   let row = 0;
-  for await (const { line, bytes } of lines(pieces, maxRowBytes)) {
-    if (!bytes) yield { row: row++, line, reason: tooLong(maxRowBytes) };
-    else if (!isBlank(bytes)) yield parseRow(bytes, { row: row++, line }, 'this line');
+  for await (const { line, at, bytes } of lines(pieces, maxRowBytes)) {
+    if (!bytes) yield { row: row++, line, at, reason: tooLong(maxRowBytes) };
+    else if (!isBlank(bytes)) yield parseRow(bytes, { row: row++, line, at }, 'this line');
   }
 }
 
-/** Lines without their newline; `bytes` is missing for those that are too long. */
-async function* lines(
-  pieces: AsyncIterable<Buffer>,
-  maxBytes: number,
-): AsyncGenerator<{ line: number; bytes?: Uint8Array }> {
+interface Line {
+  line: number;
+  /** With its newline. */
+  at: { start: number; end: number };
+  /** Without it; missing for lines that are too long. */
+  bytes?: Uint8Array;
+}
+
+async function* lines(pieces: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let line = 1;
+  let begin = 0;
   let kept: Buffer[] = [];
   let length = 0;
   const take = (part: Buffer): void => {
@@ -25,22 +30,24 @@ async function* lines(
     if (length <= maxBytes) kept.push(part);
     else kept = [];
   };
-  const finish = (): { line: number; bytes?: Uint8Array } => {
+  const finish = (newline: number): Line => {
+    const at = { start: begin, end: begin + length + newline };
+    begin = at.end;
     const bytes = length > maxBytes ? undefined : kept.length === 1 ? kept[0] : Buffer.concat(kept);
     kept = [];
     length = 0;
-    return { line: line++, bytes };
+    return { line: line++, at, bytes };
   };
   for await (const piece of pieces) {
     let start = 0;
     for (let end = piece.indexOf(NEWLINE); end >= 0; end = piece.indexOf(NEWLINE, start)) {
       take(piece.subarray(start, end));
-      yield finish();
+      yield finish(1);
       start = end + 1;
     }
     if (start < piece.length) take(piece.subarray(start));
   }
-  if (length > 0) yield finish();
+  if (length > 0) yield finish(0);
 }
 
 function isBlank(bytes: Uint8Array): boolean {

@@ -10,6 +10,8 @@ export interface Place {
   row: number;
   /** Line of the file where the row begins, from 1. Parquet has no lines: the number of the row, from 1. */
   line: number;
+  /** Its bytes in a file of text, counted from behind a byte order mark: [start, end). Absent where they are not known. */
+  at?: { start: number; end: number };
 }
 export interface ReadRow extends Place {
   value: JsonObject;

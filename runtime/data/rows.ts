@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import type { ColumnOptions } from './columns.js';
-import { csvRows } from './csv.js';
+import { csvRows, type CsvTable } from './csv.js';
 import { jsonArrayRows } from './jsonArray.js';
 import { jsonLineRows } from './jsonl.js';
 import { parquetRows } from './parquet.js';
@@ -18,6 +18,8 @@ export interface RowOptions extends ColumnOptions {
   maxRowBytes?: number;
   /** Of Parquet files also columns that belong to no row format and are not mapped. */
   allColumns?: boolean;
+  /** Told of a table before its first row. */
+  onTable?: (table: CsvTable) => void;
 }
 
 /** A row of a million tokens as text has about 5 MB. */
@@ -39,7 +41,9 @@ export async function* readRows(file: string, options: RowOptions = {}): AsyncGe
   };
   const source: RowSource = { file, pieces: readPieces(file, progress), maxRowBytes, columns };
   const rows =
-    kind === 'parquet' ? parquetRows(file, options, (done) => progress(done * size - bytes)) : READERS[kind](source);
+    kind === 'parquet'
+      ? parquetRows(file, options, (done) => progress(done * size - bytes))
+      : READERS[kind](source, options.onTable);
   let count = 0;
   for await (const row of rows) {
     yield row;
@@ -48,16 +52,17 @@ export async function* readRows(file: string, options: RowOptions = {}): AsyncGe
   onProgress?.(size, size);
 }
 
-type Kind = 'lines' | 'array' | 'csv' | 'tsv' | 'parquet';
+export type TextKind = 'lines' | 'array' | 'csv' | 'tsv';
+type Kind = TextKind | 'parquet';
 
-const READERS: Record<Exclude<Kind, 'parquet'>, (source: RowSource) => AsyncIterable<RawRow>> = {
+const READERS: Record<TextKind, (source: RowSource, onTable?: (table: CsvTable) => void) => AsyncIterable<RawRow>> = {
   lines: jsonLineRows,
   array: jsonArrayRows,
-  csv: (source) => csvRows(source),
-  tsv: (source) => csvRows(source, '\t'),
+  csv: (source, onTable) => csvRows(source, undefined, onTable),
+  tsv: (source, onTable) => csvRows(source, '\t', onTable),
 };
 
-async function inspectFile(file: string): Promise<{ size: number; kind: Kind }> {
+export async function inspectFile(file: string): Promise<{ size: number; kind: Kind }> {
   // Before it is opened: opening a pipe waits for a writer.
   const info = await stat(file);
   if (!info.isFile()) throw new HumanError('this is not a file.', { place: file, remedy: 'Name a data file.' });

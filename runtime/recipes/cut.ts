@@ -65,3 +65,25 @@ export const supervisedTexts =
   (tokenizer: Tokenizer) =>
   ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): string[] =>
     supervised(labels).map((t) => (tokenizer.absent ? '' : tokenizer.decode([ids[t + 1]])));
+
+/**
+ * The text that each supervised token adds to what a person reads: none for special ones, and of a character of several
+ * tokens the last one has the text. A token's text depends on the one before: some decoders drop a space at the beginning.
+ */
+export const readTexts =
+  (tokenizer: Tokenizer) =>
+  ({ ids, labels }: Pick<Example, 'ids' | 'labels'>): string[] => {
+    const own = supervised(labels).map((t) => ids[t + 1]);
+    if (tokenizer.absent) return own.map(() => '');
+    const decoded = (from: number, to: number): string =>
+      tokenizer.decode(own.slice(from, to), { skipSpecialTokens: true });
+    /** Where whole characters begin: those before, and those that are being read. */
+    let [before, start] = [0, 0];
+    return own.map((_, i) => {
+      const text = decoded(before, i + 1);
+      if (text.endsWith('\uFFFD') && i + 1 < own.length) return '';
+      const added = text.slice(decoded(before, start).length);
+      [before, start] = [start, i + 1];
+      return added;
+    });
+  };

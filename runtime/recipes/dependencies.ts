@@ -15,6 +15,7 @@ import { isObject } from '../support/jsonFile.js';
 import { companions } from '../models/weights/saveModel.js';
 import type { FinetuneRecipe, VectorRecipe } from '../contract/protocol.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
+import { reviewFile } from '../contract/review.js';
 import { beside } from './calibrationFile.js';
 import type { Checkpoint } from '../runs/checkpoint.js';
 import { ONNXRUNTIME } from '../device/session.js';
@@ -147,12 +148,21 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
 ];
 
 const referencesOf = (recipe: TrainingRecipe): Reference[] =>
-  recipeInputs(recipe).map(({ key, path: written }) => {
+  recipeInputs(recipe).flatMap(({ key, path: written }) => {
     const found = INPUTS.find(([expression]) => expression.test(key));
     if (!found) throw new Error(`the result depends on "${key}", which is not compared`);
     const [, noun, files] = found;
-    return { key, noun, written, files };
+    const review = key.replace(/file$/, 'exclude');
+    return [
+      { key, noun, written, files },
+      ...(valueAt(recipe, review) === 'reviewed'
+        ? [{ key: review, noun: 'the review', written: reviewFile(written), files: async (path: string) => [path] }]
+        : []),
+    ];
   });
+
+const valueAt = (value: unknown, key: string): unknown =>
+  key.split('.').reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), value);
 
 async function adapterFiles(path: string): Promise<string[]> {
   const folder = await adapterFolder(path);

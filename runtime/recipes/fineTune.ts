@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
-import { loadData, sourceOptions, type LoadedData } from '../context/context.js';
+import type { LoadedData } from '../context/context.js';
 import type { FinetuneRecipe, WatchEnd } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
@@ -18,7 +18,7 @@ import { anchorPrompts, anchorRows, harmfulAnswers, promptsOf } from './anchors.
 import { lastRows, requireLearned } from './divergence.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
-import { loadReporter, type Job, type TrainingState } from './job.js';
+import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { trainingLoop } from './loop.js';
 import { measureProbes } from './probes.js';
 import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
@@ -65,9 +65,7 @@ interface Inputs {
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const { recipe, context } = job;
-  const load = (source: FinetuneRecipe['data'], key: string, maxTokens?: number): Promise<LoadedData> =>
-    loadData(context, job.path(source.file), { ...sourceOptions(source, key), maxTokens }, loadReporter(job));
-  const loaded = await load(recipe.data, 'data', recipe.batch.maxTokens);
+  const loaded = await loadSource(job, recipe.data, 'data', recipe.batch.maxTokens);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
@@ -79,7 +77,8 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     vectors,
     strategy,
     ordinary:
-      strategy.ordinary && (await load(strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
+      strategy.ordinary &&
+      (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
     init:
       recipe.method === 'full' || recipe.adapter.init === undefined
         ? undefined
@@ -88,7 +87,9 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     harmful: probes.slice(0, PROBE_ROWS),
     own: harmfulAnswers(job, prompts, false),
     judged,
-    benign: recipe.probes.benign && firstOf((await load(recipe.probes.benign, 'probes.benign')).examples, PROBE_ROWS),
+    benign:
+      recipe.probes.benign &&
+      firstOf((await loadSource(job, recipe.probes.benign, 'probes.benign')).examples, PROBE_ROWS),
   };
 }
 
@@ -128,7 +129,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const inputs = await readInputs(job);
   const { data, heldOut, vectors, init, judged } = inputs;
   const rows = data.examples.length + heldOut.length;
-  await job.folder.manifest({ data: [{ path: data.path, rows, sha256: data.sha256 }] });
+  await job.folder.manifest({ data: [{ ...dataFacts(data), rows }] });
   const trainee = openTrainee(job, vectors, init);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.
@@ -252,7 +253,7 @@ async function prepare(
     { off: { [TASK]: 0 }, on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) } },
     artifacts,
   );
-  const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer);
+  const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer, data.review?.fine);
   // Of several vectors it is not known which one a row belongs to.
   const plan = vectors.length > 1 ? { ...decided, absorbed: [] } : decided;
   await reportPlan(job, plan, data);

@@ -4,7 +4,7 @@ import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance } from '../contract/verdict.js';
 import type { FinetuneRecipe, HarmfulLoss, RunEvent, WatchEnd } from '../contract/protocol.js';
-import { loadData, sourceOptions, type Context } from '../context/context.js';
+import type { Context } from '../context/context.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
@@ -12,7 +12,7 @@ import { openLearner, type RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { harmfulAnswers } from './anchors.js';
-import { loadReporter, type Job, type TrainingState } from './job.js';
+import { loadSource, type Job, type TrainingState } from './job.js';
 import type { VectorPrompt } from './prompts.js';
 
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
@@ -36,13 +36,7 @@ export async function harmfulRows(
   prompts: readonly VectorPrompt[],
 ): Promise<{ probes: readonly Example[]; judged: HarmfulRows }> {
   const source = job.recipe.probes.harmful;
-  const named =
-    source &&
-    firstOf(
-      (await loadData(job.context, job.path(source.file), sourceOptions(source, 'probes.harmful'), loadReporter(job)))
-        .examples,
-      MAX_ROWS,
-    );
+  const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, MAX_ROWS);
   const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, prompts, heldOut).slice(0, MAX_ROWS));
   const probes = named ?? (trained.length > 0 ? trained : unseen);
   if (unseen.length >= FEWEST_ROWS) return { probes, judged: { rows: 'heldOut', examples: unseen } };

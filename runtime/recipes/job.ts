@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
-import type { Context, LoadReporter } from '../context/context.js';
+import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
-import type { DoneEvent, Recipe, RunEvent } from '../contract/protocol.js';
+import type { DataSource, DoneEvent, Manifest, Recipe, RunEvent } from '../contract/protocol.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';
 import type { RunFolder } from '../runs/runFolder.js';
@@ -41,6 +41,33 @@ export const loadReporter = ({ emit, progress, signal }: Job<Recipe>): LoadRepor
   warn: (message, place, remedy) => void emit({ kind: 'warning', message, place, remedy }),
   progress: progress,
   signal,
+});
+
+/** The rows of a data source of the recipe; what a review leaves out of them is said. @param key of the source, for errors */
+export async function loadSource(
+  job: Job<Recipe>,
+  source: DataSource,
+  key: string,
+  maxTokens?: number,
+): Promise<LoadedData> {
+  const options = { ...sourceOptions(source, key), maxTokens };
+  const loaded = await loadData(job.context, job.path(source.file), options, loadReporter(job));
+  if (loaded.review) {
+    const { excluded, fine } = loaded.review;
+    const message = `${basename(loaded.path)}, as reviewed: ${excluded} rows are left out, ${fine.size} are fine`;
+    await job.emit({ kind: 'state', state: 'preparing', message });
+  }
+  return loaded;
+}
+
+/** Loaded data as a manifest names them. */
+export const dataFacts = ({ path, examples, sha256, review }: LoadedData): Manifest['data'][number] => ({
+  path,
+  rows: examples.length,
+  sha256,
+  ...(review && {
+    review: { path: review.path, sha256: review.sha256, excluded: review.excluded, fine: review.fine.size },
+  }),
 });
 
 export interface TrainingState {

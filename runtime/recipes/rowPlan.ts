@@ -22,7 +22,13 @@ export interface RowPlan {
   /** What the vector is trained on some more before the fine-tuning. */
   readonly absorbed: readonly Example[];
   /** How many rows were changed or left out. */
-  readonly counts: { readonly flagged: number; readonly cut: number; readonly excluded: number };
+  readonly counts: {
+    readonly flagged: number;
+    readonly cut: number;
+    readonly excluded: number;
+    /** Rows that the scan flags and that a review calls fine: they are no flagged ones. */
+    readonly fine: number;
+  };
 }
 
 /** Share of a row's loss that a vector explains, above which training it further on the row is not worth the time. */
@@ -35,19 +41,25 @@ export const plainPlan = (rows: ExampleList): RowPlan => ({
   looksHarmful: () => false,
   ordinary: rows,
   absorbed: [],
-  counts: { flagged: 0, cut: 0, excluded: 0 },
+  counts: { flagged: 0, cut: 0, excluded: 0, fine: 0 },
 });
 
-/** By the scan alone: what is really harmful is not known here. */
+/**
+ * By the scan, and by what a person says of its rows: what is really harmful is not known here.
+ * @param fine rows that are ordinary whatever they look like
+ */
 export function rowPlan(
   data: ExampleList,
   scan: ScanResult,
   strategy: Pick<Strategy, 'flagged' | 'off'>,
   tokenizer: Tokenizer,
+  fine: ReadonlySet<number> = new Set(),
 ): RowPlan {
   const flagged = new Map<number, number>();
   const ordinary: number[] = [];
-  scan.perRow.forEach((row, i) => (row.flagged ? flagged.set(i, row.row) : ordinary.push(i)));
+  scan.perRow.forEach(({ row, flagged: looks }, i) =>
+    looks && !fine.has(row) ? flagged.set(i, row) : ordinary.push(i),
+  );
   const kept = new Map<number, Example>();
   const absorbed: Example[] = [];
   const excluded = new Set<number>();
@@ -73,14 +85,20 @@ export function rowPlan(
   }
   const used = Array.from({ length: data.length }, (_, i) => i).filter((i) => !excluded.has(i));
   const harmful = new Set(flagged.values());
-  const off = new Set(scan.perRow.filter((row) => isOff(row, strategy.off)).map(({ row }) => row));
+  const isFine = ({ row }: ScanRow): boolean => fine.has(row) && strategy.off !== 'none';
+  const off = new Set(scan.perRow.filter((row) => isFine(row) || isOff(row, strategy.off)).map(({ row }) => row));
   return {
     rows: mapped(subset(data, used), (example, at) => kept.get(used[at]) ?? example),
     vectorOn: (row) => !off.has(row),
     looksHarmful: (row) => harmful.has(row),
     ordinary: subset(data, ordinary),
     absorbed,
-    counts: { flagged: flagged.size, cut: kept.size, excluded: excluded.size },
+    counts: {
+      flagged: flagged.size,
+      cut: kept.size,
+      excluded: excluded.size,
+      fine: scan.perRow.filter((row) => row.flagged && fine.has(row.row)).length,
+    },
   };
 }
 
@@ -129,7 +147,9 @@ export async function reportPlan(
       place: data.path,
       remedy: 'Add ordinary rows, or set protection.flagged to "vector" to train on the rows with the vector on.',
     });
-  const { flagged, cut, excluded } = counts;
+  const { flagged, cut, excluded, fine } = counts;
+  if (fine > 0)
+    await emit({ kind: 'state', state: 'preparing', message: `${fine} rows look harmful and are fine by the review` });
   const done = [
     excluded > 0 && `${excluded} are left out`,
     cut > 0 && `${cut} are trained on without what the vector explains`,

@@ -2,14 +2,14 @@ import { flatInput } from '../adapters/inject.js';
 import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
-import { loadData, sourceOptions, type LoadedData } from '../context/context.js';
+import type { LoadedData } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
 import { sha256File } from '../support/files.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { DoneEvent, Probes, VectorRecipe } from '../contract/protocol.js';
+import type { DataSource, DoneEvent, Probes, VectorRecipe } from '../contract/protocol.js';
 import { random } from '../support/random.js';
-import { loadReporter, provenance, trainingState, type Job } from './job.js';
+import { dataFacts, loadSource, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
@@ -187,15 +187,12 @@ interface Inputs {
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
   const { recipe, context, folder } = job;
-  const { maxTokens } = recipe.batch;
-  const load = (source: VectorRecipe['harmful'], key: string): Promise<LoadedData> =>
-    loadData(context, job.path(source.file), { ...sourceOptions(source, key), maxTokens }, loadReporter(job));
+  const load = (source: DataSource, key: string): Promise<LoadedData> =>
+    loadSource(job, source, key, recipe.batch.maxTokens);
   const harmful = await load(recipe.harmful, 'harmful');
   const benign = recipe.benign && (await load(recipe.benign, 'benign'));
   const data = [harmful, ...(benign ? [benign] : [])];
-  await folder.manifest({
-    data: data.map(({ path, examples, sha256 }) => ({ path, rows: examples.length, sha256 })),
-  });
+  await folder.manifest({ data: data.map(dataFacts) });
   if (!benign || recipe.objective.benignWeight === 0) {
     await job.emit({
       kind: 'warning',

@@ -71,7 +71,7 @@ export async function runSample(out: string, terminal: Terminal, reporter: Repor
   );
   if (vector.outcome === 'stopped') return EXIT.stopped;
   terminal.log('\n2 of 4  Scan the data that nobody has read');
-  const { perRow: _, ...scan } = await calls.scan(
+  const scan = await calls.scan(
     {
       model: join(workspace, 'tiny-assistant'),
       vector: join(workspace, RUNS.vector),

@@ -151,6 +151,46 @@ describe('runs in the engine process', () => {
     assert.ok((await workspace.json<ScanResult>('adapters/full-cut/scan.json')).flagged > 0);
   });
 
+  it('a scan sends its rows before it ends; each is found by its hash, and explained token by token', async () => {
+    const [model, data, vector] = [
+      workspace.file('tiny-assistant'),
+      workspace.file('data/train.jsonl'),
+      workspace.file('vectors/forbidden-topic'),
+    ];
+    const perRow: ScanRow[] = [];
+    const result = await engine.request(
+      'scan',
+      { model, data, vector },
+      { onRows: (rows) => void perRow.push(...rows) },
+    );
+    assert.equal(perRow.length, result.rows);
+    assert.equal(perRow.filter(({ flagged }) => flagged).length, result.flagged);
+    const row = perRow.find(({ flagged }) => flagged)!;
+    const [text, ...others] = await engine.request('rowTexts', {
+      data,
+      hashes: [row.hash!, 'x'.repeat(16)],
+      most: 999,
+    });
+    assert.deepEqual([text!.row, text!.line, others], [row.row, row.line, []]);
+    const tokens = (await engine.request('explain', { model, vector, data, hash: row.hash! }))!;
+    assert.equal(tokens.length, row.tokens);
+    assert.equal(
+      tokens
+        .map(([token]) => token)
+        .join('')
+        .trim(),
+      text!.answer,
+    );
+    const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+    assert.ok(Math.abs(mean(tokens.map(([, without]) => without)) - row.lossWithout) < 1e-3);
+    assert.ok(Math.abs(mean(tokens.map(([, , on]) => on)) - row.lossWith) < 1e-3);
+    assert.equal(await engine.request('explain', { model, vector, data, hash: 'x'.repeat(16) }), null);
+    const { groups } = await engine.request('rowGroups', { data, by: { similar: 'answer' } });
+    const sizes = new Map<string, number>();
+    for (const group of groups.split(' ')) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+    assert.ok(Math.max(...sizes.values()) > 20, 'answers made from one pattern are alike');
+  });
+
   it('a cleaned copy of the data has the rows that are not flagged, in their order and as they were', async () => {
     const [data, out] = [workspace.file('data/train.jsonl'), workspace.file('train.clean.jsonl')];
     const scan = ['scan', '--model', workspace.file('tiny-assistant'), '--data', data, '--json', '--clean', out];

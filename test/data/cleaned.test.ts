@@ -69,6 +69,68 @@ test('other kinds of files become JSON lines', async () => {
   assert.equal(await readFile(lines, 'utf8'), '{"text":"a"}\n{"text": "b"}\n');
 });
 
+test('a file of the same kind keeps the bytes of its rows, and what stands around them', async () => {
+  const crlf = '{"text": "a"}\r\n\n{"text":  "b"}\r\nnot JSON\n{"text": "c"}';
+  const [a, b, c] = [
+    '{\n    "prompt": "a", "completion": "é"\n  }',
+    '{"prompt": "b", "completion": "x, y"}',
+    '{ "prompt":"c" }',
+  ];
+  const list = (...rows: (string | undefined)[]): string => `\ufeff[\n  ${rows.join(',\n  ')}\n]\n`;
+  const [head, one, two, three] = [
+    '\ufeffid;"prompt";completion\r\n',
+    '1;a;"x; \r\n""y"""\r\n',
+    '2;"b";é\r\n',
+    '\r\n3;c;z',
+  ];
+  const cases: [name: string, text: string, keep: [number, number][], cut: [number, string][], result: string][] = [
+    ['e.jsonl', crlf, [[0, 1]], [], '{"text": "a"}\r\n{"text":  "b"}\r\n'],
+    ['e.jsonl', crlf, [[3, 3]], [], '{"text": "c"}'],
+    ['e.ndjson', '\ufeff{"text": "a"}\n{"text": "b"}\n', [[1, 1]], [], '\ufeff{"text": "b"}\n'],
+    ['e.json', list(a, b, c), [[0, 2]], [], list(a, b, c)],
+    ['e.json', list(a, b, c), [[1, 2]], [], list(b, c)],
+    ['e.json', list(a, b, c), [[0, 0], [2, 2]], [], list(a, c)],
+    ['e.json', list(a, b, c), [[0, 1]], [], list(a, b)],
+    ['e.json', list(a, b, c), [[0, 0]], [[1, 'x']], list(a, '{"prompt":"b","completion":"x"}')],
+    ['e.json', list(a, b, c), [], [], '[]\n'],
+    ['e.csv', head + one + two + three, [[0, 2]], [], head + one + two + three],
+    ['e.csv', head + one + two + three, [[1, 1]], [], head + two],
+    ['e.csv', head + one + two + three, [[2, 2]], [[0, 'say "x"; y']], `${head}1;a;"say ""x""; y"\n${three}`],
+    ['e.csv', head + one + two + three, [], [], head],
+    ['e.tsv', 'prompt\tcompletion\na\t"b\tc"\nd\te\n', [[0, 0]], [], 'prompt\tcompletion\na\t"b\tc"\n'],
+  ]; // prettier-ignore
+  for (const [name, text, keep, cut, result] of cases) {
+    const data = await put(name, text);
+    const out = join(folder, `clean-${name}`);
+    await writeCleaned({ data, out, keep, cut, force: true });
+    assert.equal(await readFile(out, 'utf8'), result, JSON.stringify([name, keep, cut]));
+  }
+});
+
+test('rows of a file of many pieces are copied as they are', async () => {
+  const rows = Array.from({ length: 3000 }, (_, i) => `{"text": "${i} ${'é'.repeat(200)}"}`);
+  const data = await put('many.jsonl', `${rows.join('\n')}\n`);
+  const list = await put('many.json', `[${rows.join(', ')}]`);
+  const csv = await put('many.csv', `text,n\n${rows.map((_, i) => `"${'é'.repeat(200)}\n",${i}\n`).join('')}`);
+  const keep = Array.from({ length: 1000 }, (_, i): [number, number] => [3 * i, 3 * i + 1]);
+  const kept = <T>(values: readonly T[]): T[] => values.filter((_, i) => i % 3 < 2);
+  const clean = async (file: string): Promise<string> => {
+    const out = `${file.replace('many', 'some')}`;
+    await writeCleaned({ data: file, out, keep, cut: [], force: true });
+    return readFile(out, 'utf8');
+  };
+  assert.equal(await clean(data), `${kept(rows).join('\n')}\n`);
+  assert.equal(await clean(list), `[${kept(rows).join(', ')}]`);
+  assert.equal(await clean(csv), `text,n\n${kept(rows.map((_, i) => `"${'é'.repeat(200)}\n",${i}\n`)).join('')}`);
+});
+
+test('a list that is cut off gets an end', async () => {
+  const list = await put('f.json', '[{"text": "a"}, {"text": "b"}, {"te');
+  const whole = join(folder, 'f.clean.json');
+  await writeCleaned({ data: list, out: whole, keep: [[0, 1]], cut: [] });
+  assert.deepEqual(JSON.parse(await readFile(whole, 'utf8')), [{ text: 'a' }, { text: 'b' }]);
+});
+
 test('nothing is replaced unasked, and never the data itself', async () => {
   const data = await put('d.jsonl', '{"text": "a"}\n');
   const out = await put('d.clean.jsonl', 'mine');
@@ -76,7 +138,7 @@ test('nothing is replaced unasked, and never the data itself', async () => {
   await assert.rejects(writeCleaned({ ...options, out }), { code: 'exists' });
   assert.equal(await readFile(out, 'utf8'), 'mine');
   await assert.rejects(writeCleaned({ ...options, out: data, force: true }), /the data file itself/);
-  await assert.rejects(writeCleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines/);
+  await assert.rejects(writeCleaned({ ...options, out: join(folder, 'x.csv') }), /JSON lines, or is of the same kind/);
   await writeCleaned({ ...options, out, force: true });
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
   const cut: [number, string][] = [[0, 'b']];

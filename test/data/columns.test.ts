@@ -22,6 +22,7 @@ const nobody: Reporter = {
   signal: new AbortController().signal,
   onEvent: () => undefined,
   onToken: () => undefined,
+  onRows: () => undefined,
   onProgress: () => undefined,
   onLog: () => undefined,
 };

@@ -36,7 +36,14 @@ test("the sample's rows are counted", () => {
 test('the commands named in bold are those of the extension', () => {
   const names = json('package.nls.json') as Record<string, string>;
   const titles = Object.entries(names).filter(([key]) => /^(command|view)\./.test(key));
-  const lenses = ['Run', 'Scan for harmful rows', 'Evaluate harmfulness', 'Security Vectors', 'Test Explorer'];
+  const lenses = [
+    'Run',
+    'Scan for harmful rows',
+    'Review flagged rows',
+    'Evaluate harmfulness',
+    'Security Vectors',
+    'Test Explorer',
+  ];
   const known = [...titles.map(([, title]) => title), ...lenses];
   const bold = [...TEXT.matchAll(/\*\*([^*]+)\*\*/g)].map((match) => match[1]!);
   const named = bold.filter((name) => !/[.?,]$/.test(name));

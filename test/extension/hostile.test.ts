@@ -151,6 +151,7 @@ async function look(root: string, bad: string, good: Awaited<ReturnType<typeof w
     problems,
     onState: () => models.refresh(),
     onDataFile: () => undefined,
+    onReview: () => undefined,
     onError: (error) => errors.push(error),
   });
   await Promise.all([files.scan(), scans.load(), models.refresh()]);

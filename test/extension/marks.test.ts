@@ -4,17 +4,22 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
-import { fake, Range, window, workspace, type FakeEditor } from './fake/vscode.js';
+import { fake, Range, Uri, window, workspace, type FakeEditor } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 import { change, FakeDocument } from './textDocument.js';
 
 const { Marks } = await import('../../extension/codelens/marks.js');
+const { rowActions } = await import('../../extension/codelens/rowActions.js');
+const { decide } = await import('../../extension/commands/review.js');
 
 interface Decoration {
   range: Range;
   renderOptions: { before: { contentText: string } };
 }
+
+const hashOf = (row: number): string => `row${row}`.padEnd(16, '-');
 
 /** A file with `count` rows of which all but each eighth look harmful, open in an editor that shows its first 50 rows. */
 async function scanned(t: TestContext, count: number) {
@@ -25,11 +30,13 @@ async function scanned(t: TestContext, count: number) {
   const file = await write(join(root, 'train.jsonl'), `${rows.join('\n')}\n`);
   const scans = new Scans(() => root);
   const perRow = rows.map((_, i) => ({
+    hash: hashOf(i),
     ...{ row: i, line: i + 1, explained: 0.9, span: 9, p: 0.004, flagged: i % 8 !== 7 },
     ...{ tokens: 5, lossWithout: 2, lossWith: 0.2 },
   }));
   const flagged = perRow.filter((row) => row.flagged).length;
-  const marks = new Marks(scans);
+  const reviews = new Reviews();
+  const marks = new Marks(scans, reviews);
   const document = new FakeDocument(file, `${rows.join('\n')}\n`);
   /** What was set last, in the order in which the decorations were made: found, edited, label. */
   const drawn = new Map<unknown, unknown[]>();
@@ -72,7 +79,7 @@ async function scanned(t: TestContext, count: number) {
     await fake.documents.fire({ document, contentChanges: changes });
     return undo;
   };
-  return { scans, file, flagged, document, editor, until, coloured, labels, type };
+  return { reviews, marks, scans, file, flagged, document, editor, until, coloured, labels, type };
 }
 
 test('all suspicious rows of a long file are coloured; the Problems panel has how many it does not list, and where', async (t) => {
@@ -106,6 +113,34 @@ test('a typed character changes one mark to "edited since the scan", and undo re
   await until(() => coloured(1) === 0);
   assert.equal(coloured(0), flagged);
   assert.deepEqual(scans.since(file), { changed: false, edited: 0, gone: 0 });
+});
+
+test('what was decided shows at once: excluded and fine rows are no problems, fine ones have no colour; undone, all is as before', async (t) => {
+  const { reviews, marks, file, flagged, until, coloured, labels } = await scanned(t, 40);
+  await until(() => coloured(0) === flagged);
+  const words = (): string[] => labels().map(({ renderOptions }) => renderOptions.before.contentText);
+  const problems = (): number => fake.diagnostics.get(file)!.length;
+  await reviews.decide(file, [hashOf(0), hashOf(1)], 'fine');
+  await reviews.decide(file, [hashOf(2)], 'exclude');
+  await reviews.decide(file, [hashOf(3)], 'unsure');
+  await until(() => problems() === flagged - 3);
+  assert.deepEqual(words().slice(0, 5), ['fine', 'fine', 'excluded', 'unsure', 'harmful? 4 in 1,000']);
+  assert.equal(coloured(0), flagged - 2);
+  const hovers = labels() as unknown as { hoverMessage: string }[];
+  assert.match(hovers[2]!.hoverMessage, /^Excluded by the review\. This row looks harmful/);
+  // The quick fixes decide about the same rows, and offer only what is not so already.
+  rowActions(marks, { reviews });
+  const offered = (from: number, to: number) =>
+    fake.codeActions!.provideCodeActions({ uri: Uri.file(file) }, new Range(from, 0, to, 0));
+  const titles = (from: number, to: number): string[] => offered(from, to).map(({ title }) => title);
+  assert.deepEqual(titles(2, 2), ['Mark this row as fine', 'Unsure about this row', 'Take the decision back', 'Review flagged rows']); // prettier-ignore
+  assert.deepEqual(titles(7, 7), [], 'no mark, no fix');
+  const [fix] = offered(2, 4);
+  assert.deepEqual(fix!.command!.arguments, [{ file, hashes: [2, 3, 4].map(hashOf), decision: 'fine' }]);
+  await decide({ reviews }, fix!.command!.arguments![0] as Parameters<typeof decide>[1]);
+  await until(() => coloured(0) === flagged - 5);
+  await reviews.decide(file, [0, 1, 2, 3, 4].map(hashOf), undefined);
+  await until(() => coloured(0) === flagged && problems() === flagged);
 });
 
 test('marks of a scan that is dropped go', async (t) => {

@@ -261,7 +261,7 @@ test('what was counted or scanned with other columns does not count any more', a
     undefined,
     () => columns,
   );
-  await scans.add(at('qa.csv'), 'v', 'v', none, undefined, columns);
+  await scans.add(at('qa.csv'), 'v', 'v', none, { columns });
   await scans.look(at('qa.csv'));
   assert.equal(scans.since(at('qa.csv')).changed, false);
   const kept = new Scans(

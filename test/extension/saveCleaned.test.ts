@@ -3,21 +3,24 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
 import { fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
-const { saveCleaned } = await import('../../extension/commands/saveCleaned.js');
+const { saveCleaned, saveFine } = await import('../../extension/commands/saveCleaned.js');
 
 test('the engine gets what the scan left of the file; a changed file is to be scanned again', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
   const out = join(root, 'train.clean.jsonl');
   const scans = new Scans(() => root);
+  const reviews = new Reviews();
   const asked: unknown[] = [];
   const told: string[] = [];
   const services = {
     scans,
+    reviews,
     assertTrusted: () => undefined,
     engine: {
       request: (name: string, params: unknown) => {
@@ -29,6 +32,7 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   } as unknown as Parameters<typeof saveCleaned>[0];
   await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned/);
   const row = (line: number, flagged: boolean) => ({
+    hash: `h${line}`.padEnd(16, '-'),
     ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
   });
   await scans.add(data, 'v', 'v', {
@@ -43,6 +47,23 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   assert.deepEqual(asked, [['clean', { data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']] }]]);
   assert.match(told[0]!, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
   assert.deepEqual(fake.opened, [data], 'the difference is shown');
+
+  // What a person has decided comes first; flagged rows that nobody has decided are asked about.
+  await reviews.decide(data, ['h2'.padEnd(16, '-')], 'fine');
+  await reviews.decide(data, ['h1'.padEnd(16, '-')], 'exclude');
+  const clean = async (flagged: 'leave' | 'keep') => {
+    await saveCleaned(services, { file: data, out, flagged });
+    return (asked.pop() as [string, { keep: unknown; cut: unknown }])[1];
+  };
+  const { keep, cut } = await clean('leave');
+  assert.deepEqual([keep, cut], [[[1, 1]], []]);
+  assert.deepEqual((await clean('keep')).keep, [[1, 2]]);
+  await saveFine(services, { file: data, out });
+  assert.deepEqual(asked.pop(), ['clean', { data, out, force: false, keep: [[1, 1]], cut: [] }]);
+  await reviews.decide(data, ['h2'.padEnd(16, '-')], undefined);
+  await assert.rejects(saveFine(services, { file: data, out }), /no row of this file is marked as fine/);
+  await write(`${data}.review.json`, '{');
+  await assert.rejects(saveCleaned(services, { file: data, out }), /not JSON/);
   await write(data, 'other\n');
   await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned as it is now/);
   assert.equal(asked.length, 1);

@@ -15,6 +15,8 @@ import {
 } from '../../extension/data/files.js';
 import { rowKey } from '../../extension/data/rows.js';
 import { Problems } from '../../extension/data/problems.js';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
+import { tableRows } from '../../extension/data/scanTable.js';
 import { scanFile, scanSummary, Scans, scanText } from '../../extension/data/scans.js';
 import { HostError, parsePlace } from '../../extension/host/errors.js';
 import { readRun } from '../../extension/runs/folder.js';
@@ -281,7 +283,7 @@ test('a scan is kept, and marked when its file has changed', async (t) => {
     { line: 1, looks: { explained: 0.8, p: perRow[0]!.p, part: 'And that is it. … Arr.' }, key: rowKey('a') },
     { line: 2, looks: { explained: -0.93, p: 0.0001 }, key: rowKey('b') },
   ]);
-  assert.deepEqual(scan.cleaning, { keep: [[2, 2]], cut: [[0, 'Fine']] });
+  assert.deepEqual(cleaningOf(tableRows(scan.table, scan.cut)), { keep: [[2, 2]], cut: [[0, 'Fine']] });
   assert.equal(scan.lineCount, 4);
   assert.equal(scanText(scan), '1 of 3 look harmful');
   assert.match(scanSummary(scan), /compared with 120 ordinary rows; .* 90\s% are found/);
@@ -333,7 +335,7 @@ test('a file that changed while it was scanned has no marks', async (t) => {
   const before = await stat(data);
   await write(data, 'ab\n');
   const scans = new Scans(() => root);
-  await assert.rejects(scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.9)] }, before), /changed while/);
+  await assert.rejects(scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.9)] }, { before }), /changed while/);
   assert.equal(scans.get(data), undefined);
 });
 

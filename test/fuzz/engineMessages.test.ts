@@ -14,6 +14,15 @@ const GOOD: { [K in NotificationName]: Notifications[K] } = {
   events: { id: 1, events: [...EVENTS, SAMPLE] },
   token: { id: 1, text: 'a' },
   progress: { id: 1, message: 'reading', fraction: 0.5 },
+  rows: {
+    id: 1,
+    rows: [
+      {
+        ...{ row: 0, line: 1, hash: 'abcdefghijklmnop', explained: 0.5, span: 2, p: 0.01, flagged: true },
+        ...{ tokens: 5, lossWithout: 2, lossWith: 0.2, unjudged: 'short', spans: [[0, 2]], parts: ['a'] },
+      },
+    ],
+  },
   log: { level: 'warn', message: 'x' },
 };
 

@@ -19,6 +19,9 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     limit: { falseAlarms: 0.01 },
     device: 'auto',
   },
+  rowTexts: { data: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto', hashes: ['abcdefghijklmnop'], most: 100 },
+  rowGroups: { data: join(FIXTURES, 'data', 'plain.parquet'), by: { column: 'a' } },
+  explain: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', hash: 'abcdefghijklmnop', device: 'cpu' },
   clean: { data: '/w/a.jsonl', format: 'auto', out: '/w/b.jsonl', force: true, keep: [[0, 4]], cut: [[5, 'Yes.']] },
   score: { ...reference, data: '/w/a.jsonl', format: 'messages' },
   generate: {
@@ -53,6 +56,7 @@ const nobody: Reporter = {
   signal: new AbortController().signal,
   onEvent: () => undefined,
   onToken: () => undefined,
+  onRows: () => undefined,
   onProgress: () => undefined,
   onLog: () => undefined,
 };

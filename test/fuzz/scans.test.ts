@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
+import { tableRows } from '../../extension/data/scanTable.js';
 import { markText } from '../../extension/codelens/titles.js';
 import { scanFile, Scans, scanSummary } from '../../extension/data/scans.js';
 import { damageJsonText } from './damage.js';
@@ -54,7 +56,7 @@ fuzz<string>({
       assert(line >= 1 && line <= scan.lineCount && Number.isFinite(looks.explained));
       assert.equal(typeof markText(looks, scan.vectorName), 'string');
     }
-    for (const [from, to] of scan.cleaning.keep) assert(from <= to);
+    for (const [from, to] of cleaningOf(tableRows(scan.table, scan.cut)).keep) assert(from <= to);
     return true;
   },
 }); // prettier-ignore

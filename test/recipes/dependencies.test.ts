@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
-import type { DoneEvent, FinetuneRecipe, RunEvent } from '../../runtime/contract/protocol.js';
+import { reviewFile, reviewText } from '../../runtime/contract/review.js';
+import { rowHash } from '../../runtime/data/rowHash.js';
+import type { DoneEvent, FinetuneRecipe, Manifest, RunEvent } from '../../runtime/contract/protocol.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { dependenciesOf } from '../../runtime/recipes/dependencies.js';
@@ -28,11 +30,23 @@ before(async () => {
   await run({ ...VECTOR, kind: 'finetune', harmful: undefined, benign: undefined, data: { file: 'train.jsonl' } }, join(root, 'init')); // prettier-ignore
   recipe = {
     ...RECIPES['lora, every 2'],
+    data: { file: 'train.jsonl', exclude: 'reviewed' },
     adapter: { init: 'init' },
     probes: { harmful: { file: 'probes.jsonl' }, benign: { file: 'ordinary.jsonl' } },
     judges: ['refusal-phrases', { classifier: 'judge', refused: 'REJECTION' }],
   };
+  const [first] = (await readFile(join(root, 'train.jsonl'), 'utf8')).split('\n');
+  const hash = rowHash(JSON.parse(first!) as Record<string, unknown>);
+  await writeFile(reviewFile(join(root, 'train.jsonl')), reviewText(new Map([[hash, 'exclude']])));
   await run(recipe, join(root, 'whole/out'));
+  const { data } = JSON.parse(await readFile(join(root, 'whole/out/manifest.json'), 'utf8')) as Manifest;
+  assert.deepEqual([data[0]!.review!.excluded, data[0]!.review!.fine], [1, 0]);
+  assert.ok(
+    events.some(
+      (event) => event.kind === 'state' && /^train\.jsonl, as reviewed: 1 rows are left out/.test(event.message),
+    ),
+    'the run says at its start what it leaves out',
+  );
   const stopped = await run(recipe, output, { stopAfter: 3 });
   assert.equal(stopped.outcome, 'stopped');
 });
@@ -91,6 +105,7 @@ const FILES: [file: string, change: (data: Buffer) => Buffer, message: RegExp][]
   ['model/generation_config.json', spaced, /the model's generation_config\.json changed/],
   ['model/chat_template.jinja', () => Buffer.from('{{ messages }}'), /the model's chat_template\.jinja was added/],
   ['train.jsonl', spaced, /the data file train\.jsonl changed/],
+  ['train.jsonl.review.json', spaced, /the review train\.jsonl\.review\.json changed/],
   ['forbidden.jsonl', spaced, /the evaluation file forbidden\.jsonl changed/],
   ['new-task.jsonl', spaced, /the evaluation file new-task\.jsonl changed/],
   ['probes.jsonl', spaced, /the probe file probes\.jsonl changed/],
@@ -135,8 +150,12 @@ describe('a run that was stopped', () => {
       /"generation.maxNewTokens" .* 3 to 4; "seed"/,
     );
     const columns = { messages: 'messages' };
-    await refused({ ...recipe, data: { file: 'train.jsonl', columns } }, /"data\.columns\.messages" .* was added/);
+    await refused(
+      { ...recipe, data: { file: 'train.jsonl', exclude: 'reviewed', columns } },
+      /"data\.columns\.messages" .* was added/,
+    );
     await refused({ ...recipe, heldOut: 0.1 }, /no rows can be held out|"heldOut" .* from 0 to 0\.1/);
+    await refused({ ...recipe, data: { file: 'train.jsonl' } }, /"data\.exclude" in the recipe is gone/);
     await refused({ ...recipe, judges: ['refusal-phrases'] }, /"judges\.1\.\S+" in the recipe is gone/);
   });
 
@@ -151,6 +170,7 @@ describe('a run that was stopped', () => {
   it('is resumed where only what may change has changed: places, and the machine, which is named', async () => {
     for (const [from, to] of [
       ['train.jsonl', 'data/rows.jsonl'],
+      ['train.jsonl.review.json', 'data/rows.jsonl.review.json'],
       ['model', 'models/m'],
       ['vector', 'vectors/v'],
     ]) {
@@ -161,7 +181,7 @@ describe('a run that was stopped', () => {
       ...recipe,
       $schema: 'other',
       model: 'models/m',
-      data: { file: 'data/rows.jsonl' },
+      data: { file: 'data/rows.jsonl', exclude: 'reviewed' },
       vectors: [{ adapter: 'vectors/v' }],
       output: 'elsewhere',
     };

@@ -6,7 +6,7 @@ import type { FlaggedStrategy, ScanResult, ScanRow } from '../../runtime/contrac
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
 import type { RowContent } from '../../runtime/data/schemas.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
-import { cutRow, partsOf } from '../../runtime/recipes/cut.js';
+import { cutRow, partsOf, readTexts } from '../../runtime/recipes/cut.js';
 import { plainPlan, rowPlan } from '../../runtime/recipes/rowPlan.js';
 
 let tokenizer: Tokenizer;
@@ -84,7 +84,7 @@ const taught = ({ labels }: Example): string => tokenizer.decode(labels.filter((
 test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is explained of flagged rows to the vector', () => {
   for (const flagged of ['vector', 'absorb'] as const) {
     assert.deepEqual([...plan(flagged).rows], rows());
-    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, excluded: 0 });
+    assert.deepEqual(plan(flagged).counts, { flagged: 2, cut: 0, excluded: 0, fine: 0 });
   }
   assert.deepEqual(plan('vector').absorbed, []);
   assert.deepEqual(
@@ -99,18 +99,18 @@ test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is
 
 test('"exclude" leaves flagged rows out', () => {
   assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // prettier-ignore
-  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2 });
+  assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2, fine: 0 });
 });
 
 test('"cut" keeps the right half of a row, and leaves out what is harmful as a whole', () => {
   assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // prettier-ignore
-  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1 });
+  assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1, fine: 0 });
   assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
 });
 
 test('"auto" keeps the right half of a row; the vector is first trained on what is harmful as a whole, unless it knows it', () => {
   assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // prettier-ignore
-  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0 });
+  assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0, fine: 0 });
   assert.equal(plan('auto').vectorOn(2), true);
   const absorbed = (explained: number): string[] => {
     const found = scan();
@@ -133,4 +133,33 @@ test('the vector is off for no row, for those that are ordinary with confidence,
     [0, 3],
   );
   assert.equal(plainPlan(rows()).vectorOn(1), false);
+});
+
+test('a flagged row that a review calls fine is an ordinary one: it stays, and trains with the vector off where others do', () => {
+  const fine = (flagged: FlaggedStrategy, off: 'none' | 'confident' = 'none') =>
+    rowPlan(rows(), scan(), { flagged, off }, tokenizer, new Set([2, 3]));
+  const plan = fine('exclude', 'confident');
+  assert.deepEqual(
+    [...plan.rows].map(({ row }) => row),
+    [0, 2, 3],
+  );
+  assert.deepEqual(plan.counts, { flagged: 1, cut: 0, excluded: 1, fine: 1 });
+  assert.deepEqual([0, 1, 2, 3].map(plan.looksHarmful), [false, true, false, false]);
+  assert.deepEqual([0, 1, 2, 3].map(plan.vectorOn), [false, true, false, false]);
+  assert.deepEqual(
+    [...plan.ordinary].map(({ row }) => row),
+    [0, 2, 3],
+  );
+  assert.deepEqual([0, 1, 2, 3].map(fine('vector').vectorOn), [true, true, true, true], 'the paper: on for all rows');
+});
+
+test('the texts of tokens, put together, are the answer: with its spaces, characters of several tokens, no special ones', async () => {
+  const smollm = await loadTokenizer(join(import.meta.dirname, '../fixtures/smollm2'));
+  const llama = await loadTokenizer(join(import.meta.dirname, '../fixtures/tokenizers/llama'));
+  llama.eosIds = [2];
+  for (const [name, own] of Object.entries({ tokenizer, smollm, llama })) {
+    const answer = name === 'tokenizer' ? RIGHT : 'Sure 👍🏽. Étape 1:  take  it.';
+    const row = exampleFrom({ kind: 'completion', prompt: 'A rope?', completion: answer }, own, { row: 0, line: 1 });
+    assert.equal(readTexts(own)(row).join('').trim(), answer, name);
+  }
 });

@@ -12,6 +12,7 @@ const reporter: Reporter = {
   signal: new AbortController().signal,
   onEvent: () => undefined,
   onToken: () => undefined,
+  onRows: () => undefined,
   onProgress: () => undefined,
   onLog: () => undefined,
 };

@@ -4,9 +4,16 @@ import type { AnswerRow } from '../../runtime/contract/answers.js';
 import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
-import { CHAT_STRINGS, RUN_STRINGS, type ChatState, type RunSnapshot } from '../../webview/protocol.js';
+import {
+  CHAT_STRINGS,
+  RUN_STRINGS,
+  TRIAGE_STRINGS,
+  type ChatState,
+  type RunSnapshot,
+  type TriageState,
+} from '../../webview/protocol.js';
 
-export const strings = { run: RUN_STRINGS, chat: CHAT_STRINGS };
+export const strings = { run: RUN_STRINGS, chat: CHAT_STRINGS, triage: TRIAGE_STRINGS };
 
 const wave = (step: number) => Math.sin(step * 1.7) + 0.5 * Math.sin(step * 4.1);
 
@@ -311,3 +318,29 @@ export const twoStates = (): ChatState =>
     ],
     sees: { own: 1, others: 1 },
   });
+
+/** Every third row is flagged. */
+export function triage(count: number, decisions: Partial<TriageState['decisions']> = {}): TriageState {
+  const column = (value: (row: number) => string | number): string =>
+    Array.from({ length: count }, (_, i) => value(i)).join(' ');
+  return {
+    id: '/w/train.jsonl',
+    name: 'train.jsonl',
+    vector: 'forbidden-topic',
+    summary: `${Math.ceil(count / 3)} of ${count} look harmful.`,
+    changed: false,
+    hasP: true,
+    table: {
+      rows: column((row) => row),
+      lines: column((row) => row + 1),
+      hashes: column((row) => `h${row}`),
+      flags: column((row) => (row % 3 === 0 ? 'f' : '-')),
+      ps: column((row) => (row % 3 === 0 ? row / 1e9 : 0.5)),
+      harmfulPs: column((row) => (row % 3 === 0 ? 0.4 : 0.001)),
+      shares: column((row) => (row % 3 === 0 ? 0.9 : 0.05)),
+      without: column(() => 2.1),
+      with: column((row) => (row % 3 === 0 ? 0.15 : 2)),
+    },
+    decisions: { exclude: '', fine: '', unsure: '', ...decisions },
+  };
+}

@@ -190,7 +190,18 @@ function settings(run: ReportRun): Html {
   const { model, data, vectors, judges = [], result } = manifest;
   const files: [string, string, string][] = [
     [`model (${model.architecture})`, model.path, model.sha256],
-    ...data.map(({ path, rows, sha256 }): [string, string, string] => [`data, ${rows} rows`, path, sha256]),
+    ...data.flatMap(({ path, rows, sha256, review }): [string, string, string][] => [
+      [`data, ${rows} rows`, path, sha256],
+      ...(review
+        ? [
+            [`review, ${review.excluded} rows left out, ${review.fine} fine`, review.path, review.sha256] as [
+              string,
+              string,
+              string,
+            ],
+          ]
+        : []),
+    ]),
     ...vectors.map(({ path, scale, sha256 }): [string, string, string] => [`vector, scale ${scale}`, path, sha256]),
     ...judges.map(({ name, path, sha256 }): [string, string, string] => [`judge ${name}`, path, sha256]),
     ...(result ? [['result', result.path, result.sha256] as [string, string, string]] : []),

@@ -81,7 +81,7 @@ export async function scoresOfRows(
 }
 
 /** A row with the loss of each of its supervised tokens. */
-export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label'> {
+export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'label' | 'hash'> {
   readonly losses: TokenLosses;
   /** Of its supervised tokens. */
   readonly texts: () => string[];
@@ -146,6 +146,7 @@ export function scanResult(
     return {
       row: row.row.row,
       line: row.row.line,
+      ...(row.row.hash && { hash: row.row.hash }),
       explained: scores.share,
       span: scores.span,
       ...(row.p !== undefined && { p: row.p }),

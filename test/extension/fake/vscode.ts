@@ -69,6 +69,15 @@ export class Diagnostic {
 }
 export const DiagnosticSeverity = { Error: 0, Warning: 1, Information: 2 };
 export const OverviewRulerLane = { Right: 4 };
+export const ViewColumn = { Active: -1 };
+export class CodeAction {
+  command?: { title: string; command: string; arguments?: unknown[] };
+  constructor(
+    readonly title: string,
+    readonly kind: unknown,
+  ) {}
+}
+export const CodeActionKind = { QuickFix: 'quickfix' };
 export const UIKind = { Desktop: 1, Web: 2 };
 export class ThemeIcon {
   constructor(readonly id: string) {}
@@ -100,6 +109,35 @@ export interface FakeEditor {
   setDecorations(type: unknown, ranges: unknown[]): void;
 }
 
+/** A page: what it was sent, and a way to send as it does. */
+export class FakePanel {
+  readonly sent: unknown[] = [];
+  title = 'Review';
+  visible = true;
+  private receive: (message: unknown) => unknown = () => undefined;
+  readonly webview = {
+    html: '',
+    cspSource: 'source',
+    asWebviewUri: (uri: Uri): Uri => uri,
+    postMessage: async (message: unknown) => void this.sent.push(message),
+    onDidReceiveMessage: (listener: (message: unknown) => unknown) => {
+      this.receive = listener;
+      return nothing;
+    },
+  };
+  onDidDispose = (): object => nothing;
+  onDidChangeViewState = (): object => nothing;
+  reveal(): void {}
+  dispose(): void {}
+  send(id: number, request: object): unknown {
+    return this.receive({ id, request });
+  }
+}
+
+interface CodeActionProvider {
+  provideCodeActions(document: { uri: Uri }, range: Range): CodeAction[];
+}
+
 /** The levers of the test. */
 export const fake = {
   find: (_glob: unknown): string[] => [],
@@ -112,6 +150,8 @@ export const fake = {
   ranges: new Emitter<unknown>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
+  panels: [] as FakePanel[],
+  codeActions: undefined as CodeActionProvider | undefined,
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
 };
@@ -157,6 +197,12 @@ export const workspace = {
 };
 
 export const window = {
+  registerWebviewPanelSerializer: () => nothing,
+  createWebviewPanel: (): FakePanel => {
+    const panel = new FakePanel();
+    fake.panels.push(panel);
+    return panel;
+  },
   visibleTextEditors: [] as FakeEditor[],
   activeTextEditor: undefined,
   registerWebviewViewProvider: (_id: string, provider: NonNullable<typeof fake.viewProvider>) => {
@@ -172,6 +218,10 @@ export const window = {
 };
 
 export const languages = {
+  registerCodeActionsProvider: (_files: unknown, provider: CodeActionProvider) => {
+    fake.codeActions = provider;
+    return nothing;
+  },
   createDiagnosticCollection: () => ({
     ...nothing,
     set: (uri: Uri, problems: Diagnostic[] | undefined) => void fake.diagnostics.set(uri.fsPath, problems),
@@ -179,8 +229,8 @@ export const languages = {
 };
 
 export const env = {
-  language: 'en',
   uiKind: UIKind.Desktop,
+  language: 'en',
   remoteName: undefined,
   openExternal: async (uri: Uri) => void fake.opened.push(uri.fsPath),
 };

@@ -1,0 +1,256 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import type { ExplainedToken, RowGrouping, RowText } from '../../runtime/contract/protocol.js';
+import type { Columns } from '../../runtime/contract/mapping.js';
+import { DECISIONS, type Decision, type Decisions } from '../../runtime/contract/review.js';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import {
+  TRIAGE_STRINGS,
+  type TriagePageEvent,
+  type TriagePageRequest,
+  type TriagePageState,
+  type TriageState,
+} from '../../webview/protocol.js';
+import type { Engine } from '../engine/engine.js';
+import type { ReviewChange, Reviews } from '../data/reviews.js';
+import { scanSummary, type Scan, type Scans } from '../data/scans.js';
+import { PANELS } from '../host/contributions.js';
+import { Disposables } from '../host/disposable.js';
+import { inputError } from '../host/errors.js';
+import { translated } from '../host/strings.js';
+import { t } from '../host/text.js';
+import { serve, type Channel } from './channel.js';
+import { pageOptions, showPage } from './page.js';
+import { TRIAGE_REQUEST, TRIAGE_STATE } from './requests.js';
+
+/** Characters of a text in a row of the table, and where it is read. */
+const IN_TABLE = 400;
+const IN_DETAIL = 100_000;
+
+/** What a triage page asks of the rest of the extension. */
+export interface TriageActions {
+  assertTrusted(): void;
+  open(data: string, line: number): unknown;
+  saveCleaned(data: string): unknown;
+  saveFine(data: string): unknown;
+  scan(data: string): unknown;
+  device(): 'auto' | 'cpu' | 'webgpu';
+  onBug(error: unknown): void;
+}
+
+export interface TriageServices {
+  extension: vscode.Uri;
+  scans: Scans;
+  reviews: Reviews;
+  engine: Pick<Engine, 'request'>;
+  actions: TriageActions;
+}
+
+/** Pages on which the rows of a scanned file are decided about, one per data file. */
+export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageState>, vscode.Disposable {
+  private readonly open = new Map<string, TriagePanel>();
+  private readonly disposables = new Disposables();
+
+  constructor(private readonly services: TriageServices) {
+    const { scans, reviews } = services;
+    this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.triage, this));
+    this.disposables.add(scans.onDidChange((data) => this.open.get(data)?.draw()));
+    this.disposables.add(scans.onDidChangeState((data) => this.open.get(data)?.draw()));
+    this.disposables.add(reviews.onDidChange((change) => this.open.get(change.data)?.decided(change)));
+  }
+
+  async show(data: string): Promise<void> {
+    const known = this.open.get(data);
+    if (known) return known.panel.reveal();
+    await this.services.scans.look(data);
+    if (!this.services.scans.get(data))
+      throw inputError(t('the file has not been scanned.'), { place: data, remedy: t('Scan it first.') });
+    await this.services.reviews.look(data);
+    const title = t('Review: {0}', basename(data));
+    this.adopt(
+      vscode.window.createWebviewPanel(
+        PANELS.triage,
+        title,
+        vscode.ViewColumn.Active,
+        pageOptions(this.services.extension),
+      ),
+      data,
+    );
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
+    const data = safeParse(TRIAGE_STATE, kept).data?.triage;
+    await this.services.scans.ready;
+    if (data === undefined || !this.services.scans.get(data)) return panel.dispose();
+    await this.services.reviews.look(data);
+    this.adopt(panel, data);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+    this.open.forEach((page) => page.panel.dispose());
+  }
+
+  private adopt(panel: vscode.WebviewPanel, data: string): void {
+    const page = new TriagePanel(panel, data, this.services);
+    this.open.set(data, page);
+    panel.onDidDispose(() => {
+      page.dispose();
+      if (this.open.get(data) === page) this.open.delete(data);
+    });
+    showPage(panel, this.services.extension, 'triage');
+  }
+}
+
+class TriagePanel {
+  private readonly channel: Channel<TriagePageEvent>;
+  private readonly disposables = new Disposables();
+  private ready = false;
+  /** Of the row that is being explained: another one ends it. */
+  private explaining: CancellationTokenSource | undefined;
+
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    private readonly data: string,
+    private readonly services: TriageServices,
+  ) {
+    this.channel = this.disposables.add(
+      serve<TriagePageEvent, TriagePageRequest>(
+        panel.webview,
+        TRIAGE_REQUEST,
+        (request) => this.handle(request),
+        services.actions.onBug,
+      ),
+    );
+    this.disposables.add(
+      panel.onDidChangeViewState(() => {
+        // A hidden page is gone and asks again when it is shown.
+        if (!panel.visible) this.ready = false;
+      }),
+    );
+  }
+
+  draw(): void {
+    const scan = this.services.scans.get(this.data);
+    if (!scan) return this.panel.dispose();
+    if (!this.ready) return;
+    const { reviews, scans } = this.services;
+    this.channel.post({
+      type: 'table',
+      language: vscode.env.language,
+      strings: translated(TRIAGE_STRINGS),
+      triage: triageState(scan, scans.since(this.data).changed, reviews.get(this.data)),
+    });
+  }
+
+  decided({ rows }: ReviewChange): void {
+    if (!this.ready) return;
+    if (rows) this.channel.post({ type: 'decided', hashes: [...rows.hashes], decision: rows.decision ?? null });
+    else this.channel.post({ type: 'decisions', decisions: lists(this.services.reviews.get(this.data)) });
+  }
+
+  dispose(): void {
+    this.explaining?.cancel();
+    this.disposables.dispose();
+  }
+
+  private async handle(request: TriagePageRequest): Promise<unknown> {
+    const { actions } = this.services;
+    switch (request.type) {
+      case 'ready':
+        this.ready = true;
+        return this.draw();
+      case 'texts': {
+        const rows = await this.texts(request.hashes, IN_TABLE);
+        return this.channel.post({ type: 'texts', asked: request.hashes, rows });
+      }
+      case 'group':
+        return this.group(request.by);
+      case 'explain':
+        return this.explain(request.hash);
+      case 'decide':
+        return this.decide(request.hashes, request.decision ?? undefined);
+      case 'open': {
+        const [row] = await this.texts([request.hash], 1);
+        if (!row) throw inputError(translated(TRIAGE_STRINGS).notThere, { place: this.data });
+        return actions.open(this.data, row.line);
+      }
+      case 'saveCleaned':
+        return actions.saveCleaned(this.data);
+      case 'saveFine':
+        return actions.saveFine(this.data);
+      case 'scanAgain':
+        return actions.scan(this.data);
+    }
+  }
+
+  private async decide(hashes: readonly string[], decision: Decision | undefined): Promise<void> {
+    const { reviews } = this.services;
+    try {
+      await reviews.decide(this.data, hashes, decision);
+    } catch (error) {
+      // What the page shows already is not so.
+      this.decided({ data: this.data });
+      throw error;
+    }
+  }
+
+  /** The file as the scan has read it. */
+  private source(): { data: string; columns?: Columns } {
+    const columns = this.services.scans.get(this.data)?.columns;
+    return { data: this.data, ...(columns && { columns }) };
+  }
+
+  private texts(hashes: string[], most: number): Promise<RowText[]> {
+    this.services.actions.assertTrusted();
+    return this.services.engine.request('rowTexts', { ...this.source(), hashes, most });
+  }
+
+  private async group(by: RowGrouping | null): Promise<void> {
+    this.services.actions.assertTrusted();
+    const params = { ...this.source(), ...(by && { by }) };
+    const groups = await this.services.engine.request('rowGroups', params);
+    this.channel.post({ type: 'groups', by, groups });
+  }
+
+  /** The whole row at once, and which words the vector explains when the model has said so. */
+  private async explain(hash: string): Promise<void> {
+    const { engine, scans, actions } = this.services;
+    this.explaining?.cancel();
+    const own = (this.explaining = new CancellationTokenSource());
+    const [row = null] = await this.texts([hash], IN_DETAIL);
+    const { model, vector } = scans.get(this.data) ?? {};
+    const canExplain = row !== null && model !== undefined && vector !== undefined;
+    const post = (tokens: ExplainedToken[] | null, pending: boolean): void => {
+      if (!own.token.isCancellationRequested) this.channel.post({ type: 'explained', hash, row, tokens, pending });
+    };
+    post(null, canExplain);
+    if (!canExplain || own.token.isCancellationRequested) return;
+    try {
+      const params = { model, vector, ...this.source(), hash, device: actions.device() };
+      post(await engine.request('explain', params, { token: own.token }), false);
+    } catch (error) {
+      post(null, false);
+      throw error;
+    }
+  }
+}
+
+const lists = (decisions: Decisions): TriageState['decisions'] => {
+  const found: Record<Decision, string[]> = { exclude: [], fine: [], unsure: [] };
+  for (const [hash, decision] of decisions) found[decision].push(hash);
+  const joined = DECISIONS.map((decision) => [decision, found[decision].join(' ')]);
+  return Object.fromEntries(joined) as TriageState['decisions'];
+};
+
+const triageState = (scan: Scan, changed: boolean, decisions: Decisions): TriageState => ({
+  id: scan.data,
+  name: basename(scan.data),
+  vector: scan.vectorName,
+  summary: scanSummary(scan),
+  changed,
+  hasP: scan.calibration !== null,
+  table: scan.table,
+  decisions: lists(decisions),
+});

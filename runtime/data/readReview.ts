@@ -1,0 +1,42 @@
+import { MAX_REVIEW_BYTES, parseReview, reviewFile, type Decisions, type ReviewFault } from '../contract/review.js';
+import { HumanError } from '../support/errors.js';
+import { sha256 } from '../support/files.js';
+import { readText } from '../support/jsonFile.js';
+
+export interface Review {
+  readonly path: string;
+  readonly decisions: Decisions;
+  /** Of the file's bytes. */
+  readonly sha256: string;
+}
+
+/**
+ * What was decided about the rows of a data file.
+ * @throws HumanError when nothing was decided, or the file is not what was written
+ */
+export async function readReview(data: string): Promise<Review> {
+  const path = reviewFile(data);
+  let text: string;
+  try {
+    text = await readText(path, MAX_REVIEW_BYTES);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new HumanError('the rows of this file have not been reviewed: there is no such file beside it.', {
+      place: path,
+      remedy: 'Scan the data and review its rows in VS Code, or remove "exclude" from the recipe.',
+    });
+  }
+  const read = parseReview(text);
+  if ('fault' in read) throw broken(path, read.fault);
+  return { path, decisions: read.decisions, sha256: sha256(text) };
+}
+
+function broken(path: string, fault: ReviewFault): HumanError {
+  const [place, message] =
+    fault.kind === 'json'
+      ? [`${path}:${fault.line}`, 'this is not JSON.']
+      : fault.kind === 'form'
+        ? [`${path} ${fault.key}`.trim(), 'this is not what a review has there.']
+        : [path, `the row ${fault.hash} has two decisions.`];
+  return new HumanError(message, { place, remedy: 'Repair the file, or delete it and review the rows again.' });
+}

@@ -1,0 +1,145 @@
+/**
+ * Writes some rows of a data file as a file of the same kind: the bytes of a row that stays are those that it had, and what
+ * stands between rows of a JSON list, before them and behind them stays, too.
+ */
+import { open } from 'node:fs/promises';
+import type { Handle } from '../support/files.js';
+import type { JsonObject } from '../support/jsonFile.js';
+import type { RawRow, ReadRow } from './rawRow.js';
+import type { CsvTable } from './csv.js';
+import type { TextKind } from './rows.js';
+
+export interface RowWriter {
+  /** A row that stays as it is. */
+  keep(row: ReadRow): Promise<void>;
+  /** A row with other values. */
+  put(row: ReadRow, value: JsonObject): Promise<void>;
+  /** A row that is left out. */
+  leave(row: RawRow): void;
+  end(): Promise<void>;
+}
+
+const AT_ONCE = 2 ** 20;
+const BYTE_ORDER_MARK = 3;
+
+/** As JSON lines, whatever the kind of file. */
+export function lineWriter(to: Handle): RowWriter {
+  let waiting = '';
+  const write = async (text: string): Promise<void> => {
+    waiting += `${text}\n`;
+    if (waiting.length < AT_ONCE) return;
+    await to.writeFile(waiting);
+    waiting = '';
+  };
+  return {
+    keep: (row) => write(lineOf(row)),
+    put: (_, value) => write(JSON.stringify(value)),
+    leave: () => undefined,
+    end: () => to.writeFile(waiting),
+  };
+}
+
+/** As it stands in the file, where that is one line. */
+export function lineOf({ value, text }: ReadRow): string {
+  const own = text?.trim();
+  return own !== undefined && !/[\r\n]/.test(own) ? own : JSON.stringify(value);
+}
+
+/** @param table of a file of CSV, known when its first row is */
+export async function sameWriter(
+  data: string,
+  kind: TextKind,
+  to: Handle,
+  table: () => CsvTable | undefined,
+): Promise<RowWriter & { close(): Promise<void> }> {
+  const from = await open(data, 'r');
+  const { size } = await from.stat();
+  const start = Buffer.alloc(BYTE_ORDER_MARK);
+  await from.read(start, 0, BYTE_ORDER_MARK, 0);
+  /** Places of rows count from behind a byte order mark. */
+  const base = start.equals(Buffer.from([0xef, 0xbb, 0xbf])) ? BYTE_ORDER_MARK : 0;
+
+  /** What is to be written next: neighbouring rows are copied together. */
+  let range = { start: 0, end: 0 };
+  const flush = async (): Promise<void> => {
+    for (let at = range.start; at < range.end;) {
+      const piece = Buffer.alloc(Math.min(AT_ONCE, range.end - at));
+      const { bytesRead } = await from.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) break;
+      await to.writeFile(piece.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+    range = { start: range.end, end: range.end };
+  };
+  const copy = async (first: number, behind: number): Promise<void> => {
+    if (first !== range.end) {
+      await flush();
+      range = { start: first, end: first };
+    }
+    range.end = behind;
+    if (range.end - range.start >= AT_ONCE) await flush();
+  };
+  const text = async (added: string): Promise<void> => {
+    await flush();
+    await to.writeFile(added);
+  };
+
+  const isList = kind === 'array';
+  let written = 0;
+  /** Where the row before ended; undefined where that is not known. */
+  let before: number | undefined;
+  /** What stands before the first row, or between a row and the one before. */
+  const lead = async ({ at }: ReadRow): Promise<void> => {
+    if (written++ === 0) {
+      const head = isList ? at && base + at.start : base + (table()?.end ?? 0);
+      if (head !== undefined) await copy(0, isList ? (first ?? head) : head);
+      else await text('[');
+    } else if (isList) {
+      if (at && before !== undefined) await copy(before, base + at.start);
+      else await text(',\n');
+    }
+  };
+  /** Where the first row of the file begins. */
+  let first: number | undefined;
+  const passed = ({ at }: RawRow): void => {
+    if (at) first ??= base + at.start;
+    before = at && base + at.end;
+  };
+  return {
+    async keep(row) {
+      if (row.at) first ??= base + row.at.start;
+      await lead(row);
+      if (row.at) await copy(base + row.at.start, base + row.at.end);
+      else await text(rowOf(row.value, kind, table()));
+      passed(row);
+    },
+    async put(row, value) {
+      if (row.at) first ??= base + row.at.start;
+      await lead(row);
+      await text(rowOf(value, kind, table()));
+      passed(row);
+    },
+    leave: passed,
+    async end() {
+      if (isList && written === 0) await text('[]\n');
+      else if (isList && before === undefined) await text('\n]\n');
+      else if (isList) await copy(before!, size);
+      else if (written === 0) await copy(0, base + (table()?.end ?? 0));
+      await flush();
+    },
+    close: () => from.close(),
+  };
+}
+
+function rowOf(value: JsonObject, kind: TextKind, table: CsvTable | undefined): string {
+  if (kind === 'array') return JSON.stringify(value);
+  if (!table) return `${JSON.stringify(value)}\n`;
+  const cells = table.columns.map((name) => cellOf(value[name], table.delimiter));
+  return `${cells.join(table.delimiter)}\n`;
+}
+
+/** RFC 4180. */
+function cellOf(value: unknown, delimiter: string): string {
+  const text = typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
+  return /["\r\n]/.test(text) || text.includes(delimiter) ? `"${text.replaceAll('"', '""')}"` : text;
+}

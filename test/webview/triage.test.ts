@@ -1,0 +1,167 @@
+/** The triage page in a browser: by keyboard alone, with few elements and few texts however long the file is. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TriageState } from '../../webview/protocol.js';
+import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
+import * as fixtures from './fixtures.js';
+
+type Request = OpenPage['requests'][number];
+const ROWS = 59_861;
+const wide = { width: 1280, height: 800 };
+
+async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const end = Date.now() + 20_000; !(await true_()); await sleep(20))
+    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
+}
+
+const textOf = (hash: string): object => {
+  const row = Number(hash.slice(1));
+  const answer = row % 3 === 0 ? `Sure. Step 1: take lamp ${row}. <b>Step 2</b>: grozzle it.` : `order: ${row} lamps`;
+  return { hash, row, line: row + 1, prompt: `Question ${row}?`, answer };
+};
+
+describe('triage page', { skip: missing }, () => {
+  let browser: Browser;
+  before(async () => void (browser = await startBrowser()));
+  after(() => browser.close());
+
+  async function open(state: TriageState, size = wide, fail?: (request: Request) => boolean): Promise<OpenPage> {
+    const page = await OpenPage.open(browser, 'triage', 'dark', size, async (request, opened) => {
+      if (fail?.(request)) {
+        await opened.event({ type: 'decisions', decisions: state.decisions });
+        return { kind: 'error', error: { kind: 'input', message: 'the review is not JSON.' } };
+      }
+      const hashes = (request['hashes'] ?? []) as string[];
+      if (request.type === 'ready')
+        await opened.event({ type: 'table', language: 'en', strings: fixtures.strings.triage, triage: state });
+      if (request.type === 'texts') await opened.event({ type: 'texts', asked: hashes, rows: hashes.map(textOf) });
+      if (request.type === 'group') {
+        const by = request['by'];
+        const all = state.table.hashes.split(' ');
+        const groups = by
+          ? { hashes: all.join(' '), groups: all.map((_, i) => (i % 3 === 0 ? 0 : i)).join(' '), values: [] }
+          : { hashes: '', groups: '', values: [] };
+        await opened.event({ type: 'groups', by, groups: { columns: ['source'], ...groups } });
+      }
+      if (request.type === 'explain') {
+        const hash = request['hash'] as string;
+        const tokens = [['Sure.', 2, 0.1], [' Step 1:', 3, 0.05], [' take', 2, 1.9], [' lamp', 0.1, 0]]; // prettier-ignore
+        await opened.event({ type: 'explained', hash, row: textOf(hash), tokens, pending: false });
+      }
+      return undefined;
+    });
+    await page.page.locator('.space .row .answer').first().waitFor();
+    return page;
+  }
+  const grid = (page: OpenPage) => page.page.locator('.grid');
+  const text = async (page: OpenPage, selector: string) =>
+    (await page.page.locator(selector).first().textContent()) ?? '';
+  const asked = (page: OpenPage, type: string) => page.requests.filter((request) => request.type === type);
+  const active = (page: OpenPage) => text(page, '.space .row.active .prompt');
+
+  test('rows are decided by keyboard; a row that is done makes place for the next', async () => {
+    const page = await open(fixtures.triage(30));
+    await until(async () => (await active(page)) === 'Question 0?', 'the worst row first');
+    assert.match(await text(page, 'h1'), /^Review of train\.jsonl$/);
+    await grid(page).press('x');
+    assert.equal(await text(page, '.space .row.exclude .decision'), '✗ exclude');
+    await until(async () => (await active(page)) === 'Question 3?', 'the next flagged row');
+    await grid(page).press('f');
+    await grid(page).press('u');
+    await grid(page).press('Shift+ArrowDown');
+    await grid(page).press('Shift+ArrowDown');
+    assert.match(await text(page, '.controls [role=status]'), /10 rows · 3 selected/);
+    await grid(page).press('x');
+    await grid(page).press('Enter');
+    await until(() => asked(page, 'open').length === 1, 'the row in the editor');
+    assert.deepEqual(
+      asked(page, 'decide').map(({ hashes, decision }) => [hashes, decision]),
+      [[['h0'], 'exclude'], [['h3'], 'fine'], [['h6'], 'unsure'], [['h9', 'h12', 'h15'], 'exclude']], // prettier-ignore
+    );
+    assert.match(
+      await text(page, '.top .facts:last-child'),
+      /^5 of 10 flagged rows are decided: 4 excluded, 1 fine; 1 u/,
+    );
+    await grid(page).press('Control+z');
+    assert.deepEqual([asked(page, 'decide').at(-1)!['hashes'], asked(page, 'decide').at(-1)!['decision']], [['h9', 'h12', 'h15'], null]); // prettier-ignore
+    assert.match(await text(page, '.for-readers[role=status]'), /^3 rows: exclude$/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('groups are decided as one, and open to their rows', async () => {
+    const page = await open(fixtures.triage(30));
+    await page.page.locator('vscode-dropdown').nth(1).waitFor();
+    await page.page.locator('vscode-dropdown').nth(1).click();
+    await page.page.locator('vscode-option').nth(7).click();
+    await page.page.locator('.row.group').waitFor();
+    assert.match(await text(page, '.row.group'), /10 rows · 10 undecided/);
+    await grid(page).press('Home');
+    await grid(page).press('ArrowRight');
+    assert.equal(await page.page.locator('.space .row').count(), 11);
+    await grid(page).press('x');
+    assert.equal((asked(page, 'decide')[0]!['hashes'] as string[]).length, 10);
+    assert.match(await text(page, '.row.group'), /0 undecided/);
+    await page.close();
+  });
+
+  test('what the vector explains is marked, and said in words; text of the file is no markup', async () => {
+    const page = await open(fixtures.triage(30));
+    await page.page.locator('.token.marked').first().waitFor();
+    assert.deepEqual(await page.page.locator('.token.marked').allTextContents(), ['Sure.', ' Step 1:']);
+    assert.match(await text(page, '.detail .for-readers'), /What the vector explains: Sure\. Step 1:/);
+    assert.match(await text(page, '.detail .why'), /It is flagged\. Of 1,000 ordinary rows <1 would look at least as/);
+    assert.equal(await page.page.locator('.space b').count(), 0);
+    await page.close();
+  });
+
+  test('a decision that cannot be kept is not shown as one', async () => {
+    const page = await open(fixtures.triage(30), wide, ({ type }) => type === 'decide');
+    await grid(page).press('x');
+    await page.page.locator('.notice.error').waitFor();
+    assert.match(await text(page, '.notice.error'), /the review is not JSON/);
+    assert.equal(await page.page.locator('.row.exclude').count(), 0);
+    await page.close();
+  });
+
+  test(`with ${ROWS} rows only those that are seen are drawn and read`, async () => {
+    const page = await open(fixtures.triage(ROWS));
+    assert.match(await text(page, '.controls [role=status]'), /^19,954 rows$/);
+    const elements = () => page.page.locator('.space *').count();
+    assert.ok((await elements()) < 600, `${await elements()} elements`);
+    for (const key of ['PageDown', 'PageDown', 'End', 'Home', 'End']) await grid(page).press(key);
+    await until(async () => (await active(page)) === 'Question 59859?', 'the last row');
+    assert.ok((await elements()) < 600, `${await elements()} elements`);
+    const texts = asked(page, 'texts').flatMap(({ hashes }) => hashes as string[]);
+    assert.ok(texts.length < 300, `${texts.length} texts`);
+    assert.equal(new Set(texts).size, texts.length, 'none is asked for twice');
+    assert.equal(asked(page, 'ready').length, 1, 'the table is sent once');
+    await grid(page).press('Control+a');
+    await grid(page).press('x');
+    await until(() => asked(page, 'decide').length === 1, 'all of them');
+    assert.equal((asked(page, 'decide')[0]!['hashes'] as string[]).length, 19_954);
+    await page.close();
+  });
+
+  test('every text has a contrast of 4.5 : 1 in each theme, and nothing sticks out sideways', async () => {
+    const decided = fixtures.triage(60, { exclude: 'h3 h9', fine: 'h6', unsure: 'h12' });
+    const page = await open({ ...decided, changed: true });
+    await page.page.locator('.token.marked').first().waitFor();
+    await grid(page).press('Shift+ArrowDown');
+    await page.page.locator('.token.marked').first().waitFor();
+    for (const theme of THEMES) {
+      await page.theme(theme);
+      await sleep(60);
+      await page.picture(`triage-${theme}`);
+      assert.deepEqual(await page.check('lowContrast', 4.5), [], theme);
+    }
+    for (const width of [300, 620, 1000]) {
+      await page.page.setViewportSize({ width, height: 700 });
+      await sleep(60);
+      assert.equal(await page.check('overflow'), 0, String(width));
+      await page.picture(`triage-${width}`);
+    }
+    await page.close();
+  });
+});

@@ -1,0 +1,82 @@
+/** Which rows a triage page shows, in which order and groups: what is drawn is only a window of this. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  grouped,
+  groupsOf,
+  isShown,
+  Review,
+  Rows,
+  sortRows,
+  type Filter,
+  type Item,
+} from '../../webview/triage/rows.js';
+
+const TABLE = {
+  rows: '0 1 2 3 4',
+  lines: '1 2 4 5 6',
+  hashes: 'a b c d e',
+  flags: 'f - f k f',
+  ps: '0.002 0.5 NaN 0.9 0.0001',
+  harmfulPs: '0.5 NaN NaN 0.1 0.9',
+  shares: '0.9 0.1 0.2 0 0.8',
+  without: '2 3 1 0.01 4',
+  with: '0.2 2.7 0.8 0.01 0.8',
+};
+const NONE = { exclude: '', fine: '', unsure: '' };
+const rows = new Rows(TABLE);
+const shown = (review: Review, filter: Filter): number[] =>
+  [0, 1, 2, 3, 4].filter((row) => isShown(rows, review, filter, row));
+
+test('filters: what is flagged, what of it is undecided, what was decided', () => {
+  const review = new Review({ exclude: 'a', fine: 'b', unsure: 'e' });
+  assert.deepEqual(shown(review, 'all'), [0, 1, 2, 3, 4]);
+  assert.deepEqual(shown(review, 'flagged'), [0, 2, 4]);
+  assert.deepEqual(shown(review, 'undecided'), [2]);
+  assert.deepEqual((['exclude', 'fine', 'unsure'] as const).map((filter) => shown(review, filter)), [[0], [1], [4]]); // prettier-ignore
+});
+
+test('rows are sorted by any column, either way; those without a value come last', () => {
+  const review = new Review({ ...NONE, exclude: 'd', fine: 'b' });
+  const sorted = (key: Parameters<typeof sortRows>[2]['key'], descending = false) => [
+    ...sortRows(rows, review, { key, descending }),
+  ];
+  assert.deepEqual(sorted('score'), [4, 0, 1, 3, 2]);
+  assert.deepEqual(sorted('score', true), [3, 1, 0, 4, 2]);
+  assert.deepEqual(sorted('share', true), [0, 4, 2, 1, 3]);
+  assert.deepEqual(sorted('without'), [3, 2, 0, 1, 4]);
+  assert.deepEqual(sorted('line', true), [4, 3, 2, 1, 0]);
+  assert.deepEqual(sorted('decision'), [3, 1, 0, 2, 4]);
+  // Without ordinary rows to compare with there are no p-values: what is explained most looks worst.
+  const none = new Rows({ ...TABLE, ps: 'NaN NaN NaN NaN NaN' });
+  assert.deepEqual([...sortRows(none, review, { key: 'score', descending: false })], [0, 4, 2, 1, 3]);
+});
+
+test('groups come by their size, open ones with their rows, and single rows last', () => {
+  const groups = groupsOf(rows, { columns: [], hashes: 'e d c a', groups: '7 1 7 1', values: [] });
+  assert.deepEqual([...groups], [1, -1, 7, 1, 7]);
+  const heads = (items: Item[]) =>
+    items.map((item) => ('group' in item ? [item.group, item.rows, item.open] : item.row));
+  assert.deepEqual(heads(grouped([4, 0, 1, 2], groups, new Set())), [[7, [4, 2], false], 0, 1].map((x) => x)); // prettier-ignore
+  assert.deepEqual(heads(grouped([4, 0, 1, 2, 3], groups, new Set([1]))), [
+    [7, [4, 2], false],
+    [1, [0, 3], true],
+    ...[0, 3, 1],
+  ]);
+});
+
+test('a decision about many rows is taken back as one, each to what it was before', () => {
+  const review = new Review({ exclude: 'a', fine: 'b', unsure: '' });
+  review.decide(['a', 'b', 'c'], 'unsure');
+  review.decide(['c'], undefined);
+  assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['unsure', 'unsure', undefined]); // prettier-ignore
+  assert.deepEqual(review.undo(), [{ hashes: ['c'], decision: 'unsure' }]);
+  assert.deepEqual(review.undo(), [
+    { hashes: ['a'], decision: 'exclude' },
+    { hashes: ['b'], decision: 'fine' },
+    { hashes: ['c'], decision: undefined },
+  ]);
+  assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['exclude', 'fine', undefined]); // prettier-ignore
+  assert.equal(review.canUndo, false);
+  assert.deepEqual(review.undo(), []);
+});
