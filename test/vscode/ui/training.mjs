@@ -134,6 +134,9 @@ export default async function training({ step, page, until, shot, command, conta
     await page.keyboard.press('Control+S');
     await until(async () => (await text()) === before.replace('"epochs": 6', '"epochs": 9'), 'the saved recipe');
     await command('View: Close All Editors');
+    // So does what another program writes.
+    await writeFile(recipe, before);
+    await frame.getByRole('button', { name: '6 epochs' }).waitFor();
   });
 
   await step('Start by keyboard: step, time left, live charts, and the sentence on the protection', async () => {
