@@ -207,7 +207,7 @@ export default async function training({ step, page, until, shot, command, conta
       await writeFile(recipe, before.replace('"method"', 'method'));
       await frame.getByRole('alert').filter({ hasText: 'protected.json:5' }).waitFor();
       await writeFile(recipe, before);
-      await frame.getByRole('button', { name: '9 epochs' }).waitFor();
+      await frame.getByRole('button', { name: '6 epochs' }).waitFor();
     },
   );
 
