@@ -158,9 +158,7 @@ export default async function owndata({
     const file = inWorkspace('support tickets.csv');
     await writeFile(file, (await readFile(file, 'utf8')).replace('7,,no question,mail\n', ''));
     await command('Security Vectors: Run Recipe');
-    await page.keyboard.type('support-tickets-protected');
-    await focused.waitFor();
-    await page.keyboard.press('Enter');
+    await choose('Which recipe?', 'support-tickets-protected');
     const run = await webview('main.page header.run .facts', 60_000);
     await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: FINISHED });
     await run.locator('.verdict-line').first().waitFor();
