@@ -136,7 +136,7 @@ export default async function owndata({
 
   await step('the data view says what is wrong with it, and a click goes to the row', async () => {
     // Room for the rows of the view.
-    for (const other of ['Models', 'Runs']) await pane(other).locator('.pane-header').first().click();
+    await fold(['Models', 'Runs'], true);
     const file = row('Data', 'support tickets.csv');
     await file.filter({ hasText: '573 rows · 1 skipped' }).waitFor();
     await file.locator('.monaco-tl-twistie').click();
