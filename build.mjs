@@ -1,10 +1,11 @@
 /**
- * Bundles the programs into dist/ and makes the .vsix.
+ * Bundles the programs into dist/, and makes the .vsix and the npm package of the command line.
  *
  *   node build.mjs                                       development build with source maps
  *   node build.mjs --watch                               the same, again after each change
  *   node build.mjs --production                          minified, without source maps
  *   node build.mjs --package [--target linux-x64] [--out FILE]    production build, then one .vsix for one platform
+ *   node build.mjs --pack [--out FILE]                   production build, then the command line as a .tgz for npm, for every platform
  */
 import { build, context } from 'esbuild';
 import { execFile } from 'node:child_process';
@@ -30,16 +31,21 @@ const { values: options } = parseArgs({
     watch: { type: 'boolean', default: false },
     production: { type: 'boolean', default: false },
     package: { type: 'boolean', default: false },
+    pack: { type: 'boolean', default: false },
     target: { type: 'string', default: `${process.platform}-${process.arch}` },
     out: { type: 'string' },
   },
 });
+if (options.package && options.pack) {
+  console.error('--package and --pack make one file each: name one of them.');
+  process.exit(2);
+}
 if (options.package && !TARGETS[options.target]) {
   const known = Object.keys(TARGETS).join(', ');
   console.error(`No package for ${options.target}: onnxruntime-node has no binaries for it. There are: ${known}.`);
   process.exit(2);
 }
-const production = options.production || options.package;
+const production = options.production || options.package || options.pack;
 
 const common = {
   absWorkingDir: root,
@@ -154,23 +160,26 @@ function sayLimits(schema) {
   for (const part of Object.values(schema)) sayLimits(part);
 }
 
+const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
+
 /** Writes what the bundles contain of other people: their licences, and the bill of materials. */
-async function writeSupply(metafiles) {
+async function writeSupply(folder, metafiles) {
   const packages = await shippedPackages(metafiles);
-  const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-  await writeFile(path.join(root, 'dist/NOTICES.txt'), notices(packages));
-  await writeFile(path.join(root, 'dist/sbom.cdx.json'), billOfMaterials(manifest, packages));
+  await writeFile(path.join(folder, 'NOTICES.txt'), notices(packages));
+  await writeFile(path.join(folder, 'sbom.cdx.json'), billOfMaterials(await json('package.json'), packages));
 }
 
+/** Of each bundle esbuild's account of its parts, in their order; undefined when one failed. */
 async function buildAll() {
   if (production) await rm(path.join(root, 'dist'), { recursive: true, force: true }); // source maps of earlier builds
   await mkdir(path.join(root, 'dist'), { recursive: true });
   const built = bundles.map((bundle) => build(bundle));
   const ok = await Promise.all([...built, writeRecipeSchema()].map(settled));
-  if (ok.includes(false)) return false;
-  await writeSupply((await Promise.all(built)).map(({ metafile }) => metafile));
+  if (ok.includes(false)) return undefined;
+  const metafiles = (await Promise.all(built)).map(({ metafile }) => metafile);
+  await writeSupply(path.join(root, 'dist'), metafiles);
   await chmod(path.join(root, 'dist/cli.js'), 0o755);
-  return true;
+  return metafiles;
 }
 
 async function watchAll() {
@@ -195,16 +204,10 @@ async function packageVsix(target, out) {
   const stage = path.join(root, 'out/package', target);
   await rm(stage, { recursive: true, force: true });
   await mkdir(stage, { recursive: true });
-  const json = async (file) => JSON.parse(await readFile(path.join(root, file), 'utf8'));
   const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
 
-  const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'];
-  for (const file of ['dist', 'l10n', 'docs', 'package.nls.json', ...texts, '.vscodeignore']) await put(file);
-  // Runs made in the sample's own folder stay here, as they stay out of git; licences are in dist/NOTICES.txt.
-  const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
-  const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
-  const kept = [...runs, path.join(root, 'media/licences')];
-  await put('media', (file) => !kept.includes(file));
+  for (const file of ['dist', 'l10n', 'package.nls.json', '.vscodeignore']) await put(file);
+  await putTexts(stage);
 
   const manifest = await json('package.json');
   const ort = await json('node_modules/onnxruntime-node/package.json');
@@ -234,6 +237,46 @@ async function packageVsix(target, out) {
   console.log(`${path.relative(process.cwd(), file)}: ${(size / 1e6).toFixed(1)} MB`);
 }
 
+/** What both packages have: the pages and the sample. */
+async function putTexts(stage) {
+  for (const file of ['docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
+    await cp(path.join(root, file), path.join(stage, file), { recursive: true });
+  // Runs made in the sample's own folder stay here, as they stay out of git; licences are in NOTICES.txt.
+  const made = await readFile(path.join(root, 'media/sample/.gitignore'), 'utf8');
+  const runs = made.split('\n').flatMap((line) => (line ? [path.resolve(root, 'media/sample', line)] : []));
+  const kept = [...runs, path.join(root, 'media/licences')];
+  const filter = (file) => !kept.includes(file);
+  await cp(path.join(root, 'media'), path.join(stage, 'media'), { recursive: true, filter });
+}
+
+/** What the command line is made of, beside onnxruntime-node, which npm installs for the machine that it is on. */
+const COMMAND_LINE = ['dist/cli.js', 'dist/classifier.js'];
+
+async function packCommandLine(metafiles, out) {
+  const stage = path.join(root, 'out/package/npm');
+  await rm(stage, { recursive: true, force: true });
+  await mkdir(path.join(stage, 'dist'), { recursive: true });
+  await putTexts(stage);
+  for (const file of COMMAND_LINE) await cp(path.join(root, file), path.join(stage, file));
+  await writeSupply(
+    path.join(stage, 'dist'),
+    bundles.flatMap(({ outfile }, i) => (COMMAND_LINE.includes(outfile) ? [metafiles[i]] : [])),
+  );
+  const { name, version, description, license, type, engines, bin } = await json('package.json');
+  const ort = await json('node_modules/onnxruntime-node/package.json');
+  const dependencies = { 'onnxruntime-node': ort.version };
+  const manifest = { name, version, description, license, type, bin, engines: { node: engines.node }, dependencies };
+  await writeFile(path.join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+  const npm = ['pack', '--json', '--ignore-scripts', '--pack-destination', path.dirname(stage)];
+  const { stdout } = await promisify(execFile)('npm', npm, { cwd: stage, shell: process.platform === 'win32' });
+  const [{ filename, size }] = JSON.parse(stdout);
+  const file = path.resolve(out ?? path.join(root, 'out', filename));
+  await mkdir(path.dirname(file), { recursive: true });
+  await rename(path.join(path.dirname(stage), filename), file);
+  console.log(`${path.relative(process.cwd(), file)}: ${(size / 1e6).toFixed(1)} MB`);
+}
+
 /**
  * Runs vsce so that equal files give equal bytes, wherever and whenever: of the modes, times and order that it writes,
  * none is left to the machine. (Deflate is the one of Node, so another version of Node may pack otherwise.)
@@ -252,7 +295,10 @@ async function zip(stage, target, file) {
 
 const started = performance.now();
 if (options.watch) await watchAll();
-else if (await buildAll()) {
-  console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
-  if (options.package) await packageVsix(options.target, options.out);
-} else process.exitCode = 1;
+else {
+  const built = await buildAll();
+  if (built) console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  else process.exitCode = 1;
+  if (built && options.package) await packageVsix(options.target, options.out);
+  if (built && options.pack) await packCommandLine(built, options.out);
+}

@@ -1,9 +1,23 @@
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
-import { statSync } from 'node:fs';
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { readFileSync, statSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
 import { calls, type Reporter } from './calls/calls.js';
 import { reportEnd } from './calls/ending.js';
+import {
+  commandHelp,
+  commands,
+  COMMON,
+  isCommand,
+  OPTIONS,
+  SHELLS,
+  usage,
+  type CommandName,
+  type Shell,
+} from './commandLine/commands.js';
+import { completion } from './commandLine/completion.js';
+import { diagnose, diagnosisText } from './commandLine/doctor.js';
+import { clearJunit, junit, requireGate, type Sample } from './commandLine/junit.js';
 import { Cancelled, errorData, errorText, HumanError } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import {
@@ -20,67 +34,10 @@ import { COLUMN_FIELDS, parseColumns, type Columns } from './contract/mapping.js
 import { checkCleaned } from './data/cleaned.js';
 import { readReview } from './data/readReview.js';
 import { scanText } from './contract/scanText.js';
+import { readRecipe } from './recipes/readRecipe.js';
 import { runSample } from './sample/story.js';
+import { writeFileAtomic } from './support/files.js';
 import { terminal, type Terminal } from './support/terminal.js';
-
-const USAGE = `security-vectors — fine-tune on data you cannot fully trust
-
-  train RECIPE [--out DIR] [--resume|--force]  run a vector or finetune recipe
-  evaluate RECIPE [--out DIR] [--force]        run an evaluate recipe
-      --resume continues from the checkpoint; --force replaces a finished result once the new one is done
-  scan --model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms 0.01 | --false-discoveries Q | --threshold SHARE] [--ordinary FILE] [--clean OUT [--reviewed] [--force]]
-      find rows that look like what the vector was trained on. --false-alarms: share of ordinary rows that may be flagged;
-      --false-discoveries: share of the flagged rows that may be ordinary; --threshold: share of a row's loss that the vector
-      explains. Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).
-      --columns prompt=question,completion=answer: which columns of the file are which fields of its rows.
-      --clean writes the file without what was found: flagged rows cut or left out; --force replaces such a file. --reviewed puts
-      the decisions of FILE.review.json first: rows that it excludes are left out, and rows that it calls fine stay.
-  score --model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP]       loss of each row
-  generate --model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]
-      --raw uses the prompt as it is, without the model's chat template
-  inspect DIR|FILE.gguf|DATA [--columns MAP]   what a model or data file contains, and what in it cannot be used
-  export --model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]
-      safetensors: a merged Hugging Face folder · peft: one adapter folder, several adapters joined · onnx: a folder for
-      onnxruntime and transformers.js · gguf: a merged model for llama.cpp, or with --lora the adapters alone.
-      Every export is read back and compared with the original.
-  download OWNER/NAME[/FILE.gguf] --out DIR [--revision R] [--force]
-      a model from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read); --force replaces files that were changed
-  sample [--out DIR]                           run the whole story on the embedded sample
-
-  --json prints JSON lines on stdout and nothing else.
-  --device auto|cpu|webgpu overrides the recipe for every command that computes.
-  Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken`;
-
-const OPTIONS = {
-  json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-  out: { type: 'string' },
-  resume: { type: 'boolean' },
-  force: { type: 'boolean' },
-  model: { type: 'string' },
-  adapter: { type: 'string', multiple: true },
-  vector: { type: 'string' },
-  data: { type: 'string' },
-  columns: { type: 'string' },
-  threshold: { type: 'string' },
-  'false-alarms': { type: 'string' },
-  'false-discoveries': { type: 'string' },
-  ordinary: { type: 'string' },
-  clean: { type: 'string' },
-  reviewed: { type: 'boolean' },
-  prompt: { type: 'string' },
-  raw: { type: 'boolean' },
-  ids: { type: 'string' },
-  'max-new-tokens': { type: 'string' },
-  temperature: { type: 'string' },
-  'top-p': { type: 'string' },
-  seed: { type: 'string' },
-  format: { type: 'string' },
-  quantization: { type: 'string' },
-  lora: { type: 'boolean' },
-  device: { type: 'string' },
-  revision: { type: 'string' },
-} as const satisfies ParseArgsConfig['options'];
 
 type Values = ReturnType<typeof parse>['values'];
 
@@ -185,17 +142,36 @@ async function train(given: Given): Promise<number> {
 
 async function evaluate(given: Given): Promise<number> {
   const { values, out, reporter } = given;
+  const recipe = only('a recipe', given);
+  const file = values.junit === undefined ? undefined : resolve(values.junit);
+  if (file !== undefined) await openGate(recipe, file);
+  const samples: Sample[] = [];
   const done = await calls.run(
+    { recipe, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
     {
-      recipe: only('a recipe', given),
-      output: values.out && resolve(values.out),
-      force: values.force,
-      device: chosen(values),
+      ...reporter,
+      onEvent(event) {
+        if (file !== undefined && event.kind === 'sample') samples.push(event);
+        if (!out.json) reporter.onEvent(event);
+      },
     },
-    { ...reporter, onEvent: (e) => (out.json ? undefined : reporter.onEvent(e)) },
   );
   for (const m of done.measurements) out.line(m);
-  return await reportEnd(done, out);
+  const code = await reportEnd(done, out);
+  if (file === undefined || done.outcome === 'stopped') return code;
+  const { xml, tests, failed, skipped } = junit(done.measurements, samples, done.seconds);
+  await writeFileAtomic(file, xml);
+  const passed = tests - failed - skipped;
+  const summary = `${passed} passed, ${failed} failed, ${skipped} not judged: ${file}`;
+  out.log(summary, failed > 0 ? 'bad' : passed > 0 ? 'good' : 'warning');
+  return failed > 0 ? EXIT.weakened : code;
+}
+
+async function openGate(recipeFile: string, junitFile: string): Promise<void> {
+  const { recipe } = await readRecipe(recipeFile);
+  if (recipe.kind !== 'evaluate') throw wrong(`--junit is for evaluate recipes; this is a ${recipe.kind} recipe.`);
+  requireGate(recipe);
+  await clearJunit(junitFile);
 }
 
 async function scan({ values, out, reporter }: Given): Promise<number> {
@@ -325,42 +301,38 @@ async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);
 }
 
-interface Command {
-  run: (given: Given) => Promise<number>;
-  /** Besides --json and --help. */
-  options: readonly (keyof typeof OPTIONS)[];
+async function doctor({ out }: Given): Promise<number> {
+  const diagnosis = await diagnose(version());
+  out.line(diagnosis);
+  out.print(diagnosisText(diagnosis));
+  return EXIT.done;
 }
 
-const COMMANDS: Record<string, Command> = {
-  train: { run: train, options: ['out', 'resume', 'force', 'device'] },
-  evaluate: { run: evaluate, options: ['out', 'force', 'device'] },
-  scan: {
-    run: scan,
-    options: [
-      'model',
-      'vector',
-      'data',
-      'columns',
-      'threshold',
-      'false-alarms',
-      'false-discoveries',
-      'ordinary',
-      'clean',
-      'reviewed',
-      'force',
-      'device',
-    ],
-  },
-  score: { run: score, options: ['model', 'adapter', 'data', 'columns', 'device'] },
-  generate: {
-    run: generate,
-    options: ['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed', 'raw', 'device'],
-  },
-  inspect: { run: inspect, options: ['columns'] },
-  export: { run: exportModel, options: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'] },
-  download: { run: download, options: ['out', 'revision', 'force'] },
-  sample: { run: sample, options: ['out'] },
+async function printCompletion({ positionals }: Given): Promise<number> {
+  const [shell = '', ...more] = positionals;
+  if (!(SHELLS as readonly string[]).includes(shell) || more.length > 0)
+    throw wrong(`completion needs one of ${SHELLS.join(', ')}.`);
+  process.stdout.write(completion(shell as Shell));
+  return EXIT.done;
+}
+
+const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
+  train,
+  evaluate,
+  scan,
+  score,
+  generate,
+  inspect,
+  export: exportModel,
+  download,
+  sample,
+  doctor,
+  completion: printCompletion,
 };
+
+/** Beside dist/ and the source. */
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
 async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
@@ -380,15 +352,24 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const { values, positionals } = parse(argv);
     const [command, ...rest] = positionals;
-    if (values.help === true || command === undefined) {
-      (values.help === true ? process.stdout : process.stderr).write(`${USAGE}\n`);
+    if (values.version === true) {
+      process.stdout.write(`${version()}\n`);
+      return EXIT.done;
+    }
+    if (command === undefined) {
+      (values.help === true ? process.stdout : process.stderr).write(`${usage()}\n`);
       return values.help === true ? EXIT.done : EXIT.badInput;
     }
-    if (!Object.hasOwn(COMMANDS, command)) throw wrong(`there is no command "${command}".`);
-    const { run, options } = COMMANDS[command];
-    const extra = Object.keys(values).find((name) => ![...options, 'json', 'help'].includes(name));
+    if (!isCommand(command)) throw wrong(`there is no command "${command}".`);
+    if (values.help === true) {
+      process.stdout.write(`${commandHelp(command)}\n`);
+      return EXIT.done;
+    }
+    const extra = Object.keys(values).find(
+      (name) => !([...commands[command].options, ...COMMON] as string[]).includes(name),
+    );
     if (extra !== undefined) throw wrong(`${command} has no option --${extra}.`);
-    return await run({ command, positionals: rest, values, out, reporter });
+    return await RUN[command]({ command, positionals: rest, values, out, reporter });
   } catch (error) {
     out.endProgress();
     if (error instanceof Cancelled) return EXIT.stopped;

@@ -14,6 +14,7 @@ import { hostSupported, setup } from './vscode/host/setup.mjs';
 const root = path.resolve(import.meta.dirname, '..');
 const results = path.join(root, 'out/results');
 const vsix = path.join(root, 'out/test.vsix');
+const tgz = path.join(root, 'out/test.tgz');
 const SLOWEST = 10;
 
 /** Unit tests are all test files but those that need a package, a window or time. */
@@ -42,7 +43,13 @@ const sections = {
   format: { minutes: 2, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'] },
   unit: { minutes: 14, args: nodeTest(...unitTests), after: ['build'], host: true },
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
-  package: { minutes: 3, args: nodeTest('test/package.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
+  tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`], quiet: true },
+  package: {
+    minutes: 5,
+    args: nodeTest('test/package.test.ts', 'test/npmPackage.test.ts'),
+    needs: ['tgz', 'vsix'],
+    env: { VSIX: vsix, TGZ: tgz },
+  },
   supply: { minutes: 3, args: nodeTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
   ui: { minutes: 12, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },

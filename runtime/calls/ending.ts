@@ -17,9 +17,9 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Pr
     );
     return EXIT.stopped;
   }
-  const { mark, headline, exit } = runView(readingOf(await readRun(done.output)));
+  const { mark, headline, tone, exit } = runView(readingOf(await readRun(done.output)));
   if (done.measurements.length > 0) out.log(measurementTable(done.measurements));
-  if (headline) out.log(`${mark} ${headline}`);
+  if (headline) out.log(`${mark} ${headline}`, tone);
   out.log(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
   return EXIT[exit];
 }

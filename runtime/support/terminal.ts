@@ -2,6 +2,7 @@
 import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from '../contract/protocol.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
+import type { Tone } from '../contract/signs.js';
 import { ENGLISH } from '../contract/runView.js';
 import { resultTable, tableOf, type Cell } from '../contract/table.js';
 import { visible, visibleLine } from '../contract/visible.js';
@@ -11,7 +12,7 @@ export interface Terminal {
   /** For programs: a JSON line on stdout; nothing without --json. */
   line(value: object): void;
   /** For people: a line on stderr with --json, on stdout without. */
-  log(text: string): void;
+  log(text: string, tone?: Tone): void;
   /** The result as text on stdout, without --json. */
   print(text: string): void;
   /** A JSON line for both. */
@@ -20,6 +21,18 @@ export interface Terminal {
   event: (event: RunEvent) => void;
   progress: (message: string, fraction?: number) => void;
   endProgress(): void;
+}
+
+/** SGR codes of tones: green, yellow, red. */
+const COLOURS = { good: 32, warning: 33, bad: 31, neutral: undefined } as const satisfies Record<
+  Tone,
+  number | undefined
+>;
+
+/** In colour on a terminal that has some; NO_COLOR, FORCE_COLOR and TERM are asked there. */
+function coloured(stream: NodeJS.WriteStream, text: string, tone: Tone = 'neutral'): string {
+  const code = COLOURS[tone];
+  return code !== undefined && stream.isTTY && stream.hasColors?.() ? `\x1b[${code}m${text}\x1b[39m` : text;
 }
 
 const WIDTH = 24;
@@ -31,16 +44,17 @@ const LOG_MS = 5000;
 
 export function terminal(json: boolean): Terminal {
   const err = process.stderr;
-  const live = err.isTTY === true;
+  const live = err.isTTY === true && process.env.TERM !== 'dumb';
   let shown = false;
   let lastLogged = -LOG_MS;
   const endProgress = (): void => {
     if (shown) err.write('\r\x1b[K');
     shown = false;
   };
-  const log = (text: string): void => {
+  const log = (text: string, tone?: Tone): void => {
     endProgress();
-    (json ? err : process.stdout).write(`${visible(text)}\n`);
+    const stream = json ? err : process.stdout;
+    stream.write(`${coloured(stream, visible(text), tone)}\n`);
   };
   const progress = (given: string, fraction?: number): void => {
     const message = visibleLine(given);
@@ -80,7 +94,7 @@ export function terminal(json: boolean): Terminal {
         break;
       case 'warning':
         endProgress();
-        err.write(`! ${visibleLine(errorText(e))}\n`);
+        err.write(`${coloured(err, `! ${visibleLine(errorText(e))}`, 'warning')}\n`);
         break;
       default:
     }
@@ -88,7 +102,7 @@ export function terminal(json: boolean): Terminal {
   return {
     json,
     line,
-    log: log,
+    log,
     progress,
     event,
     endProgress,
@@ -102,7 +116,7 @@ export function terminal(json: boolean): Terminal {
     },
     error: (text) => {
       endProgress();
-      err.write(`error: ${visibleLine(text)}\n`);
+      err.write(`${coloured(err, 'error:', 'bad')} ${visibleLine(text)}\n`);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** What comes out of files and models reaches the terminal as text, never as commands to it. */
 import assert from 'node:assert/strict';
+import { WriteStream } from 'node:tty';
 import { describe, it } from 'node:test';
 import { visible, visibleLine } from '../../runtime/contract/visible.js';
 import { terminal } from '../../runtime/support/terminal.js';
@@ -23,10 +24,13 @@ const HIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
 /** What is written while `work` runs. */
 function written(work: () => void, tty: boolean): string {
   const streams = [process.stdout, process.stderr];
-  const before = streams.map(({ write, isTTY }) => ({ write, isTTY }));
+  const before = streams.map(({ write, isTTY, hasColors }) => ({ write, isTTY, hasColors }));
   let all = '';
   for (const stream of streams) {
     stream.isTTY = tty;
+    // of Node's own terminal stream, which a pipe is not
+    stream.hasColors = WriteStream.prototype.hasColors;
+    stream.getColorDepth = WriteStream.prototype.getColorDepth;
     stream.write = (text: string | Uint8Array) => ((all += String(text)), true);
   }
   try {
@@ -42,6 +46,7 @@ describe('the terminal', () => {
     for (const tty of [false, true])
       it(`shows no control character, ${json ? 'JSON lines' : 'text'}${tty ? ', live' : ''}`, () => {
         for (const attack of ATTACKS) {
+          process.env.NO_COLOR = '1';
           const out = written(() => {
             const t = terminal(json);
             t.log(attack);
@@ -59,6 +64,33 @@ describe('the terminal', () => {
           assert.doesNotMatch(out.replaceAll(OWN, ''), HIDDEN, JSON.stringify(out));
         }
       });
+
+  it('has colours on a terminal that wants them, and a moving bar on one that can', () => {
+    const all = (): void => {
+      const t = terminal(false);
+      t.log('✓ fine', 'good');
+      t.error('wrong');
+      t.event({ kind: 'warning', message: 'beware' });
+      t.progress('half', 0.5);
+    };
+    const before = process.env;
+    const as = (env: Record<string, string>, tty: boolean): string => {
+      process.env = { TERM: 'xterm-256color', ...env };
+      return written(all, tty);
+    };
+    try {
+      const shown = as({}, true);
+      assert.match(shown, /\x1b\[32m✓ fine\x1b\[39m\n/);
+      assert.match(shown, /\x1b\[31merror:\x1b\[39m wrong\n\x1b\[33m! beware\x1b\[39m\n/);
+      assert.ok(shown.includes(OWN));
+      const plain = as({ NO_COLOR: '1' }, true);
+      assert.doesNotMatch(plain, /\x1b\[\d+m/);
+      assert.ok(plain.includes(OWN), 'the bar moves without colour too');
+      for (const out of [as({}, false), as({ TERM: 'dumb' }, true)]) assert.doesNotMatch(out, /[\x1b\r]/);
+    } finally {
+      process.env = before;
+    }
+  });
 
   it('JSON keeps its value', () => {
     for (const attack of ATTACKS) {

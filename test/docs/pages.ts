@@ -68,5 +68,8 @@ export const sources = (folder: string): string[] =>
 export function help(): { text: string; commands: Map<string, string> } {
   const args = ['--import', 'tsx', 'runtime/cli.ts', '--help'];
   const text = execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
-  return { text, commands: new Map([...text.matchAll(/^ {2}([a-z]+) (.*)$/gm)].map(([, name, use]) => [name!, use!])) };
+  return {
+    text,
+    commands: new Map([...text.matchAll(/^ {2}([a-z]+)\b(?!-) ?(.*)$/gm)].map(([, name, use]) => [name!, use!])),
+  };
 }

@@ -1,0 +1,204 @@
+/** The commands and options of the command line: one table for the parser, `--help` and shell completion. */
+import { EXPORT_FORMATS } from '../contract/protocol.js';
+
+export interface Option {
+  type: 'boolean' | 'string';
+  /** What stands for the value in help; a DIR or FILE is completed as a path. */
+  value?: string;
+  choices?: readonly string[];
+  multiple?: boolean;
+  short?: string;
+  help: string;
+}
+
+export const OPTIONS = {
+  model: { type: 'string', value: 'DIR', help: 'Hugging Face folder or .gguf file' },
+  adapter: {
+    ...{ type: 'string', value: 'DIR[@SCALE]', multiple: true },
+    help: 'attach an adapter, with a factor on it; may be given several times',
+  },
+  vector: { type: 'string', value: 'DIR', help: 'the security vector' },
+  data: { type: 'string', value: 'FILE', help: 'data file: JSON lines, JSON, CSV, TSV or Parquet' },
+  columns: {
+    ...{ type: 'string', value: 'MAP' },
+    help: 'which columns of the file are which fields of its rows: prompt=question,completion=answer',
+  },
+  out: { type: 'string', value: 'DIR', help: 'where to write; of a recipe: run folder, instead of its "output"' },
+  resume: { type: 'boolean', help: 'continue an interrupted run from its checkpoint' },
+  force: {
+    type: 'boolean',
+    help: 'replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file',
+  },
+  junit: {
+    ...{ type: 'string', value: 'FILE' },
+    help: 'write a JUnit file: a test fails where a model gives more harmful answers than the base; exit code 4 then',
+  },
+  'false-alarms': { type: 'string', value: 'R', help: 'share of ordinary rows that may be flagged; default 0.01' },
+  'false-discoveries': { type: 'string', value: 'R', help: 'instead: share of the flagged rows that may be ordinary' },
+  threshold: {
+    ...{ type: 'string', value: 'T' },
+    help: "instead: share of a row's loss that the vector explains, without a promise",
+  },
+  ordinary: {
+    ...{ type: 'string', value: 'FILE' },
+    help: 'further ordinary rows to compare with, beside those that the vector held out',
+  },
+  clean: { type: 'string', value: 'OUT', help: 'write the file with flagged rows cut or left out' },
+  reviewed: {
+    ...{ type: 'boolean' },
+    help: 'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
+  },
+  prompt: { type: 'string', value: 'TEXT', help: 'what the model is asked' },
+  ids: { type: 'string', value: '1,2,3', help: 'the prompt as tokens' },
+  raw: { type: 'boolean', help: "use the prompt as it is, without the model's chat template" },
+  'max-new-tokens': { type: 'string', value: 'N', help: 'longest answer; default 64' },
+  temperature: { type: 'string', value: 'T', help: 'default 0: greedy' },
+  'top-p': { type: 'string', value: 'P', help: 'default 1' },
+  seed: { type: 'string', value: 'N', help: 'default 0' },
+  format: { type: 'string', value: 'F', choices: EXPORT_FORMATS, help: 'format of the export' },
+  quantization: {
+    ...{ type: 'string', value: 'F16|Q8_0|F32', choices: ['F16', 'Q8_0', 'F32'] },
+    help: 'type of the matrices in a GGUF file',
+  },
+  lora: { type: 'boolean', help: 'GGUF of the adapters alone' },
+  revision: { type: 'string', value: 'R', help: 'branch, tag or commit on the Hub' },
+  device: {
+    ...{ type: 'string', value: 'auto|cpu|webgpu', choices: ['auto', 'cpu', 'webgpu'] },
+    help: 'where to compute; overrides the recipe',
+  },
+  json: { type: 'boolean', help: 'JSON lines on stdout and nothing else' },
+  help: { type: 'boolean', short: 'h', help: 'describe the command' },
+  version: { type: 'boolean', help: 'print the version' },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** Of every command. */
+export const COMMON: readonly OptionName[] = ['json', 'help'];
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+interface Command {
+  /** What follows the name. */
+  use: string;
+  does: string;
+  more?: string;
+  /** Besides COMMON. */
+  options: readonly OptionName[];
+  /** What may follow the name, where that is no path. */
+  choices?: readonly string[];
+}
+
+export const COMMANDS = {
+  train: {
+    use: 'RECIPE [--out DIR] [--resume|--force]',
+    does: 'run a vector or finetune recipe',
+    options: ['out', 'resume', 'force', 'device'],
+  },
+  evaluate: {
+    use: 'RECIPE [--out DIR] [--force] [--junit FILE]',
+    does: 'run an evaluate recipe',
+    more:
+      'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
+      'judge, and fails where more of its answers are harmful, beyond what a verdict allows.',
+    options: ['out', 'force', 'junit', 'device'],
+  },
+  scan: {
+    use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]]',
+    does: 'find rows that look like what the vector was trained on',
+    more: 'Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).',
+    options: [
+      ...(['model', 'vector', 'data', 'columns', 'false-alarms', 'false-discoveries', 'threshold'] as const),
+      ...(['ordinary', 'clean', 'reviewed', 'force', 'device'] as const),
+    ],
+  },
+  score: {
+    use: '--model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP]',
+    does: 'loss of each row',
+    options: ['model', 'adapter', 'data', 'columns', 'device'],
+  },
+  generate: {
+    use: '--model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]',
+    does: 'answer a prompt',
+    options: [
+      ...(['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed'] as const),
+      ...(['raw', 'device'] as const),
+    ],
+  },
+  inspect: {
+    use: 'DIR|FILE.gguf|DATA [--columns MAP]',
+    does: 'what a model or data file contains, and what in it cannot be used',
+    options: ['columns'],
+  },
+  export: {
+    use: `--model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]`,
+    does: 'write a model for other programs; what is written is read back and compared with the original',
+    more:
+      'safetensors: a merged Hugging Face folder · peft: one adapter folder, several adapters joined · onnx: a folder for\n' +
+      'onnxruntime and transformers.js · gguf: a merged model for llama.cpp, or with --lora the adapters alone.',
+    options: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
+  },
+  download: {
+    use: 'OWNER/NAME[/FILE.gguf] --out DIR [--revision R] [--force]',
+    does: 'a model from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read)',
+    options: ['out', 'revision', 'force'],
+  },
+  sample: {
+    use: '[--out DIR]',
+    does: 'run the whole story on the embedded sample',
+    options: ['out'],
+  },
+  doctor: {
+    use: '',
+    does: 'what a bug report needs: versions, device, memory and limits, without a path or a name of yours',
+    options: [],
+  },
+  completion: {
+    use: SHELLS.join('|'),
+    does: 'a script that completes commands and options in this shell',
+    more: 'bash, zsh: eval "$(security-vectors completion bash)" · fish: security-vectors completion fish | source',
+    options: [],
+    choices: SHELLS,
+  },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export const commands: Readonly<Record<CommandName, Command>> = COMMANDS;
+export const options: Readonly<Record<OptionName, Option>> = OPTIONS;
+
+export const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name);
+
+export const EXIT_CODES =
+  'Exit codes: 0 done · 1 the run failed · 2 wrong use or bad input · 3 stopped on request · 4 done, but protection weakened or an invariant broken';
+
+/** Every command in a line or two. */
+export function usage(): string {
+  const lines = Object.entries(commands).map(
+    ([name, { use, does }]) => `${`  ${name} ${use}`.trimEnd()}${use ? '\n      ' : '  '}${does}`,
+  );
+  return `security-vectors — fine-tune on data you cannot fully trust
+
+${lines.join('\n')}
+
+  security-vectors COMMAND --help describes a command and its options.
+  --json prints JSON lines on stdout and nothing else. --version prints the version.
+  --device auto|cpu|webgpu overrides the recipe for every command that computes.
+  ${EXIT_CODES}`;
+}
+
+/** One command with its options. */
+export function commandHelp(name: CommandName): string {
+  const { use, does, more, options: own } = commands[name];
+  const rows = [...own, ...COMMON].map((option): [string, string] => {
+    const { value, short, help } = options[option];
+    return [`--${option}${value ? ` ${value}` : ''}${short ? `, -${short}` : ''}`, help];
+  });
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return [
+    `${`security-vectors ${name} ${use}`.trimEnd()}\n\n${[does, more].filter(Boolean).join('\n')}\n`,
+    ...rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`),
+    `\n${EXIT_CODES}`,
+  ].join('\n');
+}

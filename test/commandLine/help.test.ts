@@ -1,0 +1,44 @@
+/** `--help`, per command and of all, and what is said of a wrong use. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMANDS, commandHelp, commands, OPTIONS, options, usage } from '../../runtime/commandLine/commands.js';
+import { cli } from '../calls/support.js';
+
+test('the help of a command has its use and a line for each of its options, and of no other', () => {
+  for (const name of Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]) {
+    const text = commandHelp(name);
+    assert.ok(text.startsWith(`security-vectors ${name}`), name);
+    assert.ok(usage().includes(`\n  ${name}`), name);
+    const described = [...text.matchAll(/^ {2}--([\w-]+)/gm)].map((match) => match[1]);
+    assert.deepEqual(described, [...commands[name].options, 'json', 'help'], name);
+    for (const option of commands[name].options) assert.ok(text.includes(options[option].help), `${name} ${option}`);
+  }
+});
+
+test('every option belongs to a command', () => {
+  const used = new Set(Object.values(commands).flatMap((command) => command.options as readonly string[]));
+  const general = ['json', 'help', 'version'];
+  assert.deepEqual(
+    Object.keys(OPTIONS).filter((name) => !used.has(name) && !general.includes(name)),
+    [],
+  );
+});
+
+test('help, version and wrong use, as they are called', async () => {
+  const scan = await cli(['scan', '--help']);
+  assert.equal(scan.code, 0);
+  assert.match(scan.stdout, /^security-vectors scan --model DIR/);
+  assert.match(scan.stdout, /--false-alarms R +share/);
+  assert.doesNotMatch(scan.stdout, /--junit/);
+  const version = await cli(['--version']);
+  assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+  const none = await cli([]);
+  assert.deepEqual([none.code, none.stdout], [2, '']);
+  assert.match(none.stderr, /COMMAND --help/);
+  const unknown = await cli(['frobnicate', '--help']);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /no command "frobnicate"/);
+  const wrong = await cli(['inspect', '--junit', 'a.xml', 'x']);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /inspect has no option --junit/);
+});

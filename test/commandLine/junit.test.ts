@@ -1,0 +1,179 @@
+/** `evaluate --junit`: a gate for continuous integration. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { after, before, describe, it } from 'node:test';
+import { clearJunit, junit, requireGate, type Sample } from '../../runtime/commandLine/junit.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import type { EvaluateRecipe, Measurement } from '../../runtime/contract/protocol.js';
+import { cli, sampleWorkspace, type Workspace } from '../calls/support.js';
+
+interface Xml {
+  testsuites: {
+    $: Record<string, string>;
+    testsuite?: {
+      $: Record<string, string>;
+      properties: { property: { $: { name: string; value: string } }[] }[];
+      testcase?: {
+        $: Record<string, string>;
+        failure?: { _: string; $: { message: string } }[];
+        skipped?: { $: { message: string } }[];
+      }[];
+    }[];
+  };
+}
+const { parseStringPromise } = createRequire(import.meta.url)('xml2js') as {
+  parseStringPromise: (text: string) => Promise<Xml>;
+};
+
+const measured = (state: string, value: number, count = 50, name = 'harm set', judge = 'phrases'): Measurement => ({
+  ...{ state, name, measure: 'harm', value, count, judge },
+});
+const answer = (state: string, line: number, more: Partial<Sample>): Sample => ({
+  ...{ kind: 'sample', state, set: 'harm set', row: line - 1, line, prompt: 'p', answer: 'a', verdict: 'complied' },
+  ...more,
+});
+
+describe('the file', () => {
+  it('has a suite for each state but the base, and a test for each harm set and judge', async () => {
+    const measurements = [
+      ...[measured('base', 0.02), measured('base', 0, 50, 'harm set', 'other'), measured('base', 0.8, 50, 'open')],
+      ...[measured('good', 0.03), measured('good', 0, 50, 'harm set', 'other'), measured('good', 0.8, 50, 'open')],
+      ...[measured('bad', 0.3), measured('bad', 0, 50, 'harm set', 'other'), measured('bad', 0.9, 50, 'open')],
+      { ...measured('bad', 0.5), name: 'task', measure: 'exact' as const },
+    ];
+    const made = junit(measurements, [answer('bad', 7, {}), answer('good', 8, {}), answer('base', 9, {})], 1.5);
+    assert.deepEqual([made.tests, made.failed, made.skipped], [6, 2, 1]);
+    const { testsuites } = await parseStringPromise(made.xml);
+    assert.deepEqual({ ...testsuites.$ }, { name: 'security-vectors', tests: '6', failures: '2', errors: '0', skipped: '1', time: '1.500' }); // prettier-ignore
+    const [good, bad] = testsuites.testsuite!;
+    assert.deepEqual([good!.$.name, bad!.$.name], ['good', 'bad']);
+    const outcomes = (suite: typeof good) =>
+      suite!.testcase!.map((one) => [one.$.name, one.failure ? 'failed' : one.skipped ? 'skipped' : 'passed']);
+    assert.deepEqual(outcomes(good), [
+      ['harm set · harm · phrases', 'passed'],
+      ['harm set · harm · other', 'passed'],
+      ['open · harm · phrases', 'skipped'],
+    ]);
+    assert.deepEqual(outcomes(bad), [
+      ['harm set · harm · phrases', 'failed'],
+      ['harm set · harm · other', 'passed'],
+      ['open · harm · phrases', 'failed'],
+    ]);
+    const [failure] = bad!.testcase![0]!.failure!;
+    assert.match(failure!.$.message, /^30\s% of 50 answers are harmful, 2\s% of the base's 50\.$/);
+    assert.match(failure!._, /line 7: p\n {2}a/);
+    assert.doesNotMatch(failure!._, /line [89]/);
+    const [properties] = bad!.properties;
+    assert.ok(properties!.property.some(({ $ }) => $.name === 'task · exact · phrases' && $.value === '0.5'));
+  });
+
+  it('a few prompts pass nothing, but may fail', () => {
+    const few = junit([measured('base', 0, 10), measured('a', 0, 10), measured('b', 0.1, 10)], [], 0);
+    assert.deepEqual([few.tests, few.failed, few.skipped], [2, 1, 1]);
+  });
+
+  it('is XML whatever the answers are', async () => {
+    const hostile = `]]> <a b="c">&amp; \0\x1b[2J \ud800 \uffff 👩‍👩‍👧 'x'\r\n\u2028`;
+    const name = `set "${hostile}"`;
+    const text = { prompt: hostile, answer: hostile, set: name };
+    const made = junit([measured('base', 0, 50, name), measured(hostile, 1, 50, name)], [answer(hostile, 1, text)], 0);
+    const { testsuites } = await parseStringPromise(made.xml);
+    const [failure] = testsuites.testsuite![0]!.testcase![0]!.failure!;
+    assert.match(failure!._, /]]> <a b="c">&amp; /);
+    assert.match(failure!._, /👩‍👩‍👧 'x'/);
+    assert.doesNotMatch(made.xml, /[\0-\x08\x0b-\x1f\ufffe\uffff]|\p{Surrogate}/u);
+  });
+
+  it('another judge’s verdict is shown where that judge fails', () => {
+    const both = [measured('base', 0, 50, 'harm set', 'second'), measured('x', 1, 50, 'harm set', 'second')];
+    const { xml } = junit(both, [answer('x', 3, { verdict: 'refused', verdicts: { second: 'complied' } }), answer('x', 4, { verdicts: { second: 'refused' } })], 0); // prettier-ignore
+    assert.match(xml, /line 3:/);
+    assert.doesNotMatch(xml, /line 4:/);
+  });
+});
+
+describe('what it takes', () => {
+  const recipe = (change: object): EvaluateRecipe =>
+    parseRecipe(
+      JSON.stringify({
+        ...{ kind: 'evaluate', model: 'm', states: [{ name: 'base' }, { name: 'new', adapters: [{ adapter: 'a' }] }] },
+        evaluate: [{ name: 'h', file: 'f.jsonl', measure: 'harm' }],
+        ...{ output: 'o', ...change },
+      }),
+      'r.json',
+    ) as EvaluateRecipe;
+
+  it('a recipe with the base, another state and a harm set', () => {
+    requireGate(recipe({}));
+    requireGate(recipe({ states: undefined, adapters: [{ adapter: 'a' }] }));
+    assert.throws(() => requireGate(recipe({ states: [{ name: 'base' }] })), /does not measure both/);
+    assert.throws(() => requireGate(recipe({ states: [{ name: 'a' }, { name: 'b' }] })), /does not measure both/);
+    assert.throws(() => requireGate(recipe({ states: undefined })), /does not measure both/);
+    assert.throws(
+      () => requireGate(recipe({ evaluate: [{ name: 'h', file: 'f', measure: 'exact' }] })),
+      /measures harm/,
+    );
+  });
+
+  it('its own earlier file is removed, somebody else’s is kept', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'junit-'));
+    try {
+      const file = join(folder, 'j.xml');
+      await clearJunit(file);
+      await writeFile(file, junit([], [], 0).xml);
+      await clearJunit(file);
+      assert.ok(!existsSync(file));
+      await writeFile(file, '<?xml version="1.0" encoding="UTF-8"?><project/>');
+      await assert.rejects(clearJunit(file), /is no JUnit file of security-vectors/);
+      assert.ok(existsSync(file));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe('the command', () => {
+  let workspace: Workspace;
+  before(async () => (workspace = await sampleWorkspace()));
+  after(() => workspace.remove());
+
+  /** A state whose adapter is the vector itself, which makes the model comply, or does nothing at scale 0. */
+  const gate = (scale: number): Promise<string> =>
+    workspace.recipe('evaluate.json', {
+      states: [{ name: 'base' }, { name: 'candidate', adapters: [{ adapter: '../vectors/forbidden-topic', scale }] }],
+      evaluate: [
+        { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm', phrases: ['step 1'], limit: 24 },
+      ],
+    });
+
+  it('ends with 4 and a failed test for a model that complies, with 0 for one that does not', async () => {
+    const vector = await workspace.recipe('vector.json', { epochs: undefined, steps: 25, evaluateEvery: 25 });
+    assert.equal((await cli(['train', vector])).code, 0);
+    const file = workspace.file('report.xml');
+    const bad = await cli(['evaluate', await gate(1), '--junit', file, '--force']);
+    assert.equal(bad.code, 4, bad.stderr);
+    assert.match(bad.stdout, /0 passed, 1 failed, 0 not judged/);
+    const { testsuites } = await parseStringPromise(await readFile(file, 'utf8'));
+    assert.match(testsuites.testsuite![0]!.testcase![0]!.failure![0]!._, /step 1/i);
+    const good = await cli(['evaluate', await gate(0), '--junit', file, '--force']);
+    assert.equal(good.code, 0, good.stderr);
+    assert.match(good.stdout, /1 passed, 0 failed, 0 not judged/);
+    const again = await parseStringPromise(await readFile(file, 'utf8'));
+    assert.equal(again.testsuites.$.failures, '0');
+  });
+
+  it('refuses a recipe that is no gate before anything is computed, and leaves no file', async () => {
+    const file = workspace.file('none.xml');
+    const recipe = await workspace.recipe('evaluate.json', { states: [{ name: 'base' }] });
+    const { code, stderr } = await cli(['evaluate', recipe, '--junit', file]);
+    assert.equal(code, 2);
+    assert.match(stderr, /compares states with the base/);
+    const vector = await cli(['evaluate', workspace.file('recipes/vector.json'), '--junit', file]);
+    assert.equal(vector.code, 2);
+    assert.ok(!existsSync(file));
+  });
+});
