@@ -1,7 +1,7 @@
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
 import { readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { calls, type Reporter } from './calls/calls.js';
 import { reportEnd } from './calls/ending.js';
 import {
@@ -23,6 +23,7 @@ import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import {
   EXIT,
   EXPORT_FORMATS,
+  type CacheEntry,
   SCAN_LIMIT,
   type ExportFormat,
   type ModelReference,
@@ -37,7 +38,7 @@ import { scanText } from './contract/scanText.js';
 import { readRecipe } from './recipes/readRecipe.js';
 import { runSample } from './sample/story.js';
 import { writeFileAtomic } from './support/files.js';
-import { terminal, type Terminal } from './support/terminal.js';
+import { terminal, textTable, type Terminal } from './support/terminal.js';
 
 type Values = ReturnType<typeof parse>['values'];
 
@@ -301,6 +302,23 @@ async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);
 }
 
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+
+async function cache({ values, out, reporter }: Given): Promise<number> {
+  const { path, bytes, entries, removed } = await calls.cache({ clear: values.clear }, reporter);
+  out.line({ path, bytes, entries, removed });
+  const row = (entry: CacheEntry): string[] => [
+    basename(entry.file),
+    megabytes(entry.bytes),
+    `last used ${entry.used.slice(0, 10)}`,
+    entry.inUse ? 'in use' : '',
+  ];
+  for (const entry of removed) out.print(`removed ${basename(entry.file)}, ${megabytes(entry.bytes)}`);
+  if (entries.length > 0) out.print(textTable(entries.map(row)));
+  out.print(`${megabytes(bytes)} in ${path}`);
+  return EXIT.done;
+}
+
 async function doctor({ out }: Given): Promise<number> {
   const diagnosis = await diagnose(version());
   out.line(diagnosis);
@@ -326,6 +344,7 @@ const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
   export: exportModel,
   download,
   sample,
+  cache,
   doctor,
   completion: printCompletion,
 };

@@ -5,6 +5,7 @@ import { Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { commandArgument } from './arguments.js';
+import { clearCache } from './cache.js';
 import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { previewData } from './previewData.js';
@@ -24,6 +25,7 @@ const HANDLERS = {
   addModel,
   downloadModel,
   setHubToken,
+  clearCache,
   removeModel,
   addAdapter,
   trainVector,

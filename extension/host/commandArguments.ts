@@ -55,6 +55,7 @@ export const COMMAND_ARGUMENTS = {
   addModel: takes({ path: text }, 'path'),
   downloadModel: takes({ repository: text, revision: text, folder: text, endpoint: text }, 'repository'),
   setHubToken: nothing,
+  clearCache: takes({ confirmed: flag }),
   removeModel: takes({ model: text }, 'model'),
   addAdapter: takes({ model: text, adapter: text }, 'model'),
   /** `benign`: none when it is empty. */

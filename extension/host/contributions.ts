@@ -8,6 +8,7 @@ export const COMMANDS = {
   addModel: 'securityVectors.addModel',
   downloadModel: 'securityVectors.downloadModel',
   setHubToken: 'securityVectors.setHubToken',
+  clearCache: 'securityVectors.clearCache',
   removeModel: 'securityVectors.removeModel',
   addAdapter: 'securityVectors.addAdapter',
   trainVector: 'securityVectors.trainVector',

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { adapterFlat } from '../adapters/flat.js';
 import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
 import { flatInput } from '../adapters/inject.js';
-import { cacheFolder, loadData, openContext, type Context } from '../context/context.js';
+import { loadData, openContext, scratchFolder, type Context } from '../context/context.js';
 import { HumanError } from '../support/errors.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf } from '../recipes/calibrationFile.js';
@@ -21,6 +21,7 @@ import { rowGroups } from '../data/rowGroups.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import { exportModel } from '../export/export.js';
+import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
 import type {
   Device,
@@ -182,15 +183,20 @@ export const calls: Calls = {
     exportModel(params, {
       signal: reporter.signal,
       onProgress: reporter.onProgress,
-      cache: cacheFolder(dirname(params.out)),
+      cache: userCache(),
     }),
   download: (params, reporter) => downloadModel(params, reporter),
+  async cache({ clear = false }) {
+    if (!clear) return { ...(await listCache()), removed: [] };
+    const { removed, left } = await clearCache();
+    return { ...left, removed };
+  },
 };
 
 function opened(model: string, beside: string, reporter: Reporter, device: 'auto' | Device = 'auto'): Promise<Context> {
   return openContext(model, {
     device,
-    cache: cacheFolder(dirname(beside)),
+    scratch: scratchFolder(dirname(beside)),
     onMessage: (text) => reporter.onProgress(text),
   });
 }

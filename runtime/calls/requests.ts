@@ -89,6 +89,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     endpoint: text.optional(),
     force: z.boolean().optional(),
   },
+  cache: { clear: z.boolean().optional() },
 }; // prettier-ignore
 
 /**
@@ -102,7 +103,7 @@ export function checkedRequest<K extends RequestName>(
   const { id, ...params } = isObject(sent) ? sent : {};
   if (!Number.isSafeInteger(id)) throw badRequest(name, 'id', 'it has no number');
   const checked = safeParse(z.strictObject(PARAMS[name] as z.ZodRawShape), params);
-  if (checked.success) return { id: id as number, params: checked.data as Requests[K]['params'] };
+  if (checked.success) return { id: id as number, params: checked.data };
   const issue = checked.error.issues[0];
   throw badRequest(name, issue.path.join('.'), issue.message.slice(0, 500));
 }

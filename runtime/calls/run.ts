@@ -1,6 +1,6 @@
 /** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
-import { cacheFolder, openContext, type Context } from '../context/context.js';
+import { openContext, scratchFolder, type Context } from '../context/context.js';
 import { Cancelled, errorData } from '../support/errors.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
@@ -30,11 +30,12 @@ export interface RunOptions extends OutputOptions {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-/** SHA-256 over the weights: of the one file, or of the list of the shards' hashes. */
-export async function sha256Weights(model: Pick<ModelFolder, 'tensors'>): Promise<string> {
+/** SHA-256 over the weights: of the one file, or of the list of the shards' hashes. Where a GGUF file lies does not matter. */
+export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'converted'>): Promise<string> {
   const files = [...new Set([...model.tensors.values()].map((t) => t.file))].sort();
   const hashes = [];
   for (const file of files) hashes.push(await sha256File(file));
+  if (model.converted) hashes.sort();
   return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
 
@@ -62,7 +63,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const context = await openContext(path(recipe.model), {
     device: options.device ?? recipe.device,
     threads: recipe.threads,
-    cache: cacheFolder(dirname(file)),
+    scratch: scratchFolder(dirname(file)),
     onMessage: progress,
   });
   const modelSha256 = await sha256Weights(context.model);

@@ -48,6 +48,7 @@ export const OPTIONS = {
     ...{ type: 'boolean' },
     help: 'with --clean: the decisions of FILE.review.json come first; rows that it excludes are left out, fine ones stay',
   },
+  clear: { type: 'boolean', help: 'remove what no process uses' },
   prompt: { type: 'string', value: 'TEXT', help: 'what the model is asked' },
   ids: { type: 'string', value: '1,2,3', help: 'the prompt as tokens' },
   raw: { type: 'boolean', help: "use the prompt as it is, without the model's chat template" },
@@ -148,6 +149,12 @@ export const COMMANDS = {
     use: '[--out DIR]',
     does: 'run the whole story on the embedded sample',
     options: ['out'],
+  },
+  cache: {
+    use: '[--clear]',
+    does: 'models converted from GGUF files, which are kept for all runs of this user: where, how large, when last used',
+    more: 'SECURITY_VECTORS_CACHE names another folder. What a process uses is not cleared.',
+    options: ['clear'],
   },
   doctor: {
     use: '',

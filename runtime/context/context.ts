@@ -8,6 +8,7 @@ import { absentTokenizer } from '../models/text/absentTokenizer.js';
 import { decoderSpec } from '../models/families/config.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { watchWeights } from '../models/weights/intact.js';
+import { userCache } from '../models/cache/userCache.js';
 import { openModel } from '../models/folder.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
@@ -31,20 +32,20 @@ export interface Context {
 export interface ContextOptions {
   readonly device?: 'auto' | Device;
   readonly threads?: number;
-  /** Folder for a converted GGUF, and for the rows of large files. */
-  readonly cache: string;
+  /** Folder for the rows of large files. */
+  readonly scratch: string;
   readonly onMessage?: (text: string) => void;
 }
 
-/** Where a converted GGUF is kept: beside what the run reads and writes. */
-export const cacheFolder = (beside: string): string => join(beside, '.security-vectors', 'cache');
+/** Where the rows of large files are kept: beside what the run reads and writes. */
+export const scratchFolder = (beside: string): string => join(beside, '.security-vectors', 'cache');
 
 /**
  * Opens a model: unsupported architectures are rejected before a weight is read.
  * @throws HumanError naming what is missing or not supported
  */
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
-  const model = await openModel(path, { cache: options.cache, onMessage: options.onMessage });
+  const model = await openModel(path, { cache: userCache(), onMessage: options.onMessage });
   const spec = decoderSpec(model.config);
   const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
   if (tokenizer.vocabSize > spec.vocabSize) {
@@ -61,7 +62,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
     spec,
     tokenizer,
     sites,
-    scratch: openScratch(options.cache),
+    scratch: openScratch(options.scratch),
     intact: await watchWeights(model),
   };
 }

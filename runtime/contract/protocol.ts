@@ -438,6 +438,24 @@ export interface RowGroups {
 /** A token of an answer: its text, and its loss without the vector and with it, nats. */
 export type ExplainedToken = [text: string, without: number, withVector: number];
 
+/** A folder converted from a GGUF file, in the cache of the user. */
+export interface CacheEntry {
+  folder: string;
+  /** What it was made from. */
+  file: string;
+  bytes: number;
+  /** When it was last opened, ISO 8601. */
+  used: string;
+  /** A process has it open now. */
+  inUse: boolean;
+}
+
+export interface CacheInfo {
+  path: string;
+  bytes: number;
+  entries: CacheEntry[];
+}
+
 export interface CleanResult {
   path: string;
   /** Rows that are as they were, that have a shorter answer, and that were left out. */
@@ -599,6 +617,8 @@ export interface Requests {
     };
     result: { path: string };
   };
+  /** What is in the cache of converted models; `clear` first removes what no process uses. */
+  cache: { params: { clear?: boolean }; result: CacheInfo & { removed: CacheEntry[] } };
 }
 export type RequestName = keyof Requests;
 

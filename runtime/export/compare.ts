@@ -6,7 +6,7 @@ import { buildDecoder } from '../models/decoder/decoder.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import type { DecoderSpec } from '../models/decoder/spec.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
-import { frozenWeights } from '../models/decoder/weights.js';
+import { frozenWeights, weightsFolder } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder } from '../onnx/graph.js';
 import { formatPercent } from '../contract/format.js';
@@ -67,10 +67,10 @@ export async function logitsOf(
   { B, T, ids }: Probe,
 ): Promise<Float32Array> {
   const g = new Builder('logits');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model.folder, model.tensors), { cache: false });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false });
   g.outputAs('logits', decoder.logits(decoder.hidden));
   const graph = checkGraph(prune(inject(g.graph(), adapters, backend.maxSplitOutputs)));
-  const session = await backend.session(graph, { folder: model.folder });
+  const session = await backend.session(graph, { folder: weightsFolder(model.tensors) });
   try {
     const feeds: Feeds = {
       input_ids: int64(ids, [B, T]),

@@ -1,5 +1,6 @@
 import type { InjectedAdapter } from '../adapters/inject.js';
 import type { DecoderSpec } from '../models/decoder/spec.js';
+import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { gradientGraph, gradientOutput, logProbsGraph, lossGraph } from './objective.js';
@@ -62,7 +63,7 @@ export function openLearner(options: LearnerOptions): Learner {
     weightsAsInputs: options.weightsAsInputs,
     maxSplitOutputs: backend.maxSplitOutputs,
   };
-  const place = { folder: model.folder };
+  const place = { folder: weightsFolder(model.tensors) };
   const keep = trainable.map(gradientOutput);
 
   const rowLosses = (rows: readonly TrainingRow[], rowOf: readonly number[], nll: Float32Array): RowLoss[] => {

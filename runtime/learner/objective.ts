@@ -31,7 +31,7 @@ export interface ObjectiveOptions {
 export function lossGraph(options: ObjectiveOptions): Graph {
   const { spec, model, adapters, weightsAsInputs = false, distill = false, float } = options;
   const g = new Builder('loss', { float });
-  const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model.folder, model.tensors);
+  const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model.tensors);
   const decoder = buildDecoder(g, spec, weight, { cache: false });
   const targets = g.input('targets', 'int64', ['L']);
   const ids = g.input('target_ids', 'int64', ['L']);
@@ -71,7 +71,7 @@ export function gradientGraph(options: ObjectiveOptions, wrt: readonly string[])
 /** Log-probabilities of the model at `targets` [L]: `log_probs` [L, V]. The teacher of the KL terms. */
 export function logProbsGraph(options: Omit<ObjectiveOptions, 'distill'>): Graph {
   const g = new Builder('log-probs', { float: options.float });
-  const decoder = buildDecoder(g, options.spec, frozenWeights(g, options.model.folder, options.model.tensors), {
+  const decoder = buildDecoder(g, options.spec, frozenWeights(g, options.model.tensors), {
     cache: false,
   });
   const targets = g.input('targets', 'int64', ['L']);

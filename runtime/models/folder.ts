@@ -33,15 +33,22 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
       remedy: 'Name a Hugging Face model folder (config.json, model.safetensors) or a .gguf file.',
     });
   }
-  const { convertGguf } = await import('./gguf/convert.js');
-  return { ...(await openFolder(await convertGguf(given, options))), path, converted: true };
+  const { convertGguf, mappedTensors } = await import('./gguf/convert.js');
+  // Without links in it: what lies outside the folder is found from it.
+  const folder = await realpath(await convertGguf(given, options));
+  return { ...(await openFolder(folder, await mappedTensors(folder, given))), path, converted: true };
 }
 
-async function openFolder(folder: string): Promise<Omit<ModelFolder, 'path' | 'converted'>> {
+/** @param elsewhere tensors of the model that its own files do not hold */
+async function openFolder(
+  folder: string,
+  elsewhere: readonly TensorInfo[] = [],
+): Promise<Omit<ModelFolder, 'path' | 'converted'>> {
   const files = new Set(await readdir(folder));
   if (!files.has('config.json')) throw await noConfig(folder, files);
   const config = await readJsonObject(join(folder, 'config.json'));
   const tensors = await openTensors(folder, files);
+  for (const tensor of elsewhere) tensors.set(tensor.name, tensor);
   return {
     folder,
     config: await withOwnHead(config, tensors),

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { cacheFolder, openContext, type Context } from '../context/context.js';
+import { openContext, scratchFolder, type Context } from '../context/context.js';
 import type { EvaluateRecipe, Measurement } from '../contract/protocol.js';
 import { loadReporter, type Job } from './job.js';
 import { evaluateState, loadSets } from '../evaluation/evaluate.js';
@@ -51,7 +51,7 @@ async function readState(
       : await openContext(job.path(model), {
           device: job.context.backend.device,
           threads: job.recipe.threads,
-          cache: cacheFolder(job.folder.path),
+          scratch: scratchFolder(job.folder.path),
         });
   const active = await activeAdapters(
     context,

@@ -11,6 +11,7 @@ import {
   type ScanRow,
   type ScoreRow,
 } from '../../runtime/contract/protocol.js';
+import type { Diagnosis } from '../../runtime/commandLine/doctor.js';
 import { commands } from '../../runtime/commandLine/commands.js';
 import { code, help, read, rows, section, sources } from './pages.js';
 
@@ -56,7 +57,12 @@ test('the environment variables are those that are read', () => {
   const named = sources('runtime').flatMap((file) => [...read(file).matchAll(/process\.env\.([A-Z_]+)/g)]);
   assert.match(read('runtime/models/hub/request.ts'), /new EnvHttpProxyAgent\(/, 'it reads two more');
   // Node reads the colours in hasColors().
-  const elsewhere = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_COLOR', 'FORCE_COLOR'];
+  assert.match(
+    read('runtime/models/cache/userCache.ts'),
+    /env\.SECURITY_VECTORS_CACHE[^]*env\.LOCALAPPDATA[^]*env\.XDG_CACHE_HOME/,
+  );
+  const cache = ['SECURITY_VECTORS_CACHE', 'XDG_CACHE_HOME', 'LOCALAPPDATA'];
+  const elsewhere = [...cache, 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_COLOR', 'FORCE_COLOR'];
   const expected = new Set([...named.map((match) => match[1]!), ...elsewhere]);
   assert.deepEqual(listed.sort(), [...expected].sort());
 });
@@ -130,6 +136,10 @@ const PRINTED: Record<string, string[]> = {
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
   download: keys<Requests['download']['result']>({ path: true }),
+  cache: keys<Requests['cache']['result']>({ path: true, bytes: true, entries: true, removed: true }),
+  doctor: keys<Diagnosis>({
+    ...{ versions: true, system: true, processor: true, device: true, memoryGb: true, limits: true, environment: true },
+  }),
 };
 
 test('the fields of JSON lines are those of their types', () => {

@@ -11,7 +11,7 @@ import type { ChatMessage, EvaluationSet, Measurement } from '../../runtime/cont
 
 const sample = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 const cache = await mkdtemp(join(tmpdir(), 'sample-model-'));
-const context = await openContext(join(sample, 'tiny-assistant'), { device: 'cpu', threads: 1, cache });
+const context = await openContext(join(sample, 'tiny-assistant'), { device: 'cpu', threads: 1, scratch: cache });
 const base = await openState(context, 'base', []);
 after(async () => {
   await base.dispose();

@@ -13,7 +13,7 @@ import { placementOf } from './placement.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
-const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, cache: sample });
+const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, scratch: sample });
 const { backend, spec, model, tokenizer, sites } = context;
 const reporter = { warn: (): void => undefined };
 const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 40 }, reporter)).examples];

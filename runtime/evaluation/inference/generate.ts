@@ -4,7 +4,7 @@ import type { DecoderSpec } from '../../models/decoder/spec.js';
 import { buildDecoder } from '../../models/decoder/decoder.js';
 import type { ModelFolder } from '../../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../../models/weights/finite.js';
-import { frozenWeights } from '../../models/decoder/weights.js';
+import { frozenWeights, weightsFolder } from '../../models/decoder/weights.js';
 import { checkGraph, prune } from '../../onnx/check.js';
 import { Builder, type Graph } from '../../onnx/graph.js';
 import { Gather } from '../../onnx/ops.js';
@@ -61,7 +61,7 @@ export function generationGraph(
 ): Graph {
   const { spec, model, adapters } = options;
   const g = new Builder('generate');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model.folder, model.tensors), { cache: true });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: true });
   const targets = g.input('targets', 'int64', ['L']);
   g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, targets)));
   decoder.present.forEach(({ key, value }, i) => {
@@ -76,7 +76,10 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   const { backend, spec, adapters, stopIds, padId = 0 } = options;
   const graph = generationGraph({ ...options, maxSplitOutputs: backend.maxSplitOutputs });
   const caches = graph.outputs.filter((v) => v.name.startsWith('present.'));
-  const session = await backend.session(graph, { folder: options.model.folder, keep: caches.map((v) => v.name) });
+  const session = await backend.session(graph, {
+    folder: weightsFolder(options.model.tensors),
+    keep: caches.map((v) => v.name),
+  });
   const scales: Record<string, number> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
   const flats: Feeds = Object.fromEntries(adapters.map((a) => [flatInput(a.name), float32(a.flat, [a.flat.length])]));
 

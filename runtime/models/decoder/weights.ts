@@ -1,5 +1,5 @@
 import { openSync, closeSync, readSync } from 'node:fs';
-import { relative } from 'node:path';
+import { dirname, relative, sep } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import type { Builder, DType, Value } from '../../onnx/graph.js';
 import { Cast } from '../../onnx/ops.js';
@@ -63,10 +63,28 @@ export function findTensor(
 }
 
 /**
- * Frozen weights, read in place: an initializer that points into the file of the model's folder, with a Cast at each use where
+ * The deepest folder that holds every weight file, from which a session maps them: onnxruntime maps no file outside the folder that it
+ * is given. They lie apart in a Hub cache of links, and where a GGUF file is mapped.
+ */
+export function weightsFolder(tensors: ReadonlyMap<string, TensorInfo>): string {
+  const folders = [...new Set([...tensors.values()].map(({ file }) => dirname(file)))];
+  const [first = '', ...others] = folders.map((folder) => folder.split(sep));
+  const shared = others.reduce(
+    (all, parts) => {
+      const end = all.findIndex((part, i) => part !== parts[i]);
+      return end < 0 ? all : all.slice(0, end);
+    },
+    [...first],
+  );
+  return folders.length > 1 ? shared.join(sep) + sep : (folders[0] ?? '');
+}
+
+/**
+ * Frozen weights, read in place: an initializer that points into a file of the model, with a Cast at each use where
  * its type is not the graph's. Tensors at an odd offset are copied into the graph.
  */
-export function frozenWeights(g: Builder, folder: string, tensors: ReadonlyMap<string, TensorInfo>): Weight {
+export function frozenWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>): Weight {
+  const folder = weightsFolder(tensors);
   const stored = new Map<string, Value>();
   return (name, shape) => {
     let value = stored.get(name);

@@ -1,8 +1,12 @@
-/** A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. */
+/**
+ * A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. Tensors whose bytes are the
+ * same in both are not copied: `mapped.json` says where the GGUF file has them.
+ */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join, parse, resolve } from 'node:path';
 import { HumanError } from '../../support/errors.js';
+import { removeAbandoned, useEntry } from '../cache/userCache.js';
 import { sha256, sha256File, writeFileAtomic } from '../../support/files.js';
 import { decoderSpec } from '../families/config.js';
 import { ARCHITECTURES, architectureOf } from './architectures/table.js';
@@ -14,12 +18,13 @@ import { withRope } from './architectures/shared/rope.js';
 import type { GgufSource } from './architectures/shared/rope.js';
 import { partsOf, readModelGguf } from './file/split.js';
 import { huggingFaceTensors, numberTensors } from './tensors.js';
+import type { Tensor } from './tensors.js';
 import { convertTokenizer } from './tokenizer.js';
 import type { ConvertedTokenizer } from './tokenizer.js';
 import { formatJson, readJsonObject, shown } from '../../support/jsonFile.js';
 import type { JsonObject } from '../../support/jsonFile.js';
 import { writeSafetensors } from '../weights/safetensors.js';
-import type { TensorToWrite } from '../weights/safetensors.js';
+import type { TensorInfo } from '../weights/safetensors.js';
 import { parameters } from '../decoder/spec.js';
 
 export interface ConvertOptions {
@@ -30,8 +35,7 @@ export interface ConvertOptions {
 }
 
 /** Goes up when the same file would give another folder, so that old folders are not used. */
-const CONVERSION = 2;
-const ABANDONED_MS = 6 * 3600 * 1000;
+const CONVERSION = 3;
 
 /**
  * The folder that holds the converted model; converts when the cache does not have it.
@@ -47,17 +51,22 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   const remembered = join(cache, `known-${sha256(`${file}\n${state}`).slice(0, 32)}.json`);
   const known = await readJsonObject(remembered).catch(() => undefined);
   let hash = typeof known?.sha256 === 'string' && /^[0-9a-f]{64}$/.test(known.sha256) ? known.sha256 : undefined;
-  const folderOf = (sha: string): string => join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}`);
-  if (hash && (await isFolder(folderOf(hash)))) return folderOf(hash);
+  // Nothing is mapped from two drives at once.
+  const isMapped = parse(resolve(cache)).root === parse(resolve(file)).root;
+  const folderOf = (sha: string): string =>
+    join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}${isMapped ? '' : '-whole'}`);
+  if (hash && (await useEntry(folderOf(hash)))) return folderOf(hash);
 
   const plan = await planConversion(file);
+  if (!isMapped) plan.tensors = plan.tensors.map(({ stored: _, ...tensor }) => tensor);
   if (!hash) {
     onMessage?.(`Reading ${name} (${megabytes(plan.size)}).`);
     hash = await hashOf(plan.parts);
   }
   const folder = folderOf(hash);
-  if (!(await isFolder(folder))) {
-    const bytes = plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  // Another process may clear the cache between the two.
+  while (!(await useEntry(folder))) {
+    const bytes = plan.tensors.reduce((sum, tensor) => sum + (tensor.stored ? 0 : tensor.bytes), 0);
     await mkdir(cache, { recursive: true });
     await removeAbandoned(cache);
     const free = await (options.freeBytes ?? freeBytes)(cache);
@@ -68,7 +77,8 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
         kind: 'failed',
       });
     }
-    onMessage?.(`Converting ${name} to ${megabytes(bytes)} of safetensors in ${folder}; this is done once.`);
+    if (bytes > 0)
+      onMessage?.(`Converting ${name} to ${megabytes(bytes)} of safetensors in ${folder}; this is done once.`);
     await build(folder, plan, { file, sha256: hash });
   }
   await writeFileAtomic(remembered, `${JSON.stringify({ file, sha256: hash })}\n`);
@@ -91,16 +101,6 @@ async function freeBytes(folder: string): Promise<number> {
 
 async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-}
-
-/** Folders that a killed process left half done. */
-async function removeAbandoned(cache: string): Promise<void> {
-  for (const name of await readdir(cache)) {
-    if (!/^gguf-.*\.part$/.test(name)) continue;
-    const found = await stat(join(cache, name)).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > ABANDONED_MS)
-      await rm(join(cache, name), { recursive: true, force: true });
-  }
 }
 
 /** Keys of config.json whose numbers are floats. */
@@ -138,17 +138,34 @@ interface Plan {
   parts: string[];
   size: number;
   config: JsonObject;
-  tensors: TensorToWrite[];
+  tensors: Tensor[];
   tokenizer?: ConvertedTokenizer;
 }
 
+/** A tensor in a part of the GGUF file, by the part's place in the list of all. */
+type Mapped = Omit<TensorInfo, 'file' | 'shape'> & { shape: readonly number[]; part: number };
+
+const MAPPED = 'mapped.json';
+
+/** The tensors of a converted folder that are where `file`, or another part of its model, has them. */
+export async function mappedTensors(folder: string, file: string): Promise<TensorInfo[]> {
+  const { tensors } = (await readJsonObject(join(folder, MAPPED))) as unknown as { tensors: Mapped[] };
+  const parts = await Promise.all(partsOf(file).map((part) => realpath(part)));
+  return tensors.map(({ part, shape, ...tensor }) => ({ ...tensor, shape: [...shape], file: parts[part] }));
+}
+
 /** Writes a temporary folder and renames it: the folder is there as a whole or not at all. */
-async function build(folder: string, { config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> {
+async function build(folder: string, { parts, config, tensors, tokenizer }: Plan, source: JsonObject): Promise<void> {
   const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
   const json = (name: string, value: JsonObject, indent?: number): Promise<void> =>
     writeFileAtomic(join(beside, name), `${JSON.stringify(value, undefined, indent)}\n`);
   try {
-    await writeSafetensors(join(beside, 'model.safetensors'), tensors, { format: 'pt' });
+    const copied = tensors.filter(({ stored }) => !stored);
+    await writeSafetensors(join(beside, 'model.safetensors'), copied, { format: 'pt' });
+    const mapped = tensors.flatMap(({ stored, name, dtype, shape, bytes }): Mapped[] =>
+      stored ? [{ name, dtype, shape, bytes, offset: stored.offset, part: parts.indexOf(stored.file) }] : [],
+    );
+    await json(MAPPED, { tensors: mapped });
     if (tokenizer)
       for (const [name, content] of Object.entries(tokenizerFiles(tokenizer)))
         await json(name, content, name === 'tokenizer.json' ? undefined : 2);

@@ -11,6 +11,9 @@ import { READABLE_TYPES } from './file/types.js';
 import { bytesOf, elementCount } from '../weights/safetensors.js';
 import type { Dtype, TensorToWrite } from '../weights/safetensors.js';
 
+/** `stored`: where the GGUF file has the very bytes that would be written. */
+export type Tensor = TensorToWrite & { stored?: { file: string; offset: number } };
+
 /** Kept as they are; all others are widened to F32. */
 const KEPT: Record<string, Dtype> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };
 
@@ -18,7 +21,7 @@ const KEPT: Record<string, Dtype> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };
  * Tensors to write, each read when its turn comes.
  * @throws HumanError for a tensor that the family does not have, and for a type that is not read, by name.
  */
-export function huggingFaceTensors(source: GgufSource, architecture: Architecture, sizes: Sizes): TensorToWrite[] {
+export function huggingFaceTensors(source: GgufSource, architecture: Architecture, sizes: Sizes): Tensor[] {
   const rope = new Set<string>(ROPE_TENSORS);
   return [...source.tensors.values()].flatMap((tensor) => {
     if (rope.has(tensor.name)) return [];
@@ -98,14 +101,18 @@ function toWrite(
   name: string,
   change: Change | undefined,
   place: string,
-): TensorToWrite {
+): Tensor {
   const kept = change?.kind === 'minus-one' ? undefined : KEPT[tensor.type.name];
   const dtype = kept ?? 'F32';
   const elements = elementCount(tensor.shape)!;
   const size = dtype === 'F32' ? 4 : 2;
   const shape = change?.kind === 'transpose' ? [...tensor.shape].reverse() : tensor.shape;
   const target = { name, dtype, shape, bytes: elements * size };
-  if (!change) return { ...target, data: () => (kept ? readGgufBytes(source, tensor) : widened(source, tensor)) };
+  if (!change && kept) {
+    const stored = { file: tensor.file ?? source.file, offset: tensor.offset };
+    return { ...target, stored, data: () => readGgufBytes(source, tensor) };
+  }
+  if (!change) return { ...target, data: () => widened(source, tensor) };
 
   const values = async (): Promise<Float32Array | Uint16Array> => {
     if (size === 4) return readGgufTensor(source, tensor);

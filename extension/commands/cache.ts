@@ -1,0 +1,37 @@
+import * as vscode from 'vscode';
+import type { CommandArguments } from '../host/commandArguments.js';
+import { Cancelled } from '../host/errors.js';
+import type { Services } from '../services/services.js';
+import { t } from '../host/text.js';
+
+const megabytes = (bytes: number): string => t('{0} MB', Math.ceil(bytes / 1e6));
+
+/** Shows how large the cache of converted models is, and removes what no run uses. @returns how many were removed */
+export async function clearCache(
+  { engine, notices }: Pick<Services, 'engine' | 'notices'>,
+  { confirmed }: CommandArguments['clearCache'],
+): Promise<number> {
+  const { path, bytes, entries } = await engine.request('cache', {});
+  if (entries.length === 0) {
+    notices.info(t('The cache of converted models is empty.'));
+    return 0;
+  }
+  if (confirmed !== true) {
+    const remove = { title: t('Clear') };
+    const question = t('Remove {0} converted models, {1}?', entries.length, megabytes(bytes));
+    const detail = t(
+      'They are in {0}. A GGUF file is converted again when it is used again; the file itself stays.',
+      path,
+    );
+    const answer = await vscode.window.showWarningMessage(question, { modal: true, detail }, remove);
+    if (answer !== remove) throw new Cancelled();
+  }
+  const { removed, entries: left } = await engine.request('cache', { clear: true });
+  const freed = removed.reduce((sum, entry) => sum + entry.bytes, 0);
+  notices.info(
+    left.length === 0
+      ? t('{0} are free again.', megabytes(freed))
+      : t('{0} are free again; {1} models are in use and were kept.', megabytes(freed), left.length),
+  );
+  return removed.length;
+}

@@ -1,0 +1,137 @@
+/**
+ * One place per user for what is made of models: folders converted from GGUF files, by the hash of their content. A folder
+ * appears by being renamed as a whole and disappears the same way, so that no process sees half of one.
+ */
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { homedir, hostname } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { CacheEntry, CacheInfo } from '../../contract/protocol.js';
+import { HumanError } from '../../support/errors.js';
+import { processStart } from '../../runs/ownerOf.js';
+
+/** Where the system keeps what can be made again; SECURITY_VECTORS_CACHE is another folder. */
+export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
+  const given = env.SECURITY_VECTORS_CACHE;
+  if (given) {
+    if (isAbsolute(given)) return given;
+    throw new HumanError('the folder of the cache must be given as an absolute path.', {
+      place: 'SECURITY_VECTORS_CACHE',
+      remedy: 'Give it from the root on.',
+    });
+  }
+  const home = homedir();
+  if (platform === 'win32')
+    return join(env.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'security-vectors', 'Cache');
+  if (platform === 'darwin') return join(home, 'Library', 'Caches', 'security-vectors');
+  // A relative path counts as none (XDG Base Directory Specification).
+  const xdg = env.XDG_CACHE_HOME;
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'security-vectors');
+}
+
+const ENTRY = /^gguf-[0-9a-f]{32}-\d+(-whole)?$/;
+const USE = /^use-.+\.json$/;
+/** Of another machine nobody can be asked: its mark counts for this long. */
+const FOREIGN_MS = 24 * 3600 * 1000;
+const ABANDONED_MS = 6 * 3600 * 1000;
+
+/** The marks of this process. */
+const used = new Set<string>();
+
+/**
+ * Marks an entry as used until this process ends, so that nobody clears it meanwhile.
+ * @returns false when the entry is gone
+ */
+export async function useEntry(folder: string): Promise<boolean> {
+  const own = join(folder, `use-${hostname()}-${process.pid}.json`);
+  try {
+    await writeFile(
+      own,
+      JSON.stringify({ pid: process.pid, host: hostname(), started: await processStart(process.pid) }),
+    );
+    const now = new Date();
+    await utimes(folder, now, now);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    // A cache that is shared and read-only is used as it is.
+    if (!['EROFS', 'EACCES', 'EPERM'].includes(code)) throw error;
+    return true;
+  }
+  if (used.size === 0) process.once('exit', () => used.forEach((mark) => rmSync(mark, { force: true })));
+  used.add(own);
+  return true;
+}
+
+async function isUsed(folder: string): Promise<boolean> {
+  for (const name of await names(folder)) {
+    if (!USE.test(name)) continue;
+    const file = join(folder, name);
+    try {
+      const { pid, host, started } = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+      if (host === hostname()) {
+        if ((await processStart(Number(pid))) === started) return true;
+      } else if (Date.now() - (await stat(file)).mtimeMs < FOREIGN_MS) return true;
+    } catch {
+      // of a process that is just writing it, or just ended
+      if (Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? 0) < 60_000) return true;
+    }
+  }
+  return false;
+}
+
+const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
+
+/** What is in the cache, the latest used first. */
+export async function listCache(cache = userCache()): Promise<CacheInfo> {
+  const entries: CacheEntry[] = [];
+  for (const name of await names(cache)) {
+    if (!ENTRY.test(name)) continue;
+    const folder = join(cache, name);
+    const found = await stat(folder).catch(() => undefined);
+    if (!found) continue;
+    const source = JSON.parse(await readFile(join(folder, 'source.json'), 'utf8').catch(() => '{}')) as {
+      file?: string;
+    };
+    const used = found.mtime.toISOString();
+    entries.push({ folder, file: source.file ?? '', bytes: await size(folder), used, inUse: await isUsed(folder) });
+  }
+  entries.sort((a, b) => b.used.localeCompare(a.used));
+  return { path: cache, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), entries };
+}
+
+/** Removes what no process uses. @returns what it was, and what is left */
+export async function clearCache(cache = userCache()): Promise<{ removed: CacheEntry[]; left: CacheInfo }> {
+  const removed: CacheEntry[] = [];
+  for (const entry of (await listCache(cache)).entries) {
+    if (entry.inUse) continue;
+    const away = `${entry.folder}.${randomBytes(4).toString('hex')}.part`;
+    await rename(entry.folder, away);
+    // A process may have begun to use it in the meantime; from now on nobody finds it.
+    if (await isUsed(away)) await rename(away, entry.folder);
+    else {
+      await rm(away, { recursive: true, force: true });
+      removed.push(entry);
+    }
+  }
+  await removeAbandoned(cache);
+  if (removed.length > 0)
+    for (const name of await names(cache)) if (/^known-[0-9a-f]+\.json$/.test(name)) await rm(join(cache, name), { force: true }); // prettier-ignore
+  return { removed, left: await listCache(cache) };
+}
+
+/** Folders that a killed process left half done. */
+export async function removeAbandoned(cache: string): Promise<void> {
+  for (const name of await names(cache)) {
+    if (!/^gguf-.*\.part$/.test(name)) continue;
+    const found = await stat(join(cache, name)).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > ABANDONED_MS)
+      await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+async function size(folder: string): Promise<number> {
+  const found = await Promise.all((await names(folder)).map((name) => stat(join(folder, name)).catch(() => undefined)));
+  return found.reduce((sum, one) => sum + (one?.size ?? 0), 0);
+}

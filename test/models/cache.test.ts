@@ -1,0 +1,175 @@
+/** The cache of converted models: one per user, safe for several processes, cleared of what nobody uses. */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import {
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { clearCache, listCache, useEntry, userCache } from '../../runtime/models/cache/userCache.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import type { CacheInfo } from '../../runtime/contract/protocol.js';
+import { cli, ROOT } from '../calls/support.js';
+
+const GGUF = join(ROOT, 'test/fixtures/gguf/families/llama.gguf');
+const entriesOf = async (cache: string): Promise<string[]> =>
+  (await readdir(cache)).filter((name) => name.startsWith('gguf-'));
+
+let dir: string;
+before(async () => void (dir = await mkdtemp(join(tmpdir(), 'cache-'))));
+after(() => rm(dir, { recursive: true }));
+
+test('it lies where each system keeps caches', () => {
+  const home = homedir();
+  assert.equal(userCache({}, 'linux'), join(home, '.cache/security-vectors'));
+  assert.equal(userCache({ XDG_CACHE_HOME: '/x' }, 'linux'), '/x/security-vectors');
+  assert.equal(userCache({ XDG_CACHE_HOME: 'x' }, 'linux'), join(home, '.cache/security-vectors'));
+  assert.equal(userCache({ XDG_CACHE_HOME: '/x' }, 'darwin'), join(home, 'Library/Caches/security-vectors'));
+  assert.equal(userCache({ LOCALAPPDATA: '/local' }, 'win32'), join('/local/security-vectors/Cache'));
+  assert.equal(userCache({ SECURITY_VECTORS_CACHE: '/own', XDG_CACHE_HOME: '/x' }, 'linux'), '/own');
+  assert.throws(() => userCache({ SECURITY_VECTORS_CACHE: 'own' }, 'linux'), /absolute path/);
+});
+
+/** A process that opens the model, says so, and stays until its input ends. */
+function opener(cache: string, file = GGUF): { child: ChildProcess; opened: Promise<void> } {
+  const module = pathToFileURL(join(ROOT, 'runtime/models/folder.ts')).href;
+  const code = `const { openModel } = await import('${module}');
+    const { tensors } = await openModel(process.argv[1], { cache: process.argv[2] });
+    console.log(tensors.size);
+    process.stdin.resume().on('end', () => process.exit());`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', code, file, cache];
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+  return { child, opened: once(child.stdout, 'data').then(([data]) => assert.match(String(data), /^\d+\n/)) };
+}
+
+test('three processes at once make one folder, which is not cleared while one of them lives', async () => {
+  const cache = join(dir, 'three');
+  const processes = [1, 2, 3].map(() => opener(cache));
+  await Promise.all(processes.map(({ opened }) => opened));
+  assert.equal((await entriesOf(cache)).length, 1, 'no half folder is left either');
+  assert.equal((await listCache(cache)).entries[0]!.inUse, true);
+  assert.deepEqual((await clearCache(cache)).removed, []);
+  const ended = processes.map(({ child }) => once(child, 'exit'));
+  // one that ends in order, one that is killed, one that goes on
+  processes[0]!.child.stdin!.end();
+  processes[1]!.child.kill('SIGKILL');
+  await Promise.all(ended.slice(0, 2));
+  assert.equal((await clearCache(cache)).left.entries.length, 1);
+  processes[2]!.child.kill('SIGKILL');
+  await ended[2];
+  const { removed, left } = await clearCache(cache);
+  assert.equal(removed.length, 1);
+  assert.deepEqual(left.entries, []);
+  assert.deepEqual(await readdir(cache), []);
+});
+
+test('a half-written folder is never used, and removed when it is old', async () => {
+  const cache = join(dir, 'half');
+  const opened = await openModel(GGUF, { cache });
+  const [entry] = await entriesOf(cache);
+  const half = join(cache, `${entry}.0123abcd.part`);
+  await mkdir(half);
+  await writeFile(join(half, 'model.safetensors'), 'half');
+  await rm(join(cache, entry!), { recursive: true });
+  const again = await openModel(GGUF, { cache });
+  assert.deepEqual([...again.tensors.keys()], [...opened.tensors.keys()]);
+  assert.ok(existsSync(half), 'it may be that of a process that is writing');
+  await utimes(half, 1, 1);
+  await clearCache(cache);
+  assert.ok(!existsSync(half));
+});
+
+test('a mark that names an id which another process has by now does not count', async () => {
+  const cache = join(dir, 'reused');
+  const folder = join(cache, `gguf-${'0'.repeat(32)}-3`);
+  await mkdir(folder, { recursive: true });
+  assert.equal(await useEntry(folder), true);
+  const [mark] = await readdir(folder);
+  const text = await readFile(join(folder, mark!), 'utf8');
+  assert.equal((await listCache(cache)).entries[0]!.inUse, true);
+  await writeFile(join(folder, mark!), text.replace(/"started":"[^"]*"/, '"started":"earlier"'));
+  assert.equal((await listCache(cache)).entries[0]!.inUse, false);
+  assert.equal(await useEntry(join(cache, 'gone')), false);
+});
+
+test('tensors that are the same in both are mapped where they are, also through links', async () => {
+  const file = join(dir, 'linked', 'a.gguf');
+  await mkdir(join(dir, 'linked'));
+  await copyFile(GGUF, join(dir, 'real.gguf'));
+  await symlink(join(dir, 'real.gguf'), file);
+  await mkdir(join(dir, 'deep/er'), { recursive: true });
+  await symlink(join(dir, 'deep/er'), join(dir, 'link'));
+  const model = await openModel(file, { cache: join(dir, 'link/cache') });
+  const places = new Set([...model.tensors.values()].map((tensor) => tensor.file));
+  assert.deepEqual([...places].sort(), [join(model.folder, 'model.safetensors'), join(dir, 'real.gguf')].sort());
+  const mapped = [...model.tensors.values()].filter((tensor) => tensor.file.endsWith('.gguf'));
+  const copied = [...model.tensors.keys()].filter((name) => !mapped.some((tensor) => tensor.name === name));
+  assert.ok(mapped.length > copied.length, `${mapped.length} and ${copied.length}`);
+  assert.ok(
+    copied.every((name) => /[qk]_proj/.test(name)),
+    copied.join(),
+  );
+});
+
+const reporter: Reporter = {
+  ...{ signal: new AbortController().signal, onEvent: () => undefined, onToken: () => undefined },
+  ...{ onProgress: () => undefined, onLog: () => undefined },
+};
+
+test('a model of which most lies in the GGUF file, or behind a link, answers as the folder does', async () => {
+  const cache = join(dir, 'answers');
+  process.env.SECURITY_VECTORS_CACHE = cache;
+  try {
+    const gguf = join(dir, 'sample.gguf');
+    const sample = join(ROOT, 'media/sample/tiny-assistant');
+    await calls.export({ model: sample, adapters: [], format: 'gguf', out: gguf, quantization: 'F32' }, reporter);
+    const ask = (model: string): Promise<{ ids: number[] }> =>
+      calls.generate(
+        { model, adapters: [], prompt: 'hello', options: { maxNewTokens: 8, temperature: 0, topP: 1 }, device: 'cpu' },
+        reporter,
+      );
+    const { ids } = await ask(sample);
+    assert.deepEqual((await ask(gguf)).ids, ids);
+    // as in a Hub cache: a folder of links to files elsewhere
+    await cp(sample, join(dir, 'hub/snapshot'), { recursive: true });
+    await rename(join(dir, 'hub/snapshot/model.safetensors'), join(dir, 'hub/blob'));
+    await symlink('../blob', join(dir, 'hub/snapshot/model.safetensors'));
+    assert.deepEqual((await ask(join(dir, 'hub/snapshot'))).ids, ids);
+    assert.ok((await entriesOf(cache)).length >= 1);
+    assert.ok(!existsSync(join(dir, '.security-vectors')), 'nothing is left beside the model');
+  } finally {
+    delete process.env.SECURITY_VECTORS_CACHE;
+  }
+});
+
+test('security-vectors cache shows the size and clears', async () => {
+  const cache = join(dir, 'command');
+  const env = { ...process.env, SECURITY_VECTORS_CACHE: cache };
+  const empty = await cli(['cache'], { env });
+  assert.equal(empty.stdout, `0 MB in ${cache}\n`);
+  const { child, opened } = opener(cache);
+  await opened;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const shown = await cli(['cache'], { env });
+  assert.match(shown.stdout, /^llama\.gguf +1 MB +last used \d{4}-\d\d-\d\d\n1 MB in /);
+  const cleared = await cli(['cache', '--clear', '--json'], { env });
+  const { removed, entries, bytes } = JSON.parse(cleared.stdout) as CacheInfo & { removed: { file: string }[] };
+  assert.deepEqual([removed.map(({ file }) => file), entries, bytes], [[GGUF], [], 0]);
+  assert.deepEqual(await readdir(cache), []);
+});
