@@ -6,6 +6,7 @@ import type {
   EvaluateRecipe,
   FinetuneRecipe,
   MeasureKind,
+  TrainingDefaults,
   VectorRecipe,
 } from '../../runtime/contract/protocol.js';
 import { replaceFile } from '../host/state.js';
@@ -39,6 +40,7 @@ export interface VectorChoice extends Machine {
   model: string;
   harmful: DataChoice;
   benign?: DataChoice;
+  batch: TrainingDefaults['batch'];
   output: string;
 }
 
@@ -52,6 +54,7 @@ export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRec
     adapter: { rank: 8, alpha: 16, sites: 'all-linear' },
     ...(choice.benign && { objective: { benignWeight: 1 } }),
     optimizer: { learningRate: 1e-3 },
+    batch: choice.batch,
     epochs: 10,
     ...machine(choice),
     output: at(choice.output),
@@ -76,8 +79,8 @@ export interface FineTuneChoice extends Machine {
   /** Route and anchor, beyond the paper. */
   strengthened: boolean;
   evaluate: EvaluationChoice[];
+  training: TrainingDefaults;
   generation?: unknown;
-  batch?: unknown;
   judges?: readonly unknown[];
   output: string;
 }
@@ -97,12 +100,12 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
     ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
     optimizer: {
-      learningRate: choice.method === 'lora' ? 1e-3 : 1e-5,
+      learningRate: choice.training.learningRate,
       schedule: 'linear',
       warmupSteps: 0.05,
     },
-    ...(choice.batch !== undefined && { batch: choice.batch }),
-    epochs: 3,
+    batch: choice.training.batch,
+    epochs: choice.training.epochs,
     ...machine(choice),
     output: at(choice.output),
   };

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { Requests, TrainingDefaults } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { RecipeFacts } from '../runs/recipe.js';
@@ -52,9 +53,11 @@ export async function trainVector(services: Training, given: CommandArguments['t
     const name = given.name ?? (await askName(ask, slug(basename(harmful.file))));
     return { model: model.path, harmful, benign: benign?.file ? benign : undefined, name };
   });
+  const data = [choice.harmful, ...(choice.benign === undefined ? [] : [choice.benign])];
+  const { batch } = await suggested(services, { model: choice.model, data, method: 'lora' });
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
   const output = join(root, 'vectors', basename(file, '.json'));
-  await writeRecipe(file, vectorRecipe({ ...choice, ...machine(), output }, file));
+  await writeRecipe(file, vectorRecipe({ ...choice, ...machine(), batch, output }, file));
   return runWritten(services, file);
 }
 
@@ -84,15 +87,29 @@ export async function fineTune(
     return { model: model.path, data, vectors, strengthened, method, ...sets, name } as const;
   });
   const like = recipeLike(services, choice.model);
+  const training = await suggested(services, { model: choice.model, data: [choice.data], method: choice.method });
   const file = await freeFile(join(root, 'recipes'), slug(choice.name));
   const output = join(root, 'adapters', basename(file, '.json'));
-  const { generation, batch, judges } = like ?? {};
+  const { generation, judges } = like ?? {};
   await services.reviews.require(choice.data.file);
   const reviewed = services.reviews.get(choice.data.file).size > 0;
-  const recipe = { ...choice, reviewed, ...machine(), generation, batch, judges: choice.judges ?? judges, output };
+  const recipe = { ...choice, reviewed, ...machine(), training, generation, judges: choice.judges ?? judges, output };
   await writeRecipe(file, fineTuneRecipe(recipe, file));
   return runWritten(services, file);
 }
+
+/** What the engine finds to suit model and data: what another recipe trains with says nothing of these rows. */
+const suggested = (
+  { engine }: Pick<Services, 'engine'>,
+  params: Requests['defaults']['params'],
+): Promise<TrainingDefaults> =>
+  Promise.resolve(
+    vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: t('Reading the rows'), cancellable: true },
+      (progress, token) =>
+        engine.request('defaults', params, { token, onProgress: (message) => progress.report({ message }) }),
+    ),
+  );
 
 /** A recipe of the workspace for the same model: how answers are generated and judged depends on the model. */
 export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>

@@ -10,6 +10,7 @@ import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf } from '../recipes/calibrationFile.js';
 import { partsOf, readTexts, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
+import { suggestTraining } from './defaults.js';
 import { inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
@@ -186,6 +187,7 @@ export const calls: Calls = {
       cache: userCache(),
     }),
   download: (params, reporter) => downloadModel(params, reporter),
+  defaults: suggestTraining,
   async cache({ clear = false }) {
     if (!clear) return { ...(await listCache()), removed: [] };
     const { removed, left } = await clearCache();

@@ -89,6 +89,11 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     endpoint: text.optional(),
     force: z.boolean().optional(),
   },
+  defaults: {
+    model: path,
+    data: z.array(z.strictObject({ file: path, columns })).min(1).max(10),
+    method: z.enum(["lora", "full"]),
+  },
   cache: { clear: z.boolean().optional() },
 }; // prettier-ignore
 

@@ -16,6 +16,14 @@ export const LIMITS = {
   taskLossFallen: 0.98,
   /** Or when the share of right answers has risen by more than this. */
   taskRise: 0.02,
+  /** A set that the base answers more often than this is not the task that a run is to learn. */
+  taskKnown: 0.5,
+  /** Ordinary rows are learned below this loss, in nats per token: of twenty tokens one is wrong, about. */
+  taskLossLearned: 0.05,
+  /** They are not when more than this share of the loss at first is left. */
+  taskLossStays: 0.5,
+  /** A run that learned nothing in fewer steps should first of all make more: the sample learns nothing in 54, its task in 108. */
+  fewSteps: 100,
   /** Share (at least nats) by which the loss of a row may differ when the delivered model is read back from disk. */
   sameLoss: 1e-3,
   /** A vector is a detector when it ranks unseen harmful rows above unseen ordinary ones this often. */

@@ -438,6 +438,13 @@ export interface RowGroups {
 /** A token of an answer: its text, and its loss without the vector and with it, nats. */
 export type ExplainedToken = [text: string, without: number, withVector: number];
 
+/** Training settings that suit a model, its data and this machine. */
+export interface TrainingDefaults {
+  batch: { rows: number; accumulate?: number; maxTokens: number };
+  epochs: number;
+  learningRate: number;
+}
+
 /** A folder converted from a GGUF file, in the cache of the user. */
 export interface CacheEntry {
   folder: string;
@@ -616,6 +623,11 @@ export interface Requests {
       force?: boolean;
     };
     result: { path: string };
+  };
+  /** What suits a training on these files, of which the first is learned; their rows are read with the model's tokenizer. */
+  defaults: {
+    params: { model: string; data: { file: string; columns?: Columns }[]; method: 'lora' | 'full' };
+    result: TrainingDefaults;
   };
   /** What is in the cache of converted models; `clear` first removes what no process uses. */
   cache: { params: { clear?: boolean }; result: CacheInfo & { removed: CacheEntry[] } };

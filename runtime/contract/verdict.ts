@@ -75,7 +75,18 @@ type Common = {
   harm?: Compared;
   loss?: HarmfulLoss;
   watch?: WatchEnd;
+  /** Of a finished fine-tuning that did not learn its task. */
+  idle?: Idle;
 };
+
+/** A task that was not learned, and what is likely to be why. */
+export interface Idle {
+  /** The task's set where it does best, on enough prompts. */
+  of: Compared;
+  steps: number;
+  /** `lossFell`: it has learned its rows, and its answers are not what the set expects. `lossStays`: the loss on ordinary rows hardly fell. */
+  reason: 'fewSteps' | 'lossStays' | 'lossFell' | 'unclear';
+}
 
 /** A vector whose held-out rows of both kinds were measured. */
 export type DetectorQuality = VectorQuality & { auroc: number };
@@ -120,7 +131,14 @@ function finding(run: RunFacts): Finding {
   const harm = compared.toSorted((a, b) => b.now - a.now)[0];
   const { watch } = run;
   const loss = wholeLoss(run.harmfulLoss);
-  const common = { pull, ...(harm && { harm }), ...(loss && { loss }), ...(watch && { watch }) };
+  const idle = idleOf(run);
+  const common = {
+    pull,
+    ...(harm && { harm }),
+    ...(loss && { loss }),
+    ...(watch && { watch }),
+    ...(idle && { idle }),
+  };
   if (laws('broken').length > 0) return { ...common, kind: 'broken', laws: laws('broken') };
   // Invariants are checked at the end.
   const unchecked = run.phase === 'finished' ? laws('unchecked') : [];
@@ -220,6 +238,23 @@ function unsure(run: RunFacts, compared: readonly Compared[]): UnknownCause | un
 }
 
 const fewest = ({ count, baseCount }: Compared): number => Math.min(count, baseCount);
+
+function idleOf(run: RunFacts): Idle | undefined {
+  if (run.kind !== 'finetune' || run.phase !== 'finished' || run.step === undefined) return undefined;
+  const compared = comparedWithBase(run.measurements, ['exact', 'contains'], deliveredState(run));
+  // A set that the base answers already may be of old tasks: one must stand for the new one.
+  const open = compared.filter((one) => one.base <= LIMITS.taskKnown && fewest(one) >= LIMITS.fewestPrompts);
+  const [of] = open.toSorted((a, b) => b.now - b.base - (a.now - a.base));
+  if (!of || of.now > of.base + LIMITS.taskRise) return undefined;
+  return { of, steps: run.step, reason: whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout) };
+}
+
+function whyIdle(steps: number, before: number | undefined, now: number | undefined): Idle['reason'] {
+  if (isFiniteNumber(now) && now < LIMITS.taskLossLearned) return 'lossFell';
+  if (steps < LIMITS.fewSteps) return 'fewSteps';
+  const left = share(now, before);
+  return left !== undefined && left > LIMITS.taskLossStays ? 'lossStays' : 'unclear';
+}
 
 /** Whether a fine-tuning has learned anything of its task; undefined where that was not measured. */
 function learnedTask(run: RunFacts): boolean | undefined {

@@ -148,6 +148,17 @@ const second = (state: string, value: number): Measurement => harm(state, value,
 /** What the process at work, or the window, knows beyond the folder. */
 const during = (phase: RunPhase, run: RunRecord): RunFacts => ({ ...factsOf(run), phase });
 
+/** A run whose loss on ordinary rows went from 1.25 to this, and whose answers are as those of the base. */
+const idle = (step: number, loss: number, count = 128): RunRecord =>
+  plain({
+    probes: [
+      { ...PLAIN, benignLossWithout: 1.25 },
+      { ...PLAIN, benignLossWithout: loss },
+    ],
+    measurements: [task('base', 0), task('plain', 0)].map((m) => ({ ...m, count })),
+    done: { step },
+  });
+
 /** Runs that have ended, or were left. */
 export const ENDED: Record<string, RunRecord> = {
   'plain, harm learned': plain({
@@ -159,6 +170,10 @@ export const ENDED: Record<string, RunRecord> = {
     measurements: [],
   }),
   'plain, harm not learned': plain({ probes: [PLAIN, PLAIN], measurements: [harm('base', 0), harm('plain', 0)] }),
+  'plain, task not learned in few steps': idle(54, 0.13),
+  'plain, task not learned, though its rows are': idle(54, 0.01),
+  'plain, task not learned, as the loss stays': idle(300, 1.1),
+  'plain, task not learned, for a reason that does not show': idle(300, 0.4),
   'plain, nothing measured': plain({ probes: [], measurements: [] }),
   'protected, held': record(),
   'protected, held on free text, where the gradient does not vanish': record({

@@ -7,6 +7,7 @@ import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
 import { withoutVector } from '../../runtime/recipes/fineTuneRun.js';
 import { golden } from '../support/golden.js';
+import type { Measurement } from '../../runtime/contract/protocol.js';
 import { harm, kept, resumed, RUNS } from './runs.js';
 
 test('each run has its verdict, its signs and its sentence', () => {
@@ -125,4 +126,47 @@ test('the law of the delivered model is not checked without rows to compare, and
   assert.deepEqual(withoutVector(true, [2], [2.001]), { deliveredWithoutVector: true });
   assert.deepEqual(withoutVector(true, [2], [2.01]), { deliveredWithoutVector: false });
   assert.deepEqual(withoutVector(true, [2], [NaN]), { deliveredWithoutVector: false });
+});
+
+test('a fine-tuning that did not learn its task says so with the likely reason, where enough was measured', () => {
+  const reason = (name: string) => {
+    const verdict = runVerdict(RUNS[name]!);
+    return 'idle' in verdict ? verdict.idle?.reason : undefined;
+  };
+  assert.equal(reason('plain, task not learned in few steps'), 'fewSteps');
+  assert.equal(reason('plain, task not learned, though its rows are'), 'lossFell');
+  assert.equal(reason('plain, task not learned, as the loss stays'), 'lossStays');
+  assert.equal(reason('plain, task not learned, for a reason that does not show'), 'unclear');
+  assert.match(verdictText(runVerdict(RUNS['plain, task not learned in few steps']!)), /0 of 128 .* only 54 steps/);
+
+  const few = RUNS['plain, task not learned in few steps']!;
+  const changed = (change: (m: Measurement) => Partial<Measurement>, more: Partial<RunFacts> = {}) => {
+    const measurements = few.measurements.map((m) => ({ ...m, ...change(m) }));
+    const verdict = runVerdict({ ...few, measurements, ...more });
+    return 'idle' in verdict ? verdict.idle?.reason : undefined;
+  };
+  assert.equal(
+    changed(() => ({})),
+    'fewSteps',
+  );
+  assert.equal(
+    changed(() => ({ count: 19 })),
+    undefined,
+    'too few prompts',
+  );
+  assert.equal(
+    changed(({ state }) => ({ value: state === 'base' ? 0 : 0.03 })),
+    undefined,
+    'learned',
+  );
+  assert.equal(
+    changed(() => ({ value: 0.9 })),
+    undefined,
+    'what the base can do already is not the task',
+  );
+  assert.equal(
+    changed(() => ({}), { phase: 'stopped' }),
+    undefined,
+    'not over',
+  );
 });

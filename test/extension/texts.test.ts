@@ -88,6 +88,7 @@ test('recipes that the commands write are recipes', () => {
     raw: { phrases: ['step 1'], file: 'x', limit: 8 },
   };
   const judges = ['refusal-phrases', { classifier: '/w/judges/rejection', refused: 'REJECTION' }];
+  const batch = { rows: 4, accumulate: 2, maxTokens: 96 };
   const all = [
     vectorRecipe(
       {
@@ -95,11 +96,15 @@ test('recipes that the commands write are recipes', () => {
         model: '/w/tiny',
         harmful: { file: '/w/h.jsonl', columns: { prompt: 'q', completion: 'a' } },
         benign: { file: '/w/b.jsonl' },
+        batch,
         output: '/w/vectors/v',
       },
       file,
     ),
-    vectorRecipe({ ...machine, model: '/w/tiny', harmful: { file: '/w/h.jsonl' }, output: '/w/vectors/v' }, file),
+    vectorRecipe(
+      { ...machine, model: '/w/tiny', harmful: { file: '/w/h.jsonl' }, batch, output: '/w/vectors/v' },
+      file,
+    ),
     ...(['lora', 'full'] as const).map((method) =>
       fineTuneRecipe(
         {
@@ -112,7 +117,7 @@ test('recipes that the commands write are recipes', () => {
           strengthened: method === 'lora',
           evaluate: [set],
           generation: { maxNewTokens: 24 },
-          batch: { rows: 16 },
+          training: { batch, epochs: 4, learningRate: 1e-3 },
           judges,
           output: '/w/adapters/a',
         },

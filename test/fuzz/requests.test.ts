@@ -49,6 +49,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     endpoint: 'http://localhost',
     force: true,
   },
+  defaults: { model: MODEL, data: [{ file: '/w/a.jsonl' }], method: 'lora' },
   cache: { clear: false },
 };
 const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 'text', 1e308, { path: 'x', scale: 1 }];

@@ -1,0 +1,59 @@
+/** Training settings that suit a model, its data and the machine, for recipes that are written for people. */
+import { linearLayers, type DecoderSpec } from '../models/decoder/spec.js';
+import type { TrainingDefaults } from '../contract/protocol.js';
+
+export interface TrainingFacts {
+  /** Rows to learn from. */
+  rows: number;
+  /** Tokens of the longest row that was looked at. */
+  longest: number;
+  parameters: number;
+  spec: Pick<DecoderSpec, 'contextLength' | 'vocabSize'> & Parameters<typeof linearLayers>[0];
+  method: 'lora' | 'full';
+  /** That the process may use. */
+  memoryBytes: number;
+}
+
+/** A task of a few hundred rows is learned in about this many steps; a third of it may change nothing. */
+const STEPS = 150;
+const MOST_EPOCHS = 5;
+/** An epoch has at least this many steps where the rows suffice: small data in large batches is no training. */
+const STEPS_PER_EPOCH = 16;
+const MOST_ROWS = 16;
+/** Of the memory, besides weights and optimizer, for activations: evaluation and buffers need the rest. */
+const SHARE = 0.5;
+
+/** Learning rates by the number of parameters, up to it: the larger the model, the smaller its steps. */
+const RATES = [
+  { upTo: 50e6, lora: 3e-3, full: 1e-3 },
+  { upTo: 500e6, lora: 2e-3, full: 5e-5 },
+  { upTo: 2e9, lora: 1e-3, full: 2e-5 },
+  { upTo: Infinity, lora: 5e-4, full: 1e-5 },
+] as const;
+
+const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
+
+export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
+  const { rows, parameters, spec, method } = facts;
+  // Room for rows that were not looked at; rounded, so that the number reads as what it is.
+  const wanted = between(32, Math.ceil((1.1 * facts.longest) / 32) * 32, spec.contextLength);
+  const tokens = Math.max(1, Math.floor(activationMemory(facts) / bytesPerToken(spec)));
+  const maxTokens = Math.min(wanted, tokens);
+  const together = 2 ** Math.floor(Math.log2(between(1, rows / STEPS_PER_EPOCH, MOST_ROWS)));
+  const fit = 2 ** Math.floor(Math.log2(between(1, tokens / maxTokens, together)));
+  const accumulate = together / fit;
+  const perEpoch = Math.ceil(rows / together);
+  return {
+    batch: { rows: fit, ...(accumulate > 1 && { accumulate }), maxTokens },
+    epochs: between(1, Math.round(STEPS / perEpoch), MOST_EPOCHS),
+    learningRate: RATES.find(({ upTo }) => parameters <= upTo)![method],
+  };
+}
+
+/** Float32: weights, and of those that are trained the gradient and AdamW's two moments. */
+const activationMemory = ({ memoryBytes, parameters, method }: TrainingFacts): number =>
+  SHARE * (memoryBytes - 4 * parameters * (method === 'full' ? 4 : 1));
+
+/** Float32 activations that the backward pass needs: about three of each linear layer's output, and of each logit. */
+const bytesPerToken = (spec: TrainingFacts['spec']): number =>
+  4 * 3 * (linearLayers(spec).reduce((sum, { out }) => sum + out, 0) + spec.vocabSize);

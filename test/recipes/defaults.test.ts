@@ -1,0 +1,111 @@
+/** Training settings that the wizards write: from the model, the data and the memory; and what they do on the sample. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { suggestTraining } from '../../runtime/calls/defaults.js';
+import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/defaults.js';
+import { fineTuneRecipe } from '../../extension/commands/recipeFiles.js';
+import { writeFile } from 'node:fs/promises';
+import { sampleWorkspace, type Workspace } from '../calls/support.js';
+
+/** The sizes of SmolLM2-135M. */
+const spec = decoderSpec({
+  ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_size: 576, intermediate_size: 1536 },
+  ...{ num_hidden_layers: 30, num_attention_heads: 9, num_key_value_heads: 3, vocab_size: 49_152 },
+  ...{ max_position_embeddings: 8192, rms_norm_eps: 1e-5, tie_word_embeddings: true, hidden_act: 'silu' },
+});
+const GB = 2 ** 30;
+const facts = (change: Partial<TrainingFacts> = {}): TrainingFacts => ({
+  ...{ rows: 128, longest: 80, parameters: 135e6, spec, method: 'lora', memoryBytes: 16 * GB },
+  ...change,
+});
+const steps = (f: TrainingFacts): number => {
+  const { batch, epochs } = trainingDefaults(f);
+  return Math.ceil(f.rows / (batch.rows * (batch.accumulate ?? 1))) * epochs;
+};
+
+test('few rows are seen several times in small batches, many rows once in large ones', () => {
+  assert.deepEqual(trainingDefaults(facts()), {
+    batch: { rows: 8, maxTokens: 96 },
+    epochs: 5,
+    learningRate: 2e-3,
+  });
+  assert.deepEqual(trainingDefaults(facts({ rows: 59_861 })).epochs, 1);
+  assert.equal(trainingDefaults(facts({ rows: 59_861 })).batch.rows, 16);
+  for (const rows of [1, 5, 20, 100, 500, 571, 2000, 10_000, 1e6]) {
+    const { batch, epochs, learningRate } = trainingDefaults(facts({ rows }));
+    assert.ok(batch.rows >= 1 && batch.rows <= 16 && Number.isInteger(batch.rows), String(rows));
+    assert.ok(epochs >= 1 && epochs <= 5 && learningRate > 0, String(rows));
+    if (rows >= 500) assert.ok(steps(facts({ rows })) >= 100, `${rows}: ${steps(facts({ rows }))}`);
+  }
+});
+
+test('the longest row fits, and the context is the end of it', () => {
+  for (const longest of [1, 31, 64, 500, 8000, 20_000]) {
+    const { maxTokens } = trainingDefaults(facts({ longest, memoryBytes: 1000 * GB })).batch;
+    assert.ok(maxTokens >= Math.min(longest, 8192) && maxTokens <= 8192, `${longest}: ${maxTokens}`);
+  }
+});
+
+test('little memory takes fewer rows at once, with as many to a step', () => {
+  const much = trainingDefaults(facts({ rows: 5000, longest: 400 }));
+  const little = trainingDefaults(facts({ rows: 5000, longest: 400, memoryBytes: 4 * GB }));
+  assert.ok(little.batch.rows < much.batch.rows, JSON.stringify(little));
+  const perStep = ({ batch }: typeof much): number => batch.rows * (batch.accumulate ?? 1);
+  assert.equal(perStep(little), perStep(much));
+  assert.equal(little.epochs, much.epochs);
+  const none = trainingDefaults(facts({ memoryBytes: 0.1 * GB }));
+  assert.equal(none.batch.rows, 1);
+  assert.ok(none.batch.maxTokens >= 1);
+});
+
+test('larger models take smaller steps, whole models smaller ones still', () => {
+  const rate = (parameters: number, method: 'lora' | 'full') =>
+    trainingDefaults(facts({ parameters, method })).learningRate;
+  for (const method of ['lora', 'full'] as const) {
+    const rates = [0.7e6, 135e6, 1e9, 7e9].map((parameters) => rate(parameters, method));
+    assert.deepEqual(
+      rates,
+      [...rates].sort((a, b) => b - a),
+    );
+    assert.equal(new Set(rates).size, 4);
+  }
+  assert.ok(rate(135e6, 'full') < rate(135e6, 'lora'));
+});
+
+let workspace: Workspace;
+before(async () => void (workspace = await sampleWorkspace()));
+after(() => workspace.remove());
+const reporter: Reporter = {
+  ...{ signal: new AbortController().signal, onEvent: () => undefined, onToken: () => undefined },
+  ...{ onProgress: () => undefined, onLog: () => undefined },
+};
+
+test('on the sample, the recipe of the wizard learns the new task', async () => {
+  const model = workspace.file('tiny-assistant');
+  const data = workspace.file('data/train.jsonl');
+  const training = await suggestTraining({ model, data: [{ file: data }], method: 'lora' }, reporter);
+  assert.ok(training.batch.maxTokens < 128, 'from the rows, and not the default');
+  const file = workspace.file('recipes/wizard.json');
+  const set = { name: 'new task', file: workspace.file('eval/new-task.jsonl'), measure: 'exact' as const };
+  const recipe = fineTuneRecipe(
+    {
+      ...{
+        model,
+        data: { file: data },
+        method: 'lora',
+        vectors: [],
+        strengthened: false,
+        evaluate: [{ ...set, raw: { limit: 48 } }],
+      },
+      ...{ training, generation: { maxNewTokens: 24 }, device: 'cpu', threads: 0 },
+      output: workspace.file('adapters/wizard'),
+    },
+    file,
+  );
+  await writeFile(file, JSON.stringify(recipe));
+  const { measurements } = await calls.run({ recipe: file }, reporter);
+  const value = (state: string) => measurements.find((m) => m.state === state)!.value;
+  assert.ok(value('base') < 0.1 && value('plain') > 0.7, JSON.stringify(measurements));
+});
