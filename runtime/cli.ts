@@ -15,6 +15,7 @@ import {
   type CommandName,
   type Shell,
 } from './commandLine/commands.js';
+import { listRuns } from './commandLine/runs.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
 import { clearJunit, junit, requireGate, type Sample } from './commandLine/junit.js';
@@ -302,6 +303,19 @@ async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);
 }
 
+async function runs({ positionals, out }: Given): Promise<number> {
+  const [folder = '.', ...more] = positionals;
+  if (more.length > 0) throw wrong('runs takes one folder.');
+  const found = await listRuns(resolve(folder), (path, error) => out.error(`${path}: ${errorText(errorData(error))}`));
+  for (const run of found) out.line(run);
+  if (found.length === 0) out.log(`There are no runs in ${resolve(folder)}.`);
+  else if (!out.json)
+    out.print(
+      found.map((run) => `${run.path}  ${run.kind}, ${run.outcome}, ${run.started}\n  ${run.headline}`).join('\n'),
+    );
+  return EXIT.done;
+}
+
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
 async function cache({ values, out, reporter }: Given): Promise<number> {
@@ -344,6 +358,7 @@ const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
   export: exportModel,
   download,
   sample,
+  runs,
   cache,
   doctor,
   completion: printCompletion,

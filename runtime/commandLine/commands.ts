@@ -150,6 +150,11 @@ export const COMMANDS = {
     does: 'run the whole story on the embedded sample',
     options: ['out'],
   },
+  runs: {
+    use: '[FOLDER]',
+    does: 'the runs below a folder: how they ended, what they proved; with --json everything that was measured',
+    options: [],
+  },
   cache: {
     use: '[--clear]',
     does: 'models converted from GGUF files, which are kept for all runs of this user: where, how large, when last used',

@@ -116,6 +116,10 @@ const run = {
     .enum(['auto', 'cpu', 'webgpu'])
     .default('auto')
     .describe('"auto" takes a GPU if there is one, else the CPU, and says why.'),
+  tensorboard: z
+    .boolean()
+    .default(false)
+    .describe('Also write the numbers as a TensorBoard event file into the run folder.'),
   output: path.describe('Run folder, relative to this recipe.'),
 };
 
@@ -317,6 +321,7 @@ const evaluateRecipe = z.strictObject({
   batch,
   seed: run.seed,
   threads: run.threads,
+  tensorboard: run.tensorboard,
   device: run.device,
   output: run.output,
 });

@@ -5,6 +5,8 @@ export const RUN_FILES = {
   recipe: 'recipe.json',
   events: 'events.jsonl',
   answers: 'answers.jsonl',
+  /** With "tensorboard": true. TensorBoard looks for "tfevents" in names. */
+  tensorboard: 'events.out.tfevents.security-vectors',
   scan: 'scan.json',
   prompts: 'prompts.jsonl',
   /** Of a vector: how rows that it was not trained on score. */
@@ -31,6 +33,7 @@ export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.checkpoint,
   RUN_FILES.events,
   RUN_FILES.answers,
+  RUN_FILES.tensorboard,
   RUN_FILES.scan,
   RUN_FILES.prompts,
   RUN_FILES.calibration,

@@ -6,6 +6,7 @@ import type { Manifest, Recipe, RunEvent } from '../contract/protocol.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
 import { claim } from './owner.js';
+import { openTensorboard } from './tensorboard.js';
 
 /** A run is a folder and the folder is the truth (contract/runFiles.ts). */
 export interface RunFolder {
@@ -37,12 +38,15 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
   let manifest = first;
   let waiting: RunEvent[] | undefined = [];
   let log: EventLog;
+  let tensorboard: ((event: RunEvent) => Promise<void>) | undefined;
   let release = async (): Promise<void> => undefined;
 
   /** Warnings of a run that is resumed, which meets them again. */
   let known = new Set<string>();
   const append = async (event: RunEvent): Promise<void> => {
-    if (event.kind !== 'warning' || !known.has(JSON.stringify(event))) await log.append(event);
+    if (event.kind === 'warning' && known.has(JSON.stringify(event))) return;
+    await log.append(event);
+    await tensorboard?.(event);
   };
   const writeManifest = (): Promise<void> =>
     writeFileAtomic(file(RUN_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`, { makeFolder: false });
@@ -71,6 +75,8 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
         log = await openEventLog(path);
       }
       await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);
+      await rm(file(RUN_FILES.tensorboard), { force: true });
+      if (recipe.tensorboard) tensorboard = await openTensorboard(file(RUN_FILES.tensorboard), await readEvents(path));
       const events = waiting ?? [];
       waiting = undefined;
       for (const event of events) await append(event);

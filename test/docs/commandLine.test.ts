@@ -12,6 +12,7 @@ import {
   type ScoreRow,
 } from '../../runtime/contract/protocol.js';
 import type { Diagnosis } from '../../runtime/commandLine/doctor.js';
+import type { RunSummary } from '../../runtime/commandLine/runs.js';
 import { commands } from '../../runtime/commandLine/commands.js';
 import { code, help, read, rows, section, sources } from './pages.js';
 
@@ -136,6 +137,10 @@ const PRINTED: Record<string, string[]> = {
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
   download: keys<Requests['download']['result']>({ path: true }),
+  runs: keys<RunSummary>({
+    ...{ path: true, kind: true, outcome: true, started: true, ended: true, steps: true, seconds: true },
+    ...{ model: true, verdict: true, headline: true, measurements: true },
+  }),
   cache: keys<Requests['cache']['result']>({ path: true, bytes: true, entries: true, removed: true }),
   doctor: keys<Diagnosis>({
     ...{ versions: true, system: true, processor: true, device: true, memoryGb: true, limits: true, environment: true },

@@ -1,0 +1,80 @@
+/** The runs below a folder, as their folders tell. */
+import { lstat, readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { readingOf, runView } from '../contract/runView.js';
+import { factsOf, measurementsOf } from '../contract/facts.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { runVerdict } from '../contract/verdict.js';
+import type { Manifest, Measurement } from '../contract/protocol.js';
+import { readRun } from '../evaluation/report/runReport.js';
+import { ownerOf } from '../runs/ownerOf.js';
+import { readManifest } from '../runs/output.js';
+
+export interface RunSummary {
+  /** Relative to the folder that was asked for. */
+  path: string;
+  kind: Manifest['kind'];
+  /** `running` while its process lives, else `interrupted` where it did not end. */
+  outcome: Manifest['outcome'] | 'interrupted';
+  started: string;
+  ended?: string;
+  steps?: number;
+  seconds?: number;
+  model: string;
+  verdict: string;
+  headline: string;
+  measurements: Measurement[];
+}
+
+/** Deeper than any workspace has its runs. */
+const DEPTH = 6;
+const SKIPPED = /^(node_modules|\..*)$/;
+
+/** @param onProblem told of folders that cannot be read */
+export async function listRuns(
+  folder: string,
+  onProblem: (folder: string, error: unknown) => void,
+): Promise<RunSummary[]> {
+  const runs: RunSummary[] = [];
+  for (const path of await runFolders(folder)) {
+    try {
+      runs.push(await summary(path, relative(folder, path) || '.'));
+    } catch (error) {
+      onProblem(path, error);
+    }
+  }
+  return runs.sort((a, b) => a.started.localeCompare(b.started) || a.path.localeCompare(b.path));
+}
+
+async function summary(path: string, shown: string): Promise<RunSummary> {
+  const run = await readRun(path);
+  const { manifest } = run;
+  const isLive = manifest.outcome === 'running' && (await ownerOf(path)) !== undefined;
+  const { mark, headline } = runView(readingOf(run));
+  return {
+    path: shown,
+    kind: manifest.kind,
+    outcome: manifest.outcome === 'running' && !isLive ? 'interrupted' : manifest.outcome,
+    started: manifest.started,
+    ended: manifest.ended,
+    steps: manifest.done?.step,
+    seconds: manifest.done?.seconds,
+    model: manifest.model.path,
+    verdict: isLive ? 'running' : runVerdict(factsOf(run)).kind,
+    headline: [mark, headline].filter(Boolean).join(' '),
+    measurements: measurementsOf(run),
+  };
+}
+
+/** Folders with a manifest of this program; what lies in a run belongs to it. Links are not followed. */
+async function runFolders(folder: string, depth = 0): Promise<string[]> {
+  if (await lstat(join(folder, RUN_FILES.manifest)).catch(() => undefined))
+    if (await readManifest(folder)) return [folder];
+  if (depth === DEPTH) return [];
+  const entries = await readdir(folder, { withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries)
+    if (entry.isDirectory() && !SKIPPED.test(entry.name))
+      found.push(...(await runFolders(join(folder, entry.name), depth + 1)));
+  return found;
+}
