@@ -80,7 +80,8 @@ function columnsOf({ columns: text }: Values): Columns | undefined {
 
 function number(
   values: Values,
-  name: 'threshold' | 'false-alarms' | 'false-discoveries' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed',
+  name:
+    'threshold' | 'false-alarms' | 'false-discoveries' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed' | 'limit',
   fallback: number,
   most: number,
 ): number {
@@ -260,7 +261,7 @@ async function generate({ values, out, reporter }: Given): Promise<number> {
 async function inspect(given: Given): Promise<number> {
   const { out, reporter } = given;
   const path = only('a model or a data file', given);
-  const isData = /\.(jsonl|ndjson|json|csv|tsv|parquet)$/i.test(path) && statSync(path).isFile();
+  const isData = /\.(((jsonl|ndjson|json|csv|tsv)(\.gz)?)|parquet)$/i.test(path) && statSync(path).isFile();
   const { path: _, ...info } = await (isData
     ? calls.inspectData({ path, columns: columnsOf(given.values) }, reporter)
     : calls.inspect({ path }, reporter));
@@ -282,7 +283,24 @@ async function exportModel({ values, out, reporter }: Given): Promise<number> {
   return EXIT.done;
 }
 
-async function download({ positionals, values, out, reporter }: Given): Promise<number> {
+async function downloadRows(repository: string, { positionals, values, out, reporter }: Given): Promise<number> {
+  if (positionals.length > 0) throw wrong('download takes a model or --dataset, not both.');
+  const limit = values.limit === undefined ? undefined : number(values, 'limit', 0, 1e9);
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1))
+    throw wrong('--limit must be a whole number above 0.');
+  const { split, revision, force } = values;
+  const folder = resolve(required(values, 'out'));
+  const done = await calls.downloadDataset({ repository, out: folder, split, revision, limit, force }, reporter);
+  for (const note of done.notes) out.error(`! ${note}`);
+  out.result(done);
+  return EXIT.done;
+}
+
+async function download(given: Given): Promise<number> {
+  const { positionals, values, out, reporter } = given;
+  if (values.dataset !== undefined) return downloadRows(values.dataset, given);
+  const alone = (['split', 'limit'] as const).find((name) => values[name] !== undefined);
+  if (alone !== undefined) throw wrong(`--${alone} is of use only with --dataset.`);
   const [repository, ...more] = positionals;
   if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
   out.result(

@@ -15,6 +15,7 @@ import { openSample } from './sample.js';
 import { decide, review } from './review.js';
 import { saveCleaned, saveFine } from './saveCleaned.js';
 import { clearScan, scan } from './scan.js';
+import { trainPublic } from './publicSets.js';
 import { fineTune, trainVector } from './training.js';
 
 type Handlers = { [K in CommandName]: (services: Services, argument: CommandArguments[K]) => unknown };
@@ -28,6 +29,7 @@ const HANDLERS = {
   clearCache,
   removeModel,
   addAdapter,
+  trainPublic,
   trainVector,
   fineTuneProtected: (services, argument) => fineTune(services, argument, true),
   fineTunePlain: (services, argument) => fineTune(services, argument, false),

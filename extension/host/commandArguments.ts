@@ -58,6 +58,17 @@ export const COMMAND_ARGUMENTS = {
   clearCache: takes({ confirmed: flag }),
   removeModel: takes({ model: text }, 'model'),
   addAdapter: takes({ model: text, adapter: text }, 'model'),
+  /** Data sets of the Hub; `benign` may be empty: none. */
+  trainPublic: takes({
+    repository: text,
+    benign: z.string().optional(),
+    revision: text,
+    model: text,
+    name: text,
+    endpoint: text,
+    /** Licence and gating are known. */
+    confirmed: flag,
+  }),
   /** `benign`: none when it is empty. */
   trainVector: takes(
     {

@@ -11,6 +11,7 @@ export const COMMANDS = {
   clearCache: 'securityVectors.clearCache',
   removeModel: 'securityVectors.removeModel',
   addAdapter: 'securityVectors.addAdapter',
+  trainPublic: 'securityVectors.trainPublic',
   trainVector: 'securityVectors.trainVector',
   fineTuneProtected: 'securityVectors.fineTuneProtected',
   fineTunePlain: 'securityVectors.fineTunePlain',

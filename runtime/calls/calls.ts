@@ -21,6 +21,7 @@ import { contentOf, fileStamp, openRowIndex, rowText, type ReadAs, type RowIndex
 import { rowGroups } from '../data/rowGroups.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
+import { describeDataset, downloadDataset } from '../datasets/download.js';
 import { exportModel } from '../export/export.js';
 import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
@@ -186,6 +187,9 @@ export const calls: Calls = {
       onProgress: reporter.onProgress,
       cache: userCache(),
     }),
+  describeDataset: (params, reporter) => describeDataset(params, reporter),
+  downloadDataset: (params, reporter) =>
+    downloadDataset(params, { ...reporter, cache: scratchFolder(dirname(params.out)) }),
   download: (params, reporter) => downloadModel(params, reporter),
   defaults: suggestTraining,
   async cache({ clear = false }) {
@@ -278,7 +282,7 @@ const keptRows = kept<{ index: RowIndex; scratch: Scratch }>(({ scratch }) => {
 
 async function withRows<R>(data: string, as: ReadAs, use: (index: RowIndex) => R | Promise<R>): Promise<R> {
   const open = async (): Promise<{ index: RowIndex; scratch: Scratch }> => {
-    const scratch = openScratch(cacheFolder(dirname(data)));
+    const scratch = openScratch(scratchFolder(dirname(data)));
     try {
       return { index: await openRowIndex(data, { scratch, ...as }), scratch };
     } catch (error) {

@@ -81,6 +81,23 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     quantization: z.enum(['F16', 'Q8_0', 'F32']).optional(),
     what: z.enum(['model', 'adapter']).optional(),
   },
+  describeDataset: {
+    repository: text,
+    revision: text.optional(),
+    split: text.optional(),
+    token: text.optional(),
+    endpoint: text.optional(),
+  },
+  downloadDataset: {
+    repository: text,
+    revision: text.optional(),
+    split: text.optional(),
+    limit: z.int().min(1).max(1e9).optional(),
+    out: path,
+    token: text.optional(),
+    endpoint: text.optional(),
+    force: z.boolean().optional(),
+  },
   download: {
     repository: text,
     revision: text.optional(),

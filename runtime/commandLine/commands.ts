@@ -62,6 +62,9 @@ export const OPTIONS = {
     help: 'type of the matrices in a GGUF file',
   },
   lora: { type: 'boolean', help: 'GGUF of the adapters alone' },
+  dataset: { type: 'string', value: 'OWNER/NAME', help: 'a data set instead of a model' },
+  split: { type: 'string', value: 'S', help: 'of a data set: which rows' },
+  limit: { type: 'string', value: 'ROWS', help: 'of a data set: how many rows of a file at most' },
   revision: { type: 'string', value: 'R', help: 'branch, tag or commit on the Hub' },
   device: {
     ...{ type: 'string', value: 'auto|cpu|webgpu', choices: ['auto', 'cpu', 'webgpu'] },
@@ -141,9 +144,12 @@ export const COMMANDS = {
     options: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
   },
   download: {
-    use: 'OWNER/NAME[/FILE.gguf] --out DIR [--revision R] [--force]',
-    does: 'a model from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read)',
-    options: ['out', 'revision', 'force'],
+    use: '(OWNER/NAME[/FILE.gguf] | --dataset OWNER/NAME[/FILE]) --out DIR [--revision R] [--split S] [--limit ROWS] [--force]',
+    does: 'a model or a data set from the Hugging Face Hub (HF_TOKEN and HF_ENDPOINT are read)',
+    more:
+      'docs/data.md lists the data sets whose harmful, ordinary and measuring rows are known. All rows of any other are\n' +
+      'written as they are.',
+    options: ['out', 'revision', 'dataset', 'split', 'limit', 'force'],
   },
   sample: {
     use: '[--out DIR]',

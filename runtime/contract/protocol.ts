@@ -498,6 +498,41 @@ export interface GenerateParams extends ModelReference {
 export const EXPORT_FORMATS = ['safetensors', 'peft', 'onnx', 'gguf'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+export interface DatasetInfo {
+  repository: string;
+  commit: string;
+  /** As its card says. */
+  licence: string | null;
+  /** Access is given to people who accept its owner's terms. */
+  gated: boolean;
+  /** Of the files that are downloaded; of a set of several files perhaps fewer. */
+  bytes: number;
+}
+
+/** A data set as it was written, and where it is from; the same, without `path`, as its provenance.json. */
+export interface DatasetResult {
+  /** Folder. */
+  path: string;
+  repository: string;
+  revision: string;
+  commit: string;
+  licence: string | null;
+  gated: boolean;
+  split: string | null;
+  limit: number | null;
+  /** Files of the Hub that were read. */
+  sources: { path: string; size: number; sha256: string }[];
+  files: {
+    name: string;
+    use: 'harmful' | 'benign' | 'measure' | null;
+    measure: 'harm' | 'over-refusal' | 'loss' | null;
+    rows: number;
+    sha256: string;
+  }[];
+  /** For people: what was left out, or is missing. */
+  notes: string[];
+}
+
 /** Requests to the child process: every request ends with a result, an error or a cancellation. */
 export interface Requests {
   /** Runs a recipe; sends `events` while it runs. */
@@ -611,6 +646,25 @@ export interface Requests {
     };
     /** `notes`: what the format cannot express, for people. */
     result: { path: string; sha256: string; notes?: string[] };
+  };
+  /** What a data set of the Hub is, before it is downloaded. */
+  describeDataset: {
+    params: { repository: string; revision?: string; split?: string; token?: string; endpoint?: string };
+    result: DatasetInfo;
+  };
+  downloadDataset: {
+    params: {
+      repository: string;
+      revision?: string;
+      split?: string;
+      limit?: number;
+      out: string;
+      token?: string;
+      endpoint?: string;
+      /** Replaces what else stops with the error code `exists`. */
+      force?: boolean;
+    };
+    result: DatasetResult;
   };
   download: {
     params: {

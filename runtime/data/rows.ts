@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { HumanError } from '../support/errors.js';
 import type { ColumnOptions } from './columns.js';
 import { csvRows, type CsvTable } from './csv.js';
@@ -26,8 +28,8 @@ export interface RowOptions extends ColumnOptions {
 const MAX_ROW_BYTES = 8 * 2 ** 20;
 
 /**
- * The rows of a .jsonl, .json (lines or one list), .csv, .tsv or .parquet file, one after the other: memory is bounded by
- * the longest row (Parquet: by the largest row group).
+ * The rows of a .jsonl, .json (lines or one list), .csv, .tsv (each also as .gz) or .parquet file, one after the other: memory
+ * is bounded by the longest row (Parquet: by the largest row group).
  * @throws HumanError for an unknown kind of file and for one that cannot be read at all.
  */
 export async function* readRows(file: string, options: RowOptions = {}): AsyncGenerator<RawRow> {
@@ -70,11 +72,33 @@ export async function inspectFile(file: string): Promise<{ size: number; kind: K
   try {
     const start = Buffer.alloc(4096);
     const { bytesRead } = await handle.read(start, 0, start.length, 0);
-    return { size: info.size, kind: kindOf(file, start.subarray(0, bytesRead)) };
+    const read = start.subarray(0, bytesRead);
+    return {
+      size: info.size,
+      kind: isGzip(file) ? kindOf(file.slice(0, -3), unpacked(read, file)) : kindOf(file, read),
+    };
   } finally {
     await handle.close();
   }
 }
+
+const isGzip = (file: string): boolean => /\.gz$/i.test(file);
+
+/** What the first bytes of a gzip file hold. */
+function unpacked(start: Buffer, file: string): Buffer {
+  try {
+    return gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch (error) {
+    throw notGzip(file, error);
+  }
+}
+
+const notGzip = (place: string, cause: unknown): HumanError =>
+  new HumanError(`this is not a whole gzip file: ${(cause as Error).message}.`, {
+    place,
+    remedy: 'It may be damaged: copy or download it again.',
+    cause,
+  });
 
 function kindOf(file: string, start: Buffer): Kind {
   const extension = extname(file).toLowerCase();
@@ -104,13 +128,29 @@ function kindOf(file: string, start: Buffer): Kind {
   );
 }
 
-/** The bytes of a file in pieces, without a UTF-8 byte order mark. */
+/** The bytes of a file in pieces, unpacked, without a UTF-8 byte order mark. */
 async function* readPieces(file: string, progress: (read: number) => void): AsyncGenerator<Buffer> {
   let first = true;
-  for await (const piece of createReadStream(file, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>) {
-    progress(piece.length);
+  const stored = counted(createReadStream(file, { highWaterMark: 2 ** 18 }), progress);
+  for await (const piece of isGzip(file) ? inflated(stored, file) : stored) {
     const mark = first && piece.length >= 3 && piece[0] === 0xef && piece[1] === 0xbb && piece[2] === 0xbf;
     first = false;
     yield mark ? piece.subarray(3) : piece;
+  }
+}
+
+async function* counted(pieces: AsyncIterable<Buffer>, progress: (read: number) => void): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    progress(piece.length);
+    yield piece;
+  }
+}
+
+async function* inflated(pieces: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+  try {
+    // the error of the pipeline is that of its last part
+    yield* pipeline(Readable.from(pieces), createGunzip(), () => undefined) as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? notGzip(file, error) : error;
   }
 }

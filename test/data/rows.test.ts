@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { RawRow, ReadRow } from '../../runtime/data/rawRow.js';
 import { readRows } from '../../runtime/data/rows.js';
@@ -42,6 +43,20 @@ test('rows that are nested without end are refused, the others are read', async 
     assert.match(short(rows)[1]!, /nested more than 512 deep/, name);
     assert.equal(rows.filter((row) => 'value' in row).length, 2, name);
   }
+});
+
+test('packed files are read as what they hold; one that is cut off or no gzip is an error', async () => {
+  const lines = Array.from({ length: 5000 }, (_, i) => `{"a":${Math.sin(i)}}\n`).join('');
+  const packed = gzipSync(lines);
+  assert.deepEqual(await rowsOf('a.jsonl.gz', packed), await rowsOf('a.jsonl', lines));
+  assert.deepEqual(short(await rowsOf('a.csv.gz', gzipSync('a,b\n1,2\n'))), ['2:{"a":"1","b":"2"}']);
+  assert.deepEqual(short(await rowsOf('a.jsonl.gz', gzipSync('[{"a":1},\n{"a":2}]'))), ['1:{"a":1}', '2:{"a":2}']);
+  for (const content of [packed.subarray(0, packed.length / 2), 'text'])
+    await assert.rejects(
+      rowsOf('b.jsonl.gz', content),
+      (error) => error instanceof HumanError && /not a whole gzip file/.test(error.message),
+    );
+  await assert.rejects(rowsOf('b.txt.gz', packed), /data files of type "\.txt" are not supported/);
 });
 
 describe('JSON lines', () => {

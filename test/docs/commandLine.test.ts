@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   EXIT,
   type DataInfo,
+  type DatasetResult,
   type Measurement,
   type ModelInfo,
   type Requests,
@@ -136,7 +137,6 @@ const PRINTED: Record<string, string[]> = {
     }),
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
-  download: keys<Requests['download']['result']>({ path: true }),
   runs: keys<RunSummary>({
     ...{ path: true, kind: true, outcome: true, started: true, ended: true, steps: true, seconds: true },
     ...{ model: true, verdict: true, headline: true, measurements: true },
@@ -145,6 +145,13 @@ const PRINTED: Record<string, string[]> = {
   doctor: keys<Diagnosis>({
     ...{ versions: true, system: true, processor: true, device: true, memoryGb: true, limits: true, environment: true },
   }),
+  download: [
+    ...keys<Requests['download']['result']>({ path: true }),
+    ...keys<Omit<DatasetResult, 'path'>>({
+      ...{ repository: true, revision: true, commit: true, licence: true, gated: true, split: true, limit: true },
+      ...{ sources: true, files: true, notes: true },
+    }),
+  ],
 };
 
 test('the fields of JSON lines are those of their types', () => {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatOf, labelOf, readContent } from '../../runtime/data/schemas.js';
+import { fileOfUse, PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
 import { DATA_FORMATS } from '../../runtime/contract/protocol.js';
-import { code, read, rows } from './pages.js';
+import { code, read, rows, section } from './pages.js';
 
 const TEXT = read('docs/data.md');
 const lines = (file: string): string[] => read(file).trimEnd().split('\n');
@@ -45,4 +46,18 @@ test('the rows that vectors are trained on are counted', () => {
   const [trait, ordinary] = [count('media/smollm2/data/trait.jsonl'), count('media/smollm2/data/benign.jsonl')];
   const text = `trained on ${harmful} harmful and ${benign} ordinary ones, the one for SmolLM2 on ${trait} and ${ordinary}`;
   assert.ok(TEXT.replaceAll('\n', ' ').includes(text), text);
+});
+
+test('the public sets are those of the table, with their splits and the files that are written', () => {
+  const listed = rows(section(TEXT, '## Public data sets')).map(([set, splits, files]) => ({
+    repository: /^\[([^\]]+)\]\(https:\/\/huggingface\.co\/datasets\/\1\)/.exec(set!)?.[1],
+    splits: code(splits!),
+    files: code(files!),
+  }));
+  const expected = PUBLIC_SETS.map(({ repository, sources }) => ({
+    repository,
+    splits: sources.map(({ split }) => split),
+    files: sources.flatMap((source) => source.rows.map(({ use }) => fileOfUse(use))),
+  }));
+  assert.deepEqual(listed, expected);
 });

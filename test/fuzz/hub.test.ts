@@ -6,7 +6,7 @@ import { damageJsonText, damageText, JSON_WORDS } from './damage.js';
 import { fuzz } from './harness.js';
 
 const COMMIT = 'c'.repeat(40);
-const address: HubAddress = { endpoint: 'http://hub', repository: 'some/model', revision: 'main' };
+const address: HubAddress = { kind: 'model', endpoint: 'http://hub', repository: 'some/model', revision: 'main' };
 const lfs = (letter: string) => ({ oid: letter.repeat(64), size: 7, pointerSize: 130 });
 const file = (path: string, more: object = {}) => ({ type: 'file', path, size: 7, oid: 'a'.repeat(40), ...more });
 
@@ -84,7 +84,7 @@ fuzz<Answers>({
       assert(Number.isSafeInteger(size) && size >= 0);
       assert(/^[0-9a-f]{64}$/.test(sha256 ?? '0'.repeat(64)) && /^[0-9a-f]{40}$/.test(gitOid ?? '0'.repeat(40)));
     }
-    assert(kind === 'gguf' || files.some(({ name }) => name === 'config.json'));
+    assert(kind === 'single' || files.some(({ name }) => name === 'config.json'));
     assert.equal(new Set(files.map(({ name }) => name.normalize('NFC').toLowerCase())).size, files.length);
   },
 });

@@ -41,6 +41,23 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
   },
   previewData: { path: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto', rows: 2, answersOptional: true },
   export: { ...reference, format: 'gguf', out: '/w/out.gguf', quantization: 'Q8_0', what: 'adapter' },
+  describeDataset: {
+    repository: 'owner/name',
+    revision: 'main',
+    split: 'train',
+    token: 'hf_x',
+    endpoint: 'http://127.0.0.1:9',
+  },
+  downloadDataset: {
+    repository: 'owner/name',
+    revision: 'main',
+    split: 'train',
+    limit: 3,
+    out: '/w/data/set',
+    token: 'hf_x',
+    endpoint: 'http://127.0.0.1:9',
+    force: false,
+  },
   download: {
     repository: 'a/b',
     revision: 'main',

@@ -165,7 +165,7 @@ test('names that lead out of the folder are refused before anything is written',
   for (const path of evil) {
     hub.repositories[NAME] = { files: { ...model, [path]: Buffer.from('evil') } };
     const folder = newFolder();
-    await refused(download({ folder }), /points outside the folder/, /Do not use this model/);
+    await refused(download({ folder }), /points outside the folder/, /Do not use this repository/);
     assert(!existsSync(folder));
   }
   hub.repositories[NAME] = { files: { ...model, 'readme.md': Buffer.from('x'), 'Tokenizer.json': Buffer.from('x') } };

@@ -207,7 +207,7 @@ test('names that not every system can write, or that two files share', async () 
   for (const name of ['nul.gguf', 'COM1.q4.gguf', 'aux.gguf', 'a?.gguf', 'a<b.gguf', `${'x'.repeat(300)}.gguf`]) {
     const folder = newFolder();
     hub.repositories[NAME] = { files: files(name) };
-    await refused(download({ folder }), /a name that some systems cannot write/, /another model/);
+    await refused(download({ folder }), /a name that some systems cannot write/, /another repository/);
     assert(!existsSync(folder));
   }
   for (const pair of [
@@ -215,7 +215,7 @@ test('names that not every system can write, or that two files share', async () 
     ['\u00e9.safetensors', 'e\u0301.safetensors'],
   ] as const) {
     hub.repositories[NAME] = { files: sharded(...pair) };
-    await refused(download({ folder: newFolder() }), /two files named/, /another model/);
+    await refused(download({ folder: newFolder() }), /two files named/, /another repository/);
   }
   for (const shard of ['../x.safetensors', '/x.safetensors', 'sub/x.safetensors', 'config.json', '__proto__']) {
     hub.repositories[NAME] = {

@@ -1,5 +1,5 @@
 /**
- * A small server that speaks the Hugging Face Hub's routes: model info, listing with pages, `resolve` with ranges and
+ * A small server that speaks the Hugging Face Hub's routes, for models and (named `datasets/owner/name`) data sets: info, listing with pages, `resolve` with ranges and
  * redirects to a storage server on another port. It misbehaves on request.
  */
 import { createHash } from 'node:crypto';
@@ -16,6 +16,8 @@ export interface HubRepository {
   /** Only for this token; gated says so in X-Error-Code. */
   token?: string;
   gated?: boolean;
+  /** Of the card. */
+  licence?: string | string[];
   /** By name; `main` is the commit of the files unless given. */
   revisions?: Record<string, string>;
 }
@@ -148,8 +150,10 @@ export async function startHub(): Promise<HubServer> {
   const hub = createServer((request, response) => {
     record('hub', request);
     const url = new URL(request.url ?? '/', 'http://hub');
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(url.pathname);
-    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
+    const api = /^\/api\/((?:datasets\/)?[^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(
+      url.pathname.replace('/api/models/', '/api/'),
+    );
+    const file = /^\/((?:datasets\/)?[^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
     const at = api ? (api[2] === 'tree' ? 'tree' : 'info') : 'file';
     if (state.faults.instead?.(at, request, response)) return;
     const status = fault(api ? 'api' : 'file');
@@ -172,6 +176,8 @@ export async function startHub(): Promise<HubServer> {
         id: api[1],
         sha: commit,
         private: false,
+        gated: repository.gated ? 'auto' : false,
+        ...(repository.licence === undefined ? {} : { cardData: { license: repository.licence } }),
         lastModified: '2026-01-01T00:00:00Z',
       });
     if (api) {

@@ -1,8 +1,10 @@
-/** Which model of which Hub: what a person wrote, checked before anything is asked. */
+/** Which repository of which Hub: what a person wrote, checked before anything is asked. */
 import { HumanError } from '../../support/errors.js';
-import { isGguf, safePath } from './files.js';
+import { isSingleFile, NOUNS, safePath } from './files.js';
+import type { HubKind } from './files.js';
 
 export interface HubAddress {
+  kind: HubKind;
   /** Absolute http(s) address without a slash at its end. */
   endpoint: string;
   token?: string;
@@ -13,17 +15,20 @@ export interface HubAddress {
 
 const HUB = 'https://huggingface.co';
 
-/** The address, and the GGUF file if one is named. Token and endpoint come from the environment where they are not given. */
+/** The address, and the one file of it if one is named. Token and endpoint come from the environment where they are not given. */
 export function checkedAddress(given: {
+  kind?: HubKind;
   repository: string;
   revision?: string;
   token?: string;
   endpoint?: string;
 }): HubAddress & { requestedFile?: string } {
+  const { kind = 'model' } = given;
   const endpoint = checkedEndpoint(given.endpoint ?? (process.env.HF_ENDPOINT || HUB));
-  const { repository, file: requestedFile } = parseRepository(given.repository, endpoint);
+  const { repository, file: requestedFile } = parseRepository(given.repository, endpoint, kind);
   const revision = checkedRevision(given.revision ?? 'main');
   return {
+    kind,
     endpoint,
     repository,
     requestedFile: requestedFile,
@@ -32,21 +37,36 @@ export function checkedAddress(given: {
   };
 }
 
-/** `owner/name`, `name`, `owner/name/file.gguf`, or the address of the model's page. */
-function parseRepository(text: string, endpoint: string): { repository: string; file?: string } {
+/** Where the pages of data sets are, before their names. */
+const pagesOf = (kind: HubKind): string => (kind === 'dataset' ? 'datasets/' : '');
+/** The repository's page. */
+export const pageOf = ({ kind, endpoint, repository }: HubAddress): string =>
+  `${endpoint}/${pagesOf(kind)}${repository}`;
+/** Of the Hub's API. */
+export const apiOf = (kind: HubKind): 'models' | 'datasets' => (kind === 'dataset' ? 'datasets' : 'models');
+
+/** `owner/name`, `name`, `owner/name/file.gguf`, or the address of its page. */
+function parseRepository(text: string, endpoint: string, kind: HubKind): { repository: string; file?: string } {
   let rest = text.trim();
   for (const site of [endpoint, HUB]) if (rest.startsWith(`${site}/`)) rest = rest.slice(site.length + 1);
+  if (rest.startsWith(pagesOf(kind))) rest = rest.slice(pagesOf(kind).length);
   const parts = rest.replace(/\/+$/, '').split('/');
-  const file = parts.length > 2 && isGguf(rest) ? parts.splice(2).join('/') : undefined;
+  const file = parts.length > 2 && isSingleFile(kind, rest) ? parts.splice(2).join('/') : undefined;
   const name = (part: string) => /^\w[\w.-]{0,95}$/.test(part) && !part.includes('..');
   if (parts.length > 2 || !parts.every(name) || (file !== undefined && !safePath(file))) {
-    throw new HumanError('this is not the name of a model on the Hub.', {
+    throw new HumanError(`this is not the name of ${NOUNS[kind]} on the Hub.`, {
       place: text,
-      remedy: 'Write owner/name, for example HuggingFaceTB/SmolLM2-135M-Instruct, or owner/name/file.gguf.',
+      remedy: EXAMPLES[kind],
     });
   }
   return { repository: parts.join('/'), file };
 }
+
+const EXAMPLES: Record<HubKind, string> = {
+  model: 'Write owner/name, for example HuggingFaceTB/SmolLM2-135M-Instruct, or owner/name/file.gguf.',
+  adapter: 'Write owner/name.',
+  dataset: 'Write owner/name, for example PKU-Alignment/BeaverTails, or owner/name/file.parquet.',
+};
 
 function checkedEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;

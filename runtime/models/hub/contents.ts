@@ -20,7 +20,7 @@ export interface Contents {
 /** @param before what the folder was downloaded from, if it was. */
 export async function contentsOf(
   folder: string,
-  { kind, files, commit }: { kind: 'folder' | 'gguf'; files: readonly HubFile[]; commit: string },
+  { kind, files, commit }: { kind: 'folder' | 'single'; files: readonly HubFile[]; commit: string },
   before: DownloadManifest | undefined,
   sumsOf: ReturnType<typeof fileSums>,
 ): Promise<Contents> {
@@ -49,8 +49,8 @@ export async function contentsOf(
   }
   const names = new Set(files.map(({ name }) => name));
   for (const [name, { size, sha256 }] of Object.entries(written)) {
-    // GGUF files are whole models
-    if (kind === 'gguf' || isGguf(name) || names.has(name)) continue;
+    // GGUF files are whole models, files of a data set stand alone
+    if (kind === 'single' || isGguf(name) || names.has(name)) continue;
     const path = join(folder, name);
     const found = await standing(path);
     if (!found) continue;

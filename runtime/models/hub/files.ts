@@ -1,8 +1,12 @@
-/** Which files of a repository on the Hub make a model, and under which names they may be written. */
+/** Which files of a repository on the Hub make a model, an adapter or a data set, and under which names they may be written. */
 import { safeParse } from '../../contract/safeParse.js';
 import { z } from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { isObject, shown } from '../../support/jsonFile.js';
+
+/** What a repository is downloaded as. Adapters are models to the Hub. */
+export type HubKind = 'model' | 'adapter' | 'dataset';
+export const NOUNS: Record<HubKind, string> = { model: 'a model', adapter: 'an adapter', dataset: 'a data set' };
 
 export interface HubFile {
   /** In the repository. */
@@ -31,15 +35,30 @@ export const INDEX = 'model.safetensors.index.json';
 const BESIDE =
   /^(config\.json|generation_config\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.(jinja|json)|tokenizer[\w.-]*\.(json|model|txt|jinja)|vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece[\w.-]*\.model|(LICEN[CS]E|NOTICE)[\w.-]*|README\.md)$/;
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
-/** Files of these names are a model's, and no others are ever written. */
-export const isModelFile = (name: string): boolean =>
-  !/[\\/]/.test(name) && (BESIDE.test(name) || name.endsWith('.safetensors') || name === INDEX || isGguf(name));
+/** The vector's own files beside the weights: its role, its scores of ordinary rows, its prompts. */
+const ADAPTER =
+  /^(adapter_config\.json|adapter_model\.safetensors|security_vector\.json|calibration\.json|prompts\.jsonl)$/;
+/** What ../../data/ reads. */
+const DATA = /^[^.].*\.(parquet|(jsonl|ndjson|json|csv|tsv)(\.gz)?)$/i;
+export const isSingleFile = (kind: HubKind, path: string): boolean =>
+  kind === 'dataset' ? DATA.test(path) : kind === 'model' && isGguf(path);
+const isModelFile = (name: string): boolean =>
+  BESIDE.test(name) || name.endsWith('.safetensors') || name === INDEX || isGguf(name);
+/** Files of these names are brought, and no others are ever written. */
+export const isHubFile = (name: string): boolean =>
+  !/[\\/]/.test(name) && (isModelFile(name) || ADAPTER.test(name) || DATA.test(name));
+const isOf = (kind: HubKind, name: string): boolean =>
+  kind === 'dataset'
+    ? DATA.test(name)
+    : kind === 'adapter'
+      ? ADAPTER.test(name) || BESIDE.test(name)
+      : isModelFile(name);
 /** Before the number, the number, behind it, the count. */
 const PART = /^(.*-)(\d{5})(-of-(\d{5})\.gguf)$/i;
 const lastName = (path: string): string => path.split(/[/\\]/).at(-1) ?? '';
 
 /** Entries of a listing as files. Names that would be taken are checked here, before anything is written. */
-export function checkedFile(entry: unknown, repository: string): HubFile | undefined {
+export function checkedFile(entry: unknown, repository: string, kind: HubKind): HubFile | undefined {
   const checked = safeParse(entrySchema, entry);
   if (!checked.success) {
     throw new HumanError(`the Hub's list of files is not understood: ${z.prettifyError(checked.error)}`, {
@@ -50,17 +69,17 @@ export function checkedFile(entry: unknown, repository: string): HubFile | undef
   }
   const { type, path, size, oid, lfs } = checked.data;
   if (type !== 'file') return undefined;
-  const name = lastName(path);
-  if (!isModelFile(name)) return undefined;
+  if (!isOf(kind, lastName(path))) return undefined;
   if (!safePath(path)) {
     throw new HumanError(`the repository has a file named ${shown(path)}, which points outside the folder.`, {
       place: repository,
-      remedy: 'Do not use this model.',
+      remedy: 'Do not use this repository.',
     });
   }
   return {
     path,
-    name,
+    // files of a data set have the same names in several folders
+    name: kind === 'dataset' ? path.replaceAll('/', '__') : lastName(path),
     size,
     ...(lfs && /^[0-9a-f]{64}$/.test(lfs.oid)
       ? { sha256: lfs.oid }
@@ -88,7 +107,7 @@ const folded = (name: string): string => name.normalize('NFC').toUpperCase().toL
 /** The names can be written on every system, and no file system takes two of them for one. */
 export function checkNames(files: readonly HubFile[], repository: string): void {
   const wrong = (what: string): HumanError =>
-    new HumanError(`the repository has ${what}.`, { place: repository, remedy: 'Choose another model.' });
+    new HumanError(`the repository has ${what}.`, { place: repository, remedy: 'Choose another repository.' });
   const seen = new Set<string>();
   for (const { name } of files) {
     if (RESERVED.test(name) || /[<>"|?*]/.test(name) || Buffer.byteLength(name) > MAX_NAME_BYTES)
@@ -110,24 +129,28 @@ export type Selection =
   /** Sharded: the index says which weights belong to the model. */
   | { kind: 'sharded'; index: HubFile; select: (index: unknown) => HubFile[] }
   /** One file, or all parts of one that was split, in order. */
-  | { kind: 'gguf'; files: HubFile[] };
+  | { kind: 'single'; files: HubFile[] };
 
 /**
- * The files of the model: a Hugging Face folder, or one GGUF model where there is none.
+ * The files of the model: a Hugging Face folder, or one GGUF model where there is none; of an adapter, its folder; of a data set,
+ * the one file.
  * @throws HumanError that lists the GGUF files when there are several, or says what the repository has instead.
  */
 export function selectFiles(
   files: readonly HubFile[],
   repository: string,
   requestedFile: string | undefined,
+  kind: HubKind,
 ): Selection {
+  if (kind === 'dataset') return { kind: 'single', files: [dataFile(files, repository, requestedFile)] };
+  if (kind === 'adapter') return { kind: 'folder', files: adapterFiles(files, repository) };
   const ggufs = files.filter((file) => isGguf(file.name));
   // of a model in parts, the first stands for all
   const models = ggufs.filter(({ name }) => !PART.test(name) || PART.exec(name)![2] === '00001');
   const list = () => `${models.length === 1 ? 'file' : 'files'}: ${listed(models.map(({ path }) => path))}`;
   if (requestedFile !== undefined) {
     const file = ggufs.find(({ path }) => path === requestedFile);
-    if (file) return { kind: 'gguf', files: allParts(file, ggufs, repository) };
+    if (file) return { kind: 'single', files: allParts(file, ggufs, repository) };
     throw new HumanError(`there is no file ${shorter(requestedFile)}.`, {
       place: repository,
       remedy: ggufs.length > 0 ? `It has the GGUF ${list()}.` : 'The repository has no GGUF files.',
@@ -145,7 +168,7 @@ export function selectFiles(
       return { kind: 'sharded', index, select };
     }
   }
-  if (models.length === 1) return { kind: 'gguf', files: allParts(models[0], ggufs, repository) };
+  if (models.length === 1) return { kind: 'single', files: allParts(models[0], ggufs, repository) };
   if (models.length > 1) {
     throw new HumanError(`the repository has ${models.length} GGUF models; which one is meant?`, {
       place: repository,
@@ -161,6 +184,29 @@ export function selectFiles(
         : 'Name a repository with config.json and safetensors weights, or with GGUF files. PyTorch files (.bin) are not downloaded: they can run code when they are opened.',
     },
   );
+}
+
+/** The file of a data set. */
+function dataFile(files: readonly HubFile[], repository: string, path: string | undefined): HubFile {
+  const file = files.find((f) => f.path === path);
+  if (file) return file;
+  throw new HumanError(`there is no data file ${shorter(path ?? '')}.`, {
+    place: repository,
+    remedy: `It has: ${listed(files.map((f) => f.path)) || 'no .parquet, .jsonl, .json, .csv or .tsv file'}.`,
+  });
+}
+
+function adapterFiles(files: readonly HubFile[], repository: string): HubFile[] {
+  const top = files.filter(({ path, name }) => path === name);
+  for (const needed of ['adapter_config.json', 'adapter_model.safetensors'])
+    if (!top.some(({ name }) => name === needed))
+      throw new HumanError(`the repository has no ${needed}: it is no adapter.`, {
+        place: repository,
+        remedy: top.some(({ name }) => name === 'config.json')
+          ? 'It is a model: download it as one.'
+          : 'Name a PEFT adapter with safetensors. PyTorch files (.bin) are not downloaded: they can run code when they are opened.',
+      });
+  return top.filter(({ name }) => ADAPTER.test(name) || /^(README\.md|LICEN[CS]E|NOTICE)/.test(name));
 }
 
 /** Both are the same GGUF file, or parts of one that was split (…-00001-of-00003.gguf). */

@@ -5,6 +5,7 @@ import { checkedAddress } from './address.js';
 import { contentsOf, requireUnchanged } from './contents.js';
 import type { Contents } from './contents.js';
 import { folderError } from './folderError.js';
+import type { HubKind } from './files.js';
 import { fileSums, standing } from './hashes.js';
 import { commitOf, filesOf, resolveUrl } from './listing.js';
 import { completeModel, readManifest } from './manifest.js';
@@ -16,6 +17,8 @@ import { isUntidy, withStaging } from './staging.js';
 import { transfer } from './transfer.js';
 
 export interface DownloadParams {
+  /** Default: a model. Of a data set one file is downloaded, which must be named. */
+  kind?: HubKind;
   /** `owner/name`, or `owner/name/file.gguf`. */
   repository: string;
   /** Branch, tag or commit. Default: main. */
@@ -42,7 +45,7 @@ export interface DownloadSettings extends Patience {
   listingMs: number;
 }
 
-const SETTINGS: DownloadSettings = {
+export const SETTINGS: DownloadSettings = {
   attempts: 5,
   pauseMs: 1000,
   answerMs: 30_000,
@@ -56,9 +59,11 @@ const SETTINGS: DownloadSettings = {
 };
 
 const REPORT_MS = 100;
+/** A folder without it is not complete. */
+const MAIN: Record<HubKind, string> = { model: 'config.json', adapter: 'adapter_config.json', dataset: '' };
 
 /**
- * Downloads a model from the Hugging Face Hub: a Hugging Face folder, or one GGUF file. Files come in `.download/` and get
+ * Downloads from the Hugging Face Hub: a model as a Hugging Face folder or one GGUF file, an adapter, or a file of a data set. Files come in `.download/` and get
  * their names together at the end, so that a folder is the model or no model; a download that was cut off goes on where it
  * stopped, what another one left is removed. A folder that has the revision already is left as it is.
  * @returns the folder, or the GGUF file in it, absolute.
@@ -98,7 +103,7 @@ async function download(
   const there = await written();
   const complete =
     there?.repository === repository && !(await isUntidy(folder))
-      ? await completeModel(folder, there, requestedFile, sumsOf)
+      ? await completeModel(folder, there, { main: MAIN[address.kind], requestedFile }, sumsOf)
       : undefined;
   if (complete && there?.commit === revision) return complete;
 
@@ -160,7 +165,7 @@ async function download(
       files: { ...staying(before, commit, stale), ...Object.fromEntries(entries) },
     };
     await staging.commit(parts, stale, `${JSON.stringify(manifest, null, 2)}\n`);
-    return { path: kind === 'gguf' ? join(folder, files[0].name) : folder };
+    return { path: kind === 'single' ? join(folder, files[0].name) : folder };
   });
 }
 

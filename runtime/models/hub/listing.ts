@@ -1,28 +1,53 @@
 /** What the Hub reports about a repository: its commit and its files. Bounded, whatever answers. */
-import { listFiles, modelInfo } from '@huggingface/hub';
+import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub';
 import { Cancelled, HumanError } from '../../support/errors.js';
+import { pageOf } from './address.js';
 import type { HubAddress } from './address.js';
 import { checkedFile, checkNames, selectFiles } from './files.js';
 import type { HubFile } from './files.js';
 
-/** A model does not have more files than this. */
+/** A repository does not have more files than this. */
 const MAX_FILES = 100_000;
 /** The Hub's own pages have 1000 files. */
 const MAX_PAGES = 200;
 const MAX_BYTES = 64 * 2 ** 20;
 const COMMIT = /^[0-9a-f]{40,64}$/;
 
-/** The commit that a revision is. */
-export async function commitOf(ask: typeof fetch, { endpoint, repository, revision }: HubAddress): Promise<string> {
-  const { sha } = await understood(repository, () =>
-    modelInfo({ name: repository, revision, hubUrl: endpoint, additionalFields: ['sha'], fetch: ask }),
-  );
-  if (typeof sha === 'string' && COMMIT.test(sha)) return sha;
-  throw notUnderstood(repository, new Error('the answer has no commit'));
+/** The commit that a revision is, and what its owner asks of people. */
+export interface RepositoryInfo {
+  commit: string;
+  /** As its card says. */
+  licence: string | null;
+  /** Access is given to people who accept its terms. */
+  gated: boolean;
 }
 
+export async function repositoryInfo(
+  ask: typeof fetch,
+  { kind, endpoint, repository, revision }: HubAddress,
+): Promise<RepositoryInfo> {
+  const asked = { name: repository, revision, hubUrl: endpoint, fetch: ask };
+  const { sha, gated, cardData } = await understood(repository, () =>
+    kind === 'dataset'
+      ? datasetInfo({ ...asked, additionalFields: ['sha', 'cardData'] })
+      : modelInfo({ ...asked, additionalFields: ['sha', 'cardData'] }),
+  );
+  if (typeof sha !== 'string' || !COMMIT.test(sha))
+    throw notUnderstood(repository, new Error('the answer has no commit'));
+  const licence: unknown[] = [cardData?.license].flat();
+  const named = licence
+    .filter((text) => typeof text === 'string')
+    .join(', ')
+    .slice(0, 200);
+  return { commit: sha, licence: named || null, gated: Boolean(gated) };
+}
+
+/** The commit that a revision is. */
+export const commitOf = async (ask: typeof fetch, address: HubAddress): Promise<string> =>
+  (await repositoryInfo(ask, address)).commit;
+
 /**
- * The model's files at a commit, checked: names inside the folder, and no two that a file system could take for one.
+ * The files at a commit that are downloaded, checked: names inside the folder, and no two that a file system could take for one.
  * @param ask answers with bodies that were read and are valid JSON of a bounded depth.
  * @param longestMs for all pages together.
  */
@@ -32,20 +57,9 @@ export async function filesOf(
   commit: string,
   requestedFile: string | undefined,
   longestMs: number,
-): Promise<{ kind: 'folder' | 'gguf'; files: HubFile[] }> {
-  const { endpoint, repository } = address;
-  const selection = await understood(repository, async () => {
-    const repo = { type: 'model', name: repository } as const;
-    const pages = boundedPages(ask, repository, longestMs);
-    const found: HubFile[] = [];
-    let count = 0;
-    for await (const entry of listFiles({ repo, revision: commit, recursive: true, hubUrl: endpoint, fetch: pages })) {
-      if (++count > MAX_FILES) throw endless(repository, `has more than ${MAX_FILES} files`);
-      const file = checkedFile(entry, repository);
-      if (file) found.push(file);
-    }
-    return selectFiles(found, repository, requestedFile);
-  });
+): Promise<{ kind: 'folder' | 'single'; files: HubFile[] }> {
+  const { kind, repository } = address;
+  const selection = selectFiles(await allFiles(ask, address, commit, longestMs), repository, requestedFile, kind);
   const files =
     selection.kind === 'sharded'
       ? selection.select(
@@ -55,7 +69,28 @@ export async function filesOf(
         )
       : selection.files;
   checkNames(files, repository);
-  return { kind: selection.kind === 'gguf' ? 'gguf' : 'folder', files };
+  return { kind: selection.kind === 'single' ? 'single' : 'folder', files };
+}
+
+/** All files of the repository that are of its kind. */
+export async function allFiles(
+  ask: typeof fetch,
+  { kind, endpoint, repository }: HubAddress,
+  commit: string,
+  longestMs: number,
+): Promise<HubFile[]> {
+  return understood(repository, async () => {
+    const repo = { type: kind === 'dataset' ? 'dataset' : 'model', name: repository } as const;
+    const pages = boundedPages(ask, repository, longestMs);
+    const found: HubFile[] = [];
+    let count = 0;
+    for await (const entry of listFiles({ repo, revision: commit, recursive: true, hubUrl: endpoint, fetch: pages })) {
+      if (++count > MAX_FILES) throw endless(repository, `has more than ${MAX_FILES} files`);
+      const file = checkedFile(entry, repository, kind);
+      if (file) found.push(file);
+    }
+    return found;
+  });
 }
 
 /** Answers to the pages of a listing: none twice, not more than a number, a size and a time. */
@@ -79,7 +114,7 @@ function boundedPages(ask: typeof fetch, repository: string, longestMs: number):
 const endless = (place: string, what: string): HumanError =>
   new HumanError(`the Hub's list of files ${what}.`, {
     place,
-    remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub, or choose another model.',
+    remedy: 'Check that HF_ENDPOINT is a Hugging Face Hub, or choose another repository.',
     kind: 'failed',
   });
 
@@ -101,5 +136,5 @@ const notUnderstood = (place: string, cause: unknown): HumanError =>
     cause,
   });
 
-export const resolveUrl = ({ endpoint, repository }: HubAddress, commit: string, path: string): string =>
-  `${endpoint}/${repository}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+export const resolveUrl = (address: HubAddress, commit: string, path: string): string =>
+  `${pageOf(address)}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;

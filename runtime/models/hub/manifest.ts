@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
-import { isGguf, isModelFile, isSameGguf } from './files.js';
+import { isGguf, isHubFile, isSameGguf } from './files.js';
 import { standing } from './hashes.js';
 import type { fileSums } from './hashes.js';
 
@@ -29,14 +29,14 @@ export type DownloadManifest = z.infer<typeof manifestSchema>;
 export async function completeModel(
   folder: string,
   { files }: DownloadManifest,
-  requestedFile: string | undefined,
+  { main: mainFile, requestedFile }: { main: string; requestedFile: string | undefined },
   sumsOf: ReturnType<typeof fileSums>,
 ): Promise<{ path: string } | undefined> {
   const entries = Object.entries(files).filter(
     ([name, { path = name, commit }]) =>
       commit === undefined && (requestedFile === undefined ? !isGguf(name) : isSameGguf(path, requestedFile)),
   );
-  const main = entries.find(([name, { path = name }]) => path === (requestedFile ?? 'config.json'));
+  const main = entries.find(([name, { path = name }]) => path === (requestedFile ?? mainFile));
   if (!main) return undefined;
   for (const [name, { size, sha256 }] of entries) {
     const path = join(folder, name);
@@ -51,6 +51,6 @@ export async function readManifest(folder: string): Promise<DownloadManifest | u
   const json = await readOptionalJson(place);
   if (!json) return undefined;
   const checked = safeParse(manifestSchema, json);
-  if (checked.success && Object.keys(checked.data.files).every(isModelFile)) return checked.data;
+  if (checked.success && Object.keys(checked.data.files).every(isHubFile)) return checked.data;
   throw new HumanError('this record of a download is damaged.', { place, remedy: 'Delete it and download again.' });
 }

@@ -1,5 +1,7 @@
 import { HumanError } from '../../support/errors.js';
+import { pageOf } from './address.js';
 import type { HubAddress } from './address.js';
+import { NOUNS } from './files.js';
 
 /** An error that another attempt may resolve; `final` is reported when none did. */
 export class Interrupted extends Error {
@@ -28,7 +30,9 @@ function retryAfterMs(response: Response): number {
 /** What the Hub's error answers mean, from the status and its X-Error-Code. */
 export function responseError(response: Response, host: string, address: HubAddress): HumanError | Interrupted {
   const { status, headers } = response;
-  const { repository: place, revision, token, endpoint } = address;
+  const { kind, repository: place, revision, token } = address;
+  const what = NOUNS[kind].replace(/^an? /, '');
+  const page = pageOf(address);
   const code = headers.get('x-error-code');
   const giveToken =
     'Give an access token of an account that may read it: in VS Code when it asks, on the command line in HF_TOKEN.';
@@ -40,19 +44,19 @@ export function responseError(response: Response, host: string, address: HubAddr
     return new Interrupted(final, retryAfterMs(response));
   }
   if (code === 'GatedRepo') {
-    const accept = `Accept its terms on ${endpoint}/${place} while logged in`;
-    return new HumanError('the model is gated: its owner gives access to people who accept its terms.', {
+    const accept = `Accept its terms on ${page} while logged in`;
+    return new HumanError(`the ${what} is gated: its owner gives access to people who accept its terms.`, {
       place,
       remedy:
         token === undefined
           ? `${accept}. ${giveToken}`
-          : `${accept}, with the account of the token; a fine-grained token also needs the right to read gated models.`,
+          : `${accept}, with the account of the token; a fine-grained token also needs the right to read gated repositories.`,
     });
   }
   if (code === 'RevisionNotFound')
     return new HumanError(`there is no revision "${revision}".`, {
       place,
-      remedy: `Name a branch, a tag or a commit; ${endpoint}/${place} lists them.`,
+      remedy: `Name a branch, a tag or a commit; ${page} lists them.`,
     });
   if (status === 401 && token !== undefined && code !== 'RepoNotFound')
     return new HumanError('the Hub does not accept the access token (401).', {
@@ -67,9 +71,9 @@ export function responseError(response: Response, host: string, address: HubAddr
   if (status === 401 || status === 404)
     return new HumanError(
       token === undefined
-        ? `there is no such public model on ${host}; it may be private (${status}).`
-        : `there is no such model on ${host}, or the token may not see it (${status}).`,
-      { place, remedy: `Check the name (owner/name). If the model is private: ${giveToken}` },
+        ? `there is no such public ${what} on ${host}; it may be private (${status}).`
+        : `there is no such ${what} on ${host}, or the token may not see it (${status}).`,
+      { place, remedy: `Check the name (owner/name). If it is private: ${giveToken}` },
     );
   return new HumanError(`${host} answers with status ${status}.`, {
     place,

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { claim } from '../../runs/owner.js';
-import { isModelFile } from './files.js';
+import { isHubFile } from './files.js';
 import type { HubFile } from './files.js';
 import { MANIFEST } from './manifest.js';
 
@@ -23,7 +23,7 @@ const COMMIT = 'commit.json';
 /** Names that this program gives in there; anything else is not its own and stops the download. */
 function isOwn(name: string): boolean {
   const of = /^(.+)(?:\.old|\.[0-9a-f]{16}\.part)$/.exec(name)?.[1];
-  return of === MANIFEST || (of !== undefined && isModelFile(of)) || OWN.test(name);
+  return of === MANIFEST || (of !== undefined && isHubFile(of)) || OWN.test(name);
 }
 const OWN = /^(owner\.json[\w.]*|commit\.json(\.part)?|\.download\.json\.part)$/;
 
@@ -31,7 +31,7 @@ const OWN = /^(owner\.json[\w.]*|commit\.json(\.part)?|\.download\.json\.part)$/
 const commitSchema = z.object({
   moves: z.array(
     z.object({
-      name: z.string().refine((name) => name === MANIFEST || isModelFile(name)),
+      name: z.string().refine((name) => name === MANIFEST || isHubFile(name)),
       part: z
         .string()
         .regex(/^[^\\/]+\.part$/)

@@ -1,0 +1,57 @@
+/** What all downloads from the Hub share: the token, the progress, and the question about files that are there. */
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import type { ErrorData, Requests } from '../../runtime/contract/protocol.js';
+import { errorText } from '../host/errors.js';
+import { t } from '../host/text.js';
+import type { Services } from '../services/services.js';
+import { intoFolder } from './intoFolder.js';
+import { wizard } from './wizard.js';
+
+/** Key of the access token in the secret storage. */
+export const HUB_TOKEN = 'huggingFaceToken';
+export const hubToken = async ({ secrets }: Pick<Services, 'secrets'>): Promise<string | undefined> =>
+  secrets.get(HUB_TOKEN);
+
+type Download = 'download' | 'downloadDataset';
+
+/** Downloads into a folder, with progress; the person decides what becomes of files that it would replace. */
+export function bring<K extends Download>(
+  { engine }: Pick<Services, 'engine'>,
+  name: K,
+  folder: string,
+  params: (folder: string, force: boolean) => Requests[K]['params'],
+): Promise<Requests[K]['result']> {
+  return intoFolder(
+    folder,
+    async (into, force) => {
+      const sent = params(into, force);
+      return vscode.window.withProgress(
+        {
+          location: vscode.ProgressLocation.Notification,
+          title: t('Downloading {0}', sent.repository),
+          cancellable: true,
+        },
+        (progress, token) => {
+          let done = 0;
+          return engine.request(name, sent, {
+            token,
+            onProgress: (message, fraction = done) => {
+              progress.report({ message, increment: (fraction - done) * 100 });
+              done = fraction;
+            },
+          });
+        },
+      );
+    },
+    (error) => ask(folder, error),
+  );
+}
+
+const ask = (folder: string, { place, message }: ErrorData): Promise<'replace' | 'keep'> =>
+  wizard(t('"{0}" is there already', vscode.workspace.asRelativePath(folder)), 1, (ask) =>
+    ask.pick(errorText({ kind: 'input', place: place && vscode.workspace.asRelativePath(place), message }), [
+      { label: t('Replace it'), detail: t('It stays whole until the download is complete.'), value: 'replace' },
+      { label: t('Keep both'), detail: t('The download goes to {0}.', `${basename(folder)}-2`), value: 'keep' },
+    ]),
+  );

@@ -1,0 +1,114 @@
+/**
+ * Data sets of the Hugging Face Hub as JSON lines: a set of the table (../contract/publicSets.ts) as harmful rows, ordinary rows and
+ * sets to measure; any other as it is. The files of the Hub stay in the cache, so that a second download is a short one.
+ */
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { publicSet } from '../contract/publicSets.js';
+import type { DatasetInfo, DatasetResult } from '../contract/protocol.js';
+import { stagedFolder } from '../export/staging.js';
+import { describeRepository } from '../models/hub/describe.js';
+import { downloadModel, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
+import { HumanError } from '../support/errors.js';
+import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
+import { sourcesOf } from './sources.js';
+import { writeRows } from './write.js';
+
+export interface DatasetParams {
+  /** `owner/name`, or `owner/name/file.parquet` for one file as it is. */
+  repository: string;
+  revision?: string;
+  split?: string;
+  /** Rows of each file that is written. Default: 1000 for a set of the table, else all. */
+  limit?: number;
+  out: string;
+  token?: string;
+  endpoint?: string;
+  /** Replaces what an earlier download wrote into the folder. */
+  force?: boolean;
+}
+
+/** A vector needs few rows, and a model answers every prompt of a set that measures. */
+const ROWS = 1000;
+
+/** Licence, gating and size, before anything is downloaded. */
+export async function describeDataset(
+  params: Omit<DatasetParams, 'out' | 'limit' | 'force'>,
+  reporter: DownloadReporter,
+  settings: Partial<DownloadSettings> = {},
+): Promise<DatasetInfo> {
+  const described = await describeRepository({ ...params, kind: 'dataset' }, reporter, settings);
+  const { address, requestedFile: file, commit, licence, gated } = described;
+  const { repository } = address;
+  const set = file === undefined ? publicSet(repository) : undefined;
+  const sources = sourcesOf(described.files, { repository, split: params.split, file, set });
+  const bytes = sources.flatMap(({ files }) => files).reduce((sum, { size }) => sum + size, 0);
+  return { repository, commit, licence, gated, bytes };
+}
+
+/**
+ * @throws HumanError as `downloadModel`; for a set of the table that has changed, with the difference; with code `exists` for a
+ * folder that holds something else. Cancelled.
+ */
+export async function downloadDataset(
+  params: DatasetParams,
+  reporter: DownloadReporter & { readonly cache: string },
+  settings: Partial<DownloadSettings> = {},
+): Promise<DatasetResult> {
+  const { token, endpoint, split, force = false } = params;
+  const out = resolve(params.out);
+  const given = { kind: 'dataset' as const, repository: params.repository, revision: params.revision, token, endpoint };
+  const { address, requestedFile, files, commit, licence, gated } = await describeRepository(given, reporter, settings);
+  const { repository, revision } = address;
+  reporter.onLog(
+    'info',
+    `${repository} at ${commit}: licence ${licence ?? 'not named'}${gated ? ', gated by its owner' : ''}.`,
+  );
+  const set = requestedFile === undefined ? publicSet(repository) : undefined;
+  const sources = sourcesOf(files, { repository, split, file: requestedFile, set });
+  const limit = params.limit ?? (set ? ROWS : null);
+  const asked = { repository, revision, commit, licence, gated, split: requestedFile ?? split ?? null, limit };
+
+  const before = await readProvenance(out);
+  if (before && !force && (await isSame(out, before, asked))) return { path: out, ...before };
+  if (force) await requireOwn(out, before);
+  else if ((await readdir(out).catch(() => [])).length > 0)
+    throw new HumanError(
+      before ? `the folder holds another download of ${before.repository}.` : 'the folder is not empty.',
+      {
+        place: out,
+        remedy: 'Choose another folder (--out), or replace what a download wrote there (--force).',
+        code: 'exists',
+      },
+    );
+
+  const raw = join(reporter.cache, 'hub', `datasets--${repository.replace('/', '--')}`);
+  const write = (folder: string): Promise<Provenance> =>
+    writeRows(folder, sources, {
+      asked,
+      reporter,
+      bring: (path) =>
+        downloadModel(
+          { ...given, repository: `${repository}/${path}`, revision: commit, folder: raw, force: true },
+          reporter,
+          settings,
+        ),
+    });
+  const written = force && before ? await replaced(out, write) : await stagedFolder(out, write);
+  return { path: out, ...written };
+}
+
+/** The old files come back when the new ones are not complete. */
+async function replaced<T>(out: string, write: (folder: string) => Promise<T>): Promise<T> {
+  const old = `${out}.${randomBytes(4).toString('hex')}.part`;
+  await rename(out, old);
+  try {
+    const result = await stagedFolder(out, write);
+    await rm(old, { recursive: true });
+    return result;
+  } catch (error) {
+    await rename(old, out);
+    throw error;
+  }
+}
