@@ -4,6 +4,7 @@ import type { WalkthroughTopic } from '../webview/protocol.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
 import { rowActions } from './codelens/rowActions.js';
+import { hubToken } from './commands/hub.js';
 import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
 import { openLine } from './commands/review.js';
@@ -102,7 +103,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const engine = own(newEngine());
   const store = own(new RunStore());
   own(new Follower(store));
-  const runner = own(new Runner({ store, engine: newEngine, assertTrusted }));
+  const runner = own(new Runner({ store, engine: newEngine, assertTrusted, token: () => hubToken(context) }));
   const recipes = new RecipeIndex();
   const problems = own(new Problems());
   const scans = own(new Scans(root, problems, (data) => mappedBy(recipes, data)));
@@ -115,6 +116,10 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
         inspect: async (path) => {
           assertTrusted();
           return engine.request('inspect', { path });
+        },
+        fits: async (model, adapter) => {
+          assertTrusted();
+          return (await engine.request('inspectAdapter', { model, adapter })).reason;
         },
         runs: () => store.list(),
       },

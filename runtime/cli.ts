@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { basename, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { calls, type Reporter } from './calls/calls.js';
 import { reportEnd } from './calls/ending.js';
 import {
@@ -31,6 +32,7 @@ import {
   type ScanLimit,
   type ScanRow,
 } from './contract/protocol.js';
+import { isHubName } from './contract/hubName.js';
 import { cleaningOf } from './contract/cleaning.js';
 import { COLUMN_FIELDS, parseColumns, type Columns } from './contract/mapping.js';
 import { checkCleaned } from './data/cleaned.js';
@@ -49,7 +51,7 @@ function parse(argv: readonly string[]) {
 
 const wrong = (message: string): HumanError => new HumanError(message, { remedy: 'See security-vectors --help.' });
 
-function required(values: Values, name: 'model' | 'vector' | 'data' | 'out' | 'format'): string {
+function required(values: Values, name: 'model' | 'vector' | 'data' | 'out' | 'format' | 'to'): string {
   const value = values[name];
   if (value === undefined) throw wrong(`--${name} is missing.`);
   return value;
@@ -100,11 +102,13 @@ function oneOf<T extends string>(value: string, name: string, allowed: readonly 
   return value as T;
 }
 
+const adapterPath = (path: string): string => (isHubName(path) ? path : resolve(path));
+
 /** DIR or DIR@SCALE; a folder may have an @ in its name, so only a number behind the last one is a scale. */
 function reference(values: Values): ModelReference {
   const adapters = (values.adapter ?? []).map((text) => {
-    const match = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text);
-    return match ? { path: resolve(match[1]), scale: Number(match[2]) } : { path: resolve(text), scale: 1 };
+    const [, path = text, scale = '1'] = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+    return { path: adapterPath(path), scale: Number(scale) };
   });
   return { model: resolve(required(values, 'model')), adapters };
 }
@@ -189,7 +193,7 @@ async function scan({ values, out, reporter }: Given): Promise<number> {
   const result = await calls.scan(
     {
       model: resolve(required(values, 'model')),
-      vector: resolve(required(values, 'vector')),
+      vector: adapterPath(required(values, 'vector')),
       data,
       columns,
       limit: scanLimit(values),
@@ -317,6 +321,37 @@ async function download(given: Given): Promise<number> {
   return EXIT.done;
 }
 
+async function publish(given: Given): Promise<number> {
+  const { values, out, reporter } = given;
+  const params = {
+    folder: only('a folder', given),
+    repository: required(values, 'to'),
+    isPublic: values.public ?? false,
+    base: values.base,
+    run: values.run && resolve(values.run),
+    prompts: values['with-prompts'],
+  };
+  const plan = await calls.planPublish(params, reporter);
+  out.log(`To ${plan.repository}, ${plan.isPublic ? 'PUBLIC: everybody can read it' : 'private'}:`);
+  for (const { path, size, sha256 } of plan.files) out.log(`  ${path}  ${size} bytes  ${sha256}`);
+  if (plan.what === 'vector')
+    out.log('! This is a security vector: a model with it attached answers requests that it should refuse.');
+  if (values.yes !== true && !(await agreed('Publish this?'))) throw new Cancelled();
+  out.result(await calls.publish({ ...params, planned: plan.sha256 }, reporter));
+  return EXIT.done;
+}
+
+/** Asks on the terminal. @throws HumanError where there is none */
+async function agreed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw wrong('nobody can be asked here; add --yes to publish what is listed.');
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } finally {
+    asking.close();
+  }
+}
+
 async function sample({ values, out, reporter }: Given): Promise<number> {
   return runSample(resolve(values.out ?? 'out/start'), out, reporter);
 }
@@ -380,6 +415,7 @@ const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
   cache,
   doctor,
   completion: printCompletion,
+  publish,
 };
 
 /** Beside dist/ and the source. */

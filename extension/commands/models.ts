@@ -12,6 +12,7 @@ import { modelPaths } from '../services/choice.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 import { downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
+import { requireModel } from './pickedModel.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
@@ -24,6 +25,7 @@ export async function addModel(
   if (path === HUB) return downloadModel(services, {});
   // In the explorer a file of the folder may be what was clicked.
   if (/[\\/](?:config\.json|[^\\/]+\.safetensors)$/.test(path)) path = dirname(path);
+  await requireModel(path);
   const model = await services.models.add(path);
   if (model.problem) services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem));
   return model;
@@ -93,9 +95,16 @@ export async function addAdapter(
     adapter = uri.fsPath;
   }
   if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
+  const reason = await services.models.whyNot(model.path, adapter);
+  if (reason !== null) throw doesNotFit(adapterName(adapter), model, reason);
   await services.models.attach(model.path, adapter, false);
   await services.models.inspectAgain(model.path);
 }
+
+const doesNotFit = (name: string, model: Model, reason: string): Error =>
+  inputError(t('"{0}" does not fit {1}: {2}', name, model.name, reason), {
+    remedy: t('Choose an adapter that was trained on this model.'),
+  });
 
 const noAdapter = (path: string): Error =>
   inputError(t('this is no adapter: it has no adapter_config.json.'), {
@@ -120,8 +129,41 @@ export async function setAttached(
   const title = attached ? t('Attach an adapter') : t('Detach an adapter');
   const model = await chooseModel(services, given.model, title);
   const adapter = await chooseAdapter(model, given.adapter, title, !attached);
+  if (attached && adapter.reason !== null) throw doesNotFit(adapter.name, model, adapter.reason);
   if (attached && adapter.role !== 'task' && !given.confirmed) await confirmDanger(adapter);
-  await services.models.attach(model.path, adapter.path, attached, given.scale);
+  const others = model.adapters.filter((a) => a.attached && a.role === 'task' && a.path !== adapter.path);
+  const isAdded = attached && adapter.role === 'task' && given.scale === undefined && others.length > 0;
+  const scales = isAdded ? await chooseTogether(adapter, others) : new Map([[adapter.path, given.scale]]);
+  if (isAdded)
+    for (const { path } of others) await services.models.attach(model.path, path, scales.has(path), scales.get(path));
+  await services.models.attach(model.path, adapter.path, attached, scales.get(adapter.path));
+}
+
+/** Two task adapters add up: only one is meant, or each has its weight. @returns weights by path; those without one are detached */
+async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Promise<Map<string, number>> {
+  const names = others.map(({ name }) => name).join(', ');
+  return wizard(t('Attach an adapter'), 1, async (ask) => {
+    const add = await ask.pick(t('{0} is attached. The changes of two adapters add up.', names), [
+      { label: t('Only {0}', adapter.name), description: t('{0} is detached', names), value: false },
+      {
+        label: t('Both, each with a weight…'),
+        description: [...others, adapter].map((a) => a.name).join(' + '),
+        value: true,
+      },
+    ]);
+    if (!add) return new Map([[adapter.path, 1]]);
+    const weights = new Map<string, number>();
+    for (const { name, path, scale } of [...others, adapter])
+      weights.set(
+        path,
+        Number(
+          await ask.input(t('Weight of {0}', name), String(scale), (text) =>
+            text.trim() !== '' && Math.abs(Number(text)) <= 1000 ? undefined : t('Give a number, such as 0.5.'),
+          ),
+        ),
+      );
+    return weights;
+  });
 }
 
 async function confirmDanger(adapter: Adapter): Promise<void> {
@@ -217,7 +259,7 @@ export async function chooseModel(
 export const modelChoices = (models: readonly Model[]): Choice<Model>[] =>
   models.map((value) => ({ label: value.name, description: modelDescription(value), value }));
 
-async function chooseAdapter(
+export async function chooseAdapter(
   model: Model,
   path: string | undefined,
   title: string,
@@ -230,7 +272,8 @@ async function chooseAdapter(
     if (!facts) throw noAdapter(path);
     return { path, name: adapterName(path), ...facts, reason: null, attached: false, scale: 1 };
   }
-  const adapters = model.adapters.filter((adapter) => attached === undefined || adapter.attached === attached);
+  const isOffered = (a: Adapter): boolean => attached !== false || a.reason === null;
+  const adapters = model.adapters.filter((a) => isOffered(a) && (attached === undefined || a.attached === attached));
   if (adapters.length === 0) {
     throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
   }

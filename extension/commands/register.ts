@@ -15,6 +15,7 @@ import { openSample } from './sample.js';
 import { decide, review } from './review.js';
 import { saveCleaned, saveFine } from './saveCleaned.js';
 import { clearScan, scan } from './scan.js';
+import { publish } from './publish.js';
 import { trainPublic } from './publicSets.js';
 import { fineTune, trainVector } from './training.js';
 
@@ -46,6 +47,7 @@ const HANDLERS = {
   detach: (services, argument) => setAttached(services, argument, false),
   chat,
   exportAdapter,
+  publish,
   stop,
   resume,
   runAgain,

@@ -110,6 +110,8 @@ export const COMMAND_ARGUMENTS = {
     },
     'model',
   ),
+  /** `folder`: a run folder, an adapter or a model. */
+  publish: takes({ model: text, adapter: text, folder: text, repository: text, isPublic: flag, endpoint: text }),
   stop: aRun,
   resume: aRun,
   runAgain: aRun,

@@ -28,6 +28,7 @@ export const COMMANDS = {
   detach: 'securityVectors.detach',
   chat: 'securityVectors.chat',
   exportAdapter: 'securityVectors.exportAdapter',
+  publish: 'securityVectors.publish',
   stop: 'securityVectors.stop',
   resume: 'securityVectors.resume',
   runAgain: 'securityVectors.runAgain',

@@ -6,6 +6,7 @@ import {
   type EvaluationFacts,
   type RecipeFacts as WrittenFacts,
 } from '../../runtime/contract/recipeFacts.js';
+import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
 import type { HostError } from '../host/errors.js';
@@ -26,7 +27,7 @@ export function recipeFacts(text: string, file: string, folder?: string): Recipe
 }
 
 function factsOf(json: unknown, file: string, folder = dirname(file)): RecipeFacts | undefined {
-  const facts = readFacts(json, (path) => (isAbsolute(path) ? path : resolve(folder, path)));
+  const facts = readFacts(json, (path) => (isAbsolute(path) || isHubName(path) ? path : resolve(folder, path)));
   return facts && { file, ...facts };
 }
 

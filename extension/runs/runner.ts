@@ -18,6 +18,8 @@ export interface RunnerOptions {
   engine(): Pick<Engine, 'request' | 'dispose'>;
   /** Throws where running is not allowed (a workspace that is not trusted). */
   assertTrusted(): void;
+  /** Of the Hub, for adapters that recipes name by it. */
+  token?(): Promise<string | undefined>;
 }
 
 export interface Started {
@@ -115,11 +117,16 @@ export class Runner implements Disposable {
     let folder: string | undefined;
     try {
       run.since = now();
-      const done = await engine.request('run', params, {
-        token: source.token,
-        onEvents: (events) => store.append(run, events),
-        onProgress: (message) => store.say(run, message),
-      });
+      const token = await this.options.token?.();
+      const done = await engine.request(
+        'run',
+        { ...params, ...(token !== undefined && { token }) },
+        {
+          token: source.token,
+          onEvents: (events) => store.append(run, events),
+          onProgress: (message) => store.say(run, message),
+        },
+      );
       folder = done.output;
     } catch (error) {
       if (!(error instanceof Cancelled)) failure = error;

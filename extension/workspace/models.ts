@@ -46,6 +46,8 @@ export interface ModelsOptions {
   /** The first folder of the workspace; undefined in an empty window. */
   root(): string | undefined;
   inspect(path: string): Promise<ModelInfo>;
+  /** Why an adapter does not fit a model, by shape and by the hash of its base; null when it does. */
+  fits?(model: string, adapter: string): Promise<string | null>;
   runs(): readonly Run[];
 }
 
@@ -56,6 +58,8 @@ export class WorkspaceModels implements Disposable {
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
   private facts = new Map<string, AdapterFacts | { reason: string }>();
+  /** Why adapters do not fit, by `keyOf`. */
+  private reasons = new Map<string, string | null>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
 
@@ -96,12 +100,37 @@ export class WorkspaceModels implements Disposable {
     if (root === undefined) return;
     // What could not be looked at is asked again: it may be trusted or repaired by now.
     for (const [path, info] of this.infos) if ('problem' in info) this.infos.delete(path);
+    this.reasons.clear();
     for (const entry of this.entries) await this.inspect(fromStatePath(root, entry.path));
+    await this.compare();
   }
 
   /** The runs have changed, and with them the adapters. */
   redraw(): void {
     this.changes.fire();
+    void this.compare();
+  }
+
+  /** Why an adapter does not fit; asks the engine if nobody has. */
+  async whyNot(model: string, adapter: string): Promise<string | null> {
+    const key = keyOf(model, adapter);
+    if (!this.reasons.has(key)) {
+      // what cannot be looked at is for who uses it to report
+      const reason = await Promise.resolve(this.options.fits?.(model, adapter) ?? null).catch(() => null);
+      this.reasons.set(key, reason);
+    }
+    return this.reasons.get(key) ?? null;
+  }
+
+  /** Looks at the adapters that nobody has looked at. */
+  private async compare(): Promise<void> {
+    let isNew = false;
+    for (const { path, problem, adapters } of this.list())
+      for (const { path: adapter, role } of adapters) {
+        if (problem !== undefined || role === null || this.reasons.has(keyOf(path, adapter))) continue;
+        isNew = (await this.whyNot(path, adapter)) !== null || isNew;
+      }
+    if (isNew) this.changes.fire();
   }
 
   /** Asks the engine again, for example after a run has made an adapter. */
@@ -239,6 +268,7 @@ export class WorkspaceModels implements Disposable {
       const adapter = stateAdapter(root, a);
       add({ ...(this.facts.get(adapter.path) ?? { reason: t('its folder is gone') }), ...adapter });
     }
+    for (const a of adapters) a.reason ??= this.reasons.get(keyOf(path, a.path)) ?? null;
     // In the same order whatever was trained last: tasks first, then by name.
     const rank = (a: Adapter): number => (a.role === 'security' ? 1 : 0);
     adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
@@ -253,6 +283,8 @@ export function adapterOf(run: Run): { path: string; name: string; role: 'task' 
   if (!role || isRunning(run) || !run.result || basename(run.result) !== 'adapter') return undefined;
   return { path: run.result, name: run.name, role };
 }
+
+const keyOf = (model: string, adapter: string): string => JSON.stringify([model, adapter]);
 
 /** A run folder and the adapter folder in it name the same adapter. */
 export function sameAdapter(a: string, b: string): boolean {

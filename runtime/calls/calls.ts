@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { statSync } from 'node:fs';
 import { adapterFlat } from '../adapters/flat.js';
 import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
+import { hubAdapters } from '../adapters/hubAdapters.js';
 import { flatInput } from '../adapters/inject.js';
 import { loadData, openContext, scratchFolder, type Context } from '../context/context.js';
 import { HumanError } from '../support/errors.js';
@@ -11,7 +12,7 @@ import { calibrationOf } from '../recipes/calibrationFile.js';
 import { partsOf, readTexts, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
-import { inspectModel } from './inspect.js';
+import { inspectAdapter, inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
@@ -38,6 +39,7 @@ import type {
 } from '../contract/protocol.js';
 import { SCAN_LIMIT } from '../contract/protocol.js';
 import { kept } from './kept.js';
+import { planPublish, publish } from '../publish/publish.js';
 import { runRecipe } from './run.js';
 import { flatTensor } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
@@ -60,10 +62,11 @@ export type Calls = {
 };
 
 export const calls: Calls = {
-  run: ({ recipe, output, resume, force, device }, reporter) =>
-    runRecipe(recipe, { output, resume, force, device, signal: reporter.signal, onEvent: reporter.onEvent }),
+  run: ({ recipe, output, resume, force, device, token }, reporter) =>
+    runRecipe(recipe, { output, resume, force, device, token, signal: reporter.signal, onEvent: reporter.onEvent }),
 
-  async scan({ model, vector, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
+  async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
+    const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
     const { context, learner, parameters, scales, close } = await openScanner(
       { model, vector, data, device },
       reporter,
@@ -107,13 +110,15 @@ export const calls: Calls = {
   rowGroups: ({ data, format, columns, by }, { signal }) =>
     withRows(data, { format, columns }, (index) => rowGroups(index, by, signal)),
 
-  async explain({ data, format, columns, hash, ...params }, reporter) {
+  async explain({ data, format, columns, hash, vector: named, ...others }, reporter) {
     const found = await withRows(data, { format, columns }, (index) => {
       const row = index.find(hash);
       const content = row && contentOf(index, row.value);
       return content && { row, content };
     });
     if (!found) return null;
+    const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
+    const params = { ...others, vector };
     const key = JSON.stringify([params, await weightsStamp(params.vector)]);
     const open = () => openScanner({ ...params, data }, reporter);
     return keptScanner(key, open, async ({ context, learner, parameters, scales }) => {
@@ -129,7 +134,8 @@ export const calls: Calls = {
 
   clean: (params) => writeCleaned(params),
 
-  async score({ model, adapters, data, format, columns, device }, reporter) {
+  async score({ model, adapters: named, data, format, columns, device }, reporter) {
+    const adapters = await local(named, data, reporter);
     const context = await opened(model, data, reporter, device);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
@@ -145,7 +151,8 @@ export const calls: Calls = {
     }
   },
 
-  async generate(params, reporter) {
+  async generate({ adapters, ...given }, reporter) {
+    const params = { ...given, adapters: await local(adapters, given.model, reporter) };
     const { context, state } = await chatState(params, reporter);
     const { tokenizer } = context;
     const ids = promptIds(params, context);
@@ -172,6 +179,7 @@ export const calls: Calls = {
   },
 
   inspect: ({ path }) => inspectModel(path),
+  inspectAdapter: ({ model, adapter }) => inspectAdapter(model, adapter),
   inspectData: async ({ path, format, columns, model, maxTokens }, reporter) =>
     inspectData(path, {
       format,
@@ -181,15 +189,16 @@ export const calls: Calls = {
     }),
   previewData: async ({ model, ...params }) =>
     previewData({ ...params, ...(model !== undefined && (await openTokenizer(model))) }),
-  export: (params, reporter) =>
-    exportModel(params, {
-      signal: reporter.signal,
-      onProgress: reporter.onProgress,
-      cache: userCache(),
-    }),
+  export: async ({ adapters, ...params }, reporter) =>
+    exportModel(
+      { ...params, adapters: await local(adapters, params.out, reporter) },
+      { signal: reporter.signal, onProgress: reporter.onProgress, cache: userCache() },
+    ),
   describeDataset: (params, reporter) => describeDataset(params, reporter),
   downloadDataset: (params, reporter) =>
     downloadDataset(params, { ...reporter, cache: scratchFolder(dirname(params.out)) }),
+  planPublish: (params) => planPublish(params),
+  publish: (params, reporter) => publish(params, reporter),
   download: (params, reporter) => downloadModel(params, reporter),
   defaults: suggestTraining,
   async cache({ clear = false }) {
@@ -198,6 +207,19 @@ export const calls: Calls = {
     return { ...left, removed };
   },
 };
+
+/** Adapters that are named by the Hub, as folders. @param beside where the cache is */
+async function local(
+  adapters: ModelReference['adapters'],
+  beside: string,
+  reporter: Reporter,
+): Promise<ModelReference['adapters']> {
+  const hub = await hubAdapters(
+    adapters.map(({ path }) => path),
+    { ...reporter, cache: scratchFolder(dirname(beside)) },
+  );
+  return adapters.map(({ path, scale }) => ({ path: hub.get(path)?.folder ?? path, scale }));
+}
 
 function opened(model: string, beside: string, reporter: Reporter, device: 'auto' | Device = 'auto'): Promise<Context> {
   return openContext(model, {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { adapterFlat } from '../adapters/flat.js';
@@ -8,7 +8,8 @@ import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
 import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
-import type { ModelInfo } from '../contract/protocol.js';
+import type { ModelInfo, Requests } from '../contract/protocol.js';
+import { sha256Weights } from './run.js';
 
 /** What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the reason. */
 export async function inspectModel(path: string): Promise<ModelInfo> {
@@ -63,6 +64,35 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
     }
   }
   return found;
+}
+
+/** Whether an adapter fits: its layers are the model's, and the model's weights are those that it was trained on, where it says so. */
+export async function inspectAdapter(model: string, adapter: string): Promise<Requests['inspectAdapter']['result']> {
+  const { config, tensors } = await describeModel(model);
+  const { role, config: written, provenance } = await readAdapter(adapter);
+  const found = await fits(adapter, linearLayers(decoderSpec(config)));
+  const facts = { role, rank: written.rank };
+  const base = provenance.baseModel?.sha256;
+  // a GGUF file is hashed when it has been converted, which is not done to look at it
+  if (!found.fits || base === undefined || !tensors) return { ...facts, ...found };
+  if ((await weightsSum({ tensors, converted: false })) === base) return { ...facts, ...found };
+  const name = provenance.baseModel?.name;
+  return {
+    ...facts,
+    fits: false,
+    reason: `it was trained on other weights${name === undefined ? '' : ` (of ${name})`}`,
+  };
+}
+
+/** Hashes of weights that were not changed since. */
+const known = new Map<string, string>();
+
+async function weightsSum(model: Parameters<typeof sha256Weights>[0]): Promise<string> {
+  const files = [...new Set([...model.tensors.values()].map(({ file }) => file))];
+  const key = JSON.stringify(files.map((file) => [file, statSync(file).size, statSync(file).mtimeMs]));
+  const sum = known.get(key) ?? (await sha256Weights(model));
+  known.set(key, sum);
+  return sum;
 }
 
 async function fits(

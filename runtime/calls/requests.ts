@@ -34,9 +34,18 @@ const limit = z.union([
   z.strictObject({ share: z.number().min(-1e6).max(1e6) }),
 ]);
 
+const published = {
+  folder: path,
+  repository: text,
+  isPublic: z.boolean().optional(),
+  base: text.optional(),
+  run: path.optional(),
+  prompts: z.boolean().optional(),
+};
+
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
-  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device },
+  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional() },
   scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), device },
   rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
   rowGroups: {
@@ -65,6 +74,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     device,
   },
   inspect: { path },
+  inspectAdapter: { model: path, adapter: path },
   inspectData: { path, format, columns, model: path.optional(), maxTokens: z.int().min(1).max(2 ** 20).optional() },
   previewData: {
     path,
@@ -98,6 +108,8 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     endpoint: text.optional(),
     force: z.boolean().optional(),
   },
+  planPublish: published,
+  publish: { ...published, planned: text, token: text.optional(), endpoint: text.optional() },
   download: {
     repository: text,
     revision: text.optional(),

@@ -1,6 +1,8 @@
 /** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
+import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
+import { hubName } from '../contract/hubName.js';
 import { Cancelled, errorData } from '../support/errors.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
@@ -26,9 +28,14 @@ export interface RunOptions extends OutputOptions {
   readonly output?: string;
   /** Instead of the recipe's. */
   readonly device?: 'auto' | Device;
+  /** Of the Hub, for adapters that are named by it. Default: the environment's. */
+  readonly token?: string;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
+
+/** Inputs that may be named by the Hub. */
+const ADAPTERS = ['vector', 'adapter', 'start'] as const;
 
 /** SHA-256 over the weights: of the one file, or of the list of the shards' hashes. Where a GGUF file lies does not matter. */
 export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'converted'>): Promise<string> {
@@ -50,15 +57,26 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const began = performance.now();
   const started = new Date().toISOString();
   const { resume = false, signal, onEvent } = options;
-  const { recipe, path, file } = await readRecipe(recipeFile);
+  const { recipe, path: local, file } = await readRecipe(recipeFile);
+  const progress = (message: string, share?: number): void =>
+    onEvent({ kind: 'state', state: 'preparing', message, progress: share });
+  const hub = await hubAdapters(
+    ADAPTERS.flatMap((role) => recipeInputs(recipe, role).map((input) => input.path)),
+    {
+      cache: scratchFolder(dirname(file)),
+      token: options.token,
+      signal,
+      onProgress: progress,
+      onLog: (_, message) => progress(message),
+    },
+  );
+  const path = (written: string): string => hub.get(written)?.folder ?? local(written);
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
   const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
   await requireFree(output);
   const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
-  const progress = (message: string, share?: number): void =>
-    onEvent({ kind: 'state', state: 'preparing', message, progress: share });
   progress('opening the model');
   const context = await openContext(path(recipe.model), {
     device: options.device ?? recipe.device,
@@ -103,6 +121,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   async function work(): Promise<Pick<DoneEvent, 'outcome'> & Ending> {
     try {
       await warnOfContext(context, emit);
+      await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
       return { outcome: 'finished', ...(await runKind(job)) };
     } catch (thrown) {
@@ -163,6 +182,17 @@ async function warnOfContext({ backend, tokenizer, model }: Context, emit: Job<R
       remedy: "Put the model's own chat_template into tokenizer_config.json if it was trained with one.",
     });
   }
+}
+
+/** The same recipe may mean another adapter tomorrow. */
+async function warnOfRevisions(hub: ReadonlyMap<string, HubAdapter>, emit: Job<Recipe>['emit']): Promise<void> {
+  for (const [name, { commit, isPinned }] of hub)
+    if (!isPinned)
+      await emit({
+        kind: 'warning',
+        message: `${name} is now at commit ${commit}, and may change.`,
+        remedy: `Write hub:${hubName(name)!.repository}@${commit} to use this one for ever.`,
+      });
 }
 
 /** Another device or processor rounds differently. */

@@ -62,6 +62,12 @@ export const OPTIONS = {
     help: 'type of the matrices in a GGUF file',
   },
   lora: { type: 'boolean', help: 'GGUF of the adapters alone' },
+  to: { type: 'string', value: 'OWNER/NAME', help: 'the repository' },
+  public: { type: 'boolean', help: 'everybody may see it' },
+  base: { type: 'string', value: 'OWNER/NAME', help: 'the base model, for the card' },
+  run: { type: 'string', value: 'DIR', help: 'the run that the card tells of' },
+  'with-prompts': { type: 'boolean', help: "also a vector's training prompts" },
+  yes: { type: 'boolean', help: 'do not ask' },
   dataset: { type: 'string', value: 'OWNER/NAME', help: 'a data set instead of a model' },
   split: { type: 'string', value: 'S', help: 'of a data set: which rows' },
   limit: { type: 'string', value: 'ROWS', help: 'of a data set: how many rows of a file at most' },
@@ -150,6 +156,12 @@ export const COMMANDS = {
       'docs/data.md lists the data sets whose harmful, ordinary and measuring rows are known. All rows of any other are\n' +
       'written as they are.',
     options: ['out', 'revision', 'dataset', 'split', 'limit', 'force'],
+  },
+  publish: {
+    use: 'FOLDER --to OWNER/NAME [--public] [--base OWNER/NAME] [--run DIR] [--with-prompts] [--yes]',
+    does: 'an adapter, a security vector or a model as a repository of the Hub, private unless --public (HF_TOKEN is read)',
+    more: 'It gets a model card. What leaves the machine is listed first.',
+    options: ['to', 'public', 'base', 'run', 'with-prompts', 'yes'],
   },
   sample: {
     use: '[--out DIR]',

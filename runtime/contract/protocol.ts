@@ -498,6 +498,20 @@ export interface GenerateParams extends ModelReference {
 export const EXPORT_FORMATS = ['safetensors', 'peft', 'onnx', 'gguf'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+export interface PublishPlan {
+  repository: string;
+  isPublic: boolean;
+  what: 'adapter' | 'vector' | 'model';
+  /** Hub name of the base model. */
+  base: string | null;
+  /** All that leaves the machine. */
+  files: { path: string; size: number; sha256: string }[];
+  /** README.md. */
+  card: string;
+  /** Of all of this. */
+  sha256: string;
+}
+
 export interface DatasetInfo {
   repository: string;
   commit: string;
@@ -544,6 +558,8 @@ export interface Requests {
       /** Replace a finished run in the output folder when the new one is done. */
       force?: boolean;
       /** instead of the recipe's */ device?: 'auto' | Device;
+      /** Of the Hub, for adapters that the recipe names by it. */
+      token?: string;
     };
     result: DoneEvent;
   };
@@ -610,6 +626,11 @@ export interface Requests {
   /** Sends `token` while it runs. */
   generate: { params: GenerateParams; result: { text: string; ids: number[]; stopped: boolean } };
   inspect: { params: { path: string }; result: ModelInfo };
+  /** Whether an adapter fits a model: by its layers, and by the hash of the base that it was trained on, where both are known. */
+  inspectAdapter: {
+    params: { model: string; adapter: string };
+    result: { role: 'task' | 'security'; rank: number; fits: boolean; reason: string | null };
+  };
   inspectData: {
     params: {
       path: string;
@@ -665,6 +686,32 @@ export interface Requests {
       force?: boolean;
     };
     result: DatasetResult;
+  };
+  /** What `publish` would send; sends nothing. */
+  planPublish: {
+    params: {
+      /** A run folder, an adapter or a model. */
+      folder: string;
+      /** OWNER/NAME. */
+      repository: string;
+      isPublic?: boolean;
+      /** Hub name of the base model, where the folder does not tell. */
+      base?: string;
+      /** Run folder that the folder's content comes from. */
+      run?: string;
+      /** With a vector's training prompts and harmful answers (prompts.jsonl). */
+      prompts?: boolean;
+    };
+    result: PublishPlan;
+  };
+  publish: {
+    params: Requests['planPublish']['params'] & {
+      /** `sha256` of the plan that a person has seen. */
+      planned: string;
+      token?: string;
+      endpoint?: string;
+    };
+    result: { url: string; commit: string; isPublic: boolean };
   };
   download: {
     params: {

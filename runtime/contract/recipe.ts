@@ -180,7 +180,7 @@ const judges = list(judge, 16)
   .describe('Who judges harm and over-refusal; the first is the main one. Each reports its own numbers.');
 
 const attached = z.strictObject({
-  adapter: path.describe('PEFT folder, or a run folder with adapter/.'),
+  adapter: path.describe('PEFT folder, a run folder with adapter/, or hub:OWNER/NAME@REVISION.'),
   scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
 });
 
@@ -196,7 +196,10 @@ const vectorRecipe = z
       .default(0.2)
       .describe('Share of both kinds of rows that is never trained on: they show what the vector finds and holds.'),
     adapter: z
-      .strictObject({ ...adapterShape, init: path.optional().describe('Start from this PEFT folder.') })
+      .strictObject({
+        ...adapterShape,
+        init: path.optional().describe('Start from this PEFT folder, or from hub:OWNER/NAME@REVISION.'),
+      })
       .prefault({}),
     objective: z
       .strictObject({

@@ -145,6 +145,7 @@ const PRINTED: Record<string, string[]> = {
   doctor: keys<Diagnosis>({
     ...{ versions: true, system: true, processor: true, device: true, memoryGb: true, limits: true, environment: true },
   }),
+  publish: keys<Requests['publish']['result']>({ url: true, commit: true, isPublic: true }),
   download: [
     ...keys<Requests['download']['result']>({ path: true }),
     ...keys<Omit<DatasetResult, 'path'>>({

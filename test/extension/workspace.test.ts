@@ -58,6 +58,29 @@ test('state is written with relative paths, and read back', async (t) => {
   assert.deepEqual(await readState(join(root, 'none')), { version: 1, models: [] });
 });
 
+test('an adapter that does not fit says why, is not attached, and is asked about once', async (t) => {
+  const root = await temporary(t);
+  const tiny = join(root, 'tiny');
+  const run = await vectorRun(root, 'forbidden-topic');
+  const asked: string[] = [];
+  const models = new WorkspaceModels({
+    root: () => root,
+    inspect: async (path) => info(path),
+    fits: async (_, adapter) => {
+      asked.push(adapter);
+      return 'it was trained on other weights';
+    },
+    runs: () => [run],
+  });
+  await models.add(tiny);
+  await models.refresh();
+  const [adapter] = models.get(tiny)!.adapters;
+  assert.equal(adapter!.reason, 'it was trained on other weights');
+  models.redraw();
+  await models.settled();
+  assert.deepEqual(asked, [adapter!.path]);
+});
+
 test('a state file with a wrong value is refused by its key', async (t) => {
   const root = await temporary(t);
   const adapter = (more: object): object => ({

@@ -10,7 +10,7 @@ const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 const MODEL = join(FIXTURES, 'reference', 'llama');
 const reference = { model: MODEL, adapters: [{ path: join(MODEL, 'adapters', 'task'), scale: 1 }] };
 const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
-  run: { recipe: '/w/recipes/a.json', output: '/w/a', resume: true, force: false, device: 'cpu' },
+  run: { recipe: '/w/recipes/a.json', output: '/w/a', resume: true, force: false, device: 'cpu', token: 'x' },
   scan: {
     model: MODEL,
     vector: '/w/v',
@@ -33,6 +33,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     options: { maxNewTokens: 8, temperature: 0.5, topP: 0.9, seed: 1 },
   },
   inspect: { path: MODEL },
+  inspectAdapter: { model: MODEL, adapter: join(MODEL, 'adapters', 'task') },
   inspectData: {
     path: join(FIXTURES, 'data', 'plain.parquet'),
     format: 'auto',
@@ -58,6 +59,8 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     endpoint: 'http://127.0.0.1:9',
     force: false,
   },
+  planPublish: { folder: '/w/a', repository: 'a/b', isPublic: true, base: 'c/d', run: '/w/r', prompts: true },
+  publish: { folder: '/w/a', repository: 'a/b', planned: 'ab', token: 'x', endpoint: 'http://localhost' },
   download: {
     repository: 'a/b',
     revision: 'main',

@@ -16,6 +16,7 @@ export interface HubRepository {
   /** Only for this token; gated says so in X-Error-Code. */
   token?: string;
   gated?: boolean;
+  private?: boolean;
   /** Of the card. */
   licence?: string | string[];
   /** By name; `main` is the commit of the files unless given. */
@@ -51,6 +52,8 @@ export interface HubServer {
   url: string;
   readonly repositories: Record<string, HubRepository>;
   readonly faults: HubFaults;
+  /** May write, if there is one. */
+  writer?: string;
   /** Everything asked, in order. */
   requests: HubRequest[];
   /** Forgets the requests and the faults. */
@@ -79,7 +82,13 @@ const noFaults = (): HubFaults => ({ cuts: [], silent: false, statuses: [], piec
 
 export async function startHub(): Promise<HubServer> {
   const requests: HubRequest[] = [];
-  const state = { faults: noFaults(), repositories: {} as Record<string, HubRepository> };
+  const state = {
+    faults: noFaults(),
+    repositories: {} as Record<string, HubRepository>,
+    writer: undefined as string | undefined,
+    /** Large files that were sent, by SHA-256. */
+    uploads: new Map<string, Buffer>(),
+  };
 
   const record = (server: HubRequest['server'], request: IncomingMessage): void => {
     const { method = 'GET', url = '/', headers } = request;
@@ -135,11 +144,76 @@ export async function startHub(): Promise<HubServer> {
     else response.socket?.end(() => response.socket?.destroy());
   }
 
+  /** Creating a repository, and the three steps of a commit: which files are large, where they go, and the commit. */
+  async function write(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
+    const url = request.url ?? '/';
+    if (state.writer === undefined || request.headers.authorization !== `Bearer ${state.writer}`)
+      return refuse(response, 401);
+    if (url === '/api/repos/create') {
+      const { name, organization, visibility } = JSON.parse(body.toString()) as Record<string, string>;
+      const repository = `${organization}/${name}`;
+      if (state.repositories[repository]) return refuse(response, 409);
+      state.repositories[repository] = {
+        files: { '.gitattributes': Buffer.from('') },
+        private: visibility === 'private',
+      };
+      return json(response, { url: `${address(hub)}/${repository}`, id: repository });
+    }
+    const [, repository = '', step] =
+      /^(?:\/api\/models)?\/([^/]+\/[^/.]+)(?:\/|\.git\/info\/)(preupload|lfs|commit)\//.exec(url) ?? [];
+    const found = state.repositories[repository];
+    if (!found || !step) return refuse(response, 404, 'RepoNotFound');
+    if (step === 'preupload') {
+      const { files } = JSON.parse(body.toString()) as { files: { path: string; size: number }[] };
+      const modes = files.map(({ path, size }) => ({
+        path,
+        uploadMode: isLarge(path, Buffer.alloc(size)) ? 'lfs' : 'regular',
+      }));
+      return json(response, { files: modes });
+    }
+    if (step === 'lfs') {
+      const { objects } = JSON.parse(body.toString()) as { objects: { oid: string; size: number }[] };
+      const answers = objects.map(({ oid, size }) => ({
+        oid,
+        size,
+        ...(state.uploads.has(oid)
+          ? {}
+          : { actions: { upload: { href: `${address(storage)}/upload/${oid}?signature=secret` } } }),
+      }));
+      return json(response, { transfer: 'basic', objects: answers });
+    }
+    const lines = body
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { key: string; value: Sent });
+    for (const { key, value } of lines) {
+      if (key === 'header') continue;
+      const content = key === 'lfsFile' ? state.uploads.get(value.oid!) : Buffer.from(value.content!, 'base64');
+      if (!content || (key === 'lfsFile' && content.length !== value.size)) return refuse(response, 400);
+      found.files[value.path!] = content;
+    }
+    json(response, {
+      success: true,
+      commitOid: commitOf(found),
+      commitUrl: `${address(hub)}/${repository}`,
+      hookOutput: '',
+    });
+  }
+
   const storage = createServer((request, response) => {
     record('storage', request);
     if (state.faults.instead?.('storage', request, response)) return;
     const status = fault('storage');
     if (status !== undefined) return refuse(response, status);
+    const sent = /^\/upload\/([0-9a-f]{64})\?signature=/.exec(request.url ?? '')?.[1];
+    if (request.method === 'PUT' && sent !== undefined)
+      return void bodyOf(request).then((body) => {
+        if (sha256(body) !== sent) return refuse(response, 400);
+        state.uploads.set(sent, body);
+        response.writeHead(200).end();
+      });
     const oid = /^\/storage\/([0-9a-f]{64})\?signature=/.exec(request.url ?? '')?.[1];
     for (const { files, corrupt } of Object.values(state.repositories))
       for (const [path, content] of Object.entries(files))
@@ -149,6 +223,7 @@ export async function startHub(): Promise<HubServer> {
 
   const hub = createServer((request, response) => {
     record('hub', request);
+    if (request.method === 'POST') return void write(request, response);
     const url = new URL(request.url ?? '/', 'http://hub');
     const api = /^\/api\/((?:datasets\/)?[^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(
       url.pathname.replace('/api/models/', '/api/'),
@@ -175,7 +250,7 @@ export async function startHub(): Promise<HubServer> {
         _id: '1',
         id: api[1],
         sha: commit,
-        private: false,
+        private: repository.private ?? false,
         gated: repository.gated ? 'auto' : false,
         ...(repository.licence === undefined ? {} : { cardData: { license: repository.licence } }),
         lastModified: '2026-01-01T00:00:00Z',
@@ -221,12 +296,19 @@ export async function startHub(): Promise<HubServer> {
     get faults() {
       return state.faults;
     },
+    get writer() {
+      return state.writer;
+    },
+    set writer(token) {
+      state.writer = token;
+    },
     reset() {
       requests.length = 0;
       state.faults = noFaults();
     },
     empty() {
       state.repositories = {};
+      state.uploads.clear();
     },
     async close() {
       for (const server of [hub, storage]) {
@@ -235,6 +317,20 @@ export async function startHub(): Promise<HubServer> {
       }
     },
   };
+}
+
+/** A line of a commit. */
+interface Sent {
+  path?: string;
+  content?: string;
+  oid?: string;
+  size?: number;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+  return Buffer.concat(parts);
 }
 
 /** Until the response takes more, or is closed. */

@@ -30,6 +30,8 @@ const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
 const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
 /** HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. */
+export const proxyAgent = (): EnvHttpProxyAgent => new EnvHttpProxyAgent({ noProxy: noProxy() });
+
 function noProxy(): string {
   const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
   return named === '*' ? named : `localhost,127.0.0.1,${named}`;
@@ -41,7 +43,7 @@ export function hubClient(
 ): HubClient {
   const { signal, patience } = options;
   const { origin } = new URL(address.endpoint);
-  const dispatcher = new EnvHttpProxyAgent({ noProxy: noProxy() });
+  const dispatcher = proxyAgent();
   let isReached = false;
   const failure = (error: unknown, host: string, silent: string | false): Error =>
     signal.aborted ? new Cancelled() : connectionError(error, { host, place: address.repository, silent, isReached });

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** What the extension's parts need of VS Code, played by a test: files are found where the test says, events are fired by it. */
+import assert from 'node:assert/strict';
+
 export class Uri {
   readonly scheme = 'file';
   private constructor(readonly fsPath: string) {}
@@ -154,7 +156,38 @@ export const fake = {
   codeActions: undefined as CodeActionProvider | undefined,
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
+  /** The label that the person picks, or the text that they type. */
+  answer: (question: string): string => assert.fail(`nobody answers: ${question}`),
 };
+
+interface Question {
+  placeholder?: string;
+  prompt?: string;
+  items?: readonly { label: string }[];
+  selectedItems: readonly { label: string }[];
+  value: string;
+}
+
+/** A Quick Pick or an input box that is answered when it is shown. */
+function question(): object {
+  const accepted = new Emitter<undefined>();
+  const box = {
+    selectedItems: [],
+    value: '',
+    onDidAccept: accepted.event,
+    onDidHide: () => nothing,
+    onDidTriggerButton: () => nothing,
+    onDidChangeValue: () => nothing,
+    dispose: (): void => undefined,
+    show(this: Question) {
+      const answer = fake.answer(this.placeholder ?? this.prompt ?? '');
+      this.selectedItems = (this.items ?? []).filter(({ label }) => label === answer);
+      this.value = answer;
+      setImmediate(() => void accepted.fire(undefined));
+    },
+  };
+  return box;
+}
 
 const nothing = { dispose: (): void => undefined };
 
@@ -209,6 +242,8 @@ export const window = {
     fake.viewProvider = provider;
     return nothing;
   },
+  createQuickPick: question,
+  createInputBox: question,
   createTextEditorDecorationType: (options: object) => ({ ...nothing, options }),
   onDidChangeVisibleTextEditors: fake.editors.event,
   onDidChangeTextEditorVisibleRanges: fake.ranges.event,
@@ -228,6 +263,7 @@ export const languages = {
   }),
 };
 
+export const QuickInputButtons = { Back: {} };
 export const env = {
   uiKind: UIKind.Desktop,
   language: 'en',

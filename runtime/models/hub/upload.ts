@@ -1,0 +1,175 @@
+/** Files of this machine as a commit of a repository on the Hub. */
+import { commitIter, createRepo, HubApiError, modelInfo } from '@huggingface/hub';
+import { pathToFileURL } from 'node:url';
+import { fetch as send } from 'undici';
+import { Cancelled, HumanError } from '../../support/errors.js';
+import { checkedAddress } from './address.js';
+import type { HubAddress } from './address.js';
+import { connectionError } from './connectionErrors.js';
+import { Interrupted } from './responseErrors.js';
+import type { HubKind } from './files.js';
+import { agrees } from './hashes.js';
+import type { Sums } from './hashes.js';
+import { SETTINGS } from './hub.js';
+import type { DownloadReporter } from './hub.js';
+import { allFiles } from './listing.js';
+import { hubClient, proxyAgent } from './request.js';
+
+export interface FileToUpload {
+  /** In the repository. */
+  path: string;
+  size: number;
+  sums: Sums;
+  /** A file of this machine, or its content. */
+  source: { file: string } | { text: string };
+}
+
+export interface UploadParams {
+  kind: Extract<HubKind, 'model' | 'adapter'>;
+  repository: string;
+  isPublic: boolean;
+  title: string;
+  files: readonly FileToUpload[];
+  token?: string;
+  endpoint?: string;
+}
+
+export interface Uploaded {
+  url: string;
+  commit: string;
+  isPublic: boolean;
+}
+
+/**
+ * Makes the repository where there is none, sends the files as one commit, and compares what the Hub then lists with their hashes.
+ * @throws HumanError without a token, for a repository that is public when a private one was asked for, and for what the Hub refuses
+ * @throws Cancelled; files that were sent until then are not in the repository
+ */
+export async function upload(params: UploadParams, reporter: DownloadReporter): Promise<Uploaded> {
+  const { kind, repository, files, isPublic } = params;
+  const { requestedFile, ...address } = checkedAddress({ ...params, kind });
+  if (requestedFile !== undefined || !repository.includes('/'))
+    throw new HumanError('this is not the name of a repository.', { place: repository, remedy: 'Write OWNER/NAME.' });
+  if (address.token === undefined)
+    throw new HumanError('publishing needs an access token that may write.', {
+      place: repository,
+      remedy: 'In VS Code: Set the Hugging Face Token. On the command line: HF_TOKEN.',
+    });
+  const ask = asking(address, reporter.signal);
+  const repo = { type: 'model', name: address.repository } as const;
+  const hub = { repo, hubUrl: address.endpoint, fetch: ask };
+  try {
+    const isNew = await created(hub, isPublic);
+    const { private: isPrivate } = isNew
+      ? { private: !isPublic }
+      : await modelInfo({ name: repo.name, revision: 'main', hubUrl: address.endpoint, fetch: ask });
+    if (!isPrivate && !isPublic)
+      throw new HumanError('the repository is there and public; nothing was sent.', {
+        place: repository,
+        remedy: 'Choose another name, make it private on the Hub, or publish with --public.',
+      });
+    const operations = files.map(({ path, source }) => ({
+      operation: 'addOrUpdate' as const,
+      path,
+      content: 'file' in source ? pathToFileURL(source.file) : new Blob([source.text]),
+    }));
+    // the storage protocol of LFS is what this program can check
+    const steps = commitIter({ ...hub, operations, title: params.title, useXet: false, abortSignal: reporter.signal });
+    const total = files.reduce((bytes, { size }) => bytes + size, 0);
+    const sent = new Map<string, number>();
+    for (;;) {
+      const { done, value } = await steps.next();
+      if (reporter.signal.aborted) throw new Cancelled();
+      if (done) {
+        if (!value) throw new Error('the commit has no answer');
+        await compare(address, value.commit.oid, files, reporter);
+        return { url: `${address.endpoint}/${repository}`, commit: value.commit.oid, isPublic: !isPrivate };
+      }
+      if (value.event !== 'fileProgress' || value.state !== 'uploading') continue;
+      sent.set(value.path, value.progress * (files.find(({ path }) => path === value.path)?.size ?? 0));
+      reporter.onProgress(`sending ${value.path}`, [...sent.values()].reduce((a, b) => a + b, 0) / total);
+    }
+  } catch (error) {
+    throw reporter.signal.aborted ? new Cancelled() : forPeople(error, address);
+  }
+}
+
+/** False where it is there already. */
+async function created(
+  hub: Pick<Parameters<typeof createRepo>[0], 'repo' | 'hubUrl' | 'fetch'>,
+  isPublic: boolean,
+): Promise<boolean> {
+  try {
+    // the token is added by `ask`
+    await createRepo({ ...hub, accessToken: '', visibility: isPublic ? 'public' : 'private' });
+    return true;
+  } catch (error) {
+    if (error instanceof HubApiError && error.statusCode === 409) return false;
+    throw error;
+  }
+}
+
+/** `fetch` with the proxy of this machine. The token goes to the Hub's own origin only, and redirects are not followed. */
+function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal): typeof fetch {
+  const { origin } = new URL(endpoint);
+  const dispatcher = proxyAgent();
+  let isReached = false;
+  return (async (input: string, init: RequestInit = {}) => {
+    const url = new URL(input);
+    const headers = new Headers(init.headers);
+    headers.delete('authorization');
+    if (url.origin === origin) headers.set('authorization', `Bearer ${token}`);
+    headers.set('user-agent', 'security-vectors');
+    const request = { method: init.method, body: init.body, headers: Object.fromEntries(headers.entries()) };
+    try {
+      const answer = await send(url, { ...request, dispatcher, redirect: 'error', signal });
+      isReached = true;
+      return answer;
+    } catch (error) {
+      if (signal.aborted) throw new Cancelled();
+      const failed = connectionError(error, { host: url.host, place: repository, silent: false, isReached });
+      const { message, place, kind } = failed instanceof Interrupted ? failed.final : failed;
+      const remedy = 'Check the network and publish again: what was sent is not sent twice.';
+      throw new HumanError(message, { place, kind, remedy, cause: error });
+    }
+  }) as typeof fetch;
+}
+
+/** What the Hub lists is what was sent. */
+async function compare(
+  address: HubAddress,
+  commit: string,
+  files: readonly FileToUpload[],
+  { signal, onLog }: DownloadReporter,
+): Promise<void> {
+  const client = hubClient(address, { signal, patience: SETTINGS, onLog: (message) => onLog('warn', message) });
+  const there = new Map(
+    (await allFiles(client.fetch, address, commit, SETTINGS.listingMs)).map((file) => [file.path, file]),
+  );
+  const wrong = files.find(({ path, size, sums }) => {
+    const found = there.get(path);
+    return found?.size !== size || !agrees(found, sums);
+  });
+  if (wrong)
+    throw new HumanError(`the Hub lists another ${wrong.path} than was sent.`, {
+      place: address.repository,
+      remedy: 'Publish again; if it happens again, do not use the repository.',
+      kind: 'failed',
+    });
+}
+
+function forPeople(error: unknown, { repository: place, endpoint }: HubAddress): unknown {
+  if (!(error instanceof HubApiError)) return error;
+  const { host } = new URL(endpoint);
+  const { statusCode: status } = error;
+  if (status === 401 || status === 403)
+    return new HumanError(`the access token may not write there (${status}).`, {
+      place,
+      remedy: 'Make a token with the right to write to repositories of this owner, in the account settings of the Hub.',
+    });
+  return new HumanError(`${host} refuses: ${error.message.slice(0, 300)} (${status}).`, {
+    place,
+    remedy: status >= 500 ? 'Publish again later: what was sent is not sent twice.' : 'Check the name (OWNER/NAME).',
+    kind: 'failed',
+  });
+}

@@ -1,0 +1,149 @@
+/** What of a folder is published: an adapter with its role, or a model; nothing else that lies there. */
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CONFIG_FILE, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
+import { formatAdapterConfig } from '../adapters/adapterConfig.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { readRun } from '../evaluation/report/runReport.js';
+import type { ReportRun } from '../evaluation/report/report.js';
+import type { FileToUpload } from '../models/hub/upload.js';
+import { summing } from '../models/hub/hashes.js';
+import { MANIFEST, readManifest } from '../models/hub/manifest.js';
+import { openModel } from '../models/folder.js';
+import { HumanError } from '../support/errors.js';
+import { parseJsonObject, readText } from '../support/jsonFile.js';
+
+export interface Content {
+  kind: 'adapter' | 'model';
+  role?: 'task' | 'security';
+  adapter?: AdapterFile;
+  /** Its Hub name, where it is known. */
+  base?: string;
+  /** What made it, and whether the weights are known to be the run's. */
+  run?: ReportRun;
+  files: FileToUpload[];
+}
+
+export interface Choice {
+  /** A run folder, an adapter folder, or a model folder. */
+  folder: string;
+  /** Run folder that a folder elsewhere comes from. */
+  run?: string;
+  /** Hub name of the base model. */
+  base?: string;
+  /** With prompts.jsonl of a vector: its training prompts, with the harmful answers. */
+  prompts?: boolean;
+}
+
+/** @throws HumanError for a folder that is neither, with what was expected */
+export async function contentOf({ folder: given, run: named, base, prompts = false }: Choice): Promise<Content> {
+  const folder = await resultFolder(resolve(given));
+  const runFolder = named === undefined ? runOf(folder) : resolve(named);
+  const run = runFolder === undefined ? undefined : await readRun(runFolder);
+  if (existsSync(join(folder, CONFIG_FILE))) return adapterContent(folder, { run, runFolder, base, prompts });
+  if (prompts)
+    throw new HumanError('only a security vector has prompts.', { place: folder, remedy: 'Leave --with-prompts out.' });
+  return modelContent(folder, { run, base });
+}
+
+/** Of a run, what it made. */
+async function resultFolder(folder: string): Promise<string> {
+  const names = await readdir(folder);
+  if (names.includes(CONFIG_FILE) || names.includes('config.json')) return folder;
+  const result = [RUN_FILES.adapter, RUN_FILES.model].find((name) => names.includes(name));
+  if (result !== undefined) return join(folder, result);
+  throw new HumanError('there is nothing to publish here.', {
+    place: folder,
+    remedy: `Name a run folder, an adapter (${CONFIG_FILE}), or a model (config.json and safetensors).`,
+  });
+}
+
+function runOf(folder: string): string | undefined {
+  const isResult = basename(folder) === RUN_FILES.adapter || basename(folder) === RUN_FILES.model;
+  return isResult && existsSync(join(dirname(folder), RUN_FILES.manifest)) ? dirname(folder) : undefined;
+}
+
+async function adapterContent(
+  folder: string,
+  { run, runFolder, base, prompts }: { run?: ReportRun; runFolder?: string; base?: string; prompts: boolean },
+): Promise<Content> {
+  const adapter = await readAdapter(folder);
+  const weights = await fileAt(folder, WEIGHTS_FILE);
+  const made = run?.manifest.result?.sha256;
+  if (run && made !== weights.sums.sha256)
+    throw new HumanError('these weights are not the ones that the run made.', {
+      place: join(folder, WEIGHTS_FILE),
+      remedy: 'Name the run that made them (--run), or none.',
+    });
+  const hubName = base ?? (await downloadedFrom(run)) ?? hubNameIn(adapter.config.baseModelName);
+  // a path of this machine is nobody else's business
+  const config = formatAdapterConfig({ ...adapter.config, baseModelName: hubName });
+  const files = [textFile(CONFIG_FILE, `${JSON.stringify(config, null, 2)}\n`), weights];
+  const beside = async (from: string | undefined, name: string): Promise<void> => {
+    if (from !== undefined && existsSync(join(from, name))) files.push(await fileAt(from, name));
+  };
+  await beside(folder, ROLE_FILE);
+  for (const name of await readdir(folder)) if (/^(LICEN[CS]E|NOTICE)[\w.-]*$/.test(name)) await beside(folder, name);
+  if (adapter.role === 'security') await beside(runFolder ?? folder, RUN_FILES.calibration);
+  if (prompts) {
+    if (adapter.role !== 'security' || !existsSync(join(runFolder ?? folder, RUN_FILES.prompts)))
+      throw new HumanError('there is no prompts.jsonl.', {
+        place: runFolder ?? folder,
+        remedy: 'Name the run folder of a security vector, or leave --with-prompts out.',
+      });
+    await beside(runFolder ?? folder, RUN_FILES.prompts);
+  }
+  return { kind: 'adapter', role: adapter.role, adapter, base: hubName, run, files };
+}
+
+/** Weights, config, tokenizer, licence: what a model needs. */
+const OF_MODEL =
+  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE)[\w.-]*|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
+
+async function modelContent(folder: string, { run, base }: { run?: ReportRun; base?: string }): Promise<Content> {
+  // unsupported or damaged folders are refused as everywhere
+  await openModel(folder, { cache: folder });
+  const files: FileToUpload[] = [];
+  for (const name of (await readdir(folder)).filter((each) => OF_MODEL.test(each)).sort())
+    files.push(name === 'config.json' ? await plainConfig(folder) : await fileAt(folder, name));
+  return { kind: 'model', base: base ?? (await downloadedFrom(run)), run, files };
+}
+
+/** config.json without the path that the model was loaded from. */
+async function plainConfig(folder: string): Promise<FileToUpload> {
+  const file = join(folder, 'config.json');
+  const text = await readText(file, 2 ** 25);
+  const config = parseJsonObject(text, file);
+  const path = config._name_or_path;
+  if (typeof path !== 'string' || hubNameIn(path) !== undefined || path === '') return fileAt(folder, 'config.json');
+  // only this key, so that numbers stay as they are written
+  return textFile('config.json', text.replace(/("_name_or_path"\s*:\s*)"(?:[^"\\]|\\.)*"/, '$1""'));
+}
+
+/** The repository that the run's base model was downloaded from. */
+async function downloadedFrom(run: ReportRun | undefined): Promise<string | undefined> {
+  const folder = run?.manifest.model.path;
+  if (folder === undefined || !existsSync(join(folder, MANIFEST))) return undefined;
+  return (await readManifest(folder))?.repository;
+}
+
+/** `owner/name`; anything else is a path. */
+export const hubNameIn = (text: string | undefined): string | undefined =>
+  text !== undefined && /^\w[\w.-]*\/\w[\w.-]*$/.test(text) && !existsSync(text) ? text : undefined;
+
+async function fileAt(folder: string, name: string): Promise<FileToUpload> {
+  const file = join(folder, name);
+  const { size } = await stat(file);
+  const sums = summing(size);
+  for await (const piece of createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>)
+    sums.update(piece);
+  return { path: name, size, sums: sums.end(), source: { file } };
+}
+
+export function textFile(path: string, text: string): FileToUpload {
+  const bytes = Buffer.from(text);
+  const sums = summing(bytes.length);
+  sums.update(bytes);
+  return { path, size: bytes.length, sums: sums.end(), source: { text } };
+}

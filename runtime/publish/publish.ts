@@ -1,0 +1,55 @@
+/**
+ * An adapter, a security vector or a model as a repository of the Hugging Face Hub, with a model card. What leaves the machine is
+ * listed first (`planPublish`); what was not listed is not sent.
+ */
+import type { PublishPlan, Requests } from '../contract/protocol.js';
+import { upload } from '../models/hub/upload.js';
+import type { DownloadReporter } from '../models/hub/hub.js';
+import { HumanError } from '../support/errors.js';
+import { sha256 } from '../support/files.js';
+import { modelCard } from './card.js';
+import { contentOf, hubNameIn, textFile, type Content } from './contents.js';
+
+type Params = Requests['planPublish']['params'];
+
+/** Reads and hashes everything; sends nothing. */
+export async function planPublish(params: Params): Promise<PublishPlan> {
+  return (await prepared(params)).plan;
+}
+
+/** @throws HumanError when something else would be sent than the plan listed; as `upload`. Cancelled. */
+export async function publish(
+  { token, endpoint, planned, ...params }: Requests['publish']['params'],
+  reporter: DownloadReporter,
+): Promise<Requests['publish']['result']> {
+  reporter.onProgress('reading what is published');
+  const { plan, content } = await prepared(params);
+  if (plan.sha256 !== planned)
+    throw new HumanError('the folder is not what was listed any more; nothing was sent.', {
+      place: params.folder,
+      remedy: 'Publish again, and look at the new list.',
+    });
+  const { repository, isPublic } = plan;
+  const { kind, files } = content;
+  const title = `Upload ${WHAT[plan.what]} with Security Vectors`;
+  return upload({ kind, repository, isPublic, title, files, token, endpoint }, reporter);
+}
+
+const WHAT: Record<PublishPlan['what'], string> = { adapter: 'adapter', vector: 'security vector', model: 'model' };
+
+async function prepared(params: Params): Promise<{ plan: PublishPlan; content: Content }> {
+  const { repository, isPublic = false, base } = params;
+  for (const name of [repository, base])
+    if (name !== undefined && hubNameIn(name) === undefined)
+      throw new HumanError('this is not the name of a repository.', { place: name, remedy: 'Write OWNER/NAME.' });
+  const content = await contentOf(params);
+  const card = textFile('README.md', modelCard(repository.split('/')[1], content));
+  const files = [card, ...content.files];
+  const listed = files.map(({ path, size, sums }) => ({ path, size, sha256: sums.sha256 }));
+  const what = content.kind === 'model' ? 'model' : content.role === 'security' ? 'vector' : 'adapter';
+  const plan = { repository, isPublic, what, base: content.base ?? null, files: listed } as const;
+  return {
+    plan: { ...plan, card: (card.source as { text: string }).text, sha256: sha256(JSON.stringify(plan)) },
+    content: { ...content, files },
+  };
+}

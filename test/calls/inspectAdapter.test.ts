@@ -1,0 +1,56 @@
+/** An adapter fits by the model's layers and by the hash of the base that it was trained on. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, open, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { inspectAdapter } from '../../runtime/calls/inspect.js';
+import { sha256File } from '../../runtime/support/files.js';
+import { ROOT } from './support.js';
+
+const dir = await mkdtemp(join(tmpdir(), 'fits-'));
+after(() => rm(dir, { recursive: true }));
+const llama = join(ROOT, 'test/fixtures/reference/llama');
+const model = join(dir, 'model');
+await cp(llama, model, { recursive: true });
+
+async function adapter(name: string, provenance?: object): Promise<string> {
+  const folder = join(dir, name);
+  await cp(join(llama, 'adapters/task'), folder, { recursive: true });
+  if (provenance) await writeFile(join(folder, 'security_vector.json'), JSON.stringify(provenance));
+  return folder;
+}
+
+test('its own base fits, other weights of the same shape do not, and an adapter that does not say is judged by shape', async () => {
+  const sha256 = await sha256File(join(model, 'model.safetensors'));
+  const plain = await inspectAdapter(model, await adapter('plain'));
+  assert.deepEqual([plain.role, plain.fits, plain.reason], ['task', true, null]);
+  assert.ok(plain.rank > 0);
+  const own = await adapter('own', { role: 'security', baseModel: { name: 'llama', sha256 } });
+  assert.deepEqual(await inspectAdapter(model, own), { role: 'security', rank: plain.rank, fits: true, reason: null });
+  const other = await adapter('other', { role: 'task', baseModel: { name: 'llama-2', sha256: 'ab' } });
+  const reason = 'it was trained on other weights (of llama-2)';
+  assert.deepEqual(await inspectAdapter(model, other), { role: 'task', rank: plain.rank, fits: false, reason });
+});
+
+test('another shape does not fit, whatever hash it names', async () => {
+  const sample = join(ROOT, 'media/sample/tiny-assistant');
+  const sha256 = await sha256File(join(sample, 'model.safetensors'));
+  const folder = await adapter('shape', { role: 'task', baseModel: { sha256 } });
+  const { fits, reason } = await inspectAdapter(sample, folder);
+  assert.equal(fits, false);
+  assert.match(reason ?? '', /this adapter is for another model/);
+});
+
+test('weights that are replaced are hashed again', async () => {
+  const sha256 = await sha256File(join(model, 'model.safetensors'));
+  const own = await adapter('again', { role: 'task', baseModel: { sha256 } });
+  assert.equal((await inspectAdapter(model, own)).fits, true);
+  await cp(join(ROOT, 'test/fixtures/reference/llama/model.safetensors'), join(model, 'model.safetensors'));
+  const handle = await open(join(model, 'model.safetensors'), 'r+');
+  const { size } = await handle.stat();
+  await handle.write(Buffer.from([1, 2, 3, 4]), 0, 4, size - 4);
+  await handle.close();
+  await utimes(join(model, 'model.safetensors'), new Date(), new Date(Date.now() + 5000));
+  assert.equal((await inspectAdapter(model, own)).fits, false);
+});

@@ -1,0 +1,68 @@
+/** Attaching: only what fits, and never two task adapters in silence. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HostError } from '../../extension/host/errors.js';
+import type { Adapter, Model } from '../../extension/workspace/models.js';
+import { fake } from './fake/vscode.js';
+
+const { setAttached } = await import('../../extension/commands/models.js');
+
+const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
+  path: `/w/${name}`,
+  name,
+  role: 'task',
+  rank: 8,
+  reason: null,
+  attached: false,
+  scale: 1,
+  ...more,
+});
+
+/** Calls the command; what it attached and detached, and what the person was asked. */
+async function attach(adapters: Adapter[], given: object, answers: string[] = []) {
+  const model = { path: '/w/m', name: 'm', adapters } as Model;
+  const done: string[] = [];
+  const asked: string[] = [];
+  fake.answer = (question) => {
+    asked.push(question);
+    return answers.shift() ?? assert.fail(question);
+  };
+  const models = {
+    list: () => [model],
+    attach: async (_: string, path: string, attached: boolean, scale?: number) =>
+      void done.push(`${attached ? '+' : '-'}${path}${scale === undefined ? '' : ` ${scale}`}`),
+  };
+  await setAttached({ models } as never, { model: '/w/m', ...given }, true);
+  return { done, asked };
+}
+
+test('the first task adapter is attached without a question', async () => {
+  const { done, asked } = await attach([adapter('a'), adapter('b')], { adapter: '/w/a' });
+  assert.deepEqual([done, asked], [['+/w/a'], []]);
+});
+
+test('of two task adapters one is chosen, or both are added by name and weight', async () => {
+  const both = [adapter('a', { attached: true }), adapter('b')];
+  const only = await attach(both, { adapter: '/w/b' }, ['Only b']);
+  assert.deepEqual(only.done, ['-/w/a', '+/w/b 1']);
+  assert.match(only.asked[0]!, /a is attached\. The changes of two adapters add up/);
+  const added = await attach(both, { adapter: '/w/b' }, ['Both, each with a weight…', '0.5', '-0.25']);
+  assert.deepEqual(added.done, ['+/w/a 0.5', '+/w/b -0.25']);
+  assert.deepEqual(added.asked.slice(1), ['Weight of a', 'Weight of b']);
+});
+
+test('a weight that is given is meant; an attached security vector is no task', async () => {
+  const [a, v] = [adapter('a', { attached: true }), adapter('v', { role: 'security', attached: true })];
+  assert.deepEqual((await attach([a, adapter('b')], { adapter: '/w/b', scale: 0.5 })).done, ['+/w/b 0.5']);
+  assert.deepEqual((await attach([v, adapter('b')], { adapter: '/w/b' })).done, ['+/w/b']);
+});
+
+test('what does not fit is neither offered nor attached', async () => {
+  const misfit = adapter('x', { reason: 'it was trained on other weights' });
+  await assert.rejects(
+    attach([misfit], { adapter: '/w/x' }),
+    (error) => error instanceof HostError && /"x" does not fit m: it was trained on other weights/.test(error.message),
+  );
+  await assert.rejects(attach([misfit], {}), /m has no such adapter/);
+});

@@ -1,0 +1,41 @@
+/** What is no model is refused when it is picked, with what was expected. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { HostError } from '../../extension/host/errors.js';
+import { temporary, write } from './support.js';
+
+const { requireModel } = await import('../../extension/commands/pickedModel.js');
+
+test('wrong files and folders are refused by what they are; models are not', async (t) => {
+  const root = await temporary(t);
+  const at = (...parts: string[]): string => join(root, ...parts);
+  await write(at('none/.keep'), '');
+  await write(at('code/main.py'), 'x');
+  await write(at('config/config.json'), {});
+  await write(at('adapter/adapter_config.json'), {});
+  await write(at('notes.txt'), 'GGUF');
+  await write(at('fake.gguf'), 'text');
+  const refused: [path: string, message: RegExp, remedy: RegExp][] = [
+    [at('code'), /it has no config\.json/, /folder with config\.json and \.safetensors weights, or a \.gguf file/],
+    [at('none'), /it has no config\.json/, /config\.json/],
+    [at('config'), /no \.safetensors weights/, /\.gguf file/],
+    [at('adapter'), /this is an adapter, not a model/, /Add it to its model/],
+    [at('notes.txt'), /this file is no model/, /\.gguf file/],
+    [at('fake.gguf'), /this file is no model/, /\.gguf file/],
+    [at('gone'), /no such file or folder/, /config\.json/],
+  ];
+  for (const [path, message, remedy] of refused)
+    await assert.rejects(requireModel(path), (error) => {
+      assert.ok(error instanceof HostError);
+      assert.match(error.message, message);
+      assert.match(error.data.remedy ?? '', remedy);
+      return error.data.place === path;
+    });
+  await write(at('model/config.json'), {});
+  await write(at('model/model.safetensors'), 'x');
+  await write(at('real.gguf'), 'GGUF\x03');
+  await requireModel(at('model'));
+  await requireModel(at('real.gguf'));
+});

@@ -1,0 +1,206 @@
+/** Publishing to a local Hub: what is listed is what leaves, and the card is what the run proved. */
+import assert from 'node:assert/strict';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { readAdapter } from '../../runtime/adapters/files.js';
+import type { Manifest, PublishPlan, Requests } from '../../runtime/contract/protocol.js';
+import { planPublish, publish } from '../../runtime/publish/publish.js';
+import { downloadModel } from '../../runtime/models/hub/hub.js';
+import { Cancelled } from '../../runtime/support/errors.js';
+import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
+import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
+import { sha256 } from '../support/hubServer.js';
+
+const { hub, newFolder } = await useHub();
+let workspace: Workspace;
+let vector: string;
+let task: string;
+
+before(async () => {
+  workspace = await sampleWorkspace();
+  const short = { epochs: undefined, steps: 30, evaluateEvery: 10 };
+  const evaluate = [{ name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm', limit: 8 }];
+  for (const [name, change] of [
+    ['vector.json', short],
+    ['plain.json', { ...short, evaluate, output: '../adapters/a|b' }],
+  ] as const) {
+    const ran = await cli(['train', await workspace.recipe(name, change)]);
+    assert.ok(ran.code === 0 || ran.code === 4, ran.stderr);
+  }
+  vector = workspace.file('vectors/forbidden-topic');
+  task = workspace.file('adapters/a|b');
+});
+after(() => workspace.remove());
+beforeEach(() => (hub.writer = TOKEN));
+
+const NAME = 'someone/made';
+type Params = Requests['planPublish']['params'];
+const reporter = (signal = new AbortController().signal) => ({
+  signal,
+  onProgress: () => undefined,
+  onLog: () => undefined,
+});
+const send = async (params: Omit<Params, 'repository'>, more: { token?: string; planned?: string } = {}) => {
+  const plan = await planPublish({ repository: NAME, ...params });
+  const asked = { repository: NAME, ...params, planned: plan.sha256, token: TOKEN, endpoint: hub.url, ...more };
+  return { plan, done: await publish(asked, reporter()) };
+};
+const names = ({ files }: Pick<PublishPlan, 'files'>) => files.map(({ path }) => path).sort();
+const there = () => hub.repositories[NAME]!;
+
+test('an adapter is sent as it was listed, private, and comes back as the same adapter', async () => {
+  const { plan, done } = await send({ folder: task });
+  assert.deepEqual(names(plan), [
+    'README.md',
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'security_vector.json',
+  ]);
+  assert.deepEqual([plan.what, plan.isPublic, done.isPublic, there().private], ['adapter', false, false, true]);
+  assert.equal(done.url, `${hub.url}/${NAME}`);
+  for (const { path, size, sha256: hash } of plan.files) {
+    const sent = there().files[path]!;
+    assert.deepEqual([sent.length, sha256(sent)], [size, hash], path);
+  }
+  const folder = newFolder();
+  await downloadModel({ kind: 'adapter', repository: NAME, folder, endpoint: hub.url }, reporter());
+  const [before, now] = [await readAdapter(task), await readAdapter(folder)];
+  assert.deepEqual([now.role, now.modules, now.provenance], [before.role, before.modules, before.provenance]);
+});
+
+test('nothing that is sent names a folder of this machine, or the token', async () => {
+  await send({ folder: task });
+  await send({ folder: vector });
+  for (const [path, content] of Object.entries(there().files)) {
+    const text = content.toString('latin1');
+    for (const secret of [workspace.path, TOKEN, process.env.HOME ?? '/root'])
+      assert.ok(!text.includes(secret), `${path} has ${secret}`);
+  }
+});
+
+test('the card names base, data by hash, method, the table of the verdict and limits', async () => {
+  const { plan } = await send({ folder: task, base: 'owner/tiny-assistant' });
+  const manifest = await workspace.json<Manifest>('adapters', 'a|b', 'manifest.json');
+  const { card } = plan;
+  assert.match(card, /^---\nlibrary_name: peft\npipeline_tag: text-generation\nbase_model: owner\/tiny-assistant\n/);
+  assert.match(card, /SHA-256 of its weights: `[0-9a-f]{64}`/);
+  assert.ok(card.includes(manifest.model.sha256));
+  for (const { path, rows, sha256: hash } of manifest.data)
+    assert.ok(card.includes(`| ${basename(path).replaceAll('_', '\\_')} | ${rows} | ${hash} |`), card);
+  assert.match(card, /\| adapter\.rank \| 8 \|/);
+  assert.match(card, /\| kind \| finetune \|/);
+  assert.match(card, /## Results\n\n✗ No vector, no protection: .*complies with 8 of 8/);
+  assert.match(card, /\| base \| 0\s%/);
+  assert.match(card, /## Limits\n\n- What was measured/);
+  assert.equal(there().files['README.md']!.toString(), card);
+  const config = JSON.parse(there().files['adapter_config.json']!.toString()) as Record<string, unknown>;
+  assert.equal(config.base_model_name_or_path, 'owner/tiny-assistant');
+});
+
+test('a vector is published with a warning and without its prompts, unless they are asked for', async () => {
+  const { plan } = await send({ folder: vector });
+  assert.equal(plan.what, 'vector');
+  assert.ok(!names(plan).includes('prompts.jsonl') && names(plan).includes('calibration.json'));
+  assert.match(plan.card, /\[!WARNING\]\n> A model with this adapter attached answers requests/);
+  const { plan: more } = await send({ folder: vector, prompts: true });
+  assert.ok(names(more).includes('prompts.jsonl'));
+  await refused(planPublish({ folder: task, repository: NAME, prompts: true }), /no prompts\.jsonl/, /--with-prompts/);
+});
+
+test('a model is published from the folder of an export, with the run that is named', async () => {
+  const folder = newFolder();
+  const model = workspace.file('tiny-assistant');
+  const exported = await cli([
+    'export',
+    '--model',
+    model,
+    '--adapter',
+    task,
+    '--format',
+    'safetensors',
+    '--out',
+    folder,
+  ]);
+  assert.equal(exported.code, 0, exported.stderr);
+  await writeFile(join(folder, 'notes.txt'), 'private');
+  const config = await readFile(join(folder, 'config.json'), 'utf8');
+  await writeFile(join(folder, 'config.json'), config.replace('{', `{ "_name_or_path": "${workspace.path}",`));
+  const { plan } = await send({ folder, run: task });
+  assert.deepEqual(names(plan), [
+    ...['README.md', 'config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json'],
+    'tokenizer_config.json',
+  ]);
+  assert.ok(!there().files['config.json']!.includes(workspace.path));
+  assert.match(plan.card, /library_name: transformers/);
+  assert.match(plan.card, /named by who published this; .* cannot be checked/);
+});
+
+test('what is no result, or not the run’s, is refused with what was expected', async () => {
+  const empty = newFolder();
+  await mkdir(empty);
+  const plan = (params: Partial<Params>) => planPublish({ folder: task, repository: NAME, ...params });
+  await refused(plan({ folder: empty }), /nothing to publish/, /run folder, an adapter .* or a model/);
+  await refused(plan({ run: vector }), /not the ones that the run made/, /--run/);
+  for (const repository of ['made', 'a/b/c', '../x'])
+    await refused(plan({ repository }), /not the name/, /OWNER\/NAME/);
+});
+
+test('nothing is sent that was not listed, nor without a token, nor into a public repository', async () => {
+  await refused(send({ folder: task }, { planned: 'other' }), /not what was listed any more/, /new list/);
+  const changing = newFolder();
+  await cp(join(fixture, 'adapters/task'), changing, { recursive: true });
+  const plan = await planPublish({ folder: changing, repository: NAME });
+  await cp(join(fixture, 'adapters/rslora'), changing, { recursive: true });
+  const asked = { folder: changing, repository: NAME, planned: plan.sha256, token: TOKEN, endpoint: hub.url };
+  await refused(publish(asked, reporter()), /not what was listed/, /Publish again/);
+  await refused(send({ folder: task }, { token: '' }), /needs an access token/, /HF_TOKEN/);
+  await refused(send({ folder: task }, { token: 'hf_other' }), /may not write there \(401\)/, /right to write/);
+  assert.equal(there(), undefined, 'nothing is there');
+  hub.repositories[NAME] = { files: {}, private: false };
+  await refused(send({ folder: task }), /is there and public; nothing was sent/, /--public/);
+  assert.deepEqual(there().files, {});
+  assert.equal((await send({ folder: task, isPublic: true })).done.isPublic, true);
+});
+
+test('the token goes to the Hub and not to its storage; what is there is not sent twice', async () => {
+  await send({ folder: task });
+  const puts = () => hub.requests.filter(({ method }) => method === 'PUT');
+  assert.equal(puts().length, 1);
+  for (const { server, authorization } of hub.requests)
+    assert.equal(authorization, server === 'hub' ? `Bearer ${TOKEN}` : undefined);
+  await send({ folder: task });
+  assert.equal(puts().length, 1);
+});
+
+test('a Hub that lists other files than were sent, a server error and a request to stop are told apart', async () => {
+  const asked = async () => ({
+    ...{ folder: task, repository: NAME, token: TOKEN, endpoint: hub.url },
+    planned: (await planPublish({ folder: task, repository: NAME })).sha256,
+  });
+  hub.faults.statuses = [{ at: 'storage', status: 500 }];
+  await refused(publish(await asked(), reporter()), /refuses: .*500/, /Publish again later/);
+  hub.faults.instead = (at, _, response) => {
+    if (at === 'tree') response.writeHead(200, { 'content-type': 'application/json' }).end('[]');
+    return at === 'tree';
+  };
+  await refused(publish(await asked(), reporter()), /lists another README\.md than was sent/, /Publish again/);
+  hub.faults.instead = undefined;
+  const abort = new AbortController();
+  abort.abort();
+  await assert.rejects(publish(await asked(), reporter(abort.signal)), Cancelled);
+});
+
+test('the command line lists what leaves, and asks for --yes where nobody can answer', async () => {
+  const env = { ...process.env, HF_ENDPOINT: hub.url, HF_TOKEN: TOKEN };
+  const silent = await cli(['publish', task, '--to', NAME], { env });
+  assert.equal(silent.code, 2);
+  assert.match(silent.stdout, /To someone\/made, private:\n {2}README\.md/);
+  assert.match(silent.stderr, /add --yes/);
+  assert.equal(there(), undefined);
+  const ran = await cli(['publish', task, '--to', NAME, '--yes', '--json'], { env });
+  assert.equal(ran.code, 0, ran.stderr);
+  const [done] = jsonLines<{ isPublic: boolean; url: string }>(ran.stdout);
+  assert.deepEqual([done!.isPublic, done!.url], [false, `${hub.url}/${NAME}`]);
+  assert.ok(!`${ran.stdout}${ran.stderr}`.includes(TOKEN));
+});
