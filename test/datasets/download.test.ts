@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
 import type { DatasetResult } from '../../runtime/contract/protocol.js';
-import { inspectData } from '../../runtime/data/examples.js';
+import { inspectData } from '../../runtime/data/inspectData.js';
 import { describeDataset, downloadDataset, type DatasetParams } from '../../runtime/datasets/download.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { cli } from '../calls/support.js';

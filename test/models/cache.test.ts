@@ -127,7 +127,12 @@ test('tensors that are the same in both are mapped where they are, also through 
 });
 
 const reporter: Reporter = {
-  ...{ signal: new AbortController().signal, onEvent: () => undefined, onToken: () => undefined },
+  ...{
+    signal: new AbortController().signal,
+    onEvent: () => undefined,
+    onToken: () => undefined,
+    onRows: () => undefined,
+  },
   ...{ onProgress: () => undefined, onLog: () => undefined },
 };
 

@@ -78,7 +78,12 @@ let workspace: Workspace;
 before(async () => void (workspace = await sampleWorkspace()));
 after(() => workspace.remove());
 const reporter: Reporter = {
-  ...{ signal: new AbortController().signal, onEvent: () => undefined, onToken: () => undefined },
+  ...{
+    signal: new AbortController().signal,
+    onEvent: () => undefined,
+    onToken: () => undefined,
+    onRows: () => undefined,
+  },
   ...{ onProgress: () => undefined, onLog: () => undefined },
 };
 
