@@ -20,7 +20,6 @@ export default async function owndata({
   command,
   workspace,
   container,
-  pane,
   row,
   webview,
   open,

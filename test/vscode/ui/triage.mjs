@@ -5,7 +5,7 @@ import path from 'node:path';
 
 export const title = 'Flagged rows are reviewed, exported and trained on as reviewed';
 
-export default async function triage({ step, page, until, shot, command, open, container, row, pick, ...bench }) {
+export default async function triage({ step, page, until, shot, command, open, container, pick, ...bench }) {
   const { lens, webview, runPage, workspace, answer, notification } = bench;
   const file = (...parts) => path.join(workspace, ...parts);
   const review = async () => JSON.parse(await readFile(file('data/train.jsonl.review.json'), 'utf8'));
