@@ -173,3 +173,15 @@ test('rows are grouped by a column, those without a value together', async () =>
   assert.equal(hashes, all.map((row) => rowHash(row)).join(' '));
   assert.deepEqual(await rowGroups(found), { columns: ['source'], hashes: '', groups: '', values: [] });
 });
+
+test('of a file with columns of its own the same rows are meant, and these columns are no groups', async () => {
+  const data = await put('own.csv', 'question,answer,source\nq1,answer to a,web\nq2,answer to b,book\n');
+  const columns = { prompt: 'question', completion: 'answer' };
+  const found = await openRowIndex(data, { scratch, columns });
+  assert.deepEqual([found.format, found.columns], ['completion', ['source']]);
+  const { prompt, answer } = rowText(found, found.find(found.hashes[0]!)!, 99);
+  assert.deepEqual([prompt, answer], ['q1', 'answer to a']);
+  await review(data, [[{ question: 'q1', answer: 'answer to a', source: 'web' }, 'exclude']]);
+  const { prompts } = await load(data, { columns, exclude: 'reviewed' });
+  assert.deepEqual(prompts, ['b']);
+});
