@@ -34,3 +34,10 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
       return say([t('{0} has finished.', title), headline].filter(Boolean).join(' '));
   }
 }
+
+/** Its page, if it has one, shows what its folder holds: that it will not run is said in any case. */
+export function notifyWithdrawn(run: Run, notices: Notices): void {
+  notices.info(
+    t('{0} was taken out of the queue before it began: nothing was run, and nothing was changed.', runTitle(run)),
+  );
+}

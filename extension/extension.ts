@@ -18,7 +18,7 @@ import { DataInspector } from './data/files.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
-import { notifyEnd } from './endings.js';
+import { notifyEnd, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
 import { columnsOf, mappedBy, maxTokensFor, modelFor } from './services/choice.js';
@@ -33,6 +33,7 @@ import type { Services } from './services/services.js';
 import { proxyEnvironment, setting } from './host/settings.js';
 import { SafetyTests } from './testing/controller.js';
 import { t, useTranslations } from './host/text.js';
+import { Archive } from './workspace/archive.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
 import { runsView } from './views/runs.js';
@@ -104,6 +105,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const store = own(new RunStore());
   own(new Follower(store));
   const runner = own(new Runner({ store, engine: newEngine, assertTrusted, token: () => hubToken(context) }));
+  const archive = own(new Archive(context.workspaceState));
   const recipes = new RecipeIndex();
   const problems = own(new Problems());
   const scans = own(new Scans(root, problems, (data) => mappedBy(recipes, data)));
@@ -169,6 +171,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     engine,
     store,
     runner,
+    archive,
     models,
     recipes,
     files,
@@ -284,6 +287,7 @@ function followRuns({ runner, runPanels, notices, store, models }: Services, tra
       if (!training.isVisible(run.folder)) notifyEnd(run, runPanels, notices);
     }),
   );
+  own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
   // What a run has made can be attached, so its model is one of the workspace.
   own(
     runner.onDidEnd((run) => {

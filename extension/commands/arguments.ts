@@ -6,14 +6,16 @@ import { COMMANDS, type CommandName } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
-const TAKES: { [K in CommandName]: { schema: z.ZodType<CommandArguments[K]>; path?: string } } = COMMAND_ARGUMENTS;
+const TAKES: { [K in CommandName]: { schema: z.ZodType<CommandArguments[K]>; path?: string; many?: string } } =
+  COMMAND_ARGUMENTS;
 
 /** Keys of the rows of views. The title of a view passes the row that has the focus, whether the command is about it or not. */
 const ROW_KEYS = new Set(['model', 'adapter', 'data', 'run', 'problem']);
 
 /**
  * @param argument text or a `Uri` (a file or folder), a row of a view, or the command's own object.
- * @param more further keys of that object. Menus pass their selection or the editor's group here, which is not meant.
+ * @param more further keys of that object. Menus pass all that is selected here, which is meant by a command that takes
+ * several; or the editor's group, which is not.
  * @throws HostError naming what the command does not take
  */
 export function commandArgument<K extends CommandName>(
@@ -21,10 +23,18 @@ export function commandArgument<K extends CommandName>(
   argument?: unknown,
   more?: unknown,
 ): CommandArguments[K] {
-  const { schema, path } = TAKES[name];
+  const { schema, path, many } = TAKES[name];
   const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape);
   const own = Object.entries(isRecord(more) ? more : {}).filter(([key]) => keys.includes(key));
-  const given = keys.length === 0 ? {} : { ...keyed(name, argument, path, keys), ...Object.fromEntries(own) };
+  const selected = path !== undefined && many !== undefined ? selection(more, path) : [];
+  const given =
+    keys.length === 0
+      ? {}
+      : {
+          ...keyed(name, argument, path, keys),
+          ...Object.fromEntries(own),
+          ...(many !== undefined && selected.length > 1 && { [many]: selected }),
+        };
   const { success, data, error } = safeParse(schema, given);
   if (success) return data;
   const [issue] = error.issues;
@@ -48,6 +58,12 @@ function keyed(name: CommandName, argument: unknown, path: string | undefined, k
     }),
   );
 }
+
+/** The files, or the rows of a view, that are selected. */
+const selection = (more: unknown, path: string): unknown[] =>
+  (Array.isArray(more) ? (more as unknown[]) : []).flatMap((one) =>
+    isRecord(one) ? [one['fsPath'] ?? one[path]].filter((given) => given !== undefined) : [],
+  );
 
 const wrong = (name: CommandName, message: string): Error => {
   const keys = Object.keys(COMMAND_ARGUMENTS[name].schema.shape).join(', ');

@@ -10,6 +10,16 @@ import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { previewData } from './previewData.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
+import {
+  archiveRuns,
+  deleteRuns,
+  duplicateRun,
+  moveUp,
+  pauseQueue,
+  renameRun,
+  tagRuns,
+  trainLonger,
+} from './manageRuns.js';
 import { openRecipe, openReport, openRun, resume, runAgain, runRecipe, showAnswers, stop } from './runs.js';
 import { openSample } from './sample.js';
 import { decide, review } from './review.js';
@@ -55,6 +65,18 @@ const HANDLERS = {
   openRun,
   openReport,
   showAnswers,
+  compareRuns: () => undefined,
+  renameRun,
+  tagRuns,
+  archiveRuns,
+  showArchived: ({ archive }) => archive.show(true),
+  hideArchived: ({ archive }) => archive.show(false),
+  deleteRuns,
+  duplicateRun,
+  trainLonger,
+  moveUp,
+  pauseQueue: (services) => pauseQueue(services, true),
+  continueQueue: (services) => pauseQueue(services, false),
   showLog: ({ log }) => log.show(),
   refresh: async ({ files, models }) => {
     await files.scan();

@@ -13,7 +13,7 @@ import type { Started } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { runDescription } from '../views/labels.js';
-import { wizard } from './wizard.js';
+import { wizard, type Choice } from './wizard.js';
 
 /** How a run ended, for whoever called the command. */
 export interface Ended {
@@ -28,9 +28,10 @@ type OneRun = CommandArguments['openRun'];
 /** What starting a run and showing it takes. */
 export type Starting = Pick<Services, 'assertTrusted' | 'recipes' | 'runPanels' | 'runner'>;
 
-/** Runs a recipe file, shows its page, and answers when it has ended. */
+/** Runs a recipe file, shows its page, and answers when it has ended: of several, when the last has. */
 export async function runRecipe(services: Starting, given: CommandArguments['runRecipe']): Promise<Ended> {
   services.assertTrusted();
+  if (given.files) return runRecipes(services, given.files);
   const file = given.file ?? activeRecipe() ?? (await chooseRecipe(services));
   return follow(services, await startRecipe(services, file));
 }
@@ -43,6 +44,32 @@ export async function startRecipe(
   services.assertTrusted();
   await saveOpen(file);
   return start(services, file);
+}
+
+/** Queues the recipes, in the order of their names; shows the first one's page. */
+async function runRecipes(services: Starting, files: readonly string[]): Promise<Ended> {
+  const sorted = [...files].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+  // All are read before one is begun: a slip in the last does not wait for the others to end.
+  const outputs = new Map<string, string>();
+  for (const file of sorted) {
+    await saveOpen(file);
+    const { output } = await readRecipe(file);
+    const other = outputs.get(output);
+    if (other !== undefined)
+      throw inputError(
+        t('two of the recipes write to the same folder: {0} and {1}.', basename(other), basename(file)),
+        {
+          place: output,
+          remedy: t('Change "output" in one of them.'),
+        },
+      );
+    outputs.set(output, file);
+  }
+  const begun: Started[] = [];
+  for (const file of sorted) begun.push(await start(services, file));
+  const [first, ...others] = begun;
+  const ended = await follow(services, first!);
+  return others.length === 0 ? ended : endOf(await others.at(-1)!.ended);
 }
 
 /** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */
@@ -159,24 +186,51 @@ export async function follow({ runPanels }: Pick<Services, 'runPanels'>, { run, 
   const result = await ended;
   // A run that replaced another has taken its place.
   if (result.folder !== begun) await runPanels.show(result.folder);
-  const { folder, progress, error, measurements } = result;
-  return { folder, state: progress.state, error: error?.message, measurements };
+  return endOf(result);
 }
 
+const endOf = ({ folder, progress, error, measurements }: Run): Ended => ({
+  folder,
+  state: progress.state,
+  error: error?.message,
+  measurements,
+});
+
 /** The run a command is about: the one given, the only one, or the one chosen. */
-async function chooseRun(
+export async function chooseRun(
   { store }: Pick<Services, 'store'>,
   { run: given }: OneRun,
   title: string,
   fits: (run: Run) => boolean = () => true,
 ): Promise<string> {
-  if (given !== undefined) return given.endsWith(FILES.manifest) ? dirname(given) : given;
-  const runs = store.list().filter(fits);
-  const [first] = runs;
-  if (!first) throw inputError(t('there is no such run.'), { remedy: t('Run a recipe first.') });
-  if (runs.length === 1) return first.folder;
-  const choices = runs.map((run) => ({ label: runTitle(run), description: runDescription(run), value: run.folder }));
+  if (given !== undefined) return folderOf(given);
+  const choices = runChoices(store, fits);
+  if (choices.length === 1) return choices[0]!.value;
   return wizard(title, 1, (ask) => ask.pick(t('Which run?'), choices));
+}
+
+/** The runs a command is about: those selected or given, or those chosen. */
+export async function chooseRuns(
+  { store }: Pick<Services, 'store'>,
+  { run, runs }: { run?: string; runs?: string[] },
+  title: string,
+  fits: (run: Run) => boolean = () => true,
+  least = 1,
+): Promise<string[]> {
+  const given = runs ?? (run === undefined ? [] : [run]);
+  if (given.length >= least) return given.map(folderOf);
+  const choices = runChoices(store, fits).map((choice) => ({ ...choice, picked: given.includes(choice.value) }));
+  const chosen = await wizard(title, 1, (ask) => ask.pickMany(t('Which runs?'), choices));
+  if (chosen.length >= least) return chosen;
+  throw inputError(t('too few runs were chosen.'), { remedy: t('Choose {0} or more.', least) });
+}
+
+const folderOf = (given: string): string => (given.endsWith(FILES.manifest) ? dirname(given) : given);
+
+function runChoices(store: Services['store'], fits: (run: Run) => boolean): Choice<string>[] {
+  const runs = store.list().filter(fits);
+  if (runs.length === 0) throw inputError(t('there is no such run.'), { remedy: t('Run a recipe first.') });
+  return runs.map((run) => ({ label: runTitle(run), description: runDescription(run), value: run.folder }));
 }
 
 function activeRecipe(): string | undefined {

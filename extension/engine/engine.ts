@@ -191,7 +191,7 @@ export class Engine implements Disposable {
         if (this.child?.process === child) this.child = undefined;
         if (!result.leaving) restarts.crashed();
         log(result.leaving ? 'info' : 'error', `${basename(entry)} (process ${child.pid ?? '?'}) ended: ${how}`);
-        reject(new HostError(endedError(how, reasonOf(signal, lastLines), lastLines)));
+        reject(new HostError(endedError(how, signal, lastLines)));
         // Pending requests of a dead child hang until their connection is disposed.
         connection.dispose();
       };
@@ -225,9 +225,12 @@ export class Engine implements Disposable {
 const streamsEnded = (child: ChildProcess): Promise<unknown> =>
   Promise.allSettled([child.stdout, child.stderr].flatMap((stream) => (stream ? [finished(stream)] : [])));
 
+const isOutOfMemory = (lastLines: readonly string[]): boolean =>
+  lastLines.some((line) => /heap out of memory|bad_alloc/.test(line));
+
 /** What a signal means here; '' where it says nothing. */
 function reasonOf(signal: string | null | undefined, lastLines: readonly string[]): string {
-  if (lastLines.some((line) => /heap out of memory|bad_alloc/.test(line))) return t('it ran out of memory.');
+  if (isOutOfMemory(lastLines)) return t('it ran out of memory.');
   switch (signal) {
     case 'SIGKILL':
       return t('the system ended it, most often because the memory was used up, or somebody else did.');
@@ -242,7 +245,9 @@ function reasonOf(signal: string | null | undefined, lastLines: readonly string[
   }
 }
 
-function endedError(how: string, reason: string, lastLines: string[]): HostError['data'] {
+function endedError(how: string, signal: string | null | undefined, lastLines: string[]): HostError['data'] {
+  const reason = reasonOf(signal, lastLines);
+  const isMemory = signal === 'SIGKILL' || isOutOfMemory(lastLines);
   // Frames of a stack say little to the person; they are in the log.
   const lines = lastLines
     .filter((line) => !/^\s+at /.test(line) && /\p{L}/u.test(line))
@@ -254,6 +259,10 @@ function endedError(how: string, reason: string, lastLines: string[]): HostError
       reason ? t('the engine ended ({0}): {1}', how, reason) : t('the engine ended ({0}).', how),
       lines ? `${t('Its last lines:')}\n${lines}` : t('It wrote nothing.'),
     ].join(' '),
-    remedy: t('What was saved before is kept: resume the run, or read the log.'),
+    remedy: isMemory
+      ? t(
+          'If it was the memory: close other programs and resume; or lower "batch.rows" or "batch.maxTokens" in the recipe, raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
+        )
+      : t('What was saved before is kept: resume the run, or read the log.'),
   };
 }

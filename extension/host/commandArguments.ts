@@ -11,14 +11,24 @@ import type { CommandName } from './contributions.js';
 const text = z.string().min(1).optional();
 const flag = z.boolean().optional();
 
-/** @param path the key that a file or folder without a key stands for. */
-const takes = <S extends z.ZodRawShape>(shape: S, path?: keyof S & string) => ({ schema: z.strictObject(shape), path });
+const texts = z.array(z.string().min(1)).min(1).optional();
+
+/**
+ * @param path the key that a file or folder without a key stands for.
+ * @param many the key that several of them, selected in a view or in the explorer, stand for.
+ */
+const takes = <S extends z.ZodRawShape>(shape: S, path?: keyof S & string, many?: keyof S & string) => ({
+  schema: z.strictObject(shape),
+  path,
+  many,
+});
 
 /** Which columns of a data file are what: `{ prompt: 'question', completion: 'answer' }`. */
 const columns = z.partialRecord(z.enum(COLUMN_FIELDS), z.string().min(1)).optional();
 const phrases = z.array(z.string().min(1)).min(1).optional();
 const nothing = takes({});
 const aRun = takes({ run: text }, 'run');
+const someRuns = <S extends z.ZodRawShape>(more: S) => takes({ run: text, runs: texts, ...more }, 'run', 'runs');
 const fineTuning = takes(
   {
     model: text,
@@ -94,7 +104,7 @@ export const COMMAND_ARGUMENTS = {
   review: takes({ file: text }, 'file'),
   /** Without a decision: what was decided is taken back. */
   decide: takes({ file: text, hashes: z.array(z.string()).optional(), decision: z.enum(DECISIONS).optional() }, 'file'),
-  runRecipe: takes({ file: text }, 'file'),
+  runRecipe: takes({ file: text, files: texts }, 'file', 'files'),
   /** `confirmed`: the danger of a security vector is known. */
   attach: takes({ model: text, adapter: text, scale: z.number().optional(), confirmed: flag }),
   detach: takes({ model: text, adapter: text }),
@@ -119,6 +129,21 @@ export const COMMAND_ARGUMENTS = {
   openRun: aRun,
   openReport: aRun,
   showAnswers: aRun,
+  compareRuns: someRuns({}),
+  /** `name`: empty for that of the folder. */
+  renameRun: takes({ run: text, name: z.string().optional() }, 'run'),
+  tagRuns: someRuns({ tags: z.array(z.string().min(1)).optional() }),
+  archiveRuns: someRuns({ archived: flag }),
+  showArchived: nothing,
+  hideArchived: nothing,
+  /** `confirmed`: what is lost is known. */
+  deleteRuns: someRuns({ confirmed: flag }),
+  duplicateRun: takes({ run: text, name: text }, 'run'),
+  /** `more`: further epochs, or steps where the recipe counts these. */
+  trainLonger: takes({ run: text, name: text, more: z.number().positive().optional() }, 'run'),
+  moveUp: aRun,
+  pauseQueue: nothing,
+  continueQueue: nothing,
   showLog: nothing,
   refresh: nothing,
 } satisfies Record<CommandName, ReturnType<typeof takes>>;

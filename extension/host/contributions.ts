@@ -36,6 +36,18 @@ export const COMMANDS = {
   openRun: 'securityVectors.openRun',
   openReport: 'securityVectors.openReport',
   showAnswers: 'securityVectors.showAnswers',
+  compareRuns: 'securityVectors.compareRuns',
+  renameRun: 'securityVectors.renameRun',
+  tagRuns: 'securityVectors.tagRuns',
+  archiveRuns: 'securityVectors.archiveRuns',
+  showArchived: 'securityVectors.showArchived',
+  hideArchived: 'securityVectors.hideArchived',
+  deleteRuns: 'securityVectors.deleteRuns',
+  duplicateRun: 'securityVectors.duplicateRun',
+  trainLonger: 'securityVectors.trainLonger',
+  moveUp: 'securityVectors.moveUp',
+  pauseQueue: 'securityVectors.pauseQueue',
+  continueQueue: 'securityVectors.continueQueue',
   showLog: 'securityVectors.showLog',
   refresh: 'securityVectors.refresh',
 } as const;
@@ -62,6 +74,8 @@ export const ITEMS = {
   dataScanned: 'data.scanned',
   evaluationSet: 'evaluationSet',
   runLive: 'run.live',
+  /** It waits for the run at work to end. */
+  runQueued: 'run.queued',
   /** Another process works on it: nothing can be done but look. */
   runElsewhere: 'run.elsewhere',
   runDone: 'run.done',
@@ -79,7 +93,12 @@ export const PANELS = {
 } as const;
 
 /** Keys of `setContext`. */
-export const CONTEXTS = { running: 'securityVectors.running', hasModel: 'securityVectors.hasModel' } as const;
+export const CONTEXTS = {
+  running: 'securityVectors.running',
+  hasModel: 'securityVectors.hasModel',
+  queuePaused: 'securityVectors.queuePaused',
+  archivedShown: 'securityVectors.archivedShown',
+} as const;
 
 export const CONFIGURATION = 'securityVectors';
 /** Settings with their types; the defaults are in package.json, which is the only place for them. */

@@ -12,6 +12,9 @@ export function useTranslations(with_: Translate, of: string): void {
   language = of;
 }
 
+/** What `t` uses now. */
+export const translation = (): Translate => translate;
+
 export const t: Translate = (message, ...values) => translate(message, ...values);
 
 /** Numbers in the language of the window. */

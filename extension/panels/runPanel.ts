@@ -10,10 +10,10 @@ import {
 } from '../../webview/protocol.js';
 import { now } from '../host/clock.js';
 import { PANELS } from '../host/contributions.js';
-import { Disposables } from '../host/disposable.js';
+import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { answerRows, type SampleEvent } from '../../runtime/contract/answers.js';
-import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
+import { comparison, measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
@@ -53,7 +53,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
         this.open.get(change.run.folder)?.changed(change);
         // A sibling's numbers may stand in another page's table.
         if (change.kind !== 'append')
-          this.open.forEach((page, folder) => folder !== change.run.folder && page.compare());
+          this.open.forEach((page, folder) => folder !== change.run.folder && page.compareSoon());
       }),
     );
   }
@@ -74,9 +74,9 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
     this.adopt(panel, folder, more.answers === true);
   }
 
-  /** Can the person see this run's page right now? */
+  /** Can the person see this run's page right now? Not while they are in another program. */
   isVisible(folder: string): boolean {
-    return this.open.get(folder)?.panel.visible ?? false;
+    return vscode.window.state.focused && (this.open.get(folder)?.panel.visible ?? false);
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
@@ -104,6 +104,8 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
 class RunPanel {
   private readonly channel: Channel<RunPageEvent>;
   private readonly disposables = new Disposables();
+  /** Others have changed: of many that are read at once this is drawn once. */
+  readonly compareSoon = this.disposables.add(debounce(() => this.ready && void this.sendSnapshot(), 150));
   /** The page has asked for its first snapshot since it was last shown. */
   private ready = false;
 
@@ -141,10 +143,6 @@ class RunPanel {
     if (answers && this.answersOpen) void this.sendAnswers(run);
   }
 
-  compare(): void {
-    if (this.ready) void this.sendSnapshot();
-  }
-
   async showAnswers(): Promise<void> {
     this.answersOpen = true;
     const run = this.store.get(this.folder);
@@ -176,8 +174,11 @@ class RunPanel {
   }
 
   private async sendSnapshot(first = false): Promise<void> {
-    const run = await this.store.open(this.folder);
+    const run = await this.store.whole(this.folder);
     if (!run) return this.panel.dispose();
+    // The grey line beside it.
+    const { plain } = comparison(run, this.store.list());
+    if (plain) await this.store.whole(plain.folder);
     const [report, answers] = await Promise.all([
       exists(join(run.folder, FILES.report)),
       this.store.answersOf(run.folder),

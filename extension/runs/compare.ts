@@ -3,16 +3,21 @@ import { differences, type Difference } from '../../runtime/contract/comparison.
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
 import type { RunSnapshot } from '../../webview/protocol.js';
-import { isProtected, kindOf, vectorCount, type Run } from './run.js';
+import { isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */
 export const deliveredState = (run: Run): string => delivered({ vectors: vectorCount(run) });
 
-const startedAt = (run: Run): number =>
-  run.manifest ? Date.parse(run.manifest.started) || 0 : Number.MAX_SAFE_INTEGER;
+/** A run that has not written its manifest yet is the newest; those of the queue follow the one at work, in their order. */
+function startedAt({ live, place = 0, manifest }: Run): number {
+  if (live || !manifest) return Number.MAX_SAFE_INTEGER - place;
+  return Date.parse(manifest.started) || 0;
+}
 
-/** Newest first; a run that has not written its manifest yet is the newest. */
-export const newestFirst = (runs: Iterable<Run>): Run[] => [...runs].sort((a, b) => startedAt(b) - startedAt(a));
+export function newestFirst(runs: Iterable<Run>): Run[] {
+  const at = Array.from(runs, (run) => ({ run, started: startedAt(run) }));
+  return at.sort((a, b) => b.started - a.started).map(({ run }) => run);
+}
 
 /**
  * Finished runs that fine-tuned the same model on the same data as `run`: those that were trained alike before those that
@@ -85,9 +90,10 @@ export function setAlike(run: Run, other: Run, name: string): boolean {
 
 /** "colours", "colours, protected by forbidden-topic", "colours, plain". */
 export function runTitle(run: Run): string {
-  if (kindOf(run) !== 'finetune') return run.name;
+  const name = nameOf(run);
+  if (kindOf(run) !== 'finetune') return name;
   const vectors = vectorNames(run);
-  return vectors.length ? `${run.name}, protected by ${vectors.join(', ')}` : `${run.name}, plain`;
+  return vectors.length ? `${name}, protected by ${vectors.join(', ')}` : `${name}, plain`;
 }
 
 export function vectorNames(run: Run): string[] {

@@ -10,6 +10,8 @@ import { errorData } from '../host/errors.js';
 import { readJsonLines } from '../host/jsonLines.js';
 import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
+import { readEnds } from './ends.js';
+import { readLabel } from './label.js';
 import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
@@ -23,21 +25,30 @@ export const FILES = {
   answers: 'answers.jsonl',
   manifest: 'manifest.json',
   report: 'report.html',
+  label: RUN_FILES.label,
 } as const;
 
 /**
  * Reads a run folder; undefined when it is none. What a writer left half done is left out, and files beside the manifest
  * that cannot be read are warnings of the run.
+ * @param options `whole`: with all of its events. Of a finished run the others are its verdict and its place in a view, no
+ * more than that: its lines lack what lies between their ends (`partial`).
  * @throws HostError for a manifest that cannot be read
  */
-export async function readRun(folder: string): Promise<Run | undefined> {
+export async function readRun(folder: string, { whole = true } = {}): Promise<Run | undefined> {
   const manifest = await readManifest(folder);
   if (!manifest) return undefined;
   const run = createRun(folder, manifest.name || basename(folder));
   run.recipe = await orWarning(run, () => readRecipe(folder, manifest));
+  run.label = await orWarning(run, () => readLabel(folder));
   const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
-  for (const event of await readNewEvents(run)) applyEvent(run, event);
-  run.hasCheckpoint = await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE));
+  const isKnown = manifest.outcome === 'finished' && manifest.done !== undefined && !manifest.done.watch;
+  const ends = whole || !isKnown ? undefined : await readEnds(join(folder, FILES.events));
+  run.partial = ends !== undefined;
+  for (const event of ends ?? (await readNewEvents(run))) applyEvent(run, event);
+  // A finished run is not resumed.
+  run.hasCheckpoint =
+    manifest.outcome !== 'finished' && (await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE)));
   applyManifest(run, manifest, owner);
   run.result = await orWarning(run, () => resultOf(folder, manifest));
   return run;

@@ -10,8 +10,8 @@ import {
 import type { Wording } from '../../runtime/contract/format.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
 import { translated } from '../host/strings.js';
-import { numbers } from '../host/text.js';
-import { kindOf, vectorCount, type Run } from './run.js';
+import { numbers, translation } from '../host/text.js';
+import { isOver, kindOf, vectorCount, type Run } from './run.js';
 
 /** What a verdict needs of a run as the host knows it. */
 const factsOf = (run: Run): RunFacts => ({
@@ -48,5 +48,19 @@ export function readingOf(run: Run): RunReading {
 /** The words of a view in the language of the window. */
 export const viewWording = (): Wording<ViewStrings> => ({ strings: translated(VIEW_STRINGS), numbers: numbers() });
 
-/** What trees, lenses and notices show of a run; the run page makes the same view from its snapshot. */
-export const viewOf = (run: Run): RunView => runView(readingOf(run), viewWording());
+const views = new WeakMap<Run, { of: unknown[]; view: RunView }>();
+
+/**
+ * What trees, lenses and notices show of a run; the run page makes the same view from its snapshot. That of a run which is
+ * over is made once.
+ */
+export function viewOf(run: Run): RunView {
+  const { done, measurements, harmfulLoss, progress, train, probes, manifest, recipe } = run;
+  const lengths = [train.step.length, probes.step.length];
+  const of = [done, measurements, harmfulLoss, progress.state, manifest, recipe, translation(), ...lengths];
+  const known = isOver(run) ? views.get(run) : undefined;
+  if (known?.of.every((part, i) => part === of[i])) return known.view;
+  const view = runView(readingOf(run), viewWording());
+  views.set(run, { of, view });
+  return view;
+}

@@ -20,6 +20,7 @@ import type {
 } from '../../runtime/contract/protocol.js';
 import type { RunProgress, RunWarning } from '../../webview/protocol.js';
 import { t } from '../host/text.js';
+import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 
 /** A run as the host knows it: what its folder says, and for a live one what its child has sent since. */
@@ -27,10 +28,14 @@ export interface Run {
   /** Absolute path of the run folder; the run's identity. */
   folder: string;
   name: string;
+  /** What a person has said of it. */
+  label?: RunLabel;
   recipe?: RecipeFacts;
   manifest?: Manifest;
   /** A child of this window is working on it, or it waits for one. */
   live: boolean;
+  /** It waits in the queue of this window, at this place, from 1. */
+  place?: number;
   /** The process that is working on it, if it is none of this window's: the command line, or another window. */
   elsewhere?: RunOwner;
   /** Bytes of events.jsonl that are in the columns; what another process writes is read on from here. */
@@ -39,6 +44,8 @@ export interface Run {
   device?: Device;
   /** It can be resumed from one. */
   hasCheckpoint: boolean;
+  /** Its columns have only their ends: `RunStore.whole` reads the rest. */
+  partial?: boolean;
   train: TrainColumns;
   probes: ProbeColumns;
   measurements: Measurement[];
@@ -83,6 +90,9 @@ export const idleProgress = (): RunProgress => ({
 
 export const isOver = (run: Run): boolean =>
   ['finished', 'stopped', 'failed', 'interrupted'].includes(run.progress.state);
+
+/** What it is called where people see it: by them, else by its folder. */
+export const nameOf = ({ label, name }: Run): string => label?.name ?? name;
 
 /** Someone is working on it, here or elsewhere. */
 export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;

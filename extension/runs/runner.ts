@@ -9,7 +9,7 @@ import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
-import type { Run } from './run.js';
+import { nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
 export interface RunnerOptions {
@@ -28,13 +28,26 @@ export interface Started {
   ended: Promise<Run>;
 }
 
+/** A run that was asked for, and what is to be told when it has ended. */
+interface Job {
+  run: Run;
+  params: Requests['run']['params'];
+  source: CancellationTokenSource;
+  quiet: boolean;
+  ended(run: Run | Promise<Run>): void;
+}
+
 /** Runs recipes, one after the other: two trainings at once would share the cores and both be slower. */
 export class Runner implements Disposable {
-  private stops = new Map<string, CancellationTokenSource>();
-  private queue: Promise<unknown> = Promise.resolve();
+  private working: Job | undefined;
+  private waiting: Job[] = [];
+  private held = false;
   private readonly ends = new Emitter<Run>();
   /** Fires once for each run that was not started quietly, with how it ended. */
   readonly onDidEnd = this.ends.event;
+  private readonly withdrawals = new Emitter<Run>();
+  /** Fires for each run that a person took out of the queue before it began. */
+  readonly onDidWithdraw = this.withdrawals.event;
 
   constructor(private readonly options: RunnerOptions) {}
 
@@ -51,7 +64,7 @@ export class Runner implements Disposable {
     const written = await openRecipe(recipe);
     const target = output ?? written.output;
     const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
-    if (!this.stops.has(folder)) await requireFree(folder);
+    if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
     return this.run({ ...written, output: folder }, basename(target), { recipe, output, force: replace }, quiet);
@@ -70,47 +83,118 @@ export class Runner implements Disposable {
     if (!run?.recipe) {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
-    if (!this.stops.has(folder)) await requireFree(folder);
+    if (!this.jobOf(folder)) await requireFree(folder);
     const params = { recipe: run.recipe.file, output: folder, resume: true };
     return this.run({ ...run.recipe, output: folder }, run.name, params);
   }
 
-  /** Asks the run to stop; it ends after its present step and keeps its last checkpoint. False when it is not running. */
+  /**
+   * Asks the run to stop; it ends after its present step and keeps its last checkpoint. One that waits leaves the queue.
+   * False when it does neither.
+   */
   stop(folder: string): boolean {
-    const source = this.stops.get(folder);
-    const run = this.options.store.get(folder);
-    source?.cancel();
-    if (source && run) this.options.store.say(run, t('Stopping after this step…'));
-    return source !== undefined;
+    const job = this.jobOf(folder);
+    if (!job) return false;
+    if (job === this.working) {
+      job.source.cancel();
+      this.options.store.say(job.run, t('Stopping after this step…'));
+    } else {
+      this.waiting = this.waiting.filter((other) => other !== job);
+      job.source.dispose();
+      job.ended(this.withdraw(job));
+      this.tell();
+    }
+    return true;
+  }
+
+  /** Folders of the runs that wait, in the order in which they will begin. */
+  queue(): string[] {
+    return this.waiting.map(({ run }) => run.folder);
+  }
+
+  get paused(): boolean {
+    return this.held;
+  }
+
+  /** While the queue is paused the run at work goes on, and none begins. */
+  pause(paused: boolean): void {
+    this.held = paused;
+    this.next();
+  }
+
+  /** One place towards the beginning of the queue. False when it is the first already, or does not wait. */
+  moveUp(folder: string): boolean {
+    const at = this.waiting.findIndex(({ run }) => run.folder === folder);
+    if (at < 1) return false;
+    this.waiting.splice(at - 1, 2, this.waiting[at]!, this.waiting[at - 1]!);
+    this.tell();
+    return true;
   }
 
   dispose(): void {
-    for (const source of this.stops.values()) source.cancel();
+    this.held = true;
+    for (const { source } of [...this.waiting, ...(this.working ? [this.working] : [])]) source.cancel();
     this.ends.dispose();
+    this.withdrawals.dispose();
+  }
+
+  private jobOf(folder: string): Job | undefined {
+    return [...(this.working ? [this.working] : []), ...this.waiting].find(({ run }) => run.folder === folder);
   }
 
   private run(facts: RecipeFacts, name: string, params: Requests['run']['params'], quiet = false): Started {
-    const { store } = this.options;
     const { output } = facts;
-    if (this.stops.has(output)) {
+    if (this.jobOf(output)) {
       throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
     }
-    const source = new CancellationTokenSource();
-    this.stops.set(output, source);
-    const run = store.begin(facts, name, params.resume === true);
-    const waitsFor = store.live().find((other) => other !== run);
-    if (waitsFor) store.say(run, t('Waiting for "{0}" to end.', waitsFor.name));
-    const ended = this.queue.then(() => this.work(run, params, source, quiet));
-    this.queue = ended.catch(() => undefined);
+    const run = this.options.store.begin(facts, name, params.resume === true);
+    const ended = new Promise<Run>((resolve) =>
+      this.waiting.push({ run, params, quiet, source: new CancellationTokenSource(), ended: resolve }),
+    );
+    this.next();
     return { run, ended };
   }
 
-  private async work(
-    run: Run,
-    params: Requests['run']['params'],
-    source: CancellationTokenSource,
-    quiet: boolean,
-  ): Promise<Run> {
+  /** Begins the first of those that wait, if nothing is at work. */
+  private next(): void {
+    if (!this.working && !this.held) {
+      const job = (this.working = this.waiting.shift());
+      if (job) {
+        this.options.store.queued(job.run, undefined, '');
+        const ended = Promise.resolve().then(() => this.work(job));
+        job.ended(ended);
+        const over = (): void => {
+          this.working = undefined;
+          this.next();
+        };
+        ended.then(over, over);
+      }
+    }
+    this.tell();
+  }
+
+  /** Says to each run that waits where it stands. */
+  private tell(): void {
+    const count = this.waiting.length;
+    this.waiting.forEach(({ run }, i) => {
+      const place = i + 1;
+      const message = this.held
+        ? t('Place {0} of {1} in the queue, which is paused.', place, count)
+        : place === 1 && this.working
+          ? t('Waiting for "{0}" to end.', nameOf(this.working.run))
+          : t('Place {0} of {1} in the queue.', place, count);
+      this.options.store.queued(run, place, message);
+    });
+  }
+
+  private async withdraw({ run, quiet }: Job): Promise<Run> {
+    const message = t('Taken out of the queue before it began: nothing was run, and nothing was changed.');
+    const left = await this.options.store.withdraw(run, message);
+    if (!quiet) this.withdrawals.fire(left);
+    return left;
+  }
+
+  private async work({ run, params, source, quiet }: Job): Promise<Run> {
     const { store } = this.options;
     const engine = this.options.engine();
     let failure: unknown;
@@ -132,7 +216,6 @@ export class Runner implements Disposable {
       if (!(error instanceof Cancelled)) failure = error;
     } finally {
       engine.dispose();
-      this.stops.delete(run.folder);
       source.dispose();
     }
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);

@@ -4,8 +4,10 @@ import { Emitter, type Disposable } from '../host/disposable.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { newestFirst } from './compare.js';
 import { readAnswers, readNewEvents, readRun, warn } from './folder.js';
+import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 import { errorData } from '../host/errors.js';
+import { viewOf } from './reading.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */
@@ -37,12 +39,12 @@ export class RunStore implements Disposable {
   }
 
   live(): Run[] {
-    return this.list().filter((run) => run.live);
+    return newestFirst([...this.runs.values()].filter((run) => run.live));
   }
 
   /** Runs that processes of no child of this window work on. */
   elsewhere(): Run[] {
-    return this.list().filter((run) => run.elsewhere);
+    return [...this.runs.values()].filter((run) => run.elsewhere);
   }
 
   /** Takes what another process has added to the run's events; `answers`: it has given some, too. */
@@ -53,13 +55,19 @@ export class RunStore implements Disposable {
     this.append(run, events, answers ? 1 : 0);
   }
 
-  /** Reads the folder again, unless a child of this window is writing it. */
-  async read(folder: string): Promise<Run | undefined> {
+  /** The run with all of its events, for who draws its lines. */
+  async whole(folder: string): Promise<Run | undefined> {
+    const run = await this.open(folder);
+    return run?.partial ? this.read(folder, true) : run;
+  }
+
+  /** Reads the folder again, unless a child of this window is writing it. `whole`: as far as it is to be drawn. */
+  async read(folder: string, whole = this.runs.get(folder)?.partial === false): Promise<Run | undefined> {
     const before = this.runs.get(folder);
     if (before?.live) return before;
     let run: Run | undefined;
     try {
-      run = await readRun(folder);
+      run = await readRun(folder, { whole });
     } catch (error) {
       this.forget(folder);
       throw error;
@@ -71,6 +79,8 @@ export class RunStore implements Disposable {
     }
     this.runs.set(folder, run);
     this.answers.delete(folder);
+    // Between two reads, so that drawing a thousand rows is one short turn.
+    viewOf(run);
     this.fire(run, 'whole');
     return run;
   }
@@ -107,6 +117,7 @@ export class RunStore implements Disposable {
     const before = this.runs.get(recipe.output);
     const run = resume && before ? before : createRun(recipe.output, name);
     run.startedBefore = before?.manifest?.started;
+    run.label ??= before?.label;
     // The old answers are still in the folder until the child clears it.
     if (!resume) this.answers.set(recipe.output, []);
     Object.assign(run, { recipe, live: true, since: this.now(), error: undefined, done: undefined, warnings: [] });
@@ -138,6 +149,37 @@ export class RunStore implements Disposable {
     this.changes.fire({ run, kind: 'append', from: lengths(run), answers: 0 });
   }
 
+  /** A run of the queue has another place there; `place` is undefined when it begins. */
+  queued(run: Run, place: number | undefined, message: string): void {
+    if (run.place === place && run.progress.message === message) return;
+    run.place = place;
+    run.progress.message = message;
+    // Nobody counts the time that it waits.
+    if (place !== undefined) run.since = 0;
+    this.fire(run, 'whole');
+  }
+
+  /** A run was taken out of the queue before it began: its folder is as it was, and so is what is shown of it. */
+  async withdraw(run: Run, message: string): Promise<Run> {
+    run.live = false;
+    run.place = undefined;
+    const read = await readRun(run.folder).catch(() => undefined);
+    const result = read ?? run;
+    if (!read) Object.assign(run.progress, { state: 'stopped', message, secondsLeft: null, secondsElapsed: 0 });
+    this.answers.delete(run.folder);
+    this.runs.set(run.folder, result);
+    this.fire(result, 'whole');
+    return result;
+  }
+
+  /** A person has named, tagged or archived the run. */
+  relabel(folder: string, label: RunLabel): void {
+    const run = this.runs.get(folder);
+    if (!run) return;
+    run.label = label;
+    this.fire(run, 'whole');
+  }
+
   /**
    * The child is done with the run: from now on its folder says how it ended. `error`: how, if the folder does not.
    * `folder`: where the run is now, if it has taken the place of the one it replaces.
@@ -164,6 +206,7 @@ export class RunStore implements Disposable {
     }
     result.manifest ??= read?.manifest;
     result.recipe ??= run.recipe;
+    result.label ??= run.label;
     result.progress.secondsLeft = null;
     if (result !== run) this.answers.delete(run.folder);
     this.runs.set(run.folder, result);

@@ -10,6 +10,7 @@ import type { TriagePanels } from '../panels/triagePanel.js';
 import type { RunPanels } from '../panels/runPanel.js';
 import type { Runner } from '../runs/runner.js';
 import type { RunStore } from '../runs/store.js';
+import type { Archive } from '../workspace/archive.js';
 import type { WorkspaceModels } from '../workspace/models.js';
 import type { Problems } from '../data/problems.js';
 import type { RecipeIndex } from '../workspace/recipes.js';
@@ -25,6 +26,7 @@ export interface Services {
   engine: Engine;
   store: RunStore;
   runner: Runner;
+  archive: Archive;
   models: WorkspaceModels;
   recipes: RecipeIndex;
   files: WorkspaceFiles;

@@ -65,7 +65,9 @@ export function runDescription(run: Run): string {
     evaluate: '',
   };
   const kind = kindOf(run);
-  return [replacement, words[kind] ?? kind, endText(run)].filter(Boolean).join(' · ');
+  const { tags = [], archived } = run.label ?? {};
+  const labels = [...tags.map((tag) => `#${tag}`), archived && t('archived')];
+  return [replacement, words[kind] ?? kind, endText(run), ...labels].filter(Boolean).join(' · ');
 }
 
 function endText(run: Run): string {
@@ -76,7 +78,7 @@ function endText(run: Run): string {
     case 'interrupted':
       return t('interrupted at step {0}', step);
     case 'stopped':
-      return t('stopped at step {0}', step);
+      return run.manifest || step > 0 ? t('stopped at step {0}', step) : t('taken out of the queue');
     case 'finished': {
       const { mark, brief } = viewOf(run);
       return [mark, brief || duration(secondsElapsed)].filter(Boolean).join(' ');
@@ -87,7 +89,8 @@ function endText(run: Run): string {
 }
 
 /** Short: it also stands in the status bar. */
-export function runningText({ progress }: Run): string {
+export function runningText({ progress, place }: Run): string {
+  if (place !== undefined) return t('place {0} in the queue', place);
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
   const share = progress.fraction === null ? '' : ` ${percent(Math.floor(100 * progress.fraction) / 100)}`;
   const word = {
@@ -115,7 +118,8 @@ export function runTooltip(run: Run): string {
   return lines.join('\n');
 }
 
-export const runIcon = (run: Run): Icon => (isRunning(run) ? { id: 'loading~spin' } : viewOf(run).icon);
+export const runIcon = (run: Run): Icon =>
+  run.place !== undefined ? { id: 'clock' } : isRunning(run) ? { id: 'loading~spin' } : viewOf(run).icon;
 
 /** "600 rows · 2 skipped · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {

@@ -1,8 +1,9 @@
 import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
 import { ITEMS, VIEWS } from '../host/contributions.js';
-import { Disposables, type Disposable } from '../host/disposable.js';
-import { canResume, canRunAgain, isRunning, type Run } from '../runs/run.js';
+import { debounce, Disposables, type Disposable } from '../host/disposable.js';
+import { t } from '../host/text.js';
+import { canResume, canRunAgain, isRunning, nameOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { withProblems } from './problems.js';
@@ -13,15 +14,15 @@ export interface RunNode {
   run: string;
 }
 
-/** Runs, newest first, the live ones with their progress. */
-export function runsView({ store, problems }: Pick<Services, 'store' | 'problems'>): Disposable {
+/** Runs, newest first, the live ones with their progress; archived ones only when they are asked for. */
+export function runsView({ store, problems, archive }: Pick<Services, 'store' | 'problems' | 'archive'>): Disposable {
   const disposables = new Disposables();
   const treeDataProvider = disposables.add(
     provider(
       withProblems<RunNode>(
         {
           id: ({ run }) => run,
-          roots: () => store.list().map((run) => ({ run: run.folder })),
+          roots: () => store.list().flatMap((run) => (isShown(run, archive.shown) ? [{ run: run.folder }] : [])),
           item: (node) => runItem(node, store.get(node.run)),
         },
         problems,
@@ -29,21 +30,27 @@ export function runsView({ store, problems }: Pick<Services, 'store' | 'problems
       ),
       store.onDidChange,
       problems.onDidChange,
+      archive.onDidChange,
     ),
   );
-  const view = disposables.add(vscode.window.createTreeView(VIEWS.runs, { treeDataProvider }));
-  disposables.add(
-    store.onDidChange(() => {
-      const live = store.live().length;
-      view.badge = live ? { value: live, tooltip: vscode.l10n.t('{0} running', live) } : undefined;
-    }),
-  );
+  const view = disposables.add(vscode.window.createTreeView(VIEWS.runs, { treeDataProvider, canSelectMany: true }));
+  const count = (): void => {
+    const live = store.live().length;
+    view.badge = live ? { value: live, tooltip: vscode.l10n.t('{0} running', live) } : undefined;
+    const hidden = store.list().filter((run) => !isShown(run, archive.shown)).length;
+    view.description = hidden ? t('{0} archived', hidden) : undefined;
+  };
+  const countSoon = disposables.add(debounce(count, 100));
+  disposables.add(store.onDidChange(({ kind }) => kind !== 'append' && countSoon()));
+  disposables.add(archive.onDidChange(count));
   return disposables;
 }
 
+const isShown = (run: Run, all: boolean): boolean => all || !run.label?.archived || isRunning(run);
+
 function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   if (!run) return new vscode.TreeItem(node.run);
-  const item = new vscode.TreeItem(run.name);
+  const item = new vscode.TreeItem(nameOf(run));
   const { id, color } = runIcon(run);
   item.description = runDescription(run);
   item.tooltip = runTooltip(run);
@@ -54,6 +61,7 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
 }
 
 function itemOf(run: Run): string {
+  if (run.place !== undefined) return ITEMS.runQueued;
   if (isRunning(run)) return run.live ? ITEMS.runLive : ITEMS.runElsewhere;
   if (canRunAgain(run)) return ITEMS.runFailed;
   return canResume(run) ? ITEMS.runResumable : ITEMS.runDone;

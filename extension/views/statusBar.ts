@@ -3,6 +3,7 @@ import { commandLink } from '../host/commandLink.js';
 import { CONTEXTS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { runTitle } from '../runs/compare.js';
+import { nameOf } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { runningText, runTooltip } from './labels.js';
 
@@ -20,10 +21,11 @@ export function statusBar(store: RunStore): Disposable {
       running = live.length > 0;
       void vscode.commands.executeCommand('setContext', CONTEXTS.running, running);
     }
-    // Of several the one at work, which was started first: the others wait.
-    const run = live.at(-1);
+    // Of several the one at work: the others wait.
+    const [run] = live;
     if (!run) return item.hide();
-    item.text = `$(loading~spin) ${run.name}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
+    const icon = run.place === undefined ? '$(loading~spin)' : '$(debug-pause)';
+    item.text = `${icon} ${nameOf(run)}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
     item.tooltip = runTooltip(run);
     item.accessibilityInformation = { label: `${runTitle(run)}, ${runningText(run)}` };
     item.command = commandLink('openRun', vscode.l10n.t('Open run'), { run: run.folder });

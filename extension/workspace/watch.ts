@@ -2,8 +2,9 @@ import * as vscode from 'vscode';
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN, RUN_FILES } from '../data/files.js';
-import { readText } from '../host/checkedFile.js';
+import { exists, readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
+import type { Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
 import { isReviewFile, reviewedFile } from '../../runtime/contract/review.js';
@@ -12,7 +13,8 @@ import type { RecipeIndex } from './recipes.js';
 import { STATE_FOLDER } from '../host/state.js';
 
 const EXCLUDED = '**/{node_modules,.git,.venv,checkpoint}/**';
-const MAX_FILES = 2000;
+/** Far more runs than a person looks at; each has some JSON files. */
+const MAX_FILES = 50_000;
 /** Files that are read at once. */
 const AT_ONCE = 16;
 /** After this a new folder is looked into. */
@@ -57,6 +59,8 @@ export class WorkspaceFiles implements vscode.Disposable {
       '**/*.json',
       async (file) => {
         if (isReviewFile(file)) await options.onReview(reviewedFile(file));
+        if (basename(file) === FILES.label && store.get(dirname(file))?.manifest)
+          return this.readRun(join(dirname(file), FILES.manifest));
         if (this.isOwnJson(file)) return;
         await this.readRecipe(file);
         await this.lookAt(file);
@@ -96,6 +100,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       (await vscode.workspace.findFiles(glob, EXCLUDED, MAX_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
     await each(manifests, (file) => this.readRun(file));
+    await this.forgetGone(this.options.store.list());
     await each(
       json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)),
       async (file) => {
@@ -133,6 +138,16 @@ export class WorkspaceFiles implements vscode.Disposable {
       return ignoredOutputs(text ?? '').map((folder) => join(root, ...folder.split('/')));
     };
     this.ignored = (await Promise.all(roots.map(read))).flat();
+  }
+
+  /** A run whose folder is gone leaves; one that never had a folder, because it failed or waits, stays until it is deleted. */
+  private async forgetGone(runs: readonly Run[]): Promise<void> {
+    const { store, problems } = this.options;
+    for (const { folder, manifest, live } of runs) {
+      if (live || !manifest || (await exists(join(folder, FILES.manifest)))) continue;
+      store.forget(folder);
+      problems.forget(join(folder, FILES.manifest));
+    }
   }
 
   private readRun(manifest: string): Promise<void> {
@@ -173,17 +188,21 @@ export class WorkspaceFiles implements vscode.Disposable {
     watcher.onDidDelete(handle(gone));
   }
 
-  /** Files that come with their folder, as in a copy or a checkout, may have no event of their own. */
+  /** Files that come or go with their folder, as in a copy or a checkout, may have no event of their own. */
   private watchFolders(): void {
+    const { store, onError } = this.options;
     const folders = new Set<string>();
+    const gone = new Set<string>();
     const lookSoon = this.disposables.add(
       debounce(() => {
-        for (const folder of folders)
-          for (const look of this.looks) look(folder).catch((error: unknown) => this.options.onError(error));
+        for (const folder of folders) for (const look of this.looks) look(folder).catch(onError);
         folders.clear();
+        const below = store.list().filter(({ folder }) => above(folder).some((path) => gone.has(path)));
+        gone.clear();
+        this.forgetGone(below).catch(onError);
       }, SETTLED_MS),
     );
-    const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher('**/*', false, true, true));
+    const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher('**/*', false, true, false));
     watcher.onDidCreate(async ({ scheme, fsPath }) => {
       if (scheme !== 'file' || isWritten(fsPath)) return;
       try {
@@ -192,6 +211,11 @@ export class WorkspaceFiles implements vscode.Disposable {
         return; // gone again
       }
       folders.add(fsPath);
+      lookSoon();
+    });
+    watcher.onDidDelete(({ scheme, fsPath }) => {
+      if (scheme !== 'file' || isWritten(fsPath)) return;
+      gone.add(fsPath);
       lookSoon();
     });
   }
@@ -221,6 +245,9 @@ async function each(files: readonly string[], work: (file: string) => Promise<vo
   };
   await Promise.all(Array.from({ length: AT_ONCE }, next));
 }
+
+/** A folder and all that it lies in. */
+const above = (folder: string): string[] => (dirname(folder) === folder ? [] : [folder, ...above(dirname(folder))]);
 
 /** Files that a run writes all the time, and folders that are none of ours. */
 const isWritten = (file: string): boolean =>

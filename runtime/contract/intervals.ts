@@ -33,19 +33,20 @@ export function shareBounds(share: number, count: number): [low: number, high: n
 function upperBound(hits: number, n: number): number {
   if (hits >= n) return 1;
   if (hits === 0) return 1 - ALPHA ** (1 / n);
+  const ways = lnChoose(n, hits);
   let [low, high] = [hits / n, 1];
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2;
-    if (atMost(hits, n, middle) > ALPHA) low = middle;
+    if (atMost(hits, n, middle, ways) > ALPHA) low = middle;
     else high = middle;
   }
   return high;
 }
 
 /** P(X ≤ hits) of a binomial X, by its terms from the largest down: hits / n is at most p. */
-function atMost(hits: number, n: number, p: number): number {
+function atMost(hits: number, n: number, p: number, lnWays: number): number {
   if (p >= 1) return 0;
-  let term = Math.exp(lnChoose(n, hits) + hits * Math.log(p) + (n - hits) * Math.log1p(-p));
+  let term = Math.exp(lnWays + hits * Math.log(p) + (n - hits) * Math.log1p(-p));
   let sum = 0;
   for (let k = hits; k >= 0 && term > 1e-16 * sum; k--) {
     sum += term;

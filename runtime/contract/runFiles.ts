@@ -19,6 +19,8 @@ export const RUN_FILES = {
   absorbed: 'absorbed',
   /** Which process works in the folder, while it does. */
   owner: 'owner.json',
+  /** What a person calls it, its tags, and whether it is archived: written by the extension, read by nobody who computes. */
+  label: 'label.json',
   /** Where a run that replaces the finished one works until it is done. */
   next: 'next',
 } as const;

@@ -96,6 +96,7 @@ test('an error explains the signal that ended the process', { skip: process.plat
     const error = await failure(start().request('run', { recipe: signal }));
     assert.ok(error instanceof HostError);
     assert.match(error.data.message, meaning);
+    assert.match(error.data.remedy!, signal === 'SIGKILL' ? /lower "batch\.rows"/ : /read the log/);
   }
 });
 

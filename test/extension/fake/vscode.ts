@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 
 /** What the extension's parts need of VS Code, played by a test: files are found where the test says, events are fired by it. */
 import assert from 'node:assert/strict';
@@ -94,6 +95,10 @@ export class RelativePattern {
   ) {}
 }
 
+export class FileSystemError extends Error {
+  code = 'Unknown';
+}
+
 class Emitter<T> {
   private readonly listeners = new Set<(value: T) => unknown>();
   readonly event = (listener: (value: T) => unknown): { dispose(): void } => {
@@ -154,6 +159,11 @@ export const fake = {
   opened: [] as string[],
   panels: [] as FakePanel[],
   codeActions: undefined as CodeActionProvider | undefined,
+  /** Questions that were asked before something was lost, with their details. */
+  asked: [] as { message: string; detail?: string }[],
+  /** Whether what is deleted can go to a trash here. */
+  hasTrash: true,
+  deleted: [] as { path: string; useTrash: boolean }[],
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
   /** The label that the person picks, or the text that they type. */
@@ -197,6 +207,13 @@ export const workspace = {
   workspaceFolders: undefined,
   asRelativePath: (path: string): string => path,
   findFiles: async (glob: unknown): Promise<Uri[]> => fake.find(glob).map(Uri.file),
+  fs: {
+    delete: async ({ fsPath }: Uri, { useTrash }: { useTrash: boolean }): Promise<void> => {
+      if (useTrash && !fake.hasTrash) throw new FileSystemError('no trash here');
+      fake.deleted.push({ path: fsPath, useTrash });
+      await rm(fsPath, { recursive: true });
+    },
+  },
   createFileSystemWatcher: (glob: string) => {
     const watcher = { glob, create: new Emitter<Uri>(), change: new Emitter<Uri>(), remove: new Emitter<Uri>() };
     fake.watchers.push(watcher);
@@ -248,7 +265,12 @@ export const window = {
   onDidChangeVisibleTextEditors: fake.editors.event,
   onDidChangeTextEditorVisibleRanges: fake.ranges.event,
   showInformationMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
-  showWarningMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
+  showWarningMessage: async (message: string, ...given: ({ title: string } | { modal: true; detail?: string })[]) => {
+    const options = given.find((one) => 'modal' in one);
+    if (options) fake.asked.push({ message, detail: options.detail });
+    return fake.choose(given.filter((one) => 'title' in one));
+  },
+  showTextDocument: async ({ fsPath }: Uri) => void fake.opened.push(fsPath),
   showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
 };
 

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { readJson } from '../host/checkedFile.js';
+import { replaceFile } from '../host/state.js';
+
+/**
+ * What a person calls a run and puts it under. It lies in the run folder, and goes where that goes; neither the folder's name
+ * nor anything that recipes name is changed by it.
+ */
+export interface RunLabel {
+  /** Shown instead of the name of the folder. */
+  name?: string;
+  tags: string[];
+  /** Shown only when asked for. */
+  archived: boolean;
+}
+
+const LABEL: z.ZodType<RunLabel> = z.object({
+  name: z.string().min(1).optional(),
+  tags: z.array(z.string().min(1)).default([]),
+  archived: z.boolean().default(false),
+});
+
+/** @throws HostError for a file that says something else */
+export const readLabel = (folder: string): Promise<RunLabel | undefined> =>
+  readJson(join(folder, RUN_FILES.label), LABEL);
+
+export const writeLabel = (folder: string, label: RunLabel): Promise<void> =>
+  replaceFile(join(folder, RUN_FILES.label), `${JSON.stringify(label, undefined, 2)}\n`);
+
+/** "#baseline, lr 3e-3" → ["baseline", "lr 3e-3"]: each once, in the order of writing. */
+export const tagsOf = (text: string): string[] => [
+  ...new Set(
+    text
+      .split(',')
+      .map((tag) => tag.trim().replace(/^#+/, '').trim())
+      .filter(Boolean),
+  ),
+];

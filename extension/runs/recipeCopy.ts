@@ -1,0 +1,107 @@
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { applyEdits, modify } from 'jsonc-parser';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { exists, parseJson, readText } from '../host/checkedFile.js';
+import { inputError } from '../host/errors.js';
+import { replaceFile } from '../host/state.js';
+import { t } from '../host/text.js';
+import { adapterFacts } from './adapterFiles.js';
+import { FILES } from './folder.js';
+import type { Run } from './run.js';
+
+export interface WrittenCopy {
+  file: string;
+  /** Its run folder. */
+  output: string;
+}
+
+type Edit = [path: string[], value: unknown];
+
+/** Writes the recipe that was run beside its file, under a free name and with a free output folder. */
+export const copyOfRecipe = (run: Run, name?: string): Promise<WrittenCopy> => writeCopy(run, name ?? '', () => []);
+
+/**
+ * Writes a recipe that goes on from the adapter of a run (`adapter.init`) for so many more epochs or steps.
+ * @throws HostError where there is nothing to go on from
+ */
+export async function longerRecipe(
+  run: Run,
+  length: 'epochs' | 'steps',
+  more: number,
+  name?: string,
+): Promise<WrittenCopy> {
+  const place = run.folder;
+  if (run.recipe?.raw['method'] === 'full')
+    throw inputError(t('a fully fine-tuned model has no adapter to go on from.'), {
+      place,
+      remedy: t('Run a copy of its recipe with more epochs.'),
+    });
+  if (run.progress.state !== 'finished' || !run.result || !(await adapterFacts(run.result)))
+    throw inputError(t('this run has no finished adapter to go on from.'), {
+      place,
+      remedy: t('Resume it, or run it again.'),
+    });
+  const from = run.result;
+  return writeCopy(run, name ?? `${basename(place)}-longer`, (folder) => [
+    [['adapter', 'init'], slashed(relative(folder, from))],
+    [['epochs'], length === 'epochs' ? more : undefined],
+    [['steps'], length === 'steps' ? more : undefined],
+  ]);
+}
+
+/** @param name '': that of the recipe, with the next free number. */
+async function writeCopy(run: Run, name: string, edits: (folder: string) => Edit[]): Promise<WrittenCopy> {
+  const { text, file } = await recipeOf(run);
+  const folder = dirname(file);
+  const stem = name || basename(file, '.json').replace(/-\d+$/, '');
+  const above = dirname(run.folder);
+  const free = await firstFree(
+    stem,
+    async (one) => (await exists(join(folder, `${one}.json`))) || (await exists(join(above, one))),
+  );
+  const copy = { file: join(folder, `${free}.json`), output: join(above, free) };
+  const all: Edit[] = [...edits(folder), [['output'], slashed(relative(folder, copy.output))]];
+  const formattingOptions = { insertSpaces: true, tabSize: 2 };
+  const changed = all.reduce(
+    (now, [path, value]) => applyEdits(now, modify(now, path, value, { formattingOptions })),
+    text,
+  );
+  await replaceFile(copy.file, changed);
+  return copy;
+}
+
+/** `name`, `name-2`, `name-3`, …: the first that is not taken. */
+async function firstFree(name: string, taken: (name: string) => Promise<boolean>): Promise<string> {
+  for (let i = 1; ; i++) {
+    const one = i === 1 ? name : `${name}-${i}`;
+    if (!(await taken(one))) return one;
+  }
+}
+
+/**
+ * What was run. The file that it was started from, with its comments, where that still says the same; else the copy in the
+ * run folder, which has all defaults filled in.
+ */
+async function recipeOf({ folder, manifest, recipe }: Run): Promise<{ text: string; file: string }> {
+  const own = await readText(join(folder, FILES.recipe));
+  const file = manifest?.recipe ?? recipe?.file;
+  if (own === undefined || file === undefined || !(await exists(dirname(file))))
+    throw inputError(t('the recipe of this run is gone.'), {
+      place: file ?? folder,
+      remedy: t('Its paths are relative to the folder where it was.'),
+    });
+  const written = await readText(file);
+  return { text: written !== undefined && sameRecipe(written, own) ? written : own, file };
+}
+
+function sameRecipe(written: string, own: string): boolean {
+  const [a, b] = [written, own].map((text) => {
+    const { data } = safeParse(recipeSchema, parseJson(text).value);
+    return data && { ...data, $schema: undefined, output: undefined };
+  });
+  return a !== undefined && isDeepStrictEqual(a, b);
+}
+
+const slashed = (path: string): string => path.split(sep).join('/');

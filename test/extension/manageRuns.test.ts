@@ -1,0 +1,249 @@
+/** What a person does with runs that are there: nothing of a run, and nothing of theirs, is lost by it. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { access, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { beforeEach, test, type TestContext } from 'node:test';
+import { OWNER } from '../../runtime/contract/protocol.js';
+import { processStart } from '../../runtime/runs/ownerOf.js';
+import { commandArgument } from '../../extension/commands/arguments.js';
+import { Problems } from '../../extension/data/problems.js';
+import { Cancelled } from '../../extension/host/errors.js';
+import { runTitle } from '../../extension/runs/compare.js';
+import { FILES, readRun } from '../../extension/runs/folder.js';
+import { tagsOf } from '../../extension/runs/label.js';
+import { nameOf } from '../../extension/runs/run.js';
+import { RunStore } from '../../extension/runs/store.js';
+import type { Services } from '../../extension/services/services.js';
+import { runDescription } from '../../extension/views/labels.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { fake, Uri } from './fake/vscode.js';
+import { recipe, runFolder, temporary, write } from './support.js';
+
+const manage = await import('../../extension/commands/manageRuns.js');
+const { runRecipe } = await import('../../extension/commands/runs.js');
+const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
+
+beforeEach(() => {
+  Object.assign(fake, { opened: [], asked: [], deleted: [], hasTrash: true, choose: () => undefined });
+});
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** A workspace with some finished runs and the recipes that they come from. */
+async function workspace(t: TestContext, ...names: string[]) {
+  const root = await temporary(t);
+  const store = new RunStore();
+  const recipes = new RecipeIndex();
+  const folders: string[] = [];
+  for (const name of names) {
+    const text = `{\n  // why\n  ${JSON.stringify(recipe({ output: `../adapters/${name}` })).slice(1)}\n`;
+    const file = await write(join(root, 'recipes', `${name}.json`), text);
+    await recipes.read(file);
+    const folder = await runFolder(root, name, { manifest: { recipe: file } });
+    await write(join(folder, 'adapter/adapter_config.json'), { r: 8 });
+    await store.read(folder);
+    folders.push(folder);
+  }
+  const told: string[] = [];
+  const services = {
+    store,
+    recipes,
+    problems: new Problems(),
+    notices: { info: (message: string) => void told.push(message) },
+  } as unknown as Services;
+  return { root, store, services, folders, told };
+}
+
+test('a name, tags and the archive change what is shown of a run, and nothing else of it', async (t) => {
+  const { services, store, folders } = await workspace(t, 'colours');
+  const [run] = folders as [string];
+  const before = await readFile(join(run, FILES.manifest), 'utf8');
+  await manage.renameRun(services, { run, name: ' the good one ' });
+  await manage.tagRuns(services, { run, tags: tagsOf('#baseline, lr 3e-3,, baseline') });
+  await manage.archiveRuns(services, { run });
+  for (const seen of [store.get(run)!, (await readRun(run))!]) {
+    assert.equal(nameOf(seen), 'the good one');
+    assert.equal(runTitle(seen), 'the good one, plain');
+    assert.deepEqual(seen.label, { name: 'the good one', tags: ['baseline', 'lr 3e-3'], archived: true });
+    assert.match(runDescription(seen), / · #baseline · #lr 3e-3 · archived$/);
+    assert.deepEqual([seen.folder, seen.recipe!.output], [run, run]);
+  }
+  assert.equal(await readFile(join(run, FILES.manifest), 'utf8'), before);
+  await manage.archiveRuns(services, { run });
+  await manage.renameRun(services, { run, name: '' });
+  const after = (await readRun(run))!;
+  assert.deepEqual([nameOf(after), after.label!.archived], ['colours', false]);
+  await write(join(run, FILES.label), '{"tags": 3}');
+  assert.match((await readRun(run))!.warnings[0]!.message, /"tags"/);
+});
+
+test('of several runs those that are shown are archived; when none is shown they come back', async (t) => {
+  const { services, store, folders } = await workspace(t, 'a', 'b');
+  const archived = (): boolean[] => folders.map((run) => store.get(run)!.label?.archived ?? false);
+  await manage.archiveRuns(services, { run: folders[0] });
+  await manage.archiveRuns(services, { runs: folders });
+  assert.deepEqual(archived(), [true, true]);
+  await manage.archiveRuns(services, { runs: folders });
+  assert.deepEqual(archived(), [false, false]);
+});
+
+test('deleting says what uses the run and what else lies there, and takes it to the trash only then', async (t) => {
+  const { root, services, store, folders } = await workspace(t, 'vector', 'other');
+  const [run, other] = folders as [string, string];
+  const user = await write(join(root, 'recipes/user.json'), recipe({ vectors: [{ adapter: '../adapters/vector' }] }));
+  await services.recipes.read(user);
+  await write(join(run, 'notes.md'), 'mine');
+  await assert.rejects(manage.deleteRuns(services, { run }), Cancelled);
+  assert.equal(await isThere(run), true);
+  const [{ message, detail }] = fake.asked as [{ message: string; detail: string }];
+  assert.equal(message, 'Move "vector" to the trash?');
+  assert.match(detail, /Recipes that use it: .*user\.json\.\nAlso in its folder, written by no run: notes\.md\.$/);
+  fake.choose = ([yes]) => yes;
+  await manage.deleteRuns(services, { run });
+  assert.deepEqual(fake.deleted, [{ path: run, useTrash: true }]);
+  assert.deepEqual(
+    store.list().map(({ folder }) => folder),
+    [other],
+  );
+});
+
+test('without a trash it is deleted only after one more question', async (t) => {
+  const { services, folders } = await workspace(t, 'a');
+  const [run] = folders as [string];
+  fake.hasTrash = false;
+  await assert.rejects(manage.deleteRuns(services, { run, confirmed: true }), Cancelled);
+  assert.match(fake.asked[0]!.message, /cannot be moved to a trash here/);
+  assert.equal(await isThere(run), true);
+  fake.choose = ([yes]) => yes;
+  await manage.deleteRuns(services, { run, confirmed: true });
+  assert.deepEqual(fake.deleted, [{ path: run, useTrash: false }]);
+});
+
+test('a run that is worked on, here or by another process, is not deleted', async (t) => {
+  const { services, store, folders } = await workspace(t, 'live', 'owned', 'idle');
+  const [live, owned, idle] = folders as [string, string, string];
+  store.begin(store.get(live)!.recipe!, 'live', false);
+  await assert.rejects(manage.deleteRuns(services, { runs: [idle, live], confirmed: true }), /"live" is running/);
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const pid = child.pid!;
+  const owner = { pid, host: hostname(), started: await processStart(pid), since: new Date().toISOString() };
+  await write(join(owned, OWNER.file), owner);
+  await assert.rejects(
+    manage.deleteRuns(services, { runs: [idle, owned], confirmed: true }),
+    new RegExp(`process ${pid}`),
+  );
+  // Nothing of the selection is deleted when a part of it cannot be.
+  assert.deepEqual(fake.deleted, []);
+});
+
+test('a copy of a recipe keeps its comments, and has an output of its own', async (t) => {
+  const { root, services, folders } = await workspace(t, 'colours');
+  // The engine keeps what was run with all defaults filled in.
+  const [run] = folders as [string];
+  await write(join(run, FILES.recipe), recipe({ output: '../adapters/colours', seed: 1, method: 'lora' }));
+  const file = await manage.duplicateRun(services, { run });
+  assert.equal(file, join(root, 'recipes/colours-2.json'));
+  assert.deepEqual(fake.opened, [file]);
+  const text = await readFile(file, 'utf8');
+  assert.match(text, /\/\/ why/);
+  assert.match(text, /"output": ?"\.\.\/adapters\/colours-2"/);
+  assert.match(text, /"file": ?"\.\.\/train\.jsonl"/);
+  assert.match(await manage.duplicateRun(services, { run }), /colours-3\.json$/);
+});
+
+test('where the recipe file has changed since, the copy is what was run', async (t) => {
+  const { root, services, folders } = await workspace(t, 'colours');
+  await write(join(root, 'recipes/colours.json'), recipe({ output: '../adapters/colours', epochs: 99 }));
+  const text = await readFile(await manage.duplicateRun(services, { run: folders[0], name: 'again' }), 'utf8');
+  assert.match(text, /"epochs": ?3/);
+  assert.match(text, /"output": ?"\.\.\/adapters\/again"/);
+});
+
+test('training longer goes on from the adapter, and says that this is not one longer run', async (t) => {
+  const { services, folders, told, root } = await workspace(t, 'colours');
+  const file = await manage.trainLonger(services, { run: folders[0], more: 2 });
+  assert.equal(dirname(file), join(root, 'recipes'));
+  const text = (await readFile(file, 'utf8')).replace('// why', '');
+  const { adapter, epochs, output } = JSON.parse(text) as Record<string, unknown>;
+  assert.deepEqual([adapter, epochs], [{ init: '../adapters/colours/adapter' }, 2]);
+  assert.equal(output, '../adapters/colours-longer');
+  assert.match(told[0]!, /new optimizer.*not the same as one longer run/);
+});
+
+test('what has no adapter to go on from is refused with what to do instead', async (t) => {
+  const { root, services, store } = await workspace(t);
+  const file = join(root, 'recipes/r.json');
+  const full = await runFolder(root, 'full', { recipe: { method: 'full' }, manifest: { recipe: file } });
+  const stopped = await runFolder(root, 'stopped', { manifest: { recipe: file, outcome: 'stopped' } });
+  for (const run of [full, stopped]) await store.read(run);
+  await assert.rejects(manage.trainLonger(services, { run: full, more: 1 }), /fully fine-tuned/);
+  await assert.rejects(manage.trainLonger(services, { run: stopped, more: 1 }), /no finished adapter/);
+});
+
+test('a run whose folder is gone leaves, whatever the file system tells of it', async (t) => {
+  const { root, services, store, folders } = await workspace(t, 'a', 'b');
+  fake.watchers = [];
+  const files = new WorkspaceFiles({
+    ...services,
+    onState: () => undefined,
+    onDataFile: () => undefined,
+    onError: assert.ifError,
+  });
+  t.after(() => files.dispose());
+  await rm(join(root, 'adapters'), { recursive: true });
+  const all = fake.watchers.find(({ glob }) => glob === '**/*')!;
+  // Of a deleted folder VS Code tells the topmost only.
+  await all.remove.fire(Uri.file(join(root, 'adapters')));
+  for (let i = 0; store.list().length > 0 && i < 200; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(store.list(), []);
+  assert.equal(folders.length, 2);
+});
+
+test('all that is selected in a view or the explorer is meant by a command that takes several', () => {
+  const rows = [{ run: '/w/a' }, { run: '/w/b' }];
+  assert.deepEqual(commandArgument('deleteRuns', rows[0], rows), { run: '/w/a', runs: ['/w/a', '/w/b'] });
+  assert.deepEqual(commandArgument('deleteRuns', rows[0], [rows[0]]), { run: '/w/a' });
+  const uris = [Uri.file('/w/a.json'), Uri.file('/w/b.json')];
+  assert.deepEqual(commandArgument('runRecipe', uris[0], uris), {
+    file: '/w/a.json',
+    files: ['/w/a.json', '/w/b.json'],
+  });
+  assert.deepEqual(commandArgument('openRun', rows[0], rows), { run: '/w/a' });
+});
+
+test('several recipes are all read before one is run, and two may not write to the same folder', async (t) => {
+  const root = await temporary(t);
+  const file = (name: string, output: string): Promise<string> =>
+    write(join(root, 'recipes', name), recipe({ output: `../adapters/${output}` }));
+  const files = [await file('r10.json', 'ten'), await file('r2.json', 'two')];
+  const started: string[] = [];
+  const services = {
+    assertTrusted: () => undefined,
+    runPanels: { show: () => undefined },
+    runner: {
+      finished: async () => undefined,
+      start: async (path: string) => {
+        started.push(path);
+        const run = { folder: path, progress: { state: 'finished' }, measurements: [] };
+        return { run, ended: Promise.resolve(run) };
+      },
+    },
+  } as unknown as Services;
+  const ended = await runRecipe(services, { file: files[0], files });
+  assert.deepEqual(started, [files[1], files[0]]);
+  assert.equal(ended.folder, files[0]);
+  started.length = 0;
+  const clash = await file('r3.json', 'two');
+  await assert.rejects(runRecipe(services, { files: [...files, clash] }), /same folder: r2\.json and r3\.json/);
+  const broken = await write(join(root, 'recipes/r9.json'), '{');
+  await assert.rejects(runRecipe(services, { files: [...files, broken] }), /not JSON/);
+  assert.deepEqual(started, []);
+});

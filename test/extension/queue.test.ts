@@ -1,0 +1,123 @@
+/** Runs wait for each other in an order that a person can change; who leaves the queue is told what that means. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { DoneEvent } from '../../runtime/contract/protocol.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
+import type { Engine } from '../../extension/engine/engine.js';
+import { canResume, canRunAgain } from '../../extension/runs/run.js';
+import { Runner } from '../../extension/runs/runner.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { runDescription, runIcon } from '../../extension/views/labels.js';
+import { recipe, runFolder, step, temporary, write } from './support.js';
+
+/** A runner whose children end when `finish` is called, and the recipes a to d. */
+async function queue(t: TestContext) {
+  const root = await temporary(t);
+  const begun: string[] = [];
+  let finish: () => void = () => undefined;
+  const store = new RunStore();
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (async (_name: string, { recipe: path }: { recipe: string }) => {
+      begun.push(path.at(-6)!);
+      await new Promise<void>((resolve) => (finish = resolve));
+      return { output: '' } as DoneEvent;
+    }) as unknown as Engine['request'],
+    dispose: () => undefined,
+  });
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  t.after(() => runner.dispose());
+  const start = async (name: string) =>
+    runner.start(await write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}` })));
+  /** Waits until so many have begun in all. */
+  const settle = async (count: number): Promise<void> => {
+    for (let i = 0; begun.length < count && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  const names = (): string[] => runner.queue().map((folder) => folder.at(-1)!);
+  return { root, store, runner, start, settle, begun, names, next: () => (finish(), settle(begun.length + 1)) };
+}
+
+test('each that waits says its place, and moving one up changes who begins next', async (t) => {
+  const { start, runner, store, begun, names, next, settle } = await queue(t);
+  const [a, b, c, d] = [await start('a'), await start('b'), await start('c'), await start('d')];
+  await settle(1);
+  assert.deepEqual([begun, names()], [['a'], ['b', 'c', 'd']]);
+  assert.deepEqual(
+    [b, c, d].map(({ run }) => [runDescription(run), run.progress.message, runIcon(run).id]),
+    [
+      ['place 1 in the queue', 'Waiting for "a" to end.', 'clock'],
+      ['place 2 in the queue', 'Place 2 of 3 in the queue.', 'clock'],
+      ['place 3 in the queue', 'Place 3 of 3 in the queue.', 'clock'],
+    ],
+  );
+  assert.equal(runner.moveUp(d.run.folder), true);
+  assert.equal(runner.moveUp(b.run.folder), false);
+  assert.equal(runner.moveUp(a.run.folder), false);
+  assert.deepEqual(names(), ['b', 'd', 'c']);
+  assert.deepEqual(
+    store.list().map(({ name }) => name),
+    ['a', 'b', 'd', 'c'],
+  );
+  await next();
+  await next();
+  assert.deepEqual([begun, names()], [['a', 'b', 'd'], ['c']]);
+  assert.equal(d.run.place, undefined);
+  assert.equal(c.run.progress.message, 'Waiting for "d" to end.');
+});
+
+test('while the queue is paused the run at work goes on, and none begins', async (t) => {
+  const { start, runner, begun, next, settle } = await queue(t);
+  const a = await start('a');
+  const b = await start('b');
+  await settle(1);
+  runner.pause(true);
+  assert.match(b.run.progress.message, /Place 1 of 1 in the queue, which is paused/);
+  void next();
+  assert.equal((await a.ended).live, false);
+  assert.deepEqual([runner.paused, begun], [true, ['a']]);
+  runner.pause(false);
+  await settle(2);
+  assert.deepEqual(begun, ['a', 'b']);
+});
+
+test('a run that leaves the queue never begins, and says so', async (t) => {
+  const { start, runner, store, begun, next, settle, names } = await queue(t);
+  await start('a');
+  const b = await start('b');
+  const c = await start('c');
+  await settle(1);
+  const left: string[] = [];
+  const ends: string[] = [];
+  runner.onDidWithdraw(({ name }) => left.push(name));
+  runner.onDidEnd(({ name }) => ends.push(name));
+  assert.equal(runner.stop(b.run.folder), true);
+  const ended = await b.ended;
+  assert.deepEqual([left, ended.progress.state, ended.live], [['b'], 'stopped', false]);
+  assert.match(ended.progress.message, /before it began: nothing was run, and nothing was changed/);
+  assert.equal(runDescription(ended), 'plain · taken out of the queue');
+  assert.equal(canRunAgain(ended), true);
+  assert.deepEqual([names(), c.run.place], [['c'], 1]);
+  await next();
+  assert.deepEqual([begun, ends], [['a', 'c'], ['a']]);
+  assert.equal(runner.stop(b.run.folder), false);
+  // Its row is no run of a folder, and is gone when it is deleted.
+  store.forget(b.run.folder);
+  assert.equal(store.get(b.run.folder), undefined);
+});
+
+test('a run that was to be resumed is afterwards what its folder holds', async (t) => {
+  const { root, start, runner, store, settle, begun } = await queue(t);
+  await start('a');
+  const file = await write(join(root, 'recipes/old.json'), recipe({ output: '../adapters/old' }));
+  const manifest = { outcome: 'stopped' as const, recipe: file, result: undefined };
+  const folder = await runFolder(root, 'old', { manifest, events: [step(1), step(2)] });
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+  await store.read(folder);
+  const { run, ended } = await runner.resume(folder);
+  await settle(1);
+  assert.equal(run.place, 1);
+  runner.stop(folder);
+  const left = await ended;
+  assert.deepEqual([left.progress.step, left.progress.state, canResume(left)], [2, 'stopped', true]);
+  assert.deepEqual(begun, ['a']);
+});
