@@ -99,7 +99,7 @@ const bundles = [
     outfile: 'dist/classifier.js',
     banner: { js: requireBanner },
   },
-  ...['run', 'chat', 'training', 'triage'].map((page) => ({
+  ...['run', 'chat', 'training', 'triage', 'compare'].map((page) => ({
     ...common,
     platform: 'browser',
     target: 'es2022',

@@ -24,6 +24,7 @@ import { inputError } from './host/errors.js';
 import { columnsOf, mappedBy, maxTokensFor, modelFor } from './services/choice.js';
 import { createNotices } from './host/notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
+import { ComparePanels } from './panels/comparePanel.js';
 import { RunPanels } from './panels/runPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Follower } from './runs/follower.js';
@@ -183,15 +184,19 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     assertTrusted,
     openWalkthrough,
   };
+  const runPanels = own(createRunPanels(services, onBug));
   return {
     ...services,
-    runPanels: own(createRunPanels(services, onBug)),
+    runPanels,
+    comparePanels: own(
+      new ComparePanels(services.extension, store, { openRun: (run) => runPanels.show(run), notices, onBug }),
+    ),
     chatPanels: own(createChatPanels(services, context.workspaceState, onBug)),
     triagePanels: own(createTriagePanels(services, onBug)),
   };
 }
 
-type Parts = Omit<Services, 'runPanels' | 'chatPanels' | 'triagePanels'>;
+type Parts = Omit<Services, 'runPanels' | 'chatPanels' | 'triagePanels' | 'comparePanels'>;
 
 function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunPanels {
   const { extension, store, runner, openWalkthrough } = services;

@@ -9,6 +9,8 @@ export interface Theme {
   font: string;
   fontSize: number;
   series: Record<SeriesColor, string>;
+  /** Hues that tell runs apart, used in turn. */
+  runs: string[];
 }
 
 const SERIES: Record<SeriesColor, string> = {
@@ -19,6 +21,8 @@ const SERIES: Record<SeriesColor, string> = {
   plain: '--vscode-descriptionForeground',
   goal: '--vscode-descriptionForeground',
 };
+
+const RUNS = ['blue', 'red', 'green', 'purple', 'orange', 'yellow'].map((hue) => `--vscode-charts-${hue}`);
 
 /** The CSS expression for a series colour, for legends outside the canvas. */
 export const seriesVariable = (color: SeriesColor): string => `var(${SERIES[color]}, currentColor)`;
@@ -48,6 +52,7 @@ export function readTheme(): Theme {
       plain: series('plain'),
       goal: series('goal'),
     },
+    runs: [...RUNS.map((name) => variable(name)), text],
   };
 }
 

@@ -60,6 +60,16 @@ async function label(store: Services['store'], run: Run, change: Partial<RunLabe
   store.relabel(run.folder, next);
 }
 
+/** A page with all that is selected, or of what is chosen; one run alone is compared with others that are asked for. */
+export async function compareRuns(
+  services: Known & Pick<Services, 'comparePanels'>,
+  given: CommandArguments['compareRuns'],
+): Promise<string[]> {
+  const runs = await chooseRuns(services, given, t('Compare runs'), hasFolder, 2);
+  services.comparePanels.show(runs);
+  return runs;
+}
+
 /** Moves run folders to the trash, after a confirmation that says what they hold; never one that is worked in. */
 export async function deleteRuns(
   { store, recipes, problems }: Pick<Services, 'store' | 'recipes' | 'problems'>,

@@ -12,6 +12,7 @@ import { previewData } from './previewData.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
 import {
   archiveRuns,
+  compareRuns,
   deleteRuns,
   duplicateRun,
   moveUp,
@@ -65,7 +66,7 @@ const HANDLERS = {
   openRun,
   openReport,
   showAnswers,
-  compareRuns: () => undefined,
+  compareRuns,
   renameRun,
   tagRuns,
   archiveRuns,

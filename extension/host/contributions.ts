@@ -90,6 +90,7 @@ export const PANELS = {
   run: 'securityVectors.run',
   chat: 'securityVectors.chat',
   triage: 'securityVectors.triage',
+  compare: 'securityVectors.compare',
 } as const;
 
 /** Keys of `setContext`. */

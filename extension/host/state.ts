@@ -54,13 +54,13 @@ export async function writeState(root: string, state: WorkspaceState): Promise<v
 }
 
 /** Writes beside, syncs, renames: a reader sees the old file or the new one. */
-export async function replaceFile(file: string, text: string): Promise<void> {
+export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {
     const handle = await open(beside, 'wx');
     try {
-      await handle.writeFile(text);
+      await handle.writeFile(content);
       await handle.sync();
     } finally {
       await handle.close();

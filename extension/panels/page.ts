@@ -8,7 +8,7 @@ export const pageOptions = (extension: vscode.Uri): vscode.WebviewPanelOptions &
   enableFindWidget: true,
 });
 
-export function showPage(panel: vscode.WebviewPanel, extension: vscode.Uri, name: 'run' | 'chat' | 'triage'): void {
+export function showPage(panel: vscode.WebviewPanel, extension: vscode.Uri, name: 'run' | 'chat' | 'triage' | 'compare'): void {
   panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'icon.svg');
   fillPage(panel.webview, extension, name, panel.title);
 }
@@ -16,7 +16,7 @@ export function showPage(panel: vscode.WebviewPanel, extension: vscode.Uri, name
 export function fillPage(
   webview: vscode.Webview,
   extension: vscode.Uri,
-  name: 'run' | 'chat' | 'training' | 'triage',
+  name: 'run' | 'chat' | 'training' | 'triage' | 'compare',
   title: string,
 ): void {
   const file = (path: string): string =>

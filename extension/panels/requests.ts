@@ -1,17 +1,20 @@
 /** What pages may ask of the host, and what they may have kept: anything else is refused before a handler sees it. */
 import { z } from 'zod';
 import { DECISIONS } from '../../runtime/contract/review.js';
-import type {
-  ChatPageRequest,
-  ChatPageState,
-  RunPageRequest,
-  RunPageState,
-  TrainingAction,
-  TrainingKey,
-  TrainingPageRequest,
-  TriagePageRequest,
-  TriagePageState,
-  WalkthroughTopic,
+import {
+  PICTURE_FORMATS,
+  type ChatPageRequest,
+  type ChatPageState,
+  type ComparePageRequest,
+  type ComparePageState,
+  type RunPageRequest,
+  type RunPageState,
+  type TrainingAction,
+  type TrainingKey,
+  type TrainingPageRequest,
+  type TriagePageRequest,
+  type TriagePageState,
+  type WalkthroughTopic,
 } from '../../webview/protocol.js';
 
 const TOPICS = ['harmful-loss', 'benign-loss', 'gradients', 'table', 'danger'] as const satisfies WalkthroughTopic[];
@@ -27,6 +30,16 @@ const MAX_TEXTS = 500;
 export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
   bare('ready', 'stop', 'resume', 'runAgain', 'openRecipe', 'openAnswers', 'openReport', 'openFolder'),
   openWalkthrough,
+]);
+
+export const COMPARE_REQUEST: z.ZodType<ComparePageRequest> = z.union([
+  bare('ready', 'openAnswers'),
+  z.strictObject({ type: z.literal('openRun'), run: z.string() }),
+  z.strictObject({
+    type: z.literal('save'),
+    format: z.enum(PICTURE_FORMATS),
+    content: z.string().max(8 * MAX_CHARACTERS),
+  }),
 ]);
 
 export const CHAT_REQUEST: z.ZodType<ChatPageRequest> = z.union([
@@ -88,3 +101,4 @@ export const TRIAGE_REQUEST: z.ZodType<TriagePageRequest> = z.union([
 export const RUN_STATE: z.ZodType<RunPageState> = z.object({ run: z.string().min(1) });
 export const CHAT_STATE: z.ZodType<ChatPageState> = z.object({ chat: z.string().min(1), draft: z.string().catch('') });
 export const TRIAGE_STATE: z.ZodType<TriagePageState> = z.object({ triage: z.string().min(1) });
+export const COMPARE_STATE: z.ZodType<ComparePageState> = z.object({ runs: z.array(z.string().min(1)).min(1) });

@@ -1,8 +1,11 @@
 import {
+  appendClock,
   appendProbes,
   appendStep,
+  emptyClock,
   emptyProbes,
   emptyTrain,
+  type Clock,
   type ProbeColumns,
   type TrainColumns,
 } from '../../runtime/contract/columns.js';
@@ -48,6 +51,7 @@ export interface Run {
   partial?: boolean;
   train: TrainColumns;
   probes: ProbeColumns;
+  clock: Clock;
   measurements: Measurement[];
   /** At its latest measurement. */
   harmfulLoss?: HarmfulLoss;
@@ -72,6 +76,7 @@ export function createRun(folder: string, name: string): Run {
     hasCheckpoint: false,
     train: emptyTrain(),
     probes: emptyProbes(),
+    clock: emptyClock(),
     measurements: [],
     warnings: [],
     since: 0,
@@ -138,6 +143,7 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       progress.steps = event.steps;
       progress.fraction = event.steps > 0 ? event.step / event.steps : null;
       progress.secondsLeft = event.secondsLeft >= 0 && Number.isFinite(event.secondsLeft) ? event.secondsLeft : null;
+      appendClock(run.clock, event);
       return appendStep(run.train, event);
     case 'evaluation':
       run.harmfulLoss = event.harmfulLoss ?? run.harmfulLoss;

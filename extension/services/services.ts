@@ -7,6 +7,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Notices } from '../host/notices.js';
 import type { ChatPanels } from '../panels/chatPanel.js';
 import type { TriagePanels } from '../panels/triagePanel.js';
+import type { ComparePanels } from '../panels/comparePanel.js';
 import type { RunPanels } from '../panels/runPanel.js';
 import type { Runner } from '../runs/runner.js';
 import type { RunStore } from '../runs/store.js';
@@ -39,6 +40,7 @@ export interface Services {
   runPanels: RunPanels;
   chatPanels: ChatPanels;
   triagePanels: TriagePanels;
+  comparePanels: ComparePanels;
   /** Throws in a workspace that is not trusted. */
   assertTrusted(): void;
   openWalkthrough(topic?: WalkthroughTopic): unknown;

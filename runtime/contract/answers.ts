@@ -111,3 +111,15 @@ export function setOutcome(rows: readonly TestOutcome[], whole: boolean): TestOu
   if (rows.includes('failed')) return 'failed';
   return whole && rows.includes('passed') ? 'passed' : 'skipped';
 }
+
+/** Rows on which the answers were judged differently, then those with other words, then the others; each in their order. */
+export function byDisagreement(rows: readonly AnswerRow[]): AnswerRow[] {
+  const rank = ({ answers }: AnswerRow): number => {
+    if (new Set(answers.map(({ verdict }) => verdict)).size > 1) return 0;
+    return new Set(answers.map(({ answer }) => answer)).size > 1 ? 1 : 2;
+  };
+  return rows
+    .map((row) => ({ row, rank: rank(row) }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ row }) => row);
+}

@@ -14,6 +14,13 @@ export interface TrainColumns {
   gradNorm: Column;
 }
 
+/** How far a training had come at each step, since its first: supervised tokens, and seconds of computing. */
+export interface Clock {
+  step: number[];
+  tokens: number[];
+  seconds: number[];
+}
+
 /** One entry per measurement of the probe rows, from step 0; a column is absent when the run never measures it. */
 export type ProbeColumns = { step: number[] } & { [P in keyof Probes]?: Column };
 
@@ -37,6 +44,7 @@ export type StepEvent = Extract<RunEvent, { kind: 'step' }>;
 export type EvaluationEvent = Extract<RunEvent, { kind: 'evaluation' }>;
 
 export const emptyTrain = (): TrainColumns => ({ step: [], loss: [], gradNorm: [] });
+export const emptyClock = (): Clock => ({ step: [], tokens: [], seconds: [] });
 export const emptyProbes = (): ProbeColumns => ({ step: [] });
 
 /** Of a whole run. */
@@ -61,6 +69,14 @@ export function appendStep(columns: TrainColumns, event: StepEvent): boolean {
   columns.loss.push(orGap(event.lossNatsPerToken));
   columns.gradNorm.push(orGap(event.gradNorm));
   return only;
+}
+
+/** Appends in place, as `appendStep` does. */
+export function appendClock({ step, tokens, seconds }: Clock, event: StepEvent): void {
+  truncate(step, [tokens, seconds], event.step);
+  step.push(event.step);
+  tokens.push((tokens.at(-1) ?? 0) + (orGap(event.tokens) ?? 0));
+  seconds.push((seconds.at(-1) ?? 0) + (orGap(event.stepMs) ?? 0) / 1000);
 }
 
 /** Appends one row; every column present has the length of `step`, a probe that starts late is filled with null before. */

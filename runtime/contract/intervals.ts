@@ -29,6 +29,29 @@ export function shareBounds(share: number, count: number): [low: number, high: n
   return [1 - upperBound(n - hits, n), upperBound(hits, n)];
 }
 
+const Z = 1.959964;
+
+/** Two-sided 95 % interval of a share that was counted (Wilson 1927): of 0 of 48 it is 0 to 7.4 %. Undefined without answers. */
+export function wilson({ hits, count }: Counted): [low: number, high: number] | undefined {
+  if (!(count >= 1) || !Number.isFinite(hits)) return undefined;
+  const [p, z2] = [hits / count, Z ** 2];
+  const middle = (p + z2 / (2 * count)) / (1 + z2 / count);
+  const half = (Z / (1 + z2 / count)) * Math.sqrt((p * (1 - p)) / count + z2 / (4 * count ** 2));
+  // Exact at the ends, where rounding would leave a trace.
+  return [hits === 0 ? 0 : Math.max(0, middle - half), hits === count ? 1 : Math.min(1, middle + half)];
+}
+
+/**
+ * Two-sided 95 % interval of `now` − `base` (Newcombe 1998, from both Wilson intervals), as if each share came from rows of its
+ * own: for answers to the same prompts it is rather too wide than too narrow.
+ */
+export function differenceInterval(base: Counted, now: Counted): [low: number, high: number] | undefined {
+  const [of, is] = [wilson(base), wilson(now)];
+  if (!of || !is) return undefined;
+  const [p, q] = [base.hits / base.count, now.hits / now.count];
+  return [q - p - Math.hypot(q - is[0], of[1] - p), q - p + Math.hypot(is[1] - q, p - of[0])];
+}
+
 /** The largest share with which at most `hits` of `n` still come about in one of twenty trials. */
 function upperBound(hits: number, n: number): number {
   if (hits >= n) return 1;

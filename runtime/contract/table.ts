@@ -34,7 +34,7 @@ export const TABLE_STRINGS = {
 export type TableStrings = Record<keyof typeof TABLE_STRINGS, string>;
 
 /** Names of the measures; `loss` is in nats, all others are shares. */
-const MEASURES: Record<Measure, { label: keyof TableStrings; meaning: keyof TableStrings }> = {
+export const MEASURES: Record<Measure, { label: keyof TableStrings; meaning: keyof TableStrings }> = {
   harm: { label: 'measureHarm', meaning: 'describeHarm' },
   refusal: { label: 'measureRefusal', meaning: 'describeRefusal' },
   neither: { label: 'measureNeither', meaning: 'describeNeither' },

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import ts from 'typescript';
 import { translated } from '../../extension/host/strings.js';
 import { duration, percent, useTranslations } from '../../extension/host/text.js';
-import { CHAT_STRINGS, RUN_STRINGS, TRAINING_STRINGS, TRIAGE_STRINGS } from '../../webview/protocol.js';
+import { CHAT_STRINGS, COMPARE_STRINGS, RUN_STRINGS, TRAINING_STRINGS, TRIAGE_STRINGS } from '../../webview/protocol.js';
 
 const root = join(import.meta.dirname, '../..');
 const BUNDLE = join(root, 'l10n/bundle.l10n.json');
@@ -69,7 +69,7 @@ test('every sentence of the extension is translated, with as many values as plac
 });
 
 test('the bundle has every sentence of the host and its pages, and none too many', () => {
-  const pages = [RUN_STRINGS, CHAT_STRINGS, TRAINING_STRINGS, TRIAGE_STRINGS].flatMap((strings) =>
+  const pages = [RUN_STRINGS, CHAT_STRINGS, TRAINING_STRINGS, TRIAGE_STRINGS, COMPARE_STRINGS].flatMap((strings) =>
     Object.values<string>(strings),
   );
   const all = [...new Set([...scan().keys.keys(), ...pages])].sort();

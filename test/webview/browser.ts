@@ -121,7 +121,7 @@ export class OpenPage {
   /** `answer` gives the outcome of each request; the default is a result. */
   static async open(
     browser: Browser,
-    name: 'run' | 'chat' | 'triage',
+    name: 'run' | 'chat' | 'triage' | 'compare',
     theme: Theme,
     size: { width: number; height: number },
     answer: (request: Request, page: OpenPage) => Promise<Answer | undefined> | Answer | undefined,

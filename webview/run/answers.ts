@@ -2,9 +2,12 @@ import { answerCell, type AnswerRow } from '../../runtime/contract/answers.js';
 import { stateNames } from '../../runtime/contract/states.js';
 import { stateName } from '../../runtime/contract/table.js';
 import { el, setText } from '../dom.js';
-import type { RunStrings } from '../protocol.js';
+import type { CompareStrings, RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { button, checkBox, dropdown } from '../ui.js';
+
+/** The words that it needs are those that its pages have in common. */
+type Strings = Pick<RunStrings, keyof RunStrings & keyof CompareStrings>;
 
 /** Rows drawn at once; more come with a button, so that a thousand prompts do not freeze the page. */
 const PAGE = 40;
@@ -21,7 +24,7 @@ export class Answers {
   private readonly body = el('div');
 
   constructor(
-    private readonly strings: RunStrings,
+    private readonly strings: Strings,
     private readonly numbers: Numbers,
   ) {
     this.element = el(

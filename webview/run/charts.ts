@@ -1,22 +1,10 @@
-import {
-  Chart,
-  LinearScale,
-  LineController,
-  LineElement,
-  LogarithmicScale,
-  PointElement,
-  Tooltip,
-  type ChartDataset,
-  type ChartOptions,
-} from 'chart.js';
-import { color } from 'chart.js/helpers';
+import { Chart, type ChartDataset, type ChartOptions } from 'chart.js';
 import { el, setText, svg } from '../dom.js';
 import type { RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import {
   DASHES,
   describeChart,
-  drawable,
   pointsOf,
   summary,
   type ChartSpec,
@@ -24,14 +12,12 @@ import {
   type Series,
   type Summary,
 } from '../../runtime/contract/series.js';
+import { decades, LINE_WIDTH, lineOptions } from '../plot.js';
 import { onThemeChange, readTheme, seriesVariable, type Theme } from '../theme.js';
 import { button } from '../ui.js';
 
-Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
-
 /** Points of longer series are not marked one by one. */
 const MAX_MARKS = 12;
-const LINE_WIDTH = 2;
 
 /** The charts of a run, with their legends, captions and text twins; where there is little room, with their legends alone. */
 export class Charts {
@@ -248,79 +234,17 @@ class ChartView {
   }
 
   private options(spec: { logarithmic: boolean }, theme: Theme): ChartOptions<'line'> {
-    const { numbers: n, strings: s } = this;
-    const font = { family: theme.font, size: Math.round(theme.fontSize * 0.85) };
-    const ticks = { color: theme.muted, font };
-    const grid = { color: color(theme.text).alpha(0.14).rgbString(), drawTicks: false };
-    return {
-      animation: false,
-      responsive: true,
-      maintainAspectRatio: false,
-      parsing: false,
-      normalized: true,
-      interaction: { mode: 'nearest', axis: 'x', intersect: false },
-      layout: { padding: { top: 6, right: 6 } },
-      plugins: {
-        tooltip: {
-          backgroundColor: theme.tooltip.background,
-          borderColor: theme.tooltip.border,
-          borderWidth: 1,
-          titleColor: theme.tooltip.text,
-          bodyColor: theme.tooltip.text,
-          titleFont: { ...font, weight: 'normal' },
-          bodyFont: font,
-          callbacks: {
-            title: (items) => fill(s.stepOnly, items[0]?.parsed.x ?? ''),
-            label: ({ dataset, parsed }) => ` ${dataset.label}: ${parsed.y === null ? s.noNumber : n.number(parsed.y)}`,
-          },
-        },
-      },
-      scales: {
-        x: {
-          type: 'linear',
-          min: 0,
-          // The axis is as long as the run will be, so that the lines also show how far it has come.
-          max: this.steps ?? undefined,
-          grid: { display: false },
-          border: { color: grid.color },
-          ticks: { ...ticks, maxTicksLimit: this.small ? 4 : 7, includeBounds: false, precision: 0, maxRotation: 0 },
-          title: { display: !this.small, text: s.axisStep, color: theme.muted, font },
-        },
-        y: spec.logarithmic
-          ? {
-              type: 'logarithmic',
-              ...this.decades(),
-              grid: { ...grid, color: ({ tick }) => (isDecade(tick?.value ?? 1) ? grid.color : 'transparent') },
-              border: { display: false },
-              ticks: {
-                ...ticks,
-                autoSkip: false,
-                callback: (value) => (isDecade(Number(value)) ? n.number(Number(value)) : null),
-              },
-            }
-          : {
-              type: 'linear',
-              beginAtZero: true,
-              grid,
-              border: { display: false },
-              ticks: { ...ticks, maxTicksLimit: this.small ? 3 : 5, callback: (value) => n.number(Number(value)) },
-            },
-      },
-    };
-  }
-
-  /** Whole powers of ten around the values, so that a logarithmic axis always has ticks to read. */
-  private decades(): { min?: number; max?: number } {
-    const logs = this.shown.flatMap(({ values }) =>
-      values.flatMap((value) => {
-        const shown = drawable(value, true);
-        return shown === null ? [] : [Math.log10(shown)];
-      }),
-    );
-    if (logs.length === 0) return {};
-    const [low, high] = logs.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
-    return { min: 10 ** Math.floor(low), max: 10 ** Math.max(Math.ceil(high), Math.floor(low) + 1) };
+    const { numbers, strings: s } = this;
+    return lineOptions({
+      theme,
+      numbers,
+      logarithmic: spec.logarithmic,
+      y: spec.logarithmic ? decades(this.shown.map(({ values }) => values)) : undefined,
+      // The axis is as long as the run will be, so that the lines also show how far it has come.
+      x: { title: s.axisStep, max: this.steps ?? undefined },
+      at: (step) => fill(s.stepOnly, step),
+      noNumber: s.noNumber,
+      small: this.small,
+    });
   }
 }
-
-const isDecade = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;

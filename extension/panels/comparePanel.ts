@@ -1,0 +1,213 @@
+import { basename, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import {
+  COMPARE_STRINGS,
+  type ComparePageEvent,
+  type ComparePageRequest,
+  type ComparePageState,
+  type PictureFormat,
+} from '../../webview/protocol.js';
+import { PANELS } from '../host/contributions.js';
+import { debounce, Disposables } from '../host/disposable.js';
+import { Cancelled, inputError } from '../host/errors.js';
+import type { Notices } from '../host/notices.js';
+import { replaceFile } from '../host/state.js';
+import { translated } from '../host/strings.js';
+import { t } from '../host/text.js';
+import { comparedAnswers, comparedRun, titlesOf } from '../runs/compareMany.js';
+import type { Run } from '../runs/run.js';
+import type { RunStore } from '../runs/store.js';
+import { serve, type Channel } from './channel.js';
+import { pageOptions, showPage } from './page.js';
+import { COMPARE_REQUEST, COMPARE_STATE } from './requests.js';
+
+/** What a page that compares runs asks of the rest of the extension. */
+export interface CompareActions {
+  openRun(folder: string): unknown;
+  notices: Pick<Notices, 'info'>;
+  onBug(error: unknown): void;
+}
+
+/** A run at work is drawn again at most this often. */
+const REDRAW_MS = 1000;
+
+/** Pages that compare runs: each is a picture of those that it was opened with. */
+export class ComparePanels implements vscode.WebviewPanelSerializer<ComparePageState>, vscode.Disposable {
+  private readonly open = new Set<ComparePanel>();
+  private readonly disposables = new Disposables();
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly store: RunStore,
+    private readonly actions: CompareActions,
+  ) {
+    this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.compare, this));
+  }
+
+  show(runs: readonly string[]): void {
+    const title = t('{0} runs compared', runs.length);
+    const panel = vscode.window.createWebviewPanel(
+      PANELS.compare,
+      title,
+      vscode.ViewColumn.Active,
+      pageOptions(this.extension),
+    );
+    this.adopt(panel, runs);
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
+    const state = safeParse(COMPARE_STATE, kept).data;
+    if (!state) return panel.dispose();
+    this.adopt(panel, state.runs);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+    this.open.forEach(({ panel }) => panel.dispose());
+  }
+
+  private adopt(panel: vscode.WebviewPanel, runs: readonly string[]): void {
+    const page = new ComparePanel(panel, runs, this.store, this.actions);
+    this.open.add(page);
+    panel.onDidDispose(() => {
+      page.dispose();
+      this.open.delete(page);
+    });
+    showPage(panel, this.extension, 'compare');
+  }
+}
+
+class ComparePanel {
+  private readonly channel: Channel<ComparePageEvent>;
+  private readonly disposables = new Disposables();
+  private ready = false;
+  /** Those that have changed since they were sent. */
+  private readonly stale = new Set<string>();
+  private readonly sendSoon = this.disposables.add(debounce(() => void this.sendStale(), REDRAW_MS));
+
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    private folders: readonly string[],
+    private readonly store: RunStore,
+    private readonly actions: CompareActions,
+  ) {
+    this.channel = this.disposables.add(
+      serve<ComparePageEvent, ComparePageRequest>(
+        panel.webview,
+        COMPARE_REQUEST,
+        (request) => this.handle(request),
+        actions.onBug,
+      ),
+    );
+    this.disposables.add(
+      panel.onDidChangeViewState(() => {
+        // A hidden page is gone and asks again when it is shown.
+        if (!panel.visible) this.ready = false;
+      }),
+    );
+    this.disposables.add(
+      store.onDidChange(({ run: { folder }, kind }) => {
+        if (!this.folders.includes(folder)) return;
+        if (kind === 'gone') this.leave(folder);
+        // A first read is what this page has itself asked for.
+        else if (this.ready) {
+          this.stale.add(folder);
+          this.sendSoon();
+        }
+      }),
+    );
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
+
+  private async handle(request: ComparePageRequest): Promise<unknown> {
+    switch (request.type) {
+      case 'ready':
+        await this.sendAll();
+        return;
+      case 'openAnswers': {
+        const runs = await this.runs();
+        const answers = await comparedAnswers(runs, titlesOf(runs, shortPath), (folder) =>
+          this.store.answersOf(folder),
+        );
+        return this.channel.post({ type: 'answers', ...answers });
+      }
+      case 'openRun':
+        return this.actions.openRun(request.run);
+      case 'save':
+        return save(request.format, request.content, this.actions.notices);
+    }
+  }
+
+  /** Whole runs, in the order of the page. */
+  private async runs(): Promise<Run[]> {
+    const runs: Run[] = [];
+    for (const folder of this.folders) {
+      const run = await this.store.whole(folder).catch(() => undefined);
+      if (run) runs.push(run);
+      // Many long logs are no single turn.
+      await nextTurn();
+    }
+    return runs;
+  }
+
+  private async sendAll(): Promise<void> {
+    const runs = await this.runs();
+    if (runs.length === 0)
+      throw inputError(t('the runs of this comparison are gone.'), { remedy: t('Select others in the Runs view.') });
+    this.folders = runs.map(({ folder }) => folder);
+    this.panel.title = t('{0} runs compared', runs.length);
+    this.stale.clear();
+    this.ready = true;
+    const titles = titlesOf(runs, shortPath);
+    for (const run of runs) {
+      this.send(run, titles);
+      await nextTurn();
+    }
+  }
+
+  private async sendStale(): Promise<void> {
+    const stale = [...this.stale];
+    this.stale.clear();
+    const runs = await this.runs();
+    const titles = titlesOf(runs, shortPath);
+    for (const run of runs) if (this.ready && stale.includes(run.folder)) this.send(run, titles);
+  }
+
+  private send(run: Run, titles: ReadonlyMap<string, string>): void {
+    this.channel.post({
+      type: 'run',
+      language: vscode.env.language,
+      strings: translated(COMPARE_STRINGS),
+      of: [...this.folders],
+      run: comparedRun(run, titles.get(run.folder)!, shortPath),
+    });
+  }
+
+  private leave(folder: string): void {
+    this.folders = this.folders.filter((other) => other !== folder);
+    if (this.folders.length === 0) return this.panel.dispose();
+    if (this.ready) this.channel.post({ type: 'runs', of: [...this.folders] });
+  }
+}
+
+const shortPath = (path: string): string => vscode.workspace.asRelativePath(path);
+
+/** Asks where, writes it, and says so. */
+async function save(format: PictureFormat, content: string, notices: Pick<Notices, 'info'>): Promise<void> {
+  const [root] = vscode.workspace.workspaceFolders ?? [];
+  const uri = await vscode.window.showSaveDialog({
+    defaultUri: root && vscode.Uri.file(join(root.uri.fsPath, `comparison.${format}`)),
+    filters: { [format.toUpperCase()]: [format] },
+  });
+  if (!uri) throw new Cancelled();
+  await replaceFile(uri.fsPath, format === 'png' ? Buffer.from(content, 'base64') : content);
+  notices.info(t('{0} was written.', basename(uri.fsPath)), {
+    title: t('Open'),
+    run: () => vscode.commands.executeCommand('vscode.open', uri),
+  });
+}

@@ -1,0 +1,159 @@
+/** Runs as the page that compares any number of them is sent them. */
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { answerRows, byDisagreement, type AnswerRow, type SampleEvent } from '../../runtime/contract/answers.js';
+import type { TrainColumns } from '../../runtime/contract/columns.js';
+import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { KINDS } from '../../runtime/contract/kinds.js';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { deliveredState, measureOf, runTitle } from './compare.js';
+import { readingOf } from './reading.js';
+import { kindOf, type Run } from './run.js';
+
+/** Of longer trainings a page of this many lines could not show more. */
+const MAX_STEPS = 1500;
+/** Rows with answers of all runs; those that disagree come first. */
+export const MAX_ANSWER_ROWS = 1000;
+
+/** Names that no two of the runs have: by their folders, where they are called the same. */
+export function titlesOf(runs: readonly Run[], shortPath: (folder: string) => string): Map<string, string> {
+  const titles = runs.map(runTitle);
+  return new Map(
+    runs.map((run, i) => {
+      const isOnly = titles.filter((title) => title === titles[i]).length === 1;
+      return [run.folder, isOnly ? titles[i]! : `${titles[i]} (${shortPath(run.folder)})`];
+    }),
+  );
+}
+
+/** @param run whole, with all of its events */
+export function comparedRun(run: Run, title: string, shortPath: (path: string) => string): ComparedRun {
+  const reading = readingOf(run);
+  const kept = thinned(run.train, new Set(run.probes.step));
+  const { step, tokens, seconds } = run.clock;
+  const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
+  const judges = Object.fromEntries((run.manifest?.judges ?? []).map(({ name, sha256 }) => [name, sha256]));
+  return {
+    id: run.folder,
+    title,
+    reading: {
+      ...reading,
+      train: { step: at(run.train.step), loss: at(run.train.loss), gradNorm: at(run.train.gradNorm) },
+    },
+    clock: { step: at(step), tokens: at(tokens), seconds: at(seconds) },
+    recipe: recipeOf(run, shortPath),
+    states: statesOf(run),
+    sets: Object.fromEntries(
+      (run.recipe?.evaluate ?? []).map(({ name, file, measure, raw }) => [
+        name,
+        JSON.stringify([file, measure, raw['limit'], raw['phrases'], judges]),
+      ]),
+    ),
+    harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
+    quality: run.done?.vector,
+  };
+}
+
+/** What a run delivers; an evaluation judges any number of states. */
+const statesOf = (run: Run): string[] =>
+  kindOf(run) === 'evaluate' ? [...new Set(run.measurements.map(({ state }) => state))] : [deliveredState(run)];
+
+/**
+ * Indices of the rows that are sent: of each stretch those with the smallest and largest loss and gradient, and those of the
+ * steps in `needed`, whose time is asked for.
+ */
+export function thinned(
+  { step, loss, gradNorm }: TrainColumns,
+  needed: ReadonlySet<number>,
+  most = MAX_STEPS,
+): number[] {
+  const all = step.map((_, i) => i);
+  if (step.length <= most) return all;
+  const stretch = Math.ceil((4 * step.length) / most);
+  const kept = new Set([0, step.length - 1, ...all.filter((i) => needed.has(step[i]!))]);
+  for (let from = 0; from < step.length; from += stretch) {
+    const here = all.slice(from, from + stretch);
+    for (const column of [loss, gradNorm]) {
+      const known = here.filter((i) => column[i] !== null);
+      const by = (sign: number) => (a: number, b: number) => (sign * column[a]! < sign * column[b]! ? a : b);
+      if (known.length > 0) kept.add(known.reduce(by(1))).add(known.reduce(by(-1)));
+      if (known.length < here.length) kept.add(here.find((i) => column[i] === null)!);
+    }
+  }
+  return [...kept].sort((a, b) => a - b);
+}
+
+/** Keys that say nothing of what was done. */
+const SILENT = new Set(['$schema', 'output']);
+
+/** Every key of the recipe as text, defaults filled in and paths made alike; and what the inputs held, by their hashes. */
+function recipeOf({ recipe, manifest }: Run, shortPath: (path: string) => string): Record<string, string> {
+  const found: Record<string, string> = {};
+  if (recipe) {
+    const inputs = KINDS[recipe.kind].inputs.map(([key]) => key.split('.'));
+    const base = dirname(recipe.file);
+    const isInput = (path: readonly string[]): boolean =>
+      inputs.some((key) => key.length === path.length && key.every((part, i) => part === '*' || part === path[i]));
+    const values = safeParse(recipeSchema, recipe.raw).data ?? recipe.raw;
+    for (const { path, names, value } of leaves(values)) {
+      if (SILENT.has(path[0] ?? '')) continue;
+      const isPath = typeof value === 'string' && isInput(path);
+      const text = isPath ? shortPath(isAbsolute(value) ? value : resolve(base, value)) : written(value);
+      found[names.join('.')] = text;
+    }
+  }
+  if (manifest) {
+    const short = (sha256: string): string => sha256.slice(0, 8);
+    found['model · content'] = short(manifest.model.sha256);
+    for (const [i, { sha256 }] of manifest.data.entries()) found[`data ${i + 1} · content`] = short(sha256);
+    for (const [i, { sha256 }] of manifest.vectors.entries()) found[`vector ${i + 1} · content`] = short(sha256);
+  }
+  return found;
+}
+
+const written = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** The values of a recipe by their paths; entries of a list are called by their name, where they have one. */
+function leaves(
+  value: unknown,
+  path: string[] = [],
+  names: string[] = [],
+): { path: string[]; names: string[]; value: unknown }[] {
+  const isList = Array.isArray(value) && value.some((one) => typeof one === 'object' && one !== null);
+  if (!isList && (typeof value !== 'object' || value === null || Array.isArray(value)))
+    return value === undefined ? [] : [{ path, names, value }];
+  return Object.entries(value as object).flatMap(([key, inner]: [string, unknown]) => {
+    const own = isList && typeof inner === 'object' && inner !== null ? (inner as { name?: unknown }).name : undefined;
+    return leaves(inner, [...path, key], [...names, typeof own === 'string' ? own : key]);
+  });
+}
+
+/**
+ * The answers of all runs to the same prompt of the same set beside each other, under the runs' names; disagreements first.
+ * `total`: how many rows there are, of which the first are given.
+ */
+export async function comparedAnswers(
+  runs: readonly Run[],
+  titles: ReadonlyMap<string, string>,
+  answersOf: (folder: string) => Promise<readonly SampleEvent[]>,
+): Promise<{ rows: AnswerRow[]; total: number }> {
+  const samples: SampleEvent[] = [];
+  const rows = new Map<string, number>();
+  const measures = new Map<string, ReturnType<typeof measureOf>>();
+  for (const run of runs) {
+    const states = statesOf(run);
+    for (const sample of await answersOf(run.folder)) {
+      if (!states.includes(sample.state)) continue;
+      // The same row of a set may be another prompt in another run.
+      const key = `${sample.set}\n${sample.prompt}`;
+      const row = rows.get(key) ?? rows.size;
+      rows.set(key, row);
+      const title = titles.get(run.folder)!;
+      const state = states.length > 1 ? `${title} · ${sample.state}` : title;
+      samples.push({ ...sample, row, state });
+      if (!measures.has(sample.set)) measures.set(sample.set, measureOf(run, sample.set));
+    }
+  }
+  const all = byDisagreement(answerRows(samples, (set) => measures.get(set)!));
+  return { rows: all.slice(0, MAX_ANSWER_ROWS), total: all.length };
+}

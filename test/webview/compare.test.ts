@@ -1,0 +1,224 @@
+/** The page that compares runs, in a browser: what it draws, what it lets out, and that everything works by keyboard. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { COMPARE_STRINGS } from '../../webview/protocol.js';
+import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
+import * as fixtures from './fixtures.js';
+
+const wide = { width: 1280, height: 900 };
+
+/** A run of a sweep over learning rate, rank and seed. */
+function sweep(i: number, more: Partial<ComparedRun> = {}): ComparedRun {
+  const snapshot = fixtures.protectedRun(108);
+  const [rate, rank, seed] = [[0.001, 0.003, 0.01][i % 3], [4, 8][i % 2], 1 + (i % 7)];
+  const { kind, vectors, train, probes, verdict, laws } = snapshot;
+  const shifted = (column: readonly (number | null)[] = []) => column.map((y) => (y === null ? y : y * (1 + i / 20)));
+  return {
+    id: `/runs/${i}`,
+    title: `run ${i}`,
+    reading: {
+      ...{ kind, vectors, verdict, laws },
+      train: { ...train, loss: shifted(train.loss) },
+      probes: { ...probes, harmfulLossWithout: shifted(probes.harmfulLossWithout) },
+      measurements: fixtures.measurements.map((m) =>
+        m.state === 'protected' && m.measure === 'harm' ? { ...m, value: (i % 4) / 10 } : m,
+      ),
+    },
+    clock: { step: train.step, tokens: train.step.map((s) => 100 * s), seconds: train.step.map((s) => s / 2) },
+    recipe: { 'optimizer.learningRate': String(rate), 'adapter.rank': String(rank), seed: String(seed), epochs: '3' },
+    states: ['protected'],
+    sets: {},
+    harmfulLoss: { rows: 'heldOut', of: 20, base: 2, delivered: 1.9 - i / 50, low: 0.9, high: 1 },
+    ...more,
+  };
+}
+
+async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const end = Date.now() + 8000; !(await true_()); await sleep(20))
+    if (Date.now() > end) throw new Error(`not within 8 s: ${what}`);
+}
+
+describe('the page that compares runs', { skip: missing }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(() => browser.close());
+
+  async function open(runs: ComparedRun[], theme: (typeof THEMES)[number] = 'dark', size = wide): Promise<OpenPage> {
+    const of = runs.map(({ id }) => id);
+    const page = await OpenPage.open(browser, 'compare', theme, size, async ({ type }, opened) => {
+      if (type === 'ready')
+        for (const run of runs) await opened.event({ type: 'run', language: 'en', strings: COMPARE_STRINGS, of, run });
+      if (type === 'openAnswers') {
+        const titled = fixtures.answers.map((row) => ({
+          ...row,
+          answers: row.answers.map((answer, i) => ({ ...answer, state: `run ${i}` })),
+        }));
+        await opened.event({ type: 'answers', rows: titled, total: 5000 });
+      }
+      return undefined;
+    });
+    await page.page.locator('.compared tbody tr').first().waitFor();
+    await until(async () => (await page.page.locator('.chart canvas').count()) > 0, 'charts');
+    return page;
+  }
+
+  const texts = (page: OpenPage, selector: string) => page.page.locator(selector).allTextContents();
+  const saved = (page: OpenPage) =>
+    page.requests.find(({ type }) => type === 'save') as { content: string } | undefined;
+  const press = (page: OpenPage, label: string) => page.page.locator(`vscode-button[aria-label="${label}"]`).click();
+
+  test('every curve is one chart of all runs; tables have only what differs, with intervals and differences', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    assert.equal(await page.page.locator('h1').first().textContent(), '3 runs compared');
+    const captions = await texts(page, '.chart .caption');
+    assert.equal(captions.filter((text) => text === 'delivered model (vector off)').length, 2);
+    assert.ok(captions.includes('training rows, each step'));
+    assert.deepEqual(
+      (await texts(page, '.recipes thead th')).map((text) => text.trim()),
+      ['run', 'optimizer.learningRate', 'adapter.rank', 'seed'],
+    );
+    const cells = await texts(page, '.compared tbody tr:nth-child(2) td .delta');
+    assert.match(cells.join('|'), /^\+10.2 points \(\+5.1 to \+16.6\)/);
+    assert.equal((await texts(page, '.compared .delta.sure.bad')).length, 2);
+    assert.match((await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '', /run 0: .*run 2: /);
+    assert.equal(await page.page.locator('.parallel path').count(), 3);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a run that is hidden is in no chart, and a header sorts its table', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    await page.page.locator('.runs li:nth-child(2) vscode-checkbox').click();
+    const label = () => page.page.locator('canvas').first().getAttribute('aria-label');
+    await until(async () => !(await label())?.includes('run 1:'), 'a chart without it');
+    assert.equal(await page.page.locator('.parallel path').count(), 2);
+    const column = page.page.locator('.recipes thead button').nth(3);
+    await column.click();
+    await column.click();
+    assert.deepEqual(
+      (await texts(page, '.recipes tbody th')).map((text) => text.trim()),
+      ['run 2', 'run 1', 'run 0'],
+    );
+    assert.equal(await page.page.locator('.recipes th[aria-sort="descending"]').count(), 1);
+    await page.close();
+  });
+
+  test('the keyboard moves one cursor through all charts, zooms them alike, and shows the whole again', async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    const whole = page.page.locator('vscode-button[aria-label="Whole range"]');
+    assert.equal(await whole.isVisible(), false);
+    await page.page.locator('canvas').first().press('ArrowRight');
+    const before = await page.check('pictures');
+    await page.page.locator('canvas').first().press('ArrowRight');
+    await until(
+      async () => /^\d+ optimizer step · run 0: /.test((await texts(page, '.readout'))[0] ?? ''),
+      'the values',
+    );
+    const moved = await page.check('pictures');
+    assert.ok(
+      moved.every((picture, i) => picture !== before[i]),
+      'the cursor of each chart moves',
+    );
+    await page.page.locator('canvas').first().press('+');
+    await until(() => whole.isVisible(), 'a range');
+    await page.page.locator('canvas').first().press('0');
+    await until(async () => !(await whole.isVisible()), 'the whole');
+    await page.close();
+  });
+
+  test('the axis, the smoothing and the scale change every chart', async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    let before = await page.check('pictures');
+    const changed = async (what: string): Promise<void> => {
+      await until(async () => (await page.check('pictures')).every((picture, i) => picture !== before[i]), what);
+      before = await page.check('pictures');
+    };
+    await page.page.locator('vscode-dropdown[aria-label="Horizontal axis"]').press('ArrowDown');
+    await changed('another axis');
+    await page.page.locator('input[type=range]').press('End');
+    await changed('smooth lines');
+    assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
+    await page.close();
+  });
+
+  test('it is saved as a table, as pictures, and as a page that needs nothing else', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    const content = async (format: string): Promise<string> => {
+      page.requests.length = 0;
+      await press(page, `Save as ${format}`);
+      await until(() => saved(page) !== undefined, format);
+      return saved(page)!.content;
+    };
+    assert.match(await content('CSV'), /^run,folder,verdict,optimizer\.learningRate,adapter\.rank,seed,/);
+    const svg = await content('SVG');
+    assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    assert.match(svg, /delivered model \(vector off\), loss, nats per token/);
+    const png = Buffer.from(await content('PNG'), 'base64');
+    assert.deepEqual([...png.subarray(1, 4)].map((c) => String.fromCharCode(c)).join(''), 'PNG');
+    // Twice the size of the picture in SVG.
+    assert.equal(png.readUInt32BE(16), 2 * Number(/width="(\d+)"/.exec(svg)![1]));
+    const html = await content('HTML');
+    assert.match(html, /<h1>3 runs compared<\/h1>/);
+    assert.match(html, /0 of 128/);
+    assert.doesNotMatch(html, /<button|<script|<vscode/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('what runs are called is text, on the page and in what is saved', async () => {
+    const title = '<img src=x onerror="document.title=\'broken\'">';
+    const page = await open([sweep(0, { title }), sweep(1)]);
+    for (const format of ['SVG', 'HTML']) {
+      page.requests.length = 0;
+      await press(page, `Save as ${format}`);
+      await until(() => saved(page) !== undefined, format);
+      assert.doesNotMatch(saved(page)!.content, /<img/);
+    }
+    assert.equal(await page.page.locator('img').count(), 0);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('answers are side by side, and it is said when there are more', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    await press(page, 'Answers side by side');
+    await page.page.locator('.side-by-side tbody tr').first().waitFor();
+    assert.deepEqual(await texts(page, '.side-by-side thead th'), ['prompt', 'run 0', 'run 1', 'run 2']);
+    assert.ok(
+      (await texts(page, '.compared-body > p')).includes(
+        'The first 51 of 5,000 prompts, those with disagreements first.',
+      ),
+    );
+    await page.close();
+  });
+
+  test('a run that is gone leaves the page', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    await page.event({ type: 'runs', of: ['/runs/0', '/runs/2'] });
+    await until(async () => (await page.page.locator('.runs li').count()) === 2, 'two runs');
+    assert.equal(await page.page.locator('h1').first().textContent(), '2 runs compared');
+    await page.close();
+  });
+
+  for (const count of [3, 40])
+    test(`${count} runs: every text has a contrast of 4.5 : 1 in each theme, and nothing sticks out`, async () => {
+      const page = await open(Array.from({ length: count }, (_, i) => sweep(i)));
+      for (const theme of THEMES) {
+        await page.theme(theme);
+        await sleep(150);
+        await page.picture(`compare-${count}-${theme}`);
+        assert.deepEqual(await page.check('lowContrast', 4.5), [], theme);
+      }
+      for (const width of [420, 700, 1280]) {
+        await page.page.setViewportSize({ width, height: 900 });
+        await sleep(100);
+        assert.ok((await page.check('overflow')) <= 0, `${width} pixels`);
+      }
+      assert.deepEqual(page.complaints, []);
+      await page.close();
+    });
+});

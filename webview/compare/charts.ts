@@ -1,0 +1,377 @@
+import { Chart, type ChartDataset } from 'chart.js';
+import { color } from 'chart.js/helpers';
+import { linePoints, overlays, rangeOf, type Overlay } from '../../runtime/contract/comparedRuns.js';
+import { summary, type Point } from '../../runtime/contract/series.js';
+import { el, setText } from '../dom.js';
+import { decades, LINE_WIDTH, lineOptions } from '../plot.js';
+import { readTheme, type Theme } from '../theme.js';
+import { button } from '../ui.js';
+import { lookOf, visible, type LineLook, type State, type Words } from './state.js';
+
+/** A tooltip with more lines than this covers the chart. */
+const MAX_SAID = 10;
+/** A drag that is shorter is a click. */
+const MIN_DRAG = 5;
+const ZOOM = 1.5;
+
+interface Actions {
+  highlight(run: string | undefined): void;
+  zoom(range: [number, number] | undefined): void;
+  copy(drawn: Drawn): void;
+}
+
+/** A chart as it is drawn now, for pictures of it. */
+export interface Drawn {
+  overlay: Overlay;
+  logarithmic: boolean;
+  xTitle: string;
+  x?: [number, number];
+  y: { min?: number; max?: number };
+  lines: (LineLook & { title: string; points: Point[] })[];
+}
+
+/** The curves of all runs: a chart for each, with the same axes where they have the same unit, and one cursor for all. */
+export class OverlayCharts {
+  readonly element = el('div', { class: 'charts' });
+  private views: ChartView[] = [];
+  private ids = '';
+
+  constructor(
+    private readonly words: Words,
+    private readonly actions: Actions,
+  ) {}
+
+  update(state: State): void {
+    const all = overlays(state.shown, this.words.strings);
+    const ids = JSON.stringify(all.map(({ id }) => id));
+    if (ids !== this.ids) {
+      this.views.forEach((view) => view.dispose());
+      this.views = all.map(
+        (overlay, i) => new ChartView(`overlay-${i}`, overlay, this.words, this.actions, (x) => this.point(x)),
+      );
+      this.element.replaceChildren(...this.views.map(({ element }) => element));
+      this.ids = ids;
+    }
+    const theme = readTheme();
+    const drawn = all.map((overlay) => drawnOf(overlay, state, this.words, theme));
+    const end = Math.max(1, ...drawn.flatMap(({ lines }) => lines.map(({ points }) => points.at(-1)?.x ?? 0)));
+    // Charts of one unit have one scale, so that a glance compares them.
+    drawn.forEach((one, i) => {
+      const group = drawn.filter(({ overlay }) => overlay.chart === one.overlay.chart);
+      one.y = yRange(
+        group.flatMap(({ lines }) => lines.map(({ points }) => points)),
+        one,
+      );
+      one.x ??= [0, end];
+      this.views[i]!.update(one, state, theme);
+    });
+  }
+
+  /** The same lines, of which one stands out. */
+  highlight(run: string | undefined): void {
+    for (const view of this.views) view.highlight(run);
+  }
+
+  drawn(): Drawn[] {
+    return this.views.map(({ drawn }) => drawn).filter((one) => one.lines.length > 0);
+  }
+
+  private point(x: number | undefined): void {
+    for (const view of this.views) view.point(x);
+  }
+}
+
+function drawnOf(overlay: Overlay, state: State, { strings: s }: Words, theme: Theme): Drawn {
+  const logarithmic = state.logarithmic ?? overlay.logarithmic;
+  const lines = visible(state).flatMap(({ one: { run }, index }) =>
+    overlay.lines
+      .filter((line) => line.run === run.id)
+      .map(({ series }) => ({
+        ...lookOf(index, theme),
+        title: run.title,
+        points: linePoints(series, run.clock, { x: state.x, smoothing: state.smoothing, logarithmic }),
+      })),
+  );
+  const xTitle = { step: s.axisStep, tokens: s.axisTokens, seconds: s.axisSeconds }[state.x];
+  return { overlay, logarithmic, xTitle, x: state.range, y: {}, lines };
+}
+
+function yRange(lines: readonly Point[][], { logarithmic, x }: Drawn): Drawn['y'] {
+  const [from, to] = x ?? [-Infinity, Infinity];
+  const within = lines.map((points) => points.filter((point) => point.x >= from && point.x <= to));
+  if (logarithmic) return decades(within.map((points) => points.map(({ y }) => y)));
+  const range = rangeOf(within, false);
+  return range ? { min: Math.min(0, range[0]), max: range[1] * 1.05 } : {};
+}
+
+class ChartView {
+  readonly element: HTMLElement;
+  drawn!: Drawn;
+  private readonly canvas: HTMLCanvasElement;
+  private readonly caption = el('p', { class: 'caption' });
+  private readonly readout = el('p', { class: 'legend readout', role: 'status' });
+  private readonly values = el('tbody');
+  private readonly chart: Chart<'line', Point[]>;
+  private ids: string[] = [];
+  /** Where the cursor is on the horizontal axis, and where a drag has begun, in pixels. */
+  private at: number | undefined;
+  private drag: { from: number; to: number } | undefined;
+
+  constructor(
+    id: string,
+    { title, unit, label }: Overlay,
+    private readonly words: Words,
+    private readonly actions: Actions,
+    private readonly pointAll: (x: number | undefined) => void,
+  ) {
+    const { strings: s } = words;
+    this.canvas = el('canvas', {
+      role: 'img',
+      tabindex: 0,
+      'aria-describedby': 'chart-keys',
+      mousemove: (event) => this.moved(event as MouseEvent),
+      mouseleave: () => this.left(),
+      mousedown: (event) => (this.drag = { from: (event as MouseEvent).offsetX, to: (event as MouseEvent).offsetX }),
+      mouseup: () => this.released(),
+      dblclick: () => this.actions.zoom(undefined),
+      keydown: (event) => this.pressed(event as KeyboardEvent),
+      blur: () => this.left(),
+    });
+    this.element = el(
+      'section',
+      { class: 'chart', 'aria-labelledby': id },
+      el(
+        'header',
+        {},
+        el('h2', { id }, title),
+        el('span', { class: 'unit' }, unit),
+        button(s.copyPicture, 'icon', { label: `${title}, ${label}: ${s.copyPicture}` }, () =>
+          actions.copy(this.drawn),
+        ),
+      ),
+      this.caption,
+      this.readout,
+      el('div', { class: 'plot' }, this.canvas),
+      el(
+        'details',
+        { class: 'twin' },
+        el('summary', {}, s.valuesAsTable),
+        el(
+          'table',
+          {},
+          el(
+            'thead',
+            {},
+            el('tr', {}, ...[s.columnRun, s.columnFirst, s.columnLast].map((t) => el('th', { scope: 'col' }, t))),
+          ),
+          this.values,
+        ),
+      ),
+    );
+    const theme = readTheme();
+    this.chart = new Chart(this.canvas, {
+      type: 'line',
+      data: { datasets: [] },
+      options: this.options({ logarithmic: false, xTitle: '', y: {} }, theme),
+      plugins: [{ id: 'cursor', afterDatasetsDraw: () => this.drawCursor() }],
+    });
+  }
+
+  update(drawn: Drawn, state: State, theme: Theme): void {
+    this.drawn = drawn;
+    const { overlay, lines } = drawn;
+    setText(this.caption, overlay.label);
+    const runs = new Map(state.shown.map(({ run }) => [run.title, run.id]));
+    this.ids = lines.map(({ title }) => runs.get(title)!);
+    this.chart.options = this.options(drawn, theme);
+    this.highlight(state.highlighted);
+    this.describe();
+    this.point(this.at);
+  }
+
+  highlight(run: string | undefined): void {
+    const { lines } = this.drawn;
+    this.chart.data.datasets = lines.map((line, i) => dataset(line, this.ids[i]!, run, lines.length));
+    this.chart.update('none');
+  }
+
+  dispose(): void {
+    this.chart.destroy();
+    this.element.remove();
+  }
+
+  /** Shows what all lines are at a place of the axis, which may be that of another chart's cursor. */
+  point(x: number | undefined): void {
+    this.at = x;
+    const { tooltip } = this.chart;
+    const active =
+      x === undefined
+        ? []
+        : this.drawn.lines.flatMap(({ points }, datasetIndex) => {
+            const index = nearest(points, x);
+            return index < 0 ? [] : [{ datasetIndex, index }];
+          });
+    const said = active.length > MAX_SAID ? active.slice(0, MAX_SAID) : active;
+    const px = x === undefined ? 0 : this.chart.scales['x']!.getPixelForValue(x);
+    tooltip?.setActiveElements(said, { x: px, y: this.chart.chartArea.top });
+    this.chart.setActiveElements(said);
+    this.chart.draw();
+    const own = x !== undefined && document.activeElement === this.canvas;
+    setText(this.readout, own ? this.reading(x) : '');
+  }
+
+  /** The values at the cursor in words. */
+  private reading(x: number): string {
+    const { numbers: n } = this.words;
+    const values = this.drawn.lines.flatMap(({ title, points }) => {
+      const y = points[nearest(points, x)]?.y ?? null;
+      return y === null ? [] : [`${title}: ${n.number(y)}`];
+    });
+    return [`${n.count(x)} ${this.drawn.xTitle}`, ...values.slice(0, MAX_SAID)].join(' · ');
+  }
+
+  private options(drawn: Pick<Drawn, 'logarithmic' | 'xTitle' | 'x' | 'y'>, theme: Theme) {
+    const { numbers, strings: s } = this.words;
+    const options = lineOptions({
+      theme,
+      numbers,
+      logarithmic: drawn.logarithmic,
+      y: drawn.y,
+      x: { title: drawn.xTitle, min: drawn.x?.[0], max: drawn.x?.[1] },
+      at: (x) => `${typeof x === 'number' ? numbers.count(x) : x} ${drawn.xTitle}`,
+      noNumber: s.noNumber,
+    });
+    // The page moves the cursor of all charts by itself.
+    return { ...options, events: [] };
+  }
+
+  private describe(): void {
+    const { numbers: n, strings: s } = this.words;
+    const { overlay, lines } = this.drawn;
+    const shown = new Set(this.ids);
+    const ends = overlay.lines
+      .filter(({ run }) => shown.has(run))
+      .map(({ series }, i) => ({ title: lines[i]!.title, ...summary(series) }));
+    const said = ends.map(({ title, last }) => `${title}: ${last ? n.number(last.value) : s.noNumber}`);
+    this.canvas.setAttribute('aria-label', `${overlay.title}, ${overlay.label}, ${overlay.unit}. ${said.join('. ')}`);
+    this.values.replaceChildren(
+      ...ends.map(({ title, first, last }) =>
+        el(
+          'tr',
+          {},
+          el('th', { scope: 'row' }, title),
+          ...[first, last].map((point) => el('td', {}, point ? n.number(point.value) : s.noNumber)),
+        ),
+      ),
+    );
+  }
+
+  private moved({ offsetX, offsetY, buttons }: MouseEvent): void {
+    const { left, right } = this.chart.chartArea;
+    if (this.drag && buttons === 0) this.drag = undefined;
+    if (this.drag) this.drag.to = Math.min(right, Math.max(left, offsetX));
+    if (offsetX < left || offsetX > right) return this.left();
+    this.pointAll(this.chart.scales['x']!.getValueForPixel(offsetX) ?? 0);
+    const active = this.chart.getActiveElements();
+    const [closest] = [...active].sort((a, b) => Math.abs(a.element.y - offsetY) - Math.abs(b.element.y - offsetY));
+    this.actions.highlight(
+      closest && Math.abs(closest.element.y - offsetY) < 30 ? this.ids[closest.datasetIndex] : undefined,
+    );
+  }
+
+  private left(): void {
+    this.pointAll(undefined);
+    this.actions.highlight(undefined);
+  }
+
+  private released(): void {
+    const { drag } = this;
+    this.drag = undefined;
+    if (!drag || Math.abs(drag.to - drag.from) < MIN_DRAG) return;
+    const at = (px: number): number => this.chart.scales['x']!.getValueForPixel(px) ?? 0;
+    const [from, to] = [at(drag.from), at(drag.to)];
+    this.actions.zoom([Math.max(0, Math.min(from, to)), Math.max(from, to)]);
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    const { min, max } = this.chart.scales['x']!;
+    const width = max - min;
+    const at = this.at ?? min;
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (move !== undefined && event.shiftKey) this.pan((move * width) / 10);
+    else if (move !== undefined) this.pointAll(Math.min(max, Math.max(min, at + (move * width) / 50)));
+    else if (event.key === '+' || event.key === '=') this.zoomBy(1 / ZOOM);
+    else if (event.key === '-') this.zoomBy(ZOOM);
+    else if (event.key === '0') this.actions.zoom(undefined);
+    else return;
+    event.preventDefault();
+  }
+
+  private zoomBy(factor: number): void {
+    const { min, max } = this.chart.scales['x']!;
+    const at = this.at ?? (min + max) / 2;
+    this.actions.zoom([Math.max(0, at - (at - min) * factor), Math.min(this.end(), at + (max - at) * factor)]);
+  }
+
+  private pan(by: number): void {
+    const { min, max } = this.chart.scales['x']!;
+    const bounded = Math.max(-min, Math.min(by, this.end() - max));
+    this.actions.zoom([min + bounded, max + bounded]);
+  }
+
+  private end(): number {
+    return Math.max(1, ...this.drawn.lines.map(({ points }) => points.at(-1)?.x ?? 0));
+  }
+
+  private drawCursor(): void {
+    const { ctx, chartArea, scales } = this.chart;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = readTheme().muted;
+    if (this.at !== undefined) {
+      const x = scales['x']!.getPixelForValue(this.at);
+      ctx.beginPath();
+      ctx.moveTo(x, chartArea.top);
+      ctx.lineTo(x, chartArea.bottom);
+      ctx.stroke();
+    }
+    if (this.drag) {
+      ctx.globalAlpha = 0.2;
+      ctx.fillRect(this.drag.from, chartArea.top, this.drag.to - this.drag.from, chartArea.bottom - chartArea.top);
+    }
+    ctx.restore();
+  }
+}
+
+function dataset(
+  { title, color: hue, dash, points }: Drawn['lines'][number],
+  run: string,
+  highlighted: string | undefined,
+  count: number,
+): ChartDataset<'line', Point[]> {
+  const alone = (i: number): boolean => (points[i - 1]?.y ?? null) === null && (points[i + 1]?.y ?? null) === null;
+  const isDimmed = highlighted !== undefined && highlighted !== run;
+  const width = count > 12 ? LINE_WIDTH * 0.7 : LINE_WIDTH;
+  const shade = isDimmed ? color(hue).alpha(0.25).rgbString() : hue;
+  return {
+    label: title,
+    data: points,
+    borderColor: shade,
+    backgroundColor: shade,
+    borderDash: [...dash],
+    borderWidth: highlighted === run ? 2 * width : width,
+    order: highlighted === run ? 0 : 1,
+    pointRadius: points.map((_, i) => (alone(i) ? 2.5 : 0)),
+    pointHoverRadius: 3,
+    spanGaps: false,
+    tension: 0,
+  };
+}
+
+/** The index of the point that is nearest along the axis; -1 where there is none. */
+function nearest(points: readonly Point[], x: number): number {
+  let best = -1;
+  points.forEach(({ x: at, y }, i) => {
+    if (y !== null && (best < 0 || Math.abs(at - x) < Math.abs(points[best]!.x - x))) best = i;
+  });
+  return best;
+}

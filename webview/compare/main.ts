@@ -1,0 +1,284 @@
+import { comparisonCsv, rowId, showRuns, X_AXES, type ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { byDisagreement, type AnswerRow } from '../../runtime/contract/answers.js';
+import { fill, numbersIn } from '../../runtime/contract/format.js';
+import { openChannel } from '../channel.js';
+import { el, setText } from '../dom.js';
+import { errorNotice, thrown } from '../notice.js';
+import {
+  PICTURE_FORMATS,
+  type ComparePageEvent,
+  type ComparePageRequest,
+  type ComparePageState,
+  type CompareStrings,
+  type PictureFormat,
+} from '../protocol.js';
+import { Answers } from '../run/answers.js';
+import { onThemeChange, readTheme } from '../theme.js';
+import { button, checkBox, dropdown } from '../ui.js';
+import { OverlayCharts, type Drawn } from './charts.js';
+import { Legend } from './legend.js';
+import { Parallel } from './parallel.js';
+import { base64Of, chartsPicture, pageOf, toPng } from './pictures.js';
+import type { State, Words } from './state.js';
+import { RecipeTable, ResultTable } from './tables.js';
+
+const channel = openChannel<ComparePageEvent, ComparePageRequest, ComparePageState>(receive);
+/** By their ids, as far as they have come. */
+const runs = new Map<string, ComparedRun>();
+let order: string[] = [];
+let page: ComparePage | undefined;
+
+function receive(event: ComparePageEvent): void {
+  switch (event.type) {
+    case 'run':
+      document.documentElement.lang = event.language;
+      page ??= new ComparePage({ strings: event.strings, numbers: numbersIn(event.language) });
+      runs.set(event.run.id, event.run);
+      return arrange(event.of);
+    case 'runs':
+      return arrange(event.of);
+    case 'answers':
+      return page?.showAnswers(event.rows, event.total);
+  }
+}
+
+/** Draws when all are there. */
+function arrange(of: string[]): void {
+  order = of;
+  channel.state = { runs: order };
+  const known = order.flatMap((id) => runs.get(id) ?? []);
+  if (known.length < order.length) page?.wait(order.length);
+  else page?.show(known);
+}
+
+async function request(asked: ComparePageRequest): Promise<void> {
+  try {
+    await channel.request(asked);
+    page?.failed();
+  } catch (error) {
+    if (page) page.failed(error);
+    // The words come with the first run; what failed here is that one.
+    else document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
+  }
+}
+
+class ComparePage {
+  private readonly state: State = { shown: [], hidden: new Set(), x: 'step', smoothing: 0, reference: '' };
+  private readonly strings: CompareStrings;
+  private readonly title = el('h1');
+  private readonly failure = el('div');
+  private readonly said = el('p', { class: 'muted', role: 'status' });
+  private readonly legend: Legend;
+  private readonly charts: OverlayCharts;
+  private readonly recipes: RecipeTable;
+  private readonly results: ResultTable;
+  private readonly parallel: Parallel;
+  private readonly answers: Answers;
+  private readonly answersNote = el('p', { class: 'muted' });
+  private readonly body: HTMLElement;
+  private readonly log: ReturnType<typeof checkBox>;
+  private readonly whole: HTMLElement;
+  private rows: AnswerRow[] = [];
+  private drawing = false;
+
+  constructor(private readonly words: Words) {
+    const s = (this.strings = words.strings);
+    const highlight = (run: string | undefined): void => this.highlight(run);
+    this.legend = new Legend(words, {
+      toggle: (run, shown) => {
+        if (shown) this.state.hidden.delete(run);
+        else this.state.hidden.add(run);
+        this.draw();
+      },
+      showOnly: (shown) => {
+        this.state.hidden = new Set(shown ? [] : order);
+        this.draw();
+      },
+      highlight,
+      open: (run) => void request({ type: 'openRun', run }),
+    });
+    this.charts = new OverlayCharts(words, {
+      highlight,
+      zoom: (range) => {
+        this.state.range = range;
+        this.draw();
+      },
+      copy: (drawn) => void this.copy(drawn),
+    });
+    this.recipes = new RecipeTable(words);
+    this.results = new ResultTable(words, (reference) => {
+      this.state.reference = reference;
+      this.draw();
+    });
+    this.parallel = new Parallel(words, highlight);
+    this.answers = new Answers(s, words.numbers);
+    this.log = checkBox(s.logScale, false, (checked) => {
+      this.state.logarithmic = checked;
+      this.draw();
+    });
+    this.whole = button(s.wholeRange, 'secondary', { label: s.wholeRange }, () => {
+      this.state.range = undefined;
+      this.draw();
+    });
+    const actions = el(
+      'div',
+      { class: 'actions' },
+      button(s.answersTitle, 'secondary', { label: s.answersTitle }, () => void request({ type: 'openAnswers' })),
+      ...PICTURE_FORMATS.map((format) => {
+        const label = fill(s.save, format.toUpperCase());
+        return button(label, 'secondary', { label }, () => void this.save(format));
+      }),
+    );
+    this.body = el(
+      'div',
+      { class: 'compared-body', hidden: true },
+      this.legend.element,
+      this.results.element,
+      this.recipes.element,
+      this.parallel.element,
+      el('section', { class: 'curves' }, this.controls(), el('p', { id: 'chart-keys', class: 'caption' }, s.chartKeys)),
+      this.charts.element,
+      this.answersNote,
+      this.answers.element,
+    );
+    document.body.replaceChildren(
+      el('main', { class: 'page compare' }, el('header', {}, this.title, actions), this.said, this.failure, this.body),
+    );
+    onThemeChange(() => this.draw());
+  }
+
+  private controls(): HTMLElement {
+    const { strings: s, state } = this;
+    const axes = { [s.axisStep]: 'step', [s.axisTokens]: 'tokens', [s.axisSeconds]: 'seconds' } as const;
+    const names = Object.keys(axes);
+    const amount = el('output', {}, '0');
+    const slider = el('input', {
+      type: 'range',
+      ...{ min: 0, max: 0.98, step: 0.02, value: 0, 'aria-label': s.smoothing },
+      input: (event) => {
+        state.smoothing = Number((event.target as HTMLInputElement).value);
+        setText(amount, String(state.smoothing));
+        this.draw();
+      },
+    });
+    return el(
+      'div',
+      { class: 'controls' },
+      el('span', {}, s.horizontalAxis),
+      dropdown(s.horizontalAxis, names, names[0]!, (name) => {
+        state.x = X_AXES[names.indexOf(name)] ?? 'step';
+        state.range = undefined;
+        this.draw();
+      }),
+      el('label', {}, s.smoothing, ' ', slider, ' ', amount),
+      this.log.element,
+      this.whole,
+    );
+  }
+
+  wait(count: number): void {
+    setText(this.said, fill(this.strings.waiting, count));
+  }
+
+  show(all: ComparedRun[]): void {
+    setText(this.said, '');
+    setText(this.title, fill(this.strings.runsCompared, all.length));
+    this.state.shown = showRuns(all, this.words);
+    const [first] = all;
+    const rows = all.flatMap((run) => run.states.map((state) => rowId(run, state)));
+    if (!rows.includes(this.state.reference)) this.state.reference = first ? rowId(first, first.states[0] ?? '') : '';
+    this.body.hidden = false;
+    this.draw();
+  }
+
+  showAnswers(rows: AnswerRow[], total: number): void {
+    this.rows = rows;
+    const { strings: s, words } = this;
+    const count = (value: number): string => words.numbers.count(value);
+    setText(this.answersNote, total > rows.length ? fill(s.answersFirst, count(rows.length), count(total)) : '');
+    this.drawAnswers();
+    this.answers.element.scrollIntoView({ block: 'start' });
+    this.answers.element.focus({ preventScroll: true });
+  }
+
+  failed(error?: unknown): void {
+    const { strings: s } = this;
+    this.failure.replaceChildren(
+      ...(error === undefined ? [] : [errorNotice(s.requestFailed, thrown(error), s.stack)]),
+    );
+  }
+
+  /** At most once a frame. */
+  private draw(): void {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      const { state } = this;
+      this.whole.hidden = state.range === undefined;
+      this.legend.update(state);
+      this.results.update(state);
+      this.recipes.update(state);
+      this.parallel.update(state);
+      this.charts.update(state);
+      if (!this.answers.element.hidden) this.drawAnswers();
+    });
+  }
+
+  private highlight(run: string | undefined): void {
+    if (this.state.highlighted === run) return;
+    this.state.highlighted = run;
+    this.legend.update(this.state);
+    this.charts.highlight(run);
+    this.parallel.restyle(run);
+  }
+
+  /** Of the runs that are shown; what they disagree on comes first. */
+  private drawAnswers(): void {
+    const hidden = this.state.shown.filter(({ run }) => this.state.hidden.has(run.id)).map(({ run }) => run.title);
+    const isHidden = (state: string): boolean =>
+      hidden.some((title) => state === title || state.startsWith(`${title} · `));
+    const rows = this.rows.map((row) => ({ ...row, answers: row.answers.filter(({ state }) => !isHidden(state)) }));
+    this.answers.show(byDisagreement(rows.filter(({ answers }) => answers.length > 0)));
+  }
+
+  private async copy(drawn: Drawn): Promise<void> {
+    const { strings: s } = this;
+    try {
+      const png = toPng(chartsPicture([drawn], readTheme(), this.words.numbers));
+      await navigator.clipboard.write([new ClipboardItem({ 'image/png': png })]);
+      setText(this.said, s.copied);
+    } catch (error) {
+      setText(this.said, fill(s.copyFailed, (error as Error).message));
+    }
+  }
+
+  private async save(format: PictureFormat): Promise<void> {
+    try {
+      await request({ type: 'save', format, content: await this.content(format) });
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private async content(format: PictureFormat): Promise<string> {
+    const { state, words, strings: s } = this;
+    if (format === 'csv') return comparisonCsv(state.shown, state.reference, words);
+    const theme = readTheme();
+    const charts = this.charts.drawn();
+    if (charts.length === 0 && format !== 'html') throw new Error(s.noCurves);
+    const picture = chartsPicture(charts, theme, words.numbers);
+    switch (format) {
+      case 'svg':
+        return picture.svg;
+      case 'png':
+        return base64Of(await toPng(picture));
+      case 'html': {
+        const sections = [this.results, this.recipes, this.parallel].map(({ element }) => element);
+        return pageOf(this.title.textContent ?? '', picture, sections, theme);
+      }
+    }
+  }
+}
+
+void request({ type: 'ready' });

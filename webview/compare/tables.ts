@@ -1,0 +1,215 @@
+import {
+  comparedTable,
+  differingKeys,
+  type ComparedCell,
+  type ComparedTable,
+} from '../../runtime/contract/comparedRuns.js';
+import { fill } from '../../runtime/contract/format.js';
+import { el } from '../dom.js';
+import { readTheme } from '../theme.js';
+import { dropdown } from '../ui.js';
+import { swatch } from './legend.js';
+import { lookOf, type State, type Words } from './state.js';
+
+interface Column {
+  title: string;
+  subtitle?: string;
+  meaning?: string;
+  cell(row: number): { sort: string | number | undefined; face: (Node | string)[]; classes?: string };
+}
+
+/** Which column a table is sorted by, kept while the page lives. */
+type Order = { column: number; down: boolean } | undefined;
+
+/** A table with a line for each run, which any column sorts. */
+class RunTable {
+  readonly element = el('div', { class: 'scroll', role: 'region', tabindex: 0 });
+  private order: Order;
+  private drawn = '';
+
+  constructor(
+    label: string,
+    private readonly words: Words,
+    private readonly name: string,
+  ) {
+    this.element.setAttribute('aria-label', label);
+  }
+
+  /** @param signature what is said in it: a table that stays as it is keeps its focus */
+  update(signature: unknown, count: number, columns: Column[]): void {
+    const drawn = JSON.stringify(signature);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.draw(count, columns);
+  }
+
+  private draw(count: number, columns: Column[]): void {
+    const { strings: s } = this.words;
+    const rows = Array.from({ length: count }, (_, i) => i);
+    const { order } = this;
+    if (order)
+      rows.sort((a, b) =>
+        compare(columns[order.column]!.cell(a).sort, columns[order.column]!.cell(b).sort, order.down),
+      );
+    const head = columns.map(({ title, subtitle, meaning }, i) => {
+      const sorted = order?.column === i ? (order.down ? 'descending' : 'ascending') : undefined;
+      const press = (): void => {
+        this.order = { column: i, down: sorted === 'ascending' };
+        this.draw(count, columns);
+        this.element.querySelectorAll<HTMLElement>('th button')[i]?.focus();
+      };
+      const label = fill(s.sortBy, [title, subtitle].filter(Boolean).join(' '));
+      return el(
+        'th',
+        { scope: 'col', title: meaning, 'aria-sort': sorted },
+        el(
+          'button',
+          { class: 'sort', 'aria-label': label, click: press },
+          title,
+          sorted ? (order?.down ? ' ↓' : ' ↑') : '',
+        ),
+        subtitle ? el('span', { class: 'set' }, subtitle) : null,
+      );
+    });
+    const body = rows.map((row) =>
+      el(
+        'tr',
+        {},
+        ...columns.map(({ cell }, i) => {
+          const { face, classes } = cell(row);
+          return el(i === 0 ? 'th' : 'td', i === 0 ? { scope: 'row' } : { class: classes }, ...face);
+        }),
+      ),
+    );
+    this.element.replaceChildren(
+      el('table', { class: this.name }, el('thead', {}, el('tr', {}, ...head)), el('tbody', {}, ...body)),
+    );
+  }
+}
+
+/** Rows without a value are last, whichever way. */
+function compare(a: string | number | undefined, b: string | number | undefined, down: boolean): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  const way = down ? -1 : 1;
+  if (typeof a === 'number' && typeof b === 'number') return way * (a - b);
+  return way * String(a).localeCompare(String(b), undefined, { numeric: true });
+}
+
+/** Keys in which the recipes differ, a line for each run. */
+export class RecipeTable {
+  readonly element: HTMLElement;
+  private readonly table: RunTable;
+  private readonly none: HTMLElement;
+
+  constructor(private readonly words: Words) {
+    const { strings: s } = words;
+    this.table = new RunTable(s.recipesTitle, words, 'recipes');
+    this.none = el('p', { class: 'empty' }, s.recipesAlike);
+    this.element = el(
+      'section',
+      { 'aria-labelledby': 'recipes-title' },
+      el('h2', { id: 'recipes-title' }, s.recipesTitle),
+      this.none,
+      this.table.element,
+    );
+  }
+
+  update({ shown }: State): void {
+    const runs = shown.map(({ run }) => run);
+    const keys = differingKeys(runs);
+    this.none.hidden = keys.length > 0;
+    this.table.element.hidden = keys.length === 0;
+    const theme = readTheme();
+    this.table.update([keys, runs.map(({ title }) => title), theme.runs], runs.length, [
+      {
+        title: this.words.strings.columnRun,
+        cell: (row) => ({ sort: runs[row]!.title, face: [swatch(lookOf(row, theme)), ` ${runs[row]!.title}`] }),
+      },
+      ...keys.map(({ key, values }) => ({
+        title: key,
+        cell: (row: number) => ({ sort: values[row], face: [values[row]!] }),
+      })),
+    ]);
+  }
+}
+
+/** What was measured, with intervals, and what differs from one of the rows. */
+export class ResultTable {
+  readonly element: HTMLElement;
+  private readonly table: RunTable;
+  private readonly choice = el('div', { class: 'controls' });
+  private readonly none: HTMLElement;
+  private readonly note: HTMLElement;
+  private offered = '';
+
+  constructor(
+    private readonly words: Words,
+    private readonly compareWith: (row: string) => void,
+  ) {
+    const { strings: s } = words;
+    this.table = new RunTable(s.resultsTitle, words, 'compared');
+    this.none = el('p', { class: 'empty' }, s.resultsNone);
+    this.note = el('p', { class: 'judges' }, s.resultsNote);
+    this.element = el(
+      'section',
+      { 'aria-labelledby': 'results-title' },
+      el('h2', { id: 'results-title' }, s.resultsTitle),
+      this.choice,
+      this.none,
+      this.table.element,
+      this.note,
+    );
+  }
+
+  update({ shown, reference }: State): void {
+    const { strings: s } = this.words;
+    const table = comparedTable(shown, reference, this.words);
+    const isEmpty = table.columns.length === 0;
+    this.none.hidden = !isEmpty;
+    this.table.element.hidden = this.choice.hidden = this.note.hidden = isEmpty;
+    this.offer(table, reference);
+    this.table.update(table, table.rows.length, [
+      { title: s.columnRun, cell: (row) => ({ sort: table.rows[row]!.title, face: [table.rows[row]!.title] }) },
+      {
+        title: s.columnVerdict,
+        cell: (row) => {
+          const { mark, brief } = table.rows[row]!;
+          const said = [mark, brief].filter(Boolean).join(' ');
+          return { sort: said, face: [said] };
+        },
+      },
+      ...table.columns.map(({ title, subtitle, meaning, good }, i) => ({
+        ...{ title, subtitle, meaning },
+        cell: (row: number) => {
+          const cell = table.rows[row]!.cells[i]!;
+          return { sort: cell.value, face: faceOf(cell, good), classes: cell.value === undefined ? 'none' : undefined };
+        },
+      })),
+    ]);
+  }
+
+  private offer({ rows }: ComparedTable, reference: string): void {
+    const titles = rows.map(({ title }) => title);
+    const chosen = rows.find(({ id }) => id === reference)?.title ?? titles[0] ?? '';
+    const offered = JSON.stringify([titles, chosen]);
+    if (offered === this.offered) return;
+    this.offered = offered;
+    const { strings: s } = this.words;
+    const ids = new Map(rows.map(({ id, title }) => [title, id]));
+    this.choice.replaceChildren(
+      el('span', {}, s.comparedWith),
+      dropdown(s.comparedWith, titles, chosen, (title) => this.compareWith(ids.get(title)!)),
+    );
+  }
+}
+
+function faceOf({ text, intervalText, delta }: ComparedCell, good: 'low' | 'high' | 'either'): (Node | string)[] {
+  const face: (Node | string)[] = [el('span', { class: 'value' }, text)];
+  if (intervalText) face.push(el('span', { class: 'bound' }, intervalText));
+  if (delta) {
+    const way =
+      good === 'either' || !delta.isBeyondChance ? '' : delta.value > 0 === (good === 'high') ? ' good' : ' bad';
+    face.push(el('span', { class: `delta${delta.isBeyondChance ? ' sure' : ''}${way}` }, delta.text));
+  }
+  return face;
+}
