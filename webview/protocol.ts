@@ -457,7 +457,6 @@ export const COMPARE_STRINGS = {
   runsCompared: '{0} runs compared',
   waiting: 'Reading {0} runs…',
   runsTitle: 'Runs',
-  showRun: 'Show {0}',
   showAll: 'Show all',
   showNone: 'Show none',
   openRun: 'Open {0}',

@@ -39,6 +39,7 @@ export function runsView({ store, problems, archive }: Pick<Services, 'store' | 
     view.badge = live ? { value: live, tooltip: vscode.l10n.t('{0} running', live) } : undefined;
     const hidden = store.list().filter((run) => !isShown(run, archive.shown)).length;
     view.description = hidden ? t('{0} archived', hidden) : undefined;
+    view.message = hidden && hidden === store.list().length ? t('All runs are archived.') : undefined;
   };
   const countSoon = disposables.add(debounce(count, 100));
   disposables.add(store.onDidChange(({ kind }) => kind !== 'append' && countSoon()));

@@ -9,11 +9,13 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
 import { fake } from '../extension/fake/vscode.js';
 import { harm, runFolder, step } from '../extension/support.js';
 
 const { Problems } = await import('../../extension/data/problems.js');
+const { comparedRun } = await import('../../extension/runs/compareMany.js');
 const { RunStore } = await import('../../extension/runs/store.js');
 const { RecipeIndex } = await import('../../extension/workspace/recipes.js');
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
@@ -79,6 +81,29 @@ try {
   console.log(`longest turn ${ms(delay.max / 1e6)}, memory ${Math.round(process.memoryUsage.rss() / 1e6)} MB`);
   console.log(`first row: ${rows[0]?.join(' | ').replaceAll('\n', ' / ')}`);
   files.dispose();
+
+  // Forty of them compared, as their page is sent them.
+  const compared = store.list().slice(0, 40);
+  const turns = monitorEventLoopDelay({ resolution: 5 });
+  turns.enable();
+  const begun = performance.now();
+  let [bytes, largest, longest] = [0, 0, 0];
+  for (const { folder } of compared) {
+    const run = (await store.whole(folder))!;
+    await nextTurn();
+    const at = performance.now();
+    const message = JSON.stringify(comparedRun(run, run.name, (path) => path));
+    longest = Math.max(longest, performance.now() - at);
+    bytes += message.length;
+    largest = Math.max(largest, message.length);
+    await nextTurn();
+  }
+  turns.disable();
+  const kB = (value: number): string => `${Math.round(value / 1000)} kB`;
+  console.log(
+    `${compared.length} compared: sent in ${ms(performance.now() - begun)}, ${kB(bytes)}, the largest ${kB(largest)}`,
+  );
+  console.log(`a run is made ready in at most ${ms(longest)}, longest turn ${ms(turns.max / 1e6)}`);
 } finally {
   await rm(root, { recursive: true, force: true });
 }

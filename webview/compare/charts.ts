@@ -145,7 +145,7 @@ class ChartView {
         {},
         el('h2', { id }, title),
         el('span', { class: 'unit' }, unit),
-        button(s.copyPicture, 'icon', { label: `${title}, ${label}: ${s.copyPicture}` }, () =>
+        button('⧉', 'icon', { label: `${title}, ${label}: ${s.copyPicture}`, title: s.copyPicture }, () =>
           actions.copy(this.drawn),
         ),
       ),

@@ -42,11 +42,7 @@ export class Legend {
     const { strings: s } = this.words;
     this.items.clear();
     const items = state.shown.map(({ run, view }, index) => {
-      const box = checkBox(
-        el('span', { class: 'sr' }, fill(s.showRun, run.title)),
-        !state.hidden.has(run.id),
-        (checked) => this.actions.toggle(run.id, checked),
-      );
+      const box = checkBox(run.title, true, (checked) => this.actions.toggle(run.id, checked));
       const item = el(
         'li',
         {
@@ -55,12 +51,12 @@ export class Legend {
           focusin: () => this.actions.highlight(run.id),
           focusout: () => this.actions.highlight(undefined),
         },
-        box.element,
         swatch(lookOf(index, theme)),
-        button(run.title, 'icon', { label: fill(s.openRun, run.title), title: fill(s.openRun, run.title) }, () =>
+        box.element,
+        el('span', { class: `brief ${view.tone}` }, [view.mark, view.brief].filter(Boolean).join(' ')),
+        button('↗', 'icon', { label: fill(s.openRun, run.title), title: fill(s.openRun, run.title) }, () =>
           this.actions.open(run.id),
         ),
-        el('span', { class: `brief ${view.tone}` }, [view.mark, view.brief].filter(Boolean).join(' ')),
       );
       this.items.set(run.id, { item, box });
       return item;

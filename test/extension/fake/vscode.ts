@@ -116,28 +116,48 @@ export interface FakeEditor {
   setDecorations(type: unknown, ranges: unknown[]): void;
 }
 
-/** A page: what it was sent, and a way to send as it does. */
+/** A page, of which the test is the script. */
 export class FakePanel {
-  readonly sent: unknown[] = [];
-  title = 'Review';
   visible = true;
-  private receive: (message: unknown) => unknown = () => undefined;
+  isDisposed = false;
+  /** All that it was sent. */
+  readonly sent: Record<string, unknown>[] = [];
+  private readonly received = new Emitter<unknown>();
+  private readonly disposed = new Emitter<void>();
+  readonly onDidChangeViewState = new Emitter<void>().event;
+  readonly onDidDispose = this.disposed.event;
   readonly webview = {
+    options: {},
     html: '',
     cspSource: 'source',
     asWebviewUri: (uri: Uri): Uri => uri,
-    postMessage: async (message: unknown) => void this.sent.push(message),
-    onDidReceiveMessage: (listener: (message: unknown) => unknown) => {
-      this.receive = listener;
-      return nothing;
-    },
+    onDidReceiveMessage: this.received.event,
+    postMessage: async (message: Record<string, unknown>) => void this.sent.push(message),
   };
-  onDidDispose = (): object => nothing;
-  onDidChangeViewState = (): object => nothing;
+
+  constructor(public title: string) {}
+
+  send(id: number, request: object): Promise<void> {
+    return this.received.fire({ id, request });
+  }
+
+  /** Sends a request, and gives its outcome when it has been answered. */
+  async request(request: object): Promise<unknown> {
+    const id = this.sent.length;
+    await this.send(id, request);
+    return this.sent.find(({ reply }) => reply === id)?.['outcome'];
+  }
+
+  /** What it was sent unasked. */
+  events(): Record<string, unknown>[] {
+    return this.sent.flatMap(({ event }) => (event === undefined ? [] : [event as Record<string, unknown>]));
+  }
+
   reveal(): void {}
-  dispose(): void {}
-  send(id: number, request: object): unknown {
-    return this.receive({ id, request });
+
+  dispose(): void {
+    if (!this.isDisposed) void this.disposed.fire();
+    this.isDisposed = true;
   }
 }
 
@@ -157,13 +177,15 @@ export const fake = {
   ranges: new Emitter<unknown>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
-  panels: [] as FakePanel[],
   codeActions: undefined as CodeActionProvider | undefined,
   /** Questions that were asked before something was lost, with their details. */
   asked: [] as { message: string; detail?: string }[],
   /** Whether what is deleted can go to a trash here. */
   hasTrash: true,
   deleted: [] as { path: string; useTrash: boolean }[],
+  panels: [] as FakePanel[],
+  /** Where the person saves what they are asked to. */
+  saveTo: undefined as string | undefined,
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
   /** The label that the person picks, or the text that they type. */
@@ -247,12 +269,6 @@ export const workspace = {
 };
 
 export const window = {
-  registerWebviewPanelSerializer: () => nothing,
-  createWebviewPanel: (): FakePanel => {
-    const panel = new FakePanel();
-    fake.panels.push(panel);
-    return panel;
-  },
   visibleTextEditors: [] as FakeEditor[],
   activeTextEditor: undefined,
   registerWebviewViewProvider: (_id: string, provider: NonNullable<typeof fake.viewProvider>) => {
@@ -270,6 +286,14 @@ export const window = {
     if (options) fake.asked.push({ message, detail: options.detail });
     return fake.choose(given.filter((one) => 'title' in one));
   },
+  state: { focused: true },
+  registerWebviewPanelSerializer: () => nothing,
+  createWebviewPanel: (_type: string, title: string) => {
+    const panel = new FakePanel(title);
+    fake.panels.push(panel);
+    return panel;
+  },
+  showSaveDialog: async () => (fake.saveTo === undefined ? undefined : Uri.file(fake.saveTo)),
   showTextDocument: async ({ fsPath }: Uri) => void fake.opened.push(fsPath),
   showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
 };

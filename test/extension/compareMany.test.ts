@@ -1,0 +1,133 @@
+/** Runs as the page that compares them is sent them, and what is read of a long run before anybody draws it. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { differingKeys } from '../../runtime/contract/comparedRuns.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import { comparedAnswers, comparedRun, thinned, titlesOf } from '../../extension/runs/compareMany.js';
+import { readRun } from '../../extension/runs/folder.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { runDescription, runTooltip } from '../../extension/views/labels.js';
+import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
+
+const same = (path: string): string => path;
+
+test('recipes differ in their keys and in what their inputs held, not in where they lie or write', async (t) => {
+  const root = await temporary(t);
+  const at = (name: string): string => join(root, name);
+  const nested = { recipe: join(root, 'recipes/deep/r.json') };
+  const a = await runFolder(root, 'a', { manifest: { recipe: join(root, 'recipes/r.json') } });
+  // The same files, named from another folder, and all defaults written down.
+  const deep = recipe({
+    ...{ model: '../../tiny', data: { file: '../../train.jsonl', format: 'auto' }, seed: 1, method: 'lora' },
+    evaluate: [{ name: 'forbidden', file: '../../eval/forbidden.jsonl', measure: 'harm' }],
+  });
+  const b = await runFolder(root, 'b', { manifest: nested, recipe: deep });
+  const changed = {
+    recipe: join(root, 'recipes/r.json'),
+    data: [{ path: at('train.jsonl'), rows: 600, sha256: 'other' }],
+  };
+  const c = await runFolder(root, 'c', { manifest: changed, recipe: { optimizer: { learningRate: 0.01 } } });
+  const runs = await Promise.all([a, b, c].map(async (folder) => comparedRun((await readRun(folder))!, folder, same)));
+  assert.deepEqual(differingKeys(runs.slice(0, 2)), []);
+  assert.deepEqual(differingKeys(runs), [
+    { key: 'optimizer.learningRate', values: ['0.001', '0.001', '0.01'] },
+    { key: 'data 1 · content', values: ['bb', 'bb', 'other'] },
+  ]);
+  assert.equal(runs[0]!.recipe['evaluate.forbidden.file'], at('eval/forbidden.jsonl'));
+});
+
+test('runs with the same name are told apart by their folders', async (t) => {
+  const root = await temporary(t);
+  const folders = [
+    await runFolder(root, 'a', { manifest: { name: 'x' } }),
+    await runFolder(root, 'b', { manifest: { name: 'x' } }),
+  ];
+  const runs = await Promise.all(folders.map(async (folder) => (await readRun(folder))!));
+  assert.deepEqual(
+    [...titlesOf(runs, same).values()],
+    folders.map((folder) => `x, plain (${folder})`),
+  );
+});
+
+test('answers to the same prompt stand beside each other, whatever their rows', async (t) => {
+  const root = await temporary(t);
+  const folders = [await runFolder(root, 'a', {}), await runFolder(root, 'b', {})];
+  const runs = await Promise.all(folders.map(async (folder) => (await readRun(folder))!));
+  const answers = {
+    [folders[0]!]: [sample('base', 1, 'refused'), sample('plain', 1, 'refused'), sample('plain', 2, 'refused')],
+    // Its set has one row less.
+    [folders[1]!]: [{ ...sample('plain', 2, 'complied'), row: 0 }],
+  };
+  const titles = titlesOf(runs, same);
+  const { rows, total } = await comparedAnswers(runs, titles, async (folder) => answers[folder]!);
+  assert.equal(total, 2);
+  assert.deepEqual(
+    rows.map(({ prompt, answers: given }) => [prompt.at(-2), given.map(({ state, verdict }) => `${state} ${verdict}`)]),
+    [
+      ['2', ['a, plain refused', 'b, plain complied']],
+      ['1', ['a, plain refused']],
+    ],
+  );
+});
+
+test('a long training is thinned: no spike, no gap and no step with a measurement is lost', () => {
+  const steps = Array.from({ length: 20_000 }, (_, i) => i + 1);
+  const loss = steps.map((s) => (s === 7777 ? 100 : s === 5000 ? null : 1 / s));
+  const kept = thinned({ step: steps, loss, gradNorm: steps.map(() => 1) }, new Set([1234]));
+  assert.ok(kept.length < 4000, `${kept.length}`);
+  for (const s of [1, 1234, 5000, 7777, 20_000]) assert.ok(kept.includes(s - 1), `step ${s}`);
+  assert.deepEqual(
+    kept,
+    [...kept].sort((a, b) => a - b),
+  );
+});
+
+/** A finished run with more events than are read at its ends. */
+async function longRun(root: string, more: Partial<DoneEvent> = {}, steps = 400) {
+  const events: RunEvent[] = [];
+  const probes = (n: number) => ({
+    harmfulLossWith: 0.01,
+    harmfulLossWithout: 0.5 + n / 1000,
+    benignLossWithout: 1 / (n + 1),
+  });
+  for (let n = 0; n <= steps; n++) {
+    if (n > 0) events.push(step(n, { steps }));
+    if (n % 20 === 0) events.push({ kind: 'evaluation', step: n, probes: probes(n) });
+  }
+  const done: DoneEvent = {
+    ...{ kind: 'done', outcome: 'finished', output: '', step: steps, seconds: 60, laws: { baseUnchanged: true } },
+    measurements: [harm('base', 0), harm('protected', 0)],
+    ...more,
+  };
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  return runFolder(root, 'long', { events: [...events, done], manifest: { done, vectors } });
+}
+
+test('of a long finished run its ends are read: they say of it what the whole says', async (t) => {
+  const root = await temporary(t);
+  const folder = await longRun(root);
+  const store = new RunStore();
+  const light = (await store.read(folder))!;
+  assert.equal(light.partial, true);
+  assert.ok(light.train.step.length < 10, `${light.train.step.length} steps`);
+  const whole = (await readRun(folder))!;
+  assert.equal(whole.train.step.length, 400);
+  for (const say of [runDescription, runTooltip]) assert.equal(say(light), say(whole));
+  assert.deepEqual(light.measurements, whole.measurements);
+  assert.equal((await store.whole(folder))!.train.step.length, 400);
+  // From then on it stays whole, also when something in its folder changes.
+  assert.equal((await store.read(folder))!.partial, false);
+});
+
+test('what its ends do not tell is read whole', async (t) => {
+  const root = await temporary(t);
+  const watch = { action: 'restore', step: 300, delivered: 200 } as const;
+  assert.equal((await readRun(await longRun(root, { watch }), { whole: false }))!.train.step.length, 400);
+  const stopped = await longRun(root);
+  const manifest = { ...(await readRun(stopped))!.manifest, outcome: 'stopped' };
+  await write(join(stopped, 'manifest.json'), manifest);
+  assert.equal((await readRun(stopped, { whole: false }))!.train.step.length, 400);
+  const short = await longRun(root, {}, 20);
+  assert.equal((await readRun(short, { whole: false }))!.train.step.length, 20);
+});
