@@ -31,8 +31,17 @@ export default async function compare({ step, page, workspace, until, container,
   const menu = async (name, text, { selection = false } = {}) => {
     // A menu on a row of a selection is about all of it.
     if (!selection) await row('Runs', name).first().click();
-    await row('Runs', name).first().click({ button: 'right' });
-    await page.locator('.context-view .action-label').filter({ hasText: text }).first().click();
+    const entry = page.locator('.context-view .action-label').filter({ hasText: text }).first();
+    // A page that opens, or a row that is drawn anew, closes it.
+    for (let tries = 1; ; tries++) {
+      await row('Runs', name).first().click({ button: 'right' });
+      try {
+        return await entry.click({ timeout: 5000 });
+      } catch (error) {
+        if (tries === 4) throw error;
+        await page.keyboard.press('Escape');
+      }
+    }
   };
   /** Selects rows of the view, without opening more than the first. */
   const select = async (...names) => {
