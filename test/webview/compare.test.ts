@@ -215,8 +215,7 @@ describe('the page that compares runs', { skip: missing }, () => {
       }
       for (const width of [420, 700, 1280]) {
         await page.page.setViewportSize({ width, height: 900 });
-        await sleep(100);
-        assert.ok((await page.check('overflow')) <= 0, `${width} pixels`);
+        await until(async () => (await page.check('overflow')) <= 0, `nothing sticks out at ${width} pixels`);
       }
       assert.deepEqual(page.complaints, []);
       await page.close();
