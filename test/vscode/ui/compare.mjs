@@ -164,6 +164,7 @@ export default async function compare({ step, page, workspace, until, container,
     'a run is deleted after a question that says what goes with it; a folder that is gone leaves',
     async () => {
       await menu('queue-a-longer', 'Move Runs to the Trash');
+      await dialog('Move "queue-a-longer" to the trash?').waitFor();
       await shot('65-delete', ['dark']);
       await dialog('Move "queue-a-longer" to the trash?').getByRole('button', { name: 'Move to Trash' }).click();
       // A server has no trash: it asks once more.
