@@ -32,7 +32,16 @@ export interface Look {
   small?: boolean;
 }
 
-export function lineOptions({ theme, numbers: n, logarithmic, y, x, at, noNumber, small = false }: Look): ChartOptions<'line'> {
+export function lineOptions({
+  theme,
+  numbers: n,
+  logarithmic,
+  y,
+  x,
+  at,
+  noNumber,
+  small = false,
+}: Look): ChartOptions<'line'> {
   const font = { family: theme.font, size: Math.round(theme.fontSize * 0.85) };
   const ticks = { color: theme.muted, font };
   const grid = { color: color(theme.text).alpha(0.14).rgbString(), drawTicks: false };
@@ -88,7 +97,12 @@ export function lineOptions({ theme, numbers: n, logarithmic, y, x, at, noNumber
             grid,
             border: { display: false },
             // A bound that is given need not be a round number.
-            ticks: { ...ticks, maxTicksLimit: small ? 3 : 5, includeBounds: !y, callback: (value) => n.number(Number(value)) },
+            ticks: {
+              ...ticks,
+              maxTicksLimit: small ? 3 : 5,
+              includeBounds: !y,
+              callback: (value) => n.number(Number(value)),
+            },
           },
     },
   };

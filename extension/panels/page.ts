@@ -8,7 +8,11 @@ export const pageOptions = (extension: vscode.Uri): vscode.WebviewPanelOptions &
   enableFindWidget: true,
 });
 
-export function showPage(panel: vscode.WebviewPanel, extension: vscode.Uri, name: 'run' | 'chat' | 'triage' | 'compare'): void {
+export function showPage(
+  panel: vscode.WebviewPanel,
+  extension: vscode.Uri,
+  name: 'run' | 'chat' | 'triage' | 'compare',
+): void {
   panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'icon.svg');
   fillPage(panel.webview, extension, name, panel.title);
 }

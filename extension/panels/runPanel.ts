@@ -13,10 +13,10 @@ import { PANELS } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { answerRows, type SampleEvent } from '../../runtime/contract/answers.js';
-import { comparison, measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
+import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import type { Run } from '../runs/run.js';
-import { append, snapshot } from '../runs/snapshot.js';
+import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
 import { t } from '../host/text.js';
@@ -174,11 +174,8 @@ class RunPanel {
   }
 
   private async sendSnapshot(first = false): Promise<void> {
-    const run = await this.store.whole(this.folder);
+    const run = await wholeRun(this.store, this.folder);
     if (!run) return this.panel.dispose();
-    // The grey line beside it.
-    const { plain } = comparison(run, this.store.list());
-    if (plain) await this.store.whole(plain.folder);
     const [report, answers] = await Promise.all([
       exists(join(run.folder, FILES.report)),
       this.store.answersOf(run.folder),

@@ -4,6 +4,7 @@ import { comparison, runTitle, vectorNames } from './compare.js';
 import { ownerText } from './owner.js';
 import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
 import { readingOf } from './reading.js';
+import type { RunStore } from './store.js';
 
 /** Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has. */
 export function snapshot(
@@ -49,4 +50,12 @@ export function progressNow(run: Run, now: number): RunProgress {
   return isRunning(run) && run.since
     ? { ...run.progress, secondsElapsed: Math.max(0, now - run.since) }
     : { ...run.progress };
+}
+
+/** The run, and the plain one that is drawn beside it, with all of their events. */
+export async function wholeRun(store: RunStore, folder: string): Promise<Run | undefined> {
+  const run = await store.whole(folder);
+  const plain = run && comparison(run, store.list()).plain;
+  if (plain) await store.whole(plain.folder);
+  return run;
 }

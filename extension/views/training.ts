@@ -26,7 +26,7 @@ import { runTitle } from '../runs/compare.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
-import { append, snapshot } from '../runs/snapshot.js';
+import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
@@ -149,7 +149,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   /** Can the person see this run here right now? */
   isVisible(folder: string): boolean {
-    return this.view?.visible === true && this.run?.folder === folder;
+    return vscode.window.state.focused && this.view?.visible === true && this.run?.folder === folder;
   }
 
   dispose(): void {
@@ -327,7 +327,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const runs = store.list();
     const own = runs.filter((run) => facts && isOf(run, facts));
     const related = runs.filter((run) => own.includes(run) || facts?.vectors.some((v) => sameAdapter(v, run.folder)));
-    return own.find((run) => run.live) ?? store.live().at(-1) ?? related[0];
+    return own.find((run) => run.live) ?? store.live()[0] ?? related[0];
   }
 
   /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
@@ -357,7 +357,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const { facts } = written;
     const model = models.find(({ path }) => path === facts?.model);
     const shown = facts && trainingForm({ ...written, facts }, await this.known(facts, models, relative));
-    const run = this.runToShow(facts);
+    const chosen = this.runToShow(facts);
+    const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);
     const going = store.live().filter((other) => other !== run);
     const notices = [
       ...(locked ? [untrusted()] : []),
