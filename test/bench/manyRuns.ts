@@ -65,6 +65,7 @@ try {
     recipes: new RecipeIndex(),
     problems: new Problems(),
     onState: () => undefined,
+    onReview: () => undefined,
     onDataFile: () => undefined,
     onError: (error) => console.error(error),
   });

@@ -9,7 +9,13 @@ import { test } from 'node:test';
 import ts from 'typescript';
 import { translated } from '../../extension/host/strings.js';
 import { duration, percent, useTranslations } from '../../extension/host/text.js';
-import { CHAT_STRINGS, COMPARE_STRINGS, RUN_STRINGS, TRAINING_STRINGS, TRIAGE_STRINGS } from '../../webview/protocol.js';
+import {
+  CHAT_STRINGS,
+  COMPARE_STRINGS,
+  RUN_STRINGS,
+  TRAINING_STRINGS,
+  TRIAGE_STRINGS,
+} from '../../webview/protocol.js';
 
 const root = join(import.meta.dirname, '../..');
 const BUNDLE = join(root, 'l10n/bundle.l10n.json');

@@ -194,6 +194,7 @@ test('a run whose folder is gone leaves, whatever the file system tells of it', 
   const files = new WorkspaceFiles({
     ...services,
     onState: () => undefined,
+    onReview: () => undefined,
     onDataFile: () => undefined,
     onError: assert.ifError,
   });
