@@ -40,7 +40,7 @@ test('bash offers commands, options and values, and leaves paths to the shell', 
   assert.deepEqual(offered(''), [...Object.keys(commands), '--help', '--version']);
   assert.deepEqual(offered('ex'), ['export']);
   assert.deepEqual(offered('train', '--re'), ['--resume']);
-  assert.deepEqual(offered('inspect', '--'), ['--json', '--help']);
+  assert.deepEqual(offered('cache', '--'), ['--clear', '--json', '--help']);
   assert.deepEqual(offered('train', 'r.json', '--device', 'w'), ['webgpu']);
   assert.deepEqual(offered('export', '--format', ''), ['safetensors', 'peft', 'onnx', 'gguf']);
   assert.deepEqual(offered('completion', ''), [...SHELLS, '--json', '--help']);

@@ -79,13 +79,10 @@ export default async function untrusted({
   });
 
   await step('trusted, it works without a reload', async () => {
+    await container('Security Vectors', { training: true });
     await bench.command('Workspaces: Manage Workspace Trust');
     await page.getByRole('button', { name: 'Trust', exact: true }).first().click();
     await page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor({ state: 'hidden' });
-    // The page of trust lies over the window.
-    await page.keyboard.press('Escape');
-    await page.locator('.monaco-modal-editor-block').waitFor({ state: 'hidden' });
-    await container('Security Vectors', { training: true });
     const panel = await bench.webview('main.training');
     await panel.getByRole('button', { name: 'Train forbidden-topic' }).and(panel.locator(':not([disabled])')).waitFor();
     await open('data/train.jsonl');
