@@ -20,10 +20,17 @@ export default async function compare({ step, page, workspace, until, container,
   const recipe = JSON.parse(await readFile(path.join(workspace, 'recipes/plain.json'), 'utf8'));
   /** A small run of the sample, with a few prompts of one set. */
   const write = async (name, more = {}) => {
-    const { epochs: _, probes, evaluate, ...rest } = recipe;
+    const { probes, evaluate, ...rest } = recipe;
     const [forbidden] = evaluate;
     const file = path.join(workspace, `recipes/${name}.json`);
-    const small = { ...rest, probes, evaluate: [{ ...forbidden, limit: 12 }], evaluateEvery: 2, steps: 6 };
+    const small = {
+      ...rest,
+      epochs: undefined,
+      probes,
+      evaluate: [{ ...forbidden, limit: 12 }],
+      evaluateEvery: 2,
+      steps: 6,
+    };
     await writeFile(file, JSON.stringify({ ...small, ...more, output: `../adapters/${name}` }, null, 2));
     return file;
   };
