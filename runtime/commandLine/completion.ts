@@ -50,7 +50,7 @@ complete -o default -F _security_vectors ${PROGRAM}
 }
 
 /** In single quotes, where \`_arguments\` gives brackets and colons a meaning. */
-const zshText = (text: string): string => text.replaceAll("'", "'\\''").replace(/[[\]:\\]/g, '\\$&');
+const zshText = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''");
 
 function zsh(): string {
   const argument = (name: OptionName): string => {
