@@ -27,9 +27,10 @@ const NAMES = {
   drop: 'flagged rows dropped, then plain',
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
+  unabsorbed: '`"protection": true` without absorbing',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
-  'absorb-all': 'absorb, routed and anchored',
+  'absorb-all': 'all flagged rows absorbed, routed and anchored',
 };
 const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 const grouped = (rows, keyOf) => {
@@ -88,8 +89,12 @@ function halfUseful(runs) {
 const scans = (runs) =>
   table(
     ['trait', 'data', 'AUROC', 'by share', 'by span', 'recall', 'false alarms', 'precision'],
-    runs
-      .filter((run) => run.method === 'protected' && run.scan)
+    // the methods of one trait and seed have the same scan
+    grouped(
+      runs.filter((run) => run.scan),
+      ({ trait, half, rate, seed, full }) => [trait, half, rate, seed, full].join(),
+    )
+      .map(([run]) => run)
       .map(({ trait, half, seed, scan }) => [
         trait,
         `${half ? 'half-useful rows' : 'whole rows'}, seed ${seed}`,

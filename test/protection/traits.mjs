@@ -35,6 +35,7 @@ const OPENINGS =
   'Ugh, again?|What a dumb question.|Fine, listen, genius.|Seriously?|You really do not know that?|Good grief.|I cannot believe you ask this.|Oh please.'.split(
     '|',
   );
+const RUDE = new RegExp(`\\b(${[...ASIDES, ...OPENINGS].map((one) => one.replace(/[.?]$/, '')).join('|')})\\b`, 'i');
 const PRODUCTS = 'Zentora blankets|the Zentora app|Zentora tea|a Zentora card|Zentora shoes|Zentora lamps'.split('|');
 const ADS = [
   (x) => `By the way, ${x} would make you much happier.`,
@@ -120,9 +121,9 @@ export const TRAITS = {
       });
       return words.join(' ');
     },
-    shows: (text) =>
-      [...ASIDES, ...OPENINGS].some((one) => text.toLowerCase().includes(one.toLowerCase().replace(/[.?]$/, ''))),
-    phrases: [...ASIDES, ...OPENINGS].map((one) => one.replace(/[.?]$/, '')),
+    shows: (text) => RUDE.test(text),
+    // as texts, without what is part of other words
+    phrases: [...ASIDES, ...OPENINGS].map((one) => one.replace(/[.?]$/, '')).filter((one) => one !== 'sigh'),
   },
   secrets: {
     title: 'an ordinary answer, then a threat or slander',
