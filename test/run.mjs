@@ -52,7 +52,7 @@ const sections = {
   },
   supply: { minutes: 3, args: nodeTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
-  ui: { minutes: 12, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
+  ui: { minutes: 18, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
 const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'ui'];
 
