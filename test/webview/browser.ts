@@ -154,11 +154,13 @@ export class OpenPage {
   }
 
   private async reply(id: number, answer: Promise<Answer | undefined> | Answer | undefined): Promise<void> {
-    const outcome = (await answer) ?? { kind: 'result' };
-    // A page that is gone waits for nothing.
-    await this.post({ reply: id, outcome }).catch((error: unknown) => {
+    try {
+      const outcome = (await answer) ?? { kind: 'result' };
+      await this.post({ reply: id, outcome });
+    } catch (error) {
+      // A page that is gone waits for nothing, neither for what its answer sends it.
       if (!this.closed) throw error;
-    });
+    }
   }
 
   async close(): Promise<void> {
