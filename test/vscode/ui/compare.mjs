@@ -43,7 +43,11 @@ export default async function compare({ step, page, workspace, until, container,
     for (let tries = 1; ; tries++) {
       await row('Runs', name).first().click({ button: 'right' });
       try {
-        return await entry.click({ timeout: 5000 });
+        await entry.waitFor({ timeout: 5000 });
+        // A menu takes no click while it opens.
+        await page.waitForTimeout(300);
+        await entry.click({ timeout: 5000 });
+        return await entry.waitFor({ state: 'hidden', timeout: 2000 });
       } catch (error) {
         if (tries === 4) throw error;
         await page.keyboard.press('Escape');
