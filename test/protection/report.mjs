@@ -107,6 +107,20 @@ const scans = (runs) =>
       ]),
   );
 
+/** Of runs beside which nothing else was running. */
+const costs = (all) =>
+  table(
+    ['trait', 'method', 'one step, median', 'the whole run, evaluations included'],
+    all
+      .filter(({ quiet }) => quiet)
+      .map(({ trait, method, stepMs, seconds }) => [
+        trait,
+        NAMES[method],
+        `${(stepMs / 1000).toFixed(2)} s`,
+        `${Math.round(seconds)} s`,
+      ]),
+  );
+
 const vectors = (all) =>
   table(
     ['trait', 'AUROC of held-out rows (95 %)', 'found at 1 % false alarms', 'held-out loss with / without'],
@@ -243,6 +257,7 @@ const parts = {
   whole: freeText(whole),
   half: halfUseful(half),
   scans: scans(runs),
+  costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),
   sample: sampleTable(sample),
   attackList: attackList(attacks),
