@@ -1,5 +1,5 @@
 /**
- * `npm run protection [-- --quick] [--traits=a,b] [--methods=…] [--rates=…] [--seeds=…] [--out=DIR]`: what protection does on
+ * `npm run protection [-- --quick] [--traits=a,b] [--methods=…] [--rates=…] [--seeds=…] [--full] [--quiet] [--out=DIR]`: what protection does on
  * free-form text, by the command line on SmolLM2-135M-Instruct (SMOLLM2_GGUF, see test/smollm2/run.mjs). For each trait it
  * trains a vector and fine-tunes with each method. Runs that are done are not repeated. Prints a table and writes
  * DIR/protection.json; `node test/protection/report.mjs DIR` makes docs/protection.md of it.
@@ -26,6 +26,8 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '0' },
     out: { type: 'string', default: 'out/protection' },
     full: { type: 'boolean', default: false },
+    // nothing else runs beside: the page gives its times
+    quiet: { type: 'boolean', default: false },
   },
 });
 if (options.quick) Object.assign(options, { traits: 'rude', half: 'secrets', methods: 'plain,protected' });
@@ -183,6 +185,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       rate,
       full: options.full,
       seed,
+      quiet: options.quiet,
       seconds,
       stepMs: steps.map((e) => e.stepMs).sort((a, b) => a - b)[steps.length >> 1],
       inAnswers: half ? shown(state, 'new task') : shown(state, 'trait'),
