@@ -675,9 +675,11 @@ export interface Requests {
   };
   downloadDataset: {
     params: {
+      /** `owner/name`, or `owner/name/file.parquet` for one file as it is. */
       repository: string;
       revision?: string;
       split?: string;
+      /** Rows of each file that is written. Default: 1000 for a set of the table, else all. */
       limit?: number;
       out: string;
       token?: string;

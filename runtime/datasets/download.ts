@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { publicSet } from '../contract/publicSets.js';
-import type { DatasetInfo, DatasetResult } from '../contract/protocol.js';
+import type { DatasetInfo, DatasetResult, Requests } from '../contract/protocol.js';
 import { stagedFolder } from '../export/staging.js';
 import { describeRepository } from '../models/hub/describe.js';
 import { downloadModel, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
@@ -15,19 +15,7 @@ import { isSame, readProvenance, requireOwn, type Provenance } from './provenanc
 import { sourcesOf } from './sources.js';
 import { writeRows } from './write.js';
 
-export interface DatasetParams {
-  /** `owner/name`, or `owner/name/file.parquet` for one file as it is. */
-  repository: string;
-  revision?: string;
-  split?: string;
-  /** Rows of each file that is written. Default: 1000 for a set of the table, else all. */
-  limit?: number;
-  out: string;
-  token?: string;
-  endpoint?: string;
-  /** Replaces what an earlier download wrote into the folder. */
-  force?: boolean;
-}
+export type DatasetParams = Requests['downloadDataset']['params'];
 
 /** A vector needs few rows, and a model answers every prompt of a set that measures. */
 const ROWS = 1000;

@@ -4,7 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import { calls } from '../../runtime/calls/calls.js';
+import { silent } from '../support/silent.js';
 import { columnsText, parseColumns, suggestColumns, type Columns } from '../../runtime/contract/mapping.js';
 import { writeCleaned } from '../../runtime/data/cleaned.js';
 import { loadExamples, type Example, type ExampleOptions } from '../../runtime/data/examples.js';
@@ -18,14 +19,6 @@ import { HumanError } from '../../runtime/support/errors.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
-const nobody: Reporter = {
-  signal: new AbortController().signal,
-  onEvent: () => undefined,
-  onToken: () => undefined,
-  onRows: () => undefined,
-  onProgress: () => undefined,
-  onLog: () => undefined,
-};
 let folder: string;
 let tokenizer: Tokenizer;
 before(async () => {
@@ -224,7 +217,7 @@ describe('the first rows, as the model reads them', () => {
   });
   test('the tokenizer of a GGUF file is that of its conversion', async () => {
     const out = join(folder, 'tiny.gguf');
-    await calls.export({ model: SAMPLE, adapters: [], format: 'gguf', out }, nobody);
+    await calls.export({ model: SAMPLE, adapters: [], format: 'gguf', out }, silent);
     const opened = await openTokenizer(out, 100);
     const path = await put('g.csv', `question,answer\n${asked[0]!.join()}\n`);
     const [row, same] = [opened.tokenizer!, tokenizer].map((each) =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import { calls } from '../../runtime/calls/calls.js';
+import { silent } from '../support/silent.js';
 import type { RequestName, Requests } from '../../runtime/contract/protocol.js';
 import { checkedRequest } from '../../runtime/calls/requests.js';
 import { damageJsonText } from './damage.js';
@@ -74,15 +75,6 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
 };
 const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 'text', 1e308, { path: 'x', scale: 1 }];
 
-const nobody: Reporter = {
-  signal: new AbortController().signal,
-  onEvent: () => undefined,
-  onToken: () => undefined,
-  onRows: () => undefined,
-  onProgress: () => undefined,
-  onLog: () => undefined,
-};
-
 /** What is asked of the child process; requests that only read and are quick are carried out, too. */
 fuzz<{ name: RequestName; sent: string }>({
   name: 'request to the engine',
@@ -104,7 +96,7 @@ fuzz<{ name: RequestName; sent: string }>({
     const { id, params } = checkedRequest(name, value);
     assert.deepEqual({ id, ...params }, value);
     if (name === 'inspect' || name === 'inspectData' || name === 'previewData')
-      await calls[name](params as { path: string }, nobody);
+      await calls[name](params as { path: string }, silent);
     return true;
   },
 });

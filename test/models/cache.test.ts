@@ -22,7 +22,8 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { clearCache, listCache, useEntry, userCache } from '../../runtime/models/cache/userCache.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import { calls } from '../../runtime/calls/calls.js';
+import { silent } from '../support/silent.js';
 import type { CacheInfo } from '../../runtime/contract/protocol.js';
 import { cli, ROOT } from '../calls/support.js';
 
@@ -126,27 +127,17 @@ test('tensors that are the same in both are mapped where they are, also through 
   );
 });
 
-const reporter: Reporter = {
-  ...{
-    signal: new AbortController().signal,
-    onEvent: () => undefined,
-    onToken: () => undefined,
-    onRows: () => undefined,
-  },
-  ...{ onProgress: () => undefined, onLog: () => undefined },
-};
-
 test('a model of which most lies in the GGUF file, or behind a link, answers as the folder does', async () => {
   const cache = join(dir, 'answers');
   process.env.SECURITY_VECTORS_CACHE = cache;
   try {
     const gguf = join(dir, 'sample.gguf');
     const sample = join(ROOT, 'media/sample/tiny-assistant');
-    await calls.export({ model: sample, adapters: [], format: 'gguf', out: gguf, quantization: 'F32' }, reporter);
+    await calls.export({ model: sample, adapters: [], format: 'gguf', out: gguf, quantization: 'F32' }, silent);
     const ask = (model: string): Promise<{ ids: number[] }> =>
       calls.generate(
         { model, adapters: [], prompt: 'hello', options: { maxNewTokens: 8, temperature: 0, topP: 1 }, device: 'cpu' },
-        reporter,
+        silent,
       );
     const { ids } = await ask(sample);
     assert.deepEqual((await ask(gguf)).ids, ids);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { suggestTraining } from '../../runtime/calls/defaults.js';
-import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import { calls } from '../../runtime/calls/calls.js';
+import { silent } from '../support/silent.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/defaults.js';
 import { fineTuneRecipe } from '../../extension/commands/recipeFiles.js';
@@ -77,20 +78,10 @@ test('larger models take smaller steps, whole models smaller ones still', () => 
 let workspace: Workspace;
 before(async () => void (workspace = await sampleWorkspace()));
 after(() => workspace.remove());
-const reporter: Reporter = {
-  ...{
-    signal: new AbortController().signal,
-    onEvent: () => undefined,
-    onToken: () => undefined,
-    onRows: () => undefined,
-  },
-  ...{ onProgress: () => undefined, onLog: () => undefined },
-};
-
 test('on the sample, the recipe of the wizard learns the new task', async () => {
   const model = workspace.file('tiny-assistant');
   const data = workspace.file('data/train.jsonl');
-  const training = await suggestTraining({ model, data: [{ file: data }], method: 'lora' }, reporter);
+  const training = await suggestTraining({ model, data: [{ file: data }], method: 'lora' }, silent);
   assert.ok(training.batch.maxTokens < 128, 'from the rows, and not the default');
   const file = workspace.file('recipes/wizard.json');
   const set = { name: 'new task', file: workspace.file('eval/new-task.jsonl'), measure: 'exact' as const };
@@ -110,7 +101,7 @@ test('on the sample, the recipe of the wizard learns the new task', async () => 
     file,
   );
   await writeFile(file, JSON.stringify(recipe));
-  const { measurements } = await calls.run({ recipe: file }, reporter);
+  const { measurements } = await calls.run({ recipe: file }, silent);
   const value = (state: string) => measurements.find((m) => m.state === state)!.value;
   assert.ok(value('base') < 0.1 && value('plain') > 0.7, JSON.stringify(measurements));
 });

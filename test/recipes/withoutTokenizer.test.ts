@@ -4,18 +4,10 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { calls, type Reporter } from '../../runtime/calls/calls.js';
+import { calls } from '../../runtime/calls/calls.js';
+import { silent } from '../support/silent.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { loadReference, type Reference } from '../support/reference.js';
-
-const reporter: Reporter = {
-  signal: new AbortController().signal,
-  onEvent: () => undefined,
-  onToken: () => undefined,
-  onRows: () => undefined,
-  onProgress: () => undefined,
-  onLog: () => undefined,
-};
 
 describe('a model without a tokenizer', () => {
   let dir: string;
@@ -53,13 +45,13 @@ describe('a model without a tokenizer', () => {
 
   it('scores rows of tokens, and refuses texts', async () => {
     const data = await tokens('rows.jsonl');
-    const rows = await calls.score({ model, adapters: [], data, format: 'auto', device: 'cpu' }, reporter);
+    const rows = await calls.score({ model, adapters: [], data, format: 'auto', device: 'cpu' }, silent);
     await r.check(
       'nll_sum',
       rows.map(({ nll }) => nll),
     );
     const text = await file('texts.jsonl', [{ text: 'a lamp' }]);
-    await refused(calls.score({ model, adapters: [], data: text, format: 'auto', device: 'cpu' }, reporter));
+    await refused(calls.score({ model, adapters: [], data: text, format: 'auto', device: 'cpu' }, silent));
     const chat = await file('chat.jsonl', [
       {
         messages: [
@@ -68,7 +60,7 @@ describe('a model without a tokenizer', () => {
         ],
       },
     ]);
-    await refused(calls.score({ model, adapters: [], data: chat, format: 'auto', device: 'cpu' }, reporter));
+    await refused(calls.score({ model, adapters: [], data: chat, format: 'auto', device: 'cpu' }, silent));
   });
 
   it('continues a prompt of ids, and refuses one of text', async () => {
@@ -76,10 +68,10 @@ describe('a model without a tokenizer', () => {
     const end = (expected.indexOf(2) + expected.length + 1) % (expected.length + 1); // the end token, or all
     const options = { maxNewTokens: expected.length, temperature: 0, topP: 1 };
     const ids = await r.ints('generate.prompt');
-    const answer = await calls.generate({ model, adapters: [], ids, options, device: 'cpu' }, reporter);
+    const answer = await calls.generate({ model, adapters: [], ids, options, device: 'cpu' }, silent);
     assert.deepEqual(answer.ids, expected.slice(0, end));
     assert.equal(answer.text, '');
-    await refused(calls.generate({ model, adapters: [], prompt: 'a lamp', options, device: 'cpu' }, reporter));
+    await refused(calls.generate({ model, adapters: [], prompt: 'a lamp', options, device: 'cpu' }, silent));
   });
 
   it('trains on rows of tokens, and refuses to judge answers', async () => {
@@ -92,16 +84,16 @@ describe('a model without a tokenizer', () => {
     const data = { file: 'data.jsonl' };
     const loss = { name: 'loss', ...data, measure: 'loss' };
     const vector = await recipe('vector', { kind: 'vector', harmful: data, benign: data });
-    assert.equal((await calls.run({ recipe: vector }, reporter)).outcome, 'finished');
+    assert.equal((await calls.run({ recipe: vector }, silent)).outcome, 'finished');
     const protectedRun = await recipe('protected', {
       kind: 'finetune',
       data,
       vectors: [{ adapter: 'vector' }],
       evaluate: [loss],
     });
-    assert.notEqual((await calls.run({ recipe: protectedRun }, reporter)).outcome, 'failed');
+    assert.notEqual((await calls.run({ recipe: protectedRun }, silent)).outcome, 'failed');
     assert.ok((await readFile(join(dir, 'protected/adapter/adapter_model.safetensors'))).length > 0);
     const judged = await recipe('judged', { kind: 'finetune', data, evaluate: [{ ...loss, measure: 'exact' }] });
-    await refused(calls.run({ recipe: judged }, reporter));
+    await refused(calls.run({ recipe: judged }, silent));
   });
 });
