@@ -3,16 +3,17 @@ import { linalg } from './rules/linalg.js';
 import { movement } from './rules/movement.js';
 import { normalization } from './rules/normalization.js';
 import { reductions } from './rules/reduction.js';
+import { scans } from './rules/scan.js';
 import type { Builder, Node, Value } from '../onnx/graph.js';
 import type { Op } from '../onnx/operators.js';
-import type { Rule } from './rules/rule.js';
+import type { Differentiate, Rule } from './rules/rule.js';
 
 /** Operators whose result does not change, or jumps, when their inputs change a little: their gradient is zero, and that is meant. */
 const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Not', 'Shape', 'Range'] as const;
 export const NO_GRADIENT: ReadonlySet<Op> = new Set(WITHOUT_GRADIENT);
 
 /** Every other operator has a rule: the compiler refuses a table without one. */
-export const RULES = { ...elementwise, ...linalg, ...movement, ...normalization, ...reductions } satisfies {
+export const RULES = { ...elementwise, ...linalg, ...movement, ...normalization, ...reductions, ...scans } satisfies {
   readonly [O in Exclude<Op, (typeof WITHOUT_GRADIENT)[number]>]: Rule<O>;
 };
 
@@ -25,6 +26,7 @@ type AnyRule = (
   node: Node,
   dY: readonly (Value | undefined)[],
   needsGrad: readonly boolean[],
+  differentiate: Differentiate,
 ) => readonly (Value | null)[];
 
 export const ruleOf = (op: Op): AnyRule | undefined =>

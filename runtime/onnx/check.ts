@@ -1,4 +1,5 @@
-import type { Graph, Node, Value } from './graph.js';
+import type { Graph, Node, NodeOf, Value } from './graph.js';
+import { pruneScan, scanInputs } from './scan.js';
 import { sameShape, shapeText } from './shapes.js';
 
 /** Checks a graph after a pass: names unique, inputs defined before use with the same dtype and shape, outputs defined and unique. Throws on the first fault. */
@@ -25,6 +26,7 @@ export function checkGraph(graph: Graph): Graph {
   for (const { value } of graph.initializers) define(value, 'the initializers');
   for (const node of graph.nodes) {
     for (const value of node.inputs) use(value, `${node.op} (${node.name})`);
+    if (node.op === 'Scan') checkBody(node);
     for (const value of node.outputs) define(value, `${node.op} (${node.name})`);
   }
   const outputs = new Set<string>();
@@ -36,14 +38,30 @@ export function checkGraph(graph: Graph): Graph {
   return graph;
 }
 
+/** The body of a Scan takes and gives what the node does. */
+function checkBody(node: NodeOf<'Scan'>): void {
+  const { body, sums } = checkGraph(node.attributes.body) && node.attributes;
+  const { from, slices, whole } = scanInputs(node);
+  const cut = (x: Value): Value => ({ ...x, shape: x.shape.slice(1) });
+  const pairs: [Value | undefined, Value | undefined][] = [
+    ...[...slices.map(cut), ...whole].map((x, i): [Value, Value | undefined] => [x, body.inputs[i]]),
+    ...node.outputs.map((y, i): [Value, Value | undefined] => [i < sums ? y : cut(y), body.outputs[i]]),
+    ...from.map((x, i): [Value, Value | undefined] => [x, node.outputs[i]]),
+  ];
+  const counts = body.inputs.length === slices.length + whole.length && body.outputs.length === node.outputs.length;
+  if (!counts || pairs.some(([a, b]) => !a || !b || a.dtype !== b.dtype || !sameShape(a.shape, b.shape)))
+    throw new Error(`the body of Scan (${node.name}) does not take and give what the node does`);
+}
+
 /** The graph without nodes and initializers that no output needs. Inputs stay: they are the contract. */
 export function prune(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map((v) => v.name));
   const nodes: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((v) => needed.has(v.name))) continue;
-    for (const v of node.inputs) needed.add(v.name);
-    nodes.push(node);
+    const kept = node.op === 'Scan' ? pruneScan(node, needed, prune) : node;
+    for (const v of kept.inputs) needed.add(v.name);
+    nodes.push(kept);
   }
   return {
     ...graph,

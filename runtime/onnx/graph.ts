@@ -99,18 +99,23 @@ export class Builder {
     for (const value of node.outputs) {
       this.names.add(value.name);
       this.producers.set(value.name, node);
+      this.measure(value, false);
     }
   }
 
   private adopt(value: Value): Value {
     this.inputs.push(value);
     this.names.add(value.name);
-    value.shape.forEach((dim, axis) => {
-      if (typeof dim === 'string' && namesOf(dim).length === 1 && numberOf(dim) === 1 && !this.sources.has(dim)) {
-        this.sources.set(dim, { value, axis });
-      }
-    });
+    this.measure(value, true);
     return value;
+  }
+
+  /** Dims are read from the first value that has them: products of several names from inputs only. */
+  private measure(value: Value, products: boolean): void {
+    value.shape.forEach((dim, axis) => {
+      if (typeof dim !== 'string' || this.sources.has(dim)) return;
+      if (products || (namesOf(dim).length === 1 && numberOf(dim) === 1)) this.sources.set(dim, { value, axis });
+    });
   }
 
   /** A name that is not used yet. */
@@ -146,6 +151,11 @@ export class Builder {
   input(name: string, dtype: DType, shape: Shape): Value {
     if (this.names.has(name)) throw new Error(`the graph ${this.name} has "${name}" twice`);
     return this.adopt({ name, dtype, shape: [...shape] });
+  }
+
+  /** An input for a value of another graph: of its type, and named like it. */
+  argument({ name, dtype }: Value, shape: Shape): Value {
+    return this.adopt({ name: this.unique(name), dtype, shape: [...shape] });
   }
 
   output(value: Value): void {
@@ -188,6 +198,13 @@ export class Builder {
   private value(op: Op, { name, dtype, shape }: NewValue): Value {
     if (name !== undefined && this.names.has(name)) throw new Error(`the graph ${this.name} has "${name}" twice`);
     return { name: name ?? this.unique(this.where ? `${this.where}/${op}` : op), dtype, shape: [...shape] };
+  }
+
+  /** A builder for the body of a node added here: its nodes have the same names. */
+  body(name: string): Builder {
+    const body = new Builder(name, { float: this.float });
+    body.fixedName = this.where;
+    return body;
   }
 
   private get where(): string {
@@ -248,15 +265,16 @@ export class Builder {
     const known = this.dims.get(dim);
     if (known) return known;
     const names = namesOf(dim);
+    const source = this.sources.get(dim);
     let value: Value;
-    if (names.length === 1 && numberOf(dim) === 1) {
-      const source = this.sources.get(dim);
-      if (!source) throw new Error(`no input of the graph ${this.name} has the dim ${dim}`);
+    if (source) {
       const { value: x, axis } = source;
       value = this.named('dims', () =>
         this.add('Shape', [x], { dtype: 'int64', shape: [1] }, { start: axis, end: axis + 1 }),
       );
     } else {
+      if (names.length === 1 && numberOf(dim) === 1)
+        throw new Error(`no input of the graph ${this.name} has the dim ${dim}`);
       const parts = [...names, ...(numberOf(dim) === 1 ? [] : [numberOf(dim)])].map((part) => this.dim(part));
       value = parts.reduce((a, b) => this.named('dims', () => this.add('Mul', [a, b], { dtype: 'int64', shape: [1] })));
     }

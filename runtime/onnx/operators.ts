@@ -1,10 +1,10 @@
-import type { Value } from './graph.js';
+import type { Graph, Value } from './graph.js';
 
 /** A FLOAT attribute; plain numbers are INT. */
 export interface Float {
   readonly float: number;
 }
-export type Attribute = number | Float | string | readonly number[];
+export type Attribute = number | Float | string | readonly number[] | Graph;
 
 interface Unary {
   inputs: readonly [x: Value];
@@ -87,6 +87,8 @@ export interface Operators {
   };
   Concat: { inputs: readonly Value[]; attributes: { readonly axis: number } };
   Slice: { inputs: readonly [x: Value, starts: Value, ends: Value, axes: Value] };
+  /** Zeros around x: `pads` [2·rank] has the counts before each axis, then those behind. */
+  Pad: { inputs: readonly [x: Value, pads: Value] };
   Gather: Picking;
   GatherElements: Picking;
   ScatterElements: {
@@ -96,6 +98,18 @@ export interface Operators {
 
   Shape: { inputs: readonly [x: Value]; attributes: { readonly start: number; readonly end: number } };
   Range: { inputs: readonly [start: Value, limit: Value, delta: Value] };
+
+  /**
+   * Runs a graph once for each slice of some values along their first axis. Inputs: what its `sums` are added to, `slices`
+   * values that are cut, and values that each run sees whole. The body's inputs are a slice of each and the whole ones; its
+   * outputs are a term of each sum, then what is stacked along a new first axis. The file has ONNX's Scan: a sum is a state, and
+   * the body reads whole values from the graph around it.
+   */
+  Scan: {
+    inputs: readonly Value[];
+    attributes: { readonly body: Graph; readonly sums: number; readonly slices: number };
+    outputs: readonly Value[];
+  };
 }
 
 export type Op = keyof Operators;

@@ -210,6 +210,14 @@ export function Slice(g: Builder, x: Value, axis: number, start: number, end: nu
     x.shape.map((dim, i) => (i === a ? end - start : dim)),
   );
 }
+/** x[start:end] on one axis, with bounds [1] that are computed; `dim` names the size of what is taken. */
+export function SliceAt(g: Builder, x: Value, axis: number, start: Value, end: Value, dim: Dim): Value {
+  const a = axisOf(axis, x.shape.length);
+  const shape = x.shape.map((d, i) => (i === a ? dim : d));
+  return one(g, 'Slice', [x, start, end, g.ints([a])], x.dtype, shape);
+}
+/** Zeros around x, `pads` [2·rank] of them; `shape` is that of the result. */
+export const Pad = (g: Builder, x: Value, pads: Value, shape: Shape): Value => one(g, 'Pad', [x, pads], x.dtype, shape);
 /** Rows of x by index: shape = indices' shape in place of the axis. */
 export function Gather(g: Builder, x: Value, indices: Value, axis = 0): Value {
   const a = axisOf(axis, x.shape.length);

@@ -3,8 +3,12 @@ import type { Attribute } from './operators.js';
 import { shapeText } from './shapes.js';
 
 const typed = (v: Value): string => `${v.name}: ${v.dtype}${shapeText(v.shape)}`;
-const attribute = (a: Attribute): string =>
-  typeof a === 'object' && 'float' in a ? String(a.float) : Array.isArray(a) ? `[${a.join(', ')}]` : String(a);
+function attribute(a: Attribute): string {
+  if (typeof a !== 'object') return String(a);
+  if ('float' in a) return String(a.float);
+  if ('nodes' in a) return `{\n${printGraph(a).replace(/^/gm, '    ')}}`;
+  return `[${a.join(', ')}]`;
+}
 
 /** The graph as text, one node a line: what golden tests compare and bug reports show. */
 export function printGraph(graph: Graph): string {

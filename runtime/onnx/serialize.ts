@@ -2,6 +2,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Graph, Initializer, Node, Value } from './graph.js';
 import type { Attribute } from './operators.js';
 import { dtypeNumber } from './ops.js';
+import { onnxScan } from './scan.js';
 
 /** ONNX versions we write. */
 export const IR_VERSION = 10;
@@ -27,19 +28,23 @@ function writeAttribute(w: BinaryWriter, name: string, a: Attribute): void {
   if (typeof a === 'number') int(int(w, 3, a), 20, 2);
   else if (typeof a === 'string') int(string(w, 4, a), 20, 3);
   else if ('float' in a) int(w.tag(2, WireType.Bit32).float(a.float), 20, 1);
-  else {
+  else if ('nodes' in a) {
+    message(w, 6, () => writeGraph(w, a, sortedLateFirst(a.nodes)));
+    int(w, 20, 5);
+  } else {
     for (const i of a) int(w, 8, i);
     int(w, 20, 7);
   }
 }
 
 function writeNode(w: BinaryWriter, node: Node): void {
-  for (const v of node.inputs) string(w, 1, v.name);
+  const { inputs, attributes } = node.op === 'Scan' ? onnxScan(node) : node;
+  for (const v of inputs) string(w, 1, v.name);
   for (const v of node.outputs) string(w, 2, v.name);
   // onnxruntime requires unique node names; the first output's is, and starts with the node's own
   string(w, 3, node.outputs[0].name);
   string(w, 4, node.op);
-  for (const [name, a] of Object.entries<Attribute>(node.attributes)) message(w, 5, () => writeAttribute(w, name, a));
+  for (const [name, a] of Object.entries<Attribute>(attributes)) message(w, 5, () => writeAttribute(w, name, a));
 }
 
 function writeTensor(w: BinaryWriter, { value, data }: Initializer): void {
@@ -68,6 +73,33 @@ function writeValue(w: BinaryWriter, value: Value): void {
   );
 }
 
+/** Nodes after those that they read from, as a body must have them, and otherwise late ones first (see `serialize`). */
+function sortedLateFirst(nodes: readonly Node[]): Node[] {
+  const madeHere = new Set(nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
+  const left = [...nodes];
+  const sorted: Node[] = [];
+  while (left.length > 0) {
+    const at = left.findLastIndex(({ inputs }) => inputs.every(({ name }) => !madeHere.has(name)));
+    const [node] = left.splice(at, 1);
+    for (const { name } of node.outputs) madeHere.delete(name);
+    sorted.push(node);
+  }
+  return sorted;
+}
+
+function writeGraph(w: BinaryWriter, graph: Graph, nodes: readonly Node[]): void {
+  for (const node of nodes) message(w, 1, () => writeNode(w, node));
+  string(w, 2, graph.name);
+  for (const initializer of graph.initializers) message(w, 5, () => writeTensor(w, initializer));
+  for (const v of graph.inputs) message(w, 11, () => writeValue(w, v));
+  for (const v of graph.outputs) message(w, 12, () => writeValue(w, v));
+  // onnxruntime infers the shapes of all values; where they are given it does not invent and compare names for dims, which
+  // takes seconds for a few thousand nodes
+  const outputs = new Set(graph.outputs.map((v) => v.name));
+  for (const node of nodes)
+    for (const v of node.outputs) if (!outputs.has(v.name)) message(w, 13, () => writeValue(w, v));
+}
+
 /**
  * The graph as a ModelProto (onnx.proto), little-endian as ONNX asks.
  *
@@ -86,18 +118,7 @@ export function serialize(
   const w = new BinaryWriter();
   int(w, 1, IR_VERSION);
   string(w, 2, 'security-vectors');
-  message(w, 7, () => {
-    for (const node of nodes) message(w, 1, () => writeNode(w, node));
-    string(w, 2, graph.name);
-    for (const initializer of graph.initializers) message(w, 5, () => writeTensor(w, initializer));
-    for (const v of graph.inputs) message(w, 11, () => writeValue(w, v));
-    for (const v of graph.outputs) message(w, 12, () => writeValue(w, v));
-    // onnxruntime infers the shapes of all values; where they are given it does not invent and compare names for dims, which
-    // takes seconds for a few thousand nodes
-    const outputs = new Set(graph.outputs.map((v) => v.name));
-    for (const node of nodes)
-      for (const v of node.outputs) if (!outputs.has(v.name)) message(w, 13, () => writeValue(w, v));
-  });
+  message(w, 7, () => writeGraph(w, graph, nodes));
   message(w, 8, () => {
     string(w, 1, '');
     int(w, 2, OPSET);

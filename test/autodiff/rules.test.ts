@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { RULES } from '../../runtime/autodiff/table.js';
 import type { Builder, Value } from '../../runtime/onnx/graph.js';
 import * as ops from '../../runtime/onnx/ops.js';
+import { Scan } from '../../runtime/onnx/scan.js';
 import type { Shape } from '../../runtime/onnx/shapes.js';
 import { checkGradient, type GradientCheck } from '../support/gradients.js';
 
@@ -71,6 +72,11 @@ const CONDITION = { dtype: 'bool', shape: ['B', 3], values: [1, 0, 0, 1, 1, 0] }
 
 const TARGETS = int64(['L', 2], [0, 4, 3, 3, 1, 0, 2, 2]);
 const picked = (g: Builder, x: Value, i: Value): Value => ops.GatherElements(g, ops.LogSoftmax(g, x), i, 1);
+
+const softmaxOf: Parameters<typeof Scan>[2] = (b, [x], [w]) => {
+  const y = ops.Softmax(b, ops.MatMul(b, x!, w!)); // [T, 3]
+  return { sums: [ops.ReduceSum(b, ops.Mul(b, y, y), [0])], stacked: [y] };
+};
 
 const CHECKS: Record<keyof typeof RULES, Checks> = {
   Add: binary(ops.Add),
@@ -182,15 +188,78 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
     },
   ],
   Slice: [
-    [0, 2],
-    [1, 3],
-    [2, 4],
-    [0, 4],
-  ].map(([start, end]) => ({
-    inputs: { x: ['B', 4, 2] },
-    sizes,
-    build: (g: Builder, { x }: Readonly<Record<string, Value>>) => ops.Slice(g, x!, 1, start!, end!),
-  })),
+    ...[
+      [0, 2],
+      [1, 3],
+      [2, 4],
+      [0, 4],
+    ].map(([start, end]) => ({
+      inputs: { x: ['B', 4, 2] },
+      sizes,
+      build: (g: Builder, { x }: Readonly<Record<string, Value>>) => ops.Slice(g, x!, 1, start!, end!),
+    })),
+    ...[0, 1, 2].map((axis) => ({
+      inputs: { x: ['L', 'L', 'L'] },
+      fixed: { start: int64([1], [1]), end: int64([1], [3]) },
+      sizes: { ...sizes, J: 2 },
+      build: (g: Builder, { x, start, end }: Readonly<Record<string, Value>>) =>
+        ops.SliceAt(g, x!, axis, start!, end!, 'J'),
+    })),
+  ],
+  Pad: [
+    {
+      inputs: { x: ['B', 3] },
+      fixed: { pads: int64([4], [1, 0, 2, 4]) },
+      sizes: { ...sizes, J: 5, S: 7 },
+      build: (g, { x, pads }) => ops.Pad(g, x!, pads!, ['J', 'S']),
+    },
+  ],
+  Scan: [
+    // a sum and stacked results, of a slice and a whole value
+    {
+      inputs: { x: ['L', 'T', 2], w: [2, 3] },
+      sizes,
+      build: (g, { x, w }) => Scan(g, { slices: [x!], whole: [w!] }, softmaxOf).stacked[0]!,
+    },
+    {
+      inputs: { x: ['L', 'T', 2], w: [2, 3] },
+      sizes,
+      build: (g, { x, w }) => Scan(g, { slices: [x!], whole: [w!] }, softmaxOf).sums[0]!,
+    },
+    // what follows needs the results, so that the forward pass cannot wait for the backward pass
+    {
+      inputs: { x: ['L', 'T', 2], w: [2, 3] },
+      sizes,
+      build: (g, { x, w }) => {
+        const { sums, stacked } = Scan(g, { slices: [x!], whole: [w!] }, softmaxOf);
+        return ops.Mul(g, ops.Exp(g, stacked[0]!), sums[0]!);
+      },
+    },
+    // a result that is a slice as it is, one twice, and one that has no gradient
+    {
+      inputs: { x: ['L', 3], y: ['L', 3] },
+      sizes,
+      build: (g, { x, y }) => {
+        const scan = Scan(g, { slices: [x!, y!], whole: [] }, (b, [x, y]) => ({
+          stacked: [x!, x!, ops.Cast(b, ops.Greater(b, y!, x!), b.float)],
+        }));
+        const [once, again, none] = scan.stacked;
+        return ops.Add(g, ops.Mul(g, ops.Add(g, ops.Mul(g, once!, once!), again!), y!), none!);
+      },
+    },
+    // each run takes another part of what it sees whole
+    {
+      inputs: { x: ['L', 3], w: [6, 3] },
+      fixed: { from: int64(['L'], [0, 1, 1, 3]) },
+      sizes,
+      build: (g, { x, w, from }) =>
+        Scan(g, { slices: [from!, x!], whole: [w!] }, (b, [at, row], [all]) => {
+          const start = ops.Reshape(b, at!, [1]);
+          const part = ops.SliceAt(b, all!, 0, start, ops.Add(b, start, b.ints([3])), 'J'); // [J, 3]
+          return { stacked: [ops.ReduceSum(b, ops.Exp(b, ops.Mul(b, part, row!)), [0])] };
+        }).stacked[0]!,
+    },
+  ],
   Gather: [
     {
       inputs: { x: [5, 3] },

@@ -3,15 +3,20 @@ import { test } from 'node:test';
 import { NO_GRADIENT, RULES } from '../../runtime/autodiff/table.js';
 import type { Op } from '../../runtime/onnx/operators.js';
 import * as ops from '../../runtime/onnx/ops.js';
+import { Scan } from '../../runtime/onnx/scan.js';
 
 /** Functions of ops.ts that add a node of another name. */
-const OPERATOR: Readonly<Record<string, string>> = { ScatterElementsAdd: 'ScatterElements', Full: 'Expand' };
+const OPERATOR: Readonly<Record<string, string>> = {
+  ScatterElementsAdd: 'ScatterElements',
+  Full: 'Expand',
+  SliceAt: 'Slice',
+};
 /** Functions of ops.ts that add no node. */
 const HELPERS = new Set(['dtypeNumber']);
 /** What Builder adds to read a dim. */
 const DIMS = ['Shape', 'Squeeze'];
 
-const operators = Object.keys(ops)
+const operators = [...Object.keys(ops), Scan.name]
   .filter((name) => !HELPERS.has(name))
   .map((name) => (OPERATOR[name] ?? name) as Op);
 

@@ -1,5 +1,17 @@
 import type { Builder, FloatType, Value } from '../../onnx/graph.js';
-import { Concat, Expand, Full, GatherElements, Reshape, ScatterElementsAdd, Transpose } from '../../onnx/ops.js';
+import {
+  Add,
+  Concat,
+  Expand,
+  Full,
+  GatherElements,
+  Pad,
+  Reshape,
+  ScatterElementsAdd,
+  Slice,
+  Sub,
+  Transpose,
+} from '../../onnx/ops.js';
 import { axisOf, product, type Dim, type Shape } from '../../onnx/shapes.js';
 import { constantInt, type Rules } from './rule.js';
 
@@ -29,7 +41,15 @@ export const movement = {
   },
   /** Zeros before and after dY. */
   Slice: (g, { inputs: [x, starts, ends, axes] }, [dY]) => {
-    const [start, end, axis] = [constantInt(g, starts), constantInt(g, ends), constantInt(g, axes)] as const;
+    const axis = constantInt(g, axes);
+    if (!g.initializer(starts) || !g.initializer(ends)) {
+      const none = (count: number): Value[] => (count === 0 ? [] : [g.ints(new Array<number>(count).fill(0))]);
+      const others = x.shape.length - 1 - axis;
+      const behind = Sub(g, g.dim(x.shape[axis]), ends);
+      const pads = Concat(g, [...none(axis), starts, ...none(others + axis), behind, ...none(others)], 0);
+      return [Pad(g, dY, pads, x.shape), null, null, null];
+    }
+    const [start, end] = [constantInt(g, starts), constantInt(g, ends)] as const;
     const size = x.shape[axis];
     if (typeof size !== 'number') throw new Error('Slice: only an axis of fixed size has a rule');
     const gap = (n: number): Value[] => {
@@ -38,6 +58,15 @@ export const movement = {
     };
     const parts = [...gap(start), dY, ...gap(size - end)];
     return [parts.length === 1 ? dY : Concat(g, parts, axis), null, null, null];
+  },
+
+  /** The part of dY that is not padding. */
+  Pad: (g, { inputs: [x, pads] }, [dY]) => {
+    const rank = x.shape.length;
+    const before = Slice(g, pads, 0, 0, rank);
+    const axes = g.ints(x.shape.map((_, axis) => axis));
+    const end = Add(g, before, g.shape(x.shape));
+    return [g.add('Slice', [dY, before, end, axes], { dtype: x.dtype, shape: x.shape }), null];
   },
 
   /** Adds the slices of dY where they came from. */

@@ -1,8 +1,16 @@
-import type { Builder, FloatType, NodeOf, Value } from '../../onnx/graph.js';
+import type { Builder, FloatType, Graph, NodeOf, Value } from '../../onnx/graph.js';
 import type { InputsOf, Op, OutputsOf } from '../../onnx/operators.js';
 
 /** One for each input. For an input that needs a gradient, null states that the gradient is zero. */
 type GradientsOf<Inputs extends readonly Value[]> = { readonly [I in keyof Inputs]: Value | null };
+
+/** Differentiates inside a graph that a node has: d Σ ⟨seed, y⟩ / d each of `wrt`, as further nodes; undefined where that is zero. */
+export type Differentiate = (
+  g: Builder,
+  graph: Graph,
+  seeds: readonly (readonly [y: Value, seed: Value])[],
+  wrt: readonly Value[],
+) => (Value | undefined)[];
 
 /**
  * The gradient of one operator: dX of every input from dY of every output.
@@ -16,6 +24,7 @@ export type Rule<O extends Op> = (
   node: NodeOf<O>,
   dY: OutputsOf<O> extends readonly [Value] ? readonly [Value] : readonly (Value | undefined)[],
   needsGrad: readonly boolean[],
+  differentiate: Differentiate,
 ) => GradientsOf<InputsOf<O>>;
 
 export type Rules = { readonly [O in Op]?: Rule<O> };

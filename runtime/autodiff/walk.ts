@@ -1,0 +1,120 @@
+import type { Builder, DType, Graph, Node, Value } from '../onnx/graph.js';
+import { Add, Expand, ReduceSum, Reshape, ScatterElementsAdd } from '../onnx/ops.js';
+import { broadcast, sameShape, shapeText, type Shape } from '../onnx/shapes.js';
+import type { ScanPair } from './joinScans.js';
+import { scattered } from './rules/rule.js';
+import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
+
+/** Integers and booleans have no gradient: a path from a weight to the loss goes through floats only. */
+const FLOATS: ReadonlySet<DType> = new Set(['float16', 'bfloat16', 'float32', 'float64']);
+export const isFloat = (value: Value): boolean => FLOATS.has(value.dtype);
+
+/**
+ * The walk: d Σ ⟨seed, y⟩ / d each of `wrt`, as nodes behind those of the graph, which `g` has.
+ * @param scans takes each Scan met with the one that is its gradient
+ * @returns gradients of the shape of each value; undefined where nothing depends on it
+ */
+export function differentiate(
+  g: Builder,
+  graph: Graph,
+  seeds: readonly (readonly [y: Value, seed: Value])[],
+  wrt: readonly Value[],
+  scans: ScanPair[] = [],
+): (Value | undefined)[] {
+  const varies = dependents(graph, wrt);
+  const reread = rereader(g, graph);
+  /** What has reached each value so far, in the order of the walk. */
+  const contributions = new Map<string, Value[]>();
+  const contribute = (x: Value, dX: Value): void => {
+    const before = contributions.get(x.name);
+    if (before) before.push(dX);
+    else contributions.set(x.name, [dX]);
+  };
+  const gradientOf = (x: Value): Value | undefined => contributions.get(x.name)?.reduce((a, b) => accumulate(g, a, b));
+
+  for (const [y, seed] of seeds) if (varies.has(y.name)) contribute(y, seed);
+  for (const node of [...graph.nodes].reverse()) {
+    const reached = node.outputs.some((y) => contributions.has(y.name));
+    const needsGrad = node.inputs.map((x) => varies.has(x.name));
+    if (!reached || !needsGrad.includes(true) || NO_GRADIENT.has(node.op)) continue;
+    const rule = ruleOf(node.op);
+    if (!rule) throw new Error(`no gradient rule for ${node.op} (${where(node)})`);
+    g.named(`${node.name}'`, () => {
+      const dY = node.outputs.map((y) => {
+        const sum = gradientOf(y);
+        return sum && !takesSmall(node, needsGrad, y) ? Expand(g, sum, y.shape) : sum;
+      });
+      const dX = rule(g, { ...node, inputs: node.inputs.map(reread) } as Node, dY, needsGrad, differentiate);
+      const last = g.nodes.at(-1);
+      if (node.op === 'Scan' && last?.op === 'Scan') scans.push({ forward: node, backward: last });
+      node.inputs.forEach((x, i) => {
+        const d = dX[i];
+        if (needsGrad[i] && d) contribute(x, unbroadcast(g, node, d, x));
+      });
+    });
+  }
+  return wrt.map((x) =>
+    g.named(`${x.name}'`, () => {
+      const sum = gradientOf(x);
+      return sum && Expand(g, sum, x.shape);
+    }),
+  );
+}
+
+const where = (node: Node): string => node.name || node.outputs.map((y) => y.name).join(', ');
+
+/** Names of the values that change with `wrt`, through floats and operators that have a gradient. */
+function dependents(graph: Graph, wrt: readonly Value[]): Set<string> {
+  const varies = new Set(wrt.map((x) => x.name));
+  for (const node of graph.nodes) {
+    if (NO_GRADIENT.has(node.op) || !node.inputs.some((x) => varies.has(x.name))) continue;
+    for (const y of node.outputs) if (isFloat(y)) varies.add(y.name);
+  }
+  return varies;
+}
+
+/** a + b. Rows scattered into zeros (a tied embedding has them) go straight into the other gradient. */
+function accumulate(g: Builder, a: Value, b: Value): Value {
+  for (const [dense, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const sparse = scattered(g, other);
+    if (sparse && sameShape(dense.shape, other.shape))
+      return ScatterElementsAdd(g, dense, sparse.indices, sparse.updates, sparse.axis);
+  }
+  return Add(g, a, b);
+}
+
+/**
+ * A gradient that is 1 along an axis on which it does not vary may stay so for an elementwise node whose differentiated
+ * inputs have the output's shape; elsewhere the rule, or the sum over a broadcast axis, needs all of it.
+ */
+function takesSmall(node: Node, needsGrad: readonly boolean[], y: Value): boolean {
+  return isElementwise(node.op) && node.inputs.every((x, i) => !needsGrad[i] || sameShape(x.shape, y.shape));
+}
+
+/** A stored weight that the forward pass casts is cast again, so that nobody keeps it in memory in between. */
+function rereader(g: Builder, graph: Graph): (value: Value) => Value {
+  const stored = new Set(graph.initializers.map(({ value }) => value.name));
+  return (value) => {
+    const node = g.producer(value);
+    return node?.op === 'Cast' && stored.has(node.inputs[0].name) ? g.repeat(node, value) : value;
+  };
+}
+
+/** Sums a gradient over the axes along which its input was broadcast: the one place where broadcasting is undone. */
+function unbroadcast(g: Builder, node: Node, dX: Value, x: Value): Value {
+  const lead = dX.shape.length - x.shape.length;
+  const axes = dX.shape.flatMap((dim, i) => (i < lead || (x.shape[i - lead] === 1 && dim !== 1) ? [i] : []));
+  const sum = axes.length === 0 ? dX : ReduceSum(g, dX, axes, true);
+  const result = lead > 0 ? Reshape(g, sum, sum.shape.slice(lead)) : sum;
+  if (result.dtype !== x.dtype || !fits(result.shape, x.shape)) {
+    const typed = (v: Value): string => `${v.dtype}${shapeText(v.shape)}`;
+    throw new Error(`the rule of ${node.op} (${where(node)}) gave ${typed(dX)} for ${x.name} ${typed(x)}`);
+  }
+  return result;
+}
+
+const fits = (small: Shape, shape: Shape): boolean =>
+  small.length === shape.length && sameShape(broadcast(small, shape) ?? [], shape);
