@@ -1,6 +1,7 @@
 import type { Builder, Graph, Value } from '../onnx/graph.js';
 import { Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
 import { rewrite } from '../onnx/rewrite.js';
+import { product, type Dim } from '../onnx/shapes.js';
 import type { Layout } from './sites.js';
 
 export interface InjectedAdapter {
@@ -40,8 +41,9 @@ export function inject(graph: Graph, adapters: readonly InjectedAdapter[], maxOu
       },
     },
     (g) => {
+      const T = graph.inputs.find(({ name }) => name === 'input_ids')?.shape[1] ?? 'T';
       for (const adapter of adapters)
-        for (const [name, branch] of branchesOf(g, adapter, maxOutputs))
+        for (const [name, branch] of branchesOf(g, adapter, T, maxOutputs))
           branches.set(name, [...(branches.get(name) ?? []), branch]);
     },
   );
@@ -59,11 +61,11 @@ interface Branch {
 }
 
 /** The adapter's inputs, cut into the parts of the linear layers. */
-const branchesOf = (g: Builder, { name, layout }: InjectedAdapter, widest: number): [site: string, Branch][] =>
+const branchesOf = (g: Builder, { name, layout }: InjectedAdapter, T: Dim, widest: number): [site: string, Branch][] =>
   g.scope(name, () => {
     const flat = g.input(flatInput(name), g.float, [layout.size]);
     const rows = Reshape(g, g.input(scaleInput(name), g.float, ['B']), ['B', 1]);
-    const rowScale = Reshape(g, Expand(g, rows, ['B', 'T']), ['B*T', 1]);
+    const rowScale = Reshape(g, Expand(g, rows, ['B', T]), [product(['B', T]), 1]);
     const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
     const pieces = cut(g, flat, sizes, widest);
     return layout.sites.map((s, i) => {

@@ -44,6 +44,8 @@ export interface Backend {
   readonly reason?: string;
   /** Most outputs of one Split: a shader binds few buffers. */
   readonly maxSplitOutputs: number;
+  /** Whether a graph may have a Scan. */
+  readonly scans: boolean;
   session(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** The values of a float32 tensor, wherever it is. */
   read(tensor: Tensor): Promise<Float32Array>;
@@ -178,6 +180,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     threads,
     reason,
     maxSplitOutputs: device === 'cpu' ? Infinity : MAX_SPLIT_OUTPUTS,
+    scans: device === 'cpu',
     async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
       let session: ort.InferenceSession;

@@ -1,10 +1,11 @@
 import type { InjectedAdapter } from '../adapters/inject.js';
-import type { DecoderSpec } from '../models/decoder/spec.js';
+import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
-import { gradientGraph, gradientOutput, logProbsGraph, lossGraph } from './objective.js';
-import { pack, supervised, type TrainingRow } from './packing.js';
+import { cutOf, type PieceLimits } from './cut.js';
+import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
+import { microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 
 export interface LearnerOptions {
@@ -18,6 +19,8 @@ export interface LearnerOptions {
   readonly weightsAsInputs?: boolean;
   /** Token that fills short rows. */
   readonly padId?: number;
+  /** How large pieces of a batch may be. */
+  readonly limits?: PieceLimits;
 }
 
 /** Negative log-likelihood of a row, nats: the sum over its supervised tokens, and each token's own, in order. */
@@ -41,7 +44,7 @@ export interface Learner {
     gradients: Tensor[];
     /** mean KL of the rows with a teacher, nats per token */ kl?: number;
   }>;
-  /** Log-probabilities [supervised tokens, V] of the frozen base (weights in place, all adapters off) for each example. */
+  /** What the head takes [supervised tokens, E] in the frozen base (weights in place, all adapters off), for each example. */
   teach(examples: readonly TrainingRow['example'][]): Promise<Float32Array[]>;
   dispose(): Promise<void>;
 }
@@ -51,10 +54,16 @@ export function openLearner(options: LearnerOptions): Learner {
   const { backend, spec, model, adapters, trainable } = options;
   const names = adapters.map((a) => a.name);
   const sessions = new Map<string, Promise<Session>>();
-  const open = (key: string, make: () => Promise<Session>): Promise<Session> => {
+  const open = (name: string, cut: boolean, make: () => Promise<Session>): Promise<Session> => {
+    const key = `${name}${cut ? ', cut' : ''}`;
     let session = sessions.get(key);
     if (!session) sessions.set(key, (session = make()));
     return session;
+  };
+  /** The batch as feeds, cut where the device can do it. */
+  const packed = (rows: readonly TrainingRow[], adapterNames: readonly string[]): Packed & { cut: boolean } => {
+    const cut = backend.scans ? cutOf(rows, spec.vocabSize, options.limits) : undefined;
+    return { ...pack(rows, adapterNames, options.padId, cut), cut: cut !== undefined };
   };
   const graphOptions = {
     spec,
@@ -85,19 +94,19 @@ export function openLearner(options: LearnerOptions): Learner {
 
   return {
     async losses(rows, parameters) {
-      const session = await open('loss', () => backend.session(lossGraph(graphOptions), place));
-      const { feeds, rowOf } = pack(rows, names, options.padId);
+      const { feeds, rowOf, cut } = packed(rows, names);
+      const session = await open('loss', cut, () => backend.session(lossGraph({ ...graphOptions, cut }), place));
       const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
       return rowLosses(rows, rowOf, await numbers(nll));
     },
     async gradients(rows, parameters) {
       const distill = rows.some((row) => row.teacher);
-      const session = await open(distill ? 'distill' : 'gradient', () =>
-        backend.session(gradientGraph({ ...graphOptions, distill }, trainable), { ...place, keep }),
+      const { feeds, rowOf, held, cut } = packed(rows, names);
+      const session = await open(distill ? 'distill' : 'gradient', cut, () =>
+        backend.session(gradientGraph({ ...graphOptions, distill, cut }, trainable), { ...place, keep }),
       );
-      const { feeds, rowOf } = pack(rows, names, options.padId);
       const out = await session.run({ ...parameters, ...feeds });
-      const kl = out.kl ? await backend.read(out.kl) : undefined;
+      const kl = out.kl ? (await backend.read(out.kl)).subarray(0, held) : undefined;
       return {
         loss: (await backend.read(out.loss))[0],
         rows: rowLosses(rows, rowOf, await numbers(out.nll)),
@@ -106,23 +115,20 @@ export function openLearner(options: LearnerOptions): Learner {
       };
     },
     async teach(examples) {
-      const session = await open('teacher', () => backend.session(logProbsGraph({ spec, model, adapters: [] }), place));
-      const rows = examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 }));
-      const { input_ids, attention_mask, position_ids, targets } = pack(rows, [], options.padId).feeds;
-      const { log_probs } = await session.run({
-        input_ids: input_ids,
-        attention_mask: attention_mask,
-        position_ids: position_ids,
-        targets: targets,
-      });
-      const all = await backend.read(log_probs);
-      let at = 0;
-      return examples.map(({ labels }) => {
-        const end = at + supervised(labels).length * spec.vocabSize;
-        const own = all.slice(at, end);
-        at = end;
-        return own;
-      });
+      const taught = new Map<TrainingRow['example'], Float32Array>();
+      for (const batch of microBatches(examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 })))) {
+        const { feeds, cut } = packed(batch, []);
+        const session = await open('teacher', cut, () => backend.session(teacherGraph({ spec, model, cut }), place));
+        const { target_ids, target_weights, ...inputs } = feeds;
+        const hidden = await backend.read((await session.run(inputs)).hidden);
+        let at = 0;
+        for (const { example } of batch) {
+          const end = at + supervised(example.labels).length * embeddingSize(spec);
+          taught.set(example, hidden.slice(at, end));
+          at = end;
+        }
+      }
+      return examples.map((example) => taught.get(example)!);
     },
     async dispose() {
       for (const session of sessions.values()) await (await session).dispose();

@@ -2,13 +2,15 @@ import { inject, type InjectedAdapter } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { distillation } from '../losses/distillation.js';
-import type { DecoderSpec } from '../models/decoder/spec.js';
+import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
+import { headLogits, headWeights } from '../models/decoder/head.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { frozenWeights, trainableWeights } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder, type FloatType, type Graph, type Value } from '../onnx/graph.js';
 import { Add, Gather, LogSoftmax } from '../onnx/ops.js';
+import { Scan, type Scanned } from '../onnx/scan.js';
 
 export interface ObjectiveOptions {
   readonly spec: DecoderSpec;
@@ -19,6 +21,8 @@ export interface ObjectiveOptions {
   readonly weightsAsInputs?: boolean;
   /** Whether some rows have a teacher (KL). */
   readonly distill?: boolean;
+  /** Whether batches are cut (cut.ts): attention goes in blocks of queries, head and losses in chunks of positions. */
+  readonly cut?: boolean;
   readonly float?: FloatType;
   /** Most outputs of one Split that the device takes. */
   readonly maxSplitOutputs?: number;
@@ -26,32 +30,61 @@ export interface ObjectiveOptions {
 
 /**
  * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·KL, and `kl` [M].
- * Only supervised positions reach the vocabulary projection.
+ * Only supervised positions reach the vocabulary projection. For batches that are cut `nll` is [X, L], `kl` [Y, M].
  */
 export function lossGraph(options: ObjectiveOptions): Graph {
-  const { spec, model, adapters, weightsAsInputs = false, distill = false, float } = options;
+  const { spec, model, adapters, weightsAsInputs = false, distill = false, cut = false, float } = options;
   const g = new Builder('loss', { float });
   const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model.tensors);
-  const decoder = buildDecoder(g, spec, weight, { cache: false });
-  const targets = g.input('targets', 'int64', ['L']);
-  const ids = g.input('target_ids', 'int64', ['L']);
-  const weights = g.input('target_weights', g.float, ['L']);
-  const ce = g.scope('loss', () => crossEntropy(g, decoder.logits(Gather(g, decoder.hidden, targets)), ids, weights));
-  let loss = ce.loss;
-  g.outputAs('nll', ce.nll);
+  const decoder = buildDecoder(g, spec, weight, { cache: false, blocks: cut });
+  const head = headWeights(g, spec, weight);
+
+  const ofLabels = cut ? ['X', 'L'] : ['L'];
+  const targets = g.input('targets', 'int64', ofLabels);
+  const ids = g.input('target_ids', 'int64', ofLabels);
+  const weights = g.input('target_weights', g.float, ofLabels);
+  const ce = inChunks(
+    g,
+    cut,
+    [Gather(g, decoder.hidden, targets), ids, weights],
+    head,
+    (b, [rows, ids, weights], head) => {
+      const { nll, loss } = crossEntropy(b, headLogits(b, spec, rows, head), ids, weights);
+      return { sums: [loss], stacked: [nll] };
+    },
+  );
+  let [loss] = ce.sums;
+  g.outputAs('nll', ce.stacked[0]);
+
   if (distill) {
-    const klTargets = g.input('kl_targets', 'int64', ['M']);
-    const klWeights = g.input('kl_weights', g.float, ['M']);
-    const teacher = g.input('teacher', g.float, ['M', spec.vocabSize]);
-    const kl = g.scope('loss', () =>
-      distillation(g, decoder.logits(Gather(g, decoder.hidden, klTargets)), teacher, klWeights),
-    );
-    g.outputAs('kl', kl.kl);
-    loss = Add(g, loss, kl.loss);
+    const held = cut ? ['Y', 'M'] : ['M'];
+    const klTargets = g.input('kl_targets', 'int64', held);
+    const klWeights = g.input('kl_weights', g.float, held);
+    const teacher = g.input('teacher', g.float, [...held, embeddingSize(spec)]);
+    const base = weightsAsInputs ? headWeights(g, spec, frozenWeights(g, model.tensors, 'base/')) : head;
+    const parts = [Gather(g, decoder.hidden, klTargets), teacher, klWeights];
+    const kl = inChunks(g, cut, parts, [...head, ...base], (b, [rows, teacher, weights], both) => {
+      const [own, base] = [both.slice(0, head.length), both.slice(head.length)];
+      const wanted = LogSoftmax(b, headLogits(b, spec, teacher, base));
+      const { kl, loss } = distillation(b, headLogits(b, spec, rows, own), wanted, weights);
+      return { sums: [loss], stacked: [kl] };
+    });
+    g.outputAs('kl', kl.stacked[0]);
+    loss = Add(g, loss, kl.sums[0]);
   }
   g.outputAs('loss', loss);
   return checkGraph(prune(inject(g.graph(), adapters, options.maxSplitOutputs)));
 }
+
+/** What a body makes of values and weights: of all at once, or of one chunk of the values after the other. */
+const inChunks = (
+  g: Builder,
+  cut: boolean,
+  values: readonly Value[],
+  weights: readonly Value[],
+  body: (b: Builder, values: readonly Value[], weights: readonly Value[]) => Scanned,
+): Scanned =>
+  g.scope('loss', () => (cut ? Scan(g, { slices: values, whole: weights }, body) : body(g, values, weights)));
 
 export const gradientOutput = (input: string): string => `grad.${input}`;
 
@@ -68,13 +101,11 @@ export function gradientGraph(options: ObjectiveOptions, wrt: readonly string[])
   return backward(forward, loss, values, { names: wrt.map(gradientOutput) }).graph;
 }
 
-/** Log-probabilities of the model at `targets` [L]: `log_probs` [L, V]. The teacher of the KL terms. */
-export function logProbsGraph(options: Omit<ObjectiveOptions, 'distill'>): Graph {
-  const g = new Builder('log-probs', { float: options.float });
-  const decoder = buildDecoder(g, options.spec, frozenWeights(g, options.model.tensors), {
-    cache: false,
-  });
-  const targets = g.input('targets', 'int64', ['L']);
-  g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, targets))));
-  return checkGraph(prune(inject(g.graph(), options.adapters, options.maxSplitOutputs)));
+/** What the base's head takes at `targets` [L]: `hidden` [L, E]. The teacher of the KL terms. */
+export function teacherGraph({ spec, model, cut = false }: Pick<ObjectiveOptions, 'spec' | 'model' | 'cut'>): Graph {
+  const g = new Builder('teacher');
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false, blocks: cut });
+  const targets = g.input('targets', 'int64', cut ? ['X', 'L'] : ['L']);
+  g.outputAs('hidden', Gather(g, decoder.hidden, targets));
+  return checkGraph(prune(g.graph()));
 }

@@ -1,6 +1,7 @@
 import type { Example } from '../data/examples.js';
 import { scaleInput } from '../adapters/inject.js';
 import { float32, int64, type Feeds } from '../device/session.js';
+import type { Cut } from './cut.js';
 
 /** A row of a training batch: what it is, which adapters see it, and how its supervised tokens count. */
 export interface TrainingRow {
@@ -9,7 +10,7 @@ export interface TrainingRow {
   readonly scales: Readonly<Record<string, number>>;
   /** Weight of each supervised token in the loss. */
   readonly weight: number;
-  /** Log-probabilities [supervised tokens, V] to stay close to (KL); without it, cross-entropy with the labels. */
+  /** What the head of the model to stay close to takes [supervised tokens, E] (KL); without it, cross-entropy with the labels. */
   readonly teacher?: Float32Array;
 }
 
@@ -59,16 +60,23 @@ export interface Packed {
   readonly feeds: Feeds;
   /** Index of the row each cross-entropy position belongs to, [L]. */
   readonly rowOf: readonly number[];
+  /** Positions with a teacher. */
+  readonly held: number;
 }
 
 /**
  * Rows as one right-padded batch: `input_ids`, `attention_mask`, `position_ids` [B, T], `scale.<adapter>` [B], and the
  * positions with their targets: `targets`, `target_ids`, `target_weights` [L] for cross-entropy; `kl_targets`,
- * `kl_weights` [M] and `teacher` [M, V] for KL.
+ * `kl_weights` [M] and `teacher` [M, E] for KL.
+ *
+ * A batch that is cut has `query_blocks` [N, Q] too, and T is padded to N·Q; the others are [X, L], [Y, M] and [Y, M, E], with
+ * positions of weight 0 behind the last.
  */
-export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0): Packed {
+export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0, cut?: Cut): Packed {
   const B = rows.length;
-  const T = Math.max(...rows.map((row) => row.example.ids.length));
+  const longest = Math.max(...rows.map((row) => row.example.ids.length));
+  const Q = Math.ceil(longest / (cut?.blocks ?? 1));
+  const T = Q * (cut?.blocks ?? 1);
   const ids = new Int32Array(B * T).fill(padId);
   const mask = new Int32Array(B * T);
   const positions = new Int32Array(B * T);
@@ -93,32 +101,47 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     }
     if (teacher) kl.teachers.push(teacher);
   });
-  const L = ce.targets.length;
-  const M = kl.targets.length;
+  const L = chunked(ce.targets.length, cut?.chunks);
   const feeds: Feeds = {
     input_ids: int64(ids, [B, T]),
     attention_mask: int64(mask, [B, T]),
     position_ids: int64(positions, [B, T]),
-    targets: int64(ce.targets, [L]),
-    target_ids: int64(ce.ids, [L]),
-    target_weights: float32(Float32Array.from(ce.weights), [L]),
+    targets: int64(L.fill(ce.targets), L.dims),
+    target_ids: int64(L.fill(ce.ids), L.dims),
+    target_weights: float32(Float32Array.from(L.fill(ce.weights)), L.dims),
   };
-  if (M > 0) {
-    feeds.kl_targets = int64(kl.targets, [M]);
-    feeds.kl_weights = float32(Float32Array.from(kl.weights), [M]);
-    feeds.teacher = float32(joined(kl.teachers), [M, kl.teachers.reduce((n, t) => n + t.length, 0) / M]);
+  if (cut)
+    feeds.query_blocks = int64(
+      Array.from({ length: T }, (_, t) => t),
+      [cut.blocks, Q],
+    );
+  const held = kl.targets.length;
+  if (held > 0) {
+    const M = chunked(held, cut?.heldChunks);
+    const E = kl.teachers.reduce((n, t) => n + t.length, 0) / held;
+    feeds.kl_targets = int64(M.fill(kl.targets), M.dims);
+    feeds.kl_weights = float32(Float32Array.from(M.fill(kl.weights)), M.dims);
+    feeds.teacher = float32(joined(kl.teachers, M.count * E), [...M.dims, E]);
   }
   for (const name of adapters)
     feeds[scaleInput(name)] = float32(
       Float32Array.from(rows, (row) => row.scales[name] ?? 0),
       [B],
     );
-  return { feeds, rowOf: ce.rowOf };
+  return { feeds, rowOf: ce.rowOf, held };
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0];
-  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+/** A list of numbers as [chunks, n], with zeros behind its end, or as it is. */
+function chunked(length: number, chunks?: number): { dims: number[]; count: number; fill: (x: number[]) => number[] } {
+  const n = Math.ceil(length / (chunks ?? 1));
+  const count = n * (chunks ?? 1);
+  const dims = chunks === undefined ? [n] : [chunks, n];
+  return { dims, count, fill: (x) => [...x, ...new Array<number>(count - length).fill(0)] };
+}
+
+function joined(parts: readonly Float32Array[], length: number): Float32Array {
+  if (parts.length === 1 && parts[0].length === length) return parts[0];
+  const all = new Float32Array(length);
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

@@ -3,7 +3,8 @@ import type { Learner } from './learner.js';
 import type { TrainingRow } from './packing.js';
 
 /**
- * Base distributions of rows, stored up to a limit of memory and computed again beyond it: the targets of the KL terms.
+ * What the base's head takes of rows, stored up to a limit of memory and computed again beyond it: its distributions are the
+ * targets of the KL terms.
  * @param limitBytes of what is stored
  */
 function teacherStore(
@@ -30,7 +31,7 @@ function teacherStore(
 }
 
 /**
- * Rows that a model is held to by KL(base ‖ model): each with the base's own distributions, which are stored.
+ * Rows that a model is held to by KL(base ‖ model): each with what gives the base's own distributions, which is stored.
  * @returns the rows of some examples, with these factors on the adapters and this weight
  */
 export function heldRows(

@@ -4,6 +4,8 @@
  *     B rows of a batch       T positions of this call     P positions in the KV cache    S = P + T
  *     L supervised positions  M positions with a teacher   V vocabulary                   C hidden size
  *     H query heads           K key/value heads            G = H / K                      D head size
+ *     N blocks of queries     Q positions of a block       J keys that a block meets
+ *     X chunks of L           Y chunks of M
  *     F MLP size              R LoRA rank
  *
  * A dim is a number or a product of names with a leading number: `B`, `B*T`, `4*B`.

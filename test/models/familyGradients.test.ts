@@ -44,6 +44,10 @@ async function rowsOf(r: Reference, scales: Record<string, number>): Promise<Tra
   return examples.map((example) => ({ example, scales, weight: 1 / tokens }));
 }
 
+const WHOLE = { queries: 1000, logits: 1e9 };
+/** Blocks of at most three queries, chunks of two or three positions. */
+const PIECES = { queries: 3, logits: 400 };
+
 const vector = (flat: Float32Array): Tensor => float32(flat, [flat.length]);
 
 for (const name of FAMILIES) {
@@ -56,19 +60,22 @@ for (const name of FAMILIES) {
       const info = findTensor(r.tensors, key, shape);
       weights[key] = float32(await readFloat32(info), info.shape);
     }
-    const learner = openLearner({
-      backend: cpu,
-      spec,
-      model: r,
-      adapters: [],
-      trainable: names,
-      weightsAsInputs: true,
-    });
-    const out = await learner.gradients(await rowsOf(r, {}), weights);
-    await r.check('loss', [out.loss]);
     assert.deepEqual(r.names('full.grad.').sort(), [...names].sort());
-    for (const [i, key] of names.entries()) await r.check(`full.grad.${key}`, await cpu.read(out.gradients[i]!));
-    await learner.dispose();
+    for (const limits of [WHOLE, PIECES]) {
+      const learner = openLearner({
+        backend: cpu,
+        spec,
+        model: r,
+        adapters: [],
+        trainable: names,
+        weightsAsInputs: true,
+        limits,
+      });
+      const out = await learner.gradients(await rowsOf(r, {}), weights);
+      await r.check('loss', [out.loss]);
+      for (const [i, key] of names.entries()) await r.check(`full.grad.${key}`, await cpu.read(out.gradients[i]!));
+      await learner.dispose();
+    }
   });
 }
 

@@ -7,8 +7,12 @@ import { join } from 'node:path';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
+import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
+import { frozenWeights } from '../../runtime/models/decoder/weights.js';
+import { checkGraph, prune } from '../../runtime/onnx/check.js';
+import { Builder } from '../../runtime/onnx/graph.js';
+import { Gather, LogSoftmax } from '../../runtime/onnx/ops.js';
 import { readFloat64, readInt32, readSafetensors } from '../../runtime/models/weights/safetensors.js';
-import { logProbsGraph } from '../../runtime/learner/objective.js';
 import { pack } from '../../runtime/learner/packing.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
@@ -29,7 +33,11 @@ const logSumExp = (x: Float64Array): number => {
   return largest + Math.log(x.reduce((s, v) => s + Math.exp(v - largest), 0));
 };
 
-const session = await backend.session(logProbsGraph({ spec, model, adapters: [] }), { folder: model.folder });
+const g = new Builder('log-probs');
+const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false });
+const at = g.input('targets', 'int64', ['L']);
+g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, at))));
+const session = await backend.session(checkGraph(prune(g.graph())), { folder: model.folder });
 const worst = { logit: 0, tokenNll: 0, answerNll: 0 };
 for (const [i, chat] of chats.entries()) {
   const answer = await ints(`${chat}.answer_ids`);

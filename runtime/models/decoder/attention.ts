@@ -1,36 +1,27 @@
 import type { Builder, Value } from '../../onnx/graph.js';
 import {
   Add,
-  And,
   Cast,
   Concat,
   Div,
-  Expand,
   Gemm,
-  Greater,
-  LessOrEqual,
   Log,
-  MatMul,
   Max,
   Min,
   Mul,
   Range,
   Reshape,
-  Softmax,
   Split,
-  Sub,
-  Tanh,
   Transpose,
   Unsqueeze,
-  Where,
 } from '../../onnx/ops.js';
-import { alibiBias } from './alibi.js';
+import { product, type Dim } from '../../onnx/shapes.js';
+import { attend, type KeyValue } from './attend.js';
+import { attendInBlocks, type QueryBlocks } from './attentionBlocks.js';
 import { headNorm, norm, type Weight } from './norms.js';
 import { rotate, ropeTables, type RopeTable } from './rope.js';
+import { causalMask, groupedBias, type ScorePlaces } from './scoreBias.js';
 import type { AlibiSpec, AttentionSpec, HeadNormSpec, LinearSpec, QueryScalingSpec, RopeSpec } from './spec.js';
-
-/** What is added to a score that may not be seen. Finite, so that a row that sees nothing (left padding) gives no NaN. */
-const HIDDEN = -1e9;
 
 /** y = x·Wᵀ + b on rows x [B*T, in]: one Gemm node named like the module, where adapters find it. */
 export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): Value {
@@ -41,33 +32,40 @@ export function linear(g: Builder, spec: LinearSpec, x: Value, weight: Weight): 
 
 /** What all layers share: tables of positions and masks, made once for each distinct kind. */
 export interface AttentionInputs {
+  /** B and T. */
+  readonly shape: readonly [Dim, Dim];
   readonly table: (rope: RopeSpec, factor: number, headDim: number) => RopeTable;
   /** Factors on queries [B, 1, T, 1]. */
   readonly queryScale: (spec: QueryScalingSpec) => Value;
   /** What is added to scores [B, K, G*T, S]: ALiBi, and a large negative number for what may not be seen; [B, 1, G*T, S] without ALiBi. */
   readonly bias: (window: number | undefined, group: number, alibi?: AlibiSpec) => Value;
+  /** For attention in blocks of queries. */
+  readonly blocks?: QueryBlocks;
 }
 
-/** @param attentionMask [B, S], 1 = a token; @param positions [B, T]. Without a cache S = T. */
-export function attentionInputs(g: Builder, attentionMask: Value, positions: Value, past?: string): AttentionInputs {
+/**
+ * @param attentionMask [B, S], 1 = a token; @param positions [B, T]. Without a cache S = T.
+ * @param options `past`: the dim of a cache; `index`: [N, Q], for attention in blocks
+ */
+export function attentionInputs(
+  g: Builder,
+  attentionMask: Value,
+  positions: Value,
+  { past, index }: { past?: string; index?: Value } = {},
+): AttentionInputs {
   const tables = new Map<number, ReturnType<typeof ropeTables>>();
   const biases = new Map<string, Value>();
   const queryScales = new Map<string, Value>();
-  const [B, T] = positions.shape as [string, string];
-  const S = attentionMask.shape[1];
-  const key = (): Value => Range(g, S); // [S]
-  const query = (): Value => Unsqueeze(g, past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past)), [1]); // [T, 1]
-
-  /** Scores may look at themselves and back, at tokens, and within the window: [B, 1, T, S], 0 or HIDDEN. */
-  const mask = (window: number | undefined): Value => {
-    const [k, q] = [key(), query()];
-    let seen = LessOrEqual(g, k, q);
-    if (window !== undefined) seen = And(g, seen, Greater(g, k, Sub(g, q, g.ints([window]))));
-    const token = Unsqueeze(g, Cast(g, attentionMask, 'bool'), [1, 2]); // [B, 1, 1, S]
-    return Where(g, And(g, seen, token), g.scalar(0), g.scalar(HIDDEN));
+  const T = positions.shape[1];
+  const places: ScorePlaces = {
+    key: () => Range(g, attentionMask.shape[1]),
+    query: () => Unsqueeze(g, past === undefined ? Range(g, T) : Add(g, Range(g, T), g.dim(past)), [1]),
+    attentionMask,
   };
 
   return {
+    shape: [positions.shape[0], T],
+    blocks: index && { index, attentionMask, positions },
     table(rope, factor, headDim) {
       let table = tables.get(headDim);
       if (!table) tables.set(headDim, (table = ropeTables(g, positions, headDim)));
@@ -89,28 +87,16 @@ export function attentionInputs(g: Builder, attentionMask: Value, positions: Val
       const id = `${window}/${group}/${JSON.stringify(alibi)}`;
       let bias = biases.get(id);
       if (!bias) {
-        bias = g.named('mask', () => {
-          if (alibi) {
-            const K = alibi.slopes.length / group;
-            const all = Add(g, this.bias(window, 1), alibiBias(g, alibi, { key, query, attentionMask })); // [B, H, T, S]
-            return Reshape(g, all, [B, K, product(group, T), S]);
-          }
-          if (group === 1) return mask(window);
-          return Reshape(g, Expand(g, this.bias(window, 1), [B, group, T, S]), [B, 1, product(group, T), S]);
-        });
+        bias = g.named('mask', () =>
+          group === 1 && !alibi
+            ? causalMask(g, places, window)
+            : groupedBias(g, places, this.bias(window, 1), group, alibi),
+        );
         biases.set(id, bias);
       }
       return bias;
     },
   };
-}
-
-const product = (group: number, T: string): string => (group === 1 ? T : `${group}*${T}`);
-
-/** Keys and values of a layer [B, K, S, D], after RoPE. */
-export interface KeyValue {
-  readonly key: Value;
-  readonly value: Value;
 }
 
 /**
@@ -127,7 +113,7 @@ export function attention(
   past?: KeyValue,
 ): { y: Value; present: KeyValue } {
   const { heads: H, kvHeads: K, headDim: D, rope } = spec;
-  const [B, T] = ['B', 'T'];
+  const [B, T] = inputs.shape;
   const rowNorm = (n: HeadNormSpec | undefined, y: Value): Value =>
     n?.over === 'row' ? norm(g, n.norm, y, weight) : y;
   const perHead = (n: HeadNormSpec | undefined, y: Value): Value =>
@@ -153,14 +139,14 @@ export function attention(
       ? { key: Concat(g, [past.key, key], 2, 'S'), value: Concat(g, [past.value, v], 2, 'S') }
       : { key, value: v };
 
-    const group = H / K;
-    const grouped = Reshape(g, query, [B, K, product(group, T), D]); // [B, K, G*T, D]
-    const products = MatMul(g, grouped, Transpose(g, present.key, [0, 1, 3, 2])); // [B, K, G*T, S]
-    const scores = spec.softcap === undefined ? products : Mul(g, Tanh(g, products), g.scalar(spec.softcap));
-    const shares = Softmax(g, Add(g, scores, inputs.bias(spec.window, group, spec.alibi)));
-    const context = Reshape(g, MatMul(g, shares, present.value), [B, H, T, D]);
-    const joined = Reshape(g, Transpose(g, context, [0, 2, 1, 3]), ['B*T', H * D]);
-    return { y: linear(g, spec.out, joined, weight), present };
+    const joined = (): Value => {
+      const group = H / K;
+      const grouped = Reshape(g, query, [B, K, product([group, T]), D]);
+      const context = attend(g, spec, grouped, present, inputs.bias(spec.window, group, spec.alibi));
+      return Reshape(g, Transpose(g, Reshape(g, context, [B, H, T, D]), [0, 2, 1, 3]), [product([B, T]), H * D]);
+    };
+    const contexts = inputs.blocks ? attendInBlocks(g, spec, query, present, inputs.blocks) : joined();
+    return { y: linear(g, spec.out, contexts, weight), present };
   });
 }
 
@@ -180,16 +166,17 @@ function projected(g: Builder, spec: AttentionSpec, x: Value, weight: Weight): {
   const qkv = linear(g, p.qkv, x, weight);
   return g.named(spec.name, () => {
     // [B*T, blocks · (queries, keys, values of a block)]
+    const [rows] = qkv.shape;
     const sizes = { q: (H / p.blocks) * D, k: (K / p.blocks) * D, v: (K / p.blocks) * D };
     const order = [...p.order] as (keyof typeof sizes)[];
     const parts = Split(
       g,
-      Reshape(g, qkv, ['B*T', p.blocks, sizes.q + sizes.k + sizes.v]),
+      Reshape(g, qkv, [rows, p.blocks, sizes.q + sizes.k + sizes.v]),
       order.map((name) => sizes[name]),
       2,
     );
-    const rows = (name: keyof typeof sizes): Value =>
-      Reshape(g, parts[order.indexOf(name)], ['B*T', p.blocks * sizes[name]]);
-    return { q: rows('q'), k: rows('k'), v: rows('v') };
+    const part = (name: keyof typeof sizes): Value =>
+      Reshape(g, parts[order.indexOf(name)], [rows, p.blocks * sizes[name]]);
+    return { q: part('q'), k: part('k'), v: part('v') };
   });
 }

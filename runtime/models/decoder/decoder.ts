@@ -1,7 +1,10 @@
 import type { Builder, Value } from '../../onnx/graph.js';
-import { Add, Cast, Gather, Gemm, Mul, Reshape, Split } from '../../onnx/ops.js';
-import { ACTIVATION, softcap, xielu } from './activations.js';
-import { attention, attentionInputs, linear, type AttentionInputs, type KeyValue } from './attention.js';
+import { Add, Cast, Gather, Mul, Reshape, Split } from '../../onnx/ops.js';
+import { product } from '../../onnx/shapes.js';
+import { ACTIVATION, xielu } from './activations.js';
+import type { KeyValue } from './attend.js';
+import { attention, attentionInputs, linear, type AttentionInputs } from './attention.js';
+import { headLogits, headWeights } from './head.js';
 import { norm, type Weight } from './norms.js';
 import { embeddingSize, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
 
@@ -19,19 +22,27 @@ export interface Decoder {
 /**
  * Forward graph of a decoder. Adds the inputs `input_ids` [B, T], `attention_mask` [B, T] (1 = token) and `position_ids` [B, T],
  * all int64; with a cache the mask is [B, S] and each layer has `past_key_values.N.key` and `.value` [B, K, P, D], S = P + T.
+ * With `blocks` attention goes in blocks of queries: T = N·Q, and the input `query_blocks` [N, Q] counts the positions.
  * Rows may be padded on either side; what comes out at padding means nothing, but is finite.
  *
  * Each linear layer is one Gemm node named like its module. `weight` gives a parameter by its name in the checkpoint.
  * Unused nodes (embedding tables cast before their rows are taken, hidden states) are left for `prune`.
  */
-export function buildDecoder(g: Builder, spec: DecoderSpec, weight: Weight, options: { cache: boolean }): Decoder {
-  const ids = g.input('input_ids', 'int64', ['B', 'T']);
-  const mask = g.input('attention_mask', 'int64', ['B', options.cache ? 'S' : 'T']);
-  const positions = g.input('position_ids', 'int64', ['B', 'T']);
+export function buildDecoder(
+  g: Builder,
+  spec: DecoderSpec,
+  weight: Weight,
+  options: { cache: boolean; blocks?: boolean },
+): Decoder {
+  const index = options.blocks ? g.input('query_blocks', 'int64', ['N', 'Q']) : undefined;
+  const T = index ? product(index.shape) : 'T';
+  const ids = g.input('input_ids', 'int64', ['B', T]);
+  const mask = g.input('attention_mask', 'int64', ['B', options.cache ? 'S' : T]);
+  const positions = g.input('position_ids', 'int64', ['B', T]);
   const pasts = options.cache ? spec.layers.map((layer, i) => pastInputs(g, layer, i)) : [];
 
-  const inputs = attentionInputs(g, mask, positions, options.cache ? 'P' : undefined);
-  const asStates = (x: Value): Value => g.named('hidden_states', () => Reshape(g, x, ['B', 'T', spec.hidden]));
+  const inputs = attentionInputs(g, mask, positions, { past: options.cache ? 'P' : undefined, index });
+  const asStates = (x: Value): Value => g.named('hidden_states', () => Reshape(g, x, ['B', T, spec.hidden]));
   let x = embed(g, spec, ids, positions, weight);
   const hiddenStates = [asStates(x)];
   const present: KeyValue[] = [];
@@ -46,7 +57,7 @@ export function buildDecoder(g: Builder, spec: DecoderSpec, weight: Weight, opti
     hidden: spec.head.projectOut ? linear(g, spec.head.projectOut, last, weight) : last,
     hiddenStates,
     present,
-    logits: (rows) => projectToVocabulary(g, spec, rows, weight),
+    logits: (rows) => headLogits(g, spec, rows, headWeights(g, spec, weight)),
   };
 }
 
@@ -60,7 +71,10 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
   const [C, E] = [spec.hidden, embeddingSize(spec)];
   return g.named('embed', () => {
     const { norm: normSpec, scale, projectIn } = spec.embedding;
-    const taken = Reshape(g, takeRows(g, weight(spec.embedding.weight, [spec.vocabSize, E]), ids), ['B*T', E]);
+    const taken = Reshape(g, takeRows(g, weight(spec.embedding.weight, [spec.vocabSize, E]), ids), [
+      product(ids.shape),
+      E,
+    ]);
     const scaled = scale === 1 ? taken : Mul(g, taken, g.scalar(scale));
     const normed = normSpec ? norm(g, normSpec, scaled, weight) : scaled;
     const rows = projectIn ? linear(g, projectIn, normed, weight) : normed;
@@ -68,7 +82,7 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
     const { weight: table, size, offset } = spec.positions;
     const rowsAt = offset === 0 ? positions : Add(g, positions, g.int(offset));
     const learned = takeRows(g, weight(table, [size, C]), rowsAt);
-    return Add(g, rows, Reshape(g, learned, ['B*T', C]));
+    return Add(g, rows, Reshape(g, learned, [product(ids.shape), C]));
   });
 }
 
@@ -120,15 +134,4 @@ function mlp(g: Builder, spec: MlpSpec, x: Value, weight: Weight): Value {
     return Mul(g, activate(gate), up);
   });
   return g.named(spec.name, () => linear(g, spec.down, inner, weight));
-}
-
-function projectToVocabulary(g: Builder, spec: DecoderSpec, rows: Value, weight: Weight): Value {
-  const { head, vocabSize } = spec;
-  return g.named(head.name, () => {
-    const w = weight(head.weight, [vocabSize, embeddingSize(spec)]);
-    const c = head.bias ? weight(`${head.name}.bias`, [vocabSize]) : undefined;
-    const product = Gemm(g, rows, w, { transB: true, c });
-    const scaled = head.scale === 1 ? product : Mul(g, product, g.scalar(head.scale));
-    return head.softcap === undefined ? scaled : softcap(g, scaled, head.softcap);
-  });
 }

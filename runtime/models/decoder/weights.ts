@@ -82,8 +82,9 @@ export function weightsFolder(tensors: ReadonlyMap<string, TensorInfo>): string 
 /**
  * Frozen weights, read in place: an initializer that points into a file of the model, with a Cast at each use where
  * its type is not the graph's. Tensors at an odd offset are copied into the graph.
+ * @param prefix of their names in the graph
  */
-export function frozenWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>): Weight {
+export function frozenWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>, prefix = ''): Weight {
   const folder = weightsFolder(tensors);
   const stored = new Map<string, Value>();
   return (name, shape) => {
@@ -94,8 +95,8 @@ export function frozenWeights(g: Builder, tensors: ReadonlyMap<string, TensorInf
       const place = { file: relative(folder, info.file), offset: info.offset, bytes: info.bytes };
       value =
         info.offset % alignment === 0
-          ? g.external(name, dtype, shape, place)
-          : g.constant(dtype, shape, readInline(info), name);
+          ? g.external(prefix + name, dtype, shape, place)
+          : g.constant(dtype, shape, readInline(info), prefix + name);
       stored.set(name, value);
     }
     return Cast(g, value, g.float);
