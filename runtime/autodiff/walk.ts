@@ -2,6 +2,7 @@ import type { Builder, DType, Graph, Node, Value } from '../onnx/graph.js';
 import { Add, Expand, ReduceSum, Reshape, ScatterElementsAdd } from '../onnx/ops.js';
 import { broadcast, sameShape, shapeText, type Shape } from '../onnx/shapes.js';
 import type { ScanPair } from './joinScans.js';
+import { rereader, type SegmentOf } from './reread.js';
 import { scattered } from './rules/rule.js';
 import { isElementwise, NO_GRADIENT, ruleOf } from './table.js';
 
@@ -11,7 +12,7 @@ export const isFloat = (value: Value): boolean => FLOATS.has(value.dtype);
 
 /**
  * The walk: d Σ ⟨seed, y⟩ / d each of `wrt`, as nodes behind those of the graph, which `g` has.
- * @param scans takes each Scan met with the one that is its gradient
+ * @param options `scans` takes each Scan met with the one that is its gradient; `segmentOf`: what is computed again
  * @returns gradients of the shape of each value; undefined where nothing depends on it
  */
 export function differentiate(
@@ -19,10 +20,10 @@ export function differentiate(
   graph: Graph,
   seeds: readonly (readonly [y: Value, seed: Value])[],
   wrt: readonly Value[],
-  scans: ScanPair[] = [],
+  { scans = [], segmentOf }: { scans?: ScanPair[]; segmentOf?: SegmentOf } = {},
 ): (Value | undefined)[] {
   const varies = dependents(graph, wrt);
-  const reread = rereader(g, graph);
+  const reread = rereader(g, graph, segmentOf);
   /** What has reached each value so far, in the order of the walk. */
   const contributions = new Map<string, Value[]>();
   const contribute = (x: Value, dX: Value): void => {
@@ -44,7 +45,7 @@ export function differentiate(
         const sum = gradientOf(y);
         return sum && !takesSmall(node, needsGrad, y) ? Expand(g, sum, y.shape) : sum;
       });
-      const dX = rule(g, { ...node, inputs: node.inputs.map(reread) } as Node, dY, needsGrad, differentiate);
+      const dX = rule(g, reread(node), dY, needsGrad, differentiate);
       const last = g.nodes.at(-1);
       if (node.op === 'Scan' && last?.op === 'Scan') scans.push({ forward: node, backward: last });
       node.inputs.forEach((x, i) => {
@@ -92,15 +93,6 @@ function accumulate(g: Builder, a: Value, b: Value): Value {
  */
 function takesSmall(node: Node, needsGrad: readonly boolean[], y: Value): boolean {
   return isElementwise(node.op) && node.inputs.every((x, i) => !needsGrad[i] || sameShape(x.shape, y.shape));
-}
-
-/** A stored weight that the forward pass casts is cast again, so that nobody keeps it in memory in between. */
-function rereader(g: Builder, graph: Graph): (value: Value) => Value {
-  const stored = new Set(graph.initializers.map(({ value }) => value.name));
-  return (value) => {
-    const node = g.producer(value);
-    return node?.op === 'Cast' && stored.has(node.inputs[0].name) ? g.repeat(node, value) : value;
-  };
 }
 
 /** Sums a gradient over the axes along which its input was broadcast: the one place where broadcasting is undone. */

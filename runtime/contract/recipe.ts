@@ -184,6 +184,13 @@ const attached = z.strictObject({
   scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
 });
 
+const recompute = z
+  .boolean()
+  .default(false)
+  .describe(
+    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result.',
+  );
+
 const vectorRecipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -211,6 +218,7 @@ const vectorRecipe = z
       .prefault({}),
     optimizer,
     batch,
+    recompute,
     stop: z
       .strictObject({
         harmfulLoss: number(1000)
@@ -298,6 +306,7 @@ const finetuneRecipe = z
     generation,
     optimizer,
     batch,
+    recompute,
     ...run,
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {

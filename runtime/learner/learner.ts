@@ -19,6 +19,8 @@ export interface LearnerOptions {
   readonly weightsAsInputs?: boolean;
   /** Token that fills short rows. */
   readonly padId?: number;
+  /** Whether what is inside a block is computed again in the backward pass: less memory, the same gradients. */
+  readonly recompute?: boolean;
   /** How large pieces of a batch may be. */
   readonly limits?: PieceLimits;
 }
@@ -70,6 +72,7 @@ export function openLearner(options: LearnerOptions): Learner {
     model,
     adapters,
     weightsAsInputs: options.weightsAsInputs,
+    recompute: options.recompute,
     maxSplitOutputs: backend.maxSplitOutputs,
   };
   const place = { folder: weightsFolder(model.tensors) };

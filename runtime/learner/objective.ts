@@ -1,5 +1,6 @@
 import { inject, type InjectedAdapter } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
+import type { SegmentOf } from '../autodiff/reread.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { distillation } from '../losses/distillation.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
@@ -23,6 +24,8 @@ export interface ObjectiveOptions {
   readonly distill?: boolean;
   /** Whether batches are cut (cut.ts): attention goes in blocks of queries, head and losses in chunks of positions. */
   readonly cut?: boolean;
+  /** Whether what is inside a block is computed again in the backward pass, instead of kept for it. */
+  readonly recompute?: boolean;
   readonly float?: FloatType;
   /** Most outputs of one Split that the device takes. */
   readonly maxSplitOutputs?: number;
@@ -98,7 +101,24 @@ export function gradientGraph(options: ObjectiveOptions, wrt: readonly string[])
     return value;
   });
   const loss = forward.outputs.find((v) => v.name === 'loss')!;
-  return backward(forward, loss, values, { names: wrt.map(gradientOutput) }).graph;
+  const segmentOf = options.recompute ? blockOf(options.spec) : undefined;
+  return backward(forward, loss, values, { names: wrt.map(gradientOutput), segmentOf }).graph;
+}
+
+/** The block that a node is in, by the name of its module. */
+function blockOf({ layers }: DecoderSpec): SegmentOf {
+  const names = new Set(layers.map(({ name }) => name));
+  const segments = new Map<string, string | undefined>();
+  return ({ name }) => {
+    if (!segments.has(name)) {
+      const parts = name.split('.');
+      segments.set(
+        name,
+        parts.map((_, i) => parts.slice(0, i + 1).join('.')).find((start) => names.has(start)),
+      );
+    }
+    return segments.get(name);
+  };
 }
 
 /** What the base's head takes at `targets` [L]: `hidden` [L, E]. The teacher of the KL terms. */

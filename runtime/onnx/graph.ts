@@ -189,10 +189,15 @@ export class Builder {
   }
 
   /** Adds the node of a value again: the same in another place. */
-  repeat({ op, inputs, attributes }: Node, { dtype, shape }: Value): Value {
-    const y = this.value(op, { dtype, shape });
-    this.push(op, inputs, [y], attributes);
-    return y;
+  repeat(node: Node, value: Value): Value {
+    return this.repeatAll(node)[node.outputs.findIndex(({ name }) => name === value.name)];
+  }
+
+  /** The same, with all outputs. */
+  repeatAll({ op, inputs, outputs, attributes }: Node): Value[] {
+    const again = outputs.map(({ dtype, shape }) => this.value(op, { dtype, shape }));
+    this.push(op, inputs, again, attributes);
+    return again;
   }
 
   private value(op: Op, { name, dtype, shape }: NewValue): Value {

@@ -74,6 +74,7 @@ export async function absorb(
     adapters: [vector],
     trainable: [flatInput(vector.name)],
     padId: tokenizer.padId,
+    recompute: recipe.recompute,
   });
   const optimizer = openOptimizer(backend, OPTIMIZER);
   try {

@@ -27,7 +27,7 @@ const ARITHMETIC = 2;
  * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names what
  * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared.
  */
-const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'tensorboard']);
+const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'recompute', 'tensorboard']);
 /** Files of a model that only full fine-tuning copies to its result. */
 const HANDED_ON = /^(README|LICENSE)/i;
 /** Files in a classifier's folder that are not read. */

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { flatInput } from '../../runtime/adapters/inject.js';
+import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
+import { openBackend } from '../../runtime/device/session.js';
+import { openLearner } from '../../runtime/learner/learner.js';
+import { gradientGraph } from '../../runtime/learner/objective.js';
+import type { TrainingRow } from '../../runtime/learner/packing.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import type { Graph } from '../../runtime/onnx/graph.js';
+import { random } from '../../runtime/support/random.js';
+import { loadReference } from '../support/reference.js';
+
+const WHOLE = { queries: 1000, logits: 1e9 };
+const PIECES = { queries: 3, logits: 400 };
+
+/** Values that are made before the loss and read behind it. */
+function kept(graph: Graph): string[] {
+  const forward = new Set<string>();
+  const read = new Set<string>();
+  let isForward = true;
+  for (const node of graph.nodes) {
+    if (node.name.endsWith("'")) isForward = false;
+    for (const y of node.outputs) if (isForward && y.dtype === 'float32') forward.add(y.name);
+    if (!isForward) for (const x of node.inputs) if (forward.has(x.name)) read.add(x.name);
+  }
+  return [...read];
+}
+
+// one with grouped heads, one with windows, soft caps and norms behind, one with a fused projection and parallel branches
+for (const family of ['llama', 'gemma2', 'gpt_neox']) {
+  test(`gradients of ${family} are the same to the bit when its blocks are computed again, which keeps little`, async () => {
+    const model = await loadReference(family);
+    const spec = decoderSpec(model.config);
+    const backend = await openBackend('cpu', 1);
+    const rng = random(family);
+    const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank: 2, scale: 1 })));
+    const adapters = [{ name: 'a', layout }];
+    const flat = initialise(layout, rng).map((x) => x + 0.1 * rng.normal());
+    const rows = [9, 12].map((length): TrainingRow => {
+      const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
+      return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { a: 1 }, weight: 0.1 };
+    });
+    for (const limits of [WHOLE, PIECES]) {
+      const [first, second] = await Promise.all(
+        [false, true].map(async (recompute) => {
+          const learner = openLearner({
+            backend,
+            spec,
+            model,
+            adapters,
+            trainable: [flatInput('a')],
+            recompute,
+            limits,
+          });
+          const { loss, gradients } = await learner.gradients(rows, { [flatInput('a')]: flatTensor(flat) });
+          const gradient = await backend.read(gradients[0]!);
+          await learner.dispose();
+          return { loss, gradient };
+        }),
+      );
+      assert.ok(first!.gradient.some((x) => x !== 0));
+      assert.deepEqual(second, first);
+
+      const graph = (recompute: boolean): Graph =>
+        gradientGraph({ spec, model, adapters, recompute, cut: limits === PIECES }, [flatInput('a')]);
+      const inBlocks = (names: string[]): number =>
+        names.filter((name) =>
+          spec.layers.some((layer) => name.startsWith(`${layer.name}.`) || name.startsWith(`${layer.name}/`)),
+        ).length;
+      const [all, few] = [inBlocks(kept(graph(false))), inBlocks(kept(graph(true)))];
+      // what enters a block, and the contexts of attention in blocks
+      assert.ok(few <= 2 * spec.layers.length, `${few} of ${all} values are kept`);
+      assert.ok(all >= 8 * spec.layers.length, `${all} values are kept without`);
+    }
+  });
+}
