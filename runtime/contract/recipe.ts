@@ -97,14 +97,25 @@ const optimizer = z
   .prefault({})
   .describe('AdamW.');
 
+const batchShape = {
+  rows: count(4096).default(8).describe('Rows of a micro-batch.'),
+  accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
+  maxTokens: count(2 ** 20)
+    .default(512)
+    .describe('Longest row in tokens; longer rows are reported and left out.'),
+};
+const evaluationBatch = z.strictObject(batchShape).prefault({});
 const batch = z
   .strictObject({
-    rows: count(4096).default(8).describe('Rows of a micro-batch.'),
-    accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
-    maxTokens: count(2 ** 20)
-      .default(512)
-      .describe('Longest row in tokens; longer rows are reported and left out.'),
+    ...batchShape,
+    tokens: count(2 ** 24)
+      .optional()
+      .describe(
+        'Instead of rows: tokens of a micro-batch, padding included. Rows of like lengths share a micro-batch; which rows meet in an optimizer step does not depend on their lengths.',
+      ),
   })
+  // Defaults are filled in before a check could see both: readRecipe.ts refuses them, and editors by this.
+  .meta({ not: { required: ['rows', 'tokens'] } })
   .prefault({});
 
 const run = {
@@ -330,7 +341,7 @@ const evaluateRecipe = z.strictObject({
   evaluate: list(evaluationSet, 1000).min(1),
   judges,
   generation,
-  batch,
+  batch: evaluationBatch,
   seed: run.seed,
   threads: run.threads,
   tensorboard: run.tensorboard,

@@ -26,6 +26,30 @@ const MIN_SAVED_TOKENS = 512;
 /** Tokens of one micro-batch: the memory of its backward pass grows with them. A longer row runs alone. */
 const MAX_TOKENS = 1024;
 
+/** Share of the tokens of a micro-batch, with a budget of tokens, that are no padding. */
+const USEFUL = 0.9;
+
+/**
+ * Rows as micro-batches of at most `tokens` tokens with padding, of which at least nine tenths are useful; a longer row runs
+ * alone. Losses and gradients are sums over rows: which rows share a micro-batch changes nothing but time.
+ */
+export function evenBatches<R extends { readonly example: { readonly ids: readonly number[] } }>(
+  rows: readonly R[],
+  tokens: number,
+): R[][] {
+  const batches: { rows: R[]; longest: number; useful: number }[] = [];
+  for (const row of [...rows].sort((a, b) => b.example.ids.length - a.example.ids.length)) {
+    const { length } = row.example.ids;
+    const last = batches.at(-1);
+    const padded = last ? (last.rows.length + 1) * last.longest : Infinity;
+    if (last && padded <= tokens && last.useful + length >= USEFUL * padded) {
+      last.rows.push(row);
+      last.useful += length;
+    } else batches.push({ rows: [row], longest: length, useful: length });
+  }
+  return batches.map((batch) => batch.rows);
+}
+
 /** Rows as the micro-batches of a step: groups of similar lengths, none of more than `maxTokens` tokens with padding. */
 export function microBatches<R extends { readonly example: { readonly ids: readonly number[] } }>(
   rows: readonly R[],

@@ -171,7 +171,7 @@ async function train(
   };
   const benign = inputs.benign ?? firstOf(plan.ordinary, PROBE_ROWS);
 
-  const steps = plannedSteps(recipe, plan.rows.length);
+  const steps = plannedSteps(recipe, plan.rows);
   await job.emit({
     kind: 'state',
     state: 'training',
@@ -189,6 +189,7 @@ async function train(
     optimizerOptions: recipe.optimizer,
     parameters,
     rows,
+    tokens: recipe.batch.tokens,
     probe: () =>
       measureProbes({
         learner,

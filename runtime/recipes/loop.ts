@@ -4,7 +4,7 @@ import { learningRate } from '../optim/schedule.js';
 import type { HarmfulLoss, OptimizerOptions, Probes, RunEvent } from '../contract/protocol.js';
 import { divergenceWatch } from './divergence.js';
 import type { Learner } from '../learner/learner.js';
-import { microBatches, type TrainingRow } from '../learner/packing.js';
+import { evenBatches, microBatches, type TrainingRow } from '../learner/packing.js';
 import type { Feeds, Tensor } from '../device/session.js';
 
 export interface LoopOptions {
@@ -17,6 +17,8 @@ export interface LoopOptions {
   readonly parameters: () => Feeds;
   /** Rows of a step's micro-batches, weights chosen so that the sum over all is the step's mean loss. */
   readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** Most tokens of a micro-batch, where the recipe says it. */
+  readonly tokens?: number;
   /** Measures harmful rows, whenever the probes are measured. */
   readonly harmfulLoss?: () => Promise<HarmfulLoss | undefined>;
   /** Ends training, perhaps with an earlier state, when it returns true for what was measured. */
@@ -44,6 +46,8 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
   const { steps, state, learner, optimizer, signal, emit, isHarmful = () => false } = options;
   const started = { ms: performance.now(), step: state.step };
   let saved = state.step;
+  const cut = (batch: TrainingRow[]): TrainingRow[][] =>
+    options.tokens === undefined ? microBatches(batch) : evenBatches(batch, options.tokens);
   const watch = divergenceWatch(options.vocabSize, options.firstLoss);
 
   /** Whether training ends here. */
@@ -70,7 +74,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     let nll = 0;
     let tokens = 0;
     const harmful = { nll: 0, tokens: 0 };
-    for (const rows of (await options.rows(step)).flatMap((batch) => microBatches(batch))) {
+    for (const rows of (await options.rows(step)).flatMap(cut)) {
       const part = await learner.gradients(rows, options.parameters());
       if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
       gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;

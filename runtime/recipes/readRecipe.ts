@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
 import type { z } from 'zod';
 import { HumanError } from '../support/errors.js';
-import { readText, shown } from '../support/jsonFile.js';
+import { isObject, readText, shown } from '../support/jsonFile.js';
 import { lineOf, parseJsonc } from '../contract/jsonc.js';
 import { recipeSchemas, type Recipe } from '../contract/recipe.js';
 import { recipeKind } from '../contract/recipeFacts.js';
@@ -70,6 +70,12 @@ export function parseRecipe(text: string, name: string): Recipe {
       },
     );
   }
+  const { batch } = value as { batch?: unknown };
+  if (isObject(batch) && 'rows' in batch && 'tokens' in batch)
+    throw new HumanError('batch.rows and batch.tokens are both given.', {
+      place: placeOf(['batch', 'tokens']),
+      remedy: 'Keep one: "tokens" is a budget for each micro-batch, whatever its number of rows.',
+    });
   const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, value);
   if (result.success) return result.data;
   throw issueError(result.error.issues[0], placeOf, kind);

@@ -102,7 +102,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
       };
     };
 
-    const steps = plannedSteps(recipe, harmful.trained.length);
+    const steps = plannedSteps(recipe, harmful.trained);
     await job.emit({
       kind: 'state',
       state: 'training',
@@ -120,6 +120,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
       optimizerOptions: recipe.optimizer,
       parameters,
       rows,
+      tokens: recipe.batch.tokens,
       probe,
       evaluateEvery: recipe.evaluateEvery,
       checkpoint,

@@ -6,24 +6,26 @@ import { MAX_STEPS } from '../contract/recipe.js';
 
 export interface BatchOptions {
   readonly rows: number;
+  /** Instead of `rows`: tokens of a micro-batch, padding included. */
+  readonly tokens?: number;
   readonly accumulate: number;
   readonly seed: number;
 }
+type Batch = Omit<BatchOptions, 'seed'>;
 
 /**
- * Optimizer steps of a recipe over `rows` rows of data.
+ * Optimizer steps of a recipe over its rows.
  * @throws HumanError when the epochs are more steps than a run can have
  */
 export function plannedSteps(
-  recipe: { epochs?: number; steps?: number; batch: { rows: number; accumulate: number } },
-  rows: number,
+  recipe: { epochs?: number; steps?: number; batch: Batch },
+  rows: ExampleList<unknown>,
 ): number {
   if (recipe.steps !== undefined) return recipe.steps;
-  const perEpoch = Math.ceil(Math.ceil(rows / recipe.batch.rows) / recipe.batch.accumulate);
-  const steps = Math.max(1, Math.round(recipe.epochs! * perEpoch));
+  const steps = Math.max(1, Math.round(recipe.epochs! * stepsPerEpoch(rows, recipe.batch)));
   if (steps > MAX_STEPS)
     throw new HumanError(
-      `${recipe.epochs} epochs of ${rows} rows are ${steps} steps; a run has at most ${MAX_STEPS}.`,
+      `${recipe.epochs} epochs of ${rows.length} rows are ${steps} steps; a run has at most ${MAX_STEPS}.`,
       {
         place: 'epochs',
         remedy: 'Lower "epochs", or raise batch.rows or batch.accumulate.',
@@ -32,27 +34,66 @@ export function plannedSteps(
   return steps;
 }
 
+function stepsPerEpoch(list: ExampleList<unknown>, { rows, tokens, accumulate }: Batch): number {
+  if (tokens === undefined) return Math.ceil(Math.ceil(list.length / rows) / accumulate);
+  const all = lengthsOf(list).reduce((sum, length) => sum + length, 0);
+  return Math.min(list.length, Math.ceil(all / (tokens * accumulate)));
+}
+
+/** Rows of a large file are cut into tokens each time they are read. */
+const known = new WeakMap<ExampleList<unknown>, Int32Array>();
+function lengthsOf(list: ExampleList<unknown>): Int32Array {
+  const lengths = known.get(list) ?? Int32Array.from(list as ExampleList<Pick<Example, 'ids'>>, ({ ids }) => ids.length);
+  known.set(list, lengths);
+  return lengths;
+}
+
 /**
- * Micro-batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function
- * of seed and step alone, so that a resumed run continues as if it had not stopped.
+ * Batches of an optimizer step (from 1): each row once an epoch, the last batch of an epoch may be smaller. A function of seed
+ * and step alone, so that a resumed run continues as if it had not stopped. With a budget of tokens all rows of a step are one
+ * batch, cut into micro-batches where it is packed (learner/packing.ts): which rows meet in a step never depends on their lengths.
  */
 export function batchPlan<E = Example>(
   examples: ExampleList<E>,
-  { rows, accumulate, seed }: BatchOptions,
+  options: BatchOptions,
 ): (step: number) => E[][] {
-  const perEpoch = Math.ceil(Math.ceil(examples.length / rows) / accumulate);
+  const { rows, tokens, accumulate, seed } = options;
+  const perEpoch = stepsPerEpoch(examples, options);
   let epoch = -1;
   let order: number[] = [];
+  /** Where each step of the epoch begins in its order; the last entry is the end. */
+  let starts: number[] = [];
   return (step) => {
     const current = Math.floor((step - 1) / perEpoch);
     if (current !== epoch) {
       epoch = current;
       order = epochOrder(examples.length, { seed, epoch });
+      starts = tokens === undefined ? [] : evenStarts(order, lengthsOf(examples), perEpoch);
     }
-    const start = ((step - 1) % perEpoch) * accumulate * rows;
-    const indices = order.slice(start, start + accumulate * rows);
-    return Array.from({ length: Math.ceil(indices.length / rows) }, (_, i) =>
-      indices.slice(i * rows, (i + 1) * rows).map((row) => examples.at(row)!),
+    const at = (step - 1) % perEpoch;
+    const take = (from: number, to: number): E[] => order.slice(from, to).map((row) => examples.at(row)!);
+    if (tokens !== undefined) return [take(starts[at], starts[at + 1])];
+    const start = at * accumulate * rows;
+    const end = Math.min(start + accumulate * rows, order.length);
+    return Array.from({ length: Math.ceil((end - start) / rows) }, (_, i) =>
+      take(start + i * rows, Math.min(start + (i + 1) * rows, end)),
     );
   };
+}
+
+/** An order cut into steps of as many tokens each as whole rows allow; none is empty. */
+function evenStarts(order: readonly number[], lengths: Int32Array, steps: number): number[] {
+  let left = lengths.reduce((sum, length) => sum + length, 0);
+  const starts = [0];
+  let at = 0;
+  for (let step = 0; step < steps; step++) {
+    const share = left / (steps - step);
+    const mostRows = order.length - (steps - step - 1);
+    let taken = 0;
+    do taken += lengths[order[at++]];
+    while (at < mostRows && (step === steps - 1 || taken + lengths[order[at]] / 2 <= share));
+    left -= taken;
+    starts.push(at);
+  }
+  return starts;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchPlan } from '../../runtime/recipes/steps.js';
+import { epochOrder } from '../../runtime/data/batches.js';
+import { batchPlan, plannedSteps } from '../../runtime/recipes/steps.js';
 
 const rows = Array.from({ length: 1003 }, (_, i) => i);
 const PER_EPOCH = 63;
@@ -48,4 +49,45 @@ test('seed and epoch decide the order, and nothing else; any step can be asked f
     new Set(batches.map((b) => [...b].sort((x, y) => x - y).join()));
   const second = together(epoch(1, 1));
   assert.ok([...together(epoch(1, 0))].filter((batch) => second.has(batch)).length < 5);
+});
+
+/** Rows of 5 to 60 tokens. */
+const texts = Array.from({ length: 500 }, (_, i) => ({ i, ids: new Array<number>(5 + ((i * i) % 56)) }));
+const budget = { rows: 8, tokens: 512, accumulate: 2, seed: 1 };
+const stepsOfEpoch = plannedSteps({ epochs: 1, batch: budget }, texts);
+
+test('with a budget of tokens every step has about as many of them, and every row comes once an epoch', () => {
+  const total = texts.reduce((sum, { ids }) => sum + ids.length, 0);
+  assert.equal(stepsOfEpoch, Math.ceil(total / 1024));
+  for (const number of [0, 1]) {
+    const batchAt = batchPlan(texts, budget);
+    const steps = Array.from({ length: stepsOfEpoch }, (_, i) => batchAt(number * stepsOfEpoch + i + 1).flat());
+    assert.deepEqual(
+      steps.flatMap((step) => step.map(({ i }) => i)).sort((a, b) => a - b),
+      texts.map(({ i }) => i),
+    );
+    const sizes = steps.map((step) => step.reduce((sum, { ids }) => sum + ids.length, 0));
+    const share = total / stepsOfEpoch;
+    assert.ok(Math.max(...sizes) <= share + 60 && Math.min(...sizes) >= share - 60, sizes.join());
+  }
+});
+
+test('which rows meet in a step does not depend on their lengths, and any step can be asked for', () => {
+  const order = epochOrder(texts.length, { seed: 1, epoch: 0 });
+  const batchAt = batchPlan(texts, budget);
+  const met = Array.from({ length: stepsOfEpoch }, (_, i) => batchAt(i + 1).flat()).flat();
+  assert.deepEqual(
+    met.map(({ i }) => i),
+    order,
+  );
+  assert.deepEqual(batchPlan(texts, budget)(stepsOfEpoch + 3), batchAt(stepsOfEpoch + 3));
+});
+
+test('a row longer than the budget is a step of its own, and no step is empty', () => {
+  const rows = [900, 3, 3, 3, 900, 3].map((length) => ({ ids: new Array<number>(length) }));
+  const batch = { rows: 8, tokens: 100, accumulate: 1, seed: 1 };
+  const steps = plannedSteps({ epochs: 1, batch }, rows);
+  const batchAt = batchPlan(rows, batch);
+  assert.equal(steps, 6);
+  for (let step = 1; step <= 2 * steps; step++) assert.ok(batchAt(step).flat().length > 0);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../runtime/support/random.js';
-import { byLength, pack, microBatches, supervised } from '../../runtime/learner/packing.js';
+import { byLength, evenBatches, pack, microBatches, supervised } from '../../runtime/learner/packing.js';
 
 const rng = random('packing');
 const row = (length: number) => ({
@@ -55,4 +55,19 @@ test('packing pads on the right, shifts the targets and keeps the weights', () =
   assert.deepEqual([...(feeds.target_weights!.data as Float32Array)], [0.5, 0.5, 0.5, 0.5]);
   assert.deepEqual(rowOf, [0, 1, 1, 1]);
   assert.deepEqual(supervised([-100, -100, 4]), [1]);
+});
+
+test('within a budget of tokens at least nine tenths of each micro-batch are useful, and every row is there once', () => {
+  const rows = [...Array.from({ length: 200 }, () => row(3 + rng.int(400))), row(1500)];
+  const batches = evenBatches(rows, 1024);
+  assert.deepEqual(new Set(batches.flat()), new Set(rows));
+  assert.equal(batches.flat().length, rows.length);
+  for (const batch of batches) {
+    const lengths = batch.map((r) => r.example.ids.length);
+    const padded = batch.length * Math.max(...lengths);
+    assert.ok(padded <= 1024 || batch.length === 1, `${padded} tokens in ${batch.length} rows`);
+    assert.ok(lengths.reduce((a, b) => a + b, 0) >= 0.9 * padded);
+  }
+  assert.ok(batches.length < 100, `${batches.length} micro-batches`);
+  assert.equal(evenBatches(Array.from({ length: 18 }, () => row(28)), 512).length, 1);
 });

@@ -130,8 +130,9 @@ describe('bounds of a recipe', () => {
 
   it('epochs that are too many steps', () => {
     const batch = { rows: 1, accumulate: 1 };
-    assert.equal(plannedSteps({ epochs: 10, batch }, 1000), 10_000);
-    assert.throws(() => plannedSteps({ epochs: 100_000, batch }, 1000), /100000000 steps; a run has at most 10000000/);
+    const rows = Array.from({ length: 1000 }, () => ({ ids: [1] }));
+    assert.equal(plannedSteps({ epochs: 10, batch }, rows), 10_000);
+    assert.throws(() => plannedSteps({ epochs: 100_000, batch }, rows), /100000000 steps; a run has at most 10000000/);
   });
 
   it('a regular expression in adapter.sites that backtracks without end is stopped', () => {
