@@ -27,6 +27,7 @@ import { ChatPanels } from './panels/chatPanel.js';
 import { ComparePanels } from './panels/comparePanel.js';
 import { RunPanels } from './panels/runPanel.js';
 import { modelPath } from './runs/compare.js';
+import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
@@ -149,6 +150,13 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       (path) => JSON.stringify([columnsText(columnsOf(known, path)), model(path), maxTokensFor(known, path)]),
     ),
   );
+  const estimates = own(
+    new Estimates(
+      (recipe, text) => engine.request('estimate', { recipe, text }),
+      () => vscode.workspace.isTrusted,
+    ),
+  );
+  own(store.onDidChange(({ kind, run }) => kind === 'whole' && !run.live && estimates.changed()));
   const files = own(
     new WorkspaceFiles({
       store,
@@ -157,6 +165,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       onState: () => models.refresh(),
       onDataFile: (file) => {
         inspector.changed(file);
+        estimates.changed();
         tokens.changed(file);
         return scans.look(file);
       },
@@ -180,6 +189,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     scans,
     reviews,
     inspector,
+    estimates,
     tokens,
     assertTrusted,
     openWalkthrough,

@@ -1,5 +1,6 @@
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
 import { readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { basename, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -32,7 +33,9 @@ import {
   type ScanLimit,
   type ScanRow,
 } from './contract/protocol.js';
+import { estimateDetails, estimateText } from './contract/estimate.js';
 import { isHubName } from './contract/hubName.js';
+import { KIND_IN_TEXT } from './contract/recipeFacts.js';
 import { cleaningOf } from './contract/cleaning.js';
 import { COLUMN_FIELDS, parseColumns, type Columns } from './contract/mapping.js';
 import { checkCleaned } from './data/cleaned.js';
@@ -264,13 +267,28 @@ async function generate({ values, out, reporter }: Given): Promise<number> {
 
 async function inspect(given: Given): Promise<number> {
   const { out, reporter } = given;
-  const path = only('a model or a data file', given);
+  const path = only('a model, a data file or a recipe', given);
+  if (await isRecipe(path)) return inspectRecipe(path, given);
   const isData = /\.(((jsonl|ndjson|json|csv|tsv)(\.gz)?)|parquet)$/i.test(path) && statSync(path).isFile();
   const { path: _, ...info } = await (isData
     ? calls.inspectData({ path, columns: columnsOf(given.values) }, reporter)
     : calls.inspect({ path }, reporter));
   out.result(info);
   return EXIT.done;
+}
+
+/** A JSON file may hold rows, too. */
+async function isRecipe(path: string): Promise<boolean> {
+  if (!path.endsWith('.json') || !statSync(path).isFile() || statSync(path).size > 2 ** 20) return false;
+  return KIND_IN_TEXT.test(await readFile(path, 'utf8'));
+}
+
+async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {
+  const estimate = await calls.estimate({ recipe, device: chosen(values) }, reporter);
+  if (!estimate) throw wrong('an evaluate recipe trains nothing: there is no estimate of it.');
+  out.line(estimate);
+  out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
+  return estimate.fits ? EXIT.done : EXIT.badInput;
 }
 
 async function exportModel({ values, out, reporter }: Given): Promise<number> {

@@ -76,6 +76,8 @@ export interface RunSnapshot extends RunReading {
   error?: ErrorData;
   /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
   elsewhere?: string;
+  /** What it was expected to take, until it has ended. */
+  expected?: { text: string; details: string };
   canStop: boolean;
   canResume: boolean;
   /** It failed with nothing to go on from: when the cause is mended it can run anew. */
@@ -242,6 +244,8 @@ export interface TrainingForm {
   /** "LoRA r 8", "6 epochs", "lr 0.003"; each with its key in the recipe. */
   settings: { text: string; key: string }[];
   canStart: boolean;
+  /** "about 40 s · 0.4 GB", and what that consists of. */
+  expected?: { text: string; details: string; fits: boolean };
 }
 
 /** Everything that the panel shows besides the run. */
@@ -316,6 +320,7 @@ export interface ComparePageState {
 
 /** English strings of the run page; the host sends them translated. {0}, {1}… are filled in by the page. */
 export const RUN_STRINGS = {
+  expected: 'expected: {0}',
   stop: 'Stop',
   resume: 'Resume',
   runAgain: 'Run again',

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { KINDS } from '../../runtime/contract/kinds.js';
 import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
@@ -29,7 +30,7 @@ const FILES: vscode.DocumentSelector = [
 const MAX_ROWS = 2000;
 
 type Kind =
-  | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts }
+  | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts; text: string }
   | { of: 'evaluate' | 'scan' | 'review' | 'save' | 'clear'; file: string }
   | { of: 'row'; file: string; row: RowVerdict };
 
@@ -51,9 +52,12 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
   private verdicts = new Map<string, Promise<RowVerdict[]>>();
 
   constructor(
-    private readonly services: Pick<Services, 'files' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'>,
+    private readonly services: Pick<
+      Services,
+      'estimates' | 'files' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'
+    >,
   ) {
-    const { store, models, files, scans, reviews } = services;
+    const { estimates, store, models, files, scans, reviews } = services;
     const changed = this.disposables.add(debounce(() => this.changes.fire(), 300));
     const add = this.disposables.add.bind(this.disposables);
     add(
@@ -65,6 +69,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
       }),
     );
     add(models.onDidChange(changed));
+    add(estimates.onDidChange(changed));
     add(files.onDidChange(changed));
     add(scans.onDidChange(changed));
     add(scans.onDidChangeState(changed));
@@ -132,11 +137,15 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
   }
 
   private command(kind: Kind): vscode.Command {
-    const { store, scans, reviews } = this.services;
+    const { estimates, store, scans, reviews } = this.services;
     const { file } = kind;
     switch (kind.of) {
-      case 'recipe':
-        return commandLink('runRecipe', recipeTitle(kind.recipe.kind, !isPlain(kind.recipe)), { file });
+      case 'recipe': {
+        const { recipe, text } = kind;
+        const expected = KINDS[recipe.kind].trains ? estimates.get(file, text) : undefined;
+        const link = commandLink('runRecipe', recipeTitle(recipe.kind, !isPlain(recipe), expected?.text), { file });
+        return expected ? { ...link, tooltip: expected.details } : link;
+      }
       case 'lastRun': {
         const run = store.get(kind.recipe.output);
         if (!run) return { title: '', command: '' };
@@ -175,10 +184,11 @@ function recipeLenses(document: vscode.TextDocument): Lens[] {
   const text = document.getText(new vscode.Range(0, 0, 200, 0));
   const kind = KIND_IN_TEXT.exec(text);
   const file = document.uri.fsPath;
-  const recipe = kind ? recipeFacts(document.getText(), file) : undefined;
+  const whole = document.getText();
+  const recipe = kind ? recipeFacts(whole, file) : undefined;
   if (!kind || !recipe) return [];
   const { line } = document.positionAt(kind.index);
-  return [new Lens(line, { of: 'recipe', file, recipe }), new Lens(line, { of: 'lastRun', file, recipe })];
+  return (['recipe', 'lastRun'] as const).map((of) => new Lens(line, { of, file, recipe, text: whole }));
 }
 
 function newestWithAnswers({ store }: Pick<Services, 'store'>, file: string): string | undefined {

@@ -101,14 +101,14 @@ export function unlistedText(scan: Scan, unlisted: number, line: number): string
   return `${text} ${notShown(scan) ?? t('They are coloured in the editor.')}`;
 }
 
-/** "▷ Run: train a security vector". */
-export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean): string {
+/** "▷ Run: train the security vector  |  about 40 s · 0.4 GB". */
+export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean, expected?: string): string {
   const words: { [K in RecipeFacts['kind']]?: string } = {
     vector: t('train the security vector'),
     finetune: isProtected ? t('fine-tune with protection') : t('fine-tune without protection'),
     evaluate: t('evaluate'),
   };
-  return `$(play) ${t('Run')}: ${words[kind] ?? kind}`;
+  return `$(play) ${t('Run')}: ${words[kind] ?? kind}${expected ? `  |  ${expected}` : ''}`;
 }
 
 export const lastRunTitle = (run: Run): string =>

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Requests, TrainingDefaults } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
+import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
@@ -12,10 +13,21 @@ import type { Model } from '../workspace/models.js';
 import { askData } from './dataSource.js';
 import { askSets, type SetsChoice } from './evaluationSets.js';
 import { modelChoices } from './models.js';
-import { fineTuneRecipe, freeFile, slug, vectorRecipe, writeRecipe } from './recipeFiles.js';
+import {
+  fineTuneRecipe,
+  freeFile,
+  slug,
+  vectorRecipe,
+  writeRecipe,
+  type FineTuneChoice,
+  type VectorChoice,
+} from './recipeFiles.js';
 import { requireRoot } from './root.js';
 import { runRecipe, type Ended, type Starting } from './runs.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
+
+/** What a recipe has that nobody is asked for. */
+type Made = 'reviewed' | 'device' | 'threads' | 'training' | 'generation' | 'output';
 
 /** What asking for a training and running it takes. */
 type Training = Starting & Pick<Services, 'engine' | 'files' | 'inspector' | 'models' | 'reviews' | 'scans' | 'store'>;
@@ -50,14 +62,21 @@ export async function trainVector(services: Training, given: CommandArguments['t
           not: harmful.file,
           more: [none],
         });
-    const name = given.name ?? (await askName(ask, slug(basename(harmful.file))));
-    return { model: model.path, harmful, benign: benign?.file ? benign : undefined, name };
+    const chosen = { model: model.path, harmful, benign: benign?.file ? benign : undefined };
+    const suggestion = slug(basename(harmful.file));
+    const name =
+      given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
+    return { ...chosen, name };
   });
-  const data = [choice.harmful, ...(choice.benign === undefined ? [] : [choice.benign])];
-  const { batch } = await suggested(services, { model: choice.model, data, method: 'lora' });
-  const file = await freeFile(join(root, 'recipes'), slug(choice.name));
-  const output = join(root, 'vectors', basename(file, '.json'));
-  await writeRecipe(file, vectorRecipe({ ...choice, ...machine(), batch, output }, file));
+  async function recipeOf(chosen: Omit<VectorChoice, 'batch' | 'output' | 'device' | 'threads'>, name: string) {
+    const data = [chosen.harmful, ...(chosen.benign === undefined ? [] : [chosen.benign])];
+    const { batch } = await suggested(services, { model: chosen.model, data, method: 'lora' });
+    const file = await freeFile(join(root, 'recipes'), slug(name));
+    const output = join(root, 'vectors', basename(file, '.json'));
+    return { file, recipe: vectorRecipe({ ...chosen, ...machine(), batch, output }, file) };
+  }
+  const { file, recipe } = await recipeOf(choice, choice.name);
+  await writeRecipe(file, recipe);
   return runWritten(services, file);
 }
 
@@ -82,19 +101,25 @@ export async function fineTune(
       given.evaluate || given.heldOut
         ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
         : await askSets(services, ask, model, data);
+    const chosen = { model: model.path, data, vectors, strengthened, method, ...sets } as const;
     const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
-    const name = given.name ?? (await askName(ask, suggestion));
-    return { model: model.path, data, vectors, strengthened, method, ...sets, name } as const;
+    const name =
+      given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
+    return { ...chosen, name };
   });
-  const like = recipeLike(services, choice.model);
-  const training = await suggested(services, { model: choice.model, data: [choice.data], method: choice.method });
-  const file = await freeFile(join(root, 'recipes'), slug(choice.name));
-  const output = join(root, 'adapters', basename(file, '.json'));
-  const { generation, judges } = like ?? {};
-  await services.reviews.require(choice.data.file);
-  const reviewed = services.reviews.get(choice.data.file).size > 0;
-  const recipe = { ...choice, reviewed, ...machine(), training, generation, judges: choice.judges ?? judges, output };
-  await writeRecipe(file, fineTuneRecipe(recipe, file));
+  async function recipeOf(chosen: Omit<FineTuneChoice, Made>, name: string) {
+    const like = recipeLike(services, chosen.model);
+    const training = await suggested(services, { model: chosen.model, data: [chosen.data], method: chosen.method });
+    const file = await freeFile(join(root, 'recipes'), slug(name));
+    const output = join(root, 'adapters', basename(file, '.json'));
+    const { generation, judges } = like ?? {};
+    await services.reviews.require(chosen.data.file);
+    const reviewed = services.reviews.get(chosen.data.file).size > 0;
+    const how = { reviewed, ...machine(), training, generation, judges: chosen.judges ?? judges, output };
+    return { file, recipe: fineTuneRecipe({ ...chosen, ...how }, file) };
+  }
+  const { file, recipe } = await recipeOf(choice, choice.name);
+  await writeRecipe(file, recipe);
   return runWritten(services, file);
 }
 
@@ -170,5 +195,18 @@ const methods = (): Choice<'lora' | 'full'>[] => [
   { label: t('The whole model'), description: t('needs more memory'), value: 'full' },
 ];
 
-const askName = (ask: Questions, suggestion: string): Promise<string> =>
-  ask.input(t('Name of the result'), suggestion, (text) => (text.trim() ? undefined : t('A name is needed.')));
+/** What the run of a recipe that is not written yet will take; undefined where it cannot be told. */
+async function expected(
+  { engine }: Pick<Services, 'engine'>,
+  { file, recipe }: { file: string; recipe: object },
+): Promise<string | undefined> {
+  const found = await engine.request('estimate', { recipe: file, text: JSON.stringify(recipe) }).catch(() => null);
+  return found ? expectation(found).text : undefined;
+}
+
+const askName = (ask: Questions, suggestion: string, will: string | undefined): Promise<string> =>
+  ask.input(
+    will === undefined ? t('Name of the result') : t('Name of the result. The run: {0}', will),
+    suggestion,
+    (text) => (text.trim() ? undefined : t('A name is needed.')),
+  );

@@ -22,6 +22,7 @@ import type {
 import { Cancelled, HostError, isErrorData } from '../host/errors.js';
 import type { Disposable } from '../host/disposable.js';
 import { notification } from './notifications.js';
+import { oomKills } from './oomKills.js';
 import { t } from '../host/text.js';
 import { visible } from '../../runtime/contract/visible.js';
 
@@ -56,6 +57,8 @@ export interface EngineOptions {
   idleMs: number;
   /** Variables of the child's environment beyond the host's own. */
   environment(): Record<string, string>;
+  /** Processes that the system has ended for their memory; undefined where it does not tell. */
+  oomKills?(): number | undefined;
   /** Shared by all engines of a window, so that a child that dies at once is not started for ever. */
   restarts: RestartLimit;
 }
@@ -147,7 +150,8 @@ export class Engine implements Disposable {
   }
 
   private start(): Child {
-    const { entry, environment, restarts, log } = this.options;
+    const { entry, environment, restarts, log, oomKills: killed = oomKills } = this.options;
+    const killedBefore = killed();
     if (restarts.reached) {
       const minutes = Math.round(restarts.withinMs / 60_000);
       throw new HostError({
@@ -191,7 +195,8 @@ export class Engine implements Disposable {
         if (this.child?.process === child) this.child = undefined;
         if (!result.leaving) restarts.crashed();
         log(result.leaving ? 'info' : 'error', `${basename(entry)} (process ${child.pid ?? '?'}) ended: ${how}`);
-        reject(new HostError(endedError(how, signal, lastLines)));
+        const forMemory = signal === 'SIGKILL' && (killed() ?? 0) > (killedBefore ?? Infinity);
+        reject(new HostError(endedError(how, signal, lastLines, forMemory)));
         // Pending requests of a dead child hang until their connection is disposed.
         connection.dispose();
       };
@@ -226,11 +231,11 @@ const streamsEnded = (child: ChildProcess): Promise<unknown> =>
   Promise.allSettled([child.stdout, child.stderr].flatMap((stream) => (stream ? [finished(stream)] : [])));
 
 const isOutOfMemory = (lastLines: readonly string[]): boolean =>
-  lastLines.some((line) => /heap out of memory|bad_alloc/.test(line));
+  lastLines.some((line) => /heap out of memory|bad_alloc|uses more than \S+ GB of memory/.test(line));
 
 /** What a signal means here; '' where it says nothing. */
-function reasonOf(signal: string | null | undefined, lastLines: readonly string[]): string {
-  if (isOutOfMemory(lastLines)) return t('it ran out of memory.');
+function reasonOf(signal: string | null | undefined, isMemory: boolean): string {
+  if (isMemory) return t('out of memory.');
   switch (signal) {
     case 'SIGKILL':
       return t('the system ended it, most often because the memory was used up, or somebody else did.');
@@ -245,9 +250,15 @@ function reasonOf(signal: string | null | undefined, lastLines: readonly string[
   }
 }
 
-function endedError(how: string, signal: string | null | undefined, lastLines: string[]): HostError['data'] {
-  const reason = reasonOf(signal, lastLines);
-  const isMemory = signal === 'SIGKILL' || isOutOfMemory(lastLines);
+function endedError(
+  how: string,
+  signal: string | null | undefined,
+  lastLines: string[],
+  forMemory: boolean,
+): HostError['data'] {
+  const isCertain = forMemory || isOutOfMemory(lastLines);
+  const reason = reasonOf(signal, isCertain);
+  const isMemory = signal === 'SIGKILL' || isCertain;
   // Frames of a stack say little to the person; they are in the log.
   const lines = lastLines
     .filter((line) => !/^\s+at /.test(line) && /\p{L}/u.test(line))
@@ -259,10 +270,14 @@ function endedError(how: string, signal: string | null | undefined, lastLines: s
       reason ? t('the engine ended ({0}): {1}', how, reason) : t('the engine ended ({0}).', how),
       lines ? `${t('Its last lines:')}\n${lines}` : t('It wrote nothing.'),
     ].join(' '),
-    remedy: isMemory
+    remedy: isCertain
       ? t(
-          'If it was the memory: close other programs and resume; or lower "batch.rows" or "batch.maxTokens" in the recipe, raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
+          'Close other programs and resume; or lower "batch.rows" or "batch.maxTokens" in the recipe, raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
         )
-      : t('What was saved before is kept: resume the run, or read the log.'),
+      : isMemory
+        ? t(
+            'If it was the memory: close other programs and resume; or lower "batch.rows" or "batch.maxTokens" in the recipe, raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
+          )
+        : t('What was saved before is kept: resume the run, or read the log.'),
   };
 }

@@ -3,6 +3,7 @@
  * of event, every key and every word that the contract names has to be here: one that is forgotten does not compile.
  */
 import { z } from 'zod';
+import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import type {
   Device,
@@ -126,6 +127,27 @@ const done = z.looseObject({
 } satisfies Shape<DoneEvent>);
 const verdict = oneOf<Verdict>({ refused: true, complied: true, neither: true, right: true, wrong: true });
 
+const range = z.tuple([number, number]);
+const estimate = z.looseObject({
+  memory: z.looseObject({
+    weights: number,
+    adapters: number,
+    moments: number,
+    activations: number,
+    logits: number,
+    program: number,
+  } satisfies Shape<MemoryParts>),
+  peakBytes: range,
+  limitBytes: number,
+  fits: z.boolean(),
+  remedy: z.looseObject({ key: text, value: text }).optional(),
+  steps: number,
+  stepSeconds: range,
+  seconds: range,
+  usefulTokens: number,
+  measured: z.boolean(),
+} satisfies Shape<Estimate>);
+
 const EVENTS = {
   state: z.looseObject({
     kind: z.literal('state'),
@@ -134,6 +156,7 @@ const EVENTS = {
     device: device.optional(),
     steps: number.optional(),
     progress: number.optional(),
+    estimate: estimate.optional().catch(undefined),
   } satisfies Shape<EventOf<'state'>>),
   step: z.looseObject({
     kind: z.literal('step'),

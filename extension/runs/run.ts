@@ -9,6 +9,7 @@ import {
   type ProbeColumns,
   type TrainColumns,
 } from '../../runtime/contract/columns.js';
+import type { Estimate } from '../../runtime/contract/estimate.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import type {
   Device,
@@ -45,6 +46,8 @@ export interface Run {
   eventBytes: number;
   progress: RunProgress;
   device?: Device;
+  /** What it was expected to take. */
+  estimate?: Estimate;
   /** It can be resumed from one. */
   hasCheckpoint: boolean;
   /** Its columns have only their ends: `RunStore.whole` reads the rest. */
@@ -132,6 +135,10 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       if (event.steps !== undefined) progress.steps = event.steps;
       if (event.state !== 'training') progress.secondsLeft = null;
       progress.state = event.state;
+      if (event.estimate) {
+        run.estimate = event.estimate;
+        return false;
+      }
       if (event.device && event.device !== run.device) {
         run.device = event.device;
         return false;

@@ -1,6 +1,7 @@
 import type { RunAppend, RunProgress, RunSnapshot } from '../../webview/protocol.js';
 import { probesSince, trainSince } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
+import { expectation } from './estimates.js';
 import { ownerText } from './owner.js';
 import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
 import { readingOf } from './reading.js';
@@ -27,6 +28,7 @@ export function snapshot(
     warnings: run.warnings,
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
+    expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
     canRunAgain: canRunAgain(run),

@@ -10,6 +10,7 @@ import type { TriagePanels } from '../panels/triagePanel.js';
 import type { ComparePanels } from '../panels/comparePanel.js';
 import type { RunPanels } from '../panels/runPanel.js';
 import type { Runner } from '../runs/runner.js';
+import type { Estimates } from '../runs/estimates.js';
 import type { RunStore } from '../runs/store.js';
 import type { Archive } from '../workspace/archive.js';
 import type { WorkspaceModels } from '../workspace/models.js';
@@ -35,6 +36,7 @@ export interface Services {
   scans: Scans;
   reviews: Reviews;
   inspector: DataInspector;
+  estimates: Estimates;
   /** The same with a model's tokens; it takes longer, and is asked for what is looked at. */
   tokens: DataInspector;
   runPanels: RunPanels;

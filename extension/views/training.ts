@@ -63,7 +63,7 @@ export interface TrainingActions {
 
 type Parts = Pick<
   Services,
-  'extension' | 'files' | 'inspector' | 'models' | 'problems' | 'recipes' | 'scans' | 'store'
+  'estimates' | 'extension' | 'files' | 'inspector' | 'models' | 'problems' | 'recipes' | 'scans' | 'store'
 >;
 
 /** Keys of the workspace's memory: the recipe that is shown, and the protection that a switch has taken out of recipes. */
@@ -102,8 +102,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     private readonly memento: vscode.Memento,
     private readonly actions: TrainingActions,
   ) {
-    const { files, inspector, models, problems, scans, store } = parts;
-    for (const { onDidChange } of [files, inspector, models, problems, scans]) {
+    const { estimates, files, inspector, models, problems, scans, store } = parts;
+    for (const { onDidChange } of [estimates, files, inspector, models, problems, scans]) {
       this.disposables.add(onDidChange(() => this.drawSoon()));
     }
     this.disposables.add(scans.onDidChangeState(() => this.drawSoon()));
@@ -357,6 +357,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const { facts } = written;
     const model = models.find(({ path }) => path === facts?.model);
     const shown = facts && trainingForm({ ...written, facts }, await this.known(facts, models, relative));
+    if (shown?.form.canStart && file !== undefined && text !== undefined)
+      shown.form.expected = this.parts.estimates.get(file, text);
     const chosen = this.runToShow(facts);
     const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);
     const going = store.live().filter((other) => other !== run);

@@ -12,6 +12,7 @@ import { calibrationOf } from '../recipes/calibrationFile.js';
 import { partsOf, readTexts, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
+import { estimateRecipe } from './estimate.js';
 import { inspectAdapter, inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
@@ -201,6 +202,7 @@ export const calls: Calls = {
   publish: (params, reporter) => publish(params, reporter),
   download: (params, reporter) => downloadModel(params, reporter),
   defaults: suggestTraining,
+  estimate: (params, reporter) => estimateRecipe(params, reporter),
   async cache({ clear = false }) {
     if (!clear) return { ...(await listCache()), removed: [] };
     const { removed, left } = await clearCache();

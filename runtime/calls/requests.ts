@@ -123,6 +123,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     data: z.array(z.strictObject({ file: path, columns })).min(1).max(10),
     method: z.enum(["lora", "full"]),
   },
+  estimate: { recipe: path, text: text.optional(), device },
   cache: { clear: z.boolean().optional() },
 }; // prettier-ignore
 

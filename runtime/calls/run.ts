@@ -3,7 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
-import { Cancelled, errorData } from '../support/errors.js';
+import { estimateText } from '../contract/estimate.js';
+import { estimateTraining, type Expected } from '../estimate/estimate.js';
+import { recorder } from '../estimate/recorder.js';
+import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
@@ -17,6 +20,7 @@ import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
 import { dependenciesOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import type { Ending, Job } from '../recipes/job.js';
+import { plain } from './estimate.js';
 import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder, readEvents } from '../runs/runFolder.js';
@@ -77,6 +81,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
+  const expected = resume ? undefined : await expectedOf(recipe, path, options);
+  if (expected && !expected.fits) throw doesNotFit(expected, file);
   progress('opening the model');
   const context = await openContext(path(recipe.model), {
     device: options.device ?? recipe.device,
@@ -108,9 +114,11 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const job = { recipe, path, context, folder, signal, modelSha256, dependencies, machine, begin, emit, progress };
   // Of a run that went back to an earlier step the steps that it made still count.
   let step = checkpoint ? await stepsMade(folder.path) : 0;
+  const record = expected && recorder(expected);
 
   async function emit(event: RunEvent): Promise<void> {
     if (event.kind === 'step') step = event.step;
+    record?.hear(event);
     await context.intact();
     requireMemory();
     await folder.record(event);
@@ -123,6 +131,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
       await warnOfContext(context, emit);
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
+      if (expected) await emit(expectation(expected));
       return { outcome: 'finished', ...(await runKind(job)) };
     } catch (thrown) {
       // A model that was taken away is the reason for whatever failed.
@@ -142,6 +151,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   try {
     const ending = await work();
     const finished = ending.outcome === 'finished';
+    await record?.done();
     const place = finished ? plan.output : plan.folder;
     const done: DoneEvent = {
       kind: 'done',
@@ -162,6 +172,39 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     context.scratch.close();
     await folder.release();
   }
+}
+
+/** What is wrong with the inputs is not told here: the run reads them all. */
+async function expectedOf(
+  recipe: Recipe,
+  path: (written: string) => string,
+  { device, signal }: RunOptions,
+): Promise<Expected | undefined> {
+  if (!isTraining(recipe)) return undefined;
+  try {
+    return await estimateTraining(recipe, { path, device, signal });
+  } catch (error) {
+    if (signal.aborted) throw new Cancelled();
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  }
+}
+
+const expectation = (expected: Expected): RunEvent => ({
+  kind: 'state',
+  state: 'preparing',
+  message: `expected: ${estimateText(expected)}`,
+  estimate: plain(expected),
+});
+
+function doesNotFit(expected: Expected, file: string): HumanError {
+  const { remedy } = expected;
+  return new HumanError(`the run ${estimateText({ ...expected, remedy: undefined })}.`, {
+    place: remedy ? `${basename(file)} ${remedy.key}` : basename(file),
+    remedy: remedy
+      ? `Use "${remedy.key}": ${remedy.value}. SECURITY_VECTORS_MEMORY_GB sets another limit.`
+      : 'Use a smaller model, or a machine with more memory. SECURITY_VECTORS_MEMORY_GB sets another limit.',
+  });
 }
 
 async function stepsMade(path: string): Promise<number> {

@@ -137,9 +137,10 @@ export const COMMANDS = {
     ],
   },
   inspect: {
-    use: 'DIR|FILE.gguf|DATA [--columns MAP]',
-    does: 'what a model or data file contains, and what in it cannot be used',
-    options: ['columns'],
+    use: 'DIR|FILE.gguf|DATA|RECIPE [--columns MAP]',
+    does: 'what a model or data file contains, and what in it cannot be used; what a training recipe will take',
+    more: 'Of a recipe: time, and memory by part, before a weight is read. Exit code 2 where it does not fit.',
+    options: ['columns', 'device'],
   },
   export: {
     use: `--model DIR [--adapter DIR[@SCALE]]... --format ${EXPORT_FORMATS.join('|')} --out PATH [--quantization F16|Q8_0|F32] [--lora]`,

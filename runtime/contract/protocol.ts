@@ -3,6 +3,7 @@
  * recipe.ts), run events (files the engine writes), requests and notifications (the child process), error codes.
  */
 import type { Cleaning } from './cleaning.js';
+import type { Estimate } from './estimate.js';
 import type { Columns } from './mapping.js';
 import type { GenerationOptions, Recipe } from './recipe.js';
 
@@ -108,6 +109,8 @@ export type RunEvent =
       device?: Device;
       steps?: number;
       /** share of this state that is done, 0 to 1 */ progress?: number;
+      /** What the run is expected to take. */
+      estimate?: Estimate;
     }
   | {
       kind: 'step';
@@ -731,6 +734,16 @@ export interface Requests {
   defaults: {
     params: { model: string; data: { file: string; columns?: Columns }[]; method: 'lora' | 'full' };
     result: TrainingDefaults;
+  };
+  /** What a training recipe will take; reads no weight. Null for a recipe that does not train. */
+  estimate: {
+    params: {
+      recipe: string;
+      /** The recipe as it stands in an editor, instead of the file's content. */
+      text?: string;
+      device?: 'auto' | Device;
+    };
+    result: Estimate | null;
   };
   /** What is in the cache of converted models; `clear` first removes what no process uses. */
   cache: { params: { clear?: boolean }; result: CacheInfo & { removed: CacheEntry[] } };

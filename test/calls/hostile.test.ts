@@ -190,6 +190,14 @@ describe('hostile and broken runs', () => {
     );
   });
 
+  it('a training that needs more is refused before a weight is read', async () => {
+    const output = workspace.file('adapters/memory');
+    const env = { ...process.env, SECURITY_VECTORS_MEMORY_GB: '0.35' };
+    const ran = await train({ batch: { tokens: 16_384, maxTokens: 64 }, output }, { env });
+    ended(ran, 2, /the run needs about \S+ GB, and 0\.38 GB are there\. Use "batch\.tokens": \d+\./);
+    assert.equal(existsSync(output), false);
+  });
+
   it('control characters of data and names do not reach the terminal', async () => {
     const escape = '\x1b]0;owned\x07\u202e';
     const data = workspace.file(`data/${escape.replace('/', '')}.jsonl`);

@@ -131,6 +131,27 @@ describe('runs in the engine process', () => {
     );
   });
 
+  it('with a budget of tokens a run says what it will take, and is as exact when it is resumed', async () => {
+    const change = {
+      batch: { tokens: 256, maxTokens: 64 },
+      epochs: undefined,
+      steps: 8,
+      evaluateEvery: 4,
+      evaluate: [],
+    };
+    const recipe = await workspace.recipe('plain.json', change);
+    const [whole, cut] = [workspace.file('adapters/tokens'), workspace.file('adapters/tokens-cut')];
+    const first = run(recipe, { output: whole });
+    await first.done;
+    const said = first.events.find((e) => e.kind === 'state' && e.estimate !== undefined)!;
+    assert.ok(said.kind === 'state' && said.estimate!.steps === 8 && said.estimate!.usefulTokens >= 0.9);
+    assert.match(said.message, /^expected: about \d+ \S+.* · 0\.\d+ GB$/);
+    await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 5 }).done;
+    assert.equal((await run(recipe, { output: cut, resume: true }).done).outcome, 'finished');
+    const weights = 'adapter/adapter_model.safetensors';
+    assert.equal(await sha256File(`${cut}/${weights}`), await sha256File(`${whole}/${weights}`));
+  });
+
   it('full fine-tuning with routed rows goes on with the scan it began with, though the model has moved since', async () => {
     const recipe = await workspace.recipe('protected.json', {
       epochs: undefined,

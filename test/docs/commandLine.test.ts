@@ -12,6 +12,7 @@ import {
   type ScanRow,
   type ScoreRow,
 } from '../../runtime/contract/protocol.js';
+import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
 import type { Diagnosis } from '../../runtime/commandLine/doctor.js';
 import type { RunSummary } from '../../runtime/commandLine/runs.js';
 import { commands } from '../../runtime/commandLine/commands.js';
@@ -134,6 +135,14 @@ const PRINTED: Record<string, string[]> = {
     }),
     ...keys<Omit<DataInfo, 'path' | 'tokens'>>({
       ...{ format: true, rows: true, labels: true, refusedRows: true, refused: true, longest: true, duplicates: true },
+    }),
+    ...keys<Pick<Estimate, 'memory'>>({ memory: true }),
+    ...keys<MemoryParts>({
+      ...{ weights: true, adapters: true, moments: true, activations: true, logits: true, program: true },
+    }),
+    ...keys<Omit<Estimate, 'memory'>>({
+      ...{ peakBytes: true, limitBytes: true, fits: true, remedy: true, steps: true },
+      ...{ stepSeconds: true, seconds: true, usefulTokens: true, measured: true },
     }),
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),

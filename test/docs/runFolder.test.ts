@@ -29,7 +29,7 @@ test('every file of a run is listed', () => {
 type Keys<T> = Record<keyof T, true>;
 type Fields<Kind extends RunEvent['kind']> = Keys<Omit<Extract<RunEvent, { kind: Kind }>, 'kind'>>;
 const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
-  state: { state: true, message: true, device: true, steps: true, progress: true },
+  state: { state: true, message: true, device: true, steps: true, progress: true, estimate: true },
   step: {
     ...{ step: true, steps: true, lossNatsPerToken: true, harmfulLossNatsPerToken: true, gradNorm: true },
     ...{ learningRate: true, tokens: true, stepMs: true, memoryBytes: true, secondsLeft: true },

@@ -8,13 +8,16 @@ import type { RunEvent } from '../../runtime/contract/protocol.js';
 
 const entry = fileURLToPath(new URL('./fixtures/child.mjs', import.meta.url));
 const engines: Engine[] = [];
-const start = (more: { idleMs?: number; restarts?: RestartLimit; log?: (line: string) => void } = {}): Engine => {
+const start = (
+  more: { idleMs?: number; restarts?: RestartLimit; log?: (line: string) => void; oomKills?: () => number } = {},
+): Engine => {
   const engine = new Engine({
     entry,
     idleMs: more.idleMs ?? 60_000,
     environment: () => ({ OF_THE_WINDOW: 'too' }),
     restarts: more.restarts ?? new RestartLimit(),
     log: (_level, message) => more.log?.(message),
+    oomKills: more.oomKills,
   });
   engines.push(engine);
   return engine;
@@ -88,17 +91,29 @@ test('a killed child fails its pending requests with its last lines, and the nex
 
 test('an error explains the signal that ended the process', { skip: process.platform === 'win32' }, async () => {
   for (const [signal, meaning] of [
-    ['SIGKILL', /SIGKILL\).*memory was used up/],
+    ['SIGKILL', /SIGKILL\).*most often because the memory was used up/],
     ['SIGBUS', /SIGBUS\).*model's file was changed or cut off while in use/],
     ['SIGSEGV', /SIGSEGV\).*crashed/],
     ['SIGABRT', /SIGABRT\).*crashed/],
   ] as const) {
-    const error = await failure(start().request('run', { recipe: signal }));
+    const error = await failure(start({ oomKills: () => 3 }).request('run', { recipe: signal }));
     assert.ok(error instanceof HostError);
     assert.match(error.data.message, meaning);
     assert.match(error.data.remedy!, signal === 'SIGKILL' ? /lower "batch\.rows"/ : /read the log/);
   }
 });
+
+test(
+  'where the system has counted it, a killed child was out of memory',
+  { skip: process.platform === 'win32' },
+  async () => {
+    let kills = 3;
+    const killed = failure(start({ oomKills: () => kills++ }).request('run', { recipe: 'SIGKILL' }));
+    const error = (await killed) as HostError;
+    assert.match(error.data.message, /SIGKILL\): out of memory/);
+    assert.match(error.data.remedy!, /^Close other programs and resume; or lower "batch\.rows"/);
+  },
+);
 
 test('control characters of the child are shown, not sent on', async () => {
   const log: string[] = [];

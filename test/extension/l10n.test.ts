@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import ts from 'typescript';
+import { ESTIMATE_STRINGS } from '../../runtime/contract/estimate.js';
 import { translated } from '../../extension/host/strings.js';
 import { duration, percent, useTranslations } from '../../extension/host/text.js';
 import {
@@ -75,9 +76,14 @@ test('every sentence of the extension is translated, with as many values as plac
 });
 
 test('the bundle has every sentence of the host and its pages, and none too many', () => {
-  const pages = [RUN_STRINGS, CHAT_STRINGS, TRAINING_STRINGS, TRIAGE_STRINGS, COMPARE_STRINGS].flatMap((strings) =>
-    Object.values<string>(strings),
-  );
+  const pages = [
+    ESTIMATE_STRINGS,
+    RUN_STRINGS,
+    CHAT_STRINGS,
+    TRAINING_STRINGS,
+    TRIAGE_STRINGS,
+    COMPARE_STRINGS,
+  ].flatMap((strings) => Object.values<string>(strings));
   const all = [...new Set([...scan().keys.keys(), ...pages])].sort();
   const text = `${JSON.stringify(Object.fromEntries(all.map((key) => [key, key])), undefined, 2)}\n`;
   if (process.env['UPDATE_GOLDEN'] === '1') {

@@ -5,11 +5,13 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { HostMessage, Outcome, TrainingPageEvent, TrainingPageRequest } from '../../webview/protocol.js';
+import type { Estimate } from '../../runtime/contract/estimate.js';
 import { DataInspector } from '../../extension/data/files.js';
 import { Problems } from '../../extension/data/problems.js';
 import { Scans } from '../../extension/data/scans.js';
 import { Emitter } from '../../extension/host/disposable.js';
 import { inputError } from '../../extension/host/errors.js';
+import { Estimates } from '../../extension/runs/estimates.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { WorkspaceModels } from '../../extension/workspace/models.js';
@@ -19,6 +21,18 @@ import { fake, Uri, workspace } from './fake/vscode.js';
 import { step, temporary } from './support.js';
 
 const { TrainingView } = await import('../../extension/views/training.js');
+
+const expected: Estimate = {
+  memory: { weights: 3e8, adapters: 1e6, moments: 1e6, activations: 5e7, logits: 1e7, program: 4e7 },
+  peakBytes: [0.36e9, 0.44e9],
+  limitBytes: 20e9,
+  fits: true,
+  steps: 216,
+  stepSeconds: [0.15, 0.25],
+  seconds: [32, 50],
+  usefulTokens: 0.93,
+  measured: true,
+};
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample');
 
@@ -52,6 +66,10 @@ async function opened(t: TestContext, { trusted = true, kept = new Map<string, u
     onBug: (error) => bugs.push(error),
   };
   const parts = {
+    estimates: new Estimates(
+      async () => expected,
+      () => workspace.isTrusted,
+    ),
     extension: Uri.file('/extension'),
     files: { onDidChange: new Emitter<void>().event, dataFiles: () => [join(root, 'data/train.jsonl')] },
     inspector: new DataInspector(() => Promise.reject(inputError('not asked'))),
@@ -199,4 +217,17 @@ test('the run of the recipe is shown as it goes; others wait in the list and are
   await ask({ type: 'ready' });
   assert.equal(run()?.id, own.folder);
   assert.deepEqual(done, [`stop ${own.folder}`, `stop ${other.folder}`, `start ${at('protected')}`]);
+});
+
+test('what the run will take stands beside Start, and is asked for in a trusted workspace only', async (t) => {
+  const trusted = await opened(t);
+  await trusted.ask({ type: 'chooseRecipe', file: trusted.at('plain') });
+  for (let i = 0; i < 100 && !trusted.state().form?.expected; i++) await new Promise((done) => setTimeout(done, 20));
+  const { text, details, fits } = trusted.state().form!.expected!;
+  assert.deepEqual([text, fits], ['about 40 s · 0.4 GB', true]);
+  assert.match(details, /weights 0\.3 GB, .* activations 0\.05/);
+  const locked = await opened(t, { trusted: false });
+  await locked.ask({ type: 'chooseRecipe', file: locked.at('plain') });
+  await new Promise((done) => setTimeout(done, 200));
+  assert.equal(locked.state().form?.expected, undefined);
 });

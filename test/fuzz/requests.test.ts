@@ -71,6 +71,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     force: true,
   },
   defaults: { model: MODEL, data: [{ file: '/w/a.jsonl' }], method: 'lora' },
+  estimate: { recipe: '/w/recipes/a.json', text: '{ "kind": "finetune" }', device: 'cpu' },
   cache: { clear: false },
 };
 const VALUES: readonly unknown[] = ['/w/a', 'a\0b', 'cpu', 'assistant', 'peft', 'text', 1e308, { path: 'x', scale: 1 }];

@@ -56,6 +56,7 @@ export class Header {
     const { progress } = run;
     setText(this.title, run.title);
     setText(this.facts, facts(run, s));
+    this.facts.title = run.expected?.details ?? '';
     this.show(this.stop, run.canStop);
     this.show(this.resume, run.canResume);
     this.show(this.openRecipe, run.canRunAgain);
@@ -101,6 +102,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
     fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
+    RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '',
     run.device ? fill(s.device, DEVICES[run.device]) : '',
     run.elsewhere ? fill(s.elsewhere, run.elsewhere) : '',
   ]

@@ -57,6 +57,7 @@ export class Form {
   private readonly settings = el('span', { class: 'settings' });
   private readonly gear: Button;
   private readonly start: Button;
+  private readonly expected = el('span', { class: 'expected muted' });
   private keys = '';
   private gearKey = '';
 
@@ -83,7 +84,7 @@ export class Form {
       { class: 'form' },
       el('div', { class: 'fields' }, ...KEYS.flatMap((key) => this.fields[key].elements)),
       el('div', { class: 'protect' }, this.protect.element, this.settings, this.gear),
-      el('div', { class: 'actions' }, this.start),
+      el('div', { class: 'actions' }, this.start, this.expected),
     );
   }
 
@@ -91,6 +92,10 @@ export class Form {
     for (const key of KEYS) this.fields[key].update(form.fields[key], locked);
     this.protect.show({ checked: form.isProtected, disabled: locked || !form.canProtect });
     this.start.disabled = locked || !form.canStart;
+    const { text = '', details = '', fits = true } = form.expected ?? {};
+    setText(this.expected, text);
+    this.expected.title = details;
+    this.expected.classList.toggle('bad', !fits);
     this.gearKey = form.settings[0]?.key ?? '';
     const keys = JSON.stringify(form.settings);
     if (keys === this.keys) return;

@@ -1,0 +1,86 @@
+/** What a run will take, as it is said before it begins. */
+import { fill, formatDuration, numbersIn, type Wording, DURATION_WORDS } from './format.js';
+
+export type Range = [low: number, high: number];
+
+/** Parts of the memory, bytes, at the moment when their sum is highest. */
+export interface MemoryParts {
+  /** The model's, and copies of them in another type. */
+  weights: number;
+  /** Adapters and their gradients. */
+  adapters: number;
+  /** The optimizer's. */
+  moments: number;
+  activations: number;
+  logits: number;
+  /** The program itself. */
+  program: number;
+}
+
+export interface Estimate {
+  memory: MemoryParts;
+  /** Of the process, bytes. */
+  peakBytes: Range;
+  /** That the process may use. Weights that are read in place do not count. */
+  limitBytes: number;
+  /** False where it will not fit: then `remedy` says what makes it fit. */
+  fits: boolean;
+  /** A change of the recipe, such as `"batch.rows": 2`; absent where none is enough. */
+  remedy?: { key: string; value: string };
+  steps: number;
+  stepSeconds: Range;
+  /** Of the whole run. */
+  seconds: Range;
+  /** Tokens of the micro-batches that are no padding, as a share. */
+  usefulTokens: number;
+  /** An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes. */
+  measured: boolean;
+}
+
+export const ESTIMATE_STRINGS = {
+  about: 'about {0} · {1} GB',
+  fitsNot: 'needs about {0} GB, and {1} GB are there',
+  fitsWith: '{0}: use {1}',
+  details: '{0} to {1} · {2} to {3} GB at most',
+  parts: 'weights {0} GB, adapters {1}, moments {2}, activations {3}, logits {4}, program {5}',
+  step: '{0} steps of {1} to {2} s, {3} of the tokens useful',
+  measured: 'corrected by an earlier run of this model here',
+  unmeasured: 'from how fast this machine computes; the first run makes it exact',
+  ...DURATION_WORDS,
+} as const;
+export type EstimateStrings = Record<keyof typeof ESTIMATE_STRINGS, string>;
+
+const ENGLISH: Wording<EstimateStrings> = { strings: ESTIMATE_STRINGS, numbers: numbersIn() };
+/** The middle of a range of factors. */
+const middle = ([low, high]: Range): number => Math.sqrt(low * high);
+const GB = 1e9;
+const rounded = (seconds: number): number => {
+  const unit = seconds < 60 ? 5 : seconds < 600 ? 30 : seconds < 3600 ? 60 : 600;
+  return Math.max(unit === 5 ? 1 : unit, seconds < 10 ? Math.round(seconds) : Math.round(seconds / unit) * unit);
+};
+
+/** "about 40 s · 0.4 GB", or that it does not fit and what does. */
+export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLISH): string {
+  const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
+  const { fits, remedy, peakBytes, limitBytes, seconds } = estimate;
+  if (fits) return fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
+  const needed = fill(s.fitsNot, gb(middle(peakBytes)), gb(limitBytes));
+  return remedy ? fill(s.fitsWith, needed, `"${remedy.key}": ${remedy.value}`) : needed;
+}
+
+/** What the estimate consists of, a line each. */
+export function estimateDetails(estimate: Estimate, { strings: s, numbers } = ENGLISH): string[] {
+  const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
+  const n = (value: number): string => numbers.number(Number(value.toPrecision(2)));
+  const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, measured } = estimate;
+  const duration = (value: number): string => formatDuration(rounded(value), s);
+  const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
+  const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map(gb);
+  const [low, high] = stepSeconds.map(n);
+  return [
+    range,
+    fill(s.parts, ...parts),
+    fill(s.step, numbers.count(steps), low, high, numbers.percent(usefulTokens)),
+    measured ? s.measured : s.unmeasured,
+  ];
+}

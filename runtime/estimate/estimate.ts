@@ -1,0 +1,279 @@
+/** What a training will take, from its recipe and the sizes of its rows. */
+import { readAdapter } from '../adapters/files.js';
+import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
+import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
+import type { TrainingRecipe } from '../contract/kinds.js';
+import { openBackend, type Backend } from '../device/session.js';
+import { linearLayers } from '../models/decoder/spec.js';
+import { openTokenizer } from '../models/openTokenizer.js';
+import { adamWGraph } from '../optim/adamw.js';
+import { workOf, type Dims, type Work } from '../onnx/cost.js';
+import { strategyOf } from '../recipes/strategy.js';
+import { memoryLimit } from '../support/memory.js';
+import { HumanError } from '../support/errors.js';
+import { trainingGraphs, type PlannedGraph, type TrainingGraphs } from './graphs.js';
+import { correction, machineKey, machineSpeed } from './history.js';
+import { longestRows, trainingMemory } from './memory.js';
+import { plannedModel, weightsCount, type PlannedModel } from './model.js';
+import { meanSize, rowSizes, sameRows, stepPlan, type RowSizes, type StepPlan } from './rows.js';
+import type { Speed } from './speed.js';
+
+export interface EstimateOptions {
+  /** Absolute path of a path written in the recipe. */
+  readonly path: (written: string) => string;
+  readonly device?: 'auto' | 'cpu' | 'webgpu';
+  /** Where measured runs are kept, for tests. */
+  readonly history?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** An estimate, and under which names what the run then takes is remembered. */
+export interface Expected extends Estimate {
+  readonly machine: string;
+  readonly model: string;
+  /** Of a step, and at the peak, before a correction: what is measured is compared with this. */
+  readonly raw: { readonly stepSeconds: number; readonly bytes: number };
+}
+
+/** Rows whose loss is measured together (evaluation/inference/losses.ts). */
+const LOSS_ROWS = 16;
+const PROBE_ROWS = 8;
+/** Prompts that are answered together. */
+const ANSWERED = 32;
+/** How far from the middle the true value may be, as factors. */
+const UNMEASURED: Record<'seconds' | 'bytes', Range> = { seconds: [0.7, 1.7], bytes: [0.88, 1.15] };
+const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] };
+
+/**
+ * Reads no weight: the model's header, the beginning of the data and the adapters' headers are enough.
+ * @throws HumanError for a model or a data file that cannot be read; the run says the same
+ */
+export async function estimateTraining(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
+  const { path, signal } = options;
+  const model = await plannedModel(path(recipe.model));
+  const rows = await readSizes(recipe, options);
+  const adapters = await adaptersOf(recipe, model, path);
+  const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
+  const graphs = trainingGraphs({ ...shapes(model), method, adapters, trained: TRAINED });
+  const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
+  const machine = machineKey(backend);
+  const name = [model.spec.architecture, weightsCount(model), method].join(' · ');
+  const speed = await speedOf(backend, options.history);
+  const measured = await correction(machine, name, options.history);
+  signal?.throwIfAborted();
+  const parts = { recipe, model, rows, adapters, method, graphs } as const;
+  const plan = planOf(recipe, rows);
+  const memory = memoryOf(parts, plan);
+  const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
+  const bytes = raw.bytes * (measured?.bytes ?? 1);
+  const step = raw.stepSeconds * (measured?.seconds ?? 1);
+  const all = plan.steps * step + (measured?.seconds ?? 1) * (await besides(parts, plan, speed, options));
+  const spread = measured ? MEASURED : UNMEASURED;
+  const limitBytes = memoryLimit();
+  // Weights that are read in place do not count: the system takes them back when it needs memory.
+  const counted = (total: number): number => total - (method === 'full' ? 0 : model.bytes);
+  const fits = counted(bytes * spread.bytes[0]) <= limitBytes;
+  return {
+    memory,
+    peakBytes: around(bytes, spread.bytes),
+    limitBytes,
+    fits,
+    ...(!fits && { remedy: remedyFor(parts, (total) => counted(total * (measured?.bytes ?? 1)) <= limitBytes) }),
+    steps: plan.steps,
+    stepSeconds: around(step, spread.seconds),
+    seconds: around(all, spread.seconds),
+    usefulTokens: usefulTokens(plan),
+    measured: measured !== undefined,
+    machine,
+    model: name,
+    raw,
+  };
+}
+
+/** Name of the adapter that is trained. */
+const TRAINED = 'trained';
+const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
+const sum = (parts: MemoryParts): number => Object.values(parts).reduce<number>((all, bytes) => all + Number(bytes), 0);
+const shapes = ({ spec, tensors }: PlannedModel) => ({ spec, model: { folder: '', tensors: new Map(tensors) } });
+
+interface Parts {
+  readonly recipe: TrainingRecipe;
+  readonly model: PlannedModel;
+  readonly rows: RowsOfRecipe;
+  readonly adapters: readonly { readonly name: string; readonly layout: Layout }[];
+  readonly method: 'lora' | 'full';
+  readonly graphs: TrainingGraphs;
+}
+
+interface RowsOfRecipe {
+  /** What is learned. */
+  readonly data: RowSizes;
+  /** What the model is held to. */
+  readonly held: RowSizes;
+  readonly heldPerBatch: number;
+  readonly heldPerStep: number;
+}
+
+async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptions): Promise<RowsOfRecipe> {
+  const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
+  if (!tokenizer)
+    throw new HumanError('nothing can be said before the run: the model has no tokenizer.', {
+      place: path(recipe.model),
+    });
+  const read = (source: Parameters<typeof rowSizes>[1] & { file: string }): Promise<RowSizes> =>
+    rowSizes(path(source.file), source, tokenizer, { maxTokens, signal });
+  const trained = (all: RowSizes): RowSizes => {
+    const share = typeof recipe.heldOut === 'number' ? recipe.heldOut : recipe.heldOut.share;
+    return { ...all, rows: Math.max(1, Math.round(all.rows * (1 - share))) };
+  };
+  if (recipe.kind === 'vector') {
+    const data = trained(await read(recipe.harmful));
+    const isHeld = recipe.benign !== undefined && recipe.objective.benignWeight > 0;
+    const held = isHeld ? trained(await read(recipe.benign!)) : { sizes: [], rows: 0 };
+    return { data, held, heldPerBatch: isHeld ? recipe.batch.rows : 0, heldPerStep: 0 };
+  }
+  const data = trained(await read(recipe.data));
+  const { anchor } = strategyOf(recipe);
+  const heldPerStep = anchor === false ? 0 : anchor.refusals + anchor.benign;
+  return { data, held: data, heldPerBatch: 0, heldPerStep };
+}
+
+/** A vector that is not there yet is taken to be like the adapter. */
+async function adaptersOf(
+  recipe: TrainingRecipe,
+  { spec }: PlannedModel,
+  path: (written: string) => string,
+): Promise<Parts['adapters']> {
+  const sites = linearLayers(spec);
+  const own = plainLayout(sites, recipe.adapter);
+  const full = recipe.kind === 'finetune' && recipe.method === 'full';
+  const found: { name: string; layout: Layout }[] = full ? [] : [{ name: TRAINED, layout: own }];
+  if (recipe.kind === 'vector') return found;
+  for (const [i, { adapter }] of recipe.vectors.entries())
+    found.push({ name: `vector${i}`, layout: await layoutOf(path(adapter), sites).catch(() => own) });
+  return found;
+}
+
+async function layoutOf(folder: string, sites: ReturnType<typeof linearLayers>): Promise<Layout> {
+  const { modules } = await readAdapter(folder);
+  return layOut(
+    sites.flatMap((site) => {
+      const module = modules.get(site.name);
+      return module ? [{ ...site, rank: module.aShape[0], scale: module.scale }] : [];
+    }),
+  );
+}
+
+function planOf(recipe: TrainingRecipe, { data, held, heldPerBatch, heldPerStep }: RowsOfRecipe): StepPlan {
+  if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
+  const perBatch = heldPerBatch > 0;
+  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size: meanSize(held.sizes), perBatch });
+}
+
+const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();
+
+function usefulTokens(plan: StepPlan): number {
+  const batches = batchesOf(plan);
+  const padded = batches.reduce((all, { dims }) => all + dims.B * dims.T, 0);
+  return batches.reduce((all, { useful }) => all + useful, 0) / padded;
+}
+
+function memoryOf({ recipe, model, rows, adapters, method, graphs }: Parts, plan: StepPlan): MemoryParts {
+  const { data, held, heldPerBatch, heldPerStep } = rows;
+  // The losses of many rows are measured at once where there is a vector.
+  const measures = heldPerStep > 0 || (recipe.kind === 'finetune' && recipe.vectors.length > 0);
+  const hasTeacher = heldPerBatch + heldPerStep > 0;
+  return trainingMemory({
+    model,
+    method,
+    adapters: adapters.map(({ layout }) => layout.size),
+    graphs,
+    batches: batchesOf(plan),
+    losses: measures ? longestRows(data.sizes, LOSS_ROWS) : undefined,
+    taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
+  });
+}
+
+const secondsOf = ({ flops, moved }: Work, nodes: number, speed: Speed): number =>
+  flops / speed.flops + moved / speed.moved + nodes * speed.node;
+const secondsOfRun = (graph: PlannedGraph, dims: Dims, speed: Speed): number =>
+  secondsOf(graph.work(dims), graph.nodes, speed);
+
+/** Mean of the sampled steps. */
+function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
+  const size = method === 'full' ? weightsCount(model) : adapters[0].layout.size;
+  const optimizer = adamWGraph(1);
+  const update = secondsOf(workOf(optimizer)({ N0: size }), 1, speed);
+  const batches = batchesOf(plan);
+  const computed = batches.reduce(
+    (all, { dims, distill }) => all + secondsOfRun(graphs.gradient(distill), dims, speed),
+    0,
+  );
+  return computed / plan.sampled.length + update;
+}
+
+/** Seconds of what a run does besides its steps: it scans, probes, and answers its evaluation sets before and after. */
+async function besides(
+  { recipe, rows, graphs, model }: Parts,
+  { steps }: StepPlan,
+  speed: Speed,
+  { path }: EstimateOptions,
+): Promise<number> {
+  const mean = meanSize(rows.data.sizes);
+  const losses = (count: number): number =>
+    (count / LOSS_ROWS) * secondsOfRun(graphs.loss, sameRows(LOSS_ROWS, mean), speed);
+  const probe = secondsOfRun(graphs.gradient(false), sameRows(PROBE_ROWS, mean), speed);
+  const probes = 2 + Math.floor(steps / recipe.evaluateEvery);
+  const vectors = recipe.kind === 'finetune' && recipe.vectors.length > 0;
+  const watched = losses(64);
+  const trained = probes * (probe * (vectors ? 4 : recipe.kind === 'vector' ? 1 : 2) + watched);
+  if (recipe.kind === 'vector') return trained;
+  const scan = vectors ? losses(2 * rows.data.rows) : 0;
+  const token = (tokens: number): number =>
+    secondsOfRun(graphs.loss, { B: ANSWERED, T: tokens, L: ANSWERED, M: 0 }, speed) / ANSWERED;
+  let answers = 0;
+  const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
+  for (const set of recipe.evaluate) {
+    const { rows: count, sizes } = await rowSizes(path(set.file), set, tokenizer!, { maxTokens }).catch(
+      (): RowSizes => ({ rows: 0, sizes: [] }),
+    );
+    if (set.measure === 'loss') answers += losses(count);
+    else answers += count * (token(meanSize(sizes).tokens) + recipe.generation.maxNewTokens * token(1));
+  }
+  return trained + scan + 2 * answers + (model.bytes / speed.moved) * 2;
+}
+
+/** A change of the recipe that makes it fit: fewer rows or tokens together, then shorter rows. */
+function remedyFor(parts: Parts, fits: (bytes: number) => boolean): Estimate['remedy'] {
+  const { recipe, rows } = parts;
+  const { batch } = recipe;
+  const fitsWith = (change: Partial<TrainingRecipe['batch']>, data: RowSizes): boolean => {
+    const changed = { ...recipe, batch: { ...batch, ...change } };
+    const sizes = { ...rows, data };
+    return fits(sum(memoryOf({ ...parts, recipe: changed, rows: sizes }, planOf(changed, sizes))));
+  };
+  const key = batch.tokens === undefined ? 'rows' : 'tokens';
+  for (const value of halves(batch[key]!))
+    if (fitsWith({ [key]: value }, rows.data)) return { key: `batch.${key}`, value: String(value) };
+  for (const value of halves(Math.max(...rows.data.sizes.map(({ tokens }) => tokens)))) {
+    const sizes = rows.data.sizes.filter(({ tokens }) => tokens <= value);
+    if (sizes.length === 0) return undefined;
+    if (fitsWith({ [key]: 1 }, { ...rows.data, sizes })) return { key: 'batch.maxTokens', value: String(value) };
+  }
+  return undefined;
+}
+
+function halves(value: number): number[] {
+  const found: number[] = [];
+  for (let next = Math.floor(value / 2); next >= 1; next = Math.floor(next / 2)) found.push(next);
+  return found;
+}
+
+const speeds = new Map<string, Promise<Speed>>();
+/** Measured once in a process where nothing is remembered. */
+function speedOf(backend: Backend, history: string | undefined): Promise<Speed> {
+  const key = `${machineKey(backend)} ${history ?? ''}`;
+  const known = speeds.get(key) ?? machineSpeed(backend, history);
+  speeds.set(key, known);
+  return known;
+}

@@ -1,0 +1,81 @@
+/** What runs of this user took, beside what was expected of them: the next estimates are corrected by it. */
+import { mkdir } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { safeParse } from '../contract/safeParse.js';
+import { ONNXRUNTIME, type Backend } from '../device/session.js';
+import { userCache } from '../models/cache/userCache.js';
+import { writeFileAtomic } from '../support/files.js';
+import { readOptionalJson } from '../support/jsonFile.js';
+import { measureSpeed, type Speed } from './speed.js';
+
+const FILE = 'measured.json';
+/** Runs that are remembered. */
+const MOST = 200;
+/** Runs of a model whose median counts. */
+const LAST = 5;
+
+const positive = z.number().positive();
+const run = z.object({
+  machine: z.string(),
+  /** Which model, and how it is trained. */
+  model: z.string(),
+  /** Measured by expected. */
+  seconds: positive,
+  bytes: positive.optional(),
+});
+const history = z.object({
+  speeds: z.record(z.string(), z.object({ flops: positive, moved: positive, node: positive })).default({}),
+  runs: z.array(run).default([]),
+});
+type History = z.infer<typeof history>;
+export type MeasuredRun = z.infer<typeof run>;
+
+/** A file that cannot be read is as good as none: it is made again. */
+async function read(folder: string): Promise<History> {
+  const found = await readOptionalJson(join(folder, FILE)).catch(() => undefined);
+  return safeParse(history, found ?? {}).data ?? { speeds: {}, runs: [] };
+}
+
+/** A cache that cannot be written is used as it is: nothing rests on it but the next estimate. */
+async function change(folder: string, how: (history: History) => History): Promise<void> {
+  const next = how(await read(folder));
+  await mkdir(folder, { recursive: true })
+    .then(() => writeFileAtomic(join(folder, FILE), `${JSON.stringify(next)}\n`))
+    .catch(() => undefined);
+}
+
+/** What an estimate depends on besides the model: another device, number of threads or processor is another machine. */
+export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>
+  [device, threads || `all of ${cpus().length}`, cpus()[0]?.model ?? '', ONNXRUNTIME].join(' · ');
+
+/** How fast this machine computes: as was measured once, or now. */
+export async function machineSpeed(backend: Backend, folder = userCache()): Promise<Speed> {
+  const key = machineKey(backend);
+  const known = (await read(folder)).speeds[key];
+  if (known) return known;
+  const speed = await measureSpeed(backend);
+  await change(folder, (before) => ({ ...before, speeds: { ...before.speeds, [key]: speed } }));
+  return speed;
+}
+
+/** How far the last runs of a model on this machine were from what was expected, as factors; undefined before the first. */
+export async function correction(
+  machine: string,
+  model: string,
+  folder = userCache(),
+): Promise<{ seconds: number; bytes: number } | undefined> {
+  const runs = (await read(folder)).runs.filter((one) => one.machine === machine && one.model === model).slice(-LAST);
+  if (runs.length === 0) return undefined;
+  const bytes = runs.flatMap((one) => one.bytes ?? []);
+  return { seconds: median(runs.map((one) => one.seconds)), bytes: bytes.length > 0 ? median(bytes) : 1 };
+}
+
+export const remember = (measured: MeasuredRun, folder = userCache()): Promise<void> =>
+  change(folder, (before) => ({ ...before, runs: [...before.runs, measured].slice(-MOST) }));
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+};

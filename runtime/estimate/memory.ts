@@ -1,0 +1,66 @@
+import type { MemoryParts } from '../contract/estimate.js';
+import type { Dims } from '../onnx/cost.js';
+import type { PlannedGraph, TrainingGraphs } from './graphs.js';
+import { weightsCount, type PlannedModel } from './model.js';
+import type { MicroBatch, RowSize } from './rows.js';
+
+/** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
+const PROGRAM = 190e6;
+const PROGRAM_PER_NODE = 8e3;
+/** Trained tensors and their moments: the new ones, and the old ones until the garbage collector comes. */
+const STATE_COPIES = 2;
+/** Base distributions that are kept (learner/teacher.ts). */
+const TEACHER_BYTES = 256 * 2 ** 20;
+
+export interface MemoryOptions {
+  readonly model: PlannedModel;
+  readonly method: 'lora' | 'full';
+  /** Numbers of each adapter; with LoRA the first is trained. */
+  readonly adapters: readonly number[];
+  readonly graphs: TrainingGraphs;
+  readonly batches: readonly MicroBatch[];
+  /** A batch whose losses alone are measured, if any are. */
+  readonly losses?: Dims;
+  /** Tokens that have a teacher. */
+  readonly taught?: number;
+}
+
+/** Memory of a training when it is highest, bytes by part. */
+export function trainingMemory(options: MemoryOptions): MemoryParts {
+  const { model, method, graphs, batches, losses, taught = 0 } = options;
+  const full = method === 'full';
+  const [own = 0, ...others] = full ? [weightsCount(model), ...options.adapters] : options.adapters;
+  const frozen = others.reduce((all, size) => all + size, 0);
+  const candidates = largest(graphs, batches).map(({ graph, dims }) => graph.memory(dims));
+  if (losses) candidates.push(graphs.loss.memory(losses));
+  const peak = candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  const { parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
+  const nodes = Math.max(...[...new Set(batches.map(({ distill }) => distill))].map((d) => graphs.gradient(d).nodes));
+  const state = 4 * own * STATE_COPIES;
+  return {
+    weights: full ? state : model.bytes,
+    // Of a full training the gradients of the step before wait for the garbage collector, too.
+    adapters: (full ? 4 * own : state) + 4 * frozen + pieces,
+    moments: 8 * own * STATE_COPIES,
+    activations,
+    logits: logits + Math.min(TEACHER_BYTES, 4 * model.spec.vocabSize * taught),
+    program: PROGRAM + PROGRAM_PER_NODE * nodes,
+  };
+}
+
+/** The batches that may need most memory: what a graph keeps grows as what it moves. */
+function largest(graphs: TrainingGraphs, batches: readonly MicroBatch[]): { graph: PlannedGraph; dims: Dims }[] {
+  const found = new Map<string, { graph: PlannedGraph; dims: Dims; moved: number }>();
+  for (const { dims, distill } of batches) {
+    const graph = graphs.gradient(distill);
+    found.set(JSON.stringify(dims), { graph, dims, moved: graph.work(dims).moved });
+  }
+  return [...found.values()].sort((a, b) => b.moved - a.moved).slice(0, 2);
+}
+
+/** The longest rows as a batch. */
+export function longestRows(sizes: readonly RowSize[], count: number): Dims {
+  const rows = [...sizes].sort((a, b) => b.tokens - a.tokens).slice(0, count);
+  const L = rows.reduce((all, { supervised }) => all + supervised, 0);
+  return { B: rows.length, T: rows[0].tokens, L, M: 0 };
+}

@@ -1,0 +1,31 @@
+import type { RunEvent } from '../contract/protocol.js';
+import type { Expected } from './estimate.js';
+import { median, remember } from './history.js';
+
+/** Steps that say how long a step takes; the first one warms up. */
+const FEWEST = 4;
+/** Trainings of this process so far: the system tells the highest memory of all of them only. */
+let trainings = 0;
+
+/** Compares what a run takes with what was expected of it, for the next estimate. */
+export interface Recorder {
+  hear(event: RunEvent): void;
+  /** To be called when the training has ended; too few steps say nothing. */
+  done(): Promise<void>;
+}
+
+export function recorder({ machine, model, raw }: Expected, folder?: string): Recorder {
+  const isFirst = trainings++ === 0;
+  const stepMs: number[] = [];
+  return {
+    hear(event) {
+      if (event.kind === 'step') stepMs.push(event.stepMs);
+    },
+    async done() {
+      if (stepMs.length < FEWEST) return;
+      const seconds = median(stepMs.slice(1)) / 1000 / raw.stepSeconds;
+      const bytes = isFirst ? (process.resourceUsage().maxRSS * 1024) / raw.bytes : undefined;
+      await remember({ machine, model, seconds, ...(bytes !== undefined && { bytes }) }, folder);
+    },
+  };
+}

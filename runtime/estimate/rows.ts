@@ -1,0 +1,130 @@
+import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
+import { streamExamples } from '../data/examples.js';
+import { evenBatches, microBatches, supervised } from '../learner/packing.js';
+import type { DataSource } from '../contract/protocol.js';
+import type { Tokenizer } from '../models/text/tokenizer.js';
+import type { Dims } from '../onnx/cost.js';
+
+/** Sizes of a row, tokens. */
+export interface RowSize {
+  readonly tokens: number;
+  readonly supervised: number;
+}
+
+export interface RowSizes {
+  /** Of the first rows of the file. */
+  readonly sizes: readonly RowSize[];
+  /** How many the file has; where not all were read, by the bytes that were. */
+  readonly rows: number;
+}
+
+/** Rows that are cut into tokens: enough to know what batches look like. */
+const READ = 2000;
+
+/**
+ * Sizes of the rows of a data file. What is wrong with a row is not told here: the run does.
+ * @throws HumanError for a file that cannot be read at all
+ */
+export async function rowSizes(
+  file: string,
+  source: Pick<DataSource, 'format' | 'columns' | 'limit'>,
+  tokenizer: Tokenizer,
+  { maxTokens, signal }: { maxTokens: number; signal?: AbortSignal },
+): Promise<RowSizes> {
+  const sizes: RowSize[] = [];
+  let read = { bytes: 0, total: 1 };
+  const options = {
+    ...source,
+    maxTokens,
+    contextLength: maxTokens,
+    answers: 'optional' as const,
+    onProgress: (bytes: number, total: number) => void (read = { bytes, total }),
+  };
+  for await (const [, row] of streamExamples(file, tokenizer, options)) {
+    signal?.throwIfAborted();
+    if (!('reason' in row)) sizes.push({ tokens: row.ids.length, supervised: supervised(row.labels).length });
+    if (sizes.length === READ) break;
+  }
+  if (sizes.length < READ) return { sizes, rows: sizes.length };
+  const all = Math.round((sizes.length * read.total) / Math.max(1, read.bytes));
+  return { sizes, rows: Math.min(source.limit ?? Infinity, Math.max(all, sizes.length)) };
+}
+
+/** A micro-batch as the dims of its graph, and its tokens that are no padding. */
+export interface MicroBatch {
+  readonly dims: Dims;
+  readonly useful: number;
+  readonly distill: boolean;
+}
+
+interface PlannedRow {
+  readonly ids: readonly number[];
+  readonly example: { readonly ids: readonly number[] };
+  readonly size: RowSize;
+  readonly teacher: boolean;
+}
+function planned(size: RowSize, teacher: boolean): PlannedRow {
+  const ids = new Array<number>(size.tokens);
+  return { ids, example: { ids }, size, teacher };
+}
+
+export interface StepPlan {
+  readonly steps: number;
+  /** Micro-batches of some steps, as training makes them. */
+  readonly sampled: readonly (readonly MicroBatch[])[];
+}
+
+/** Steps whose batches are looked at. */
+const STEPS = 64;
+
+/**
+ * The batches of a training on rows like these.
+ * @param held rows with a teacher in each step or, with `perBatch`, in each micro-batch
+ */
+export function stepPlan(
+  recipe: { epochs?: number; steps?: number; batch: Omit<BatchOptions, 'seed'>; seed: number },
+  { sizes, rows }: RowSizes,
+  held: { readonly rows: number; readonly size: RowSize; readonly perBatch: boolean },
+): StepPlan {
+  const list = sizes.map((size) => planned(size, false));
+  const teachers = Array.from({ length: held.rows }, () => planned(held.size, true));
+  const { tokens } = recipe.batch;
+  const batchAt = batchPlan(list, { ...recipe.batch, seed: recipe.seed });
+  const perEpoch = plannedSteps({ epochs: 1, batch: recipe.batch }, list);
+  const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
+    batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
+      .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers : [])])
+      .flatMap((batch) => (tokens === undefined ? microBatches(batch) : evenBatches(batch, tokens)))
+      .map(dimsOf),
+  );
+  const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (rows / list.length)));
+  return { steps, sampled };
+}
+
+function dimsOf(batch: readonly PlannedRow[]): MicroBatch {
+  const count = (rows: readonly PlannedRow[]): number => rows.reduce((sum, { size }) => sum + size.supervised, 0);
+  const M = count(batch.filter(({ teacher }) => teacher));
+  return {
+    dims: {
+      B: batch.length,
+      T: Math.max(...batch.map(({ size }) => size.tokens)),
+      L: count(batch) - M,
+      M,
+    },
+    useful: batch.reduce((sum, { size }) => sum + size.tokens, 0),
+    distill: M > 0,
+  };
+}
+
+/** Rows of one size as a batch. */
+export const sameRows = (rows: number, { tokens, supervised: count }: RowSize): Dims => ({
+  B: rows,
+  T: tokens,
+  L: rows * count,
+  M: 0,
+});
+
+export const meanSize = (sizes: readonly RowSize[]): RowSize => ({
+  tokens: Math.max(2, Math.round(sizes.reduce((sum, row) => sum + row.tokens, 0) / Math.max(1, sizes.length))),
+  supervised: Math.max(1, Math.round(sizes.reduce((sum, row) => sum + row.supervised, 0) / Math.max(1, sizes.length))),
+});

@@ -1,0 +1,122 @@
+/** How fast this machine computes, measured by three small graphs in half a second. */
+import { availableParallelism } from 'node:os';
+import { float32, type Backend, type Tensor } from '../device/session.js';
+import { Builder, type Graph, type Value } from '../onnx/graph.js';
+import { Add, Gemm, Neg } from '../onnx/ops.js';
+import { workOf } from '../onnx/cost.js';
+
+export interface Speed {
+  /** Floating-point operations of matrix products a second, with weights that are in no cache. */
+  readonly flops: number;
+  /** Bytes a second that other operators read and write. */
+  readonly moved: number;
+  /** Seconds of a node whatever it computes. */
+  readonly node: number;
+}
+
+/** A matrix product y = x·Wᵀ. */
+export interface Product {
+  readonly in: number;
+  readonly out: number;
+}
+
+/** Bytes of different weights that are taken in turn: more than any cache holds. */
+const WEIGHTS = 2 ** 28;
+
+const product: Graph = (() => {
+  const g = new Builder('product');
+  const x = g.input('x', 'float32', ['N', 'I']);
+  const w = g.input('w', 'float32', ['O', 'I']);
+  g.outputAs('y', Gemm(g, x, w, { transB: true }));
+  return g.graph();
+})();
+
+/**
+ * onnxruntime's rate for matrix products as a training meets them: as many different weights in turn as there are products,
+ * up to `most` bytes of them, and a fresh output each time. The best of `passes`.
+ */
+export async function coldProductRate(
+  backend: Backend,
+  products: readonly Product[],
+  rows: number,
+  { passes = 2, most = WEIGHTS } = {},
+): Promise<number> {
+  const session = await backend.session(product);
+  try {
+    const random = (count: number): Float32Array => Float32Array.from({ length: count }, () => Math.random() - 0.5);
+    const inputs = new Map<number, Tensor>();
+    const weights: { w: Tensor; x: Tensor; flops: number }[] = [];
+    let bytes = 0;
+    for (const { in: columns, out } of products) {
+      if ((bytes += 4 * columns * out) > most && weights.length > 0) break;
+      const x = inputs.get(columns) ?? float32(random(rows * columns), [rows, columns]);
+      inputs.set(columns, x);
+      weights.push({ x, w: float32(random(columns * out), [out, columns]), flops: 2 * rows * columns * out });
+    }
+    let best = 0;
+    for (let pass = 0; pass <= passes; pass++) {
+      const seconds = await quietSeconds(threadsOf(backend), async () => {
+        for (const { x, w } of weights) await session.run({ x, w });
+      });
+      // the first pass warms up
+      if (pass > 0) best = Math.max(best, weights.reduce((sum, { flops }) => sum + flops, 0) / seconds);
+    }
+    return best;
+  } finally {
+    await session.dispose();
+  }
+}
+
+const threadsOf = ({ threads }: Backend): number => threads || availableParallelism();
+
+/** Seconds that work takes where nothing runs beside it: those of the clock, or of the processor where others used it, too. */
+async function quietSeconds(threads: number, work: () => Promise<unknown>): Promise<number> {
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  await work();
+  const { user, system } = process.cpuUsage(cpu);
+  return Math.min((performance.now() - began) / 1000, (user + system) / 1e6 / threads);
+}
+
+/** Seconds of the faster of two runs on so many threads, after one to warm up. */
+async function secondsOf(
+  backend: Backend,
+  threads: number,
+  graph: Graph,
+  feeds: Record<string, Tensor>,
+): Promise<number> {
+  const session = await backend.session(graph);
+  try {
+    let best = Infinity;
+    for (let pass = 0; pass < 3; pass++) {
+      const seconds = await quietSeconds(threads, () => session.run(feeds));
+      if (pass > 0) best = Math.min(best, seconds);
+    }
+    return best;
+  } finally {
+    await session.dispose();
+  }
+}
+
+const PRODUCTS: Product[] = Array.from({ length: 6 }, () => ({ in: 1024, out: 2048 }));
+const ROWS = 256;
+const ADDED = 2 ** 21;
+const NODES = 5000;
+
+function chain(name: string, length: number, count: number, next: (g: Builder, y: Value, x: Value) => Value): Graph {
+  const g = new Builder(name);
+  const x = g.input('x', 'float32', [count]);
+  let y = x;
+  for (let i = 0; i < length; i++) y = next(g, y, x);
+  g.outputAs('y', y);
+  return g.graph();
+}
+
+export async function measureSpeed(backend: Backend): Promise<Speed> {
+  const flops = await coldProductRate(backend, PRODUCTS, ROWS, { passes: 2 });
+  const adding = chain('moved', 8, ADDED, Add);
+  const x = float32(new Float32Array(ADDED), [ADDED]);
+  const moved = workOf(adding)({}).moved / (await secondsOf(backend, threadsOf(backend), adding, { x }));
+  const one = float32(new Float32Array(1), [1]);
+  const node = (await secondsOf(backend, 1, chain('nodes', NODES, 1, Neg), { x: one })) / NODES;
+  return { flops, moved, node };
+}

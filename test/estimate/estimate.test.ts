@@ -1,0 +1,91 @@
+/** What is expected of a training, on the sample: parts, what grows with what, what makes it fit, and what runs correct. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { readFile } from 'node:fs/promises';
+import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
+import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
+import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
+import { recorder } from '../../runtime/estimate/recorder.js';
+import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+
+const recipes = join(import.meta.dirname, '../../media/sample/recipes');
+
+describe('the estimate of a training', () => {
+  let history: string;
+  before(async () => (history = await mkdtemp(join(tmpdir(), 'estimate-'))));
+  after(() => rm(history, { recursive: true }));
+
+  const estimate = async (name: string, change: Record<string, unknown> = {}): Promise<Expected> => {
+    const text = await readFile(join(recipes, `${name}.json`), 'utf8');
+    const raw = { ...(JSON.parse(text.replace(/^\s*\/\/.*$/gm, '')) as Record<string, unknown>), ...change };
+    const recipe = parseRecipe(JSON.stringify(raw), name) as TrainingRecipe;
+    return estimateTraining(recipe, { path: (written) => resolve(recipes, written), device: 'cpu', history });
+  };
+  const total = ({ memory }: Expected): number => Object.values(memory).reduce<number>((a, b) => a + Number(b), 0);
+
+  it('names the steps that the run will make, and memory by part', async () => {
+    const found = await estimate('plain');
+    assert.equal(found.steps, 216);
+    assert.equal(found.fits, true);
+    const [low, high] = found.peakBytes;
+    assert.ok(low < total(found) && total(found) < high);
+    assert.ok(found.memory.weights > 2e6 && found.memory.weights < 5e6, 'the weights are those of the file');
+    assert.ok(Object.values(found.memory).every((bytes) => bytes > 0));
+    assert.match(estimateText(found), /^about \d+ (s|min).* · 0\.\d+ GB$/);
+    assert.equal(estimateDetails(found).length, 4);
+  });
+
+  it('grows with rows, tokens, vectors and the method as the run does', async () => {
+    const small = await estimate('plain', { batch: { rows: 2, maxTokens: 128 } });
+    const large = await estimate('plain', { batch: { rows: 16, maxTokens: 128 } });
+    assert.ok(large.memory.activations > 2 * small.memory.activations);
+    assert.ok(large.stepSeconds[0] > small.stepSeconds[0]);
+    const [plain, anchored] = [await estimate('plain'), await estimate('protected')];
+    assert.ok(anchored.memory.logits > plain.memory.logits, 'an anchor keeps the logits of the base');
+    const full = await estimate('plain', { method: 'full', adapter: {} });
+    assert.ok(full.memory.moments === 2 * full.memory.weights && full.memory.moments > plain.memory.moments);
+  });
+
+  it('a budget of tokens makes at least nine tenths of them useful', async () => {
+    const rows = await estimate('plain');
+    const budget = await estimate('plain', { batch: { tokens: 512, maxTokens: 128 } });
+    assert.ok(budget.usefulTokens >= 0.9 && budget.usefulTokens > rows.usefulTokens, `${budget.usefulTokens}`);
+  });
+
+  it('what does not fit names the option that makes it fit', async () => {
+    const batch = { rows: 64, maxTokens: 128 };
+    const free = await estimate('plain', { batch });
+    const small = total(await estimate('plain', { batch: { ...batch, rows: 4 } }));
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((small * 1.02) / 2 ** 30);
+    try {
+      const found = await estimate('plain', { batch });
+      assert.deepEqual([free.fits, found.fits], [true, false]);
+      assert.equal(found.remedy?.key, 'batch.rows');
+      assert.equal((await estimate('plain', { batch: { ...batch, rows: Number(found.remedy?.value) } })).fits, true);
+      assert.match(estimateText(found), /^needs about 0\.\d+ GB, and 0\.\d+ GB are there: use "batch\.rows": \d+$/);
+      process.env['SECURITY_VECTORS_MEMORY_GB'] = '0.01';
+      assert.equal((await estimate('plain', { batch })).remedy, undefined);
+    } finally {
+      delete process.env['SECURITY_VECTORS_MEMORY_GB'];
+    }
+  });
+
+  it('a run that was measured corrects the next estimate of the same model, and no other', async () => {
+    const first = await estimate('plain', { seed: 2 });
+    assert.equal(first.measured, false);
+    const heard = recorder(first, history);
+    const stepMs = 1000 * 3 * first.raw.stepSeconds;
+    const rest = { lossNatsPerToken: 1, gradNorm: 1, learningRate: 1, tokens: 1, memoryBytes: 1, secondsLeft: 1 };
+    for (let step = 1; step <= 5; step++) heard.hear({ kind: 'step', step, steps: 5, stepMs, ...rest });
+    await heard.done();
+    const next = await estimate('plain', { seed: 2 });
+    assert.equal(next.measured, true);
+    const middle = Math.sqrt(next.stepSeconds[0] * next.stepSeconds[1]);
+    assert.ok(Math.abs(middle / (3 * first.raw.stepSeconds) - 1) < 0.1, `${middle} s`);
+    assert.ok(next.stepSeconds[1] / next.stepSeconds[0] < first.stepSeconds[1] / first.stepSeconds[0]);
+    assert.equal((await estimate('plain', { method: 'full', adapter: {} })).measured, false);
+  });
+});
