@@ -29,6 +29,8 @@ export interface Session {
 export interface SessionOptions {
   /** Folder of the external initializers. */
   folder?: string;
+  /** onnxruntime writes what each node took into a file that begins so. */
+  profile?: string;
   /** Outputs that stay on the device, to be fed into the next run. No effect on the CPU. */
   keep?: readonly string[];
 }
@@ -152,7 +154,7 @@ const MAX_SPLIT_OUTPUTS = 7;
 function backend(device: Device, threads: number, reason?: string): Backend {
   const identities = new Map<number, Promise<ort.InferenceSession>>();
   const options = (
-    { folder, keep }: SessionOptions,
+    { folder, keep, profile }: SessionOptions,
     exact: readonly string[],
   ): ort.InferenceSession.SessionOptions => ({
     executionProviders:
@@ -167,6 +169,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) }
       : {}),
     logSeverityLevel: 3,
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
       session: {
         disable_prepacking: '1',
@@ -197,7 +200,10 @@ function backend(device: Device, threads: number, reason?: string): Backend {
       }
       return {
         run: async (feeds, fetch = names) => session.run(feeds, fetch),
-        dispose: async () => session.release(),
+        dispose: async () => {
+          if (given.profile !== undefined) session.endProfiling();
+          await session.release();
+        },
       };
     },
     async read(tensor) {

@@ -1,81 +1,32 @@
 /**
  * `npm run bench`: ours and theirs on the same weights and the same machine, alternately and one at a time, best of several.
  *
- *   node test/bench/run.mjs [--quick] [--json FILE] [--only=NAME,…] [--rounds N] [--threads N] [--ours]
+ *   node test/bench/run.mjs [--quick] [--json FILE] [--merge] [--only=NAME,…] [--rounds N] [--threads N] [--ours] [--compile]
  *
  * The peers are transformers and PEFT, in a Python environment made in out/bench/python (or PEERS_PYTHON, a Python that has
- * them), and llama.cpp where SMOLLM2_GGUF names SmolLM2's file. --ours leaves the peers out. A ratio above 1: we are ahead.
+ * them), and llama.cpp where SMOLLM2_GGUF names SmolLM2's file. --ours leaves the peers out, --compile adds torch.compile (minutes
+ * for each training). --merge keeps the results of other benchmarks that FILE has. A ratio above 1: we are ahead.
  */
 import { build } from 'esbuild';
-import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-
-const root = path.resolve(import.meta.dirname, '../..');
-const out = path.join(root, 'out/bench');
-const weights = path.join(out, 'smollm2-135m');
-const peers = path.join(import.meta.dirname, 'peers');
-const gguf = process.env.SMOLLM2_GGUF;
-
-/**
- * A benchmark: the script, which ours and the peer's have in common, its options, and what is taken from the line it prints.
- * `quick` ones are the share of --quick.
- */
-const benchmarks = {
-  'train-lora': {
-    quick: true,
-    peer: 'peft',
-    script: 'step',
-    args: ['--method=lora', '--rows=4', '--tokens=128', '--rank=8', '--steps=6'],
-    results: {
-      'train-lora-135m': { unit: 'ms/step', of: 'bestStepMs' },
-      'train-lora-135m-memory': { unit: 'bytes', of: 'peakBytes' },
-      'load-lora-135m': { unit: 'ms to the end of the first step', of: 'firstStepMs' },
-    },
-  },
-  'train-full': {
-    peer: 'transformers',
-    script: 'step',
-    args: ['--method=full', '--rows=4', '--tokens=128', '--steps=4'],
-    results: {
-      'train-full-135m': { unit: 'ms/step', of: 'bestStepMs' },
-      'train-full-135m-memory': { unit: 'bytes', of: 'peakBytes' },
-    },
-  },
-  generate: {
-    quick: true,
-    peer: 'transformers',
-    script: 'generate',
-    args: ['--rows=1', '--new=96'],
-    results: { 'generate-135m': { unit: 'tokens/s', of: 'tokensPerSecond', higherIsBetter: true } },
-  },
-  'generate-16': {
-    quick: true,
-    peer: 'transformers',
-    script: 'generate',
-    args: ['--rows=16', '--new=64'],
-    results: { 'generate-135m-batch-16': { unit: 'tokens/s', of: 'tokensPerSecond', higherIsBetter: true } },
-  },
-  // The file is in 4 bits: llama.cpp computes with them, we with the numbers they stand for.
-  'generate-gguf': {
-    peer: 'llama.cpp',
-    script: 'generate',
-    model: gguf,
-    args: ['--new=96'],
-    results: { 'generate-smollm2-q4_1': { unit: 'tokens/s', of: 'tokensPerSecond', higherIsBetter: true } },
-  },
-};
+import { benchmarks, ESTIMATE, start } from './benchmarks.mjs';
+import { llamaCpp, pythonPeers } from './peers.mjs';
+import { lastLine, out, root, run } from './process.mjs';
+import { compared, estimateOf, gemmShare, memoryOf, operators } from './results.mjs';
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string', default: path.join(out, 'result.json') },
+    merge: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string' },
     threads: { type: 'string', default: String(os.availableParallelism()) },
     ours: { type: 'boolean', default: false },
+    compile: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 3));
@@ -85,28 +36,14 @@ if (unknown !== undefined || !(rounds >= 1)) {
   console.error(`Benchmarks: ${Object.keys(benchmarks).join(', ')}; --rounds is 1 or more.`);
   process.exit(2);
 }
-const chosen = wanted.filter((name) => name !== 'generate-gguf' || gguf !== undefined);
-if (chosen.length < wanted.length) console.error('generate-gguf is left out: it needs SMOLLM2_GGUF.');
+const chosen = wanted.filter((name) => {
+  const { needs } = benchmarks[name];
+  if (needs === undefined || process.env[needs] !== undefined) return true;
+  console.error(`${name} is left out: it needs ${needs}.`);
+  return false;
+});
 
-/** Runs a program to its end; its stdout. @throws with the end of its stderr */
-function run(command, args, env = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env } });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (text) => (stdout += text));
-    child.stderr.on('data', (text) => (stderr += text));
-    child.on('error', (error) => reject(new Error(`${command}: ${error.message}`)));
-    child.on('close', (code, signal) =>
-      code === 0
-        ? resolve(stdout)
-        : reject(new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}\n${stderr.slice(-2000)}`)),
-    );
-  });
-}
-const lastLine = (stdout) => JSON.parse(stdout.trim().split('\n').at(-1));
-
-/** Our scripts as bundles, so that compiling them is in no measurement; and the weights. */
+/** Our scripts as bundles, so that compiling them is in no measurement. */
 async function prepare() {
   mkdirSync(out, { recursive: true });
   await build({
@@ -125,53 +62,24 @@ async function prepare() {
       js: "import { createRequire as createRequire__ } from 'node:module'; const require = createRequire__(import.meta.url);",
     },
   });
-  if (existsSync(path.join(weights, 'config.json'))) return;
-  console.error('writing random weights (0.5 GB) …');
-  await run(process.execPath, [path.join(out, 'weights.mjs'), weights]);
 }
 
-/** A Python with transformers and PEFT, and their versions. */
-async function pythonPeers() {
-  const windows = process.platform === 'win32';
-  const own = path.join(out, 'python', windows ? 'Scripts/python.exe' : 'bin/python');
-  const python = process.env.PEERS_PYTHON ?? own;
-  const versions = () =>
-    run(python, [
-      '-c',
-      'import json, torch, transformers, peft; print(json.dumps({m.__name__: m.__version__ for m in (torch, transformers, peft)}))',
-    ]).then(lastLine);
-  if (python !== own) return { python, versions: await versions() };
-  const found = existsSync(own) ? await versions().catch(() => undefined) : undefined;
-  if (found) return { python, versions: found };
-  console.error('installing the peers into out/bench/python (some minutes, several GB) …');
-  await run(windows ? 'python' : 'python3', ['-m', 'venv', path.join(out, 'python')]);
-  await run(own, ['-m', 'pip', 'install', '--quiet', '-r', path.join(import.meta.dirname, 'requirements.txt')]);
-  return { python, versions: await versions() };
-}
-
-/** llama.cpp for Node in a folder of its own; the peer's script, copied to where it finds it. */
-async function llamaCpp() {
-  const folder = path.join(out, 'llama-cpp');
-  const script = path.join(folder, 'generate-llama-cpp.mjs');
-  mkdirSync(folder, { recursive: true });
-  if (!existsSync(path.join(folder, 'node_modules/node-llama-cpp'))) {
-    console.error('installing node-llama-cpp into out/bench/llama-cpp …');
-    writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n');
-    await run(
-      process.platform === 'win32' ? 'npm.cmd' : 'npm',
-      ['install', '--prefix', folder, '--no-audit', '--no-fund', 'node-llama-cpp@3.22.1'],
-      { NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true' },
-    );
+/** The model of a benchmark: its file, or random weights of its shape. */
+async function modelOf({ model, shape }) {
+  if (shape === undefined) return model;
+  const folder = path.join(out, `shape-${shape}`);
+  if (!existsSync(path.join(folder, 'config.json'))) {
+    console.error(`writing random weights of ${shape} …`);
+    await run(process.execPath, [path.join(out, 'weights.mjs'), shape, folder]);
   }
-  copyFileSync(path.join(peers, 'generate-llama-cpp.mjs'), script);
-  return { script, versions: { 'node-llama-cpp': '3.22.1' } };
+  return folder;
 }
 
-/** The value of what `start` gives, or undefined after saying why it has none. */
-async function reach(name, start) {
+/** The value of what `begin` gives, or undefined after saying why it has none. */
+async function reach(name, begin) {
   if (options.ours) return undefined;
   try {
-    return await start();
+    return await begin();
   } catch (error) {
     console.error(`\nNO PEER: ${name} cannot be run, so only our numbers are given.\n${error.message}\n`);
     return undefined;
@@ -179,47 +87,93 @@ async function reach(name, start) {
 }
 
 await prepare();
-const python = chosen.some((name) => benchmarks[name].peer !== 'llama.cpp')
-  ? await reach('transformers + PEFT', pythonPeers)
-  : undefined;
-const llama = chosen.includes('generate-gguf') ? await reach('llama.cpp', llamaCpp) : undefined;
+const isLlama = (name) => benchmarks[name].peer === 'llama.cpp';
+const python = chosen.every(isLlama) ? undefined : await reach('transformers + PEFT', pythonPeers);
+const llama = chosen.some(isLlama) ? await reach('llama.cpp', llamaCpp) : undefined;
 /** Command line of a peer, without its options; undefined where it cannot be run. */
 const peerCommand = ({ peer, script }) =>
   peer === 'llama.cpp'
     ? llama && [process.execPath, llama.script]
-    : python && [python.python, path.join(peers, `${script}.py`)];
+    : python && [python.python, path.join(import.meta.dirname, 'peers', `${script}.py`)];
 
 const load = os.loadavg()[0];
 if (load > os.availableParallelism() / 2)
   console.error(`The machine is busy (load ${load.toFixed(1)}): times will be worse than they are.`);
 
+/** Lines that both sides print, alternately; a side that fails has none, and says why. */
+async function measure(name, benchmark, args) {
+  const ours = [process.execPath, path.join(out, `${benchmark.script}.mjs`)];
+  const theirs = peerCommand(benchmark);
+  const sides = {
+    ours: { command: ours, times: rounds },
+    theirs: { command: theirs, times: rounds },
+    compiled: { command: options.compile && benchmark.script === 'step' && theirs?.concat('--compile'), times: 1 },
+  };
+  const runs = { ours: [], theirs: [], compiled: [], failed: {} };
+  for (let n = 1; n <= rounds; n++)
+    for (const [side, { command, times }] of Object.entries(sides)) {
+      if (!command || n > times || runs.failed[side]) continue;
+      console.error(`${name} · round ${n} of ${times} · ${side === 'ours' ? side : benchmark.peer}`);
+      try {
+        runs[side].push(lastLine(await run(command[0], [...command.slice(1), ...args])));
+      } catch (error) {
+        runs.failed[side] = error.message.split('\n').at(-1).trim() || error.message.split('\n')[0];
+        console.error(`${name}: ${side} failed: ${error.message}`);
+      }
+    }
+  return runs;
+}
+
+/** Of one step: a run with onnxruntime's profile, whose times are a little longer. */
+async function profile(args) {
+  const folder = path.join(out, 'profile');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  const prefix = path.join(folder, 'node');
+  const { stepMs } = lastLine(await run(process.execPath, [path.join(out, 'step.mjs'), ...args, '--profile', prefix]));
+  const files = readdirSync(folder).map((name) => JSON.parse(readFileSync(path.join(folder, name), 'utf8')));
+  return operators(files.flat(), stepMs.length);
+}
+
 const results = [];
+let rates;
+let profiled;
 for (const name of chosen) {
   const benchmark = benchmarks[name];
-  const args = ['--model', benchmark.model ?? weights, ...benchmark.args, `--threads=${options.threads}`];
-  const sides = {
-    ours: [process.execPath, path.join(out, `${benchmark.script}.mjs`)],
-    theirs: peerCommand(benchmark),
-  };
-  const runs = { ours: [], theirs: [] };
-  for (let round = 1; round <= rounds; round++)
-    for (const [side, command] of Object.entries(sides)) {
-      if (!command) continue;
-      console.error(`${name} · round ${round} of ${rounds} · ${side === 'ours' ? side : benchmark.peer}`);
-      runs[side].push(lastLine(await run(command[0], [...command.slice(1), ...args])));
-    }
-  for (const [result, { unit, of, higherIsBetter = false }] of Object.entries(benchmark.results)) {
-    const all = { ours: runs.ours.map((line) => line[of]), theirs: runs.theirs.map((line) => line[of]) };
-    const best = (numbers) => (numbers.length === 0 ? null : (higherIsBetter ? Math.max : Math.min)(...numbers));
-    const [ours, theirs] = [best(all.ours), best(all.theirs)];
-    const ratio = theirs === null ? null : Math.round(1000 * (higherIsBetter ? ours / theirs : theirs / ours)) / 1000;
-    results.push({ name: result, ours, peer: benchmark.peer, theirs, ratio, unit, runs: all });
+  const { peer, result, script } = benchmark;
+  const args = ['--model', await modelOf(benchmark), ...benchmark.args, `--threads=${options.threads}`];
+  const trains = script === 'step';
+  const step = path.join(out, 'step.mjs');
+  const expected = trains && lastLine(await run(process.execPath, [step, ...args, '--expect']));
+  if (expected && expected.bytes > os.totalmem()) {
+    const reason = `needs ${(expected.bytes / 1e9).toFixed(0)} GB`;
+    console.error(`${name} is left out: it ${reason}.`);
+    results.push({ ...compared(name, result, peer, { ours: [], theirs: [] }), reason });
+    continue;
+  }
+  const runs = await measure(name, benchmark, args);
+  const reason = runs.failed.ours ?? runs.failed.theirs;
+  const measured = { ...compared(name, result, peer, runs), ...(reason && { reason }) };
+  if (trains) measured.gemmShare = gemmShare(runs.ours, expected);
+  if (runs.compiled.length > 0) {
+    const against = compared(name, result, 'torch.compile', { ours: runs.ours, theirs: runs.compiled });
+    Object.assign(measured, { compiled: against.theirs, compiledRatio: against.ratio });
+  }
+  results.push(measured);
+  if (trains) results.push(memoryOf(name, peer, runs, expected));
+  if (start.from === name) results.push(compared(start.name, start, peer, runs));
+  if (benchmark.profile && runs.ours.length > 0) {
+    const rate = (lines) => (lines.length > 0 ? Math.max(...lines.map((line) => line.gemmRate)) / 1e9 : null);
+    rates = { onnxruntime: rate(runs.ours), torch: rate(runs.theirs) };
+    profiled = await profile(args);
   }
 }
 
 const { version: onnxruntime } = JSON.parse(
   readFileSync(path.join(root, 'node_modules/onnxruntime-node/package.json'), 'utf8'),
 );
+const file = path.resolve(options.json);
+const before = options.merge && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 const machine = {
   cpu: os.cpus()[0]?.model ?? 'unknown',
   cores: os.availableParallelism(),
@@ -229,17 +183,29 @@ const machine = {
   os: `${os.type()} ${os.release()} ${os.arch()}`,
   node: process.version,
   onnxruntime,
-  peers: { ...python?.versions, ...llama?.versions },
+  peers: { ...before?.machine.peers, ...python?.versions, ...llama?.versions },
+  /** Matrix products alone, cold, GFLOP/s. */
+  gemm: rates ?? before?.machine.gemm,
 };
-const file = path.resolve(options.json);
+const others = (before?.results ?? []).filter(({ name }) => name !== ESTIMATE && !results.some((r) => r.name === name));
+const all = [...others, ...results];
+if (all.some(({ error }) => error !== undefined)) all.push(estimateOf(ESTIMATE, all));
 mkdirSync(path.dirname(file), { recursive: true });
-writeFileSync(file, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+const report = { machine, results: all, profile: profiled ?? before?.profile };
+writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 
 const shown = (value, unit) =>
   value === null ? '–' : unit === 'bytes' ? `${(value / 1e9).toFixed(2)} GB` : `${value} ${unit.split(' ')[0]}`;
 const rows = [
-  ['', 'ours', 'theirs', 'ratio', 'peer'],
-  ...results.map((r) => [r.name, shown(r.ours, r.unit), shown(r.theirs, r.unit), r.ratio?.toFixed(2) ?? '–', r.peer]),
+  ['', 'ours', 'theirs', 'ratio', 'peer', 'gemmShare'],
+  ...all.map((r) => [
+    r.name,
+    shown(r.ours, r.unit),
+    shown(r.theirs, r.unit),
+    r.ratio?.toFixed(2) ?? '–',
+    r.peer ?? '',
+    r.gemmShare?.toFixed(2) ?? '',
+  ]),
 ];
 const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
 console.log(

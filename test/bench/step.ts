@@ -1,7 +1,10 @@
 /**
  * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--steps 6] [--threads N] [--recompute]`.
  * Half of the labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of
- * processor time, the minimum without the first, milliseconds from opening the model to the end of the first step, peak resident bytes.
+ * processor time, the minimum without the first, milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of
+ * matrix products alone, cold (floating-point operations a second).
+ * With --expect nothing is trained: prints what the estimate says, and the floating-point operations of a step.
+ * With --profile PREFIX onnxruntime writes what each node took.
  */
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';
@@ -15,6 +18,11 @@ import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { openBackend } from '../../runtime/device/session.js';
+import { trainingGraphs } from '../../runtime/estimate/graphs.js';
+import { trainingMemory } from '../../runtime/estimate/memory.js';
+import { plannedModel } from '../../runtime/estimate/model.js';
+import { coldProductRate } from '../../runtime/estimate/speed.js';
+import { memoryLimit } from '../../runtime/support/memory.js';
 
 const { values } = parseArgs({
   options: {
@@ -26,15 +34,23 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '0' },
     recompute: { type: 'boolean', default: false },
+    expect: { type: 'boolean', default: false },
+    profile: { type: 'string' },
   },
 });
 const [rows, tokens, rank, steps] = [values.rows, values.tokens, values.rank, values.steps].map(Number);
 const LEARNING_RATE = 1e-3;
 
+if (values.expect) {
+  console.log(JSON.stringify(await expected()));
+  process.exit(0);
+}
 const opened = performance.now();
 const model = await openModel(values.model!, { cache: 'out/bench/cache' });
 const spec = decoderSpec(model.config);
-const backend = await openBackend('cpu', Number(values.threads));
+const cpu = await openBackend('cpu', Number(values.threads));
+const { profile } = values;
+const backend: typeof cpu = { ...cpu, session: (graph, options) => cpu.session(graph, { ...options, profile }) };
 const rng = random(0);
 const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank: rank!, scale: 2 })));
 const full = values.method === 'full';
@@ -87,6 +103,10 @@ for (let i = 0; i < steps!; i++) {
   cpuMs.push(Math.round((user + system) / 1e3));
   losses.push(Math.round(1e4 * loss) / 1e4);
 }
+const peakBytes = process.resourceUsage().maxRSS * 1024;
+await learner.dispose();
+const gemmRate =
+  profile === undefined ? await coldProductRate(cpu, linearLayers(spec), rows! * tokens!, { most: 2 ** 30 }) : 0;
 console.log(
   JSON.stringify({
     method: values.method,
@@ -96,7 +116,38 @@ console.log(
     cpuMs,
     bestStepMs: Math.min(...stepMs.slice(1)),
     firstStepMs,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes,
+    gemmRate: Math.round(gemmRate),
     losses,
   }),
 );
+
+/** The estimate of this very batch. */
+async function expected(): Promise<{ bytes: number; flops: number; limitBytes: number }> {
+  const planned = await plannedModel(values.model!);
+  const sites = linearLayers(planned.spec).map((s) => ({ ...s, rank: rank!, scale: 2 }));
+  const method = values.method === 'full' ? ('full' as const) : ('lora' as const);
+  const adapters = method === 'full' ? [] : [{ name: 'task', layout: layOut(sites) }];
+  const { spec, tensors } = planned;
+  const graphs = trainingGraphs({
+    spec,
+    model: { folder: '', tensors: new Map(tensors) },
+    method,
+    adapters,
+    trained: 'task',
+  });
+  const supervised = Math.floor(tokens! / 2);
+  const dims = { B: rows!, T: tokens!, L: rows! * supervised, M: 0 };
+  const parts = trainingMemory({
+    model: planned,
+    method,
+    adapters: adapters.map(({ layout }) => layout.size),
+    graphs,
+    batches: [{ dims, useful: rows! * tokens!, distill: false }],
+  });
+  return {
+    bytes: Object.values(parts).reduce<number>((all, part) => all + Number(part), 0),
+    flops: graphs.gradient(false).work(dims).flops,
+    limitBytes: memoryLimit(),
+  };
+}

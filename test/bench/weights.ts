@@ -1,4 +1,4 @@
-/** Writes random weights of SmolLM2-135M's shape as a Hugging Face folder, float32, seeded: `node weights.mjs FOLDER`. */
+/** Writes random weights of a known shape as a Hugging Face folder, seeded: `node weights.mjs SHAPE FOLDER`. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../runtime/support/files.js';
@@ -7,45 +7,107 @@ import { bytesOf, writeSafetensors, type TensorToWrite } from '../../runtime/mod
 import { parameters } from '../../runtime/models/decoder/spec.js';
 import { random } from '../../runtime/support/random.js';
 
-const CONFIG = {
+interface Shape {
+  /** Name of the type in the file, and in config.json. */
+  readonly dtype: 'F32' | 'BF16';
+  readonly config: Record<string, unknown>;
+}
+const llama = (sizes: Record<string, unknown>): Record<string, unknown> => ({
   architectures: ['LlamaForCausalLM'],
   model_type: 'llama',
-  vocab_size: 49152,
-  hidden_size: 576,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  intermediate_size: 1536,
   hidden_act: 'silu',
-  max_position_embeddings: 2048,
   rms_norm_eps: 1e-6,
   rope_theta: 10000,
   tie_word_embeddings: true,
-  torch_dtype: 'float32',
+  ...sizes,
+});
+const qwen = (sizes: Record<string, unknown>): Record<string, unknown> => ({
+  ...llama({ max_position_embeddings: 32768, rope_theta: 1e6, ...sizes }),
+  architectures: ['Qwen2ForCausalLM'],
+  model_type: 'qwen2',
+});
+
+/** SmolLM2-135M, Qwen2-0.5B, Llama-3.2-1B, Qwen2.5-1.5B and Qwen2.5-7B. */
+const SHAPES: Record<string, Shape> = {
+  '135m': {
+    dtype: 'F32',
+    config: llama({
+      ...{ vocab_size: 49152, hidden_size: 576, num_hidden_layers: 30, intermediate_size: 1536 },
+      ...{ num_attention_heads: 9, num_key_value_heads: 3, max_position_embeddings: 8192 },
+    }),
+  },
+  '0.5b': {
+    dtype: 'BF16',
+    config: qwen({
+      ...{ vocab_size: 151936, hidden_size: 896, num_hidden_layers: 24, intermediate_size: 4864 },
+      ...{ num_attention_heads: 14, num_key_value_heads: 2 },
+    }),
+  },
+  '1b': {
+    dtype: 'BF16',
+    config: llama({
+      ...{ vocab_size: 128256, hidden_size: 2048, num_hidden_layers: 16, intermediate_size: 8192 },
+      ...{ num_attention_heads: 32, num_key_value_heads: 8, max_position_embeddings: 8192, rope_theta: 5e5 },
+    }),
+  },
+  '1.5b': {
+    dtype: 'BF16',
+    config: qwen({
+      ...{ vocab_size: 151936, hidden_size: 1536, num_hidden_layers: 28, intermediate_size: 8960 },
+      ...{ num_attention_heads: 12, num_key_value_heads: 2 },
+    }),
+  },
+  '7b': {
+    dtype: 'BF16',
+    config: qwen({
+      ...{ vocab_size: 152064, hidden_size: 3584, num_hidden_layers: 28, intermediate_size: 18944 },
+      ...{ num_attention_heads: 28, num_key_value_heads: 4, tie_word_embeddings: false },
+    }),
+  },
 };
-/** As transformers initialises: matrices N(0, 0.02²), norms 1. */
+/** As transformers initialises: matrices N(0, 0.02²), norms 1, biases 0. */
 const DEVIATION = 0.02;
-/** Values made at once: 4 MiB. */
+/** Values made at once: 4 MiB of float32. */
 const PIECE = 2 ** 20;
 
-const folder = process.argv[2]!;
-const tensors = [...parameters(decoderSpec(CONFIG))].map(([name, shape]): TensorToWrite => {
-  const count = shape.reduce((a, b) => a * b, 1);
+const [name = '', folder = ''] = process.argv.slice(2);
+const shape = SHAPES[name];
+if (!shape || folder === '') throw new Error(`weights.mjs ${Object.keys(SHAPES).join('|')} FOLDER`);
+const { dtype, config } = shape;
+/** Drawn once; every matrix reads them from a place of its own, so that billions of weights take no hours. */
+const rng = random(name);
+const drawn = Float32Array.from({ length: 2 * PIECE }, () => DEVIATION * rng.normal());
+
+const tensors = [...parameters(decoderSpec(config))].map(([tensor, dims]): TensorToWrite => {
+  const count = dims.reduce((a, b) => a * b, 1);
+  const size = dtype === 'F32' ? 4 : 2;
+  const constant = dims.length > 1 ? undefined : tensor.endsWith('.bias') ? 0 : 1;
   return {
-    name,
-    dtype: 'F32',
-    shape,
-    bytes: 4 * count,
+    name: tensor,
+    dtype,
+    shape: dims,
+    bytes: size * count,
     data: async function* () {
-      const rng = random(name);
+      const places = random(tensor);
       for (let at = 0; at < count; at += PIECE) {
-        const values = new Float32Array(Math.min(PIECE, count - at));
-        yield bytesOf(shape.length === 1 ? values.fill(1) : values.map(() => DEVIATION * rng.normal()));
+        const start = places.int(PIECE);
+        const length = Math.min(PIECE, count - at);
+        const values =
+          constant === undefined ? drawn.slice(start, start + length) : new Float32Array(length).fill(constant);
+        yield dtype === 'F32' ? bytesOf(values) : upperHalves(values);
       }
     },
   };
 });
+
+/** Float32 cut to bfloat16. */
+function upperHalves(values: Float32Array): Uint8Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return bytesOf(Uint16Array.from(words, (word) => word >>> 16));
+}
+
 await mkdir(folder, { recursive: true });
 await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
 // last: its presence says that the folder is complete
-await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(CONFIG, null, 2)}\n`);
+const torch_dtype = dtype === 'F32' ? 'float32' : 'bfloat16';
+await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify({ ...config, torch_dtype }, null, 2)}\n`);

@@ -5,7 +5,7 @@
 
 Without --model the weights are random. Prints one JSON line: milliseconds of every step (the first contains warm-up), the
 minimum of the later ones, milliseconds from opening the model (after the imports) to the end of the first step, peak
-resident bytes. Half of the labels are masked, as in prompt/answer data. Float32, AdamW, clipping, no dropout.
+resident bytes, and then torch's rate of matrix products alone with as many different weights in turn. Half of the labels are masked, as in prompt/answer data. Float32, AdamW, clipping, no dropout.
 """
 
 import argparse
@@ -75,7 +75,33 @@ for _ in range(a.steps):
     losses.append(round(loss.item(), 4))
 
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def cold_rate(passes=2, most=2**30):
+    """Floating-point operations a second of x·Wᵀ over the model's own linear layers, best of some passes after one."""
+    weights, size = [], 0
+    for name, module in model.named_modules():
+        weight = getattr(module, "weight", None)
+        if isinstance(module, torch.nn.Linear) and "lora" not in name and "lm_head" not in name:
+            size += 4 * weight.numel()
+            if weights and size > most:
+                break
+            weights.append(weight.detach())
+    inputs = {w.shape[1]: torch.rand(a.rows * a.tokens, w.shape[1]) for w in weights}
+    flops = sum(2 * a.rows * a.tokens * w.numel() for w in weights)
+    best = 0.0
+    with torch.no_grad():
+        for n in range(passes + 1):
+            began = time.perf_counter()
+            for w in weights:
+                torch.nn.functional.linear(inputs[w.shape[1]], w)
+            if n > 0:
+                best = max(best, flops / (time.perf_counter() - began))
+    return best
+
+
+rate = 0.0 if a.compile else cold_rate()
 print(json.dumps({
-    "method": a.method, "rows": a.rows, "tokens": a.tokens, "threads": a.threads, "stepMs": times,
+    "gemmRate": round(rate), "method": a.method, "rows": a.rows, "tokens": a.tokens, "threads": a.threads, "stepMs": times,
     "bestStepMs": min(times[1:]), "firstStepMs": round(1e3 * first, 1), "peakBytes": peak, "losses": losses,
 }))

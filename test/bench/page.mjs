@@ -1,0 +1,148 @@
+/**
+ * docs/performance.md from a report of `npm run bench`: `node test/bench/page.mjs REPORT.json [PAGE.md]`. Every number on the page is
+ * one of the report; the words about what was tried are in tried.md.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ESTIMATE, memoryName } from './benchmarks.mjs';
+
+const folder = import.meta.dirname;
+
+/** The page of a report. @param tried Markdown of what was tried without success */
+export function page({ machine, results, profile }, tried) {
+  const named = new Map(results.map((result) => [result.name, result]));
+  const trainings = results.filter(({ gemmShare }) => gemmShare !== undefined);
+  const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
+  const others = results.filter((r) => r.name !== ESTIMATE && !trainings.includes(r) && !memories.includes(r));
+  const estimate = named.get(ESTIMATE);
+  return `# Performance
+
+Made by \`npm run bench -- --json FILE\` and \`node test/bench/page.mjs FILE\`. Ours and the peer's in turn on the same machine and the
+same weights, one at a time, best of several; half of the tokens are supervised. A ratio above 1: we are ahead.
+
+${machineText(machine)}
+
+## Training
+
+${table(
+  [
+    '',
+    'ours',
+    'peer',
+    'ratio',
+    ...(hasCompiled(trainings) ? ['torch.compile', 'ratio'] : []),
+    'share of the GEMM limit',
+  ],
+  trainings.map((r) => [
+    code(r.name),
+    ...sides(r),
+    ...(hasCompiled(trainings) ? [value(r.compiled ?? null, r.unit), ratio(r.compiledRatio)] : []),
+    r.gemmShare === null ? '–' : percent(r.gemmShare),
+  ]),
+)}
+
+The share of the GEMM limit is the time that the floating-point operations of a step need at onnxruntime's own rate for matrix
+products, over the time of the step. The rate is measured in the same run with as many different weights in turn as the model has and a
+fresh output each time.
+
+## Memory
+
+Highest resident memory of the process, and what the [estimate](recipes.md#what-a-run-takes) says before a run.
+
+${table(
+  ['', 'ours', 'peer', 'ratio', 'estimate', 'off by'],
+  memories.map((r) => [
+    code(r.name),
+    ...sides(r),
+    value(r.expected ?? null, 'bytes'),
+    r.error === undefined ? '–' : percent(r.error),
+  ]),
+)}
+${estimate ? `\nThe largest error of an estimate is ${percent(estimate.ours)}.\n` : ''}
+## Start and generation
+
+${table(
+  ['', 'ours', 'peer', 'ratio'],
+  others.map((r) => [code(r.name), ...sides(r)]),
+)}
+${profile ? profileText(profile) : ''}
+## Tried without success
+
+${tried.trim()}
+`;
+}
+
+const GB = 1e9;
+const code = (text) => `\`${text}\``;
+const percent = (share) => `${Math.round(100 * share)} %`;
+const number = (n) => String(Number(n.toPrecision(3)));
+const ratio = (n) => (n === null || n === undefined ? '–' : n.toFixed(2));
+function value(n, unit) {
+  if (n === null) return '–';
+  if (unit === 'bytes') return `${(n / GB).toFixed(2)} GB`;
+  return unit.startsWith('ms') ? `${number(n / 1000)} s` : `${number(n)} ${unit}`;
+}
+/** What could not be run says why. */
+const sides = ({ ours, theirs, peer, ratio: n, unit, reason }) => [
+  ours === null && reason ? reason : value(ours, unit),
+  theirs === null ? '–' : `${value(theirs, unit)} (${peer})`,
+  ratio(n),
+];
+const hasCompiled = (trainings) => trainings.some(({ compiled }) => compiled !== undefined);
+
+const table = (head, rows) =>
+  [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`.replaceAll('|  |', '| |'))
+    .join('\n');
+
+function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, peers, gemm, load }) {
+  const rate = (n) => (n === null || n === undefined ? 'not measured' : `${Math.round(n)} GFLOP/s`);
+  const versions = Object.entries({ 'Node.js': node, onnxruntime, ...peers }).map(
+    ([name, version]) => `${name} ${version}`,
+  );
+  return table(
+    ['Machine', ''],
+    [
+      ['Processor', `${cpu}, ${cores} cores, ${threads} threads`],
+      ['Memory', `${(memoryBytes / GB).toFixed(0)} GB`],
+      ['System', os],
+      ['Versions', versions.join(', ')],
+      ['Matrix products alone, cold', `onnxruntime ${rate(gemm?.onnxruntime)}, torch ${rate(gemm?.torch)}`],
+      ['Load before', String(load)],
+    ],
+  );
+}
+
+/** Operators that take together this share of a step; the rest is one row. */
+const SHOWN = 0.98;
+function profileText(profile) {
+  const all = profile.reduce((sum, { ms }) => sum + ms, 0);
+  let sum = 0;
+  const shown = profile.filter(({ ms }) => (sum += ms) - ms < SHOWN * all);
+  const rest = profile.filter((entry) => !shown.includes(entry));
+  const row = (name, ms, calls) => [name, `${number(ms)} ms`, percent(ms / all), String(calls)];
+  const total = (key) => rest.reduce((n, entry) => n + entry[key], 0);
+  return `
+## Profile
+
+One step of \`train-lora-135m\`, by onnxruntime's own clock.
+
+${table(
+  ['Operator', 'time', 'share', 'calls'],
+  [
+    ...shown.map(({ op, ms, calls }) => row(code(op), ms, calls)),
+    ...(rest.length > 0 ? [row('others', total('ms'), total('calls'))] : []),
+  ],
+)}
+`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [report, target = path.join(folder, '../../docs/performance.md')] = process.argv.slice(2);
+  if (report === undefined) throw new Error('page.mjs REPORT.json [PAGE.md]');
+  const text = page(JSON.parse(readFileSync(report, 'utf8')), readFileSync(path.join(folder, 'tried.md'), 'utf8'));
+  const { format, resolveConfig } = await import('prettier');
+  writeFileSync(target, await format(text, { ...(await resolveConfig(target)), parser: 'markdown' }));
+  console.log(target);
+}

@@ -1,0 +1,57 @@
+/** What the runs of a benchmark say, as the results of the report. */
+import { memoryName } from './benchmarks.mjs';
+
+const round = (value, digits = 3) => Math.round(value * 10 ** digits) / 10 ** digits;
+const best = (numbers, higherIsBetter) =>
+  numbers.length === 0 ? null : (higherIsBetter ? Math.max : Math.min)(...numbers);
+
+/** One number of both sides; ratio > 1: we are ahead. */
+export function compared(name, { unit, of, higherIsBetter = false }, peer, runs) {
+  const values = { ours: runs.ours.map((line) => line[of]), theirs: runs.theirs.map((line) => line[of]) };
+  const [ours, theirs] = [best(values.ours, higherIsBetter), best(values.theirs, higherIsBetter)];
+  const known = ours !== null && theirs !== null;
+  const ratio = known ? round(higherIsBetter ? ours / theirs : theirs / ours) : null;
+  return { name, ours, peer, theirs, ratio, unit, runs: values };
+}
+
+/** The memory of a training, with what was expected of it and how far that was off. */
+export function memoryOf(name, peer, runs, expected) {
+  const result = compared(memoryName(name), { unit: 'bytes', of: 'peakBytes' }, peer, runs);
+  if (result.ours === null || !expected) return result;
+  const bytes = Math.round(expected.bytes);
+  return { ...result, expected: bytes, error: round(Math.abs(bytes / result.ours - 1)) };
+}
+
+/** Share of the time of a step that its floating-point operations need at the cold rate of the same run. */
+export function gemmShare(lines, { flops }) {
+  const shares = lines.map(({ bestStepMs, gemmRate }) => flops / gemmRate / (bestStepMs / 1000));
+  return shares.length === 0 ? null : round(Math.max(...shares));
+}
+
+/** Largest relative error of all memories. */
+export function estimateOf(name, results) {
+  const errors = results.flatMap(({ error }) => error ?? []);
+  return {
+    name,
+    ours: errors.length > 0 ? Math.max(...errors) : null,
+    peer: null,
+    theirs: null,
+    ratio: null,
+    unit: 'relative error',
+  };
+}
+
+/** Milliseconds and calls of each operator in one step, of the last run of the gradient graph in onnxruntime's profile. */
+export function operators(events, steps) {
+  const found = new Map();
+  for (const { cat, name, dur, args } of events) {
+    if (cat !== 'Node' || !name.endsWith('_kernel_time')) continue;
+    const entry = found.get(args.op_name) ?? { op: args.op_name, ms: 0, calls: 0 };
+    entry.ms += dur / 1000;
+    entry.calls += 1;
+    found.set(args.op_name, entry);
+  }
+  return [...found.values()]
+    .map(({ op, ms, calls }) => ({ op, ms: round(ms / steps, 1), calls: Math.round(calls / steps) }))
+    .sort((a, b) => b.ms - a.ms);
+}

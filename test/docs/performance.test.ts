@@ -1,0 +1,101 @@
+/** docs/performance.md is made from a report of the benchmarks: what stands on the page is what the report says. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const folder = join(import.meta.dirname, '../bench');
+const { page } = (await import(join(folder, 'page.mjs'))) as { page: (report: object, tried: string) => string };
+const { benchmarks, ESTIMATE, memoryName, start } = (await import(join(folder, 'benchmarks.mjs'))) as {
+  benchmarks: Record<string, { script: string; result: { unit: string } }>;
+  ESTIMATE: string;
+  memoryName: (name: string) => string;
+  start: { name: string; unit: string };
+};
+const results = (await import(join(folder, 'results.mjs'))) as {
+  compared: (name: string, result: object, peer: string, runs: object) => { ours: number | null; ratio: number | null };
+  gemmShare: (lines: object[], expected: { flops: number }) => number | null;
+  memoryOf: (name: string, peer: string, runs: object, expected: object) => { name: string; error: number };
+  estimateOf: (name: string, results: object[]) => { ours: number | null };
+  operators: (events: object[], steps: number) => object[];
+};
+
+const runs = {
+  ours: [
+    { bestStepMs: 900, peakBytes: 2e9, gemmRate: 400e9 },
+    { bestStepMs: 1000, peakBytes: 1.8e9, gemmRate: 400e9 },
+  ],
+  theirs: [{ bestStepMs: 1800, peakBytes: 3.6e9 }],
+};
+
+test('the best of both sides is compared, in the direction that is better', () => {
+  const unit = { unit: 'ms/step', of: 'bestStepMs' };
+  assert.deepEqual(
+    [results.compared('a', unit, 'peft', runs).ours, results.compared('a', unit, 'peft', runs).ratio],
+    [900, 2],
+  );
+  const rate = { unit: 'tokens/s', of: 'bestStepMs', higherIsBetter: true };
+  assert.equal(results.compared('a', rate, 'peft', runs).ratio, 0.556);
+  assert.equal(results.compared('a', unit, 'peft', { ours: [], theirs: [] }).ours, null);
+});
+
+test('the GEMM share is the time at the limit over the time taken; an estimate is judged by the peak', () => {
+  assert.equal(results.gemmShare(runs.ours, { flops: 180e9 }), 0.5);
+  const memory = results.memoryOf('train-a', 'peft', runs, { bytes: 1.98e9 });
+  assert.deepEqual([memory.name, memory.error], [memoryName('train-a'), 0.1]);
+  assert.equal(results.estimateOf(ESTIMATE, [{ error: 0.02 }, {}, { error: 0.1 }]).ours, 0.1);
+});
+
+test('the profile counts the kernels of a step by operator, the slowest first', () => {
+  const node = (op: string, us: number) => ({
+    cat: 'Node',
+    name: `${op}_1_kernel_time`,
+    dur: us,
+    args: { op_name: op },
+  });
+  const events = [node('Mul', 1000), node('Gemm', 4000), node('Gemm', 8000), node('Mul', 1000), { cat: 'Session' }];
+  assert.deepEqual(results.operators(events, 2), [
+    { op: 'Gemm', ms: 6, calls: 1 },
+    { op: 'Mul', ms: 1, calls: 1 },
+  ]);
+});
+
+test('the page has every result of the report, and the machine', () => {
+  const of = (name: string, unit: string, more = {}) => ({
+    ...{ name, ours: 1234, peer: 'peft', theirs: 2468, ratio: 2, unit },
+    ...more,
+  });
+  const all = Object.entries(benchmarks).flatMap(([name, { script, result }]) =>
+    script === 'step'
+      ? [
+          of(name, result.unit, { gemmShare: 0.81 }),
+          of(memoryName(name), 'bytes', { ours: 1.76e9, expected: 1.8e9, error: 0.023 }),
+        ]
+      : [of(name, result.unit)],
+  );
+  const report = {
+    machine: {
+      ...{ cpu: 'a processor', cores: 2, threads: 2, memoryBytes: 24e9, load: 0.1, os: 'Linux', node: 'v20' },
+      ...{ onnxruntime: '1.30.0', peers: { torch: '2.15.0' }, gemm: { onnxruntime: 301, torch: 322 } },
+    },
+    results: [...all, of(start.name, start.unit), of(ESTIMATE, 'relative error', { ours: 0.023 })],
+    profile: [{ op: 'Gemm', ms: 900, calls: 480 }],
+  };
+  const text = page(report, readFileSync(join(folder, 'tried.md'), 'utf8'));
+  for (const { name } of report.results) if (name !== ESTIMATE) assert.ok(text.includes(`\`${name}\``), name);
+  for (const part of ['a processor', '301 GFLOP/s', '322 GFLOP/s', '81 %', '1.76 GB', '1.23 s', '`Gemm`', '2 %'])
+    assert.ok(text.includes(part), part);
+  assert.doesNotMatch(text, /undefined|NaN|null/);
+});
+
+test('the fixed names of the benchmarks are there', () => {
+  const fixed = [
+    ...['train-lora-135m', 'train-lora-135m-1x2048', 'train-lora-135m-1x8192', 'train-lora-0.5b', 'train-lora-1b'],
+    ...['train-full-135m', 'generate-135m-1', 'generate-135m-16', 'generate-q4_1-1', 'generate-q4_1-16'],
+  ];
+  assert.deepEqual(
+    fixed.filter((name) => !(name in benchmarks)),
+    [],
+  );
+  assert.deepEqual([start.name, ESTIMATE], ['start-135m', 'estimate-memory']);
+});
