@@ -273,8 +273,13 @@ const protection = z
           refusals: count(4096)
             .default(2)
             .describe("The vector's own prompts per step, with the base model's answers."),
+          harmful: whole(4096)
+            .default(2)
+            .describe(
+              "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them.",
+            ),
           benign: whole(4096).default(0),
-          weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector).'),
+          weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.'),
         }),
       ])
       .default(false),

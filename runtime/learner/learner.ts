@@ -122,7 +122,7 @@ export function openLearner(options: LearnerOptions): Learner {
       for (const batch of microBatches(examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 })))) {
         const { feeds, cut } = packed(batch, []);
         const session = await open('teacher', cut, () => backend.session(teacherGraph({ spec, model, cut }), place));
-        const { target_ids, target_weights, ...inputs } = feeds;
+        const { target_ids, target_weights, held_at, held_weights, ...inputs } = feeds;
         const hidden = await backend.read((await session.run(inputs)).hidden);
         let at = 0;
         for (const { example } of batch) {

@@ -3,6 +3,7 @@ import { backward } from '../autodiff/backward.js';
 import type { SegmentOf } from '../autodiff/reread.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { distillation } from '../losses/distillation.js';
+import { drift } from '../losses/drift.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
 import { headLogits, headWeights } from '../models/decoder/head.js';
@@ -32,7 +33,8 @@ export interface ObjectiveOptions {
 }
 
 /**
- * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·KL, and `kl` [M].
+ * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·½(nll − held)² +
+ * Σ weights·KL, and `kl` [M].
  * Only supervised positions reach the vocabulary projection. For batches that are cut `nll` is [X, L], `kl` [Y, M].
  */
 export function lossGraph(options: ObjectiveOptions): Graph {
@@ -46,14 +48,16 @@ export function lossGraph(options: ObjectiveOptions): Graph {
   const targets = g.input('targets', 'int64', ofLabels);
   const ids = g.input('target_ids', 'int64', ofLabels);
   const weights = g.input('target_weights', g.float, ofLabels);
+  const heldAt = g.input('held_at', g.float, ofLabels);
+  const heldWeights = g.input('held_weights', g.float, ofLabels);
   const ce = inChunks(
     g,
     cut,
-    [Gather(g, decoder.hidden, targets), ids, weights],
+    [Gather(g, decoder.hidden, targets), ids, weights, heldAt, heldWeights],
     head,
-    (b, [rows, ids, weights], head) => {
+    (b, [rows, ids, weights, heldAt, heldWeights], head) => {
       const { nll, loss } = crossEntropy(b, headLogits(b, spec, rows, head), ids, weights);
-      return { sums: [loss], stacked: [nll] };
+      return { sums: [Add(b, loss, drift(b, nll, heldAt, heldWeights))], stacked: [nll] };
     },
   );
   let [loss] = ce.sums;

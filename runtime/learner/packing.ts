@@ -12,6 +12,8 @@ export interface TrainingRow {
   readonly weight: number;
   /** What the head of the model to stay close to takes [supervised tokens, E] (KL); without it, cross-entropy with the labels. */
   readonly teacher?: Float32Array;
+  /** Losses of the supervised tokens, nats, at which the row's are held (drift.ts) instead of lowered. */
+  readonly heldAt?: readonly number[];
 }
 
 /** Supervised positions: t where labels[t + 1] is a token; logits at t predict it. */
@@ -90,7 +92,8 @@ export interface Packed {
 
 /**
  * Rows as one right-padded batch: `input_ids`, `attention_mask`, `position_ids` [B, T], `scale.<adapter>` [B], and the
- * positions with their targets: `targets`, `target_ids`, `target_weights` [L] for cross-entropy; `kl_targets`,
+ * positions with their targets: `targets`, `target_ids`, `target_weights` [L] for cross-entropy, with `held_at` and
+ * `held_weights` [L] for losses that are held; `kl_targets`,
  * `kl_weights` [M] and `teacher` [M, E] for KL.
  *
  * A batch that is cut has `query_blocks` [N, Q] too, and T is padded to N·Q; the others are [X, L], [Y, M] and [Y, M, E], with
@@ -105,21 +108,24 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
   const mask = new Int32Array(B * T);
   const positions = new Int32Array(B * T);
   const ce = { targets: [] as number[], ids: [] as number[], weights: [] as number[], rowOf: [] as number[] };
+  const drift = { heldAt: [] as number[], weights: [] as number[] };
   const kl = { targets: [] as number[], weights: [] as number[], teachers: [] as Float32Array[] };
-  rows.forEach(({ example, weight, teacher }, b) => {
+  rows.forEach(({ example, weight, teacher, heldAt }, b) => {
     example.ids.forEach((id, t) => {
       ids[b * T + t] = id;
       mask[b * T + t] = 1;
       positions[b * T + t] = t;
     });
-    for (const t of supervised(example.labels)) {
+    for (const [i, t] of supervised(example.labels).entries()) {
       if (teacher) {
         kl.targets.push(b * T + t);
         kl.weights.push(weight);
       } else {
         ce.targets.push(b * T + t);
         ce.ids.push(example.labels[t + 1]);
-        ce.weights.push(weight);
+        ce.weights.push(heldAt ? 0 : weight);
+        drift.heldAt.push(heldAt?.[i] ?? 0);
+        drift.weights.push(heldAt ? weight : 0);
         ce.rowOf.push(b);
       }
     }
@@ -133,6 +139,8 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     targets: int64(L.fill(ce.targets), L.dims),
     target_ids: int64(L.fill(ce.ids), L.dims),
     target_weights: float32(Float32Array.from(L.fill(ce.weights)), L.dims),
+    held_at: float32(Float32Array.from(L.fill(drift.heldAt)), L.dims),
+    held_weights: float32(Float32Array.from(L.fill(drift.weights)), L.dims),
   };
   if (cut)
     feeds.query_blocks = int64(

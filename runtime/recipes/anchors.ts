@@ -4,7 +4,12 @@ import { InvalidRow } from '../data/schemas.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { FinetuneRecipe } from '../contract/protocol.js';
+import type { Learner } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { tokenCount } from '../learner/rows.js';
+import { heldRows } from '../learner/teacher.js';
 import { random } from '../support/random.js';
+import { baseLosses } from './baseLosses.js';
 import { beside } from './calibrationFile.js';
 import { type Job } from './job.js';
 import { readPrompts, type VectorPrompt } from './prompts.js';
@@ -12,7 +17,6 @@ import type { Strategy } from './strategy.js';
 import type { ActiveVector } from './vectors.js';
 
 type Vectors = readonly ActiveVector[];
-type Anchor = Exclude<Strategy['anchor'], false>;
 
 /** prompts.jsonl stands beside adapter/ in the vector's run folder. */
 export const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
@@ -68,21 +72,50 @@ export function anchorPrompts(job: Job<FinetuneRecipe>, prompts: readonly Vector
   return held;
 }
 
+/** What a run can hold the model to. */
+export interface Anchors {
+  readonly strategy: Pick<Strategy, 'anchor'>;
+  /** The vectors' own prompts with the base model's answers. */
+  readonly held?: readonly Example[];
+  /** The vectors' own harmful rows. */
+  readonly own: readonly Example[];
+  /** Rows of the data that do not look harmful. */
+  readonly ordinary: ExampleList;
+}
+
+/** Harmful rows whose losses are held; of more, some are drawn. */
+const MAX_OWN = 128;
+
 /**
- * Rows that hold the model where it was: each step `refusals` of the vectors' prompts, and `benign` rows of the data. A
+ * The rows of a step that hold the model, vectors off, where the base is; none without an anchor. Of the base's answers its
+ * distributions are held: weight · KL(base ‖ model). Of harmful rows their losses: weight · ½ (nll − base's)², since the base
+ * gives these tokens so little probability that a KL does not see them rise. Both are means over tokens. What is drawn is a
  * function of seed and step alone.
+ * @param off factors on the adapters with which the model is delivered
  */
-export function anchorRows(
-  held: ExampleList,
-  ordinary: ExampleList,
-  anchor: Anchor,
-  seed: number,
-): (step: number) => Example[] {
-  return (step) => {
+export async function anchoring(
+  { recipe: { seed }, context }: Job<FinetuneRecipe>,
+  { strategy: { anchor }, held = [], own, ordinary }: Anchors,
+  learner: Learner,
+  off: Record<string, number>,
+): Promise<(step: number) => Promise<TrainingRow[]>> {
+  if (anchor === false) return () => Promise.resolve([]);
+  const harmful = anchor.harmful > 0 ? random(`${seed}/anchor`).shuffle([...own]).slice(0, MAX_OWN) : [];
+  const losses = harmful.length > 0 ? await baseLosses(context, harmful) : [];
+  const teach = heldRows(learner);
+  return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);
-    const pick = (from: ExampleList, n: number): Example[] =>
-      from.length === 0 ? [] : Array.from({ length: n }, () => from.at(rng.int(from.length))!);
-    return [...pick(held, anchor.refusals), ...pick(ordinary, anchor.benign)];
+    const pick = (n: number, of: number): number[] => (of === 0 ? [] : Array.from({ length: n }, () => rng.int(of)));
+    const examples = [
+      ...pick(anchor.refusals, held.length).map((i) => held[i]),
+      ...pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!),
+    ];
+    const drawn = pick(anchor.harmful, harmful.length);
+    const weight = anchor.weight / tokenCount(drawn.map((i) => harmful[i]));
+    return [
+      ...(await teach(examples, off, anchor.weight / tokenCount(examples))),
+      ...drawn.map((i) => ({ example: harmful[i], scales: off, weight, heldAt: losses[i].perToken })),
+    ];
   };
 }
 

@@ -8,13 +8,12 @@ import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import { HumanError } from '../support/errors.js';
-import type { Learner, RowLoss } from '../learner/learner.js';
+import type { RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
-import { heldRows } from '../learner/teacher.js';
 import { firstLoss, readEvents } from '../runs/runFolder.js';
 import { absorb } from './absorb.js';
-import { anchorPrompts, anchorRows, harmfulAnswers, promptsOf } from './anchors.js';
+import { anchoring, anchorPrompts, harmfulAnswers, promptsOf } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
@@ -122,7 +121,7 @@ export interface FineTuning {
  *     min_θ  CE(user data | θ ⊕ sg(θs))        θ: a task LoRA, or the backbone itself
  *
  * and without them in what is delivered. Optional strengthening: what is done with rows that look harmful (rowPlan.ts), and an
- * `anchor` that holds the base model's answers to the vectors' own prompts by KL(base ‖ model, vectors off).
+ * `anchor` that holds the model, vectors off, where the base is (anchors.ts).
  * Writes adapter/ (PEFT), or model/ (full).
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
@@ -160,7 +159,7 @@ async function train(
   const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
   const scalesOf = ({ row }: Example): Record<string, number> => (plan.vectorOn(row) ? on : off);
   const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
-  const anchored = anchoring(job, inputs, plan, learner, off);
+  const anchored = await anchoring(job, { ...inputs, ordinary: plan.ordinary }, learner, off);
   const rows = async (step: number): Promise<TrainingRow[][]> => {
     const examples = batchAt(step);
     const weight = 1 / tokenCount(examples.flat());
@@ -261,21 +260,4 @@ async function prepare(
   if (plan.absorbed.length === 0) return { plan, frozen };
   const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };
   return { plan, frozen: { [flatInput(vector.name)]: flatTensor(await absorb(job, vector, absorbed, artifacts)) } };
-}
-
-/** The rows of a step that hold the model where it was; none without an anchor. */
-function anchoring(
-  { recipe }: Job<FinetuneRecipe>,
-  { held, strategy: { anchor } }: Inputs,
-  { ordinary }: RowPlan,
-  learner: Learner,
-  off: Record<string, number>,
-): (step: number) => Promise<TrainingRow[]> {
-  if (!held || anchor === false) return () => Promise.resolve([]);
-  const anchors = anchorRows(held, ordinary, anchor, recipe.seed);
-  const teach = heldRows(learner);
-  return (step) => {
-    const examples = anchors(step);
-    return teach(examples, off, anchor.weight / tokenCount(examples));
-  };
 }

@@ -14,7 +14,8 @@ import { activeAdapters, openState, type OpenState } from '../evaluation/inferen
 import { sha256File, sha256 } from '../support/files.js';
 import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
-import { baseLosses, harmfulLoss } from './harmfulLoss.js';
+import { baseLosses } from './baseLosses.js';
+import { harmfulLoss } from './harmfulLoss.js';
 import type { FinetuneRecipe, HarmfulLoss, Invariants, Measurement, Probes } from '../contract/protocol.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { loadReporter, type Ending, type Job } from './job.js';
@@ -44,7 +45,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
       earlier?.kind === 'evaluation' && earlier.measurements
         ? earlier.measurements
         : await evaluateOnce(job, sets, await openState(context, 'base', []), 0);
-    harmfulBase = await baseLosses(context, training.judged);
+    harmfulBase = await baseLosses(context, training.judged.examples);
     witness = await training.train(harmfulBase);
   } finally {
     await training.dispose();

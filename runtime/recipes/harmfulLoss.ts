@@ -4,11 +4,9 @@ import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { fellBeyondChance } from '../contract/verdict.js';
 import type { FinetuneRecipe, HarmfulLoss, RunEvent, WatchEnd } from '../contract/protocol.js';
-import type { Context } from '../context/context.js';
 import { firstOf } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { lossesOf } from '../evaluation/inference/losses.js';
-import { openLearner, type RowLoss } from '../learner/learner.js';
+import type { RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import { HumanError } from '../support/errors.js';
 import { harmfulAnswers } from './anchors.js';
@@ -41,17 +39,6 @@ export async function harmfulRows(
   const probes = named ?? (trained.length > 0 ? trained : unseen);
   if (unseen.length >= FEWEST_ROWS) return { probes, judged: { rows: 'heldOut', examples: unseen } };
   return { probes, judged: named ? { rows: 'probes', examples: named } : { rows: 'trained', examples: trained } };
-}
-
-/** Losses of the base, without any adapter. */
-export async function baseLosses(context: Context, { examples }: HarmfulRows): Promise<RowLoss[]> {
-  const { backend, spec, model, tokenizer } = context;
-  const learner = openLearner({ backend, spec, model, adapters: [], trainable: [], padId: tokenizer.padId });
-  try {
-    return await lossesOf(learner, {}, examples, {});
-  } finally {
-    await learner.dispose();
-  }
 }
 
 /** Undefined with too few rows for an interval, and where a loss is no number. */

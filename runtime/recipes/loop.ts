@@ -79,6 +79,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
       if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
       gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
       part.rows.forEach((row, i) => {
+        if (rows[i].heldAt) return;
         nll += row.nll;
         tokens += row.tokens;
         if (isHarmful(rows[i])) {

@@ -19,7 +19,7 @@ const BEST: Strategy = {
   flagged: 'auto',
   limit: SCAN_LIMIT,
   off: 'confident',
-  anchor: { refusals: 2, benign: 0, weight: 0.3 },
+  anchor: { refusals: 2, harmful: 2, benign: 0, weight: 0.3 },
 };
 
 export function strategyOf({ protection }: Pick<FinetuneRecipe, 'protection'>): Strategy {

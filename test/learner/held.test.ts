@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
+import { flatInput } from '../../runtime/adapters/inject.js';
+import { openBackend, type Backend } from '../../runtime/device/session.js';
+import { openLearner, type Learner } from '../../runtime/learner/learner.js';
+import type { TrainingRow } from '../../runtime/learner/packing.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { random } from '../../runtime/support/random.js';
+import { FAMILIES, loadReference } from '../support/reference.js';
+
+const rng = random('held');
+const row = (length: number): TrainingRow => ({
+  example: {
+    ids: Array.from({ length }, () => 1 + rng.int(30)),
+    labels: Array.from({ length }, (_, t) => (t < 2 ? -100 : 1 + rng.int(30))),
+  },
+  scales: { a: 1 },
+  weight: 0.25,
+});
+const rows = [row(5), row(9)];
+const LIMITS = { whole: { queries: 1000, logits: 1e9 }, cut: { queries: 3, logits: 400 } };
+
+let cpu: Backend;
+let flat: Float32Array;
+let open: (limits: { queries: number; logits: number }) => Learner;
+before(async () => {
+  cpu = await openBackend('cpu', 1);
+  const r = await loadReference(FAMILIES[0]!);
+  const spec = decoderSpec(r.config);
+  const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 4, sites: 'all-linear', dropout: 0 } as never);
+  flat = initialise(layout, rng).map((x) => x + 0.02 * rng.normal());
+  open = (limits) =>
+    openLearner({
+      backend: cpu,
+      spec,
+      model: r,
+      adapters: [{ name: 'a', layout }],
+      trainable: [flatInput('a')],
+      limits,
+    });
+});
+
+for (const [name, limits] of Object.entries(LIMITS))
+  test(`losses of rows are held where they were (${name})`, async () => {
+    const learner = open(limits);
+    after(() => learner.dispose());
+    const parameters = { [flatInput('a')]: flatTensor(flat) };
+    const now = (await learner.losses(rows, parameters)).map(({ perToken }) => perToken);
+    const held = (drift: number): TrainingRow[] =>
+      rows.map((one, i) => ({ ...one, heldAt: now[i]!.map((nll) => nll - drift) }));
+    const gradient = async (of: TrainingRow[]): Promise<[number, Float32Array]> => {
+      const { loss, gradients } = await learner.gradients(of, parameters);
+      return [loss, await cpu.read(gradients[0]!)];
+    };
+    const norm = (x: Float32Array): number => Math.hypot(...x);
+
+    // ∂ ½ (nll − base)² = (nll − base) ∂ nll
+    const [, learned] = await gradient(rows);
+    const tokens = now.flat().length;
+    for (const drift of [0.5, -2]) {
+      const [loss, pulled] = await gradient(held(drift));
+      assert.ok(Math.abs(loss - 0.25 * 0.5 * drift ** 2 * tokens) < 1e-4 * tokens, `${loss}`);
+      const error = norm(pulled.map((x, i) => x - drift * learned[i]!));
+      assert.ok(error < 1e-5 * norm(learned), `${error} of ${norm(learned)}`);
+    }
+    const [loss, still] = await gradient(held(0));
+    assert.ok(loss < 1e-8 && norm(still) < 1e-4 * norm(learned), 'where nothing has moved nothing pulls');
+  });
