@@ -51,6 +51,12 @@ export interface Learner {
   dispose(): Promise<void>;
 }
 
+/** What only losses take of a batch. */
+const OF_LOSSES = ['target_ids', 'target_weights', 'held_at', 'held_weights'];
+
+const without = (feeds: Feeds, names: readonly string[]): Feeds =>
+  Object.fromEntries(Object.entries(feeds).filter(([name]) => !names.includes(name)));
+
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
   const { backend, spec, model, adapters, trainable } = options;
@@ -122,8 +128,7 @@ export function openLearner(options: LearnerOptions): Learner {
       for (const batch of microBatches(examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 })))) {
         const { feeds, cut } = packed(batch, []);
         const session = await open('teacher', cut, () => backend.session(teacherGraph({ spec, model, cut }), place));
-        const { target_ids, target_weights, held_at, held_weights, ...inputs } = feeds;
-        const hidden = await backend.read((await session.run(inputs)).hidden);
+        const hidden = await backend.read((await session.run(without(feeds, OF_LOSSES))).hidden);
         let at = 0;
         for (const { example } of batch) {
           const end = at + supervised(example.labels).length * embeddingSize(spec);

@@ -100,7 +100,12 @@ export async function anchoring(
   off: Record<string, number>,
 ): Promise<(step: number) => Promise<TrainingRow[]>> {
   if (anchor === false) return () => Promise.resolve([]);
-  const harmful = anchor.harmful > 0 ? random(`${seed}/anchor`).shuffle([...own]).slice(0, MAX_OWN) : [];
+  const harmful =
+    anchor.harmful > 0
+      ? random(`${seed}/anchor`)
+          .shuffle([...own])
+          .slice(0, MAX_OWN)
+      : [];
   const losses = harmful.length > 0 ? await baseLosses(context, harmful) : [];
   const teach = heldRows(learner);
   return async (step) => {

@@ -43,7 +43,8 @@ function stepsPerEpoch(list: ExampleList<unknown>, { rows, tokens, accumulate }:
 /** Rows of a large file are cut into tokens each time they are read. */
 const known = new WeakMap<ExampleList<unknown>, Int32Array>();
 function lengthsOf(list: ExampleList<unknown>): Int32Array {
-  const lengths = known.get(list) ?? Int32Array.from(list as ExampleList<Pick<Example, 'ids'>>, ({ ids }) => ids.length);
+  const lengths =
+    known.get(list) ?? Int32Array.from(list as ExampleList<Pick<Example, 'ids'>>, ({ ids }) => ids.length);
   known.set(list, lengths);
   return lengths;
 }
@@ -53,10 +54,7 @@ function lengthsOf(list: ExampleList<unknown>): Int32Array {
  * and step alone, so that a resumed run continues as if it had not stopped. With a budget of tokens all rows of a step are one
  * batch, cut into micro-batches where it is packed (learner/packing.ts): which rows meet in a step never depends on their lengths.
  */
-export function batchPlan<E = Example>(
-  examples: ExampleList<E>,
-  options: BatchOptions,
-): (step: number) => E[][] {
+export function batchPlan<E = Example>(examples: ExampleList<E>, options: BatchOptions): (step: number) => E[][] {
   const { rows, tokens, accumulate, seed } = options;
   const perEpoch = stepsPerEpoch(examples, options);
   let epoch = -1;

@@ -69,5 +69,11 @@ test('within a budget of tokens at least nine tenths of each micro-batch are use
     assert.ok(lengths.reduce((a, b) => a + b, 0) >= 0.9 * padded);
   }
   assert.ok(batches.length < 100, `${batches.length} micro-batches`);
-  assert.equal(evenBatches(Array.from({ length: 18 }, () => row(28)), 512).length, 1);
+  assert.equal(
+    evenBatches(
+      Array.from({ length: 18 }, () => row(28)),
+      512,
+    ).length,
+    1,
+  );
 });
