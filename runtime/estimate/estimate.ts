@@ -7,15 +7,15 @@ import { openBackend, type Backend } from '../device/session.js';
 import { linearLayers } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { adamWGraph } from '../optim/adamw.js';
-import { workOf, type Dims, type Work } from '../onnx/cost.js';
+import { workOf, type Work } from '../onnx/cost.js';
 import { strategyOf } from '../recipes/strategy.js';
 import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
-import { trainingGraphs, type PlannedGraph, type TrainingGraphs } from './graphs.js';
+import { trainingGraphs, type TrainingGraphs } from './graphs.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { longestRows, trainingMemory } from './memory.js';
 import { plannedModel, weightsCount, type PlannedModel } from './model.js';
-import { meanSize, rowSizes, sameRows, stepPlan, type RowSizes, type StepPlan } from './rows.js';
+import { dimsOf, meanSize, rowSizes, stepPlan, type RowSize, type RowSizes, type StepPlan } from './rows.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -54,15 +54,16 @@ export async function estimateTraining(recipe: TrainingRecipe, options: Estimate
   const rows = await readSizes(recipe, options);
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
-  const graphs = trainingGraphs({ ...shapes(model), method, adapters, trained: TRAINED });
+  const graphs = graphsOf(recipe, model, adapters);
   const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
   const machine = machineKey(backend);
   const name = [model.spec.architecture, weightsCount(model), method].join(' · ');
   const speed = await speedOf(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
-  const parts = { recipe, model, rows, adapters, method, graphs } as const;
-  const plan = planOf(recipe, rows);
+  const vocabSize = backend.scans ? model.spec.vocabSize : undefined;
+  const parts = { recipe, model, rows, adapters, method, graphs, vocabSize } as const;
+  const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
   const bytes = raw.bytes * (measured?.bytes ?? 1);
@@ -96,6 +97,11 @@ const around = (value: number, [low, high]: Range): Range => [value * low, value
 const sum = (parts: MemoryParts): number => Object.values(parts).reduce<number>((all, bytes) => all + Number(bytes), 0);
 const shapes = ({ spec, tensors }: PlannedModel) => ({ spec, model: { folder: '', tensors: new Map(tensors) } });
 
+function graphsOf(recipe: TrainingRecipe, model: PlannedModel, adapters: Parts['adapters']): TrainingGraphs {
+  const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
+  return trainingGraphs({ ...shapes(model), method, adapters, trained: TRAINED, recompute: recipe.recompute });
+}
+
 interface Parts {
   readonly recipe: TrainingRecipe;
   readonly model: PlannedModel;
@@ -103,6 +109,8 @@ interface Parts {
   readonly adapters: readonly { readonly name: string; readonly layout: Layout }[];
   readonly method: 'lora' | 'full';
   readonly graphs: TrainingGraphs;
+  /** Undefined where the device computes no batch in pieces. */
+  readonly vocabSize: number | undefined;
 }
 
 interface RowsOfRecipe {
@@ -164,10 +172,12 @@ async function layoutOf(folder: string, sites: ReturnType<typeof linearLayers>):
   );
 }
 
-function planOf(recipe: TrainingRecipe, { data, held, heldPerBatch, heldPerStep }: RowsOfRecipe): StepPlan {
+function planOf({ recipe, rows, vocabSize }: Parts): StepPlan {
+  const { data, held, heldPerBatch, heldPerStep } = rows;
   if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
   const perBatch = heldPerBatch > 0;
-  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size: meanSize(held.sizes), perBatch });
+  const size = meanSize(held.sizes);
+  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, vocabSize);
 }
 
 const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();
@@ -178,7 +188,7 @@ function usefulTokens(plan: StepPlan): number {
   return batches.reduce((all, { useful }) => all + useful, 0) / padded;
 }
 
-function memoryOf({ recipe, model, rows, adapters, method, graphs }: Parts, plan: StepPlan): MemoryParts {
+function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: Parts, plan: StepPlan): MemoryParts {
   const { data, held, heldPerBatch, heldPerStep } = rows;
   // The losses of many rows are measured at once where there is a vector.
   const measures = heldPerStep > 0 || (recipe.kind === 'finetune' && recipe.vectors.length > 0);
@@ -189,48 +199,46 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs }: Parts, plan
     adapters: adapters.map(({ layout }) => layout.size),
     graphs,
     batches: batchesOf(plan),
-    losses: measures ? longestRows(data.sizes, LOSS_ROWS) : undefined,
+    losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), vocabSize) : undefined,
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
 }
 
-const secondsOf = ({ flops, moved }: Work, nodes: number, speed: Speed): number =>
+const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
   flops / speed.flops + moved / speed.moved + nodes * speed.node;
-const secondsOfRun = (graph: PlannedGraph, dims: Dims, speed: Speed): number =>
-  secondsOf(graph.work(dims), graph.nodes, speed);
 
 /** Mean of the sampled steps. */
 function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
   const size = method === 'full' ? weightsCount(model) : adapters[0].layout.size;
-  const optimizer = adamWGraph(1);
-  const update = secondsOf(workOf(optimizer)({ N0: size }), 1, speed);
-  const batches = batchesOf(plan);
-  const computed = batches.reduce(
-    (all, { dims, distill }) => all + secondsOfRun(graphs.gradient(distill), dims, speed),
-    0,
-  );
-  return computed / plan.sampled.length + update;
+  const update = secondsOf(workOf(adamWGraph(1))({ N0: size }), speed);
+  const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
+  return batches.reduce((a, b) => a + b, 0) / plan.sampled.length + update;
 }
 
 /** Seconds of what a run does besides its steps: it scans, probes, and answers its evaluation sets before and after. */
 async function besides(
-  { recipe, rows, graphs, model }: Parts,
+  { recipe, rows, graphs, model, vocabSize }: Parts,
   { steps }: StepPlan,
   speed: Speed,
   { path }: EstimateOptions,
 ): Promise<number> {
   const mean = meanSize(rows.data.sizes);
-  const losses = (count: number): number =>
-    (count / LOSS_ROWS) * secondsOfRun(graphs.loss, sameRows(LOSS_ROWS, mean), speed);
-  const probe = secondsOfRun(graphs.gradient(false), sameRows(PROBE_ROWS, mean), speed);
+  const alike = (count: number, { tokens, supervised }: RowSize): ReturnType<typeof dimsOf> =>
+    dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, vocabSize);
+  const lossSeconds = (count: number, size: RowSize): number => {
+    const batch = alike(count, size);
+    return secondsOf(graphs.loss(batch).work(batch.dims), speed);
+  };
+  const losses = (count: number): number => (count / LOSS_ROWS) * lossSeconds(LOSS_ROWS, mean);
+  const probed = alike(PROBE_ROWS, mean);
+  const probe = secondsOf(graphs.gradient(probed).work(probed.dims), speed);
   const probes = 2 + Math.floor(steps / recipe.evaluateEvery);
   const vectors = recipe.kind === 'finetune' && recipe.vectors.length > 0;
   const watched = losses(64);
   const trained = probes * (probe * (vectors ? 4 : recipe.kind === 'vector' ? 1 : 2) + watched);
   if (recipe.kind === 'vector') return trained;
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
-  const token = (tokens: number): number =>
-    secondsOfRun(graphs.loss, { B: ANSWERED, T: tokens, L: ANSWERED, M: 0 }, speed) / ANSWERED;
+  const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;
   const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
   for (const set of recipe.evaluate) {
@@ -243,22 +251,25 @@ async function besides(
   return trained + scan + 2 * answers + (model.bytes / speed.moved) * 2;
 }
 
-/** A change of the recipe that makes it fit: fewer rows or tokens together, then shorter rows. */
+/** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, then shorter rows. */
 function remedyFor(parts: Parts, fits: (bytes: number) => boolean): Estimate['remedy'] {
   const { recipe, rows } = parts;
   const { batch } = recipe;
-  const fitsWith = (change: Partial<TrainingRecipe['batch']>, data: RowSizes): boolean => {
-    const changed = { ...recipe, batch: { ...batch, ...change } };
-    const sizes = { ...rows, data };
-    return fits(sum(memoryOf({ ...parts, recipe: changed, rows: sizes }, planOf(changed, sizes))));
+  const fitsWith = (change: Partial<Parts>): boolean => {
+    const changed = { ...parts, ...change };
+    return fits(sum(memoryOf(changed, planOf(changed))));
   };
   const key = batch.tokens === undefined ? 'rows' : 'tokens';
+  const withBatch = (value: number): TrainingRecipe => ({ ...recipe, batch: { ...batch, [key]: value } });
   for (const value of halves(batch[key]!))
-    if (fitsWith({ [key]: value }, rows.data)) return { key: `batch.${key}`, value: String(value) };
+    if (fitsWith({ recipe: withBatch(value) })) return { key: `batch.${key}`, value: String(value) };
+  const graphs = graphsOf({ ...recipe, recompute: true }, parts.model, parts.adapters);
+  if (!recipe.recompute && fitsWith({ graphs })) return { key: 'recompute', value: 'true' };
   for (const value of halves(Math.max(...rows.data.sizes.map(({ tokens }) => tokens)))) {
     const sizes = rows.data.sizes.filter(({ tokens }) => tokens <= value);
     if (sizes.length === 0) return undefined;
-    if (fitsWith({ [key]: 1 }, { ...rows.data, sizes })) return { key: 'batch.maxTokens', value: String(value) };
+    if (fitsWith({ recipe: withBatch(1), rows: { ...rows, data: { ...rows.data, sizes } } }))
+      return { key: 'batch.maxTokens', value: String(value) };
   }
   return undefined;
 }

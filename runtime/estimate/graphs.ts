@@ -7,19 +7,26 @@ import type { Graph, Value } from '../onnx/graph.js';
 
 /** A graph of which memory and work are asked for different batches. */
 export interface PlannedGraph {
+  /** That the graph has, those of bodies once. */
   readonly nodes: number;
   readonly memory: (dims: Dims) => MemoryPeak;
   readonly work: (dims: Dims) => Work;
 }
 
-export interface TrainingGraphs {
-  /** With gradients; `distill`: some rows have a teacher. */
-  gradient(distill: boolean): PlannedGraph;
-  /** Losses alone. */
-  readonly loss: PlannedGraph;
+/** Batches of a kind have a graph of their own: some rows have a teacher; they are computed in pieces. */
+export interface Kind {
+  readonly distill: boolean;
+  readonly cut: boolean;
 }
 
-export interface GraphsOptions extends Pick<ObjectiveOptions, 'spec' | 'model'> {
+export interface TrainingGraphs {
+  /** With gradients. */
+  gradient(batch: Kind): PlannedGraph;
+  /** Losses alone. */
+  loss(batch: Pick<Kind, 'cut'>): PlannedGraph;
+}
+
+export interface GraphsOptions extends Pick<ObjectiveOptions, 'spec' | 'model' | 'recompute'> {
   readonly method: 'lora' | 'full';
   readonly adapters: readonly InjectedAdapter[];
   /** Name of the adapter that is trained. */
@@ -38,7 +45,7 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
     const graph = make();
     const work = workOf(graph);
     const planned = {
-      nodes: graph.nodes.length,
+      nodes: nodesOf(graph),
       memory: (dims: Dims) => memoryPeak(graph, dims, (value) => partOf(value, vocabulary)),
       work,
     };
@@ -46,12 +53,14 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
     return planned;
   };
   return {
-    gradient: (distill) => plan(`gradient ${distill}`, () => gradientGraph({ ...objective, distill }, wrt)),
-    get loss() {
-      return plan('loss', () => lossGraph(objective));
-    },
+    gradient: ({ distill, cut }) =>
+      plan(`gradient ${distill} ${cut}`, () => gradientGraph({ ...objective, distill, cut }, wrt)),
+    loss: ({ cut }) => plan(`loss ${cut}`, () => lossGraph({ ...objective, cut })),
   };
 }
+
+const nodesOf = ({ nodes }: Graph): number =>
+  nodes.reduce((all, node) => all + 1 + (node.op === 'Scan' ? nodesOf(node.attributes.body) : 0), 0);
 
 /** Values of fixed size are pieces of parameters, or their gradients; of the others those as wide as the vocabulary are logits. */
 function partOf({ shape }: Value, vocabulary: number): 'parameters' | 'logits' | 'activations' {

@@ -1,8 +1,9 @@
 import type { MemoryParts } from '../contract/estimate.js';
+import { embeddingSize } from '../models/decoder/spec.js';
 import type { Dims } from '../onnx/cost.js';
 import type { PlannedGraph, TrainingGraphs } from './graphs.js';
 import { weightsCount, type PlannedModel } from './model.js';
-import type { MicroBatch, RowSize } from './rows.js';
+import type { BatchSizes, MicroBatch, RowSize } from './rows.js';
 
 /** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
 const PROGRAM = 190e6;
@@ -20,7 +21,7 @@ export interface MemoryOptions {
   readonly graphs: TrainingGraphs;
   readonly batches: readonly MicroBatch[];
   /** A batch whose losses alone are measured, if any are. */
-  readonly losses?: Dims;
+  readonly losses?: Pick<MicroBatch, 'dims' | 'cut'>;
   /** Tokens that have a teacher. */
   readonly taught?: number;
 }
@@ -31,11 +32,11 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const full = method === 'full';
   const [own = 0, ...others] = full ? [weightsCount(model), ...options.adapters] : options.adapters;
   const frozen = others.reduce((all, size) => all + size, 0);
-  const candidates = largest(graphs, batches).map(({ graph, dims }) => graph.memory(dims));
-  if (losses) candidates.push(graphs.loss.memory(losses));
+  const candidates = largest(graphs, batches).map(({ graph, dims }) => graph.memory(worst(dims)));
+  if (losses) candidates.push(graphs.loss(losses).memory(worst(losses.dims)));
   const peak = candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
   const { parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
-  const nodes = Math.max(...[...new Set(batches.map(({ distill }) => distill))].map((d) => graphs.gradient(d).nodes));
+  const nodes = new Set(batches.map((batch) => graphs.gradient(batch)));
   const state = 4 * own * STATE_COPIES;
   return {
     weights: full ? state : model.bytes,
@@ -43,24 +44,28 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     adapters: (full ? 4 * own : state) + 4 * frozen + pieces,
     moments: 8 * own * STATE_COPIES,
     activations,
-    logits: logits + Math.min(TEACHER_BYTES, 4 * model.spec.vocabSize * taught),
-    program: PROGRAM + PROGRAM_PER_NODE * nodes,
+    logits: logits + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
+    program: PROGRAM + PROGRAM_PER_NODE * [...nodes].reduce((all, graph) => all + graph.nodes, 0),
   };
 }
 
 /** The batches that may need most memory: what a graph keeps grows as what it moves. */
 function largest(graphs: TrainingGraphs, batches: readonly MicroBatch[]): { graph: PlannedGraph; dims: Dims }[] {
   const found = new Map<string, { graph: PlannedGraph; dims: Dims; moved: number }>();
-  for (const { dims, distill } of batches) {
-    const graph = graphs.gradient(distill);
+  for (const batch of batches) {
+    const { dims } = batch;
+    const graph = graphs.gradient(batch);
     found.set(JSON.stringify(dims), { graph, dims, moved: graph.work(dims).moved });
   }
   return [...found.values()].sort((a, b) => b.moved - a.moved).slice(0, 2);
 }
 
-/** The longest rows as a batch. */
-export function longestRows(sizes: readonly RowSize[], count: number): Dims {
+/** The last block of queries meets all keys. */
+const worst = (dims: Dims): Dims => ({ ...dims, J: dims.T });
+
+/** Sizes of the longest rows as a batch. */
+export function longestRows(sizes: readonly RowSize[], count: number): BatchSizes {
   const rows = [...sizes].sort((a, b) => b.tokens - a.tokens).slice(0, count);
-  const L = rows.reduce((all, { supervised }) => all + supervised, 0);
-  return { B: rows.length, T: rows[0].tokens, L, M: 0 };
+  const labels = rows.reduce((all, { supervised }) => all + supervised, 0);
+  return { rows: rows.length, longest: rows[0].tokens, labels, held: 0 };
 }

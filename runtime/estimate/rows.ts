@@ -1,5 +1,6 @@
 import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
 import { streamExamples } from '../data/examples.js';
+import { cutOfSizes } from '../learner/cut.js';
 import { evenBatches, microBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/protocol.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -55,6 +56,29 @@ export interface MicroBatch {
   readonly dims: Dims;
   readonly useful: number;
   readonly distill: boolean;
+  readonly cut: boolean;
+}
+
+export interface BatchSizes {
+  readonly rows: number;
+  /** Tokens of the longest row. */
+  readonly longest: number;
+  /** Positions with a label, and with a teacher. */
+  readonly labels: number;
+  readonly held: number;
+}
+
+/** The dims of a batch, as learner/packing.ts packs it. @param vocabSize undefined where the device cannot cut it */
+export function dimsOf(sizes: BatchSizes, vocabSize: number | undefined): Pick<MicroBatch, 'dims' | 'distill' | 'cut'> {
+  const { rows: B, longest, labels, held } = sizes;
+  const cut = vocabSize === undefined ? undefined : cutOfSizes(sizes, vocabSize);
+  const { blocks: N, chunks: X, heldChunks: Y } = cut ?? { blocks: 1, chunks: 1, heldChunks: 1 };
+  const Q = Math.ceil(longest / N);
+  const T = N * Q;
+  // A block meets the keys before it: half of them, in the mean.
+  const J = (T + Q) / 2;
+  const dims = { B, T, N, Q, J, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
+  return { dims, distill: held > 0, cut: cut !== undefined };
 }
 
 interface PlannedRow {
@@ -85,6 +109,7 @@ export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Omit<BatchOptions, 'seed'>; seed: number },
   { sizes, rows }: RowSizes,
   held: { readonly rows: number; readonly size: RowSize; readonly perBatch: boolean },
+  vocabSize: number | undefined,
 ): StepPlan {
   const list = sizes.map((size) => planned(size, false));
   const teachers = Array.from({ length: held.rows }, () => planned(held.size, true));
@@ -95,34 +120,21 @@ export function stepPlan(
     batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
       .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers : [])])
       .flatMap((batch) => (tokens === undefined ? microBatches(batch) : evenBatches(batch, tokens)))
-      .map(dimsOf),
+      .map((batch) => microBatch(batch, vocabSize)),
   );
   const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (rows / list.length)));
   return { steps, sampled };
 }
 
-function dimsOf(batch: readonly PlannedRow[]): MicroBatch {
-  const count = (rows: readonly PlannedRow[]): number => rows.reduce((sum, { size }) => sum + size.supervised, 0);
-  const M = count(batch.filter(({ teacher }) => teacher));
+function microBatch(batch: readonly PlannedRow[], vocabSize: number | undefined): MicroBatch {
+  const count = (held: boolean): number =>
+    batch.reduce((sum, { size, teacher }) => sum + (teacher === held ? size.supervised : 0), 0);
+  const longest = Math.max(...batch.map(({ size }) => size.tokens));
   return {
-    dims: {
-      B: batch.length,
-      T: Math.max(...batch.map(({ size }) => size.tokens)),
-      L: count(batch) - M,
-      M,
-    },
+    ...dimsOf({ rows: batch.length, longest, labels: count(false), held: count(true) }, vocabSize),
     useful: batch.reduce((sum, { size }) => sum + size.tokens, 0),
-    distill: M > 0,
   };
 }
-
-/** Rows of one size as a batch. */
-export const sameRows = (rows: number, { tokens, supervised: count }: RowSize): Dims => ({
-  B: rows,
-  T: tokens,
-  L: rows * count,
-  M: 0,
-});
 
 export const meanSize = (sizes: readonly RowSize[]): RowSize => ({
   tokens: Math.max(2, Math.round(sizes.reduce((sum, row) => sum + row.tokens, 0) / Math.max(1, sizes.length))),

@@ -21,18 +21,23 @@ export interface Cut {
 }
 
 /** How a batch is cut; undefined for one that is small enough as it is. */
-export function cutOf(
-  rows: readonly TrainingRow[],
+export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: PieceLimits): Cut | undefined {
+  const longest = Math.max(...rows.map((row) => row.example.ids.length));
+  const count = (held: boolean): number =>
+    rows.reduce((n, { example, teacher }) => n + (held === !!teacher ? supervised(example.labels).length : 0), 0);
+  return cutOfSizes({ longest, labels: count(false), held: count(true) }, vocabSize, limits);
+}
+
+/** The same by the tokens of the longest row, and the positions with a label and with a teacher. */
+export function cutOfSizes(
+  { longest, labels, held }: { longest: number; labels: number; held: number },
   vocabSize: number,
   { queries, logits }: PieceLimits = PIECE_LIMITS,
 ): Cut | undefined {
-  const T = Math.max(...rows.map((row) => row.example.ids.length));
-  const count = (held: boolean): number =>
-    rows.reduce((n, { example, teacher }) => n + (held === !!teacher ? supervised(example.labels).length : 0), 0);
   const pieces = (n: number, size: number): number => Math.max(1, Math.ceil(n / size));
-  const chunks = pieces(count(false) * vocabSize, logits);
+  const chunks = pieces(labels * vocabSize, logits);
   // a teacher's logits are there too
-  const heldChunks = pieces(2 * count(true) * vocabSize, logits);
-  if (T <= WHOLE_BLOCKS * queries && chunks === 1 && heldChunks === 1) return undefined;
-  return { blocks: pieces(T, queries), chunks, heldChunks };
+  const heldChunks = pieces(2 * held * vocabSize, logits);
+  if (longest <= WHOLE_BLOCKS * queries && chunks === 1 && heldChunks === 1) return undefined;
+  return { blocks: pieces(longest, queries), chunks, heldChunks };
 }

@@ -1,6 +1,7 @@
 /** What a run of a graph takes, from its shapes alone: memory at its highest, floating-point operations, bytes moved. */
-import type { DType, Graph, Node, Value } from './graph.js';
+import type { DType, Graph, Node, NodeOf, Value } from './graph.js';
 import type { Op } from './operators.js';
+import { scanInputs } from './scan.js';
 import { namesOf, numberOf, product, shapeText, type Dim, type Shape } from './shapes.js';
 
 const ELEMENT_BYTES: Record<DType, number> = {
@@ -76,10 +77,19 @@ export function memoryPeak(graph: Graph, dims: Dims, partOf: (value: Value) => s
   };
   begins.forEach((blocks, at) => {
     for (const block of blocks) change(block, 1);
-    if (bytes > peak.bytes) peak = { bytes, parts: { ...parts } };
+    const node = graph.nodes[at];
+    // Inside, one run after the other has its own values.
+    const inside = node.op === 'Scan' ? memoryPeak(node.attributes.body, dims, partOf) : { bytes: 0, parts: {} };
+    if (bytes + inside.bytes > peak.bytes) peak = { bytes: bytes + inside.bytes, parts: added(parts, inside.parts) };
     for (const block of ends[at]) change(block, -1);
   });
   return peak;
+}
+
+function added(a: MemoryPeak['parts'], b: MemoryPeak['parts']): MemoryPeak['parts'] {
+  const sum = { ...a };
+  for (const [part, bytes] of Object.entries(b)) sum[part] = (sum[part] ?? 0) + bytes;
+  return sum;
 }
 
 /** The blocks of memory that begin and end with each node. */
@@ -142,23 +152,36 @@ export interface Work {
   readonly flops: number;
   /** Bytes that all other operators read and write. */
   readonly moved: number;
+  /** Nodes that run. */
+  readonly nodes: number;
 }
 
 /** What a run computes, as a function of the dims: the nodes are read once. */
 export function workOf(graph: Graph): (dims: Dims) => Work {
   const flops = new Polynomial();
   const moved = new Polynomial();
-  for (const node of graph.nodes) {
-    if (node.op === 'Gemm' || node.op === 'MatMul') flops.add([...node.outputs[0].shape, innerDim(node)], 2);
-    else if (!ALIAS.has(node.op) && node.op !== 'Shape')
-      for (const v of [...node.inputs, ...node.outputs]) moved.add(v.shape, ELEMENT_BYTES[v.dtype]);
-  }
-  return (dims) => ({ flops: flops.at(dims), moved: moved.at(dims) });
+  const nodes = new Polynomial();
+  /** @param runs how often the nodes run, as dims */
+  const count = (list: readonly Node[], runs: Shape): void => {
+    for (const node of list) {
+      nodes.add(runs, 1);
+      if (node.op === 'Scan') count(node.attributes.body.nodes, [...runs, slicesOf(node)]);
+      else if (node.op === 'Gemm' || node.op === 'MatMul')
+        flops.add([...runs, ...node.outputs[0].shape, innerDim(node)], 2);
+      else if (!ALIAS.has(node.op) && node.op !== 'Shape')
+        for (const v of [...node.inputs, ...node.outputs]) moved.add([...runs, ...v.shape], ELEMENT_BYTES[v.dtype]);
+    }
+  };
+  count(graph.nodes, []);
+  return (dims) => ({ flops: flops.at(dims), moved: moved.at(dims), nodes: nodes.at(dims) });
 }
 
+/** How often the body of a Scan runs. */
+const slicesOf = (node: NodeOf<'Scan'>): Dim => scanInputs(node).slices[0].shape[0];
+
 /** Length of the sums of a product. */
-const innerDim = ({ op, inputs: [a], attributes }: Node): Dim =>
-  a.shape.at(op === 'Gemm' && attributes.transA ? -2 : -1)!;
+const innerDim = ({ op, inputs: [a], attributes }: NodeOf<'Gemm'> | NodeOf<'MatMul'>): Dim =>
+  a.shape.at(op === 'Gemm' && 'transA' in attributes && attributes.transA ? -2 : -1)!;
 
 /** A sum of products of dims. */
 class Polynomial {

@@ -21,6 +21,7 @@ import { openBackend } from '../../runtime/device/session.js';
 import { trainingGraphs } from '../../runtime/estimate/graphs.js';
 import { trainingMemory } from '../../runtime/estimate/memory.js';
 import { plannedModel } from '../../runtime/estimate/model.js';
+import { dimsOf } from '../../runtime/estimate/rows.js';
 import { coldProductRate } from '../../runtime/estimate/speed.js';
 import { memoryLimit } from '../../runtime/support/memory.js';
 
@@ -92,14 +93,14 @@ const losses: number[] = [];
 let firstStepMs = 0;
 for (let i = 0; i < steps!; i++) {
   const began = performance.now();
-  const cpu = process.cpuUsage();
+  const used = process.cpuUsage();
   const fed = Object.fromEntries(names.map((name, n) => [name, state.p[n]!]));
   const { loss, gradients } = await learner.gradients(batch, fed);
   await optimizer.step(state, gradients, LEARNING_RATE);
   const ended = performance.now();
   if (i === 0) firstStepMs = Math.round(ended - opened);
   stepMs.push(Math.round(10 * (ended - began)) / 10);
-  const { user, system } = process.cpuUsage(cpu);
+  const { user, system } = process.cpuUsage(used);
   cpuMs.push(Math.round((user + system) / 1e3));
   losses.push(Math.round(1e4 * loss) / 1e4);
 }
@@ -135,19 +136,20 @@ async function expected(): Promise<{ bytes: number; flops: number; limitBytes: n
     method,
     adapters,
     trained: 'task',
+    recompute: values.recompute,
   });
   const supervised = Math.floor(tokens! / 2);
-  const dims = { B: rows!, T: tokens!, L: rows! * supervised, M: 0 };
+  const batch = dimsOf({ rows: rows!, longest: tokens!, labels: rows! * supervised, held: 0 }, spec.vocabSize);
   const parts = trainingMemory({
     model: planned,
     method,
     adapters: adapters.map(({ layout }) => layout.size),
     graphs,
-    batches: [{ dims, useful: rows! * tokens!, distill: false }],
+    batches: [{ ...batch, useful: rows! * tokens! }],
   });
   return {
     bytes: Object.values(parts).reduce<number>((all, part) => all + Number(part), 0),
-    flops: graphs.gradient(false).work(dims).flops,
+    flops: graphs.gradient(batch).work(batch.dims).flops,
     limitBytes: memoryLimit(),
   };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryPeak, workOf } from '../../runtime/onnx/cost.js';
 import { Builder } from '../../runtime/onnx/graph.js';
+import { Scan } from '../../runtime/onnx/scan.js';
 import { Add, Exp, Gemm, MatMul, Mul, Reshape, Softmax, Transpose } from '../../runtime/onnx/ops.js';
 
 const dims = { B: 3, T: 5 };
@@ -55,4 +56,23 @@ test('a dim without a number is an error', () => {
   const g = new Builder('unknown');
   g.outputAs('y', Softmax(g, g.input('x', 'float32', ['N', 2])));
   assert.throws(() => memoryPeak(g.graph(), dims), /the dim N has no number/);
+});
+
+test('the body of a Scan works for every slice, and holds the memory of one', () => {
+  const g = new Builder('slices');
+  const x = g.input('x', 'float32', ['X', 'B', 100]);
+  const w = g.input('w', 'float32', [1000, 100]);
+  const { sums, stacked } = Scan(g, { slices: [x], whole: [w] }, (b, [row], [weight]) => {
+    const wide = Gemm(b, row, weight, { transB: true }); // [B, 1000]
+    return { sums: [Gemm(b, wide, row, { transA: true })], stacked: [row] };
+  });
+  g.outputAs('sum', sums[0]);
+  g.outputAs('rows', stacked[0]);
+  const graph = g.graph();
+  const of = (X: number) => ({ ...dims, X });
+  assert.equal(workOf(graph)(of(4)).flops, 4 * 2 * (2 * 3 * 1000 * 100));
+  assert.equal(workOf(graph)(of(8)).flops, 2 * workOf(graph)(of(4)).flops);
+  const [few, many] = [memoryPeak(graph, of(4)).bytes, memoryPeak(graph, of(8)).bytes];
+  assert.equal(many - few, 4 * (4 * 3 * 100), 'only what is stacked grows with the number of slices');
+  assert.ok(few > 4 * 3 * 1000 && few < 4 * (4 * 3 * 1000 + 4 * 1000 * 100));
 });
