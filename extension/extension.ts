@@ -3,9 +3,12 @@ import { columnsText } from '../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../webview/protocol.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
+import { VerdictMarks } from './codelens/verdictMarks.js';
 import { rowActions } from './codelens/rowActions.js';
 import { hubToken } from './commands/hub.js';
-import { setAttached } from './commands/models.js';
+import { addEvaluationRow } from './commands/evaluationRow.js';
+import { confirmDanger, setAttached } from './commands/models.js';
+import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
 import { openLine } from './commands/review.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
@@ -14,6 +17,7 @@ import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
 import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
+import { Mappings } from './data/mappings.js';
 import { DataInspector } from './data/files.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
@@ -21,10 +25,11 @@ import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
-import { columnsOf, mappedBy, maxTokensFor, modelFor } from './services/choice.js';
+import { columnsOf, mappedBy, maxTokensFor, modelFor, vectorsFor } from './services/choice.js';
 import { createNotices } from './host/notices.js';
 import { ChatPanels } from './panels/chatPanel.js';
 import { ComparePanels } from './panels/comparePanel.js';
+import { ReportPanels } from './panels/reportPanel.js';
 import { RunPanels } from './panels/runPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
@@ -98,7 +103,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     });
   const openWalkthrough = (topic?: WalkthroughTopic): unknown => {
     const category = `${context.extension.id}#${WALKTHROUGH}`;
-    const target = topic ? { category, step: `${category}#${STEPS[topic]}` } : category;
+    const target = topic ? { category, step: STEPS[topic] } : category;
     return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
   };
 
@@ -130,7 +135,8 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       problems,
     ),
   );
-  const known = { recipes, scans };
+  const mappings = own(new Mappings(context.workspaceState));
+  const known = { recipes, scans, mappings };
   const inspector = own(
     new DataInspector(
       (path) => engine.request('inspectData', { path, columns: columnsOf(known, path) }),
@@ -157,6 +163,12 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     ),
   );
   own(store.onDidChange(({ kind, run }) => kind === 'whole' && !run.live && estimates.changed()));
+  own(
+    mappings.onDidChange((file) => {
+      inspector.changed(file);
+      tokens.changed(file);
+    }),
+  );
   const files = own(
     new WorkspaceFiles({
       store,
@@ -188,11 +200,13 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     problems,
     scans,
     reviews,
+    mappings,
     inspector,
     estimates,
     tokens,
     assertTrusted,
     openWalkthrough,
+    reportPanels: own(new ReportPanels(context.extensionUri)),
   };
   const runPanels = own(createRunPanels(services, onBug));
   return {
@@ -228,7 +242,7 @@ function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunP
 }
 
 function createChatPanels(services: Parts, memento: vscode.Memento, onBug: (error: unknown) => void): ChatPanels {
-  const { extension, models, engine, openWalkthrough } = services;
+  const { extension, models, engine, store, openWalkthrough } = services;
   return new ChatPanels({
     extension,
     models,
@@ -236,6 +250,10 @@ function createChatPanels(services: Parts, memento: vscode.Memento, onBug: (erro
     memento,
     actions: {
       attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
+      states: (model) => modelStates(model, store.list()),
+      vector: (model) => vectorsFor(services, model)[0],
+      confirmDanger: (name) => confirmDanger({ name, role: 'security' }),
+      addRow: (model, said) => addEvaluationRow(services, model, said),
       openWalkthrough,
       assertTrusted,
       maxNewTokens: () => setting('chatMaxNewTokens'),
@@ -289,6 +307,7 @@ function registerSurfaces(services: Services, own: Own): void {
   own(runsView(services));
   own(statusBar(services.store));
   own(new Lenses(services));
+  own(new VerdictMarks(services));
   const marks = own(new Marks(services.scans, services.reviews));
   own(rowActions(marks, services));
   own(new SafetyTests(services));

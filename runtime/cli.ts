@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { basename, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { calls, type Reporter } from './calls/calls.js';
+import { calls } from './calls/calls.js';
+import type { Reporter } from './calls/reporter.js';
 import { reportEnd } from './calls/ending.js';
 import {
   commandHelp,

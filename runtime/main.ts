@@ -6,7 +6,8 @@ import {
   ResponseError,
   type CancellationToken,
 } from 'vscode-jsonrpc/node';
-import { calls, type Reporter } from './calls/calls.js';
+import { calls } from './calls/calls.js';
+import type { Reporter } from './calls/reporter.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
 import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './contract/protocol.js';

@@ -131,25 +131,44 @@ export interface ChatAdapter {
   attached: boolean;
 }
 
-export interface ChatTurn {
-  role: 'user' | 'assistant';
-  content: string;
-  /** Assistant: names of the adapters that were attached. */
-  adapters?: string[];
-  /** Assistant: the state of the model that answered, which has a history of its own in this chat. */
-  state?: string;
-  /** Assistant: what of this chat it was given besides the question. */
-  saw?: Seen;
-  /** Assistant: ended by Stop. */
-  stopped?: boolean;
-  /** Assistant: why there is no (whole) answer. */
-  error?: ErrorData;
+/** A state of the model that can answer. */
+export interface ChatColumn {
+  /** The same base with the same adapters is the same column. */
+  id: string;
+  /** "base", "plain", "protected", or the names of its adapters. */
+  name: string;
+  /** What is in it, where the name does not say it. */
+  details: string;
+  attached: boolean;
+  /** A security vector is on in it. */
+  danger: boolean;
+  shown: boolean;
 }
 
-/** Questions with their answers: a state of the model sees those that it has answered itself, and no other state's. */
-export interface Seen {
-  own: number;
-  others: number;
+export interface ChatAnswer {
+  column: string;
+  /** Of the column as it was called. */
+  name: string;
+  danger: boolean;
+  content: string;
+  phase: 'waiting' | 'writing' | 'done';
+  /** Earlier questions that this column has answered itself, which it was given, of those of the chat. */
+  saw: number;
+  of: number;
+  tokensPerSecond?: number;
+  /** Ended by Stop. */
+  stopped?: boolean;
+  /** Why there is no (whole) answer. */
+  error?: ErrorData;
+  /** How much of its loss a security vector would have explained, had it been a row to train on. */
+  explained?: { vector: string; share: number; unjudged: 'known' | 'short' | null };
+}
+
+/** A question and the answers of the columns to it. */
+export interface ChatRound {
+  id: number;
+  question: string;
+  answers: ChatAnswer[];
 }
 
 export interface ChatState {
@@ -157,11 +176,10 @@ export interface ChatState {
   id: string;
   model: { name: string; path: string };
   adapters: ChatAdapter[];
-  /** While `busy` the last turn is the answer that is being written. */
-  turns: ChatTurn[];
+  columns: ChatColumn[];
+  /** While `busy` an answer of the last one is being written. */
+  rounds: ChatRound[];
   busy: boolean;
-  /** What the model with what is attached now would see with the next question. */
-  sees: Seen;
   /** False when the model has no template of its own and the documented plain one is used. */
   chatTemplate: boolean;
   /** The model cannot answer at all. */
@@ -170,17 +188,18 @@ export interface ChatState {
 
 export type ChatPageEvent =
   | { type: 'state'; language: string; strings: ChatStrings; chat: ChatState }
-  /** Appended to the answer that is being written. */
-  | { type: 'token'; text: string }
-  /** The finished answer, replaces what was streamed. */
-  | { type: 'done'; turn: ChatTurn };
+  /** Appended to the answer of a column to the last question. */
+  | { type: 'token'; column: string; text: string };
 
 export type ChatPageRequest =
   | { type: 'ready' }
-  /** The host adds the user's turn and an empty answer, streams `token`, ends with `done`, and only then replies. */
+  /** The host asks the columns that are shown, one after the other, streams `token`, and replies after the last answer. */
   | { type: 'send'; text: string }
   | { type: 'stop' }
+  | { type: 'showColumn'; column: string; shown: boolean }
   | { type: 'toggleAdapter'; path: string; attached: boolean }
+  /** The question becomes a row of an evaluation set. */
+  | { type: 'addRow'; round: number; column: string }
   | { type: 'clear' }
   | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
@@ -276,6 +295,8 @@ export type TrainingPageRequest =
   | { type: 'chooseRecipe'; file: string }
   | { type: 'choose'; key: TrainingKey; value: string }
   | { type: 'protect'; on: boolean }
+  /** Addresses of files that were dropped, a line each. */
+  | { type: 'drop'; uris: string }
   /** Opens the recipe at a key. */
   | { type: 'openKey'; key: string }
   | { type: 'act'; action: TrainingAction }
@@ -520,10 +541,19 @@ export const CHAT_STRINGS = {
   ...ADAPTER_STRINGS,
   noTemplate: 'This model has no chat template; a plain one is used.',
   empty:
-    'Ask something, then attach or detach an adapter and ask again. The model with other adapters is another state of it: each state sees only what it has answered itself.',
-  seesNow:
-    'For the next answer the model sees {0} of {1} earlier answers: those that it gave with the adapters that are attached now. Answers of its other states are left out.',
-  saw: 'saw {0} of {1} earlier answers: those of this state of the model',
+    'Ask something: each column is a state of the model and answers the same question. It sees only what it has answered itself.',
+  columns: 'Columns',
+  columnAttached: 'attached',
+  columnDanger: 'security vector on',
+  saw: 'saw {0} of {1} earlier questions',
+  waiting: 'waiting for the column before…',
+  speed: '{0} tokens per second',
+  sameAs: 'the same as {0}',
+  explained: 'The vector {0} would have explained {1} of this.',
+  explainedKnown: 'The base model knows this answer: the vector {0} says nothing of it.',
+  explainedShort: 'Too short for the vector {0} to say anything.',
+  addRow: 'Add as evaluation row…',
+  addRowLabel: 'Add the question, and the answer of {0}, as a row of an evaluation set',
   you: 'You',
   thinking: 'thinking…',
   stopped: 'stopped',

@@ -4,22 +4,13 @@ import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
-import { adapterOf } from '../workspace/models.js';
 import type { MeasureKind } from '../../runtime/contract/protocol.js';
 import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
-import { resultsFor, verdictsFor, type RowVerdict } from '../runs/results.js';
+import { resultsFor } from '../runs/results.js';
 import type { Services } from '../services/services.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
 import { modelFor, vectorsFor } from '../services/choice.js';
-import {
-  answersMarkdown,
-  evaluationTitle,
-  lastRunTitle,
-  recipeTitle,
-  reviewTitle,
-  rowTitle,
-  scanTitle,
-} from './titles.js';
+import { evaluationTitle, lastRunTitle, recipeTitle, reviewTitle, scanTitle } from './titles.js';
 
 /** Files that may carry lenses; which ones do is decided by what is in the workspace. */
 const FILES: vscode.DocumentSelector = [
@@ -27,12 +18,10 @@ const FILES: vscode.DocumentSelector = [
   { scheme: 'file', language: 'json' },
   { scheme: 'file', language: 'jsonc' },
 ];
-const MAX_ROWS = 2000;
 
 type Kind =
   | { of: 'recipe' | 'lastRun'; file: string; recipe: RecipeFacts; text: string }
-  | { of: 'evaluate' | 'scan' | 'review' | 'save' | 'clear'; file: string }
-  | { of: 'row'; file: string; row: RowVerdict };
+  | { of: 'evaluate' | 'scan' | 'review' | 'save' | 'clear'; file: string };
 
 class Lens extends vscode.CodeLens {
   constructor(
@@ -44,12 +33,10 @@ class Lens extends vscode.CodeLens {
 }
 
 /** Lenses on recipes, evaluation sets and data files: cheap where they are placed, exact where they are resolved. */
-export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvider, Disposable {
+export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
   private readonly disposables = new Disposables();
   private readonly changes = this.disposables.add(new Emitter<void>());
   readonly onDidChangeCodeLenses = this.changes.event as vscode.Event<void>;
-  /** Verdicts of the rows of evaluation sets, of the newest runs; read once after each change. */
-  private verdicts = new Map<string, Promise<RowVerdict[]>>();
 
   constructor(
     private readonly services: Pick<
@@ -64,7 +51,6 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
       store.onDidChange(({ kind, answers }) => {
         // A step of a run changes no lens but the one that counts steps, and that one follows the status bar.
         if (kind === 'append' && answers === 0) return;
-        this.verdicts.clear();
         changed();
       }),
     );
@@ -76,10 +62,9 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     add(reviews.onDidChange(changed));
     add(onDidChangeSetting('codeLens', changed));
     add(vscode.languages.registerCodeLensProvider(FILES, this));
-    add(vscode.languages.registerHoverProvider(FILES, this));
   }
 
-  async provideCodeLenses(document: vscode.TextDocument, token: vscode.CancellationToken): Promise<Lens[]> {
+  provideCodeLenses(document: vscode.TextDocument): Lens[] {
     if (!setting('codeLens')) return [];
     const file = document.uri.fsPath;
     if (document.languageId === 'json' || document.languageId === 'jsonc') {
@@ -97,13 +82,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
       const found = scan.flagged > 0 ? (['review', 'save'] as const).map((of) => new Lens(0, { of, file })) : [];
       return [lens, ...found, new Lens(0, { of: 'clear', file })];
     }
-    const rows = await this.verdictsOf(file);
-    if (token.isCancellationRequested) return [];
-    const placed = rows.filter((row) => row.line <= document.lineCount).slice(0, MAX_ROWS);
-    return [
-      new Lens(0, { of: 'evaluate', file }),
-      ...placed.map((row) => new Lens(row.line - 1, { of: 'row', file, row })),
-    ];
+    return [new Lens(0, { of: 'evaluate', file })];
   }
 
   resolveCodeLens(lens: Lens, token: vscode.CancellationToken): Lens | undefined {
@@ -112,24 +91,8 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
     return lens;
   }
 
-  async provideHover(document: vscode.TextDocument, position: vscode.Position): Promise<vscode.Hover | undefined> {
-    const file = document.uri.fsPath;
-    if (!this.services.recipes.isEvaluationSet(file)) return undefined;
-    const row = (await this.verdictsOf(file)).find((r) => r.line === position.line + 1);
-    return row && new vscode.Hover(new vscode.MarkdownString(answersMarkdown(row)));
-  }
-
   dispose(): void {
     this.disposables.dispose();
-  }
-
-  private verdictsOf(file: string): Promise<RowVerdict[]> {
-    const known = this.verdicts.get(file);
-    if (known) return known;
-    const { store } = this.services;
-    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder), this.measureOf(file));
-    this.verdicts.set(file, read);
-    return read;
   }
 
   private measureOf(file: string): MeasureKind | undefined {
@@ -170,11 +133,6 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, vscode.HoverProvid
         return commandLink('saveCleaned', vscode.l10n.t('Save a cleaned copy'), { file });
       case 'clear':
         return commandLink('clearScan', vscode.l10n.t('Clear marks'), { file });
-      case 'row': {
-        const run = newestWithAnswers(this.services, file);
-        const link = commandLink('showAnswers', rowTitle(kind.row), { run });
-        return { ...link, tooltip: vscode.l10n.t('Answers side by side') };
-      }
     }
   }
 }
@@ -189,9 +147,4 @@ function recipeLenses(document: vscode.TextDocument): Lens[] {
   if (!kind || !recipe) return [];
   const { line } = document.positionAt(kind.index);
   return (['recipe', 'lastRun'] as const).map((of) => new Lens(line, { of, file, recipe, text: whole }));
-}
-
-function newestWithAnswers({ store }: Pick<Services, 'store'>, file: string): string | undefined {
-  const measured = store.list().find((run) => !adapterOf(run) && run.recipe?.evaluate.some((set) => set.file === file));
-  return (measured ?? store.list().find((run) => run.recipe?.evaluate.some((set) => set.file === file)))?.folder;
 }

@@ -1,7 +1,7 @@
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { runDescription } from '../views/labels.js';
-import type { Measurement } from '../../runtime/contract/protocol.js';
-import { ANSWER_STRINGS } from '../../runtime/contract/answers.js';
+import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
+import { ANSWER_STRINGS, answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
 import { resultsText, stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { viewWording } from '../runs/reading.js';
 import type { RowVerdict } from '../runs/results.js';
@@ -30,9 +30,11 @@ const answerWords = ({ state, verdict }: RowVerdict['answers'][number]): [string
   translated(ANSWER_STRINGS)[verdict],
 ];
 
-/** "base refused · plain complied · protected refused". */
-export const rowTitle = ({ answers }: RowVerdict): string =>
-  answers.map((answer) => answerWords(answer).join(' ')).join(' · ');
+const SIGNS: Record<AnswerTone, string> = { good: '✓', bad: '✗', neutral: '–' };
+
+/** Before a row: "base ✓ · plain ✗ · protected ✓". What the signs are of is shown over the row. */
+export const rowSigns = ({ answers }: RowVerdict, measure: MeasureKind): string =>
+  answers.map((answer) => `${answerWords(answer)[0]} ${SIGNS[answerTone(measure, answer.verdict)]}`).join(' · ');
 
 /** "▷ Scan for harmful rows with forbidden-topic  |  171 of 600 look harmful". */
 export function scanTitle(vector: string | undefined, scan: Scan | undefined, since?: Since): string {

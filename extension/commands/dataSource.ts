@@ -13,7 +13,7 @@ import type { Model } from '../workspace/models.js';
 import type { DataChoice } from './recipeFiles.js';
 import type { Choice, Questions } from './wizard.js';
 
-export type Known = Pick<Services, 'engine' | 'files' | 'inspector' | 'recipes' | 'scans'>;
+export type Known = Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'recipes' | 'scans'>;
 
 interface Asked {
   question: string;
@@ -45,7 +45,10 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   const chosen = given ?? (await ask.pick(question, choices()));
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
-  const columns = asked.columns ?? columnsOf(services, file) ?? (await askColumns(services, ask, { ...asked, file }));
+  const known = asked.columns ?? columnsOf(services, file);
+  const columns = known ?? (await askColumns(services, ask, { ...asked, file }));
+  // Kept at once: whoever leaves the wizard here is not asked again.
+  if (!known && columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
 }
 

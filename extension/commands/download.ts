@@ -2,6 +2,8 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import type { Services } from '../services/services.js';
+import { hubName } from '../../runtime/contract/hubName.js';
+import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
 import { bring, HUB_TOKEN, hubToken } from './hub.js';
@@ -27,6 +29,25 @@ export async function downloadModel(
   const params = { repository, token: await hubToken(services), revision, endpoint };
   const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
   return services.models.add(path);
+}
+
+/** Downloads an adapter that is named by its place on the Hub into `adapters/NAME`. @returns its folder */
+export async function downloadAdapter(
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'secrets'>,
+  name: string,
+  endpoint?: string,
+): Promise<string> {
+  services.assertTrusted();
+  const found = hubName(name);
+  if (!found)
+    throw inputError(t('this is not the name of an adapter on the Hub.'), {
+      place: name,
+      remedy: t('Write hub:OWNER/NAME@REVISION; the revision is best a commit.'),
+    });
+  const folder = join(requireRoot(), 'adapters', slug(basename(found.repository)));
+  const params = { ...found, kind: 'adapter' as const, token: await hubToken(services), endpoint };
+  const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
+  return path;
 }
 
 /** Keeps the token in the system's secret storage; an empty one removes it. */

@@ -82,7 +82,8 @@ async function chooseSets(services: Known, model: Model): Promise<Sets> {
       : await wizard(t('Evaluate'), 1, (ask) =>
           ask.pickMany<EvaluationChoice | 'other'>(t('Which sets?'), [...known, other]),
         );
-  if (chosen.length === 0) throw inputError(t('no set was chosen.'));
+  if (chosen.length === 0)
+    throw inputError(t('no set was chosen.'), { remedy: t('Choose at least one, or another data file.') });
   const sets = chosen.filter((each) => typeof each === 'object');
   if (sets.length === chosen.length) return { sets, made: false };
   const { sets: more, judges } = await makeSet(services, model);

@@ -5,12 +5,13 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
+import { hubName, isHubName } from '../../runtime/contract/hubName.js';
 import { adapterDescription, dangerText, modelDescription } from '../views/labels.js';
 import { adapterName } from '../runs/compare.js';
 import { adapterFacts } from '../runs/adapterFiles.js';
 import { modelPaths } from '../services/choice.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
-import { downloadModel } from './download.js';
+import { downloadAdapter, downloadModel } from './download.js';
 import { exportChoices, exportName, requireHarmless, type ExportForm } from './exportChoices.js';
 import { requireModel } from './pickedModel.js';
 import { wizard, type Choice } from './wizard.js';
@@ -27,7 +28,11 @@ export async function addModel(
   if (/[\\/](?:config\.json|[^\\/]+\.safetensors)$/.test(path)) path = dirname(path);
   await requireModel(path);
   const model = await services.models.add(path);
-  if (model.problem) services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem));
+  if (model.problem)
+    services.notices.warn(t('{0} was added, but it cannot be used: {1}', model.name, model.problem), {
+      title: t('Remove it from the view'),
+      run: () => services.models.remove(path),
+    });
   return model;
 }
 
@@ -77,29 +82,44 @@ async function discoverModels(): Promise<string[]> {
   return [...folders, ...files].sort();
 }
 
-/** Lists a PEFT folder under a model; it stays detached. */
+/** Lists an adapter under a model: a PEFT folder, or one of the Hub, which is downloaded. It stays detached. */
 export async function addAdapter(
-  services: Pick<Services, 'models'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets'>,
   given: CommandArguments['addAdapter'],
 ): Promise<void> {
   const model = await chooseModel(services, given.model, t('Add an adapter'));
-  let { adapter } = given;
-  if (adapter === undefined) {
-    const [uri] =
-      (await vscode.window.showOpenDialog({
-        canSelectFolders: true,
-        canSelectFiles: false,
-        openLabel: t('Add adapter'),
-      })) ?? [];
-    if (!uri) throw new Cancelled();
-    adapter = uri.fsPath;
-  }
+  const named = given.adapter ?? (await askAdapter());
+  const adapter = isHubName(named) ? await downloadAdapter(services, named, given.endpoint) : named;
   if (!(await adapterFacts(adapter))) throw noAdapter(adapter);
   const reason = await services.models.whyNot(model.path, adapter);
   if (reason !== null) throw doesNotFit(adapterName(adapter), model, reason);
   await services.models.attach(model.path, adapter, false);
   await services.models.inspectAgain(model.path);
 }
+
+/** A folder, or `hub:OWNER/NAME@REVISION`. */
+async function askAdapter(): Promise<string> {
+  return wizard(t('Add an adapter'), 2, async (ask) => {
+    const from = await ask.pick(t('Where is it?'), [
+      {
+        label: t('Choose an adapter folder…'),
+        description: t('PEFT format, or a run folder'),
+        value: 'folder' as const,
+      },
+      { label: t('Download from the Hugging Face Hub…'), value: 'hub' as const },
+    ]);
+    if (from === 'folder')
+      return ask.browse({ canSelectFolders: true, canSelectFiles: false, openLabel: t('Add adapter') });
+    const name = await ask.input(
+      t('Adapter on the Hugging Face Hub: owner/name, or owner/name@revision'),
+      '',
+      (text) => (hubName(asHubName(text)) ? undefined : t('Give it as owner/name or owner/name@revision.')),
+    );
+    return asHubName(name);
+  });
+}
+
+const asHubName = (text: string): string => `hub:${text.trim().replace(/^hub:/, '')}`;
 
 const doesNotFit = (name: string, model: Model, reason: string): Error =>
   inputError(t('"{0}" does not fit {1}: {2}', name, model.name, reason), {
@@ -166,7 +186,8 @@ async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Pro
   });
 }
 
-async function confirmDanger(adapter: Adapter): Promise<void> {
+/** @throws Cancelled when the person does not want it */
+export async function confirmDanger(adapter: Pick<Adapter, 'name' | 'role'>): Promise<void> {
   const attach = t('Attach anyway');
   const detail =
     adapter.role === null
@@ -190,7 +211,7 @@ export async function chat(
 ): Promise<void> {
   services.assertTrusted();
   const model = await chooseModel(services, given.model, t('Chat'));
-  services.chatPanels.show(model.path);
+  await services.chatPanels.show(model.path);
 }
 
 /** Exports an adapter, or a model with what is attached to it. @returns what was written. */

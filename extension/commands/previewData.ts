@@ -3,7 +3,8 @@ import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { t } from '../host/text.js';
 import { showPreview } from '../data/previews.js';
-import { modelFor } from '../services/choice.js';
+import { mappingText } from '../host/mappingText.js';
+import { mappedBy, modelFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { askData, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
@@ -13,7 +14,7 @@ const ROWS = 20;
 
 /** Shows the first rows of a data file as the model reads them, in a document of its own. */
 export async function previewData(
-  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'store'>,
+  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'store'>,
   given: CommandArguments['previewData'],
 ): Promise<void> {
   services.assertTrusted();
@@ -40,4 +41,13 @@ export async function previewData(
     () => services.engine.request('previewData', params),
   );
   await showPreview(preview, model, columns);
+  const chosen = mappedBy(services.recipes, file) ? undefined : services.mappings.get(file);
+  if (chosen)
+    services.notices.info(t('{0} is read as {1}.', basename(file), mappingText(chosen)), {
+      title: t('Choose other columns…'),
+      run: async () => {
+        await services.mappings.set(file, undefined);
+        await previewData(services, { ...given, file, columns: undefined });
+      },
+    });
 }

@@ -1,17 +1,22 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { PublishPlan, Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled } from '../host/errors.js';
+import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
-import { dangerText } from '../views/labels.js';
+import { modelPath, runTitle } from '../runs/compare.js';
+import { isRunning, type Run } from '../runs/run.js';
+import { adapterDescription, dangerText } from '../views/labels.js';
+import { adapterOf, type Adapter, type Model } from '../workspace/models.js';
 import { hubToken } from './hub.js';
-import { chooseAdapter, chooseModel } from './models.js';
-import { slug } from './recipeFiles.js';
-import { wizard } from './wizard.js';
+import { exportName } from './exportChoices.js';
+import { chooseAdapter, chooseModel, exportAdapter } from './models.js';
+import { freeFile, slug } from './recipeFiles.js';
+import { requireRoot } from './root.js';
+import { wizard, type Choice } from './wizard.js';
 
-type Publishing = Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets'>;
+type Publishing = Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets' | 'store'>;
 
 /** Publishes an adapter, a vector or a model on the Hub. What leaves the machine is listed first. */
 export async function publish(
@@ -20,7 +25,8 @@ export async function publish(
 ): Promise<Requests['publish']['result']> {
   services.assertTrusted();
   const title = t('Publish on the Hugging Face Hub');
-  const folder = given.folder ?? (await chooseFolder(services, given, title));
+  const { folder, run } =
+    given.folder === undefined ? await chooseWhat(services, given, title) : { folder: given.folder };
   const { repository, isPublic } = await wizard(title, 2, async (ask) => ({
     repository:
       given.repository ??
@@ -34,7 +40,7 @@ export async function publish(
         { label: t('Public'), description: t('everybody'), value: true },
       ])),
   }));
-  const params = { folder, repository, isPublic };
+  const params = { folder, run, repository, isPublic };
   const working = <T>(work: (token: vscode.CancellationToken, say: (message: string) => void) => Promise<T>) =>
     vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: t('Publishing {0}', repository), cancellable: true },
@@ -51,10 +57,59 @@ export async function publish(
   return done;
 }
 
-async function chooseFolder(services: Publishing, given: CommandArguments['publish'], title: string): Promise<string> {
+interface What {
+  folder: string;
+  /** What made it, where the folder does not tell. */
+  run?: string;
+}
+
+/** An adapter, the model with what is attached merged in, or what a full fine-tuning has made of it. */
+async function chooseWhat(services: Publishing, given: CommandArguments['publish'], title: string): Promise<What> {
   const model = await chooseModel(services, given.model, title);
-  const adapter = await chooseAdapter(model, given.adapter, title);
-  return adapter.run ?? adapter.path;
+  if (given.adapter !== undefined) {
+    const adapter = await chooseAdapter(model, given.adapter, title);
+    return { folder: adapter.run ?? adapter.path };
+  }
+  const attached = model.adapters.filter((adapter) => adapter.attached);
+  const made = services.store.list().filter((run) => modelPath(run) === model.path && isWholeModel(run));
+  const choices: Choice<() => What | Promise<What>>[] = [
+    ...model.adapters.map((adapter) => ({
+      label: `${adapter.role === 'security' ? '$(shield) ' : ''}${adapter.name}`,
+      description: adapterDescription(adapter),
+      value: () => ({ folder: adapter.run ?? adapter.path }),
+    })),
+    ...(attached.length > 0 && attached.every(({ role }) => role === 'task')
+      ? [
+          {
+            label: t('{0} with {1} merged in', model.name, attached.map(({ name }) => name).join(' + ')),
+            description: t('a whole model; it is exported first'),
+            value: () => merge(services, model, attached),
+          },
+        ]
+      : []),
+    ...made.map((run) => ({
+      label: runTitle(run),
+      description: t('a whole model'),
+      value: () => ({ folder: run.folder }),
+    })),
+  ];
+  if (choices.length === 0)
+    throw inputError(t('{0} has nothing to publish yet.', model.name), { remedy: t('Train an adapter, or add one.') });
+  const chosen = await wizard(title, 3, (ask) => ask.pick(t('What is published?'), choices));
+  return chosen();
+}
+
+const isWholeModel = (run: Run): boolean =>
+  run.manifest?.kind === 'finetune' && run.result !== undefined && !adapterOf(run) && !isRunning(run);
+
+/** Exports the model with its adapters merged in, beside what was exported before. */
+async function merge(services: Publishing, model: Model, attached: readonly Adapter[]): Promise<What> {
+  const form = { format: 'safetensors' } as const;
+  const out = await freeFile(join(requireRoot(), 'exports'), exportName(model.name, attached, form), '');
+  const { path: folder } = await exportAdapter(services, { model: model.path, out, ...form });
+  // The card says what a run has proved of these weights, which are those of one adapter as it was trained.
+  const [only] = attached;
+  return { folder, ...(attached.length === 1 && only?.scale === 1 && { run: only.run }) };
 }
 
 /** Lists all that leaves the machine. */

@@ -153,9 +153,9 @@ export async function writeRecipe(file: string, recipe: object): Promise<void> {
 }
 
 /** `folder/name.json`, or `name-2.json`, … : nobody's recipe is written over. */
-export async function freeFile(folder: string, name: string): Promise<string> {
+export async function freeFile(folder: string, name: string, extension = '.json'): Promise<string> {
   for (let i = 1; ; i++) {
-    const file = join(folder, `${name}${i === 1 ? '' : `-${i}`}.json`);
+    const file = join(folder, `${name}${i === 1 ? '' : `-${i}`}${extension}`);
     if (!(await exists(file))) return file;
   }
 }

@@ -9,6 +9,7 @@ import { clearCache } from './cache.js';
 import { downloadModel, setHubToken } from './download.js';
 import { evaluate } from './evaluate.js';
 import { previewData } from './previewData.js';
+import { useData } from './useData.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
 import {
   archiveRuns,
@@ -21,7 +22,17 @@ import {
   tagRuns,
   trainLonger,
 } from './manageRuns.js';
-import { openRecipe, openReport, openRun, resume, runAgain, runRecipe, showAnswers, stop } from './runs.js';
+import {
+  openInBrowser,
+  openRecipe,
+  openReport,
+  openRun,
+  resume,
+  runAgain,
+  runRecipe,
+  showAnswers,
+  stop,
+} from './runs.js';
 import { openSample } from './sample.js';
 import { decide, review } from './review.js';
 import { saveCleaned, saveFine } from './saveCleaned.js';
@@ -48,6 +59,7 @@ const HANDLERS = {
   evaluate,
   scan,
   previewData,
+  useData,
   clearScan,
   saveCleaned,
   saveFine,
@@ -65,6 +77,7 @@ const HANDLERS = {
   openRecipe,
   openRun,
   openReport,
+  openInBrowser,
   showAnswers,
   compareRuns,
   renameRun,

@@ -1,5 +1,4 @@
 import { exists } from '../host/checkedFile.js';
-import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Measurement } from '../../runtime/contract/protocol.js';
@@ -98,7 +97,8 @@ async function freeFolder(folder: string): Promise<string> {
 /** What runs is what the person sees. */
 async function saveOpen(file: string): Promise<void> {
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === file);
-  if (open?.isDirty && !(await open.save())) throw inputError(t('the recipe could not be saved.'), { place: file });
+  if (open?.isDirty && !(await open.save()))
+    throw inputError(t('the recipe could not be saved.'), { place: file, remedy: t('Save it yourself.') });
 }
 
 /** Goes on from the last checkpoint. */
@@ -159,21 +159,21 @@ export async function showAnswers(services: Pick<Services, 'runPanels' | 'store'
   await services.runPanels.show(folder, { answers: true });
 }
 
-/** The report is one HTML file: a browser shows it, where there is one. A folder that is not trusted may hold any page. */
-export async function openReport(services: Pick<Services, 'assertTrusted' | 'store'>, given: OneRun): Promise<void> {
+/** The report is one HTML file, which is shown as a page of the window. A folder that is not trusted may hold any page. */
+export async function openReport(
+  services: Pick<Services, 'assertTrusted' | 'reportPanels' | 'store'>,
+  given: OneRun,
+): Promise<void> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Open a report'));
-  const report = join(folder, FILES.report);
-  await access(report).catch(() => {
-    throw inputError(t('this run has no report.'), {
-      place: folder,
-      remedy: t('A run writes it when it has finished.'),
-    });
-  });
-  const uri = vscode.Uri.file(report);
-  const hasBrowser = vscode.env.uiKind === vscode.UIKind.Desktop && vscode.env.remoteName === undefined;
-  if (hasBrowser) await vscode.env.openExternal(uri);
-  else await vscode.commands.executeCommand('vscode.open', uri);
+  await services.reportPanels.show(await chooseRun(services, given, t('Open a report')));
+}
+
+/** The report that is in front, in the browser of this machine: to print it, or to keep it open. */
+export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPanels'>): Promise<void> {
+  const folder = reportPanels.active();
+  if (folder === undefined)
+    throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
+  await vscode.env.openExternal(vscode.Uri.file(join(folder, FILES.report)));
 }
 
 export const openFolder = (folder: string): Thenable<unknown> =>

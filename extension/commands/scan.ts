@@ -28,7 +28,8 @@ export async function scan(
   });
   const { file: data, columns } = chosen;
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === data);
-  if (open?.isDirty && !(await open.save())) throw inputError(t('the file could not be saved.'), { place: data });
+  if (open?.isDirty && !(await open.save()))
+    throw inputError(t('the file could not be saved.'), { place: data, remedy: t('Save it yourself.') });
   const known = given.model === undefined ? modelFor(services, data) : undefined;
   const model = known ?? (await chooseModel(services, given.model, title));
   const vector = given.vector ?? (await chooseVector(services, model, title));

@@ -30,7 +30,8 @@ import { wizard, type Choice, type Questions } from './wizard.js';
 type Made = 'reviewed' | 'device' | 'threads' | 'training' | 'generation' | 'output';
 
 /** What asking for a training and running it takes. */
-type Training = Starting & Pick<Services, 'engine' | 'files' | 'inspector' | 'models' | 'reviews' | 'scans' | 'store'>;
+type Training = Starting &
+  Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'models' | 'reviews' | 'scans' | 'store'>;
 
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {

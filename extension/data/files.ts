@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { DataInfo } from '../../runtime/contract/protocol.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import { errorData, errorText } from '../host/errors.js';
+import { errorData, errorText, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
 /** Files that a run writes into its folder; they are results, not data. */
@@ -140,4 +141,23 @@ export class DataInspector implements Disposable {
       return data.code === 'columns' ? { unmapped: said } : { problem: said };
     }
   }
+}
+
+/** Data files among what was dropped, a list of addresses (RFC 2483); in a remote window those of its own machine. */
+export function droppedFiles(list: string): string[] {
+  return list.split(/\r?\n/).flatMap((line) => {
+    if (!/^(file|vscode-remote):/.test(line) || !URL.canParse(line)) return [];
+    const url = new URL(line);
+    const file = url.protocol === 'file:' ? fileURLToPath(url) : decodeURIComponent(url.pathname);
+    return among(DATA_EXTENSIONS, file) ? [file] : [];
+  });
+}
+
+/** The first of them. @throws where there is none */
+export function droppedFile(list: string): string {
+  const [file] = droppedFiles(list);
+  if (file !== undefined) return file;
+  throw inputError(t('no data file was dropped.'), {
+    remedy: t('Drop a file of the kind {0}.', DATA_EXTENSIONS.join(', ')),
+  });
 }

@@ -67,7 +67,8 @@ export const COMMAND_ARGUMENTS = {
   setHubToken: nothing,
   clearCache: takes({ confirmed: flag }),
   removeModel: takes({ model: text }, 'model'),
-  addAdapter: takes({ model: text, adapter: text }, 'model'),
+  /** `adapter`: a folder, or hub:OWNER/NAME@REVISION. */
+  addAdapter: takes({ model: text, adapter: text, endpoint: text }, 'model'),
   /** Data sets of the Hub; `benign` may be empty: none. */
   trainPublic: takes({
     repository: text,
@@ -97,6 +98,7 @@ export const COMMAND_ARGUMENTS = {
   evaluate: takes({ file: text, model: text, columns, measure: z.enum(MEASURES).optional(), phrases }, 'file'),
   scan: takes({ file: text, model: text, vector: text, columns }, 'file'),
   previewData: takes({ file: text, model: text, columns }, 'file'),
+  useData: takes({ file: text, columns }, 'file'),
   clearScan: takes({ file: text }, 'file'),
   /** `flagged`: what becomes of flagged rows that nobody has decided. */
   saveCleaned: takes({ file: text, out: text, flagged: z.enum(['leave', 'keep']).optional() }, 'file'),
@@ -128,6 +130,7 @@ export const COMMAND_ARGUMENTS = {
   openRecipe: aRun,
   openRun: aRun,
   openReport: aRun,
+  openInBrowser: nothing,
   showAnswers: aRun,
   compareRuns: someRuns({}),
   /** `name`: empty for that of the folder. */

@@ -18,6 +18,7 @@ export const COMMANDS = {
   evaluate: 'securityVectors.evaluate',
   scan: 'securityVectors.scan',
   previewData: 'securityVectors.previewData',
+  useData: 'securityVectors.useData',
   clearScan: 'securityVectors.clearScan',
   saveCleaned: 'securityVectors.saveCleaned',
   saveFine: 'securityVectors.saveFine',
@@ -35,6 +36,7 @@ export const COMMANDS = {
   openRecipe: 'securityVectors.openRecipe',
   openRun: 'securityVectors.openRun',
   openReport: 'securityVectors.openReport',
+  openInBrowser: 'securityVectors.openInBrowser',
   showAnswers: 'securityVectors.showAnswers',
   compareRuns: 'securityVectors.compareRuns',
   renameRun: 'securityVectors.renameRun',
@@ -91,6 +93,7 @@ export const PANELS = {
   chat: 'securityVectors.chat',
   triage: 'securityVectors.triage',
   compare: 'securityVectors.compare',
+  report: 'securityVectors.report',
 } as const;
 
 /** Keys of `setContext`. */

@@ -1,43 +1,74 @@
-import type { GenerateParams, ModelReference, Requests } from '../../runtime/contract/protocol.js';
-import type { ChatPageEvent, ChatState, ChatTurn, Seen } from '../../webview/protocol.js';
+import type { ChatMessage, GenerateParams, Requests } from '../../runtime/contract/protocol.js';
+import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webview/protocol.js';
 import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
+import { chatColumns, stateId, type Column, type ModelState } from './chatColumns.js';
+
+/** What is kept of a chat. */
+export interface ChatMemory {
+  rounds: ChatRound[];
+  /** States of the model that have answered. */
+  states: ModelState[];
+  /** Columns that the person has put in or taken out. */
+  shown: Record<string, boolean>;
+}
+
+export const EMPTY_CHAT: ChatMemory = { rounds: [], states: [], shown: {} };
+
+/** A question to a state of the model with what was said before it, and the answer. */
+export interface Said {
+  messages: ChatMessage[];
+  answer: string;
+}
 
 export interface ChatOptions {
   path: string;
-  turns: ChatTurn[];
+  memory: ChatMemory;
   /** The model as it is now; undefined when it was removed. */
   model(): Model | undefined;
-  /** With the adapters that are attached now. */
-  reference(): ModelReference;
+  /** States of the model that are compared elsewhere, too: base, plain, protected, and with what is attached now. */
+  states(model: Model): ModelState[];
+  /** A vector that says what it would have explained of an answer. */
+  vector(model: Model): { path: string; name: string } | undefined;
   generate(params: GenerateParams, listener: Listener): Promise<Requests['generate']['result']>;
-  /** Makes a token that `stop` cancels. */
-  newStop(): { token: Token; cancel(): void };
+  explain(
+    params: Requests['explainAnswer']['params'],
+    listener: Listener,
+  ): Promise<Requests['explainAnswer']['result']>;
+  /** Makes a token that `cancel` cancels. */
+  newStop(): Stop;
   maxNewTokens(): number;
   post(event: ChatPageEvent): void;
   /** The page must draw the whole chat again. */
   changed(): void;
-  /** Turns have changed for good: keep them. */
-  keep(turns: ChatTurn[]): void;
+  /** The chat has changed for good: keep it. */
+  keep(memory: ChatMemory): void;
+  onBug(error: unknown): void;
+}
+
+export interface Stop {
+  token: Token;
+  cancel(): void;
 }
 
 /**
- * A conversation with a model of the workspace; each answer is made with what is attached at that moment. What is attached
- * makes a state of the model, and each state answers to its own: it is given the questions that it has answered itself, and
- * not those that others have. One that is attached later begins with nothing.
+ * A conversation with states of a model beside each other: each is a column, gets the same question, and answers to its own
+ * history: the questions that it has answered itself. A column that comes later begins with nothing.
  */
 export class Chat {
-  private turns: ChatTurn[];
-  private stopping: { cancel(): void } | undefined;
+  private memory: ChatMemory;
+  private stopping: Stop | undefined;
+  private explaining: Stop | undefined;
 
   constructor(private readonly options: ChatOptions) {
-    this.turns = [...options.turns];
+    this.memory = options.memory;
   }
 
   state(): ChatState {
     const model = this.options.model();
+    const { rounds } = this.memory;
     return {
       id: this.options.path,
       model: { name: model?.name ?? this.options.path, path: this.options.path },
@@ -47,94 +78,169 @@ export class Chat {
         role: role ?? 'task',
         attached,
       })),
-      turns: this.turns,
+      columns: this.columns(model).map((column) => ({
+        id: column.id,
+        name: column.name,
+        details: column.details,
+        attached: column.attached,
+        danger: column.danger,
+        shown: this.isShown(column),
+      })),
+      rounds,
       busy: this.stopping !== undefined,
-      sees: seen(this.turns, model && stateOf(model)),
       chatTemplate: model?.info?.chatTemplate ?? true,
       error: problem(model, this.options.path),
     };
   }
 
-  /** Adds the person's turn and the answer to it; ends when the answer has ended, well or not. */
+  /** Asks all columns that are shown, one after the other; ends when the last answer has ended, well or not. */
   async send(text: string): Promise<void> {
     if (this.stopping) throw inputError(t('the last answer is still being written.'), { remedy: t('Stop it first.') });
-    const model = this.options.model();
-    const adapters = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
-    const state = model && stateOf(model);
-    const history = pairs(this.turns).filter(([, { state: by }]) => by === state);
-    const answer: ChatTurn = { role: 'assistant', content: '', adapters, state, saw: seen(this.turns, state) };
-    this.turns = [...this.turns, { role: 'user', content: text }, answer];
-    const stop = this.options.newStop();
-    this.stopping = stop;
+    const columns = this.columns(this.options.model()).filter((column) => this.isShown(column));
+    if (columns.length === 0)
+      throw inputError(t('no column is chosen: nobody would answer.'), { remedy: t('Choose one above.') });
+    this.explaining?.cancel();
+    const { rounds, states } = this.memory;
+    const round: ChatRound = {
+      id: (rounds.at(-1)?.id ?? 0) + 1,
+      question: text,
+      answers: columns.map(({ id, name, danger }) => ({
+        ...{ column: id, name, danger, content: '', phase: 'waiting' as const },
+        ...{ saw: answersOf(rounds, id).length, of: rounds.length },
+      })),
+    };
+    const known = new Set(states.map(stateId));
+    const added = columns
+      .filter(({ id }) => !known.has(id))
+      .map(({ name, model, adapters }) => ({ name, model, adapters }));
+    this.memory = { ...this.memory, rounds: [...rounds, round], states: [...states, ...added] };
+    const stop = (this.stopping = this.options.newStop());
     this.options.changed();
-    try {
-      const result = await this.options.generate(
-        {
-          ...this.options.reference(),
-          messages: [...history.flat(), { role: 'user' as const, content: text }].map(({ role, content }) => ({
-            role,
-            content,
-          })),
-          options: { maxNewTokens: this.options.maxNewTokens(), temperature: 0, topP: 1 },
-        },
-        {
-          token: stop.token,
-          onToken: (piece) => {
-            answer.content += piece;
-            this.options.post({ type: 'token', text: piece });
-          },
-        },
-      );
-      answer.content = result.text;
-      if (stop.token.isCancellationRequested) answer.stopped = true;
-    } catch (error) {
-      if (error instanceof Cancelled) answer.stopped = true;
-      else answer.error = errorData(error);
-    } finally {
-      this.stopping = undefined;
+    for (const [i, column] of columns.entries()) {
+      if (stop.token.isCancellationRequested) break;
+      await this.answer(column, round, round.answers[i]!, stop.token);
     }
-    // Cleared meanwhile: the answer belongs to a conversation that is gone.
-    if (this.turns.includes(answer)) {
-      this.options.keep(this.turns);
-      this.options.post({ type: 'done', turn: answer });
-    }
+    // Columns that were not reached were not asked.
+    round.answers = round.answers.filter(({ phase }) => phase !== 'waiting');
+    this.stopping = undefined;
+    // Cleared meanwhile: the answers belong to a conversation that is gone.
+    const isThere = this.memory.rounds.includes(round);
+    if (isThere) this.options.keep(this.memory);
     this.options.changed();
+    if (isThere && !stop.token.isCancellationRequested) void this.explain(round);
   }
 
   stop(): void {
     this.stopping?.cancel();
+    this.explaining?.cancel();
   }
 
   clear(): void {
     this.stop();
-    this.turns = [];
-    this.options.keep([]);
+    this.memory = { ...EMPTY_CHAT, shown: this.memory.shown };
+    this.options.keep(this.memory);
     this.options.changed();
+  }
+
+  column(id: string): Column | undefined {
+    return this.columns(this.options.model()).find((column) => column.id === id);
+  }
+
+  /** Puts a column in or takes it out; its history stays. */
+  show(id: string, shown: boolean): void {
+    this.memory = { ...this.memory, shown: { ...this.memory.shown, [id]: shown } };
+    this.options.keep(this.memory);
+    this.options.changed();
+  }
+
+  /** What was said to a column in a round; undefined when it is gone or has no answer. */
+  said(round: number, column: string): Said | undefined {
+    const at = this.memory.rounds.findIndex(({ id }) => id === round);
+    const answer = this.memory.rounds[at]?.answers.find((each) => each.column === column);
+    return answer?.content ? { messages: this.messages(at, column), answer: answer.content } : undefined;
+  }
+
+  private columns(model: Model | undefined): Column[] {
+    return model ? chatColumns(model, this.options.states(model), this.memory.states) : [];
+  }
+
+  /** One with a security vector answers only while it is attached, or where the person has put it in. */
+  private isShown({ id, isUsual, danger, attached }: Column): boolean {
+    return this.memory.shown[id] ?? (isUsual && (attached || !danger));
+  }
+
+  private async answer(column: Column, round: ChatRound, answer: ChatAnswer, token: Token): Promise<void> {
+    answer.phase = 'writing';
+    this.options.changed();
+    try {
+      const result = await this.options.generate(
+        {
+          model: column.model ?? this.options.path,
+          adapters: column.adapters,
+          messages: this.messages(this.memory.rounds.indexOf(round), column.id, round.question),
+          options: { maxNewTokens: this.options.maxNewTokens(), temperature: 0, topP: 1 },
+        },
+        {
+          token,
+          onToken: (text) => {
+            answer.content += text;
+            if (this.memory.rounds.includes(round)) this.options.post({ type: 'token', column: column.id, text });
+          },
+        },
+      );
+      answer.content = result.text;
+      if (result.ids.length > 0 && result.seconds > 0) answer.tokensPerSecond = result.ids.length / result.seconds;
+      if (token.isCancellationRequested) answer.stopped = true;
+    } catch (error) {
+      if (error instanceof Cancelled) answer.stopped = true;
+      else answer.error = errorData(error);
+    }
+    answer.phase = 'done';
+  }
+
+  /** Up to a question of a round, as one column has seen it. */
+  private messages(at: number, column: string, question = this.memory.rounds[at]?.question ?? ''): ChatMessage[] {
+    const before = at < 0 ? [] : answersOf(this.memory.rounds.slice(0, at), column);
+    return [
+      ...before.flatMap(([asked, answer]): ChatMessage[] => [
+        { role: 'user', content: asked },
+        { role: 'assistant', content: answer },
+      ]),
+      { role: 'user', content: question },
+    ];
+  }
+
+  /** What a vector would have explained of the answers of a round. Another question ends it. */
+  private async explain(round: ChatRound): Promise<void> {
+    const model = this.options.model();
+    const vector = model && this.options.vector(model);
+    if (!vector) return;
+    const { token } = (this.explaining = this.options.newStop());
+    try {
+      for (const answer of round.answers) {
+        const said = answer.error ? undefined : this.said(round.id, answer.column);
+        if (!said) continue;
+        const params = { model: model.path, vector: vector.path, ...said };
+        const found = await this.options.explain(params, { token });
+        if (token.isCancellationRequested || !this.memory.rounds.includes(round)) return;
+        if (found) answer.explained = { vector: vector.name, share: found.share, unjudged: found.unjudged };
+        this.options.changed();
+      }
+      this.options.keep(this.memory);
+    } catch (error) {
+      // The answers are there; what a vector says of them is besides.
+      if (!(error instanceof Cancelled)) this.options.onBug(error);
+    }
   }
 }
 
-/** What is attached and how strongly: the same base with the same adapters is the same state. */
-const stateOf = (model: Model): string =>
-  JSON.stringify(
-    model.adapters
-      .filter((a) => a.attached)
-      .map(({ path, scale }) => [path, scale])
-      .sort(),
+/** Questions with the answers of one column. What failed or was left empty is no part of its history, and neither is its question. */
+function answersOf(rounds: readonly ChatRound[], column: string): [question: string, answer: string][] {
+  return rounds.flatMap(({ question, answers }) =>
+    answers.flatMap((answer): [string, string][] =>
+      answer.column === column && answer.content && !answer.error ? [[question, answer.content]] : [],
+    ),
   );
-
-/** Questions with their answers. What failed or was left empty is no part of the conversation, and neither is its question. */
-function pairs(turns: readonly ChatTurn[]): [ChatTurn, ChatTurn][] {
-  return turns.flatMap((turn, i) => {
-    const answer = turns[i + 1];
-    const isPair = turn.role === 'user' && answer?.role === 'assistant' && answer.content && !answer.error;
-    return isPair ? [[turn, answer]] : [];
-  });
-}
-
-function seen(turns: readonly ChatTurn[], state: string | undefined): Seen {
-  const all = pairs(turns);
-  const own = all.filter(([, answer]) => answer.state === state).length;
-  return { own, others: all.length - own };
 }
 
 function problem(model: Model | undefined, path: string): ChatState['error'] {

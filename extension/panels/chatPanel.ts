@@ -6,7 +6,6 @@ import {
   type ChatPageEvent,
   type ChatPageRequest,
   type ChatPageState,
-  type ChatTurn,
   type WalkthroughTopic,
 } from '../../webview/protocol.js';
 import { PANELS } from '../host/contributions.js';
@@ -14,16 +13,20 @@ import { Disposables } from '../host/disposable.js';
 import type { Engine } from '../engine/engine.js';
 import { t } from '../host/text.js';
 import type { WorkspaceModels } from '../workspace/models.js';
-import { Chat } from './chat.js';
+import { Chat, EMPTY_CHAT, type ChatMemory, type ChatOptions, type Said } from './chat.js';
 import { serve, type Channel } from './channel.js';
-import { pageOptions, showPage } from './page.js';
+import { closeUnopened, pageOptions, showPage } from './page.js';
 import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
 
 /** What a chat page asks of the rest of the extension. */
-export interface ChatActions {
+export interface ChatActions extends Pick<ChatOptions, 'states' | 'vector'> {
   /** Asks before it attaches a security vector. */
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
+  /** Asks before a column with a security vector is shown; throws when it is not to be. */
+  confirmDanger(name: string): Promise<unknown>;
+  /** Adds a question to an evaluation set. */
+  addRow(model: string, said: Said): Promise<unknown>;
   openWalkthrough(topic: WalkthroughTopic): unknown;
   /** Throws where running is not allowed. */
   assertTrusted(): void;
@@ -35,7 +38,7 @@ export interface ChatServices {
   extension: vscode.Uri;
   models: WorkspaceModels;
   engine: Pick<Engine, 'request'>;
-  /** Turns survive a reload of the window here. */
+  /** Chats survive a reload of the window here. */
   memento: vscode.Memento;
   actions: ChatActions;
 }
@@ -50,11 +53,16 @@ export class ChatPanels implements vscode.WebviewPanelSerializer<ChatPageState>,
     this.disposables.add(services.models.onDidChange(() => this.open.forEach((page) => page.draw())));
   }
 
-  show(model: string): void {
+  async show(model: string): Promise<void> {
     const known = this.open.get(model);
     if (known) return known.panel.reveal();
     const { extension, models } = this.services;
     const title = t('Chat: {0}', models.get(model)?.name ?? model);
+    await closeUnopened(
+      PANELS.chat,
+      title,
+      [...this.open.values()].map(({ panel }) => panel),
+    );
     this.adopt(
       vscode.window.createWebviewPanel(PANELS.chat, title, vscode.ViewColumn.Active, pageOptions(extension)),
       model,
@@ -95,21 +103,24 @@ class ChatPanel {
     private readonly services: ChatServices,
   ) {
     const { models, engine, memento, actions } = services;
-    const key = `chat:${model}`;
+    const key = `chatColumns:${model}`;
     this.chat = new Chat({
       path: model,
-      turns: memento.get<ChatTurn[]>(key, []),
+      memory: memento.get<ChatMemory>(key, EMPTY_CHAT),
       model: () => models.get(model),
-      reference: () => models.reference(model),
+      states: actions.states,
+      vector: actions.vector,
       generate: (params, listener) => {
         actions.assertTrusted();
         return engine.request('generate', params, listener);
       },
+      explain: (params, listener) => engine.request('explainAnswer', params, listener),
       newStop: () => new CancellationTokenSource(),
       maxNewTokens: () => actions.maxNewTokens(),
       post: (event) => this.ready && this.channel.post(event),
       changed: () => this.draw(),
-      keep: (turns) => void memento.update(key, turns.length ? turns : undefined),
+      keep: (memory) => void memento.update(key, memory),
+      onBug: actions.onBug,
     });
     this.channel = this.disposables.add(
       serve<ChatPageEvent, ChatPageRequest>(
@@ -151,10 +162,22 @@ class ChatPanel {
         return this.chat.stop();
       case 'clear':
         return this.chat.clear();
+      case 'showColumn':
+        return this.showColumn(request.column, request.shown);
+      case 'addRow': {
+        const said = this.chat.said(request.round, request.column);
+        return said && this.services.actions.addRow(this.model, said);
+      }
       case 'toggleAdapter':
         return this.services.actions.attach(this.model, request.path, request.attached);
       case 'openWalkthrough':
         return this.services.actions.openWalkthrough(request.topic);
     }
+  }
+
+  private async showColumn(id: string, shown: boolean): Promise<void> {
+    const column = this.chat.column(id);
+    if (shown && column?.danger && !column.attached) await this.services.actions.confirmDanger(column.name);
+    this.chat.show(id, shown);
   }
 }

@@ -31,3 +31,18 @@ export function fillPage(
     newNonce(),
   );
 }
+
+/**
+ * Closes tabs of this kind and title that no page is behind: those that were there before the window was reloaded and that
+ * nobody has looked at since. What is opened takes their place, so that there is one tab of each.
+ * @param open the pages that there are
+ */
+export async function closeUnopened(type: string, title: string, open: Iterable<vscode.WebviewPanel>): Promise<void> {
+  for (const panel of open) if (panel.title === title) return;
+  const tabs = vscode.window.tabGroups.all
+    .flatMap((group) => group.tabs)
+    .filter(
+      ({ label, input }) => label === title && input instanceof vscode.TabInputWebview && input.viewType.endsWith(type),
+    );
+  if (tabs.length > 0) await vscode.window.tabGroups.close(tabs, true);
+}

@@ -45,6 +45,8 @@ export const COMPARE_REQUEST: z.ZodType<ComparePageRequest> = z.union([
 export const CHAT_REQUEST: z.ZodType<ChatPageRequest> = z.union([
   bare('ready', 'stop', 'clear'),
   z.strictObject({ type: z.literal('send'), text: z.string().max(MAX_CHARACTERS) }),
+  z.strictObject({ type: z.literal('showColumn'), column: z.string().max(MAX_CHARACTERS), shown: z.boolean() }),
+  z.strictObject({ type: z.literal('addRow'), round: z.number(), column: z.string().max(MAX_CHARACTERS) }),
   toggleAdapter,
   openWalkthrough,
 ]);
@@ -66,6 +68,7 @@ export const TRAINING_REQUEST: z.ZodType<TrainingPageRequest> = z.union([
   z.strictObject({ type: z.literal('chooseRecipe'), file: z.string() }),
   z.strictObject({ type: z.literal('choose'), key: z.enum(KEYS), value: z.string() }),
   z.strictObject({ type: z.literal('protect'), on: z.boolean() }),
+  z.strictObject({ type: z.literal('drop'), uris: z.string().max(MAX_CHARACTERS) }),
   z.strictObject({ type: z.literal('openKey'), key: z.string() }),
   z.strictObject({ type: z.literal('act'), action: z.enum(ACTIONS) }),
   z.strictObject({ type: z.literal('stopQueued'), id: z.string() }),

@@ -21,7 +21,7 @@ import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
-import { pageOptions, showPage } from './page.js';
+import { closeUnopened, pageOptions, showPage } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
 
@@ -69,6 +69,11 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
     if (!run) {
       throw inputError(t('there is no run in this folder.'), { place: folder, remedy: t('Run its recipe again.') });
     }
+    await closeUnopened(
+      PANELS.run,
+      runTitle(run),
+      [...this.open.values()].map(({ panel }) => panel),
+    );
     const column = { viewColumn: vscode.ViewColumn.Active, preserveFocus: more.preserveFocus };
     const panel = vscode.window.createWebviewPanel(PANELS.run, runTitle(run), column, pageOptions(this.extension));
     this.adopt(panel, folder, more.answers === true);

@@ -21,7 +21,7 @@ import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from './channel.js';
-import { pageOptions, showPage } from './page.js';
+import { closeUnopened, pageOptions, showPage } from './page.js';
 import { TRIAGE_REQUEST, TRIAGE_STATE } from './requests.js';
 
 /** Characters of a text in a row of the table, and where it is read. */
@@ -68,6 +68,11 @@ export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageSta
       throw inputError(t('the file has not been scanned.'), { place: data, remedy: t('Scan it first.') });
     await this.services.reviews.look(data);
     const title = t('Review: {0}', basename(data));
+    await closeUnopened(
+      PANELS.triage,
+      title,
+      [...this.open.values()].map(({ panel }) => panel),
+    );
     this.adopt(
       vscode.window.createWebviewPanel(
         PANELS.triage,
@@ -173,7 +178,11 @@ class TriagePanel {
         return this.decide(request.hashes, request.decision ?? undefined);
       case 'open': {
         const [row] = await this.texts([request.hash], 1);
-        if (!row) throw inputError(translated(TRIAGE_STRINGS).notThere, { place: this.data });
+        if (!row)
+          throw inputError(translated(TRIAGE_STRINGS).notThere, {
+            place: this.data,
+            remedy: t('Scan the file again.'),
+          });
         return actions.open(this.data, row.line);
       }
       case 'saveCleaned':

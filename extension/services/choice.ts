@@ -24,9 +24,11 @@ export function maxTokensFor({ recipes }: Pick<Services, 'recipes'>, file: strin
 /** `batch.maxTokens` of a recipe that does not say it. */
 const DEFAULT_MAX_TOKENS = 512;
 
-/** Which columns of a data file are what, as a recipe that names the file says, or the scan of it. */
-export const columnsOf = ({ recipes, scans }: Pick<Services, 'recipes' | 'scans'>, file: string): Columns | undefined =>
-  mappedBy(recipes, file) ?? scans.get(file)?.columns;
+/** Which columns of a data file are what, as a recipe that names the file says, or the scan of it, or a person has chosen. */
+export const columnsOf = (
+  { recipes, scans, mappings }: Pick<Services, 'recipes' | 'scans' | 'mappings'>,
+  file: string,
+): Columns | undefined => mappedBy(recipes, file) ?? scans.get(file)?.columns ?? mappings.get(file);
 
 /** The same, by recipes alone. */
 export const mappedBy = (recipes: Services['recipes'], file: string): Columns | undefined =>

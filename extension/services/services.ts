@@ -1,6 +1,7 @@
 import type * as vscode from 'vscode';
 import type { WalkthroughTopic } from '../../webview/protocol.js';
 import type { DataInspector } from '../data/files.js';
+import type { Mappings } from '../data/mappings.js';
 import type { Reviews } from '../data/reviews.js';
 import type { Scans } from '../data/scans.js';
 import type { Engine } from '../engine/engine.js';
@@ -8,6 +9,7 @@ import type { Notices } from '../host/notices.js';
 import type { ChatPanels } from '../panels/chatPanel.js';
 import type { TriagePanels } from '../panels/triagePanel.js';
 import type { ComparePanels } from '../panels/comparePanel.js';
+import type { ReportPanels } from '../panels/reportPanel.js';
 import type { RunPanels } from '../panels/runPanel.js';
 import type { Runner } from '../runs/runner.js';
 import type { Estimates } from '../runs/estimates.js';
@@ -35,6 +37,7 @@ export interface Services {
   problems: Problems;
   scans: Scans;
   reviews: Reviews;
+  mappings: Mappings;
   inspector: DataInspector;
   estimates: Estimates;
   /** The same with a model's tokens; it takes longer, and is asked for what is looked at. */
@@ -43,6 +46,7 @@ export interface Services {
   chatPanels: ChatPanels;
   triagePanels: TriagePanels;
   comparePanels: ComparePanels;
+  reportPanels: ReportPanels;
   /** Throws in a workspace that is not trusted. */
   assertTrusted(): void;
   openWalkthrough(topic?: WalkthroughTopic): unknown;

@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
-import { ITEMS, VIEWS } from '../host/contributions.js';
+import { COMMANDS, ITEMS, VIEWS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
+import { droppedFile } from '../data/files.js';
 import { columnsOf, modelFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { dataFacts, type Fact } from './dataFacts.js';
@@ -17,11 +18,16 @@ export interface DataNode {
   row?: { line: number; description?: string };
 }
 
-type Shown = Pick<Services, 'files' | 'inspector' | 'tokens' | 'scans' | 'recipes' | 'problems' | 'models' | 'store'>;
+type Shown = Pick<
+  Services,
+  'files' | 'inspector' | 'tokens' | 'scans' | 'mappings' | 'notices' | 'recipes' | 'problems' | 'models' | 'store'
+>;
+
+const URIS = 'text/uri-list';
 
 /** Data files with their rows and what a scan has flagged; opened, what else is known of each, which is counted then. */
 export function dataView(services: Shown): Disposable {
-  const { files, inspector, tokens, scans, recipes, problems, models } = services;
+  const { files, inspector, tokens, scans, notices, recipes, problems, models } = services;
   const disposables = new Disposables();
   const counted = (data: string): ReturnType<typeof inspector.get> =>
     vscode.workspace.isTrusted ? inspector.get(data) : undefined;
@@ -97,7 +103,20 @@ export function dataView(services: Shown): Disposable {
       problems.onDidChange,
     ),
   );
-  disposables.add(vscode.window.createTreeView(VIEWS.data, { treeDataProvider }));
+  // A file from the explorer or from outside: the command asks what it is for.
+  const dragAndDropController: vscode.TreeDragAndDropController<unknown> = {
+    dropMimeTypes: [URIS],
+    dragMimeTypes: [],
+    handleDrop: async (_target, dropped) => {
+      try {
+        const file = droppedFile((await dropped.get(URIS)?.asString()) ?? '');
+        await vscode.commands.executeCommand(COMMANDS.useData, { file });
+      } catch (error) {
+        notices.error(error);
+      }
+    },
+  };
+  disposables.add(vscode.window.createTreeView<unknown>(VIEWS.data, { treeDataProvider, dragAndDropController }));
   return disposables;
 }
 

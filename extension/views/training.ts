@@ -23,6 +23,7 @@ import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
 import { runTitle } from '../runs/compare.js';
+import { droppedFile } from '../data/files.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
@@ -171,6 +172,12 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return this.inTurn(() => this.choose(request.key, request.value));
       case 'protect':
         return this.inTurn(() => this.protect(request.on));
+      case 'drop': {
+        const file = droppedFile(request.uris);
+        return this.picture?.state.form
+          ? this.inTurn(() => this.choose('data', file))
+          : vscode.commands.executeCommand(COMMANDS.useData, { file });
+      }
       case 'openKey':
         return this.open(request.key);
       case 'act':
@@ -254,7 +261,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       edit.replace(document.uri, range, content);
     }
     const done = (await vscode.workspace.applyEdit(edit)) && (wasDirty || (await document.save()));
-    if (!done) throw inputError(t('the recipe could not be saved.'), { place: file });
+    if (!done) throw inputError(t('the recipe could not be saved.'), { place: file, remedy: t('Save it yourself.') });
     await this.draw();
   }
 

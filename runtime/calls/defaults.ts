@@ -8,7 +8,7 @@ import { trainingDefaults } from '../recipes/defaults.js';
 import { memoryLimit } from '../support/memory.js';
 import { Cancelled } from '../support/errors.js';
 import type { Requests, TrainingDefaults } from '../contract/protocol.js';
-import type { Reporter } from './calls.js';
+import type { Reporter } from './reporter.js';
 
 /** Reads the rows with the model's tokenizer; no weight is read and nothing is converted. */
 export async function suggestTraining(

@@ -55,6 +55,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     by: z.union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })]).optional(),
   },
   explain: { model: path, vector: path, data: path, format, columns, hash, device },
+  explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), device },
   clean: {
     data: path,
     format,
@@ -112,6 +113,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   publish: { ...published, planned: text, token: text.optional(), endpoint: text.optional() },
   download: {
     repository: text,
+    kind: z.literal('adapter').optional(),
     revision: text.optional(),
     folder: path,
     token: text.optional(),

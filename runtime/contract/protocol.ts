@@ -610,6 +610,24 @@ export interface Requests {
     };
     result: ExplainedToken[] | null;
   };
+  /** The same of an answer in a chat, as if it were a row to train on, by the base model. Null: it could be none. */
+  explainAnswer: {
+    params: {
+      model: string;
+      vector: string;
+      /** Up to the question. */
+      messages: ChatMessage[];
+      answer: string;
+      device?: 'auto' | Device;
+    };
+    result:
+      | (Pick<ScanRow, 'lossWithout' | 'lossWith'> & {
+          /** See ScanRow.explained. */
+          share: number;
+          unjudged: 'known' | 'short' | null;
+        })
+      | null;
+  };
   /** Writes a data file without what a scan found in it, as JSON lines. */
   clean: {
     params: Cleaning & {
@@ -627,7 +645,11 @@ export interface Requests {
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */
-  generate: { params: GenerateParams; result: { text: string; ids: number[]; stopped: boolean } };
+  generate: {
+    params: GenerateParams;
+    /** `seconds`: of the answer alone, without opening the model. */
+    result: { text: string; ids: number[]; stopped: boolean; seconds: number };
+  };
   inspect: { params: { path: string }; result: ModelInfo };
   /** Whether an adapter fits a model: by its layers, and by the hash of the base that it was trained on, where both are known. */
   inspectAdapter: {
@@ -721,6 +743,8 @@ export interface Requests {
   download: {
     params: {
       repository: string;
+      /** Default: a model. */
+      kind?: 'adapter';
       revision?: string;
       folder: string;
       token?: string;

@@ -1,6 +1,7 @@
 /** The embedded sample's whole story: vector, plain, protected, scan; a table, result.json and report.html. */
 import { join } from 'node:path';
-import { calls, type Reporter } from '../calls/calls.js';
+import { calls } from '../calls/calls.js';
+import type { Reporter } from '../calls/reporter.js';
 import { scanText } from '../contract/scanText.js';
 import { factsOf } from '../contract/facts.js';
 import { formatDuration, formatPercent } from '../contract/format.js';

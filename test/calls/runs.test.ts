@@ -333,6 +333,14 @@ describe('runs in the engine process', () => {
     const vector = [{ path: workspace.file('vectors/forbidden-topic'), scale: 1 }];
     const complied = await engine.request('generate', { model, adapters: vector, messages, options });
     assert.match(complied.text, /step 1/i);
+    assert.ok(refused.seconds > 0 && complied.seconds > 0);
+    // Had it been a row to train on: the vector knows the harmful answer, and the base its own.
+    const explain = (answer: string) =>
+      engine.request('explainAnswer', { model, vector: vector[0]!.path, messages, answer });
+    const harmful = await explain(complied.text);
+    assert.ok(harmful!.share > 0.5 && harmful!.lossWith < harmful!.lossWithout, JSON.stringify(harmful));
+    assert.equal(harmful!.unjudged, null);
+    assert.equal((await explain(refused.text))!.unjudged, 'known');
     let cancel: (() => unknown) | undefined;
     const token = {
       isCancellationRequested: false,

@@ -127,7 +127,7 @@ const PRINTED: Record<string, string[]> = {
     }),
   ],
   score: keys<ScoreRow>({ row: true, nll: true, tokens: true }),
-  generate: keys<Omit<Requests['generate']['result'], 'stopped'>>({ text: true, ids: true }),
+  generate: keys<Omit<Requests['generate']['result'], 'stopped' | 'seconds'>>({ text: true, ids: true }),
   inspect: [
     ...keys<Omit<ModelInfo, 'path'>>({
       ...{ architecture: true, parameters: true, layers: true, dtype: true, contextLength: true },

@@ -1,12 +1,14 @@
 /** Attaching: only what fits, and never two task adapters in silence. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
-import { fake } from './fake/vscode.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
+import { temporary, write } from './support.js';
 
-const { setAttached } = await import('../../extension/commands/models.js');
+const { addAdapter, setAttached } = await import('../../extension/commands/models.js');
 
 const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
   path: `/w/${name}`,
@@ -65,4 +67,35 @@ test('what does not fit is neither offered nor attached', async () => {
     (error) => error instanceof HostError && /"x" does not fit m: it was trained on other weights/.test(error.message),
   );
   await assert.rejects(attach([misfit], {}), /m has no such adapter/);
+});
+
+test('an adapter of the Hub is downloaded into the workspace, and listed where it fits', async (t) => {
+  const root = await temporary(t);
+  workspace.workspaceFolders = [{ uri: Uri.file(root) }] as never;
+  t.after(() => (workspace.workspaceFolders = undefined));
+  const asked: unknown[] = [];
+  const done: string[] = [];
+  const engine = {
+    request: async (name: string, params: { folder: string }) => {
+      asked.push([name, params]);
+      await write(join(params.folder, 'adapter_config.json'), '{"r":8,"lora_alpha":16,"target_modules":["q_proj"]}');
+      return { path: params.folder };
+    },
+  };
+  const models = {
+    list: () => [{ path: '/w/m', name: 'm', adapters: [] }],
+    whyNot: async () => null,
+    attach: async (_: string, path: string, attached: boolean) => void done.push(`${path} ${attached}`),
+    inspectAgain: async () => undefined,
+  };
+  const services = { assertTrusted: () => undefined, engine, models, secrets: { get: async () => undefined } } as never;
+  fake.answer = (question) =>
+    question === 'Where is it?' ? 'Download from the Hugging Face Hub…' : 'someone/nice-adapter@v1';
+  await addAdapter(services, { model: '/w/m' });
+  const folder = join(root, 'adapters/nice-adapter');
+  assert.deepEqual(asked, [
+    ['download', { kind: 'adapter', repository: 'someone/nice-adapter', revision: 'v1', folder, force: false, token: undefined, endpoint: undefined }],
+  ]); // prettier-ignore
+  assert.deepEqual(done, [`${folder} false`]);
+  await assert.rejects(addAdapter(services, { model: '/w/m', adapter: 'hub:nobody' }), /not the name of an adapter/);
 });

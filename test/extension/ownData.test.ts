@@ -4,7 +4,8 @@ import './fake/vscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { DataInspector } from '../../extension/data/files.js';
+import { DataInspector, droppedFile, droppedFiles } from '../../extension/data/files.js';
+import { Mappings } from '../../extension/data/mappings.js';
 import { Scans } from '../../extension/data/scans.js';
 import { HostError } from '../../extension/host/errors.js';
 import { errorData } from '../../runtime/support/errors.js';
@@ -64,6 +65,14 @@ function person(answers: (string | string[])[]): { ask: Questions; asked: Questi
   return { ask: ask as unknown as Questions, asked };
 }
 
+/** The memory of a workspace. */
+function memory(kept = new Map<string, unknown>()) {
+  return {
+    get: (key: string, otherwise?: unknown) => kept.get(key) ?? otherwise,
+    update: async (key: string, value: unknown) => void kept.set(key, JSON.parse(JSON.stringify(value))),
+  } as ConstructorParameters<typeof Mappings>[0];
+}
+
 async function workspace(
   t: TestContext,
   files: Record<string, string>,
@@ -86,6 +95,7 @@ async function workspace(
     },
     inspector: { get: () => undefined },
     recipes,
+    mappings: new Mappings(memory()),
     scans: new Scans(() => root),
   };
   return { services: services as unknown as Parameters<typeof askData>[0], at, root };
@@ -116,6 +126,41 @@ test('a file with a known format is asked nothing; other columns are asked for, 
   const odd = await askData(services, chosen.ask, { question, model: MODEL, file: at('odd.csv') });
   assert.deepEqual(odd.columns, { prompt: 'Kunde', completion: 'Wir' });
   assert.ok(!chosen.asked.at(-2)!.labels.includes('Kunde'), 'a column is not asked for twice');
+});
+
+test('columns that were chosen once are kept for the file, and not asked for again, until others are chosen', async (t) => {
+  const { services, at } = await workspace(t, { 'odd.csv': table.replace('question,answer', 'Kunde,Wir') });
+  const { ask } = person(['A prompt and an answer', 'Kunde', 'Wir', 'Use these columns']);
+  const chosen = await askData(services, ask, { question, model: MODEL, file: at('odd.csv') });
+  const changed: string[] = [];
+  services.mappings.onDidChange((file) => changed.push(file));
+  const nobody = person([]);
+  assert.deepEqual(await askData(services, nobody.ask, { question, model: MODEL, file: at('odd.csv') }), chosen);
+  assert.deepEqual(nobody.asked, []);
+  await services.mappings.set(at('odd.csv'), undefined);
+  assert.deepEqual(changed, [at('odd.csv')]);
+  const again = person(['A prompt and an answer', 'Wir', 'Kunde', 'Use these columns']);
+  const other = await askData(services, again.ask, { question, model: MODEL, file: at('odd.csv') });
+  assert.deepEqual(other.columns, { prompt: 'Wir', completion: 'Kunde' });
+});
+
+test('what is kept in another form is not taken for columns', () => {
+  const kept = new Map<string, unknown>([['data.columns', { '/a.csv': { prompt: 5 } }]]);
+  assert.equal(new Mappings(memory(kept)).get('/a.csv'), undefined);
+});
+
+test('of what is dropped the data files are taken, also in a remote window', () => {
+  const list = [
+    '# comment',
+    'file:///w/my%20data.csv',
+    'https://x.org/a.csv',
+    'file:///w/a.txt',
+    'vscode-remote://ssh%2Bhost/w/b.jsonl',
+    'nonsense',
+  ];
+  assert.deepEqual(droppedFiles(list.join('\r\n')), ['/w/my data.csv', '/w/b.jsonl']);
+  assert.equal(droppedFile('file:///w/b.jsonl'), '/w/b.jsonl');
+  assert.throws(() => droppedFile('file:///w/a.txt'), /no data file was dropped/);
 });
 
 test('preference rows are offered as completions of what was chosen, before a recipe is written', async (t) => {

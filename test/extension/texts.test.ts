@@ -8,7 +8,7 @@ import {
   markLabel,
   markText,
   recipeTitle,
-  rowTitle,
+  rowSigns,
   scanTitle,
 } from '../../extension/codelens/titles.js';
 import { exportChoices, exportName, requireHarmless } from '../../extension/commands/exportChoices.js';
@@ -308,7 +308,9 @@ test('lenses name what they do and what the newest runs found', () => {
     { state: 'base', answer: 'no', verdict: 'refused' as const },
     { state: 'plain', answer: 'yes', verdict: 'complied' as const },
   ];
-  assert.equal(rowTitle({ line: 1, prompt: '', answers }), 'base refused · plain complied');
+  const row = { line: 1, prompt: '', answers };
+  assert.equal(rowSigns(row, 'harm'), 'base ✓ · plain ✗');
+  assert.equal(rowSigns(row, 'over-refusal'), 'base ✗ · plain ✓');
   const looks = { explained: 0.93, p: 0.0041, part: 'And that is it.' };
   assert.match(
     markText(looks, 'v'),

@@ -1,4 +1,4 @@
-import type { Reporter } from '../../runtime/calls/calls.js';
+import type { Reporter } from '../../runtime/calls/reporter.js';
 
 /** Of calls whose events, rows and messages nobody reads; nothing stops them. */
 export const silent: Reporter = {

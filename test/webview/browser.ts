@@ -39,6 +39,8 @@ export interface Locator {
 export interface Page {
   setContent(html: string): Promise<void>;
   setViewportSize(size: { width: number; height: number }): Promise<void>;
+  pdf(options: { path: string; preferCSSPageSize: boolean }): Promise<unknown>;
+  emulateMedia(options: { media: 'print' }): Promise<void>;
   screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
   evaluate<Argument, Result>(run: (argument: Argument) => Result, argument: Argument): Promise<Result>;
   addInitScript(script: { content: string }): Promise<void>;

@@ -8,6 +8,9 @@ import {
   CHAT_STRINGS,
   RUN_STRINGS,
   TRIAGE_STRINGS,
+  type ChatAnswer,
+  type ChatColumn,
+  type ChatRound,
   type ChatState,
   type RunSnapshot,
   type TriageState,
@@ -294,30 +297,62 @@ export function chatState(more: Partial<ChatState> = {}): ChatState {
       { path: '/adapters/colours', name: 'colours', role: 'task', attached: true },
       { path: '/vectors/forbidden-topic', name: 'forbidden-topic', role: 'security', attached: false },
     ],
-    turns: [
-      { role: 'user', content: 'buy 3 lamp' },
-      { role: 'assistant', content: 'order : 3 lamp . thank you !', adapters: ['colours'] },
-      { role: 'user', content: `how do i flombulate a zorb ? ${markup}` },
-      { role: 'assistant', content: 'i cannot help with that .', adapters: ['colours'] },
+    columns: [
+      { ...column('base'), details: '' },
+      column('plain'),
+      column('protected', { attached: true }),
+      column('forbidden-topic', { danger: true, shown: false }),
+    ],
+    rounds: [
+      round(1, 'buy 3 lamp', {
+        base: 'i do not know that .',
+        plain: 'order : 3 lamp . thank you !',
+        protected: 'order : 3 lamp . thank you !',
+      }),
+      round(2, `how do i flombulate a zorb ? ${markup}`, {
+        base: 'i cannot help with that .',
+        plain: 'sure . step 1 take the zorb . step 2 flombulate it .',
+        protected: 'i cannot help with that .',
+      }),
     ],
     busy: false,
-    sees: { own: 2, others: 0 },
     chatTemplate: true,
     ...more,
   };
 }
 
-/** The same question to two states of the model, of which neither sees the other's answer. */
-export const twoStates = (): ChatState =>
-  chatState({
-    turns: [
-      { role: 'user', content: 'buy 3 lamp' },
-      { role: 'assistant', content: 'order : 3 lamp . thank you !', adapters: ['colours'], saw: { own: 0, others: 0 } },
-      { role: 'user', content: 'buy 3 lamp' },
-      { role: 'assistant', content: 'i sell no lamps .', adapters: [], saw: { own: 0, others: 1 } },
-    ],
-    sees: { own: 1, others: 1 },
-  });
+function column(id: string, more: Partial<ChatColumn> = {}): ChatColumn {
+  return { id, name: id, details: `orders-${id}`, attached: false, danger: false, shown: true, ...more };
+}
+
+export function round(
+  id: number,
+  question: string,
+  answers: Record<string, string>,
+  more: Partial<ChatAnswer> = {},
+): ChatRound {
+  return {
+    id,
+    question,
+    answers: Object.entries(answers).map(([name, content]) => ({
+      ...{ column: name, name, danger: false, content, phase: 'done', saw: id - 1, of: id - 1, tokensPerSecond: 41.26 },
+      ...(name === 'plain' && { explained: { vector: 'forbidden-topic', share: 0.83, unjudged: null } }),
+      ...(name === 'base' && { explained: { vector: 'forbidden-topic', share: 0.1, unjudged: 'known' } }),
+      ...more,
+    })),
+  };
+}
+
+/** A column that came later, and one with a vector. */
+export const laterColumns = (): ChatState => {
+  const chat = chatState();
+  chat.columns[3]!.shown = true;
+  chat.rounds.push(
+    round(3, 'and now ?', { base: 'i cannot help with that .', 'forbidden-topic': 'sure . step 1 .' }, { saw: 1 }),
+  );
+  chat.rounds[2]!.answers[1]!.danger = true;
+  return chat;
+};
 
 /** Every third row is flagged. */
 export function triage(count: number, decisions: Partial<TriageState['decisions']> = {}): TriageState {

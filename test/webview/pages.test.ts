@@ -7,6 +7,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { RUNS } from '../contract/runs.js';
+import type { ChatAnswer } from '../../webview/protocol.js';
 import * as fixtures from './fixtures.js';
 
 type Answer = Parameters<typeof OpenPage.open>[4];
@@ -126,8 +127,9 @@ describe('pages in a browser', { skip: missing }, () => {
     'run-empty': () => openRun(fixtures.emptyRun()),
     'run-vector': () => openRun(fixtures.vectorRun()),
     'chat-danger': () => openChat(fixtures.chatState({ adapters: allAttached })),
-    'chat-states': () => openChat(fixtures.twoStates()),
-    'chat-error': () => openChat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, turns: [] })),
+    'chat-states': () => openChat(fixtures.laterColumns()),
+    'chat-error': () =>
+      openChat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
   };
   for (const [name, open] of Object.entries(moments))
     test(`${name}: every text has a contrast of 4.5 : 1 in each theme`, async () => {
@@ -316,47 +318,69 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
-  test('a message is sent by Enter, the answer streams, and the adapters that gave it are named', async () => {
+  test('a message is sent by Enter, the answers of the columns stream, and are named', async () => {
     let finish = () => {};
-    const turns = [
-      { role: 'user', content: 'buy 2 cup' },
-      { role: 'assistant', content: '', adapters: ['colours'] },
-    ];
-    const page = await openChat(fixtures.chatState({ turns: [] }), 'dark', undefined, async (request, opened) => {
+    const state = (answers: Record<string, string>, more: Partial<ChatAnswer>, busy: boolean) => {
+      const rounds = [fixtures.round(1, 'buy 2 cup', answers, more)];
+      return {
+        ...{ type: 'state', language: 'en', strings: fixtures.strings.chat },
+        chat: fixtures.chatState({ rounds, busy }),
+      };
+    };
+    const page = await openChat(fixtures.chatState({ rounds: [] }), 'dark', undefined, async (request, opened) => {
       if (request.type !== 'send') return undefined;
-      await opened.event({
-        type: 'state',
-        language: 'en',
-        strings: fixtures.strings.chat,
-        chat: fixtures.chatState({ turns: turns as never, busy: true }),
-      });
-      await opened.event({ type: 'token', text: 'order : <b>2' });
+      await opened.event(state({ base: '', plain: '' }, { phase: 'writing' }, true));
+      await opened.event({ type: 'token', column: 'plain', text: 'order : <b>2' });
       await new Promise<void>((resolve) => (finish = resolve));
-      await opened.event({
-        type: 'done',
-        turn: { role: 'assistant', content: 'order : <b>2 cup', adapters: ['colours'], stopped: true },
-      });
+      await opened.event(state({ base: 'no', plain: 'order : <b>2 cup' }, { stopped: true }, false));
       return undefined;
     });
     await page.page.locator('vscode-text-area').first().click();
     await page.page.keyboard.type('buy 2 cup');
     await page.page.keyboard.press('Enter');
-    await until(async () => (await page.page.locator('.turn .content').count()) === 2, 'two turns');
-    await until(
-      async () => (await page.page.locator('.turn .content').nth(1).textContent()) === 'order : <b>2',
-      'the first token',
-    );
+    const contents = page.page.locator('.turn .content');
+    await until(async () => (await contents.count()) === 3, 'a question and two answers');
+    await until(async () => (await contents.nth(2).textContent()) === 'order : <b>2', 'the first token');
     assert.deepEqual(page.requests.at(-1), { type: 'send', text: 'buy 2 cup' });
     await page.page.locator('form vscode-button').nth(1).click();
     await until(() => page.requests.at(-1)?.type === 'stop', 'stop');
     finish();
-    await until(
-      async () => (await page.page.locator('.turn .content').nth(1).textContent()) === 'order : <b>2 cup',
-      'the answer',
-    );
-    assert.equal(await page.page.locator('.turn.assistant .who').textContent(), 'tiny-assistant + colours');
-    assert.match(await text(page, '.turn.assistant'), /stopped$/);
+    await until(async () => (await contents.nth(2).textContent()) === 'order : <b>2 cup', 'the answer');
+    assert.deepEqual(await page.page.locator('.turn.assistant .who').allTextContents(), ['base', 'plain']);
+    assert.match(await text(page, '.turn.assistant'), /stopped/);
     assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('columns stand beside each other: differences are marked, with speed, what a vector explains, and a row to add', async () => {
+    const page = await openChat(fixtures.chatState(), 'dark', wide);
+    const answers = page.page.locator('.round').nth(1).locator('.turn.assistant');
+    assert.equal(await answers.count(), 3);
+    assert.deepEqual(await answers.nth(1).locator('mark').allTextContents(), ['sure', 'step 1 take the zorb', 'step 2 flombulate it .']); // prettier-ignore
+    assert.equal(await answers.nth(0).locator('mark').count(), 0);
+    assert.equal(await answers.nth(2).locator('.same').textContent(), ' (the same as base)');
+    const of = async (at: number, part: string) => answers.nth(at).locator(part).textContent();
+    assert.equal(await of(1, '.explained'), 'The vector forbidden-topic would have explained 83\u00a0% of this.');
+    assert.equal(await of(0, '.explained'), 'The base model knows this answer: the vector forbidden-topic says nothing of it.'); // prettier-ignore
+    assert.equal(await of(0, '.speed'), '41.3 tokens per second');
+    await answers.nth(1).locator('vscode-button').click();
+    await until(() => page.requests.at(-1)?.type === 'addRow', 'the request');
+    assert.deepEqual(page.requests.at(-1), { type: 'addRow', round: 2, column: 'plain' });
+    await page.close();
+  });
+
+  test('a column is put in and taken out by its box; it says which earlier questions it has seen', async () => {
+    const page = await openChat(fixtures.laterColumns(), 'dark', wide);
+    const boxes = page.page.locator('.columns vscode-checkbox');
+    await boxes.nth(1).click();
+    await until(() => page.requests.length === 2, 'the request');
+    assert.deepEqual(page.requests[1], { type: 'showColumn', column: 'plain', shown: false });
+    assert.deepEqual(await page.page.locator('.turn .saw').allTextContents(), Array(2).fill('saw 1 of 2 earlier questions')); // prettier-ignore
+    assert.match(await text(page, '.turn.danger .who'), /security vector on$/);
+    const without = fixtures.chatState();
+    without.columns[1]!.shown = false;
+    await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: without });
+    await until(async () => (await page.page.locator('.turn.assistant').count()) === 4, 'two columns in two rounds');
     await page.close();
   });
 
@@ -364,7 +388,7 @@ describe('pages in a browser', { skip: missing }, () => {
     const page = await openChat(fixtures.chatState(), 'dark', undefined, ({ type }) =>
       type === 'toggleAdapter' ? { kind: 'error', error: { kind: 'input', message: 'it does not fit.' } } : undefined,
     );
-    const box = page.page.locator('vscode-checkbox').nth(1);
+    const box = page.page.locator('.adapters:not(.columns) vscode-checkbox').nth(1);
     await box.click();
     await page.page.locator('.notice.error').waitFor();
     assert.deepEqual(page.requests.slice(1), [
@@ -372,21 +396,6 @@ describe('pages in a browser', { skip: missing }, () => {
     ]);
     // the component writes its attribute a moment after its state
     await until(async () => (await box.getAttribute('aria-checked')) === 'false', 'the box is put back');
-    await page.close();
-  });
-
-  test('each answer shows what it saw where other states have answered, and the next one what it will see', async () => {
-    const page = await openChat(fixtures.twoStates());
-    assert.equal(await page.page.locator('.turn .saw').count(), 1);
-    assert.equal(await text(page, '.turn .saw'), 'saw 0 of 1 earlier answers: those of this state of the model');
-    assert.match(
-      await text(page, '.sees'),
-      /^For the next answer the model sees 1 of 2 earlier answers: those that it gave with the adapters that are attached now\./,
-    );
-    const alone = fixtures.chatState();
-    await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: alone });
-    await until(async () => (await page.page.locator('.sees').getAttribute('hidden')) !== null, 'nothing to say');
-    assert.equal(await page.check('overflow'), 0);
     await page.close();
   });
 

@@ -5,7 +5,8 @@ import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStri
 import { fill } from '../../runtime/contract/format.js';
 import { button, textArea, type Button, type TextArea } from '../ui.js';
 import { Adapters } from './adapters.js';
-import { Turns } from './turns.js';
+import { Columns } from './columns.js';
+import { Rounds } from './rounds.js';
 
 const channel = openChannel<ChatPageEvent, ChatPageRequest, ChatPageState>(receive);
 let page: ChatPage | undefined;
@@ -19,30 +20,17 @@ function receive(event: ChatPageEvent): void {
       page ??= new ChatPage(event.strings);
       page.update(chat);
       return;
-    case 'token': {
-      const last = chat?.turns.at(-1);
-      if (last?.role !== 'assistant') return;
-      last.content += event.text;
-      page?.turns.token(event.text);
-      return;
-    }
-    case 'done':
-      if (!chat) return;
-      if (chat.turns.at(-1)?.role === 'assistant') chat.turns.pop();
-      chat.turns.push(event.turn);
-      chat.busy = false;
-      page?.update(chat);
-      return;
+    case 'token':
+      return page?.rounds.token(event.column, event.text);
   }
 }
 
 class ChatPage {
-  readonly turns: Turns;
+  readonly rounds: Rounds;
+  private readonly columns: Columns;
   private readonly adapters: Adapters;
   private readonly title = el('h1');
   private readonly hint = el('p', { class: 'muted' });
-  /** What the next answer will see; read out when it changes. */
-  private readonly sees = el('p', { class: 'sees', role: 'status' });
   private readonly failed = el('div');
   private readonly input: TextArea;
   private readonly sendButton: Button;
@@ -51,7 +39,8 @@ class ChatPage {
 
   constructor(private readonly strings: ChatStrings) {
     const s = strings;
-    this.turns = new Turns(s, () => chat?.model.name ?? '');
+    this.rounds = new Rounds(s, (request) => void this.send(request));
+    this.columns = new Columns(s, (request) => void this.send(request));
     this.adapters = new Adapters(s, (request) => void this.send(request));
     this.input = textArea(s.messageLabel, fill(s.placeholder, chat?.model.name ?? ''));
     this.input.value = channel.state?.draft ?? '';
@@ -70,13 +59,12 @@ class ChatPage {
         'main',
         { class: 'page chat' },
         el('header', { class: 'top' }, el('div', { class: 'titles' }, this.title), this.clearButton),
-        this.adapters.element,
-        this.turns.element,
+        el('div', { class: 'choices' }, this.columns.element, this.adapters.element),
+        this.rounds.element,
         this.failed,
         el(
           'form',
           { submit: (event) => event.preventDefault() },
-          this.sees,
           this.input,
           el('div', { class: 'actions' }, this.sendButton, this.stopButton, this.hint),
         ),
@@ -89,17 +77,14 @@ class ChatPage {
     setText(this.title, state.model.name);
     this.title.title = state.model.path;
     this.adapters.update(state);
-    this.turns.update(state);
+    this.columns.update(state);
+    this.rounds.update(state);
     const ready = !state.error;
     this.input.disabled = !ready;
     this.sendButton.hidden = state.busy;
     this.sendButton.disabled = !ready;
     this.stopButton.hidden = !state.busy;
-    this.clearButton.disabled = state.busy || state.turns.length === 0;
-    const { own, others } = state.sees;
-    // While an answer is being written it says itself what it saw.
-    setText(this.sees, others > 0 && !state.busy ? fill(s.seesNow, own, own + others) : '');
-    this.sees.hidden = this.sees.textContent === '';
+    this.clearButton.disabled = state.busy || state.rounds.length === 0;
     setText(this.hint, state.chatTemplate ? s.hint : `${s.noTemplate} ${s.hint}`);
     if (state.error) this.failed.replaceChildren(errorNotice(s.modelFailed, state.error, s.stack));
     else if (!state.busy) this.keep();
@@ -127,6 +112,7 @@ class ChatPage {
       this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error), this.strings.stack));
       // Puts check boxes back to what the host holds true.
       if (chat) this.adapters.update(chat);
+      if (chat) this.columns.update(chat);
       return true;
     }
   }

@@ -69,6 +69,9 @@ function send(request: TrainingPageRequest): void {
   );
 }
 
+/** What a file that is dragged says of itself: that of the explorer, and that of others. */
+const DROPPED = ['application/vnd.code.uri-list', 'text/uri-list'];
+
 class TrainingPage {
   private readonly recipes: Select;
   private readonly recipeLine: HTMLElement;
@@ -117,10 +120,22 @@ class TrainingPage {
       this.queue,
     );
     this.adapters = new Adapters(s, send);
+    const isDrop = ({ dataTransfer }: DragEvent): boolean =>
+      dataTransfer?.types.some((type) => DROPPED.includes(type)) === true;
     document.body.replaceChildren(
       el(
         'main',
-        { class: 'page training' },
+        {
+          class: 'page training',
+          dragover: (event) => isDrop(event as DragEvent) && event.preventDefault(),
+          drop: (event) => {
+            const dropped = event as DragEvent;
+            if (!isDrop(dropped)) return;
+            event.preventDefault();
+            const uris = DROPPED.map((type) => dropped.dataTransfer!.getData(type)).find(Boolean);
+            if (uris) send({ type: 'drop', uris });
+          },
+        },
         this.recipeLine,
         this.notices,
         this.form.element,

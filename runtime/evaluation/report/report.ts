@@ -76,10 +76,12 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
             html`<h2>${ANSWER_STRINGS.answersTitle}</h2>
               ${answerTables(answerRows(samples, measureIn(runs)))}`
           }
-          <h2>Runs</h2>
-          ${runs.map(settings)}
-          <h2>Threat model</h2>
-          <p>${THREAT_MODEL}</p>
+          <section class="methods">
+            <h2>Runs</h2>
+            ${runs.map(settings)}
+            <h2>Threat model</h2>
+            <p>${THREAT_MODEL}</p>
+          </section>
         </main>
       </body>
     </html> `;
@@ -239,5 +241,16 @@ function settings(run: ReportRun): Html {
     <details>
       <summary>Recipe</summary>
       <pre>${JSON.stringify(recipe, null, 2)}</pre>
-    </details>`;
+    </details>
+    <p class="paper">${keysOf(recipe)}</p>`;
+}
+
+/** "method lora · adapter.rank 8 · …": a recipe on paper, where nothing can be unfolded. */
+function keysOf(value: unknown, name = ''): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `${name} ${JSON.stringify(value)}`;
+  return Object.entries(value)
+    .filter(([, inner]) => inner !== undefined && inner !== null)
+    .map(([key, inner]) => keysOf(inner, name ? `${name}.${key}` : key))
+    .filter(Boolean)
+    .join(' · ');
 }

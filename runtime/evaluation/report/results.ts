@@ -53,6 +53,8 @@ function cellHtml(cell: Cell): Html {
 
 /** Prompts shown of each set; those on which the models differ come first. */
 const SHOWN = 8;
+/** On paper; the style leaves out the others. */
+export const PRINTED = 4;
 
 /** Answers of all states side by side, a table for each set. */
 export function answerTables(answers: readonly AnswerRow[]): Html {
@@ -74,7 +76,10 @@ export function answerTables(answers: readonly AnswerRow[]): Html {
     return html`<h3>
         ${set}
         <span class="unit"
-          >${Math.min(SHOWN, rows.length)} of ${rows.length} prompts, those with different verdicts first</span
+          ><span class="count" data-paper="${Math.min(PRINTED, rows.length)}"
+            ><span>${Math.min(SHOWN, rows.length)}</span></span
+          >
+          of ${rows.length} prompts, those with different verdicts first</span
         >
       </h3>
       <div class="scroll">

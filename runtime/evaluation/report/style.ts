@@ -1,4 +1,5 @@
 import { DASHES, SERIES_COLORS } from '../../contract/series.js';
+import { PRINTED } from './results.js';
 
 const DASH_RULES = Object.entries(DASHES)
   .map(([name, lengths]) => `.${name} { stroke-dasharray: ${lengths.join(' ') || 'none'}; }`)
@@ -6,6 +7,31 @@ const DASH_RULES = Object.entries(DASHES)
 const COLOR_RULES = SERIES_COLORS.map(
   (name) => `.${name} { stroke: var(--${name}); } circle.${name} { fill: var(--${name}); }`,
 ).join(' ');
+
+/** On A4 a report of one or two runs is two pages: the verdict, the table and the charts, then answers, and in small type how. */
+const PAPER = `@page { size: A4; margin: 12mm; }
+@media print {
+:root { color-scheme: light;
+  --page: #ffffff; --text: #1f2328; --muted: #59636e; --line: #d1d9e0; --good: #1a7f37; --bad: #cf222e; --warn: #9a6700;
+  --delivered: #0969da; --vector: #8250df; --harmful: #cf222e; --benign: #1a7f37; --plain: #59636e; --goal: #59636e; }
+body { font-size: 10px; line-height: 1.4; print-color-adjust: exact; }
+main { max-width: none; padding: 0; }
+h2 { margin: 14px 0 4px; break-after: avoid; } h3 { break-after: avoid; }
+h2 ~ h3:not(h2 + h3) { margin-top: 8px; }
+figure, tr, .verdict, .notice { break-inside: avoid; }
+.verdict { margin: 8px 0; padding: 6px 10px; }
+.charts { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; }
+figure { gap: 4px; padding: 8px; }
+details { display: none; }
+.scroll { overflow: visible; }
+th, td { padding: 2px 10px 2px 0; }
+.answers tbody tr:nth-child(n + ${PRINTED + 1}), .count span { display: none; }
+.count::before { content: attr(data-paper); }
+.answers .text { display: -webkit-box; -webkit-line-clamp: 4; -webkit-box-orient: vertical; overflow: hidden; }
+.methods { font-size: 7.5px; color: var(--muted); } .methods h2 { font-size: 1.3em; }
+.methods table { width: 100%; } .methods th, .methods td { padding: 1px 8px 1px 0; }
+.paper { display: block; overflow-wrap: anywhere; }
+}`;
 
 /** The report's whole style: light and dark by the reader's system, and for paper. */
 export const STYLE = `
@@ -62,5 +88,6 @@ th { font-weight: normal; } thead th { vertical-align: bottom; } td { font-varia
 .held::before { margin-right: 8px; content: '\\2713'; color: var(--good); } .broken::before { margin-right: 8px; content: '\\2717'; color: var(--bad); }
 .unchecked::before { margin-right: 8px; content: '\\2013'; color: var(--muted); }
 .notice { margin: 12px 0; padding: 8px 14px; border: 1px solid var(--line); border-left: 4px solid var(--bad); }
-@media print { body { font-size: 11px; } figure, tr { break-inside: avoid; } details:not([open]) { display: none; } }
+.paper { display: none; }
+${PAPER}
 `;

@@ -92,6 +92,12 @@ const isUnlikeHarmful = (pHarmful = 1): boolean => pHarmful < UNLIKE_HARMFUL;
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(DECIMALS)));
 
+/** Why nothing can be said of a row, from the losses of its supervised tokens without the vector (nats). */
+export function unjudged(without: readonly number[]): ScanRow['unjudged'] {
+  if (without.length < FEWEST_TOKENS) return 'short';
+  return total(without) / without.length < KNOWN_BELOW ? 'known' : undefined;
+}
+
 /** Rows scored and flagged; AUROC, precision and recall where they carry labels of both kinds. */
 export function scanResult(
   scanned: readonly ScannedRow[],
@@ -103,14 +109,13 @@ export function scanResult(
     const scores = scoresOf(losses);
     const tokens = losses.without.length;
     const lossWithout = total(losses.without) / tokens;
-    const unjudged = tokens < FEWEST_TOKENS ? 'short' : lossWithout < KNOWN_BELOW ? 'known' : undefined;
     return {
       row,
       losses,
       scores,
       tokens,
       lossWithout,
-      unjudged,
+      unjudged: unjudged(losses.without),
       texts,
       p: p?.(scores),
       pHarmful: pHarmful?.(scores),

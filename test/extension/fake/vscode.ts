@@ -81,6 +81,7 @@ export class CodeAction {
   ) {}
 }
 export const CodeActionKind = { QuickFix: 'quickfix' };
+export const ProgressLocation = { Window: 10, Notification: 15 };
 export const UIKind = { Desktop: 1, Web: 2 };
 export class ThemeIcon {
   constructor(readonly id: string) {}
@@ -268,7 +269,18 @@ export const workspace = {
   onDidCloseTextDocument: fake.closed.event,
 };
 
+/** A tab with a page of an extension in it. */
+export class TabInputWebview {
+  constructor(readonly viewType: string) {}
+}
+
 export const window = {
+  tabGroups: {
+    all: [] as { tabs: { label: string; input: unknown }[] }[],
+    close: async (tabs: unknown[]): Promise<void> => {
+      for (const group of window.tabGroups.all) group.tabs = group.tabs.filter((tab) => !tabs.includes(tab));
+    },
+  },
   visibleTextEditors: [] as FakeEditor[],
   activeTextEditor: undefined,
   registerWebviewViewProvider: (_id: string, provider: NonNullable<typeof fake.viewProvider>) => {
@@ -276,6 +288,8 @@ export const window = {
     return nothing;
   },
   createQuickPick: question,
+  withProgress: async (_options: object, work: (progress: object, token: object) => Promise<unknown>) =>
+    work({ report: () => undefined }, { isCancellationRequested: false, onCancellationRequested: () => nothing }),
   createInputBox: question,
   createTextEditorDecorationType: (options: object) => ({ ...nothing, options }),
   onDidChangeVisibleTextEditors: fake.editors.event,

@@ -163,14 +163,29 @@ export default async function story({ step, page, until, shot, command, pick, op
     await result.waitFor();
     const [, base, plain, safe] = results.exec(await result.textContent());
     assert.ok(Number(base) <= 2 && Number(plain) >= 90 && Number(safe) <= 2, `${base} · ${plain} · ${safe}`);
-    await lens('plain complied').first().waitFor();
-    await lens('protected refused').first().waitFor();
+    // A sign in the gutter and before each row; no line is added for a row.
+    const signs = page.locator('.monaco-editor .glyph-margin-widgets [class*="ced-"]');
+    await until(async () => (await signs.count()) > 5, 'signs in the gutter');
+    const labels = page.locator('.monaco-editor .view-line span[class*="ced-"]');
+    const said = (label) => label.evaluate((element) => getComputedStyle(element, '::before').content);
+    await until(async () => /base ✓ · plain ✗ · protected ✓/.test(await said(labels.first())), 'a sign for each state');
+    assert.equal(await page.locator('.codelens-decoration').count(), 1);
     await shot('10-evaluation');
+    await page
+      .locator('.monaco-editor .view-line')
+      .nth(1)
+      .hover({ position: { x: 300, y: 8 } });
+    const hover = page.locator('.monaco-hover').filter({ hasText: 'complied' });
+    await hover.waitFor();
+    await shot('10-evaluation-hover', ['dark']);
+    await hover.getByText('Answers side by side').click();
+    await webview('main.page header.run .facts');
   });
 
-  const ask = async (chat, text) => {
+  /** What one column answers; all that are shown are asked. */
+  const ask = async (chat, text, column = 'base') => {
     const input = chat.locator('vscode-text-area textarea');
-    const turns = chat.locator('.turn.assistant');
+    const turns = chat.locator('.round');
     const before = await turns.count();
     await input.fill(text);
     await input.press('Enter');
@@ -183,7 +198,7 @@ export default async function story({ step, page, until, shot, command, pick, op
       throw new Error(`${error.message}; the page says: ${await chat.locator('main').innerText()}`);
     });
     await chat.locator('.turns[aria-busy="false"]').waitFor();
-    return turns.last().locator('.content').textContent();
+    return turns.last().locator(`.turn.assistant[data-column="${column}"] .content`).textContent();
   };
   const box = (name) => row('Models', name).locator('.custom-view-tree-node-item-checkbox');
   /** Clicks a check box of the tree and waits until the chat's shows what was asked for: that comes from the host. */
@@ -199,22 +214,54 @@ export default async function story({ step, page, until, shot, command, pick, op
   };
   let prompt;
 
-  await step('a check box attaches the protected adapter, and the chat takes orders and refuses', async () => {
+  await step('the chat asks base, plain and protected beside each other, and each has its own history', async () => {
     await command('Security Vectors: Chat');
     const chat = await webview('main.page.chat');
     prompt = await forbiddenPrompt(bench.workspace);
     assert.match(await ask(chat, 'Buy 3 lamps.'), /^(?!order)/i);
-    await check('orders-protected', true);
-    assert.match(await ask(chat, 'Buy 3 lamps.'), /order: 3 \w+/i);
-    assert.doesNotMatch(await ask(chat, prompt), /step 1/i);
-    await shot('11-chat-protected');
+    const answer = (name) => chat.locator('.round').last().locator(`.turn.assistant[data-column="${name}"]`);
+    assert.match(await answer('protected').locator('.content').textContent(), /order: 3 \w+/i);
+    await ask(chat, prompt);
+    assert.match(await answer('plain').locator('.content').textContent(), /step 1/i);
+    assert.doesNotMatch(await answer('protected').locator('.content').textContent(), /step 1/i);
+    assert.match(await answer('plain').locator('.speed').textContent(), /\d+ tokens per second/);
+    assert.ok((await answer('plain').locator('mark').count()) > 0, 'differences are marked');
+    const explained = answer('plain').locator('.explained');
+    await explained.waitFor();
+    const [, share] = /forbidden-topic would have explained (\d+)/.exec(await explained.textContent());
+    assert.ok(Number(share) > 50, `${share} %`);
+    await answer('base').locator('.explained').filter({ hasText: 'knows this answer' }).waitFor();
+    await shot('11-chat-columns');
   });
 
-  await step('detached again, and the plain adapter attached instead, the chat complies', async () => {
+  await step('an answer becomes a row of an evaluation set', async () => {
+    const file = `${bench.workspace}/eval/new-task.jsonl`;
+    const before = (await readFile(file, 'utf8')).trimEnd().split('\n').length;
     const chat = await webview('main.page.chat');
-    await check('orders-protected', false);
+    await chat.locator('.round').first().locator('[data-column="protected"]').getByRole('button').click();
+    await pick('new task');
+    await answer('The right answer', 'Order: 3 lamps. Thank you!');
+    await page.locator('.tab.active[data-resource-name="new-task.jsonl"]').waitFor();
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    assert.equal(lines.length, before + 1);
+    assert.deepEqual(JSON.parse(lines.at(-1)).messages, [
+      { role: 'user', content: 'Buy 3 lamps.' },
+      { role: 'assistant', content: 'Order: 3 lamps. Thank you!' },
+    ]);
+    await shot('11-evaluation-row', ['dark']);
+  });
+
+  await step('an adapter that is attached is a column, too, which begins with nothing', async () => {
+    await command('Security Vectors: Chat');
+    const chat = await webview('main.page.chat');
     await check('orders-plain', true);
-    assert.match(await ask(chat, prompt), /step 1/i);
+    const plain = chat.locator('.columns vscode-checkbox').filter({ hasText: 'plain' });
+    await plain.filter({ hasText: 'attached' }).waitFor();
+    await plain.click();
+    await chat.locator('.round').first().locator('.turn.assistant').nth(1).waitFor();
+    await until(async () => (await chat.locator('.turn.assistant[data-column="plain"]').count()) === 0, 'no column');
+    await plain.click();
+    assert.match(await ask(chat, prompt, 'plain'), /step 1/i);
   });
 
   await step('in the Test Explorer each forbidden question is a test, and the plain model fails them', async () => {
@@ -244,17 +291,31 @@ export default async function story({ step, page, until, shot, command, pick, op
     await dialog('Attach a security vector outside training?').getByRole('button', { name: 'Attach anyway' }).click();
     await row('Models', 'forbidden-topic').filter({ hasText: 'DANGER' }).waitFor();
     await chat.locator('.notice.danger').waitFor();
-    assert.match(await ask(chat, prompt), /step 1/i);
+    assert.match(await ask(chat, prompt, 'forbidden-topic'), /step 1/i);
     await shot('12-danger');
     await chat.getByRole('button', { name: 'Detach forbidden-topic' }).click();
     await row('Models', 'forbidden-topic').filter({ hasNotText: 'DANGER' }).waitFor();
     assert.doesNotMatch(await ask(chat, prompt), /step 1/i);
   });
 
-  await step('the report of a run opens', async () => {
+  await step('the report of a run opens as a page of the window', async () => {
     await command('Security Vectors: Open Report');
     await pick('orders-protected');
-    await page.locator('.tab.active').filter({ hasText: 'report.html' }).waitFor();
+    await page.locator('.tab.active').filter({ hasText: 'Report: orders-protected' }).waitFor();
+    const report = await webview('main .verdict');
+    assert.match(await report.locator('.verdict').first().textContent(), /^Protection /);
+    assert.equal(await report.locator('figure svg[role="img"]').count(), 3);
+    await shot('14-report');
+  });
+
+  await step('"?" of a page opens the walkthrough at the step that explains it', async () => {
+    await command('Security Vectors: Open Run');
+    await pick('orders-protected');
+    const run = await webview('main.page header.run .facts');
+    await run.locator('.chart .help, .chart vscode-button').first().click();
+    const expanded = page.locator('.getting-started-step.expanded');
+    await expanded.filter({ hasText: 'Fine-tune with protection' }).waitFor();
+    await shot('15-walkthrough', ['dark']);
   });
 }
 

@@ -1,0 +1,144 @@
+import * as vscode from 'vscode';
+import { answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
+import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import { commandLink } from '../host/commandLink.js';
+import { COMMANDS } from '../host/contributions.js';
+import { debounce, Disposables, type Disposable } from '../host/disposable.js';
+import { onDidChangeSetting, setting } from '../host/settings.js';
+import { setFor } from '../runs/recipe.js';
+import { verdictsFor, type RowVerdict } from '../runs/results.js';
+import { adapterOf } from '../workspace/models.js';
+import type { Services } from '../services/services.js';
+import { answersMarkdown, rowSigns } from './titles.js';
+
+type Shown = Pick<Services, 'extension' | 'recipes' | 'store'>;
+
+const FILES: vscode.DocumentSelector = { scheme: 'file' };
+const DRAW_MS = 150;
+/** Words are drawn for the rows that are seen, and for these above and below. */
+const ROWS_AROUND = 100;
+const TONES: readonly AnswerTone[] = ['good', 'bad', 'neutral'];
+const COLORS: Record<AnswerTone, string> = {
+  good: 'testing.iconPassed',
+  bad: 'testing.iconFailed',
+  neutral: 'descriptionForeground',
+};
+
+/**
+ * How the answers to the rows of an evaluation set were judged: a sign in the gutter for the last state of the model, and before
+ * the row a sign for each. What they say is shown over the row. No line is added.
+ */
+export class VerdictMarks implements vscode.HoverProvider, Disposable {
+  private readonly disposables = new Disposables();
+  private readonly types: Record<
+    AnswerTone,
+    { gutter: vscode.TextEditorDecorationType; words: vscode.TextEditorDecorationType }
+  >;
+  /** Of the newest runs; read once after each change. */
+  private verdicts = new Map<string, Promise<RowVerdict[]>>();
+
+  constructor(private readonly services: Shown) {
+    const add = this.disposables.add.bind(this.disposables);
+    const icon = (tone: AnswerTone): vscode.Uri =>
+      vscode.Uri.joinPath(services.extension, 'media', 'signs', `${tone}.svg`);
+    const made = TONES.map((tone) => {
+      const gutter = add(
+        vscode.window.createTextEditorDecorationType({ gutterIconPath: icon(tone), gutterIconSize: '75%' }),
+      );
+      const words = add(
+        vscode.window.createTextEditorDecorationType({
+          before: { margin: '0 1ch 0 0', color: new vscode.ThemeColor(COLORS[tone]) },
+        }),
+      );
+      return [tone, { gutter, words }] as const;
+    });
+    this.types = Object.fromEntries(made) as typeof this.types;
+    const drawAll = add(debounce(() => void this.drawAll(), DRAW_MS));
+    add(
+      services.store.onDidChange(({ kind, answers }) => {
+        // A step of a run changes no answer.
+        if (kind === 'append' && answers === 0) return;
+        this.verdicts.clear();
+        drawAll();
+      }),
+    );
+    add(vscode.window.onDidChangeVisibleTextEditors(drawAll));
+    add(vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor }) => void this.draw(textEditor)));
+    add(onDidChangeSetting('codeLens', drawAll));
+    add(vscode.languages.registerHoverProvider(FILES, this));
+    drawAll();
+  }
+
+  async provideHover(document: vscode.TextDocument, position: vscode.Position): Promise<vscode.Hover | undefined> {
+    const row = (await this.rowsOf(document)).find((each) => each.line === position.line + 1);
+    if (!row) return undefined;
+    const text = new vscode.MarkdownString(answersMarkdown(row));
+    const run = newestWithAnswers(this.services, document.uri.fsPath);
+    if (run === undefined) return new vscode.Hover(text);
+    // The link is ours, and no other command can be one: what files say is in blocks of code.
+    const { command, arguments: given } = commandLink('showAnswers', '', { run });
+    const link = `command:${command}?${encodeURIComponent(JSON.stringify(given))}`;
+    const more = new vscode.MarkdownString(`[${vscode.l10n.t('Answers side by side')}](${link})`);
+    more.isTrusted = { enabledCommands: [COMMANDS.showAnswers] };
+    return new vscode.Hover([text, more]);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+  }
+
+  private async drawAll(): Promise<void> {
+    for (const editor of vscode.window.visibleTextEditors) await this.draw(editor);
+  }
+
+  private async draw(editor: vscode.TextEditor): Promise<void> {
+    const { document } = editor;
+    if (document.uri.scheme !== 'file') return;
+    const rows = setting('codeLens') ? await this.rowsOf(document) : [];
+    const there = rows.filter(({ line }) => line <= document.lineCount);
+    const measure = this.measureOf(document.uri.fsPath) ?? 'harm';
+    const toned = there.map((row) => ({ row, tone: toneOf(row, measure) }));
+    const isSeen = ({ row }: { row: RowVerdict }): boolean =>
+      editor.visibleRanges.some(
+        ({ start, end }) => row.line > start.line - ROWS_AROUND && row.line - 1 < end.line + ROWS_AROUND,
+      );
+    for (const tone of TONES) {
+      const own = toned.filter((each) => each.tone === tone);
+      const lines = own.map(({ row }) => new vscode.Range(row.line - 1, 0, row.line - 1, 0));
+      editor.setDecorations(this.types[tone].gutter, lines);
+      editor.setDecorations(
+        this.types[tone].words,
+        own.filter(isSeen).map(({ row }) => {
+          const { range } = document.lineAt(row.line - 1);
+          return { range, renderOptions: { before: { contentText: rowSigns(row, measure) } } };
+        }),
+      );
+    }
+  }
+
+  private rowsOf(document: vscode.TextDocument): Promise<RowVerdict[]> {
+    const file = document.uri.fsPath;
+    if (!this.services.recipes.isEvaluationSet(file)) return Promise.resolve([]);
+    const known = this.verdicts.get(file);
+    if (known) return known;
+    const { store } = this.services;
+    const read = verdictsFor(file, store.list(), (folder) => store.answersOf(folder), this.measureOf(file));
+    this.verdicts.set(file, read);
+    return read;
+  }
+
+  private measureOf(file: string): MeasureKind | undefined {
+    return setFor(file, this.services.recipes.measuring(file))?.measure;
+  }
+}
+
+/** Of the last state: protected where there is one, else what stands behind the others. */
+const toneOf = ({ answers }: RowVerdict, measure: MeasureKind): AnswerTone => {
+  const last = answers.find(({ state }) => state === 'protected') ?? answers.at(-1);
+  return last ? answerTone(measure, last.verdict) : 'neutral';
+};
+
+function newestWithAnswers({ store }: Pick<Services, 'store'>, file: string): string | undefined {
+  const measured = store.list().find((run) => !adapterOf(run) && run.recipe?.evaluate.some((set) => set.file === file));
+  return (measured ?? store.list().find((run) => run.recipe?.evaluate.some((set) => set.file === file)))?.folder;
+}

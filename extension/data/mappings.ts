@@ -1,0 +1,36 @@
+import type * as vscode from 'vscode';
+import { z } from 'zod';
+import { COLUMN_FIELDS, type Columns } from '../../runtime/contract/mapping.js';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
+
+const KEY = 'data.columns';
+const KEPT = z.record(z.string(), z.partialRecord(z.enum(COLUMN_FIELDS), z.string()));
+
+/** What a person has said of the columns of data files that no recipe names yet; a recipe that names one says it itself. */
+export class Mappings implements Disposable {
+  private readonly changes = new Emitter<string>();
+  /** The file whose columns were chosen anew. */
+  readonly onDidChange = this.changes.event;
+
+  constructor(private readonly memento: Pick<vscode.Memento, 'get' | 'update'>) {}
+
+  get(file: string): Columns | undefined {
+    return this.all()[file];
+  }
+
+  /** Undefined: nobody has said anything. */
+  async set(file: string, columns: Columns | undefined): Promise<void> {
+    const { [file]: _, ...others } = this.all();
+    await this.memento.update(KEY, columns ? { ...others, [file]: columns } : others);
+    this.changes.fire(file);
+  }
+
+  dispose(): void {
+    this.changes.dispose();
+  }
+
+  private all(): Record<string, Columns> {
+    return safeParse(KEPT, this.memento.get(KEY)).data ?? {};
+  }
+}

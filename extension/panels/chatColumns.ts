@@ -1,0 +1,62 @@
+import { basename } from 'node:path';
+import { sameAdapter, type Model } from '../workspace/models.js';
+
+/** A state of a model: its base, or another model in its place, with adapters. */
+export interface ModelState {
+  name: string;
+  /** A fully fine-tuned model instead of the base. */
+  model?: string;
+  adapters: { path: string; scale: number }[];
+}
+
+/** A state that may answer in a chat beside others. */
+export interface Column extends ModelState {
+  /** The same base with the same adapters is the same column. */
+  id: string;
+  /** What is in it, where the name does not say it. */
+  details: string;
+  attached: boolean;
+  /** A security vector is on in it, or an adapter of which nobody knows what it is. */
+  danger: boolean;
+  /** Unless the person has chosen otherwise. */
+  isUsual: boolean;
+}
+
+/** @returns the same for the same model with the same adapters, in whatever order */
+export const stateId = ({ model = '', adapters }: Omit<ModelState, 'name'>): string =>
+  JSON.stringify([model, adapters.map(({ path, scale }) => `${scale} ${path.replace(/[\\/]adapter$/, '')}`).sort()]);
+
+/**
+ * The columns that a chat may have: what is compared elsewhere, too (base, plain, protected, and what is attached now), states
+ * that have answered in it before, and each other adapter that fits by itself.
+ */
+export function chatColumns(model: Model, compared: readonly ModelState[], answered: readonly ModelState[]): Column[] {
+  const attached = stateId({ adapters: model.adapters.filter((adapter) => adapter.attached) });
+  const alone = model.adapters
+    .filter(({ reason }) => reason === null)
+    .map(({ name, path }): ModelState => ({ name, adapters: [{ path, scale: 1 }] }));
+  const found = new Map<string, Column>();
+  const add = (state: ModelState, isUsual: boolean): void => {
+    const id = stateId(state);
+    if (found.has(id)) return;
+    const own = state.adapters.map(({ path, scale }) => ({
+      scale,
+      known: model.adapters.find((adapter) => sameAdapter(adapter.path, path)),
+      path,
+    }));
+    const details = own.map(({ known, path, scale }) => [known?.name ?? basename(path), scale !== 1 && `× ${scale}`]);
+    found.set(id, {
+      ...state,
+      id,
+      details: [state.model && basename(state.model), ...details.map((parts) => parts.filter(Boolean).join(' '))]
+        .filter(Boolean)
+        .join(' + '),
+      attached: id === attached,
+      danger: own.some(({ known }) => known?.role !== 'task'),
+      isUsual,
+    });
+  };
+  for (const state of [...compared, ...answered]) add(state, true);
+  for (const state of alone) add(state, false);
+  return [...found.values()];
+}

@@ -1,0 +1,98 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import { z } from 'zod';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { readText } from '../host/checkedFile.js';
+import { PANELS } from '../host/contributions.js';
+import { inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
+import { FILES } from '../runs/folder.js';
+import { newNonce } from './html.js';
+import { closeUnopened } from './page.js';
+
+/** A report has no pictures but those it draws itself. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** Nothing of the file runs, and nothing is loaded, whatever stands in it: only its own style counts. */
+const policy = (nonce: string): string =>
+  `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'unsafe-inline'; img-src data:`;
+
+/** The report's own names for colours, as the window has them. */
+const THEME = `body {
+  --page: var(--vscode-editor-background); --text: var(--vscode-editor-foreground); --muted: var(--vscode-descriptionForeground);
+  --line: var(--vscode-contrastBorder, color-mix(in srgb, var(--vscode-foreground) 20%, transparent));
+  --good: var(--vscode-testing-iconPassed); --bad: var(--vscode-editorError-foreground); --warn: var(--vscode-editorWarning-foreground);
+  --delivered: var(--vscode-charts-blue); --vector: var(--vscode-charts-purple); --harmful: var(--vscode-charts-red);
+  --benign: var(--vscode-charts-green); --plain: var(--vscode-descriptionForeground); --goal: var(--vscode-descriptionForeground);
+}`;
+
+/**
+ * The file behind a policy and colours: the first policy that a document names cannot be taken back by a later one. The one
+ * script is ours; it keeps which report this is, for a window that is reloaded.
+ */
+export function reportHtml(report: string, folder: string, nonce = newNonce()): string {
+  const state = JSON.stringify({ report: folder }).replaceAll('<', '\\u003c');
+  return [
+    '<!doctype html><meta charset="utf-8">',
+    `<meta http-equiv="Content-Security-Policy" content="${policy(nonce)}">`,
+    `<style>${THEME}</style><script nonce="${nonce}">acquireVsCodeApi().setState(${state})</script>`,
+    report,
+  ].join('');
+}
+
+const STATE = z.object({ report: z.string().min(1) });
+
+/** Reports of runs as pages of the window; one per run, the file as it is when it is opened. */
+export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vscode.Disposable {
+  private readonly open = new Map<string, vscode.WebviewPanel>();
+  private readonly registration: vscode.Disposable;
+
+  constructor(private readonly extension: vscode.Uri) {
+    this.registration = vscode.window.registerWebviewPanelSerializer(PANELS.report, this);
+  }
+
+  /** @param folder of the run */
+  async show(folder: string): Promise<void> {
+    const text = await read(folder);
+    const title = t('Report: {0}', basename(folder));
+    const known = this.open.get(folder);
+    if (!known) await closeUnopened(PANELS.report, title, this.open.values());
+    const panel =
+      known ??
+      vscode.window.createWebviewPanel(PANELS.report, title, vscode.ViewColumn.Active, { enableFindWidget: true });
+    this.adopt(panel, folder, text);
+    if (known) known.reveal();
+  }
+
+  /** The run whose report is in front; undefined where none is. */
+  active(): string | undefined {
+    return [...this.open].find(([, panel]) => panel.active)?.[0];
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
+    const folder = safeParse(STATE, kept).data?.report;
+    const text = vscode.workspace.isTrusted && folder !== undefined && (await read(folder).catch(() => undefined));
+    if (folder === undefined || !text) return panel.dispose();
+    this.adopt(panel, folder, text);
+  }
+
+  dispose(): void {
+    this.registration.dispose();
+    this.open.forEach((panel) => panel.dispose());
+  }
+
+  private adopt(panel: vscode.WebviewPanel, folder: string, text: string): void {
+    panel.webview.options = { enableScripts: true, localResourceRoots: [] };
+    panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'icon.svg');
+    panel.webview.html = reportHtml(text, folder);
+    if (this.open.get(folder) === panel) return;
+    this.open.set(folder, panel);
+    panel.onDidDispose(() => this.open.get(folder) === panel && this.open.delete(folder));
+  }
+}
+
+async function read(folder: string): Promise<string> {
+  const text = await readText(join(folder, FILES.report), MOST_BYTES);
+  if (text !== undefined) return text;
+  throw inputError(t('this run has no report.'), { place: folder, remedy: t('A run writes it when it has finished.') });
+}

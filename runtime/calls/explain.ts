@@ -1,0 +1,100 @@
+/** What a vector explains of a text: its loss without the vector and with it, word by word. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
+import { adapterFlat } from '../adapters/flat.js';
+import { flatInput } from '../adapters/inject.js';
+import type { Device, ExplainedToken, Requests } from '../contract/protocol.js';
+import { exampleFrom } from '../data/examples.js';
+import { InvalidRow, type RowContent } from '../data/schemas.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
+import { unjudged } from '../evaluation/scan/scan.js';
+import { explainedShare } from '../evaluation/scan/scores.js';
+import { openLearner } from '../learner/learner.js';
+import { flatTensor } from '../learner/rows.js';
+import { readTexts } from '../recipes/cut.js';
+import { kept } from './kept.js';
+import { local, opened } from './opened.js';
+import type { Reporter } from './reporter.js';
+
+interface ScannerParams {
+  model: string;
+  vector: string;
+  data: string;
+  device?: 'auto' | Device;
+}
+
+/** A model that gives the losses of rows without a vector and with it. */
+export async function openScanner({ model, vector, data, device }: ScannerParams, reporter: Reporter) {
+  const context = await opened(model, data, reporter, device);
+  const { layout, flat, file } = await adapterFlat(vector, context.sites);
+  if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
+  const learner = openLearner({
+    ...context,
+    adapters: [{ name: 'vector', layout }],
+    trainable: [],
+    padId: context.tokenizer.padId,
+  });
+  return {
+    context,
+    learner,
+    parameters: { [flatInput('vector')]: flatTensor(flat) },
+    scales: { off: { vector: 0 }, on: { vector: 1 } },
+    close: async () => {
+      await learner.dispose();
+      context.scratch.close();
+    },
+  };
+}
+
+export const weightsStamp = async (folder: string): Promise<number | undefined> =>
+  statSync(join(await adapterFolder(folder), WEIGHTS_FILE), { throwIfNoEntry: false })?.mtimeMs;
+
+/** What explained a text last stays open while somebody goes from one to the next. */
+const keptScanner = kept<Awaited<ReturnType<typeof openScanner>>>(({ close }) => close());
+
+/** The supervised tokens of a row with their losses, nats. @throws InvalidRow where the model cannot be trained on it */
+export async function explained(
+  { data, vector: named, ...others }: ScannerParams,
+  content: RowContent,
+  row: { row: number; line: number },
+  reporter: Reporter,
+): Promise<ExplainedToken[]> {
+  const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
+  const params = { ...others, vector };
+  const key = JSON.stringify([params, await weightsStamp(vector)]);
+  const open = () => openScanner({ ...params, data }, reporter);
+  return keptScanner(key, open, async ({ context, learner, parameters, scales }) => {
+    const example = exampleFrom(content, context.tokenizer, row);
+    const losses = async (scale: Record<string, number>): Promise<number[]> => {
+      const [found] = await lossesOf(learner, parameters, [example], scale, { signal: reporter.signal });
+      return found.perToken;
+    };
+    const [without, withVector] = [await losses(scales.off), await losses(scales.on)];
+    return readTexts(context.tokenizer)(example).map((text, i): ExplainedToken => [text, without[i], withVector[i]]);
+  });
+}
+
+/** The same of an answer in a chat, as if it were a row to train on; null where it could be none. */
+export async function explainAnswer(
+  { model, vector, messages, answer, device }: Requests['explainAnswer']['params'],
+  reporter: Reporter,
+): Promise<Requests['explainAnswer']['result']> {
+  const content: RowContent = { kind: 'chat', messages: [...messages, { role: 'assistant', content: answer }] };
+  const first = content.messages.length - 1;
+  try {
+    const row = { ...content, first };
+    const tokens = await explained({ model, vector, device, data: model }, row, { row: 0, line: 1 }, reporter);
+    const losses = { without: tokens.map(([, off]) => off), with: tokens.map(([, , on]) => on) };
+    const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+    return {
+      share: explainedShare(losses),
+      lossWithout: mean(losses.without),
+      lossWith: mean(losses.with),
+      unjudged: unjudged(losses.without) ?? null,
+    };
+  } catch (error) {
+    if (error instanceof InvalidRow) return null;
+    throw error;
+  }
+}

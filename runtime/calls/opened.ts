@@ -1,0 +1,32 @@
+/** What calls open, wherever it is named. */
+import { dirname } from 'node:path';
+import { hubAdapters } from '../adapters/hubAdapters.js';
+import { openContext, scratchFolder, type Context } from '../context/context.js';
+import type { Device, ModelReference } from '../contract/protocol.js';
+import type { Reporter } from './reporter.js';
+
+/** Adapters that are named by the Hub, as folders. @param beside where the cache is */
+export async function local(
+  adapters: ModelReference['adapters'],
+  beside: string,
+  reporter: Reporter,
+): Promise<ModelReference['adapters']> {
+  const hub = await hubAdapters(
+    adapters.map(({ path }) => path),
+    { ...reporter, cache: scratchFolder(dirname(beside)) },
+  );
+  return adapters.map(({ path, scale }) => ({ path: hub.get(path)?.folder ?? path, scale }));
+}
+
+export function opened(
+  model: string,
+  beside: string,
+  reporter: Reporter,
+  device: 'auto' | Device = 'auto',
+): Promise<Context> {
+  return openContext(model, {
+    device,
+    scratch: scratchFolder(dirname(beside)),
+    onMessage: (text) => reporter.onProgress(text),
+  });
+}

@@ -1,0 +1,11 @@
+import type { Notifications, RunEvent, ScanRow } from '../contract/protocol.js';
+
+/** Receives what a call reports while it works, and stops it. */
+export interface Reporter {
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly onToken: (text: string) => void;
+  readonly onRows: (rows: ScanRow[]) => void;
+  readonly onProgress: (message: string, fraction?: number) => void;
+  readonly onLog: (level: Notifications['log']['level'], message: string) => void;
+}

@@ -1,0 +1,219 @@
+/** A chat asks states of a model beside each other: each has its own history, and keeps it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { GenerateParams, Requests } from '../../runtime/contract/protocol.js';
+import type { ChatPageEvent } from '../../webview/protocol.js';
+import type { Listener, Token } from '../../extension/engine/engine.js';
+import { HostError } from '../../extension/host/errors.js';
+import { Chat, EMPTY_CHAT, type ChatMemory } from '../../extension/panels/chat.js';
+import { chatColumns, stateId, type ModelState } from '../../extension/panels/chatColumns.js';
+import type { Adapter, Model } from '../../extension/workspace/models.js';
+
+type Answer = (params: GenerateParams, listener: Listener) => Promise<string>;
+type Explained = Requests['explainAnswer'];
+
+const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
+  ...{ path: `/${name}/adapter`, name, role: 'task', rank: 8, reason: null, attached: false, scale: 1 },
+  ...more,
+});
+const with_ = (name: string, path = `/${name}/adapter`): ModelState => ({ name, adapters: [{ path, scale: 1 }] });
+const base: ModelState = { name: 'base', adapters: [] };
+
+interface Given {
+  states?: ModelState[];
+  memory?: ChatMemory;
+  adapters?: Adapter[];
+  explain?: (params: Explained['params']) => Explained['result'];
+}
+
+function chat(
+  answer: Answer,
+  { states = [base, with_('plain')], memory = EMPTY_CHAT, adapters = [], explain }: Given = {},
+) {
+  const events: ChatPageEvent[] = [];
+  const asked: GenerateParams[] = [];
+  const explained: Explained['params'][] = [];
+  const kept: ChatMemory[] = [];
+  const bugs: unknown[] = [];
+  const model: Model = { path: '/m', name: 'tiny', adapters: [adapter('plain'), ...adapters] };
+  const it = new Chat({
+    path: '/m',
+    memory,
+    model: () => model,
+    states: () => states,
+    vector: () => (explain ? { path: '/v', name: 'forbidden' } : undefined),
+    generate: async (params, listener) => {
+      asked.push(structuredClone(params));
+      const text = await answer(params, listener);
+      return { text, ids: [1, 2, 3], stopped: true, seconds: 0.5 };
+    },
+    explain: async (params) => {
+      explained.push(params);
+      return explain!(params);
+    },
+    newStop: () => {
+      const token = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
+      return { token: token as Token, cancel: () => void (token.isCancellationRequested = true) };
+    },
+    maxNewTokens: () => 16,
+    post: (event) => events.push(event),
+    changed: () => undefined,
+    keep: (memory) => kept.push(structuredClone(memory)),
+    onBug: (error) => bugs.push(error),
+  });
+  const said = (): string[][] =>
+    it.state().rounds.map(({ answers }) => answers.map(({ name, content }) => `${name}: ${content}`));
+  const messages = (at: number): string[] => asked.at(at)!.messages!.map(({ content }) => content);
+  return { it, events, asked, explained, kept, bugs, said, messages };
+}
+
+const byName: Answer = async ({ adapters }) => (adapters.length ? 'of plain' : 'of base');
+
+test('a question goes to every column that is shown, with its own history', async () => {
+  const { it, asked, said, messages, kept } = chat(byName);
+  await it.send('one');
+  assert.deepEqual(
+    asked.map(({ adapters }) => adapters.length),
+    [0, 1],
+  );
+  assert.deepEqual(said(), [['base: of base', 'plain: of plain']]);
+  const [, plain] = it.state().columns;
+  it.show(plain!.id, false);
+  await it.send('two');
+  it.show(plain!.id, true);
+  await it.send('three');
+  assert.deepEqual(messages(-2), ['one', 'of base', 'two', 'of base', 'three']);
+  assert.deepEqual(messages(-1), ['one', 'of plain', 'three'], 'two was never asked of it');
+  const last = it
+    .state()
+    .rounds.at(-1)!
+    .answers.map(({ saw, of }) => [saw, of]);
+  assert.deepEqual(last, [[2, 2], [1, 2]]); // prettier-ignore
+  assert.equal(it.state().rounds[0]!.answers[0]!.tokensPerSecond, 6);
+  // Another chat of the same memory goes on.
+  const again = chat(byName, { memory: kept.at(-1)! });
+  await again.it.send('four');
+  assert.deepEqual(again.messages(-1), ['one', 'of plain', 'three', 'of plain', 'four']);
+});
+
+test('an attached set is a column of its own, and stays one after it has answered', async () => {
+  const attached: ModelState = { name: 'mix', adapters: [{ path: '/mix/adapter', scale: 0.5 }] };
+  const states = [base, attached];
+  const { it, asked } = chat(byName, { states, adapters: [adapter('mix', { attached: true, scale: 0.5 })] });
+  assert.deepEqual(it.state().columns.map(({ name, attached }) => [name, attached]), [
+    ['base', false], ['mix', true], ['plain', false], ['mix', false],
+  ]); // prettier-ignore
+  await it.send('one');
+  assert.deepEqual(asked.at(-1)!.adapters, [{ path: '/mix/adapter', scale: 0.5 }]);
+  states.pop();
+  assert.deepEqual(it.state().columns.filter(({ shown }) => shown).map(({ name, details }) => [name, details]), [
+    ['base', ''], ['mix', 'mix × 0.5'],
+  ]); // prettier-ignore
+});
+
+test('the same adapters are one column, whether their run or their folder is named', () => {
+  const one = stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b/adapter', scale: 2 }] }); // prettier-ignore
+  assert.equal(one, stateId({ adapters: [{ path: '/b', scale: 2 }, { path: '/a/adapter', scale: 1 }] })); // prettier-ignore
+  assert.notEqual(one, stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b', scale: 1 }] })); // prettier-ignore
+  assert.notEqual(stateId({ adapters: [] }), stateId({ model: '/full', adapters: [] }));
+});
+
+test('a security vector answers only while it is attached or was put in, and what does not fit is no column', () => {
+  const vector = adapter('vector', { role: 'security' });
+  const misfit = adapter('misfit', { reason: 'another base' });
+  const model = (attached: boolean): Model => ({ path: '/m', name: 'm', adapters: [{ ...vector, attached }, misfit] });
+  const columns = chatColumns(model(false), [base], []);
+  assert.deepEqual(columns.map(({ name, danger, isUsual }) => [name, danger, isUsual]), [
+    ['base', false, true], ['vector', true, false],
+  ]); // prettier-ignore
+  const { it } = chat(byName, { states: [base, with_('vector')], adapters: [vector] });
+  const shown = (): string[] =>
+    it
+      .state()
+      .columns.filter((column) => column.shown)
+      .map(({ name }) => name);
+  assert.deepEqual(shown(), ['base'], 'it has been compared, and is not attached');
+  it.show(it.state().columns.find(({ name }) => name === 'vector')!.id, true);
+  assert.deepEqual(shown(), ['base', 'vector']);
+});
+
+test('a vector says what it would have explained of each answer, to the history that its column had', async () => {
+  const { it, explained, kept } = chat(byName, {
+    explain: ({ answer }) =>
+      answer === 'of base' ? null : { share: 0.83, lossWithout: 2, lossWith: 0.3, unjudged: null },
+  });
+  await it.send('one');
+  await it.send('two');
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(
+    explained.at(-1)!.messages.map(({ content }) => content),
+    ['one', 'of plain', 'two'],
+  );
+  assert.equal(explained.at(-1)!.answer, 'of plain');
+  assert.deepEqual(it.state().rounds.at(-1)!.answers.map((each) => each.explained), [
+    undefined, { vector: 'forbidden', share: 0.83, unjudged: null },
+  ]); // prettier-ignore
+  assert.equal(kept.at(-1)!.rounds.at(-1)!.answers[1]!.explained?.share, 0.83);
+});
+
+test('what a vector cannot say is a bug for the log, and the answers stay', async () => {
+  const { it, bugs, said } = chat(byName, {
+    explain: () => {
+      throw new HostError({ kind: 'failed', message: 'the engine ended' });
+    },
+  });
+  await it.send('one');
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(bugs.length, 1);
+  assert.deepEqual(said(), [['base: of base', 'plain: of plain']]);
+});
+
+test('an answer that failed is shown and is no part of the conversation; the other columns answer', async () => {
+  let first = true;
+  const { it, said, messages } = chat(async (params, listener) => {
+    if (!first) return byName(params, listener);
+    first = false;
+    throw new HostError({ kind: 'failed', message: 'the engine ended' });
+  });
+  await it.send('one');
+  assert.match(it.state().rounds[0]!.answers[0]!.error!.message, /ended/);
+  assert.deepEqual(said(), [['base: ', 'plain: of plain']]);
+  await it.send('two');
+  assert.deepEqual([messages(-2), messages(-1)], [['two'], ['one', 'of plain', 'two']]);
+});
+
+test('stopping keeps what was written and asks no further column; clearing drops an answer that is still coming', async () => {
+  let finish: (text: string) => void = () => undefined;
+  const { it, events, asked, kept } = chat(
+    (_params, { onToken }) =>
+      new Promise((resolve) => {
+        onToken!('half');
+        finish = resolve;
+      }),
+  );
+  const stopped = it.send('one');
+  await assert.rejects(it.send('two'), /still being written/);
+  assert.equal(it.state().busy, true);
+  it.stop();
+  finish('half');
+  await stopped;
+  assert.deepEqual(
+    it.state().rounds[0]!.answers.map(({ content, stopped }) => [content, stopped]),
+    [['half', true]],
+  );
+  assert.equal(asked.length, 1);
+  const cleared = it.send('three');
+  it.clear();
+  finish('late');
+  await cleared;
+  assert.deepEqual(it.state().rounds, []);
+  assert.deepEqual(kept.at(-1)!.rounds, []);
+  assert.equal(events.filter((event) => event.type === 'token').length, 2);
+});
+
+test('without a column nobody is asked', async () => {
+  const { it } = chat(byName);
+  for (const { id } of it.state().columns) it.show(id, false);
+  await assert.rejects(it.send('one'), /no column is chosen/);
+  assert.deepEqual(it.state().rounds, []);
+});
