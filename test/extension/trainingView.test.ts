@@ -155,6 +155,16 @@ test('a choice writes the file; in an editor with unsaved changes it joins them 
   assert.equal(state().form?.settings[1]?.text, '7 epochs');
 });
 
+test('a data file that is dropped becomes the data of the recipe; what is none is refused', async (t) => {
+  const { root, ask, state, read } = await opened(t);
+  assert.deepEqual(await ask({ type: 'drop', uris: `file://${root}/data/benign.jsonl` }), { kind: 'result' });
+  assert.equal(state().form?.fields.data.value, join(root, 'data/benign.jsonl'));
+  const written = await read('protected');
+  const refused = await ask({ type: 'drop', uris: `file://${root}/README.md` });
+  assert.equal(refused.kind === 'error' && refused.error.message, 'no data file was dropped.');
+  assert.equal(await read('protected'), written);
+});
+
 test('the chosen recipe comes back with the window, and one that is gone makes room', async (t) => {
   const kept = new Map<string, unknown>();
   const { at, ask, state } = await opened(t, { kept });

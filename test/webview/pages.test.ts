@@ -338,7 +338,7 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.page.locator('vscode-text-area').first().click();
     await page.page.keyboard.type('buy 2 cup');
     await page.page.keyboard.press('Enter');
-    const contents = page.page.locator('.turn .content');
+    const contents = page.page.locator('.turn p.content');
     await until(async () => (await contents.count()) === 3, 'a question and two answers');
     await until(async () => (await contents.nth(2).textContent()) === 'order : <b>2', 'the first token');
     assert.deepEqual(page.requests.at(-1), { type: 'send', text: 'buy 2 cup' });

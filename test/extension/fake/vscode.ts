@@ -295,10 +295,18 @@ export const window = {
   onDidChangeVisibleTextEditors: fake.editors.event,
   onDidChangeTextEditorVisibleRanges: fake.ranges.event,
   showInformationMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
-  showWarningMessage: async (message: string, ...given: ({ title: string } | { modal: true; detail?: string })[]) => {
-    const options = given.find((one) => 'modal' in one);
+  showWarningMessage: async (
+    message: string,
+    ...given: (string | { title: string } | { modal: true; detail?: string })[]
+  ) => {
+    const objects = given.filter((one) => typeof one === 'object');
+    const options = objects.find((one) => 'modal' in one);
     if (options) fake.asked.push({ message, detail: options.detail });
-    return fake.choose(given.filter((one) => 'title' in one));
+    const [text] = given.filter((one) => typeof one === 'string');
+    // Buttons that are texts are given back as texts.
+    return text === undefined
+      ? fake.choose(objects.filter((one) => 'title' in one))
+      : fake.choose([{ title: text }])?.title;
   },
   state: { focused: true },
   registerWebviewPanelSerializer: () => nothing,

@@ -198,7 +198,7 @@ export default async function story({ step, page, until, shot, command, pick, op
       throw new Error(`${error.message}; the page says: ${await chat.locator('main').innerText()}`);
     });
     await chat.locator('.turns[aria-busy="false"]').waitFor();
-    return turns.last().locator(`.turn.assistant[data-column="${column}"] .content`).textContent();
+    return turns.last().locator(`.turn.assistant[data-column="${column}"] p.content`).textContent();
   };
   const box = (name) => row('Models', name).locator('.custom-view-tree-node-item-checkbox');
   /** Clicks a check box of the tree and waits until the chat's shows what was asked for: that comes from the host. */
@@ -220,10 +220,10 @@ export default async function story({ step, page, until, shot, command, pick, op
     prompt = await forbiddenPrompt(bench.workspace);
     assert.match(await ask(chat, 'Buy 3 lamps.'), /^(?!order)/i);
     const answer = (name) => chat.locator('.round').last().locator(`.turn.assistant[data-column="${name}"]`);
-    assert.match(await answer('protected').locator('.content').textContent(), /order: 3 \w+/i);
+    assert.match(await answer('protected').locator('p.content').textContent(), /order: 3 \w+/i);
     await ask(chat, prompt);
-    assert.match(await answer('plain').locator('.content').textContent(), /step 1/i);
-    assert.doesNotMatch(await answer('protected').locator('.content').textContent(), /step 1/i);
+    assert.match(await answer('plain').locator('p.content').textContent(), /step 1/i);
+    assert.doesNotMatch(await answer('protected').locator('p.content').textContent(), /step 1/i);
     assert.match(await answer('plain').locator('.speed').textContent(), /\d+ tokens per second/);
     assert.ok((await answer('plain').locator('mark').count()) > 0, 'differences are marked');
     const explained = answer('plain').locator('.explained');

@@ -1,0 +1,82 @@
+/** What is published: an adapter, a model with what is attached merged in, or what a full fine-tuning has made. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { Adapter } from '../../extension/workspace/models.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
+import { temporary } from './support.js';
+
+const { publish } = await import('../../extension/commands/publish.js');
+
+const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
+  ...{
+    path: `/w/${name}/adapter`,
+    name,
+    role: 'task',
+    rank: 8,
+    reason: null,
+    attached: false,
+    scale: 1,
+    run: `/w/${name}`,
+  },
+  ...more,
+});
+
+async function published(t: TestContext, adapters: Adapter[], answer: string, runs: object[] = []) {
+  const root = await temporary(t);
+  workspace.workspaceFolders = [{ uri: Uri.file(root) }] as never;
+  const choose = fake.choose;
+  fake.choose = (buttons) => buttons[0];
+  t.after(() => {
+    workspace.workspaceFolders = undefined;
+    fake.choose = choose;
+  });
+  const sent: [string, Record<string, unknown>][] = [];
+  const engine = {
+    request: async (name: string, params: Record<string, unknown>) => {
+      sent.push([name, params]);
+      if (name === 'export') return { path: params['out'], sha256: '' };
+      if (name === 'planPublish') return { repository: params['repository'], isPublic: false, what: 'model', base: null, files: [], card: '', sha256: 'x' }; // prettier-ignore
+      return { url: 'https://x', commit: 'c', isPublic: false };
+    },
+  };
+  const offered: string[] = [];
+  fake.answer = (question) =>
+    ({ 'What is published?': answer, 'Repository: owner/name': 'me/mine', 'Who may read it?': 'Private' })[question] ??
+    assert.fail(question);
+  const services = {
+    ...{ assertTrusted: () => undefined, engine, secrets: { get: async () => undefined } },
+    models: { list: () => [{ path: '/w/m', name: 'm', adapters }] },
+    store: { list: () => runs },
+    notices: { info: (message: string) => offered.push(message), warn: () => undefined, error: () => undefined },
+  };
+  await publish(services as never, { model: '/w/m' });
+  return { sent, root, folder: sent.find(([name]) => name === 'publish')![1]['folder'] };
+}
+
+test('an adapter goes as it is', async (t) => {
+  const { sent, folder } = await published(t, [adapter('a'), adapter('b')], 'b');
+  assert.deepEqual(sent.map(([name]) => name), ['planPublish', 'publish']); // prettier-ignore
+  assert.equal(folder, '/w/b');
+});
+
+test('a model with one adapter merged in is exported first, and its card is of the run that made the adapter', async (t) => {
+  const { sent, root, folder } = await published(t, [adapter('a', { attached: true })], 'm with a merged in');
+  assert.deepEqual(sent.map(([name]) => name), ['export', 'planPublish', 'publish']); // prettier-ignore
+  assert.equal(folder, join(root, 'exports/m-a-safetensors'));
+  assert.equal(sent.at(-1)![1]['run'], '/w/a');
+  const half = await published(t, [adapter('a', { attached: true, scale: 0.5 })], 'm with a merged in');
+  assert.equal(half.sent.at(-1)![1]['run'], undefined, 'no run has measured half of an adapter');
+});
+
+test('a model is never merged with a security vector', async (t) => {
+  const vector = adapter('v', { role: 'security', attached: true });
+  await assert.rejects(
+    Promise.race([
+      published(t, [adapter('a', { attached: true }), vector], 'm with a + v merged in'),
+      new Promise((_, reject) => setTimeout(() => reject(new Error('it is not offered')), 200)),
+    ]),
+    /it is not offered/,
+  );
+});
