@@ -240,7 +240,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     const chat = await webview('main.page.chat');
     await chat.locator('.round').first().locator('[data-column="protected"]').getByRole('button').click();
     await pick('new task');
-    await answer('The right answer', 'Order: 3 lamps. Thank you!');
+    await bench.answer('The right answer', 'Order: 3 lamps. Thank you!');
     await page.locator('.tab.active[data-resource-name="new-task.jsonl"]').waitFor();
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     assert.equal(lines.length, before + 1);
