@@ -24,7 +24,8 @@ const THEME = `body {
   --good: var(--vscode-testing-iconPassed); --bad: var(--vscode-editorError-foreground); --warn: var(--vscode-editorWarning-foreground);
   --delivered: var(--vscode-charts-blue); --vector: var(--vscode-charts-purple); --harmful: var(--vscode-charts-red);
   --benign: var(--vscode-charts-green); --plain: var(--vscode-descriptionForeground); --goal: var(--vscode-descriptionForeground);
-}`;
+}
+body.vscode-high-contrast .bar { fill: none; }`;
 
 /**
  * The file behind a policy and colours: the first policy that a document names cannot be taken back by a later one. The one

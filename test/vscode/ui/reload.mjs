@@ -58,4 +58,15 @@ export default async function reload({
     // Nobody has added the recipe's model; its vector is to be attached all the same.
     await row('Models', 'forbidden-topic').waitFor();
   });
+
+  await step('a tab that nobody has looked at since a reload is not opened a second time', async () => {
+    await open('recipes/vector.json');
+    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
+    await page.locator('.monaco-workbench').waitFor();
+    await container('Security Vectors');
+    const tabs = page.locator('.tab').filter({ hasText: 'forbidden-topic' });
+    assert.equal(await tabs.count(), 1, 'the tab is there again');
+    await runPage(row('Runs', 'forbidden-topic'));
+    assert.equal(await tabs.count(), 1);
+  });
 }

@@ -206,7 +206,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     await box(name).click();
     await until(async () => (await box(name).getAttribute('aria-checked')) === String(attached), `the box of ${name}`);
     const chat = await webview('main.page.chat');
-    const own = chat.locator('.adapters vscode-checkbox').filter({ hasText: name });
+    const own = chat.locator('.adapters:not(.columns) vscode-checkbox').filter({ hasText: name });
     await until(
       async () => (await own.getAttribute('aria-checked')) === String(attached),
       `the box of ${name} in the chat`,
