@@ -356,7 +356,7 @@ describe('pages in a browser', { skip: missing }, () => {
     const page = await openChat(fixtures.chatState(), 'dark', wide);
     const answers = page.page.locator('.round').nth(1).locator('.turn.assistant');
     assert.equal(await answers.count(), 3);
-    assert.deepEqual(await answers.nth(1).locator('mark').allTextContents(), ['sure', 'step 1 take the zorb', 'step 2 flombulate it .']); // prettier-ignore
+    assert.deepEqual(await answers.nth(1).locator('mark').allTextContents(), ['sure', 'step 1 take the zorb . step 2 flombulate it .']); // prettier-ignore
     assert.equal(await answers.nth(0).locator('mark').count(), 0);
     assert.equal(await answers.nth(2).locator('.same').textContent(), ' (the same as base)');
     const of = async (at: number, part: string) => answers.nth(at).locator(part).textContent();
