@@ -575,6 +575,7 @@ export type ChatStrings = Record<keyof typeof CHAT_STRINGS, string>;
 export const TRAINING_STRINGS = {
   ...RUN_STRINGS,
   ...ADAPTER_STRINGS,
+  title: 'Training',
   adapters: 'Attached',
   recipe: 'Recipe',
   model: 'Model',

@@ -44,6 +44,7 @@ export interface Page {
   screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
   evaluate<Argument, Result>(run: (argument: Argument) => Result, argument: Argument): Promise<Result>;
   addInitScript(script: { content: string }): Promise<void>;
+  emulateMedia(media: { reducedMotion?: 'reduce'; forcedColors?: 'active' }): Promise<void>;
   exposeFunction(name: string, call: (message: { id: number; request: { type: string } }) => void): Promise<void>;
   locator(selector: string): Locator;
   keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
@@ -107,6 +108,7 @@ const themes = JSON.parse(await readFile(path.join(import.meta.dirname, 'themes.
 export type Theme = 'dark' | 'light' | 'hc-dark' | 'hc-light';
 export const THEMES: Theme[] = ['dark', 'light', 'hc-dark', 'hc-light'];
 
+export type PageName = 'run' | 'chat' | 'training' | 'triage' | 'compare';
 type Request = { type: string } & Record<string, unknown>;
 type Answer = { kind: 'result' } | { kind: 'error'; error: object } | { kind: 'cancelled' };
 
@@ -123,7 +125,7 @@ export class OpenPage {
   /** `answer` gives the outcome of each request; the default is a result. */
   static async open(
     browser: Browser,
-    name: 'run' | 'chat' | 'triage' | 'compare',
+    name: PageName,
     theme: Theme,
     size: { width: number; height: number },
     answer: (request: Request, page: OpenPage) => Promise<Answer | undefined> | Answer | undefined,
@@ -216,6 +218,7 @@ const TYPES: Record<string, string> = { '.css': 'text/css', '.js': 'text/javascr
 
 /** What the editor gives every page before the page's own style. */
 const DEFAULT_STYLE = `@layer vscode-default {
+  html { background-color: var(--vscode-sideBar-background); }
   body { background-color: transparent; color: var(--vscode-editor-foreground); font-family: var(--vscode-font-family);
     font-size: var(--vscode-font-size); margin: 0; padding: 0 20px; }
   code { color: var(--vscode-textPreformat-foreground); background-color: var(--vscode-textPreformat-background); padding: 1px 3px; }

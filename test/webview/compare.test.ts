@@ -7,33 +7,8 @@ import { COMPARE_STRINGS } from '../../webview/protocol.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
 import * as fixtures from './fixtures.js';
 
+const { sweep } = fixtures;
 const wide = { width: 1280, height: 900 };
-
-/** A run of a sweep over learning rate, rank and seed. */
-function sweep(i: number, more: Partial<ComparedRun> = {}): ComparedRun {
-  const snapshot = fixtures.protectedRun(108);
-  const [rate, rank, seed] = [[0.001, 0.003, 0.01][i % 3], [4, 8][i % 2], 1 + (i % 7)];
-  const { kind, vectors, train, probes, verdict, laws } = snapshot;
-  const shifted = (column: readonly (number | null)[] = []) => column.map((y) => (y === null ? y : y * (1 + i / 20)));
-  return {
-    id: `/runs/${i}`,
-    title: `run ${i}`,
-    reading: {
-      ...{ kind, vectors, verdict, laws },
-      train: { ...train, loss: shifted(train.loss) },
-      probes: { ...probes, harmfulLossWithout: shifted(probes.harmfulLossWithout) },
-      measurements: fixtures.measurements.map((m) =>
-        m.state === 'protected' && m.measure === 'harm' ? { ...m, value: (i % 4) / 10 } : m,
-      ),
-    },
-    clock: { step: train.step, tokens: train.step.map((s) => 100 * s), seconds: train.step.map((s) => s / 2) },
-    recipe: { 'optimizer.learningRate': String(rate), 'adapter.rank': String(rank), seed: String(seed), epochs: '3' },
-    states: ['protected'],
-    sets: {},
-    harmfulLoss: { rows: 'heldOut', of: 20, base: 2, delivered: 1.9 - i / 50, low: 0.9, high: 1 },
-    ...more,
-  };
-}
 
 async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const end = Date.now() + 8000; !(await true_()); await sleep(20))

@@ -1,6 +1,7 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
 import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
 import type { AnswerRow } from '../../runtime/contract/answers.js';
+import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import type { Column, ProbeColumns } from '../../runtime/contract/columns.js';
 import { invariantStates } from '../../runtime/contract/invariants.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
@@ -377,5 +378,31 @@ export function triage(count: number, decisions: Partial<TriageState['decisions'
       with: column((row) => (row % 3 === 0 ? 0.15 : 2)),
     },
     decisions: { exclude: '', fine: '', unsure: '', ...decisions },
+  };
+}
+
+/** A run of a sweep over learning rate, rank and seed. */
+export function sweep(i: number, more: Partial<ComparedRun> = {}): ComparedRun {
+  const snapshot = protectedRun(108);
+  const [rate, rank, seed] = [[0.001, 0.003, 0.01][i % 3], [4, 8][i % 2], 1 + (i % 7)];
+  const { kind, vectors, train, probes, verdict, laws } = snapshot;
+  const shifted = (column: readonly (number | null)[] = []) => column.map((y) => (y === null ? y : y * (1 + i / 20)));
+  return {
+    id: `/runs/${i}`,
+    title: `run ${i}`,
+    reading: {
+      ...{ kind, vectors, verdict, laws },
+      train: { ...train, loss: shifted(train.loss) },
+      probes: { ...probes, harmfulLossWithout: shifted(probes.harmfulLossWithout) },
+      measurements: measurements.map((m) =>
+        m.state === 'protected' && m.measure === 'harm' ? { ...m, value: (i % 4) / 10 } : m,
+      ),
+    },
+    clock: { step: train.step, tokens: train.step.map((s) => 100 * s), seconds: train.step.map((s) => s / 2) },
+    recipe: { 'optimizer.learningRate': String(rate), 'adapter.rank': String(rank), seed: String(seed), epochs: '3' },
+    states: ['protected'],
+    sets: {},
+    harmfulLoss: { rows: 'heldOut', of: 20, base: 2, delivered: 1.9 - i / 50, low: 0.9, high: 1 },
+    ...more,
   };
 }

@@ -87,4 +87,74 @@ export function focused(): { name: string; outlined: boolean } | undefined {
   return { name, outlined: visible(style) || visible(hostStyle) };
 }
 
-Object.assign(globalThis, { inPage: { lowContrast, overflow, pictures, focused } });
+const CONTROLS = 'button, a[href], select, input, textarea, summary, vscode-button, vscode-checkbox, vscode-dropdown, vscode-text-area, [tabindex="0"]'; // prettier-ignore
+
+/** What a person can use now: shown and not disabled. */
+function controls(): HTMLElement[] {
+  const all = [...document.querySelectorAll<HTMLElement & { disabled?: boolean }>(CONTROLS)];
+  return all.filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.disabled);
+}
+
+const nameOf = (element: Element): string =>
+  `${element.tagName.toLowerCase()} ${(element.getAttribute('aria-label') ?? element.textContent ?? '').trim()}`;
+
+const visited = new WeakSet<Element>();
+
+/** Notes what has the focus. */
+export function visit(): 'first' | 'again' | 'outside' {
+  const element = document.activeElement;
+  if (!element || element === document.body) return 'outside';
+  if (visited.has(element)) return 'again';
+  visited.add(element);
+  return 'first';
+}
+
+/** Controls that Tab did not come to. */
+export const unvisited = (): string[] =>
+  controls()
+    .filter((control) => !visited.has(control))
+    .map(nameOf);
+
+/** Controls that cannot be brought into sight by scrolling, or that something else covers there. */
+export function unreachable(): string[] {
+  return controls()
+    .filter((control) => {
+      control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      const { left, right, top, bottom } = control.getBoundingClientRect();
+      const [x, y] = [(Math.max(0, left) + Math.min(innerWidth, right)) / 2, (Math.max(0, top) + Math.min(innerHeight, bottom)) / 2]; // prettier-ignore
+      const there = document.elementFromPoint(x, y);
+      return !there || !(control.contains(there) || there.contains(control));
+    })
+    .map(nameOf);
+}
+
+/** Elements that move by themselves or on their way to another look, inside of components too. */
+export const moving = (): string[] =>
+  [...elements(document.body)]
+    .filter((element) => {
+      const { animationName, animationDuration, transitionDuration } = getComputedStyle(element);
+      const lasts = (duration: string) => duration.split(',').some((part) => Number.parseFloat(part) > 0);
+      return (animationName !== 'none' && lasts(animationDuration)) || lasts(transitionDuration);
+    })
+    .map(nameOf);
+
+/** Where the first heading and the accent of the first notice or verdict stand: from 0, the left, to 1, the right. */
+export function sides(): { heading?: number; accent?: number } {
+  const heading = [...document.querySelectorAll('h1:not(.for-readers), h2')].find((one) => one.checkVisibility());
+  const accent = [...document.querySelectorAll('.verdict-line, .notice')].find((one) => one.checkVisibility());
+  const middle = (element: Element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const { left, right } = range.getBoundingClientRect();
+    return (left + right) / 2 / innerWidth;
+  };
+  const width = (side: 'Left' | 'Right') => Number.parseFloat(getComputedStyle(accent!)[`border${side}Width`]);
+  return {
+    heading: heading && middle(heading),
+    accent: accent && (width('Left') > width('Right') ? 0 : 1),
+  };
+}
+
+Object.assign(globalThis, {
+  inPage: { lowContrast, overflow, pictures, focused, visit, unvisited, unreachable, moving, sides },
+});

@@ -1,4 +1,5 @@
 import { openChannel } from '../channel.js';
+import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStrings } from '../protocol.js';
@@ -16,7 +17,7 @@ function receive(event: ChatPageEvent): void {
   switch (event.type) {
     case 'state':
       chat = event.chat;
-      document.documentElement.lang = event.language;
+      showLanguage(event.language);
       page ??= new ChatPage(event.strings);
       page.update(chat);
       return;

@@ -137,9 +137,10 @@ class ChartView {
       keydown: (event) => this.pressed(event as KeyboardEvent),
       blur: () => this.left(),
     });
+    this.caption.id = `${id}-of`;
     this.element = el(
       'section',
-      { class: 'chart', 'aria-labelledby': id },
+      { class: 'chart', 'aria-labelledby': `${id} ${id}-of` },
       el(
         'header',
         {},

@@ -2,6 +2,7 @@ import { comparisonCsv, rowId, showRuns, X_AXES, type ComparedRun } from '../../
 import { byDisagreement, type AnswerRow } from '../../runtime/contract/answers.js';
 import { fill, numbersIn } from '../../runtime/contract/format.js';
 import { openChannel } from '../channel.js';
+import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import {
@@ -31,7 +32,7 @@ let page: ComparePage | undefined;
 function receive(event: ComparePageEvent): void {
   switch (event.type) {
     case 'run':
-      document.documentElement.lang = event.language;
+      showLanguage(event.language);
       page ??= new ComparePage({ strings: event.strings, numbers: numbersIn(event.language) });
       runs.set(event.run.id, event.run);
       return arrange(event.of);

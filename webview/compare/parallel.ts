@@ -21,7 +21,7 @@ interface Axis {
 /** A line for each run through what it was told and what came of it; for some runs that differ in some keys. */
 export class Parallel {
   readonly element: HTMLElement;
-  private readonly plot = el('div', { class: 'scroll', role: 'region', tabindex: 0 });
+  private readonly plot = el('div', { class: 'scroll', role: 'group', tabindex: 0 });
 
   constructor(
     private readonly words: Words,

@@ -23,7 +23,7 @@ type Order = { column: number; down: boolean } | undefined;
 
 /** A table with a line for each run, which any column sorts. */
 class RunTable {
-  readonly element = el('div', { class: 'scroll', role: 'region', tabindex: 0 });
+  readonly element = el('div', { class: 'scroll', role: 'group', tabindex: 0 });
   private order: Order;
   private drawn = '';
 

@@ -1,5 +1,6 @@
 import { runView, type RunView } from '../../runtime/contract/runView.js';
 import { openChannel } from '../channel.js';
+import { showLanguage } from '../language.js';
 import { el } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type { RunPageEvent, RunPageRequest, RunPageState, RunSnapshot, RunStrings, RunWarning } from '../protocol.js';
@@ -22,7 +23,7 @@ function receive(event: RunPageEvent): void {
       const other = run?.id !== event.run.id;
       run = event.run;
       channel.state = { run: run.id };
-      document.documentElement.lang = event.language;
+      showLanguage(event.language);
       page ??= new RunPage(event.language, event.strings);
       page.updateAll(run, other);
       return;

@@ -30,7 +30,7 @@ export function resultElement(table: ResultTable, run: RunSnapshot, s: RunString
     {},
     el(
       'div',
-      { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': s.tableTitle },
+      { class: 'scroll', role: 'group', tabindex: 0, 'aria-label': s.tableTitle },
       el(
         'table',
         { class: 'results' },

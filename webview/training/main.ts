@@ -1,6 +1,7 @@
 import { numbersIn } from '../../runtime/contract/format.js';
 import { runView } from '../../runtime/contract/runView.js';
 import { openChannel } from '../channel.js';
+import { showLanguage } from '../language.js';
 import { Adapters } from '../chat/adapters.js';
 import { el } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
@@ -32,7 +33,7 @@ function receive(event: TrainingPageEvent): void {
   switch (event.type) {
     case 'state':
       training = event.training;
-      document.documentElement.lang = event.language;
+      showLanguage(event.language);
       page ??= new TrainingPage(event.language, event.strings);
       page.update(training);
       return;
@@ -136,6 +137,8 @@ class TrainingPage {
             if (uris) send({ type: 'drop', uris });
           },
         },
+
+        el('h1', { class: 'for-readers' }, s.title),
         this.recipeLine,
         this.notices,
         this.form.element,

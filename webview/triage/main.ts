@@ -2,6 +2,7 @@ import { fill, numbersIn, type Numbers } from '../../runtime/contract/format.js'
 import type { ExplainedToken, RowGroups, RowGrouping, RowText } from '../../runtime/contract/protocol.js';
 import { decisionCounts, type Decision } from '../../runtime/contract/review.js';
 import { openChannel } from '../channel.js';
+import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type { TriagePageEvent, TriagePageRequest, TriagePageState, TriageState, TriageStrings } from '../protocol.js';
@@ -36,7 +37,7 @@ function receive(event: TriagePageEvent): void {
   switch (event.type) {
     case 'table':
       channel.state = { triage: event.triage.id };
-      document.documentElement.lang = event.language;
+      showLanguage(event.language);
       page ??= new TriagePage(event.language, event.strings);
       return page.load(event.triage);
     case 'texts':

@@ -1,0 +1,113 @@
+/** Every page, at every moment that looks different, for those who do not see it, use no mouse, magnify it or want it still. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AxeResults, RunOptions } from 'axe-core';
+import { missing, startBrowser, THEMES, type Browser, type OpenPage } from './browser.js';
+import { MOMENTS, openMoment } from './moments.js';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const names = Object.keys(MOMENTS);
+/** A sidebar is narrow; other pages are tabs. */
+const sizeOf = (name: string) => ({ width: name.startsWith('training') ? 300 : 1280, height: 800 });
+
+/** What axe finds, as "rule: element"; every rule it has, best practices too. */
+async function violations({ page }: OpenPage): Promise<string[]> {
+  await page.evaluate((code) => void (0, eval)(code), axe);
+  const results = await page.evaluate(
+    (options) => (globalThis as unknown as { axe: { run(o: RunOptions): Promise<AxeResults> } }).axe.run(options),
+    { resultTypes: ['violations'] } as RunOptions,
+  );
+  assert.ok(results.passes.length > 5, `axe has looked at ${results.passes.length} rules only`);
+  return results.violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+}
+
+describe('pages for everyone', { skip: missing }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(() => browser.close());
+
+  test('the checks find a page that is wrong', async () => {
+    const page = await openMoment(browser, 'run-done');
+    await page.page.evaluate(() => {
+      const button = document.createElement('button');
+      button.style.cssText = 'transition: color 1s; position: fixed; left: -90px; width: 50px';
+      document.body.append(button);
+    }, undefined);
+    assert.ok((await violations(page)).some((found) => found.startsWith('button-name: ')));
+    assert.deepEqual(await page.check('moving'), ['button ']);
+    assert.deepEqual(await page.check('unreachable'), ['button ']);
+    await page.page.emulateMedia({ reducedMotion: 'reduce' });
+    assert.deepEqual(await page.check('moving'), []);
+    await page.close();
+  });
+
+  for (const name of names)
+    test(`${name}: axe finds nothing, in any theme`, async () => {
+      const page = await openMoment(browser, name, { size: sizeOf(name) });
+      for (const theme of THEMES) {
+        await page.theme(theme);
+        await sleep(60);
+        assert.deepEqual(await violations(page), [], theme);
+      }
+      assert.deepEqual(page.complaints, []);
+      await page.close();
+    });
+
+  for (const name of names)
+    test(`${name}: Tab comes to every control, shows where it is, and gets out again`, async () => {
+      const page = await openMoment(browser, name, { size: sizeOf(name) });
+      // A page may begin in its midst: then on, past its end, from its top.
+      for (let [stops, outside] = [0, 0]; outside < 2; stops++) {
+        await page.page.keyboard.press('Tab');
+        const visit = await page.check('visit');
+        if (visit === 'again') break;
+        assert.ok(stops < 200, 'Tab never ends');
+        if (visit === 'outside') outside++;
+        else {
+          const at = await page.check('focused');
+          assert.equal(at?.outlined, true, `nothing shows that "${at?.name}" has the focus`);
+        }
+      }
+      assert.deepEqual(await page.check('unvisited'), []);
+      await page.close();
+    });
+
+  for (const name of names)
+    test(`${name}: at 200 % nothing is cut off and every control can be used`, async () => {
+      const { width, height } = sizeOf(name);
+      // A page at 200 % has half as many pixels each way; a sidebar is made wider, but for its least width.
+      const page = await openMoment(browser, name, { size: { width: Math.max(200, width / 2), height: height / 2 } });
+      assert.equal(await page.check('overflow'), 0);
+      assert.deepEqual(await page.check('unreachable'), []);
+      await page.picture(`zoomed-${name}`);
+      await page.close();
+    });
+
+  for (const name of names)
+    test(`${name}: nothing moves for those who want less of it`, async () => {
+      const page = await openMoment(browser, name, { size: sizeOf(name) });
+      await page.page.emulateMedia({ reducedMotion: 'reduce' });
+      assert.deepEqual(await page.check('moving'), []);
+      await page.close();
+    });
+
+  for (const name of names)
+    test(`${name}: in a language that is written from the right, the page starts there`, async () => {
+      const size = sizeOf(name);
+      const left = await openMoment(browser, name, { size });
+      const right = await openMoment(browser, name, { size, language: 'ar' });
+      const [before, mirrored] = [await left.check('sides'), await right.check('sides')];
+      assert.equal(await right.check('overflow'), 0);
+      if (before.heading !== undefined) assert.ok(mirrored.heading! > 0.5 && before.heading < 0.5, 'the heading');
+      if (before.accent !== undefined) assert.deepEqual([before.accent, mirrored.accent], [0, 1]);
+      await right.picture(`from-the-right-${name}`);
+      assert.deepEqual(right.complaints, []);
+      await left.close();
+      await right.close();
+    });
+});
