@@ -79,6 +79,15 @@ const bundles = [
     external: ['vscode'],
   },
   {
+    ...common,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'cjs',
+    entryPoints: ['extension/web.ts'],
+    outfile: 'dist/web.cjs',
+    external: ['vscode'],
+  },
+  {
     ...engine,
     ...readable,
     entryPoints: ['runtime/main.ts'],
@@ -206,7 +215,8 @@ async function packageVsix(target, out) {
   await mkdir(stage, { recursive: true });
   const put = (file, filter) => cp(path.join(root, file), path.join(stage, file), { recursive: true, filter });
 
-  for (const file of ['dist', 'l10n', 'package.nls.json', '.vscodeignore']) await put(file);
+  const names = (await readdir(root)).filter((file) => /^package\.nls(\.\w+)?\.json$/.test(file));
+  for (const file of ['dist', 'l10n', ...names, '.vscodeignore']) await put(file);
   await putTexts(stage);
 
   const manifest = await json('package.json');

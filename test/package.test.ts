@@ -32,6 +32,7 @@ after(async () => {
 test('holds the bundles, the manifest and the sample', () => {
   const bundles = [
     'extension.cjs',
+    'web.cjs',
     'engine.js',
     'cli.js',
     'classifier.js',
@@ -43,6 +44,7 @@ test('holds the bundles, the manifest and the sample', () => {
   const wanted = [
     ...[...bundles, ...pages].map((file) => `dist/${file}`),
     ...['package.json', 'package.nls.json', 'l10n/bundle.l10n.json'],
+    ...['de', 'fr'].flatMap((language) => [`package.nls.${language}.json`, `l10n/bundle.l10n.${language}.json`]),
     ...['readme.md', 'changelog.md', 'SECURITY.md', 'LICENSE.txt'],
     ...['config.json', 'tokenizer.json', 'model.safetensors'].map((file) => `${MODEL}/${file}`),
   ];
@@ -70,7 +72,7 @@ test('the links of README and docs lead to files that are in it', () => {
 
 test('holds nothing but what is meant to ship', () => {
   const allowed =
-    /^(package(\.nls)?\.json|readme\.md|changelog\.md|SECURITY\.md|LICENSE\.txt|docs\/[\w-]+\.md|dist\/[\w./-]+|l10n\/[\w.-]+\.json|media\/[\w./-]+|node_modules\/onnxruntime-(node|common)\/.+)$/;
+    /^(package(\.nls(\.\w+)?)?\.json|readme\.md|changelog\.md|SECURITY\.md|LICENSE\.txt|docs\/[\w-]+\.md|dist\/[\w./-]+|l10n\/[\w.-]+\.json|media\/[\w./-]+|node_modules\/onnxruntime-(node|common)\/.+)$/;
   const left = files.filter((file) => !allowed.test(file) || /\.(map|ts|mts|tsbuildinfo)$/.test(file));
   assert.deepEqual(left, []);
 });

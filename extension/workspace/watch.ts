@@ -99,7 +99,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     const find = async (glob: string): Promise<string[]> =>
       (await vscode.workspace.findFiles(glob, EXCLUDED, MAX_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
-    await each(manifests, (file) => this.readRun(file));
+    await each(await newestFirst(manifests), (file) => this.readRun(file));
     await this.forgetGone(this.options.store.list());
     await each(
       json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)),
@@ -244,6 +244,17 @@ async function each(files: readonly string[], work: (file: string) => Promise<vo
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await work(file);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, next));
+}
+
+/** So that the top of the view is there while the rest is read. */
+async function newestFirst(files: readonly string[]): Promise<string[]> {
+  const written = (file: string): Promise<number> =>
+    stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+  const dated = await Promise.all(files.map(async (file) => ({ file, at: await written(file) })));
+  return dated.sort((a, b) => b.at - a.at).map(({ file }) => file);
 }
 
 /** A folder and all that it lies in. */

@@ -10,9 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
 import { fake } from '../extension/fake/vscode.js';
-import { harm, runFolder, step } from '../extension/support.js';
+import { manyRuns } from '../support/manyRuns.js';
 
 const { Problems } = await import('../../extension/data/problems.js');
 const { comparedRun } = await import('../../extension/runs/compareMany.js');
@@ -24,34 +23,8 @@ const { runDescription, runIcon, runTooltip } = await import('../../extension/vi
 const [runs = 1000, steps = 400] = process.argv.slice(2).map(Number);
 const root = await mkdtemp(join(tmpdir(), 'many-runs-'));
 try {
-  const manifests: string[] = [];
-  for (let i = 0; i < runs; i++) {
-    const vectors = i % 2 ? [{ path: 'vectors/v', sha256: 'dd', scale: 1 }] : [];
-    const state = i % 2 ? 'protected' : 'plain';
-    const measurements = [harm('base', 0), harm(state, i % 2 ? 0.01 : 0.9)];
-    const events: RunEvent[] = [];
-    for (let n = 0; n <= steps; n++) {
-      if (n > 0) events.push(step(n, { steps }));
-      if (n % 20 === 0)
-        events.push({ kind: 'evaluation', step: n, probes: { harmfulLossWith: 0.01, harmfulLossWithout: 0.5 } });
-    }
-    const laws = { baseUnchanged: true, vectorUnchanged: true, deliveredWithoutVector: true };
-    const done: DoneEvent = {
-      kind: 'done',
-      outcome: 'finished',
-      output: '',
-      step: steps,
-      seconds: 60,
-      measurements,
-      laws,
-    };
-    const started = new Date(Date.UTC(2026, 0, 1, 0, i)).toISOString();
-    const folder = await runFolder(root, `run-${i}`, {
-      events: [...events, done],
-      manifest: { vectors, done, started },
-    });
-    manifests.push(join(folder, 'manifest.json'));
-  }
+  const folders = await manyRuns(root, runs, steps);
+  const manifests = folders.map((folder) => join(folder, 'manifest.json'));
   const { size } = await stat(join(root, 'adapters/run-0/events.jsonl'));
 
   fake.find = (glob) => (glob === '**/manifest.json' ? manifests : []);

@@ -58,6 +58,7 @@ test('every file of the three programs is reached from an entry, but the print o
     'runtime/main.ts',
     'runtime/cli.ts',
     'runtime/sample/make.ts',
+    'extension/web.ts',
     'runtime/evaluation/judges/apartChild.ts',
   ];
   const pages = ['run', 'chat', 'training', 'triage', 'compare'].map((page) => `webview/${page}/main.ts`);

@@ -2,7 +2,7 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { access, readFile, rm } from 'node:fs/promises';
+import { access, readFile, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
@@ -247,4 +247,32 @@ test('several recipes are all read before one is run, and two may not write to t
   const broken = await write(join(root, 'recipes/r9.json'), '{');
   await assert.rejects(runRecipe(services, { files: [...files, broken] }), /not JSON/);
   assert.deepEqual(started, []);
+});
+
+test('of many runs the newest are read first, so that the top of the view is there at once', async (t) => {
+  const root = await temporary(t);
+  const names = Array.from({ length: 60 }, (_, i) => `run-${i}`);
+  const manifests: string[] = [];
+  for (const [i, name] of names.entries()) {
+    const file = join(await runFolder(root, name, {}), 'manifest.json');
+    await utimes(file, 1000 + i, 1000 + i);
+    manifests.push(file);
+  }
+  const before = fake.find;
+  fake.find = (glob) => (glob === '**/manifest.json' ? manifests : []);
+  t.after(() => (fake.find = before));
+  const store = new RunStore();
+  const read: string[] = [];
+  store.onDidChange(({ run }) => read.includes(run.folder) || read.push(run.folder));
+  const files = new WorkspaceFiles({
+    ...{ store, recipes: new RecipeIndex(), problems: new Problems() },
+    ...{ onState: () => undefined, onReview: () => undefined, onDataFile: () => undefined },
+    onError: assert.ifError,
+  });
+  t.after(() => files.dispose());
+  await files.scan();
+  assert.equal(store.list().length, names.length);
+  const last = read.slice(0, 20).map((folder) => Number(/(\d+)$/.exec(folder)![1]));
+  // Sixteen are read at a time.
+  assert.ok(Math.min(...last) >= names.length - 36, last.join());
 });

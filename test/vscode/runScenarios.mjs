@@ -1,17 +1,19 @@
 /**
  * Runs the scenarios of test/vscode/ui in the real workbench, from a packed extension, with pictures in out/screenshots.
  *
- *   node test/vscode/runScenarios.mjs FILE.vsix [SCENARIO…]
+ *   node test/vscode/runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]      --walks: those of test/vscode/walks, which measure
+ *   VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs …             in the oldest VS Code that `engines` names
  *
  * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `prepare?`, and a default
  * function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
  * is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a key. What failed
- * once is told at the end; what fails twice has failed. `prepare()` runs before the server and gives `{ env?, stop(), … }`: the server's environment, what ends it,
+ * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, stop(), … }`: the server's environment, what ends it,
  * and what else the scenario is to get as `prepared`.
  */
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { setup } from './host/setup.mjs';
 import { workbench } from './workbench.mjs';
 
@@ -19,37 +21,40 @@ await setup();
 const { installVsix, startBrowser, startServer } = await import('./host/server.mjs');
 
 const root = path.resolve(import.meta.dirname, '../..');
-const screenshots = path.join(root, 'out/screenshots');
-const [vsix, ...names] = process.argv.slice(2);
-if (!vsix) throw new Error('usage: runScenarios.mjs FILE.vsix [SCENARIO…]');
+const {
+  values: { walks },
+  positionals: [vsix, ...names],
+} = parseArgs({ allowPositionals: true, options: { walks: { type: 'boolean', default: false } } });
+if (!vsix) throw new Error('usage: runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]');
 
-const folder = path.join(import.meta.dirname, 'ui');
-const files = (await readdir(folder))
-  .filter((file) => file.endsWith('.mjs') && (!names.length || names.includes(path.basename(file, '.mjs'))))
-  .sort();
+const kind = walks ? 'walks' : 'ui';
+const screenshots = path.join(root, walks ? 'out/walks' : 'out/screenshots');
+const folder = path.join(import.meta.dirname, kind);
+const scenarios = [];
+for (const file of (await readdir(folder)).sort()) {
+  if (!file.endsWith('.mjs') || (names.length && !names.includes(path.basename(file, '.mjs')))) continue;
+  const scenario = await import(path.join(folder, file));
+  if (scenario.title) scenarios.push({ file, ...scenario });
+}
+if (!scenarios.length) throw new Error(`there is no such scenario in test/vscode/${kind}`);
 const tests = [];
 const failedOnce = [];
 const temporary = await mkdtemp(path.join(tmpdir(), 'vscode-ui-'));
 const extensionsDir = path.join(temporary, 'extensions');
 
 /** Runs the scenario in a window and a workspace of its own; gives its steps as tests. */
-async function runScenario(file, browser) {
+async function runScenario(
+  { file, default: scenario, title, settings, trust, prepare, workspace: start = 'sample' },
+  browser,
+) {
   const tests = [];
-  const {
-    default: scenario,
-    title,
-    settings,
-    trust,
-    prepare,
-    workspace: start = 'sample',
-  } = await import(path.join(folder, file));
   console.log(`${title}  (${file})`);
   const dataDir = await mkdtemp(path.join(temporary, 'data-'));
   const workspace = path.join(dataDir, 'workspace');
   await mkdir(workspace);
   if (start === 'sample') await cp(path.join(root, 'media/sample'), workspace, { recursive: true });
 
-  const prepared = await prepare?.();
+  const prepared = await prepare?.({ workspace });
   const server = await startServer({ dataDir, extensionsDir, settings, trust, env: prepared?.env });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(30_000);
@@ -62,7 +67,7 @@ async function runScenario(file, browser) {
       error = caught;
     }
     const seconds = (performance.now() - from) / 1000;
-    tests.push({ name, file: `test/vscode/ui/${file}`, seconds, ok: !error });
+    tests.push({ name, file: `test/vscode/${kind}/${file}`, seconds, ok: !error });
     console.log(`  ${error ? '✖' : '✔'} ${name}  (${seconds.toFixed(1)} s)`);
     if (!error) return;
     await mkdir(screenshots, { recursive: true });
@@ -94,12 +99,12 @@ try {
   await rm(screenshots, { recursive: true, force: true });
   console.log(await installVsix(vsix, temporary, extensionsDir));
   const browser = await startBrowser();
-  for (const file of files) {
-    let ran = await runScenario(file, browser);
+  for (const scenario of scenarios) {
+    let ran = await runScenario(scenario, browser);
     if (failures(ran).length) {
       failedOnce.push(...failures(ran));
       console.log('  once more');
-      ran = await runScenario(file, browser);
+      ran = await runScenario(scenario, browser);
     }
     tests.push(...ran);
   }
