@@ -14,7 +14,7 @@ test('every key of a fine-tuning is compared, or left out for a reason', () => {
   // The protection is what is compared; the rest changes neither what is learned nor how it is measured, or is compared by content.
   const leftOut = [
     ...['$schema', 'kind', 'model', 'data.file', 'vectors', 'protection', 'probes', 'evaluate', 'judges'],
-    ...['evaluateEvery', 'threads', 'device', 'output', 'tensorboard', 'recompute'],
+    ...['evaluateEvery', 'threads', 'device', 'recompute', 'output', 'tensorboard'],
   ];
   const keys = (value: unknown, path = ''): string[] => {
     const isLeaf = typeof value !== 'object' || value === null || Array.isArray(value);

@@ -235,5 +235,5 @@ it('every key of a recipe counts, but for those that are listed', async () => {
     }
   };
   await visit(parsed, []);
-  assert.deepEqual(free.sort(), ['device', 'model', 'output', 'tensorboard', 'threads'], dirname(root));
+  assert.deepEqual(free.sort(), ['device', 'model', 'output', 'recompute', 'tensorboard', 'threads'], dirname(root));
 });
