@@ -137,7 +137,6 @@ class TrainingPage {
             if (uris) send({ type: 'drop', uris });
           },
         },
-
         el('h1', { class: 'for-readers' }, s.title),
         this.recipeLine,
         this.notices,
