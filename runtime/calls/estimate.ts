@@ -5,7 +5,7 @@ import type { Requests } from '../contract/protocol.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { parseRecipe, readRecipe } from '../recipes/readRecipe.js';
 import { Cancelled } from '../support/errors.js';
-import type { Reporter } from './calls.js';
+import type { Reporter } from './reporter.js';
 
 /** What a recipe will take, by its file or by a text that is not saved yet; null for one that does not train. */
 export async function estimateRecipe(
