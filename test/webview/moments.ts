@@ -144,9 +144,9 @@ export const MOMENTS: Record<string, Moment> = {
   'run-empty': run(fixtures.emptyRun()),
   'run-vector': run(fixtures.vectorRun()),
   'run-evaluation': run(fixtures.evaluation()),
-  chat: chat(fixtures.twoStates()),
+  chat: chat(fixtures.laterColumns()),
   'chat-danger': chat(fixtures.chatState({ adapters: allAttached })),
-  'chat-error': chat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, turns: [] })),
+  'chat-error': chat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
   'training-empty': training(
     trainingState({ recipes: [], recipe: undefined, form: undefined, adapters: [], queue: [], notices: [notice] }),
   ),
