@@ -35,6 +35,8 @@ export interface Expected extends Estimate {
   readonly raw: { readonly stepSeconds: number; readonly bytes: number };
 }
 
+/** Bytes of what a run has besides its steps: rows, tokenizer, judges, and the graphs that answer. */
+const RUN = 35e6;
 /** Rows whose loss is measured together (evaluation/inference/losses.ts). */
 const LOSS_ROWS = 16;
 const PROBE_ROWS = 8;
@@ -193,7 +195,7 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: 
   // The losses of many rows are measured at once where there is a vector.
   const measures = heldPerStep > 0 || (recipe.kind === 'finetune' && recipe.vectors.length > 0);
   const hasTeacher = heldPerBatch + heldPerStep > 0;
-  return trainingMemory({
+  const parts = trainingMemory({
     model,
     method,
     adapters: adapters.map(({ layout }) => layout.size),
@@ -202,6 +204,7 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: 
     losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), vocabSize) : undefined,
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
+  return { ...parts, program: parts.program + RUN };
 }
 
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>

@@ -25,7 +25,8 @@ const prompt = model.tokenize(
 /** Tokens of one sequence; the first, which reads the prompt, is not counted. */
 async function generate(sequence, onFirst) {
   let made = 0;
-  for await (const _ of sequence.evaluate(prompt, { temperature: 0 })) {
+  for await (const token of sequence.evaluate(prompt, { temperature: 0 })) {
+    if (token === undefined) break;
     if (++made === 1) onFirst();
     if (made >= newTokens) break;
   }
