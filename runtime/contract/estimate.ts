@@ -54,6 +54,8 @@ const ENGLISH: Wording<EstimateStrings> = { strings: ESTIMATE_STRINGS, numbers: 
 /** The middle of a range of factors. */
 const middle = ([low, high]: Range): number => Math.sqrt(low * high);
 const GB = 1e9;
+/** Bytes that are said. */
+const SMALLEST = 0.01 * GB;
 const rounded = (seconds: number): number => {
   const unit = seconds < 60 ? 5 : seconds < 600 ? 30 : seconds < 3600 ? 60 : 600;
   return Math.max(unit === 5 ? 1 : unit, seconds < 10 ? Math.round(seconds) : Math.round(seconds / unit) * unit);
@@ -75,7 +77,9 @@ export function estimateDetails(estimate: Estimate, { strings: s, numbers } = EN
   const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, measured } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);
   const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
-  const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map(gb);
+  const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map((bytes) =>
+    bytes < SMALLEST ? '<0.01' : gb(bytes),
+  );
   const [low, high] = stepSeconds.map(n);
   return [
     range,
