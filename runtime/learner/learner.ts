@@ -51,12 +51,6 @@ export interface Learner {
   dispose(): Promise<void>;
 }
 
-/** What only losses take of a batch. */
-const OF_LOSSES = ['target_ids', 'target_weights', 'held_at', 'held_weights'];
-
-const without = (feeds: Feeds, names: readonly string[]): Feeds =>
-  Object.fromEntries(Object.entries(feeds).filter(([name]) => !names.includes(name)));
-
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
   const { backend, spec, model, adapters, trainable } = options;
@@ -128,7 +122,7 @@ export function openLearner(options: LearnerOptions): Learner {
       for (const batch of microBatches(examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 })))) {
         const { feeds, cut } = packed(batch, []);
         const session = await open('teacher', cut, () => backend.session(teacherGraph({ spec, model, cut }), place));
-        const hidden = await backend.read((await session.run(without(feeds, OF_LOSSES))).hidden);
+        const hidden = await backend.read((await session.run(feeds)).hidden);
         let at = 0;
         for (const { example } of batch) {
           const end = at + supervised(example.labels).length * embeddingSize(spec);

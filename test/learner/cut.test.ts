@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { flatInput } from '../../runtime/adapters/inject.js';
+import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
+import { openBackend, type Backend } from '../../runtime/device/session.js';
+import { cutOf } from '../../runtime/learner/cut.js';
+import { openLearner } from '../../runtime/learner/learner.js';
+import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import type { Graph } from '../../runtime/onnx/graph.js';
+import { baseTensors } from '../../runtime/recipes/fullModel.js';
+import { random } from '../../runtime/support/random.js';
+import { loadReference } from '../support/reference.js';
+
+const rng = random('cut');
+const row = (length: number, teacher?: Float32Array): TrainingRow => {
+  const ids = Array.from({ length }, () => rng.int(128));
+  const labels = ids.map((id, t) => (t < 2 ? -100 : id));
+  return { example: { ids, labels }, scales: { a: 1 }, weight: 0.1, ...(teacher && { teacher }) };
+};
+
+test('small batches are computed whole, long rows and many logits in pieces', () => {
+  const limits = { queries: 256, logits: 2 ** 24 };
+  assert.equal(cutOf([row(512), row(20)], 30_000, limits), undefined);
+  assert.deepEqual(cutOf([row(513), row(20)], 1000, limits), { blocks: 3, chunks: 1, heldChunks: 1 });
+  assert.deepEqual(cutOf([row(100), row(100)], 256_000, limits), { blocks: 1, chunks: 3, heldChunks: 1 });
+  const held = new Float32Array(98 * 8);
+  assert.deepEqual(cutOf([row(100, held), row(100)], 256_000, limits), { blocks: 1, chunks: 2, heldChunks: 3 });
+});
+
+test('pieces hold every position once, in order, and padding of weight 0', () => {
+  const rows = [
+    row(7),
+    row(5),
+    row(
+      6,
+      new Float32Array(4 * 2).map((_, i) => i + 1),
+    ),
+  ];
+  const whole = pack(rows, ['a'], 9);
+  const cut = pack(rows, ['a'], 9, { blocks: 3, chunks: 3, heldChunks: 3 });
+  const numbers = (packed: typeof cut, name: string): number[] =>
+    Array.from(packed.feeds[name]!.data as Float32Array, Number);
+  assert.deepEqual(cut.feeds.input_ids!.dims, [3, 9]);
+  assert.deepEqual(cut.feeds.query_blocks!.dims, [3, 3]);
+  assert.deepEqual(numbers(cut, 'query_blocks'), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(numbers(cut, 'attention_mask').slice(0, 9), [1, 1, 1, 1, 1, 1, 1, 0, 0]);
+  assert.deepEqual(cut.feeds.targets!.dims, [3, 3]);
+  assert.deepEqual(cut.rowOf, whole.rowOf);
+  assert.deepEqual(numbers(cut, 'target_ids'), [...numbers(whole, 'target_ids'), 0]);
+  assert.deepEqual(numbers(cut, 'target_weights').at(-1), 0);
+  assert.deepEqual(cut.feeds.teacher!.dims, [3, 2, 2]);
+  assert.deepEqual(numbers(cut, 'teacher'), [...numbers(whole, 'teacher'), 0, 0, 0, 0]);
+  assert.deepEqual(
+    numbers(cut, 'kl_weights').map((w) => w > 0),
+    [true, true, true, true, false, false],
+  );
+});
+
+/** A device that keeps the graphs it was given. */
+function recording(backend: Backend): { backend: Backend; graphs: Graph[] } {
+  const graphs: Graph[] = [];
+  return {
+    graphs,
+    backend: { ...backend, session: (graph, options) => (graphs.push(graph), backend.session(graph, options)) },
+  };
+}
+const scans = ({ nodes }: Graph): number => nodes.filter(({ op }) => op === 'Scan').length;
+
+for (const method of ['lora', 'full']) {
+  test(`${method}: cross-entropy, KL and their gradients are the same in pieces as whole`, async () => {
+    const model = await loadReference('llama');
+    const spec = decoderSpec(model.config);
+    const cpu = await openBackend('cpu', 1);
+    const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank: 2, scale: 1 })));
+    const flat = flatTensor(initialise(layout, rng).map((x) => x + 0.1 * rng.normal()));
+    const full = method === 'full';
+    const names = full ? [...parameters(spec).keys()] : [flatInput('a')];
+    const start = full ? await baseTensors(model, spec) : [flat];
+    const feeds = { [flatInput('a')]: flat, ...Object.fromEntries(names.map((name, i) => [name, start[i]!])) };
+    const [harmful, held] = [
+      [row(13), row(4)],
+      [row(9), row(11)],
+    ];
+    const results = [];
+    for (const limits of [
+      { queries: 1000, logits: 1e9 },
+      { queries: 4, logits: 500 },
+    ]) {
+      const { backend, graphs } = recording(cpu);
+      const learner = openLearner({
+        backend,
+        spec,
+        model,
+        adapters: [{ name: 'a', layout }],
+        trainable: names,
+        weightsAsInputs: full,
+        limits,
+      });
+      const teachers = await learner.teach(held.map(({ example }) => example));
+      const rows = [...harmful, ...held.map((r, i) => ({ ...r, teacher: teachers[i]! }))];
+      const out = await learner.gradients(rows, feeds);
+      const gradients = await Promise.all(out.gradients.map((d) => backend.read(d)));
+      const losses = await learner.losses(rows, feeds);
+      results.push({ ...out, gradients, losses });
+      // of the teacher, of the gradient (one for the head each of CE and KL, whose gradient gives the loss too), and of the loss
+      const layers = spec.layers.length;
+      assert.deepEqual(graphs.map(scans), limits.queries === 4 ? [layers, 2 * layers + 2, layers + 1] : [0, 0, 0]);
+      await learner.dispose();
+    }
+    const [whole, pieces] = results;
+    const near = (a: number, b: number): void =>
+      assert.ok(Math.abs(a - b) < 1e-5 * Math.max(1, Math.abs(b)), `${a}, ${b}`);
+    near(pieces!.loss, whole!.loss);
+    near(pieces!.kl!, whole!.kl!);
+    assert.ok(whole!.kl! > 1e-3);
+    whole!.rows.forEach((r, i) => near(pieces!.rows[i]!.nll, r.nll));
+    whole!.losses.forEach((r, i) => near(pieces!.losses[i]!.nll, r.nll));
+    whole!.gradients.forEach((d, n) => {
+      const size = Math.hypot(...d);
+      assert.ok(Math.hypot(...d.map((x, i) => x - pieces!.gradients[n]![i]!)) <= 1e-5 * size, names[n]);
+    });
+  });
+}
