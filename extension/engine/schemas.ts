@@ -12,6 +12,7 @@ import type {
   HarmfulLoss,
   Invariants,
   Manifest,
+  Precision,
   Measurement,
   Probes,
   RunEvent,
@@ -237,6 +238,7 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   started: text,
   ended: text.optional(),
   device: device.optional(),
+  precision: oneOf<Precision>({ float32: true, int8: true, int4: true }).optional(),
   model: z.looseObject({ path: text, architecture: text, sha256: text } satisfies Shape<Manifest['model']>),
   data: z.array(
     z.looseObject({

@@ -12,9 +12,13 @@ import type { Differentiate, Rule } from './rules/rule.js';
 const WITHOUT_GRADIENT = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'And', 'Not', 'Shape', 'Range'] as const;
 export const NO_GRADIENT: ReadonlySet<Op> = new Set(WITHOUT_GRADIENT);
 
+/** Operators that compute with quantised weights, which are frozen: none is on a path from what is trained. */
+const QUANTISED = ['DequantizeLinear', 'MatMulNBits', 'GatherBlockQuantized'] as const;
+export const FROZEN: ReadonlySet<Op> = new Set(QUANTISED);
+
 /** Every other operator has a rule: the compiler refuses a table without one. */
 export const RULES = { ...elementwise, ...linalg, ...movement, ...normalization, ...reductions, ...scans } satisfies {
-  readonly [O in Exclude<Op, (typeof WITHOUT_GRADIENT)[number]>]: Rule<O>;
+  readonly [O in Exclude<Op, (typeof WITHOUT_GRADIENT | typeof QUANTISED)[number]>]: Rule<O>;
 };
 
 /** Elementwise rules take a dY that is 1 along axes on which it does not vary. */

@@ -50,6 +50,13 @@ export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'conver
   return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
 
+/** SHA-256 over the files that hold weights in blocks; undefined without them. */
+async function sha256Packed({ packed }: Pick<ModelFolder, 'packed'>): Promise<string | undefined> {
+  if (!packed) return undefined;
+  const files = [...new Set([...packed.values()].map(({ file }) => file))].sort();
+  return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
+}
+
 /**
  * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
  * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
@@ -87,10 +94,12 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const context = await openContext(path(recipe.model), {
     device: options.device ?? recipe.device,
     threads: recipe.threads,
+    precision: recipe.precision,
     scratch: scratchFolder(dirname(file)),
     onMessage: progress,
   });
   const modelSha256 = await sha256Weights(context.model);
+  const packedSha256 = await sha256Packed(context.model);
   const kind = KINDS[recipe.kind];
   const first: Manifest = {
     version: 1,
@@ -100,6 +109,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     outcome: 'running',
     started,
     device: context.backend.device,
+    ...(recipe.precision !== 'float32' && { precision: recipe.precision }),
     model: { path: path(recipe.model), architecture: context.spec.architecture, sha256: modelSha256 },
     data: [],
     vectors: [],
@@ -107,6 +117,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   };
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
   const machine = machineOf(context);
+  const baseUnchanged = async (): Promise<boolean> =>
+    (await sha256Weights(context.model)) === modelSha256 && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
@@ -132,7 +144,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
       await warnOfRevisions(hub, emit);
       if (checkpoint) await warnOfMachine(checkpoint, job);
       if (expected) await emit(expectation(expected));
-      return { outcome: 'finished', ...(await runKind(job)) };
+      return { outcome: 'finished', ...(await runKind(job, baseUnchanged)) };
     } catch (thrown) {
       // A model that was taken away is the reason for whatever failed.
       const error: unknown = await context.intact().then(
@@ -250,21 +262,18 @@ async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: J
 }
 
 /** The recipe's own work, then what every training owes: the base's bytes are unchanged. */
-async function runKind(job: Job<Recipe>): Promise<Ending> {
+async function runKind(job: Job<Recipe>, baseUnchanged: () => Promise<boolean>): Promise<Ending> {
   const { recipe } = job;
   switch (recipe.kind) {
     case 'vector': {
       const vector = await trainSecurityVector({ ...job, recipe });
-      return { ...vector, measurements: [], laws: { baseUnchanged: await baseUnchanged(job) } };
+      return { ...vector, measurements: [], laws: { baseUnchanged: await baseUnchanged() } };
     }
     case 'finetune': {
       const ending = await fineTuneRun({ ...job, recipe });
-      return { ...ending, laws: { ...ending.laws, baseUnchanged: await baseUnchanged(job) } };
+      return { ...ending, laws: { ...ending.laws, baseUnchanged: await baseUnchanged() } };
     }
     case 'evaluate':
       return { measurements: await evaluateRun({ ...job, recipe }) };
   }
 }
-
-const baseUnchanged = async ({ context, modelSha256 }: { context: Context; modelSha256: string }): Promise<boolean> =>
-  (await sha256Weights(context.model)) === modelSha256;

@@ -5,14 +5,13 @@ import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
-import { decoderSpec } from '../models/families/config.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
-import { openModel } from '../models/folder.js';
+import { openFrozen } from '../models/openFrozen.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
-import type { DataSource, Device } from '../contract/protocol.js';
+import type { DataSource, Device, Precision } from '../contract/protocol.js';
 import { openBackend, type Backend } from '../device/session.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */
@@ -32,6 +31,8 @@ export interface Context {
 export interface ContextOptions {
   readonly device?: 'auto' | Device;
   readonly threads?: number;
+  /** How the frozen weights are held. Default: float32, as they are. */
+  readonly precision?: Precision;
   /** Folder for the rows of large files. */
   readonly scratch: string;
   readonly onMessage?: (text: string) => void;
@@ -45,8 +46,8 @@ export const scratchFolder = (beside: string): string => join(beside, '.security
  * @throws HumanError naming what is missing or not supported
  */
 export async function openContext(path: string, options: ContextOptions): Promise<Context> {
-  const model = await openModel(path, { cache: userCache(), onMessage: options.onMessage });
-  const spec = decoderSpec(model.config);
+  const { precision = 'float32', device = 'auto', threads = 0 } = options;
+  const { model, spec } = await openFrozen(path, { cache: userCache(), precision, onMessage: options.onMessage });
   const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
   if (tokenizer.vocabSize > spec.vocabSize) {
     throw new HumanError(`the tokenizer has ${tokenizer.vocabSize} tokens, the model only ${spec.vocabSize}.`, {
@@ -54,7 +55,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
       remedy: "Use the model's own tokenizer.",
     });
   }
-  const backend = await openBackend(options.device ?? 'auto', options.threads ?? 0);
+  const backend = await openBackend(precision === 'float32' ? device : blocksDevice(device), threads);
   const sites = linearLayers(spec);
   return {
     backend,
@@ -65,6 +66,15 @@ export async function openContext(path: string, options: ContextOptions): Promis
     scratch: openScratch(options.scratch),
     intact: await watchWeights(model),
   };
+}
+
+/** @throws HumanError for a GPU that is asked for: products with blocks are computed on the CPU */
+function blocksDevice(device: 'auto' | Device): Device {
+  if (device !== 'webgpu') return 'cpu';
+  throw new HumanError('weights in blocks ("precision": "int8" or "int4") are for the CPU.', {
+    place: 'device',
+    remedy: 'Use "device": "cpu", or "precision": "float32".',
+  });
 }
 
 export interface LoadedData {

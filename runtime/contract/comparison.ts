@@ -28,6 +28,7 @@ export const COMPARED_KEYS: readonly string[] = [
   'epochs',
   'steps',
   'seed',
+  'precision',
   'generation.maxNewTokens',
   'generation.temperature',
   'generation.topP',

@@ -38,6 +38,10 @@ export const HELD_OUT_SET = 'held out';
 
 export type Device = 'cpu' | 'webgpu';
 
+/** How the frozen weights of a model are held: as they are, or in blocks of 8 or 4 bits. */
+export const PRECISIONS = ['float32', 'int8', 'int4'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 // ------------------------------------------------------------------------------------------------------------- events
 
 /** One number about one set and one state of the model, and who judged it. `value` is a share in [0, 1], or nats per token for `loss`. */
@@ -204,6 +208,8 @@ export interface Manifest {
   started: string;
   ended?: string;
   device?: Device;
+  /** How the frozen weights were held, where not as they are. */
+  precision?: Precision;
   model: { path: string; architecture: string; sha256: string };
   data: {
     path: string;

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { COLUMN_FIELDS, formatsOf, type ColumnField } from './mapping.js';
-import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES } from './protocol.js';
+import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES, PRECISIONS } from './protocol.js';
 
 /**
  * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
@@ -127,6 +127,12 @@ const run = {
     .enum(['auto', 'cpu', 'webgpu'])
     .default('auto')
     .describe('"auto" takes a GPU if there is one, else the CPU, and says why.'),
+  precision: z
+    .enum(PRECISIONS)
+    .default('float32')
+    .describe(
+      'How the frozen weights are held: as they are, or in blocks of 8 or 4 bits, which need a fraction of the memory. On the CPU, for LoRA and evaluation.',
+    ),
   tensorboard: z
     .boolean()
     .default(false)
@@ -328,6 +334,11 @@ const finetuneRecipe = z
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
     message: 'give either "epochs" or "steps"',
   })
+  .refine((r) => r.method !== 'full' || r.precision === 'float32', {
+    message:
+      'full fine-tuning changes the weights, which are frozen in blocks: remove "precision", or use "method": "lora"',
+    path: ['precision'],
+  })
   .refine((r) => r.heldOut === 0 || r.evaluate.every(({ name }) => name !== HELD_OUT_SET), {
     message: `"${HELD_OUT_SET}" is the name of the set of "heldOut": give the other set another name`,
     path: ['evaluate'],
@@ -349,6 +360,7 @@ const evaluateRecipe = z.strictObject({
   batch: evaluationBatch,
   seed: run.seed,
   threads: run.threads,
+  precision: run.precision,
   tensorboard: run.tensorboard,
   device: run.device,
   output: run.output,

@@ -33,6 +33,8 @@ export interface SessionOptions {
   profile?: string;
   /** Outputs that stay on the device, to be fed into the next run. No effect on the CPU. */
   keep?: readonly string[];
+  /** Weights are copied into the layout that products with few rows are fastest in. */
+  prepack?: boolean;
 }
 
 /** Version of onnxruntime, whose kernels round as they do. */
@@ -154,7 +156,7 @@ const MAX_SPLIT_OUTPUTS = 7;
 function backend(device: Device, threads: number, reason?: string): Backend {
   const identities = new Map<number, Promise<ort.InferenceSession>>();
   const options = (
-    { folder, keep, profile }: SessionOptions,
+    { folder, keep, profile, prepack = false }: SessionOptions,
     exact: readonly string[],
   ): ort.InferenceSession.SessionOptions => ({
     executionProviders:
@@ -172,7 +174,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
       session: {
-        disable_prepacking: '1',
+        disable_prepacking: prepack ? '0' : '1',
         'intra_op.allow_spinning': '0',
         ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
       },

@@ -52,14 +52,19 @@ const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] }
  */
 export async function estimateTraining(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
   const { path, signal } = options;
-  const model = await plannedModel(path(recipe.model));
+  const model = await plannedModel(path(recipe.model), recipe.precision);
   const rows = await readSizes(recipe, options);
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
   const graphs = graphsOf(recipe, model, adapters);
   const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
   const machine = machineKey(backend);
-  const name = [model.spec.architecture, weightsCount(model), method].join(' · ');
+  const name = [
+    model.spec.architecture,
+    weightsCount(model),
+    method,
+    ...(recipe.precision === 'float32' ? [] : [recipe.precision]),
+  ].join(' · ');
   const speed = await speedOf(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
@@ -97,7 +102,10 @@ export async function estimateTraining(recipe: TrainingRecipe, options: Estimate
 const TRAINED = 'trained';
 const around = (value: number, [low, high]: Range): Range => [value * low, value * high];
 const sum = (parts: MemoryParts): number => Object.values(parts).reduce<number>((all, bytes) => all + Number(bytes), 0);
-const shapes = ({ spec, tensors }: PlannedModel) => ({ spec, model: { folder: '', tensors: new Map(tensors) } });
+const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
+  spec,
+  model: { folder: '', tensors: new Map(tensors), packed },
+});
 
 function graphsOf(recipe: TrainingRecipe, model: PlannedModel, adapters: Parts['adapters']): TrainingGraphs {
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';

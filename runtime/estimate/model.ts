@@ -1,33 +1,51 @@
 import { parameters, type DecoderSpec } from '../models/decoder/spec.js';
+import { findTensor } from '../models/decoder/weights.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
+import type { Precision } from '../contract/protocol.js';
 import { planConversion } from '../models/gguf/convert.js';
+import { packGgufTensors } from '../models/gguf/packTensors.js';
+import { packings } from '../models/packed/packModel.js';
+import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { packedTensor, takePacked } from '../models/weights/packedWeight.js';
 import type { TensorInfo } from '../models/weights/safetensors.js';
 
 /** A model as graphs are built from it: its tensors' shapes and types, where none is read. */
 export interface PlannedModel {
   readonly spec: DecoderSpec;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** Of the weights as they lie in the file, or in the cache after a GGUF file is converted. */
+  readonly packed?: ModelFolder['packed'];
+  /** Of the weights as they are held: as they lie in the file, or in the cache after a GGUF file is converted. */
   readonly bytes: number;
 }
 
 /** @throws HumanError for what is missing, damaged or not supported */
-export async function plannedModel(path: string): Promise<PlannedModel> {
+export async function plannedModel(path: string, precision: Precision = 'float32'): Promise<PlannedModel> {
   const isGguf = path.toLowerCase().endsWith('.gguf');
-  const { config, tensors } = isGguf ? await ofGguf(path) : await openModel(path, { cache: '' });
-  return {
-    spec: decoderSpec(config),
-    tensors,
-    bytes: [...tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0),
-  };
+  const { config, tensors } = isGguf ? await ofGguf(path, precision) : await openModel(path, { cache: '' });
+  const spec = decoderSpec(config);
+  if (!isGguf && precision !== 'float32')
+    for (const [name, packing] of packings(spec, precision, path)) {
+      const { name: own, ...info } = packedTensor({ name, ...packing, pieces: nothing });
+      tensors.set(own, { ...info, name: own, shape: [...info.shape], file: path, offset: 0 });
+      const [N, K] = packing.shape;
+      tensors.delete(findTensor(tensors, name, packing.transposed ? [K, N] : [N, K]).name);
+    }
+  const bytes = [...tensors.values()].reduce((sum, info) => sum + info.bytes, 0);
+  const packed = precision === 'float32' ? undefined : takePacked(tensors);
+  return { spec, tensors, packed, bytes };
 }
+
+/** No weight is read. */
+async function* nothing(): AsyncGenerator<never> {}
 
 async function ofGguf(
   path: string,
+  precision: Precision,
 ): Promise<{ config: Parameters<typeof decoderSpec>[0]; tensors: Map<string, TensorInfo> }> {
   const { config, tensors } = await planConversion(path);
-  const infos = tensors.map(({ name, dtype, shape, bytes }) => ({
+  const held = precision === 'float32' ? tensors : packGgufTensors(tensors, decoderSpec(config), precision, path);
+  const infos = held.map(({ name, dtype, shape, bytes }) => ({
     name,
     dtype,
     shape: [...shape],

@@ -56,7 +56,7 @@ const readable = <T>(tokenizer: Promise<T>): Promise<T | undefined> =>
 
 export interface Subject {
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
   readonly adapters: readonly ActiveAdapter[];
 }
 
@@ -67,10 +67,10 @@ export async function logitsOf(
   { B, T, ids }: Probe,
 ): Promise<Float32Array> {
   const g = new Builder('logits');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false });
   g.outputAs('logits', decoder.logits(decoder.hidden));
   const graph = checkGraph(prune(inject(g.graph(), adapters, backend.maxSplitOutputs)));
-  const session = await backend.session(graph, { folder: weightsFolder(model.tensors) });
+  const session = await backend.session(graph, { folder: weightsFolder(model) });
   try {
     const feeds: Feeds = {
       input_ids: int64(ids, [B, T]),

@@ -11,7 +11,7 @@ import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 export interface LearnerOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
   readonly adapters: readonly InjectedAdapter[];
   /** Graph inputs that get a gradient: `adapter.<name>`, or names of base weights. */
   readonly trainable: readonly string[];
@@ -75,7 +75,7 @@ export function openLearner(options: LearnerOptions): Learner {
     recompute: options.recompute,
     maxSplitOutputs: backend.maxSplitOutputs,
   };
-  const place = { folder: weightsFolder(model.tensors) };
+  const place = { folder: weightsFolder(model) };
   const keep = trainable.map(gradientOutput);
 
   const rowLosses = (rows: readonly TrainingRow[], rowOf: readonly number[], nll: Float32Array): RowLoss[] => {

@@ -16,7 +16,7 @@ import { Scan, type Scanned } from '../onnx/scan.js';
 
 export interface ObjectiveOptions {
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
   /** Adapters in the graph; inputs `adapter.<name>` and `scale.<name>`. */
   readonly adapters: readonly InjectedAdapter[];
   /** Base weights as inputs, by their own names (full fine-tuning), instead of read in place. */
@@ -40,7 +40,7 @@ export interface ObjectiveOptions {
 export function lossGraph(options: ObjectiveOptions): Graph {
   const { spec, model, adapters, weightsAsInputs = false, distill = false, cut = false, float } = options;
   const g = new Builder('loss', { float });
-  const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model.tensors);
+  const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model);
   const decoder = buildDecoder(g, spec, weight, { cache: false, blocks: cut });
   const head = headWeights(g, spec, weight);
 
@@ -68,7 +68,7 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     const klTargets = g.input('kl_targets', 'int64', held);
     const klWeights = g.input('kl_weights', g.float, held);
     const teacher = g.input('teacher', g.float, [...held, embeddingSize(spec)]);
-    const base = weightsAsInputs ? headWeights(g, spec, frozenWeights(g, model.tensors, 'base/')) : head;
+    const base = weightsAsInputs ? headWeights(g, spec, frozenWeights(g, model, 'base/')) : head;
     const parts = [Gather(g, decoder.hidden, klTargets), teacher, klWeights];
     const kl = inChunks(g, cut, parts, [...head, ...base], (b, [rows, teacher, weights], both) => {
       const [own, base] = [both.slice(0, head.length), both.slice(head.length)];
@@ -128,7 +128,7 @@ function blockOf({ layers }: DecoderSpec): SegmentOf {
 /** What the base's head takes at `targets` [L]: `hidden` [L, E]. The teacher of the KL terms. */
 export function teacherGraph({ spec, model, cut = false }: Pick<ObjectiveOptions, 'spec' | 'model' | 'cut'>): Graph {
   const g = new Builder('teacher');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false, blocks: cut });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false, blocks: cut });
   const targets = g.input('targets', 'int64', cut ? ['X', 'L'] : ['L']);
   g.outputAs('hidden', Gather(g, decoder.hidden, targets));
   return checkGraph(prune(g.graph()));

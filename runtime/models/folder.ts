@@ -1,7 +1,9 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { HumanError } from '../support/errors.js';
+import type { Precision } from '../contract/protocol.js';
 import { isObject, readJsonObject, shown } from '../support/jsonFile.js';
+import { takePacked } from './weights/packedWeight.js';
 import { readSafetensors } from './weights/safetensors.js';
 import type { TensorInfo } from './weights/safetensors.js';
 import type { ModelFolder } from './weights/modelFolder.js';
@@ -10,6 +12,8 @@ import { withOwnHead } from './weights/tiedHead.js';
 export interface OpenModelOptions {
   /** Folder for models converted from GGUF files. */
   cache: string;
+  /** How the frozen weights of a GGUF file are held. Default: float32. */
+  precision?: Precision;
   /** Receives a sentence about what takes long and what is written. */
   onMessage?: (text: string) => void;
 }
@@ -36,7 +40,9 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
   const { convertGguf, mappedTensors } = await import('./gguf/convert.js');
   // Without links in it: what lies outside the folder is found from it.
   const folder = await realpath(await convertGguf(given, options));
-  return { ...(await openFolder(folder, await mappedTensors(folder, given))), path, converted: true };
+  const opened = await openFolder(folder, await mappedTensors(folder, given));
+  const inBlocks = (options.precision ?? 'float32') !== 'float32';
+  return { ...opened, path, converted: true, ...(inBlocks && { packed: takePacked(opened.tensors) }) };
 }
 
 /** @param elsewhere tensors of the model that its own files do not hold */

@@ -13,6 +13,7 @@ const ELEMENT_BYTES: Record<DType, number> = {
   bfloat16: 2,
   uint8: 1,
   int8: 1,
+  uint4: 0.5,
   bool: 1,
 };
 
@@ -166,6 +167,7 @@ export function workOf(graph: Graph): (dims: Dims) => Work {
     for (const node of list) {
       nodes.add(runs, 1);
       if (node.op === 'Scan') count(node.attributes.body.nodes, [...runs, slicesOf(node)]);
+      else if (node.op === 'MatMulNBits') flops.add([...runs, ...node.outputs[0].shape, node.attributes.K], 2);
       else if (node.op === 'Gemm' || node.op === 'MatMul')
         flops.add([...runs, ...node.outputs[0].shape, innerDim(node)], 2);
       else if (!ALIAS.has(node.op) && node.op !== 'Shape')

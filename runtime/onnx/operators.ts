@@ -31,7 +31,7 @@ interface Picking {
 }
 
 /**
- * The operators that a graph may have, as the ONNX specification (opset 21) defines them: inputs in order and attributes by name.
+ * The operators that a graph may have, as the ONNX specification (opset 21) or DOMAINS define them: inputs in order and attributes by name.
  * Without `outputs` an operator has one. A new operator is an entry here, a function in ops.ts and a rule in autodiff/table.ts.
  */
 export interface Operators {
@@ -75,6 +75,31 @@ export interface Operators {
   };
   MatMul: Binary;
 
+  /** Runs of `block_size` values along the axis share a scale and a zero point. */
+  DequantizeLinear: {
+    inputs: readonly [x: Value, scale: Value] | readonly [x: Value, scale: Value, zero: Value];
+    attributes: { readonly axis: number; readonly block_size: number };
+  };
+  MatMulNBits: {
+    inputs: readonly [a: Value, b: Value, scales: Value] | readonly [a: Value, b: Value, scales: Value, zero: Value];
+    attributes: {
+      readonly K: number;
+      readonly N: number;
+      readonly bits: 4 | 8;
+      readonly block_size: number;
+      readonly accuracy_level: 0 | 4;
+    };
+  };
+  GatherBlockQuantized: {
+    inputs: readonly [data: Value, indices: Value, scales: Value];
+    attributes: {
+      readonly gather_axis: number;
+      readonly quantize_axis: number;
+      readonly bits: 4 | 8;
+      readonly block_size: number;
+    };
+  };
+
   Transpose: { inputs: readonly [x: Value]; attributes: { readonly perm: readonly number[] } };
   Reshape: Shaped;
   Expand: Shaped;
@@ -111,6 +136,12 @@ export interface Operators {
     outputs: readonly Value[];
   };
 }
+
+/** Operators that are not of the ONNX specification: whose they are. */
+export const DOMAINS: { readonly [O in Op]?: string } = {
+  MatMulNBits: 'com.microsoft',
+  GatherBlockQuantized: 'com.microsoft',
+};
 
 export type Op = keyof Operators;
 export type InputsOf<O extends Op> = Operators[O]['inputs'];

@@ -72,6 +72,7 @@ const NUMBERS: Record<DType, number> = {
   float16: 10,
   float64: 11,
   bfloat16: 16,
+  uint4: 21,
 };
 /** ONNX's number of a dtype (TensorProto.DataType). */
 export const dtypeNumber = (dtype: DType): number => NUMBERS[dtype];
@@ -131,6 +132,50 @@ export function MatMul(g: Builder, a: Value, b: Value): Value {
   const lead =
     broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)) ?? fail('MatMul', `${text(a)} and ${text(b)} do not fit`);
   return one(g, 'MatMul', [a, b], a.dtype, [...lead, a.shape.at(-2)!, b.shape.at(-1)!]);
+}
+
+// blocks of quantised values, in runs of `block` along the last axis
+/** x [N, K] of uint4 or uint8 as float32: (x − zero) · scale, both [N, K / block]; without a zero point it is 0. */
+export function DequantizeLinear(g: Builder, x: Value, scale: Value, block: number, zero?: Value): Value {
+  const [n, k] = x.shape as [number, number];
+  const blocks = [n, k / block];
+  if (!sameShape(scale.shape, blocks) || (zero && (zero.dtype !== x.dtype || !sameShape(zero.shape, blocks))))
+    fail('DequantizeLinear', `${text(x)} with ${text(scale)}${zero ? ` and ${text(zero)}` : ''}`);
+  const attributes = { axis: 1, block_size: block };
+  return one(g, 'DequantizeLinear', zero ? [x, scale, zero] : [x, scale], scale.dtype, x.shape, attributes);
+}
+/**
+ * A [m, K] · Bᵀ for blocks B [N, K / block, bytes] of uint8 with scales [N, K / block]. The zero point is in the middle, or
+ * given, packed like B: [N, bytes]. `int8`: A is rounded to int8 in blocks, too.
+ */
+export function MatMulNBits(
+  g: Builder,
+  a: Value,
+  b: Value,
+  scales: Value,
+  options: { bits: 4 | 8; block: number; zero?: Value; int8: boolean },
+): Value {
+  const { bits, block, zero, int8 } = options;
+  const [N, blocks, bytes] = b.shape as [number, number, number];
+  const K = blocks * block;
+  if (a.shape.length !== 2 || a.shape[1] !== K || bytes !== (block * bits) / 8 || !sameShape(scales.shape, [N, blocks]))
+    fail('MatMulNBits', `${text(a)}, ${text(b)} and ${text(scales)} do not fit`);
+  const attributes = { K, N, bits, block_size: block, accuracy_level: int8 ? 4 : 0 } as const;
+  return one(g, 'MatMulNBits', zero ? [a, b, scales, zero] : [a, b, scales], a.dtype, [a.shape[0], N], attributes);
+}
+/** Rows of a table of blocks, data [N, bytes of a row] of uint8 with scales [N, K / block], as float32; the zero point is in the middle. */
+export function GatherBlockQuantized(
+  g: Builder,
+  data: Value,
+  indices: Value,
+  scales: Value,
+  { bits, block }: { bits: 4 | 8; block: number },
+): Value {
+  const K = Number(scales.shape[1]) * block;
+  if (indices.dtype !== 'int64' || data.shape[1] !== (K * bits) / 8)
+    fail('GatherBlockQuantized', `${text(data)} with ${text(scales)} by ${text(indices)}`);
+  const attributes = { gather_axis: 0, quantize_axis: 1, bits, block_size: block } as const;
+  return one(g, 'GatherBlockQuantized', [data, indices, scales], scales.dtype, [...indices.shape, K], attributes);
 }
 
 // movement

@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Graph, Initializer, Node, Value } from './graph.js';
-import type { Attribute } from './operators.js';
+import { DOMAINS, type Attribute } from './operators.js';
 import { dtypeNumber } from './ops.js';
 import { onnxScan } from './scan.js';
 
@@ -45,6 +45,8 @@ function writeNode(w: BinaryWriter, node: Node): void {
   string(w, 3, node.outputs[0].name);
   string(w, 4, node.op);
   for (const [name, a] of Object.entries<Attribute>(attributes)) message(w, 5, () => writeAttribute(w, name, a));
+  const domain = DOMAINS[node.op];
+  if (domain !== undefined) string(w, 7, domain);
 }
 
 function writeTensor(w: BinaryWriter, { value, data }: Initializer): void {
@@ -123,6 +125,11 @@ export function serialize(
     string(w, 1, '');
     int(w, 2, OPSET);
   });
+  for (const domain of new Set(graph.nodes.flatMap(({ op }) => DOMAINS[op] ?? [])))
+    message(w, 8, () => {
+      string(w, 1, domain);
+      int(w, 2, 1);
+    });
   for (const [key, value] of Object.entries(metadata)) entry(w, 14, key, value);
   return w.finish();
 }

@@ -51,6 +51,7 @@ async function readState(
       : await openContext(job.path(model), {
           device: job.context.backend.device,
           threads: job.recipe.threads,
+          precision: job.recipe.precision,
           scratch: scratchFolder(job.folder.path),
         });
   const active = await activeAdapters(

@@ -1,11 +1,12 @@
 /**
- * Greedy generation, tokens per second for a batch: `generate.mjs --model FOLDER|FILE.gguf [--rows 1] [--new 128] [--prompt 20] [--threads N]`.
+ * Greedy generation, tokens per second for a batch: `generate.mjs --model FOLDER|FILE.gguf [--rows 1] [--new 128] [--prompt 20] [--threads N]
+ * [--precision float32|int8|int4]`.
  * Prompts are random tokens; the time of reading them counts. Prints one JSON line.
  */
 import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
-import { decoderSpec } from '../../runtime/models/families/config.js';
-import { openModel } from '../../runtime/models/folder.js';
+import type { Precision } from '../../runtime/contract/protocol.js';
+import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 
@@ -16,13 +17,14 @@ const { values } = parseArgs({
     new: { type: 'string', default: '128' },
     prompt: { type: 'string', default: '20' },
     threads: { type: 'string', default: '0' },
+    precision: { type: 'string', default: 'float32' },
   },
 });
 const [rows, newTokens, promptTokens] = [Number(values.rows), Number(values.new), Number(values.prompt)];
 const WARM_UP_TOKENS = 8;
 
-const model = await openModel(values.model!, { cache: 'out/bench/cache' });
-const spec = decoderSpec(model.config);
+const precision = values.precision as Precision;
+const { model, spec } = await openFrozen(values.model!, { cache: 'out/bench/cache', precision });
 const backend = await openBackend('cpu', Number(values.threads));
 const generator = await openGenerator({ backend, spec, model, adapters: [], stopIds: [] });
 const rng = random(0);

@@ -1,5 +1,6 @@
 /**
- * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--steps 6] [--threads N] [--recompute]`.
+ * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--steps 6] [--threads N] [--recompute]
+ * [--precision float32|int8|int4]`.
  * Half of the labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of
  * processor time, the minimum without the first, milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of
  * matrix products alone, cold (floating-point operations a second).
@@ -9,8 +10,8 @@
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { decoderSpec } from '../../runtime/models/families/config.js';
-import { openModel } from '../../runtime/models/folder.js';
+import type { Precision } from '../../runtime/contract/protocol.js';
+import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '0' },
     recompute: { type: 'boolean', default: false },
+    precision: { type: 'string', default: 'float32' },
     expect: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -47,8 +49,8 @@ if (values.expect) {
   process.exit(0);
 }
 const opened = performance.now();
-const model = await openModel(values.model!, { cache: 'out/bench/cache' });
-const spec = decoderSpec(model.config);
+const precision = values.precision as Precision;
+const { model, spec } = await openFrozen(values.model!, { cache: 'out/bench/cache', precision });
 const cpu = await openBackend('cpu', Number(values.threads));
 const { profile } = values;
 const backend: typeof cpu = { ...cpu, session: (graph, options) => cpu.session(graph, { ...options, profile }) };
@@ -125,14 +127,14 @@ console.log(
 
 /** The estimate of this very batch. */
 async function expected(): Promise<{ bytes: number; flops: number; limitBytes: number }> {
-  const planned = await plannedModel(values.model!);
+  const planned = await plannedModel(values.model!, values.precision as Precision);
   const sites = linearLayers(planned.spec).map((s) => ({ ...s, rank: rank!, scale: 2 }));
   const method = values.method === 'full' ? ('full' as const) : ('lora' as const);
   const adapters = method === 'full' ? [] : [{ name: 'task', layout: layOut(sites) }];
-  const { spec, tensors } = planned;
+  const { spec, tensors, packed } = planned;
   const graphs = trainingGraphs({
     spec,
-    model: { folder: '', tensors: new Map(tensors) },
+    model: { folder: '', tensors: new Map(tensors), packed },
     method,
     adapters,
     trained: 'task',

@@ -50,6 +50,7 @@ const MANIFEST: Keys<Manifest> = {
   ...{ version: true, kind: true, name: true, recipe: true, outcome: true, started: true, ended: true, device: true },
   ...{ model: true, data: true, vectors: true, judges: true, result: true, role: true, files: true, done: true },
   error: true,
+  precision: true,
 };
 const INVARIANTS: Keys<Invariants> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 const STATES: Record<RunState, true> = { preparing: true, training: true, evaluating: true, saving: true };

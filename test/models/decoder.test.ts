@@ -34,7 +34,7 @@ type Model = Pick<Reference, 'folder' | 'tensors'>;
 
 function logitsGraph(spec: DecoderSpec, model: Model, float?: FloatType): Graph {
   const g = new Builder('forward', { float });
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false });
   decoder.hiddenStates.forEach((h, i) => g.outputAs(`hidden.${i}`, h));
   g.outputAs('logits', Reshape(g, decoder.logits(decoder.hidden), ['B', 'T', spec.vocabSize]));
   return checkGraph(prune(g.graph()));
@@ -135,7 +135,7 @@ it('with a cache, a row given in two pieces gives the logits of the whole row', 
     // LongRoPE turns keys by the length known when they are made, in transformers too
     if (spec.layers[0]!.attention.rope?.long) continue;
     const g = new Builder('cached');
-    const decoder = buildDecoder(g, spec, frozenWeights(g, r.tensors), { cache: true });
+    const decoder = buildDecoder(g, spec, frozenWeights(g, r), { cache: true });
     g.outputAs('logits', decoder.logits(decoder.hidden));
     decoder.present.forEach(({ key, value }, i) => {
       g.outputAs(`past_key_values.${i}.key.out`, key);

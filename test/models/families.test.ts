@@ -19,7 +19,7 @@ before(async () => {
 async function forwardSession(r: Reference, config: Record<string, unknown>): Promise<Session> {
   const g = new Builder('forward');
   const spec = decoderSpec(config);
-  const decoder = buildDecoder(g, spec, frozenWeights(g, r.tensors), { cache: false });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, r), { cache: false });
   decoder.hiddenStates.forEach((h, i) => g.outputAs(`hidden.${i}`, h));
   g.outputAs('hidden.final_norm', Reshape(g, decoder.hidden, ['B', 'T', decoder.hidden.shape[1]!]));
   g.outputAs('logits', Reshape(g, decoder.logits(decoder.hidden), ['B', 'T', spec.vocabSize]));
@@ -40,7 +40,7 @@ async function feeds(r: Reference, batch: string): Promise<Feeds> {
 async function greedy(r: Reference, prompt: number[], count: number): Promise<number[]> {
   const g = new Builder('generate');
   const spec = decoderSpec(r.config);
-  const decoder = buildDecoder(g, spec, frozenWeights(g, r.tensors), { cache: true });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, r), { cache: true });
   g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, g.input('targets', 'int64', ['L']))));
   decoder.present.forEach(({ key, value }, i) => {
     g.outputAs(`present.${i}.key`, key);

@@ -94,7 +94,7 @@ for (const name of FAMILIES.filter(hasTraining)) {
     async function logits(...adapters: string[]): Promise<Float64Array> {
       const loaded = await Promise.all(adapters.map(load));
       const g = new Builder('logits');
-      const decoder = buildDecoder(g, spec, frozenWeights(g, r.tensors), { cache: false });
+      const decoder = buildDecoder(g, spec, frozenWeights(g, r), { cache: false });
       g.outputAs('logits', decoder.logits(decoder.hidden));
       const injected = inject(
         g.graph(),

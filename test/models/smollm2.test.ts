@@ -40,7 +40,7 @@ describe('SmolLM2-135M-Instruct against torch', { skip: file ? false : 'needs SM
 
   it('logits behind the prompt, and the loss of a given answer', async () => {
     const g = new Builder('forward');
-    const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false });
+    const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false });
     g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, g.input('targets', 'int64', ['L']))));
     const session = await cpu.session(checkGraph(prune(g.graph())), { folder: model.folder });
     assert.equal(chats.length, 4);

@@ -34,7 +34,7 @@ const logSumExp = (x: Float64Array): number => {
 };
 
 const g = new Builder('log-probs');
-const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: false });
+const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false });
 const at = g.input('targets', 'int64', ['L']);
 g.outputAs('log_probs', LogSoftmax(g, decoder.logits(Gather(g, decoder.hidden, at))));
 const session = await backend.session(checkGraph(prune(g.graph())), { folder: model.folder });

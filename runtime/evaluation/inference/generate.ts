@@ -4,6 +4,7 @@ import type { DecoderSpec } from '../../models/decoder/spec.js';
 import { buildDecoder } from '../../models/decoder/decoder.js';
 import type { ModelFolder } from '../../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../../models/weights/finite.js';
+import { blockProducts } from '../../models/decoder/packedWeights.js';
 import { frozenWeights, weightsFolder } from '../../models/decoder/weights.js';
 import { checkGraph, prune } from '../../onnx/check.js';
 import { Builder, type Graph } from '../../onnx/graph.js';
@@ -21,7 +22,7 @@ export interface ActiveAdapter extends InjectedAdapter {
 export interface GeneratorOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
-  readonly model: Pick<ModelFolder, 'folder' | 'tensors'>;
+  readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
   readonly adapters: readonly ActiveAdapter[];
   /** Ids that end an answer. */
   readonly stopIds: readonly number[];
@@ -61,14 +62,15 @@ export function generationGraph(
 ): Graph {
   const { spec, model, adapters } = options;
   const g = new Builder('generate');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model.tensors), { cache: true });
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: true });
   const targets = g.input('targets', 'int64', ['L']);
   g.outputAs('logits', decoder.logits(Gather(g, decoder.hidden, targets)));
   decoder.present.forEach(({ key, value }, i) => {
     g.outputAs(`present.${i}.key`, key);
     g.outputAs(`present.${i}.value`, value);
   });
-  return checkGraph(prune(inject(g.graph(), adapters, options.maxSplitOutputs)));
+  const graph = inject(g.graph(), adapters, options.maxSplitOutputs);
+  return checkGraph(prune(model.packed ? blockProducts(graph) : graph));
 }
 
 /** Opens a generator on a frozen model with adapters. */
@@ -77,8 +79,9 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   const graph = generationGraph({ ...options, maxSplitOutputs: backend.maxSplitOutputs });
   const caches = graph.outputs.filter((v) => v.name.startsWith('present.'));
   const session = await backend.session(graph, {
-    folder: weightsFolder(options.model.tensors),
+    folder: weightsFolder(options.model),
     keep: caches.map((v) => v.name),
+    prepack: options.model.packed !== undefined,
   });
   const scales: Record<string, number> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
   const flats: Feeds = Object.fromEntries(adapters.map((a) => [flatInput(a.name), float32(a.flat, [a.flat.length])]));

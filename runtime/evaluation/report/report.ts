@@ -115,13 +115,14 @@ function compared(main: ReportRun, plain: ReportRun): Html {
 const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
 
 function facts(run: ReportRun): string {
-  const { outcome, started, device, kind } = run.manifest;
+  const { outcome, started, device, precision, kind } = run.manifest;
   const done = doneOf(run);
   return [
     outcome,
     done && KINDS[kind].trains && `${done.step} steps`,
     done && formatSeconds(done.seconds),
     device && `on ${DEVICES[device]}`,
+    precision && `frozen weights in ${precision}`,
     `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
   ]
     .filter(Boolean)

@@ -1,5 +1,6 @@
 /**
- * One place per user for what is made of models: folders converted from GGUF files, by the hash of their content. A folder
+ * One place per user for what is made of models: folders converted from GGUF files, by the hash of their content, and weights in
+ * blocks. A folder
  * appears by being renamed as a whole and disappears the same way, so that no process sees half of one.
  */
 import { randomBytes } from 'node:crypto';
@@ -30,7 +31,7 @@ export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'security-vectors');
 }
 
-const ENTRY = /^gguf-[0-9a-f]{32}-\d+(-whole)?$/;
+const ENTRY = /^(gguf|packed)-[0-9a-f]{32}-\d+(-whole)?(-int[48])?$/;
 const USE = /^use-.+\.json$/;
 /** Of another machine nobody can be asked: its mark counts for this long. */
 const FOREIGN_MS = 24 * 3600 * 1000;
@@ -124,7 +125,7 @@ export async function clearCache(cache = userCache()): Promise<{ removed: CacheE
 /** Folders that a killed process left half done. */
 export async function removeAbandoned(cache: string): Promise<void> {
   for (const name of await names(cache)) {
-    if (!/^gguf-.*\.part$/.test(name)) continue;
+    if (!/^(gguf|packed)-.*\.part$/.test(name)) continue;
     const found = await stat(join(cache, name)).catch(() => undefined);
     if (found && Date.now() - found.mtimeMs > ABANDONED_MS)
       await rm(join(cache, name), { recursive: true, force: true });

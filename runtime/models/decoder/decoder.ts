@@ -6,6 +6,7 @@ import type { KeyValue } from './attend.js';
 import { attention, attentionInputs, linear, type AttentionInputs } from './attention.js';
 import { headLogits, headWeights } from './head.js';
 import { norm, type Weight } from './norms.js';
+import { packedRows } from './packedWeights.js';
 import { embeddingSize, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
 
 export interface Decoder {
@@ -86,8 +87,10 @@ function embed(g: Builder, spec: DecoderSpec, ids: Value, positions: Value, weig
   });
 }
 
-/** Rows of a table. Where a Cast makes it from a half-precision weight, only the rows are cast. */
+/** Rows of a table. Where a Cast makes it from a half-precision weight, or it is in blocks, only the rows are widened. */
 function takeRows(g: Builder, table: Value, indices: Value): Value {
+  const rows = packedRows(g, table, indices);
+  if (rows) return rows;
   const node = g.producer(table);
   const stored = node?.op === 'Cast' ? node.inputs[0] : table;
   return Cast(g, Gather(g, stored, indices), table.dtype);

@@ -4,7 +4,10 @@ import { HumanError } from '../../support/errors.js';
 import type { Builder, DType, Value } from '../../onnx/graph.js';
 import { Cast } from '../../onnx/ops.js';
 import { sameShape, shapeText } from '../../onnx/shapes.js';
+import type { PackedWeight } from '../weights/packedWeight.js';
+import type { ModelFolder } from '../weights/modelFolder.js';
 import type { Weight } from './norms.js';
+import { dequantised } from './packedWeights.js';
 import type { TensorInfo } from '../weights/safetensors.js';
 
 const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
@@ -66,8 +69,8 @@ export function findTensor(
  * The deepest folder that holds every weight file, from which a session maps them: onnxruntime maps no file outside the folder that it
  * is given. They lie apart in a Hub cache of links, and where a GGUF file is mapped.
  */
-export function weightsFolder(tensors: ReadonlyMap<string, TensorInfo>): string {
-  const folders = [...new Set([...tensors.values()].map(({ file }) => dirname(file)))];
+export function weightsFolder({ tensors, packed }: Weights): string {
+  const folders = [...new Set([...tensors.values(), ...(packed?.values() ?? [])].map(({ file }) => dirname(file)))];
   const [first = '', ...others] = folders.map((folder) => folder.split(sep));
   const shared = others.reduce(
     (all, parts) => {
@@ -79,15 +82,28 @@ export function weightsFolder(tensors: ReadonlyMap<string, TensorInfo>): string 
   return folders.length > 1 ? shared.join(sep) + sep : (folders[0] ?? '');
 }
 
+/** Where the weights of a model are. */
+export type Weights = Pick<ModelFolder, 'tensors' | 'packed'>;
+
 /**
  * Frozen weights, read in place: an initializer that points into a file of the model, with a Cast at each use where
- * its type is not the graph's. Tensors at an odd offset are copied into the graph.
+ * its type is not the graph's. Tensors at an odd offset are copied into the graph. Packed weights are dequantised at each use.
  * @param prefix of their names in the graph
  */
-export function frozenWeights(g: Builder, tensors: ReadonlyMap<string, TensorInfo>, prefix = ''): Weight {
-  const folder = weightsFolder(tensors);
+export function frozenWeights(g: Builder, { tensors, packed }: Weights, prefix = ''): Weight {
+  const folder = weightsFolder({ tensors, packed });
   const stored = new Map<string, Value>();
   return (name, shape) => {
+    const blocks = packed?.get(name);
+    if (blocks) {
+      return dequantised(g, requireShape(name, blocks, shape), (part, dtype, dims) => {
+        const key = `${prefix}${name}/${part}`;
+        const place = { file: relative(folder, blocks.file), ...blocks[part] };
+        const value = stored.get(key) ?? g.external(key, dtype, dims, place);
+        stored.set(key, value);
+        return value;
+      });
+    }
     let value = stored.get(name);
     if (!value) {
       const info = findTensor(tensors, name, shape);
@@ -101,6 +117,14 @@ export function frozenWeights(g: Builder, tensors: ReadonlyMap<string, TensorInf
     }
     return Cast(g, value, g.float);
   };
+}
+
+/** @throws Error when the blocks are not those of the parameter */
+function requireShape(name: string, packed: PackedWeight, shape: readonly number[]): PackedWeight {
+  const [N, K] = packed.transposed ? [shape[1], shape[0]] : shape;
+  if (shape.length !== 2 || N !== packed.shape[0] || K !== packed.shape[1] || packed.scales.offset % 4 !== 0)
+    throw new Error(`the packed weight ${name} ${shapeText(packed.shape)} does not fit ${shapeText(shape)}`);
+  return packed;
 }
 
 /** Weights as inputs of the graph in its own type, by their names in the spec (full fine-tuning); a tied head is one with the embedding. */

@@ -17,6 +17,8 @@ import type { Metadata } from './file/metadata.js';
 import { withRope } from './architectures/shared/rope.js';
 import type { GgufSource } from './architectures/shared/rope.js';
 import { partsOf, readModelGguf } from './file/split.js';
+import type { Precision } from '../../contract/protocol.js';
+import { packGgufTensors } from './packTensors.js';
 import { huggingFaceTensors, numberTensors } from './tensors.js';
 import type { Tensor } from './tensors.js';
 import { convertTokenizer } from './tokenizer.js';
@@ -29,6 +31,8 @@ import { parameters } from '../decoder/spec.js';
 
 export interface ConvertOptions {
   cache: string;
+  /** How the frozen weights are held. Default: float32. */
+  precision?: Precision;
   onMessage?: (text: string) => void;
   /** Free bytes of the disk that holds a folder. */
   freeBytes?: (folder: string) => Promise<number>;
@@ -42,7 +46,8 @@ const CONVERSION = 3;
  * @throws HumanError for what cannot be converted; nothing is left in the cache then.
  */
 export async function convertGguf(file: string, options: ConvertOptions): Promise<string> {
-  const { cache, onMessage } = options;
+  const { cache, precision = 'float32', onMessage } = options;
+  const inBlocks = precision !== 'float32';
   const name = basename(file);
   await stat(file);
   // Hashing takes a second a gigabyte; path, size and time of change identify it once it is known.
@@ -54,10 +59,11 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
   // Nothing is mapped from two drives at once.
   const isMapped = parse(resolve(cache)).root === parse(resolve(file)).root;
   const folderOf = (sha: string): string =>
-    join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}${isMapped ? '' : '-whole'}`);
+    join(cache, `gguf-${sha.slice(0, 32)}-${CONVERSION}${isMapped ? '' : '-whole'}${inBlocks ? `-${precision}` : ''}`);
   if (hash && (await useEntry(folderOf(hash)))) return folderOf(hash);
 
   const plan = await planConversion(file);
+  if (inBlocks) plan.tensors = packGgufTensors(plan.tensors, decoderSpec(plan.config), precision, file);
   if (!isMapped) plan.tensors = plan.tensors.map(({ stored: _, ...tensor }) => tensor);
   if (!hash) {
     onMessage?.(`Reading ${name} (${megabytes(plan.size)}).`);

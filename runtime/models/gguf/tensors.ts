@@ -12,7 +12,18 @@ import { bytesOf, elementCount } from '../weights/safetensors.js';
 import type { Dtype, TensorToWrite } from '../weights/safetensors.js';
 
 /** `stored`: where the GGUF file has the very bytes that would be written. */
-export type Tensor = TensorToWrite & { stored?: { file: string; offset: number } };
+export type Tensor = TensorToWrite & { stored?: { file: string; offset: number }; origin?: Origin };
+
+/** What the GGUF file has for a tensor. */
+export interface Origin {
+  /** Name of its type. */
+  readonly type: string;
+  readonly isQuantised: boolean;
+  /** Its bytes, in pieces of whole blocks. */
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+  /** For each row, its row in the file; undefined where they are the same. */
+  readonly order?: Int32Array;
+}
 
 /** Kept as they are; all others are widened to F32. */
 const KEPT: Record<string, Dtype> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };
@@ -107,7 +118,15 @@ function toWrite(
   const elements = elementCount(tensor.shape)!;
   const size = dtype === 'F32' ? 4 : 2;
   const shape = change?.kind === 'transpose' ? [...tensor.shape].reverse() : tensor.shape;
-  const target = { name, dtype, shape, bytes: elements * size };
+  const rows = tensor.shape[0] ?? 0;
+  const order = change && rowOrder(change, rows, place);
+  const origin: Origin = {
+    type: tensor.type.name,
+    isQuantised: tensor.type.block > 1,
+    bytes: () => readGgufBytes(source, tensor),
+    order,
+  };
+  const target = { name, dtype, shape, bytes: elements * size, origin };
   if (!change && kept) {
     const stored = { file: tensor.file ?? source.file, offset: tensor.offset };
     return { ...target, stored, data: () => readGgufBytes(source, tensor) };
@@ -124,8 +143,6 @@ function toWrite(
     }
     return new Uint16Array(bytes.buffer);
   };
-  const rows = tensor.shape[0] ?? 0;
-  const order = rowOrder(change, rows, place);
   return { ...target, data: async () => bytesOf(changed(await values(), change, rows, order)) };
 }
 

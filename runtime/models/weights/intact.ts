@@ -7,8 +7,11 @@ import type { ModelFolder } from './modelFolder.js';
  * the process (SIGBUS). The check costs a look at each weight file's size and time.
  * @returns a check that throws a HumanError naming the file that is not as it was now
  */
-export async function watchWeights({ tensors }: Pick<ModelFolder, 'tensors'>): Promise<() => Promise<void>> {
-  const files = [...new Set([...tensors.values()].map(({ file }) => file))];
+export async function watchWeights({
+  tensors,
+  packed,
+}: Pick<ModelFolder, 'tensors' | 'packed'>): Promise<() => Promise<void>> {
+  const files = [...new Set([...tensors.values(), ...(packed?.values() ?? [])].map(({ file }) => file))];
   const stamp = async (file: string): Promise<string | undefined> =>
     stat(file).then(
       ({ size, mtimeMs, ino }) => `${size} ${mtimeMs} ${ino}`,

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../support/jsonFile.js';
+import type { PackedWeight } from './packedWeight.js';
 import type { TensorInfo } from './safetensors.js';
 
 /** A model: its config and where its tensors lie. No weight is in memory. */
@@ -10,6 +11,8 @@ export interface ModelFolder {
   config: JsonObject;
   /** By Hugging Face name, in file order. Shapes are not checked against the config here. */
   tensors: Map<string, TensorInfo>;
+  /** Weights that are held in blocks, by the parameter's name; where `tensors` has them too, these are used. */
+  packed?: ReadonlyMap<string, PackedWeight>;
   hasTokenizer: boolean;
   generationConfig?: JsonObject;
   converted: boolean;

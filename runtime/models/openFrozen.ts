@@ -1,0 +1,21 @@
+import type { Precision } from '../contract/protocol.js';
+import type { DecoderSpec } from './decoder/spec.js';
+import { decoderSpec } from './families/config.js';
+import { openModel, type OpenModelOptions } from './folder.js';
+import { packModel } from './packed/packModel.js';
+import type { ModelFolder } from './weights/modelFolder.js';
+
+/**
+ * Opens a model whose weights stay as they are, or are held in blocks. An architecture that is not supported is refused before a
+ * weight is read.
+ * @throws HumanError for what is missing, damaged or not supported
+ */
+export async function openFrozen(
+  path: string,
+  { precision = 'float32', ...where }: OpenModelOptions & { precision?: Precision },
+): Promise<{ model: ModelFolder; spec: DecoderSpec }> {
+  const model = await openModel(path, { ...where, precision });
+  const spec = decoderSpec(model.config);
+  if (precision === 'float32' || model.packed) return { model, spec };
+  return { model: { ...model, packed: await packModel(model, spec, precision, where) }, spec };
+}

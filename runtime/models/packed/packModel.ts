@@ -1,0 +1,132 @@
+/** The weights of a model folder in blocks, made once and kept in the user's cache. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Precision } from '../../contract/protocol.js';
+import { HumanError } from '../../support/errors.js';
+import { sha256, writeFileAtomic } from '../../support/files.js';
+import { removeAbandoned, useEntry } from '../cache/userCache.js';
+import { embeddingSize, linearLayers, type DecoderSpec } from '../decoder/spec.js';
+import { findTensor } from '../decoder/weights.js';
+import type { ModelFolder } from '../weights/modelFolder.js';
+import { readFloat32, readSafetensors, writeSafetensors, type TensorInfo } from '../weights/safetensors.js';
+import { BLOCK, quantise, type Bits, type Blocks } from '../weights/blocks.js';
+import { packedTensor, takePacked, type PackedWeight } from '../weights/packedWeight.js';
+
+/** Goes up when the same weights would give other blocks, so that old ones are not used. */
+const PACKING = 1;
+const FILE = 'model.safetensors';
+/** Values that are in memory in float32 while a weight is packed: 64 MB. */
+const PIECE = 2 ** 24;
+
+/** How a parameter is packed. */
+export interface Packing {
+  readonly bits: Bits;
+  /** [N, K] */
+  readonly shape: readonly [number, number];
+  readonly transposed: boolean;
+}
+
+/**
+ * The parameters that are held in blocks, by name: matrices of the linear layers, and the tables of tokens. The tables have 8 bits
+ * in any case: rounding them to 4 costs more than all layers together. Rows that are not whole blocks stay as they are.
+ * @throws HumanError when there are none
+ */
+export function packings(
+  spec: DecoderSpec,
+  precision: Exclude<Precision, 'float32'>,
+  place: string,
+): Map<string, Packing> {
+  const bits = precision === 'int4' ? 4 : 8;
+  const all = new Map<string, Packing>();
+  const add = (name: string, N: number, K: number, own: Bits, transposed = false): void => {
+    if (K % BLOCK === 0) all.set(name, { bits: own, shape: [N, K], transposed });
+  };
+  for (const { name, in: K, out: N, transposed } of linearLayers(spec)) add(`${name}.weight`, N, K, bits, transposed);
+  if (all.size === 0)
+    throw new HumanError(`no layer of this model has rows of whole blocks of ${BLOCK} values.`, {
+      place,
+      remedy: 'Use "precision": "float32".',
+    });
+  for (const table of [spec.embedding.weight, spec.head.weight]) add(table, spec.vocabSize, embeddingSize(spec), 8);
+  return all;
+}
+
+export interface PackOptions {
+  cache: string;
+  onMessage?: (text: string) => void;
+}
+
+/**
+ * The weights of a model in blocks, by the parameters' names; packs them when the cache does not have them.
+ * @throws HumanError for a weight that is missing, and when the disk is too small
+ */
+export async function packModel(
+  model: ModelFolder,
+  spec: DecoderSpec,
+  precision: Exclude<Precision, 'float32'>,
+  { cache, onMessage }: PackOptions,
+): Promise<Map<string, PackedWeight>> {
+  const plan = [...packings(spec, precision, model.path)].map(([name, packing]) => {
+    const [N, K] = packing.shape;
+    return { name, packing, info: findTensor(model.tensors, name, packing.transposed ? [K, N] : [N, K]) };
+  });
+  const folder = join(cache, `packed-${(await stampOf(model)).slice(0, 32)}-${PACKING}-${precision}`);
+  while (!(await useEntry(folder))) {
+    await mkdir(cache, { recursive: true });
+    await removeAbandoned(cache);
+    const tensors = plan.map(({ name, packing, info }) =>
+      packedTensor({ name, ...packing, pieces: () => rounded(info, packing) }),
+    );
+    const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const { bavail, bsize } = await statfs(cache);
+    if (bavail * bsize < bytes * 1.02)
+      throw new HumanError(
+        `packing the weights needs ${megabytes(bytes)}; the disk has ${megabytes(bavail * bsize)} left.`,
+        {
+          place: cache,
+          remedy: 'Free some space.',
+          kind: 'failed',
+        },
+      );
+    onMessage?.(
+      `Packing the weights of ${basename(model.path)} as ${precision}, ${megabytes(bytes)}; this is done once.`,
+    );
+    const beside = `${folder}.${randomBytes(4).toString('hex')}.part`;
+    try {
+      await writeSafetensors(join(beside, FILE), tensors, { format: 'pt' });
+      await writeFileAtomic(join(beside, 'source.json'), `${JSON.stringify({ file: model.path })}\n`);
+      await rename(beside, folder);
+    } catch (error) {
+      await rm(beside, { recursive: true, force: true });
+      // Another process may have packed the same model in the meantime.
+      if (!(await stat(folder).catch(() => undefined))) throw error;
+    }
+  }
+  return takePacked((await readSafetensors(join(folder, FILE))).tensors);
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+
+/** Which files the weights are in, of which size and from when: hashing them takes a second a gigabyte. */
+async function stampOf({ tensors }: ModelFolder): Promise<string> {
+  const files = [...new Set([...tensors.values()].map(({ file }) => file))].sort();
+  const found = await Promise.all(files.map((file) => stat(file)));
+  return sha256(JSON.stringify(files.map((file, i) => [file, found[i].size, found[i].mtimeMs, found[i].ino])));
+}
+
+/** A stored weight as blocks, in pieces of whole rows. */
+async function* rounded(info: TensorInfo, { bits, shape: [N, K], transposed }: Packing): AsyncGenerator<Blocks> {
+  if (transposed) {
+    const all = await readFloat32(info);
+    const rows = new Float32Array(all.length);
+    for (let n = 0; n < N; n++) for (let k = 0; k < K; k++) rows[n * K + k] = all[k * N + n];
+    return void (yield quantise(rows, bits));
+  }
+  const width = info.bytes / N;
+  const rows = Math.max(1, Math.floor(PIECE / K));
+  for (let from = 0; from < N; from += rows) {
+    const piece = { ...info, offset: info.offset + from * width, bytes: Math.min(rows, N - from) * width };
+    yield quantise(await readFloat32(piece), bits);
+  }
+}

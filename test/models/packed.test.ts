@@ -1,0 +1,201 @@
+/** Models in blocks of 4 and 8 bits: the blocks, and what is computed with them against the numbers that they stand for. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { flatInput } from '../../runtime/adapters/inject.js';
+import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
+import { float32, int64, openBackend, type Backend } from '../../runtime/device/session.js';
+import { generationGraph } from '../../runtime/evaluation/inference/generate.js';
+import { openLearner, type Learner } from '../../runtime/learner/learner.js';
+import { gradientGraph } from '../../runtime/learner/objective.js';
+import type { TrainingRow } from '../../runtime/learner/packing.js';
+import { flatTensor } from '../../runtime/learner/rows.js';
+import { linearLayers, type DecoderSpec } from '../../runtime/models/decoder/spec.js';
+import { findTensor, weightsFolder } from '../../runtime/models/decoder/weights.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
+import { dequantise, quantise, reorder } from '../../runtime/models/weights/blocks.js';
+import { packings, packModel } from '../../runtime/models/packed/packModel.js';
+import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
+import { readFloat32 } from '../../runtime/models/weights/safetensors.js';
+import { random } from '../../runtime/support/random.js';
+import { unpacked, valuesOf } from '../support/packed.js';
+import { FAMILIES, loadReference, rightPositions } from '../support/reference.js';
+
+let dir: string;
+let cpu: Backend;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'packed-'));
+  cpu = await openBackend('cpu', 1);
+});
+after(() => rm(dir, { recursive: true, force: true }));
+
+const rms = (values: Float32Array): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+const normals = (count: number): Float32Array => {
+  const rng = random('blocks');
+  return Float32Array.from({ length: count }, () => rng.normal());
+};
+
+describe('blocks', () => {
+  it('are near the values: 1 % of their size in 8 bits, 8 % in 4', () => {
+    const x = normals(32 * 4096);
+    for (const [bits, most] of [
+      [8, 0.007],
+      [4, 0.082],
+    ] as const) {
+      const error = dequantise(quantise(x, bits)).map((y, i) => y - x[i]!);
+      assert.ok(rms(error) < most * rms(x), `${bits} bits: ${rms(error) / rms(x)}`);
+    }
+  });
+
+  it('hold values that lie on their steps exactly, and zeros', () => {
+    const x = Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? (((i * 7) % 16) - 8) * 0.25 : 0));
+    assert.deepEqual(dequantise(quantise(x, 4)), x);
+    const steps = Float32Array.from({ length: 32 }, (_, i) => (8 * i - 127) * 0.5);
+    assert.deepEqual(dequantise(quantise(steps, 8)), steps);
+  });
+
+  it('take another order of rows', () => {
+    const x = normals(4 * 64);
+    const order = [2, 0, 3, 1];
+    const moved = dequantise(reorder(quantise(x, 4), order));
+    const before = dequantise(quantise(x, 4));
+    order.forEach((from, to) =>
+      assert.deepEqual(moved.slice(64 * to, 64 * to + 64), before.slice(64 * from, 64 * from + 64)),
+    );
+  });
+});
+
+async function packedReference(name: string, precision: 'int4' | 'int8') {
+  const r = await loadReference(name);
+  const spec = decoderSpec(r.config);
+  const model = { ...r, path: r.folder, hasTokenizer: false, converted: false } as unknown as ModelFolder;
+  const packed = await packModel(model, spec, precision, { cache: join(dir, 'cache') });
+  const names = new Map(
+    [...packings(spec, precision, name)].map(
+      ([
+        parameter,
+        {
+          shape: [N, K],
+          transposed,
+        },
+      ]) => [parameter, findTensor(r.tensors, parameter, transposed ? [K, N] : [N, K]).name],
+    ),
+  );
+  const folder = await mkdtemp(join(dir, 'float-'));
+  return { r, spec, names, model: { ...model, packed }, plain: await unpacked({ ...r, packed }, names, folder) };
+}
+
+const rowsOf = (spec: DecoderSpec): TrainingRow[] => {
+  const rng = random('rows');
+  return [9, 12, 5].map((length) => {
+    const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
+    return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { task: 1 }, weight: 0.1 };
+  });
+};
+
+for (const name of FAMILIES.filter((family) => family !== 'falcon_rw')) {
+  it(`gradients of an adapter on ${name} in 4 bits are those on the dequantised model`, async () => {
+    const { spec, model, plain } = await packedReference(name, 'int4');
+    const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 4, sites: 'all-linear' });
+    const flat = initialise(layout, random('adapter')).map((x, i) => x + 0.01 * Math.sin(i));
+    const run = async (of: typeof plain) => {
+      const learner: Learner = openLearner({
+        backend: cpu,
+        spec,
+        model: of,
+        adapters: [{ name: 'task', layout }],
+        trainable: [flatInput('task')],
+      });
+      const out = await learner.gradients(rowsOf(spec), { [flatInput('task')]: flatTensor(flat) });
+      await learner.dispose();
+      return { loss: out.loss, gradient: await cpu.read(out.gradients[0]!) };
+    };
+    const [blocks, floats] = [await run(model), await run(plain)];
+    assert.ok(Math.abs(blocks.loss - floats.loss) <= 1e-6 * floats.loss, `${blocks.loss} and ${floats.loss}`);
+    const difference = blocks.gradient.map((x, i) => x - floats.gradient[i]!);
+    assert.ok(rms(difference) <= 1e-6 * rms(floats.gradient), `${rms(difference)} of ${rms(floats.gradient)}`);
+  });
+}
+
+it('a weight is dequantised for each product and kept for none', async () => {
+  const { spec, model } = await packedReference('llama', 'int4');
+  const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 4, sites: 'all-linear' });
+  const options = { spec, model, adapters: [{ name: 'task', layout }] };
+  const { nodes } = gradientGraph(options, [flatInput('task')]);
+  const made = nodes.filter(({ op }) => op === 'DequantizeLinear');
+  // each layer forward and backward, but the first three, before which nothing is trained; and the head
+  assert.equal(made.length, 2 * linearLayers(spec).length - 3 + 2);
+  for (const { outputs } of made) {
+    const [y] = outputs;
+    const at = nodes.findIndex((node) => node.outputs[0] === y);
+    const readers = nodes.flatMap(({ op, inputs }, i) => (inputs.some((x) => x.name === y.name) ? [[op, i - at]] : []));
+    assert.deepEqual(readers, [['Gemm', 1]], y.name);
+  }
+});
+
+it('a model without rows of whole blocks is refused', async () => {
+  await assert.rejects(packedReference('falcon_rw', 'int4'), /no layer of this model has rows of whole blocks of 32/);
+});
+
+/** Logits [3, V] behind prompts of one length, by the graph that generates. */
+async function firstLogits(spec: DecoderSpec, model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>) {
+  const graph = generationGraph({ spec, model, adapters: [] });
+  const session = await cpu.session(graph, { folder: weightsFolder(model), prepack: model.packed !== undefined });
+  const [B, T] = [3, 6];
+  const rng = random('prompts');
+  const pasts = graph.inputs.filter(({ name }) => name.startsWith('past_key_values.'));
+  const out = await session.run(
+    {
+      ...Object.fromEntries(
+        pasts.map(({ name, shape: [, heads, , D] }) => {
+          const dims = [B, Number(heads), 1, Number(D)];
+          return [name, float32(new Float32Array(dims.reduce((a, b) => a * b)), dims)];
+        }),
+      ),
+      input_ids: int64(
+        Array.from({ length: B * T }, () => rng.int(spec.vocabSize)),
+        [B, T],
+      ),
+      position_ids: int64(rightPositions(B, T), [B, T]),
+      attention_mask: int64(
+        Array.from({ length: B * (T + 1) }, (_, i) => (i % (T + 1) === 0 ? 0 : 1)),
+        [B, T + 1],
+      ),
+      targets: int64([5, 11, 17], [B]),
+    },
+    ['logits'],
+  );
+  await session.dispose();
+  return cpu.read(out.logits!);
+}
+
+for (const precision of ['int4', 'int8'] as const) {
+  describe(precision, () => {
+    it('rounds the layers, and the tables to 8 bits', async () => {
+      const { r, spec, names, model } = await packedReference('qwen2', precision);
+      assert.deepEqual(
+        new Set(model.packed.keys()),
+        new Set([...linearLayers(spec).map((l) => `${l.name}.weight`), spec.embedding.weight, spec.head.weight]),
+      );
+      for (const [parameter, weight] of model.packed) {
+        const x = await readFloat32(r.tensors.get(names.get(parameter)!)!);
+        const error = (await valuesOf(weight)).map((y, i) => y - x[i]!);
+        const isTable = [spec.embedding.weight, spec.head.weight].includes(parameter);
+        const most = precision === 'int8' || isTable ? 0.008 : 0.09;
+        assert.ok(rms(error) < most * rms(x), `${parameter}: ${rms(error) / rms(x)}`);
+      }
+    });
+
+    it('generates with the blocks what the dequantised model gives, but for the rounding of inputs', async () => {
+      for (const name of ['llama', 'gpt2', 'qwen2']) {
+        const { spec, model, plain } = await packedReference(name, precision);
+        const logits = [await firstLogits(spec, model), await firstLogits(spec, plain)];
+        const difference = logits[0]!.map((x, i) => x - logits[1]![i]!);
+        assert.ok(rms(difference) > 0, 'the inputs are not rounded');
+        assert.ok(rms(difference) < 0.03 * rms(logits[1]!), `${name}: ${rms(difference) / rms(logits[1]!)}`);
+      }
+    });
+  });
+}
