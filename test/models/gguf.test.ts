@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
-import { readGguf, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
+import { AS_BLOCKS } from '../../runtime/models/gguf/file/asBlocks.js';
+import { readGguf, readGgufBytes, readGgufTensor } from '../../runtime/models/gguf/file/gguf.js';
+import { dequantise } from '../../runtime/models/weights/blocks.js';
 import { GGUF_TYPES, READABLE_TYPES } from '../../runtime/models/gguf/file/types.js';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'gguf');
@@ -132,4 +134,22 @@ test('a type that is not read is refused by name', async () => {
   const gguf = readGguf(QUANTS);
   const tensor = { ...gguf.tensors.get('values.F32')!, type: GGUF_TYPES[15] };
   await assert.rejects(readGgufTensor(gguf, tensor), (error) => human(error, /Q8_K/));
+});
+
+test('types that are blocks of 4 or 8 bits keep every number in our order', async () => {
+  const gguf = readGguf(QUANTS);
+  const seen = new Set<string>();
+  for (const tensor of gguf.tensors.values()) {
+    const type = AS_BLOCKS[tensor.type.name];
+    if (!type) continue;
+    const values: number[] = [];
+    for await (const bytes of readGgufBytes(gguf, tensor)) {
+      const blocks = type.repack(bytes);
+      assert.deepEqual([blocks.bits, blocks.minimums !== undefined], [type.bits, type.hasMinimums]);
+      values.push(...dequantise(blocks).map((x) => x + 0)); // −0 is 0
+    }
+    assert.deepEqual(values, [...(await readGgufTensor(gguf, tensor)).map((x) => x + 0)], tensor.name);
+    seen.add(tensor.type.name);
+  }
+  assert.deepEqual([...seen].sort(), Object.keys(AS_BLOCKS).sort());
 });
