@@ -2,7 +2,7 @@
  * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
  * `N passed, N failed`, and the exit code is 1 when anything failed.
  *
- *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, ui
+ *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, oldest, ui
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -52,9 +52,16 @@ const sections = {
   },
   supply: { minutes: 3, args: nodeTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
+  oldest: {
+    minutes: 8,
+    args: ['test/vscode/runSuite.mjs'],
+    needs: ['build'],
+    host: true,
+    env: { VSCODE_VERSION: 'oldest' },
+  },
   ui: { minutes: 18, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
-const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'ui'];
+const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'ui'];
 
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: shown.join() } } });
 const chosen = options.only.split(',');
@@ -137,8 +144,8 @@ async function complete(name) {
     const why = await notInstalled;
     if (why) return fail(name, why);
   }
-  if (name === 'ui' && !hostSupported) {
-    console.log('\n── ui ── skipped: the VS Code host needs Linux on x64');
+  if (['oldest', 'ui'].includes(name) && !hostSupported) {
+    console.log(`\n── ${name} ── skipped: the VS Code host needs Linux on x64`);
     return true;
   }
   const from = performance.now();

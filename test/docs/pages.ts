@@ -73,3 +73,14 @@ export function help(): { text: string; commands: Map<string, string> } {
     commands: new Map([...text.matchAll(/^ {2}([a-z]+)\b(?!-) ?(.*)$/gm)].map(([, name, use]) => [name!, use!])),
   };
 }
+
+/** Names of the tests in a file, and of the steps of a scenario; what changes from test to test is "…". */
+export function testsOf(file: string): string[] {
+  const names = read(file).matchAll(
+    /^\s*(?:test|it|(?:await )?step)\(\s*(?:'((?:\\.|[^'\\])*)'|"([^"]*)"|`([^`]*)`|(\w+),)/gm,
+  );
+  return [...names].map(([, single, double, template, constant]) => {
+    if (constant) return new RegExp(`const ${constant} = '(.*)';`).exec(read(file))?.[1] ?? '';
+    return (single ?? double ?? template!).replace(/\$\{[^}]+\}/g, '…').replace(/\\(.)/g, '$1');
+  });
+}

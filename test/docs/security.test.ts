@@ -3,18 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { read, ROOT, sources } from './pages.js';
+import { read, ROOT, sources, testsOf } from './pages.js';
 
 const TEXT = read('SECURITY.md');
-
-/** Names of the tests in a file; what changes from test to test is "…". */
-function testsOf(file: string): string[] {
-  const names = read(file).matchAll(/^\s*(?:test|it)\(\s*(?:'((?:\\.|[^'\\])*)'|"([^"]*)"|`([^`]*)`|(\w+),)/gm);
-  return [...names].map(([, single, double, template, constant]) => {
-    if (constant) return new RegExp(`const ${constant} = '(.*)';`).exec(read(file))?.[1] ?? '';
-    return (single ?? double ?? template!).replace(/\$\{[^}]+\}/g, '…').replace(/\\(.)/g, '$1');
-  });
-}
 
 test('each claim of SECURITY.md names tests that exist', () => {
   const rows = TEXT.split('\n').filter((line) => /^\|(?!-| It may)/.test(line));
