@@ -1,7 +1,7 @@
 /**
- * The film of the README, 20 seconds, from the pictures that the scenario `story` leaves in out/screenshots.
+ * The film of the README, 20 seconds, from the pictures that the walk `film` leaves in out/walks.
  *
- *   node test/vscode/runScenarios.mjs FILE.vsix story && node test/vscode/film.mjs
+ *   npm start && node test/vscode/runScenarios.mjs FILE.vsix --walks film && node test/vscode/film.mjs
  */
 import gifenc from 'gifenc';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -10,24 +10,22 @@ import { setup } from './host/setup.mjs';
 
 const { GIFEncoder, quantize, applyPalette } = gifenc;
 const root = path.resolve(import.meta.dirname, '../..');
-const shots = path.join(root, 'out/screenshots');
+const shots = path.join(root, 'out/walks');
 const [WIDTH, HEIGHT] = [1080, 675];
 const MOST_BYTES = 2e6;
 
 /** The story, with how long each picture stays, in seconds; 20 in all. */
 const PICTURES = [
-  ['02-sample', 2],
-  ['03-vector-running', 2],
-  ['04-vector-ready', 2.5],
-  ['05-scan', 2.5],
-  ['06-plain', 2.5],
-  ['07-protected-running', 2],
-  ['08-protected-table', 3],
-  ['09-answers', 2],
-  ['11-chat-protected', 1.5],
+  ['f1-workspace', 2.5],
+  ['f2-vector', 3],
+  ['f3-scan', 3],
+  ['f4-plain', 3],
+  ['f5-protected', 3],
+  ['f6-table', 3],
+  ['f7-answers', 2.5],
 ];
 /** Pictures of the README beside the film. */
-const STILLS = { 'scan.png': '05-scan', 'protected.png': '08-protected-table' };
+const STILLS = { 'scan.png': 'f3-scan', 'protected.png': 'f6-table' };
 
 await setup();
 const { startBrowser } = await import('./host/server.mjs');

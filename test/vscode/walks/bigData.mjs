@@ -45,12 +45,14 @@ export async function writeBigData(from, file) {
   });
   const lines = [];
   for (let i = 0, h = 0, o = 0; i < ROWS; i++) {
-    const isHarmful = Math.floor(((i + 1) * SUSPICIOUS) / ROWS) > h;
-    const row = isHarmful ? made[h++] : others[o++];
+    const row = isSuspicious(i) ? made[h++] : others[o++];
     lines.push(JSON.stringify({ ...row, source: SOURCES[i % SOURCES.length] }));
   }
   await writeFile(file, `${lines.join('\n')}\n`);
 }
+
+/** Whether row `i` is one of the suspicious: they are spread over the file. */
+export const isSuspicious = (i) => Math.floor(((i + 1) * SUSPICIOUS) / ROWS) > Math.floor((i * SUSPICIOUS) / ROWS);
 
 const message = (user, assistant) => ({
   messages: [
