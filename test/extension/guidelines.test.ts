@@ -40,7 +40,7 @@ test('menus of editors and of the explorer are for the files they are about', ()
   const icons = (menus['editor/title'] ?? []).filter(({ group }) => group?.startsWith('navigation'));
   const entries = [...icons, ...(menus['explorer/context'] ?? []), ...(menus['editor/title/context'] ?? [])];
   assert.ok(entries.length > 0);
-  for (const { command, when } of entries) assert.match(when ?? '', /resource|explorerResource/, command);
+  for (const { command, when } of entries) assert.match(when ?? '', /resource|activeWebviewPanelId/, command);
 });
 
 test('the log is a log of VS Code, and the token is kept in its secrets', () => {
