@@ -178,6 +178,9 @@ async function writeSupply(folder, metafiles) {
   await writeFile(path.join(folder, 'sbom.cdx.json'), billOfMaterials(await json('package.json'), packages));
 }
 
+/** What is sent to a cluster: Python, as it is. */
+const JOB = 'runtime/cluster/job';
+
 /** Of each bundle esbuild's account of its parts, in their order; undefined when one failed. */
 async function buildAll() {
   if (production) await rm(path.join(root, 'dist'), { recursive: true, force: true }); // source maps of earlier builds
@@ -188,6 +191,10 @@ async function buildAll() {
   const metafiles = (await Promise.all(built)).map(({ metafile }) => metafile);
   await writeSupply(path.join(root, 'dist'), metafiles);
   await chmod(path.join(root, 'dist/cli.js'), 0o755);
+  await cp(path.join(root, JOB), path.join(root, 'dist/job'), {
+    recursive: true,
+    filter: (file) => !file.includes('__pycache__'),
+  });
   return metafiles;
 }
 
@@ -260,14 +267,14 @@ async function putTexts(stage) {
 }
 
 /** What the command line is made of, beside onnxruntime-node, which npm installs for the machine that it is on. */
-const COMMAND_LINE = ['dist/cli.js', 'dist/classifier.js'];
+const COMMAND_LINE = ['dist/cli.js', 'dist/classifier.js', 'dist/job'];
 
 async function packCommandLine(metafiles, out) {
   const stage = path.join(root, 'out/package/npm');
   await rm(stage, { recursive: true, force: true });
   await mkdir(path.join(stage, 'dist'), { recursive: true });
   await putTexts(stage);
-  for (const file of COMMAND_LINE) await cp(path.join(root, file), path.join(stage, file));
+  for (const file of COMMAND_LINE) await cp(path.join(root, file), path.join(stage, file), { recursive: true });
   await writeSupply(
     path.join(stage, 'dist'),
     bundles.flatMap(({ outfile }, i) => (COMMAND_LINE.includes(outfile) ? [metafiles[i]] : [])),

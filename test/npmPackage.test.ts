@@ -40,6 +40,7 @@ test('it holds the command line, the sample, the pages and the licences, and not
     'docs/command-line.md',
     'dist/cli.js',
     'dist/NOTICES.txt',
+    'dist/job/train.py',
   ])
     assert.ok(files.includes(file), file);
   const left = files.filter((file) => /extension|webview|\.vsix|\.map$|\.ts$|package\.nls|licences/.test(file));

@@ -37,6 +37,7 @@ test('holds the bundles, the manifest and the sample', () => {
     'cli.js',
     'classifier.js',
     'recipe.schema.json',
+    ...['train.py', 'adapters.py', 'losses.py', 'messages.py', 'requirements.txt'].map((file) => `job/${file}`),
     'NOTICES.txt',
     'sbom.cdx.json',
   ];

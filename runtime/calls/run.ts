@@ -1,5 +1,8 @@
 /** Runs a recipe, the same for the child process and the command line. */
 import { basename, dirname, join, resolve } from 'node:path';
+import { openCluster } from '../cluster/cluster.js';
+import type { Patience } from '../cluster/follow.js';
+import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
@@ -34,6 +37,10 @@ export interface RunOptions extends OutputOptions {
   readonly device?: 'auto' | Device;
   /** Of the Hub, for adapters that are named by it. Default: the environment's. */
   readonly token?: string;
+  /** Of a cluster, by the names in the recipe. Default: the environment's. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** How long is waited for a cluster. */
+  readonly patience?: Patience;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
@@ -123,7 +130,32 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
-  const job = { recipe, path, context, folder, signal, modelSha256, dependencies, machine, begin, emit, progress };
+  const cluster =
+    recipe.on &&
+    (await openCluster({
+      target: supported(recipe).on!,
+      path: local,
+      folder: plan.folder,
+      secrets: (name) => options.secrets?.[name] ?? process.env[name],
+      modelSha256: context.model.converted ? undefined : modelSha256,
+      signal,
+      emit,
+      patience: options.patience,
+    }));
+  const job = {
+    recipe,
+    path,
+    context,
+    folder,
+    signal,
+    modelSha256,
+    dependencies,
+    machine,
+    cluster,
+    begin,
+    emit,
+    progress,
+  };
   // Of a run that went back to an earlier step the steps that it made still count.
   let step = checkpoint ? await stepsMade(folder.path) : 0;
   const record = expected && recorder(expected);

@@ -17,6 +17,8 @@ export const RUN_FILES = {
   model: 'model',
   /** The vector, trained on the flagged rows, too ("flagged": "absorb"). */
   absorbed: 'absorbed',
+  /** Of a run on a cluster: the names of its jobs there. */
+  cluster: 'cluster.json',
   /** Which process works in the folder, while it does. */
   owner: 'owner.json',
   /** What a person calls it, its tags, and whether it is archived: written by the extension, read by nobody who computes. */
@@ -43,4 +45,5 @@ export const CLEARED_FILES: readonly string[] = [
   RUN_FILES.adapter,
   RUN_FILES.model,
   RUN_FILES.absorbed,
+  RUN_FILES.cluster,
 ];

@@ -1,12 +1,12 @@
 import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
-import type { FinetuneRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe, OptimizerOptions } from '../contract/protocol.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { openLearner } from '../learner/learner.js';
-import { microBatches } from '../learner/packing.js';
+import { openLearner, type Learner } from '../learner/learner.js';
+import { microBatches, type TrainingRow } from '../learner/packing.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
 import { heldRows } from '../learner/teacher.js';
 import { openOptimizer } from '../optim/optimizer.js';
@@ -21,13 +21,13 @@ import type { ActiveVector } from './vectors.js';
 const STEPS = 20;
 const ROWS = 8;
 const KL_WEIGHT = 1;
-const OPTIMIZER = {
+const OPTIMIZER: OptimizerOptions = {
   learningRate: 2e-3,
-  betas: [0.9, 0.999] as [number, number],
+  betas: [0.9, 0.999],
   epsilon: 1e-8,
   weightDecay: 0,
   clipNorm: 1,
-  schedule: 'linear' as const,
+  schedule: 'linear',
   warmupSteps: 0.1,
 };
 
@@ -41,6 +41,31 @@ export interface Absorbed {
   readonly ordinary: ExampleList;
 }
 
+/** The training of the vector on them, as a learner's rows. */
+export function absorption(
+  { recipe }: Job<FinetuneRecipe>,
+  vector: Pick<ActiveVector, 'name' | 'scale'>,
+  { flagged, own, ordinary }: Absorbed,
+  learner: Learner,
+): { steps: number; optimizer: OptimizerOptions; rows: (step: number) => Promise<TrainingRow[]> } {
+  const on = { [vector.name]: vector.scale };
+  const teach = heldRows(learner);
+  const harmfulAt = batchPlan([...flagged, ...own], { rows: ROWS, accumulate: 1, seed: recipe.seed });
+  const ordinaryAt = batchPlan(ordinary, { rows: ROWS, accumulate: 1, seed: recipe.seed + 1 });
+  return {
+    steps: STEPS,
+    optimizer: OPTIMIZER,
+    async rows(step) {
+      const harmful = harmfulAt(step).flat();
+      const held = ordinary.length > 0 ? ordinaryAt(step).flat() : [];
+      return [
+        ...rowsOf(harmful, on, 1 / tokenCount(harmful)),
+        ...(await teach(held, on, KL_WEIGHT / Math.max(1, tokenCount(held)))),
+      ];
+    },
+  };
+}
+
 /**
  * The vector, trained some more on the rows that it flags, so that they leave no gradient. The vector's own folder stays as it
  * is: the copy is kept in the run's folder, and a resumed run reads it from there.
@@ -50,10 +75,10 @@ export interface Absorbed {
 export async function absorb(
   job: Job<FinetuneRecipe>,
   vector: ActiveVector,
-  { flagged, own, ordinary }: Absorbed,
+  absorbed: Absorbed,
   artifacts: Record<string, string>,
 ): Promise<Float32Array> {
-  const { context, folder, recipe, signal } = job;
+  const { context, folder, signal } = job;
   const { backend, spec, model, tokenizer, sites } = context;
   const copy = folder.file(RUN_FILES.absorbed);
   const weights = folder.file(RUN_FILES.absorbed, WEIGHTS_FILE);
@@ -66,7 +91,6 @@ export async function absorb(
       });
     return (await adapterFlat(copy, sites)).flat;
   }
-  const on = { [vector.name]: vector.scale };
   const learner = openLearner({
     backend,
     spec,
@@ -79,19 +103,11 @@ export async function absorb(
   const optimizer = openOptimizer(backend, OPTIMIZER);
   try {
     const state = optimizer.init([vector.name], [flatTensor(vector.flat)]);
-    const teach = heldRows(learner);
-    const harmfulAt = batchPlan([...flagged, ...own], { rows: ROWS, accumulate: 1, seed: recipe.seed });
-    const ordinaryAt = batchPlan(ordinary, { rows: ROWS, accumulate: 1, seed: recipe.seed + 1 });
+    const { rows } = absorption(job, vector, absorbed, learner);
     for (let step = 1; step <= STEPS; step++) {
       if (signal.aborted) throw new Cancelled();
-      const harmful = harmfulAt(step).flat();
-      const held = ordinary.length > 0 ? ordinaryAt(step).flat() : [];
-      const rows = [
-        ...rowsOf(harmful, on, 1 / tokenCount(harmful)),
-        ...(await teach(held, on, KL_WEIGHT / Math.max(1, tokenCount(held)))),
-      ];
       let gradients: Tensor[] | undefined;
-      for (const batch of microBatches(rows)) {
+      for (const batch of microBatches(await rows(step))) {
         const part = await learner.gradients(batch, { [flatInput(vector.name)]: state.p[0] });
         gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
       }
@@ -99,17 +115,27 @@ export async function absorb(
       job.progress('training the vector on the flagged rows', step / STEPS);
     }
     const flat = Float32Array.from(await backend.read(state.p[0]));
-    await saveAdapter(copy, {
-      layout: vector.layout,
-      flat,
-      config: vector.file.config,
-      role: 'security',
-      provenance: provenance(job),
-    });
-    artifacts[RUN_FILES.absorbed] = await sha256File(weights);
+    await keepAbsorbed(job, vector, flat, artifacts);
     return flat;
   } finally {
     await optimizer.dispose();
     await learner.dispose();
   }
+}
+
+/** Keeps the copy in the run's folder. */
+export async function keepAbsorbed(
+  job: Job<FinetuneRecipe>,
+  vector: ActiveVector,
+  flat: Float32Array,
+  artifacts: Record<string, string>,
+): Promise<void> {
+  await saveAdapter(job.folder.file(RUN_FILES.absorbed), {
+    layout: vector.layout,
+    flat,
+    config: vector.file.config,
+    role: 'security',
+    provenance: provenance(job),
+  });
+  artifacts[RUN_FILES.absorbed] = await sha256File(job.folder.file(RUN_FILES.absorbed, WEIGHTS_FILE));
 }

@@ -25,9 +25,10 @@ const ARITHMETIC = 2;
 
 /**
  * Recipe keys that may change before a run is resumed: the bytes of the result do not depend on them, or the run names what
- * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared.
+ * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared. Of `on` the address
+ * and the secrets may change.
  */
-const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'recompute', 'tensorboard']);
+const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'recompute', 'tensorboard', 'on']);
 /** Files of a model that only full fine-tuning copies to its result. */
 const HANDED_ON = /^(README|LICENSE)/i;
 /** Files in a classifier's folder that are not read. */
@@ -71,6 +72,11 @@ export async function dependenciesOf(
   }
   const paths = new Set(references.map(({ key }) => key));
   for (const [key, value] of leaves(recipe)) if (!paths.has(key)) found[`recipe ${key}`] = value;
+  const { on } = recipe;
+  if (on) {
+    const { model, workers, precision, strategy, storage } = on;
+    found['recipe on'] = JSON.stringify({ model, workers, precision, strategy, storage });
+  }
   return found;
 }
 

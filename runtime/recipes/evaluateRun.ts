@@ -5,6 +5,7 @@ import { loadReporter, type Job } from './job.js';
 import { evaluateState, loadSets } from '../evaluation/evaluate.js';
 import { judgesOfRun } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
+import { statesThere } from './evaluateThere.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
 
 type NamedState = NonNullable<EvaluateRecipe['states']>[number];
@@ -19,9 +20,10 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
   try {
     await job.begin();
     const all: Measurement[] = [];
+    const there = job.cluster && (await statesThere(job, job.cluster, sets, states));
     const generation = { ...recipe.generation, seed: recipe.seed };
     for (const { name, context, adapters } of states) {
-      const state = await openState(context, name, adapters);
+      const state = there?.get(name) ?? (await openState(context, name, adapters));
       try {
         all.push(...(await evaluateState(context, sets, state, { step: 0, generation, signal, emit, judges })));
       } finally {

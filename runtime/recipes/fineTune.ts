@@ -5,16 +5,19 @@ import type { LoadedData } from '../context/context.js';
 import type { FinetuneRecipe, WatchEnd } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import type { Feeds } from '../device/session.js';
+import type { Feeds, Tensor } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import { HumanError } from '../support/errors.js';
 import type { RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
 import { firstLoss, readEvents } from '../runs/runFolder.js';
-import { absorb } from './absorb.js';
+import { planner } from '../cluster/plan.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { absorb, keepAbsorbed, type Absorbed } from './absorb.js';
 import { anchoring, anchorPrompts, harmfulAnswers, promptsOf } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
+import { fineTuneThere, scanThere } from './fineTuneThere.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
@@ -151,15 +154,16 @@ async function train(
   const { recipe, context, folder, signal } = job;
   const { vectors, harmful, judged } = inputs;
   const { learner, optimizer } = trainee;
-  const { state, checkpoint, ended } = training;
+  const { state, checkpoint, ended, artifacts } = training;
   const off = { [TASK]: 1 };
   const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
 
-  const { plan, frozen } = await prepare(job, inputs, trainee, training);
+  const { plan, frozen, absorbed } = await prepare(job, inputs, trainee, training);
   const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
   const scalesOf = ({ row }: Example): Record<string, number> => (plan.vectorOn(row) ? on : off);
   const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
-  const anchored = await anchoring(job, { ...inputs, ordinary: plan.ordinary }, learner, off);
+  const teacher = job.cluster ? planner(learner) : learner;
+  const anchored = await anchoring(job, { ...inputs, ordinary: plan.ordinary }, teacher, off);
   const rows = async (step: number): Promise<TrainingRow[][]> => {
     const examples = batchAt(step);
     const weight = 1 / tokenCount(examples.flat());
@@ -179,37 +183,64 @@ async function train(
     steps,
   });
   const action = watchAction(recipe);
-  await trainingLoop({
-    emit: job.emit,
-    steps,
-    state,
-    learner,
-    optimizer,
-    optimizerOptions: recipe.optimizer,
-    parameters,
-    rows,
-    tokens: recipe.batch.tokens,
-    probe: () =>
-      measureProbes({
-        learner,
-        optimizer,
-        backend: context.backend,
-        parameters,
-        harmful,
-        benign,
-        off,
-        on: vectors.length > 0 ? on : undefined,
-      }),
-    harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
-    watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
-    ended,
-    evaluateEvery: recipe.evaluateEvery,
-    checkpoint,
-    isHarmful: (row) => row.teacher === undefined && plan.looksHarmful((row.example as Example).row),
-    vocabSize: context.spec.vocabSize,
-    firstLoss: await firstLoss(folder.path),
-    signal,
-  });
+  const isHarmful = (row: TrainingRow): boolean =>
+    row.teacher === undefined && plan.looksHarmful((row.example as Example).row);
+  const { cluster } = job;
+  if (cluster) {
+    const there = {
+      cluster,
+      trainee,
+      training,
+      vectors,
+      absorbed,
+      steps,
+      parameters,
+      rows,
+      isHarmful,
+      off,
+      on,
+      harmful,
+      benign,
+      judged,
+      base,
+    };
+    const copy = await fineTuneThere(job, there);
+    if (copy) {
+      await keepAbsorbed(job, vectors[0], copy, artifacts);
+      frozen[flatInput(vectors[0].name)] = flatTensor(copy);
+    }
+  } else
+    await trainingLoop({
+      emit: job.emit,
+      steps,
+      state,
+      learner,
+      optimizer,
+      optimizerOptions: recipe.optimizer,
+      parameters,
+      rows,
+      tokens: recipe.batch.tokens,
+      probe: () =>
+        measureProbes({
+          learner,
+          optimizer,
+          backend: context.backend,
+          parameters,
+          harmful,
+          benign,
+          off,
+          on: vectors.length > 0 ? on : undefined,
+        }),
+      harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
+      watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
+      ended,
+      evaluateEvery: recipe.evaluateEvery,
+      checkpoint,
+      isHarmful,
+      vocabSize: context.spec.vocabSize,
+      firstLoss: await firstLoss(folder.path),
+      signal,
+    });
 
   await training.forget();
   // Of a state before step 1 nothing was learned.
@@ -239,18 +270,27 @@ async function prepare(
   job: Job<FinetuneRecipe>,
   { data, vectors, strategy, ordinary, own }: Inputs,
   trainee: Trainee,
-  { state, artifacts }: TrainingState,
-): Promise<{ plan: RowPlan; frozen: Feeds }> {
-  const frozen: Feeds = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
+  training: TrainingState,
+): Promise<{ plan: RowPlan; frozen: Record<string, Tensor>; absorbed?: Absorbed }> {
+  const { state, artifacts } = training;
+  const frozen = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
   const [vector] = vectors;
   if (!vector) return { plan: plainPlan(data.examples), frozen };
   await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
+  const scales = {
+    off: { [TASK]: 0 },
+    on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) },
+  };
+  const scanner =
+    job.cluster && artifacts[RUN_FILES.scan] === undefined
+      ? await scanThere(job, job.cluster, training, vectors, [data.examples, ordinary ?? []], scales)
+      : trainee.learner;
   const scan = await scanData(
     job,
-    trainee.learner,
+    scanner,
     { ...frozen, ...trainee.parameters(state) },
     { data, vectors, strategy, ordinary },
-    { off: { [TASK]: 0 }, on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) } },
+    scales,
     artifacts,
   );
   const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer, data.review?.fine);
@@ -259,5 +299,6 @@ async function prepare(
   await reportPlan(job, plan, data);
   if (plan.absorbed.length === 0) return { plan, frozen };
   const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };
+  if (job.cluster) return { plan, frozen, absorbed };
   return { plan, frozen: { [flatInput(vector.name)]: flatTensor(await absorb(job, vector, absorbed, artifacts)) } };
 }

@@ -23,7 +23,7 @@ interface Measured {
  * @returns of the first rows of each kind, or of all. Not stopped in between: a run that is stopped saves a checkpoint first.
  */
 export function heldOutMeasure(
-  learner: Learner,
+  learner: Pick<Learner, 'losses'>,
   rows: { harmful: ExampleList; ordinary: ExampleList },
   scales: { off: Record<string, number>; on: Record<string, number> },
 ): (parameters: Feeds, most?: number) => Promise<Measured> {

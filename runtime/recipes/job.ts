@@ -5,6 +5,7 @@ import { loadData, sourceOptions, type Context, type LoadedData, type LoadReport
 import type { OptimizerState } from '../optim/optimizer.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { DataSource, DoneEvent, Manifest, Recipe, RunEvent } from '../contract/protocol.js';
+import type { Cluster } from '../cluster/cluster.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';
 import type { RunFolder } from '../runs/runFolder.js';
@@ -22,6 +23,8 @@ export interface Job<R extends Recipe> {
   /** Everything the result depends on, and what computes it. */
   readonly dependencies: Dependencies;
   readonly machine: Dependencies;
+  /** Where it computes, if not here. */
+  readonly cluster?: Cluster;
   /** To be called once all inputs have been checked: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */

@@ -13,7 +13,9 @@ import { dataFacts, loadSource, provenance, trainingState, type Job } from './jo
 import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
+import { planner } from '../cluster/plan.js';
 import { trainingLoop } from './loop.js';
+import { vectorThere } from './vectorThere.js';
 import { firstLoss } from '../runs/runFolder.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { firstOf } from '../data/exampleList.js';
@@ -54,20 +56,15 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   try {
-    const { state, ended, checkpoint } = await trainingState(
-      job,
-      async () =>
-        optimizer.init([NAME], [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`)))]),
-      [NAME],
-    );
+    const start = init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
+    const config = init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites);
+    const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start)]), [NAME]);
+    const { state, ended, checkpoint } = training;
     await job.begin();
     const parameters = () => ({ [flatInput(NAME)]: state.p[0] });
-    const teach = heldRows(learner);
-    const unseen = heldOutMeasure(
-      learner,
-      { harmful: harmful.held, ordinary: benign?.held ?? [] },
-      { off: OFF, on: ON },
-    );
+    const teach = heldRows(job.cluster ? planner(learner) : learner);
+    const held = { harmful: harmful.held, ordinary: benign?.held ?? [] };
+    const unseen = heldOutMeasure(learner, held, { off: OFF, on: ON });
 
     const harmfulAt = batchPlan(harmful.trained, { ...recipe.batch, seed: recipe.seed });
     const benignAt =
@@ -76,12 +73,12 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
         : undefined;
     const rows = async (step: number): Promise<TrainingRow[][]> => {
       const harm = harmfulAt(step);
-      const held = benignAt ? benignAt(step).slice(0, harm.length) : [];
+      const kept = benignAt ? benignAt(step).slice(0, harm.length) : [];
       const weight = 1 / tokenCount(harm.flat());
-      const klWeight = recipe.objective.benignWeight / Math.max(1, tokenCount(held.flat()));
+      const klWeight = recipe.objective.benignWeight / Math.max(1, tokenCount(kept.flat()));
       const batches: TrainingRow[][] = [];
       for (const [i, examples] of harm.entries())
-        batches.push([...rowsOf(examples, ON, weight), ...(await teach(held[i] ?? [], ON, klWeight))]);
+        batches.push([...rowsOf(examples, ON, weight), ...(await teach(kept[i] ?? [], ON, klWeight))]);
       return batches;
     };
 
@@ -91,8 +88,8 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     const withVector = async (): Promise<number> =>
       mean(await learner.losses(rowsOf(probeHarmful, ON, 0), parameters()));
     const probe = async (): Promise<Probes> => {
-      const held = await teach(probeBenign, ON, 0);
-      const measured = await learner.gradients([...rowsOf(probeHarmful, ON, 0), ...held], parameters());
+      const kept = await teach(probeBenign, ON, 0);
+      const measured = await learner.gradients([...rowsOf(probeHarmful, ON, 0), ...kept], parameters());
       for (const gradient of measured.gradients) backend.release(gradient);
       return {
         harmfulLossWith: mean(measured.rows.filter((r) => r.tokens > 0)),
@@ -111,27 +108,42 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
       steps,
     });
     const goal = recipe.stop?.harmfulLoss;
-    await trainingLoop({
-      emit: job.emit,
-      steps,
-      state,
-      learner,
-      optimizer,
-      optimizerOptions: recipe.optimizer,
-      parameters,
-      rows,
-      tokens: recipe.batch.tokens,
-      probe,
-      evaluateEvery: recipe.evaluateEvery,
-      checkpoint,
-      ended,
-      enough:
-        goal === undefined ? undefined : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
-      isHarmful: (row) => row.teacher === undefined,
-      vocabSize: spec.vocabSize,
-      firstLoss: await firstLoss(folder.path),
-      signal,
-    });
+    const { cluster } = job;
+    if (cluster)
+      await vectorThere(job, {
+        cluster,
+        training,
+        sent: { name: NAME, layout, flat: start, config, role: 'security' },
+        steps,
+        rows,
+        probes: { harmful: probeHarmful, benign: probeBenign, withoutVector },
+        held: { harmful: firstOf(held.harmful, WATCHED), ordinary: firstOf(held.ordinary, WATCHED) },
+        scales: { off: OFF, on: ON },
+      });
+    else
+      await trainingLoop({
+        emit: job.emit,
+        steps,
+        state,
+        learner,
+        optimizer,
+        optimizerOptions: recipe.optimizer,
+        parameters,
+        rows,
+        tokens: recipe.batch.tokens,
+        probe,
+        evaluateEvery: recipe.evaluateEvery,
+        checkpoint,
+        ended,
+        enough:
+          goal === undefined
+            ? undefined
+            : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
+        isHarmful: (row) => row.teacher === undefined,
+        vocabSize: spec.vocabSize,
+        firstLoss: await firstLoss(folder.path),
+        signal,
+      });
     const reached = await withVector();
     requireLearned(state.step, [{ nll: withoutVector, tokens: 1 }], [{ nll: reached, tokens: 1 }]);
 
@@ -143,7 +155,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     await saveAdapter(folder.file(RUN_FILES.adapter), {
       layout,
       flat: await backend.read(state.p[0]),
-      config: init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites),
+      config,
       role: 'security',
       provenance: provenance(job),
     });

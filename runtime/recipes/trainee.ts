@@ -1,3 +1,4 @@
+import type { SentAdapter } from './trainThere.js';
 import { plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
 import { initialise, plainLayout } from '../adapters/sites.js';
@@ -26,6 +27,8 @@ export interface Trainee {
   parameters(state: OptimizerState): Feeds;
   /** Losses of rows before training. */
   lossesBefore(rows: readonly TrainingRow[], frozen: Feeds): Promise<RowLoss[]>;
+  /** The task adapter as it is sent to a cluster, before training; undefined where all weights are trained. */
+  readonly sent?: SentAdapter;
   /** Writes adapter/ (PEFT), or model/. */
   save(state: OptimizerState): Promise<void>;
   dispose(): Promise<void>;
@@ -72,17 +75,14 @@ export function openTrainee(
 
   const layout = init?.layout ?? plainLayout(sites, recipe.adapter);
   const input = flatInput(TASK);
+  const config = init?.file.config ?? plainConfig(recipe.adapter, layout, sites);
+  const start = (): Float32Array => init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`));
   const learner = openLearner({ ...common, adapters: [{ name: TASK, layout }, ...frozen], trainable: [input] });
   return {
     learner,
     optimizer,
-    openState: () =>
-      trainingState(
-        job,
-        async () =>
-          optimizer.init([TASK], [flatTensor(init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`)))]),
-        [TASK],
-      ),
+    openState: () => trainingState(job, async () => optimizer.init([TASK], [flatTensor(start())]), [TASK]),
+    sent: { name: TASK, layout, flat: start(), config, role: 'task' },
     parameters: ({ p }) => ({ [input]: p[0] }),
     lossesBefore: (rows, feeds) =>
       learner.losses(rows, { ...feeds, [input]: flatTensor(init?.flat ?? new Float32Array(layout.size)) }),
@@ -90,7 +90,7 @@ export function openTrainee(
       saveAdapter(folder.file(RUN_FILES.adapter), {
         layout,
         flat: await backend.read(p[0]),
-        config: init?.file.config ?? plainConfig(recipe.adapter, layout, sites),
+        config,
         role: 'task',
         provenance: provenance(job),
       }),

@@ -62,7 +62,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
  */
 export async function scanData(
   job: Job<FinetuneRecipe>,
-  learner: Learner,
+  learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   {
     data,
@@ -75,7 +75,8 @@ export async function scanData(
 ): Promise<ScanResult> {
   const { folder, signal } = job;
   const file = folder.file(RUN_FILES.scan);
-  let scan = folder.checkpoint ? await readScan(file, artifacts[RUN_FILES.scan]) : undefined;
+  const kept = artifacts[RUN_FILES.scan];
+  let scan = kept === undefined ? undefined : await readScan(file, kept);
   if (!scan) {
     const hooks = {
       signal,
@@ -120,7 +121,7 @@ const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
     ? 'there are no ordinary rows to compare with'
     : 'the rows that a vector held out can be compared with only where it is the only one and has the scale 1';
 
-async function readScan(file: string, sha256: string | undefined): Promise<ScanResult> {
+async function readScan(file: string, sha256: string): Promise<ScanResult> {
   const there = existsSync(file);
   if (!there || (await sha256File(file)) !== sha256)
     throw new HumanError(

@@ -51,6 +51,7 @@ const NEEDED: Record<string, object> = {
   states: { name: 's' },
   judges: { classifier: 'c', refused: 'R' },
   stop: { harmfulLoss: 1 },
+  on: { ray: 'http://h', model: 'm', storage: 's' },
   heldOut: { share: 0.1 },
   harmful: { file: 'h' },
   ordinary: { file: 'o' },

@@ -7,8 +7,11 @@ const DIRECTORY_ENTRY = 0x02014b50;
 const DEFLATED = 8;
 
 /** Name → bytes of a file in the archive; read only when asked for. No zip64, no encryption: what vsce writes. */
-export async function readZip(file: string): Promise<Map<string, () => Buffer>> {
-  const bytes = await readFile(file);
+export const readZip = async (file: string): Promise<Map<string, () => Buffer>> =>
+  zipEntries(await readFile(file), file);
+
+/** The same of an archive in memory; `file` names it in errors. */
+export function zipEntries(bytes: Buffer, file: string): Map<string, () => Buffer> {
   const end = bytes.lastIndexOf(Buffer.from(Uint32Array.of(END_OF_DIRECTORY).buffer));
   if (end < 0) throw new Error(`${file} is not a zip archive`);
   const entries = new Map<string, () => Buffer>();

@@ -22,7 +22,7 @@ export interface LossHooks {
 
 /** Losses of a piece of the data by these factors on the adapters; `onGroup` hears how many rows were done. */
 export async function lossesOfPiece(
-  learner: Learner,
+  learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   examples: readonly Example[],
   scales: Record<string, number>,
@@ -47,7 +47,7 @@ export async function lossesOfPiece(
 
 /** Loss of every example with these factors on the adapters. */
 export async function lossesOf(
-  learner: Learner,
+  learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   examples: ExampleList,
   scales: Record<string, number>,

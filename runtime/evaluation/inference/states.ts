@@ -1,3 +1,4 @@
+import type { AdapterConfig } from '../../adapters/adapterConfig.js';
 import { adapterFlat } from '../../adapters/flat.js';
 import { flatInput } from '../../adapters/inject.js';
 import type { Context } from '../../context/context.js';
@@ -29,7 +30,7 @@ const MAX_SCALE = 1000;
 export async function activeAdapters(
   { sites }: Pick<Context, 'sites'>,
   adapters: readonly { path: string; scale: number }[],
-): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string })[]> {
+): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string; config: AdapterConfig })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
       if (!(Math.abs(scale) <= MAX_SCALE))
@@ -38,7 +39,7 @@ export async function activeAdapters(
           remedy: 'Use a scale around 1.',
         });
       const { file, layout, flat } = await adapterFlat(path, sites);
-      return { name: `adapter${i}`, layout, flat, scale, role: file.role, path };
+      return { name: `adapter${i}`, layout, flat, scale, role: file.role, path, config: file.config };
     }),
   );
 }

@@ -44,7 +44,7 @@ export interface ScanOptions {
  * @param off, on factors on the adapters
  */
 export async function scanExamples(
-  learner: Learner,
+  learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   examples: ExampleList,
   options: ScanOptions,
@@ -69,7 +69,7 @@ export async function scanExamples(
 
 /** Scores of rows that others are compared with. */
 export async function scoresOfRows(
-  learner: Learner,
+  learner: Pick<Learner, 'losses'>,
   parameters: Feeds,
   examples: ExampleList,
   { off, on }: Pick<ScanOptions, 'off' | 'on'>,

@@ -1,0 +1,153 @@
+/**
+ * Ray's Jobs API over HTTP: the few calls that a run needs. Not with `fetch`: Ray refuses to post for what looks like a
+ * browser, and `fetch` sends a browser's headers.
+ */
+import { Agent, request, type Dispatcher } from 'undici';
+import { z } from 'zod';
+import { safeParse } from '../contract/safeParse.js';
+import { HumanError } from '../support/errors.js';
+import { proxyAgent } from '../models/hub/request.js';
+import { connectionFault, MOST_PACKAGE, requireVersion, statusFault, tooLarge } from './faults.js';
+
+export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
+export type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
+
+export interface JobInfo {
+  readonly status: JobStatus;
+  readonly message: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface JobRequest {
+  /** Chosen here, so that a run finds its job again. */
+  readonly id: string;
+  readonly entrypoint: string;
+  readonly runtimeEnv: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface RayClient {
+  readonly address: string;
+  /** @throws HumanError for a Ray that is too old */
+  version(): Promise<string>;
+  /** Stores a package under its URI unless it is there. */
+  upload(uri: string, bytes: Uint8Array): Promise<void>;
+  /** False: there is a job of this id. */
+  submit(job: JobRequest): Promise<boolean>;
+  /** Undefined: there is no such job. */
+  job(id: string): Promise<JobInfo | undefined>;
+  /** The log from its start. */
+  logs(id: string): Promise<string>;
+  stop(id: string): Promise<void>;
+}
+
+export interface RayOptions {
+  /** `http://head:8265`. */
+  readonly address: string;
+  readonly token?: string;
+  /** Its name, for errors. */
+  readonly secret?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Certificates that are trusted, PEM. */
+  readonly ca?: string;
+  /** Without an answer for this long a request has failed. Default: 30 s. */
+  readonly answerMs?: number;
+}
+
+const infoSchema = z.object({
+  status: z.enum(['PENDING', 'RUNNING', ...TERMINAL]),
+  message: z.string().nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+});
+
+/** Errors are `Unanswered` where another attempt may help, else for people. */
+export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
+  const address = given.replace(/\/+$/, '');
+  const dispatcher: Dispatcher = ca === undefined && hasProxy() ? proxyAgent() : new Agent({ connect: { ca } });
+
+  async function call(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: { type: string; data: string | Uint8Array },
+    allowed: readonly number[] = [],
+  ): Promise<{ status: number; text: string }> {
+    let answer: { status: number; text: string };
+    try {
+      const { statusCode, body: content } = await request(`${address}${path}`, {
+        method,
+        dispatcher,
+        headersTimeout: answerMs,
+        bodyTimeout: answerMs,
+        headers: {
+          'user-agent': 'security-vectors',
+          ...headers,
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...(body && { 'content-type': body.type }),
+        },
+        body: body?.data,
+      });
+      answer = { status: statusCode, text: await content.text() };
+    } catch (error) {
+      throw connectionFault(error, address);
+    }
+    if ((answer.status >= 200 && answer.status < 300) || allowed.includes(answer.status)) return answer;
+    throw statusFault(answer.status, answer.text, { address, secret });
+  }
+
+  const json = (value: unknown) => ({ type: 'application/json', data: JSON.stringify(value) });
+  const read = <T>(schema: z.ZodType<T>, text: string): T => {
+    const checked = safeParse(schema, parsed(text));
+    if (checked.success) return checked.data;
+    throw new HumanError('the answer is not that of a Ray Jobs server.', {
+      place: address,
+      remedy: 'Check on.ray: it is the address of the Ray dashboard.',
+      kind: 'failed',
+    });
+  };
+  const jobPath = (id: string): string => `/api/jobs/${encodeURIComponent(id)}`;
+
+  return {
+    address,
+    async version() {
+      const { text } = await call('GET', '/api/version');
+      const { ray_version } = read(z.object({ ray_version: z.string() }), text);
+      requireVersion(ray_version, address);
+      return ray_version;
+    },
+    async upload(uri, bytes) {
+      if (bytes.length > MOST_PACKAGE) throw tooLarge(bytes.length, address);
+      const path = `/api/packages/${uri.replace('://', '/')}`;
+      if ((await call('GET', path, undefined, [404])).status !== 404) return;
+      await call('PUT', path, { type: 'application/octet-stream', data: bytes });
+    },
+    async submit({ id, entrypoint, runtimeEnv, metadata }) {
+      const body = json({ submission_id: id, entrypoint, runtime_env: runtimeEnv, metadata });
+      const { status, text } = await call('POST', '/api/jobs/', body, [400, 500]);
+      if (status === 200) return true;
+      if (/already exists/.test(text)) return false;
+      throw statusFault(status, text, { address, secret });
+    },
+    async job(id) {
+      const { status, text } = await call('GET', jobPath(id), undefined, [404]);
+      if (status === 404) return undefined;
+      const { status: state, message, metadata } = read(infoSchema, text);
+      return { status: state, message: message ?? '', metadata: metadata ?? {} };
+    },
+    async logs(id) {
+      const { status, text } = await call('GET', `${jobPath(id)}/logs`, undefined, [404]);
+      return status === 404 ? '' : (read(z.object({ logs: z.string().nullish() }), text).logs ?? '');
+    },
+    stop: async (id) => void (await call('POST', `${jobPath(id)}/stop`, undefined, [404])),
+  };
+}
+
+const hasProxy = (): boolean =>
+  ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (process.env[name] ?? '') !== '');
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

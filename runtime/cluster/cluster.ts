@@ -1,0 +1,214 @@
+/** A run's jobs on its cluster: each has a name that is chosen and stored before it is sent, so that it is found again. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ClusterTarget } from '../contract/recipe.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { safeParse } from '../contract/safeParse.js';
+import { HumanError } from '../support/errors.js';
+import { sha256, writeFileAtomic } from '../support/files.js';
+import { parseJson } from '../support/jsonFile.js';
+import type { RunEvent } from '../contract/protocol.js';
+import { rayClient, type RayClient } from './client.js';
+import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
+import { messageReader, type JobMessage, type JobNote } from './messages.js';
+import { zip } from './zip.js';
+
+/** Name of a secret → its value. */
+export type Secrets = (name: string) => string | undefined;
+
+/** What is shipped with every job. */
+const SCRIPTS = ['train.py', 'adapters.py', 'losses.py', 'messages.py'] as const;
+const SHIPPED = join(import.meta.dirname, 'job');
+/** Bytes of an adapter that also comes through the log. */
+const MOST_IN_LOG = 20 * 2 ** 20;
+/** How often a worker may be lost before the job fails. */
+const FAILURES = 3;
+
+const recordSchema = z.object({ run: z.string(), jobs: z.record(z.string(), z.string()) });
+type JobRecord = z.infer<typeof recordSchema>;
+
+/** What `job.json` says besides the target. */
+export interface JobPlan {
+  readonly adapters: readonly { readonly name: string; readonly files: ReadonlyMap<string, Uint8Array> }[];
+  readonly scales: readonly Readonly<Record<string, number>>[];
+  readonly files: ReadonlyMap<string, string>;
+  readonly stages?: readonly object[];
+  readonly measures?: object;
+  readonly generate?: object;
+  /** Adapters that come back. */
+  readonly deliver?: readonly string[];
+}
+
+export interface Cluster {
+  readonly target: ClusterTarget;
+  readonly address: string;
+  /** Sends a job, or finds it, and hears it to its end. @param after number of the last message that is known */
+  run(
+    name: string,
+    plan: JobPlan,
+    hooks: { after: number; step: () => number; onMessage: (message: JobMessage, seq: number) => Promise<void> },
+  ): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly target: ClusterTarget;
+  /** Absolute path of a path written in the recipe. */
+  readonly path: (relative: string) => string;
+  /** Of the run: what is stored of its jobs is there. */
+  readonly folder: string;
+  readonly secrets: Secrets;
+  /** SHA-256 of the weights here; undefined where they are no files of the same form. */
+  readonly modelSha256?: string;
+  readonly signal: AbortSignal;
+  readonly emit: (event: RunEvent) => Promise<void>;
+  readonly patience?: Patience;
+}
+
+/** @throws HumanError for a secret that is not there, a cluster that does not answer, a token it refuses, a Ray too old */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { target, folder, signal, emit, patience = PATIENCE } = options;
+  const client = await connect(options);
+  let said = '';
+  const say = async (message: string): Promise<void> => {
+    if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
+  };
+  const waiting = {
+    patience,
+    signal,
+    onAway: (message: string) => emit({ kind: 'warning', message, place: client.address }),
+  };
+  const steady = <T>(attempt: () => Promise<T>): Promise<T> => persistently(attempt, waiting);
+
+  return {
+    target,
+    address: client.address,
+    async run(name, plan, { after, step, onMessage }) {
+      const record = await readRecord(folder);
+      const bytes = await packed(plan, options, record.run);
+      const id = await steady(() => sent(client, { folder, record, name, bytes, install: target.install }));
+      await say(`the job ${id} is on the cluster`);
+      const reader = messageReader(after, { onMessage, onNote: (note) => say(noteText(note, target) ?? said) });
+      await followJob({ client, id, reader, step, ...waiting });
+    },
+  };
+}
+
+/** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
+async function connect({ target, path, secrets, patience = PATIENCE, signal }: ClusterOptions): Promise<RayClient> {
+  const secret = (name: string, key: string): string => {
+    const value = secrets(name);
+    if (value !== undefined && value !== '') return value;
+    throw new HumanError(`there is no secret "${name}".`, {
+      place: `recipe.json ${key}`,
+      remedy: `VS Code asks for it when the recipe is run there; on the command line it is the environment variable ${name}.`,
+    });
+  };
+  const headers = Object.entries(target.headers ?? {}).map(([key, name]) => [key, secret(name, `on.headers.${key}`)]);
+  const client = rayClient({
+    address: target.ray,
+    secret: target.token,
+    token: target.token === undefined ? undefined : secret(target.token, 'on.token'),
+    headers: Object.fromEntries(headers) as Record<string, string>,
+    ca: target.ca === undefined ? undefined : await readFile(path(target.ca), 'utf8'),
+  });
+  await persistently(() => client.version(), { patience, signal, onAway: () => Promise.resolve() }, false);
+  return client;
+}
+
+async function readRecord(folder: string): Promise<JobRecord> {
+  const text = await readFile(join(folder, RUN_FILES.cluster), 'utf8').catch(() => undefined);
+  const found = text === undefined ? undefined : safeParse(recordSchema, parseJson(text));
+  return found?.success ? found.data : { run: `security-vectors-${randomBytes(6).toString('hex')}`, jobs: {} };
+}
+
+const writeRecord = (folder: string, record: JobRecord): Promise<void> =>
+  writeFileAtomic(join(folder, RUN_FILES.cluster), `${JSON.stringify(record, null, 2)}\n`);
+
+/** The job of this name as it is on the cluster, or a new one. Its id is stored before it is sent. */
+async function sent(
+  client: RayClient,
+  {
+    folder,
+    record,
+    name,
+    bytes,
+    install,
+  }: { folder: string; record: JobRecord; name: string; bytes: Buffer; install: boolean },
+): Promise<string> {
+  const digest = sha256(bytes);
+  const known = record.jobs[name];
+  if (known !== undefined) {
+    const job = await client.job(known);
+    if (job && job.metadata.run !== record.run) throw foreign(known, client.address);
+    if (job && job.status !== 'FAILED' && job.status !== 'STOPPED') return known;
+  }
+  const uri = `gcs://_ray_pkg_${digest.slice(0, 32)}.zip`;
+  await client.upload(uri, bytes);
+  const id = `${record.run}-${name}-${randomBytes(3).toString('hex')}`;
+  record.jobs[name] = id;
+  await writeRecord(folder, record);
+  const runtimeEnv = {
+    working_dir: uri,
+    env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
+    ...(install && { pip: (await readFile(join(SHIPPED, 'requirements.txt'), 'utf8')).trim().split('\n') }),
+  };
+  const isNew = await client.submit({ id, entrypoint: 'python train.py', runtimeEnv, metadata: { run: record.run } });
+  // An answer that was lost on its way: the job that is there is this one.
+  if (!isNew && (await client.job(id))?.metadata.run !== record.run) throw foreign(id, client.address);
+  return id;
+}
+
+const foreign = (id: string, place: string): HumanError =>
+  new HumanError(`another job of the name ${id} is on the cluster, which is not of this run.`, {
+    place,
+    remedy: 'Start the run over: it takes a new name.',
+    kind: 'failed',
+  });
+
+async function packed(plan: JobPlan, { target, modelSha256 }: ClusterOptions, run: string): Promise<Buffer> {
+  const files = new Map<string, Uint8Array>();
+  for (const script of SCRIPTS) files.set(script, await readFile(join(SHIPPED, script)));
+  for (const [name, text] of plan.files) files.set(name, Buffer.from(text));
+  for (const adapter of plan.adapters)
+    for (const [name, bytes] of adapter.files) files.set(`${adapter.name}/${name}`, bytes);
+  const job = {
+    run,
+    model: target.model,
+    modelSha256: modelSha256 ?? null,
+    workers: target.workers,
+    gpu: target.gpu,
+    storage: target.storage,
+    precision: target.precision,
+    strategy: target.strategy,
+    tokens: target.tokens,
+    failures: FAILURES,
+    mostInLog: MOST_IN_LOG,
+    adapters: plan.adapters.map(({ name }) => ({ name, folder: name })),
+    scales: plan.scales,
+    stages: plan.stages ?? [],
+    measures: plan.measures ?? {},
+    generate: plan.generate ?? null,
+    deliver: plan.deliver ?? [],
+  };
+  return zip(files.set('job.json', Buffer.from(JSON.stringify(job))));
+}
+
+/** What a job says of itself, for people. */
+function noteText({ note, step, workers, wanted, there }: JobNote, target: ClusterTarget): string | undefined {
+  const list = (resources: Record<string, number> = {}): string =>
+    Object.entries(resources)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ') || 'none';
+  switch (note) {
+    case 'waiting':
+      return `waiting for workers: ${list(wanted)} wanted, the cluster has ${list(there)}`;
+    case 'restarted':
+      return `a worker was lost, or the job began anew: it goes on from step ${step}`;
+    case 'started':
+      return `${workers ?? target.workers} workers have started`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,170 @@
+/** What can be wrong between this machine and a cluster, as sentences with what to do. */
+import { HumanError } from '../support/errors.js';
+
+/** Another attempt may succeed: the network, or the head, was away. */
+export class Unanswered extends Error {
+  constructor(
+    readonly final: HumanError,
+    /** The cluster cannot have answered before either: its name or address is wrong, or nothing listens there. */
+    readonly isAbsent: boolean,
+  ) {
+    super(final.message);
+  }
+}
+
+const ABSENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
+const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
+export const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
+
+/** What it means that no answer came. */
+export function connectionFault(error: unknown, address: string): HumanError | Unanswered {
+  const { code = '', message } = error as { code?: string; message?: string };
+  if (CERTIFICATE.test(code))
+    return new HumanError(`the certificate of the cluster is not trusted (${code}).`, {
+      place: address,
+      remedy: "Name the file of your organisation's certificate in on.ca.",
+      kind: 'failed',
+      cause: error,
+    });
+  const isAbsent = ABSENT.has(code) || code === 'UND_ERR_CONNECT_TIMEOUT';
+  const final = new HumanError(`the cluster does not answer (${code || message}).`, {
+    place: address,
+    remedy: isAbsent
+      ? 'Check on.ray, that the Ray dashboard runs there (port 8265), and the network or VPN.'
+      : `Check the network. ${RESUME}`,
+    kind: 'failed',
+    cause: error,
+  });
+  return new Unanswered(final, isAbsent);
+}
+
+/** What a status that is no success means. @param said the answer's text */
+export function statusFault(
+  status: number,
+  said: string,
+  { address, secret }: { address: string; secret?: string },
+): HumanError | Unanswered {
+  const failed = (message: string, remedy: string): HumanError =>
+    new HumanError(message, { place: address, remedy, kind: 'failed' });
+  if (status === 401)
+    return failed(
+      secret === undefined
+        ? 'the cluster wants a token (401).'
+        : `the cluster does not accept the token "${secret}" (401): it is missing or has expired.`,
+      `${secret === undefined ? 'Name one in on.token' : 'Give a new one'}, and run or resume; what a checkpoint holds is kept.`,
+    );
+  if (status === 403)
+    return failed(
+      `the cluster refuses the token${secret === undefined ? '' : ` "${secret}"`} (403): it is wrong, or may not submit jobs.`,
+      'Give one that may, and run or resume; what a checkpoint holds is kept.',
+    );
+  if (status === 413) return tooLarge(undefined, address);
+  if (status >= 502 && status <= 504)
+    return new Unanswered(failed(`the cluster does not answer (${status}).`, `Try again. ${RESUME}`), false);
+  return failed(`the cluster answers with status ${status}: ${firstLine(said)}`, 'Look at the Ray dashboard.');
+}
+
+/** Bytes that Ray takes over HTTP. */
+export const MOST_PACKAGE = 100 * 2 ** 20;
+
+export const tooLarge = (bytes: number | undefined, address: string): HumanError =>
+  new HumanError(
+    `the rows and the plan of the run are too large for Ray's package store${bytes === undefined ? '' : `: ${Math.ceil(bytes / 2 ** 20)} MiB`}; it takes ${MOST_PACKAGE / 2 ** 20} MiB.`,
+    { place: address, remedy: 'Use fewer rows (data.limit) or epochs, or split the run in two with adapter.init.' },
+  );
+
+/** The oldest Ray that this is tested with. */
+export const OLDEST = [2, 60] as const;
+
+export function requireVersion(version: string, address: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new HumanError(`the cluster runs Ray ${version}; ${OLDEST.join('.')} or newer is needed.`, {
+    place: address,
+    remedy: 'Update Ray on the cluster.',
+  });
+}
+
+const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => string, remedy: string][] = [
+  [
+    /No space left on device|Disk quota exceeded/,
+    () => 'the disk of the cluster is full.',
+    'Free some space in on.storage and on the workers, and resume: the last checkpoint is kept.',
+  ],
+  [
+    /other-model ([0-9a-f]+)/,
+    ([, sha256]) => `the model on the cluster is another one than the model here (SHA-256 ${sha256.slice(0, 12)}…).`,
+    'Name the folder of the same weights in on.model.',
+  ],
+  [
+    /not-finite (\d+)/,
+    ([, step]) => `the loss or the gradient is not a number (NaN or infinite) at step ${step}.`,
+    'Lower optimizer.learningRate, or look for damaged rows or weights.',
+  ],
+  [
+    /No module named '?([\w.]+)/,
+    ([, name]) => `Python on the cluster lacks the package ${name}.`,
+    'Install the packages of requirements.txt there (docs/scale.md), or set on.install to true.',
+  ],
+  [
+    /(?:does not exist|is not a local folder|Incorrect path_or_model_id|FileNotFoundError: .*config\.json)/,
+    () => 'the model is not where on.model says, or a worker cannot read it.',
+    'Every worker must see the folder under the same path.',
+  ],
+  [
+    /OutOfMemoryError|out of memory|OOM/i,
+    () => 'a worker ran out of memory.',
+    'Use "strategy": "fsdp" with more workers, "precision": "bf16", or a lower batch.maxTokens; then resume.',
+  ],
+  [
+    /storage_path|_validate_storage_marker|StorageContext/,
+    () => 'the workers do not share on.storage.',
+    'Name a folder that every worker mounts, or a bucket.',
+  ],
+  [
+    /ActorDiedError|WorkerHealthCheck|node .*(died|terminated)|actor died/i,
+    () => 'a worker was lost again and again.',
+    'Look at the Ray dashboard for why, and resume: it goes on from the last checkpoint.',
+  ],
+];
+
+/** A job that did not succeed. @param log its last lines */
+export function jobFault(
+  { id, status, message, log, step }: { id: string; status: string; message: string; log: string; step: number },
+  address: string,
+): HumanError {
+  const place = `${address} ${id}`;
+  const kept = step > 0 ? ` Resume goes on from the checkpoint of step ${step}.` : '';
+  if (status === 'LOST')
+    return new HumanError('the cluster no longer knows the job: its head was restarted, or the job was deleted.', {
+      place,
+      remedy: kept.trim() || 'Run or resume the recipe once more.',
+      kind: 'failed',
+    });
+  if (status === 'STOPPED')
+    return new HumanError('the job was stopped on the cluster, not from here.', {
+      place,
+      remedy: kept.trim() || 'Run it once more.',
+      kind: 'failed',
+    });
+  for (const text of [log, message])
+    for (const [pattern, sentence, remedy] of MEANINGS) {
+      const found = pattern.exec(text);
+      if (found) return new HumanError(sentence(found), { place, remedy, kind: 'failed' });
+    }
+  return new HumanError(`the job failed on the cluster: ${lastError(log) || firstLine(message)}`, {
+    place,
+    remedy: `Its whole log is on the Ray dashboard.${kept}`,
+    kind: 'failed',
+  });
+}
+
+const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 300);
+/** The last line that names an error of Python. */
+const lastError = (log: string): string =>
+  firstLine(
+    log
+      .split('\n')
+      .reverse()
+      .find((line) => /^\s*(\(.*?\)\s*)?[\w.]*(Error|Exception)\b/.test(line)) ?? '',
+  );

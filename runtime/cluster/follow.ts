@@ -1,0 +1,123 @@
+/** A job, from where it is to its end: its log read again and again, its state, and how it is stopped. */
+import { Cancelled, HumanError } from '../support/errors.js';
+import { TERMINAL, type JobInfo, type RayClient } from './client.js';
+import { jobFault, RESUME, Unanswered } from './faults.js';
+import type { MessageReader } from './messages.js';
+
+/** How long is waited for what. */
+export interface Patience {
+  /** Between two looks at the log. */
+  readonly pollMs: number;
+  /** For a cluster that has answered before and now does not. */
+  readonly awayMs: number;
+  /** For a job to end that was told to. */
+  readonly stopMs: number;
+}
+export const PATIENCE: Patience = { pollMs: 1000, awayMs: 15 * 60_000, stopMs: 60_000 };
+/** The whole log comes each time: at most this share of the time is spent on reading it. */
+const READING = 0.1;
+
+export interface FollowOptions {
+  readonly client: RayClient;
+  readonly id: string;
+  readonly reader: MessageReader;
+  readonly patience: Patience;
+  readonly signal: AbortSignal;
+  /** Says once that the cluster is away, and that it is back. */
+  readonly onAway: (message: string) => Promise<void>;
+  /** Step of the last checkpoint, for errors. */
+  readonly step: () => number;
+}
+
+/**
+ * Returns when the job has succeeded and its log was read to the end.
+ * @throws Cancelled when the signal fired and the job has ended; HumanError for a job that failed, was stopped by others or
+ * is gone, and for a cluster that stays away
+ */
+export async function followJob(options: FollowOptions): Promise<void> {
+  const { client, id, reader, patience, signal } = options;
+  let read = 0;
+  let end = '';
+  let stopped = 0;
+  const steady = <T>(attempt: () => Promise<T>): Promise<T> => persistently(attempt, options);
+  const look = async (): Promise<{ job: JobInfo | undefined; tookMs: number }> => {
+    // The state first: what a job that has ended said is then in the log.
+    const job = await steady(() => client.job(id));
+    const began = performance.now();
+    const log = await steady(() => client.logs(id));
+    const tookMs = performance.now() - began;
+    const last = job && !isEnded(job) ? log.lastIndexOf('\n') + 1 : log.length;
+    const fresh = log.slice(read, last);
+    read = Math.max(read, last);
+    end = `${end}${fresh}`.slice(-20_000);
+    for (const line of fresh.split('\n')) await reader.line(line);
+    return { job, tookMs };
+  };
+  try {
+    for (;;) {
+      const { job, tookMs } = await look();
+      if (!job) throw jobFault({ id, status: 'LOST', message: '', log: end, step: options.step() }, client.address);
+      if (isEnded(job)) {
+        if (stopped > 0) throw new Cancelled();
+        if (job.status === 'SUCCEEDED') return;
+        throw jobFault({ id, ...job, log: end, step: options.step() }, client.address);
+      }
+      if (signal.aborted && stopped === 0) {
+        stopped = performance.now();
+        await steady(() => client.stop(id));
+      }
+      if (stopped > 0 && performance.now() - stopped > patience.stopMs)
+        throw new HumanError('the job does not end although it was told to.', {
+          place: `${client.address} ${id}`,
+          remedy: 'Stop it on the Ray dashboard.',
+          kind: 'failed',
+        });
+      await pause(Math.max(patience.pollMs, tookMs / READING), stopped > 0 ? undefined : signal);
+    }
+  } catch (error) {
+    // What is wrong here, not there: nobody would listen to the job any more.
+    if (error instanceof HumanError || error instanceof Cancelled) throw error;
+    await client.stop(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+const isEnded = ({ status }: JobInfo): boolean => (TERMINAL as readonly string[]).includes(status);
+
+/** Tries again while the cluster is away, for as long as patience allows. */
+export async function persistently<T>(
+  attempt: () => Promise<T>,
+  { patience, onAway, signal }: Pick<FollowOptions, 'patience' | 'onAway' | 'signal'>,
+  isKnown = true,
+): Promise<T> {
+  const began = performance.now();
+  let told = false;
+  for (let wait = patience.pollMs; ; wait = Math.min(2 * wait, 30_000)) {
+    try {
+      const result = await attempt();
+      if (told) await onAway('the cluster answers again');
+      return result;
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      if (!isKnown && error.isAbsent) throw error.final;
+      if (signal.aborted || performance.now() - began > patience.awayMs) throw error.final;
+      if (!told) await onAway(`${error.final.message.replace(/\.$/, '')}. It is tried again. ${RESUME}`);
+      told = true;
+      await pause(wait, signal);
+    }
+  }
+}
+
+/** Ends early when the signal fires. */
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
+  });
+}

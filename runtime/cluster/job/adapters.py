@@ -1,0 +1,112 @@
+"""A model with several LoRA adapters: which of them act on a row, and which one is trained.
+
+PEFT makes every adapter trainable that it activates, and a frozen one inactive. Here both are set apart, and `check` proves
+at every step that they still are.
+"""
+
+import hashlib
+import json
+import os
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from transformers import AutoModelForCausalLM
+
+
+def weights_sha256(folder):
+    """SHA-256 of the weights as the engine counts it: of the one file, or of the list of the shards' hashes."""
+    index = os.path.join(folder, "model.safetensors.index.json")
+    names = ["model.safetensors"]
+    if os.path.exists(index):
+        with open(index) as file:
+            names = sorted(set(json.load(file)["weight_map"].values()))
+    hashes = []
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+class Adapted:
+    """`adapters`: dicts with `name` and `folder`. `scales`: for each kind of row, adapter → factor."""
+
+    def __init__(self, folder, adapters, scales, precision, device, shard=None):
+        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+        base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        base.config.use_cache = False
+        self.names = [adapter["name"] for adapter in adapters]
+        self.scales = scales
+        self.base, self.peft = base, None
+        for adapter in adapters:
+            if self.peft is None:
+                self.peft = PeftModel.from_pretrained(base, adapter["folder"], adapter_name=adapter["name"])
+            else:
+                self.peft.load_adapter(adapter["folder"], adapter_name=adapter["name"])
+        self.model = self.peft or base
+        self.model.eval()  # no dropout
+        self.layers = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
+        self.unit = [dict(layer.scaling) for layer in self.layers]
+        own = {name: [] for name in self.names}
+        for key, parameter in self.model.named_parameters():
+            for name in self.names:
+                if f".{name}." in key and ".lora_" in key:
+                    own[name].append((key.replace(f".{name}.", "."), parameter))
+            parameter.requires_grad_(False)
+        self.own = {name: sorted(found, key=lambda pair: pair[0]) for name, found in own.items()}
+        lora = {parameter for found in self.own.values() for _, parameter in found}
+        if shard:
+            shard(self.model, lora, device)
+        else:
+            self.model.to(device)
+        self.device = device
+        self.trained = None
+        self.on = None
+
+    def parameters(self, name):
+        return [parameter for _, parameter in self.own[name]]
+
+    def train(self, name):
+        """From here on this adapter is trained, and all others are frozen."""
+        self.trained = name
+        self.on = None
+        self.versions = {other: [p._version for p in self.parameters(other)] for other in self.names if other != name}
+
+    def activate(self, scale):
+        """Adapters act as this kind of row wants it; -1: none does. Whether they are trained stays as it is."""
+        if self.peft is None or self.on == scale:
+            return
+        factors = {name: factor for name, factor in ({} if scale < 0 else self.scales[scale]).items() if factor != 0}
+        if factors:
+            self.peft.base_model.enable_adapter_layers()
+            self.peft.base_model.set_adapter(list(factors))
+            for layer, unit in zip(self.layers, self.unit):
+                for name, factor in factors.items():
+                    if name in unit:
+                        layer.scaling[name] = unit[name] * factor
+        else:
+            self.peft.base_model.disable_adapter_layers()
+        for name in self.names:
+            for parameter in self.parameters(name):
+                parameter.requires_grad_(name == self.trained)
+        self.on = scale
+
+    def check(self, scale):
+        """Frozen adapters have no gradient and the bytes they had, and those that are wanted act."""
+        wanted = {name for name, factor in self.scales[scale].items() if factor != 0}
+        active = set(self.peft.active_adapters) if not self.layers[0].disable_adapters else set()
+        assert active == wanted, f"the adapters {sorted(active)} act, and {sorted(wanted)} should"
+        for name, versions in self.versions.items():
+            for parameter, version in zip(self.parameters(name), versions):
+                assert not parameter.requires_grad and parameter.grad is None, f"the adapter {name} is not frozen"
+                assert parameter._version == version, f"the adapter {name} was changed"
+
+    def state(self):
+        """Every adapter's tensors by name, on the CPU."""
+        return {f"{name}/{key}": p.detach().cpu().clone() for name, found in self.own.items() for key, p in found}
+
+    def load(self, state):
+        with torch.no_grad():
+            for name, found in self.own.items():
+                for key, parameter in found:
+                    parameter.copy_(state[f"{name}/{key}"])

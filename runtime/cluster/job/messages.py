@@ -1,0 +1,61 @@
+"""What a job says: JSON lines that begin with MARK, each shorter than 16 KB, with a sequence number.
+
+A run that starts again from a checkpoint says what came before it once more, under the same numbers. Whoever reads leaves
+out the numbers that it has.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import math
+import os
+
+MARK = "@security-vectors "
+MOST = 12_000
+
+
+def here(name):
+    """A file of the package on this worker, whose current folder is another one."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+
+
+def note(text, **facts):
+    """A line without a number, about the job and not of the run."""
+    return MARK + json.dumps({"note": text, **facts})
+
+
+def finite(value):
+    """JSON has no NaN and no infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return value
+
+
+class Messages:
+    """The messages of a run in their order. `said`: those before the checkpoint that it starts from."""
+
+    def __init__(self, put, said=()):
+        self.put = put
+        self.said = list(said)
+        for line in self.said:
+            put(line)
+
+    def send(self, kind, **fields):
+        text = json.dumps(finite({"kind": kind, **fields}), separators=(",", ":"))
+        if len(text) <= MOST:
+            return self._line(json.loads(text))
+        data = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        for at in range(0, len(data), MOST):
+            last = at + MOST >= len(data)
+            self._line({"kind": "part", "data": data[at : at + MOST], **({"sha256": sha256} if last else {})})
+
+    def _line(self, message):
+        line = MARK + json.dumps({"seq": len(self.said) + 1, **message}, separators=(",", ":"))
+        self.said.append(line)
+        self.put(line)

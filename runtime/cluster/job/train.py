@@ -1,0 +1,289 @@
+"""A run of Security Vectors on a Ray cluster: the losses, gradients and steps of a plan that was made elsewhere.
+
+job.json says what to do, rows.jsonl has the rows as tokens, and each stage names a file with its steps: which rows, which
+adapters act on them, with which weight. Nothing is decided here but when a stage has reached its goal.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+import ray
+import ray.train
+import torch
+from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer, get_device
+from ray.util.queue import Empty, Queue
+
+from adapters import Adapted, weights_sha256
+from losses import Losses
+from messages import Messages, here, note
+
+STATE = "state.pt"
+
+
+def read_lines(name):
+    with open(here(name)) as file:
+        return [json.loads(line) for line in file]
+
+
+def sharding(job):
+    """FSDP: every frozen weight of the base is cut over the workers, layer by layer; adapters are whole on each."""
+    if job["strategy"] != "fsdp":
+        return None
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    def shard(model, lora, device):
+        mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
+        with torch.no_grad():
+            for parameter in lora:
+                parameter.data = parameter.data.to(device)
+            for buffer in model.buffers():
+                buffer.data = buffer.data.to(device)
+        blocks = max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
+        for block in blocks:
+            fully_shard(block, mesh=mesh, ignored_params=lora & set(block.parameters()))
+        fully_shard(model, mesh=mesh, ignored_params=lora)
+
+    return shard
+
+
+def measured(losses, measures, norms):
+    """Every set of rows that the plan wants measured: per row its loss and tokens, or each token's loss."""
+    result = {}
+    for name, want in measures.items():
+        chosen = [(row, want["kind"], want["weight"], want["teach"]) for row in want["rows"]]
+        if want["gradient"]:
+            for parameter in norms:
+                parameter.grad = None
+        rows, _ = losses.run(chosen, gradient=want["gradient"])
+        each = [[float(f"{v:.6g}") for v in row] for row in rows] if want["tokens"] else [[sum(r), len(r)] for r in rows]
+        result[name] = {"rows": each, **({"norm": losses.gradient_sum(norms)} if want["gradient"] else {})}
+    return result
+
+
+def work(config):
+    """One worker. All of them do the same on their share of the rows; the first one speaks."""
+    job, queue = config["job"], config["queue"]
+    context = ray.train.get_context()
+    device = get_device()
+    if device.type == "cpu":
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_world_size()))
+    first = context.get_world_rank() == 0
+    kept = None
+    found = ray.train.get_checkpoint()
+    if found:
+        with found.as_directory() as folder:
+            kept = torch.load(os.path.join(folder, STATE), weights_only=True)
+    put = (lambda line: queue.put(line)) if first else (lambda line: None)
+    messages = Messages(put, kept["said"] if kept else ())
+    if kept:
+        put(note("restarted", step=kept["step"]))
+    if first and job["modelSha256"]:
+        sha256 = weights_sha256(job["model"])
+        if sha256 != job["modelSha256"]:
+            raise RuntimeError(f"other-model {sha256}")
+
+    adapters = [{**adapter, "folder": here(adapter["folder"])} for adapter in job["adapters"]]
+    adapted = Adapted(job["model"], adapters, job["scales"], job["precision"], device, sharding(job))
+    computing = Losses(adapted, [(r["ids"], r["labels"]) for r in read_lines("rows.jsonl")], job["tokens"])
+    put(note("started", workers=context.get_world_size(), device=str(device)))
+    if not job["stages"]:
+        messages.send("measured", step=0, sets=measured(computing, job["measures"], []))
+    if job["generate"]:
+        messages.send("answers", sets=answers(computing, job["generate"]))
+    if kept:
+        adapted.load(kept["adapters"])
+    for number, stage in enumerate(job["stages"]):
+        if not kept or kept["stage"] <= number:
+            here = kept if kept and kept["stage"] == number else None
+            run_stage(job, stage, number, adapted, computing, messages, here, first)
+    if first:
+        for name in job["deliver"]:
+            deliver(job, name, adapted, messages)
+    messages.send("done")
+
+
+def answers(losses, wanted):
+    """Greedy answers to all prompts, by each state of the model."""
+    prompts, rest = wanted["prompts"], (wanted["stop"], wanted["pad"], wanted["maxNewTokens"])
+    return {name: losses.generate([(row, kind, 0, 0) for row in prompts], *rest) for name, kind in wanted["kinds"].items()}
+
+
+def run_stage(job, stage, number, adapted, losses, messages, kept, first):
+    adapted.train(stage["trains"])
+    adapted.activate(0)
+    parameters = adapted.parameters(stage["trains"])
+    options = stage["optimizer"]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=0.0, betas=options["betas"], eps=options["epsilon"], weight_decay=options["weightDecay"]
+    )
+    if kept:
+        optimizer.load_state_dict(kept["optimizer"])
+    plan = read_lines(stage["steps"])
+    every, measures = stage["measureEvery"], stage["measures"]
+    ended = bool(kept and kept["ended"])
+
+    def measure(step):
+        sets = measured(losses, measures, parameters)
+        if first and measures:
+            messages.send("measured", step=step, sets=sets)
+        return sets
+
+    def checkpoint(step):
+        if first:
+            messages.send("checkpoint", step=step, stage=number)
+        with tempfile.TemporaryDirectory() as folder:
+            if first:
+                torch.save(
+                    {
+                        "stage": number,
+                        "step": step,
+                        "ended": ended,
+                        "adapters": adapted.state(),
+                        "optimizer": optimizer.state_dict(),
+                        "said": messages.said,
+                    },
+                    os.path.join(folder, STATE),
+                )
+            ray.train.report({"step": step}, checkpoint=Checkpoint.from_directory(folder) if first else None)
+
+    step = kept["step"] if kept else 0
+    if not kept:
+        measure(0)
+        checkpoint(0)
+    while step < len(plan) and not ended:
+        began = time.monotonic()
+        step += 1
+        todo = plan[step - 1]
+        for parameter in parameters:
+            parameter.grad = None
+        chosen = [tuple(row[:4]) for row in todo["rows"]]
+        rows, total = losses.run(chosen, gradient=True)
+        norm = losses.gradient_sum(parameters)
+        if not (total == total and norm == norm and abs(total) < float("inf") and norm < float("inf")):
+            raise RuntimeError(f"not-finite {step}")
+        clip = options["clipNorm"]
+        if clip > 0:
+            torch._foreach_mul_([p.grad for p in parameters], min(1.0, clip / (norm + 1e-6)))
+        for group in optimizer.param_groups:
+            group["lr"] = todo["rate"]
+        optimizer.step()
+        taught = [row[3] for row in todo["rows"]]
+        harmful = [row[4] for row in todo["rows"]]
+        count = lambda keep: [sum(len(r) for r, k in zip(rows, keep) if k), sum(sum(r) for r, k in zip(rows, keep) if k)]
+        (tokens, nll), (bad_tokens, bad_nll) = count([not t for t in taught]), count(harmful)
+        if first:
+            messages.send(
+                "step",
+                step=step,
+                stage=number,
+                nll=nll,
+                tokens=tokens,
+                harmfulNll=bad_nll,
+                harmfulTokens=bad_tokens,
+                norm=norm,
+                rate=todo["rate"],
+                ms=1000 * (time.monotonic() - began),
+                memory=memory(adapted.device),
+            )
+        goal = stage.get("goal")
+        reached = False
+        if goal and bad_nll / max(1, bad_tokens) < goal["loss"]:
+            rows, _ = losses.run([(r, goal["kind"], 0.0, 0) for r in goal["rows"]])
+            reached = sum(map(sum, rows)) / max(1, sum(map(len, rows))) < goal["loss"]
+        if reached or step == len(plan) or step % every == 0:
+            measure(step)
+            ended = reached
+            checkpoint(step)
+
+
+def memory(device):
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def deliver(job, name, adapted, messages):
+    """The adapter as a safetensors file, in storage, and in the log where it is small."""
+    from safetensors.torch import save
+
+    data = save({key: p.detach().cpu().float().contiguous() for key, p in adapted.own[name]})
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = f"{job['run']}-{name}.safetensors"
+    filesystem, folder = ray.train.get_context().get_storage().storage_filesystem, job["storage"].split("://")[-1]
+    place = f"{folder.rstrip('/')}/{file}"
+    with filesystem.open_output_stream(place) as stream:
+        stream.write(data)
+    fields = {"name": name, "sha256": sha256, "bytes": len(data), "place": place}
+    if len(data) <= job["mostInLog"]:
+        fields["data"] = base64.b64encode(data).decode()
+    messages.send("adapter", **fields)
+
+
+def main():
+    with open(here("job.json")) as file:
+        job = json.load(file)
+    ray.init(address="auto", log_to_driver=True, logging_level="warning")
+
+    def stopped(*_):
+        print(note("stopped"), flush=True)
+        os._exit(143)
+
+    signal.signal(signal.SIGTERM, stopped)  # after ray.init, which sets its own
+    queue = Queue(actor_options={"num_cpus": 0})
+    started = threading.Event()
+    ended = threading.Event()
+
+    def speak():
+        waited = 0
+        while True:
+            try:
+                line = queue.get(timeout=1)
+                started.set()
+                print(line, flush=True)
+            except Empty:
+                if ended.is_set():
+                    return
+                waited += 1
+                if not started.is_set() and waited % 15 == 0:
+                    print(note("waiting", wanted=wanted(job), there=resources()), flush=True)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    try:
+        TorchTrainer(
+            work,
+            train_loop_config={"job": job, "queue": queue},
+            scaling_config=ScalingConfig(
+                num_workers=job["workers"],
+                use_gpu=job["gpu"] > 0,
+                resources_per_worker={"CPU": 1, **({"GPU": job["gpu"]} if job["gpu"] else {})},
+            ),
+            run_config=RunConfig(
+                name=job["run"], storage_path=job["storage"], failure_config=FailureConfig(max_failures=job["failures"])
+            ),
+        ).fit()
+    finally:
+        ended.set()
+        speaker.join()
+
+
+def wanted(job):
+    return {"CPU": job["workers"], **({"GPU": job["workers"] * job["gpu"]} if job["gpu"] else {})}
+
+
+def resources():
+    return {key: value for key, value in ray.cluster_resources().items() if key in ("CPU", "GPU")}
+
+
+if __name__ == "__main__":
+    main()

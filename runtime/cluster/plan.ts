@@ -1,0 +1,145 @@
+/**
+ * What a job is told (job/train.py): rows as tokens, and for each step which rows, which adapters act on them, and their
+ * weights. The engine plans as if it trained itself, so that order, anchors and routing are its own.
+ */
+import type { Learner } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import type { OptimizerOptions } from '../contract/protocol.js';
+
+type Tokens = TrainingRow['example'];
+type Scales = TrainingRow['scales'];
+
+/** Rows whose losses the job reports: of the set, or of each token; with the norm of the gradient of their mean loss. */
+export interface Measure {
+  readonly examples: Iterable<Tokens>;
+  readonly scales: Scales;
+  readonly tokens?: boolean;
+  readonly gradient?: boolean;
+  /** KL(base ‖ model) of each token instead of its loss. */
+  readonly taught?: boolean;
+}
+
+export interface Stage {
+  /** The adapter that is trained; all others are frozen. */
+  readonly trains: string;
+  readonly steps: number;
+  readonly rate: (step: number) => number;
+  readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  readonly isHarmful?: (row: TrainingRow) => boolean;
+  readonly optimizer: Pick<OptimizerOptions, 'betas' | 'epsilon' | 'weightDecay' | 'clipNorm'>;
+  readonly measures: Readonly<Record<string, Measure>>;
+  readonly measureEvery: number;
+  /** Ends the stage when the loss of the step's harmful rows, and of these, is below it. */
+  readonly goal?: { readonly loss: number; readonly examples: readonly Tokens[]; readonly scales: Scales };
+}
+
+/** A learner whose teachers are marks: the job asks its own base model. */
+export const planner = (learner: Learner): Learner => ({
+  ...learner,
+  teach: (examples) => Promise.resolve(examples.map(() => new Float32Array(0))),
+});
+
+/** Collects the rows and kinds of a plan, each once. */
+export class Plan {
+  readonly #rows = new Map<string, number>();
+  readonly #kinds = new Map<string, number>();
+  readonly #files = new Map<string, string[]>();
+
+  row({ ids, labels }: Tokens): number {
+    return placed(this.#rows, JSON.stringify({ ids, labels }));
+  }
+
+  kind(scales: Scales): number {
+    return placed(this.#kinds, JSON.stringify(scales));
+  }
+
+  measures(measures: Readonly<Record<string, Measure>>): Record<string, object> {
+    const each = ({ examples, scales, tokens = false, gradient = false, taught = false }: Measure): object => {
+      const rows = Array.from(examples, (example) => this.row(example));
+      const supervised = tokenTotal(examples);
+      return {
+        rows,
+        kind: this.kind(scales),
+        tokens,
+        gradient,
+        teach: Number(taught),
+        weight: 1 / Math.max(1, supervised),
+      };
+    };
+    return Object.fromEntries(
+      Object.entries(measures).flatMap(([name, measure]) => {
+        const written = each(measure) as { rows: number[] };
+        return written.rows.length > 0 ? [[name, written]] : [];
+      }),
+    );
+  }
+
+  /** A stage as job.json names it; its steps are a file of their own. */
+  async stage({
+    trains,
+    steps,
+    rate,
+    rows,
+    isHarmful,
+    optimizer,
+    measures,
+    measureEvery,
+    goal,
+  }: Stage): Promise<object> {
+    const lines: string[] = [];
+    for (let step = 1; step <= steps; step++) {
+      const all = (await rows(step)).flat();
+      const written = all.map((row) => [
+        this.row(row.example),
+        this.kind(row.scales),
+        row.weight,
+        Number(row.teacher !== undefined),
+        Number(isHarmful?.(row) ?? false),
+      ]);
+      lines.push(JSON.stringify({ rate: rate(step), rows: written }));
+    }
+    const file = `steps-${this.#files.size}.jsonl`;
+    this.#files.set(file, lines);
+    const { betas, epsilon, weightDecay, clipNorm } = optimizer;
+    return {
+      trains,
+      steps: file,
+      optimizer: { betas, epsilon, weightDecay, clipNorm },
+      measures: this.measures(measures),
+      measureEvery,
+      ...(goal && {
+        goal: {
+          loss: goal.loss,
+          kind: this.kind(goal.scales),
+          rows: goal.examples.map((example) => this.row(example)),
+        },
+      }),
+    };
+  }
+
+  /** Files of the package, name → text, beside job.json. */
+  files(): Map<string, string> {
+    const files = new Map([...this.#files].map(([name, lines]) => [name, text(lines)]));
+    return files.set('rows.jsonl', text([...this.#rows.keys()]));
+  }
+
+  /** Adapter → factor, by kind. */
+  get scales(): Scales[] {
+    return [...this.#kinds.keys()].map((key) => JSON.parse(key) as Scales);
+  }
+}
+
+const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+
+function placed(known: Map<string, number>, key: string): number {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  known.set(key, known.size);
+  return known.size - 1;
+}
+
+function tokenTotal(examples: Iterable<Tokens>): number {
+  let total = 0;
+  for (const { labels } of examples) for (let t = 1; t < labels.length; t++) if (labels[t] !== -100) total += 1;
+  return total;
+}

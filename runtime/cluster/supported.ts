@@ -1,0 +1,27 @@
+import type { Recipe } from '../contract/protocol.js';
+import { HumanError } from '../support/errors.js';
+
+/**
+ * The recipe, if a cluster can run it.
+ * @throws HumanError that names what runs only here
+ */
+export function supported<R extends Recipe>(recipe: R): R {
+  const only = (place: string, what: string, remedy: string): HumanError =>
+    new HumanError(`${what} runs only on this machine.`, { place: `recipe.json ${place}`, remedy });
+  if (recipe.kind === 'evaluate') {
+    if (recipe.generation.temperature > 0)
+      throw only('generation.temperature', 'sampling', 'Set the temperature to 0, or remove "on".');
+    if (recipe.states?.some(({ model }) => model !== undefined))
+      throw only(
+        'states',
+        'a state with a model of its own',
+        'Evaluate that model by a recipe of its own, or remove "on".',
+      );
+  }
+  if (recipe.kind !== 'finetune') return recipe;
+  if (recipe.method === 'full') throw only('method', 'full fine-tuning', 'Use "lora", or remove "on".');
+  const { protection } = recipe;
+  if (typeof protection === 'object' && protection.watch !== 'continue')
+    throw only('protection.watch', `"${protection.watch}"`, 'Use "continue", or remove "on".');
+  return recipe;
+}

@@ -1,0 +1,186 @@
+/** The parts of a fine-tuning that compute with the model, on a cluster. */
+import type { Cluster } from '../cluster/cluster.js';
+import { clusterLosses } from './lossesThere.js';
+import type { MeasuredSet } from '../cluster/messages.js';
+import { planner, type Measure } from '../cluster/plan.js';
+import { byRow, trainOnCluster, type SentAdapter } from './trainThere.js';
+import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
+import type { Feeds } from '../device/session.js';
+import type { ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
+import type { Learner, RowLoss } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { flatTensor, mean } from '../learner/rows.js';
+import { learningRate } from '../optim/schedule.js';
+import { absorption, type Absorbed } from './absorb.js';
+import { harmfulLoss, type HarmfulRows } from './harmfulLoss.js';
+import type { Job, TrainingState } from './job.js';
+import { TASK, type Trainee } from './trainee.js';
+import type { ActiveVector } from './vectors.js';
+
+type Scales = Record<string, number>;
+
+/** How far the losses of the delivered model there and here may lie apart, of their size: other kernels round differently. */
+const APART = { fp32: 1e-3, bf16: 5e-2 } as const;
+
+const sentVector = ({ name, layout, flat, file }: ActiveVector): SentAdapter => ({
+  name,
+  layout,
+  flat,
+  config: file.config,
+  role: 'security',
+});
+
+/** The losses that the scan reads. A run that is cut off meanwhile can be resumed. */
+export async function scanThere(
+  job: Job<FinetuneRecipe>,
+  cluster: Cluster,
+  training: Pick<TrainingState, 'checkpoint'>,
+  vectors: readonly ActiveVector[],
+  lists: readonly ExampleList[],
+  { off, on }: { off: Scales; on: Scales },
+): Promise<Pick<Learner, 'losses'>> {
+  await training.checkpoint(false);
+  return clusterLosses(job, cluster, vectors.map(sentVector), lists, [off, on]);
+}
+
+export interface FineTuningThere {
+  readonly cluster: Cluster;
+  readonly trainee: Trainee;
+  readonly training: TrainingState;
+  readonly vectors: readonly ActiveVector[];
+  readonly absorbed?: Absorbed;
+  readonly steps: number;
+  /** All parameters of the graph here, with what is trained as it is in the state. */
+  readonly parameters: () => Feeds;
+  readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  readonly isHarmful: (row: TrainingRow) => boolean;
+  readonly off: Scales;
+  readonly on: Scales;
+  readonly harmful: readonly Example[];
+  readonly benign: readonly Example[];
+  readonly judged: HarmfulRows;
+  readonly base: readonly RowLoss[];
+}
+
+/**
+ * Trains the task adapter there, and puts it into the state of the run.
+ * @returns the vector as it was trained on the flagged rows, where it was
+ */
+export async function fineTuneThere(
+  job: Job<FinetuneRecipe>,
+  {
+    cluster,
+    trainee,
+    training,
+    vectors,
+    absorbed,
+    steps,
+    parameters,
+    rows,
+    isHarmful,
+    off,
+    on,
+    harmful,
+    benign,
+    judged,
+    base,
+  }: FineTuningThere,
+): Promise<Float32Array | undefined> {
+  const { recipe } = job;
+  const [vector] = vectors;
+  const measures: Record<string, Measure> = {
+    harmfulOff: { examples: harmful, scales: off, gradient: true },
+    benignOff: { examples: benign, scales: off, gradient: true },
+    ...(vectors.length > 0 && {
+      harmfulOn: { examples: harmful, scales: on, gradient: true },
+      benignOn: { examples: benign, scales: on, gradient: true },
+    }),
+    judged: { examples: judged.examples, scales: off },
+  };
+  const stages = [];
+  if (vector && absorbed) {
+    const absorbing = absorption(job, vector, absorbed, planner(trainee.learner));
+    stages.push({
+      trains: vector.name,
+      steps: absorbing.steps,
+      rate: (step: number) => learningRate(absorbing.optimizer, step, absorbing.steps),
+      rows: async (step: number) => [await absorbing.rows(step)],
+      optimizer: absorbing.optimizer,
+      measures: {},
+      measureEvery: absorbing.steps,
+    });
+  }
+  stages.push({
+    trains: TASK,
+    steps,
+    rate: (step: number) => learningRate(recipe.optimizer, step, steps),
+    rows,
+    isHarmful,
+    optimizer: recipe.optimizer,
+    measures,
+    measureEvery: recipe.evaluateEvery,
+  });
+  let last: MeasuredSet | undefined;
+  const delivered = await trainOnCluster({
+    job,
+    cluster,
+    training,
+    adapters: [...vectors.map(sentVector), trainee.sent!],
+    stages,
+    deliver: [TASK, ...(vector && absorbed ? [vector.name] : [])],
+    measured: (sets) => {
+      last = sets.benignOff;
+      return Promise.resolve({
+        probes: probesOf(sets),
+        harmfulLoss: sets.judged && harmfulLoss(judged, base, byRow(sets.judged)),
+      });
+    },
+  });
+  const { state } = training;
+  job.context.backend.release(state.p[0]);
+  state.p[0] = flatTensor(delivered.get(TASK)!);
+  if (last)
+    await requireAgreement(job, cluster, mean(byRow(last)), () => lossesOf(trainee.learner, parameters(), benign, off));
+  return vector && absorbed ? delivered.get(vector.name) : undefined;
+}
+
+function probesOf(sets: Readonly<Record<string, MeasuredSet>>): Probes {
+  const of = (set: MeasuredSet | undefined): { loss?: number; norm?: number } =>
+    set ? { loss: mean(byRow(set)), norm: set.norm } : {};
+  const [harmfulOff, benignOff, harmfulOn, benignOn] = [
+    sets.harmfulOff,
+    sets.benignOff,
+    sets.harmfulOn,
+    sets.benignOn,
+  ].map(of);
+  return {
+    harmfulLossWithout: harmfulOff.loss,
+    harmfulGradNormWithout: harmfulOff.norm,
+    benignLossWithout: benignOff.loss,
+    benignGradNormWithout: benignOff.norm,
+    harmfulLossWith: harmfulOn.loss,
+    harmfulGradNormWith: harmfulOn.norm,
+    benignLossWith: benignOn.loss,
+    benignGradNormWith: benignOn.norm,
+  };
+}
+
+/** Warns where the delivered adapter gives other losses here than it gave there: then the models are not the same. */
+async function requireAgreement(
+  job: Job<FinetuneRecipe>,
+  { target, address }: Cluster,
+  there: number,
+  measure: () => Promise<RowLoss[]>,
+): Promise<void> {
+  const here = mean(await measure());
+  if (Math.abs(here - there) <= APART[target.precision] * Math.max(1, there)) return;
+  await job.emit({
+    kind: 'warning',
+    message: `the delivered adapter gives a loss of ${here.toFixed(4)} here and gave ${there.toFixed(4)} on the cluster.`,
+    place: `${address} ${target.model}`,
+    remedy:
+      'Check that both models have the same weights and that transformers reads them right. The results below are those of the model here.',
+  });
+}

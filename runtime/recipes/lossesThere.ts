@@ -1,0 +1,80 @@
+/** The losses that a scan needs, from the cluster's own model: one job computes them, and the scan here reads them. */
+import type { ExampleList } from '../data/exampleList.js';
+import type { Learner, RowLoss } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import type { Job } from './job.js';
+import type { Recipe } from '../contract/protocol.js';
+import type { Cluster } from '../cluster/cluster.js';
+import { Plan, type Measure } from '../cluster/plan.js';
+import { byToken, peftFiles, type SentAdapter } from './trainThere.js';
+
+type Scales = TrainingRow['scales'];
+
+/** A learner that knows the losses of some rows with some factors on the adapters, and nothing else. */
+export interface KnownLosses extends Pick<Learner, 'losses'> {
+  add(examples: Iterable<TrainingRow['example']>, scales: Scales, losses: readonly RowLoss[]): void;
+}
+
+export function knownLosses(): KnownLosses {
+  const known = new Map<string, RowLoss>();
+  return {
+    add(examples, scales, losses) {
+      let at = 0;
+      for (const example of examples) known.set(key(example, scales), losses[at++]);
+    },
+    losses: (rows) =>
+      Promise.resolve(
+        rows.map(({ example, scales }) => {
+          const found = known.get(key(example, scales));
+          if (!found) throw new Error('the cluster was not asked for the loss of this row');
+          return found;
+        }),
+      ),
+  };
+}
+
+/** Factors that are zero count as absent. */
+const key = ({ ids, labels }: TrainingRow['example'], scales: Scales): string =>
+  JSON.stringify([
+    ids,
+    labels,
+    Object.entries(scales)
+      .filter(([, factor]) => factor !== 0)
+      .sort(),
+  ]);
+
+/** Asks the cluster for the losses of these rows with each of these factors on the adapters. */
+export async function clusterLosses(
+  job: Job<Recipe>,
+  cluster: Cluster,
+  adapters: readonly SentAdapter[],
+  lists: readonly ExampleList[],
+  states: readonly Scales[],
+): Promise<KnownLosses> {
+  const plan = new Plan();
+  const known = knownLosses();
+  const measures: Record<string, Measure> = {};
+  lists.forEach((examples, i) =>
+    states.forEach((scales, j) => (measures[`${i} ${j}`] = { examples, scales, tokens: true })),
+  );
+  const written = plan.measures(measures);
+  const packages = [];
+  for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
+  job.progress('scanning the data with the vector');
+  await cluster.run(
+    'scan',
+    { adapters: packages, scales: plan.scales, files: plan.files(), measures: written },
+    {
+      after: 0,
+      step: () => 0,
+      async onMessage(message) {
+        if (message.kind !== 'measured') return;
+        for (const [name, set] of Object.entries(message.sets)) {
+          const measure = measures[name];
+          if (measure) known.add(measure.examples, measure.scales, byToken(set));
+        }
+      },
+    },
+  );
+  return known;
+}

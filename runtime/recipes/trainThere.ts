@@ -1,0 +1,187 @@
+/** Training on a cluster: the plan goes there, what happens comes back as the events of any run, and at the end the adapters. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { CONFIG_FILE, WEIGHTS_FILE } from '../adapters/files.js';
+import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
+import type { Layout } from '../adapters/sites.js';
+import type { HarmfulLoss, Probes, Recipe } from '../contract/protocol.js';
+import type { RowLoss } from '../learner/learner.js';
+import { divergenceWatch } from './divergence.js';
+import type { Job, TrainingState } from './job.js';
+import { firstLoss } from '../runs/runFolder.js';
+import { HumanError } from '../support/errors.js';
+import { writeFileAtomic } from '../support/files.js';
+import type { Cluster } from '../cluster/cluster.js';
+import type { JobMessage, MeasuredSet } from '../cluster/messages.js';
+import { Plan, type Stage } from '../cluster/plan.js';
+
+/** Number of the job's message that the checkpoint here belongs to. */
+const TAKEN = 'message of the cluster';
+/** What came back, until it was read. */
+const RECEIVED = 'received';
+
+export interface SentAdapter extends Pick<FlatAdapter, 'layout' | 'flat'> {
+  readonly name: string;
+  readonly config: FlatAdapter['file']['config'];
+  readonly role: 'task' | 'security';
+}
+
+export interface ClusterTraining {
+  readonly job: Job<Recipe>;
+  readonly cluster: Cluster;
+  readonly adapters: readonly SentAdapter[];
+  /** The last one is the run's own; those before make ready what it needs. */
+  readonly stages: readonly Stage[];
+  /** Adapters that come back. */
+  readonly deliver: readonly string[];
+  readonly training: Pick<TrainingState, 'state' | 'artifacts' | 'checkpoint'>;
+  /** What the numbers of the measured sets are for people. */
+  readonly measured: (
+    sets: Readonly<Record<string, MeasuredSet>>,
+  ) => Promise<{ probes?: Probes; harmfulLoss?: HarmfulLoss }>;
+}
+
+/**
+ * Has the job make its steps, and tells of them as a run here would. A window that is closed changes nothing there: a run
+ * that is resumed hears the job again from where it stopped listening.
+ * @returns the delivered adapters by name
+ */
+export async function trainOnCluster(options: ClusterTraining): Promise<Map<string, Float32Array>> {
+  const { job, cluster, adapters, stages, deliver, training } = options;
+  const { state, artifacts } = training;
+  const plan = new Plan();
+  const written = [];
+  for (const stage of stages) written.push(await plan.stage(stage));
+  const own = stages.length - 1;
+  const steps = stages[own].steps;
+  const watch = divergenceWatch(job.context.spec.vocabSize, await firstLoss(job.folder.path));
+  const delivered = new Map<string, Float32Array>();
+  let secondsLeft = 0;
+
+  const onMessage = async (message: JobMessage, seq: number): Promise<void> => {
+    switch (message.kind) {
+      case 'step': {
+        const { step, nll, tokens, harmfulNll, harmfulTokens } = message;
+        if (message.stage < own) {
+          job.progress('training the vector on the flagged rows', step / stages[message.stage].steps);
+          break;
+        }
+        const seconds = (message.ms / 1000) * (steps - step);
+        secondsLeft = secondsLeft === 0 ? seconds : 0.9 * secondsLeft + 0.1 * seconds;
+        await job.emit({
+          kind: 'step',
+          step,
+          steps,
+          lossNatsPerToken: nll / tokens,
+          harmfulLossNatsPerToken: harmfulTokens > 0 ? harmfulNll / harmfulTokens : undefined,
+          gradNorm: message.norm,
+          learningRate: message.rate,
+          tokens,
+          stepMs: message.ms,
+          memoryBytes: message.memory,
+          secondsLeft,
+        });
+        state.step = step;
+        watch(step, nll / tokens);
+        break;
+      }
+      case 'measured': {
+        const { probes, harmfulLoss } = await options.measured(message.sets);
+        if (probes ?? harmfulLoss)
+          await job.emit({ kind: 'evaluation', step: message.step, probes, ...(harmfulLoss && { harmfulLoss }) });
+        break;
+      }
+      case 'checkpoint':
+        if (message.stage < own) break;
+        artifacts[TAKEN] = String(seq);
+        await job.emit({ kind: 'checkpoint', step: message.step, path: await training.checkpoint(false) });
+        break;
+      case 'adapter':
+        delivered.set(message.name, await received(options, message));
+        break;
+      case 'answers':
+      case 'done':
+        break;
+    }
+  };
+
+  // Before the first message there is something to resume, too.
+  const after = Number(artifacts[TAKEN] ?? 0);
+  if (after === 0) await training.checkpoint(false);
+  const packages = [];
+  for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
+  await cluster.run(
+    'train',
+    { adapters: packages, scales: plan.scales, files: plan.files(), stages: written, deliver },
+    { after, step: () => state.step, onMessage },
+  );
+  const missing = deliver.find((name) => !delivered.has(name));
+  if (missing !== undefined) throw new Error(`the job has ended without the adapter ${missing}`);
+  await rm(job.folder.file(RECEIVED), { recursive: true, force: true });
+  return delivered;
+}
+
+/** A set that was measured by rows. */
+export const byRow = ({ rows }: MeasuredSet): RowLoss[] =>
+  rows.map(([nll = NaN, tokens = 0]) => ({ nll, tokens, perToken: [] }));
+
+/** A set that was measured by tokens. */
+export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
+  rows.map((perToken) => ({ nll: perToken.reduce((a, b) => a + b, 0), tokens: perToken.length, perToken }));
+
+/** The adapter as PEFT reads it, file → bytes. */
+export async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {
+  const place = folder.file(RECEIVED, 'sent');
+  await mkdir(place, { recursive: true });
+  try {
+    await saveAdapter(place, { ...adapter, provenance: {} });
+    const files = new Map<string, Uint8Array>();
+    for (const name of [CONFIG_FILE, WEIGHTS_FILE]) files.set(name, await readFile(join(place, name)));
+    return files;
+  } finally {
+    await rm(place, { recursive: true, force: true });
+  }
+}
+
+/**
+ * An adapter that came back, checked: its bytes are those that were sent, it has the matrices that were asked for and no
+ * others, and each is a number.
+ */
+async function received(
+  { job, adapters }: ClusterTraining,
+  { name, sha256, place, bytes: size, data }: Extract<JobMessage, { kind: 'adapter' }>,
+): Promise<Float32Array> {
+  const wrong = (message: string, remedy = 'Resume the run: it is fetched again.'): HumanError =>
+    new HumanError(message, { place, remedy, kind: 'failed' });
+  const sent = adapters.find((adapter) => adapter.name === name);
+  if (!sent) throw wrong(`the job delivers an adapter "${name}", which nobody asked for.`);
+  const folder = job.folder.file(RECEIVED, name);
+  const file = join(folder, WEIGHTS_FILE);
+  const bytes =
+    data !== undefined
+      ? Buffer.from(data, 'base64')
+      : ((await readFile(file).catch(() => undefined)) ??
+        (isAbsolute(place) ? await readFile(place).catch(() => undefined) : undefined));
+  if (!bytes)
+    throw wrong(
+      `the adapter has ${Math.ceil(size / 2 ** 20)} MiB, too many for the log, and lies where this machine cannot read it.`,
+      `Copy it to ${file}, and resume.`,
+    );
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+    throw wrong('the adapter is not what the cluster wrote: its SHA-256 differs.');
+  await saveAdapter(folder, { ...sent, provenance: {} });
+  await writeFileAtomic(file, bytes);
+  const { layout, flat } = await adapterFlat(folder, job.context.sites);
+  if (!sameLayout(layout, sent.layout)) throw wrong('the adapter has other matrices than those that were trained.');
+  if (!flat.every(Number.isFinite))
+    throw wrong(
+      'the adapter has numbers that are not finite.',
+      'Lower optimizer.learningRate, and start the run over.',
+    );
+  return flat;
+}
+
+const sameLayout = (a: Layout, b: Layout): boolean =>
+  JSON.stringify(a.sites.map(({ name, rank }) => [name, rank])) ===
+  JSON.stringify(b.sites.map(({ name, rank }) => [name, rank]));
