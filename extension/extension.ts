@@ -43,6 +43,7 @@ import { t, useTranslations } from './host/text.js';
 import { Archive } from './workspace/archive.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
+import { clusterSecrets, findJobs } from './commands/cluster.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
 import { TrainingView } from './views/training.js';
@@ -82,7 +83,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.
-  for (const look of [files.scan(), scans.load(), models.refresh()]) look.catch(notices.error);
+  const looks = [files.scan().then(() => findJobs(services)), scans.load(), models.refresh()];
+  for (const look of looks) look.catch(notices.error);
 }
 
 /** What holds the state, and what asks the engine. */
@@ -111,7 +113,15 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
   const engine = own(newEngine());
   const store = own(new RunStore());
   own(new Follower(store));
-  const runner = own(new Runner({ store, engine: newEngine, assertTrusted, token: () => hubToken(context) }));
+  const runner = own(
+    new Runner({
+      store,
+      engine: newEngine,
+      assertTrusted,
+      token: () => hubToken(context),
+      ...clusterSecrets(context.secrets),
+    }),
+  );
   const archive = own(new Archive(context.workspaceState));
   const recipes = new RecipeIndex();
   const problems = own(new Problems());

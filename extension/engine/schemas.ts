@@ -92,7 +92,7 @@ const error = z.looseObject({
   message: text,
   place: text.optional(),
   remedy: text.optional(),
-  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true })
+  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true, secret: true })
     .optional()
     .catch(undefined),
   stack: text.optional(),

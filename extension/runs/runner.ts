@@ -20,6 +20,10 @@ export interface RunnerOptions {
   assertTrusted(): void;
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
+  /** Of a cluster, by name: those that are kept, and others from the person. Throws when they give none. */
+  secrets?(names: readonly string[]): Promise<Record<string, string>>;
+  /** They were refused: they are asked for again. */
+  forgetSecrets?(names: readonly string[]): Promise<void>;
 }
 
 export interface Started {
@@ -133,7 +137,9 @@ export class Runner implements Disposable {
 
   dispose(): void {
     this.held = true;
-    for (const { source } of [...this.waiting, ...(this.working ? [this.working] : [])]) source.cancel();
+    // A run on a cluster outlives the window, which finds it again.
+    for (const { run, source } of [...this.waiting, ...(this.working ? [this.working] : [])])
+      if (!run.recipe?.cluster) source.cancel();
     this.ends.dispose();
     this.withdrawals.dispose();
   }
@@ -202,9 +208,11 @@ export class Runner implements Disposable {
     try {
       run.since = now();
       const token = await this.options.token?.();
+      const names = run.recipe?.cluster?.secrets ?? [];
+      const secrets = names.length > 0 ? await this.options.secrets?.(names) : undefined;
       const done = await engine.request(
         'run',
-        { ...params, ...(token !== undefined && { token }) },
+        { ...params, ...(token !== undefined && { token }), ...(secrets && { secrets }) },
         {
           token: source.token,
           onEvents: (events) => store.append(run, events),
@@ -214,6 +222,7 @@ export class Runner implements Disposable {
       folder = done.output;
     } catch (error) {
       if (!(error instanceof Cancelled)) failure = error;
+      if (errorData(error).code === 'secret') await this.options.forgetSecrets?.(run.recipe?.cluster?.secrets ?? []);
     } finally {
       engine.dispose();
       source.dispose();

@@ -37,8 +37,17 @@ export type Calls = {
 };
 
 export const calls: Calls = {
-  run: ({ recipe, output, resume, force, device, token }, reporter) =>
-    runRecipe(recipe, { output, resume, force, device, token, signal: reporter.signal, onEvent: reporter.onEvent }),
+  run: ({ recipe, output, resume, force, device, token, secrets }, reporter) =>
+    runRecipe(recipe, {
+      output,
+      resume,
+      force,
+      device,
+      token,
+      secrets,
+      signal: reporter.signal,
+      onEvent: reporter.onEvent,
+    }),
 
   async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);

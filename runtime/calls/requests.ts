@@ -45,7 +45,7 @@ const published = {
 
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
-  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional() },
+  run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional(), secrets: z.record(name.unwrap(), text).optional() },
   scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), device },
   rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
   rowGroups: {

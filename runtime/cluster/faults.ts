@@ -44,19 +44,21 @@ export function statusFault(
   said: string,
   { address, secret }: { address: string; secret?: string },
 ): HumanError | Unanswered {
-  const failed = (message: string, remedy: string): HumanError =>
-    new HumanError(message, { place: address, remedy, kind: 'failed' });
+  const failed = (message: string, remedy: string, code?: 'secret'): HumanError =>
+    new HumanError(message, { place: address, remedy, kind: 'failed', code });
   if (status === 401)
     return failed(
       secret === undefined
         ? 'the cluster wants a token (401).'
         : `the cluster does not accept the token "${secret}" (401): it is missing or has expired.`,
       `${secret === undefined ? 'Name one in on.token' : 'Give a new one'}, and run or resume; what a checkpoint holds is kept.`,
+      'secret',
     );
   if (status === 403)
     return failed(
       `the cluster refuses the token${secret === undefined ? '' : ` "${secret}"`} (403): it is wrong, or may not submit jobs.`,
       'Give one that may, and run or resume; what a checkpoint holds is kept.',
+      'secret',
     );
   if (status === 413) return tooLarge(undefined, address);
   if (status >= 502 && status <= 504)
@@ -152,11 +154,14 @@ export function jobFault(
       const found = pattern.exec(text);
       if (found) return new HumanError(sentence(found), { place, remedy, kind: 'failed' });
     }
-  return new HumanError(`the job failed on the cluster: ${lastError(log) || firstLine(message)}`, {
-    place,
-    remedy: `Its whole log is on the Ray dashboard.${kept}`,
-    kind: 'failed',
-  });
+  return new HumanError(
+    `the job failed on the cluster: ${(lastError(log) || firstLine(message)).replace(/\.?$/, '.')}`,
+    {
+      place,
+      remedy: `Its whole log is on the Ray dashboard.${kept}`,
+      kind: 'failed',
+    },
+  );
 }
 
 const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 300);

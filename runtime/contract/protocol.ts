@@ -262,8 +262,9 @@ export interface ErrorData {
   /**
    * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not started
    * before a person tries again. columns = rows of no known format: it must be said which columns are what.
+   * secret = a cluster does not accept one.
    */
-  code?: 'exists' | 'crashed' | 'columns';
+  code?: 'exists' | 'crashed' | 'columns' | 'secret';
   stack?: string;
 }
 
@@ -569,6 +570,8 @@ export interface Requests {
       /** instead of the recipe's */ device?: 'auto' | Device;
       /** Of the Hub, for adapters that the recipe names by it. */
       token?: string;
+      /** Of a cluster, by the names in the recipe. */
+      secrets?: Record<string, string>;
     };
     result: DoneEvent;
   };

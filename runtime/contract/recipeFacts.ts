@@ -4,6 +4,7 @@
  */
 import type { InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
+import type { ClusterTarget } from './recipe.js';
 import { MEASURES, type EvaluationSet, type JudgeChoice, type MeasureKind, type Recipe } from './protocol.js';
 import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 
@@ -29,6 +30,8 @@ export interface RecipeFacts {
   judges?: readonly unknown[];
   /** vector: stop.harmfulLoss. */
   goalHarmfulLoss?: number;
+  /** Where it computes, if not here, and the names of the secrets that this takes. */
+  cluster?: { address: string; secrets: string[] };
   /** As it is written, for comparisons with other runs. */
   raw: Record<string, unknown>;
 }
@@ -70,8 +73,15 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     batch: value.batch,
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
     goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
+    ...clusterFacts(value.on),
     raw: value,
   };
+}
+
+function clusterFacts(on: unknown): Pick<RecipeFacts, 'cluster'> {
+  if (!isWritten<ClusterTarget>(on) || !isText(on.ray)) return {};
+  const headers = isWritten<Record<string, string>>(on.headers) ? Object.values(on.headers) : [];
+  return { cluster: { address: on.ray, secrets: [on.token, ...headers].filter(isText) } };
 }
 
 const SOURCES = ['data', 'set', 'probes'] as const satisfies InputRole[];

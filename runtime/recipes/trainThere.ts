@@ -4,7 +4,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
-import type { Layout } from '../adapters/sites.js';
+import { matrices, type Layout } from '../adapters/sites.js';
 import type { HarmfulLoss, Probes, Recipe } from '../contract/protocol.js';
 import type { RowLoss } from '../learner/learner.js';
 import { divergenceWatch } from './divergence.js';
@@ -173,15 +173,27 @@ async function received(
   await saveAdapter(folder, { ...sent, provenance: {} });
   await writeFileAtomic(file, bytes);
   const { layout, flat } = await adapterFlat(folder, job.context.sites);
-  if (!sameLayout(layout, sent.layout)) throw wrong('the adapter has other matrices than those that were trained.');
+  const ordered = inOrder(layout, flat, sent.layout);
+  if (!ordered) throw wrong('the adapter has other matrices than those that were trained.');
   if (!flat.every(Number.isFinite))
     throw wrong(
       'the adapter has numbers that are not finite.',
       'Lower optimizer.learningRate, and start the run over.',
     );
-  return flat;
+  return ordered;
 }
 
-const sameLayout = (a: Layout, b: Layout): boolean =>
-  JSON.stringify(a.sites.map(({ name, rank }) => [name, rank])) ===
-  JSON.stringify(b.sites.map(({ name, rank }) => [name, rank]));
+/** The matrices of `from` in the order of `to`; undefined where they are not the same ones. */
+function inOrder(from: Layout, flat: Float32Array, to: Layout): Float32Array | undefined {
+  if (from.size !== to.size) return undefined;
+  const known = new Map(from.sites.map((site) => [site.name, site]));
+  const ordered = new Float32Array(to.size);
+  for (const site of to.sites) {
+    const own = known.get(site.name);
+    if (own?.rank !== site.rank) return undefined;
+    const [target, source] = [matrices(ordered, site), matrices(flat, own)];
+    target.A.set(source.A);
+    target.B.set(source.B);
+  }
+  return ordered;
+}

@@ -104,8 +104,8 @@ def work(config):
         adapted.load(kept["adapters"])
     for number, stage in enumerate(job["stages"]):
         if not kept or kept["stage"] <= number:
-            here = kept if kept and kept["stage"] == number else None
-            run_stage(job, stage, number, adapted, computing, messages, here, first)
+            begun = kept if kept and kept["stage"] == number else None
+            run_stage(job, stage, number, adapted, computing, messages, begun, first)
     if first:
         for name in job["deliver"]:
             deliver(job, name, adapted, messages)
