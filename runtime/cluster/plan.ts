@@ -33,6 +33,9 @@ export interface Stage {
   readonly goal?: { readonly loss: number; readonly examples: readonly Tokens[]; readonly scales: Scales };
 }
 
+/** Of a row whose losses are held where they were; 1: by KL(base ‖ model), 0: they are lowered. */
+const HELD = 2;
+
 /** A learner whose teachers are marks: the job asks its own base model. */
 export const planner = (learner: Learner): Learner => ({
   ...learner,
@@ -45,8 +48,9 @@ export class Plan {
   readonly #kinds = new Map<string, number>();
   readonly #files = new Map<string, string[]>();
 
-  row({ ids, labels }: Tokens): number {
-    return placed(this.#rows, JSON.stringify({ ids, labels }));
+  /** @param at losses of its supervised tokens, at which they are held */
+  row({ ids, labels }: Tokens, at?: readonly number[]): number {
+    return placed(this.#rows, JSON.stringify({ ids, labels, at }));
   }
 
   kind(scales: Scales): number {
@@ -90,10 +94,10 @@ export class Plan {
     for (let step = 1; step <= steps; step++) {
       const all = (await rows(step)).flat();
       const written = all.map((row) => [
-        this.row(row.example),
+        this.row(row.example, row.heldAt),
         this.kind(row.scales),
         row.weight,
-        Number(row.teacher !== undefined),
+        row.heldAt ? HELD : Number(row.teacher !== undefined),
         Number(isHarmful?.(row) ?? false),
       ]);
       lines.push(JSON.stringify({ rate: rate(step), rows: written }));

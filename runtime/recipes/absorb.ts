@@ -98,7 +98,7 @@ export async function absorb(
     adapters: [vector],
     trainable: [flatInput(vector.name)],
     padId: tokenizer.padId,
-    recompute: recipe.recompute,
+    recompute: job.recipe.recompute,
   });
   const optimizer = openOptimizer(backend, OPTIMIZER);
   try {

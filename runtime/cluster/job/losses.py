@@ -1,7 +1,7 @@
 """Losses of rows, and the gradient of their weighted sum, over all workers.
 
-A row is (index, kind, weight, teach): which tokens, which adapters act, the weight of each supervised token, and whether it
-is held to the base model by KL(base ‖ model) instead of its labels. Rows are dealt out so that every worker makes the same
+A row is (index, kind, weight, teach): which tokens, which adapters act, the weight of each supervised token, and how they are
+supervised: by their labels (0), by KL(base ‖ model) (1), or by ½ (loss − what it was)² (2). Rows are dealt out so that every worker makes the same
 number of forward passes: a sharded model needs that, and one that has no row left computes one with weight zero.
 """
 
@@ -47,7 +47,7 @@ class Losses:
             at = mine or [spare]
             indices = [chosen[i][0] for i in at]
             weight = torch.tensor([chosen[i][2] if mine else 0.0 for i in at], device=self.adapted.device)
-            if teach:
+            if teach == 1:
                 with torch.no_grad():
                     self.adapted.activate(-1)
                     teacher = F.log_softmax(self.forward(indices)[0], -1)
@@ -55,8 +55,15 @@ class Losses:
             with torch.set_grad_enabled(gradient):
                 logits, target, row = self.forward(indices)
                 logp = F.log_softmax(logits, -1)
-                each = (teacher.exp() * (teacher - logp)).sum(-1) if teach else F.nll_loss(logp, target, reduction="none")
-                loss = (weight[row] * each).sum()
+                if teach == 1:
+                    each = (teacher.exp() * (teacher - logp)).sum(-1)
+                else:
+                    each = F.nll_loss(logp, target, reduction="none")
+                if teach == 2:
+                    was = torch.tensor([v for i in indices for v in self.rows[i][2]], device=each.device)
+                    loss = (weight[row] * 0.5 * (each - was) ** 2).sum()
+                else:
+                    loss = (weight[row] * each).sum()
             if gradient:
                 loss.backward()
                 self.adapted.check(kind)

@@ -94,7 +94,7 @@ def work(config):
 
     adapters = [{**adapter, "folder": here(adapter["folder"])} for adapter in job["adapters"]]
     adapted = Adapted(job["model"], adapters, job["scales"], job["precision"], device, sharding(job))
-    computing = Losses(adapted, [(r["ids"], r["labels"]) for r in read_lines("rows.jsonl")], job["tokens"])
+    computing = Losses(adapted, [(r["ids"], r["labels"], r.get("at")) for r in read_lines("rows.jsonl")], job["tokens"])
     put(note("started", workers=context.get_world_size(), device=str(device)))
     if not job["stages"]:
         messages.send("measured", step=0, sets=measured(computing, job["measures"], []))
