@@ -13,7 +13,7 @@ export async function estimateRecipe(
   { signal }: Pick<Reporter, 'signal'>,
 ): Promise<Estimate | null> {
   const recipe = text === undefined ? (await readRecipe(file)).recipe : parseRecipe(text, basename(file));
-  if (!isTraining(recipe)) return null;
+  if (!isTraining(recipe) || recipe.on) return null;
   const path = (written: string): string => resolve(dirname(file), written);
   try {
     return plain(await estimateTraining(recipe, { path, device, signal }));

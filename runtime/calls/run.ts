@@ -224,7 +224,7 @@ async function expectedOf(
   path: (written: string) => string,
   { device, signal }: RunOptions,
 ): Promise<Expected | undefined> {
-  if (!isTraining(recipe)) return undefined;
+  if (!isTraining(recipe) || recipe.on) return undefined;
   try {
     return await estimateTraining(recipe, { path, device, signal });
   } catch (error) {
