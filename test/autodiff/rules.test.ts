@@ -127,6 +127,12 @@ const CHECKS: Record<keyof typeof RULES, Checks> = {
   ],
   Gemm: gemms,
   MatMul: [
+    // a long A and a narrow B: shares of attention with values
+    {
+      inputs: { a: [2, 'T', 'L'], b: [2, 'L', 3] },
+      sizes,
+      build: (g, { a, b }) => ops.MatMul(g, a!, b!),
+    },
     { inputs: { a: ['B', 2, 3], b: ['B', 3, 4] }, sizes, build: (g, { a, b }) => ops.MatMul(g, a!, b!) },
     { inputs: { a: ['B', 'T', 3], b: [3, 4] }, sizes, build: (g, { a, b }) => ops.MatMul(g, a!, b!) },
     { inputs: { a: [2, 3], b: [3, 4] }, build: (g, { a, b }) => ops.MatMul(g, a!, b!) },

@@ -9,6 +9,12 @@ function transposed(g: Builder, x: Value): Value {
   return Transpose(g, x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
 }
 
+/** Aᵀ·Y. Where A is long and Y narrow (shares of attention, a head's context) as (Yᵀ·A)ᵀ: A is not written a second time. */
+function transposedProduct(g: Builder, a: Value, y: Value): Value {
+  const isNarrow = typeof y.shape.at(-1) === 'number' && typeof a.shape.at(-1) !== 'number';
+  return isNarrow ? transposed(g, MatMul(g, transposed(g, y), a)) : MatMul(g, transposed(g, a), y);
+}
+
 /** All axes but the last as one. */
 const rows = (g: Builder, x: Value): Value => Reshape(g, x, [product(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
@@ -41,9 +47,6 @@ export const linalg = {
         needsGrad[1] ? Gemm(g, rows(g, a), dRows, { transA: true }) : null,
       ];
     }
-    return [
-      needsGrad[0] ? MatMul(g, dY, transposed(g, b)) : null,
-      needsGrad[1] ? MatMul(g, transposed(g, a), dY) : null,
-    ];
+    return [needsGrad[0] ? MatMul(g, dY, transposed(g, b)) : null, needsGrad[1] ? transposedProduct(g, a, dY) : null];
   },
 } satisfies Rules;
