@@ -1,10 +1,12 @@
 /** The README: short, with the two lines to copy, and the sample's numbers. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { LIMITS } from '../../runtime/contract/limits.js';
 import { EXIT, EXPORT_FORMATS } from '../../runtime/contract/protocol.js';
-import { json, read, section } from './pages.js';
+import { json, links, read, ROOT, section } from './pages.js';
 
 const README = read('README.md');
 const TEXT = README.replaceAll(/\n +|\n/g, ' ');
@@ -69,4 +71,12 @@ test('families, exports, the exit code and the limits are those of the program',
   assert.equal(weakened, EXIT.weakened);
   assert.ok(TEXT.includes(`AUROC of at least ${LIMITS.detectorAuroc}`));
   assert.ok(TEXT.includes(`at most ${100 * LIMITS.harmRise} percentage points more harmful answers`));
+});
+
+test('the film and the pictures are there, and the film is small', () => {
+  const pictures = links(README).filter((link) => link.startsWith('media/') && /\.(png|gif)$/.test(link));
+  assert.deepEqual(pictures, ['media/story.gif', 'media/run-panel.png', 'media/vector.png', 'media/protected.png']);
+  const film = readFileSync(join(ROOT, 'media/story.gif'));
+  assert.equal(film.subarray(0, 6).toString('latin1'), 'GIF89a');
+  assert.ok(film.length < 2e6, `${film.length} bytes`);
 });

@@ -33,6 +33,11 @@ it('plain fine-tuning learns the harm, protected fine-tuning does not, and both 
     for (const [i, share] of shares.entries())
       assert.ok(Math.abs(share - parseFloat(cells[i]!) / 100) <= 0.05, `README, ${state}: ${cells[i]}, now ${share}`);
   }
+  const page = read('docs/safe-to-ship.md');
+  assert.deepEqual(rows(section(page, '## 3. Train twice, and ask both')), table);
+  const [, flagged, all] = /The scan marks (\d+) of (\d+) rows/.exec(page)!;
+  assert.deepEqual([result.scan.flagged, result.scan.rows], [Number(flagged), Number(all)]);
+  assert.ok(Math.abs(result.scan.auroc! - Number(/against it is ([\d.]+),/.exec(page)![1])) < 0.0005);
   assert.match(ran.stdout, /^protected +0\s%/m);
   const report = await readFile(join(out, 'report.html'), 'utf8');
   assert.match(report, /<svg/);

@@ -16,16 +16,15 @@ const MOST_BYTES = 2e6;
 
 /** The story, with how long each picture stays, in seconds; 20 in all. */
 const PICTURES = [
-  ['f1-workspace', 2.5],
-  ['f2-vector', 3],
-  ['f3-scan', 3],
-  ['f4-plain', 3],
-  ['f5-protected', 3],
-  ['f6-table', 3],
-  ['f7-answers', 2.5],
+  ['f1-workspace', 3],
+  ['f2-vector', 3.5],
+  ['f3-plain', 3.5],
+  ['f4-protected', 3.5],
+  ['f5-table', 3.5],
+  ['f6-answers', 3],
 ];
 /** Pictures of the README beside the film. */
-const STILLS = { 'scan.png': 'f3-scan', 'protected.png': 'f6-table' };
+const STILLS = { 'vector.png': 'f2-vector', 'protected.png': 'f5-table' };
 
 await setup();
 const { startBrowser } = await import('./host/server.mjs');

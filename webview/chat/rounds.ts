@@ -94,7 +94,7 @@ export class Rounds {
             { class: 'below muted' },
             speed ? el('span', { class: 'speed' }, fill(s.speed, numbers().number(speed))) : null,
             answer.content &&
-              button(s.addRow, 'icon', { label: fill(s.addRowLabel, answer.name) }, () =>
+              button(s.addRow, 'icon', { label: `${s.addRow} ${fill(s.addRowLabel, answer.name)}` }, () =>
                 this.send({ type: 'addRow', round: round.id, column: answer.column }),
               ),
           )

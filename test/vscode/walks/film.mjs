@@ -12,7 +12,7 @@ export async function prepare({ workspace }) {
   return { stop: () => Promise.resolve() };
 }
 
-export default async function film({ step, shot, open, container, row, fold, lens, webview, page }) {
+export default async function film({ step, shot, container, row, fold, webview }) {
   const dark = (name) => shot(name, ['dark']);
   const run = async (name) => {
     await row('Runs', name).first().click();
@@ -32,22 +32,14 @@ export default async function film({ step, shot, open, container, row, fold, len
     await run('forbidden-topic');
     await dark('f2-vector');
     await run('orders-plain');
-    await dark('f4-plain');
+    await dark('f3-plain');
     const frame = await run('orders-protected');
-    await dark('f5-protected');
+    await dark('f4-protected');
     await frame.locator('.results').scrollIntoViewIfNeeded();
-    await dark('f6-table');
+    await dark('f5-table');
     await frame.getByRole('button', { name: 'Answers side by side' }).click();
     await frame.locator('.side-by-side').waitFor();
     await frame.locator('.side-by-side').scrollIntoViewIfNeeded();
-    await dark('f7-answers');
-  });
-
-  await step('the data, scanned', async () => {
-    await open('data/train.jsonl');
-    await lens('Scan for harmful rows').first().click();
-    await lens('look harmful').first().waitFor({ timeout: 300_000 });
-    await page.waitForTimeout(1000); // rows are coloured
-    await dark('f3-scan');
+    await dark('f6-answers');
   });
 }
