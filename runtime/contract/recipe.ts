@@ -332,7 +332,12 @@ const protection = z
               "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them.",
             ),
           benign: whole(4096).default(0),
-          weight: number(1e6).positive().default(0.3).describe('Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.'),
+          weight: number(1e6)
+            .positive()
+            .default(0.3)
+            .describe(
+              'Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.',
+            ),
         }),
       ])
       .default(false),
