@@ -19,7 +19,9 @@ const SLOWEST = 10;
 
 /** Unit tests are all test files but those that need a package, a window or time. */
 const unitTests = readdirSync(path.join(root, 'test'))
-  .filter((folder) => !['vscode', 'bench', 'fixtures', 'golden', 'peers', 'ray'].includes(folder) && !folder.includes('.'))
+  .filter(
+    (folder) => !['vscode', 'bench', 'fixtures', 'golden', 'peers', 'ray'].includes(folder) && !folder.includes('.'),
+  )
   .flatMap((folder) =>
     readdirSync(path.join(root, 'test', folder), { recursive: true }).map((f) => `test/${folder}/${f}`),
   )

@@ -40,11 +40,10 @@ export interface Page {
   setContent(html: string): Promise<void>;
   setViewportSize(size: { width: number; height: number }): Promise<void>;
   pdf(options: { path: string; preferCSSPageSize: boolean }): Promise<unknown>;
-  emulateMedia(options: { media: 'print' }): Promise<void>;
   screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
   evaluate<Argument, Result>(run: (argument: Argument) => Result, argument: Argument): Promise<Result>;
   addInitScript(script: { content: string }): Promise<void>;
-  emulateMedia(media: { reducedMotion?: 'reduce'; forcedColors?: 'active' }): Promise<void>;
+  emulateMedia(media: { media: 'print' } | { reducedMotion?: 'reduce'; forcedColors?: 'active' }): Promise<void>;
   exposeFunction(name: string, call: (message: { id: number; request: { type: string } }) => void): Promise<void>;
   locator(selector: string): Locator;
   keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
