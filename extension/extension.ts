@@ -245,6 +245,7 @@ function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunP
     openRecipe: (run) => openRecipe(services, { run }),
     openReport: (run) => openReport(services, { run }),
     openFolder,
+    openRun: (run) => panels.show(run),
     openWalkthrough,
     onBug,
   });

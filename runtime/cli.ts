@@ -35,6 +35,7 @@ import {
   type ScanRow,
 } from './contract/protocol.js';
 import { estimateDetails, estimateText } from './contract/estimate.js';
+import { formatPercent } from './contract/format.js';
 import { isHubName } from './contract/hubName.js';
 import { KIND_IN_TEXT } from './contract/recipeFacts.js';
 import { cleaningOf } from './contract/cleaning.js';
@@ -87,7 +88,15 @@ function columnsOf({ columns: text }: Values): Columns | undefined {
 function number(
   values: Values,
   name:
-    'threshold' | 'false-alarms' | 'false-discoveries' | 'max-new-tokens' | 'temperature' | 'top-p' | 'seed' | 'limit',
+    | 'threshold'
+    | 'false-alarms'
+    | 'false-discoveries'
+    | 'max-new-tokens'
+    | 'temperature'
+    | 'top-p'
+    | 'seed'
+    | 'limit'
+    | 'rank',
   fallback: number,
   most: number,
 ): number {
@@ -306,6 +315,27 @@ async function exportModel({ values, out, reporter }: Given): Promise<number> {
   return EXIT.done;
 }
 
+async function combine({ values, out, reporter }: Given): Promise<number> {
+  const adapter = (name: 'off' | 'onto'): string | undefined => {
+    const value = values[name];
+    return value === undefined ? undefined : adapterPath(value);
+  };
+  const rank = values.rank === undefined ? undefined : number(values, 'rank', 0, 4096);
+  if (rank !== undefined && (!Number.isInteger(rank) || rank < 1))
+    throw wrong('--rank must be a whole number above 0.');
+  if (values.adapter === undefined) throw wrong('--adapter is missing.');
+  const target = resolve(required(values, 'out'));
+  const params = { ...reference(values), out: target, off: adapter('off'), onto: adapter('onto'), rank };
+  const result = await calls.combine(params, reporter);
+  out.log(
+    result.error === undefined
+      ? `exact, of rank ${result.rank}`
+      : `of rank ${result.rank} instead of ${result.exactRank}: ${formatPercent(result.error)} of the update is lost`,
+  );
+  out.result(result);
+  return EXIT.done;
+}
+
 async function downloadRows(repository: string, { positionals, values, out, reporter }: Given): Promise<number> {
   if (positionals.length > 0) throw wrong('download takes a model or --dataset, not both.');
   const limit = values.limit === undefined ? undefined : number(values, 'limit', 0, 1e9);
@@ -428,6 +458,7 @@ const RUN: Record<CommandName, (given: Given) => Promise<number>> = {
   generate,
   inspect,
   export: exportModel,
+  combine,
   download,
   sample,
   runs,

@@ -13,6 +13,8 @@ import { DIFFERENCE, DURATION_WORDS } from '../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../runtime/contract/invariants.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { ChartTopic } from '../runtime/contract/series.js';
+import type { Over, SweepPoint } from '../runtime/contract/sweep.js';
+import { SWEEP_STRINGS } from '../runtime/contract/sweepView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
 import type {
   Device,
@@ -78,6 +80,8 @@ export interface RunSnapshot extends RunReading {
   elsewhere?: string;
   /** What it was expected to take, until it has ended. */
   expected?: { text: string; details: string };
+  /** Of a sweep: what it varies, and the points that are done. */
+  sweep?: { over: Over; points: SweepPoint[] };
   canStop: boolean;
   canResume: boolean;
   /** It failed with nothing to go on from: when the cause is mended it can run anew. */
@@ -112,6 +116,8 @@ export type RunPageRequest =
   | { type: 'openAnswers' }
   | { type: 'openReport' }
   | { type: 'openFolder' }
+  /** A point of a sweep. */
+  | { type: 'openRun'; run: string }
   /** Opens the walkthrough at the page that explains a chart. */
   | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
@@ -393,6 +399,8 @@ export const RUN_STRINGS = {
   judgedBy: 'judge: {0}',
 
   invariantsTitle: INVARIANTS_TITLE,
+
+  ...SWEEP_STRINGS,
 
   ...ANSWER_STRINGS,
   answersEmpty: 'No answers were kept.',

@@ -109,6 +109,7 @@ export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean, exp
     vector: t('train the security vector'),
     finetune: isProtected ? t('fine-tune with protection') : t('fine-tune without protection'),
     evaluate: t('evaluate'),
+    sweep: t('all points of the sweep that are not done'),
   };
   return `$(play) ${t('Run')}: ${words[kind] ?? kind}${expected ? `  |  ${expected}` : ''}`;
 }

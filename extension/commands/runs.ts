@@ -73,7 +73,9 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
 
 /** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
-  const output = (await readRecipe(file)).output;
+  const { output, kind } = await readRecipe(file);
+  // Points that would be the same are kept: nothing is lost by that.
+  if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, FILES.manifest)) });
   const finished = await runner.finished(output);
   if (!finished) return runner.start(file);
   const another = await freeFolder(output);

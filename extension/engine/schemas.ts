@@ -195,6 +195,17 @@ const EVENTS = {
     step: number,
     path: text,
   } satisfies Shape<EventOf<'checkpoint'>>),
+  point: z.looseObject({
+    kind: z.literal('point'),
+    resumed: z.literal(true).optional(),
+    values: z.record(text, z.unknown()),
+    folder: text,
+    verdict: text,
+    headline: text,
+    measurements: z.array(measurement),
+    seconds: number,
+    error: error.optional(),
+  } satisfies Shape<EventOf<'point'>>),
   warning: z.looseObject({
     kind: z.literal('warning'),
     message: text,
@@ -253,6 +264,7 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   result: z.looseObject({ path: text, sha256: text }).optional(),
   files: z.array(text).optional(),
   role: oneOf<NonNullable<Manifest['role']>>({ task: true, security: true }).optional(),
+  point: z.looseObject({ values: z.record(text, z.unknown()), depends: text }).optional(),
   done: done.optional(),
   error: error.optional(),
 } satisfies Shape<Manifest>);

@@ -29,6 +29,7 @@ const MAX_TEXTS = 500;
 
 export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
   bare('ready', 'stop', 'resume', 'runAgain', 'openRecipe', 'openAnswers', 'openReport', 'openFolder'),
+  z.strictObject({ type: z.literal('openRun'), run: z.string() }),
   openWalkthrough,
 ]);
 

@@ -33,6 +33,7 @@ export interface RunActions {
   openRecipe(folder: string): unknown;
   openReport(folder: string): unknown;
   openFolder(folder: string): unknown;
+  openRun(folder: string): unknown;
   openWalkthrough(topic: WalkthroughTopic): unknown;
   onBug(error: unknown): void;
 }
@@ -173,6 +174,8 @@ class RunPanel {
         return this.actions.openReport(this.folder);
       case 'openFolder':
         return this.actions.openFolder(this.folder);
+      case 'openRun':
+        return this.actions.openRun(request.run);
       case 'openWalkthrough':
         return this.actions.openWalkthrough(request.topic);
     }

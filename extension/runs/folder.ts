@@ -42,7 +42,8 @@ export async function readRun(folder: string, { whole = true } = {}): Promise<Ru
   run.recipe = await orWarning(run, () => readRecipe(folder, manifest));
   run.label = await orWarning(run, () => readLabel(folder));
   const owner = manifest.outcome === 'running' ? await ownerIn(folder) : undefined;
-  const isKnown = manifest.outcome === 'finished' && manifest.done !== undefined && !manifest.done.watch;
+  const isKnown =
+    manifest.kind !== 'sweep' && manifest.outcome === 'finished' && manifest.done !== undefined && !manifest.done.watch;
   const ends = whole || !isKnown ? undefined : await readEnds(join(folder, FILES.events));
   run.partial = ends !== undefined;
   for (const event of ends ?? (await readNewEvents(run))) applyEvent(run, event);

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import {
   appendClock,
   appendProbes,
@@ -22,6 +23,7 @@ import type {
   RunEvent,
   RunOwner,
 } from '../../runtime/contract/protocol.js';
+import { valuesText, type SweepPoint } from '../../runtime/contract/sweep.js';
 import type { RunProgress, RunWarning } from '../../webview/protocol.js';
 import { t } from '../host/text.js';
 import type { RunLabel } from './label.js';
@@ -59,6 +61,8 @@ export interface Run {
   /** At its latest measurement. */
   harmfulLoss?: HarmfulLoss;
   warnings: RunWarning[];
+  /** Of a sweep: those that are done. */
+  points: SweepPoint[];
   done?: DoneEvent;
   error?: ErrorData;
   /** What the run made, absolute: its PEFT folder or its model. */
@@ -82,6 +86,7 @@ export function createRun(folder: string, name: string): Run {
     clock: emptyClock(),
     measurements: [],
     warnings: [],
+    points: [],
     since: 0,
   };
 }
@@ -100,19 +105,30 @@ export const isOver = (run: Run): boolean =>
   ['finished', 'stopped', 'failed', 'interrupted'].includes(run.progress.state);
 
 /** What it is called where people see it: by them, else by its folder. */
-export const nameOf = ({ label, name }: Run): string => label?.name ?? name;
+export const nameOf = ({ label, name, manifest }: Run): string =>
+  label?.name ?? (manifest?.point ? valuesText(manifest.point.values) : name);
 
 /** Someone is working on it, here or elsewhere. */
 export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;
 
-/** A run that ended early and has a checkpoint to go on from. */
-export const canResume = (run: Run): boolean => endedEarly(run) && run.hasCheckpoint;
+/** Many runs: its points. */
+export const isSweep = (run: Run): boolean => kindOf(run) === 'sweep';
+
+/** The sweep that the run is a point of. */
+export const sweepOf = ({ manifest, folder }: Run): string | undefined => manifest?.point && dirname(dirname(folder));
+
+/** A run that ended early and has a checkpoint, or points, to go on from. */
+export const canResume = (run: Run): boolean => endedEarly(run) && (run.hasCheckpoint || isSweep(run));
 
 /** A run that ended early and has nothing to go on from: it can only be run again, after a fix if it failed. */
-export const canRunAgain = (run: Run): boolean => endedEarly(run) && !run.hasCheckpoint;
+export const canRunAgain = (run: Run): boolean => endedEarly(run) && !run.hasCheckpoint && !isSweep(run);
 
+/** A point is gone on with by its sweep. */
 const endedEarly = (run: Run): boolean =>
-  !isRunning(run) && run.recipe !== undefined && ['stopped', 'interrupted', 'failed'].includes(run.progress.state);
+  !isRunning(run) &&
+  sweepOf(run) === undefined &&
+  run.recipe !== undefined &&
+  ['stopped', 'interrupted', 'failed'].includes(run.progress.state);
 
 export const kindOf = (run: Run): Recipe['kind'] => run.manifest?.kind ?? run.recipe?.kind ?? 'finetune';
 
@@ -165,6 +181,9 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       return false;
     case 'sample':
       return true;
+    case 'point':
+      run.points.push(event);
+      return false;
     case 'checkpoint':
       run.hasCheckpoint = true;
       return true;

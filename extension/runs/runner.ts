@@ -58,11 +58,16 @@ export class Runner implements Disposable {
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
    * @param more `quiet`: who starts it reports its end itself. `output`: another run folder than the recipe's. `replace`: a
-   * finished run in that folder, which stays whole until this one is done.
+   * finished run in that folder, which stays whole until this one is done. `resume`: keep the points of a sweep.
    */
   async start(
     recipe: string,
-    { quiet, output, replace = false }: { quiet?: boolean; output?: string; replace?: boolean } = {},
+    {
+      quiet,
+      output,
+      replace = false,
+      resume = false,
+    }: { quiet?: boolean; output?: string; replace?: boolean; resume?: boolean } = {},
   ): Promise<Started> {
     this.options.assertTrusted();
     const written = await openRecipe(recipe);
@@ -71,7 +76,8 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
-    return this.run({ ...written, output: folder }, basename(target), { recipe, output, force: replace }, quiet);
+    const params = { recipe, output, force: replace, resume };
+    return this.run({ ...written, output: folder }, basename(target), params, quiet);
   }
 
   /** The finished run that stands in a folder. */

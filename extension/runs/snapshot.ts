@@ -3,7 +3,8 @@ import { probesSince, trainSince } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { expectation } from './estimates.js';
 import { ownerText } from './owner.js';
-import { canResume, canRunAgain, isOver, isRunning, type Run } from './run.js';
+import { overOf } from '../../runtime/contract/sweep.js';
+import { canResume, canRunAgain, isOver, isRunning, isSweep, type Run } from './run.js';
 import { readingOf } from './reading.js';
 import type { RunStore } from './store.js';
 
@@ -15,6 +16,7 @@ export function snapshot(
   now: number,
 ): RunSnapshot {
   const { plain, measurements, compared } = comparison(run, all);
+  const over = isSweep(run) ? overOf(run.recipe?.raw) : undefined;
   return {
     ...readingOf(run),
     id: run.folder,
@@ -29,6 +31,7 @@ export function snapshot(
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
     expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
+    ...(over && { sweep: { over, points: run.points } }),
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
     canRunAgain: canRunAgain(run),

@@ -8,7 +8,7 @@ import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 import { errorData } from '../host/errors.js';
 import { viewOf } from './reading.js';
-import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isOver, sweepOf, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */
 export interface RunChange {
@@ -29,9 +29,25 @@ export class RunStore implements Disposable {
 
   constructor(private readonly now: () => number = monotonic) {}
 
-  /** Newest first. */
+  /** Newest first, without the points of sweeps. */
   list(): Run[] {
+    return newestFirst([...this.runs.values()].filter((run) => !this.isPoint(run)));
+  }
+
+  /** Newest first, with the points of sweeps. */
+  all(): Run[] {
     return newestFirst(this.runs.values());
+  }
+
+  /** The points of a sweep, the first one first. */
+  pointsOf(folder: string): Run[] {
+    return newestFirst([...this.runs.values()].filter((run) => sweepOf(run) === folder)).reverse();
+  }
+
+  /** A point whose sweep is gone is a run like any other. */
+  private isPoint(run: Run): boolean {
+    const sweep = sweepOf(run);
+    return sweep !== undefined && this.runs.has(sweep);
   }
 
   get(folder: string): Run | undefined {
@@ -120,7 +136,15 @@ export class RunStore implements Disposable {
     run.label ??= before?.label;
     // The old answers are still in the folder until the child clears it.
     if (!resume) this.answers.set(recipe.output, []);
-    Object.assign(run, { recipe, live: true, since: this.now(), error: undefined, done: undefined, warnings: [] });
+    Object.assign(run, {
+      recipe,
+      live: true,
+      since: this.now(),
+      error: undefined,
+      done: undefined,
+      warnings: [],
+      points: [],
+    });
     run.elsewhere = undefined;
     run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
     this.runs.set(recipe.output, run);

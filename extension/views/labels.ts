@@ -7,7 +7,7 @@ import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';
 import { viewOf } from '../runs/reading.js';
-import { isOver, isProtected, isRunning, kindOf, type Run } from '../runs/run.js';
+import { isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
 import { duration, parameters, percent, t } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
@@ -63,11 +63,13 @@ export function runDescription(run: Run): string {
     vector: t('vector'),
     finetune: isProtected(run) ? t('protected') : t('plain'),
     evaluate: '',
+    sweep: t('sweep'),
   };
   const kind = kindOf(run);
   const { tags = [], archived } = run.label ?? {};
   const labels = [...tags.map((tag) => `#${tag}`), archived && t('archived')];
-  return [replacement, words[kind] ?? kind, endText(run), ...labels].filter(Boolean).join(' · ');
+  const points = isSweep(run) && run.points.length > 0 && t('{0} points', run.points.length);
+  return [replacement, words[kind] ?? kind, points, endText(run), ...labels].filter(Boolean).join(' · ');
 }
 
 function endText(run: Run): string {
@@ -76,8 +78,9 @@ function endText(run: Run): string {
     case 'failed':
       return t('failed');
     case 'interrupted':
-      return t('interrupted at step {0}', step);
+      return isSweep(run) ? t('interrupted') : t('interrupted at step {0}', step);
     case 'stopped':
+      if (isSweep(run)) return t('stopped');
       return run.manifest || step > 0 ? t('stopped at step {0}', step) : t('taken out of the queue');
     case 'finished': {
       const { mark, brief } = viewOf(run);
@@ -89,8 +92,10 @@ function endText(run: Run): string {
 }
 
 /** Short: it also stands in the status bar. */
-export function runningText({ progress, place }: Run): string {
+export function runningText(run: Run): string {
+  const { progress, place } = run;
   if (place !== undefined) return t('place {0} in the queue', place);
+  if (isSweep(run) && run.points.length > 0) return t('{0} points done', run.points.length);
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);
   const share = progress.fraction === null ? '' : ` ${percent(Math.floor(100 * progress.fraction) / 100)}`;
   const word = {

@@ -3,7 +3,7 @@ import { commandLink } from '../host/commandLink.js';
 import { ITEMS, VIEWS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
-import { canResume, canRunAgain, isRunning, nameOf, type Run } from '../runs/run.js';
+import { canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { withProblems } from './problems.js';
@@ -23,6 +23,7 @@ export function runsView({ store, problems, archive }: Pick<Services, 'store' | 
         {
           id: ({ run }) => run,
           roots: () => store.list().flatMap((run) => (isShown(run, archive.shown) ? [{ run: run.folder }] : [])),
+          children: ({ run }) => store.pointsOf(run).map(({ folder }) => ({ run: folder })),
           item: (node) => runItem(node, store.get(node.run)),
         },
         problems,
@@ -53,6 +54,7 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   if (!run) return new vscode.TreeItem(node.run);
   const item = new vscode.TreeItem(nameOf(run));
   const { id, color } = runIcon(run);
+  if (isSweep(run)) item.collapsibleState = vscode.TreeItemCollapsibleState.Collapsed;
   item.description = runDescription(run);
   item.tooltip = runTooltip(run);
   item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);

@@ -100,7 +100,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       (await vscode.workspace.findFiles(glob, EXCLUDED, MAX_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
     await each(await newestFirst(manifests), (file) => this.readRun(file));
-    await this.forgetGone(this.options.store.list());
+    await this.forgetGone(this.options.store.all());
     await each(
       json.filter((file) => !isModelFile(file) && !this.isOwnJson(file)),
       async (file) => {

@@ -19,10 +19,21 @@ export const ROLE_FILE = 'security_vector.json';
 /** A security vector is active only while other weights train; a task adapter is for use. */
 export type AdapterRole = 'task' | 'security';
 
-/** What an adapter was trained on. */
+/** What an adapter was trained on, or made of. */
 export interface AdapterProvenance {
   name?: string;
   baseModel?: { name?: string; architecture?: string; sha256?: string };
+  made?: MadeFrom;
+}
+
+/** Of an adapter that was computed from others. */
+export interface MadeFrom {
+  /** Each with its factor, or how it was projected on; by the SHA-256 of its matrices. */
+  from: { path: string; sha256: string; scale?: number; projected?: 'off' | 'onto' }[];
+  /** The rank that all of it takes, and the one that it was cut to, with the share of the norm that was lost. */
+  exactRank: number;
+  rank?: number;
+  error?: number;
 }
 
 /** ΔW = scale · B A. */

@@ -7,7 +7,7 @@ import { partsOf, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
 import { estimateRecipe } from './estimate.js';
-import { inspectAdapter, inspectModel } from './inspect.js';
+import { inspectAdapter, inspectModel, weightsSum } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
@@ -16,7 +16,9 @@ import { contentOf, fileStamp, openRowIndex, rowText, type ReadAs, type RowIndex
 import { rowGroups } from '../data/rowGroups.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { describeDataset, downloadDataset } from '../datasets/download.js';
-import { exportModel } from '../export/export.js';
+import { combineAdapters } from '../export/combine.js';
+import { exportModel, openSource } from '../export/export.js';
+import { HumanError } from '../support/errors.js';
 import { clearCache, listCache, userCache } from '../models/cache/userCache.js';
 import { downloadModel } from '../models/hub/hub.js';
 import type { RequestName, Requests, ScanRow } from '../contract/protocol.js';
@@ -27,7 +29,9 @@ import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
 import { planPublish, publish } from '../publish/publish.js';
-import { runRecipe } from './run.js';
+import { readRecipe } from '../recipes/readRecipe.js';
+import { runOne } from './run.js';
+import { runSweep } from './sweep.js';
 
 /** Rows of a scan that are sent together. */
 const ROWS_AT_ONCE = 250;
@@ -37,17 +41,11 @@ export type Calls = {
 };
 
 export const calls: Calls = {
-  run: ({ recipe, output, resume, force, device, token, secrets }, reporter) =>
-    runRecipe(recipe, {
-      output,
-      resume,
-      force,
-      device,
-      token,
-      secrets,
-      signal: reporter.signal,
-      onEvent: reporter.onEvent,
-    }),
+  async run({ recipe: file, output, resume, force, device, token, secrets }, { signal, onEvent }) {
+    const { recipe, ...given } = await readRecipe(file);
+    const options = { output, resume, force, device, token, secrets, signal, onEvent };
+    return recipe.kind === 'sweep' ? runSweep({ ...given, recipe }, options) : runOne({ ...given, recipe }, options);
+  },
 
   async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
@@ -142,6 +140,19 @@ export const calls: Calls = {
       { ...params, adapters: await local(adapters, params.out, reporter) },
       { signal: reporter.signal, onProgress: reporter.onProgress, cache: userCache() },
     ),
+  async combine({ model, adapters: named, out, off, onto, rank }, reporter) {
+    if (off !== undefined && onto !== undefined)
+      throw new HumanError('a result is projected off another adapter or onto it, not both.', {
+        place: 'combine',
+        remedy: 'Give one of both.',
+      });
+    const given = { cache: userCache(), signal: reporter.signal, onProgress: reporter.onProgress };
+    const source = await openSource({ model, adapters: await local(named, out, reporter) }, given);
+    const on = async (path: string | undefined): Promise<string | undefined> =>
+      path === undefined ? undefined : (await local([{ path, scale: 1 }], out, reporter))[0].path;
+    const modelSha256 = await weightsSum(source.model);
+    return combineAdapters(source, out, { off: await on(off), onto: await on(onto), rank, modelSha256 });
+  },
   describeDataset: (params, reporter) => describeDataset(params, reporter),
   downloadDataset: (params, reporter) =>
     downloadDataset(params, { ...reporter, cache: scratchFolder(dirname(params.out)) }),

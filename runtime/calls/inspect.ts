@@ -87,7 +87,8 @@ export async function inspectAdapter(model: string, adapter: string): Promise<Re
 /** Hashes of weights that were not changed since. */
 const known = new Map<string, string>();
 
-async function weightsSum(model: Parameters<typeof sha256Weights>[0]): Promise<string> {
+/** SHA-256 of a model's weights, computed once while its files stay as they are. */
+export async function weightsSum(model: Parameters<typeof sha256Weights>[0]): Promise<string> {
   const files = [...new Set([...model.tensors.values()].map(({ file }) => file))];
   const key = JSON.stringify(files.map((file) => [file, statSync(file).size, statSync(file).mtimeMs]));
   const sum = known.get(key) ?? (await sha256Weights(model));

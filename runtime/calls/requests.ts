@@ -92,6 +92,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     quantization: z.enum(['F16', 'Q8_0', 'F32']).optional(),
     what: z.enum(['model', 'adapter']).optional(),
   },
+  combine: { ...model, out: path, off: path.optional(), onto: path.optional(), rank: z.int().min(1).max(4096).optional() },
   describeDataset: {
     repository: text,
     revision: text.optional(),

@@ -3,7 +3,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { openCluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
-import { openContext, scratchFolder, type Context } from '../context/context.js';
+import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
+import { openScratch } from '../data/scratch.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
 import { estimateText } from '../contract/estimate.js';
@@ -16,14 +17,15 @@ import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
-import type { Device, DoneEvent, Manifest, Recipe, RunEvent } from '../contract/protocol.js';
-import { readRecipe } from '../recipes/readRecipe.js';
+import type { SweepValues } from '../contract/sweep.js';
+import type { Device, DoneEvent, Manifest, Recipe, RunEvent, RunRecipe } from '../contract/protocol.js';
+import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
-import { dependenciesOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
+import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
-import type { Ending, Job } from '../recipes/job.js';
 import { plain } from './estimate.js';
+import type { Ending, Job, Once } from '../recipes/job.js';
 import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
 import { openRunFolder, readEvents } from '../runs/runFolder.js';
@@ -43,6 +45,16 @@ export interface RunOptions extends OutputOptions {
   readonly patience?: Patience;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+  /** Of a point of a sweep: its values, and what it has in common with the others. */
+  readonly values?: SweepValues;
+  readonly shared?: Shared;
+}
+
+/** What the runs of a sweep share: they work in one process, one after the other. */
+export interface Shared {
+  /** A model, opened once. */
+  readonly context: (path: string, options: ContextOptions) => Promise<Context>;
+  readonly once: Once;
 }
 
 /** Inputs that may be named by the Hub. */
@@ -64,6 +76,17 @@ async function sha256Packed({ packed }: Pick<ModelFolder, 'packed'>): Promise<st
   return sha256((await Promise.all(files.map((file) => sha256File(file)))).join('\n'));
 }
 
+/** The recipe of a file, run. @throws HumanError for a sweep, which is many runs */
+export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
+  const { recipe, ...given } = await readRecipe(recipeFile);
+  if (recipe.kind === 'sweep')
+    throw new HumanError('a sweep is many runs, and this takes one.', {
+      place: recipeFile,
+      remedy: 'Run it by train.',
+    });
+  return runOne({ ...given, recipe }, options);
+}
+
 /**
  * Runs a recipe into its run folder: events as they come and in events.jsonl, the end in manifest.json. The folder is not
  * touched before everything that can be wrong with the inputs was found; a finished run that is replaced stays whole until
@@ -71,11 +94,13 @@ async function sha256Packed({ packed }: Pick<ModelFolder, 'packed'>): Promise<st
  * @returns the last event; `stopped` when the signal fired, with everything up to the last step kept
  * @throws the error that ended the run; if the run had begun, it is written to manifest.json first
  */
-export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
+export async function runOne(
+  { recipe, path: local, file }: Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe },
+  options: RunOptions,
+): Promise<DoneEvent> {
   const began = performance.now();
   const started = new Date().toISOString();
-  const { resume = false, signal, onEvent } = options;
-  const { recipe, path: local, file } = await readRecipe(recipeFile);
+  const { resume = false, signal, onEvent, values, shared } = options;
   const progress = (message: string, share?: number): void =>
     onEvent({ kind: 'state', state: 'preparing', message, progress: share });
   const hub = await hubAdapters(
@@ -98,16 +123,20 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   const expected = resume ? undefined : await expectedOf(recipe, path, options);
   if (expected && !expected.fits) throw doesNotFit(expected, file);
   progress('opening the model');
-  const context = await openContext(path(recipe.model), {
+  const scratch = scratchFolder(dirname(file));
+  const opened = await (shared?.context ?? openContext)(path(recipe.model), {
     device: options.device ?? recipe.device,
     threads: recipe.threads,
     precision: recipe.precision,
-    scratch: scratchFolder(dirname(file)),
+    scratch,
     onMessage: progress,
   });
-  const modelSha256 = await sha256Weights(context.model);
+  const context = shared ? { ...opened, scratch: openScratch(scratch) } : opened;
+  const once: Once = shared?.once ?? ((_, make) => make());
+  const modelSha256 = await once(['weights', path(recipe.model)], () => sha256Weights(context.model));
   const packedSha256 = await sha256Packed(context.model);
   const kind = KINDS[recipe.kind];
+  const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
   const first: Manifest = {
     version: 1,
     kind: recipe.kind,
@@ -121,8 +150,8 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     data: [],
     vectors: [],
     ...('role' in kind && { role: kind.role }),
+    ...(values && { point: { values, depends: digestOf(dependencies) } }),
   };
-  const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
   const machine = machineOf(context);
   const baseUnchanged = async (): Promise<boolean> =>
     (await sha256Weights(context.model)) === modelSha256 && (await sha256Packed(context.model)) === packedSha256;
@@ -152,6 +181,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
     dependencies,
     machine,
     cluster,
+    once,
     begin,
     emit,
     progress,
@@ -294,7 +324,7 @@ async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: J
 }
 
 /** The recipe's own work, then what every training owes: the base's bytes are unchanged. */
-async function runKind(job: Job<Recipe>, baseUnchanged: () => Promise<boolean>): Promise<Ending> {
+async function runKind(job: Job<RunRecipe>, baseUnchanged: () => Promise<boolean>): Promise<Ending> {
   const { recipe } = job;
   switch (recipe.kind) {
     case 'vector': {

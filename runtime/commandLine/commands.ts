@@ -24,7 +24,10 @@ export const OPTIONS = {
     help: 'which columns of the file are which fields of its rows: prompt=question,completion=answer',
   },
   out: { type: 'string', value: 'DIR', help: 'where to write; of a recipe: run folder, instead of its "output"' },
-  resume: { type: 'boolean', help: 'continue an interrupted run from its checkpoint' },
+  resume: {
+    type: 'boolean',
+    help: 'continue an interrupted run from its checkpoint, or a sweep with the points that are done',
+  },
   force: {
     type: 'boolean',
     help: 'replace a finished run once the new one is done, downloaded files that were changed, or a cleaned file',
@@ -57,6 +60,9 @@ export const OPTIONS = {
   'top-p': { type: 'string', value: 'P', help: 'default 1' },
   seed: { type: 'string', value: 'N', help: 'default 0' },
   format: { type: 'string', value: 'F', choices: EXPORT_FORMATS, help: 'format of the export' },
+  off: { type: 'string', value: 'DIR', help: 'take out what lies along this adapter, layer by layer' },
+  onto: { type: 'string', value: 'DIR', help: 'keep only what lies along this adapter' },
+  rank: { type: 'string', value: 'N', help: 'largest rank of the result; without it the result is exact' },
   quantization: {
     ...{ type: 'string', value: 'F16|Q8_0|F32', choices: ['F16', 'Q8_0', 'F32'] },
     help: 'type of the matrices in a GGUF file',
@@ -103,7 +109,7 @@ interface Command {
 export const COMMANDS = {
   train: {
     use: 'RECIPE [--out DIR] [--resume|--force]',
-    does: 'run a vector or finetune recipe',
+    does: 'run a vector, finetune or sweep recipe',
     options: ['out', 'resume', 'force', 'device'],
   },
   evaluate: {
@@ -149,6 +155,14 @@ export const COMMANDS = {
       'safetensors: a merged Hugging Face folder · peft: one adapter folder, several adapters joined · onnx: a folder for\n' +
       'onnxruntime and transformers.js · gguf: a merged model for llama.cpp, or with --lora the adapters alone.',
     options: ['model', 'adapter', 'format', 'out', 'quantization', 'lora'],
+  },
+  combine: {
+    use: '--model DIR --adapter DIR[@SCALE]... --out DIR [--off DIR | --onto DIR] [--rank N]',
+    does: 'one adapter that does what several do together: sums, multiples, differences (a scale below 0), projections',
+    more:
+      'Exact, with the ranks added up; --rank cuts it to a largest rank and says what share of the update is lost. What is\n' +
+      'written is read back and compared. The adapters must be of this model, by the hash of its weights.',
+    options: ['model', 'adapter', 'out', 'off', 'onto', 'rank'],
   },
   download: {
     use: '(OWNER/NAME[/FILE.gguf] | --dataset OWNER/NAME[/FILE]) --out DIR [--revision R] [--split S] [--limit ROWS] [--force]',

@@ -116,6 +116,30 @@ export function ratioOfSums(
   return { ratio, low: Math.max(0, ratio - half), high: ratio + half };
 }
 
+/**
+ * Mean of a figure over runs, and its two-sided 95 % interval by Student's t on the runs. Of shares it is never narrower than
+ * that of all answers counted together (Wilson): three runs that all give 0 show no more than their answers do.
+ * @param counts answers of each run, for shares
+ */
+export function overRuns(
+  values: readonly number[],
+  counts?: readonly number[],
+): { mean: number; low: number; high: number } | undefined {
+  const n = values.length;
+  if (n === 0 || !values.every(Number.isFinite)) return undefined;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const half = n > 1 ? student(n - 1) * Math.sqrt(squares / (n - 1) / n) : 0;
+  const all = counts?.reduce((sum, count) => sum + count, 0);
+  const pooled = all === undefined ? undefined : wilson({ hits: mean * all, count: all });
+  if (!pooled) return n > 1 ? { mean, low: mean - half, high: mean + half } : undefined;
+  return {
+    mean,
+    low: Math.max(0, Math.min(mean - half, pooled[0])),
+    high: Math.min(1, Math.max(mean + half, pooled[1])),
+  };
+}
+
 /** The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else by its expansion (to a per cent). */
 function student(freedom: number): number {
   if (freedom === 1) return 12.7062;

@@ -2,7 +2,7 @@
 import type { Recipe } from './protocol.js';
 
 /** What a run uses an input for. */
-export type InputRole = 'model' | 'data' | 'probes' | 'vector' | 'start' | 'adapter' | 'set' | 'judge';
+export type InputRole = 'model' | 'data' | 'probes' | 'vector' | 'start' | 'adapter' | 'set' | 'judge' | 'recipe';
 
 type RecipeOf<K extends Recipe['kind']> = Extract<Recipe, { kind: K }>;
 /** The keys of a recipe that have a text as their value; `*` stands for each entry of a list. */
@@ -41,6 +41,7 @@ export const KINDS = {
     inputs: [
       ['model', 'model'],
       ['data.file', 'data'],
+      ['data.mix.file', 'data'],
       ['probes.harmful.file', 'probes'],
       ['probes.benign.file', 'probes'],
       ['vectors.*.adapter', 'vector'],
@@ -61,6 +62,7 @@ export const KINDS = {
       ['judges.*.classifier', 'judge'],
     ],
   },
+  sweep: { trains: false, inputs: [['base', 'recipe']] },
 } as const satisfies { [K in Recipe['kind']]: Kind<RecipeOf<K>> };
 
 export type TrainingRecipe = Extract<

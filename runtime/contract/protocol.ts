@@ -6,6 +6,7 @@ import type { Cleaning } from './cleaning.js';
 import type { Estimate } from './estimate.js';
 import type { Columns } from './mapping.js';
 import type { GenerationOptions, Recipe } from './recipe.js';
+import type { SweepPoint, SweepValues } from './sweep.js';
 
 export type { Columns } from './mapping.js';
 export type {
@@ -16,8 +17,11 @@ export type {
   FinetuneRecipe,
   GenerationOptions,
   JudgeChoice,
+  MixedData,
   OptimizerOptions,
   Recipe,
+  RunRecipe,
+  SweepRecipe,
   VectorRecipe,
 } from './recipe.js';
 
@@ -147,6 +151,8 @@ export type RunEvent =
       verdicts?: Record<string, Verdict>;
     }
   | { kind: 'checkpoint'; step: number; path: string }
+  /** A point of a sweep is done; `resumed`: it was found done. */
+  | ({ kind: 'point'; resumed?: true } & SweepPoint)
   | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
   | DoneEvent;
 
@@ -228,6 +234,8 @@ export interface Manifest {
   files?: string[];
   /** Role of the adapter that was made. */
   role?: 'task' | 'security';
+  /** Of a point of a sweep, whose folder lies two above: its values, and a hash of all that its result depends on. */
+  point?: { values: SweepValues; depends: string };
   done?: DoneEvent;
   error?: ErrorData;
 }
@@ -508,6 +516,19 @@ export interface GenerateParams extends ModelReference {
 export const EXPORT_FORMATS = ['safetensors', 'peft', 'onnx', 'gguf'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+export interface CombineResult {
+  path: string;
+  sha256: string;
+  /** Of the result, and what an exact one takes. */
+  rank: number;
+  exactRank: number;
+  /** Where it was cut: the share of the update's norm that was lost, in all and in the layer where that is most. */
+  error?: number;
+  worst?: { layer: string; error: number };
+  /** What it was made of: each by the hash of its matrices, with its factor or how it was projected on. */
+  from: { path: string; sha256: string; scale?: number; projected?: 'off' | 'onto' }[];
+}
+
 export interface PublishPlan {
   repository: string;
   isPublic: boolean;
@@ -701,6 +722,19 @@ export interface Requests {
     };
     /** `notes`: what the format cannot express, for people. */
     result: { path: string; sha256: string; notes?: string[] };
+  };
+  /** One adapter that does what several do together, less or only what lies along another one. */
+  combine: {
+    params: ModelReference & {
+      /** Folder; must not be there yet. */
+      out: string;
+      /** At most one of both. */
+      off?: string;
+      onto?: string;
+      /** Largest rank of the result; without it the result is exact. */
+      rank?: number;
+    };
+    result: CombineResult;
   };
   /** What a data set of the Hub is, before it is downloaded. */
   describeDataset: {

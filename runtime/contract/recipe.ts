@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { COLUMN_FIELDS, formatsOf, type ColumnField } from './mapping.js';
 import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES, PRECISIONS } from './protocol.js';
+import { pointCount } from './sweep.js';
 
 /**
  * Every number has a largest value, far beyond what is useful: a slip or a hostile recipe is an error at its line, not a run
@@ -55,18 +56,32 @@ const fits = ({ format, columns = {} }: Formatted): boolean =>
   format === 'auto' || formatsOf(columns).every((one) => one === format);
 const UNFIT = { message: 'these columns are not those of "format"', path: ['columns'] };
 
-const data = z
+const dataKeys = {
+  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
+  ...source,
+  exclude: z
+    .literal('reviewed')
+    .optional()
+    .describe(
+      '"reviewed": rows that the review beside the file excludes are left out, and rows that it calls fine do not count as flagged.',
+    ),
+};
+const data = z.strictObject(dataKeys).refine(fits, UNFIT);
+const mix = z
   .strictObject({
-    file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
-    ...source,
-    exclude: z
-      .literal('reviewed')
+    ...dataKeys,
+    share: z
+      .number()
+      .min(0)
+      .lt(1, 'this must be less than 1')
       .optional()
       .describe(
-        '"reviewed": rows that the review beside the file excludes are left out, and rows that it calls fine do not count as flagged.',
+        'How large a share of all rows these are: so many of the first rows of the file are used. Default: all.',
       ),
   })
-  .refine(fits, UNFIT);
+  .refine(fits, UNFIT)
+  .describe('Rows of a second file, which are learned together with the others.');
+const mixedData = z.strictObject({ ...dataKeys, mix: mix.optional() }).refine(fits, UNFIT);
 
 const sites = z
   .union([text, list(text, 10_000).min(1)])
@@ -357,7 +372,7 @@ const finetuneRecipe = z
     $schema: z.string().optional(),
     kind: z.literal('finetune').describe('Fine-tune; protected when vectors are listed.'),
     model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
-    data,
+    data: mixedData,
     heldOut,
     method: z.enum(['lora', 'full']).default('lora'),
     adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
@@ -419,16 +434,46 @@ const evaluateRecipe = z.strictObject({
   output: run.output,
 });
 
+/** Points of a sweep are runs: more than this nobody waits for. */
+export const MAX_POINTS = 10_000;
+const axis = z
+  .union([list(z.unknown(), 1000).min(1), z.record(text, z.record(text, z.unknown()))], {
+    error: 'an axis is a list of values, or named settings: { "plain": { "vectors": [] }, … }',
+  })
+  .refine((given) => Object.keys(given).length > 0, { message: 'give at least one value' });
+const sweepRecipe = z.strictObject({
+  $schema: z.string().optional(),
+  kind: z.literal('sweep').describe('Run a fine-tuning once for each combination of values.'),
+  base: path.describe('The "finetune" recipe that is varied, relative to this one. Its "output" is not used.'),
+  over: z
+    .record(text, axis)
+    .refine((over) => Object.keys(over).length > 0, { message: 'name at least one key' })
+    .refine((over) => pointCount(over) <= MAX_POINTS, { message: `a sweep has at most ${MAX_POINTS} points` })
+    .describe(
+      'Recipe keys with the values that they take: { "optimizer.learningRate": [0.001, 0.003], "seed": [1, 2] }. Settings of several keys have names: { "strategy": { "plain": { "vectors": [] }, "paper": { "protection": false } } }.',
+    ),
+  output: path.describe('Folder of the sweep, relative to this recipe: sweep.json, and a run folder for each point.'),
+});
+
 /** One schema for all recipes: the type, the check, and the JSON Schema of the editor come from it. */
-export const recipeSchemas = { vector: vectorRecipe, finetune: finetuneRecipe, evaluate: evaluateRecipe } as const;
+export const recipeSchemas = {
+  vector: vectorRecipe,
+  finetune: finetuneRecipe,
+  evaluate: evaluateRecipe,
+  sweep: sweepRecipe,
+} as const;
 export const recipeSchema = z.union(Object.values(recipeSchemas));
 export type VectorRecipe = z.infer<typeof vectorRecipe>;
 export type FinetuneRecipe = z.infer<typeof finetuneRecipe>;
 export type EvaluateRecipe = z.infer<typeof evaluateRecipe>;
-export type Recipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
+export type SweepRecipe = z.infer<typeof sweepRecipe>;
+/** Recipes of one run. */
+export type RunRecipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
+export type Recipe = RunRecipe | SweepRecipe;
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type JudgeChoice = z.infer<typeof judge>;
 export type DataSource = z.infer<typeof data>;
+export type MixedData = z.infer<typeof mixedData>;
 export type GenerationOptions = z.infer<typeof generation>;
 export type AttachedAdapter = z.infer<typeof attached>;
 export type ClusterTarget = z.infer<typeof cluster>;

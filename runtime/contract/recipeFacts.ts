@@ -11,6 +11,7 @@ import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 /** What is known of a recipe, with its paths as `at` makes them. */
 export interface RecipeFacts {
   kind: Recipe['kind'];
+  /** Empty for a sweep, whose base names it. */
   model: string;
   /** Run folder. */
   output: string;
@@ -52,12 +53,13 @@ type Written<T> = Record<string, unknown> & { [K in T extends T ? keyof T : neve
 export function recipeFacts(value: unknown, at: (path: string) => string): RecipeFacts | undefined {
   const kind = recipeKind(value);
   const output = recipeOutput(value);
-  if (!isWritten<Recipe>(value) || kind === undefined || !isText(value.model) || output === undefined) return undefined;
+  if (!isWritten<Recipe>(value) || kind === undefined || output === undefined) return undefined;
+  if (!isText(kind === 'sweep' ? value.base : value.model)) return undefined;
   const paths = (role: InputRole): string[] => recipeInputs({ ...value, kind }, role).map(({ path }) => at(path));
   const stop = isWritten<{ harmfulLoss: number }>(value.stop) ? value.stop.harmfulLoss : undefined;
   return {
     kind,
-    model: at(value.model),
+    model: isText(value.model) ? at(value.model) : '',
     output: at(output),
     data: paths('data'),
     columns: new Map(

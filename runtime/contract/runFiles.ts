@@ -19,6 +19,9 @@ export const RUN_FILES = {
   absorbed: 'absorbed',
   /** Of a run on a cluster: the names of its jobs there. */
   cluster: 'cluster.json',
+  /** Of a sweep: its table, and the run folders of its points. */
+  sweep: 'sweep.json',
+  points: 'points',
   /** Which process works in the folder, while it does. */
   owner: 'owner.json',
   /** What a person calls it, its tags, and whether it is archived: written by the extension, read by nobody who computes. */

@@ -144,6 +144,7 @@ function finding(run: RunFacts): Finding {
   const unchecked = run.phase === 'finished' ? laws('unchecked') : [];
   switch (run.kind) {
     case 'evaluate':
+    case 'sweep':
       return { ...common, kind: 'evaluated' };
     case 'vector': {
       const quality = qualityOf(run);

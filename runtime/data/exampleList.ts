@@ -14,6 +14,15 @@ export function subset<E>(list: ExampleList<E>, indices: readonly number[]): Exa
   return listOf(indices.length, (i) => list.at(indices[i]));
 }
 
+/** Two lists as one. The rows of the second get numbers beyond `beyond`. */
+export function joined(first: ExampleList, second: ExampleList, beyond: number): ExampleList {
+  return listOf(first.length + second.length, (i) => {
+    if (i < first.length) return first.at(i);
+    const example = second.at(i - first.length);
+    return example && { ...example, row: beyond + 1 + example.row };
+  });
+}
+
 /** The first examples that match, at most `count`. */
 export function firstOf<E>(list: ExampleList<E>, count: number, matches: (example: E) => boolean = () => true): E[] {
   const found: E[] = [];

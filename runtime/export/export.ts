@@ -71,7 +71,11 @@ function requireFitting({ format, what, quantization }: ExportParams): void {
     throw wrong('a LoRA is written as F32 or F16.', 'Use one of these.');
 }
 
-async function openSource({ model: path, adapters }: ExportParams, options: ExportOptions): Promise<Source> {
+/** A model on the CPU with the adapters that are active on it. */
+export async function openSource(
+  { model: path, adapters }: Pick<ExportParams, 'model' | 'adapters'>,
+  options: ExportOptions,
+): Promise<Source> {
   const { cache, signal, onProgress } = options;
   const model = await openModel(path, { cache, onMessage: onProgress });
   const spec = decoderSpec(model.config);

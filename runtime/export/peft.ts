@@ -62,13 +62,7 @@ async function joined(files: readonly AdapterFile[], { adapters, sites }: Source
   await saveAdapter(folder, {
     layout,
     flat,
-    config: {
-      ...ranksOf(layout),
-      useRslora: false,
-      targetModules: targets(layout, sites),
-      fanInFanOut: layout.sites.some((s) => sites.find(({ name }) => name === s.name)!.transposed),
-      baseModelName: files.find(({ config }) => config.baseModelName !== undefined)?.config.baseModelName,
-    },
+    config: joinedConfig(layout, files, sites),
     role: files.some(({ role }) => role === 'security') ? 'security' : 'task',
     provenance: {
       name: names.length > 0 ? names.join(' + ') : undefined,
@@ -76,6 +70,15 @@ async function joined(files: readonly AdapterFile[], { adapters, sites }: Source
     },
   });
 }
+
+/** Of an adapter whose scales are 1. @param files what it was made from */
+export const joinedConfig = (layout: Layout, files: readonly AdapterFile[], sites: Source['sites']): AdapterConfig => ({
+  ...ranksOf(layout),
+  useRslora: false,
+  targetModules: targets(layout, sites),
+  fanInFanOut: layout.sites.some((s) => sites.find(({ name }) => name === s.name)!.transposed),
+  baseModelName: files.find(({ config }) => config.baseModelName !== undefined)?.config.baseModelName,
+});
 
 /** The most frequent rank, and a pattern for each layer of another; alpha is the rank, so that the scale is 1. */
 function ranksOf({ sites }: Layout): Pick<AdapterConfig, 'rank' | 'alpha' | 'rankPattern' | 'alphaPattern'> {

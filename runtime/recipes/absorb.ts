@@ -14,6 +14,7 @@ import { learningRate } from '../optim/schedule.js';
 import type { Tensor } from '../device/session.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
+import { digestOf } from './dependencies.js';
 import { provenance, type Job } from './job.js';
 import { batchPlan } from './steps.js';
 import type { ActiveVector } from './vectors.js';
@@ -78,8 +79,8 @@ export async function absorb(
   absorbed: Absorbed,
   artifacts: Record<string, string>,
 ): Promise<Float32Array> {
-  const { context, folder, signal } = job;
-  const { backend, spec, model, tokenizer, sites } = context;
+  const { context, folder } = job;
+  const { sites } = context;
   const copy = folder.file(RUN_FILES.absorbed);
   const weights = folder.file(RUN_FILES.absorbed, WEIGHTS_FILE);
   const known = artifacts[RUN_FILES.absorbed];
@@ -91,6 +92,19 @@ export async function absorb(
       });
     return (await adapterFlat(copy, sites)).flat;
   }
+  const key = ['absorb', digestOf(job.dependencies, ABSORBED)];
+  const flat = await job.once(key, () => trained(job, vector, absorbed));
+  await keepAbsorbed(job, vector, flat, artifacts);
+  return flat;
+}
+
+/** Everything that the copy depends on. */
+const ABSORBED =
+  /^(arithmetic|model |data\.|vectors\.|protection\.|recipe (data|heldOut|vectors|protection|method|precision|batch|seed)\b)/;
+
+async function trained(job: Job<FinetuneRecipe>, vector: ActiveVector, absorbed: Absorbed): Promise<Float32Array> {
+  const { context, signal } = job;
+  const { backend, spec, model, tokenizer } = context;
   const learner = openLearner({
     backend,
     spec,
@@ -114,9 +128,7 @@ export async function absorb(
       await optimizer.step(state, gradients!, learningRate(OPTIMIZER, step, STEPS));
       job.progress('training the vector on the flagged rows', step / STEPS);
     }
-    const flat = Float32Array.from(await backend.read(state.p[0]));
-    await keepAbsorbed(job, vector, flat, artifacts);
-    return flat;
+    return Float32Array.from(await backend.read(state.p[0]));
   } finally {
     await optimizer.dispose();
     await learner.dispose();

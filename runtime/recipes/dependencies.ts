@@ -10,7 +10,7 @@ import type { Context } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { modelFile } from '../evaluation/judges/classifierFiles.js';
-import { sha256File } from '../support/files.js';
+import { sha256, sha256File } from '../support/files.js';
 import { isObject } from '../support/jsonFile.js';
 import { companions } from '../models/weights/saveModel.js';
 import type { FinetuneRecipe, VectorRecipe } from '../contract/protocol.js';
@@ -79,6 +79,16 @@ export async function dependenciesOf(
   }
   return found;
 }
+
+/** A name for all of it: the same where a run would give the same result. */
+export const digestOf = (dependencies: Dependencies, which = /./): string =>
+  sha256(
+    Object.entries(dependencies)
+      .filter(([name]) => which.test(name))
+      .map(([name, value]) => JSON.stringify([name, value]))
+      .sort()
+      .join('\n'),
+  );
 
 /** What the run computes on. A difference does not prevent resuming, but the result is no longer bit-identical. */
 export function machineOf({ backend }: Pick<Context, 'backend'>): Dependencies {

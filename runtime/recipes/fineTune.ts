@@ -22,6 +22,7 @@ import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRow
 import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
 import { trainingLoop } from './loop.js';
+import { loadTrainingData } from './mix.js';
 import { measureProbes } from './probes.js';
 import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { batchPlan, plannedSteps } from './steps.js';
@@ -46,7 +47,9 @@ export interface Witness {
 interface Inputs {
   /** What is trained on. */
   readonly data: LoadedData;
-  /** Rows of the data file that are not. */
+  /** The files that it is from. */
+  readonly parts: readonly LoadedData[];
+  /** Rows of the data that are not. */
   readonly heldOut: ExampleList;
   readonly vectors: readonly ActiveVector[];
   readonly strategy: Strategy;
@@ -67,7 +70,7 @@ interface Inputs {
 /** @throws HumanError for whatever is wrong with the inputs; nothing in the run folder is touched */
 async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const { recipe, context } = job;
-  const loaded = await loadSource(job, recipe.data, 'data', recipe.batch.maxTokens);
+  const { data: loaded, parts } = await loadTrainingData(job);
   const { trained, held } = heldOutRows(recipe, loaded);
   const vectors = await readVectors(job);
   const prompts = await promptsOf(vectors);
@@ -75,6 +78,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const { probes, judged } = await harmfulRows(job, prompts);
   return {
     data: { ...loaded, examples: trained },
+    parts,
     heldOut: held,
     vectors,
     strategy,
@@ -129,9 +133,8 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const inputs = await readInputs(job);
-  const { data, heldOut, vectors, init, judged } = inputs;
-  const rows = data.examples.length + heldOut.length;
-  await job.folder.manifest({ data: [{ ...dataFacts(data), rows }] });
+  const { parts, heldOut, vectors, init, judged } = inputs;
+  await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, vectors, init);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.

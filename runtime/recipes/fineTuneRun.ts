@@ -16,7 +16,8 @@ import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
 import { harmfulLoss } from './harmfulLoss.js';
-import type { FinetuneRecipe, HarmfulLoss, Invariants, Measurement, Probes } from '../contract/protocol.js';
+import type { FinetuneRecipe, HarmfulLoss, Invariants, Measurement, Probes, RunEvent } from '../contract/protocol.js';
+import { digestOf } from './dependencies.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { loadReporter, type Ending, type Job } from './job.js';
 import { readEvents } from '../runs/runFolder.js';
@@ -42,9 +43,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
       (e) => e.kind === 'evaluation' && e.step === 0 && e.measurements,
     );
     base =
-      earlier?.kind === 'evaluation' && earlier.measurements
-        ? earlier.measurements
-        : await evaluateOnce(job, sets, await openState(context, 'base', []), 0);
+      earlier?.kind === 'evaluation' && earlier.measurements ? earlier.measurements : await evaluateBase(job, sets);
     harmfulBase = await baseLosses(context, training.judged.examples);
     witness = await training.train(harmfulBase);
   } finally {
@@ -100,6 +99,29 @@ export function withoutVector(
   if (tasksOnly && losses.length === 0) return {};
   const same = losses.every((loss, i) => Math.abs(again[i] - loss) <= LIMITS.sameLoss * Math.max(1, loss));
   return { deliveredWithoutVector: tasksOnly && same };
+}
+
+/** Everything that the base's answers depend on. */
+const ANSWERED = /^(arithmetic|model |evaluate\.|judges\.|recipe (evaluate|judges|generation|precision)\b)/;
+const HELD_OUT =
+  /^(arithmetic|model |evaluate\.|judges\.|data\.|recipe (evaluate|judges|generation|precision|data|heldOut|batch\.maxTokens)\b)/;
+
+/** The base answers the sets of a sweep once; each of its runs records the answers. */
+async function evaluateBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[]> {
+  const { recipe, dependencies, emit } = job;
+  const isSeeded = recipe.heldOut !== 0 || recipe.generation.temperature > 0;
+  const key = ['base', digestOf(dependencies, recipe.heldOut === 0 ? ANSWERED : HELD_OUT), isSeeded && recipe.seed];
+  const made = await job.once(key, async () => {
+    const events: RunEvent[] = [];
+    const record = async (event: RunEvent): Promise<void> => {
+      if (event.kind !== 'state') events.push(event);
+      await emit(event);
+    };
+    const state = await openState(job.context, 'base', []);
+    return { job, events, measurements: await evaluateOnce({ ...job, emit: record }, sets, state, 0) };
+  });
+  if (made.job !== job) for (const event of made.events) await emit(event);
+  return made.measurements;
 }
 
 async function evaluateOnce(

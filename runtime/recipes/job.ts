@@ -10,6 +10,8 @@ import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';
 import type { RunFolder } from '../runs/runFolder.js';
 
+export type Once = <T>(key: readonly unknown[], make: () => Promise<T>) => Promise<T>;
+
 /** A recipe at work: what it reads, where it writes, how it is stopped. */
 export interface Job<R extends Recipe> {
   readonly recipe: R;
@@ -25,6 +27,8 @@ export interface Job<R extends Recipe> {
   readonly machine: Dependencies;
   /** Where it computes, if not here. */
   readonly cluster?: Cluster;
+  /** What other runs of a sweep make, too, made once: `key` names all that it depends on. */
+  readonly once: Once;
   /** To be called once all inputs have been checked: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */

@@ -29,7 +29,7 @@ export async function readRecipe(file: string): Promise<RecipeFile> {
   };
 }
 
-const MAX_BYTES = 2 ** 20;
+export const MAX_BYTES = 2 ** 20;
 /** The recipe in a text with comments; `name` is its place in errors. */
 export function parseRecipe(text: string, name: string): Recipe {
   const { value, fault } = parseJsonc(text);

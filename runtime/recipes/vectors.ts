@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { requireBase } from '../adapters/base.js';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { LoadedData } from '../context/context.js';
 import type { ExampleList } from '../data/exampleList.js';
@@ -12,6 +13,7 @@ import { supervisedTexts } from './cut.js';
 import { replaceFile, sha256File } from '../support/files.js';
 import type { FinetuneRecipe, ScanResult } from '../contract/protocol.js';
 import type { Job } from './job.js';
+import { digestOf } from './dependencies.js';
 import { strategyOf, type Strategy } from './strategy.js';
 import type { Learner } from '../learner/learner.js';
 import type { Feeds } from '../device/session.js';
@@ -45,6 +47,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
         place: flat.file.path,
         remedy: 'Train it with a "vector" recipe, or check the path.',
       });
+    requireBase(flat.file, job.modelSha256);
     vectors.push({ ...flat, name: `vector${i}`, path, scale });
   }
   if (strategyOf(recipe).flagged === 'absorb' && vectors.length > 1)
@@ -78,21 +81,23 @@ export async function scanData(
   const kept = artifacts[RUN_FILES.scan];
   let scan = kept === undefined ? undefined : await readScan(file, kept);
   if (!scan) {
-    const hooks = {
-      signal,
-      onProgress: (share: number) => job.progress('scanning the data with the vector', share),
-    };
-    const calibration = await calibrationOf(vectors, {
-      ordinary,
-      score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+    scan = await job.once(scanKey(job, strategy), async () => {
+      const hooks = {
+        signal,
+        onProgress: (share: number) => job.progress('scanning the data with the vector', share),
+      };
+      const calibration = await calibrationOf(vectors, {
+        ordinary,
+        score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+      });
+      return scanExamples(
+        learner,
+        parameters,
+        data.examples,
+        { ...scales, calibration, limit: strategy.limit, texts: supervisedTexts(job.context.tokenizer) },
+        hooks,
+      );
     });
-    scan = await scanExamples(
-      learner,
-      parameters,
-      data.examples,
-      { ...scales, calibration, limit: strategy.limit, texts: supervisedTexts(job.context.tokenizer) },
-      hooks,
-    );
     await writeScan(file, scan);
     artifacts[RUN_FILES.scan] = await sha256File(file);
   }
@@ -115,6 +120,16 @@ export async function scanData(
   }
   return scan;
 }
+
+/** Everything that a scan before training depends on. */
+const SCANNED =
+  /^(arithmetic|model |data\.|vectors\.|protection\.|recipe (data|heldOut|vectors|method|precision|batch\.maxTokens)\b)/;
+const scanKey = ({ dependencies, recipe }: Job<FinetuneRecipe>, { limit }: Strategy): unknown[] => [
+  'scan',
+  digestOf(dependencies, SCANNED),
+  limit,
+  recipe.heldOut === 0 || recipe.seed,
+];
 
 const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
   heldOutCounts(vectors)

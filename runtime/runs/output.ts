@@ -184,7 +184,8 @@ async function requireEmpty(folder: string): Promise<void> {
   });
 }
 
-async function requireApart(output: string, inputs: readonly RecipeInput[]): Promise<void> {
+/** @throws HumanError when the output and an input lie in one another */
+export async function requireApart(output: string, inputs: readonly RecipeInput[]): Promise<void> {
   const [target, ...above] = await identities(output);
   for (const { key, path } of inputs) {
     const [input, ...aboveInput] = await identities(path);

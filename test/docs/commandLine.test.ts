@@ -146,6 +146,9 @@ const PRINTED: Record<string, string[]> = {
     }),
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),
+  combine: keys<Requests['combine']['result']>({
+    ...{ path: true, sha256: true, rank: true, exactRank: true, error: true, worst: true, from: true },
+  }),
   runs: keys<RunSummary>({
     ...{ path: true, kind: true, outcome: true, started: true, ended: true, steps: true, seconds: true },
     ...{ model: true, verdict: true, headline: true, measurements: true },

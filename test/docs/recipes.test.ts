@@ -26,7 +26,7 @@ const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
 function shared(key: string): string {
   return (
     key
-      .replace(/^(?:harmful|benign|data|probes\.(?:harmful|benign)|protection\.ordinary)\./, 'data source: ')
+      .replace(/^(?:harmful|benign|data(?:\.mix(?=\.(?!share)))?(?!\.mix)|probes\.(?:harmful|benign)|protection\.ordinary)\./, 'data source: ')
       // The keys of a mapping are those of a data source.
       .replace(/^evaluate\[\]\.columns\..*/, 'evaluate[].columns')
       .replace(/^(?:states\[\]\.)?(?:adapters|vectors)\[\]\./, 'attached adapter: ')
@@ -55,7 +55,7 @@ function keysOf(schema: Schema, at = '', found = new Map<string, string>()): Map
 }
 
 test('every key of every recipe is listed with its default, and no other key', () => {
-  const listed: Record<string, Record<string, string>> = { v: {}, f: {}, e: {} };
+  const listed: Record<string, Record<string, string>> = { v: {}, f: {}, e: {}, s: {} };
   const keys = section(TEXT, '## Keys');
   for (const [, title] of keys.matchAll(/^### (.+)$/gm)) {
     const group =
@@ -74,9 +74,9 @@ test('every key of every recipe is listed with its default, and no other key', (
       }
     }
   }
-  for (const kind of ['vector', 'finetune', 'evaluate'] as const) {
+  for (const kind of ['vector', 'finetune', 'evaluate', 'sweep'] as const) {
     const expected = keysOf(schemaOf(kind));
-    assert.ok(expected.size > 15, `${kind}: ${expected.size} keys`);
+    assert.ok(expected.size > (kind === 'sweep' ? 4 : 15), `${kind}: ${expected.size} keys`);
     assert.deepEqual(listed[kind[0]!], Object.fromEntries(expected), kind);
   }
 });

@@ -39,6 +39,10 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
     ...{ state: true, set: true, row: true, line: true, prompt: true, answer: true, verdict: true, verdicts: true },
   },
   checkpoint: { step: true, path: true },
+  point: {
+    ...{ values: true, folder: true, verdict: true, headline: true, measurements: true, seconds: true },
+    ...{ error: true, resumed: true },
+  },
   warning: { message: true, place: true, remedy: true },
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
@@ -49,8 +53,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
 const MANIFEST: Keys<Manifest> = {
   ...{ version: true, kind: true, name: true, recipe: true, outcome: true, started: true, ended: true, device: true },
   ...{ model: true, data: true, vectors: true, judges: true, result: true, role: true, files: true, done: true },
-  error: true,
-  precision: true,
+  ...{ precision: true, point: true, error: true },
 };
 const INVARIANTS: Keys<Invariants> = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 const STATES: Record<RunState, true> = { preparing: true, training: true, evaluating: true, saving: true };

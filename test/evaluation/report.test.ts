@@ -81,7 +81,7 @@ test('text of files, models and people is escaped wherever it appears', () => {
   run.manifest.done!.measurements[0].name = evil;
   run.manifest.done!.measurements[0].judge = evil;
   run.manifest.done!.measurements[0].state = evil;
-  run.recipe.model = evil;
+  Object.assign(run.recipe, { model: evil });
   run.events.push(
     { kind: 'warning', message: evil, place: evil, remedy: evil },
     { kind: 'sample', state: evil, set: evil, row: 0, line: 1, prompt: evil, answer: evil, verdict: 'refused' },

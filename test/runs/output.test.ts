@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
-import type { Manifest, Recipe } from '../../runtime/contract/protocol.js';
+import type { Manifest, RunRecipe } from '../../runtime/contract/protocol.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
@@ -32,7 +32,7 @@ const quiet = { signal: new AbortController().signal, onEvent: () => undefined }
 const set = { name: 'forbidden', file: 'data/harmful.jsonl', measure: 'harm', limit: 2 };
 
 /** Recipes of one step that name every kind of input. */
-const RECIPES: Record<Recipe['kind'], Record<string, unknown>> = {
+const RECIPES: Record<RunRecipe['kind'], Record<string, unknown>> = {
   vector: {
     kind: 'vector',
     model: 'tiny-assistant',
@@ -109,7 +109,7 @@ describe('the output folder', () => {
         .map(([key]) => key);
       assert.deepEqual(known.sort(), named.sort(), kind);
       // and the recipes above leave none out
-      const schema = JSON.stringify(z.toJSONSchema(recipeSchemas[kind as Recipe['kind']], { io: 'input' }));
+      const schema = JSON.stringify(z.toJSONSchema(recipeSchemas[kind as RunRecipe['kind']], { io: 'input' }));
       const keys = new Set(
         [...schema.matchAll(/"(file|model|init|adapter|classifier)":\{[^{}]*"minLength":1/g)].map((m) => m[1]),
       );
@@ -117,7 +117,7 @@ describe('the output folder', () => {
     }
   });
 
-  for (const kind of Object.keys(RECIPES) as Recipe['kind'][]) {
+  for (const kind of Object.keys(RECIPES) as RunRecipe['kind'][]) {
     const inputs = recipeInputs(parseRecipe(JSON.stringify(RECIPES[kind]), 'recipe.json'));
     for (const { key, path } of [...inputs, { key: 'recipe', path: 'recipe.json' }]) {
       for (const place of ['equal', 'above', 'below', 'linked'] as const) {
@@ -196,7 +196,7 @@ describe('the output folder', () => {
     })) {
       for (const change of changes) {
         const judges = Object.keys(change).length > 0 ? { judges: undefined } : {};
-        const recipe = { ...RECIPES[kind as Recipe['kind']], ...judges, ...change };
+        const recipe = { ...RECIPES[kind as RunRecipe['kind']], ...judges, ...change };
         await writeFile(file('recipe.json'), JSON.stringify(recipe));
         const was = await picture(root);
         for (const options of [{}, { force: true, output: file('kept/vector-copy') }]) {

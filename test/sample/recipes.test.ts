@@ -16,6 +16,7 @@ for (const folder of ['sample/recipes/', 'smollm2/']) {
     for (const name of names) {
       const recipe = parseRecipe(await readFile(new URL(name, here), 'utf8'), name);
       outputs.add(recipe.output);
+      if (recipe.kind === 'sweep') continue;
       const sets = recipe.kind === 'vector' ? [] : recipe.evaluate;
       const data =
         recipe.kind === 'vector' ? [recipe.harmful, recipe.benign!] : recipe.kind === 'finetune' ? [recipe.data] : [];

@@ -10,6 +10,7 @@ import { Answers } from './answers.js';
 import { Charts } from './charts.js';
 import { append } from './columns.js';
 import { Header } from './header.js';
+import { sweepElement } from './sweep.js';
 import { resultElement } from './table.js';
 
 const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
@@ -68,6 +69,7 @@ class RunPage {
   private readonly answers: Answers;
   private readonly failed = el('div');
   private readonly notices = el('div');
+  private readonly sweep = el('div');
   private readonly tableHeading: HTMLElement;
   private readonly results = el('div');
   private readonly invariants = el('div');
@@ -93,6 +95,7 @@ class RunPage {
         this.header.element,
         this.failed,
         this.notices,
+        this.sweep,
         this.charts.element,
         el(
           'section',
@@ -127,7 +130,10 @@ class RunPage {
       ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
     );
     // Training a vector evaluates nothing, so no table is missed there.
-    const tabled = (run.kind !== 'vector' && !run.canRunAgain) || run.measurements.length > 0;
+    const tabled = (run.kind !== 'vector' && run.kind !== 'sweep' && !run.canRunAgain) || run.measurements.length > 0;
+    this.sweep.replaceChildren(
+      ...(run.sweep ? [sweepElement(run.sweep, { strings: s, numbers: this.numbers }, send)] : []),
+    );
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
     this.results.replaceChildren(resultElement(view.table, run, s));

@@ -1,0 +1,100 @@
+/** A sweep as a table of points: which there are, what each sets, and how they stand beside each other. Pure. */
+import type { ErrorData, Measurement, SweepRecipe } from './protocol.js';
+
+/** Axis → the value that the point has there; of named settings, their name. */
+export type SweepValues = Record<string, unknown>;
+export type Over = SweepRecipe['over'];
+
+/** A point that is done: a run folder and what it proved. */
+export interface SweepPoint {
+  values: SweepValues;
+  /** Absolute in events; in sweep.json relative to it. */
+  folder: string;
+  /** Kind of the run's verdict (docs/run-folder.md#verdict). */
+  verdict: string;
+  /** The verdict in a sentence. */
+  headline: string;
+  measurements: Measurement[];
+  /** How long the run took. */
+  seconds: number;
+  /** Why it failed. */
+  error?: ErrorData;
+}
+
+/** sweep.json. */
+export interface SweepFile {
+  version: 1;
+  over: Over;
+  /** Those that are done, in the order of the grid. */
+  points: SweepPoint[];
+  /** How many there are in all. */
+  of: number;
+}
+
+/** The axis of seeds: figures are taken together over it. */
+export const SEED = 'seed';
+
+/** The values of an axis, in order. */
+export const valuesOf = (axis: Over[string]): unknown[] => (Array.isArray(axis) ? axis : Object.keys(axis));
+
+/** Combinations of values. */
+export const pointCount = (over: Record<string, object>): number =>
+  Object.values(over).reduce((product, values) => product * Object.keys(values).length, 1);
+
+/** `over` of a recipe that was not checked; undefined where it cannot be drawn. */
+export function overOf(recipe: Record<string, unknown> | undefined): Over | undefined {
+  const over = recipe?.over;
+  const isAxis = (axis: unknown): boolean => typeof axis === 'object' && axis !== null && Object.keys(axis).length > 0;
+  if (typeof over !== 'object' || over === null || !Object.values(over).every(isAxis)) return undefined;
+  return pointCount(over as Over) <= MOST_DRAWN ? (over as Over) : undefined;
+}
+
+const MOST_DRAWN = 10_000;
+
+/** All combinations in the order of the grid: the last axis changes first. */
+export function pointsOf(over: Over): SweepValues[] {
+  return Object.entries(over).reduce<SweepValues[]>(
+    (points, [key, axis]) => points.flatMap((point) => valuesOf(axis).map((value) => ({ ...point, [key]: value }))),
+    [{}],
+  );
+}
+
+/** Recipe keys, with dots, and what a point sets them to. */
+export function settingsOf(over: Over, values: SweepValues): [key: string, value: unknown][] {
+  return Object.entries(over).flatMap(([key, axis]): [string, unknown][] =>
+    Array.isArray(axis) ? [[key, values[key]]] : Object.entries(axis[values[key] as string] ?? {}),
+  );
+}
+
+/** What two points have in common when they differ in their seed alone. */
+export const withoutSeed = ({ [SEED]: _, ...others }: SweepValues): SweepValues => others;
+
+export const sameValues = (a: SweepValues, b: SweepValues): boolean => canonical(a) === canonical(b);
+
+/** JSON with sorted keys. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join()}}`;
+}
+
+/** Whether the values of an axis are numbers in ascending or descending order, so that something lies between two of them. */
+export function isOrdered(axis: Over[string]): boolean {
+  const values = valuesOf(axis);
+  if (!values.every((value) => typeof value === 'number')) return false;
+  const steps = values.slice(1).map((value, i) => Math.sign(value - values[i]!));
+  return steps.every((step) => step !== 0 && step === steps[0]);
+}
+
+/** A value in words: a number or name as it is, settings as JSON. */
+export const valueText = (value: unknown): string => (typeof value === 'string' ? value : canonical(value));
+
+/** Last part of a key: "learningRate". */
+export const axisName = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
+
+/** "learningRate 0.003, protection true, seed 1". */
+export const valuesText = (values: SweepValues): string =>
+  Object.entries(values)
+    .map(([key, value]) => `${axisName(key)} ${valueText(value)}`)
+    .join(', ');

@@ -1,0 +1,101 @@
+/** The points of a sweep taken together over their seeds. Pure. */
+import { overRuns } from './intervals.js';
+import { LIMITS } from './limits.js';
+import { isFiniteNumber } from './measures.js';
+import type { Measurement } from './protocol.js';
+import type { Tone } from './signs.js';
+import { canonical, valuesText, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
+
+/** One figure of the delivered models of a group. Shares are in [0, 1]. */
+export interface SweepFigure {
+  name: string;
+  measure: Measurement['measure'];
+  judge: string;
+  /** Over the runs, with its 95 % interval; of one run that is no share there is none. */
+  mean: number;
+  low?: number;
+  high?: number;
+  /** The smallest and the largest of the runs. */
+  min: number;
+  max: number;
+  runs: number;
+  /** Answers of all runs. */
+  count: number;
+  /** Of the base model. */
+  base?: number;
+}
+
+/** Points that differ in their seed alone. */
+export interface SweepGroup {
+  values: SweepValues;
+  title: string;
+  points: SweepPoint[];
+  /** Verdict → how many. */
+  verdicts: Record<string, number>;
+  figures: SweepFigure[];
+  /** `good`: every run held, and so does the whole interval of each harm. */
+  tone: Tone;
+}
+
+export function groupsOf(points: readonly SweepPoint[]): SweepGroup[] {
+  const groups = new Map<string, SweepPoint[]>();
+  for (const point of points) {
+    const key = canonical(withoutSeed(point.values));
+    groups.set(key, [...(groups.get(key) ?? []), point]);
+  }
+  return [...groups.values()].map((own) => {
+    const values = withoutSeed(own[0]!.values);
+    const verdicts: Record<string, number> = {};
+    for (const { verdict } of own) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
+    const figures = figuresOf(own);
+    return { values, title: valuesText(values), points: own, verdicts, figures, tone: toneOf(own, figures) };
+  });
+}
+
+/** Figures of the delivered models, in the order in which they were measured. */
+function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
+  const found = new Map<string, { of: Measurement; all: Measurement[]; base?: number }>();
+  for (const { measurements } of points)
+    for (const one of measurements) {
+      const key = JSON.stringify([one.name, one.measure, one.judge]);
+      const entry = found.get(key) ?? { of: one, all: [] };
+      if (one.state === 'base') entry.base = one.value;
+      else entry.all.push(one);
+      found.set(key, entry);
+    }
+  return [...found.values()].flatMap(({ of: { name, measure, judge }, all, base }) => {
+    const values = all.map(({ value }) => value);
+    if (values.length === 0 || !values.every(isFiniteNumber)) return [];
+    const counts = all.map(({ count }) => count);
+    const interval = overRuns(values, measure === 'loss' ? undefined : counts);
+    return [
+      {
+        ...{ name, measure, judge, base, runs: values.length },
+        ...{ mean: values.reduce((sum, value) => sum + value, 0) / values.length, ...interval },
+        ...{ min: Math.min(...values), max: Math.max(...values), count: counts.reduce((a, b) => a + b, 0) },
+      },
+    ];
+  });
+}
+
+/** Nothing is good or bad by a difference that lies within its interval. */
+function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[]): Tone {
+  const harm = figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);
+  const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
+  if (points.every(({ verdict }) => verdict === 'failed')) return 'neutral';
+  if (points.some(({ verdict }) => verdict === 'lost' || verdict === 'broken')) return 'bad';
+  if (harm.some((figure) => (figure.low ?? figure.mean) > allowed(figure))) return 'bad';
+  const held = points.every(({ verdict }) => verdict === 'held');
+  if (held && harm.length > 0 && harm.every((figure) => (figure.high ?? 1) <= allowed(figure))) return 'good';
+  return held || points.some(({ verdict }) => verdict === 'weakened') || harm.some((one) => one.mean > allowed(one))
+    ? 'warning'
+    : 'neutral';
+}
+
+/** What a sweep is about: harm, else what was measured first. */
+export const mainFigure = (groups: readonly SweepGroup[]): SweepFigure | undefined =>
+  groups.flatMap(({ figures }) => figures.find(({ measure }) => measure === 'harm') ?? [])[0] ??
+  groups.flatMap(({ figures }) => figures)[0];
+
+export const figureLike = (group: SweepGroup, of: Pick<SweepFigure, 'name' | 'measure' | 'judge'>) =>
+  group.figures.find(({ name, measure, judge }) => name === of.name && measure === of.measure && judge === of.judge);

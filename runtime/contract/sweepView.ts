@@ -1,0 +1,215 @@
+/** What is shown of a sweep: heat maps, protection curves and a table. The report and the page draw it. */
+import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Wording } from './format.js';
+import type { Tone } from './signs.js';
+import { axisName, isOrdered, pointsOf, SEED, valuesOf, valueText, type Over, type SweepPoint } from './sweep.js';
+import { curveOf, type Curve } from './sweepCurve.js';
+import { figureLike, groupsOf, mainFigure, type SweepFigure, type SweepGroup } from './sweepFigures.js';
+
+export const SWEEP_STRINGS = {
+  sweepTitle: 'Points',
+  sweepDone: '{0} of {1} points are done.',
+  sweepHeld: 'Protection holds at {0} of {1} settings, with every seed and within the interval.',
+  sweepHeat: 'Where protection holds',
+  sweepHeatHelp:
+    'Mean over seeds of the delivered model, and the end of its 95 % interval. Green: every run held, and the whole interval does. Red: at least one run failed, or the whole interval does.',
+  sweepCurves: 'Protection curves',
+  sweepCurvesHelp: 'Mean over seeds; the band reaches from the smallest to the largest.',
+  sweepTable: 'All settings',
+  sweepSettings: 'settings',
+  sweepSeeds: 'runs',
+  sweepVerdicts: 'verdicts',
+  sweepSeconds: 'time',
+  sweepAtMost: 'at most {0}',
+  sweepNotDone: 'not done',
+  sweepFailed: 'failed',
+  sweepRange: '{0} ({1} to {2})',
+  sweepOpen: 'Open the run {0}',
+} as const;
+export type SweepStrings = Record<keyof typeof SWEEP_STRINGS, string> & DurationWords;
+
+export const SWEEP_ENGLISH: SweepStrings = { ...SWEEP_STRINGS, ...DURATION_WORDS };
+
+export interface HeatCell {
+  text: string;
+  /** End of the interval. */
+  bound: string;
+  tone: Tone;
+  mark: string;
+  /** Share of full colour, 0 to 1. */
+  strength: number;
+  /** Runs, to be opened. */
+  folders: string[];
+}
+
+export interface HeatMap {
+  title: string;
+  corner: string;
+  columns: string[];
+  rows: { label: string; cells: (HeatCell | undefined)[] }[];
+}
+
+export interface SweepRow {
+  title: string;
+  runs: number;
+  verdicts: string;
+  tone: Tone;
+  /** One for each column. */
+  cells: string[];
+  seconds: string;
+}
+
+export interface SweepView {
+  summary: string;
+  /** What the heat maps and the first curves show: "forbidden topic · harm". */
+  measured: string;
+  heat: HeatMap[];
+  curves: Curve[];
+  table: { columns: string[]; rows: SweepRow[] };
+}
+
+type Words = Wording<SweepStrings>;
+
+export function sweepView(over: Over, points: readonly SweepPoint[], words: Words): SweepView {
+  const { strings: s } = words;
+  const groups = groupsOf(points);
+  const main = mainFigure(groups);
+  const measured = main ? titleOf(main) : '';
+  const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
+  const good = groups.filter(({ tone }) => tone === 'good').length;
+  return {
+    summary: [
+      fill(s.sweepDone, points.length, pointsOf(over).length),
+      main?.measure === 'harm' && fill(s.sweepHeld, good, settings),
+    ]
+      .filter(Boolean)
+      .join(' '),
+    measured,
+    heat: main ? heatMaps(over, groups, main, words) : [],
+    curves: curvesOf(over, groups, words),
+    table: tableOf(groups, words),
+  };
+}
+
+const titleOf = ({ name, measure }: Pick<SweepFigure, 'name' | 'measure'>): string => `${name} · ${measure}`;
+
+/** Axes with more than one value, seeds left out: of numbers first, which lie across. */
+function axesOf(over: Over): string[] {
+  const keys = Object.keys(over).filter((key) => key !== SEED && valuesOf(over[key]!).length > 1);
+  return [...keys.filter((key) => isOrdered(over[key]!)), ...keys.filter((key) => !isOrdered(over[key]!))];
+}
+
+const matches = (group: SweepGroup, values: Record<string, unknown>): boolean =>
+  Object.entries(values).every(([key, value]) => valueText(group.values[key]) === valueText(value));
+
+/** One map for each combination of the axes that are neither across nor down. */
+function heatMaps(over: Over, groups: readonly SweepGroup[], main: SweepFigure, words: Words): HeatMap[] {
+  const [across, down, ...others] = axesOf(over);
+  if (across === undefined) return [];
+  const columns = valuesOf(over[across]!);
+  const lines = down === undefined ? [undefined] : valuesOf(over[down]!);
+  return pointsOf(pick(over, others)).map((fixed) => ({
+    title: [titleOf(main), nameOf(fixed)].filter(Boolean).join(', '),
+    corner: [down && axisName(down), axisName(across)].filter(Boolean).join(' \\ '),
+    columns: columns.map(valueText),
+    rows: lines.map((line) => ({
+      label: line === undefined ? '' : valueText(line),
+      cells: columns.map((column) => {
+        const wanted = { ...fixed, [across]: column, ...(down !== undefined && { [down]: line }) };
+        const group = groups.find((one) => matches(one, wanted));
+        return group && heatCell(group, main, words);
+      }),
+    })),
+  }));
+}
+
+const MARKS: Record<Tone, string> = { good: '✓', bad: '✗', warning: '⚠', neutral: '–' };
+
+function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n }: Words): HeatCell {
+  const figure = figureLike(group, main);
+  const folders = group.points.map(({ folder }) => folder);
+  const common = { tone: group.tone, mark: MARKS[group.tone], folders };
+  if (!figure) return { ...common, text: s.sweepFailed, bound: '', strength: 0 };
+  const isLoss = figure.measure === 'loss';
+  const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high));
+  return {
+    ...common,
+    text: isLoss ? n.number(figure.mean) : n.percent(figure.mean),
+    bound,
+    strength: isLoss ? 0 : 0.25 + 0.75 * figure.mean,
+  };
+}
+
+const nameOf = (values: Record<string, unknown>): string =>
+  Object.entries(values)
+    .map(([key, value]) => `${axisName(key)} ${valueText(value)}`)
+    .join(', ');
+
+const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]!]));
+
+/** Over the first axis of numbers: a line for each way to train, a picture for each value of the other axes of numbers. */
+function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbers }: Words): Curve[] {
+  const axes = axesOf(over);
+  const ordered = axes.filter((key) => isOrdered(over[key]!));
+  const [x, ...pictures] = ordered;
+  if (x === undefined) return [];
+  const lines = axes.filter((key) => !ordered.includes(key));
+  const shown = shownFigures(groups);
+  return shown.flatMap((figure) =>
+    pointsOf(pick(over, pictures)).map((fixed) =>
+      curveOf({
+        title: [titleOf(figure), nameOf(fixed)].filter(Boolean).join(', '),
+        axis: axisName(x),
+        at: valuesOf(over[x]!) as number[],
+        isShare: figure.measure !== 'loss',
+        numbers,
+        lines: pointsOf(pick(over, lines)).map((line) => ({
+          label: nameOf(line) || titleOf(figure),
+          at: (value) => {
+            const group = groups.find((one) => matches(one, { ...fixed, ...line, [x]: value }));
+            return group && figureLike(group, figure);
+          },
+          text: (of) =>
+            of.runs > 1
+              ? fill(s.sweepRange, numbers.percent(of.mean), numbers.percent(of.min), numbers.percent(of.max))
+              : numbers.percent(of.mean),
+        })),
+      }),
+    ),
+  );
+}
+
+/** Harm and the first task: what protection is for, and what it must not cost. */
+function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
+  const all = groups.flatMap(({ figures }) => figures);
+  const harm = all.find(({ measure }) => measure === 'harm');
+  const task = all.find(({ measure }) => measure === 'exact' || measure === 'contains' || measure === 'loss');
+  return [harm, task].filter((one) => one !== undefined);
+}
+
+function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Words): SweepView['table'] {
+  const columns = [...new Map(groups.flatMap(({ figures }) => figures).map((one) => [keyOf(one), one])).values()];
+  const several = new Set(columns.map(({ judge }) => judge)).size > 1;
+  return {
+    columns: columns.map((one) => (several ? `${titleOf(one)} · ${one.judge}` : titleOf(one))),
+    rows: groups.map((group) => ({
+      title: group.title,
+      runs: group.points.length,
+      verdicts: Object.entries(group.verdicts)
+        .map(([verdict, count]) => (group.points.length > 1 ? `${count} ${verdict}` : verdict))
+        .join(', '),
+      tone: group.tone,
+      cells: columns.map((column) => {
+        const figure = figureLike(group, column);
+        if (!figure) return '';
+        const number = figure.measure === 'loss' ? n.number : n.percent;
+        const ends = [figure.low, figure.high].map((end) => end !== undefined && number(end));
+        return ends.every(Boolean)
+          ? fill(s.sweepRange, number(figure.mean), ends[0] as string, ends[1] as string)
+          : number(figure.mean);
+      }),
+      seconds: formatDuration(group.points.reduce((sum, { seconds }) => sum + seconds, 0) / group.points.length, s),
+    })),
+  };
+}
+
+const keyOf = ({ name, measure, judge }: SweepFigure): string => JSON.stringify([name, measure, judge]);

@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { WEIGHTS_FILE, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
+import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
+import { norm, project, sum, truncate, type Combined } from '../adapters/algebra.js';
+import { requireBase } from '../adapters/base.js';
+import type { CombineResult } from '../contract/protocol.js';
+import { HumanError } from '../support/errors.js';
+import { sha256File } from '../support/files.js';
+import { logitsOf, probe, requireAlike } from './compare.js';
+import { joinedConfig } from './peft.js';
+import { readingBack, type Source } from './source.js';
+import { stagedFolder } from './staging.js';
+
+export interface CombineOptions {
+  /** Adapter that is projected on: what lies along it is taken out, or alone kept. */
+  readonly off?: string;
+  readonly onto?: string;
+  /** Largest rank of the result; without it the result is exact. */
+  readonly rank?: number;
+  /** SHA-256 of the model's weights. */
+  readonly modelSha256: string;
+}
+
+/**
+ * One PEFT folder that does at scale 1 what the adapters do together at theirs, less or only what lies along another one. Its
+ * security_vector.json says what it was made of, each part by hash. What is written is read back and compared.
+ * @throws HumanError for adapters of another base, and where nothing would be left
+ */
+export function combineAdapters(source: Source, out: string, options: CombineOptions): Promise<CombineResult> {
+  const { backend, spec, model, sites, adapters } = source;
+  const { off, onto, rank, modelSha256 } = options;
+  if (adapters.length === 0)
+    throw new HumanError('there is no adapter to combine.', { place: '--adapter', remedy: 'Name one or more.' });
+  return stagedFolder(out, async (folder) => {
+    source.onProgress('adding up', 0);
+    const files: AdapterFile[] = [];
+    for (const { path } of adapters) files.push(await ofBase(path, modelSha256));
+    let whole: Combined = sum(adapters);
+    const along = off ?? onto;
+    if (along !== undefined) {
+      files.push(await ofBase(along, modelSha256));
+      whole = project(whole, { along: await adapterFlat(along, sites), keep: off === undefined ? 'part' : 'rest' });
+    }
+    if (whole.layout.sites.length === 0 || !(norm(whole) > 0))
+      throw new HumanError('nothing is left: the result changes no layer.', {
+        place: out,
+        remedy: 'Look at the scales and at what is projected on.',
+      });
+    const exact = Math.max(...whole.layout.sites.map((site) => site.rank));
+    const cut = rank === undefined || rank >= exact ? undefined : truncate(whole, rank);
+    const result = cut ?? whole;
+    const from: MadeFrom['from'] = [];
+    for (const [i, file] of files.entries())
+      from.push({
+        path: file.path,
+        sha256: await sha256File(join(file.path, WEIGHTS_FILE)),
+        ...(i < adapters.length ? { scale: adapters[i].scale } : { projected: off === undefined ? 'onto' : 'off' }),
+      });
+    const names = files.slice(0, adapters.length).flatMap(({ provenance }) => provenance.name ?? []);
+    await saveAdapter(folder, {
+      ...result,
+      config: joinedConfig(result.layout, files, sites),
+      role: files.some(({ role }) => role === 'security') ? 'security' : 'task',
+      provenance: {
+        name: names.length > 0 ? names.join(' + ') : undefined,
+        baseModel: {
+          ...files.find(({ provenance }) => provenance.baseModel)?.provenance.baseModel,
+          sha256: modelSha256,
+        },
+        made: { from, exactRank: exact, ...(cut && { rank, error: cut.error }) },
+      },
+    });
+    readingBack(source);
+    const written = await adapterFlat(folder, sites);
+    await requireWritten(source, result, written, folder);
+    return {
+      path: out,
+      sha256: await sha256File(join(folder, WEIGHTS_FILE)),
+      rank: Math.max(...written.layout.sites.map((site) => site.rank)),
+      exactRank: exact,
+      ...(cut && { error: cut.error, worst: cut.worst }),
+      from,
+    };
+  });
+
+  /** The folder gives the logits of what was computed; of a plain sum, those of all adapters active together. */
+  async function requireWritten(at: Source, computed: Combined, written: FlatAdapter, folder: string): Promise<void> {
+    const rows = await probe(at);
+    const isSum = off === undefined && onto === undefined && computed.layout.sites.length > 0 && rank === undefined;
+    const before = isSum ? adapters : [{ name: 'computed', ...computed, scale: 1 }];
+    const after = [{ name: 'written', layout: written.layout, flat: written.flat, scale: 1 }];
+    requireAlike(
+      await logitsOf(backend, { spec, model, adapters: before }, rows),
+      await logitsOf(backend, { spec, model, adapters: after }, rows),
+      spec.vocabSize,
+      'F32',
+      folder,
+    );
+  }
+}
+
+async function ofBase(path: string, modelSha256: string): Promise<AdapterFile> {
+  const file = await readAdapter(path);
+  requireBase(file, modelSha256);
+  return file;
+}

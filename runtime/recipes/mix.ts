@@ -1,0 +1,52 @@
+import type { LoadedData } from '../context/context.js';
+import type { FinetuneRecipe } from '../contract/protocol.js';
+import { joined, subset } from '../data/exampleList.js';
+import { HumanError } from '../support/errors.js';
+import { loadSource, type Job } from './job.js';
+
+/** What is learned, and the files that it is from. */
+export interface TrainingData {
+  /** All rows; path and hash are those of `data.file`. */
+  readonly data: LoadedData;
+  /** Each file by itself, with the rows that are used of it. */
+  readonly parts: readonly LoadedData[];
+}
+
+/** Rows of a second file that are the given share of all rows, beside so many of the first. */
+export const rowsForShare = (share: number, others: number): number => Math.round((share * others) / (1 - share));
+
+/**
+ * The data of a fine-tuning: `data`, and behind it the first rows of `data.mix`. Row numbers are unique: those of the second
+ * file go on behind those of the first.
+ * @throws HumanError when the second file has fewer rows than the share needs
+ */
+export async function loadTrainingData(job: Job<FinetuneRecipe>): Promise<TrainingData> {
+  const { mix, ...own } = job.recipe.data;
+  const { maxTokens } = job.recipe.batch;
+  const data = await loadSource(job, own, 'data', maxTokens);
+  if (!mix) return { data, parts: [data] };
+  const { share, ...source } = mix;
+  const loaded = await loadSource(job, source, 'data.mix', maxTokens);
+  const wanted = share === undefined ? loaded.examples.length : rowsForShare(share, data.examples.length);
+  if (wanted > loaded.examples.length)
+    throw new HumanError(
+      `a share of ${share} beside ${data.examples.length} rows takes ${wanted} rows, and the file has ${loaded.examples.length} that can be used.`,
+      { place: 'data.mix.share', remedy: 'Lower the share, set data.limit, or name a file with more rows.' },
+    );
+  const chosen = subset(
+    loaded.examples,
+    Array.from({ length: wanted }, (_, i) => i),
+  );
+  const beyond = data.examples.at(data.examples.length - 1)?.row ?? -1;
+  const mixed = { ...loaded, examples: chosen };
+  const fine = [...(data.review?.fine ?? []), ...[...(loaded.review?.fine ?? [])].map((row) => beyond + 1 + row)];
+  const review = data.review ?? loaded.review;
+  return {
+    data: {
+      ...data,
+      examples: joined(data.examples, chosen, beyond),
+      ...(review && { review: { ...review, fine: new Set(fine) } }),
+    },
+    parts: [data, mixed],
+  };
+}

@@ -1,0 +1,97 @@
+/** The recipes of a sweep's points: the base, with some keys set. */
+import { basename } from 'node:path';
+import type { FinetuneRecipe, SweepRecipe } from '../contract/protocol.js';
+import { parseJsonc } from '../contract/jsonc.js';
+import { axisName, canonical, pointsOf, settingsOf, valuesText, type SweepValues } from '../contract/sweep.js';
+import { HumanError } from '../support/errors.js';
+import { isObject, readText, shown } from '../support/jsonFile.js';
+import { sha256 } from '../support/files.js';
+import { MAX_BYTES, parseRecipe, type RecipeFile } from './readRecipe.js';
+
+/** A point before it is run. */
+export interface PlannedPoint {
+  readonly values: SweepValues;
+  readonly recipe: FinetuneRecipe;
+  /** Of its folder, where it has none yet. */
+  readonly name: string;
+}
+
+/**
+ * Every point of a sweep in the order of the grid, each checked as a recipe of its own.
+ * @param path absolute path of a path written in the sweep
+ * @throws HumanError for a base that is no fine-tuning, and for values that a recipe cannot have
+ */
+export async function plannedPoints(
+  { base, over }: SweepRecipe,
+  { path, file }: Pick<RecipeFile, 'path' | 'file'>,
+): Promise<PlannedPoint[]> {
+  const text = await readText(path(base), MAX_BYTES);
+  const { kind } = parseRecipe(text, basename(base));
+  if (kind !== 'finetune')
+    throw new HumanError(`the base of a sweep is a "finetune" recipe; this is a "${kind}" recipe.`, {
+      place: path(base),
+      remedy: 'Name another recipe as "base".',
+    });
+  const { value } = parseJsonc(text);
+  const names = new Map<string, string>();
+  return pointsOf(over).map((values) => {
+    const recipe = pointRecipe(value, settingsOf(over, values), `${basename(file)} over`, valuesText(values));
+    const name = folderName(values, names);
+    return { values, recipe, name };
+  });
+}
+
+function pointRecipe(base: unknown, settings: [string, unknown][], place: string, values: string): FinetuneRecipe {
+  let written = base;
+  for (const [key, value] of settings) written = withValue(written, key.split('.'), value, `${place}: ${key}`);
+  try {
+    return parseRecipe(JSON.stringify(written, null, 2), 'point') as FinetuneRecipe;
+  } catch (error) {
+    if (!(error instanceof HumanError)) throw error;
+    const key = /^point:\d+ (.+)$/.exec(error.place ?? '')?.[1];
+    throw new HumanError(error.message, {
+      place: [`${place}: ${values}`, key].filter(Boolean).join(' → '),
+      remedy: error.remedy,
+    });
+  }
+}
+
+/** The value with one key in it set; nothing that was there is changed. */
+function withValue(target: unknown, [part, ...rest]: readonly string[], value: unknown, place: string): unknown {
+  if (part === undefined) return value;
+  if (Array.isArray(target)) {
+    const index = /^\d+$/.test(part) ? Number(part) : NaN;
+    if (!(index < target.length))
+      throw new HumanError(`the list has ${target.length} entries, and "${part}" is none of them.`, {
+        place,
+        remedy: 'Count from 0, or set the whole list.',
+      });
+    return target.with(index, withValue(target[index], rest, value, place));
+  }
+  if (target !== undefined && !isObject(target))
+    throw new HumanError(`the base has ${shown(target)} there, which has no key "${part}".`, {
+      place,
+      remedy: 'Set the whole key, as { "protection": [false, { "anchor": { "weight": 0.3 } }] }.',
+    });
+  const inner = target?.[part];
+  return { ...target, [part]: withValue(inner, rest, value, place) };
+}
+
+const MOST_CHARACTERS = 80;
+
+/** "learningRate-0.003_protection-true_seed-1"; with a hash where that does not tell it from all others. */
+function folderName(values: SweepValues, names: Map<string, string>): string {
+  let plain = true;
+  const parts = Object.entries(values).map(([key, value]) => {
+    const text = typeof value === 'object' && value !== null ? '' : String(value);
+    if (!/^[A-Za-z0-9][A-Za-z0-9.+-]*$/.test(text)) plain = false;
+    return `${axisName(key)}-${text}`.replace(/[^A-Za-z0-9.+-]+/g, '-').replace(/-+$/, '');
+  });
+  const whole = parts.join('_');
+  const name = whole.slice(0, MOST_CHARACTERS).replace(/[.-]+$/, '');
+  const all = canonical(values);
+  const known = names.get(name.toLowerCase());
+  const isFree = plain && name === whole && (known === undefined || known === all);
+  if (isFree) names.set(name.toLowerCase(), all);
+  return isFree ? name : `${name}_${sha256(all).slice(0, 8)}`;
+}

@@ -1,0 +1,128 @@
+/** The order of a sweep's points, and how they stand together over their seeds. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { numbersIn } from '../../runtime/contract/format.js';
+import type { Measurement } from '../../runtime/contract/protocol.js';
+import { pointsOf, settingsOf, type Over, type SweepPoint } from '../../runtime/contract/sweep.js';
+import { groupsOf } from '../../runtime/contract/sweepFigures.js';
+import { nextPoint } from '../../runtime/contract/sweepOrder.js';
+import { secondsLeft } from '../../runtime/contract/sweepTime.js';
+import { SWEEP_ENGLISH, sweepView } from '../../runtime/contract/sweepView.js';
+
+/** All points in the order in which they are run, where a point's verdict is `verdict(point)`. */
+function order(over: Over, verdict: (point: Record<string, unknown>) => string): Record<string, unknown>[] {
+  const points = pointsOf(over);
+  const verdicts: (string | undefined)[] = points.map(() => undefined);
+  const run: Record<string, unknown>[] = [];
+  for (let i = nextPoint(over, verdicts); i !== undefined; i = nextPoint(over, verdicts)) {
+    assert.equal(verdicts[i], undefined, 'a point is run once');
+    verdicts[i] = verdict(points[i]!);
+    run.push(points[i]!);
+  }
+  assert.equal(run.length, points.length, 'every point is run');
+  return run;
+}
+
+describe('the order of points', () => {
+  const rates = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+  it('takes the ends first, then halves what lies between two verdicts', () => {
+    const run = order({ rate: rates }, ({ rate }) => (Number(rate) < 7 ? 'held' : 'lost')).map(({ rate }) => rate);
+    assert.deepEqual(run.slice(0, 5), [1, 9, 5, 7, 6]);
+  });
+
+  it('goes from coarse to fine where the verdict never changes', () => {
+    const run = order({ rate: rates }, () => 'held').map(({ rate }) => rate);
+    assert.deepEqual(run.slice(0, 5), [1, 9, 5, 3, 7]);
+  });
+
+  it('takes every value of an axis that has no order, and the other seeds first at the edge', () => {
+    const over = { rate: [1, 2, 3, 4], protection: [false, true], seed: [1, 2] };
+    const run = order(over, ({ rate, protection }) => (protection === true || Number(rate) < 2 ? 'held' : 'lost'));
+    const first = run.slice(0, 4);
+    assert.deepEqual(
+      first.map(({ rate, protection, seed }) => [rate, protection, seed]),
+      [
+        [1, false, 1],
+        [1, true, 1],
+        [4, false, 1],
+        [4, true, 1],
+      ],
+    );
+    const edge = run.findIndex(({ rate, protection, seed }) => rate === 1 && protection === false && seed === 2);
+    const calm = run.findIndex(({ rate, protection, seed }) => rate === 1 && protection === true && seed === 2);
+    assert.ok(edge < calm, `${edge} < ${calm}`);
+  });
+});
+
+it('named settings set several keys', () => {
+  const over: Over = { way: { plain: { vectors: [], protection: false }, ours: { protection: true } }, seed: [1, 2] };
+  assert.equal(pointsOf(over).length, 4);
+  assert.deepEqual(settingsOf(over, { way: 'plain', seed: 2 }), [
+    ['vectors', []],
+    ['protection', false],
+    ['seed', 2],
+  ]);
+});
+
+const measured = (state: string, value: number, count = 128): Measurement => ({
+  ...{ state, name: 'forbidden', measure: 'harm', value, count, judge: 'j' },
+});
+const point = (rate: number, seed: number, harm: number, verdict = 'held', count = 128): SweepPoint => ({
+  values: { rate, seed },
+  folder: `points/${rate}-${seed}`,
+  verdict,
+  headline: '',
+  measurements: [measured('base', 0, count), measured('protected', harm, count)],
+  seconds: 10,
+});
+
+describe('points over seeds', () => {
+  it('have a mean with an interval that is no narrower than their answers, nor than their spread', () => {
+    const [same] = groupsOf([point(1, 1, 0), point(1, 2, 0), point(1, 3, 0)]);
+    const [figure] = same!.figures;
+    assert.equal(figure!.mean, 0);
+    // Wilson, 0 of 384.
+    assert.ok(Math.abs(figure!.high! - 0.0099) < 1e-4, String(figure!.high));
+    const [wide] = groupsOf([point(1, 1, 0), point(1, 2, 0.5), point(1, 3, 1)]);
+    assert.deepEqual([wide!.figures[0]!.low, wide!.figures[0]!.high], [0, 1]);
+  });
+
+  it('are good only where every run held and the whole interval does', () => {
+    const tone = (...points: SweepPoint[]) => groupsOf(points)[0]!.tone;
+    assert.equal(tone(point(1, 1, 0), point(1, 2, 0), point(1, 3, 0)), 'good');
+    assert.equal(tone(point(1, 1, 0, 'held', 24)), 'warning', 'none of 24 may be 14 %');
+    assert.equal(tone(point(1, 1, 0), point(1, 2, 0, 'weakened'), point(1, 3, 0)), 'warning');
+    assert.equal(tone(point(1, 1, 0), point(1, 2, 0.3, 'lost')), 'bad');
+    assert.equal(tone(point(1, 1, 0.9, 'unprotected')), 'bad');
+    assert.equal(tone(point(1, 1, 0, 'unprotected')), 'neutral');
+  });
+});
+
+it('the view has a cell for each setting, a curve through the means and a band from the smallest to the largest', () => {
+  const over = { rate: [1, 100], seed: [1, 2] };
+  const points = [point(1, 1, 0), point(1, 2, 0.02), point(100, 1, 0.5, 'lost')];
+  const view = sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() });
+  assert.match(view.summary, /3 of 4 points/);
+  const [map] = view.heat;
+  assert.deepEqual(
+    map!.rows[0]!.cells.map((cell) => [cell?.text, cell?.tone, cell?.folders.length]),
+    [
+      ['1\u00a0%', 'warning', 2],
+      ['50\u00a0%', 'bad', 1],
+    ],
+  );
+  const [curve] = view.curves;
+  assert.match(curve!.description, /rate 1: 1\u00a0% \(0\u00a0% to 2\u00a0%\); rate 100: 50\u00a0%/);
+  assert.equal(curve!.lines[0]!.dots.length, 2);
+});
+
+it('the time that is left follows from the work of the points that are done', () => {
+  const recipe = (steps: number) => ({
+    steps,
+    data: { file: 'd', format: 'auto' as const },
+    batch: { rows: 8, accumulate: 1, maxTokens: 64 },
+  });
+  assert.equal(secondsLeft([{ recipe: recipe(10) }]), undefined);
+  assert.equal(secondsLeft([{ recipe: recipe(10), seconds: 5 }, { recipe: recipe(30) }, { recipe: recipe(10) }]), 20);
+});

@@ -1,0 +1,203 @@
+/** A sweep's points are ordinary runs; what is done stays done. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, before, describe, it } from 'node:test';
+import { calls } from '../../runtime/calls/calls.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { DoneEvent, Manifest, RunEvent } from '../../runtime/contract/protocol.js';
+import type { SweepFile, SweepPoint } from '../../runtime/contract/sweep.js';
+import { sha256File } from '../../runtime/support/files.js';
+import { silent } from '../support/silent.js';
+import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+
+const CLI = fileURLToPath(new URL('../../runtime/cli.ts', import.meta.url));
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'sweep-'));
+  await writeWorkspace(root);
+  await write('vector', VECTOR);
+  await runRecipe(join(root, 'vector.json'), { signal: new AbortController().signal, onEvent: () => undefined });
+  await write('base', RECIPES['lora, absorbs flagged rows']!);
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+async function write(name: string, value: object): Promise<string> {
+  const file = join(root, `${name}.json`);
+  await writeFile(file, JSON.stringify(value));
+  return file;
+}
+const sweep = (name: string, over: object): Promise<string> =>
+  write(name, { kind: 'sweep', base: 'base.json', over, output: `sweeps/${name}` });
+
+interface Ran {
+  done: DoneEvent;
+  events: RunEvent[];
+  points: (SweepPoint & { resumed?: true })[];
+}
+
+async function run(
+  recipe: string,
+  more: { resume?: boolean; force?: boolean; stopAt?: (event: RunEvent) => boolean } = {},
+): Promise<Ran> {
+  const stop = new AbortController();
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent): void => {
+    events.push(event);
+    if (more.stopAt?.(event)) stop.abort();
+  };
+  const { resume, force } = more;
+  const done = await calls.run({ recipe, resume, force }, { ...silent, signal: stop.signal, onEvent });
+  return { done, events, points: events.flatMap((event) => (event.kind === 'point' ? [event] : [])) };
+}
+
+const table = async (name: string): Promise<SweepFile> =>
+  JSON.parse(await readFile(join(root, 'sweeps', name, 'sweep.json'), 'utf8')) as SweepFile;
+/** What must be the same, however often a sweep was interrupted. */
+const results = ({ points }: SweepFile) =>
+  points.map(({ values, folder, verdict, measurements }) => ({ values, folder, verdict, measurements }));
+const weights = (folder: string): Promise<string> => sha256File(join(folder, 'adapter/adapter_model.safetensors'));
+
+describe('a sweep', () => {
+  const over = { 'optimizer.learningRate': [0.02, 0.05], seed: [1, 2] };
+
+  it('has a run folder for each point, with the result of the same recipe run alone', async () => {
+    const { done, points } = await run(await sweep('same', over));
+    assert.equal(done.outcome, 'finished');
+    assert.equal(points.length, 4);
+    assert.ok(points.every(({ resumed }) => resumed === undefined));
+    const { of, points: listed } = await table('same');
+    assert.equal(of, 4);
+    assert.deepEqual(
+      listed.map(({ values }) => values),
+      [0.02, 0.05].flatMap((rate) => [1, 2].map((seed) => ({ 'optimizer.learningRate': rate, seed }))),
+    );
+    for (const { values, folder } of points) {
+      const seed = Number(values.seed);
+      const learningRate = Number(values['optimizer.learningRate']);
+      const alone = await write('alone', {
+        ...RECIPES['lora, absorbs flagged rows'],
+        ...{ seed, optimizer: { learningRate }, output: `alone-${seed}-${learningRate}` },
+      });
+      const { output } = await runRecipe(alone, { signal: new AbortController().signal, onEvent: () => undefined });
+      assert.equal(await weights(folder), await weights(output), JSON.stringify(values));
+      for (const file of ['scan.json', 'answers.jsonl'])
+        assert.equal(await readFile(join(folder, file), 'utf8'), await readFile(join(output, file), 'utf8'), file);
+      assert.ok(existsSync(join(folder, 'report.html')));
+    }
+    assert.match(await readFile(join(root, 'sweeps/same/report.html'), 'utf8'), /4 of 4 points/);
+  });
+
+  it('keeps the points that a change of the recipe leaves as they are', async () => {
+    await run(await sweep('changed', over));
+    const more = await sweep('changed', { ...over, 'optimizer.learningRate': [0.05, 0.1], 'data.limit': [10] });
+    await assert.rejects(run(more), { code: 'exists' });
+    const { points } = await run(more, { resume: true });
+    // With a limit that all rows are below the recipe is another one, and so are its results for all that is known.
+    assert.equal(points.filter(({ resumed }) => resumed).length, 0);
+    const again = await run(await sweep('changed', { ...over, 'optimizer.learningRate': [0.05, 0.1] }), {
+      resume: true,
+    });
+    assert.deepEqual(
+      again.points.filter(({ resumed }) => resumed).map(({ values }) => values),
+      [1, 2].map((seed) => ({ 'optimizer.learningRate': 0.05, seed })),
+    );
+    assert.equal(again.points.length, 4);
+  });
+
+  it('goes on after a point that fails, and tries that one again', async () => {
+    const recipe = await sweep('failing', { 'data.mix': [{ file: 'benign.jsonl' }, { file: 'absent.jsonl' }] });
+    const { done, points } = await run(recipe);
+    assert.equal(done.outcome, 'finished');
+    assert.deepEqual(
+      points.map(({ verdict }) => verdict === 'failed'),
+      [false, true],
+    );
+    assert.match(points[1]!.error!.place!, /absent/);
+    const again = await run(recipe, { resume: true });
+    assert.deepEqual(
+      again.points.map(({ resumed = false }) => resumed),
+      [true, false],
+    );
+  });
+
+  it('stopped, loses nothing of the points that are done, and goes on from the checkpoint of the one in work', async () => {
+    const recipe = await sweep('stopped', over);
+    let points = 0;
+    const stopAt = (event: RunEvent): boolean => event.kind === 'point' && ++points === 2;
+    const { done } = await run(recipe, { stopAt });
+    assert.equal(done.outcome, 'stopped');
+    assert.equal((await table('stopped')).points.length, 2);
+    const again = await run(recipe, { resume: true });
+    assert.deepEqual(
+      again.points.map(({ resumed = false }) => resumed),
+      [true, true, false, false],
+    );
+    assert.deepEqual(results(await table('stopped')), results(await table('same')));
+  });
+
+  it('killed twice and resumed, ends with the same table', { timeout: 120_000 }, async () => {
+    const recipe = await sweep('killed', over);
+    for (const kill of [1, 2]) {
+      const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'train', recipe, '--json', '--resume'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      if (kill === 1) child.kill('SIGKILL');
+      await new Promise((resolve) => {
+        let text = '';
+        child.stdout.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          const fresh = text.split('\n').filter((line) => /"kind":"point"/.test(line) && !/"resumed"/.test(line));
+          if (fresh.length === 1) child.kill('SIGKILL');
+        });
+        child.on('close', resolve);
+      });
+      if (kill === 1) await run(recipe, { stopAt: (event) => event.kind === 'point' });
+    }
+    const before = (await table('killed')).points.length;
+    assert.ok(before >= 1 && before < 4, String(before));
+    const { done } = await run(recipe, { resume: true });
+    assert.equal(done.outcome, 'finished');
+    assert.deepEqual(results(await table('killed')), results(await table('same')));
+  });
+
+  it('is refused before anything runs where a value is no value of its key', async () => {
+    const refused = async (over: object, expected: object): Promise<void> => {
+      await assert.rejects(run(await sweep('refused', over)), expected);
+      assert.ok(!existsSync(join(root, 'sweeps/refused')));
+    };
+    await refused({ 'optimizer.learningRate': [0.1, 'fast'] }, { place: /refused.json over: learningRate fast/ });
+    await refused({ 'optimizer.speed': [1] }, { message: /unknown key "speed"/ });
+    const many = Array.from({ length: 101 }, (_, i) => i);
+    await refused({ seed: many, steps: many }, { message: /at most 10000 points/ });
+    await refused({ 'seed.of': [1] }, { message: /the base has 3 there/ });
+    await refused({ 'vectors.1.scale': [1] }, { message: /1 entries/ });
+    const file = await write('refused', { kind: 'sweep', base: 'vector.json', over: { seed: [1] }, output: 'o' });
+    await assert.rejects(run(file), { message: /"finetune" recipe/ });
+  });
+});
+
+describe('rows of a second file', () => {
+  const facts = async (data: object): Promise<Manifest['data']> => {
+    const recipe = await write('mixed', { ...RECIPES['lora, every 3'], steps: 1, evaluate: [], data, output: 'mixed' });
+    const { output } = await runRecipe(recipe, {
+      ...{ signal: new AbortController().signal, onEvent: () => undefined, force: true },
+    });
+    return (JSON.parse(await readFile(join(output, 'manifest.json'), 'utf8')) as Manifest).data;
+  };
+
+  it('are so many that they are the given share of all', async () => {
+    const of = async (mix: object): Promise<number[]> =>
+      (await facts({ file: 'train.jsonl', limit: 4, mix: { file: 'harmful.jsonl', ...mix } })).map(({ rows }) => rows);
+    assert.deepEqual(await of({}), [4, 6]);
+    assert.deepEqual(await of({ limit: 3 }), [4, 3]);
+    assert.deepEqual(await of({ share: 0 }), [4, 0]);
+    assert.deepEqual(await of({ share: 0.5 }), [4, 4]);
+    await assert.rejects(of({ share: 0.8 }), { place: 'data.mix.share', message: /takes 16 rows, and the file has 6/ });
+  });
+});
