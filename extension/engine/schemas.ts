@@ -238,7 +238,7 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   pOutside: number.optional(),
   parts: z.array(text).optional(),
   rest: text.optional(),
-} satisfies Shape<Omit<ScanRow, 'losses'>>);
+} satisfies Shape<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>);
 
 export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   version: z.literal(1),

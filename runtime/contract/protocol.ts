@@ -392,6 +392,9 @@ export interface ScanRow {
   parts?: string[];
   /** Of a flagged row: its answer without these spans. Absent where no answer would be left. Not in the scan.json of a run. */
   rest?: string;
+  /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
+  vector?: number;
+  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'flagged'>[];
   /** Of each supervised token, nats. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[] };
 }
@@ -426,7 +429,17 @@ export interface ScanResult {
   short: number;
   /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
   unusual?: number;
+  /** Of several vectors, in the order of the recipe. Only in the scan.json of a run. */
+  byVector?: ScanColumn[];
   perRow: ScanRow[];
+}
+
+/** What one of several vectors finds alone. */
+export interface ScanColumn extends Pick<
+  ScanResult,
+  'flagged' | 'threshold' | 'calibration' | 'auroc' | 'precision' | 'recall'
+> {
+  vector: string;
 }
 
 /** A row as a person reads it. */

@@ -28,7 +28,7 @@ import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
 import { openTrainee, TASK, type Trainee } from './trainee.js';
-import { readVectors, scanData, type ActiveVector } from './vectors.js';
+import { aloneOn, readVectors, scanData, type ActiveVector } from './vectors.js';
 
 /** Rows of each kind whose loss and gradient are drawn while training. */
 const PROBE_ROWS = 8;
@@ -280,10 +280,8 @@ async function prepare(
   const [vector] = vectors;
   if (!vector) return { plan: plainPlan(data.examples), frozen };
   await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });
-  const scales = {
-    off: { [TASK]: 0 },
-    on: { [TASK]: 0, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) },
-  };
+  const off = { [TASK]: 0 };
+  const scales = [off, ...vectors.map((one) => aloneOn(off, one))];
   const scanner =
     job.cluster && artifacts[RUN_FILES.scan] === undefined
       ? await scanThere(job, job.cluster, training, vectors, [data.examples, ordinary ?? []], scales)
@@ -293,7 +291,7 @@ async function prepare(
     scanner,
     { ...frozen, ...trainee.parameters(state) },
     { data, vectors, strategy, ordinary },
-    scales,
+    off,
     artifacts,
   );
   const decided = rowPlan(data.examples, scan, strategy, job.context.tokenizer, data.review?.fine);

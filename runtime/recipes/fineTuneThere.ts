@@ -39,10 +39,10 @@ export async function scanThere(
   training: Pick<TrainingState, 'checkpoint'>,
   vectors: readonly ActiveVector[],
   lists: readonly ExampleList[],
-  { off, on }: { off: Scales; on: Scales },
+  scales: readonly Scales[],
 ): Promise<Pick<Learner, 'losses'>> {
   await training.checkpoint(false);
-  return clusterLosses(job, cluster, vectors.map(sentVector), lists, [off, on]);
+  return clusterLosses(job, cluster, vectors.map(sentVector), lists, scales);
 }
 
 export interface FineTuningThere {

@@ -7,6 +7,7 @@ import type { LoadedData } from '../context/context.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
+import { joinScans, limitOfEach } from '../evaluation/scan/several.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
 import { calibrationOf, heldOutCounts } from './calibrationFile.js';
 import { supervisedTexts } from './cut.js';
@@ -73,31 +74,16 @@ export async function scanData(
     strategy,
     ordinary,
   }: { data: LoadedData; vectors: readonly ActiveVector[]; strategy: Strategy; ordinary?: ExampleList },
-  scales: { off: Record<string, number>; on: Record<string, number> },
+  off: Record<string, number>,
   artifacts: Record<string, string>,
 ): Promise<ScanResult> {
-  const { folder, signal } = job;
+  const { folder } = job;
   const file = folder.file(RUN_FILES.scan);
   const kept = artifacts[RUN_FILES.scan];
   let scan = kept === undefined ? undefined : await readScan(file, kept);
   if (!scan) {
-    scan = await job.once(scanKey(job, strategy), async () => {
-      const hooks = {
-        signal,
-        onProgress: (share: number) => job.progress('scanning the data with the vector', share),
-      };
-      const calibration = await calibrationOf(vectors, {
-        ordinary,
-        score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
-      });
-      return scanExamples(
-        learner,
-        parameters,
-        data.examples,
-        { ...scales, calibration, limit: strategy.limit, texts: supervisedTexts(job.context.tokenizer) },
-        hooks,
-      );
-    });
+    const rows = { data, strategy, ordinary };
+    scan = await job.once(scanKey(job, strategy), () => scanWith(job, learner, parameters, vectors, rows, off));
     await writeScan(file, scan);
     artifacts[RUN_FILES.scan] = await sha256File(file);
   }
@@ -106,7 +92,7 @@ export async function scanData(
       kind: 'warning',
       message: `no row can be flagged: ${nothingToCompare(vectors)}. All rows train with the vector on.`,
       place: 'vectors',
-      remedy: heldOutCounts(vectors)
+      remedy: vectors.every((vector) => heldOutCounts([vector]))
         ? 'Train the vector with benign rows, or name ordinary rows by protection.ordinary.'
         : 'Name ordinary rows by protection.ordinary.',
     });
@@ -121,6 +107,41 @@ export async function scanData(
   return scan;
 }
 
+/** Factors with one vector on alone. */
+export const aloneOn = (off: Record<string, number>, { name, scale }: Pick<ActiveVector, 'name' | 'scale'>) => ({
+  ...off,
+  [name]: scale,
+});
+
+/** One scan, or one for each of several vectors with it on alone. */
+async function scanWith(
+  { signal, progress, context }: Job<FinetuneRecipe>,
+  learner: Pick<Learner, 'losses'>,
+  parameters: Feeds,
+  vectors: readonly ActiveVector[],
+  { data, strategy, ordinary }: { data: LoadedData; strategy: Strategy; ordinary?: ExampleList },
+  off: Record<string, number>,
+): Promise<ScanResult> {
+  const limit = limitOfEach(strategy.limit, vectors.length);
+  const scans: ScanResult[] = [];
+  for (const vector of vectors) {
+    const scales = { off, on: aloneOn(off, vector) };
+    const hooks = {
+      signal,
+      onProgress: (share: number) =>
+        progress(`scanning the data with ${basename(vector.path)}`, (scans.length + share) / vectors.length),
+    };
+    const calibration = await calibrationOf([vector], {
+      ordinary,
+      score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+    });
+    const options = { ...scales, calibration, limit, texts: supervisedTexts(context.tokenizer) };
+    scans.push(await scanExamples(learner, parameters, data.examples, options, hooks));
+  }
+  const names = vectors.map(({ path }) => basename(path));
+  return scans.length === 1 ? scans[0] : joinScans(scans, names, strategy.limit);
+}
+
 /** Everything that a scan before training depends on. */
 const SCANNED =
   /^(arithmetic|model |data\.|vectors\.|protection\.|recipe (data|heldOut|vectors|method|precision|batch\.maxTokens)\b)/;
@@ -132,9 +153,9 @@ const scanKey = ({ dependencies, recipe }: Job<FinetuneRecipe>, { limit }: Strat
 ];
 
 const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
-  heldOutCounts(vectors)
+  vectors.every((vector) => heldOutCounts([vector]))
     ? 'there are no ordinary rows to compare with'
-    : 'the rows that a vector held out can be compared with only where it is the only one and has the scale 1';
+    : 'the rows that a vector held out can be compared with only where it has the scale 1';
 
 async function readScan(file: string, sha256: string): Promise<ScanResult> {
   const there = existsSync(file);

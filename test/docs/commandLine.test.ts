@@ -95,7 +95,7 @@ test('the exit codes are those of the program, in --help too', () => {
 /** Every key of a type; the compiler finds what is missing or too many. */
 type Keys<T> = Record<keyof T, true>;
 const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
-const scanned = keys<Omit<ScanRow, 'label' | 'losses'>>({
+const scanned = keys<Omit<ScanRow, 'label' | 'losses' | 'vector' | 'byVector'>>({
   ...{ row: true, line: true, hash: true, explained: true, span: true, p: true, pHarmful: true, flagged: true },
   ...{ unjudged: true, tokens: true },
   ...{ lossWithout: true, lossWith: true, spans: true, pOutside: true, parts: true, rest: true },
@@ -112,7 +112,7 @@ const PRINTED: Record<string, string[]> = {
   }),
   scan: [
     ...scanned,
-    ...keys<Omit<ScanResult, 'perRow'>>({
+    ...keys<Omit<ScanResult, 'perRow' | 'byVector'>>({
       ...{
         flagged: true,
         blind: true,

@@ -205,13 +205,13 @@ function thresholdOf(ps: readonly number[], limit: ScanLimit, calibrated: boolea
   return 'falseAlarms' in limit ? limit.falseAlarms : falseDiscoveryLimit(ps, limit.falseDiscoveries);
 }
 
-const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({
+export const countsOf = (rows: readonly ScanRow[]): Pick<ScanResult, 'flagged' | 'blind' | 'short'> => ({
   flagged: rows.filter((row) => row.flagged).length,
   blind: rows.filter((row) => row.unjudged === 'known').length,
   short: rows.filter((row) => row.unjudged === 'short').length,
 });
 
-function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 'precision' | 'recall'> {
+export function agreement(rows: readonly ScanRow[]): Pick<ScanResult, 'auroc' | 'precision' | 'recall'> {
   const labelled = rows.filter((row) => row.label);
   const truth = labelled.map((row) => row.label === 'harmful');
   if (!truth.includes(true) || !truth.includes(false)) return { auroc: null, precision: null, recall: null };

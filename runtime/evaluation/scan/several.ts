@@ -1,0 +1,55 @@
+import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/protocol.js';
+import { agreement, countsOf } from './scan.js';
+
+/** The limit of each of several scans, so that all together keep it (Bonferroni). */
+export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
+  if ('share' in limit) return limit;
+  return 'falseAlarms' in limit
+    ? { falseAlarms: limit.falseAlarms / scans }
+    : { falseDiscoveries: limit.falseDiscoveries / scans };
+}
+
+/**
+ * The scans of several vectors, each on alone, as one: a row has the scores of the vector that finds it most suspicious, is flagged
+ * when any vector flags it, and is as unlike harmful rows as the most lenient one says. What each says by itself is in `byVector`.
+ * @param vectors their names, in the order of the scans
+ */
+export function joinScans(scans: readonly ScanResult[], vectors: readonly string[], limit: ScanLimit): ScanResult {
+  const [first] = scans;
+  const perRow = first!.perRow.map((_, i): ScanRow => {
+    const rows = scans.map((scan) => scan.perRow[i]!);
+    const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]!) ? k : best), 0);
+    const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
+    return {
+      ...rows[vector]!,
+      ...(harmful.length > 0 && { pHarmful: Math.max(...harmful) }),
+      vector,
+      byVector: rows.map(({ explained, span, p, pHarmful, flagged }) => ({ explained, span, p, pHarmful, flagged })),
+    };
+  });
+  const thresholds = scans.map(({ threshold }) => threshold);
+  return {
+    ...first!,
+    ...countsOf(perRow),
+    unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan, i))).length,
+    limit,
+    // All must have something to compare with: a vector that flags nothing protects from nothing that it finds.
+    threshold: thresholds.includes(null) ? null : Math.max(...thresholds.map((one) => one!)),
+    ...agreement(perRow),
+    byVector: scans.map(({ flagged, threshold, calibration, auroc, precision, recall }, k): ScanColumn => ({
+      vector: vectors[k]!,
+      ...{ flagged, threshold, calibration, auroc, precision, recall },
+    })),
+    perRow,
+  };
+}
+
+/** A flagged row before others, then a rarer one, then one that is explained better. */
+function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
+  if (one.flagged !== than.flagged) return one.flagged;
+  const [p, q] = [one.p ?? 1, than.p ?? 1];
+  return p !== q ? p < q : one.explained > than.explained;
+}
+
+const isUnusual = ({ threshold, perRow }: ScanResult, i: number): boolean =>
+  threshold !== null && !perRow[i]!.unjudged && !perRow[i]!.flagged && (perRow[i]!.p ?? 1) <= threshold;
