@@ -22,7 +22,7 @@ export function lowRank(
   const core = Array.from({ length: own }, (_, j) =>
     Float64Array.from({ length: own }, (_unused, i) => {
       let sum = 0;
-      for (let k = 0; k < own; k++) sum += left.R[i]![k]! * right.R[j]![k]!;
+      for (let k = 0; k < own; k++) sum += left.R[i][k] * right.R[j][k];
       return sum;
     }),
   );
@@ -41,7 +41,7 @@ export function lowRank(
 
 const dot = (a: Column, b: Column): number => {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
 };
 
@@ -56,12 +56,12 @@ function orthonormal(given: readonly Column[]): { Q: Column[]; R: Column[] } {
     for (let pass = 0; pass < 2; pass++)
       Q.forEach((q, i) => {
         const part = dot(q, rest);
-        R[i]![j]! += part;
-        for (let k = 0; k < rest.length; k++) rest[k]! -= part * q[k]!;
+        R[i][j] += part;
+        for (let k = 0; k < rest.length; k++) rest[k] -= part * q[k];
       });
     const size = Math.sqrt(dot(rest, rest));
     const isNew = size > 1e-12 * before;
-    R[j]![j] = isNew ? size : 0;
+    R[j][j] = isNew ? size : 0;
     Q.push(isNew ? rest.map((value) => value / size) : new Float64Array(rest.length));
   });
   return { Q, R };
@@ -76,18 +76,18 @@ function jacobi(matrix: readonly Column[]): { value: number; u: Column; v: Colum
     turned = false;
     for (let p = 0; p < n; p++)
       for (let q = p + 1; q < n; q++) {
-        const [a, b, c] = [dot(M[p]!, M[p]!), dot(M[q]!, M[q]!), dot(M[p]!, M[q]!)];
+        const [a, b, c] = [dot(M[p], M[p]), dot(M[q], M[q]), dot(M[p], M[q])];
         if (Math.abs(c) <= 1e-15 * Math.sqrt(a * b) || c === 0) continue;
         turned = true;
         const zeta = (b - a) / (2 * c);
         const t = Math.sign(zeta || 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
         const cosine = 1 / Math.sqrt(1 + t * t);
         for (const [x, y] of [
-          [M[p]!, M[q]!],
-          [V[p]!, V[q]!],
+          [M[p], M[q]],
+          [V[p], V[q]],
         ] as const)
           for (let i = 0; i < n; i++) {
-            const [xi, yi] = [x[i]!, y[i]!];
+            const [xi, yi] = [x[i], y[i]];
             x[i] = cosine * (xi - t * yi);
             y[i] = cosine * (t * xi + yi);
           }
@@ -95,7 +95,7 @@ function jacobi(matrix: readonly Column[]): { value: number; u: Column; v: Colum
   }
   return M.map((column, j) => {
     const value = Math.sqrt(dot(column, column));
-    return { value, u: value > 0 ? column.map((one) => one / value) : column, v: V[j]! };
+    return { value, u: value > 0 ? column.map((one) => one / value) : column, v: V[j] };
   });
 }
 
@@ -103,7 +103,7 @@ function jacobi(matrix: readonly Column[]): { value: number; u: Column; v: Colum
 function spread(Q: readonly Column[], weights: Column, length: number): Column {
   const sum = new Float64Array(length);
   Q.forEach((q, k) => {
-    for (let i = 0; i < length; i++) sum[i]! += weights[k]! * q[i]!;
+    for (let i = 0; i < length; i++) sum[i] += weights[k] * q[i];
   });
   return sum;
 }

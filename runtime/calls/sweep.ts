@@ -14,6 +14,7 @@ import { formatDuration } from '../contract/format.js';
 import type { DoneEvent, FinetuneRecipe, Manifest, RunEvent, SweepRecipe } from '../contract/protocol.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
+import { estimateTraining } from '../estimate/estimate.js';
 import { dependenciesOf, digestOf } from '../recipes/dependencies.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
@@ -245,8 +246,10 @@ async function runPoints(
   };
   for (const [i, point] of points.entries())
     if (point.found?.outcome === 'finished') await report(i, await resultOf(point), true);
+  const expected = results.some(Boolean) ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
-    const seconds = secondsLeft(points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds })));
+    const timed = points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds }));
+    const seconds = secondsLeft(timed, expected);
     return seconds === undefined ? '' : `, about ${formatDuration(seconds)} left`;
   };
   const found = results.filter(Boolean).length;
@@ -280,6 +283,17 @@ async function runPoints(
     });
   }
   return 'finished';
+}
+
+/** Of a point, before any was run; undefined where it cannot be told, which no run is refused for. */
+async function expectedSeconds(
+  { recipe }: Point,
+  { base, options }: Pick<Parameters<typeof runPoints>[1], 'base' | 'options'>,
+): Promise<number | undefined> {
+  const path = (written: string): string => resolve(dirname(base), written);
+  const { device, signal } = options;
+  const estimate = await estimateTraining(recipe, { path, device, signal }).catch(() => undefined);
+  return estimate && Math.sqrt(estimate.seconds[0] * estimate.seconds[1]);
 }
 
 /** One point: a run like any other. */

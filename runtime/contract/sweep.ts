@@ -83,7 +83,7 @@ export function canonical(value: unknown): string {
 export function isOrdered(axis: Over[string]): boolean {
   const values = valuesOf(axis);
   if (!values.every((value) => typeof value === 'number')) return false;
-  const steps = values.slice(1).map((value, i) => Math.sign(value - values[i]!));
+  const steps = values.slice(1).map((value, i) => Math.sign(value - values[i]));
   return steps.every((step) => step !== 0 && step === steps[0]);
 }
 

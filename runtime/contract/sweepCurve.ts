@@ -53,7 +53,7 @@ export function curveOf({ title, axis, at, isShare, numbers, lines }: CurveInput
   const top = isShare ? 1 : Math.max(1e-9, ...found.flatMap(({ points }) => points.map(({ figure }) => figure.max)));
   const y = (value: number): number => round(CURVE.top + (CURVE.height - CURVE.top - CURVE.bottom) * (1 - value / top));
   const scale = isLogarithmic(values) ? Math.log10 : (value: number): number => value;
-  const [low, high] = [scale(values[0]!), scale(values.at(-1)!)];
+  const [low, high] = [scale(values[0]), scale(values.at(-1)!)];
   const x = (value: number): number =>
     round(CURVE.left + ((CURVE.width - CURVE.left - CURVE.right) * (scale(value) - low)) / (high - low || 1));
   const word = isShare ? numbers.percent : numbers.number;
@@ -84,7 +84,7 @@ export function curveOf({ title, axis, at, isShare, numbers, lines }: CurveInput
   };
 }
 
-const isLogarithmic = (values: readonly number[]): boolean => values[0]! > 0 && values.at(-1)! / values[0]! >= 10;
+const isLogarithmic = (values: readonly number[]): boolean => values[0] > 0 && values.at(-1)! / values[0] >= 10;
 const round = (value: number): number => Math.round(value * 10) / 10;
 const path = (points: readonly (readonly number[])[]): string =>
   points.map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${x} ${y}`).join('');

@@ -44,7 +44,7 @@ export function groupsOf(points: readonly SweepPoint[]): SweepGroup[] {
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
   return [...groups.values()].map((own) => {
-    const values = withoutSeed(own[0]!.values);
+    const values = withoutSeed(own[0].values);
     const verdicts: Record<string, number> = {};
     for (const { verdict } of own) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
     const figures = figuresOf(own);

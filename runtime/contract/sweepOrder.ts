@@ -31,11 +31,11 @@ export function nextPoint(over: Over, verdicts: readonly (string | undefined)[])
 /** Smaller comes first. */
 function rankOf(at: readonly number[], axes: readonly Axis[], verdicts: readonly (string | undefined)[]): number[] {
   const seed = at[axes.findIndex(({ key }) => key === SEED)] ?? 0;
-  const fineness = axes.reduce((sum, { ordered, count }, i) => sum + (ordered ? level(at[i]!, count) : 0), 0);
+  const fineness = axes.reduce((sum, { ordered, count }, i) => sum + (ordered ? level(at[i], count) : 0), 0);
   if (seed === 0 && fineness === 0) return [0];
   const gap = gapOf(at, axes, verdicts);
   if (seed === 0 && gap > 0) return [1, -gap];
-  const first = at.map((index, i) => (axes[i]!.key === SEED ? 0 : index));
+  const first = at.map((index, i) => (axes[i].key === SEED ? 0 : index));
   if (seed > 0 && isEdge(first, axes, verdicts)) return [2, seed];
   return [3, fineness, seed];
 }
@@ -69,7 +69,7 @@ function gapOf(at: readonly number[], axes: readonly Axis[], verdicts: readonly 
     ...axes.map(({ ordered, count }, i) => {
       if (!ordered) return 0;
       const verdict = (index: number): string | undefined => verdicts[indexOf(at.with(i, index), axes)];
-      let [low, high] = [at[i]! - 1, at[i]! + 1];
+      let [low, high] = [at[i] - 1, at[i] + 1];
       while (low >= 0 && verdict(low) === undefined) low--;
       while (high < count && verdict(high) === undefined) high++;
       if (low < 0 || high >= count || verdict(low) === verdict(high)) return 0;
@@ -83,7 +83,7 @@ function isEdge(at: readonly number[], axes: readonly Axis[], verdicts: readonly
   const own = verdicts[indexOf(at, axes)];
   if (own === undefined) return false;
   return axes.some(({ ordered, count }, i) =>
-    [at[i]! - 1, at[i]! + 1].some((index) => {
+    [at[i] - 1, at[i] + 1].some((index) => {
       if (!ordered || index < 0 || index >= count) return false;
       const other = verdicts[indexOf(at.with(i, index), axes)];
       return other !== undefined && other !== own;
@@ -101,4 +101,4 @@ function placeOf(index: number, axes: readonly Axis[]): number[] {
 }
 
 const indexOf = (place: readonly number[], axes: readonly Axis[]): number =>
-  axes.reduce((index, { count }, i) => index * count + place[i]!, 0);
+  axes.reduce((index, { count }, i) => index * count + place[i], 0);

@@ -11,12 +11,15 @@ export interface TimedPoint {
 const workOf = ({ steps, epochs = 1, data, batch }: TimedPoint['recipe']): number =>
   steps === undefined ? epochs / (1 - (data.mix?.share ?? 0)) : steps * batch.rows * batch.accumulate;
 
-/** Seconds for the points that are not done; undefined before the first one is. */
-export function secondsLeft(points: readonly TimedPoint[]): number | undefined {
+/**
+ * Seconds for the points that are not done; undefined where nothing is known.
+ * @param expected of the first point, before one is done
+ */
+export function secondsLeft(points: readonly TimedPoint[], expected?: number): number | undefined {
   const sum = (which: readonly TimedPoint[]): number => which.reduce((total, { recipe }) => total + workOf(recipe), 0);
   const done = points.filter(({ seconds }) => seconds !== undefined);
   const work = sum(done);
-  if (!(work > 0)) return undefined;
+  if (!(work > 0)) return expected === undefined ? undefined : (expected / sum(points.slice(0, 1))) * sum(points);
   const seconds = done.reduce((total, point) => total + point.seconds!, 0);
   return (seconds / work) * (sum(points) - work);
 }

@@ -94,8 +94,8 @@ const titleOf = ({ name, measure }: Pick<SweepFigure, 'name' | 'measure'>): stri
 
 /** Axes with more than one value, seeds left out: of numbers first, which lie across. */
 function axesOf(over: Over): string[] {
-  const keys = Object.keys(over).filter((key) => key !== SEED && valuesOf(over[key]!).length > 1);
-  return [...keys.filter((key) => isOrdered(over[key]!)), ...keys.filter((key) => !isOrdered(over[key]!))];
+  const keys = Object.keys(over).filter((key) => key !== SEED && valuesOf(over[key]).length > 1);
+  return [...keys.filter((key) => isOrdered(over[key])), ...keys.filter((key) => !isOrdered(over[key]))];
 }
 
 const matches = (group: SweepGroup, values: Record<string, unknown>): boolean =>
@@ -105,8 +105,8 @@ const matches = (group: SweepGroup, values: Record<string, unknown>): boolean =>
 function heatMaps(over: Over, groups: readonly SweepGroup[], main: SweepFigure, words: Words): HeatMap[] {
   const [across, down, ...others] = axesOf(over);
   if (across === undefined) return [];
-  const columns = valuesOf(over[across]!);
-  const lines = down === undefined ? [undefined] : valuesOf(over[down]!);
+  const columns = valuesOf(over[across]);
+  const lines = down === undefined ? [undefined] : valuesOf(over[down]);
   return pointsOf(pick(over, others)).map((fixed) => ({
     title: [titleOf(main), nameOf(fixed)].filter(Boolean).join(', '),
     corner: [down && axisName(down), axisName(across)].filter(Boolean).join(' \\ '),
@@ -144,12 +144,12 @@ const nameOf = (values: Record<string, unknown>): string =>
     .map(([key, value]) => `${axisName(key)} ${valueText(value)}`)
     .join(', ');
 
-const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]!]));
+const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]]));
 
 /** Over the first axis of numbers: a line for each way to train, a picture for each value of the other axes of numbers. */
 function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbers }: Words): Curve[] {
   const axes = axesOf(over);
-  const ordered = axes.filter((key) => isOrdered(over[key]!));
+  const ordered = axes.filter((key) => isOrdered(over[key]));
   const [x, ...pictures] = ordered;
   if (x === undefined) return [];
   const lines = axes.filter((key) => !ordered.includes(key));
@@ -159,7 +159,7 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
       curveOf({
         title: [titleOf(figure), nameOf(fixed)].filter(Boolean).join(', '),
         axis: axisName(x),
-        at: valuesOf(over[x]!) as number[],
+        at: valuesOf(over[x]) as number[],
         isShare: figure.measure !== 'loss',
         numbers,
         lines: pointsOf(pick(over, lines)).map((line) => ({

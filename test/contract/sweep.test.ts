@@ -124,5 +124,6 @@ it('the time that is left follows from the work of the points that are done', ()
     batch: { rows: 8, accumulate: 1, maxTokens: 64 },
   });
   assert.equal(secondsLeft([{ recipe: recipe(10) }]), undefined);
+  assert.equal(secondsLeft([{ recipe: recipe(10) }, { recipe: recipe(20) }], 5), 15);
   assert.equal(secondsLeft([{ recipe: recipe(10), seconds: 5 }, { recipe: recipe(30) }, { recipe: recipe(10) }]), 20);
 });

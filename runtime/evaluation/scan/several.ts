@@ -16,12 +16,12 @@ export function limitOfEach(limit: ScanLimit, scans: number): ScanLimit {
  */
 export function joinScans(scans: readonly ScanResult[], vectors: readonly string[], limit: ScanLimit): ScanResult {
   const [first] = scans;
-  const perRow = first!.perRow.map((_, i): ScanRow => {
-    const rows = scans.map((scan) => scan.perRow[i]!);
-    const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]!) ? k : best), 0);
+  const perRow = first.perRow.map((_, i): ScanRow => {
+    const rows = scans.map((scan) => scan.perRow[i]);
+    const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     return {
-      ...rows[vector]!,
+      ...rows[vector],
       ...(harmful.length > 0 && { pHarmful: Math.max(...harmful) }),
       vector,
       byVector: rows.map(({ explained, span, p, pHarmful, flagged }) => ({ explained, span, p, pHarmful, flagged })),
@@ -29,7 +29,7 @@ export function joinScans(scans: readonly ScanResult[], vectors: readonly string
   });
   const thresholds = scans.map(({ threshold }) => threshold);
   return {
-    ...first!,
+    ...first,
     ...countsOf(perRow),
     unusual: perRow.filter((row, i) => !row.flagged && scans.some((scan) => isUnusual(scan, i))).length,
     limit,
@@ -37,7 +37,7 @@ export function joinScans(scans: readonly ScanResult[], vectors: readonly string
     threshold: thresholds.includes(null) ? null : Math.max(...thresholds.map((one) => one!)),
     ...agreement(perRow),
     byVector: scans.map(({ flagged, threshold, calibration, auroc, precision, recall }, k): ScanColumn => ({
-      vector: vectors[k]!,
+      vector: vectors[k],
       ...{ flagged, threshold, calibration, auroc, precision, recall },
     })),
     perRow,
@@ -52,4 +52,4 @@ function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
 }
 
 const isUnusual = ({ threshold, perRow }: ScanResult, i: number): boolean =>
-  threshold !== null && !perRow[i]!.unjudged && !perRow[i]!.flagged && (perRow[i]!.p ?? 1) <= threshold;
+  threshold !== null && !perRow[i].unjudged && !perRow[i].flagged && (perRow[i].p ?? 1) <= threshold;
