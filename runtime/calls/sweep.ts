@@ -148,7 +148,9 @@ function openShared(): Shared & { contexts: Map<string, Promise<Context>> } {
   return {
     contexts,
     context: (path, given) =>
-      keep(contexts, JSON.stringify([path, given.device, given.threads, given.precision]), () => openContext(path, given)),
+      keep(contexts, JSON.stringify([path, given.device, given.threads, given.precision]), () =>
+        openContext(path, given),
+      ),
     once<T>(key: readonly unknown[], make: () => Promise<T>): Promise<T> {
       const found = keep(made as Map<string, Promise<T>>, JSON.stringify(key), make);
       const [oldest] = made.keys();

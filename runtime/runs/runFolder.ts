@@ -76,7 +76,8 @@ export function openRunFolder(path: string, recipe: Recipe, first: Manifest, che
       }
       await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);
       await rm(file(RUN_FILES.tensorboard), { force: true });
-      if ('tensorboard' in recipe && recipe.tensorboard) tensorboard = await openTensorboard(file(RUN_FILES.tensorboard), await readEvents(path));
+      if ('tensorboard' in recipe && recipe.tensorboard)
+        tensorboard = await openTensorboard(file(RUN_FILES.tensorboard), await readEvents(path));
       const events = waiting ?? [];
       waiting = undefined;
       for (const event of events) await append(event);

@@ -26,7 +26,10 @@ const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
 function shared(key: string): string {
   return (
     key
-      .replace(/^(?:harmful|benign|data(?:\.mix(?=\.(?!share)))?(?!\.mix)|probes\.(?:harmful|benign)|protection\.ordinary)\./, 'data source: ')
+      .replace(
+        /^(?:harmful|benign|data(?:\.mix(?=\.(?!share)))?(?!\.mix)|probes\.(?:harmful|benign)|protection\.ordinary)\./,
+        'data source: ',
+      )
       // The keys of a mapping are those of a data source.
       .replace(/^evaluate\[\]\.columns\..*/, 'evaluate[].columns')
       .replace(/^(?:states\[\]\.)?(?:adapters|vectors)\[\]\./, 'attached adapter: ')
