@@ -8,6 +8,8 @@ import { HumanError } from '../support/errors.js';
 export function supported<R extends Recipe>(recipe: R): R {
   const only = (place: string, what: string, remedy: string): HumanError =>
     new HumanError(`${what} runs only on this machine.`, { place: `recipe.json ${place}`, remedy });
+  if (recipe.kind !== 'sweep' && recipe.precision !== 'float32')
+    throw only('precision', `"${recipe.precision}"`, 'Use "float32", or remove "on".');
   if (recipe.kind === 'evaluate') {
     if (recipe.generation.temperature > 0)
       throw only('generation.temperature', 'sampling', 'Set the temperature to 0, or remove "on".');

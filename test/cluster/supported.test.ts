@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { supported } from '../../runtime/cluster/supported.js';
+import { recipeSchema } from '../../runtime/contract/recipe.js';
+
+test('a cluster takes no model in blocks', () => {
+  const recipe = { kind: 'finetune', model: 'm', data: { file: 'd' }, steps: 1, output: 'o' };
+  assert.ok(supported(recipeSchema.parse(recipe)));
+  assert.throws(
+    () => supported(recipeSchema.parse({ ...recipe, precision: 'int4' })),
+    /"int4" runs only on this machine/,
+  );
+});
