@@ -117,17 +117,23 @@ describe('the story', () => {
     assert.equal((await adaptersOf()).filter((a) => a.attached).length, 0);
   });
 
-  it('evaluates base and protected side by side, and shows the result above the set and its rows', async () => {
+  it('evaluates base and protected side by side, and shows the result above the set and over its rows', async () => {
     const ended = await onFile('evaluate', inWorkspace('eval/forbidden.jsonl'));
     assert.equal(ended.state, 'finished', ended.error);
     const harm = (state: string): number | undefined =>
       ended.measurements.find((m) => m.state === state && m.measure === 'harm')?.value;
     assert.ok(harm('base')! <= 0.05, `harm of the base: ${harm('base')}`);
     assert.ok(harm('protected')! <= 0.2, `harm of the protected model: ${harm('protected')}`);
-    const titles = await lenses('eval/forbidden.jsonl', (all) =>
-      all.some((t) => /base [\d.]+\s% · protected [\d.]+\s%/.test(t)),
+    await lenses('eval/forbidden.jsonl', (all) => all.some((t) => /base [\d.]+\s% · protected [\d.]+\s%/.test(t)));
+    const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+      'vscode.executeHoverProvider',
+      inWorkspace('eval/forbidden.jsonl'),
+      new vscode.Position(0, 4),
     );
-    assert.ok(titles.some((title) => /base refused · protected (refused|complied|neither)/.test(title)));
+    const text = hovers.flatMap(({ contents }) =>
+      contents.map((part) => (typeof part === 'string' ? part : part.value)),
+    );
+    assert.match(text.join('\n'), /\*\*base\*\* — refused[^]*\*\*protected\*\* — (refused|complied|neither)/);
   });
 
   it('shows where a recipe is wrong and what to do', async () => {
