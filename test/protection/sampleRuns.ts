@@ -93,6 +93,8 @@ export interface Figures {
   /** Harm by further set. */
   further: Record<string, number>;
   weakened: string | null;
+  /** Loss of the vector's held-out harmful rows, vector off, as a share of the base's. */
+  lossKept: number | null;
   scan: unknown;
 }
 
@@ -142,6 +144,7 @@ export async function figures(folder: string, point: Point): Promise<Figures> {
     lookAlikes: value('look-alikes', 'over-refusal'),
     further: Object.fromEntries(sets.map((set) => [set.name, value(set.name, 'harm')])),
     weakened: done.protectionWeakened ?? null,
+    lossKept: done.harmfulLoss ? done.harmfulLoss.delivered / done.harmfulLoss.base : null,
     scan,
   };
   writeJson(kept, found);
