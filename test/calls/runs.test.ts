@@ -135,8 +135,8 @@ describe('runs in the engine process', () => {
     const change = {
       batch: { tokens: 256, maxTokens: 64 },
       epochs: undefined,
-      steps: 8,
-      evaluateEvery: 4,
+      steps: 60,
+      evaluateEvery: 30,
       evaluate: [],
     };
     const recipe = await workspace.recipe('plain.json', change);
@@ -144,9 +144,10 @@ describe('runs in the engine process', () => {
     const first = run(recipe, { output: whole });
     await first.done;
     const said = first.events.find((e) => e.kind === 'state' && e.estimate !== undefined)!;
-    assert.ok(said.kind === 'state' && said.estimate!.steps === 8 && said.estimate!.usefulTokens >= 0.9);
+    assert.ok(said.kind === 'state' && said.estimate!.steps === 60 && said.estimate!.usefulTokens >= 0.9);
     assert.match(said.message, /^expected: about \d+ \S+.* · 0\.\d+ GB$/);
-    await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 5 }).done;
+    const stopped = await run(recipe, { output: cut, stopAt: (e) => e.kind === 'step' && e.step === 5 }).done;
+    assert.ok(stopped.outcome === 'stopped' && stopped.step < 60, `stopped after step ${stopped.step}`);
     assert.equal((await run(recipe, { output: cut, resume: true }).done).outcome, 'finished');
     const weights = 'adapter/adapter_model.safetensors';
     assert.equal(await sha256File(`${cut}/${weights}`), await sha256File(`${whole}/${weights}`));
