@@ -108,6 +108,7 @@ for (let i = 0; i < steps!; i++) {
 }
 const peakBytes = process.resourceUsage().maxRSS * 1024;
 await learner.dispose();
+await optimizer.dispose();
 const gemmRate =
   profile === undefined ? await coldProductRate(cpu, linearLayers(spec), rows! * tokens!, { most: 2 ** 30 }) : 0;
 console.log(
