@@ -20,7 +20,7 @@ import { chartFigure } from './chart.js';
 import { html, type Html } from './html.js';
 import { formatSeconds } from './numbers.js';
 import { answerTables, resultsHtml } from './results.js';
-import { STYLE } from './style.js';
+import { reportPage } from './page.js';
 
 export interface ReportRun extends RunRecord {
   recipe: Recipe;
@@ -49,43 +49,26 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   const view = runView(readingOf(main, plain));
   const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
   const name = title ?? main.manifest.name;
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
-        <title>${name}</title>
-        <style>
-          ${{ markup: STYLE }}
-        </style>
-      </head>
-      <body>
-        <main>
-          <h1>${name}</h1>
-          <p class="muted">${facts(main)}</p>
-          ${verdict(view)} ${others.map((other) => otherVerdict(other.run.manifest.name, other.view))}
-          ${runs.map(({ manifest }) => trouble(manifest))}
-          <h2>What the models do</h2>
-          ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))}
-          ${plain && compared(main, plain)} ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
-          ${others.filter((other) => other.run !== plain).map((other) => charts(other.run.manifest.name, other.view))}
-          ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
-          ${
-            samples.length > 0 &&
-            html`<h2>${ANSWER_STRINGS.answersTitle}</h2>
-              ${answerTables(answerRows(samples, measureIn(runs)))}`
-          }
-          <section class="methods">
-            <h2>Runs</h2>
-            ${runs.map(settings)}
-            <h2>Threat model</h2>
-            <p>${THREAT_MODEL}</p>
-          </section>
-        </main>
-      </body>
-    </html> `;
-  return page.markup;
+  const content = html`<p class="muted">${facts(main)}</p>
+    ${verdict(view)} ${others.map((other) => otherVerdict(other.run.manifest.name, other.view))}
+    ${runs.map(({ manifest }) => trouble(manifest))}
+    <h2>What the models do</h2>
+    ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))} ${plain && compared(main, plain)}
+    ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}
+    ${others.filter((other) => other.run !== plain).map((other) => charts(other.run.manifest.name, other.view))}
+    ${scan && scanSummary(scan)} ${laws([view, ...others.map((other) => other.view)])}
+    ${
+      samples.length > 0 &&
+      html`<h2>${ANSWER_STRINGS.answersTitle}</h2>
+        ${answerTables(answerRows(samples, measureIn(runs)))}`
+    }
+    <section class="methods">
+      <h2>Runs</h2>
+      ${runs.map(settings)}
+      <h2>Threat model</h2>
+      <p>${THREAT_MODEL}</p>
+    </section> `;
+  return reportPage(name, content);
 }
 
 /** The run the report is about: the last protected fine-tuning, else the last fine-tuning, else the last run. */

@@ -5,7 +5,7 @@ import { CURVE, CURVE_LINES, type Curve } from '../../contract/sweepCurve.js';
 import { SWEEP_ENGLISH as s, sweepView, type HeatMap, type SweepView } from '../../contract/sweepView.js';
 import { writeFileAtomic } from '../../support/files.js';
 import { html, type Html } from './html.js';
-import { STYLE } from './style.js';
+import { reportPage } from './page.js';
 
 export async function writeSweepReport(file: string, name: string, sweep: SweepFile): Promise<void> {
   await writeFileAtomic(file, renderSweep(name, sweep), { makeFolder: false });
@@ -25,48 +25,32 @@ ${Array.from({ length: CURVE_LINES }, (_, i) => `.line-${i} { stroke: var(${LINE
 /** A pure function of its input. All text of files and people is escaped. */
 export function renderSweep(name: string, { over, points }: SweepFile): string {
   const view = sweepView(over, points, { strings: s, numbers: numbersIn() });
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
-        <title>${name}</title>
-        <style>
-          ${{ markup: STYLE + SWEEP_STYLE }}
-        </style>
-      </head>
-      <body>
-        <main>
-          <h1>${name}</h1>
-          <p>${view.summary}</p>
-          ${
-            view.heat.length > 0 &&
-            html`<h2>${s.sweepHeat}</h2>
-              <p class="muted">${s.sweepHeatHelp}</p>
-              ${view.heat.map(heatMap)}`
-          }
-          ${
-            view.curves.length > 0 &&
-            html`<h2>${s.sweepCurves}</h2>
-              <p class="muted">${s.sweepCurvesHelp}</p>
-              <div class="charts">${view.curves.map(curve)}</div>`
-          }
-          <h2>${s.sweepTable}</h2>
-          ${table(view.table)}
-          <h2>${s.sweepTitle}</h2>
-          <ul>
-            ${points.map(
-              ({ values, folder, verdict, headline }) =>
-                html`<li>
-                  <a href="${folder}/report.html"><code>${Object.values(values).map(text).join(' · ')}</code></a>
-                  ${verdict}: ${headline}
-                </li>`,
-            )}
-          </ul>
-        </main>
-      </body>
-    </html> `.markup;
+  const content = html`<p>${view.summary}</p>
+    ${
+      view.heat.length > 0 &&
+      html`<h2>${s.sweepHeat}</h2>
+        <p class="muted">${s.sweepHeatHelp}</p>
+        ${view.heat.map(heatMap)}`
+    }
+    ${
+      view.curves.length > 0 &&
+      html`<h2>${s.sweepCurves}</h2>
+        <p class="muted">${s.sweepCurvesHelp}</p>
+        <div class="charts">${view.curves.map(curve)}</div>`
+    }
+    <h2>${s.sweepTable}</h2>
+    ${table(view.table)}
+    <h2>${s.sweepTitle}</h2>
+    <ul>
+      ${points.map(
+        ({ values, folder, verdict, headline }) =>
+          html`<li>
+            <a href="${folder}/report.html"><code>${Object.values(values).map(text).join(' · ')}</code></a>
+            ${verdict}: ${headline}
+          </li>`,
+      )}
+    </ul> `;
+  return reportPage(name, content, SWEEP_STYLE);
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
