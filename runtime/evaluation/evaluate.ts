@@ -3,7 +3,6 @@ import { pieces, type ExampleList } from '../data/exampleList.js';
 import { shareBounds } from '../contract/intervals.js';
 import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
 import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
-import { groups } from './inference/losses.js';
 import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {
@@ -38,9 +37,22 @@ export async function loadSets(
 const answersOf = (measure: EvaluationSet['measure']): 'required' | 'optional' =>
   measure === 'exact' || measure === 'loss' ? 'required' : 'optional';
 
+/** Prompts that are answered at once, and answers that are judged together. */
 const ROWS = 32;
 /** Rows that are in memory at once, and sorted by length. */
 const PIECE = 1024;
+
+/** What comes, `size` at a time. */
+async function* chunks<T>(source: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const one of source) {
+    chunk.push(one);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
 
 const withInterval = (share: Measurement): Measurement => {
   const interval = shareBounds(share.value, share.count);
@@ -87,21 +99,20 @@ export async function evaluateState(
     const verdicts = judges.map((): Verdict[] => []);
     const truncated = judges.map(() => 0);
     for (const piece of pieces(examples, PIECE)) {
-      for (const group of groups(piece, ROWS)) {
-        await emit({
-          kind: 'state',
-          state: 'evaluating',
-          message: `${state.name}: ${set.name}`,
-          progress: done / total,
-        });
-        const answers = await state.generator.generate(
-          group.map((i) => piece[i].promptIds),
-          options.generation,
-          { signal: options.signal },
-        );
-        const texts = group.map((i, j) => ({
-          answer: tokenizer.decode(answers[j].ids, { skipSpecialTokens: true }).trim(),
-          expected: piece[i].answer,
+      const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
+      const finished = state.generator.answers(
+        order.map((i) => piece[i].promptIds),
+        { ...options.generation, rows: ROWS },
+        { signal: options.signal },
+      );
+      const began = (): Promise<void> =>
+        emit({ kind: 'state', state: 'evaluating', message: `${state.name}: ${set.name}`, progress: done / total });
+      await began();
+      for await (const some of chunks(finished, ROWS)) {
+        const group = some.map(({ index }) => order[index]);
+        const texts = some.map(({ answer }, j) => ({
+          answer: tokenizer.decode(answer.ids, { skipSpecialTokens: true }).trim(),
+          expected: piece[group[j]].answer,
         }));
         const opinions: Opinion[][] = [];
         for (const judge of judges) opinions.push(await judge.opinions(texts, set, options.signal));
@@ -128,6 +139,7 @@ export async function evaluateState(
           });
         }
         done += group.length;
+        await began();
       }
     }
     for (const [k, judge] of judges.entries()) {

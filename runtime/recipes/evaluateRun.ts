@@ -23,11 +23,12 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
     const there = job.cluster && (await statesThere(job, job.cluster, sets, states));
     const generation = { ...recipe.generation, seed: recipe.seed };
     for (const { name, context, adapters } of states) {
-      const state = there?.get(name) ?? (await openState(context, name, adapters));
+      const here = there ? undefined : await openState(context, name, adapters);
       try {
+        const state = here ?? there!.get(name)!;
         all.push(...(await evaluateState(context, sets, state, { step: 0, generation, signal, emit, judges })));
       } finally {
-        await state.dispose();
+        await here?.dispose();
       }
     }
     return all;

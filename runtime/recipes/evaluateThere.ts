@@ -6,7 +6,7 @@ import { byToken, peftFiles } from './trainThere.js';
 import type { EvaluateRecipe } from '../contract/protocol.js';
 import type { LoadedSet } from '../evaluation/evaluate.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
-import type { activeAdapters, OpenState } from '../evaluation/inference/states.js';
+import type { activeAdapters, ModelState } from '../evaluation/inference/states.js';
 import type { Job } from './job.js';
 
 interface NamedState {
@@ -20,7 +20,7 @@ export async function statesThere(
   cluster: Cluster,
   sets: readonly LoadedSet[],
   states: readonly NamedState[],
-): Promise<Map<string, OpenState>> {
+): Promise<Map<string, ModelState>> {
   const { recipe, context } = job;
   const { tokenizer } = context;
   const plan = new Plan();
@@ -79,20 +79,16 @@ export async function statesThere(
       {
         name,
         generator: {
-          generate: (asked) =>
-            Promise.resolve(
-              asked.map((ids) => {
-                const found = answers.get(name)?.get(keyOf(ids));
-                if (!found) throw new Error('the cluster was not asked for the answer to this prompt');
-                return { ids: found, reason: found.length < recipe.generation.maxNewTokens ? 'stop' : 'length' };
-              }),
-            ),
-          setScales: () => undefined,
-          dispose: () => Promise.resolve(),
+          async *answers(asked) {
+            for (const [index, prompt] of asked.entries()) {
+              const ids = answers.get(name)?.get(keyOf(prompt));
+              if (!ids) throw new Error('the cluster was not asked for the answer to this prompt');
+              yield { index, answer: { ids, reason: ids.length < recipe.generation.maxNewTokens ? 'stop' : 'length' } };
+            }
+          },
         },
         losses: (examples, hooks) => lossesOf(known, {}, examples, scalesOf[name], hooks),
-        dispose: () => Promise.resolve(),
-      } satisfies OpenState,
+      } satisfies ModelState,
     ]),
   );
 }

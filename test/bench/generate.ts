@@ -1,7 +1,11 @@
 /**
  * Greedy generation, tokens per second for a batch: `generate.mjs --model FOLDER|FILE.gguf [--rows 1] [--new 128] [--prompt 20] [--threads N]
- * [--precision float32|int8|int4]`.
+ * [--precision float32|int8|int4] [--prompts 0]`.
  * Prompts are random tokens; the time of reading them counts. Prints one JSON line.
+ *
+ * With `--prompts N`, so many of unlike lengths are also answered, `rows` at once, until a token ends the answer (one in `new`) or
+ * it has `new` tokens: `ofBatchRate` is the rate of that over the rate of one full batch; `inGroups` is the same for `rows` prompts
+ * after the other `rows`, as long as the longest answer takes.
  */
 import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
@@ -18,6 +22,7 @@ const { values } = parseArgs({
     prompt: { type: 'string', default: '20' },
     threads: { type: 'string', default: '0' },
     precision: { type: 'string', default: 'float32' },
+    prompts: { type: 'string', default: '0' },
   },
 });
 const [rows, newTokens, promptTokens] = [Number(values.rows), Number(values.new), Number(values.prompt)];
@@ -40,4 +45,39 @@ const run = async (maxNewTokens: number): Promise<number> => {
 };
 await run(WARM_UP_TOKENS);
 const seconds = await run(newTokens);
-console.log(JSON.stringify({ rows, newTokens, tokensPerSecond: Math.round((10 * rows * newTokens) / seconds) / 10 }));
+const rate = (rows * newTokens) / seconds;
+
+/** Rates of many answers of unlike lengths, over that of one batch. */
+async function many(count: number): Promise<{ ofBatchRate: number; inGroups: number }> {
+  const stopIds = Array.from({ length: spec.vocabSize }, (_, id) => id).filter((id) => id % newTokens === 1);
+  const ending = await openGenerator({ backend, spec, model, adapters: [], stopIds });
+  const asked = Array.from({ length: count }, () =>
+    Array.from({ length: Math.ceil(promptTokens / 2) + rng.int(promptTokens) }, () => 3 + rng.int(spec.vocabSize - 3)),
+  ).sort((a, b) => a.length - b.length);
+  const draw = { maxNewTokens: newTokens, temperature: 1, topP: 1 };
+  const rateOf = async (answer: () => Promise<number>): Promise<number> => {
+    const began = performance.now();
+    return (await answer()) / ((performance.now() - began) / 1000);
+  };
+  const tokens = async (given: number[][]): Promise<number> =>
+    (await ending.generate(given, { ...draw, rows })).reduce((n, { ids }) => n + ids.length, 0);
+  const together = await rateOf(() => tokens(asked));
+  const inGroups = await rateOf(async () => {
+    let made = 0;
+    for (let at = 0; at < count; at += rows) made += await tokens(asked.slice(at, at + rows));
+    return made;
+  });
+  await ending.dispose();
+  return { ofBatchRate: rounded(together / rate), inGroups: rounded(inGroups / rate) };
+}
+const rounded = (share: number): number => Math.round(1000 * share) / 1000;
+
+const prompted = Number(values.prompts);
+console.log(
+  JSON.stringify({
+    rows,
+    newTokens,
+    tokensPerSecond: Math.round(10 * rate) / 10,
+    ...(prompted > 0 && (await many(prompted))),
+  }),
+);

@@ -47,6 +47,58 @@ test('where LongRoPE takes its other angles, the tokens are those of the whole r
     assert.deepEqual(await continued([[...prompt, ...tokens.slice(0, known)]], 16 - known), [tokens.slice(known)]);
   assert.deepEqual((await continued([[5, 9], prompt], 16))[1], tokens);
   await generator.dispose();
+
+  // a long row that leaves takes its angles with it
+  const long = [...prompt, ...tokens];
+  const [[last]] = await continuedBy([], [long], 1);
+  const [, [first, ...rest]] = await continuedBy([last!], [long, [5, 9]], 5);
+  assert.deepEqual(rest, (await continuedBy([], [[5, 9, first!]], 4))[0]);
+  async function continuedBy(stopIds: number[], given: number[][], maxNewTokens: number): Promise<number[][]> {
+    const one = await openGenerator({ backend, spec: decoderSpec(r.config), model: r, adapters: [], stopIds });
+    const answers = await one.generate(given, { maxNewTokens, temperature: 0, topP: 1 });
+    await one.dispose();
+    return answers.map(({ ids }) => ids);
+  }
+});
+
+// absolute positions, sliding windows, no positions but distances
+for (const family of ['gpt2', 'mistral', 'bloom'])
+  test(`${family}: prompts that share places, and take those of others, are answered as each alone`, async () => {
+    const r = await loadReference(family);
+    const backend = await openBackend('cpu', 1);
+    const prompt = await r.ints('generate.prompt');
+    const spec = decoderSpec(r.config);
+    const options = { maxNewTokens: 11, temperature: 0, topP: 1 };
+    const rng = random(family);
+    const prompts = Array.from({ length: 13 }, (_, i) => {
+      const long = Array.from({ length: 1 + rng.int(9) }, () => rng.int(spec.vocabSize));
+      return i % 3 === 0 ? prompt.slice(0, 1 + rng.int(prompt.length)) : long;
+    });
+    // a token that some answers have early, others late or never
+    const free = await openGenerator({ backend, spec, model: r, adapters: [], stopIds: [] });
+    const unstopped = await free.generate(prompts, options);
+    await free.dispose();
+    const counts = new Map<number, number>();
+    for (const { ids } of unstopped) for (const id of new Set(ids)) counts.set(id, (counts.get(id) ?? 0) + 1);
+    const stopIds = [...counts].filter(([, count]) => count < prompts.length).map(([id]) => id);
+    const generator = await openGenerator({ backend, spec, model: r, adapters: [], stopIds: stopIds.slice(0, 3) });
+    const alone = [];
+    for (const one of prompts) alone.push(...(await generator.generate([one], options)));
+    assert.ok(new Set(alone.map(({ ids }) => ids.length)).size > 2, 'answers of unlike lengths');
+    for (const rows of [1, 3, 4, 13]) assert.deepEqual(await generator.generate(prompts, { ...options, rows }), alone);
+    await generator.dispose();
+  });
+
+test('a prompt draws the same tokens whatever it shares a batch with', async () => {
+  const r = await loadReference('gpt2');
+  const backend = await openBackend('cpu', 1);
+  const generator = await openGenerator({ backend, spec: decoderSpec(r.config), model: r, adapters: [], stopIds: [] });
+  const prompt = await r.ints('generate.prompt');
+  const draw = { maxNewTokens: 12, temperature: 1, topP: 0.9, seed: 3 };
+  const all = await generator.generate([prompt, prompt, [5, 7]], draw);
+  assert.deepEqual(await generator.generate([prompt, prompt, [5, 7]], { ...draw, rows: 2 }), all);
+  assert.notDeepEqual(all[0], all[1]);
+  await generator.dispose();
 });
 
 test('NaN logits are an error, not a token', () => {

@@ -75,5 +75,7 @@ const generator = await openGenerator({
   stopIds: tokenizer.eosIds,
   padId: tokenizer.padId,
 });
-const [answer] = await generator.generate([harmful[0]!.promptIds], { maxNewTokens: 8, temperature: 0, topP: 1 });
-console.log(JSON.stringify({ losses, norms, answer: answer!.ids, ...placement }));
+// two at once: answers of unlike lengths leave the batch, and others join it
+const prompts = [harmful[0]!, benign[0]!, harmful[1]!, benign[1]!].map(({ promptIds }) => promptIds);
+const answers = await generator.generate(prompts, { maxNewTokens: 8, temperature: 0, topP: 1, rows: 2 });
+console.log(JSON.stringify({ losses, norms, answers: answers.map(({ ids }) => ids), ...placement }));

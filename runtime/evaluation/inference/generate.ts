@@ -11,7 +11,9 @@ import { Builder, type Graph } from '../../onnx/graph.js';
 import { Gather } from '../../onnx/ops.js';
 import type { GenerationOptions } from '../../contract/protocol.js';
 import { random, type Random } from '../../support/random.js';
-import { float32, int64, type Backend, type Feeds, type Tensor } from '../../device/session.js';
+import { float32, type Backend, type Feeds } from '../../device/session.js';
+import { Batch, type Answer, type Network, type Row } from './batch.js';
+import { cachedRows } from './cachedRows.js';
 
 export interface ActiveAdapter extends InjectedAdapter {
   /** Flat vector, see adapters/sites.ts. */
@@ -29,28 +31,40 @@ export interface GeneratorOptions {
   readonly padId?: number;
 }
 
-export interface Answer {
-  /** New tokens, without the stop token. */
-  ids: number[];
-  /** stop = a stop token came; length = maxNewTokens or the context is used up. */
-  reason: 'stop' | 'length';
+export interface GenerateOptions extends GenerationOptions {
+  /** Each prompt draws from a stream of its own. */
+  readonly seed?: number;
+  /** How many prompts are answered at once; all of them, without it. */
+  readonly rows?: number;
+}
+
+export interface GenerateHooks {
+  readonly signal?: AbortSignal;
+  /** Called for each new token of each row. */
+  readonly onToken?: (row: number, id: number) => void;
+  /** The stop ids are tokens like others. */
+  readonly ignoreStop?: boolean;
+}
+
+/** Which prompt has its answer. */
+export interface Finished {
+  readonly index: number;
+  readonly answer: Answer;
 }
 
 export interface Generator {
   /**
-   * Continues prompts, together as one left-padded batch.
-   * @param onToken called for each new token of each row
+   * Continues prompts in left-padded batches; a row that is done leaves, and the next prompt takes its place. Answers come as they
+   * are done.
    * @throws Cancelled when the signal fires; between two tokens
    */
-  generate(
+  answers(
     prompts: readonly (readonly number[])[],
-    options: GenerationOptions & { seed?: number },
-    hooks?: {
-      signal?: AbortSignal;
-      onToken?: (row: number, id: number) => void;
-      /** ignores the stop ids */ ignoreStop?: boolean;
-    },
-  ): Promise<Answer[]>;
+    options: GenerateOptions,
+    hooks?: GenerateHooks,
+  ): AsyncGenerator<Finished>;
+  /** The same, with all answers at the end, in the order of the prompts. */
+  generate(prompts: readonly (readonly number[])[], options: GenerateOptions, hooks?: GenerateHooks): Promise<Answer[]>;
   /** The adapters' factors from now on, by name; 0 = off. */
   setScales(scales: Readonly<Record<string, number>>): void;
   dispose(): Promise<void>;
@@ -75,120 +89,130 @@ export function generationGraph(
 
 /** Opens a generator on a frozen model with adapters. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, spec, adapters, stopIds, padId = 0 } = options;
+  const { backend, spec, model, adapters, stopIds, padId = 0 } = options;
   const graph = generationGraph({ ...options, maxSplitOutputs: backend.maxSplitOutputs });
-  const caches = graph.outputs.filter((v) => v.name.startsWith('present.'));
   const session = await backend.session(graph, {
-    folder: weightsFolder(options.model),
-    keep: caches.map((v) => v.name),
-    prepack: options.model.packed !== undefined,
+    folder: weightsFolder(model),
+    keep: graph.outputs.map(({ name }) => name).filter((name) => name.startsWith('present.')),
+    prepack: model.packed !== undefined,
   });
+  const entries = graph.inputs.filter(({ name }) => name.startsWith(PAST));
+  const cached = cachedRows(backend, entries);
   const scales: Record<string, number> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
   const flats: Feeds = Object.fromEntries(adapters.map((a) => [flatInput(a.name), float32(a.flat, [a.flat.length])]));
 
-  return {
-    setScales: (changed) => void Object.assign(scales, changed),
-    async generate(prompts, generation, { signal, onToken, ignoreStop = false } = {}) {
-      if (prompts.length === 0) return [];
-      if (prompts.some((p) => p.length === 0)) throw new Error('a prompt has no tokens');
-      const B = prompts.length;
-      const rng = random(`generate/${generation.seed ?? 0}`);
-      const rowScales: Feeds = Object.fromEntries(
-        adapters.map((a) => [scaleInput(a.name), float32(new Float32Array(B).fill(scales[a.name]), [B])]),
-      );
-      const answers = prompts.map((): Answer => ({ ids: [], reason: 'length' }));
-      const done = new Array<boolean>(B).fill(false);
-      const T = Math.max(...prompts.map((p) => p.length));
-      const room = Math.min(generation.maxNewTokens, spec.contextLength - T);
-      // one masked position of nothing: an empty cache is not allowed on every device
-      const nothing = (): Feeds =>
-        Object.fromEntries(
-          caches.map((v) => {
-            const dims = v.shape.map((dim) => (dim === 'B' ? B : typeof dim === 'number' ? dim : 1));
-            return [pastName(v.name), float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims)];
-          }),
-        );
-      const padding = prompts.map((p) => T - p.length);
-      const rows = prompts.map((p, b) => [...new Array<number>(padding[b]).fill(padId), ...p]);
-      const mask = prompts.map((p, b) => [
-        0,
-        ...new Array<number>(padding[b]).fill(0),
-        ...new Array<number>(p.length).fill(1),
+  const network: Network = {
+    backend,
+    entries,
+    padId,
+    longFrom: spec.layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []),
+    async run(feeds, rows) {
+      const factors = adapters.map((a) => [
+        scaleInput(a.name),
+        float32(new Float32Array(rows).fill(scales[a.name]), [rows]),
       ]);
-      const turns = longRopeFrom(spec);
-      let cache = nothing();
-      /** Tokens of each row that the cache holds. */
-      let cached = 0;
-      try {
-        for (let step = 0; step < room && !done.every(Boolean); step++) {
-          await new Promise((resolve) => setImmediate(resolve));
-          if (signal?.aborted) throw new Cancelled();
-          const ids = rows.map((row) => row.slice(cached));
-          const t = ids[0].length;
-          const positions = padding.map((n) => ids[0].map((_, i) => Math.max(0, cached + i - n)));
-          const out = await session.run({
-            ...flats,
-            ...rowScales,
-            ...cache,
-            input_ids: int64(ids.flat(), [B, t]),
-            position_ids: int64(positions.flat(), [B, t]),
-            attention_mask: int64(mask.flat(), [B, mask[0].length]),
-            targets: int64(
-              ids.map((_, b) => b * t + t - 1),
-              [B],
-            ),
-          });
-          release(backend, cache);
-          cache = Object.fromEntries(caches.map((v) => [pastName(v.name), out[v.name]]));
-          const logits = await backend.read(out.logits);
-          const V = logits.length / B;
-          if (logits.some(Number.isNaN)) {
-            await requireFiniteWeights(options.model);
-            throw new HumanError('the model gives results that are not numbers.', {
-              kind: 'failed',
-              place: options.model.folder,
-              remedy: 'An adapter or its scale may be too large: try without it.',
-            });
-          }
-          const next = answers.map((answer, b) => {
-            if (done[b]) return padId;
-            const id = drawToken(logits.subarray(b * V, (b + 1) * V), generation, rng);
-            if (!ignoreStop && stopIds.includes(id)) {
-              answer.reason = 'stop';
-              done[b] = true;
-            } else {
-              answer.ids.push(id);
-              onToken?.(b, id);
+      const { logits, ...present } = await session.run({
+        ...flats,
+        ...(Object.fromEntries(factors) as Feeds),
+        ...feeds,
+      });
+      const cache = Object.fromEntries(
+        Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),
+      );
+      return { logits: await backend.read(logits), cache };
+    },
+  };
+
+  async function* answers(
+    prompts: readonly (readonly number[])[],
+    { rows: seats = prompts.length, seed = 0, ...generation }: GenerateOptions,
+    { signal, onToken, ignoreStop = false }: GenerateHooks = {},
+  ): AsyncGenerator<Finished> {
+    if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
+    const waiting = prompts.map((prompt, index): Row => ({
+      index,
+      ids: [...prompt],
+      room: Math.min(generation.maxNewTokens, spec.contextLength - prompt.length),
+      rng: random(`generate/${seed}/${index}`),
+      answer: { ids: [], reason: 'length' },
+    }));
+    /** One more token of each row; the rows that are done with it. */
+    const step = async (batch: Batch): Promise<Finished[]> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal?.aborted) throw new Cancelled();
+      const logits = await batch.step();
+      if (logits.some(Number.isNaN)) {
+        await requireFiniteWeights(model);
+        throw new HumanError('the model gives results that are not numbers.', {
+          kind: 'failed',
+          place: model.folder,
+          remedy: 'An adapter or its scale may be too large: try without it.',
+        });
+      }
+      const V = logits.length / batch.rows.length;
+      return batch.rows.flatMap((row, b) => {
+        if (row.done) return [];
+        const id = drawToken(logits.subarray(b * V, (b + 1) * V), generation, row.rng);
+        row.ids.push(id);
+        if (!ignoreStop && stopIds.includes(id)) {
+          row.answer.reason = 'stop';
+          row.done = true;
+        } else {
+          row.answer.ids.push(id);
+          onToken?.(row.index, id);
+          row.done = row.answer.ids.length >= row.room;
+        }
+        return row.done ? [{ index: row.index, answer: row.answer }] : [];
+      });
+    };
+    const batch = new Batch(network, cached, []);
+    try {
+      for (const row of waiting.filter(({ room }) => room <= 0)) yield { index: row.index, answer: row.answer };
+      const queue = waiting.filter(({ room }) => room > 0);
+      for (;;) {
+        const busy = batch.rows.filter((row) => !row.done).length;
+        if (busy === 0 && queue.length === 0) return;
+        const changed = queue.length > 0 ? seats - busy : batch.rows.length - busy;
+        if (changed >= Math.max(1, seats / BATCH_CHANGES)) {
+          await batch.leave();
+          if (queue.length > 0) {
+            const joining = new Batch(network, cached, queue.splice(0, seats - busy));
+            try {
+              yield* await step(joining);
+              await joining.leave();
+              await batch.join(joining);
+            } finally {
+              joining.release();
             }
-            return id;
-          });
-          next.forEach((id, b) => rows[b].push(id));
-          for (const row of mask) row.push(1);
-          cached += t;
-          if (turns.has(cached)) {
-            release(backend, cache);
-            cache = nothing();
-            cached = 0;
+            continue;
           }
         }
-      } finally {
-        release(backend, cache);
+        yield* await step(batch);
       }
-      return answers;
+    } finally {
+      batch.release();
+    }
+  }
+
+  return {
+    answers,
+    setScales: (changed) => void Object.assign(scales, changed),
+    async generate(prompts, given, hooks) {
+      const all = new Array<Answer>(prompts.length);
+      for await (const { index, answer } of answers(prompts, given, hooks)) all[index] = answer;
+      return all;
     },
-    dispose: () => session.dispose(),
+    async dispose() {
+      await cached.dispose();
+      await session.dispose();
+    },
   };
 }
 
-/** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
-const longRopeFrom = ({ layers }: DecoderSpec): Set<number> =>
-  new Set(layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []));
-
+/** A batch changes when this part of its places is free: each change copies the whole cache, as each token does. */
+const BATCH_CHANGES = 8;
 /** transformers' names: `present.3.key` goes in again as `past_key_values.3.key`. */
-const pastName = (present: string): string => present.replace('present.', 'past_key_values.');
-const release = (backend: Backend, feeds: Feeds): void => {
-  for (const tensor of Object.values<Tensor>(feeds)) backend.release(tensor);
-};
+const PAST = 'past_key_values.';
 
 /** Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020). */
 export function drawToken(

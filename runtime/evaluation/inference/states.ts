@@ -13,7 +13,7 @@ import { lossesOf } from './losses.js';
 /** A state of the model that answers, and the loss it gives to rows (nats). */
 export interface ModelState {
   readonly name: string;
-  readonly generator: Generator;
+  readonly generator: Pick<Generator, 'answers'>;
   readonly losses: (
     examples: ExampleList,
     hooks?: { signal?: AbortSignal; onProgress?: (share: number) => void },
@@ -21,6 +21,7 @@ export interface ModelState {
 }
 
 export interface OpenState extends ModelState {
+  readonly generator: Generator;
   dispose(): Promise<void>;
 }
 

@@ -1,0 +1,144 @@
+/** Prompts that are answered together: a left-padded batch with its KV cache, which rows leave and join. */
+import { float32, int64, type Backend, type Feeds } from '../../device/session.js';
+import type { Value } from '../../onnx/graph.js';
+import type { Random } from '../../support/random.js';
+import { release, type Cache, type CachedRows } from './cachedRows.js';
+
+export interface Answer {
+  /** New tokens, without the stop token. */
+  ids: number[];
+  /** stop = a stop token came; length = maxNewTokens or the context is used up. */
+  reason: 'stop' | 'length';
+}
+
+export interface Row {
+  readonly index: number;
+  /** Prompt and new tokens. */
+  readonly ids: number[];
+  /** How many tokens it may get. */
+  readonly room: number;
+  readonly rng: Random;
+  readonly answer: Answer;
+  done?: boolean;
+}
+
+/** The model as a batch sees it. */
+export interface Network {
+  readonly backend: Backend;
+  /** Inputs of the cache, [B, K, P, D]. */
+  readonly entries: readonly Value[];
+  readonly padId: number;
+  /** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
+  readonly longFrom: readonly number[];
+  /** Logits of the last position of each row, [B · V], and the cache one call longer. */
+  run(feeds: Feeds, rows: number): Promise<{ logits: Float32Array; cache: Cache }>;
+}
+
+export class Batch {
+  private cache: Cache | undefined;
+  /** Positions of the cache. */
+  private width = 0;
+  /** Angles of the cache: how many of `longFrom` lie below its last position. */
+  private angles = 0;
+
+  constructor(
+    private readonly network: Network,
+    private readonly cached: CachedRows,
+    /** All but the last token of a row is in the cache, where there is one. */
+    public rows: Row[],
+  ) {}
+
+  /** Logits [B · V] of the token after each row's last; `rows` then get it. */
+  async step(): Promise<Float32Array> {
+    const { rows, network } = this;
+    const angles = this.anglesAt(this.longest - 1);
+    if (angles !== this.angles) this.release();
+    this.angles = angles;
+    const B = rows.length;
+    // One masked position of nothing: an empty cache is not allowed on every device.
+    const past = this.cache ?? nothing(network.entries, B);
+    const P = this.cache ? this.width : 1;
+    const T = this.cache ? 1 : this.longest;
+    const fed = rows.map(({ ids }) => ids.slice(this.cache ? -1 : 0));
+    const S = P + T;
+    const { logits, cache } = await network.run(
+      {
+        ...past,
+        input_ids: int64(
+          fed.flatMap((ids) => [...new Array<number>(T - ids.length).fill(network.padId), ...ids]),
+          [B, T],
+        ),
+        position_ids: int64(
+          rows.flatMap(({ ids }) => Array.from({ length: T }, (_, t) => Math.max(0, ids.length - T + t))),
+          [B, T],
+        ),
+        attention_mask: int64(
+          rows.flatMap(({ ids }) => Array.from({ length: S }, (_, s) => (s < S - ids.length ? 0 : 1))),
+          [B, S],
+        ),
+        targets: int64(
+          rows.map((_, b) => b * T + T - 1),
+          [B],
+        ),
+      },
+      B,
+    );
+    this.release();
+    this.cache = cache;
+    this.width = S;
+    return logits;
+  }
+
+  /** Rows that are done leave, and positions that no other row needs. */
+  async leave(): Promise<void> {
+    const staying = [...this.rows.keys()].filter((b) => !this.rows[b].done);
+    if (staying.length === this.rows.length) return;
+    this.rows = staying.map((b) => this.rows[b]);
+    if (staying.length === 0 || !this.cache) return this.release();
+    const { cache, width } = this;
+    this.width = this.longest - 1;
+    this.cache = undefined;
+    this.cache = await this.cached.select(cache, staying, width - this.width);
+  }
+
+  /** Takes the rows of another batch, and its cache. */
+  async join(other: Batch): Promise<void> {
+    const [a, b] = [this, other].map(({ cache, width }) => ({ cache, width }));
+    this.cache = other.cache = undefined;
+    this.width = Math.max(a.width, b.width);
+    if (this.rows.length === 0) {
+      this.cache = b.cache;
+      this.angles = other.angles;
+    } else if (a.cache && b.cache && this.angles === other.angles) {
+      this.cache = await this.cached.join(a.cache, b.cache, [this.width - a.width, this.width - b.width]);
+    } else {
+      // their keys were turned by different angles
+      for (const { cache } of [a, b]) release(this.network.backend, cache);
+    }
+    this.rows = [...this.rows, ...other.rows];
+  }
+
+  /** Frees the cache; the next step makes it again. */
+  release(): void {
+    release(this.network.backend, this.cache);
+    this.cache = undefined;
+    this.width = 0;
+  }
+
+  private anglesAt(position: number): number {
+    return this.network.longFrom.filter((from) => from <= position).length;
+  }
+
+  private get longest(): number {
+    return Math.max(...this.rows.map(({ ids }) => ids.length));
+  }
+}
+
+/** A cache of one position, all zeros. */
+const nothing = (entries: readonly Value[], rows: number): Feeds =>
+  Object.fromEntries(
+    entries.map(({ name, shape: [, heads, , width] }) => {
+      const dims = [rows, heads as number, 1, width as number];
+      return [name, float32(new Float32Array(dims.reduce((a, b) => a * b)), dims)];
+    }),
+  );
