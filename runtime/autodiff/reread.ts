@@ -15,7 +15,11 @@ const SHAPES: ReadonlySet<Op> = new Set<Op>(['Add', 'Reshape', 'Transpose']);
  * @returns the node with values that are there in the backward pass
  */
 export function rereader(g: Builder, graph: Graph, segmentOf: SegmentOf = () => undefined): (node: Node) => Node {
-  const stored = new Set(graph.initializers.map(({ value }) => value.name));
+  // what a graph is given is there all the time, as what it holds is
+  const stored = new Set([
+    ...graph.initializers.map(({ value }) => value.name),
+    ...graph.inputs.map(({ name }) => name),
+  ]);
   const isStored = (value: Value): boolean => stored.has(value.name);
   const widened = new Map<string, boolean>();
   /** Whether a value is a stored weight that is cast, or dequantised and brought into shape. */

@@ -6,7 +6,7 @@ import { distillation } from '../losses/distillation.js';
 import { drift } from '../losses/drift.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
-import { headLogits, headWeights } from '../models/decoder/head.js';
+import { openHead } from '../models/decoder/head.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { frozenWeights, trainableWeights } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
@@ -42,7 +42,7 @@ export function lossGraph(options: ObjectiveOptions): Graph {
   const g = new Builder('loss', { float });
   const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model);
   const decoder = buildDecoder(g, spec, weight, { cache: false, blocks: cut });
-  const head = headWeights(g, spec, weight);
+  const head = openHead(g, spec, weight, true);
 
   const ofLabels = cut ? ['X', 'L'] : ['L'];
   const targets = g.input('targets', 'int64', ofLabels);
@@ -54,9 +54,9 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     g,
     cut,
     [Gather(g, decoder.hidden, targets), ids, weights, heldAt, heldWeights],
-    head,
-    (b, [rows, ids, weights, heldAt, heldWeights], head) => {
-      const { nll, loss } = crossEntropy(b, headLogits(b, spec, rows, head), ids, weights);
+    head.weights,
+    (b, [rows, ids, weights, heldAt, heldWeights], given) => {
+      const { nll, loss } = crossEntropy(b, head.logits(b, rows, given), ids, weights);
       return { sums: [Add(b, loss, drift(b, nll, heldAt, heldWeights))], stacked: [nll] };
     },
   );
@@ -68,12 +68,12 @@ export function lossGraph(options: ObjectiveOptions): Graph {
     const klTargets = g.input('kl_targets', 'int64', held);
     const klWeights = g.input('kl_weights', g.float, held);
     const teacher = g.input('teacher', g.float, [...held, embeddingSize(spec)]);
-    const base = weightsAsInputs ? headWeights(g, spec, frozenWeights(g, model, 'base/')) : head;
+    const base = weightsAsInputs ? openHead(g, spec, frozenWeights(g, model, 'base/'), true) : head;
     const parts = [Gather(g, decoder.hidden, klTargets), teacher, klWeights];
-    const kl = inChunks(g, cut, parts, [...head, ...base], (b, [rows, teacher, weights], both) => {
-      const [own, base] = [both.slice(0, head.length), both.slice(head.length)];
-      const wanted = LogSoftmax(b, headLogits(b, spec, teacher, base));
-      const { kl, loss } = distillation(b, headLogits(b, spec, rows, own), wanted, weights);
+    const kl = inChunks(g, cut, parts, [...head.weights, ...base.weights], (b, [rows, teacher, weights], both) => {
+      const [own, others] = [both.slice(0, head.weights.length), both.slice(head.weights.length)];
+      const wanted = LogSoftmax(b, base.logits(b, teacher, others));
+      const { kl, loss } = distillation(b, head.logits(b, rows, own), wanted, weights);
       return { sums: [loss], stacked: [kl] };
     });
     g.outputAs('kl', kl.stacked[0]);

@@ -10,6 +10,7 @@ import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import { float32, int64, openBackend, type Backend } from '../../runtime/device/session.js';
 import { generationGraph } from '../../runtime/evaluation/inference/generate.js';
 import { openLearner, type Learner } from '../../runtime/learner/learner.js';
+import { cutOf } from '../../runtime/learner/cut.js';
 import { gradientGraph } from '../../runtime/learner/objective.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
@@ -20,7 +21,14 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import { dequantise, quantise, reorder } from '../../runtime/models/weights/blocks.js';
 import { packings, packModel } from '../../runtime/models/packed/packModel.js';
 import type { ModelFolder } from '../../runtime/models/weights/modelFolder.js';
-import { readFloat32 } from '../../runtime/models/weights/safetensors.js';
+import { rowPieces } from '../../runtime/models/weights/packedWeight.js';
+import {
+  bytesOf,
+  readBytes,
+  readFloat32,
+  readSafetensors,
+  writeSafetensors,
+} from '../../runtime/models/weights/safetensors.js';
 import { random } from '../../runtime/support/random.js';
 import { silent } from '../support/silent.js';
 import { unpacked, valuesOf } from '../support/packed.js';
@@ -72,8 +80,9 @@ describe('blocks', () => {
   });
 });
 
-async function packedReference(name: string, precision: 'int4' | 'int8') {
-  const r = await loadReference(name);
+async function packedReference(name: string, precision: 'int4' | 'int8', vocabSize?: number) {
+  const reference = await loadReference(name);
+  const r = vocabSize === undefined ? reference : await withVocabulary(reference, vocabSize);
   const spec = decoderSpec(r.config);
   const model = { ...r, path: r.folder, hasTokenizer: false, converted: false } as unknown as ModelFolder;
   const packed = await packModel(model, spec, precision, { cache: join(dir, 'cache') });
@@ -92,37 +101,87 @@ async function packedReference(name: string, precision: 'int4' | 'int8') {
   return { r, spec, names, model: { ...model, packed }, plain: await unpacked({ ...r, packed }, names, folder) };
 }
 
-const rowsOf = (spec: DecoderSpec): TrainingRow[] => {
+/** The same model with more tokens, whose rows are those of the others with some noise. */
+async function withVocabulary(r: Awaited<ReturnType<typeof loadReference>>, vocabSize: number) {
+  const rng = random('vocabulary');
+  const folder = await mkdtemp(join(dir, 'wide-'));
+  const file = join(folder, 'model.safetensors');
+  await writeSafetensors(
+    file,
+    [...r.tensors.values()].map((info) => {
+      const [V, E] = info.shape;
+      if (V !== r.config.vocab_size) return { ...info, data: () => readBytes(info) };
+      return {
+        ...info,
+        dtype: 'F32',
+        shape: [vocabSize, E!],
+        bytes: 4 * vocabSize * E!,
+        data: async () => {
+          const rows = await readFloat32(info);
+          return bytesOf(
+            Float32Array.from({ length: vocabSize * E! }, (_, i) => rows[i % rows.length]! + 0.01 * rng.normal()),
+          );
+        },
+      };
+    }),
+  );
+  return { folder, tensors: (await readSafetensors(file)).tensors, config: { ...r.config, vocab_size: vocabSize } };
+}
+
+const rowsOf = (spec: DecoderSpec, lengths = [9, 12, 5]): TrainingRow[] => {
   const rng = random('rows');
-  return [9, 12, 5].map((length) => {
+  return lengths.map((length) => {
     const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
     return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { task: 1 }, weight: 0.1 };
   });
 };
 
+/** What an adapter's gradient is on a model in blocks, and on the same numbers in float32. */
+async function compareGradients(
+  { spec, model, plain }: Awaited<ReturnType<typeof packedReference>>,
+  rows: TrainingRow[],
+): Promise<void> {
+  const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 4, sites: 'all-linear' });
+  const flat = initialise(layout, random('adapter')).map((x, i) => x + 0.01 * Math.sin(i));
+  const run = async (of: typeof plain) => {
+    const learner: Learner = openLearner({
+      backend: cpu,
+      spec,
+      model: of,
+      adapters: [{ name: 'task', layout }],
+      trainable: [flatInput('task')],
+    });
+    const out = await learner.gradients(rows, { [flatInput('task')]: flatTensor(flat) });
+    await learner.dispose();
+    return { loss: out.loss, gradient: await cpu.read(out.gradients[0]!) };
+  };
+  const [blocks, floats] = [await run(model), await run(plain)];
+  assert.ok(Math.abs(blocks.loss - floats.loss) <= 1e-6 * floats.loss, `${blocks.loss} and ${floats.loss}`);
+  const difference = blocks.gradient.map((x, i) => x - floats.gradient[i]!);
+  assert.ok(rms(difference) <= 1e-6 * rms(floats.gradient), `${rms(difference)} of ${rms(floats.gradient)}`);
+}
+
 for (const name of FAMILIES.filter((family) => family !== 'falcon_rw')) {
   it(`gradients of an adapter on ${name} in 4 bits are those on the dequantised model`, async () => {
-    const { spec, model, plain } = await packedReference(name, 'int4');
-    const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 4, sites: 'all-linear' });
-    const flat = initialise(layout, random('adapter')).map((x, i) => x + 0.01 * Math.sin(i));
-    const run = async (of: typeof plain) => {
-      const learner: Learner = openLearner({
-        backend: cpu,
-        spec,
-        model: of,
-        adapters: [{ name: 'task', layout }],
-        trainable: [flatInput('task')],
-      });
-      const out = await learner.gradients(rowsOf(spec), { [flatInput('task')]: flatTensor(flat) });
-      await learner.dispose();
-      return { loss: out.loss, gradient: await cpu.read(out.gradients[0]!) };
-    };
-    const [blocks, floats] = [await run(model), await run(plain)];
-    assert.ok(Math.abs(blocks.loss - floats.loss) <= 1e-6 * floats.loss, `${blocks.loss} and ${floats.loss}`);
-    const difference = blocks.gradient.map((x, i) => x - floats.gradient[i]!);
-    assert.ok(rms(difference) <= 1e-6 * rms(floats.gradient), `${rms(difference)} of ${rms(floats.gradient)}`);
+    const found = await packedReference(name, 'int4');
+    await compareGradients(found, rowsOf(found.spec));
   });
 }
+
+it('a head that is dequantised in pieces gives the same gradients, in a batch that is cut, too', async () => {
+  const found = await packedReference('llama', 'int4', 600_000);
+  const table = found.model.packed.get(found.spec.head.weight)!;
+  const pieces = rowPieces(table);
+  assert.deepEqual(
+    pieces.map(({ shape }) => shape[0]),
+    [300_000, 300_000],
+  );
+  assert.equal(pieces[1]!.values.offset, table.values.offset + pieces[0]!.values.bytes);
+  await compareGradients(found, rowsOf(found.spec));
+  const long = rowsOf(found.spec, [70, 12]);
+  assert.ok(cutOf(long, found.spec.vocabSize));
+  await compareGradients(found, long);
+});
 
 it('a GGUF file in blocks computes with the very numbers that it holds', async () => {
   const file = join(dir, 'sample.gguf');

@@ -4,7 +4,7 @@ import { product } from '../../onnx/shapes.js';
 import { ACTIVATION, xielu } from './activations.js';
 import type { KeyValue } from './attend.js';
 import { attention, attentionInputs, linear, type AttentionInputs } from './attention.js';
-import { headLogits, headWeights } from './head.js';
+import { openHead } from './head.js';
 import { norm, type Weight } from './norms.js';
 import { packedRows } from './packedWeights.js';
 import { embeddingSize, type DecoderSpec, type LayerSpec, type MlpSpec } from './spec.js';
@@ -58,7 +58,10 @@ export function buildDecoder(
     hidden: spec.head.projectOut ? linear(g, spec.head.projectOut, last, weight) : last,
     hiddenStates,
     present,
-    logits: (rows) => headLogits(g, spec, rows, headWeights(g, spec, weight)),
+    logits(rows) {
+      const head = openHead(g, spec, weight);
+      return head.logits(g, rows, head.weights);
+    },
   };
 }
 

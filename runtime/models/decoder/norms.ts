@@ -4,7 +4,19 @@ import { stabilisedRoot } from './activations.js';
 import type { HeadNormSpec, NormSpec } from './spec.js';
 
 /** A parameter of the model by its name in the checkpoint, in the type that the graph computes in. */
-export type Weight = (name: string, shape: readonly number[]) => Value;
+export interface Weight {
+  (name: string, shape: readonly number[]): Value;
+  /** A weight in blocks, in parts of its rows; undefined for another. */
+  pieces?(name: string, shape: readonly number[]): Piece[] | undefined;
+}
+
+/** Some rows of a weight. */
+export interface Piece {
+  /** Values of the graph. */
+  readonly stored: readonly Value[];
+  /** The rows in float32, from the same as values of `b`: of the graph, or of a body in it. */
+  read(b: Builder, stored: readonly Value[]): Value;
+}
 
 /** x without its scale: over the last axis. */
 function normalise(g: Builder, { kind, epsilon }: NormSpec, x: Value): Value {

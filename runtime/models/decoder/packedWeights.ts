@@ -17,26 +17,41 @@ import type { Shape } from '../../onnx/shapes.js';
 import { BLOCK, middleOf, type Bits } from '../weights/blocks.js';
 import type { PackedWeight } from '../weights/packedWeight.js';
 
+/** What is stored of a weight [N, K]. */
+export interface StoredBlocks {
+  readonly values: Value;
+  readonly scales: Value;
+  readonly minimums?: Value;
+}
+export type StoredPart = (part: keyof StoredBlocks, dtype: DType, shape: Shape) => Value;
+
+/** The initializers of a weight, which `stored` makes. */
+export function storedBlocks({ bits, shape: [N, K], hasMinimums }: PackedWeight, stored: StoredPart): StoredBlocks {
+  const blocks = [N, K / BLOCK];
+  return {
+    values: stored('values', bits === 4 ? 'uint4' : 'uint8', [N, K]),
+    scales: stored('scales', 'float32', blocks),
+    ...(hasMinimums && { minimums: stored('minimums', 'float32', [...blocks, 1]) }),
+  };
+}
+
 /**
  * A weight as the checkpoint has it, [N, K] or transposed [K, N], in float32. Its blocks are read in place and dequantised where
- * it is used, so that no more than one weight is ever there in float32. `stored` gives the initializer of a part.
+ * it is used, so that no more than one weight is ever there in float32.
  */
 export function dequantised(
   g: Builder,
-  { bits, shape: [N, K], hasMinimums, transposed }: PackedWeight,
-  stored: (part: 'values' | 'scales' | 'minimums', dtype: DType, shape: Shape) => Value,
+  { bits, shape: [N, K], transposed }: PackedWeight,
+  { values, scales, minimums }: StoredBlocks,
 ): Value {
   const blocks = [N, K / BLOCK];
-  const dtype = bits === 4 ? 'uint4' : 'uint8';
-  const values = stored('values', dtype, [N, K]);
-  const scales = stored('scales', 'float32', blocks);
   let w: Value;
-  if (hasMinimums) {
+  if (minimums) {
     const steps = Reshape(g, DequantizeLinear(g, values, scales, BLOCK), [...blocks, BLOCK]);
-    w = Reshape(g, Add(g, steps, stored('minimums', 'float32', [...blocks, 1])), [N, K]);
+    w = Reshape(g, Add(g, steps, minimums), [N, K]);
   } else {
     const middle = bits === 4 ? 0x88 : 0x80;
-    w = DequantizeLinear(g, values, scales, BLOCK, filled(g, dtype, blocks, middle));
+    w = DequantizeLinear(g, values, scales, BLOCK, filled(g, values.dtype as 'uint4' | 'uint8', blocks, middle));
   }
   return transposed ? Transpose(g, w, [1, 0]) : w;
 }

@@ -4,10 +4,10 @@ import { HumanError } from '../../support/errors.js';
 import type { Builder, DType, Value } from '../../onnx/graph.js';
 import { Cast } from '../../onnx/ops.js';
 import { sameShape, shapeText } from '../../onnx/shapes.js';
-import type { PackedWeight } from '../weights/packedWeight.js';
+import { rowPieces, type PackedWeight } from '../weights/packedWeight.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
-import type { Weight } from './norms.js';
-import { dequantised } from './packedWeights.js';
+import type { Piece, Weight } from './norms.js';
+import { dequantised, storedBlocks, type StoredBlocks } from './packedWeights.js';
 import type { TensorInfo } from '../weights/safetensors.js';
 
 const DTYPES: Record<string, { dtype: DType; alignment: number }> = {
@@ -93,30 +93,40 @@ export type Weights = Pick<ModelFolder, 'tensors' | 'packed'>;
 export function frozenWeights(g: Builder, { tensors, packed }: Weights, prefix = ''): Weight {
   const folder = weightsFolder({ tensors, packed });
   const stored = new Map<string, Value>();
-  return (name, shape) => {
+  const once = (key: string, make: () => Value): Value => {
+    const value = stored.get(key) ?? make();
+    stored.set(key, value);
+    return value;
+  };
+  const blocksOf = (name: string, blocks: PackedWeight): StoredBlocks =>
+    storedBlocks(blocks, (part, dtype, shape) => {
+      const key = `${prefix}${name}/${part}`;
+      return once(key, () => g.external(key, dtype, shape, { file: relative(folder, blocks.file), ...blocks[part] }));
+    });
+
+  const weight = (name: string, shape: readonly number[]): Value => {
     const blocks = packed?.get(name);
-    if (blocks) {
-      return dequantised(g, requireShape(name, blocks, shape), (part, dtype, dims) => {
-        const key = `${prefix}${name}/${part}`;
-        const place = { file: relative(folder, blocks.file), ...blocks[part] };
-        const value = stored.get(key) ?? g.external(key, dtype, dims, place);
-        stored.set(key, value);
-        return value;
-      });
-    }
-    let value = stored.get(name);
-    if (!value) {
+    if (blocks) return dequantised(g, requireShape(name, blocks, shape), blocksOf(name, blocks));
+    const value = once(name, () => {
       const info = findTensor(tensors, name, shape);
       const { dtype, alignment } = DTYPES[info.dtype];
       const place = { file: relative(folder, info.file), offset: info.offset, bytes: info.bytes };
-      value =
-        info.offset % alignment === 0
-          ? g.external(prefix + name, dtype, shape, place)
-          : g.constant(dtype, shape, readInline(info), prefix + name);
-      stored.set(name, value);
-    }
+      return info.offset % alignment === 0
+        ? g.external(prefix + name, dtype, shape, place)
+        : g.constant(dtype, shape, readInline(info), prefix + name);
+    });
     return Cast(g, value, g.float);
   };
+
+  const pieces = (name: string, shape: readonly number[]): Piece[] | undefined => {
+    const blocks = packed?.get(name);
+    if (!blocks || blocks.transposed) return undefined;
+    return rowPieces(requireShape(name, blocks, shape)).map((rows, i) => ({
+      stored: Object.values(blocksOf(`${name}/${i}`, rows)) as Value[],
+      read: (b, [values, scales, minimums]) => dequantised(b, rows, { values, scales, minimums }),
+    }));
+  };
+  return Object.assign(weight, { pieces });
 }
 
 /** @throws Error when the blocks are not those of the parameter */

@@ -55,6 +55,26 @@ export function takePacked(tensors: Map<string, TensorInfo>): Map<string, Packed
   return packed;
 }
 
+/** Values of a piece: 64 MB in float32. */
+const PIECE = 2 ** 24;
+/** The gradient cuts at each; more outputs of one Split are too many for some devices. */
+const MOST_PIECES = 7;
+
+/** A weight that is not transposed, as pieces of whole rows. */
+export function rowPieces(weight: PackedWeight, size = PIECE): PackedWeight[] {
+  const [N, K] = weight.shape;
+  const rows = Math.ceil(N / Math.min(MOST_PIECES, Math.ceil((N * K) / size)));
+  return Array.from({ length: Math.ceil(N / rows) }, (_, i) => {
+    const count = Math.min(rows, N - i * rows);
+    const part = ({ offset, bytes }: PackedWeight['values']): PackedWeight['values'] => ({
+      offset: offset + (bytes / N) * i * rows,
+      bytes: (bytes / N) * count,
+    });
+    const { values, scales, minimums } = weight;
+    return { ...weight, shape: [count, K], values: part(values), scales: part(scales), minimums: part(minimums) };
+  });
+}
+
 export interface ToPack {
   /** Of the parameter. */
   readonly name: string;
