@@ -4,12 +4,16 @@ import { supervised, type TrainingRow } from './packing.js';
 export interface PieceLimits {
   /** Positions of a row whose attention scores are alive together. */
   readonly queries: number;
-  /** Logits that are alive together: positions · V. */
+  /** Logits that may be alive together as they are: positions · V. */
+  readonly whole: number;
+  /** Positions of a chunk of more logits than that: fewer are slow, since each chunk reads the whole head. */
+  readonly positions: number;
+  /** Logits of such a chunk, at most. */
   readonly logits: number;
 }
 
-/** 64 MiB of logits; their softmax and gradient take as much again. */
-export const PIECE_LIMITS: PieceLimits = { queries: 256, logits: 2 ** 24 };
+/** Logits of 16 MiB stay whole, others go in chunks of at most 64 MiB; their softmax and gradient take as much again. */
+export const PIECE_LIMITS: PieceLimits = { queries: 256, whole: 2 ** 22, positions: 128, logits: 2 ** 24 };
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */
 const WHOLE_BLOCKS = 2;
 
@@ -32,12 +36,15 @@ export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: 
 export function cutOfSizes(
   { longest, labels, held }: { longest: number; labels: number; held: number },
   vocabSize: number,
-  { queries, logits }: PieceLimits = PIECE_LIMITS,
+  { queries, whole, positions, logits }: PieceLimits = PIECE_LIMITS,
 ): Cut | undefined {
   const pieces = (n: number, size: number): number => Math.max(1, Math.ceil(n / size));
-  const chunks = pieces(labels * vocabSize, logits);
+  /** `tables`: how many logits a position has. */
+  const chunksOf = (n: number, tables: number): number =>
+    tables * n * vocabSize <= whole ? 1 : Math.max(pieces(n, positions), pieces(tables * n * vocabSize, logits));
+  const chunks = chunksOf(labels, 1);
   // a teacher's logits are there too
-  const heldChunks = pieces(2 * held * vocabSize, logits);
+  const heldChunks = chunksOf(held, 2);
   if (longest <= WHOLE_BLOCKS * queries && chunks === 1 && heldChunks === 1) return undefined;
   return { blocks: pieces(longest, queries), chunks, heldChunks };
 }

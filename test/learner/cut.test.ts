@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
 import { openBackend, type Backend } from '../../runtime/device/session.js';
-import { cutOf } from '../../runtime/learner/cut.js';
+import { cutOf, PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
@@ -22,8 +22,9 @@ const row = (length: number, teacher?: Float32Array): TrainingRow => {
 };
 
 test('small batches are computed whole, long rows and many logits in pieces', () => {
-  const limits = { queries: 256, logits: 2 ** 24 };
-  assert.equal(cutOf([row(512), row(20)], 30_000, limits), undefined);
+  const limits = PIECE_LIMITS;
+  assert.equal(cutOf([row(512), row(20)], 7000, limits), undefined);
+  assert.deepEqual(cutOf([row(130), row(130)], 17_000, limits), { blocks: 1, chunks: 2, heldChunks: 1 });
   assert.deepEqual(cutOf([row(513), row(20)], 1000, limits), { blocks: 3, chunks: 1, heldChunks: 1 });
   assert.deepEqual(cutOf([row(100), row(100)], 256_000, limits), { blocks: 1, chunks: 3, heldChunks: 1 });
   const held = new Float32Array(98 * 8);
@@ -86,8 +87,8 @@ for (const method of ['lora', 'full']) {
     ];
     const results = [];
     for (const limits of [
-      { queries: 1000, logits: 1e9 },
-      { queries: 4, logits: 500 },
+      { queries: 1000, whole: 0, positions: Infinity, logits: 1e9 },
+      { queries: 4, whole: 0, positions: Infinity, logits: 500 },
     ]) {
       const { backend, graphs } = recording(cpu);
       const learner = openLearner({

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { openBackend, type Backend } from '../../runtime/device/session.js';
+import type { PieceLimits } from '../../runtime/learner/cut.js';
 import { openLearner, type Learner } from '../../runtime/learner/learner.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
@@ -21,11 +22,14 @@ const row = (length: number): TrainingRow => ({
   weight: 0.25,
 });
 const rows = [row(5), row(9)];
-const LIMITS = { whole: { queries: 1000, logits: 1e9 }, cut: { queries: 3, logits: 400 } };
+const LIMITS = {
+  whole: { queries: 1000, whole: 0, positions: Infinity, logits: 1e9 },
+  cut: { queries: 3, whole: 0, positions: Infinity, logits: 400 },
+};
 
 let cpu: Backend;
 let flat: Float32Array;
-let open: (limits: { queries: number; logits: number }) => Learner;
+let open: (limits: PieceLimits) => Learner;
 before(async () => {
   cpu = await openBackend('cpu', 1);
   const r = await loadReference(FAMILIES[0]!);
