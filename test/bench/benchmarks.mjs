@@ -2,7 +2,8 @@
  * The benchmarks of `npm run bench`, a line each; names are fixed, so that reports stay comparable.
  *
  * A training has its name, a twin `memory-NAME`, and gemmShare: the time that its floating-point operations need at onnxruntime's
- * rate for matrix products, cold, over its own. `shape` names random weights of weights.ts, `model` a file.
+ * rate for matrix products, cold, over its own. `shape` names random weights of weights.ts, `model` a file, `own` options that the
+ * peer does not have.
  */
 
 /** Random weights of this shape are made on the spot. */
@@ -31,11 +32,19 @@ export const benchmarks = {
   'train-lora-135m-1x8192': training('135m', ['--rows=1', '--tokens=8192', '--steps=2']),
   'train-lora-0.5b': training('0.5b', ['--rows=4', '--tokens=128', '--steps=4']),
   'train-lora-1b': training('1b', ['--rows=2', '--tokens=128', '--steps=3']),
+  // the peer has no weights in 4 bits on a CPU: it holds them as the file does
+  'train-lora-1.5b-int4': training('1.5b', ['--rows=1', '--tokens=512', '--steps=3'], { own: ['--precision=int4'] }),
   'train-full-135m': training('135m', ['--method=full', '--rows=4', '--tokens=128', '--steps=4'], {
     peer: 'transformers',
   }),
   'generate-135m-1': generation(['--rows=1', '--new=96'], { quick: true }),
   'generate-135m-16': generation(['--rows=16', '--new=64'], { quick: true }),
+  // answers of unlike lengths, 16 at once, against the rate of one full batch
+  'generate-135m-many': generation(['--rows=16', '--new=64'], {
+    peer: undefined,
+    own: ['--prompts=256'],
+    result: { unit: 'of the rate of one batch', of: 'ofBatchRate', higherIsBetter: true },
+  }),
   'generate-q4_1-1': generation(['--rows=1', '--new=96'], gguf),
   'generate-q4_1-16': generation(['--rows=16', '--new=64'], gguf),
 };

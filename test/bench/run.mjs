@@ -88,24 +88,26 @@ async function reach(name, begin) {
 
 await prepare();
 const isLlama = (name) => benchmarks[name].peer === 'llama.cpp';
-const python = chosen.every(isLlama) ? undefined : await reach('transformers + PEFT', pythonPeers);
+const python = chosen.every((name) => isLlama(name) || !benchmarks[name].peer)
+  ? undefined
+  : await reach('transformers + PEFT', pythonPeers);
 const llama = chosen.some(isLlama) ? await reach('llama.cpp', llamaCpp) : undefined;
 /** Command line of a peer, without its options; undefined where it cannot be run. */
 const peerCommand = ({ peer, script }) =>
   peer === 'llama.cpp'
     ? llama && [process.execPath, llama.script]
-    : python && [python.python, path.join(import.meta.dirname, 'peers', `${script}.py`)];
+    : peer && python && [python.python, path.join(import.meta.dirname, 'peers', `${script}.py`)];
 
 const load = os.loadavg()[0];
 if (load > os.availableParallelism() / 2)
   console.error(`The machine is busy (load ${load.toFixed(1)}): times will be worse than they are.`);
 
 /** Lines that both sides print, alternately; a side that fails has none, and says why. */
-async function measure(name, benchmark, args) {
+async function measure(name, benchmark, args, own) {
   const ours = [process.execPath, path.join(out, `${benchmark.script}.mjs`)];
   const theirs = peerCommand(benchmark);
   const sides = {
-    ours: { command: ours, times: rounds },
+    ours: { command: ours.concat(own), times: rounds },
     theirs: { command: theirs, times: rounds },
     compiled: { command: options.compile && benchmark.script === 'step' && theirs?.concat('--compile'), times: 1 },
   };
@@ -140,18 +142,18 @@ let rates;
 let profiled;
 for (const name of chosen) {
   const benchmark = benchmarks[name];
-  const { peer, result, script } = benchmark;
+  const { peer, result, script, own = [] } = benchmark;
   const args = ['--model', await modelOf(benchmark), ...benchmark.args, `--threads=${options.threads}`];
   const trains = script === 'step';
   const step = path.join(out, 'step.mjs');
-  const expected = trains && lastLine(await run(process.execPath, [step, ...args, '--expect']));
+  const expected = trains && lastLine(await run(process.execPath, [step, ...args, ...own, '--expect']));
   if (expected && expected.bytes > os.totalmem()) {
     const reason = `needs ${(expected.bytes / 1e9).toFixed(0)} GB`;
     console.error(`${name} is left out: it ${reason}.`);
     results.push({ ...compared(name, result, peer, { ours: [], theirs: [] }), reason });
     continue;
   }
-  const runs = await measure(name, benchmark, args);
+  const runs = await measure(name, benchmark, args, own);
   const reason = runs.failed.ours ?? runs.failed.theirs;
   const measured = { ...compared(name, result, peer, runs), ...(reason && { reason }) };
   if (trains) measured.gemmShare = gemmShare(runs.ours, expected);
@@ -165,7 +167,7 @@ for (const name of chosen) {
   if (benchmark.profile && runs.ours.length > 0) {
     const rate = (lines) => (lines.length > 0 ? Math.max(...lines.map((line) => line.gemmRate)) / 1e9 : null);
     rates = { onnxruntime: rate(runs.ours), torch: rate(runs.theirs) };
-    profiled = await profile(args);
+    profiled = await profile([...args, ...own]);
   }
 }
 
