@@ -142,6 +142,7 @@ const estimate = z.looseObject({
   limitBytes: number,
   fits: z.boolean(),
   remedy: z.looseObject({ key: text, value: text }).optional(),
+  recompute: z.literal(true).optional(),
   steps: number,
   stepSeconds: range,
   seconds: range,

@@ -120,7 +120,8 @@ export async function runOne(
   const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
-  const expected = resume ? undefined : await expectedOf(recipe, path, options);
+  const estimate = await expectedOf(recipe, path, options);
+  const expected = resume ? undefined : estimate;
   if (expected && !expected.fits) throw doesNotFit(expected, file);
   progress('opening the model');
   const scratch = scratchFolder(dirname(file));
@@ -182,6 +183,7 @@ export async function runOne(
     machine,
     cluster,
     once,
+    recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),
     begin,
     emit,
     progress,

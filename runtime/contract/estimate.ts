@@ -27,6 +27,8 @@ export interface Estimate {
   fits: boolean;
   /** A change of the recipe, such as `"batch.rows": 2`; absent where none is enough. */
   remedy?: { key: string; value: string };
+  /** Activations are computed again ("recompute": "auto"): kept, they would not fit. */
+  recompute?: true;
   steps: number;
   stepSeconds: Range;
   /** Of the whole run. */
@@ -44,6 +46,7 @@ export const ESTIMATE_STRINGS = {
   details: '{0} to {1} · {2} to {3} GB at most',
   parts: 'weights {0} GB, adapters {1}, moments {2}, activations {3}, logits {4}, program {5}',
   step: '{0} steps of {1} to {2} s, {3} of the tokens useful',
+  recompute: 'activations are computed again: kept, they would not fit',
   measured: 'corrected by an earlier run of this model here',
   unmeasured: 'from how fast this machine computes; the first run makes it exact',
   ...DURATION_WORDS,
@@ -74,7 +77,7 @@ export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLI
 export function estimateDetails(estimate: Estimate, { strings: s, numbers } = ENGLISH): string[] {
   const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
   const n = (value: number): string => numbers.number(Number(value.toPrecision(2)));
-  const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, measured } = estimate;
+  const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, recompute, measured } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);
   const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
   const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map((bytes) =>
@@ -85,6 +88,7 @@ export function estimateDetails(estimate: Estimate, { strings: s, numbers } = EN
     range,
     fill(s.parts, ...parts),
     fill(s.step, numbers.count(steps), low, high, numbers.percent(usefulTokens)),
+    ...(recompute ? [s.recompute] : []),
     measured ? s.measured : s.unmeasured,
   ];
 }

@@ -264,10 +264,10 @@ const attached = z.strictObject({
 });
 
 const recompute = z
-  .boolean()
-  .default(false)
+  .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
+  .default('auto')
   .describe(
-    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result.',
+    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory.',
   );
 
 const vectorRecipe = z

@@ -51,6 +51,13 @@ const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] }
  * @throws HumanError for a model or a data file that cannot be read; the run says the same
  */
 export async function estimateTraining(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
+  const kept = await estimateAs({ ...recipe, recompute: recipe.recompute === true }, options);
+  if (kept.fits || recipe.recompute !== 'auto') return kept;
+  return { ...(await estimateAs({ ...recipe, recompute: true }, options)), recompute: true };
+}
+
+/** @param recipe `recompute` is decided in it */
+async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
   const { path, signal } = options;
   const model = await plannedModel(path(recipe.model), recipe.precision);
   const rows = await readSizes(recipe, options);
@@ -86,7 +93,9 @@ export async function estimateTraining(recipe: TrainingRecipe, options: Estimate
     peakBytes: around(bytes, spread.bytes),
     limitBytes,
     fits,
-    ...(!fits && { remedy: remedyFor(parts, (total) => counted(total * (measured?.bytes ?? 1)) <= limitBytes) }),
+    ...(!fits && {
+      remedy: await remedyFor(parts, path, (total) => counted(total * (measured?.bytes ?? 1)) <= limitBytes),
+    }),
     steps: plan.steps,
     stepSeconds: around(step, spread.seconds),
     seconds: around(all, spread.seconds),
@@ -109,7 +118,7 @@ const shapes = ({ spec, tensors, packed }: PlannedModel) => ({
 
 function graphsOf(recipe: TrainingRecipe, model: PlannedModel, adapters: Parts['adapters']): TrainingGraphs {
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
-  return trainingGraphs({ ...shapes(model), method, adapters, trained: TRAINED, recompute: recipe.recompute });
+  return trainingGraphs({ ...shapes(model), method, adapters, trained: TRAINED, recompute: recipe.recompute === true });
 }
 
 interface Parts {
@@ -262,8 +271,12 @@ async function besides(
   return trained + scan + 2 * answers + (model.bytes / speed.moved) * 2;
 }
 
-/** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, then shorter rows. */
-function remedyFor(parts: Parts, fits: (bytes: number) => boolean): Estimate['remedy'] {
+/** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, weights in blocks, shorter rows. */
+async function remedyFor(
+  parts: Parts,
+  path: (written: string) => string,
+  fits: (bytes: number) => boolean,
+): Promise<Estimate['remedy']> {
   const { recipe, rows } = parts;
   const { batch } = recipe;
   const fitsWith = (change: Partial<Parts>): boolean => {
@@ -276,6 +289,12 @@ function remedyFor(parts: Parts, fits: (bytes: number) => boolean): Estimate['re
     if (fitsWith({ recipe: withBatch(value) })) return { key: `batch.${key}`, value: String(value) };
   const graphs = graphsOf({ ...recipe, recompute: true }, parts.model, parts.adapters);
   if (!recipe.recompute && fitsWith({ graphs })) return { key: 'recompute', value: 'true' };
+  if (recipe.precision === 'float32' && parts.method === 'lora')
+    for (const precision of ['int8', 'int4'] as const) {
+      const model = await plannedModel(path(recipe.model), precision).catch(() => undefined);
+      if (model && fitsWith({ model, graphs: graphsOf(recipe, model, parts.adapters) }))
+        return { key: 'precision', value: `"${precision}"` };
+    }
   for (const value of halves(Math.max(...rows.data.sizes.map(({ tokens }) => tokens)))) {
     const sizes = rows.data.sizes.filter(({ tokens }) => tokens <= value);
     if (sizes.length === 0) return undefined;

@@ -112,7 +112,7 @@ async function trained(job: Job<FinetuneRecipe>, vector: ActiveVector, absorbed:
     adapters: [vector],
     trainable: [flatInput(vector.name)],
     padId: tokenizer.padId,
-    recompute: job.recipe.recompute,
+    recompute: job.recompute,
   });
   const optimizer = openOptimizer(backend, OPTIMIZER);
   try {

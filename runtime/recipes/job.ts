@@ -29,6 +29,8 @@ export interface Job<R extends Recipe> {
   readonly cluster?: Cluster;
   /** What other runs of a sweep make, too, made once: `key` names all that it depends on. */
   readonly once: Once;
+  /** Whether activations are computed again in the backward pass. */
+  readonly recompute: boolean;
   /** To be called once all inputs have been checked: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */

@@ -52,7 +52,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     adapters: [{ name: NAME, layout }],
     trainable: [flatInput(NAME)],
     padId: tokenizer.padId,
-    recompute: recipe.recompute,
+    recompute: job.recompute,
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   try {

@@ -46,7 +46,7 @@ export function openTrainee(
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer, sites } = context;
   const optimizer = openOptimizer(backend, recipe.optimizer);
-  const common = { backend, spec, model, padId: tokenizer.padId, recompute: recipe.recompute };
+  const common = { backend, spec, model, padId: tokenizer.padId, recompute: job.recompute };
   const dispose = (learner: Learner) => async (): Promise<void> => {
     await optimizer.dispose();
     await learner.dispose();

@@ -141,7 +141,7 @@ const PRINTED: Record<string, string[]> = {
       ...{ weights: true, adapters: true, moments: true, activations: true, logits: true, program: true },
     }),
     ...keys<Omit<Estimate, 'memory'>>({
-      ...{ peakBytes: true, limitBytes: true, fits: true, remedy: true, steps: true },
+      ...{ peakBytes: true, limitBytes: true, fits: true, remedy: true, recompute: true, steps: true },
       ...{ stepSeconds: true, seconds: true, usefulTokens: true, measured: true },
     }),
   ],

@@ -55,19 +55,39 @@ describe('the estimate of a training', () => {
     assert.ok(budget.usefulTokens >= 0.9 && budget.usefulTokens > rows.usefulTokens, `${budget.usefulTokens}`);
   });
 
+  it('activations are kept where they fit, and computed again where they do not', async () => {
+    const batch = { rows: 64, maxTokens: 128 };
+    const kept = await estimate('plain', { batch });
+    assert.deepEqual(kept, await estimate('plain', { batch, recompute: false }));
+    const again = await estimate('plain', { batch, recompute: true });
+    assert.ok(total(again) < total(kept));
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(again) * 0.95) / 2 ** 30);
+    try {
+      const found = await estimate('plain', { batch });
+      assert.deepEqual([found.fits, found.recompute, found.memory], [true, true, again.memory]);
+      assert.ok(estimateDetails(found).some((line) => /computed again/.test(line)));
+      assert.equal((await estimate('plain', { batch, recompute: false })).fits, false);
+    } finally {
+      delete process.env['SECURITY_VECTORS_MEMORY_GB'];
+    }
+  });
+
   it('what does not fit names the option that makes it fit', async () => {
     const batch = { rows: 64, maxTokens: 128 };
-    const free = await estimate('plain', { batch });
+    const free = await estimate('plain', { batch, recompute: false });
     const small = total(await estimate('plain', { batch: { ...batch, rows: 4 } }));
     process.env['SECURITY_VECTORS_MEMORY_GB'] = String((small * 1.02) / 2 ** 30);
     try {
-      const found = await estimate('plain', { batch });
+      const found = await estimate('plain', { batch, recompute: false });
       assert.deepEqual([free.fits, found.fits], [true, false]);
       assert.equal(found.remedy?.key, 'batch.rows');
-      assert.equal((await estimate('plain', { batch: { ...batch, rows: Number(found.remedy?.value) } })).fits, true);
+      assert.equal(
+        (await estimate('plain', { batch: { ...batch, rows: Number(found.remedy?.value) }, recompute: false })).fits,
+        true,
+      );
       assert.match(estimateText(found), /^needs about 0\.\d+ GB, and 0\.\d+ GB are there: use "batch\.rows": \d+$/);
       process.env['SECURITY_VECTORS_MEMORY_GB'] = '0.01';
-      assert.equal((await estimate('plain', { batch })).remedy, undefined);
+      assert.equal((await estimate('plain', { batch, recompute: false })).remedy, undefined);
     } finally {
       delete process.env['SECURITY_VECTORS_MEMORY_GB'];
     }
