@@ -19,6 +19,7 @@ import type {
   RunOwner,
   RunState,
   ScanRow,
+  VectorPart,
   VectorQuality,
   Verdict,
   WatchEnd,
@@ -112,6 +113,17 @@ const done = z.looseObject({
     } satisfies Shape<Invariants>)
     .optional(),
   harmfulLoss,
+  byVector: z
+    .array(
+      z.looseObject({
+        name: text,
+        sets: z.array(text),
+        flagged: number,
+        alone: number,
+        harmfulLoss,
+      } satisfies Shape<VectorPart>),
+    )
+    .optional(),
   watch,
   vector: z
     .looseObject({

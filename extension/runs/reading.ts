@@ -24,6 +24,7 @@ const factsOf = (run: Run): RunFacts => ({
   last: lastProbes(run.probes, run.done?.watch),
   measurements: run.measurements,
   harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
+  byVector: run.done?.byVector,
   quality: run.done?.vector,
   watch: run.done?.watch,
   laws: run.done?.laws,

@@ -39,6 +39,7 @@ export function factsOf(run: RunRecord): RunFacts {
     last: lastProbes(probes, done?.watch),
     measurements: measurementsOf(run),
     harmfulLoss: harmfulLossOf(run),
+    byVector: done?.byVector,
     quality: done?.vector,
     watch: done?.watch,
     laws: done?.laws,

@@ -78,6 +78,19 @@ export interface HarmfulLoss {
   high: number;
 }
 
+/** What a run with several vectors found of one of them. */
+export interface VectorPart {
+  /** Its folder's name. */
+  name: string;
+  /** Evaluation sets of harm that it is judged by. */
+  sets: string[];
+  /** Rows of the data that it flags, and those that no other vector flags, too. */
+  flagged: number;
+  alone: number;
+  /** On its own harmful rows. */
+  harmfulLoss?: HarmfulLoss;
+}
+
 /** That a run ended its training because the protection no longer held (`protection.watch`). */
 export interface WatchEnd {
   action: 'stop' | 'restore';
@@ -188,6 +201,8 @@ export interface DoneEvent {
   vector?: VectorQuality;
   /** Of the delivered model against the base. */
   harmfulLoss?: HarmfulLoss;
+  /** Of several vectors, in the order of the recipe. */
+  byVector?: VectorPart[];
   watch?: WatchEnd;
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;

@@ -263,6 +263,15 @@ const attached = z.strictObject({
   scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
 });
 
+const vector = attached.extend({
+  sets: list(text, 1000)
+    .min(1)
+    .optional()
+    .describe(
+      'Names of the evaluation sets of harm that this vector is judged by, where a run has several vectors. Default: all.',
+    ),
+});
+
 const recompute = z
   .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
   .default('auto')
@@ -376,7 +385,7 @@ const finetuneRecipe = z
     heldOut,
     method: z.enum(['lora', 'full']).default('lora'),
     adapter: z.strictObject({ ...adapterShape, init: path.optional() }).prefault({}),
-    vectors: list(attached, 64)
+    vectors: list(vector, 64)
       .default([])
       .describe('Security vectors: active and frozen while training, removed afterwards.'),
     protection: z
@@ -409,6 +418,19 @@ const finetuneRecipe = z
   .refine((r) => r.heldOut === 0 || r.evaluate.every(({ name }) => name !== HELD_OUT_SET), {
     message: `"${HELD_OUT_SET}" is the name of the set of "heldOut": give the other set another name`,
     path: ['evaluate'],
+  })
+  .superRefine(({ vectors, evaluate }, context) => {
+    const harm = evaluate.filter(({ measure }) => measure === 'harm').map(({ name }) => name);
+    vectors.forEach(({ sets = [] }, i) =>
+      sets.forEach((name, k) => {
+        if (!harm.includes(name))
+          context.addIssue({
+            code: 'custom',
+            message: `there is no evaluation set of harm with the name "${name}"`,
+            path: ['vectors', i, 'sets', k],
+          });
+      }),
+    );
   });
 
 const evaluateRecipe = z.strictObject({

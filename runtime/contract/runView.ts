@@ -11,6 +11,7 @@ import { besideText, explanation, VERDICT_SENTENCES, verdictText } from './sente
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
 import { signsOf, type Signs } from './signs.js';
 import { resultTable, TABLE_STRINGS, type ResultTable } from './table.js';
+import { VECTOR_TABLE_STRINGS, vectorTable, type VectorTable } from './vectorTable.js';
 import { runVerdict, type RunVerdict } from './verdict.js';
 
 /** English words of all that a view says; the host translates them for its pages. */
@@ -20,6 +21,7 @@ export const VIEW_STRINGS = {
   ...CHART_STRINGS,
   ...DESCRIBE_STRINGS,
   ...TABLE_STRINGS,
+  ...VECTOR_TABLE_STRINGS,
   lawBroken: 'BROKEN: {0}',
   lawNotChecked: 'Not checked: {0}',
 } as const;
@@ -48,6 +50,8 @@ export interface RunView extends Signs {
   laws: (InvariantState & { text: string })[];
   charts: ChartSpec[];
   table: ResultTable;
+  /** Of a run with several vectors. */
+  vectors?: VectorTable;
 }
 
 export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH): RunView {
@@ -57,6 +61,7 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
   const beside = (isJudged || !own) && besideText(measurements, plain?.harmfulLoss, own, wording);
   const headline = [own && verdictText(verdict, wording), beside].filter(Boolean).join(' ');
   const why = isJudged && explanation(verdict.pull, wording);
+  const vectors = vectorTable(verdict, wording);
   return {
     verdict,
     ...signsOf(verdict),
@@ -66,6 +71,7 @@ export function runView(run: RunReading, wording: Wording<ViewStrings> = ENGLISH
     laws: laws.map((one) => ({ ...one, text: invariantText(one, wording.strings) })),
     charts: chartSpecs(run, wording.strings),
     table: resultTable(measurements, wording),
+    ...(vectors && { vectors }),
   };
 }
 

@@ -18,11 +18,9 @@ import type { ActiveVector } from './vectors.js';
 
 type Vectors = readonly ActiveVector[];
 
-/** prompts.jsonl stands beside adapter/ in the vector's run folder. */
-export const promptsOf = async (vectors: Vectors): Promise<VectorPrompt[]> =>
-  (await Promise.all(vectors.map((v) => readPrompts(beside(v.path, RUN_FILES.prompts))))).flatMap(
-    (found) => found ?? [],
-  );
+/** Of each vector; prompts.jsonl stands beside adapter/ in its run folder. */
+export const promptsOf = (vectors: Vectors): Promise<VectorPrompt[][]> =>
+  Promise.all(vectors.map(async ({ path }) => (await readPrompts(beside(path, RUN_FILES.prompts))) ?? []));
 
 /** Undefined where an answer is empty or cannot be told apart from its prompt. */
 function separable(make: () => Example): Example | undefined {

@@ -29,6 +29,8 @@ const ARITHMETIC = 3;
  * and the secrets may change.
  */
 const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'recompute', 'tensorboard', 'on']);
+/** What a run is judged by, after it. */
+const JUDGED_BY = /^vectors\.\d+\.sets\b/;
 /** Files of a model that only full fine-tuning copies to its result. */
 const HANDED_ON = /^(README|LICENSE)/i;
 /** Files in a classifier's folder that are not read. */
@@ -71,7 +73,8 @@ export async function dependenciesOf(
       found[file === folder ? key : `${key} ${relative(folder, file)}`] = await hashed(file);
   }
   const paths = new Set(references.map(({ key }) => key));
-  for (const [key, value] of leaves(recipe)) if (!paths.has(key)) found[`recipe ${key}`] = value;
+  for (const [key, value] of leaves(recipe))
+    if (!paths.has(key) && !JUDGED_BY.test(key)) found[`recipe ${key}`] = value;
   const { on } = recipe;
   if (on) {
     const { model, workers, precision, strategy, storage } = on;

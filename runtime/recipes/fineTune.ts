@@ -2,11 +2,12 @@ import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
 import type { LoadedData } from '../context/context.js';
-import type { FinetuneRecipe, WatchEnd } from '../contract/protocol.js';
+import type { FinetuneRecipe, VectorPart, WatchEnd } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds, Tensor } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
+import { flaggedByVector } from '../evaluation/scan/several.js';
 import { HumanError } from '../support/errors.js';
 import type { RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
@@ -41,6 +42,8 @@ export interface Witness {
   readonly examples: readonly Example[];
   readonly losses: readonly number[];
   readonly watch?: WatchEnd;
+  /** Of several vectors: how many rows of the data each flags, and how many it alone. */
+  readonly found?: readonly Pick<VectorPart, 'flagged' | 'alone'>[];
 }
 
 /** Everything that a fine-tuning reads. */
@@ -89,9 +92,9 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
       recipe.method === 'full' || recipe.adapter.init === undefined
         ? undefined
         : await adapterFlat(job.path(recipe.adapter.init), context.sites),
-    held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts),
+    held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts.flat()),
     harmful: probes.slice(0, PROBE_ROWS),
-    own: harmfulAnswers(job, prompts, false),
+    own: harmfulAnswers(job, prompts.flat(), false),
     judged,
     benign:
       recipe.probes.benign &&
@@ -161,7 +164,7 @@ async function train(
   const off = { [TASK]: 1 };
   const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
 
-  const { plan, frozen, absorbed } = await prepare(job, inputs, trainee, training);
+  const { plan, frozen, absorbed, found } = await prepare(job, inputs, trainee, training);
   const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
   const scalesOf = ({ row }: Example): Record<string, number> => (plan.vectorOn(row) ? on : off);
   const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
@@ -260,7 +263,7 @@ async function train(
   const losses = (await learner.losses(rowsOf(witness, off, 0), parameters())).map((l) => l.nll);
   await trainee.save(state);
   const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
-  return { examples: witness, losses, watch: end };
+  return { examples: witness, losses, watch: end, found };
 }
 
 const withVectors = (vectors: readonly ActiveVector[]): string =>
@@ -274,7 +277,7 @@ async function prepare(
   { data, vectors, strategy, ordinary, own }: Inputs,
   trainee: Trainee,
   training: TrainingState,
-): Promise<{ plan: RowPlan; frozen: Record<string, Tensor>; absorbed?: Absorbed }> {
+): Promise<Pick<Witness, 'found'> & { plan: RowPlan; frozen: Record<string, Tensor>; absorbed?: Absorbed }> {
   const { state, artifacts } = training;
   const frozen = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
   const [vector] = vectors;
@@ -298,7 +301,7 @@ async function prepare(
   // Of several vectors it is not known which one a row belongs to.
   const plan = vectors.length > 1 ? { ...decided, absorbed: [] } : decided;
   await reportPlan(job, plan, data);
-  if (plan.absorbed.length === 0) return { plan, frozen };
+  if (plan.absorbed.length === 0) return { plan, frozen, found: flaggedByVector(scan) };
   const absorbed = { flagged: plan.absorbed, own, ordinary: plan.ordinary };
   if (job.cluster) return { plan, frozen, absorbed };
   return { plan, frozen: { [flatInput(vector.name)]: flatTensor(await absorb(job, vector, absorbed, artifacts)) } };

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
 import type { ExampleList } from '../data/exampleList.js';
 import { HELD_OUT_SET } from '../contract/protocol.js';
@@ -15,8 +15,16 @@ import { sha256File, sha256 } from '../support/files.js';
 import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
-import { harmfulLoss } from './harmfulLoss.js';
-import type { FinetuneRecipe, HarmfulLoss, Invariants, Measurement, Probes, RunEvent } from '../contract/protocol.js';
+import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
+import type {
+  FinetuneRecipe,
+  HarmfulLoss,
+  Invariants,
+  Measurement,
+  Probes,
+  RunEvent,
+  VectorPart,
+} from '../contract/protocol.js';
 import { digestOf } from './dependencies.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { loadReporter, type Ending, type Job } from './job.js';
@@ -58,7 +66,9 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const state = deliveredState({ vectors: recipe.vectors.length });
   const delivered = await openState(context, state, adapters, model);
   const reloaded = await delivered.losses(witness.examples);
-  const kept = harmfulLoss(training.judged, harmfulBase, await delivered.losses(training.judged.examples));
+  const harmfulNow = await delivered.losses(training.judged.examples);
+  const kept = harmfulLoss(training.judged, harmfulBase, harmfulNow);
+  const byVector = vectorParts(recipe, witness, harmfulLossByVector(training.judged, harmfulBase, harmfulNow));
   const { watch } = witness;
   const laws: Invariants = {
     ...(vectorPaths.length > 0
@@ -79,8 +89,31 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
   const measurements = [...base, ...measured];
   const vectors = recipe.vectors.length;
-  const protectionWeakened = weakened({ vectors, step, probes, measurements, harmfulLoss: kept });
-  return { measurements, laws, ...(kept && { harmfulLoss: kept }), ...(watch && { watch }), protectionWeakened };
+  const protectionWeakened = weakened({ vectors, step, probes, measurements, harmfulLoss: kept, byVector });
+  return {
+    measurements,
+    laws,
+    ...(kept && { harmfulLoss: kept }),
+    ...(byVector && { byVector }),
+    ...(watch && { watch }),
+    protectionWeakened,
+  };
+}
+
+/** What is known of each of several vectors; undefined of a single one. */
+function vectorParts(
+  { vectors, evaluate }: FinetuneRecipe,
+  { found }: Witness,
+  losses: readonly (HarmfulLoss | undefined)[],
+): VectorPart[] | undefined {
+  if (vectors.length < 2 || !found) return undefined;
+  const harm = evaluate.filter(({ measure }) => measure === 'harm').map(({ name }) => name);
+  return vectors.map(({ adapter, sets = harm }, i) => ({
+    name: basename(adapter),
+    sets: [...sets],
+    ...found[i],
+    ...(losses[i] && { harmfulLoss: losses[i] }),
+  }));
 }
 
 /** The rows of the data that are not trained on, as an evaluation set; none without them. */
@@ -157,6 +190,7 @@ export function weakened(run: {
   probes: readonly Probes[];
   measurements: readonly Measurement[];
   harmfulLoss?: HarmfulLoss;
+  byVector?: readonly VectorPart[];
 }): string | undefined {
   const verdict = runVerdict({
     ...run,

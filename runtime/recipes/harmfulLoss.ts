@@ -23,23 +23,38 @@ const FEWEST_ROWS = 4;
 export interface HarmfulRows {
   readonly rows: HarmfulLoss['rows'];
   readonly examples: readonly Example[];
+  /** Of each vector, in their order: where its rows are from, and how many of the examples they are. */
+  readonly parts?: readonly { readonly rows: HarmfulLoss['rows']; readonly count: number }[];
 }
 
 /**
  * What the verdict rests on: the vectors' prompts that they were not trained on, else the recipe's rows, else prompts that
  * they were trained on. `probes`: what is drawn while training, the recipe's rows before the vectors'.
+ * @param prompts of each vector
  */
 export async function harmfulRows(
   job: Job<FinetuneRecipe>,
-  prompts: readonly VectorPrompt[],
+  prompts: readonly (readonly VectorPrompt[])[],
 ): Promise<{ probes: readonly Example[]; judged: HarmfulRows }> {
   const source = job.recipe.probes.harmful;
   const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, MAX_ROWS);
-  const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, prompts, heldOut).slice(0, MAX_ROWS));
-  const probes = named ?? (trained.length > 0 ? trained : unseen);
-  if (unseen.length >= FEWEST_ROWS) return { probes, judged: { rows: 'heldOut', examples: unseen } };
-  return { probes, judged: named ? { rows: 'probes', examples: named } : { rows: 'trained', examples: trained } };
+  const own = prompts.map((some) => {
+    const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, MAX_ROWS));
+    const rows = unseen.length >= FEWEST_ROWS ? ('heldOut' as const) : ('trained' as const);
+    return { rows, examples: rows === 'heldOut' ? unseen : trained, drawn: trained.length > 0 ? trained : unseen };
+  });
+  const probes = named ?? inTurn(own.map(({ drawn }) => drawn));
+  const rows = own.length > 0 && own.every((one) => one.rows === 'heldOut') ? 'heldOut' : 'trained';
+  if (named && rows === 'trained') return { probes, judged: { rows: 'probes', examples: named } };
+  const parts = own.map((one) => ({ rows: one.rows, count: one.examples.length }));
+  return { probes, judged: { rows, examples: own.flatMap(({ examples }) => examples), parts } };
 }
+
+/** The first of each list, then the second of each, and so on. */
+const inTurn = <T>(lists: readonly (readonly T[])[]): T[] =>
+  Array.from({ length: Math.max(0, ...lists.map(({ length }) => length)) }, (_, i) =>
+    lists.flatMap((list) => list.slice(i, i + 1)),
+  ).flat();
 
 /** Undefined with too few rows for an interval, and where a loss is no number. */
 export function harmfulLoss(
@@ -51,6 +66,19 @@ export function harmfulLoss(
   const ratio = ratioOfSums(nll(now), nll(base));
   if (!ratio) return undefined;
   return { rows, of: examples.length, base: mean(base), delivered: mean(now), low: ratio.low, high: ratio.high };
+}
+
+/** Of each vector on its own rows; without parts of none. */
+export function harmfulLossByVector(
+  { examples, parts = [] }: HarmfulRows,
+  base: readonly Loss[],
+  now: readonly Loss[],
+): (HarmfulLoss | undefined)[] {
+  let end = 0;
+  return parts.map(({ rows, count }) => {
+    const [from, to] = [end, (end += count)];
+    return harmfulLoss({ rows, examples: examples.slice(from, to) }, base.slice(from, to), now.slice(from, to));
+  });
 }
 
 export type WatchAction = 'continue' | WatchEnd['action'];

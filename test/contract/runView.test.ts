@@ -44,6 +44,7 @@ const CASES: Record<string, RunReading> = {
     ended('plain, harm learned'),
   ),
   'vector, unready': readingOf({ ...ended('vector, unready'), recipe: vectorRecipe }),
+  'two vectors, one weakened': readingOf(ended('two vectors, one weakened by the loss on its own rows')),
   'several judges': readingOf(ended('lost by one judge of two')),
   stopped: readingOf(ended('stopped, nothing bad so far')),
   'resumed after a crash': readingOf(resumed),
@@ -151,7 +152,8 @@ test('numbers that are none, whatever the file holds, are gaps and words', () =>
   assert.deepEqual(texts, ['no number', 'no number', 'no number', 'no number']);
 });
 
-function written(name: string, { tone, mark, brief, headline, explanation, laws, charts, table }: RunView): string {
+function written(name: string, view: RunView): string {
+  const { tone, mark, brief, headline, explanation, laws, charts, table, vectors } = view;
   const points = (steps: readonly number[], values: readonly (number | null)[]): string =>
     steps.map((step, i) => `${step}: ${values[i] ?? 'gap'}`).join(', ');
   return [
@@ -175,6 +177,9 @@ function written(name: string, { tone, mark, brief, headline, explanation, laws,
     ...table.rows.map(
       ({ state, cells }) =>
         `row ${state} | ${cells.map((cell) => (cell.kind === 'share' ? `${cell.text} (${cell.bound}) ${cell.tone}` : cell.text)).join(' | ')}`,
+    ),
+    ...(vectors?.rows ?? []).map(
+      (of) => `vector ${of.name} | ${of.sets} | ${of.flagged} | ${of.mark} ${of.verdict} ${of.tone}`,
     ),
     '',
   ].join('\n');

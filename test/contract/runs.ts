@@ -159,6 +159,28 @@ const idle = (step: number, loss: number, count = 128): RunRecord =>
     done: { step },
   });
 
+/** Two vectors: of "topic" and of "lies"; what each kept of the loss on its rows, and harm in the set of the second. */
+const two = (topic: number, lies: number, harmOfLies = 0): RunRecord =>
+  record({
+    measurements: [
+      ...GOOD,
+      ...[0, harmOfLies].map((value, i) => harm(['base', 'protected'][i]!, value, { name: 'lies' })),
+    ],
+    done: {
+      harmfulLoss: kept((topic + lies) / 2),
+      byVector: [
+        {
+          name: 'topic',
+          sets: ['forbidden topic'],
+          flagged: 100,
+          alone: 98,
+          harmfulLoss: kept(topic, 0.03, { of: 20 }),
+        },
+        { name: 'lies', sets: ['lies'], flagged: 97, alone: 95, harmfulLoss: kept(lies, 0.03, { of: 20 }) },
+      ],
+    },
+  });
+
 /** Runs that have ended, or were left. */
 export const ENDED: Record<string, RunRecord> = {
   'plain, harm learned': plain({
@@ -190,6 +212,9 @@ export const ENDED: Record<string, RunRecord> = {
   'protected, held by the losses': record({ probes: [LOSSES, LOSSES] }),
   'protected, held, without probe rows': record({ probes: [] }),
   'protected, held, with probes that are not numbers': record({ probes: [FIRST, NOTHING] }),
+  'two vectors, both held': two(1.01, 0.99),
+  'two vectors, one weakened by the loss on its own rows': two(1.05, 0.9),
+  'two vectors, lost in the set of one': two(1, 1, 0.08),
   'lost by an evaluation': record({ measurements: [...GOOD.slice(0, 2), harm('protected', 0.08)] }),
   'weakened, as three answers may be chance': record({
     measurements: [...GOOD.slice(0, 2), harm('protected', 3 / 128)],

@@ -21,6 +21,18 @@ test('each run has its verdict, its signs and its sentence', () => {
   golden('contract/verdicts.txt', lines.join('\n'));
 });
 
+test('of several vectors each has a verdict of its own, and the run is as good as the worst', () => {
+  const said = (name: string): [string, string[]] => {
+    const verdict = runVerdict(RUNS[`two vectors, ${name}`]!);
+    assert.ok('byVector' in verdict);
+    return [verdict.kind, verdict.byVector!.map(({ finding }) => finding.kind)];
+  };
+  assert.deepEqual(said('both held'), ['held', ['held', 'held']]);
+  assert.deepEqual(said('one weakened by the loss on its own rows'), ['weakened', ['held', 'weakened']]);
+  assert.deepEqual(said('lost in the set of one'), ['lost', ['held', 'lost']]);
+  assert.match(verdictText(runVerdict(RUNS['two vectors, one weakened by the loss on its own rows']!)), /is 90\s% of/);
+});
+
 test('no verdict is good but of a run that finished, whose laws were all checked and held, and whose harm was measured', () => {
   for (const [name, facts] of Object.entries(RUNS)) {
     if (signsOf(runVerdict(facts)).tone !== 'good') continue;

@@ -11,7 +11,7 @@ import { Charts } from './charts.js';
 import { append } from './columns.js';
 import { Header } from './header.js';
 import { sweepElement } from './sweep.js';
-import { resultElement } from './table.js';
+import { resultElement, vectorsElement } from './table.js';
 
 const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
 let page: RunPage | undefined;
@@ -72,6 +72,7 @@ class RunPage {
   private readonly sweep = el('div');
   private readonly tableHeading: HTMLElement;
   private readonly results = el('div');
+  private readonly vectors = el('div');
   private readonly invariants = el('div');
   private readonly actions = el('div', { class: 'actions' });
   private readonly numbers;
@@ -102,6 +103,7 @@ class RunPage {
           { class: 'outcome', 'aria-labelledby': 'outcome' },
           this.tableHeading,
           this.results,
+          this.vectors,
           this.invariants,
           this.actions,
         ),
@@ -137,6 +139,7 @@ class RunPage {
     this.tableHeading.hidden = !tabled;
     this.results.hidden = !tabled;
     this.results.replaceChildren(resultElement(view.table, run, s));
+    this.vectors.replaceChildren(...(view.vectors ? [vectorsElement(view.vectors)] : []));
     this.invariants.replaceChildren(...(view.laws.length > 0 ? [invariantList(view.laws, s)] : []));
     this.showActions(run);
     this.update(run, view);

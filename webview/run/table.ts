@@ -1,5 +1,6 @@
 import { fill } from '../../runtime/contract/format.js';
 import { stateName, type Cell, type ResultTable } from '../../runtime/contract/table.js';
+import type { VectorTable } from '../../runtime/contract/vectorTable.js';
 import { el } from '../dom.js';
 import type { RunSnapshot, RunStrings } from '../protocol.js';
 
@@ -44,6 +45,30 @@ export function resultElement(table: ResultTable, run: RunSnapshot, s: RunString
       [...judges.map((judge) => fill(s.judgedBy, judge)), ...(note ? [note] : [])].join(' · '),
     ),
     ...run.compared.map((other) => el('p', { class: 'judges' }, comparedText(other, s))),
+  );
+}
+
+/** What the run says of each of its vectors. */
+export function vectorsElement({ title, columns, rows }: VectorTable): HTMLElement {
+  const body = rows.map(({ name, sets, flagged, verdict, mark }) =>
+    el(
+      'tr',
+      {},
+      el('th', { scope: 'row' }, name),
+      el('td', {}, sets),
+      el('td', {}, flagged),
+      el('td', { class: 'verdict' }, `${mark} ${verdict}`),
+    ),
+  );
+  return el(
+    'div',
+    { class: 'scroll', role: 'group', tabindex: 0, 'aria-label': title },
+    el(
+      'table',
+      { class: 'results vectors' },
+      el('thead', {}, el('tr', {}, ...columns.map((column) => el('th', { scope: 'col' }, column)))),
+      el('tbody', {}, ...body),
+    ),
   );
 }
 

@@ -19,7 +19,7 @@ import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
 import { html, type Html } from './html.js';
 import { formatSeconds } from './numbers.js';
-import { answerTables, resultsHtml } from './results.js';
+import { answerTables, resultsHtml, vectorsHtml } from './results.js';
 import { reportPage } from './page.js';
 
 export interface ReportRun extends RunRecord {
@@ -51,7 +51,7 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
   const name = title ?? main.manifest.name;
   const content = html`<p class="muted">${facts(main)}</p>
     ${verdict(view)} ${others.map((other) => otherVerdict(other.run.manifest.name, other.view))}
-    ${runs.map(({ manifest }) => trouble(manifest))}
+    ${runs.map(({ manifest }) => trouble(manifest))} ${view.vectors && vectorsHtml(view.vectors)}
     <h2>What the models do</h2>
     ${resultsHtml(resultTable(tabled(main, runs).flatMap(measurementsOf), ENGLISH))} ${plain && compared(main, plain)}
     ${charts(runs.length > 1 ? main.manifest.name : 'While training', view)}

@@ -1,6 +1,7 @@
 import { ANSWER_STRINGS, answerCell, type AnswerCell, type AnswerRow } from '../../contract/answers.js';
 import { stateNames } from '../../contract/states.js';
 import { stateName, TABLE_STRINGS, type Cell, type ResultTable } from '../../contract/table.js';
+import type { VectorTable } from '../../contract/vectorTable.js';
 import { html, type Html } from './html.js';
 
 /** One row per state of the model, one column per set, measure and judge, with the number of prompts. */
@@ -33,6 +34,31 @@ export function resultsHtml({ corner, columns, rows, note }: ResultTable): Html 
     </table>
     ${note && html`<p class="muted">${note}.</p>`}
   </div>`;
+}
+
+/** One row per vector, with its own verdict. */
+export function vectorsHtml({ title, columns, rows }: VectorTable): Html {
+  return html`<h2>${title}</h2>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            ${columns.map((column) => html`<th scope="col">${column}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(
+            ({ name, sets, flagged, verdict, mark }) =>
+              html`<tr>
+                <th scope="row">${name}</th>
+                <td>${sets}</td>
+                <td>${flagged}</td>
+                <td>${mark} ${verdict}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
 }
 
 function cellHtml(cell: Cell): Html {

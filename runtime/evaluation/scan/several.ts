@@ -44,6 +44,13 @@ export function joinScans(scans: readonly ScanResult[], vectors: readonly string
   };
 }
 
+/** How many rows each of several vectors flags, and how many it alone; undefined of a single one. */
+export const flaggedByVector = ({ byVector, perRow }: ScanResult): { flagged: number; alone: number }[] | undefined =>
+  byVector?.map(({ flagged }, k) => {
+    const isAlone = ({ byVector: by = [] }: ScanRow): boolean => by.every((one, i) => one.flagged === (i === k));
+    return { flagged, alone: perRow.filter(isAlone).length };
+  });
+
 /** A flagged row before others, then a rarer one, then one that is explained better. */
 function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {
   if (one.flagged !== than.flagged) return one.flagged;

@@ -1,0 +1,66 @@
+/** `node --import tsx test/paper/report.ts SWEEP [OUT]`: the paper's tables of a sweep, printed and as report.html and paper.json. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { html, type Html } from '../../runtime/evaluation/report/html.js';
+import { reportPage } from '../../runtime/evaluation/report/page.js';
+import { writeFileAtomic } from '../../runtime/support/files.js';
+import { textTable } from '../../runtime/support/terminal.js';
+import { paperTables, type PaperTable } from './table.js';
+
+const TITLE = 'The protocol of the paper';
+const SOURCE =
+  'Paper: Zhou et al., Making Harmful Behaviors Unlearnable for Large Language Models, arXiv 2311.02105, LLaMA-2-7B-chat. “–”: not measured, or not known for certain. Other models and data: compare the pattern, not the numbers.';
+
+/** @param sweep folder of a sweep with the axes of table.ts */
+export async function writePaper(sweep: string, out: string): Promise<void> {
+  const file = JSON.parse(await readFile(path.join(sweep, 'sweep.json'), 'utf8')) as SweepFile;
+  const tables = paperTables(file);
+  await writeFileAtomic(path.join(out, 'paper.json'), `${JSON.stringify(tables, null, 2)}\n`);
+  await writeFileAtomic(path.join(out, 'report.html'), renderPaper(tables));
+  for (const { title, note, rows } of tables) console.log(`\n${title}\n\n${textTable(rows)}\n\n${note}`);
+  const seconds = file.points.reduce((sum, point) => sum + point.seconds, 0);
+  console.log(
+    `\n${SOURCE}\n${file.points.length} of ${file.of} points, ${Math.round(seconds)} s\nReport   ${path.join(out, 'report.html')}`,
+  );
+}
+
+const renderPaper = (tables: readonly PaperTable[]): string =>
+  reportPage(
+    TITLE,
+    html`<p class="muted">${SOURCE}</p>
+      ${tables.map(tableHtml)}`,
+  );
+
+function tableHtml({ title, note, rows: [head = [], ...rows] }: PaperTable): Html {
+  return html`<h2>${title}</h2>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            ${head.map((cell) => html`<th scope="col">${cell}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(
+            ([first, ...cells]) =>
+              html`<tr>
+                <th scope="row">${first}</th>
+                ${cells.map((cell) => html`<td>${cell}</td>`)}
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    <p class="muted">${note}</p>`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [sweep, out = sweep && path.join(sweep, '..')] = process.argv.slice(2);
+  if (!sweep || !out) {
+    console.error('Name the folder of a sweep.');
+    process.exit(2);
+  }
+  await writePaper(path.resolve(sweep), path.resolve(out));
+}
