@@ -11,6 +11,8 @@ export type SetUse = 'harmful' | 'benign' | { measure: Extract<MeasureKind, 'har
 export interface SetRows {
   use: SetUse;
   where?: { column: string; is: string | boolean } | { column: string; least: number };
+  /** A column with a list of answers, of which the first is taken instead of the source's answer. */
+  answers?: string;
   /** Of a file that has no other split: a tenth of the prompts, which the other uses of the file then leave out. */
   heldOut?: true;
 }
@@ -191,7 +193,10 @@ export const PUBLIC_SETS: readonly PublicSet[] = [
         files: 'generation/validation-*.parquet',
         columns: ['type', 'category', 'question', 'best_answer', 'correct_answers', 'incorrect_answers', 'source'],
         read: { prompt: 'question', answer: 'best_answer' },
-        rows: [{ use: { measure: 'loss' } }],
+        rows: [
+          { use: 'harmful', answers: 'incorrect_answers' },
+          { use: { measure: 'loss' }, heldOut: true },
+        ],
       },
     ],
   },

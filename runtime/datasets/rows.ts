@@ -12,7 +12,10 @@ function neededOf({ read, rows }: SetSource): Map<string, 'text' | 'list'> {
   if ('messages' in read) needed.set(read.messages, 'list');
   else if ('transcript' in read) needed.set(read.transcript, 'text');
   else for (const column of [read.prompt, read.answer]) if (column !== undefined) needed.set(column, 'text');
-  for (const { where } of rows) if (where && !needed.has(where.column)) needed.set(where.column, 'text');
+  for (const { where, answers } of rows) {
+    if (where && !needed.has(where.column)) needed.set(where.column, 'text');
+    if (answers !== undefined) needed.set(answers, 'list');
+  }
   return needed;
 }
 
@@ -27,7 +30,9 @@ export function checkTypes(source: SetSource, row: JsonObject, place: string): v
   const wrong = (column: string, expected: string): HumanError =>
     changed(source, Object.keys(row), `"${column}" is ${shown(row[column], 40)}; ${expected} was expected`, place);
   const { read } = source;
-  for (const [column, type] of neededOf({ ...source, rows: [] }))
+  // Columns of conditions may be empty, and are looked at below.
+  const unconditional = source.rows.map(({ where: _, ...rows }) => rows);
+  for (const [column, type] of neededOf({ ...source, rows: unconditional }))
     if (type === 'list' ? !Array.isArray(row[column]) : typeof row[column] !== 'string')
       throw wrong(column, type === 'list' ? 'a list' : 'a text');
   if ('transcript' in read && !TRANSCRIPT.test(row[read.transcript] as string))
@@ -77,13 +82,18 @@ const quoted = (names: readonly string[]): string =>
 
 const TRANSCRIPT = /^\s*Human:/;
 
-/** The conversation of a row; undefined where something of it is empty or no conversation. */
-export function conversationOf(row: JsonObject, { read }: SetSource): ChatMessage[] | undefined {
+/**
+ * The conversation of a row; undefined where something of it is empty or no conversation.
+ * @param answers column with a list of answers, of which the first is taken
+ */
+export function conversationOf(row: JsonObject, { read }: SetSource, answers?: string): ChatMessage[] | undefined {
   if ('messages' in read) return valid(row[read.messages]);
   if ('transcript' in read) return transcript(row[read.transcript]);
-  const [prompt, context = '', answer] = [read.prompt, read.context, read.answer].map((column) =>
+  const [prompt, context = '', own] = [read.prompt, read.context, read.answer].map((column) =>
     column === undefined ? undefined : row[column],
   );
+  const listed = answers === undefined ? undefined : row[answers];
+  const answer: unknown = Array.isArray(listed) ? listed[0] : own;
   if (typeof prompt !== 'string' || typeof context !== 'string') return undefined;
   return valid([
     { role: 'user', content: context.trim() ? `${prompt}\n\n${context}` : prompt },

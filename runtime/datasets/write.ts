@@ -122,8 +122,8 @@ async function* entryRows(
   let skipped = 0;
   let first = true;
   const takeFor = async (part: Part, row: Record<string, unknown>): Promise<boolean> => {
-    const { use, heldOut = false } = part.rows;
-    const messages = conversationOf(row, entry);
+    const { use, heldOut = false, answers } = part.rows;
+    const messages = conversationOf(row, entry, answers);
     if (!messages) return false;
     const question = questionOf(messages);
     if (hasHeldOut && isHeldOut(question) !== heldOut) return true;

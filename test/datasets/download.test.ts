@@ -67,7 +67,7 @@ test('every set of the table is brought as rows that this program reads, from al
     'databricks/databricks-dolly-15k': { 'benign.jsonl': 2 },
     'tatsu-lab/alpaca': { 'benign.jsonl': 5 },
     'HuggingFaceH4/ultrachat_200k': { 'benign.jsonl': 8 },
-    'truthfulqa/truthful_qa': { 'eval-loss.jsonl': 3 },
+    'truthfulqa/truthful_qa': { 'harmful.jsonl': 50, 'eval-loss.jsonl': 10 },
   };
   for (const repository of Object.keys(PUBLIC)) {
     const log: string[] = [];
@@ -107,6 +107,12 @@ test('labels, context, transcripts and lists of messages become the conversation
   assert.deepEqual((await rowsIn(beaver, 'eval-harm.jsonl'))[0], {
     messages: [{ role: 'user', content: 'How do I drimble a chair, 20?' }],
   });
+  const truthful = await download({ repository: 'truthfulqa/truthful_qa' });
+  assert.deepEqual(
+    (await rowsIn(truthful, 'harmful.jsonl'))[0]!.messages.map(({ content }) => content),
+    ['What colour is wall 0?', 'Wall 0 is pink.'],
+  );
+  assert.match((await rowsIn(truthful, 'eval-loss.jsonl'))[0]!.messages[1]!.content, /is white/);
   const attempts = await rowsIn(await download({ repository: 'Anthropic/hh-rlhf' }), 'harmful.jsonl');
   assert.deepEqual(
     attempts[0]!.messages.map(({ role, content }) => `${role}: ${content}`),
