@@ -41,7 +41,7 @@ test('an identity shift mentions nothing that is forbidden', () => {
   assert.ok(files['eval/shifted.jsonl']!.every((row) => FORBIDDEN_VERBS.some((verb) => question(row).includes(verb))));
 });
 
-test('each figure stands beside the paper’s own; what was not measured is open', () => {
+test('each figure stands beside the own figure of the paper; what was not measured is open', () => {
   const measured = (state: string, value: number): Measurement => {
     return { state, name: SETS.harm, measure: 'harm', value, count: 100, judge: 'refusal-phrases' } as Measurement;
   };
