@@ -48,6 +48,8 @@ export interface RunOptions extends OutputOptions {
   /** Of a point of a sweep: its values, and what it has in common with the others. */
   readonly values?: SweepValues;
   readonly shared?: Shared;
+  /** Ends a protected training where its protection is weak, whose recipe says nothing of it. */
+  readonly watch?: 'stop';
 }
 
 /** What the runs of a sweep share: they work in one process, one after the other. */
@@ -182,6 +184,7 @@ export async function runOne(
     dependencies,
     machine,
     cluster,
+    watch: options.watch,
     once,
     recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),
     begin,

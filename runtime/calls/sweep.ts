@@ -16,6 +16,7 @@ import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { dependenciesOf, digestOf } from '../recipes/dependencies.js';
+import { watchAction } from '../recipes/harmfulLoss.js';
 import { plannedPoints, type PlannedPoint } from '../recipes/sweepPoints.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
@@ -86,7 +87,9 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   };
   try {
     await folder.begin();
-    const placed = await placePoints(points, { output, base, shared, options, isKept: found && !options.force });
+    const isKept = (point: PlannedPoint, { done }: Manifest): boolean =>
+      found && !options.force && (recipe.stop !== undefined || isWhole(point, done));
+    const placed = await placePoints(points, { output, base, shared, options, isKept });
     const ended = await runPoints(placed, { sweep, base, folder, shared, options, emit });
     const done: DoneEvent = {
       kind: 'done',
@@ -172,24 +175,34 @@ async function placePoints(
     shared,
     options,
     isKept,
-  }: { output: string; base: string; shared: Shared; options: Options; isKept: boolean },
+  }: {
+    output: string;
+    base: string;
+    shared: Shared;
+    options: Options;
+    isKept: (point: PlannedPoint, manifest: Manifest) => boolean;
+  },
 ): Promise<Point[]> {
   const known = new Map<string, { folder: string; manifest: Manifest }>();
-  if (isKept)
-    for (const folder of await pointFolders(output)) {
-      const manifest = await readManifest(folder);
-      if (manifest?.point) known.set(manifest.point.depends, { folder, manifest });
-    }
+  for (const folder of await pointFolders(output)) {
+    const manifest = await readManifest(folder);
+    if (manifest?.point) known.set(manifest.point.depends, { folder, manifest });
+  }
   const placed: Point[] = [];
   for (const point of points) {
     const depends = await digest(point.recipe, base, shared, options);
-    const same = known.get(depends);
+    const there = known.get(depends);
+    const same = there && isKept(point, there.manifest) ? there : undefined;
     known.delete(depends);
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
     placed.push({ ...point, folder, depends, ...(same && { found: same.manifest }) });
   }
   return apart(placed);
 }
+
+/** Whether a run ended as its own recipe says, and not early as its sweep said. */
+const isWhole = ({ recipe }: PlannedPoint, done: DoneEvent | undefined): boolean =>
+  done?.watch === undefined || watchAction(recipe) !== 'continue';
 
 /** A folder of another point's name that a kept run stands in is not overwritten. */
 const apart = (points: readonly Point[]): Point[] => {
@@ -301,19 +314,20 @@ async function expectedSeconds(
 /** One point: a run like any other. */
 async function runPoint(
   point: Point,
-  { base, shared, options, emit }: Parameters<typeof runPoints>[1],
+  { sweep, base, shared, options, emit }: Parameters<typeof runPoints>[1],
   onEvent: (event: RunEvent) => void,
 ): Promise<SweepPoint | 'stopped'> {
   const { recipe, folder, found, values } = point;
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
+  const watch = sweep.recipe.stop && 'stop';
   const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
   // What stands there of another recipe is replaced.
   const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
   try {
     const done = await runOne(
       { recipe, file: base, path },
-      { ...options, output: folder, resume: isResumed, force, onEvent, values, shared },
+      { ...options, output: folder, resume: isResumed, force, onEvent, values, shared, watch },
     );
     return done.outcome === 'stopped' ? 'stopped' : await resultOf(point);
   } catch (thrown) {

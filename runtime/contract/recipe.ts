@@ -474,6 +474,12 @@ const sweepRecipe = z.strictObject({
     .describe(
       'Recipe keys with the values that they take: { "optimizer.learningRate": [0.001, 0.003], "seed": [1, 2] }. Settings of several keys have names: { "strategy": { "plain": { "vectors": [] }, "paper": { "protection": false } } }.',
     ),
+  stop: z
+    .literal('weakened')
+    .optional()
+    .describe(
+      '"weakened": a protected point ends its training where the loss on harmful rows has fallen beyond chance, so that its protection is weak. Default: every point trains to its end.',
+    ),
   output: path.describe('Folder of the sweep, relative to this recipe: sweep.json, and a run folder for each point.'),
 });
 

@@ -188,7 +188,7 @@ async function train(
     device: context.backend.device,
     steps,
   });
-  const action = watchAction(recipe);
+  const action = watchAction(recipe, job.watch);
   const isHarmful = (row: TrainingRow): boolean =>
     row.teacher === undefined && plan.looksHarmful((row.example as Example).row);
   const { cluster } = job;

@@ -83,8 +83,14 @@ export function harmfulLossByVector(
 
 export type WatchAction = 'continue' | WatchEnd['action'];
 
-export const watchAction = ({ protection }: Pick<FinetuneRecipe, 'protection'>): WatchAction =>
-  typeof protection === 'object' ? protection.watch : 'continue';
+/** @param instead of going on */
+export function watchAction(
+  { protection }: Pick<FinetuneRecipe, 'protection'>,
+  instead: WatchAction = 'continue',
+): WatchAction {
+  const written = typeof protection === 'object' ? protection.watch : 'continue';
+  return written === 'continue' ? instead : written;
+}
 
 /**
  * What a protected run does when the protection no longer holds, beyond chance: warn once, end, or go back to the last state

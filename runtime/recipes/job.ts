@@ -27,6 +27,8 @@ export interface Job<R extends Recipe> {
   readonly machine: Dependencies;
   /** Where it computes, if not here. */
   readonly cluster?: Cluster;
+  /** Where the recipe says to continue. */
+  readonly watch?: 'stop';
   /** What other runs of a sweep make, too, made once: `key` names all that it depends on. */
   readonly once: Once;
   /** Whether activations are computed again in the backward pass. */

@@ -1,8 +1,12 @@
-/** `node --import tsx test/paper/report.ts SWEEP [OUT]`: the paper's tables of a sweep, printed and as report.html and paper.json. */
+/**
+ * `node --import tsx test/paper/report.ts SWEEP [OUT [PAGE]]`: the paper's tables of a sweep, printed and as report.html and
+ * paper.json in OUT; with PAGE also as a page of the documentation.
+ */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
+
 import { html, type Html } from '../../runtime/evaluation/report/html.js';
 import { reportPage } from '../../runtime/evaluation/report/page.js';
 import { writeFileAtomic } from '../../runtime/support/files.js';
@@ -13,17 +17,34 @@ const TITLE = 'The protocol of the paper';
 const SOURCE =
   'Paper: Zhou et al., Making Harmful Behaviors Unlearnable for Large Language Models, arXiv 2311.02105, LLaMA-2-7B-chat. “–”: not measured, or not known for certain. Other models and data: compare the pattern, not the numbers.';
 
-/** @param sweep folder of a sweep with the axes of table.ts */
-export async function writePaper(sweep: string, out: string): Promise<void> {
+/** @param sweep folder of a sweep with the axes of table.ts. @param page file of the documentation */
+export async function writePaper(sweep: string, out: string, page?: string): Promise<void> {
   const file = JSON.parse(await readFile(path.join(sweep, 'sweep.json'), 'utf8')) as SweepFile;
   const tables = paperTables(file);
   await writeFileAtomic(path.join(out, 'paper.json'), `${JSON.stringify(tables, null, 2)}\n`);
   await writeFileAtomic(path.join(out, 'report.html'), renderPaper(tables));
+  if (page) await writeFileAtomic(page, await markdown(file, tables));
   for (const { title, note, rows } of tables) console.log(`\n${title}\n\n${textTable(rows)}\n\n${note}`);
   const seconds = file.points.reduce((sum, point) => sum + point.seconds, 0);
   console.log(
     `\n${SOURCE}\n${file.points.length} of ${file.of} points, ${Math.round(seconds)} s\nReport   ${path.join(out, 'report.html')}`,
   );
+}
+
+async function markdown({ points }: SweepFile, tables: readonly PaperTable[]): Promise<string> {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const table = ({ title, note, rows: [head = [], ...rows] }: PaperTable): string =>
+    [`## ${title}\n`, line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line), `\n${note}`].join('\n');
+  const seeds = new Set(points.map(({ values }) => values.seed)).size;
+  const parts = {
+    tables: tables.map(table).join('\n\n'),
+    source: SOURCE,
+    runs: `${seeds} ${seeds === 1 ? 'seed' : 'seeds'}, and in brackets the smallest and the largest`,
+    points: String(points.length),
+  };
+  const template = await readFile(path.join(import.meta.dirname, 'page.template.md'), 'utf8');
+  const text = Object.entries(parts).reduce((all, [name, part]) => all.replace(`{${name}}`, () => part), template);
+  return text.replaceAll('\u00a0', ' ');
 }
 
 const renderPaper = (tables: readonly PaperTable[]): string =>
@@ -57,10 +78,10 @@ function tableHtml({ title, note, rows: [head = [], ...rows] }: PaperTable): Htm
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [sweep, out = sweep && path.join(sweep, '..')] = process.argv.slice(2);
+  const [sweep, out = sweep && path.join(sweep, '..'), page] = process.argv.slice(2);
   if (!sweep || !out) {
     console.error('Name the folder of a sweep.');
     process.exit(2);
   }
-  await writePaper(path.resolve(sweep), path.resolve(out));
+  await writePaper(path.resolve(sweep), path.resolve(out), page);
 }

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/protocol.js';
@@ -12,6 +13,7 @@ import { fellBeyondChance, runVerdict } from '../../runtime/contract/verdict.js'
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { watch, type WatchAction } from '../../runtime/recipes/harmfulLoss.js';
 import { sha256File } from '../../runtime/support/files.js';
+import { silent } from '../support/silent.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 
 const STEPS = 16;
@@ -141,6 +143,44 @@ describe('the loss on harmful rows', () => {
       const told = ({ events: all }: typeof one) => all.filter((event) => event.kind === 'warning');
       assert.deepEqual(told(one), told(other), out);
     }
+  });
+
+  it('ends the points of a sweep that says so; without that word they are trained to their end, and others are kept', async () => {
+    await writeFile(join(root, 'base.json'), JSON.stringify(recipe('continue')));
+    const sweep = join(root, 'sweep.json');
+    /** @returns of both points: the steps, whether it was ended early, and whether it was found done */
+    const swept = async (more: object): Promise<unknown[][]> => {
+      const over = { 'optimizer.learningRate': [0.05, 1e-6] };
+      await writeFile(sweep, JSON.stringify({ kind: 'sweep', base: 'base.json', over, output: 'sweep', ...more }));
+      const points: Extract<RunEvent, { kind: 'point' }>[] = [];
+      const onEvent = (event: RunEvent): void => void (event.kind === 'point' && points.push(event));
+      await calls.run({ recipe: sweep, resume: existsSync(join(root, 'sweep')) }, { ...silent, onEvent });
+      points.sort((a, b) => (a.folder < b.folder ? -1 : 1));
+      return Promise.all(
+        points.map(async ({ folder, resumed = false, verdict }) => {
+          const { done } = (await readRun(folder)).manifest;
+          return [done!.step < STEPS, done!.watch?.action, verdict === 'weakened', resumed];
+        }),
+      );
+    };
+    const early = [true, 'stop', true];
+    const whole = [false, undefined];
+    assert.deepEqual(await swept({ stop: 'weakened' }), [
+      [...whole, false, false],
+      [...early, false],
+    ]);
+    assert.deepEqual(await swept({ stop: 'weakened' }), [
+      [...whole, false, true],
+      [...early, true],
+    ]);
+    assert.deepEqual(await swept({}), [
+      [...whole, false, true],
+      [...whole, true, false],
+    ]);
+    assert.deepEqual(await swept({ stop: 'weakened' }), [
+      [...whole, false, true],
+      [...whole, true, true],
+    ]);
   });
 
   it('has fallen before training where it starts from an adapter that has learned harm: there is nothing to go back to', async () => {
