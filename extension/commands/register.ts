@@ -7,6 +7,7 @@ import type { Services } from '../services/services.js';
 import { commandArgument } from './arguments.js';
 import { clearCache } from './cache.js';
 import { downloadModel, setHubToken } from './download.js';
+import { combine } from './combine.js';
 import { evaluate } from './evaluate.js';
 import { previewData } from './previewData.js';
 import { useData } from './useData.js';
@@ -70,6 +71,7 @@ const HANDLERS = {
   detach: (services, argument) => setAttached(services, argument, false),
   chat,
   exportAdapter,
+  combine,
   publish,
   stop,
   resume,

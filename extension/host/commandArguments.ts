@@ -122,6 +122,21 @@ export const COMMAND_ARGUMENTS = {
     },
     'model',
   ),
+  /** `adapters`: what is added up, each at its scale. `off`, `onto`: an adapter that the sum is projected on. */
+  combine: takes(
+    {
+      model: text,
+      adapters: z
+        .array(z.strictObject({ path: z.string().min(1), scale: z.number().optional() }))
+        .min(1)
+        .optional(),
+      off: text,
+      onto: text,
+      rank: z.number().int().min(1).max(4096).optional(),
+      out: text,
+    },
+    'model',
+  ),
   /** `folder`: a run folder, an adapter or a model. */
   publish: takes({ model: text, adapter: text, folder: text, repository: text, isPublic: flag, endpoint: text }),
   stop: aRun,

@@ -29,6 +29,7 @@ export const COMMANDS = {
   detach: 'securityVectors.detach',
   chat: 'securityVectors.chat',
   exportAdapter: 'securityVectors.exportAdapter',
+  combine: 'securityVectors.combine',
   publish: 'securityVectors.publish',
   stop: 'securityVectors.stop',
   resume: 'securityVectors.resume',

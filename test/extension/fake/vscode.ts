@@ -214,7 +214,8 @@ function question(): object {
     dispose: (): void => undefined,
     show(this: Question) {
       const answer = fake.answer(this.placeholder ?? this.prompt ?? '');
-      this.selectedItems = (this.items ?? []).filter(({ label }) => label === answer);
+      // Of several that are chosen each is a line.
+      this.selectedItems = (this.items ?? []).filter(({ label }) => answer.split('\n').includes(label));
       this.value = answer;
       setImmediate(() => void accepted.fire(undefined));
     },

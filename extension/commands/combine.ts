@@ -1,0 +1,125 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import type { CombineResult } from '../../runtime/contract/protocol.js';
+import type { CommandArguments } from '../host/commandArguments.js';
+import { inputError } from '../host/errors.js';
+import { numbers, t } from '../host/text.js';
+import type { Services } from '../services/services.js';
+import { adapterDescription } from '../views/labels.js';
+import { adapterName } from '../runs/compare.js';
+import type { Adapter, Model } from '../workspace/models.js';
+import { chooseModel } from './models.js';
+import { freeFile, slug } from './recipeFiles.js';
+import { requireRoot } from './root.js';
+import { wizard, type Choice, type Questions } from './wizard.js';
+
+interface Combination {
+  adapters: { path: string; scale: number }[];
+  off?: string;
+  onto?: string;
+  rank?: number;
+}
+
+/** One adapter from several: sums, multiples, differences and projections. It is listed under its model, detached. */
+export async function combine(
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices'>,
+  { model: path, out: folder, ...given }: CommandArguments['combine'],
+): Promise<CombineResult> {
+  services.assertTrusted();
+  const title = t('Combine Adapters');
+  const model = await chooseModel(services, path, title);
+  const { adapters, off, onto, rank } = given.adapters
+    ? { ...given, adapters: given.adapters.map((one) => ({ scale: 1, ...one })) }
+    : await choose(model, title);
+  const name = slug(adapters.map((one) => adapterName(one.path)).join(' '));
+  const out = folder ?? (await freeFile(join(requireRoot(), 'adapters'), name, ''));
+  const result = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: t('Combining {0}', basename(out)), cancellable: true },
+    (progress, token) =>
+      services.engine.request(
+        'combine',
+        { model: model.path, adapters, out, off, onto, rank },
+        { token, onProgress: (message) => progress.report({ message }) },
+      ),
+  );
+  await services.models.attach(model.path, result.path, false);
+  await services.models.inspectAgain(model.path);
+  services.notices.info(
+    result.error === undefined
+      ? t('{0} is made, exactly, with rank {1}.', basename(out), result.rank)
+      : t(
+          '{0} is made, with rank {1} instead of {2}: {3} of the update is lost.',
+          basename(out),
+          result.rank,
+          result.exactRank,
+          numbers().percent(result.error),
+        ),
+    { title: t('Reveal'), run: () => vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(result.path)) },
+  );
+  return result;
+}
+
+function choose(model: Model, title: string): Promise<Combination> {
+  const known = model.adapters.filter(({ reason }) => reason === null);
+  if (known.length === 0)
+    throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
+  return wizard(title, 4, async (ask) => {
+    const chosen = await some(ask, known);
+    const adapters: Combination['adapters'] = [];
+    for (const { name, path } of chosen) adapters.push({ path, scale: await weight(ask, name) });
+    const others = known.filter((one) => !chosen.includes(one));
+    const how = await ask.pick<'sum' | 'off' | 'onto'>(t('What is made of their sum?'), [
+      { label: t('The sum itself'), value: 'sum' },
+      ...(others.length > 0
+        ? [
+            {
+              label: t('What is left without another adapter'),
+              description: t('projected off it'),
+              value: 'off' as const,
+            },
+            {
+              label: t('Only what lies along another adapter'),
+              description: t('projected on it'),
+              value: 'onto' as const,
+            },
+          ]
+        : []),
+    ]);
+    const along =
+      how === 'sum'
+        ? {}
+        : {
+            [how]: await ask.pick(
+              t('Which adapter?'),
+              choices(others, (one) => one.path),
+            ),
+          };
+    const rank = await ask.input(t('Largest rank; empty for the exact result'), '', (text) =>
+      text.trim() === '' || /^[1-9]\d{0,3}$/.test(text.trim()) ? undefined : t('Give a whole number, such as 8.'),
+    );
+    return { adapters, ...along, ...(rank.trim() && { rank: Number(rank) }) };
+  });
+}
+
+async function some(ask: Questions, known: readonly Adapter[]): Promise<Adapter[]> {
+  const chosen = await ask.pickMany(
+    t('Which adapters are added up?'),
+    choices(known, (one) => one),
+  );
+  if (chosen.length === 0) throw inputError(t('no adapter was chosen.'), { remedy: t('Choose one or more of them.') });
+  return chosen;
+}
+
+const weight = async (ask: Questions, name: string): Promise<number> =>
+  Number(
+    await ask.input(t('Weight of {0}; below 0 it is taken away', name), '1', (text) =>
+      text.trim() !== '' && Math.abs(Number(text)) <= 1000 ? undefined : t('Give a number, such as 0.5.'),
+    ),
+  );
+
+const choices = <T>(adapters: readonly Adapter[], value: (one: Adapter) => T): Choice<T>[] =>
+  adapters.map((one) => ({
+    label: `${one.role === 'security' ? '$(shield) ' : ''}${one.name}`,
+    description: adapterDescription(one),
+    value: value(one),
+  }));
