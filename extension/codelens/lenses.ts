@@ -1,3 +1,4 @@
+import { baselineOf } from '../../runtime/contract/baselines.js';
 import * as vscode from 'vscode';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
@@ -106,7 +107,11 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       case 'recipe': {
         const { recipe, text } = kind;
         const expected = KINDS[recipe.kind].trains ? estimates.get(file, text) : undefined;
-        const link = commandLink('runRecipe', recipeTitle(recipe.kind, !isPlain(recipe), expected?.text), { file });
+        const link = commandLink(
+          'runRecipe',
+          recipeTitle(recipe.kind, !isPlain(recipe), expected?.text, baselineOf(recipe.raw)),
+          { file },
+        );
         return expected ? { ...link, tooltip: expected.details } : link;
       }
       case 'lastRun': {

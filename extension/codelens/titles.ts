@@ -104,10 +104,19 @@ export function unlistedText(scan: Scan, unlisted: number, line: number): string
 }
 
 /** "▷ Run: train the security vector  |  about 40 s · 0.4 GB". */
-export function recipeTitle(kind: RecipeFacts['kind'], isProtected: boolean, expected?: string): string {
+export function recipeTitle(
+  kind: RecipeFacts['kind'],
+  isProtected: boolean,
+  expected?: string,
+  baseline?: string,
+): string {
   const words: { [K in RecipeFacts['kind']]?: string } = {
     vector: t('train the security vector'),
-    finetune: isProtected ? t('fine-tune with protection') : t('fine-tune without protection'),
+    finetune: baseline
+      ? t('fine-tune by the method {0}', baseline)
+      : isProtected
+        ? t('fine-tune with protection')
+        : t('fine-tune without protection'),
     evaluate: t('evaluate'),
     sweep: t('all points of the sweep that are not done'),
   };

@@ -273,6 +273,7 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
     } satisfies Shape<Manifest['data'][number]>),
   ),
   vectors: z.array(z.looseObject({ path: text, sha256: text, scale: number })),
+  baseline: text.optional(),
   judges: z.array(z.looseObject({ name: text, path: text, sha256: text })).optional(),
   result: z.looseObject({ path: text, sha256: text }).optional(),
   files: z.array(text).optional(),

@@ -3,10 +3,11 @@ import { differences, type Difference } from '../../runtime/contract/comparison.
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
 import type { RunSnapshot } from '../../webview/protocol.js';
-import { isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
+import { baselineName, isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */
-export const deliveredState = (run: Run): string => delivered({ vectors: vectorCount(run) });
+export const deliveredState = (run: Run): string =>
+  delivered({ vectors: vectorCount(run), baseline: baselineName(run) });
 
 /** A run that has not written its manifest yet is the newest; those of the queue follow the one at work, in their order. */
 function startedAt({ live, place = 0, manifest }: Run): number {
@@ -88,10 +89,12 @@ export function setAlike(run: Run, other: Run, name: string): boolean {
   return a === undefined || b === undefined || a === b;
 }
 
-/** "colours", "colours, protected by forbidden-topic", "colours, plain". */
+/** "colours", "colours, protected by forbidden-topic", "colours, plain", "colours, lisa". */
 export function runTitle(run: Run): string {
   const name = nameOf(run);
   if (kindOf(run) !== 'finetune') return name;
+  const baseline = baselineName(run);
+  if (baseline) return `${name}, ${baseline}`;
   const vectors = vectorNames(run);
   return vectors.length ? `${name}, protected by ${vectors.join(', ')}` : `${name}, plain`;
 }

@@ -11,13 +11,14 @@ import type { Wording } from '../../runtime/contract/format.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
 import { translated } from '../host/strings.js';
 import { numbers, translation } from '../host/text.js';
-import { isOver, kindOf, vectorCount, type Run } from './run.js';
+import { baselineName, isOver, kindOf, vectorCount, type Run } from './run.js';
 
 /** What a verdict needs of a run as the host knows it. */
 const factsOf = (run: Run): RunFacts => ({
   kind: kindOf(run),
   phase: run.progress.state,
   vectors: vectorCount(run),
+  baseline: baselineName(run),
   // Of a run that has just begun the steps are those of its checkpoint.
   step: run.done?.watch?.delivered ?? run.done?.step ?? run.train.step.at(-1),
   first: probesAt(run.probes, 0),

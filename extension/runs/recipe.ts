@@ -1,3 +1,4 @@
+import { baselineOf } from '../../runtime/contract/baselines.js';
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import {
   KIND_IN_TEXT,
@@ -87,5 +88,5 @@ export function readRecipe(text: string, file: string): { facts?: RecipeFacts; p
 export const isRecipesFolder = (file: string): boolean => basename(dirname(file)) === 'recipes';
 
 /** A fine-tuning that nothing protects. */
-export const isPlain = (facts: Pick<RecipeFacts, 'kind' | 'vectors'>): boolean =>
-  facts.kind === 'finetune' && facts.vectors.length === 0;
+export const isPlain = (facts: Pick<RecipeFacts, 'kind' | 'vectors' | 'raw'>): boolean =>
+  facts.kind === 'finetune' && facts.vectors.length === 0 && baselineOf(facts.raw) === undefined;

@@ -1,3 +1,4 @@
+import { baselineOf } from '../../runtime/contract/baselines.js';
 import { dirname } from 'node:path';
 import {
   appendClock,
@@ -136,7 +137,11 @@ export const kindOf = (run: Run): Recipe['kind'] => run.manifest?.kind ?? run.re
 export const vectorCount = ({ manifest, recipe }: Run): number =>
   Math.max(manifest?.vectors.length ?? 0, recipe?.vectors.length ?? 0);
 
-export const isProtected = (run: Run): boolean => vectorCount(run) > 0;
+/** Published method that the run follows instead of a protection. */
+export const baselineName = ({ manifest, recipe }: Run): string | undefined =>
+  manifest?.baseline ?? baselineOf(recipe?.raw);
+
+export const isProtected = (run: Run): boolean => vectorCount(run) > 0 || baselineName(run) !== undefined;
 
 /**
  * Takes one event into the run, in place.

@@ -7,7 +7,7 @@ import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';
 import { viewOf } from '../runs/reading.js';
-import { isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
+import { baselineName, isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
 import { duration, parameters, percent, t } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
@@ -61,7 +61,7 @@ export function runDescription(run: Run): string {
   const replacement = basename(run.folder) === RUN_FILES.next && t('replacement');
   const words: { [K in Recipe['kind']]?: string } = {
     vector: t('vector'),
-    finetune: isProtected(run) ? t('protected') : t('plain'),
+    finetune: baselineName(run) ?? (isProtected(run) ? t('protected') : t('plain')),
     evaluate: '',
     sweep: t('sweep'),
   };

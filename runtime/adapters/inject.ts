@@ -1,5 +1,5 @@
 import type { Builder, Graph, Value } from '../onnx/graph.js';
-import { Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
+import { Add, Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
 import { rewrite } from '../onnx/rewrite.js';
 import { product, type Dim } from '../onnx/shapes.js';
 import type { Layout } from './sites.js';
@@ -10,16 +10,27 @@ export interface InjectedAdapter {
   readonly layout: Layout;
 }
 
+/** A vector that is added to what a linear layer gives: y += scaleᵦ · v. Its inputs are `adapter.<name>` [size] and `scale.<name>` [B]. */
+export interface InjectedShift {
+  readonly name: string;
+  /** Module name of the linear layer. */
+  readonly site: string;
+  /** Outputs of the layer. */
+  readonly size: number;
+}
+/** What is put on linear layers, switched by a factor for each row. */
+export type Injected = InjectedAdapter | InjectedShift;
+
 export const flatInput = (name: string): string => `adapter.${name}`;
 export const scaleInput = (name: string): string => `scale.${name}`;
 
 /**
  * Puts adapters on the linear layers of a decoder graph: y += scaleᵦ · s · B (A x) for each adapter, where s is alpha / rank
- * and scaleᵦ is the row's own factor (0 = off), an input [B]. Each adapter is one flat vector, an input [size], cut by
+ * and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Each adapter is one flat vector, an input [size], cut by
  * Splits of at most `widest` pieces. A linear layer is a Gemm node that carries its module's name.
  * @throws Error when a site has no Gemm in the graph.
  */
-export function inject(graph: Graph, adapters: readonly InjectedAdapter[], maxOutputs = Infinity): Graph {
+export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs = Infinity): Graph {
   if (adapters.length === 0) return graph;
   const branches = new Map<string, Branch[]>();
   const injected = rewrite(
@@ -32,7 +43,9 @@ export function inject(graph: Graph, adapters: readonly InjectedAdapter[], maxOu
         const [x] = node.inputs; // [B*T, in]
         const [y] = node.outputs; // [B*T, out]
         return here.reduce(
-          (sum, { A, B, rowScale, scale }) => {
+          (sum, { rowScale, ...branch }) => {
+            if ('shift' in branch) return Add(g, sum, Mul(g, rowScale, branch.shift));
+            const { A, B, scale } = branch;
             const h = Mul(g, Gemm(g, x, A, { transB: true }), rowScale); // [B*T, R]
             return Gemm(g, h, B, { transB: true, alpha: scale, c: sum });
           },
@@ -51,21 +64,21 @@ export function inject(graph: Graph, adapters: readonly InjectedAdapter[], maxOu
   return injected;
 }
 
-/** An adapter's part in a linear layer. */
-interface Branch {
-  readonly A: Value;
-  readonly B: Value;
-  /** One factor per token [B*T, 1]. */
-  readonly rowScale: Value;
-  readonly scale: number;
-}
+/** An adapter's part in a linear layer. `rowScale`: one factor per token [B*T, 1]. */
+type Branch = { readonly rowScale: Value } & (
+  { readonly A: Value; readonly B: Value; readonly scale: number } | { /** [1, out] */ readonly shift: Value }
+);
 
 /** The adapter's inputs, cut into the parts of the linear layers. */
-const branchesOf = (g: Builder, { name, layout }: InjectedAdapter, T: Dim, widest: number): [site: string, Branch][] =>
-  g.scope(name, () => {
-    const flat = g.input(flatInput(name), g.float, [layout.size]);
+const branchesOf = (g: Builder, adapter: Injected, T: Dim, widest: number): [site: string, Branch][] =>
+  g.scope(adapter.name, () => {
+    const { name } = adapter;
+    const size = 'layout' in adapter ? adapter.layout.size : adapter.size;
+    const flat = g.input(flatInput(name), g.float, [size]);
     const rows = Reshape(g, g.input(scaleInput(name), g.float, ['B']), ['B', 1]);
     const rowScale = Reshape(g, Expand(g, rows, ['B', T]), [product(['B', T]), 1]);
+    if (!('layout' in adapter)) return [[adapter.site, { rowScale, shift: Reshape(g, flat, [1, size]) }]];
+    const { layout } = adapter;
     const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
     const pieces = cut(g, flat, sizes, widest);
     return layout.sites.map((s, i) => {

@@ -46,7 +46,7 @@ const dot = (a: Column, b: Column): number => {
 };
 
 /** Q with orthonormal columns (or zero ones) and R with M = Q R; R by rows. Gram and Schmidt, twice, which is enough (Kahan). */
-function orthonormal(given: readonly Column[]): { Q: Column[]; R: Column[] } {
+export function orthonormal(given: readonly Column[]): { Q: Column[]; R: Column[] } {
   const n = given.length;
   const R = Array.from({ length: n }, () => new Float64Array(n));
   const Q: Column[] = [];
@@ -68,7 +68,7 @@ function orthonormal(given: readonly Column[]): { Q: Column[]; R: Column[] } {
 }
 
 /** Singular values with their vectors of a small square matrix, given by its columns. */
-function jacobi(matrix: readonly Column[]): { value: number; u: Column; v: Column }[] {
+export function jacobi(matrix: readonly Column[]): { value: number; u: Column; v: Column }[] {
   const n = matrix.length;
   const M = matrix.map((column) => Float64Array.from(column));
   const V = M.map((_, j) => Float64Array.from({ length: n }, (_unused, i) => (i === j ? 1 : 0)));

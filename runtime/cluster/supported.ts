@@ -22,6 +22,7 @@ export function supported<R extends Recipe>(recipe: R): R {
   }
   if (recipe.kind !== 'finetune') return recipe;
   if (recipe.method === 'full') throw only('method', 'full fine-tuning', 'Use "lora", or remove "on".');
+  if (recipe.baseline) throw only('baseline', `"${recipe.baseline.name}"`, 'Remove "baseline" or "on".');
   const { protection } = recipe;
   if (typeof protection === 'object' && protection.watch !== 'continue')
     throw only('protection.watch', `"${protection.watch}"`, 'Use "continue", or remove "on".');

@@ -26,7 +26,7 @@ export const harmfulLossOf = (run: RunRecord): HarmfulLoss | undefined =>
 
 /** What a verdict needs of a run folder. */
 export function factsOf(run: RunRecord): RunFacts {
-  const { kind, outcome, vectors } = run.manifest;
+  const { kind, outcome, vectors, baseline } = run.manifest;
   const done = doneOf(run);
   const { train, probes } = columnsOf(run.events);
   return {
@@ -34,6 +34,7 @@ export function factsOf(run: RunRecord): RunFacts {
     // A folder without a process that works in it has been left.
     phase: outcome === 'running' ? 'interrupted' : outcome,
     vectors: vectors.length,
+    ...(baseline && { baseline }),
     step: done?.watch?.delivered ?? done?.step ?? train.step.at(-1),
     first: probesAt(probes, 0),
     last: lastProbes(probes, done?.watch),

@@ -2,7 +2,8 @@
 import type { Recipe } from './protocol.js';
 
 /** What a run uses an input for. */
-export type InputRole = 'model' | 'data' | 'probes' | 'vector' | 'start' | 'adapter' | 'set' | 'judge' | 'recipe';
+export type InputRole =
+  'model' | 'origin' | 'data' | 'probes' | 'vector' | 'start' | 'adapter' | 'set' | 'judge' | 'recipe';
 
 type RecipeOf<K extends Recipe['kind']> = Extract<Recipe, { kind: K }>;
 /** The keys of a recipe that have a text as their value; `*` stands for each entry of a list. */
@@ -46,6 +47,10 @@ export const KINDS = {
       ['probes.benign.file', 'probes'],
       ['vectors.*.adapter', 'vector'],
       ['protection.ordinary.file', 'probes'],
+      ['baseline.aligned.file', 'probes'],
+      ['baseline.harmful.file', 'probes'],
+      ['baseline.unaligned', 'origin'],
+      ['baseline.reinforce', 'start'],
       ['adapter.init', 'start'],
       ['evaluate.*.file', 'set'],
       ['judges.*.classifier', 'judge'],

@@ -11,6 +11,7 @@ import type { SweepPoint, SweepValues } from './sweep.js';
 export type { Columns } from './mapping.js';
 export type {
   AttachedAdapter,
+  BaselineOptions,
   DataSource,
   EvaluateRecipe,
   EvaluationSet,
@@ -241,6 +242,8 @@ export interface Manifest {
     review?: { path: string; sha256: string; excluded: number; fine: number };
   }[];
   vectors: { path: string; sha256: string; scale: number }[];
+  /** Published method that a fine-tuning follows instead of a protection. */
+  baseline?: string;
   /** Classifiers that judged answers: the .onnx file. */
   judges?: { name: string; path: string; sha256: string }[];
   /** What the run made, relative to the run folder. */

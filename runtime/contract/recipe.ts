@@ -3,6 +3,7 @@
  * stands apart from the rest of the contract so that who only needs the types does not load zod.
  */
 import { z } from 'zod';
+import { BASELINE_NAMES, baselineFault, SETTINGS } from './baselines.js';
 import { COLUMN_FIELDS, formatsOf, type ColumnField } from './mapping.js';
 import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES, PRECISIONS } from './protocol.js';
 import { pointCount } from './sweep.js';
@@ -376,6 +377,34 @@ const protection = z
     message: 'give either "falseAlarms" or "falseDiscoveries"',
   });
 
+const baseline = z
+  .strictObject({
+    name: z.enum(BASELINE_NAMES),
+    aligned: data.optional().describe('Harmful prompts that are answered as they should be, such as by refusals.'),
+    harmful: data.optional().describe('The same kind of prompts with answers that must not be learned.'),
+    unaligned: path.optional().describe('The model before its alignment: of the same shapes.'),
+    prompt: text.optional().describe('ptst: system prompt of the evaluation. inoculation: system prompt of training.'),
+    reinforce: path
+      .optional()
+      .describe('buffer-and-reinforce: PEFT folder or run folder of the adapter that restores refusals.'),
+    share: z.number().gt(0).lt(1, 'this must be less than 1').optional().describe(SETTINGS.share),
+    alternate: z
+      .tuple([count(MAX_STEPS), count(MAX_STEPS)])
+      .optional()
+      .describe(SETTINGS.alternate),
+    weight: number(1e6).min(0).optional().describe(SETTINGS.weight),
+    rows: count(4096).optional().describe(SETTINGS.rows),
+    threshold: number(1)
+      .min(-1, 'this is less than -1, the smallest value here')
+      .optional()
+      .describe(SETTINGS.threshold),
+    layer: whole(10_000).optional().describe(SETTINGS.layer),
+    strength: number(1e6).gt(0).optional().describe(SETTINGS.strength),
+    overlap: fraction.optional().describe(SETTINGS.overlap),
+    scale: number(1000).gt(0).optional().describe(SETTINGS.scale),
+  })
+  .describe('A published defence instead of a protection, to compare with. What it does not use is ignored.');
+
 const finetuneRecipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -392,6 +421,7 @@ const finetuneRecipe = z
       .union([z.boolean(), protection])
       .default(false)
       .describe('Strengthening beyond the paper: true is the best that is known, false follows the paper.'),
+    baseline: baseline.optional(),
     probes: z
       .strictObject({ harmful: data.optional(), benign: data.optional() })
       .prefault({})
@@ -431,6 +461,10 @@ const finetuneRecipe = z
           });
       }),
     );
+  })
+  .superRefine((recipe, context) => {
+    const fault = recipe.baseline && baselineFault({ ...recipe, baseline: recipe.baseline });
+    if (fault) context.addIssue({ code: 'custom', ...fault });
   });
 
 const evaluateRecipe = z.strictObject({
@@ -500,6 +534,7 @@ export type RunRecipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
 export type Recipe = RunRecipe | SweepRecipe;
 export type EvaluationSet = z.infer<typeof evaluationSet>;
 export type JudgeChoice = z.infer<typeof judge>;
+export type BaselineOptions = z.infer<typeof baseline>;
 export type DataSource = z.infer<typeof data>;
 export type MixedData = z.infer<typeof mixedData>;
 export type GenerationOptions = z.infer<typeof generation>;

@@ -13,6 +13,6 @@ export const sortStates = <T extends { state: string }>(rows: readonly T[]): T[]
 export const stateNames = (states: Iterable<string>): string[] =>
   [...new Set(states)].sort((a, b) => rank(a) - rank(b));
 
-/** The state that a fine-tuning delivers. */
-export const deliveredState = (run: { vectors: number }): 'plain' | 'protected' =>
-  run.vectors > 0 ? 'protected' : 'plain';
+/** The state that a fine-tuning delivers; one by a published method has its name. */
+export const deliveredState = (run: { vectors: number; baseline?: string }): string =>
+  run.baseline ?? (run.vectors > 0 ? 'protected' : 'plain');

@@ -29,6 +29,8 @@ export interface RunFacts {
   phase: RunPhase;
   /** Security vectors that are active while training. */
   vectors: number;
+  /** Published method that a fine-tuning follows instead of a protection; its verdict is that of a protected run. */
+  baseline?: string;
   /** Optimizer steps made. */
   step?: number;
   /** Probes, measured before step 1 and latest. */
@@ -164,7 +166,8 @@ function finding(run: RunFacts): Finding {
     }
     case 'finetune': {
       const learned = harmLearned({ over: run.phase === 'finished', pull, loss }, compared);
-      if (run.vectors === 0) return { ...common, kind: 'unprotected', ...(learned && { learned }) };
+      if (run.vectors === 0 && run.baseline === undefined)
+        return { ...common, kind: 'unprotected', ...(learned && { learned }) };
       const proven = rises(compared).filter(isProven);
       if (proven.length > 0) return { ...common, kind: 'lost', risen: proven };
       if (learned) return { ...common, kind: 'weakened', ...learned };

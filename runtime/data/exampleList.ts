@@ -14,6 +14,13 @@ export function subset<E>(list: ExampleList<E>, indices: readonly number[]): Exa
   return listOf(indices.length, (i) => list.at(indices[i]));
 }
 
+/** A list with its rows changed as they are read. */
+export const mapped = <E>(list: ExampleList<E>, change: (example: E, at: number) => E): ExampleList<E> =>
+  listOf(list.length, (i) => {
+    const example = list.at(i);
+    return example && change(example, i);
+  });
+
 /** Two lists as one. The rows of the second get numbers beyond `beyond`. */
 export function joined(first: ExampleList, second: ExampleList, beyond: number): ExampleList {
   return listOf(first.length + second.length, (i) => {

@@ -1,4 +1,4 @@
-import type { InjectedAdapter } from '../adapters/inject.js';
+import type { Injected } from '../adapters/inject.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
@@ -12,7 +12,7 @@ export interface LearnerOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
   readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
-  readonly adapters: readonly InjectedAdapter[];
+  readonly adapters: readonly Injected[];
   /** Graph inputs that get a gradient: `adapter.<name>`, or names of base weights. */
   readonly trainable: readonly string[];
   /** Full fine-tuning: base weights are inputs. */

@@ -1,4 +1,4 @@
-import { inject, type InjectedAdapter } from '../adapters/inject.js';
+import { inject, type Injected } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
 import type { SegmentOf } from '../autodiff/reread.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
@@ -18,7 +18,7 @@ export interface ObjectiveOptions {
   readonly spec: DecoderSpec;
   readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
   /** Adapters in the graph; inputs `adapter.<name>` and `scale.<name>`. */
-  readonly adapters: readonly InjectedAdapter[];
+  readonly adapters: readonly Injected[];
   /** Base weights as inputs, by their own names (full fine-tuning), instead of read in place. */
   readonly weightsAsInputs?: boolean;
   /** Whether some rows have a teacher (KL). */

@@ -14,4 +14,8 @@ export const mean = (losses: readonly { nll: number; tokens: number }[]): number
 export const rowsOf = (examples: readonly Example[], scales: Record<string, number>, weight: number): TrainingRow[] =>
   examples.map((example) => ({ example, scales, weight }));
 
+/** Numbers as tensors of these dims. */
+export const flatTensors = (values: readonly Float32Array[], dims: readonly (readonly number[])[]): Tensor[] =>
+  values.map((value, i) => float32(value, dims[i]));
+
 export const flatTensor = (flat: Float32Array): Tensor => float32(flat, [flat.length]);

@@ -11,6 +11,8 @@ export interface OptimizerState {
   p: Tensor[];
   m: Tensor[];
   v: Tensor[];
+  /** Earlier values of `p` that a training method still needs. */
+  kept?: Tensor[];
 }
 
 export interface Optimizer {

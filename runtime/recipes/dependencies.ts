@@ -152,6 +152,9 @@ const INPUTS: readonly [key: RegExp, noun: string, files: Reference['files']][] 
   [/^data\./, 'the data file', async (path) => [path]],
   [/^probes\./, 'the probe file', async (path) => [path]],
   [/^protection\./, 'the file of ordinary rows', async (path) => [path]],
+  [/^baseline\.(aligned|harmful)\./, 'the rows of the method', async (path) => [path]],
+  [/^baseline\.unaligned$/, 'the unaligned model', weightFiles],
+  [/^baseline\.reinforce$/, 'the adapter of the method', adapterFiles],
   [/^evaluate\./, 'the evaluation file', async (path) => [path]],
   [
     /^vectors\./,
@@ -186,6 +189,12 @@ const valueAt = (value: unknown, key: string): unknown =>
 async function adapterFiles(path: string): Promise<string[]> {
   const folder = await adapterFolder(path);
   return [CONFIG_FILE, WEIGHTS_FILE, ROLE_FILE].map((name) => join(folder, name));
+}
+
+/** A folder's weights, or the file that a path names. */
+async function weightFiles(path: string): Promise<string[]> {
+  if ((await stat(path)).isFile()) return [path];
+  return (await readdir(path)).filter((name) => name.endsWith('.safetensors')).map((name) => join(path, name));
 }
 
 /** The graph and its external data, whose names are in the graph alone; config and tokenizer. */

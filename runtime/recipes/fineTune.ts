@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
+import type { Method } from '../baselines/method.js';
 import type { LoadedData } from '../context/context.js';
+import { baselineFacts } from '../contract/baselines.js';
 import type { FinetuneRecipe, VectorPart, WatchEnd } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
@@ -16,6 +18,7 @@ import { firstLoss, readEvents } from '../runs/runFolder.js';
 import { planner } from '../cluster/plan.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { absorb, keepAbsorbed, type Absorbed } from './absorb.js';
+import { gradientHook, openMethod } from './baseline.js';
 import { anchoring, anchorPrompts, harmfulAnswers, promptsOf } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
 import { fineTuneThere, scanThere } from './fineTuneThere.js';
@@ -28,7 +31,7 @@ import { measureProbes } from './probes.js';
 import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
-import { openTrainee, TASK, type Trainee } from './trainee.js';
+import { openTrainee, TASK, taskLayout, type Trainee } from './trainee.js';
 import { aloneOn, readVectors, scanData, type ActiveVector } from './vectors.js';
 
 /** Rows of each kind whose loss and gradient are drawn while training. */
@@ -58,6 +61,8 @@ interface Inputs {
   readonly strategy: Strategy;
   /** Further ordinary rows that the data is compared with. */
   readonly ordinary?: ExampleList;
+  /** The published method that it follows, if any. */
+  readonly method: Method;
   /** The adapter that training starts from. */
   readonly init?: FlatAdapter;
   /** Rows that the anchor holds; undefined without one. */
@@ -79,8 +84,14 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const prompts = await promptsOf(vectors);
   const strategy = strategyOf(recipe);
   const { probes, judged } = await harmfulRows(job, prompts);
+  const init =
+    recipe.method === 'full' || recipe.adapter.init === undefined
+      ? undefined
+      : await adapterFlat(job.path(recipe.adapter.init), context.sites);
+  const method = await openMethod(job, taskLayout(job, init));
   return {
-    data: { ...loaded, examples: trained },
+    data: { ...loaded, examples: method.rows?.(trained) ?? trained },
+    method,
     parts,
     heldOut: held,
     vectors,
@@ -88,10 +99,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
     ordinary:
       strategy.ordinary &&
       (await loadSource(job, strategy.ordinary, 'protection.ordinary', recipe.batch.maxTokens)).examples,
-    init:
-      recipe.method === 'full' || recipe.adapter.init === undefined
-        ? undefined
-        : await adapterFlat(job.path(recipe.adapter.init), context.sites),
+    init,
     held: strategy.anchor === false ? undefined : anchorPrompts(job, prompts.flat()),
     harmful: probes.slice(0, PROBE_ROWS),
     own: harmfulAnswers(job, prompts.flat(), false),
@@ -118,6 +126,8 @@ function heldOutRows({ heldOut, seed }: FinetuneRecipe, { examples }: LoadedData
 export interface FineTuning {
   /** Rows of the data that are not trained on. */
   readonly heldOut: ExampleList;
+  /** A system prompt that belongs to the delivered model. */
+  readonly prompt?: string;
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -136,17 +146,21 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const inputs = await readInputs(job);
-  const { parts, heldOut, vectors, init, judged } = inputs;
+  const { parts, heldOut, vectors, init, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
-  const trainee = openTrainee(job, vectors, init);
+  const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], init);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
   // made when it is needed.
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
   return {
     heldOut,
     judged,
+    prompt: method.prompt,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),
-    dispose: () => trainee.dispose(),
+    async dispose() {
+      await method.dispose?.();
+      await trainee.dispose();
+    },
   };
 }
 
@@ -158,7 +172,7 @@ async function train(
   base: readonly RowLoss[],
 ): Promise<Witness> {
   const { recipe, context, folder, signal } = job;
-  const { vectors, harmful, judged } = inputs;
+  const { vectors, harmful, judged, method } = inputs;
   const { learner, optimizer } = trainee;
   const { state, checkpoint, ended, artifacts } = training;
   const off = { [TASK]: 1 };
@@ -166,7 +180,9 @@ async function train(
 
   const { plan, frozen, absorbed, found } = await prepare(job, inputs, trainee, training);
   const parameters = (): Feeds => ({ ...frozen, ...trainee.parameters(state) });
-  const scalesOf = ({ row }: Example): Record<string, number> => (plan.vectorOn(row) ? on : off);
+  const during = method.during && { [method.during.shift.name]: method.during.scale };
+  const scalesOf = ({ row }: Example): Record<string, number> => ({ ...(plan.vectorOn(row) ? on : off), ...during });
+  const steps = plannedSteps(recipe, plan.rows);
   const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
   const teacher = job.cluster ? planner(learner) : learner;
   const anchored = await anchoring(job, { ...inputs, ordinary: plan.ordinary }, teacher, off);
@@ -176,15 +192,15 @@ async function train(
     const [first = [], ...others] = examples.map((batch) =>
       batch.map((example): TrainingRow => ({ example, scales: scalesOf(example), weight })),
     );
-    return [[...first, ...(await anchored(step))], ...others];
+    const own = [[...first, ...(await anchored(step))], ...others];
+    return method.step?.(own, { step, steps, off }) ?? own;
   };
   const benign = inputs.benign ?? firstOf(plan.ordinary, PROBE_ROWS);
 
-  const steps = plannedSteps(recipe, plan.rows);
   await job.emit({
     kind: 'state',
     state: 'training',
-    message: `fine-tuning on ${plan.rows.length} rows ${withVectors(vectors)}`,
+    message: `fine-tuning on ${plan.rows.length} rows ${recipe.baseline ? `by ${baselineFacts(recipe.baseline.name).title}` : withVectors(vectors)}`,
     device: context.backend.device,
     steps,
   });
@@ -225,6 +241,7 @@ async function train(
       optimizerOptions: recipe.optimizer,
       parameters,
       rows,
+      gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
       tokens: recipe.batch.tokens,
       probe: () =>
         measureProbes({
@@ -260,8 +277,7 @@ async function train(
   const what = recipe.method === 'full' ? 'saving the model' : 'saving the adapter';
   await job.emit({ kind: 'state', state: 'saving', message: what });
   const witness = harmful.length > 0 ? harmful : benign;
-  const losses = (await learner.losses(rowsOf(witness, off, 0), parameters())).map((l) => l.nll);
-  await trainee.save(state);
+  const losses = await trainee.deliver(state, rowsOf(witness, off, 0), frozen, method.delivered);
   const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
   return { examples: witness, losses, watch: end, found };
 }
@@ -274,12 +290,18 @@ const withVectors = (vectors: readonly ActiveVector[]): string =>
 /** What is done with each row, by a scan with the vectors, and the vectors as training sees them. */
 async function prepare(
   job: Job<FinetuneRecipe>,
-  { data, vectors, strategy, ordinary, own }: Inputs,
+  { data, vectors, strategy, ordinary, own, method }: Inputs,
   trainee: Trainee,
   training: TrainingState,
 ): Promise<Pick<Witness, 'found'> & { plan: RowPlan; frozen: Record<string, Tensor>; absorbed?: Absorbed }> {
   const { state, artifacts } = training;
-  const frozen = Object.fromEntries(vectors.map((v) => [flatInput(v.name), flatTensor(v.flat)]));
+  const shift = method.during;
+  const frozen = Object.fromEntries(
+    [...vectors, ...(shift ? [{ name: shift.shift.name, flat: shift.flat }] : [])].map((v) => [
+      flatInput(v.name),
+      flatTensor(v.flat),
+    ]),
+  );
   const [vector] = vectors;
   if (!vector) return { plan: plainPlan(data.examples), frozen };
   await job.emit({ kind: 'state', state: 'preparing', message: 'scanning the data with the vector' });

@@ -7,6 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
+import { withSystem } from '../data/withSystem.js';
 import { evaluateState, loadSets, type LoadedSet } from '../evaluation/evaluate.js';
 import { judgesOfRun } from './judgesOfRun.js';
 import { closeJudges, type Judge } from '../evaluation/judges/judges.js';
@@ -39,6 +40,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
   await folder.manifest({
     vectors: vectorPaths.map((path, i) => ({ path, sha256: hashes[i], scale: recipe.vectors[i].scale })),
+    ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
   const training = await openFineTuning(job);
   const sets = [...named, ...heldOutSet(recipe, training.heldOut)];
@@ -63,7 +65,8 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const result = full ? RUN_FILES.model : RUN_FILES.adapter;
   const model = full ? await openModel(folder.file(result), { cache: folder.file('cache') }) : context.model;
   const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
-  const state = deliveredState({ vectors: recipe.vectors.length });
+  const baseline = recipe.baseline?.name;
+  const state = deliveredState({ vectors: recipe.vectors.length, baseline });
   const delivered = await openState(context, state, adapters, model);
   const reloaded = await delivered.losses(witness.examples);
   const harmfulNow = await delivered.losses(training.judged.examples);
@@ -82,14 +85,14 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   };
   const events = await readEvents(folder.path);
   const step = watch?.delivered ?? events.findLast((e) => e.kind === 'step')?.step ?? 0;
-  const measured = await evaluateOnce(job, sets, delivered, step);
+  const measured = await evaluateOnce(job, asked(job, sets, training.prompt), delivered, step);
   await folder.manifest({
     result: { path: result, sha256: await sha256File(folder.file(result, full ? 'model.safetensors' : WEIGHTS_FILE)) },
   });
   const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
   const measurements = [...base, ...measured];
   const vectors = recipe.vectors.length;
-  const protectionWeakened = weakened({ vectors, step, probes, measurements, harmfulLoss: kept, byVector });
+  const protectionWeakened = weakened({ vectors, baseline, step, probes, measurements, harmfulLoss: kept, byVector });
   return {
     measurements,
     laws,
@@ -122,6 +125,19 @@ function heldOutSet({ data, heldOut }: FinetuneRecipe, examples: ExampleList): L
   const { measure, phrases } = typeof heldOut === 'number' ? { measure: 'loss' as const, phrases: undefined } : heldOut;
   return [{ set: { ...data, name: HELD_OUT_SET, measure, phrases }, examples }];
 }
+
+/** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */
+const asked = (
+  { context: { tokenizer, spec } }: Job<FinetuneRecipe>,
+  sets: readonly LoadedSet[],
+  prompt: string | undefined,
+): readonly LoadedSet[] =>
+  prompt === undefined
+    ? sets
+    : sets.map(({ set, examples }) => ({
+        set,
+        examples: withSystem(examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
+      }));
 
 /** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
 export function withoutVector(
@@ -186,6 +202,7 @@ async function hashAdapter(folder: string): Promise<string> {
 /** Why the protection did not hold, by any judge of harm or by the probes; undefined when it held, and for a plain run. */
 export function weakened(run: {
   vectors: number;
+  baseline?: string;
   step: number;
   probes: readonly Probes[];
   measurements: readonly Measurement[];

@@ -17,6 +17,8 @@ export interface LoopOptions {
   readonly parameters: () => Feeds;
   /** Rows of a step's micro-batches, weights chosen so that the sum over all is the step's mean loss. */
   readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** What the optimizer gets instead of a step's gradients, which are freed. */
+  readonly gradients?: (own: Tensor[], at: { step: number; steps: number; state: OptimizerState }) => Promise<Tensor[]>;
   /** Most tokens of a micro-batch, where the recipe says it. */
   readonly tokens?: number;
   /** Measures harmful rows, whenever the probes are measured. */
@@ -88,6 +90,7 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
         }
       });
     }
+    if (options.gradients) gradients = await options.gradients(gradients!, { step, steps, state });
     const { norm } = await optimizer.step(state, gradients!, rate, (n) => {
       if (!Number.isFinite(n)) throw notFinite('gradient', step, saved);
     });

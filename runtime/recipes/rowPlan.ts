@@ -1,6 +1,6 @@
 import type { LoadedData } from '../context/context.js';
 import type { FinetuneRecipe, ScanResult, ScanRow } from '../contract/protocol.js';
-import { subset, type ExampleList } from '../data/exampleList.js';
+import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
@@ -122,19 +122,6 @@ function isOff({ flagged, p = 0, pHarmful = 1, unjudged }: ScanRow, off: Strateg
   if (unjudged === 'known') return true;
   return unjudged === undefined && p > ORDINARY && pHarmful <= CONFIDENT;
 }
-
-/** A list with some of its rows replaced. */
-const mapped = (list: ExampleList, change: (example: Example, at: number) => Example): ExampleList => ({
-  length: list.length,
-  at: (i) => {
-    const example = list.at(i);
-    return example && change(example, i);
-  },
-  *[Symbol.iterator]() {
-    let at = 0;
-    for (const example of list) yield change(example, at++);
-  },
-});
 
 /** @throws HumanError when nothing is left to train on */
 export async function reportPlan(

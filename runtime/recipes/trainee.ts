@@ -1,7 +1,9 @@
 import type { SentAdapter } from './trainThere.js';
+import type { Method } from '../baselines/method.js';
 import { plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
-import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
-import { initialise, plainLayout } from '../adapters/sites.js';
+import { joinedConfig } from '../adapters/joinedConfig.js';
+import { flatInput, type Injected } from '../adapters/inject.js';
+import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
 import type { FinetuneRecipe } from '../contract/protocol.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Feeds } from '../device/session.js';
@@ -29,10 +31,26 @@ export interface Trainee {
   lossesBefore(rows: readonly TrainingRow[], frozen: Feeds): Promise<RowLoss[]>;
   /** The task adapter as it is sent to a cluster, before training; undefined where all weights are trained. */
   readonly sent?: SentAdapter;
-  /** Writes adapter/ (PEFT), or model/. */
-  save(state: OptimizerState): Promise<void>;
+  /**
+   * Writes adapter/ (PEFT), or model/.
+   * @param delivered makes the adapter that is written of the one that was trained
+   * @returns the losses that what is written gives to rows, nats
+   */
+  deliver(
+    state: OptimizerState,
+    rows: readonly TrainingRow[],
+    frozen: Feeds,
+    delivered?: Method['delivered'],
+  ): Promise<number[]>;
   dispose(): Promise<void>;
 }
+
+/** Of the task adapter; undefined where all weights are trained. */
+export const taskLayout = (
+  { recipe, context }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context'>,
+  init: FlatAdapter | undefined,
+): Layout | undefined =>
+  recipe.method === 'full' ? undefined : (init?.layout ?? plainLayout(context.sites, recipe.adapter));
 
 /**
  * @param frozen further adapters in the graph
@@ -40,7 +58,7 @@ export interface Trainee {
  */
 export function openTrainee(
   job: Job<FinetuneRecipe>,
-  frozen: readonly InjectedAdapter[],
+  frozen: readonly Injected[],
   init: FlatAdapter | undefined,
 ): Trainee {
   const { recipe, context, folder } = job;
@@ -52,7 +70,8 @@ export function openTrainee(
     await learner.dispose();
   };
 
-  if (recipe.method === 'full') {
+  const layout = taskLayout(job, init);
+  if (!layout) {
     const names = [...parameterShapes(spec).keys()];
     const learner = openLearner({ ...common, adapters: frozen, trainable: names, weightsAsInputs: true });
     return {
@@ -68,12 +87,16 @@ export function openTrainee(
           await base.dispose();
         }
       },
-      save: ({ p }) => saveFullModel(folder.file(RUN_FILES.model), model, spec, p, backend),
+      async deliver({ p }, rows, feeds) {
+        const own = Object.fromEntries(names.map((name, i) => [name, p[i]]));
+        const losses = await learner.losses(rows, { ...feeds, ...own });
+        await saveFullModel(folder.file(RUN_FILES.model), model, spec, p, backend);
+        return losses.map(({ nll }) => nll);
+      },
       dispose: dispose(learner),
     };
   }
 
-  const layout = init?.layout ?? plainLayout(sites, recipe.adapter);
   const input = flatInput(TASK);
   const config = init?.file.config ?? plainConfig(recipe.adapter, layout, sites);
   const start = (): Float32Array => init?.flat ?? initialise(layout, random(`${recipe.seed}/${TASK}`));
@@ -86,14 +109,27 @@ export function openTrainee(
     parameters: ({ p }) => ({ [input]: p[0] }),
     lossesBefore: (rows, feeds) =>
       learner.losses(rows, { ...feeds, [input]: flatTensor(init?.flat ?? new Float32Array(layout.size)) }),
-    save: async ({ p }) =>
-      saveAdapter(folder.file(RUN_FILES.adapter), {
-        layout,
-        flat: await backend.read(p[0]),
-        config,
-        role: 'task',
-        provenance: provenance(job),
-      }),
+    async deliver({ p }, rows, feeds, delivered) {
+      const trained = { layout, flat: await backend.read(p[0]) };
+      const adapter = (await delivered?.(trained)) ?? trained;
+      const reader = openLearner({
+        ...common,
+        adapters: [{ name: TASK, layout: adapter.layout }, ...frozen],
+        trainable: [],
+      });
+      try {
+        const losses = await reader.losses(rows, { ...feeds, [input]: flatTensor(adapter.flat) });
+        await saveAdapter(folder.file(RUN_FILES.adapter), {
+          ...adapter,
+          config: adapter.layout === layout ? config : joinedConfig(adapter.layout, [], sites),
+          role: 'task',
+          provenance: provenance(job),
+        });
+        return losses.map(({ nll }) => nll);
+      } finally {
+        await reader.dispose();
+      }
+    },
     dispose: dispose(learner),
   };
 }

@@ -23,6 +23,7 @@ import { float32, type Backend } from '../device/session.js';
 const VERSION_1 = 'checkpoint.json';
 const HASH = 'sha256';
 const PARTS = ['p', 'm', 'v'] as const;
+const KEPT = 'kept';
 
 const stringRecord = z.record(z.string(), z.string());
 const mark = z.object({ bytes: z.int().min(0), sha256: z.string() });
@@ -59,9 +60,9 @@ export async function saveCheckpoint(
   backend: Pick<Backend, 'read'>,
 ): Promise<string> {
   const metadata = JSON.stringify({ version: 2, step: state.step, ...facts } satisfies CheckpointFacts);
-  const tensors = PARTS.flatMap((part) =>
+  const tensors = [...PARTS, ...(state.kept ? ([KEPT] as const) : [])].flatMap((part) =>
     state.names.map((name, i) => {
-      const tensor = state[part][i];
+      const tensor = state[part]![i];
       return {
         name: `${part}.${name}`,
         dtype: 'F32' as const,
@@ -122,11 +123,13 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint | undef
 /** The optimizer's state in a checkpoint. */
 export async function stateOf({ file, facts, tensors }: Checkpoint, names: readonly string[]): Promise<OptimizerState> {
   const state: OptimizerState = { step: facts.step, names: names, p: [], m: [], v: [] };
-  for (const part of PARTS) {
+  const keeps = names.some((name) => tensors.has(`${KEPT}.${name}`));
+  if (keeps) state.kept = [];
+  for (const part of [...PARTS, ...(keeps ? ([KEPT] as const) : [])]) {
     for (const name of names) {
       const info = tensors.get(`${part}.${name}`);
       if (!info) throw unusable(file, `the checkpoint has no tensor "${part}.${name}".`);
-      state[part].push(float32(await readFloat32(info), info.shape));
+      state[part]!.push(float32(await readFloat32(info), info.shape));
     }
   }
   return state;

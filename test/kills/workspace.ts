@@ -57,7 +57,8 @@ const vector = {
   harmful: { file: 'harmful.jsonl' },
   benign: { file: 'benign.jsonl' },
 };
-const plain = {
+/** A plain fine-tuning, of which steps or epochs are to be given. */
+export const PLAIN = {
   ...common,
   kind: 'finetune',
   data: { file: 'train.jsonl' },
@@ -68,7 +69,7 @@ const plain = {
   generation: { maxNewTokens: 3 },
 };
 const protectedRun = {
-  ...plain,
+  ...PLAIN,
   vectors: [{ adapter: 'vector' }],
   protection: { route: 0.01, anchor: { refusals: 1, benign: 1 } },
 };
@@ -90,7 +91,7 @@ export const RECIPES: Readonly<Record<string, object>> = {
     steps: 5,
     evaluateEvery: 2,
   },
-  'lora, every 3': { ...plain, steps: 7, evaluateEvery: 3 },
+  'lora, every 3': { ...PLAIN, steps: 7, evaluateEvery: 3 },
   'full, every 2': { ...protectedRun, method: 'full', steps: 4, evaluateEvery: 2 },
   'full, goes back': {
     ...protectedRun,
@@ -100,7 +101,7 @@ export const RECIPES: Readonly<Record<string, object>> = {
     steps: 12,
     evaluateEvery: 3,
   },
-  'full, every 3': { ...plain, method: 'full', steps: 7, evaluateEvery: 3 },
+  'full, every 3': { ...PLAIN, method: 'full', steps: 7, evaluateEvery: 3 },
 };
 /** The vector of protected runs. */
 export const VECTOR = { ...vector, steps: 4, evaluateEvery: 4, output: 'vector' };

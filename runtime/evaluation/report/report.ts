@@ -44,7 +44,7 @@ const THREAT_MODEL =
 export function renderReport({ title, runs, scan }: ReportInput): string {
   if (runs.length === 0) throw new Error('a report needs at least one run');
   const main = mainRun(runs);
-  const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && run.manifest.vectors.length === 0);
+  const plain = runs.find((run) => run !== main && run.recipe.kind === 'finetune' && !isGuarded(run));
   const samples = runs.flatMap(({ events }) => events.filter((event) => event.kind === 'sample'));
   const view = runView(readingOf(main, plain));
   const others = runs.flatMap((run) => (run === main ? [] : [{ run, view: runView(readingOf(run)) }]));
@@ -70,6 +70,9 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
     </section> `;
   return reportPage(name, content);
 }
+
+/** By vectors, or by a published method. */
+const isGuarded = ({ manifest }: ReportRun): boolean => manifest.vectors.length > 0 || manifest.baseline !== undefined;
 
 /** The run the report is about: the last protected fine-tuning, else the last fine-tuning, else the last run. */
 function mainRun(runs: ReportRun[]): ReportRun {
