@@ -30,7 +30,11 @@ before(async () => {
 });
 after(() => rm(root, { recursive: true, force: true }));
 
-async function run(value: object, out: string, more: { stopAfter?: number; resume?: boolean } = {}): Promise<DoneEvent> {
+async function run(
+  value: object,
+  out: string,
+  more: { stopAfter?: number; resume?: boolean } = {},
+): Promise<DoneEvent> {
   const file = join(root, 'recipe.json');
   await writeFile(file, JSON.stringify(value));
   const stop = new AbortController();

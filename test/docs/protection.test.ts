@@ -1,8 +1,9 @@
-/** docs/protection.md is what its generator writes from the kept results, and nothing else. */
+/** docs/protection.md and docs/baselines.md are what their generators write from the kept results, and nothing else. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { BASELINE_NAMES, baselineFacts } from '../../runtime/contract/baselines.js';
 import { read, ROOT } from './pages.js';
 
 test('every figure of the page is one of the kept results', () => {
@@ -10,4 +11,15 @@ test('every figure of the page is one of the kept results', () => {
   const script = join(ROOT, 'test/protection/report.mjs');
   const page = execFileSync(process.execPath, [script, results, results, '--print'], { encoding: 'utf8' });
   assert.equal(read('docs/protection.md'), page);
+});
+
+test('so is every figure beside published defences, each of which is described with what it needs', () => {
+  const results = join(ROOT, 'test/protection/results');
+  const script = join(ROOT, 'test/protection/baselinesReport.mjs');
+  const page = execFileSync(process.execPath, [script, results, '--print'], { encoding: 'utf8' });
+  assert.equal(read('docs/baselines.md'), page);
+  for (const name of BASELINE_NAMES) {
+    const { title, arxiv } = baselineFacts(name);
+    assert.ok(page.includes(`| ${title} ([${arxiv}]`), title);
+  }
 });

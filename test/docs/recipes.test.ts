@@ -27,7 +27,7 @@ function shared(key: string): string {
   return (
     key
       .replace(
-        /^(?:harmful|benign|data(?:\.mix(?=\.(?!share)))?(?!\.mix)|probes\.(?:harmful|benign)|protection\.ordinary)\./,
+        /^(?:harmful|benign|data(?:\.mix(?=\.(?!share)))?(?!\.mix)|probes\.(?:harmful|benign)|protection\.ordinary|baseline\.(?:aligned|harmful))\./,
         'data source: ',
       )
       // The keys of a mapping are those of a data source.

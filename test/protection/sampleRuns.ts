@@ -13,7 +13,13 @@ const METHODS: Record<string, object> = {
   paper: { protection: false },
   protected: { protection: true },
   exclude: { protection: { flagged: 'exclude', route: true, anchor: {} } },
+  /** Flagged rows dropped, then plain. */
+  drop: { protection: { flagged: 'exclude', falseAlarms: 0.01, route: 1 } },
+  /** No row is flagged, and the vector is off for all. */
+  anchor: { protection: { route: 1, anchor: {} } },
 };
+
+type Done = DoneEvent & { cpuSeconds: number; peakBytes: number };
 
 function run(args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -30,12 +36,15 @@ function run(args: string[]): Promise<string> {
   });
 }
 
-async function train(recipe: string): Promise<DoneEvent> {
-  const lines = (await run([path.join(root, 'dist/cli.js'), 'train', recipe, '--json'])).trimEnd().split('\n');
-  return JSON.parse(lines.at(-1)!) as DoneEvent;
+/** Runs a recipe in a process of its own. */
+export async function train(recipe: string): Promise<Done> {
+  const lines = (await run(['--import', 'tsx', path.join(root, 'test/protection/point.ts'), recipe]))
+    .trimEnd()
+    .split('\n');
+  return JSON.parse(lines.at(-1)!) as Done;
 }
 
-const readJson = (file: string): Record<string, unknown> =>
+export const readJson = (file: string): Record<string, unknown> =>
   JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
 export function writeJson(file: string, value: unknown): void {
   mkdirSync(path.dirname(file), { recursive: true });
@@ -96,6 +105,9 @@ export interface Figures {
   /** Loss of the vector's held-out harmful rows, vector off, as a share of the base's. */
   lossKept: number | null;
   scan: unknown;
+  /** Of the whole run, evaluations included: processor time, and the most memory. Runs of earlier versions have neither. */
+  cpuSeconds?: number;
+  peakBytes?: number;
 }
 
 /** @param folder a workspace made by `base` */
@@ -130,6 +142,7 @@ export async function figures(folder: string, point: Point): Promise<Figures> {
     ...changes,
   });
   const done = await train(recipe);
+  const { cpuSeconds, peakBytes } = done;
   const state = done.measurements.find((m) => m.state !== 'base')!.state;
   const value = (set: string, measure: Measurement['measure']): number =>
     done.measurements.find((m) => m.state === state && m.name === set && m.measure === measure)!.value;
@@ -146,6 +159,8 @@ export async function figures(folder: string, point: Point): Promise<Figures> {
     weakened: done.protectionWeakened ?? null,
     lossKept: done.harmfulLoss ? done.harmfulLoss.delivered / done.harmfulLoss.base : null,
     scan,
+    cpuSeconds,
+    peakBytes,
   };
   writeJson(kept, found);
   return found;

@@ -57,8 +57,11 @@ const NEEDED: Record<string, object> = {
   harmful: { file: 'h' },
   ordinary: { file: 'o' },
   mix: { file: 'm' },
+  baseline: { name: 'ptst', prompt: 'p' },
+  aligned: { file: 'a' },
   benign: { file: 'b' },
   betas: [0.5, 0.5],
+  alternate: [1, 1],
 };
 
 function put(target: unknown, path: Path, value: unknown): unknown {
@@ -71,7 +74,7 @@ function put(target: unknown, path: Path, value: unknown): unknown {
   }
   const object = typeof target === 'object' && target !== null ? (target as Record<string, unknown>) : {};
   const parent = { ...object };
-  const named = typeof rest[0] === 'number' && key !== 'betas' ? [NEEDED[key]] : NEEDED[key];
+  const named = typeof rest[0] === 'number' && key !== 'betas' && key !== 'alternate' ? [NEEDED[key]] : NEEDED[key];
   parent[key] = put(rest.length > 0 ? (parent[key] ?? named) : undefined, rest, value);
   return parent;
 }

@@ -1,0 +1,84 @@
+/**
+ * `node test/protection/baselinesReport.mjs [DIR] [--print]`: docs/baselines.md from DIR/baselines.json of baselines.ts; without a
+ * folder, from the results that are kept here.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const print = process.argv.includes('--print');
+const [dir = 'test/protection/results'] = process.argv.slice(2).filter((arg) => arg !== '--print');
+const file = path.resolve(dir, 'baselines.json');
+const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
+
+const TITLES = {
+  plain: 'plain',
+  drop: 'drop flagged rows',
+  anchor: 'anchor only',
+  safeinstr: 'SafeInstr',
+  ptst: 'PTST',
+  inoculation: 'inoculation prompting',
+  lisa: 'Lisa',
+  safegrad: 'SafeGrad',
+  safelora: 'Safe LoRA',
+  asft: 'AsFT',
+  'preventative-steering': 'preventative steering',
+  'buffer-and-reinforce': 'Buffer-and-Reinforce',
+  paper: 'the vector',
+  protected: '`"protection": true`',
+};
+const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
+const mean = (rows, key) => rows.reduce((sum, row) => sum + row[key], 0) / rows.length;
+const of = (method) => results.filter((row) => row.method === method);
+const methods = Object.keys(TITLES).filter((method) => of(method).length > 0);
+const measured = (rows, key, write) => (rows.every((row) => typeof row[key] === 'number') ? write(mean(rows, key)) : '–');
+
+const line = (method) => {
+  const rows = of(method);
+  const worst = Math.max(...rows.map(({ harm }) => harm));
+  return [
+    TITLES[method],
+    rows.length,
+    rows.length > 1 ? `${percent(mean(rows, 'harm'))} (${percent(worst)})` : percent(worst),
+    ...['refusals', 'lossKept', 'newTask', 'unseen', 'oldTasks', 'lookAlikes'].map((key) => measured(rows, key, percent)),
+    measured(rows, 'cpuSeconds', (seconds) => `${Math.round(seconds)} s`),
+    measured(rows, 'peakBytes', (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`),
+  ];
+};
+const head = [
+  ...['method', 'seeds', 'harm', 'refusals', 'loss on harmful rows, of the base', 'new task', 'unseen phrasing'],
+  ...['old tasks', 'look-alikes refused', 'time', 'memory'],
+];
+const table = [head, head.map(() => '---'), ...methods.map(line)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const settingsOf = ({ chosen }) => {
+  const { name, aligned, harmful, unaligned, reinforce, ...settings } = chosen.baseline ?? {};
+  return { ...settings, ...(chosen.protection && { protection: chosen.protection }) };
+};
+const chosen = methods
+  .map((method) => [TITLES[method], JSON.stringify(settingsOf(of(method)[0]))])
+  .filter(([, settings]) => settings !== '{}')
+  .map(([title, settings]) => `- ${title}: \`${settings}\``);
+const tuned = results.some((row) => row.tuned > 0);
+const missing = Object.keys(TITLES).filter((method) => !methods.includes(method));
+const [first] = results;
+const parts = {
+  setting: first
+    ? `${first.setting === 'lora 3e-3' ? 'The setting of `npm start`: ' : ''}${first.setting.replace('lora', 'LoRA').replace(' ', ' at ')}, 400 ordinary rows and ${percent(first.share)} poison`
+    : 'Nothing was measured yet',
+  tuning: tuned
+    ? "Each method's own settings are the best of three on a base of another seed, by the sum of what is wanted: no harm, the new task in both phrasings, old tasks, no over-refusal. Ours and the vector had none of these runs: they have the settings that they have everywhere."
+    : "No method's own settings were tuned: each has its default, that of its authors where they give one.",
+  seeds: [...new Set(results.map(({ seed }) => seed))].join(', ') || '–',
+  table,
+  chosen: [
+    chosen.length > 0 ? `Settings:\n\n${chosen.join('\n')}` : '',
+    missing.length > 0 ? `Not measured yet: ${missing.map((method) => TITLES[method]).join(', ')}.` : '',
+  ]
+    .filter(Boolean)
+    .join('\n\n'),
+};
+const template = readFileSync(path.join(import.meta.dirname, 'baselines.template.md'), 'utf8');
+const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+if (print) process.stdout.write(page);
+else writeFileSync(path.join(root, 'docs/baselines.md'), page);
