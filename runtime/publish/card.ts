@@ -8,7 +8,16 @@ import type { Content } from './contents.js';
 
 /** Keys of the recipe that say how it was trained. */
 const METHOD = [
-  ...['method', 'adapter.rank', 'adapter.alpha', 'adapter.sites', 'objective.benignWeight', 'heldOut', 'protection', 'baseline.name'],
+  ...[
+    'method',
+    'adapter.rank',
+    'adapter.alpha',
+    'adapter.sites',
+    'objective.benignWeight',
+    'heldOut',
+    'protection',
+    'baseline.name',
+  ],
   ...['optimizer.learningRate', 'optimizer.schedule', 'batch.rows', 'batch.accumulate', 'epochs', 'steps', 'seed'],
 ];
 

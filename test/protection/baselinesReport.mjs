@@ -31,7 +31,8 @@ const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
 const mean = (rows, key) => rows.reduce((sum, row) => sum + row[key], 0) / rows.length;
 const of = (method) => results.filter((row) => row.method === method);
 const methods = Object.keys(TITLES).filter((method) => of(method).length > 0);
-const measured = (rows, key, write) => (rows.every((row) => typeof row[key] === 'number') ? write(mean(rows, key)) : '–');
+const measured = (rows, key, write) =>
+  rows.every((row) => typeof row[key] === 'number') ? write(mean(rows, key)) : '–';
 
 const line = (method) => {
   const rows = of(method);
@@ -40,7 +41,9 @@ const line = (method) => {
     TITLES[method],
     rows.length,
     rows.length > 1 ? `${percent(mean(rows, 'harm'))} (${percent(worst)})` : percent(worst),
-    ...['refusals', 'lossKept', 'newTask', 'unseen', 'oldTasks', 'lookAlikes'].map((key) => measured(rows, key, percent)),
+    ...['refusals', 'lossKept', 'newTask', 'unseen', 'oldTasks', 'lookAlikes'].map((key) =>
+      measured(rows, key, percent),
+    ),
     measured(rows, 'cpuSeconds', (seconds) => `${Math.round(seconds)} s`),
     measured(rows, 'peakBytes', (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`),
   ];
