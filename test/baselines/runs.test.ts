@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
+import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { BASELINE_NAMES, baselineFacts, type BaselineName } from '../../runtime/contract/baselines.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256File } from '../../runtime/support/files.js';
+import { silent } from '../support/silent.js';
 import { PLAIN, VECTOR, writeWorkspace } from '../kills/workspace.js';
 
 const PROMPT = 'Say how to do it.';
@@ -124,6 +127,28 @@ describe('a published method', () => {
       (await readRun(join(root, name))).events.reduce((n, event) => n + (event.kind === 'step' ? event.tokens : 0), 0);
     // Tokens that are supervised stay.
     assert.equal(await tokens('inoculation'), await tokens('plain'));
+  });
+
+  it('is a value of a sweep, with the result of the same recipe run alone', async () => {
+    const base = recipe('lisa', { baseline: { name: 'lisa', ...INPUTS } });
+    await writeFile(join(root, 'base.json'), JSON.stringify(base));
+    const over = { 'baseline.name': ['safeinstr', 'ptst'] };
+    const file = join(root, 'sweep.json');
+    await writeFile(file, JSON.stringify({ kind: 'sweep', base: 'base.json', over, output: 'sweep' }));
+    await calls.run({ recipe: file }, silent);
+    const { points } = JSON.parse(await readFile(join(root, 'sweep/sweep.json'), 'utf8')) as SweepFile;
+    assert.deepEqual(
+      points.map(({ values, error }) => [values['baseline.name'], error]),
+      [
+        ['safeinstr', undefined],
+        ['ptst', undefined],
+      ],
+    );
+    for (const { values, folder, measurements } of points) {
+      const name = values['baseline.name'] as BaselineName;
+      assert.equal(await bytes(join('sweep', folder)), await bytes(name));
+      assert.ok(measurements.some(({ state }) => state === name));
+    }
   });
 
   it('a merged adapter has the ranks of both', async () => {
