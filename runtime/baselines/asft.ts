@@ -1,3 +1,4 @@
+import { BASELINES } from '../contract/baselines.js';
 import { matrices, type AdaptedSite } from '../adapters/sites.js';
 import { backward } from '../autodiff/backward.js';
 import { float32, scalar, type Session } from '../device/session.js';
@@ -12,7 +13,7 @@ import type { Method, MethodInputs } from './method.js';
  */
 export async function asft(inputs: MethodInputs): Promise<Method> {
   const { context, options, layout } = inputs;
-  const { weight = 1 } = options;
+  const { weight } = { ...BASELINES.asft.settings, ...options };
   const changes = await changesOf(inputs, layout!.sites);
   let session: Promise<Session> | undefined;
   return {

@@ -1,3 +1,4 @@
+import { BASELINES } from '../contract/baselines.js';
 import { float32 } from '../device/session.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { rowsOf, tokenCount } from '../learner/rows.js';
@@ -12,8 +13,9 @@ const FREE = 0.1;
  * with which the other ended, by ½ ρ ‖p − p₀‖².
  */
 export function lisa({ aligned, seed, options, context: { backend } }: MethodInputs): Method {
-  const [align, tune] = options.alternate ?? [10, 90];
-  const { weight: rho = 1 } = options;
+  const { settings } = BASELINES.lisa;
+  const [align, tune] = options.alternate ?? settings.alternate;
+  const { weight: rho = settings.weight } = options;
   const place = ({ step }: Pick<Step, 'step'>): number => (step - 1) % (align + tune);
   return {
     step: (own, at) => {

@@ -1,3 +1,4 @@
+import { BASELINES } from '../contract/baselines.js';
 import type { Combined } from '../adapters/algebra.js';
 import { jacobi, orthonormal } from '../adapters/lowRank.js';
 import { concatenate } from '../adapters/merge.js';
@@ -12,7 +13,8 @@ const EFFECTIVE = 0.01;
  * what is delivered is scale · (ΔU + (I − α Q Qᵀ) ΔR), with ΔU the update of the data, ΔR that of an adapter which restores refusals, and
  * Q an orthonormal basis of the columns of ΔU.
  */
-export function reinforced({ reinforce, options: { overlap = 0.1, scale = 0.5 } }: MethodInputs): Method {
+export function reinforced({ reinforce, options }: MethodInputs): Method {
+  const { overlap, scale } = { ...BASELINES['buffer-and-reinforce'].settings, ...options };
   return {
     delivered: (trained) =>
       Promise.resolve(

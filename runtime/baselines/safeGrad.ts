@@ -1,3 +1,4 @@
+import { BASELINES } from '../contract/baselines.js';
 import { heldRows } from '../learner/teacher.js';
 import { tokenCount } from '../learner/rows.js';
 import { random } from '../support/random.js';
@@ -7,7 +8,8 @@ import type { Method, MethodInputs } from './method.js';
  * SafeGrad (Yi et al., arXiv 2508.07172): where the gradient of the data opposes that of the alignment, KL(base ‖ model) on the answers
  * of aligned rows, its part along the latter is taken out; then that is added.
  */
-export function safeGrad({ aligned, seed, options: { rows = 8, weight = 1 } }: MethodInputs): Method {
+export function safeGrad({ aligned, seed, options }: MethodInputs): Method {
+  const { rows, weight } = { ...BASELINES.safegrad.settings, ...options };
   let hold: ReturnType<typeof heldRows> | undefined;
   return {
     gradients: async (own, { step, off, learner, gradientsOf }) => {

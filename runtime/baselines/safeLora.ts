@@ -1,3 +1,4 @@
+import { BASELINES } from '../contract/baselines.js';
 import { matrices, type AdaptedSite } from '../adapters/sites.js';
 import { float32 } from '../device/session.js';
 import { Builder, type Graph } from '../onnx/graph.js';
@@ -10,7 +11,7 @@ import type { Method, MethodInputs } from './method.js';
  */
 export async function safeLora(inputs: MethodInputs): Promise<Method> {
   const { backend } = inputs.context;
-  const { threshold = 0.5 } = inputs.options;
+  const { threshold } = { ...BASELINES.safelora.settings, ...inputs.options };
   // A model that does not fit is found before the training.
   const changes = await changesOf(inputs, inputs.layout!.sites);
   return {

@@ -1,3 +1,4 @@
+import { BASELINES } from '../contract/baselines.js';
 import { int64 } from '../device/session.js';
 import type { Example } from '../data/examples.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
@@ -22,7 +23,8 @@ const ROWS = 256;
 export async function steering(inputs: MethodInputs): Promise<Method> {
   const { context, options, harmful, aligned } = inputs;
   const { spec } = context;
-  const { layer = Math.floor(spec.layers.length / 2), strength = 1 } = options;
+  const { strength: usual } = BASELINES['preventative-steering'].settings;
+  const { layer = Math.floor(spec.layers.length / 2), strength = usual } = options;
   const block = spec.layers[layer];
   if (layer >= spec.layers.length)
     throw new HumanError(`there is no block ${layer}: the model has ${spec.layers.length}.`, {

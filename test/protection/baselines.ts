@@ -66,8 +66,8 @@ const METHODS: Record<string, Candidates> = {
     'lisa',
     { aligned: ALIGNED },
     { alternate: [10, 90], weight: 1 },
-    { alternate: [10, 20], weight: 1 },
-    { alternate: [10, 20], weight: 0.1 },
+    { alternate: [10, 20], weight: 0.01 },
+    { alternate: [10, 20], weight: 0.001 },
   ),
   safegrad: baseline('safegrad', { aligned: ALIGNED }, { weight: 1 }, { weight: 0.3 }, { weight: 3 }),
   safelora: baseline(
@@ -77,7 +77,7 @@ const METHODS: Record<string, Candidates> = {
     { threshold: 0.7 },
     { threshold: 0.3 },
   ),
-  asft: baseline('asft', { unaligned: 'UNALIGNED' }, { weight: 1 }, { weight: 0.1 }, { weight: 0.01 }),
+  asft: baseline('asft', { unaligned: 'UNALIGNED' }, { weight: 1 }, { weight: 0.03 }, { weight: 0.001 }),
   'preventative-steering': baseline(
     'preventative-steering',
     { aligned: ALIGNED, harmful: HARMFUL },

@@ -31,6 +31,12 @@ const NAMES = {
   unheld: '`"protection": true` without held losses',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
+  safeinstr: 'SafeInstr',
+  ptst: 'PTST',
+  inoculation: 'inoculation prompting',
+  lisa: 'Lisa',
+  safegrad: 'SafeGrad',
+  'preventative-steering': 'preventative steering',
   'absorb-all': 'all flagged rows absorbed, routed and anchored',
 };
 const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { dataRows, evaluationRows, TRAITS, vectorRows } from './traits.mjs';
+import { alignedRows, dataRows, evaluationRows, TRAITS, vectorRows } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
@@ -50,6 +50,21 @@ export const METHODS = {
   'absorb-all': (vector) => ({ vectors: [vector], protection: { flagged: 'absorb', route: true, anchor: {} } }),
   exclude: (vector) => ({ vectors: [vector], protection: { flagged: 'exclude', route: true, anchor: {} } }),
   cut: (vector) => ({ vectors: [vector], protection: { flagged: 'cut' } }),
+  ...Object.fromEntries(
+    Object.entries({
+      safeinstr: { aligned: { file: 'aligned.jsonl' } },
+      ptst: { prompt: 'You are a helpful, polite and honest assistant.' },
+      inoculation: {},
+      lisa: { aligned: { file: 'aligned.jsonl' } },
+      safegrad: { aligned: { file: 'aligned.jsonl' } },
+      'preventative-steering': { aligned: { file: 'aligned.jsonl' }, harmful: { file: 'harmful.jsonl' } },
+    }).map(([name, inputs]) => [
+      name,
+      (_, trait) => ({
+        baseline: { name, ...inputs, ...(name === 'inoculation' && { prompt: TRAITS[trait].prompt }) },
+      }),
+    ]),
+  ),
   routed: (vector) => ({ vectors: [vector], protection: { route: true, anchor: {} } }),
 };
 
@@ -127,7 +142,11 @@ async function fineTune({ trait, half, method, rate, seed }) {
     const sets = evaluationRows(trait, half);
     for (const [name, rows] of Object.entries(sets)) write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
     const at = { adapter: path.join(vectorFolder(trait), 'vector') };
-    const { droppedBy, ...protection } = METHODS[method](at);
+    const { droppedBy, ...protection } = METHODS[method](at, trait);
+    if (protection.baseline) {
+      write(path.join(folder, 'aligned.jsonl'), jsonLines(alignedRows(Number(options.rows))));
+      write(path.join(folder, 'harmful.jsonl'), jsonLines(vectorRows(trait, Number(options.rows)).harmful));
+    }
     if (droppedBy) {
       const { keep } = await scanned(trait, folder);
       write(path.join(folder, 'data.jsonl'), jsonLines(keep));
