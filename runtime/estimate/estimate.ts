@@ -1,4 +1,5 @@
 /** What a training will take, from its recipe and the sizes of its rows. */
+import { baselineFacts, BASELINES } from '../contract/baselines.js';
 import { readAdapter } from '../adapters/files.js';
 import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
@@ -161,7 +162,9 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   }
   const data = trained(await read(recipe.data));
   const { anchor } = strategyOf(recipe);
-  const heldPerStep = anchor === false ? 0 : anchor.refusals + anchor.benign;
+  const { baseline } = recipe;
+  const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
+  const heldPerStep = alignedPerStep + (anchor === false ? 0 : anchor.refusals + anchor.benign);
   return { data, held: data, heldPerBatch: 0, heldPerStep };
 }
 
@@ -221,7 +224,14 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: 
     losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), vocabSize) : undefined,
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
-  return { ...parts, program: parts.program + RUN };
+  return { ...parts, weights: parts.weights + differenceBytes(recipe, adapters), program: parts.program + RUN };
+}
+
+/** Of methods that compare two models: what alignment has changed of each adapted layer stays in memory. */
+function differenceBytes(recipe: TrainingRecipe, [own]: Parts['adapters']): number {
+  const baseline = recipe.kind === 'finetune' ? recipe.baseline : undefined;
+  if (!baseline || !baselineFacts(baseline.name).readsWeights) return 0;
+  return own.layout.sites.reduce((bytes, site) => bytes + 4 * site.in * site.out, 0);
 }
 
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>

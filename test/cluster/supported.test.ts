@@ -3,8 +3,16 @@ import { test } from 'node:test';
 import { supported } from '../../runtime/cluster/supported.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 
+const recipe = { kind: 'finetune', model: 'm', data: { file: 'd' }, steps: 1, output: 'o' };
+
+test('a cluster takes no published method', () => {
+  assert.throws(
+    () => supported(recipeSchema.parse({ ...recipe, baseline: { name: 'ptst', prompt: 'p' } })),
+    /"ptst" runs only on this machine/,
+  );
+});
+
 test('a cluster takes no model in blocks', () => {
-  const recipe = { kind: 'finetune', model: 'm', data: { file: 'd' }, steps: 1, output: 'o' };
   assert.ok(supported(recipeSchema.parse(recipe)));
   assert.throws(
     () => supported(recipeSchema.parse({ ...recipe, precision: 'int4' })),

@@ -49,6 +49,17 @@ describe('the estimate of a training', () => {
     assert.ok(full.memory.moments === 2 * full.memory.weights && full.memory.moments > plain.memory.moments);
   });
 
+  it('has what alignment has changed where a method compares two models, and the aligned rows of each step', async () => {
+    const by = (name: string, more: object = {}): Promise<Expected> =>
+      estimate('plain', { baseline: { name, aligned: { file: 'a' }, unaligned: 'u', ...more } });
+    const [plain, compared, surgery] = [await estimate('plain'), await by('asft'), await by('safegrad')];
+    // Of each of 4 blocks: q and o 128², k and v 64 · 128, gate, up and down 256 · 128, four bytes each.
+    const linear = 4 * (2 * 128 ** 2 + 2 * 64 * 128 + 3 * 256 * 128);
+    assert.equal(compared.memory.weights - plain.memory.weights, 4 * linear);
+    assert.ok(surgery.memory.logits > plain.memory.logits, 'what the base says is kept');
+    assert.ok(surgery.stepSeconds[0] > plain.stepSeconds[0]);
+  });
+
   it('a budget of tokens makes at least nine tenths of them useful', async () => {
     const rows = await estimate('plain');
     const budget = await estimate('plain', { batch: { tokens: 512, maxTokens: 128 } });

@@ -304,6 +304,7 @@ test('lenses name what they do and what the newest runs found', () => {
   );
   assert.equal(scanTitle(undefined, undefined), '$(search) Scan for harmful rows');
   assert.equal(recipeTitle('finetune', true), '$(play) Run: fine-tune with protection');
+  assert.equal(recipeTitle('finetune', true, undefined, 'lisa'), '$(play) Run: fine-tune by the method lisa');
   const answers = [
     { state: 'base', answer: 'no', verdict: 'refused' as const },
     { state: 'plain', answer: 'yes', verdict: 'complied' as const },

@@ -1,20 +1,21 @@
 /**
- * `node --import tsx test/protection/baselines.ts [--seeds=11,12] [--tune=10] [--methods=lisa,…] [--share=0.3] [--setting="lora 3e-3"]`:
+ * `node --import tsx test/protection/baselines.ts [--seeds=11,12] [--tune=1] [--methods=lisa,…] [--share=0.3] [--setting="lora 3e-3"]`:
  * published defences beside ours, on the sample. Each method's own settings are chosen among three on the seed `--tune`, which
- * is not reported; `--tune=` takes the first of the three. Runs that are done are not repeated. Writes OUT/baselines.json;
+ * is not reported: seed 1 made the base that is shipped, on which ours were chosen. `--tune=` takes the first of the three. Runs that are done are not repeated. Writes OUT/baselines.json;
  * `node test/protection/baselinesReport.mjs` reads it.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { dataFiles, jsonLines, type Row } from '../../runtime/sample/data.js';
 import { REFUSAL } from '../../runtime/sample/words.js';
-import { base, figures, readJson, train, vector, writeJson, type Figures } from './sampleRuns.js';
+import { base, figures, makeBase, readJson, train, vector, writeJson, type Figures } from './sampleRuns.js';
 
 const { values: options } = parseArgs({
   options: {
     seeds: { type: 'string', default: '11,12,13,14,15' },
-    tune: { type: 'string', default: '10' },
+    tune: { type: 'string', default: '1' },
     methods: { type: 'string', default: '' },
     share: { type: 'string', default: '0.3' },
     setting: { type: 'string', default: 'lora 3e-3' },
@@ -123,8 +124,22 @@ async function prepare(seed: string, names: readonly string[]): Promise<{ folder
       await train(recipe);
     }
   }
-  // Left by the making of the base: the model that answers everything, before it was taught to refuse.
-  return { folder, unaligned: path.join(out, `work-${seed}`, 'pretrain/model') };
+  const compares = names.some((name) => JSON.stringify(METHODS[name]).includes('UNALIGNED'));
+  return { folder, unaligned: compares ? await unalignedOf(seed, folder) : '' };
+}
+
+/** The model that answers everything, before it was taught to refuse: left by the making of the base. */
+async function unalignedOf(seed: string, folder: string): Promise<string> {
+  const model = path.join(out, `work-${seed}`, 'pretrain/model');
+  const again = path.join(out, `again-${seed}`);
+  // The base that is shipped came without it.
+  if (!existsSync(path.join(model, 'model.safetensors'))) await makeBase(out, seed, again);
+  const made = [folder, again]
+    .map((of) => path.join(of, 'tiny-assistant/model.safetensors'))
+    .filter((file) => existsSync(file));
+  if (new Set(made.map((file) => createHash('sha256').update(readFileSync(file)).digest('hex'))).size > 1)
+    throw new Error(`the base of seed ${seed} cannot be made again on this machine: choose another seed by --tune`);
+  return model;
 }
 
 interface Result extends Figures {

@@ -55,8 +55,9 @@ const head = [
 const table = [head, head.map(() => '---'), ...methods.map(line)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 const settingsOf = ({ chosen }) => {
-  const { name, aligned, harmful, unaligned, reinforce, ...settings } = chosen.baseline ?? {};
-  return { ...settings, ...(chosen.protection && { protection: chosen.protection }) };
+  const inputs = ['name', 'aligned', 'harmful', 'unaligned', 'reinforce'];
+  const settings = Object.entries(chosen.baseline ?? {}).filter(([key]) => !inputs.includes(key));
+  return { ...Object.fromEntries(settings), ...(chosen.protection && { protection: chosen.protection }) };
 };
 const chosen = methods
   .map((method) => [TITLES[method], JSON.stringify(settingsOf(of(method)[0]))])

@@ -57,14 +57,18 @@ export async function base(out: string, seed: string): Promise<string> {
   if (!existsSync(path.join(folder, 'tiny-assistant/model.safetensors'))) {
     // Seed 1 made the base that is shipped.
     if (seed === '1') cpSync(path.join(root, 'media/sample'), folder, { recursive: true });
-    else {
-      const args = ['--import', 'tsx', 'runtime/sample/make.ts', '--seed', seed, '--out', folder];
-      await run([...args, '--work', path.join(out, `work-${seed}`)]);
-    }
+    else await makeBase(out, seed, folder);
   }
   await vector(folder, 'forbidden-topic', {});
   return folder;
 }
+
+/** Makes a base; what it was before it was taught to refuse stays in OUT/work-SEED/pretrain/model. */
+export const makeBase = (out: string, seed: string, folder: string): Promise<string> =>
+  run([
+    ...['--import', 'tsx', 'runtime/sample/make.ts', '--seed', seed, '--out', folder],
+    ...['--work', path.join(out, `work-${seed}`)],
+  ]);
 
 /** A vector of a workspace, by the sample's recipe with some keys changed. */
 export async function vector(folder: string, name: string, changes: object): Promise<void> {
