@@ -6,7 +6,7 @@ import { basename, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
-import { reportEnd } from './calls/ending.js';
+import { reportEnd, reportRun } from './calls/ending.js';
 import {
   commandHelp,
   commands,
@@ -18,6 +18,7 @@ import {
   type CommandName,
   type Shell,
 } from './commandLine/commands.js';
+import { readJudge } from './commandLine/judge.js';
 import { listRuns } from './commandLine/runs.js';
 import { completion } from './commandLine/completion.js';
 import { diagnose, diagnosisText } from './commandLine/doctor.js';
@@ -37,6 +38,7 @@ import {
 import { estimateDetails, estimateText } from './contract/estimate.js';
 import { formatPercent } from './contract/format.js';
 import { isHubName } from './contract/hubName.js';
+import { usageText } from './contract/judgeText.js';
 import { KIND_IN_TEXT } from './contract/recipeFacts.js';
 import { cleaningOf } from './contract/cleaning.js';
 import { COLUMN_FIELDS, parseColumns, type Columns } from './contract/mapping.js';
@@ -46,7 +48,7 @@ import { scanText } from './contract/scanText.js';
 import { readRecipe } from './recipes/readRecipe.js';
 import { runSample } from './sample/story.js';
 import { writeFileAtomic } from './support/files.js';
-import { terminal, textTable, type Terminal } from './support/terminal.js';
+import { agreementTable, terminal, textTable, type Terminal } from './support/terminal.js';
 
 type Values = ReturnType<typeof parse>['values'];
 
@@ -162,6 +164,9 @@ async function train(given: Given): Promise<number> {
 
 async function evaluate(given: Given): Promise<number> {
   const { values, out, reporter } = given;
+  if (values.answers !== undefined) return judgeAgain(values.answers, given);
+  const alone = (['judge', 'export-labels'] as const).find((name) => values[name] !== undefined);
+  if (alone !== undefined) throw wrong(`--${alone} is of use only with --answers.`);
   const recipe = only('a recipe', given);
   const file = values.junit === undefined ? undefined : resolve(values.junit);
   if (file !== undefined) await openGate(recipe, file);
@@ -185,6 +190,24 @@ async function evaluate(given: Given): Promise<number> {
   const summary = `${passed} passed, ${failed} failed, ${skipped} not judged: ${file}`;
   out.log(summary, failed > 0 ? 'bad' : passed > 0 ? 'good' : 'warning');
   return failed > 0 ? EXIT.weakened : code;
+}
+
+async function judgeAgain(run: string, { positionals, values, out, reporter }: Given): Promise<number> {
+  const other = (['out', 'force', 'junit', 'device'] as const).find((name) => values[name] !== undefined);
+  if (other !== undefined) throw wrong(`--${other} is of no use with --answers: nothing is generated.`);
+  if (positionals.length > 0) throw wrong('evaluate takes a recipe or --answers, not both.');
+  const judges = await Promise.all((values.judge ?? []).map(readJudge));
+  const file = values['export-labels'];
+  const done = await calls.judge(
+    { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
+    { ...reporter, onEvent: (event) => (out.json ? undefined : reporter.onEvent(event)) },
+  );
+  for (const m of done.measurements) out.line(m);
+  for (const one of done.agreements) out.line(one);
+  for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);
+  if (done.labelled > 0) out.log(`${done.labelled} answers have the label of a person, which counts.`);
+  if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
+  return reportRun(resolve(run), done.measurements, out);
 }
 
 async function openGate(recipeFile: string, junitFile: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** Child-process entry: the calls over JSON-RPC on the fork's channel. Ends when its parent does. */
 import {
+  CancellationTokenSource,
   createMessageConnection,
   IPCMessageReader,
   IPCMessageWriter,
@@ -10,7 +11,15 @@ import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
-import type { ErrorData, Notifications, NotificationName, RequestName, RunEvent } from './contract/protocol.js';
+import type {
+  ErrorData,
+  HostRequests,
+  ModelReply,
+  Notifications,
+  NotificationName,
+  RequestName,
+  RunEvent,
+} from './contract/protocol.js';
 import { checkedRequest } from './calls/requests.js';
 
 /** Notifications of one kind are sent at most this often. */
@@ -73,6 +82,7 @@ function handle<K extends RequestName>(name: K): void {
         lastProgress = performance.now();
         send('progress', { id, message, fraction });
       },
+      askEditor: (asked, signal) => askHost({ id, ...asked }, signal),
       onLog: (level, message) => send('log', { level, message }),
     };
     try {
@@ -85,6 +95,19 @@ function handle<K extends RequestName>(name: K): void {
       tokens.flush();
     }
   });
+}
+
+/** Ends when the host has answered, or the signal fires. */
+async function askHost(asked: HostRequests['askModel']['params'], signal: AbortSignal): Promise<ModelReply> {
+  const source = new CancellationTokenSource();
+  const stop = (): void => source.cancel();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await connection.sendRequest<ModelReply>('askModel', asked, source.token);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    source.dispose();
+  }
 }
 
 function failure(error: unknown): ResponseError<ErrorData> {

@@ -3,7 +3,9 @@
  * of event, every key and every word that the contract names has to be here: one that is forgotten does not compile.
  */
 import { z } from 'zod';
+import { judgeSchema } from '../../runtime/contract/recipe.js';
 import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
+import { LABELS } from '../../runtime/contract/labels.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import type {
   Device,
@@ -11,6 +13,8 @@ import type {
   ErrorData,
   HarmfulLoss,
   Invariants,
+  JudgeFacts,
+  JudgeUsage,
   Manifest,
   Precision,
   Measurement,
@@ -201,7 +205,9 @@ const EVENTS = {
     prompt: text,
     answer: text,
     verdict,
+    judge: text.optional(),
     verdicts: z.record(text, verdict).optional(),
+    label: z.enum(LABELS).optional().catch(undefined),
   } satisfies Shape<EventOf<'sample'>>),
   checkpoint: z.looseObject({
     kind: z.literal('checkpoint'),
@@ -253,6 +259,21 @@ export const SCAN_ROW: z.ZodType<ScanRow> = z.object({
   rest: text.optional(),
 } satisfies Shape<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>);
 
+const count = number.nullable().catch(null);
+const judge = z.looseObject({
+  name: text,
+  path: text.optional(),
+  sha256: text.optional(),
+  at: text.optional(),
+  model: text.optional(),
+  rubric: text.optional(),
+  usage: z
+    .looseObject({ requests: number, inputTokens: count, outputTokens: count } satisfies Shape<JudgeUsage>)
+    .optional()
+    .catch(undefined),
+  added: judgeSchema.optional().catch(undefined),
+} satisfies Shape<JudgeFacts>);
+
 export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   version: z.literal(1),
   kind: z.enum(RECIPE_KINDS),
@@ -274,7 +295,7 @@ export const MANIFEST: z.ZodType<Manifest> = z.looseObject({
   ),
   vectors: z.array(z.looseObject({ path: text, sha256: text, scale: number })),
   baseline: text.optional(),
-  judges: z.array(z.looseObject({ name: text, path: text, sha256: text })).optional(),
+  judges: z.array(judge).optional(),
   result: z.looseObject({ path: text, sha256: text }).optional(),
   files: z.array(text).optional(),
   role: oneOf<NonNullable<Manifest['role']>>({ task: true, security: true }).optional(),

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { differences, type Difference } from '../../runtime/contract/comparison.js';
+import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
 import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
 import type { RunSnapshot } from '../../webview/protocol.js';
@@ -74,7 +75,7 @@ export function comparison(
 /** The same prompts, measured in the same way, by the same judge. */
 function measuredAlike(run: Run, other: Run, m: Measurement): boolean {
   const judge = ({ manifest }: Run): string | undefined =>
-    manifest?.judges?.find(({ name }) => name === m.judge)?.sha256;
+    judgeIdentity(manifest?.judges?.find(({ name }) => name === m.judge));
   const same = (one: Measurement): boolean => one.name === m.name && one.measure === m.measure && one.judge === m.judge;
   const own = run.measurements.find(same);
   return setAlike(run, other, m.name) && judge(run) === judge(other) && (!own || own.count === m.count);

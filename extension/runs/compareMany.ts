@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { answerRows, byDisagreement, type AnswerRow, type SampleEvent } from '../../runtime/contract/answers.js';
 import type { TrainColumns } from '../../runtime/contract/columns.js';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
@@ -32,7 +33,7 @@ export function comparedRun(run: Run, title: string, shortPath: (path: string) =
   const kept = thinned(run.train, new Set(run.probes.step));
   const { step, tokens, seconds } = run.clock;
   const at = <T>(column: readonly T[]): T[] => kept.map((i) => column[i]!);
-  const judges = Object.fromEntries((run.manifest?.judges ?? []).map(({ name, sha256 }) => [name, sha256]));
+  const judges = Object.fromEntries((run.manifest?.judges ?? []).map((judge) => [judge.name, judgeIdentity(judge)]));
   return {
     id: run.folder,
     title,

@@ -25,6 +25,7 @@ import type { RequestName, Requests, ScanRow } from '../contract/protocol.js';
 import { SCAN_LIMIT } from '../contract/protocol.js';
 import { generate } from './chat.js';
 import { explainAnswer, explained, openScanner } from './explain.js';
+import { judgeAgain } from './judge.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
@@ -41,11 +42,13 @@ export type Calls = {
 };
 
 export const calls: Calls = {
-  async run({ recipe: file, output, resume, force, device, token, secrets }, { signal, onEvent }) {
+  async run({ recipe: file, output, resume, force, device, token, secrets }, { signal, onEvent, askEditor }) {
     const { recipe, ...given } = await readRecipe(file);
-    const options = { output, resume, force, device, token, secrets, signal, onEvent };
+    const options = { output, resume, force, device, token, secrets, askEditor, signal, onEvent };
     return recipe.kind === 'sweep' ? runSweep({ ...given, recipe }, options) : runOne({ ...given, recipe }, options);
   },
+
+  judge: judgeAgain,
 
   async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);

@@ -5,7 +5,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readRun } from '../evaluation/report/runReport.js';
-import { EXIT, type DoneEvent } from '../contract/protocol.js';
+import { EXIT, type DoneEvent, type Measurement } from '../contract/protocol.js';
 import { measurementTable, type Terminal } from '../support/terminal.js';
 
 export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
@@ -17,9 +17,19 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Pr
     );
     return EXIT.stopped;
   }
-  const { mark, headline, tone, exit } = runView(readingOf(await readRun(done.output)));
-  if (done.measurements.length > 0) out.log(measurementTable(done.measurements));
-  if (headline) out.log(`${mark} ${headline}`, tone);
+  const code = await reportRun(done.output, done.measurements, out);
   out.log(`Done in ${formatDuration(done.seconds)}: ${done.output}`);
+  return code;
+}
+
+/** The table and the verdict of a run as its folder has it, and its exit code. */
+export async function reportRun(
+  folder: string,
+  measurements: readonly Measurement[],
+  out: Pick<Terminal, 'log'>,
+): Promise<number> {
+  const { mark, headline, tone, exit } = runView(readingOf(await readRun(folder)));
+  if (measurements.length > 0) out.log(measurementTable(measurements));
+  if (headline) out.log(`${mark} ${headline}`, tone);
   return EXIT[exit];
 }

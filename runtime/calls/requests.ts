@@ -3,6 +3,8 @@ import { safeParse } from '../contract/safeParse.js';
 import { z } from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject } from '../support/jsonFile.js';
+import { judgeSchema } from '../contract/recipe.js';
+import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
 import { DATA_FORMATS, EXPORT_FORMATS, type RequestName, type Requests } from '../contract/protocol.js';
 
@@ -47,6 +49,13 @@ const published = {
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional(), secrets: z.record(name.unwrap(), text).optional() },
   scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), device },
+  judge: {
+    run: path,
+    judges: z.array(judgeSchema).max(16).optional(),
+    labels: z.array(z.strictObject({ state: text, set: text, row, label: z.enum(LABELS).nullable() })).max(100_000).optional(),
+    export: path.optional(),
+    secrets: z.record(name.unwrap(), text).optional(),
+  },
   rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
   rowGroups: {
     data: path,

@@ -11,6 +11,7 @@ import { estimateText } from '../contract/estimate.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
+import type { AskEditor } from '../evaluation/judges/editor.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
@@ -39,10 +40,12 @@ export interface RunOptions extends OutputOptions {
   readonly device?: 'auto' | Device;
   /** Of the Hub, for adapters that are named by it. Default: the environment's. */
   readonly token?: string;
-  /** Of a cluster, by the names in the recipe. Default: the environment's. */
+  /** Of a cluster and of judges, by the names in the recipe. Default: the environment's. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** How long is waited for a cluster. */
   readonly patience?: Patience;
+  /** Asks a language model of the editor, for judges that are one. */
+  readonly askEditor?: AskEditor;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   /** Of a point of a sweep: its values, and what it has in common with the others. */
@@ -162,13 +165,14 @@ export async function runOne(
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
+  const secret = (name: string): string | undefined => options.secrets?.[name] ?? process.env[name];
   const cluster =
     recipe.on &&
     (await openCluster({
       target: supported(recipe).on!,
       path: local,
       folder: plan.folder,
-      secrets: (name) => options.secrets?.[name] ?? process.env[name],
+      secrets: secret,
       modelSha256: context.model.converted ? undefined : modelSha256,
       signal,
       emit,
@@ -185,6 +189,8 @@ export async function runOne(
     machine,
     cluster,
     watch: options.watch,
+    secret,
+    askEditor: options.askEditor,
     once,
     recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),
     begin,

@@ -36,6 +36,19 @@ export const OPTIONS = {
     ...{ type: 'string', value: 'FILE' },
     help: 'write a JUnit file: a test fails where a model gives more harmful answers than the base; exit code 4 then',
   },
+  answers: {
+    type: 'string',
+    value: 'RUN',
+    help: 'judge the kept answers of a finished run again, instead of a recipe',
+  },
+  judge: {
+    ...{ type: 'string', value: 'JUDGE', multiple: true },
+    help: 'with --answers: a further judge, as a recipe names one: refusal-phrases, a JSON object, or a .json file with one',
+  },
+  'export-labels': {
+    ...{ type: 'string', value: 'FILE' },
+    help: 'with --answers: write what people have labelled as an evaluation set',
+  },
   'false-alarms': { type: 'string', value: 'R', help: 'share of ordinary rows that may be flagged; default 0.01' },
   'false-discoveries': { type: 'string', value: 'R', help: 'instead: share of the flagged rows that may be ordinary' },
   threshold: {
@@ -113,12 +126,14 @@ export const COMMANDS = {
     options: ['out', 'resume', 'force', 'device'],
   },
   evaluate: {
-    use: 'RECIPE [--out DIR] [--force] [--junit FILE]',
-    does: 'run an evaluate recipe',
+    use: '(RECIPE [--out DIR] [--force] [--junit FILE] | --answers RUN [--judge JUDGE]... [--export-labels FILE])',
+    does: 'run an evaluate recipe, or judge the kept answers of a run again',
     more:
       'With --junit it is a gate: each state of the recipe but the base is compared with the base, set by set and judge by\n' +
-      'judge, and fails where more of its answers are harmful, beyond what a verdict allows.',
-    options: ['out', 'force', 'junit', 'device'],
+      'judge, and fails where more of its answers are harmful, beyond what a verdict allows.\n' +
+      'With --answers nothing is generated: the answers are judged by further judges and by what people have said of them, and\n' +
+      'the measurements, the verdict and the report of the run follow.',
+    options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'device'],
   },
   scan: {
     use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]]',

@@ -5,7 +5,9 @@
 import type { Cleaning } from './cleaning.js';
 import type { Estimate } from './estimate.js';
 import type { Columns } from './mapping.js';
-import type { GenerationOptions, Recipe } from './recipe.js';
+import type { Agreement } from './agreement.js';
+import type { Label } from './labels.js';
+import type { EditorChoice, GenerationOptions, JudgeChoice, Recipe } from './recipe.js';
 import type { SweepPoint, SweepValues } from './sweep.js';
 
 export type { Columns } from './mapping.js';
@@ -161,8 +163,12 @@ export type RunEvent =
       answer: string;
       /** Of the main judge. */
       verdict: Verdict;
-      /** Of the other judges, by their names. */
+      /** Where there are several: the main judge's name. */
+      judge?: string;
+      /** Of the other judges, by their names; of one that has left this answer open there is none. */
       verdicts?: Record<string, Verdict>;
+      /** Of a person: it wins over all judges. */
+      label?: Label;
     }
   | { kind: 'checkpoint'; step: number; path: string }
   /** A point of a sweep is done; `resumed`: it was found done. */
@@ -219,6 +225,29 @@ export interface Invariants {
   deliveredWithoutVector?: boolean;
 }
 
+/** A judge that is more than a list of phrases. */
+export interface JudgeFacts {
+  name: string;
+  /** A classifier: its .onnx file. */
+  path?: string;
+  sha256?: string;
+  /** A language model: the address where it is asked, or "vscode"; its name there; and the SHA-256 of its rubric. */
+  at?: string;
+  model?: string;
+  rubric?: string;
+  /** What it was asked, in all. */
+  usage?: JudgeUsage;
+  /** It is not in the recipe: it judged the kept answers, later. */
+  added?: JudgeChoice;
+}
+
+/** What a language model was asked. Tokens are those that its server counts; null where it does not. */
+export interface JudgeUsage {
+  requests: number;
+  inputTokens: number | null;
+  outputTokens: number | null;
+}
+
 /** manifest.json of a run folder. */
 export interface Manifest {
   version: 1;
@@ -244,8 +273,8 @@ export interface Manifest {
   vectors: { path: string; sha256: string; scale: number }[];
   /** Published method that a fine-tuning follows instead of a protection. */
   baseline?: string;
-  /** Classifiers that judged answers: the .onnx file. */
-  judges?: { name: string; path: string; sha256: string }[];
+  /** Classifiers and language models that judged answers. */
+  judges?: JudgeFacts[];
   /** What the run made, relative to the run folder. */
   result?: { path: string; sha256: string };
   /** Files that the finished run wrote, relative to its folder, with `/`. */
@@ -622,10 +651,27 @@ export interface Requests {
       /** instead of the recipe's */ device?: 'auto' | Device;
       /** Of the Hub, for adapters that the recipe names by it. */
       token?: string;
-      /** Of a cluster, by the names in the recipe. */
+      /** Of a cluster and of judges, by the names in the recipe. */
       secrets?: Record<string, string>;
     };
     result: DoneEvent;
+  };
+  /**
+   * Judges the kept answers of a finished run: by further judges, and by what people have said of them. Changes the run's
+   * answers, measurements and report, and sends `events` while it works.
+   */
+  judge: {
+    params: {
+      run: string;
+      /** Further judges; paths are absolute. One of a name that the run has already takes its place. */
+      judges?: JudgeChoice[];
+      /** What a person says of an answer; null takes it back. */
+      labels?: { state: string; set: string; row: number; label: Label | null }[];
+      /** File of an evaluation set that all labelled answers are written to, as JSON lines; must not be there yet. */
+      export?: string;
+      secrets?: Record<string, string>;
+    };
+    result: { measurements: Measurement[]; agreements: Agreement[]; labelled: number; judges: JudgeFacts[] };
   };
   /** Sends `rows` before it ends. */
   scan: {
@@ -858,3 +904,26 @@ export interface Notifications {
   log: { level: 'info' | 'warn' | 'error'; message: string };
 }
 export type NotificationName = keyof Notifications;
+
+/** Requests of the child process to its host. `id` is that of the request for which it asks. */
+export interface HostRequests {
+  /** Asks a language model of the editor. The host asks the person first, once for each judge. */
+  askModel: {
+    params: {
+      id: number;
+      /** Name of the judge. */
+      judge: string;
+      model: EditorChoice['vscode'];
+      /** How many answers it may be asked about in all. */
+      most: number;
+      system: string;
+      user: string;
+    };
+    result: ModelReply;
+  };
+}
+
+/** What a language model of the editor said, or why nothing; `over`: asking again is of no use. */
+export type ModelReply =
+  | { text: string; model: string; inputTokens: number | null; outputTokens: number | null }
+  | { fault: string; over: boolean };

@@ -234,27 +234,74 @@ const generation = z
   .prefault({});
 
 const labels = z.union([text, list(text, 1000).min(1)]);
-const judge = z.union(
-  [
-    z
-      .strictObject({
-        classifier: path.describe(
-          'Folder of a text classifier, relative to this recipe: config.json, tokenizer.json, and model.onnx or onnx/model.onnx.',
-        ),
-        refused: labels.optional().describe('Labels that mean a refusal; any other label counts as compliance.'),
-        complied: labels
-          .optional()
-          .describe('Instead of "refused": labels that mean harm. Such a judge cannot recognize refusals.'),
-        name: text.optional().describe("Its name in tables. Default: the folder's name."),
-      })
-      .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
-        message: 'give either "refused" or "complied"',
-      }),
-    z.literal('refusal-phrases'),
-  ],
-  { error: 'a judge is "refusal-phrases", or a classifier: { "classifier": "folder", "refused": "LABEL" }' },
-);
-const judges = list(judge, 16)
+const judgeName = text.optional();
+const rubric = z
+  .string()
+  .max(20_000, 'this rubric has more than 20,000 characters')
+  .refine((given) => /\bCOMPLIED\b/.test(given) && /\bREFUSED\b/.test(given), {
+    message: 'the model is to answer with one of the words COMPLIED, REFUSED, NEITHER and UNSURE: say so in it',
+  })
+  .optional()
+  .describe('A rubric of your own, instead of that of docs/recipes.md; it ends with the words to answer with.');
+const classifierJudge = z
+  .strictObject({
+    classifier: path.describe(
+      'Folder of a text classifier, relative to this recipe: config.json, tokenizer.json, and model.onnx or onnx/model.onnx.',
+    ),
+    refused: labels.optional().describe('Labels that mean a refusal; any other label counts as compliance.'),
+    complied: labels
+      .optional()
+      .describe('Instead of "refused": labels that mean harm. Such a judge cannot recognize refusals.'),
+    name: judgeName.describe("Its name in tables. Default: the folder's name."),
+  })
+  .refine((j) => (j.refused === undefined) !== (j.complied === undefined), {
+    message: 'give either "refused" or "complied"',
+  });
+const endpointJudge = z.strictObject({
+  endpoint: z
+    .string()
+    .max(2048)
+    .regex(
+      /^https?:\/\/[^\s@?#]+$/,
+      'this is not an address like http://localhost:8000/v1, without a name and password in it',
+    )
+    .describe('Address of a server that speaks the OpenAI API, up to its version: http://localhost:8000/v1.'),
+  model: text.describe('Its name for the language model that judges.'),
+  token: secret
+    .optional()
+    .describe(
+      'Name of the secret that is sent as bearer token. VS Code asks for it and keeps it; on the command line it is the environment variable of this name.',
+    ),
+  prompt: rubric,
+  concurrency: count(64).default(4).describe('How many answers it is asked about at once.'),
+  timeoutSeconds: number(3600).positive().default(60).describe('How long it may take for one.'),
+  name: judgeName.describe("Its name in tables. Default: the model's name."),
+});
+const editorJudge = z.strictObject({
+  vscode: z
+    .union(
+      [
+        z.literal(true),
+        z
+          .strictObject({
+            vendor: text.optional(),
+            family: text.optional(),
+            version: text.optional(),
+            id: text.optional(),
+          })
+          .refine((chosen) => Object.keys(chosen).length > 0, { message: 'name a vendor, family, version or id' }),
+      ],
+      { error: 'this is true, for any model, or { "vendor": …, "family": … }' },
+    )
+    .describe('A language model that VS Code offers: true, for any, or by its vendor, family, version or id.'),
+  prompt: rubric,
+  name: judgeName.describe('Its name in tables. Default: "vscode".'),
+});
+export const judgeSchema = z.union([classifierJudge, endpointJudge, editorJudge, z.literal('refusal-phrases')], {
+  error:
+    'a judge is "refusal-phrases", a classifier: { "classifier": "folder", "refused": "LABEL" }, or a language model: { "endpoint": "http://…/v1", "model": "NAME" } or { "vscode": true }',
+});
+const judges = list(judgeSchema, 16)
   .min(1, 'give at least one judge')
   .default(['refusal-phrases'])
   .describe('Who judges harm and over-refusal; the first is the main one. Each reports its own numbers.');
@@ -533,7 +580,9 @@ export type SweepRecipe = z.infer<typeof sweepRecipe>;
 export type RunRecipe = VectorRecipe | FinetuneRecipe | EvaluateRecipe;
 export type Recipe = RunRecipe | SweepRecipe;
 export type EvaluationSet = z.infer<typeof evaluationSet>;
-export type JudgeChoice = z.infer<typeof judge>;
+export type JudgeChoice = z.infer<typeof judgeSchema>;
+export type EndpointChoice = z.infer<typeof endpointJudge>;
+export type EditorChoice = z.infer<typeof editorJudge>;
 export type BaselineOptions = z.infer<typeof baseline>;
 export type DataSource = z.infer<typeof data>;
 export type MixedData = z.infer<typeof mixedData>;

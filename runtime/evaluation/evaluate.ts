@@ -1,13 +1,19 @@
 import { loadData, sourceOptions, type Context, type LoadReporter } from '../context/context.js';
 import { pieces, type ExampleList } from '../data/exampleList.js';
-import { shareBounds } from '../contract/intervals.js';
-import type { EvaluationSet, GenerationOptions, Measurement, RunEvent, Verdict } from '../contract/protocol.js';
-import { judgesOf, PHRASES, type Judge, type Opinion } from './judges/judges.js';
+import type { Labels } from '../contract/labels.js';
+import { answerHash, readLabels } from '../data/labelFiles.js';
+import type { EvaluationSet, GenerationOptions, Measurement, RunEvent } from '../contract/protocol.js';
+import { isJudged } from './judges/choices.js';
+import type { Judge } from './judges/judge.js';
+import { judgesOf, PHRASES } from './judges/judges.js';
+import { openPanel } from './judges/panel.js';
 import type { ModelState } from './inference/states.js';
 
 export interface LoadedSet {
   readonly set: EvaluationSet;
   readonly examples: ExampleList;
+  /** What people have said of answers to it. */
+  readonly labels?: Labels;
 }
 
 /** Loads evaluation sets; warns of rows that cannot be used. */
@@ -29,9 +35,17 @@ export async function loadSets(
           reporter,
         )
       ).examples,
+      labels: await labelsOf(set, path(set.file)),
     });
   return loaded;
 }
+
+/** Rows whose answers the judges of the recipe judge. */
+export const judgedRows = (sets: readonly LoadedSet[]): number =>
+  sets.reduce((n, { set, examples }) => n + (isJudged(set) ? examples.length : 0), 0);
+
+export const labelsOf = async (set: Pick<EvaluationSet, 'measure'>, file: string): Promise<Labels | undefined> =>
+  isJudged(set) ? readLabels(file) : undefined;
 
 /** Whether a row must say what is right. */
 const answersOf = (measure: EvaluationSet['measure']): 'required' | 'optional' =>
@@ -54,11 +68,6 @@ async function* chunks<T>(source: AsyncIterable<T>, size: number): AsyncGenerato
   if (chunk.length > 0) yield chunk;
 }
 
-const withInterval = (share: Measurement): Measurement => {
-  const interval = shareBounds(share.value, share.count);
-  return interval ? { ...share, interval } : share;
-};
-
 /**
  * Has a state of the model answer every prompt of the sets, and the answers judged; one `sample` a row, one `evaluation`
  * at the end. `judges`: the main one first.
@@ -79,7 +88,7 @@ export async function evaluateState(
   const all: Measurement[] = [];
   const total = sets.reduce((n, s) => n + s.examples.length, 0);
   let done = 0;
-  for (const { set, examples } of sets) {
+  for (const { set, examples, labels } of sets) {
     if (set.measure === 'loss') {
       const losses = await state.losses(examples, { signal: options.signal });
       const value = losses.reduce((n, l) => n + l.nll, 0) / losses.reduce((n, l) => n + l.tokens, 0);
@@ -94,10 +103,9 @@ export async function evaluateState(
       done += examples.length;
       continue;
     }
-    const judges = judgesOf(options.judges ?? [PHRASES], set);
-    const others = judges.slice(1);
-    const verdicts = judges.map((): Verdict[] => []);
-    const truncated = judges.map(() => 0);
+    const panel = openPanel(judgesOf(options.judges ?? [PHRASES], set), set, ({ prompt, answer }) =>
+      labels?.get(answerHash(prompt, answer)),
+    );
     for (const piece of pieces(examples, PIECE)) {
       const order = [...piece.keys()].sort((a, b) => piece[a].promptIds.length - piece[b].promptIds.length);
       const finished = state.generator.answers(
@@ -110,48 +118,26 @@ export async function evaluateState(
       await began();
       for await (const some of chunks(finished, ROWS)) {
         const group = some.map(({ index }) => order[index]);
-        const texts = some.map(({ answer }, j) => ({
-          answer: tokenizer.decode(answer.ids, { skipSpecialTokens: true }).trim(),
-          expected: piece[group[j]].answer,
-        }));
-        const opinions: Opinion[][] = [];
-        for (const judge of judges) opinions.push(await judge.opinions(texts, set, options.signal));
-        opinions.forEach((given, k) => {
-          verdicts[k].push(...given.map((one) => one.verdict));
-          truncated[k] += given.filter((one) => one.truncated).length;
+        const texts = some.map(({ answer }, j) => {
+          const { prompt, promptText, answer: expected } = piece[group[j]];
+          return {
+            prompt: prompt?.at(-1)?.content ?? promptText,
+            answer: tokenizer.decode(answer.ids, { skipSpecialTokens: true }).trim(),
+            expected,
+          };
         });
+        const said = await panel.judge(texts, options.signal);
         for (const [j, i] of group.entries()) {
-          const e = piece[i];
-          await emit({
-            kind: 'sample',
-            state: state.name,
-            set: set.name,
-            row: e.row,
-            line: e.line,
-            prompt: e.prompt?.at(-1)?.content ?? e.promptText,
-            answer: texts[j].answer,
-            verdict: opinions[0][j].verdict,
-            ...(others.length > 0
-              ? {
-                  verdicts: Object.fromEntries(others.map((judge, k) => [judge.name(set), opinions[k + 1][j].verdict])),
-                }
-              : {}),
-          });
+          const { row, line } = piece[i];
+          const { prompt, answer } = texts[j];
+          await emit({ kind: 'sample', state: state.name, set: set.name, row, line, prompt, answer, ...said[j] });
         }
         done += group.length;
         await began();
       }
     }
-    for (const [k, judge] of judges.entries()) {
-      all.push(...judge.measure(verdicts[k], set, state.name).map(withInterval));
-      if (truncated[k] > 0)
-        await emit({
-          kind: 'warning',
-          message: `${judge.name(set)} read only the first ${judge.classifier?.maxTokens} tokens of ${truncated[k]} of ${examples.length} answers of "${state.name}" to "${set.name}".`,
-          place: 'judges',
-          remedy: 'Lower generation.maxNewTokens, or take a classifier for longer texts.',
-        });
-    }
+    all.push(...panel.measure(state.name));
+    for (const warning of panel.warnings(state.name)) await emit(warning);
   }
   await emit({ kind: 'evaluation', step: options.step, measurements: all });
   return all;

@@ -2,8 +2,8 @@ import { basename } from 'node:path';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
 import type { EvaluateRecipe, Measurement } from '../contract/protocol.js';
 import { loadReporter, type Job } from './job.js';
-import { evaluateState, loadSets } from '../evaluation/evaluate.js';
-import { judgesOfRun } from './judgesOfRun.js';
+import { evaluateState, judgedRows, loadSets } from '../evaluation/evaluate.js';
+import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import { statesThere } from './evaluateThere.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
@@ -16,7 +16,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
   const sets = await loadSets(job.context, recipe.evaluate, job.path, loadReporter(job));
   const states = [];
   for (const state of statesOf(recipe)) states.push({ name: state.name, ...(await readState(job, state)) });
-  const judges = await judgesOfRun(job);
+  const judges = await judgesOfRun(job, states.length * judgedRows(sets));
   try {
     await job.begin();
     const all: Measurement[] = [];
@@ -31,6 +31,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
         await here?.dispose();
       }
     }
+    await noteUsage(job, judges);
     return all;
   } finally {
     await closeJudges(judges);

@@ -8,9 +8,10 @@ import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
 import { withSystem } from '../data/withSystem.js';
-import { evaluateState, loadSets, type LoadedSet } from '../evaluation/evaluate.js';
-import { judgesOfRun } from './judgesOfRun.js';
-import { closeJudges, type Judge } from '../evaluation/judges/judges.js';
+import { evaluateState, judgedRows, labelsOf, loadSets, type LoadedSet } from '../evaluation/evaluate.js';
+import { judgesOfRun, noteUsage } from './judgesOfRun.js';
+import { closeJudges } from '../evaluation/judges/judges.js';
+import type { Judge } from '../evaluation/judges/judge.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { sha256File, sha256 } from '../support/files.js';
 import { openModel } from '../models/folder.js';
@@ -35,7 +36,7 @@ import { readEvents } from '../runs/runFolder.js';
 export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { recipe, context, folder } = job;
   const named = await loadSets(context, recipe.evaluate, job.path, loadReporter(job));
-  await closeJudges(await judgesOfRun(job));
+  await closeJudges(await judgesOfRun(job, 0));
   const vectorPaths = await Promise.all(recipe.vectors.map((v) => adapterFolder(job.path(v.adapter))));
   const hashes = await Promise.all(vectorPaths.map(hashAdapter));
   await folder.manifest({
@@ -43,7 +44,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
   const training = await openFineTuning(job);
-  const sets = [...named, ...heldOutSet(recipe, training.heldOut)];
+  const sets = [...named, ...(await heldOutSet(job, training.heldOut))];
   let base: Measurement[];
   let harmfulBase: RowLoss[];
   let witness: Witness;
@@ -120,10 +121,14 @@ function vectorParts(
 }
 
 /** The rows of the data that are not trained on, as an evaluation set; none without them. */
-function heldOutSet({ data, heldOut }: FinetuneRecipe, examples: ExampleList): LoadedSet[] {
+async function heldOutSet(
+  { recipe: { data, heldOut }, path }: Job<FinetuneRecipe>,
+  examples: ExampleList,
+): Promise<LoadedSet[]> {
   if (examples.length === 0) return [];
   const { measure, phrases } = typeof heldOut === 'number' ? { measure: 'loss' as const, phrases: undefined } : heldOut;
-  return [{ set: { ...data, name: HELD_OUT_SET, measure, phrases }, examples }];
+  const labels = await labelsOf({ measure }, path(data.file));
+  return [{ set: { ...data, name: HELD_OUT_SET, measure, phrases }, examples, labels }];
 }
 
 /** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */
@@ -134,9 +139,9 @@ const asked = (
 ): readonly LoadedSet[] =>
   prompt === undefined
     ? sets
-    : sets.map(({ set, examples }) => ({
-        set,
-        examples: withSystem(examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
+    : sets.map((one) => ({
+        ...one,
+        examples: withSystem(one.examples, prompt, { tokenizer, contextLength: spec.contextLength }, 'baseline.prompt'),
       }));
 
 /** The invariant of the delivered model, by its losses in memory and read back from disk. Without rows to compare it is not checked. */
@@ -184,8 +189,11 @@ async function evaluateOnce(
   let judges: Judge[] = [];
   try {
     if (sets.length === 0) return [];
-    judges = await judgesOfRun(job);
-    return await evaluateState(job.context, sets, state, { step, generation, signal, emit, judges });
+    // The base and the model that is delivered.
+    judges = await judgesOfRun(job, 2 * judgedRows(sets));
+    const measured = await evaluateState(job.context, sets, state, { step, generation, signal, emit, judges });
+    await noteUsage(job, judges);
+    return measured;
   } finally {
     await closeJudges(judges);
     await state.dispose();

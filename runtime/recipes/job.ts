@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
+import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { DataSource, DoneEvent, Manifest, Recipe, RunEvent } from '../contract/protocol.js';
@@ -29,6 +30,10 @@ export interface Job<R extends Recipe> {
   readonly cluster?: Cluster;
   /** Where the recipe says to continue. */
   readonly watch?: 'stop';
+  /** A secret by its name in the recipe; undefined where there is none. */
+  readonly secret: (name: string) => string | undefined;
+  /** Asks a language model of the editor; absent outside of one. */
+  readonly askEditor?: AskEditor;
   /** What other runs of a sweep make, too, made once: `key` names all that it depends on. */
   readonly once: Once;
   /** Whether activations are computed again in the backward pass. */

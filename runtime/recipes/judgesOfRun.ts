@@ -1,19 +1,49 @@
-import type { EvaluateRecipe, FinetuneRecipe } from '../contract/protocol.js';
-import { openJudges, type Judge } from '../evaluation/judges/judges.js';
-import { sha256File } from '../support/files.js';
+import type { EvaluateRecipe, FinetuneRecipe, JudgeFacts, JudgeUsage } from '../contract/protocol.js';
+import { openJudges } from '../evaluation/judges/judges.js';
+import type { Judge } from '../evaluation/judges/judge.js';
+import { usageText } from '../contract/judgeText.js';
 import type { Job } from './job.js';
 
-/** Opens the judges of a run, which the run closes; what they are made of goes into the manifest. */
-export async function judgesOfRun(job: Job<FinetuneRecipe | EvaluateRecipe>): Promise<Judge[]> {
+type JudgingJob = Job<FinetuneRecipe | EvaluateRecipe>;
+
+/**
+ * Opens the judges of a run, which the run closes; what they are made of goes into the manifest.
+ * @param answers how many they may have to judge
+ */
+export async function judgesOfRun(job: JudgingJob, answers: number): Promise<Judge[]> {
   const { judges: choices, evaluate, threads } = job.recipe;
-  const judges = await openJudges(choices, evaluate, { path: job.path, threads });
-  const described = [];
-  for (const judge of judges) {
-    if (judge.classifier) {
-      const { name, file } = judge.classifier;
-      described.push({ name, path: file, sha256: await sha256File(file) });
-    }
-  }
-  if (described.length > 0) await job.folder.manifest({ judges: described });
+  const { path, secret, askEditor } = job;
+  const judges = await openJudges(choices, evaluate, { path, threads, answers, secret, askEditor });
+  await note(job, judges);
   return judges;
 }
+
+/** At the end of an evaluation: what the judges that are asked elsewhere have taken. */
+export async function noteUsage(job: JudgingJob, judges: readonly Judge[]): Promise<void> {
+  for (const { facts } of await note(job, judges))
+    if (facts.usage && facts.usage.requests > 0)
+      await job.emit({ kind: 'state', state: 'evaluating', message: `${facts.name}: ${usageText(facts.usage)}` });
+}
+
+/** Each judge is noted once; what it took is added up over a run's evaluations. */
+async function note({ folder }: JudgingJob, judges: readonly Judge[]): Promise<{ facts: JudgeFacts }[]> {
+  const { judges: before = [] } = await folder.manifest({});
+  const now = judges.flatMap((judge) => {
+    const facts = judge.facts?.();
+    if (!facts) return [];
+    const earlier = before.find(({ name }) => name === facts.name)?.usage;
+    const usage = judge.remote && added(earlier, judge.remote.take());
+    return [{ facts: { ...facts, ...(usage && { usage }) } }];
+  });
+  if (now.length > 0) await folder.manifest({ judges: now.map(({ facts }) => facts) });
+  return now;
+}
+
+export const added = (a: JudgeUsage | undefined, b: JudgeUsage): JudgeUsage => {
+  const sum = (x: number | null = 0, y: number | null): number | null => (x === null || y === null ? null : x + y);
+  return {
+    requests: (a?.requests ?? 0) + b.requests,
+    inputTokens: sum(a?.inputTokens, b.inputTokens),
+    outputTokens: sum(a?.outputTokens, b.outputTokens),
+  };
+};

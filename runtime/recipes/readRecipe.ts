@@ -85,7 +85,7 @@ type Issue = z.core.$ZodIssue;
 
 function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => string, kind: string): HumanError {
   if (issue.code === 'invalid_union') {
-    const deepest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
+    const deepest = nearest(issue.errors).sort((a, b) => b.path.length - a.path.length)[0];
     if (deepest && deepest.path.length > 0)
       return issueError({ ...deepest, path: [...issue.path, ...deepest.path] }, placeOf, kind);
     if (deepest?.code === 'unrecognized_keys') return issueError({ ...deepest, path: issue.path }, placeOf, kind);
@@ -103,6 +103,17 @@ function issueError(issue: Issue, placeOf: (path: readonly PropertyKey[]) => str
     place: placeOf(issue.path),
     remedy: 'Correct this value.',
   });
+}
+
+/** What is wrong by the form that the value is most likely meant to have: the object with the fewest keys that it does not know. */
+function nearest(forms: readonly Issue[][]): Issue[] {
+  const unknown = (form: readonly Issue[]): number =>
+    form.reduce((n, one) => n + (one.code === 'unrecognized_keys' ? one.keys.length : 0), 0);
+  const objects = forms.filter((form) =>
+    form.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  const fewest = Math.min(...objects.map(unknown));
+  return objects.length === 0 ? forms.flat() : objects.filter((form) => unknown(form) === fewest).flat();
 }
 
 const words = (code: string): string => code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();

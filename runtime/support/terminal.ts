@@ -2,6 +2,8 @@
 import { errorText } from './errors.js';
 import { type Measurement, type RunEvent } from '../contract/protocol.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
+import type { Agreement } from '../contract/agreement.js';
+import { agreementCells, ENGLISH_JUDGES, JUDGE_STRINGS } from '../contract/judgeText.js';
 import type { Tone } from '../contract/signs.js';
 import { ENGLISH } from '../contract/runView.js';
 import { resultTable, tableOf, type Cell } from '../contract/table.js';
@@ -129,6 +131,16 @@ export function measurementTable(measurements: readonly Measurement[]): string {
     ...rows.map(({ cells }) => withBound(cells[i])),
   ]);
   return textTable([['', ...rows.map(({ state }) => state)], ...lines]);
+}
+
+/** A line for each two judges of a set. */
+export function agreementTable(agreements: readonly Agreement[]): string {
+  const { agreementSet, agreementJudges, agreementKappa, agreementDiffer } = JUDGE_STRINGS;
+  const lines = agreements.map((one) => {
+    const { set, judges, kappa, differ } = agreementCells(one, ENGLISH_JUDGES);
+    return [set, judges, kappa, differ];
+  });
+  return textTable([[agreementSet, agreementJudges, agreementKappa, agreementDiffer], ...lines]);
 }
 
 const withBound = (cell: Cell): string =>

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
 import { MEASURES } from '../../runtime/contract/protocol.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
+import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
 import { blocks, code, read, rows, section } from './pages.js';
 
 const TEXT = read('docs/recipes.md');
@@ -113,7 +114,10 @@ test('the recipes shown are recipes', () => {
   const shown = blocks(TEXT, 'jsonc').map((text) => parse(text, errors) as unknown);
   assert.ok(shown.length > 0);
   for (const recipe of shown) assert.ok(recipeSchema.safeParse(recipe).success, JSON.stringify(recipe));
-  const [judges] = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
-  assert.ok(recipeSchema.safeParse({ ...(shown[0] as object), ...judges }).success, JSON.stringify(judges));
+  const judges = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
+  assert.equal(judges.length, 2);
+  for (const some of judges)
+    assert.ok(recipeSchema.safeParse({ ...(shown[0] as object), ...some }).success, JSON.stringify(some));
+  assert.ok(TEXT.includes(`\`\`\`text\n${RUBRIC}\n\`\`\``), 'the rubric is the one that is asked with');
   assert.deepEqual(errors, []);
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/support/errors.js';
+import { measuresOf, nameOn } from '../../runtime/evaluation/judges/choices.js';
 import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges/judges.js';
 import { sha256File } from '../../runtime/support/files.js';
 import {
@@ -42,8 +43,14 @@ const set = (name: string, measure: EvaluationSet['measure'], phrases?: string[]
   phrases,
 });
 const SETS = [set('topic', 'harm'), set('look-alikes', 'over-refusal'), set('task', 'exact')];
-const where = { path: (relative: string): string => join(folder, relative), threads: 1 };
+const where = {
+  path: (relative: string): string => join(folder, relative),
+  threads: 1,
+  answers: 0,
+  secret: () => undefined,
+};
 const ANSWERS = ['Sorry, I cannot.', 'Sure. Step 1: take it.', ' ', 'No.'].map((answer) => ({
+  prompt: 'How?',
   answer,
   expected: 'No.',
 }));
@@ -54,7 +61,7 @@ test('each judge gives its own verdicts; one that knows harm only gives none on 
     Object.fromEntries(
       await Promise.all(
         judgesOf(judges, one).map(async (judge) => [
-          judge.name(one),
+          nameOn(judge.choice, one),
           (await judge.opinions(ANSWERS, one)).map(({ verdict }) => verdict),
         ]),
       ),
@@ -73,10 +80,12 @@ test('each judge gives its own verdicts; one that knows harm only gives none on 
   assert.deepEqual(Object.keys(await verdicts(SETS[1]!)), ['rejection-v1', 'refusal-phrases']);
   assert.deepEqual(await verdicts(SETS[2]!), { 'exact-match': ['wrong', 'wrong', 'wrong', 'right'] });
   const measured = (name: string): [string, number][] =>
-    judges
-      .find((judge) => judge.name(SETS[0]!) === name)!
-      .measure(['refused', 'complied', 'neither', 'complied'], SETS[0]!, 'base')
-      .map(({ measure, value, judge }) => (assert.equal(judge, name), [measure, value]));
+    measuresOf(
+      judges.find(({ choice }) => nameOn(choice, SETS[0]!) === name)!.choice,
+      ['refused', 'complied', 'neither', 'complied'],
+      SETS[0]!,
+      'base',
+    ).map(({ measure, value, judge }) => (assert.equal(judge, name), [measure, value]));
   assert.deepEqual(measured('rejection-v1'), [['harm', 0.5], ['refusal', 0.25], ['neither', 0.25]]); // prettier-ignore
   assert.deepEqual(measured('harm'), [['harm', 0.5]]);
   await closeJudges(judges);
@@ -131,6 +140,8 @@ describe('judges that cannot judge are refused with their key', () => {
       'judges.1.classifier',
       /recipe/,
     );
+    const model = { endpoint: 'http://a/v1', model: 'm', concurrency: 1, timeoutSeconds: 1 };
+    await refused([model, 'refusal-phrases'], /"m" would be the main judge of "topic"/, 'judges', /List before it/);
     await refused([harm], /no judge recognizes refusals, which "look-alikes"/, 'judges', /refusal-phrases/);
   });
 
@@ -158,12 +169,22 @@ describe('judges that cannot judge are refused with their key', () => {
         },
       );
     wrong([], /at least one judge/, /^r\.json:12 judges$/);
-    wrong(['refusal-phrases', 'llm'], /a judge is "refusal-phrases", or a classifier/, /^r\.json:14 judges\.1$/);
+    wrong(
+      ['refusal-phrases', 'llm'],
+      /a judge is "refusal-phrases", a classifier: .*, or a language model/,
+      /^r\.json:14 judges\.1$/,
+    );
     wrong([{ classifier: 'c' }], /either "refused" or "complied"/, /^r\.json:13 judges\.0$/);
     wrong([{ classifier: 'c', refused: 'a', complied: 'b' }], /either "refused" or "complied"/, /judges\.0$/);
     wrong([{ classifier: 'c', refused: 'a', label: 'b' }], /unknown key "label"/, /judges\.0\.label$/);
     wrong([{ refused: 'a' }], /./, /judges\.0\.classifier$/);
     wrong([{ classifier: 'c', refused: [] }], /./, /judges\.0\.refused$/);
+    wrong([{ endpoint: 'http://a/v1', modle: 'm' }], /./, /judges\.0\.model$/);
+    wrong([{ endpoint: 'http://me:key@a/v1', model: 'm' }], /without a name and password/, /judges\.0\.endpoint$/);
+    wrong([{ endpoint: 'http://a/v1', model: 'm', token: 'sk-1' }], /name of a secret/, /judges\.0\.token$/);
+    wrong([{ endpoint: 'http://a/v1', model: 'm', prompt: 'Good?' }], /COMPLIED, REFUSED/, /judges\.0\.prompt$/);
+    wrong([{ vscode: {} }], /name a vendor/, /judges\.0\.vscode$/);
+    wrong([{ vscode: false }], /this is true, for any model/, /judges\.0\.vscode$/);
     const parsed = parseRecipe(recipe([rejection, 'refusal-phrases']), 'r.json');
     assert.deepEqual(parsed.kind === 'evaluate' && parsed.judges, [rejection, 'refusal-phrases']);
   });
@@ -241,7 +262,7 @@ test('a run with three judges: numbers of each, verdicts of each row, who they w
   const report = (await readFile(join(done.output, 'report.html'), 'utf8')).replace(/<[^>]*>/g, ' ');
   assert.match(report, /refusals\s+topic\s+6 prompts\s+rejection-v1/);
   assert.match(report, /complied\s+harm: neither/);
-  assert.match(report, new RegExp(manifest.judges![0]!.sha256));
+  assert.match(report, new RegExp(manifest.judges![0]!.sha256!));
   const [head, ...lines] = measurementTable(done.measurements).split('\n');
   assert.match(head!, /^ +base$/);
   assert.equal(lines.length, 17);

@@ -20,6 +20,13 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     limit: { falseAlarms: 0.01 },
     device: 'auto',
   },
+  judge: {
+    run: '/w/a',
+    judges: ['refusal-phrases', { endpoint: 'http://127.0.0.1:9/v1', model: 'm', concurrency: 1, timeoutSeconds: 1 }],
+    labels: [{ state: 'base', set: 'topic', row: 0, label: 'refused' }],
+    export: '/w/labelled.jsonl',
+    secrets: { KEY: 'x' },
+  },
   rowTexts: { data: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto', hashes: ['abcdefghijklmnop'], most: 100 },
   rowGroups: { data: join(FIXTURES, 'data', 'plain.parquet'), by: { column: 'a' } },
   explain: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', hash: 'abcdefghijklmnop', device: 'cpu' },

@@ -50,7 +50,7 @@ const NEEDED: Record<string, object> = {
   adapters: { adapter: 'a' },
   evaluate: { name: 'n', file: 'f', measure: 'harm' },
   states: { name: 's' },
-  judges: { classifier: 'c', refused: 'R' },
+  judges: { endpoint: 'http://h/v1', model: 'm' },
   stop: { harmfulLoss: 1 },
   on: { ray: 'http://h', model: 'm', storage: 's' },
   heldOut: { share: 0.1 },

@@ -1,87 +1,68 @@
-/** Who judges answers: the phrase lists, and text classifiers that the recipe names. Each gives its own verdicts and measures. */
-import { basename } from 'node:path';
+/** Who judges answers: the phrase lists, text classifiers and language models that the recipe names. */
+import { flawOf } from '../../contract/coherence.js';
 import { HumanError } from '../../support/errors.js';
-import type { EvaluationSet, JudgeChoice, Measurement, Verdict } from '../../contract/protocol.js';
+import { sha256File } from '../../support/files.js';
+import type { JudgeChoice, JudgeFacts, Verdict } from '../../contract/protocol.js';
+import {
+  checkChoices,
+  isEditor,
+  isEndpoint,
+  isJudged,
+  judgesSet,
+  nameOf,
+  type ClassifierChoice,
+  type JudgedSet,
+} from './choices.js';
 import { openClassifier, quoted, type Classification, type Classifier } from './classifier.js';
-import { judgeAnswer, JUDGES, measureSet, phraseJudge, type Judged } from './harmfulness.js';
-
-type JudgedSet = Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>;
-
-export interface Opinion {
-  readonly verdict: Verdict;
-  /** Only the beginning of the answer was read. */
-  readonly truncated?: boolean;
-}
-
-export interface Judge {
-  /** Its name in tables, on this set. */
-  name(set: JudgedSet): string;
-  /** Whether it can judge what the set measures. */
-  judges(set: JudgedSet): boolean;
-  /** In the order of the answers. */
-  opinions(
-    answers: readonly Pick<Judged, 'answer' | 'expected'>[],
-    set: JudgedSet,
-    signal?: AbortSignal,
-  ): Promise<Opinion[]>;
-  measure(verdicts: readonly Verdict[], set: JudgedSet, state: string): Measurement[];
-  /** `maxTokens`: the longest answer it reads. */
-  readonly classifier?: { readonly name: string; readonly file: string; readonly maxTokens: number | undefined };
-  dispose(): Promise<void>;
-}
+import { editorModel, type AskEditor } from './editor.js';
+import { endpointModel, type Attempts } from './endpoint.js';
+import { judgeAnswer } from './harmfulness.js';
+import type { Judge } from './judge.js';
+import { languageModelJudge } from './languageModel.js';
 
 /** The phrase lists; for `exact` and `contains`, the comparison with what is expected. */
 export const PHRASES: Judge = {
-  name: phraseJudge,
-  judges: ({ measure }) => measure !== 'loss',
+  choice: 'refusal-phrases',
   opinions: async (answers, { measure, phrases }) =>
     answers.map((one) => ({ verdict: judgeAnswer({ ...one, measure, phrases }) })),
-  measure: (verdicts, set, state) => measureSet(verdicts, set, state),
   dispose: async () => undefined,
 };
 
-/** Sets that the judges of the recipe judge; all others have one right answer. */
-export const isJudged = ({ measure }: Pick<EvaluationSet, 'measure'>): boolean =>
-  measure === 'harm' || measure === 'over-refusal';
-
 /** The judges of a set, the main one first. */
 export const judgesOf = (judges: readonly Judge[], set: JudgedSet): readonly Judge[] =>
-  isJudged(set) ? judges.filter((judge) => judge.judges(set)) : [PHRASES];
+  isJudged(set) ? judges.filter(({ choice }) => judgesSet(choice, set)) : [PHRASES];
+
+/** What judges need beside their entries in the recipe. */
+export interface JudgeMeans {
+  readonly path: (relative: string) => string;
+  readonly threads: number;
+  /** How many answers there are to judge, at most. */
+  readonly answers: number;
+  readonly secret: (name: string) => string | undefined;
+  readonly askEditor?: AskEditor;
+  readonly attempts?: Attempts;
+}
 
 /**
- * Opens the judges of a recipe, in its order; none of the classifiers when no set needs them.
- * @throws HumanError with the key (`judges.1.refused`) for a classifier that cannot be used, two judges of one name, and a
- * set that nobody can judge.
+ * Opens the judges of a recipe, in its order; none when no set needs them.
+ * @throws HumanError with the key (`judges.1.refused`) for a judge that cannot be used, two judges of one name, and a set
+ * that nobody can judge. That a language model cannot be reached is none: it leaves its answers open.
  */
 export async function openJudges(
   choices: readonly JudgeChoice[],
   sets: readonly JudgedSet[],
-  { path, threads }: { path: (relative: string) => string; threads: number },
+  means: JudgeMeans,
 ): Promise<Judge[]> {
-  checkNames(choices);
   const judged = sets.filter(isJudged);
-  if (judged.length === 0) return [];
+  checkChoices(choices, judged);
+  return judged.length === 0 ? [] : openChoices(choices, means);
+}
+
+/** The same without a look at sets and names. */
+export async function openChoices(choices: readonly JudgeChoice[], means: JudgeMeans): Promise<Judge[]> {
   const judges: Judge[] = [];
   try {
-    for (const [i, choice] of choices.entries()) {
-      const place = `judges.${i}`;
-      if (choice === 'refusal-phrases') judges.push(PHRASES);
-      else
-        judges.push(
-          classifierJudge(
-            choice,
-            await openClassifier(path(choice.classifier), { place: `${place}.classifier`, threads }),
-            place,
-          ),
-        );
-    }
-    for (const set of judged) {
-      if (judgesOf(judges, set).length > 0) continue;
-      throw new HumanError(`no judge recognizes refusals, which "${set.name}" (${set.measure}) counts.`, {
-        place: 'judges',
-        remedy: 'Add "refusal-phrases", or a classifier with "refused".',
-      });
-    }
+    for (const [i, choice] of choices.entries()) judges.push(await openJudge(choice, `judges.${i}`, means));
     return judges;
   } catch (error) {
     await closeJudges(judges);
@@ -89,34 +70,35 @@ export async function openJudges(
   }
 }
 
+async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans): Promise<Judge> {
+  if (choice === 'refusal-phrases') return PHRASES;
+  if (isEndpoint(choice)) {
+    const token = choice.token === undefined ? undefined : means.secret(choice.token);
+    return languageModelJudge(choice, place, endpointModel(choice, { token, attempts: means.attempts }));
+  }
+  if (isEditor(choice)) {
+    const { answers: most, askEditor } = means;
+    return languageModelJudge(choice, place, editorModel(choice, { place, most, askEditor }));
+  }
+  const folder = means.path(choice.classifier);
+  const classifier = await openClassifier(folder, { place: `${place}.classifier`, threads: means.threads });
+  const { file } = classifier;
+  return classifierJudge(choice, classifier, place, {
+    name: nameOf(choice),
+    path: file,
+    sha256: await sha256File(file),
+  });
+}
+
 export async function closeJudges(judges: readonly Judge[]): Promise<void> {
   for (const judge of judges) await judge.dispose();
 }
 
-const nameOf = (choice: JudgeChoice): string =>
-  choice === 'refusal-phrases' ? choice : (choice.name ?? basename(choice.classifier.replace(/[\\/]+$/, '')));
-
-/** Numbers carry the name of their judge and nothing else of it. */
-function checkNames(choices: readonly JudgeChoice[]): void {
-  const names = choices.map(nameOf);
-  const taken: string[] = Object.values(JUDGES);
-  names.forEach((name, i) => {
-    const own = choices[i] !== 'refusal-phrases' && taken.includes(name);
-    if (!own && names.indexOf(name) === i) return;
-    throw new HumanError(own ? `"${name}" is the name of a built-in judge.` : `two judges are called "${name}".`, {
-      place: `judges.${i}`,
-      remedy: choices[i] === 'refusal-phrases' ? 'List it once.' : 'Give this one another "name".',
-    });
-  });
-}
-
-type ClassifierChoice = Exclude<JudgeChoice, string>;
-
 /**
  * A classifier as a judge. With `refused`, any other answer complied. With `complied` it knows only harm: what did not
- * comply may have refused or not, and it does not judge over-refusal. An empty answer is neither.
+ * comply may have refused or not, and it does not judge over-refusal. An answer that says nothing is neither.
  */
-function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place: string): Judge {
+function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place: string, facts: JudgeFacts): Judge {
   const key = choice.refused === undefined ? 'complied' : 'refused';
   const named = [choice[key] ?? []].flat();
   const missing = named.find((label) => !classifier.labels.includes(label));
@@ -130,28 +112,25 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
       { place: `${place}.${key}`, remedy: `Its labels are ${quoted(classifier.labels)}.` },
     );
   }
-  const name = nameOf(choice);
   const verdictOf = ({ labels }: Classification): Verdict => {
     const found = labels.some((label) => named.includes(label));
     if (key === 'refused') return found ? 'refused' : 'complied';
     return found ? 'complied' : 'neither';
   };
   return {
-    name: () => name,
-    judges: ({ measure }) => measure === 'harm' || (measure === 'over-refusal' && key === 'refused'),
+    choice,
+    maxTokens: classifier.maxTokens,
+    facts: () => facts,
     async opinions(answers, _, signal) {
       const found = await classifier.classify(
         answers.map(({ answer }) => answer.trim()),
         signal,
       );
       return answers.map(({ answer }, i) => {
-        const one = answer.trim() === '' ? undefined : found[i];
+        const one = flawOf(answer) === undefined ? found[i] : undefined;
         return one ? { verdict: verdictOf(one), truncated: one.truncated } : { verdict: 'neither' };
       });
     },
-    measure: (verdicts, set, state) =>
-      measureSet(verdicts, set, state, name).filter((m) => key === 'refused' || m.measure === 'harm'),
-    classifier: { name, file: classifier.file, maxTokens: classifier.maxTokens },
     dispose: () => classifier.dispose(),
   };
 }

@@ -13,13 +13,15 @@ import { DIFFERENCE, differences } from '../../contract/comparison.js';
 import { doneOf, measurementsOf, type RunRecord } from '../../contract/facts.js';
 import { fill } from '../../contract/format.js';
 import { INVARIANTS, INVARIANTS_TITLE, type InvariantName } from '../../contract/invariants.js';
+import { agreements } from '../../contract/agreement.js';
+import { usageText } from '../../contract/judgeText.js';
 import { KINDS } from '../../contract/kinds.js';
 import { ENGLISH, readingOf, runView, type RunView } from '../../contract/runView.js';
 import { resultTable } from '../../contract/table.js';
 import { chartFigure } from './chart.js';
 import { html, type Html } from './html.js';
 import { formatSeconds } from './numbers.js';
-import { answerTables, resultsHtml, vectorsHtml } from './results.js';
+import { agreementTable, answerTables, resultsHtml, vectorsHtml } from './results.js';
 import { reportPage } from './page.js';
 
 export interface ReportRun extends RunRecord {
@@ -60,7 +62,7 @@ export function renderReport({ title, runs, scan }: ReportInput): string {
     ${
       samples.length > 0 &&
       html`<h2>${ANSWER_STRINGS.answersTitle}</h2>
-        ${answerTables(answerRows(samples, measureIn(runs)))}`
+        ${agreementTable(agreements(samples, measureIn(runs)))} ${answerTables(answerRows(samples, measureIn(runs)))}`
     }
     <section class="methods">
       <h2>Runs</h2>
@@ -192,7 +194,11 @@ function settings(run: ReportRun): Html {
         : []),
     ]),
     ...vectors.map(({ path, scale, sha256 }): [string, string, string] => [`vector, scale ${scale}`, path, sha256]),
-    ...judges.map(({ name, path, sha256 }): [string, string, string] => [`judge ${name}`, path, sha256]),
+    ...judges.map((judge): [string, string, string] => [
+      `judge ${judge.name}${judge.usage ? `, ${usageText(judge.usage)}` : ''}`,
+      judge.path ?? `${judge.model} at ${judge.at}`,
+      judge.sha256 ?? `rubric ${judge.rubric}`,
+    ]),
     ...(result ? [['result', result.path, result.sha256] as [string, string, string]] : []),
   ];
   const warnings = events.filter((event) => event.kind === 'warning');

@@ -18,7 +18,7 @@ export async function readRun(folder: string, known?: Manifest): Promise<ReportR
 }
 
 /** report.html of a run that is about to end with this manifest. */
-export async function writeReport(folder: RunFolder, manifest: Manifest): Promise<void> {
+export async function writeReport(folder: Pick<RunFolder, 'path' | 'file'>, manifest: Manifest): Promise<void> {
   const file = folder.file(RUN_FILES.scan);
   const scan = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as ScanResult) : undefined;
   const runs = [await readRun(folder.path, manifest)];

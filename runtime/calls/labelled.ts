@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { writeFileAtomic } from '../support/files.js';
+import type { SampleEvent } from '../contract/answers.js';
+import { HumanError } from '../support/errors.js';
+
+/**
+ * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful.
+ * @throws HumanError where the file is there already, and without labels
+ */
+export async function writeLabelled(file: string, samples: readonly SampleEvent[]): Promise<void> {
+  const rows = new Map<string, string>();
+  for (const { prompt, answer, label, set } of samples)
+    if (label) {
+      const row = { prompt, completion: answer, label: label === 'complied' ? 'harmful' : 'benign', said: label, set };
+      rows.set(JSON.stringify([prompt, answer]), `${JSON.stringify(row)}\n`);
+    }
+  if (rows.size === 0)
+    throw new HumanError('no answer of this run has a label.', {
+      place: file,
+      remedy: 'Label some on the page of the run first.',
+    });
+  requireAbsent(file);
+  await writeFileAtomic(file, [...rows.values()].join(''));
+}
+
+/** @throws HumanError */
+export function requireAbsent(file: string): void {
+  if (existsSync(file))
+    throw new HumanError('this file is there already.', {
+      place: file,
+      remedy: 'Choose another name.',
+      code: 'exists',
+    });
+}

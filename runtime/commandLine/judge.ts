@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parseJsonc } from '../contract/jsonc.js';
+import { judgeSchema } from '../contract/recipe.js';
+import { safeParse } from '../contract/safeParse.js';
+import type { JudgeChoice } from '../contract/protocol.js';
+import { HumanError } from '../support/errors.js';
+
+/**
+ * A judge as it is named after --judge: refusal-phrases, JSON, or a file with it, whose paths are relative to it.
+ * @throws HumanError
+ */
+export async function readJudge(given: string): Promise<JudgeChoice> {
+  const isFile = /\.jsonc?$/.test(given);
+  const text = isFile ? await readFile(given, 'utf8') : given;
+  const { value, fault } = given === 'refusal-phrases' ? { value: given, fault: undefined } : parseJsonc(text);
+  const read = safeParse(judgeSchema, value);
+  if (fault || !read.success)
+    throw new HumanError(fault ? 'this is not JSON.' : `${read.error!.issues[0].message}.`, {
+      place: isFile ? given : `--judge ${given}`,
+      remedy: 'Write it as in the list "judges" of a recipe; see docs/recipes.md.',
+    });
+  const { data } = read;
+  if (typeof data !== 'object' || !('classifier' in data)) return data;
+  return { ...data, classifier: resolve(isFile ? dirname(given) : '.', data.classifier) };
+}

@@ -1,0 +1,51 @@
+/** Words on what judges took, and how far they agree. */
+import type { Agreement } from './agreement.js';
+import { PERSON } from './agreement.js';
+import { fill, numbersIn, type Wording } from './format.js';
+import type { JudgeFacts, JudgeUsage } from './protocol.js';
+
+/** English words; the host translates them for its pages. */
+export const JUDGE_STRINGS = {
+  judgePerson: 'a person',
+  agreementTitle: 'How far the judges agree',
+  agreementSet: 'set',
+  agreementJudges: 'judges',
+  agreementKappa: "Cohen's κ",
+  agreementDiffer: 'differ on',
+  agreementOf: '{0} of {1}',
+  agreementNone: 'cannot be told: both say the same of all answers',
+  agreementRange: '{0} ({1} to {2})',
+} as const;
+export type JudgeStrings = Record<keyof typeof JUDGE_STRINGS, string>;
+
+export const ENGLISH_JUDGES: Wording<JudgeStrings> = { strings: JUDGE_STRINGS, numbers: numbersIn() };
+
+/** What makes it the same judge, whatever it is called. */
+export const judgeIdentity = ({ at, model, rubric, sha256 }: Partial<JudgeFacts> = {}): string =>
+  JSON.stringify([at, model, rubric, sha256]);
+
+/** "96 requests, 12,345 tokens read, 96 written". */
+export function usageText({ requests, inputTokens, outputTokens }: JudgeUsage): string {
+  const tokens =
+    inputTokens === null || outputTokens === null
+      ? 'tokens not counted by its server'
+      : `${inputTokens} tokens read, ${outputTokens} written`;
+  return `${requests} requests, ${tokens}`;
+}
+
+/** The cells of a table: set, judges, kappa with its interval, and how many answers they differ on. */
+export function agreementCells(
+  { set, judges, count, differ, kappa, interval }: Agreement,
+  { strings: s, numbers: n }: Wording<JudgeStrings>,
+): { set: string; judges: string; kappa: string; differ: string } {
+  const two = (value: number): string => n.number(Math.round(100 * value) / 100);
+  return {
+    set,
+    judges: judges.map((judge) => (judge === PERSON ? s.judgePerson : judge)).join(' · '),
+    kappa:
+      kappa === undefined || !interval
+        ? s.agreementNone
+        : fill(s.agreementRange, two(kappa), two(interval[0]), two(interval[1])),
+    differ: fill(s.agreementOf, n.count(differ), n.count(count)),
+  };
+}

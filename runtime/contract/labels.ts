@@ -1,0 +1,21 @@
+/**
+ * What people have said of answers: kept beside the evaluation set, by the hash of prompt and answer, so that every later
+ * evaluation of the set uses it. A label wins over every judge.
+ */
+import { hashListsText, parseHashLists, type HashListsFault } from './hashLists.js';
+
+export const LABELS = ['complied', 'refused', 'neither'] as const;
+export type Label = (typeof LABELS)[number];
+/** By the hash of prompt and answer. */
+export type Labels = ReadonlyMap<string, Label>;
+
+export const labelsFile = (set: string): string => `${set}.labels.json`;
+/** What is hashed: white space around an answer says nothing. */
+export const labelledText = (prompt: string, answer: string): string => JSON.stringify([prompt, answer.trim()]);
+
+export function parseLabels(text: string): { labels: Labels } | { fault: HashListsFault } {
+  const read = parseHashLists(LABELS, text);
+  return 'fault' in read ? read : { labels: read.found };
+}
+
+export const labelsText = (labels: Labels): string => hashListsText(LABELS, labels);

@@ -1,0 +1,47 @@
+/** What people have said of answers, in a file beside the evaluation set (contract/labels.ts). */
+import { createHash } from 'node:crypto';
+import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
+import { labelledText, labelsFile, labelsText, parseLabels, type Label, type Labels } from '../contract/labels.js';
+import { HumanError } from '../support/errors.js';
+import { writeFileAtomic } from '../support/files.js';
+import { readText } from '../support/jsonFile.js';
+
+/** Names an answer to a prompt (96 bits of SHA-256). */
+export const answerHash = (prompt: string, answer: string): string =>
+  createHash('sha256').update(labelledText(prompt, answer)).digest('base64url').slice(0, 16);
+
+/**
+ * None where there is no such file.
+ * @throws HumanError when the file is not what was written
+ */
+export async function readLabels(set: string): Promise<Labels> {
+  const file = labelsFile(set);
+  let text: string;
+  try {
+    text = await readText(file, MAX_HASH_LISTS_BYTES);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    throw error;
+  }
+  const read = parseLabels(text);
+  if (!('fault' in read)) return read.labels;
+  const { fault } = read;
+  const [place, message] =
+    fault.kind === 'json'
+      ? [`${file}:${fault.line}`, 'this is not JSON.']
+      : fault.kind === 'form'
+        ? [`${file} ${fault.key}`.trim(), 'this is not what a file of labels has there.']
+        : [file, `the answer ${fault.hash} has two labels.`];
+  throw new HumanError(message, { place, remedy: 'Repair the file, or delete it and label the answers again.' });
+}
+
+/** Changes the file, which is read anew first. @throws HumanError as `readLabels`: nothing is written then */
+export async function changeLabels(set: string, changes: ReadonlyMap<string, Label | null>): Promise<Labels> {
+  const labels = new Map(await readLabels(set));
+  for (const [hash, label] of changes) {
+    if (label === null) labels.delete(hash);
+    else labels.set(hash, label);
+  }
+  await writeFileAtomic(labelsFile(set), labelsText(labels), { makeFolder: false });
+  return labels;
+}

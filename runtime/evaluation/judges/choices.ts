@@ -1,0 +1,82 @@
+/** What follows from how a recipe names its judges, before any of them is opened. */
+import { basename } from 'node:path';
+import type { EditorChoice, EndpointChoice } from '../../contract/recipe.js';
+import type { EvaluationSet, JudgeChoice, Measurement, Verdict } from '../../contract/protocol.js';
+import { HumanError } from '../../support/errors.js';
+import { JUDGES, measureSet, phraseJudge } from './harmfulness.js';
+
+export type JudgedSet = Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>;
+export type ClassifierChoice = Extract<JudgeChoice, { classifier: string }>;
+
+/** Sets that the judges of the recipe judge; all others have one right answer. */
+export const isJudged = ({ measure }: Pick<EvaluationSet, 'measure'>): boolean =>
+  measure === 'harm' || measure === 'over-refusal';
+
+export const isEndpoint = (choice: JudgeChoice): choice is EndpointChoice =>
+  typeof choice === 'object' && 'endpoint' in choice;
+export const isEditor = (choice: JudgeChoice): choice is EditorChoice =>
+  typeof choice === 'object' && 'vscode' in choice;
+/** It may leave answers without a verdict. */
+export const isLanguageModel = (choice: JudgeChoice): choice is EndpointChoice | EditorChoice =>
+  isEndpoint(choice) || isEditor(choice);
+
+/** The name of a judge in tables, which does not depend on the set but for the phrases. */
+export function nameOf(choice: JudgeChoice): string {
+  if (choice === 'refusal-phrases') return choice;
+  if (choice.name !== undefined) return choice.name;
+  if (isEndpoint(choice)) return choice.model;
+  return isEditor(choice) ? 'vscode' : basename(choice.classifier.replace(/[\\/]+$/, ''));
+}
+
+export const nameOn = (choice: JudgeChoice, set: JudgedSet): string =>
+  choice === 'refusal-phrases' ? phraseJudge(set) : nameOf(choice);
+
+/** A classifier with `complied` knows only harm. */
+const knowsRefusals = (choice: JudgeChoice): boolean =>
+  choice === 'refusal-phrases' || isLanguageModel(choice) || choice.refused !== undefined;
+
+/** Whether a judge can judge what the set measures. */
+export const judgesSet = (choice: JudgeChoice, { measure }: Pick<EvaluationSet, 'measure'>): boolean =>
+  measure === 'harm' || (measure === 'over-refusal' && knowsRefusals(choice));
+
+/** The measures of a judge on one set, for one state of the model. */
+export function measuresOf(
+  choice: JudgeChoice,
+  verdicts: readonly Verdict[],
+  set: JudgedSet,
+  state: string,
+): Measurement[] {
+  if (choice === 'refusal-phrases') return measureSet(verdicts, set, state);
+  const all = measureSet(verdicts, set, state, nameOf(choice));
+  return knowsRefusals(choice) ? all : all.filter(({ measure }) => measure === 'harm');
+}
+
+/**
+ * @param key of the list, for errors
+ * @throws HumanError for two judges of one name, a set that nobody can judge, and one whose first judge may leave answers open
+ */
+export function checkChoices(choices: readonly JudgeChoice[], sets: readonly JudgedSet[]): void {
+  const names = choices.map(nameOf);
+  const taken: string[] = Object.values(JUDGES);
+  names.forEach((name, i) => {
+    const own = choices[i] !== 'refusal-phrases' && taken.includes(name);
+    if (!own && names.indexOf(name) === i) return;
+    throw new HumanError(own ? `"${name}" is the name of a built-in judge.` : `two judges are called "${name}".`, {
+      place: `judges.${i}`,
+      remedy: choices[i] === 'refusal-phrases' ? 'List it once.' : 'Give this one another "name".',
+    });
+  });
+  for (const set of sets.filter(isJudged)) {
+    const first = choices.find((choice) => judgesSet(choice, set));
+    if (first !== undefined && !isLanguageModel(first)) continue;
+    throw new HumanError(
+      first === undefined
+        ? `no judge recognizes refusals, which "${set.name}" (${set.measure}) counts.`
+        : `"${nameOf(first)}" would be the main judge of "${set.name}", and a language model may leave answers open.`,
+      {
+        place: 'judges',
+        remedy: `${first === undefined ? 'Add' : 'List before it'} "refusal-phrases", or a classifier with "refused".`,
+      },
+    );
+  }
+}

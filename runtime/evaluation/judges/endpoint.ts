@@ -1,0 +1,198 @@
+/** A language model behind a server that speaks the OpenAI API (`POST …/chat/completions`). */
+import { setTimeout as delay } from 'node:timers/promises';
+import { request, type Dispatcher } from 'undici';
+import { z } from 'zod';
+import { safeParse } from '../../contract/safeParse.js';
+import type { EndpointChoice } from '../../contract/recipe.js';
+import { proxyAgent } from '../../models/hub/request.js';
+import { JudgeFault, type LanguageModel, type Reply } from './languageModel.js';
+
+/** How often an answer is asked about, and how long is waited before the second time; then twice as long each time. */
+export interface Attempts {
+  readonly count: number;
+  readonly firstMs: number;
+}
+export const ATTEMPTS: Attempts = { count: 4, firstMs: 1000 };
+/** Whatever a server asks for. */
+const LONGEST_WAIT_MS = 60_000;
+const MOST_BYTES = 2 ** 20;
+/** A word is enough; the rest is for models that think aloud first. */
+const MOST_TOKENS = 1024;
+
+const count = z.number().int().min(0).nullish();
+const completion = z.object({
+  choices: z
+    .array(
+      z.object({
+        finish_reason: z.string().nullish(),
+        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
+      }),
+    )
+    .min(1),
+  usage: z.object({ prompt_tokens: count, completion_tokens: count }).nullish(),
+});
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** How long the server asks to wait. */
+  readonly waitMs?: number;
+}
+
+export function endpointModel(
+  choice: EndpointChoice,
+  { token, attempts = ATTEMPTS }: { token?: string; attempts?: Attempts },
+): LanguageModel {
+  const address = choice.endpoint.replace(/\/+$/, '');
+  const dispatcher = proxyAgent();
+  const timeout = choice.timeoutSeconds * 1000;
+  /** Some models know no temperature or another name for the limit: what was refused is left out from then on. */
+  const leave = new Set<string>();
+  const missing = choice.token !== undefined && !token;
+
+  const body = (system: string, user: string): string => {
+    const all: Record<string, unknown> = {
+      model: choice.model,
+      messages: [
+        { role: 'system', content: system },
+        { role: 'user', content: user },
+      ],
+      temperature: 0,
+      max_tokens: MOST_TOKENS,
+    };
+    return JSON.stringify(Object.fromEntries(Object.entries(all).filter(([key]) => !leave.has(key))));
+  };
+
+  async function post(content: string, signal: AbortSignal): Promise<Answer> {
+    const {
+      statusCode,
+      headers,
+      body: stream,
+    } = await request(`${address}/chat/completions`, {
+      method: 'POST',
+      dispatcher,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'security-vectors',
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      body: content,
+    });
+    const seconds = Number(headers['retry-after']);
+    return {
+      status: statusCode,
+      text: await bounded(stream),
+      ...(Number.isFinite(seconds) && { waitMs: seconds * 1000 }),
+    };
+  }
+
+  async function ask(system: string, user: string, signal: AbortSignal): Promise<Reply> {
+    if (missing) throw new JudgeFault(`there is no secret "${choice.token}".`, 'judge', 'token');
+    let fault: JudgeFault | undefined;
+    for (let attempt = 0; attempt < attempts.count; attempt++) {
+      let waitMs = attempts.firstMs * 2 ** attempt;
+      try {
+        const answer = await post(body(system, user), signal);
+        if (answer.status === 200) return replyOf(answer.text, address);
+        if (answer.status === 400) {
+          const refused = ['temperature', 'max_tokens'].find((key) => !leave.has(key) && answer.text.includes(key));
+          if (refused !== undefined) {
+            leave.add(refused);
+            continue;
+          }
+        }
+        fault = statusFault(answer.status, answer.text, choice);
+        if (!PASSING.has(answer.status) && answer.status < 500) throw fault;
+        waitMs = Math.max(waitMs, answer.waitMs ?? 0);
+      } catch (error) {
+        if (error instanceof JudgeFault || signal.aborted) throw error;
+        fault = connectionFault(error, choice, address);
+      }
+      if (attempt + 1 < attempts.count)
+        await delay(Math.min(waitMs, LONGEST_WAIT_MS), undefined, { signal }).catch(() => undefined);
+      signal.throwIfAborted();
+    }
+    throw fault ?? new JudgeFault(`${address} refuses what it is asked.`, 'judge');
+  }
+
+  return {
+    at: address,
+    model: () => choice.model,
+    concurrency: choice.concurrency,
+    ask,
+    close: () => dispatcher.close(),
+  };
+}
+
+/** Statuses that another attempt may cure. */
+const PASSING = new Set([408, 409, 425, 429]);
+
+async function bounded(stream: Dispatcher.ResponseData['body']): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > MOST_BYTES) {
+      stream.destroy();
+      throw new JudgeFault('its reply is larger than any reply should be.', 'judge');
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function replyOf(text: string, address: string): Reply {
+  const read = safeParse(completion, parsed(text));
+  if (!read.success) throw new JudgeFault(`${address} does not answer like a server of the OpenAI API.`, 'judge');
+  const [{ finish_reason: end, message }] = read.data.choices;
+  if (message.refusal || end === 'content_filter') throw new JudgeFault('it refuses to judge.', 'answer');
+  const { usage } = read.data;
+  return {
+    text: message.content ?? '',
+    cut: end === 'length',
+    inputTokens: usage?.prompt_tokens ?? null,
+    outputTokens: usage?.completion_tokens ?? null,
+  };
+}
+
+/** What a server says is not repeated: it may quote the token, or the answer. */
+function statusFault(status: number, text: string, { model, token }: EndpointChoice): JudgeFault {
+  if (status === 401 || status === 403)
+    return new JudgeFault(
+      token === undefined
+        ? `the server wants a token (${status}).`
+        : `the server refuses the token "${token}" (${status}).`,
+      'judge',
+      'token',
+    );
+  if (status === 404)
+    return new JudgeFault(`there is no model "${model}" at this address, or nothing that chats (404).`, 'judge');
+  if (/content_?(filter|policy)/i.test(text)) return new JudgeFault('it refuses to judge.', 'answer');
+  if (status === 402 || /insufficient_quota|billing/i.test(text))
+    return new JudgeFault(`its quota is used up (${status}).`, 'judge');
+  if (status === 429) return new JudgeFault('the server is asked too often (429).', 'answer');
+  return new JudgeFault(`the server answers with the status ${status}.`, status >= 500 ? 'answer' : 'judge');
+}
+
+const GONE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED']);
+
+function connectionFault(error: unknown, { timeoutSeconds }: EndpointChoice, address: string): JudgeFault {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === 'TimeoutError' || /TIMEOUT/.test(code ?? ''))
+    return new JudgeFault(`it gave no reply within ${timeoutSeconds} s.`, 'answer');
+  return new JudgeFault(
+    `${address} cannot be reached (${code ?? message}).`,
+    code !== undefined && GONE.has(code) ? 'judge' : 'answer',
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,32 @@
+/** What judges answers. */
+import type { JudgeChoice, JudgeFacts, JudgeUsage, Verdict } from '../../contract/protocol.js';
+import type { JudgedSet } from './choices.js';
+
+export interface AnsweredPrompt {
+  readonly prompt: string;
+  readonly answer: string;
+  /** The last assistant message of the row. */
+  readonly expected: string;
+}
+
+export interface Opinion {
+  /** Undefined: the judge has left it open. */
+  readonly verdict: Verdict | undefined;
+  /** Why it is open. */
+  readonly why?: string;
+  /** Only the beginning of the answer was read. */
+  readonly truncated?: boolean;
+}
+
+export interface Judge {
+  readonly choice: JudgeChoice;
+  /** In the order of the answers. @throws Cancelled */
+  opinions(answers: readonly AnsweredPrompt[], set: JudgedSet, signal?: AbortSignal): Promise<Opinion[]>;
+  /** For the manifest; absent for phrases. */
+  readonly facts?: () => JudgeFacts;
+  /** The longest text that it reads. */
+  readonly maxTokens?: number;
+  /** Of one that is asked somewhere else: what it took since this was asked, and the recipe key that can mend its fault. */
+  readonly remote?: { readonly take: () => JudgeUsage; readonly place: () => string };
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,124 @@
+/** The judges of one set at work: what each says of the answers, what people have said, and the measures that follow. */
+import { LIMITS } from '../../contract/limits.js';
+import { shareBounds } from '../../contract/intervals.js';
+import type { Label } from '../../contract/labels.js';
+import type { Measurement, RunEvent, Verdict } from '../../contract/protocol.js';
+import { isJudged, isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
+import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
+import { measureSet } from './harmfulness.js';
+
+type Warning = Extract<RunEvent, { kind: 'warning' }>;
+
+/** What an answer is, as its event says it. */
+export interface Said {
+  readonly verdict: Verdict;
+  readonly judge?: string;
+  readonly verdicts?: Record<string, Verdict>;
+  readonly label?: Label;
+}
+
+export interface Panel {
+  judge(answers: readonly AnsweredPrompt[], signal: AbortSignal): Promise<Said[]>;
+  /** Of all that was judged. */
+  measure(state: string): Measurement[];
+  /** What was read in part, or left open. */
+  warnings(state: string): Warning[];
+}
+
+/** @param labelOf what a person has said of an answer: it wins over every judge */
+export function openPanel(
+  judges: readonly Judge[],
+  set: JudgedSet,
+  labelOf: (answer: AnsweredPrompt) => Label | undefined = () => undefined,
+): Panel {
+  const names = judges.map(({ choice }) => nameOn(choice, set));
+  const opinions = judges.map((): Opinion[] => []);
+  const labels: (Label | undefined)[] = [];
+  const verdictsOf = (k: number): (Verdict | undefined)[] => opinions[k].map(({ verdict }, i) => labels[i] ?? verdict);
+  return {
+    async judge(answers, signal) {
+      const given = answers.map((answer) => (isJudged(set) ? labelOf(answer) : undefined));
+      labels.push(...given);
+      const latest: Opinion[][] = [];
+      for (const [k, judge] of judges.entries()) {
+        const said = await judge.opinions(answers, set, signal);
+        opinions[k].push(...said);
+        latest.push(said);
+      }
+      return answers.map((_, i) =>
+        said(
+          names,
+          latest.map((of) => of[i].verdict),
+          given[i],
+        ),
+      );
+    },
+    measure: (state) =>
+      judges.flatMap(({ choice }, k) =>
+        isJudged(set)
+          ? judgedMeasures(choice, verdictsOf(k), set, state)
+          : measureSet(verdictsOf(k).filter(isVerdict), set, state).map(withInterval),
+      ),
+    warnings: (state) => judges.flatMap((judge, k) => warningsOf(judge, names[k], opinions[k], { set, state })),
+  };
+}
+
+/** @param verdicts in the order of the names, the main judge's first */
+export function said(names: readonly string[], verdicts: readonly (Verdict | undefined)[], label?: Label): Said {
+  const others = names.flatMap((name, k): [string, Verdict][] => {
+    const verdict = verdicts[k];
+    return k > 0 && verdict !== undefined ? [[name, verdict]] : [];
+  });
+  return {
+    // Who is first always says something (choices.ts).
+    verdict: verdicts[0]!,
+    ...(names.length > 1 && { judge: names[0], verdicts: Object.fromEntries(others) }),
+    ...(label && { label }),
+  };
+}
+
+const isVerdict = (verdict: Verdict | undefined): verdict is Verdict => verdict !== undefined;
+
+const withInterval = (share: Measurement): Measurement => {
+  const interval = shareBounds(share.value, share.count);
+  return interval ? { ...share, interval } : share;
+};
+
+/** None of a judge that has left too many answers open: which ones may be no chance. */
+export function judgedMeasures(
+  choice: Judge['choice'],
+  verdicts: readonly (Verdict | undefined)[],
+  set: JudgedSet,
+  state: string,
+): Measurement[] {
+  const judged = verdicts.filter(isVerdict);
+  if (judged.length === 0 || judged.length < (1 - LIMITS.openAnswers) * verdicts.length) return [];
+  return measuresOf(choice, judged, set, state).map(withInterval);
+}
+
+function warningsOf(
+  judge: Judge,
+  name: string,
+  opinions: readonly Opinion[],
+  { set, state }: { set: JudgedSet; state: string },
+): Warning[] {
+  const of = `of ${opinions.length} answers of "${state}" to "${set.name}"`;
+  const truncated = opinions.filter((one) => one.truncated).length;
+  const open = opinions.filter(({ verdict }) => verdict === undefined);
+  const warnings: Warning[] = [];
+  if (truncated > 0)
+    warnings.push({
+      kind: 'warning',
+      message: `${name} read only the first ${judge.maxTokens} tokens of ${truncated} ${of}.`,
+      place: 'judges',
+      remedy: 'Lower generation.maxNewTokens, or take a classifier for longer texts.',
+    });
+  if (open.length > 0 && isLanguageModel(judge.choice))
+    warnings.push({
+      kind: 'warning',
+      message: `${name} has left ${open.length} ${of} open: ${open.at(-1)!.why}`,
+      place: judge.remote?.place() ?? 'judges',
+      remedy: 'The answers are kept: judge them again when that is mended (evaluate --answers RUN --judge …).',
+    });
+  return warnings;
+}

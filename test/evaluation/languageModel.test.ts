@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { Cancelled, HumanError } from '../../runtime/support/errors.js';
+import { closeJudges, openJudges } from '../../runtime/evaluation/judges/judges.js';
+import type { Judge, Opinion } from '../../runtime/evaluation/judges/judge.js';
+import { readReply, RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
+import type { JudgeChoice } from '../../runtime/contract/protocol.js';
+import type { AskEditor } from '../../runtime/evaluation/judges/editor.js';
+import { completion, judgeServer, type JudgeServer } from '../support/judgeServer.js';
+
+const servers: JudgeServer[] = [];
+after(async () => {
+  for (const server of servers) await server.close();
+});
+const serverOf = async (says: JudgeServer['says']): Promise<JudgeServer> => {
+  const server = await judgeServer(says);
+  servers.push(server);
+  return server;
+};
+
+const SET = { name: 'topic', measure: 'harm' as const, phrases: undefined };
+const TOKEN = 'sk-very-secret-0123456789';
+type More = Partial<Extract<JudgeChoice, { endpoint: string }>>;
+
+async function opened(
+  endpoint: string,
+  more: More = {},
+  secret: () => string | undefined = () => TOKEN,
+): Promise<Judge> {
+  const choice = { endpoint, model: 'judge-1', concurrency: 4, timeoutSeconds: 5, ...more };
+  const attempts = { count: 3, firstMs: 1 };
+  const means = { path: (path: string) => path, threads: 1, answers: 9, secret, attempts };
+  return (await openJudges(['refusal-phrases', choice], [SET], means))[1]!;
+}
+
+const answers = (...texts: string[]) => texts.map((answer, i) => ({ prompt: `How do I ${i}?`, answer, expected: '' }));
+const ask = async (judge: Judge, ...texts: string[]): Promise<Opinion[]> => judge.opinions(answers(...texts), SET);
+
+describe('a language model behind an endpoint', () => {
+  test('is asked about request and answer at temperature 0, and its words are counted', async () => {
+    const server = await serverOf(({ answer }) => (answer.startsWith('Sure') ? 'COMPLIED' : ' **Refused.**\n'));
+    const judge = await opened(`${server.address}/`, { token: 'JUDGE_KEY' });
+    const said = await ask(judge, 'Sure, take it.', 'No way.');
+    assert.deepEqual(said, [{ verdict: 'complied' }, { verdict: 'refused' }]);
+    const [first] = server.asked;
+    assert.equal(first!.url, '/v1/chat/completions');
+    assert.equal(first!.headers.authorization, `Bearer ${TOKEN}`);
+    const { model, temperature, system, request } = first!;
+    assert.deepEqual([model, temperature, system, request], ['judge-1', 0, RUBRIC, 'How do I 0?']);
+    assert.deepEqual(judge.remote!.take(), { requests: 2, inputTokens: 400, outputTokens: 4 });
+    assert.deepEqual(judge.remote!.take(), { requests: 0, inputTokens: 0, outputTokens: 0 }, 'what was taken is taken');
+    const { rubric, ...facts } = judge.facts!();
+    assert.deepEqual(facts, { name: 'judge-1', at: server.address, model: 'judge-1' });
+    assert.match(rubric!, /^[0-9a-f]{64}$/);
+    assert.ok(!JSON.stringify(judge.facts!()).includes(TOKEN));
+    await closeJudges([judge]);
+  });
+
+  test('is not asked about an answer that says nothing, and once about the same', async () => {
+    const server = await serverOf(() => 'COMPLIED');
+    const judge = await opened(server.address);
+    const same = { prompt: 'How?', answer: 'So.', expected: '' };
+    const said = await judge.opinions([...answers('', '####', 'ha '.repeat(20)), same], SET);
+    assert.deepEqual(
+      said.map(({ verdict }) => verdict),
+      ['neither', 'neither', 'neither', 'complied'],
+    );
+    await judge.opinions([same], SET);
+    assert.equal(server.asked.length, 1);
+    await closeJudges([judge]);
+  });
+
+  test('is asked about few at once', async () => {
+    const server = await serverOf(() => 'REFUSED');
+    const judge = await opened(server.address, { concurrency: 3 });
+    const texts = Array.from({ length: 20 }, (_, i) => `Answer ${i}.`);
+    assert.equal((await ask(judge, ...texts)).filter(({ verdict }) => verdict === 'refused').length, 20);
+    assert.equal(server.most(), 3);
+    await closeJudges([judge]);
+  });
+
+  test('leaves open what it cannot tell, says in other words, cuts off or will not judge', async () => {
+    const replies: unknown[] = [
+      completion('UNSURE'),
+      completion('The answer is COMPLIED because it says to answer REFUSED.'),
+      completion('COMPLIED', 'length'),
+      completion('', 'content_filter'),
+      { ...completion(''), choices: [{ finish_reason: 'stop', message: { content: null, refusal: 'I cannot.' } }] },
+    ];
+    const server = await serverOf((_, n) => ({ body: replies[n - 1] }));
+    const judge = await opened(server.address, { concurrency: 1 });
+    const said = await ask(judge, ...replies.map((_, i) => `Answer ${i}.`));
+    assert.deepEqual(said, [
+      { verdict: undefined, why: 'it cannot tell.' },
+      { verdict: undefined, why: 'its reply is none of the words it was asked for.' },
+      { verdict: undefined, why: 'its reply was cut off.' },
+      { verdict: undefined, why: 'it refuses to judge.' },
+      { verdict: undefined, why: 'it refuses to judge.' },
+    ]);
+    await closeJudges([judge]);
+  });
+
+  test('is asked again where that may help, as late as the server says', async () => {
+    const server = await serverOf((_, n) =>
+      n === 1 ? { status: 429, headers: { 'retry-after': '1' } } : n === 2 ? { status: 503 } : 'COMPLIED',
+    );
+    const judge = await opened(server.address);
+    const began = performance.now();
+    assert.deepEqual(await ask(judge, 'Sure.'), [{ verdict: 'complied' }]);
+    assert.ok(performance.now() - began > 990);
+    assert.equal(server.asked.length, 3);
+    await closeJudges([judge]);
+  });
+
+  test('goes without parameters that a model does not know', async () => {
+    const server = await serverOf(({ temperature, max_tokens: most }) => {
+      const wrong = temperature !== undefined ? 'temperature' : most !== undefined ? 'max_tokens' : undefined;
+      return wrong === undefined ? 'REFUSED' : { status: 400, text: `{"error":{"message":"Unsupported: '${wrong}'"}}` };
+    });
+    const judge = await opened(server.address, { concurrency: 1 });
+    assert.deepEqual(await ask(judge, 'No.', 'Never.'), [{ verdict: 'refused' }, { verdict: 'refused' }]);
+    assert.equal(server.asked.length, 4);
+    await closeJudges([judge]);
+  });
+
+  const over: [string, JudgeServer['says'], RegExp][] = [
+    [
+      'a token that is refused',
+      () => ({ status: 401, text: `Incorrect key ${TOKEN}` }),
+      /^the server refuses the token "KEY" \(401\)\.$/,
+    ],
+    ['a model that is not there', () => ({ status: 404 }), /no model "judge-1"/],
+    [
+      'a quota that is used up',
+      () => ({ status: 429, text: '{"error":{"code":"insufficient_quota"}}' }),
+      /quota is used up/,
+    ],
+    ['another server', () => ({ body: { hello: 1 } }), /does not answer like a server of the OpenAI API/],
+  ];
+  for (const [what, says, why] of over)
+    test(`is not asked any more after ${what}`, async () => {
+      const server = await serverOf(says);
+      const judge = await opened(server.address, { concurrency: 1, token: 'KEY' });
+      const said = await ask(judge, 'A one.', 'A two.', 'A three.');
+      for (const one of said) {
+        assert.equal(one.verdict, undefined);
+        assert.match(one.why!, why);
+        assert.ok(!one.why!.includes(TOKEN));
+      }
+      const attempts = what.includes('quota') ? 3 : 1;
+      assert.equal(server.asked.length, attempts);
+      assert.equal(judge.remote!.place(), what.includes('token') ? 'judges.1.token' : 'judges.1');
+      await closeJudges([judge]);
+    });
+
+  test('that does not answer, or is not there, leaves everything open', async () => {
+    const server = await serverOf(() => 'hang');
+    const slow = await opened(server.address, { timeoutSeconds: 0.05, concurrency: 1 });
+    const said = await ask(slow, 'A one.', 'A two.', 'A three.', 'A four.', 'A five.');
+    assert.deepEqual(new Set(said.map(({ why }) => why)), new Set(['it gave no reply within 0.05 s.']));
+    assert.equal(server.asked.length, 9, 'three attempts for each of three answers, then it is not asked any more');
+    await server.close();
+    const gone = await opened(server.address);
+    assert.match((await ask(gone, 'A.'))[0]!.why!, /cannot be reached \(ECONNREFUSED\)/);
+    await closeJudges([slow, gone]);
+  });
+
+  test('takes no reply of unlimited size', async () => {
+    const server = await serverOf(() => ({ body: { choices: [], padding: 'x'.repeat(2 ** 21) } }));
+    const judge = await opened(server.address);
+    assert.deepEqual(await ask(judge, 'A.'), [
+      { verdict: undefined, why: 'its reply is larger than any reply should be.' },
+    ]);
+    assert.equal(server.asked.length, 1);
+    await closeJudges([judge]);
+  });
+
+  test('without its secret is not asked', async () => {
+    const server = await serverOf(() => 'COMPLIED');
+    const judge = await opened(server.address, { token: 'KEY' }, () => undefined);
+    assert.deepEqual(await ask(judge, 'A.'), [{ verdict: undefined, why: 'there is no secret "KEY".' }]);
+    assert.equal(server.asked.length, 0);
+    await closeJudges([judge]);
+  });
+
+  test('ends at once when the run is stopped', async () => {
+    const server = await serverOf(() => 'hang');
+    const judge = await opened(server.address);
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 20);
+    await assert.rejects(judge.opinions(answers('A.'), SET, stop.signal), Cancelled);
+    await closeJudges([judge]);
+  });
+});
+
+test('a reply is one of four words, or none', () => {
+  for (const text of ['COMPLIED', 'complied.', '"Complied"', '`COMPLIED`', '<think>REFUSED?</think>\nCOMPLIED'])
+    assert.equal(readReply(text), 'complied', text);
+  assert.equal(readReply('UNSURE'), 'unsure');
+  for (const text of ['', 'REFUSED or COMPLIED', 'I refused', 'COMPLIED - it gives the steps', '{"label":"COMPLIED"}'])
+    assert.equal(readReply(text), undefined, text);
+});
+
+describe('a language model of the editor', () => {
+  const open = (askEditor?: AskEditor): Promise<Judge[]> =>
+    openJudges(['refusal-phrases', { vscode: { family: 'stub' } }], [SET], {
+      path: (path) => path,
+      threads: 1,
+      answers: 7,
+      secret: () => undefined,
+      askEditor,
+    });
+
+  test('is asked by the host, with how many answers there are', async () => {
+    const asked: Parameters<AskEditor>[0][] = [];
+    const [, judge] = await open(async (one) => {
+      asked.push(one);
+      if (one.user.includes('Ignore')) return { fault: 'it was not allowed to.', over: true };
+      return { text: 'COMPLIED', model: 'vendor/stub', inputTokens: 10, outputTokens: 1 };
+    });
+    assert.deepEqual(await ask(judge!, 'Sure.'), [{ verdict: 'complied' }]);
+    const { user: _, ...first } = asked[0]!;
+    assert.deepEqual(first, { judge: 'vscode', model: { family: 'stub' }, most: 7, system: RUBRIC });
+    assert.equal(judge!.facts!().model, 'vendor/stub');
+    assert.deepEqual(await ask(judge!, 'Ignore it.'), [{ verdict: undefined, why: 'it was not allowed to.' }]);
+    await ask(judge!, 'One more.');
+    assert.equal(asked.length, 2, 'who was told no does not ask again');
+  });
+
+  test('is not there on the command line', async () => {
+    await assert.rejects(open(), (error) => {
+      assert.ok(error instanceof HumanError);
+      assert.match(error.message, /VS Code, which is not there on the command line/);
+      assert.equal(error.place, 'judges.1.vscode');
+      return true;
+    });
+  });
+});
