@@ -17,6 +17,8 @@ import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
 import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
+import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
+import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
 import { DataInspector } from './data/files.js';
 import { previewDocuments } from './data/previews.js';
@@ -44,6 +46,8 @@ import { Archive } from './workspace/archive.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
 import { clusterSecrets, findJobs } from './commands/cluster.js';
+import { judgeSecrets } from './commands/secrets.js';
+import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
 import { TrainingView } from './views/training.js';
@@ -120,6 +124,8 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       assertTrusted,
       token: () => hubToken(context),
       ...clusterSecrets(context.secrets),
+      judgeSecrets: judgeSecrets(context.secrets),
+      askModel: editorModels,
     }),
   );
   const archive = own(new Archive(context.workspaceState));
@@ -234,6 +240,7 @@ type Parts = Omit<Services, 'runPanels' | 'chatPanels' | 'triagePanels' | 'compa
 
 function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunPanels {
   const { extension, store, runner, openWalkthrough } = services;
+  const labels = new LabelQueue((run, answers) => labelAnswers(services, run, answers));
   const panels: RunPanels = new RunPanels(extension, store, {
     stop: (folder) => runner.stop(folder),
     resume: (folder) => runner.resume(folder),
@@ -246,6 +253,9 @@ function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunP
     openReport: (run) => openReport(services, { run }),
     openFolder,
     openRun: (run) => panels.show(run),
+    label: (run, answer) => labels.add(run, answer),
+    judgeAgain: (run) => judgeAgain({ ...services, runPanels: panels }, { run }),
+    exportLabels: (run) => exportLabels(services, { run }),
     openWalkthrough,
     onBug,
   });

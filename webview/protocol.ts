@@ -5,12 +5,15 @@
  * The host owns the truth. It answers `ready` (and its panel becoming visible again) with a full snapshot and sends
  * appends in between. Every request is answered once: with its result, an error or a cancellation.
  */
+import type { Agreement } from '../runtime/contract/agreement.js';
 import { ANSWER_STRINGS, type AnswerRow } from '../runtime/contract/answers.js';
 import { COMPARISON_STRINGS, type ComparedRun } from '../runtime/contract/comparedRuns.js';
 import type { ProbeColumns, TrainColumns } from '../runtime/contract/columns.js';
 import type { Difference } from '../runtime/contract/comparison.js';
 import { DIFFERENCE, DURATION_WORDS } from '../runtime/contract/format.js';
 import { INVARIANTS_TITLE } from '../runtime/contract/invariants.js';
+import { JUDGE_STRINGS } from '../runtime/contract/judgeText.js';
+import type { Label } from '../runtime/contract/labels.js';
 import { VIEW_STRINGS, type RunReading } from '../runtime/contract/runView.js';
 import type { ChartTopic } from '../runtime/contract/series.js';
 import type { Over, SweepPoint } from '../runtime/contract/sweep.js';
@@ -105,7 +108,13 @@ export type RunPageEvent =
   | { type: 'snapshot'; language: string; strings: RunStrings; run: RunSnapshot }
   | RunAppend
   /** Sent on `openAnswers`, and when the answers change; the page shows them below the table. */
-  | { type: 'answers'; rows: AnswerRow[] };
+  | {
+      type: 'answers';
+      rows: AnswerRow[];
+      agreements: Agreement[];
+      /** The run is finished: its answers may be labelled, and judged again. */
+      canLabel: boolean;
+    };
 
 export type RunPageRequest =
   | { type: 'ready' }
@@ -114,6 +123,10 @@ export type RunPageRequest =
   | { type: 'runAgain' }
   | { type: 'openRecipe' }
   | { type: 'openAnswers' }
+  /** What a person says of an answer; null takes it back. */
+  | { type: 'label'; set: string; row: number; state: string; label: Label | null }
+  | { type: 'judgeAgain' }
+  | { type: 'exportLabels' }
   | { type: 'openReport' }
   | { type: 'openFolder' }
   /** A point of a sweep. */
@@ -405,7 +418,16 @@ export const RUN_STRINGS = {
   ...ANSWER_STRINGS,
   answersEmpty: 'No answers were kept.',
   answersSet: 'Set',
+  ...JUDGE_STRINGS,
   answersDiffer: 'Only where the models differ',
+  answersDisputed: 'Only where the judges differ',
+  answersLabelled: '{0} answers labelled',
+  labelAs: 'This answer: {0} ({1})',
+  labelNone: 'Take the label back (Delete)',
+  labelKeys:
+    'An answer that you label counts as you say, whatever the judges say, here and in every later evaluation. Keys: ↑ ↓ ← → move, c complied, r refused, n neither, Delete takes the label back.',
+  judgeAgain: 'Judge again…',
+  exportLabels: 'Save labelled answers…',
   answersMore: 'Show {0} more',
   answersCount: '{0} of {1} prompts',
 

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
+import { secretOf } from './secrets.js';
 import { canResume } from '../runs/run.js';
 import type { RunnerOptions } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
@@ -14,31 +15,26 @@ export const clusterSecrets = (
 ): Required<Pick<RunnerOptions, 'secrets' | 'forgetSecrets'>> => ({
   async secrets(names) {
     const found: Record<string, string> = {};
-    for (const name of names) found[name] = (await storage.get(keyOf(name))) ?? (await ask(storage, name));
+    for (const name of names) {
+      const given = await secretOf(storage, keyOf(name), {
+        title: t('Secret of a cluster'),
+        prompt: t(
+          'The recipe names the secret "{0}". It is kept in the secret storage, and sent to the cluster only.',
+          name,
+        ),
+      });
+      if (given === undefined)
+        throw inputError(t('the secret "{0}" was not given.', name), {
+          remedy: t('Run or resume once more to be asked again.'),
+        });
+      found[name] = given;
+    }
     return found;
   },
   async forgetSecrets(names) {
     for (const name of names) await storage.delete(keyOf(name));
   },
 });
-
-async function ask(storage: vscode.SecretStorage, name: string): Promise<string> {
-  const given = await vscode.window.showInputBox({
-    title: t('Secret of a cluster'),
-    prompt: t(
-      'The recipe names the secret "{0}". It is kept in the secret storage, and sent to the cluster only.',
-      name,
-    ),
-    password: true,
-    ignoreFocusOut: true,
-  });
-  if (!given)
-    throw inputError(t('the secret "{0}" was not given.', name), {
-      remedy: t('Run or resume once more to be asked again.'),
-    });
-  await storage.store(keyOf(name), given);
-  return given;
-}
 
 /** Jobs go on while no window is open: a run that was cut off by that hears its job again. */
 export async function findJobs({ store, runner }: Pick<Services, 'store' | 'runner'>): Promise<void> {

@@ -34,6 +34,7 @@ import {
   showAnswers,
   stop,
 } from './runs.js';
+import { exportLabels, judgeAgain } from './judgeAgain.js';
 import { openSample } from './sample.js';
 import { decide, review } from './review.js';
 import { saveCleaned, saveFine } from './saveCleaned.js';
@@ -81,6 +82,8 @@ const HANDLERS = {
   openReport,
   openInBrowser,
   showAnswers,
+  judgeAgain,
+  exportLabels,
   compareRuns,
   renameRun,
   tagRuns,

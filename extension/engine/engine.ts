@@ -12,6 +12,7 @@ import {
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
 import type {
+  ModelReply,
   NotificationName,
   Notifications,
   RequestName,
@@ -21,7 +22,8 @@ import type {
 } from '../../runtime/contract/protocol.js';
 import { Cancelled, HostError, isErrorData } from '../host/errors.js';
 import type { Disposable } from '../host/disposable.js';
-import { notification } from './notifications.js';
+import type { AskModel } from './editorModels.js';
+import { askedModel, notification } from './notifications.js';
 import { oomKills } from './oomKills.js';
 import { t } from '../host/text.js';
 import { visible } from '../../runtime/contract/visible.js';
@@ -45,6 +47,8 @@ export interface Listener {
   onToken?(text: string): void;
   onRows?(rows: ScanRow[]): void;
   onProgress?(message: string, fraction?: number): void;
+  /** The engine wants a language model of the editor asked. */
+  onAsk?: AskModel;
 }
 
 export type LogLevel = Notifications['log']['level'];
@@ -188,6 +192,13 @@ export class Engine implements Disposable {
     on('rows', ({ id, rows }) => this.listeners.get(id)?.onRows?.(rows));
     on('progress', ({ id, message, fraction }) => this.listeners.get(id)?.onProgress?.(message, fraction));
     on('log', ({ level, message }) => note(level, message));
+    connection.onRequest('askModel', async (sent: unknown, token: CancellationToken): Promise<ModelReply> => {
+      const asked = askedModel(sent);
+      const answer = asked && this.listeners.get(asked.id)?.onAsk;
+      if (!answer) return { fault: 'nobody can be asked here.', over: true };
+      const { id: _, ...question } = asked;
+      return answer(question, token);
+    });
     connection.onError(([error]) => note('error', error.message));
 
     const ended = new Promise<never>((_resolve, reject) => {

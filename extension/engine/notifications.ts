@@ -1,7 +1,8 @@
 /** What the engine sends the host unasked. Anything not of this form is dropped; the events around it are kept. */
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
-import type { NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';
+import { editorModel } from '../../runtime/contract/recipe.js';
+import type { HostRequests, NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';
 import { EVENT, SCAN_ROW } from './schemas.js';
 
 const id = z.number();
@@ -32,3 +33,15 @@ const NOTIFICATIONS: { [K in NotificationName]: z.ZodType<Notifications[K]> } = 
 /** The notification; undefined for what is none. */
 export const notification = <K extends NotificationName>(name: K, sent: unknown): Notifications[K] | undefined =>
   safeParse(NOTIFICATIONS[name], sent).data;
+
+const ASK: z.ZodType<HostRequests['askModel']['params']> = z.object({
+  id,
+  judge: text,
+  model: editorModel,
+  most: z.number(),
+  system: text,
+  user: text,
+});
+
+/** What the engine wants asked; undefined for anything else. */
+export const askedModel = (sent: unknown): HostRequests['askModel']['params'] | undefined => safeParse(ASK, sent).data;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { COLUMN_FIELDS } from '../../runtime/contract/mapping.js';
 import { EXPORT_FORMATS, MEASURES } from '../../runtime/contract/protocol.js';
+import { judgeSchema } from '../../runtime/contract/recipe.js';
 import { DECISIONS } from '../../runtime/contract/review.js';
 import type { CommandName } from './contributions.js';
 
@@ -147,6 +148,9 @@ export const COMMAND_ARGUMENTS = {
   openReport: aRun,
   openInBrowser: nothing,
   showAnswers: aRun,
+  /** `judges`: further ones, as a recipe names them, with absolute paths; none: labels alone. */
+  judgeAgain: takes({ run: text, judges: z.array(judgeSchema).optional() }, 'run'),
+  exportLabels: takes({ run: text, out: text }, 'run'),
   compareRuns: someRuns({}),
   /** `name`: empty for that of the folder. */
   renameRun: takes({ run: text, name: z.string().optional() }, 'run'),

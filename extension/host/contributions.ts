@@ -39,6 +39,8 @@ export const COMMANDS = {
   openReport: 'securityVectors.openReport',
   openInBrowser: 'securityVectors.openInBrowser',
   showAnswers: 'securityVectors.showAnswers',
+  judgeAgain: 'securityVectors.judgeAgain',
+  exportLabels: 'securityVectors.exportLabels',
   compareRuns: 'securityVectors.compareRuns',
   renameRun: 'securityVectors.renameRun',
   tagRuns: 'securityVectors.tagRuns',

@@ -1,5 +1,6 @@
 /** What pages may ask of the host, and what they may have kept: anything else is refused before a handler sees it. */
 import { z } from 'zod';
+import { LABELS } from '../../runtime/contract/labels.js';
 import { DECISIONS } from '../../runtime/contract/review.js';
 import {
   PICTURE_FORMATS,
@@ -29,6 +30,14 @@ const MAX_TEXTS = 500;
 
 export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
   bare('ready', 'stop', 'resume', 'runAgain', 'openRecipe', 'openAnswers', 'openReport', 'openFolder'),
+  bare('judgeAgain', 'exportLabels'),
+  z.strictObject({
+    type: z.literal('label'),
+    set: z.string().max(MAX_CHARACTERS),
+    row: z.number(),
+    state: z.string().max(MAX_CHARACTERS),
+    label: z.enum(LABELS).nullable(),
+  }),
   z.strictObject({ type: z.literal('openRun'), run: z.string() }),
   openWalkthrough,
 ]);

@@ -12,10 +12,13 @@ import { now } from '../host/clock.js';
 import { PANELS } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
-import { answerRows, type SampleEvent } from '../../runtime/contract/answers.js';
+import { agreements } from '../../runtime/contract/agreement.js';
+import { answerRows, disputedFirst, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
-import type { Run } from '../runs/run.js';
+import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { LabelledAnswer } from '../runs/labels.js';
+import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange, RunStore } from '../runs/store.js';
 import { exists } from '../host/checkedFile.js';
@@ -34,6 +37,10 @@ export interface RunActions {
   openReport(folder: string): unknown;
   openFolder(folder: string): unknown;
   openRun(folder: string): unknown;
+  /** Ends when the run, and all that is shown of it, says so. */
+  label(folder: string, answer: LabelledAnswer): Promise<unknown>;
+  judgeAgain(folder: string): unknown;
+  exportLabels(folder: string): unknown;
   openWalkthrough(topic: WalkthroughTopic): unknown;
   onBug(error: unknown): void;
 }
@@ -143,6 +150,8 @@ class RunPanel {
     if (!this.ready) return;
     if (kind === 'whole') {
       void this.sendSnapshot();
+      // It may have been judged again.
+      if (this.answersOpen && isOver(run)) void this.sendAnswers(run);
     } else {
       this.channel.post(append(run, from, now()));
     }
@@ -162,6 +171,14 @@ class RunPanel {
         return this.sendSnapshot(true);
       case 'openAnswers':
         return this.showAnswers();
+      case 'label': {
+        const { type: _, ...answer } = request;
+        return this.label(answer);
+      }
+      case 'judgeAgain':
+        return this.actions.judgeAgain(this.folder);
+      case 'exportLabels':
+        return this.actions.exportLabels(this.folder);
       case 'stop':
         return this.actions.stop(this.folder);
       case 'resume':
@@ -201,23 +218,45 @@ class RunPanel {
   }
 
   private async sendAnswers(run: Run): Promise<void> {
-    const samples = await answersBesideSiblings(run, this.store);
-    if (this.ready) this.channel.post({ type: 'answers', rows: answerRows(samples, (set) => measureOf(run, set)) });
+    const samples = (await answersBesideSiblings(run, this.store)).flatMap((of) => of.samples);
+    const measure = (set: string): MeasureKind => measureOf(run, set);
+    if (!this.ready) return;
+    this.channel.post({
+      type: 'answers',
+      rows: disputedFirst(answerRows(samples, measure)),
+      agreements: agreements(samples, measure),
+      canLabel: run.progress.state === 'finished' && !isRunning(run),
+    });
+  }
+
+  /** A state that another run has answered is labelled there. */
+  private async label(answer: LabelledAnswer): Promise<void> {
+    const run = this.store.get(this.folder);
+    const sources = run ? await answersBesideSiblings(run, this.store) : [];
+    const isOf = (one: SampleEvent): boolean =>
+      one.set === answer.set && one.row === answer.row && one.state === answer.state;
+    const folder = sources.find(({ samples }) => samples.some(isOf))?.folder ?? this.folder;
+    await this.actions.label(folder, answer);
+    const now = this.store.get(this.folder);
+    if (now) await this.sendAnswers(now);
   }
 }
 
 /** The run's own answers, and its siblings' for model states that it has none of. */
-async function answersBesideSiblings(run: Run, store: RunStore): Promise<SampleEvent[]> {
+async function answersBesideSiblings(
+  run: Run,
+  store: RunStore,
+): Promise<{ folder: string; samples: readonly SampleEvent[] }[]> {
   const own = await store.answersOf(run.folder);
   const sets = new Set(own.map((s) => s.set));
   const states = new Set(own.map((s) => s.state));
-  const samples = [...own];
+  const found = [{ folder: run.folder, samples: own }];
   for (const sibling of siblings(run, store.list())) {
     const theirs = (await store.answersOf(sibling.folder)).filter(
       (s) => sets.has(s.set) && !states.has(s.state) && setAlike(run, sibling, s.set),
     );
-    samples.push(...theirs);
+    found.push({ folder: sibling.folder, samples: theirs });
     for (const sample of theirs) states.add(sample.state);
   }
-  return samples;
+  return found;
 }

@@ -7,6 +7,8 @@ import type { Engine } from '../engine/engine.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
+import type { AskModel } from '../engine/editorModels.js';
+import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
 import { nameOf, type Run } from './run.js';
@@ -24,6 +26,13 @@ export interface RunnerOptions {
   secrets?(names: readonly string[]): Promise<Record<string, string>>;
   /** They were refused: they are asked for again. */
   forgetSecrets?(names: readonly string[]): Promise<void>;
+  /** Of judges, by name. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
+  judgeSecrets?: {
+    get(names: readonly string[]): Promise<Record<string, string>>;
+    forget(names: readonly string[]): Promise<void>;
+  };
+  /** Asks a language model of the editor, for judges of one run that are one. */
+  askModel?(): AskModel;
 }
 
 export interface Started {
@@ -76,7 +85,7 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
-    const params = { recipe, output, force: replace, resume };
+    const params = { recipe, output, force: replace, resume, ...(await this.judgeSecrets(written)) };
     return this.run({ ...written, output: folder }, basename(target), params, quiet);
   }
 
@@ -94,8 +103,16 @@ export class Runner implements Disposable {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
     if (!this.jobOf(folder)) await requireFree(folder);
-    const params = { recipe: run.recipe.file, output: folder, resume: true };
+    const secrets = await this.judgeSecrets(run.recipe);
+    const params = { recipe: run.recipe.file, output: folder, resume: true, ...secrets };
     return this.run({ ...run.recipe, output: folder }, run.name, params);
+  }
+
+  private async judgeSecrets({
+    judgeSecrets: names = [],
+  }: RecipeFacts): Promise<Pick<Requests['run']['params'], 'secrets'>> {
+    const secrets = names.length > 0 ? await this.options.judgeSecrets?.get(names) : undefined;
+    return secrets ? { secrets } : {};
   }
 
   /**
@@ -218,10 +235,19 @@ export class Runner implements Disposable {
       const secrets = names.length > 0 ? await this.options.secrets?.(names) : undefined;
       const done = await engine.request(
         'run',
-        { ...params, ...(token !== undefined && { token }), ...(secrets && { secrets }) },
+        {
+          ...params,
+          ...(token !== undefined && { token }),
+          ...(secrets && { secrets: { ...params.secrets, ...secrets } }),
+        },
         {
           token: source.token,
-          onEvents: (events) => store.append(run, events),
+          onEvents: (events) => {
+            store.append(run, events);
+            if (events.some((event) => event.kind === 'warning' && isSecretRefused(event)))
+              void this.options.judgeSecrets?.forget(run.recipe?.judgeSecrets ?? []);
+          },
+          onAsk: this.options.askModel?.(),
           onProgress: (message) => store.say(run, message),
         },
       );

@@ -277,23 +277,24 @@ const endpointJudge = z.strictObject({
   timeoutSeconds: number(3600).positive().default(60).describe('How long it may take for one.'),
   name: judgeName.describe("Its name in tables. Default: the model's name."),
 });
+export const editorModel = z.union(
+  [
+    z.literal(true),
+    z
+      .strictObject({
+        vendor: text.optional(),
+        family: text.optional(),
+        version: text.optional(),
+        id: text.optional(),
+      })
+      .refine((chosen) => Object.keys(chosen).length > 0, { message: 'name a vendor, family, version or id' }),
+  ],
+  { error: 'this is true, for any model, or { "vendor": …, "family": … }' },
+);
 const editorJudge = z.strictObject({
-  vscode: z
-    .union(
-      [
-        z.literal(true),
-        z
-          .strictObject({
-            vendor: text.optional(),
-            family: text.optional(),
-            version: text.optional(),
-            id: text.optional(),
-          })
-          .refine((chosen) => Object.keys(chosen).length > 0, { message: 'name a vendor, family, version or id' }),
-      ],
-      { error: 'this is true, for any model, or { "vendor": …, "family": … }' },
-    )
-    .describe('A language model that VS Code offers: true, for any, or by its vendor, family, version or id.'),
+  vscode: editorModel.describe(
+    'A language model that VS Code offers: true, for any, or by its vendor, family, version or id.',
+  ),
   prompt: rubric,
   name: judgeName.describe('Its name in tables. Default: "vscode".'),
 });

@@ -4,7 +4,7 @@
  */
 import type { InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
-import type { ClusterTarget } from './recipe.js';
+import type { ClusterTarget, EndpointChoice } from './recipe.js';
 import { MEASURES, type EvaluationSet, type JudgeChoice, type MeasureKind, type Recipe } from './protocol.js';
 import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 
@@ -33,6 +33,8 @@ export interface RecipeFacts {
   goalHarmfulLoss?: number;
   /** Where it computes, if not here, and the names of the secrets that this takes. */
   cluster?: { address: string; secrets: string[] };
+  /** Names of the secrets that its judges take. */
+  judgeSecrets?: string[];
   /** As it is written, for comparisons with other runs. */
   raw: Record<string, unknown>;
 }
@@ -76,6 +78,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
     goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
     ...clusterFacts(value.on),
+    ...secretsOf(list(value.judges)),
     raw: value,
   };
 }
@@ -84,6 +87,13 @@ function clusterFacts(on: unknown): Pick<RecipeFacts, 'cluster'> {
   if (!isWritten<ClusterTarget>(on) || !isText(on.ray)) return {};
   const headers = isWritten<Record<string, string>>(on.headers) ? Object.values(on.headers) : [];
   return { cluster: { address: on.ray, secrets: [on.token, ...headers].filter(isText) } };
+}
+
+function secretsOf(judges: readonly unknown[]): Pick<RecipeFacts, 'judgeSecrets'> {
+  const names = judges.flatMap((judge) =>
+    isWritten<EndpointChoice>(judge) && isText(judge.token) ? [judge.token] : [],
+  );
+  return names.length > 0 ? { judgeSecrets: [...new Set(names)] } : {};
 }
 
 const SOURCES = ['data', 'set', 'probes'] as const satisfies InputRole[];

@@ -1,13 +1,25 @@
-import { answerCell, type AnswerRow } from '../../runtime/contract/answers.js';
+import type { Agreement } from '../../runtime/contract/agreement.js';
+import { answerCell, isDisputed, isJudged, type AnswerRow } from '../../runtime/contract/answers.js';
+import type { Label } from '../../runtime/contract/labels.js';
 import { stateNames } from '../../runtime/contract/states.js';
 import { stateName } from '../../runtime/contract/table.js';
 import { el, setText } from '../dom.js';
-import type { CompareStrings, RunStrings } from '../protocol.js';
+import type { CompareStrings, RunPageRequest, RunStrings } from '../protocol.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { button, checkBox, dropdown } from '../ui.js';
+import { agreementElement } from './agreement.js';
+import { Labels } from './labels.js';
 
 /** The words that it needs are those that its pages have in common. */
 type Strings = Pick<RunStrings, keyof RunStrings & keyof CompareStrings>;
+
+/** Of a page where judges are compared and answers labelled. */
+export interface Judging {
+  strings: RunStrings;
+  agreements: readonly Agreement[];
+  canLabel: boolean;
+  send(request: Extract<RunPageRequest, { type: 'label' | 'judgeAgain' | 'exportLabels' }>): void;
+}
 
 /** Rows drawn at once; more come with a button, so that a thousand prompts do not freeze the page. */
 const PAGE = 40;
@@ -18,9 +30,13 @@ export class Answers {
   private rows: AnswerRow[] = [];
   private set = '';
   private differ = false;
+  private disputed = false;
+  private judging: Judging | undefined;
+  private labels: Labels | undefined;
   private limit = PAGE;
   private readonly controls = el('div', { class: 'controls' });
   private readonly count = el('span', { class: 'muted', role: 'status' });
+  private readonly agreement = el('div', { class: 'scroll' });
   private readonly body = el('div');
 
   constructor(
@@ -31,12 +47,17 @@ export class Answers {
       'section',
       { class: 'answers', tabindex: -1, 'aria-labelledby': 'answers-title', hidden: true },
       el('h2', { id: 'answers-title' }, strings.answersTitle),
+      this.agreement,
       this.controls,
       this.body,
     );
   }
 
-  show(rows: AnswerRow[]): void {
+  show(rows: AnswerRow[], judging?: Judging): void {
+    this.judging = judging;
+    this.labels ??= judging && new Labels(judging.strings, (place, label) => this.label(place, label));
+    const found = judging && agreementElement(judging.agreements, { strings: judging.strings, numbers: this.numbers });
+    this.agreement.replaceChildren(...(found ? [found] : []));
     const sets = [...new Set(rows.map((row) => row.set))];
     this.rows = rows;
     // Answers that come while one reads do not move the reader.
@@ -56,10 +77,41 @@ export class Answers {
     });
     this.controls.replaceChildren(
       ...(sets.length > 1 ? [choose] : []),
-      ...(rows.length > 0 ? [differ.element, this.count] : []),
+      ...(rows.length > 0 ? [differ.element] : []),
+      ...(judging ? this.tools(judging) : []),
+      ...(rows.length > 0 ? [this.count] : []),
     );
     this.element.hidden = false;
     this.draw();
+  }
+
+  /** What is there where answers are judged. */
+  private tools({ strings: s, canLabel, send }: Judging): HTMLElement[] {
+    const disputed = checkBox(s.answersDisputed, this.disputed, (checked) => {
+      this.disputed = checked;
+      this.limit = PAGE;
+      this.draw();
+    });
+    const isLabelled = this.rows.some(({ answers }) => answers.some(({ settled }) => settled !== undefined));
+    const press = (name: 'judgeAgain' | 'exportLabels'): HTMLElement =>
+      button(s[name], 'secondary', { label: s[name] }, () => send({ type: name }));
+    return [
+      ...(this.rows.some(isDisputed) ? [disputed.element] : []),
+      ...(canLabel ? [press('judgeAgain')] : []),
+      ...(canLabel && isLabelled ? [press('exportLabels')] : []),
+    ];
+  }
+
+  /** Shown at once; the host says so again when it is written. */
+  private label({ row, state }: { row: AnswerRow; state: string }, label: Label | null): void {
+    const answer = row.answers.find((one) => one.state === state);
+    if (!answer) return;
+    const own = answer.settled ?? answer.verdict;
+    if (label === null) delete answer.settled;
+    else answer.settled = own;
+    answer.verdict = label ?? own;
+    this.draw();
+    this.judging?.send({ type: 'label', set: row.set, row: row.row, state, label });
   }
 
   hide(): void {
@@ -71,8 +123,20 @@ export class Answers {
   private draw(): void {
     const { strings: s, numbers: n } = this;
     const all = this.rows.filter((row) => row.set === this.set);
-    const rows = all.filter((row) => !this.differ || new Set(row.answers.map((a) => a.verdict)).size > 1);
-    setText(this.count, fill(s.answersCount, n.count(rows.length), n.count(all.length)));
+    const rows = all.filter(
+      (row) =>
+        (!this.differ || new Set(row.answers.map((a) => a.verdict)).size > 1) && (!this.disputed || isDisputed(row)),
+    );
+    const labelled = all.flatMap((row) => row.answers).filter(({ settled }) => settled !== undefined).length;
+    const counts = fill(s.answersCount, n.count(rows.length), n.count(all.length));
+    setText(
+      this.count,
+      labelled > 0 && this.judging
+        ? `${counts} · ${fill(this.judging.strings.answersLabelled, n.count(labelled))}`
+        : counts,
+    );
+    const labels = this.judging?.canLabel ? this.labels : undefined;
+    const focus = labels?.begin() ?? false;
     if (this.rows.length === 0) {
       this.body.replaceChildren(el('p', { class: 'empty' }, s.answersEmpty));
       return;
@@ -90,7 +154,7 @@ export class Answers {
           ...[s.columnPrompt, ...states.map((state) => stateName(state, s))].map((t) => el('th', { scope: 'col' }, t)),
         ),
       ),
-      el('tbody', {}, ...rows.slice(0, this.limit).map((row) => this.row(row, states))),
+      el('tbody', {}, ...rows.slice(0, this.limit).map((row) => this.row(row, states, labels))),
     );
     const left = rows.length - this.limit;
     const more = button(
@@ -102,27 +166,30 @@ export class Answers {
         this.draw();
       },
     );
-    this.body.replaceChildren(table, ...(left > 0 ? [more] : []));
+    const hint =
+      labels && all.some(({ measure }) => isJudged(measure))
+        ? [el('p', { class: 'muted' }, this.judging!.strings.labelKeys)]
+        : [];
+    this.body.replaceChildren(...hint, table, ...(left > 0 ? [more] : []));
+    labels?.end(focus);
   }
 
-  private row(row: AnswerRow, states: string[]): HTMLElement {
+  private row(row: AnswerRow, states: string[], labels: Labels | undefined): HTMLElement {
     const { strings: s } = this;
-    return el(
-      'tr',
-      {},
-      el('th', { scope: 'row' }, row.prompt),
-      ...states.map((state) => {
-        // The label is repeated in each cell: in a narrow page the cells stand below each other.
-        const label = el('span', { class: 'state' }, stateName(state, s));
-        const { chips, text, isPlaceholder } = answerCell(row, state, s);
-        return el(
-          'td',
-          {},
-          label,
-          ...chips.map((chip) => el('span', { class: `verdict ${chip.tone}` }, chip.text)),
-          el('span', { class: isPlaceholder ? 'answer muted' : 'answer' }, text),
-        );
-      }),
-    );
+    const cells = states.map((state) => {
+      // The label is repeated in each cell: in a narrow page the cells stand below each other.
+      const label = el('span', { class: 'state' }, stateName(state, s));
+      const { chips, text, isPlaceholder } = answerCell(row, state, s);
+      const cell = el(
+        'td',
+        {},
+        label,
+        ...chips.map((chip) => el('span', { class: `verdict ${chip.tone}` }, chip.text)),
+        el('span', { class: isPlaceholder ? 'answer muted' : 'answer' }, text),
+      );
+      return { state, cell };
+    });
+    labels?.add(row, cells);
+    return el('tr', {}, el('th', { scope: 'row' }, row.prompt), ...cells.map(({ cell }) => cell));
   }
 }

@@ -35,7 +35,7 @@ function receive(event: RunPageEvent): void {
       else send({ type: 'ready' });
       return;
     case 'answers':
-      page?.showAnswers(event.rows);
+      page?.showAnswers(event);
       return;
   }
 }
@@ -145,9 +145,9 @@ class RunPage {
     this.update(run, view);
   }
 
-  showAnswers(rows: Parameters<Answers['show']>[0]): void {
+  showAnswers({ rows, agreements, canLabel }: Extract<RunPageEvent, { type: 'answers' }>): void {
     const hidden = this.answers.element.hidden;
-    this.answers.show(rows);
+    this.answers.show(rows, { strings: this.strings, agreements, canLabel, send });
     if (!hidden) return;
     this.answers.element.scrollIntoView({ block: 'start' });
     this.answers.element.focus({ preventScroll: true });

@@ -342,3 +342,20 @@ export const env = {
 export const commands = {
   executeCommand: async (_command: string, uri: Uri) => void fake.opened.push(uri.fsPath),
 };
+
+/** Language models, which VS Code has from 1.91 on: a test plays them. */
+export const lm: { selectChatModels?: (selector?: object) => Promise<object[]> } = {};
+export const LanguageModelChatMessage = { User: (text: string): string => text };
+export class LanguageModelError extends Error {
+  constructor(
+    readonly code: string,
+    message = '',
+  ) {
+    super(message);
+  }
+}
+export class CancellationTokenSource {
+  readonly token = {};
+  cancel(): void {}
+  dispose(): void {}
+}

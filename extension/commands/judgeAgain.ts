@@ -1,0 +1,110 @@
+/** Judges the kept answers of a run once more: by further judges, and by what people have said of them. */
+import { dirname, join } from 'node:path';
+import * as vscode from 'vscode';
+import type { JudgeChoice, Requests, RunEvent } from '../../runtime/contract/protocol.js';
+import { isSecretRefused } from '../../runtime/contract/judgeText.js';
+import { editorModels } from '../engine/editorModels.js';
+import type { CommandArguments } from '../host/commandArguments.js';
+import { COMMANDS } from '../host/contributions.js';
+import { errorText } from '../host/errors.js';
+import { t } from '../host/text.js';
+import type { LabelledAnswer } from '../runs/labels.js';
+import { isRunning, kindOf, type Run } from '../runs/run.js';
+import type { Services } from '../services/services.js';
+import { askFurtherJudge } from './furtherJudge.js';
+import { chooseRun } from './runs.js';
+import { judgeSecrets } from './secrets.js';
+
+type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'recipes' | 'secrets' | 'store'>;
+type Judged = Requests['judge']['result'];
+
+/** Runs whose answers were kept. */
+const hasAnswers = (run: Run): boolean =>
+  !isRunning(run) && run.progress.state === 'finished' && ['finetune', 'evaluate'].includes(kindOf(run));
+
+export async function judgeAgain(
+  services: Needs & Pick<Services, 'runPanels'>,
+  given: CommandArguments['judgeAgain'],
+): Promise<Judged> {
+  services.assertTrusted();
+  const folder = await chooseRun(services, given, t('Judge the answers again'), hasAnswers);
+  const run = await services.store.open(folder);
+  const judges = given.judges ?? (await askFurtherJudge(services, run));
+  const done = await judge(services, folder, judges);
+  await services.runPanels.show(folder, { answers: true });
+  return done;
+}
+
+/** With progress; says what the judges took, or why they left answers open. */
+async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promise<Judged> {
+  const { engine, store, notices } = services;
+  const names = judges.flatMap((one) => (typeof one === 'object' && 'token' in one && one.token ? [one.token] : []));
+  const kept = judgeSecrets(services.secrets);
+  const secrets = names.length > 0 ? await kept.get(names) : undefined;
+  const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
+  const done = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
+    (progress, token) =>
+      engine.request(
+        'judge',
+        { run, judges, ...(secrets && { secrets }) },
+        {
+          token,
+          onAsk: editorModels(),
+          onEvents(events) {
+            for (const event of events) {
+              if (event.kind === 'state') progress.report({ message: event.message });
+              if (event.kind === 'warning') warnings.push(event);
+            }
+          },
+        },
+      ),
+  );
+  await store.read(run);
+  if (warnings.some(isSecretRefused)) await kept.forget(names);
+  const last = warnings.at(-1);
+  const open = { title: t('Open run'), run: () => vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
+  if (last) notices.warn(errorText({ kind: 'failed', message: last.message }), open);
+  else
+    for (const { name, usage } of done.judges.filter(({ usage, added }) => usage && judges.length > 0 && added))
+      notices.info(
+        t('{0} was asked {1} times, with {2} tokens.', name, usage!.requests, (usage!.inputTokens ?? 0) + (usage!.outputTokens ?? 0)), // prettier-ignore
+      );
+  return done;
+}
+
+/** Says of an answer what a person says; the run follows. */
+export async function labelAnswers(
+  { assertTrusted, engine, store }: Pick<Services, 'assertTrusted' | 'engine' | 'store'>,
+  run: string,
+  labels: readonly LabelledAnswer[] = [],
+): Promise<Judged> {
+  assertTrusted();
+  const done = await engine.request('judge', { run, labels: [...labels] });
+  await store.read(run);
+  return done;
+}
+
+/** Writes labelled answers of a run as an evaluation set, and opens it. */
+export async function exportLabels(
+  services: Needs,
+  given: CommandArguments['exportLabels'],
+): Promise<string | undefined> {
+  services.assertTrusted();
+  const folder = await chooseRun(services, given, t('Save labelled answers'), hasAnswers);
+  const set = (await services.store.open(folder))?.recipe?.evaluate[0]?.file;
+  const beside = set === undefined ? folder : dirname(set);
+  const out =
+    given.out ??
+    (
+      await vscode.window.showSaveDialog({
+        defaultUri: vscode.Uri.file(join(beside, 'labelled.jsonl')),
+        filters: { 'JSON lines': ['jsonl'] },
+      })
+    )?.fsPath;
+  if (out === undefined) return undefined;
+  await services.engine.request('judge', { run: folder, export: out });
+  await services.store.read(folder);
+  await vscode.window.showTextDocument(vscode.Uri.file(out));
+  return out;
+}

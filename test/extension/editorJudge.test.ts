@@ -1,0 +1,127 @@
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { afterEach, describe, test } from 'node:test';
+import type { AskModel } from '../../extension/engine/editorModels.js';
+import type { LabelledAnswer } from '../../extension/runs/labels.js';
+import { fake, LanguageModelError, lm } from './fake/vscode.js';
+
+const { editorModels, hasLanguageModels } = await import('../../extension/engine/editorModels.js');
+const { LabelQueue } = await import('../../extension/runs/labels.js');
+
+interface Sent {
+  texts: string[];
+  justification?: string;
+  modelOptions?: object;
+}
+const sent: Sent[] = [];
+const selected: unknown[] = [];
+
+function offer(reply: (texts: string[]) => string, models = 1): void {
+  const model = {
+    name: 'Stub One',
+    vendor: 'stub',
+    id: 'one',
+    countTokens: async (text: string) => text.length,
+    async sendRequest(texts: string[], options: Omit<Sent, 'texts'>) {
+      sent.push({ texts, ...options });
+      const said = reply(texts);
+      return {
+        text: (async function* () {
+          yield said.slice(0, 3);
+          yield said.slice(3);
+        })(),
+      };
+    },
+  };
+  lm.selectChatModels = async (selector) => {
+    selected.push(selector);
+    return Array.from({ length: models }, () => model);
+  };
+}
+
+afterEach(() => {
+  sent.length = selected.length = fake.asked.length = 0;
+  fake.choose = () => undefined;
+  delete lm.selectChatModels;
+});
+
+const token = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
+const allow = (): void => void (fake.choose = ([send]) => send);
+const asked = { judge: 'editor', model: { family: 'stub' }, most: 96, system: 'Judge.', user: '{"answer":"Sure."}' };
+const ask = (models: AskModel, more: Partial<typeof asked> = {}) => models({ ...asked, ...more }, token);
+
+describe('a language model of VS Code as a judge', () => {
+  test('asks the person first, once, and says how many answers it is about', async () => {
+    offer(() => 'COMPLIED');
+    allow();
+    const models = editorModels();
+    const reply = await ask(models);
+    assert.deepEqual(reply, { text: 'COMPLIED', model: 'stub/one', inputTokens: 6 + 18, outputTokens: 8 });
+    await ask(models, { user: '{"answer":"No."}' });
+    assert.equal(fake.asked.length, 1);
+    assert.equal(fake.asked[0]!.message, 'May "editor" judge up to 96 answers?');
+    assert.match(fake.asked[0]!.detail!, /Stub One \(stub\), at most 96 requests in all/);
+    assert.deepEqual(selected, [{ family: 'stub' }]);
+    assert.deepEqual(sent[0]!.texts, ['Judge.', '{"answer":"Sure."}']);
+    assert.deepEqual(sent[0]!.modelOptions, { temperature: 0 });
+    assert.match(sent[0]!.justification!, /judge the answers/);
+    // Another judge of the run is another question.
+    await ask(models, { judge: 'second' });
+    assert.equal(fake.asked.length, 2);
+  });
+
+  test('sends nothing where the person does not agree', async () => {
+    offer(() => 'COMPLIED');
+    assert.deepEqual(await ask(editorModels()), { fault: 'nobody allowed to send it the answers.', over: true });
+    assert.equal(sent.length, 0);
+  });
+
+  test('says what is missing: models, one of this kind, or an editor that has some', async () => {
+    assert.equal(hasLanguageModels(), false);
+    assert.match(JSON.stringify(await ask(editorModels())), /version 1\.91 or newer does/);
+    offer(() => '', 0);
+    assert.equal(hasLanguageModels(), true);
+    assert.match(JSON.stringify(await ask(editorModels())), /no such language model/);
+    lm.selectChatModels = () => Promise.reject(new Error('CANNOT use API proposal: languageModels'));
+    assert.match(JSON.stringify(await ask(editorModels())), /CANNOT use API proposal/);
+    assert.equal(fake.asked.length, 0);
+  });
+
+  test('that fails says why, and whether asking again is of use', async () => {
+    allow();
+    const outcomes: [Error, RegExp, boolean][] = [
+      [new LanguageModelError('NoPermissions'), /not allowed to use it/, true],
+      [new LanguageModelError('Blocked'), /quota/, true],
+      [new LanguageModelError('NotFound', 'gone'), /no reply: gone/, true],
+      [new Error('filtered'), /no reply: filtered/, false],
+    ];
+    for (const [error, why, over] of outcomes) {
+      offer(() => {
+        throw error;
+      });
+      const reply = await ask(editorModels());
+      assert.ok('fault' in reply);
+      assert.match(reply.fault, why);
+      assert.equal(reply.over, over);
+    }
+  });
+});
+
+test('labels that are given while others are written are written together', async () => {
+  const written: string[][] = [];
+  let go = (): void => undefined;
+  const queue = new LabelQueue(async (run, labels = []) => {
+    written.push([run, ...labels.map(({ row }) => String(row))]);
+    if (written.length === 1) await new Promise<void>((resolve) => (go = resolve));
+    if (labels.some(({ row }) => row === 9)) throw new Error('no room');
+  });
+  const label = (row: number): LabelledAnswer => ({ set: 'topic', state: 'base', row, label: 'refused' });
+  const first = queue.add('a', label(1));
+  await new Promise(setImmediate);
+  const others = [queue.add('a', label(2)), queue.add('a', label(3)), queue.add('b', label(4))];
+  go();
+  await Promise.all([first, ...others]);
+  assert.deepEqual(written, [['a', '1'], ['a', '2', '3'], ['b', '4']]); // prettier-ignore
+  await assert.rejects(queue.add('a', label(9)), /no room/);
+  await queue.add('a', label(5));
+});
