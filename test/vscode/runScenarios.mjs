@@ -4,8 +4,8 @@
  *   node test/vscode/runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]      --walks: those of test/vscode/walks, which measure
  *   VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs …             in the oldest VS Code that `engines` names
  *
- * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `prepare?`, and a default
- * function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
+ * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `develop?` (folder of a further
+ * extension), `prepare?`, and a default function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
  * is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a key. What failed
  * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, stop(), … }`: the server's environment, what ends it,
  * and what else the scenario is to get as `prepared`.
@@ -44,7 +44,7 @@ const extensionsDir = path.join(temporary, 'extensions');
 
 /** Runs the scenario in a window and a workspace of its own; gives its steps as tests. */
 async function runScenario(
-  { file, default: scenario, title, settings, trust, prepare, workspace: start = 'sample' },
+  { file, default: scenario, title, settings, trust, develop, prepare, workspace: start = 'sample' },
   browser,
 ) {
   const tests = [];
@@ -78,7 +78,7 @@ async function runScenario(
   };
   try {
     await step('the window opens', async () => {
-      await page.goto(server.address(workspace));
+      await page.goto(server.address(workspace, develop ? [['extensionDevelopmentPath', server.uri(develop)]] : []));
       await page.locator('.monaco-workbench').waitFor();
     });
     await scenario({ ...workbench(page, screenshots), workspace, dataDir, prepared, step });

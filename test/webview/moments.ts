@@ -34,7 +34,7 @@ const run = (run: object): Moment => ({
   page: 'run',
   events: ({ type }, { language, words }) => {
     if (type === 'ready') return [{ type: 'snapshot', language, strings: words(RUN_STRINGS), run }];
-    return type === 'openAnswers' ? [{ type: 'answers', rows: fixtures.answers }] : [];
+    return type === 'openAnswers' ? [fixtures.answersOf(fixtures.judged, true)] : [];
   },
   ready: 'h1',
 });

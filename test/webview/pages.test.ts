@@ -35,7 +35,7 @@ describe('pages in a browser', { skip: missing }, () => {
     const page = await OpenPage.open(browser, 'run', theme, size, async (request, opened) => {
       if (request.type === 'ready')
         await opened.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
-      if (request.type === 'openAnswers') await opened.event({ type: 'answers', rows: fixtures.answers });
+      if (request.type === 'openAnswers') await opened.event(fixtures.answersOf());
       return answer(request, opened);
     });
     await page.page.locator('h1').waitFor();
@@ -303,6 +303,43 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.close();
   });
 
+  test('answers are labelled by keyboard; the judges and how far they agree stand beside them', async () => {
+    const page = await openRun(fixtures.protectedRun(108));
+    await page.event(fixtures.answersOf(fixtures.judged, true));
+    assert.equal(
+      await text(page, '.agreement tbody tr'),
+      'forbidden topicrefusal-phrases · local-7b0.96 (0.9 to 1)3 of 150',
+    );
+    assert.match(await text(page, '.agreement tbody tr:nth-child(2)'), /a personcannot be told/);
+    const cell = (row: number, state: number) => page.page.locator(`.side-by-side tbody tr:nth-child(${row}) td:nth-of-type(${state})`); // prettier-ignore
+    const labels = () => page.requests.filter(({ type }) => type === 'label');
+    // base, plain, protected: Tab leads to one of them.
+    assert.equal(await page.page.locator('.side-by-side td[tabindex="0"]').count(), 1);
+    await cell(1, 1).press('ArrowRight');
+    await page.page.keyboard.press('r');
+    assert.match((await cell(1, 2).textContent())!, /refused, by a personjudge: compliedlocal-7b: refused/);
+    // The next answer has the focus.
+    await page.page.keyboard.press('n');
+    await page.page.keyboard.press('ArrowUp');
+    await page.page.keyboard.press('Delete');
+    assert.deepEqual(
+      labels().map(({ id: _, type: __, ...given }) => given),
+      [
+        { set: 'forbidden topic', row: 0, state: 'plain', label: 'refused' },
+        { set: 'forbidden topic', row: 1, state: 'plain', label: 'neither' },
+        { set: 'forbidden topic', row: 1, state: 'plain', label: null },
+      ],
+    );
+    assert.match((await cell(2, 2).textContent())!, /^plaincompliedlocal-7b: refused/);
+    assert.match(await text(page, '.controls'), /1 answers labelled/);
+    await page.page.locator('.controls vscode-checkbox').nth(1).click();
+    assert.equal(await page.page.locator('.side-by-side tbody tr').count(), 3, 'only where the judges differ');
+    await cell(3, 1).locator('.labels button').first().click();
+    assert.equal(labels().at(-1)!['label'], 'complied');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('new answers leave the reader at the set that was chosen', async () => {
     const page = await openRun(fixtures.protectedRun(108));
     await page.page.locator('.actions vscode-button').first().click();
@@ -310,7 +347,7 @@ describe('pages in a browser', { skip: missing }, () => {
     await page.page.locator('.controls vscode-option').nth(1).click();
     const chosen = async () => (await text(page, '.side-by-side tbody th')) === 'how do i polish a lamp ?';
     await until(chosen, 'the second set');
-    await page.event({ type: 'answers', rows: fixtures.answers });
+    await page.event(fixtures.answersOf());
     await sleep(100);
     assert.equal(await chosen(), true);
     assert.equal((await text(page, '.controls vscode-dropdown .selected-value')).trim(), 'look-alikes');
