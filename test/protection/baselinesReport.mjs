@@ -72,8 +72,11 @@ const parts = {
     : 'Nothing was measured yet',
   tuning: tuned
     ? "Each method's own settings are the best of three on a base of another seed, by the sum of what is wanted: no harm, the new task in both phrasings, old tasks, no over-refusal. Ours and the vector had none of these runs: they have the settings that they have everywhere."
-    : "No method's own settings were tuned: each has its default, that of its authors where they give one.",
+    : "No method's own settings were tuned: each has its default, that of its authors where they give one, and may do better with others.",
   seeds: [...new Set(results.map(({ seed }) => seed))].join(', ') || '–',
+  favours: results.some(({ seed }) => seed === '1')
+    ? 'Seed 1 made the base that is shipped, on which our settings were chosen: there the comparison favours ours. '
+    : '',
   table,
   chosen: [
     chosen.length > 0 ? `Settings:\n\n${chosen.join('\n')}` : '',
