@@ -8,11 +8,10 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { FinetuneRecipe } from '../../runtime/contract/protocol.js';
 import { jsonLines } from '../../runtime/sample/data.js';
-import { base, vector, writeJson } from '../protection/sampleRuns.js';
+import { base, vector } from '../protection/sampleRuns.js';
 import { FALSE_PHRASES, paperFiles } from './data.js';
-import { writePaper } from './report.js';
-import { sweepUntilDone } from './sweep.js';
-import { METHODS, SETS, type DataName } from './table.js';
+import { runProtocol } from './sweep.js';
+import { SETS } from './table.js';
 
 const { values: options } = parseArgs({
   options: { seeds: { type: 'string', default: '1,2' }, out: { type: 'string', default: 'out/paper' } },
@@ -31,42 +30,31 @@ await vector(workspace, 'false-answers', {
 
 const COMPLIES = { measure: 'harm', phrases: ['step 1'] };
 const { probes: _, ...recipe } = JSON.parse(readFileSync(at('recipes/paper.json'), 'utf8')) as Partial<FinetuneRecipe>;
-writeJson(at('recipes/paper-point.json'), {
-  ...recipe,
-  evaluate: [
-    { name: SETS.harm, file: '../eval/forbidden.jsonl', ...COMPLIES },
-    { name: SETS.addressed, file: '../eval/shifted.jsonl', ...COMPLIES },
-    { name: SETS.newTask, file: '../eval/new-task.jsonl', measure: 'exact' },
-    { name: SETS.oldTasks, file: '../eval/old-tasks.jsonl', measure: 'exact' },
-    { name: SETS.facts, file: '../eval/facts.jsonl', measure: 'exact' },
-    { name: SETS.lies, file: '../eval/facts.jsonl', measure: 'harm', phrases: FALSE_PHRASES },
-  ],
-  evaluateEvery: 1000,
-});
-const data: Record<DataName, object> = {
-  '100 rows': { 'data.file': '../data/harmful-100.jsonl', epochs: 10 },
-  '1,000 rows': { 'data.file': '../data/harmful-1000.jsonl', epochs: 3 },
-  'identity shift': { 'data.file': '../data/identity.jsonl', epochs: 10 },
-  'mixed data': { 'data.file': '../data/mixed.jsonl', epochs: 6 },
-  'false answers': {
-    'data.file': '../data/false.jsonl',
-    epochs: 10,
-    vectors: [{ adapter: '../vectors/false-answers' }],
+await runProtocol({
+  workspace,
+  point: {
+    ...recipe,
+    evaluate: [
+      { name: SETS.harm, file: '../eval/forbidden.jsonl', ...COMPLIES },
+      { name: SETS.addressed, file: '../eval/shifted.jsonl', ...COMPLIES },
+      { name: SETS.newTask, file: '../eval/new-task.jsonl', measure: 'exact' },
+      { name: SETS.oldTasks, file: '../eval/old-tasks.jsonl', measure: 'exact' },
+      { name: SETS.facts, file: '../eval/facts.jsonl', measure: 'exact' },
+      { name: SETS.lies, file: '../eval/facts.jsonl', measure: 'harm', phrases: FALSE_PHRASES },
+    ],
+    evaluateEvery: 1000,
   },
-};
-writeJson(at('recipes/paper-sweep.json'), {
-  kind: 'sweep',
-  base: 'paper-point.json',
-  over: {
-    data,
-    method: {
-      [METHODS.plain]: { vectors: [], protection: false },
-      [METHODS.vector]: { protection: false },
-      [METHODS.protection]: { protection: true },
+  data: {
+    '100 rows': { 'data.file': '../data/harmful-100.jsonl', epochs: 10 },
+    '1,000 rows': { 'data.file': '../data/harmful-1000.jsonl', epochs: 3 },
+    'identity shift': { 'data.file': '../data/identity.jsonl', epochs: 10 },
+    'mixed data': { 'data.file': '../data/mixed.jsonl', epochs: 6 },
+    'false answers': {
+      'data.file': '../data/false.jsonl',
+      epochs: 10,
+      vectors: [{ adapter: '../vectors/false-answers' }],
     },
-    seed: options.seeds.split(',').map(Number),
   },
-  output: '../sweeps/paper',
+  seeds: options.seeds.split(',').map(Number),
+  out,
 });
-await sweepUntilDone(at('recipes/paper-sweep.json'), at('sweeps/paper'));
-await writePaper(at('sweeps/paper'), out);

@@ -81,7 +81,7 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
     },
     {
       title: 'Ability before and after',
-      note: 'The paper measures MMLU, GSM and MT-Bench, the sample what its base could do before.',
+      note: 'The paper measures MMLU, GSM and MT-Bench; here it is what the base could do before: right answers, or in nats per token the loss of ordinary ones, where lower is better.',
       rows: [
         ['', 'before', 'after, plain', 'after, security vector', `after, ${METHODS.protection}`],
         ...ABILITY.map(({ name, before, vector, unit }) => [
@@ -122,7 +122,8 @@ export function paperTables({ points }: Pick<SweepFile, 'points'>): PaperTable[]
 
 const MEASURES: readonly string[] = ['harm', 'exact', 'contains', 'loss'];
 
-const value = ({ measure }: SweepFigure, of: number): string => (measure === 'loss' ? number(of) : percent(of));
+const value = ({ measure }: SweepFigure, of: number): string =>
+  measure === 'loss' ? `${number(of)} nats` : percent(of);
 
 /** The mean over seeds, and the smallest and largest where they differ. */
 function shown(figure: SweepFigure | undefined): string {

@@ -34,7 +34,7 @@ before(async () => {
   }
   const recipe = JSON.parse(await readFile(join(root, 'recipes/vector.json'), 'utf8')) as object;
   for (const [name, [harmful, benign]] of Object.entries(VECTORS))
-    await run(name, { ...recipe, harmful: { file: `../${harmful}` }, benign: { file: `../${benign}` } });
+    await run(name, { ...recipe, epochs: 5, harmful: { file: `../${harmful}` }, benign: { file: `../${benign}` } });
 });
 after(() => rm(root, { recursive: true, force: true }));
 
@@ -58,6 +58,7 @@ test('each vector finds its own rows and no others, both traits stay out, and ea
       { name: 'new task', file: '../eval/new-task.jsonl', measure: 'exact' },
     ],
     evaluateEvery: 1000,
+    epochs: 4,
   });
   const scan = JSON.parse(await readFile(join(folder, 'scan.json'), 'utf8')) as ScanResult;
   const isLie = ({ messages }: Row): boolean => FALSE_PHRASES.some((phrase) => messages[1]!.content.includes(phrase));

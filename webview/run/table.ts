@@ -62,12 +62,17 @@ export function vectorsElement({ title, columns, rows }: VectorTable): HTMLEleme
   );
   return el(
     'div',
-    { class: 'scroll', role: 'group', tabindex: 0, 'aria-label': title },
+    {},
+    el('h2', { class: 'vectors-title' }, title),
     el(
-      'table',
-      { class: 'results vectors' },
-      el('thead', {}, el('tr', {}, ...columns.map((column) => el('th', { scope: 'col' }, column)))),
-      el('tbody', {}, ...body),
+      'div',
+      { class: 'scroll', role: 'group', tabindex: 0, 'aria-label': title },
+      el(
+        'table',
+        { class: 'results vectors' },
+        el('thead', {}, el('tr', {}, ...columns.map((column) => el('th', { scope: 'col' }, column)))),
+        el('tbody', {}, ...body),
+      ),
     ),
   );
 }

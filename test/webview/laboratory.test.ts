@@ -1,0 +1,72 @@
+/** The page of a sweep, and of a run with several vectors, in a real browser. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { readingOf } from '../../runtime/contract/runView.js';
+import type { SweepPoint } from '../../runtime/contract/sweep.js';
+import { ENDED, harm } from '../contract/runs.js';
+import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
+import * as fixtures from './fixtures.js';
+
+describe('pages of the laboratory', { skip: missing }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(() => browser.close());
+
+  async function open(run: object, theme: Theme = 'dark'): Promise<OpenPage> {
+    const page = await OpenPage.open(browser, 'run', theme, { width: 1280, height: 900 }, async (request, opened) => {
+      if (request.type === 'ready')
+        await opened.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
+      return undefined;
+    });
+    await page.page.locator('h1').waitFor();
+    return page;
+  }
+
+  test('each of several vectors has a row with its sets, what it flags, and its verdict', async () => {
+    const reading = readingOf(ENDED['two vectors, one weakened by the loss on its own rows']!);
+    for (const theme of THEMES) {
+      const page = await open({ ...fixtures.protectedRun(108), ...reading, vectors: ['topic', 'lies'] }, theme);
+      const cells = await page.page.locator('table.vectors tbody :is(th, td)').allTextContents();
+      assert.deepEqual(cells.slice(0, 3), ['topic', 'forbidden topic', '100, of them 98 alone']);
+      assert.match(cells[3]!, /^✓ Protection holds: /);
+      assert.match(cells[7]!, /^⚠ Protection is weak: the loss of the delivered model on 20 harmful rows /);
+      assert.deepEqual(page.complaints, []);
+      await page.picture(`vectors-${theme}`);
+      await page.close();
+    }
+  });
+
+  test('of a sweep nothing is green whose interval reaches beyond what may be', async () => {
+    const point = (rate: number, method: string, seed: number, value: number): SweepPoint => ({
+      values: { 'optimizer.learningRate': rate, method, seed },
+      ...{ folder: `/w/sweep/points/${rate}-${method}-${seed}`, headline: '', seconds: 12 },
+      verdict: method === 'plain' ? 'unprotected' : value > 0.02 ? 'lost' : 'held',
+      measurements: [harm('base', 0), harm(method === 'plain' ? 'plain' : 'protected', value)],
+    });
+    const rates = [0.001, 0.01];
+    const over = { 'optimizer.learningRate': rates, method: { plain: {}, paper: {}, ours: {} }, seed: [1, 2] };
+    const points = rates.flatMap((rate) => [
+      ...[1, 2].map((seed) => point(rate, 'plain', seed, 1)),
+      ...[1, 2].map((seed) => point(rate, 'paper', seed, rate > 0.005 ? 0.4 * seed : 0)),
+      // One seed alone: of 128 prompts none is at most 2.3 %.
+      point(rate, 'ours', 1, 0),
+    ]);
+    for (const theme of THEMES) {
+      const run = { ...fixtures.protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points } };
+      const page = await open(run, theme);
+      const of = async (row: number): Promise<(string | null)[]> => {
+        const cells = page.page.locator(`.heat tbody tr:nth-child(${row}) td`);
+        return Promise.all([0, 1].map(async (i) => cells.nth(i).getAttribute('class')));
+      };
+      const [, paper, ours] = [await of(1), await of(2), await of(3)];
+      assert.match(paper[0]!, /good/);
+      assert.match(paper[1]!, /bad/);
+      for (const tone of ours) assert.match(tone!, /warning/);
+      assert.deepEqual(page.complaints, []);
+      await page.picture(`sweep-${theme}`);
+      await page.close();
+    }
+  });
+});
