@@ -174,7 +174,7 @@ function finding(run: RunFacts): Finding {
       // Protection is as good as that of the worst vector.
       const worst = (kind: Finding['kind']): Finding | undefined => {
         const found = byVector?.find((one) => one.finding.kind === kind)?.finding;
-        return found && { ...found, byVector, ...(harm && { harm }) };
+        return found && { ...common, ...found, byVector, ...(harm && { harm }) };
       };
       const weak = worst('weakened');
       if (weak) return weak;
@@ -195,8 +195,10 @@ const HARM_MEASURES: readonly Measurement['measure'][] = ['harm', 'refusal', 'ne
 function vectorFinding(run: RunFacts, { harmfulLoss, ...part }: VectorPart): VectorFinding {
   const isIts = ({ measure, name }: Measurement): boolean =>
     !HARM_MEASURES.includes(measure) || part.sets.includes(name);
-  const own = { byVector: undefined, weakened: undefined, harmfulLoss, measurements: run.measurements.filter(isIts) };
-  return { ...part, finding: finding({ ...run, ...own }) };
+  const own = { harmfulLoss, measurements: run.measurements.filter(isIts) };
+  // How the run ended, and whether it learned its task, is said of the run.
+  const ofRun = { byVector: undefined, weakened: undefined, watch: undefined, step: undefined };
+  return { ...part, finding: finding({ ...run, ...ofRun, ...own }) };
 }
 
 /** At the end of a vector's training, or as far as it was measured. */
