@@ -50,6 +50,18 @@ test('a request ends with its result, and its events arrive before that, in orde
   assert.equal(log.filter((line) => line.includes('unknown form')).length, 3);
 });
 
+test('the child asks its host for a language model, and hears that there is none', async () => {
+  const nobody = { fault: 'nobody can be asked here.', over: true };
+  const asked: unknown[] = [];
+  const reply = { text: 'REFUSED', model: 'stub/one', inputTokens: 9, outputTokens: 1 };
+  const ask = { onAsk: async (question: unknown) => (asked.push(question), reply) };
+  const { output } = await start().request('run', { recipe: 'ask' }, ask);
+  assert.deepEqual(JSON.parse(output), [nobody, reply]);
+  assert.deepEqual(asked, [{ judge: 'editor', model: { family: 'stub' }, most: 9, system: 'Judge.', user: '{}' }]);
+  const alone = await start().request('run', { recipe: 'ask' });
+  assert.deepEqual(JSON.parse(alone.output), [nobody, nobody]);
+});
+
 test('the child is started as Node, also by Electron, with what the window adds to its environment', async () => {
   assert.equal((await start().request('inspect', { path: '/m' })).architecture, '1 too');
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { DoneEvent } from '../../runtime/contract/protocol.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
-import type { Engine } from '../../extension/engine/engine.js';
+import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -63,6 +63,42 @@ test('each that waits says its place, and moving one up changes who begins next'
   assert.deepEqual([begun, names()], [['a', 'b', 'd'], ['c']]);
   assert.equal(d.run.place, undefined);
   assert.equal(c.run.progress.message, 'Waiting for "d" to end.');
+});
+
+test('secrets of judges are asked for when a run is started, not when it is its turn, and again when they were refused', async (t) => {
+  const root = await temporary(t);
+  const sent: unknown[] = [];
+  const said: string[] = [];
+  let finish: () => void = () => undefined;
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (async (_name: string, { secrets }: { secrets?: object }, { onEvents }: Listener) => {
+      sent.push(secrets);
+      const message = 'local has left 4 of 4 answers open.';
+      if (sent.length === 1) onEvents?.([{ kind: 'warning', message, place: 'judges.1.token' }]);
+      await new Promise<void>((resolve) => (finish = resolve));
+      return { output: '' } as DoneEvent;
+    }) as unknown as Engine['request'],
+    dispose: () => undefined,
+  });
+  const judgeSecrets = {
+    get: async (names: readonly string[]) => (said.push(`get ${names.join()}`), { JUDGE_KEY: 'sesame' }),
+    forget: async (names: readonly string[]) => void said.push(`forget ${names.join()}`),
+  };
+  const runner = new Runner({ store: new RunStore(), engine, assertTrusted: () => undefined, judgeSecrets });
+  t.after(() => runner.dispose());
+  const judges = ['refusal-phrases', { endpoint: 'http://localhost:8000/v1', model: 'local', token: 'JUDGE_KEY' }];
+  const start = async (name: string, more: object): Promise<unknown> =>
+    runner.start(await write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more })));
+  await start('a', { judges });
+  await start('b', { judges });
+  await start('c', {});
+  assert.deepEqual(said.filter((one) => one.startsWith('get')), ['get JUDGE_KEY', 'get JUDGE_KEY']); // prettier-ignore
+  for (let begun = 1; begun <= 3; begun++) {
+    for (let i = 0; sent.length < begun && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    finish();
+  }
+  assert.deepEqual(sent, [{ JUDGE_KEY: 'sesame' }, { JUDGE_KEY: 'sesame' }, undefined]);
+  assert.equal(said.filter((one) => one === 'forget JUDGE_KEY').length, 1);
 });
 
 test('while the queue is paused the run at work goes on, and none begins', async (t) => {
