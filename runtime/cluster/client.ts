@@ -6,7 +6,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { proxyAgent } from '../models/hub/request.js';
+import { hasProxy, proxyAgent } from '../models/hub/request.js';
 import { connectionFault, MOST_PACKAGE, requireVersion, statusFault, tooLarge } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
@@ -140,9 +140,6 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     stop: async (id) => void (await call('POST', `${jobPath(id)}/stop`, undefined, [404])),
   };
 }
-
-const hasProxy = (): boolean =>
-  ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (process.env[name] ?? '') !== '');
 
 function parsed(text: string): unknown {
   try {

@@ -5,7 +5,7 @@
  *   VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs …             in the oldest VS Code that `engines` names
  *
  * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `develop?` (folder of a further
- * extension), `prepare?`, and a default function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
+ * extension; there are no notifications then), `prepare?`, and a default function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
  * is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a key. What failed
  * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, stop(), … }`: the server's environment, what ends it,
  * and what else the scenario is to get as `prepared`.
@@ -55,7 +55,8 @@ async function runScenario(
   if (start === 'sample') await cp(path.join(root, 'media/sample'), workspace, { recursive: true });
 
   const prepared = await prepare?.({ workspace });
-  const server = await startServer({ dataDir, extensionsDir, settings, trust, env: prepared?.env });
+  const driver = develop !== undefined;
+  const server = await startServer({ dataDir, extensionsDir, settings, trust, driver, env: prepared?.env });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(30_000);
   const step = async (name, action) => {

@@ -29,6 +29,8 @@ export interface HubClient {
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
 const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
+export const hasProxy = (): boolean =>
+  ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (process.env[name] ?? '') !== '');
 /** HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. */
 export const proxyAgent = (): EnvHttpProxyAgent => new EnvHttpProxyAgent({ noProxy: noProxy() });
 
