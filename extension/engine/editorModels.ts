@@ -50,7 +50,7 @@ async function chosen({ judge, model: named, most }: Omit<Asked, 'id'>): Promise
     {
       modal: true,
       detail: t(
-        'Each answer is sent with its request to the language model {0} ({1}), at most {2} requests in all, which may count towards its quota. VS Code also asks whether this extension may use it.',
+        'Each answer is sent with its request to the language model {0} ({1}), at most {2} requests in all, which may count towards its quota. VS Code may ask, too, whether this extension may use it.',
         model.name,
         model.vendor,
         most,
