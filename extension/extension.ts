@@ -87,7 +87,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.
-  const looks = [files.scan().then(() => findJobs(services)), scans.load(), models.refresh()];
+  const looks = [
+    files.scan().then(() => void own(findJobs(services, context.workspaceState, notices.error))),
+    scans.load(),
+    models.refresh(),
+  ];
   for (const look of looks) look.catch(notices.error);
 }
 

@@ -75,6 +75,8 @@ export interface RunSnapshot extends RunReading {
   vectors: string[];
   progress: RunProgress;
   device?: Device;
+  /** Address of the cluster that it computes on, instead. */
+  cluster?: string;
   /** Runs whose numbers stand in the table or the charts beside its own, with what else differs between them. */
   compared: { title: string; states: string[]; differences: Difference[] }[];
   warnings: RunWarning[];

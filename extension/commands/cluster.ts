@@ -1,28 +1,33 @@
 /** Runs on a cluster: their secrets, and how a window that was reloaded finds them again. */
 import * as vscode from 'vscode';
-import { inputError } from '../host/errors.js';
+import type { Disposable } from '../host/disposable.js';
+import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import { secretOf } from './secrets.js';
-import { canResume } from '../runs/run.js';
+import { canResume, type Run } from '../runs/run.js';
 import type { RunnerOptions } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 
-const keyOf = (name: string): string => `cluster.${name}`;
+/** A recipe that names another address has no secret of this one. */
+const keyOf = (address: string, name: string): string => `cluster.${address} ${name}`;
 
-/** Secrets are kept in VS Code's secret storage alone, by the names in recipes. */
+/** Secrets are kept in VS Code's secret storage alone, by the addresses and names in recipes. */
 export const clusterSecrets = (
   storage: vscode.SecretStorage,
 ): Required<Pick<RunnerOptions, 'secrets' | 'forgetSecrets'>> => ({
-  async secrets(names) {
+  async secrets({ address, secrets }, token) {
     const found: Record<string, string> = {};
-    for (const name of names) {
-      const given = await secretOf(storage, keyOf(name), {
+    for (const name of secrets) {
+      const question = {
         title: t('Secret of a cluster'),
         prompt: t(
-          'The recipe names the secret "{0}". It is kept in the secret storage, and sent to the cluster only.',
+          'The recipe names the secret "{0}". It is kept in the secret storage, and sent to {1} only.',
           name,
+          address,
         ),
-      });
+      };
+      const given = await secretOf(storage, keyOf(address, name), question, token);
+      if (token.isCancellationRequested) throw new Cancelled();
       if (given === undefined)
         throw inputError(t('the secret "{0}" was not given.', name), {
           remedy: t('Run or resume once more to be asked again.'),
@@ -31,16 +36,38 @@ export const clusterSecrets = (
     }
     return found;
   },
-  async forgetSecrets(names) {
-    for (const name of names) await storage.delete(keyOf(name));
+  async forgetSecrets({ address, secrets }) {
+    for (const name of secrets) await storage.delete(keyOf(address, name));
   },
 });
 
-/** Jobs go on while no window is open: a run that was cut off by that hears its job again. */
-export async function findJobs({ store, runner }: Pick<Services, 'store' | 'runner'>): Promise<void> {
-  if (!vscode.workspace.isTrusted) return;
-  const left = store
-    .list()
-    .filter((run) => run.recipe?.cluster && run.progress.state === 'interrupted' && canResume(run));
-  for (const run of left) await runner.resume(run.folder);
+/** Folders of runs on a cluster that windows of this workspace began and have not seen end. */
+const OPEN = 'cluster.runs';
+
+/**
+ * Jobs go on while no window is open: a run that was cut off by that hears its job again, once for each window, if it was begun
+ * by one of them. While another process works on it, it is waited for: that of the window before ends a little later than it.
+ */
+export function findJobs(
+  { store, runner }: Pick<Services, 'store' | 'runner'>,
+  memento: vscode.Memento,
+  onError: (error: unknown) => void,
+): Disposable {
+  const open = new Set(memento.get<string[]>(OPEN, []));
+  const left = new Set(open);
+  const look = (run: Run): void => {
+    if (!run.recipe?.cluster || run.elsewhere) return;
+    if (left.delete(run.folder) && isCutOff(run)) {
+      if (vscode.workspace.isTrusted) runner.resume(run.folder).catch(onError);
+      return;
+    }
+    if (run.live === open.has(run.folder)) return;
+    if (run.live) open.add(run.folder);
+    else open.delete(run.folder);
+    void memento.update(OPEN, [...open]);
+  };
+  store.list().forEach(look);
+  return store.onDidChange(({ run }) => look(run));
 }
+
+const isCutOff = (run: Run): boolean => run.progress.state === 'interrupted' && canResume(run);

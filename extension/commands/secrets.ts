@@ -1,16 +1,19 @@
 import * as vscode from 'vscode';
+import type { Token } from '../engine/engine.js';
 import { t } from '../host/text.js';
 import type { RunnerOptions } from '../runs/runner.js';
 
-/** What is kept under a key, else what the person gives, which is kept; undefined where they give nothing. */
+/** What is kept under a key, else what the person gives, which is kept; undefined where they give nothing before the token fires. */
 export async function secretOf(
   storage: vscode.SecretStorage,
   key: string,
   question: { title: string; prompt: string },
+  token?: Token,
 ): Promise<string | undefined> {
   const kept = await storage.get(key);
   if (kept !== undefined) return kept;
-  const given = await vscode.window.showInputBox({ ...question, password: true, ignoreFocusOut: true });
+  const options = { ...question, password: true, ignoreFocusOut: true };
+  const given = await vscode.window.showInputBox(options, token as vscode.CancellationToken | undefined);
   if (given) await storage.store(key, given);
   return given || undefined;
 }

@@ -14,7 +14,7 @@ import { readEnds } from './ends.js';
 import { readLabel } from './label.js';
 import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
-import { guessedBase, recipeFacts, type RecipeFacts } from './recipe.js';
+import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.js';
 import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 
@@ -149,7 +149,8 @@ async function readRecipe(folder: string, manifest: Manifest): Promise<RecipeFac
   const text = await readText(file);
   if (text === undefined) return undefined;
   const base = manifest.recipe ? dirname(manifest.recipe) : guessedBase(text, folder);
-  return recipeFacts(text, manifest.recipe ?? file, base);
+  const facts = recipeFacts(text, manifest.recipe ?? file, base);
+  return facts && withBase(facts);
 }
 
 async function isRunFolder(folder: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import {
   type RecipeFacts as WrittenFacts,
 } from '../../runtime/contract/recipeFacts.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
-import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
+import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
 import type { HostError } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -60,11 +60,21 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
+/** A sweep computes where its base does; the secrets of that are asked for once. */
+export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
+  const [base] = facts.kind === 'sweep' ? recipeInputs({ ...facts.raw, kind: facts.kind }, 'recipe') : [];
+  if (!base) return facts;
+  const file = resolve(dirname(facts.file), base.path);
+  const text = await readText(file).catch(() => undefined);
+  const cluster = text === undefined ? undefined : recipeFacts(text, file)?.cluster;
+  return cluster ? { ...facts, cluster } : facts;
+}
+
 /** Reads the file of a recipe that is to run. */
 export async function openRecipe(file: string): Promise<RecipeFacts> {
   const text = await readText(file);
   if (text === undefined) throw unreadable(file, t('there is no such file.'), t('Choose another recipe.'));
-  return requireRecipe(text, file);
+  return withBase(requireRecipe(text, file));
 }
 
 const noRecipe = (file: string): HostError =>

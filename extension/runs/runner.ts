@@ -3,7 +3,7 @@ import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, Token } from '../engine/engine.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -14,6 +14,9 @@ import { openRecipe, type RecipeFacts } from './recipe.js';
 import { nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
+/** Where a run computes, and the names of its secrets. */
+type ClusterFacts = NonNullable<RecipeFacts['cluster']>;
+
 export interface RunnerOptions {
   store: RunStore;
   /** A child of its own for each run: a crash ends that run and nothing else. */
@@ -22,10 +25,10 @@ export interface RunnerOptions {
   assertTrusted(): void;
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
-  /** Of a cluster, by name: those that are kept, and others from the person. Throws when they give none. */
-  secrets?(names: readonly string[]): Promise<Record<string, string>>;
+  /** Of a cluster, by name: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
+  secrets?(cluster: ClusterFacts, token: Token): Promise<Record<string, string>>;
   /** They were refused: they are asked for again. */
-  forgetSecrets?(names: readonly string[]): Promise<void>;
+  forgetSecrets?(cluster: ClusterFacts): Promise<void>;
   /** Of judges, by name. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
   judgeSecrets?: {
     get(names: readonly string[]): Promise<Record<string, string>>;
@@ -231,8 +234,7 @@ export class Runner implements Disposable {
     try {
       run.since = now();
       const token = await this.options.token?.();
-      const names = run.recipe?.cluster?.secrets ?? [];
-      const secrets = names.length > 0 ? await this.options.secrets?.(names) : undefined;
+      const secrets = await this.secretsOf(run, source.token);
       const done = await engine.request(
         'run',
         {
@@ -254,7 +256,8 @@ export class Runner implements Disposable {
       folder = done.output;
     } catch (error) {
       if (!(error instanceof Cancelled)) failure = error;
-      if (errorData(error).code === 'secret') await this.options.forgetSecrets?.(run.recipe?.cluster?.secrets ?? []);
+      const cluster = run.recipe?.cluster;
+      if (cluster && errorData(error).code === 'secret') await this.options.forgetSecrets?.(cluster);
     } finally {
       engine.dispose();
       source.dispose();
@@ -262,5 +265,11 @@ export class Runner implements Disposable {
     const ended = await store.end(run, failure === undefined ? undefined : errorData(failure), folder);
     if (!quiet) this.ends.fire(ended);
     return ended;
+  }
+  private async secretsOf(run: Run, token: Token): Promise<Record<string, string> | undefined> {
+    const cluster = run.recipe?.cluster;
+    if (!cluster || cluster.secrets.length === 0) return undefined;
+    this.options.store.say(run, t('Waiting for secrets of the cluster: {0}.', cluster.secrets.join(', ')));
+    return this.options.secrets?.(cluster, token);
   }
 }

@@ -24,6 +24,7 @@ export function snapshot(
     vectors: vectorNames(run),
     progress: progressNow(run, now),
     device: run.device,
+    cluster: run.recipe?.cluster?.address,
     plain: plain && { probes: plain.probes, harmfulLoss: plain.done?.harmfulLoss },
     measurements,
     compared,

@@ -1,4 +1,4 @@
-/** Runs a sweep: its points one after the other, each an ordinary run in a folder of its own. */
+/** Runs a sweep: its points one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
@@ -25,6 +25,7 @@ import { requireFree } from '../runs/owner.js';
 import { openRunFolder, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
+import { inLanes } from '../support/lanes.js';
 import { runOne, sha256Weights, type RunOptions, type Shared } from './run.js';
 
 type Sweep = Pick<RecipeFile, 'file' | 'path'> & { readonly recipe: SweepRecipe };
@@ -240,6 +241,9 @@ async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, opti
   return digestOf(await dependenciesOf(recipe, { path, context, modelSha256 }));
 }
 
+/** Points that compute on a cluster: it decides which of their jobs have room there. */
+const MOST_AT_ONCE = 4;
+
 async function runPoints(
   points: readonly Point[],
   at: {
@@ -254,18 +258,22 @@ async function runPoints(
   const { sweep, folder, options, emit } = at;
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);
-  const report = async (i: number, point: SweepPoint, resumed = false): Promise<void> => {
-    results[i] = point;
-    await writeTable(folder, over, results);
-    await emit({ kind: 'point', ...(resumed && { resumed }), ...point });
-  };
+  const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
+  let reports = Promise.resolve();
+  /** One after the other: points may end at once. */
+  const report = (i: number, point: SweepPoint, resumed = false): Promise<void> =>
+    (reports = reports.then(async () => {
+      results[i] = point;
+      await writeTable(folder, over, results);
+      await emit({ kind: 'point', ...(resumed && { resumed }), ...point });
+    }));
   for (const [i, point] of points.entries())
     if (point.found?.outcome === 'finished') await report(i, await resultOf(point), true);
   const expected = results.some(Boolean) ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
     const timed = points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds }));
     const seconds = secondsLeft(timed, expected);
-    return seconds === undefined ? '' : `, about ${formatDuration(seconds)} left`;
+    return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
   };
   const found = results.filter(Boolean).length;
   await emit({
@@ -274,20 +282,31 @@ async function runPoints(
     message: `${points.length} points, ${found} of them are done${left()}`,
     progress: found / points.length,
   });
-  for (;;) {
-    const i = nextPoint(
-      over,
-      results.map((result) => result?.verdict),
-    );
-    if (i === undefined) break;
-    if (options.signal.aborted) return 'stopped';
-    const done = results.filter(Boolean).length;
-    const title = `point ${done + 1} of ${points.length} (${valuesText(points[i].values)})`;
-    const progress = progressOf(options.onEvent, title, done / points.length, 1 / points.length, left);
-    const outcome = await runPoint(points[i], at, progress);
-    if (outcome === 'stopped') return 'stopped';
-    await report(i, outcome);
-  }
+  const running = new Set<number>();
+  const shares = results.map((result) => Number(result !== undefined));
+  const whole = (i: number, share: number): number => {
+    shares[i] = share;
+    return shares.reduce((sum, one) => sum + one, 0) / points.length;
+  };
+  let begun = found;
+  let stopped = false;
+  await inLanes(atOnce, async (isOver) => {
+    for (;;) {
+      const verdicts = results.map((result) => result?.verdict);
+      const i = nextPoint(over, verdicts, running);
+      if (i === undefined || stopped || isOver()) return;
+      stopped = options.signal.aborted;
+      if (stopped) return;
+      running.add(i);
+      const title = `point ${++begun} of ${points.length} (${valuesText(points[i].values)})`;
+      const say = progressOf(options.onEvent, title, (share) => whole(i, share), left);
+      const outcome = await runPoint(points[i], at, say);
+      whole(i, 1);
+      if (outcome === 'stopped') stopped = true;
+      else await report(i, outcome);
+    }
+  });
+  if (stopped) return 'stopped';
   const failed = results.filter((result) => result?.error);
   if (failed.length === results.length) {
     const { message, place, remedy, kind } = failed[0]!.error!;
@@ -305,6 +324,7 @@ async function expectedSeconds(
   { recipe }: Point,
   { base, options }: Pick<Parameters<typeof runPoints>[1], 'base' | 'options'>,
 ): Promise<number | undefined> {
+  if (recipe.on) return undefined;
   const path = (written: string): string => resolve(dirname(base), written);
   const { device, signal } = options;
   const estimate = await estimateTraining(recipe, { path, device, signal }).catch(() => undefined);
@@ -367,12 +387,11 @@ async function writeTable(
 
 const EVERY_MS = 1000;
 
-/** What the point at work does, as the progress of the sweep; not recorded. */
+/** What a point at work does, as the progress of the sweep; not recorded. @param whole of the sweep, by the share of the point */
 function progressOf(
   say: (event: RunEvent) => void,
   title: string,
-  done: number,
-  each: number,
+  whole: (share: number) => number,
   left: () => string,
 ): (event: RunEvent) => void {
   let last = -EVERY_MS;
@@ -384,6 +403,6 @@ function progressOf(
     const isStep = event.kind === 'step';
     const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
     const share = isStep ? 0.8 * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
-    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: done + share * each });
+    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
   };
 }

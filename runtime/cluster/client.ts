@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { hasProxy, proxyAgent } from '../models/hub/request.js';
-import { connectionFault, MOST_PACKAGE, requireVersion, statusFault, tooLarge } from './faults.js';
+import { connectionFault, requireVersion, statusFault } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
 export type JobStatus = 'PENDING' | 'RUNNING' | (typeof TERMINAL)[number];
@@ -115,7 +115,6 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
       return ray_version;
     },
     async upload(uri, bytes) {
-      if (bytes.length > MOST_PACKAGE) throw tooLarge(bytes.length, address);
       const path = `/api/packages/${uri.replace('://', '/')}`;
       if ((await call('GET', path, undefined, [404])).status !== 404) return;
       await call('PUT', path, { type: 'application/octet-stream', data: bytes });

@@ -7,39 +7,19 @@ import type { ClusterTarget } from '../contract/recipe.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { sha256, writeFileAtomic } from '../support/files.js';
+import { writeFileAtomic } from '../support/files.js';
 import { parseJson } from '../support/jsonFile.js';
 import type { RunEvent } from '../contract/protocol.js';
 import { rayClient, type RayClient } from './client.js';
 import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
-import { zip } from './zip.js';
+import { packed, placed, requirements, type JobPlan } from './package.js';
 
 /** Name of a secret → its value. */
 export type Secrets = (name: string) => string | undefined;
 
-/** What is shipped with every job. */
-const SCRIPTS = ['train.py', 'adapters.py', 'losses.py', 'messages.py'] as const;
-const SHIPPED = join(import.meta.dirname, 'job');
-/** Bytes of an adapter that also comes through the log. */
-const MOST_IN_LOG = 20 * 2 ** 20;
-/** How often a worker may be lost before the job fails. */
-const FAILURES = 3;
-
 const recordSchema = z.object({ run: z.string(), jobs: z.record(z.string(), z.string()) });
 type JobRecord = z.infer<typeof recordSchema>;
-
-/** What `job.json` says besides the target. */
-export interface JobPlan {
-  readonly adapters: readonly { readonly name: string; readonly files: ReadonlyMap<string, Uint8Array> }[];
-  readonly scales: readonly Readonly<Record<string, number>>[];
-  readonly files: ReadonlyMap<string, string>;
-  readonly stages?: readonly object[];
-  readonly measures?: object;
-  readonly generate?: object;
-  /** Adapters that come back. */
-  readonly deliver?: readonly string[];
-}
 
 export interface Cluster {
   readonly target: ClusterTarget;
@@ -64,6 +44,8 @@ export interface ClusterOptions {
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
   readonly patience?: Patience;
+  /** Of a package that goes to Ray's own store; a larger one goes to `on.storage`. */
+  readonly mostBytes?: number;
 }
 
 /** @throws HumanError for a secret that is not there, a cluster that does not answer, a token it refuses, a Ray too old */
@@ -87,7 +69,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     async run(name, plan, { after, step, onMessage }) {
       const record = await readRecord(folder);
       const bytes = await packed(plan, options, record.run);
-      const id = await steady(() => sent(client, { folder, record, name, bytes, install: target.install }));
+      const id = await steady(() => sent(client, { ...options, record, name, bytes }));
       await say(`the job ${id} is on the cluster`);
       const reader = messageReader(after, { onMessage, onNote: (note) => say(noteText(note, target) ?? said) });
       await followJob({ client, id, reader, step, ...waiting });
@@ -134,25 +116,24 @@ async function sent(
     record,
     name,
     bytes,
-    install,
-  }: { folder: string; record: JobRecord; name: string; bytes: Buffer; install: boolean },
+    target: { storage, install },
+    mostBytes,
+  }: Pick<ClusterOptions, 'folder' | 'target' | 'mostBytes'> & { record: JobRecord; name: string; bytes: Buffer },
 ): Promise<string> {
-  const digest = sha256(bytes);
   const known = record.jobs[name];
   if (known !== undefined) {
     const job = await client.job(known);
     if (job && job.metadata.run !== record.run) throw foreign(known, client.address);
     if (job && job.status !== 'FAILED' && job.status !== 'STOPPED') return known;
   }
-  const uri = `gcs://_ray_pkg_${digest.slice(0, 32)}.zip`;
-  await client.upload(uri, bytes);
+  const uri = await placed(client, bytes, storage, mostBytes);
   const id = `${record.run}-${name}-${randomBytes(3).toString('hex')}`;
   record.jobs[name] = id;
   await writeRecord(folder, record);
   const runtimeEnv = {
     working_dir: uri,
     env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
-    ...(install && { pip: (await readFile(join(SHIPPED, 'requirements.txt'), 'utf8')).trim().split('\n') }),
+    ...(install && { pip: await requirements() }),
   };
   const isNew = await client.submit({ id, entrypoint: 'python train.py', runtimeEnv, metadata: { run: record.run } });
   // An answer that was lost on its way: the job that is there is this one.
@@ -167,43 +148,20 @@ const foreign = (id: string, place: string): HumanError =>
     kind: 'failed',
   });
 
-async function packed(plan: JobPlan, { target, modelSha256 }: ClusterOptions, run: string): Promise<Buffer> {
-  const files = new Map<string, Uint8Array>();
-  for (const script of SCRIPTS) files.set(script, await readFile(join(SHIPPED, script)));
-  for (const [name, text] of plan.files) files.set(name, Buffer.from(text));
-  for (const adapter of plan.adapters)
-    for (const [name, bytes] of adapter.files) files.set(`${adapter.name}/${name}`, bytes);
-  const job = {
-    run,
-    model: target.model,
-    modelSha256: modelSha256 ?? null,
-    workers: target.workers,
-    gpu: target.gpu,
-    storage: target.storage,
-    precision: target.precision,
-    strategy: target.strategy,
-    tokens: target.tokens,
-    failures: FAILURES,
-    mostInLog: MOST_IN_LOG,
-    adapters: plan.adapters.map(({ name }) => ({ name, folder: name })),
-    scales: plan.scales,
-    stages: plan.stages ?? [],
-    measures: plan.measures ?? {},
-    generate: plan.generate ?? null,
-    deliver: plan.deliver ?? [],
-  };
-  return zip(files.set('job.json', Buffer.from(JSON.stringify(job))));
-}
-
 /** What a job says of itself, for people. */
-function noteText({ note, step, workers, wanted, there }: JobNote, target: ClusterTarget): string | undefined {
-  const list = (resources: Record<string, number> = {}): string =>
-    Object.entries(resources)
-      .map(([name, count]) => `${count} ${name}`)
-      .join(', ') || 'none';
+function noteText(
+  { note, step, workers, wanted = {}, there = {}, free = {} }: JobNote,
+  target: ClusterTarget,
+): string | undefined {
+  const list = (resources: Record<string, number>): string =>
+    Object.keys(wanted)
+      .map((name) => `${resources[name] ?? 0} ${name}`)
+      .join(', ');
   switch (note) {
     case 'waiting':
-      return `waiting for workers: ${list(wanted)} wanted, the cluster has ${list(there)}`;
+      return Object.entries(wanted).some(([name, count]) => count > (there[name] ?? 0))
+        ? `waiting for workers: ${list(wanted)} wanted, the cluster has ${list(there)}. It begins when nodes are added; or stop it, and lower on.workers or on.gpu`
+        : `waiting for workers: ${list(wanted)} wanted, ${list(free)} free of ${list(there)}`;
     case 'restarted':
       return `a worker was lost, or the job began anew: it goes on from step ${step}`;
     case 'started':

@@ -72,7 +72,11 @@ export const MOST_PACKAGE = 100 * 2 ** 20;
 export const tooLarge = (bytes: number | undefined, address: string): HumanError =>
   new HumanError(
     `the rows and the plan of the run are too large for Ray's package store${bytes === undefined ? '' : `: ${Math.ceil(bytes / 2 ** 20)} MiB`}; it takes ${MOST_PACKAGE / 2 ** 20} MiB.`,
-    { place: address, remedy: 'Use fewer rows (data.limit) or epochs, or split the run in two with adapter.init.' },
+    {
+      place: address,
+      remedy:
+        'Mount the folder of on.storage on this machine, too: it is then sent that way. Or use fewer rows (data.limit) or epochs, or split the run in two with adapter.init.',
+    },
   );
 
 /** The oldest Ray that this is tested with. */

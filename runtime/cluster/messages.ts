@@ -52,6 +52,7 @@ const note = z.object({
   step: count.optional(),
   wanted: resources.optional(),
   there: resources.optional(),
+  free: resources.optional(),
   workers: count.optional(),
 });
 export type JobNote = z.infer<typeof note>;

@@ -6,25 +6,48 @@ import { HumanError } from '../support/errors.js';
  * @throws HumanError that names what runs only here
  */
 export function supported<R extends Recipe>(recipe: R): R {
-  const only = (place: string, what: string, remedy: string): HumanError =>
-    new HumanError(`${what} runs only on this machine.`, { place: `recipe.json ${place}`, remedy });
+  const only = (place: string, what: string, why: string, remedy: string): HumanError =>
+    new HumanError(`${what} runs only on this machine: ${why}.`, { place: `recipe.json ${place}`, remedy });
   if (recipe.kind !== 'sweep' && recipe.precision !== 'float32')
-    throw only('precision', `"${recipe.precision}"`, 'Use "float32", or remove "on".');
+    throw only(
+      'precision',
+      `"${recipe.precision}"`,
+      'a cluster has its own "on.precision"',
+      'Use "float32", or remove "on".',
+    );
   if (recipe.kind === 'evaluate') {
     if (recipe.generation.temperature > 0)
-      throw only('generation.temperature', 'sampling', 'Set the temperature to 0, or remove "on".');
+      throw only(
+        'generation.temperature',
+        'sampling',
+        'other random numbers are drawn there',
+        'Set the temperature to 0, or remove "on".',
+      );
     if (recipe.states?.some(({ model }) => model !== undefined))
       throw only(
         'states',
         'a state with a model of its own',
+        'its job has the one model of on.model',
         'Evaluate that model by a recipe of its own, or remove "on".',
       );
   }
   if (recipe.kind !== 'finetune') return recipe;
-  if (recipe.method === 'full') throw only('method', 'full fine-tuning', 'Use "lora", or remove "on".');
-  if (recipe.baseline) throw only('baseline', `"${recipe.baseline.name}"`, 'Remove "baseline" or "on".');
+  if (recipe.method === 'full')
+    throw only('method', 'full fine-tuning', 'its job trains adapters', 'Use "lora", or remove "on".');
+  if (recipe.baseline)
+    throw only(
+      'baseline',
+      `"${recipe.baseline.name}"`,
+      'its job has the steps of this program',
+      'Remove "baseline" or "on".',
+    );
   const { protection } = recipe;
   if (typeof protection === 'object' && protection.watch !== 'continue')
-    throw only('protection.watch', `"${protection.watch}"`, 'Use "continue", or remove "on".');
+    throw only(
+      'protection.watch',
+      `"${protection.watch}"`,
+      'whether the protection holds is judged here, when its job is steps ahead',
+      'Use "continue", which warns, or remove "on".',
+    );
   return recipe;
 }

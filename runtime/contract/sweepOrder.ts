@@ -12,14 +12,19 @@ interface Axis {
  * coarse grid: the ends of axes of numbers, and every value of the others. Then what lies between two neighbours of different
  * verdicts, halving the larger distance first; then the other seeds of points at such an edge; then the rest, from coarse to fine.
  * @param verdicts of each point in the order of the grid; undefined while it is not done
+ * @param running points that are at work, and not chosen again
  */
-export function nextPoint(over: Over, verdicts: readonly (string | undefined)[]): number | undefined {
+export function nextPoint(
+  over: Over,
+  verdicts: readonly (string | undefined)[],
+  running: ReadonlySet<number> = new Set(),
+): number | undefined {
   const axes = Object.entries(over).map(([key, axis]): Axis => ({
     key,
     count: valuesOf(axis).length,
     ordered: key !== SEED && isOrdered(axis),
   }));
-  const open = verdicts.flatMap((verdict, i) => (verdict === undefined ? [i] : []));
+  const open = verdicts.flatMap((verdict, i) => (verdict === undefined && !running.has(i) ? [i] : []));
   const ranked = open.map((index) => {
     const at = placeOf(index, axes);
     return { index, rank: rankOf(at, axes, verdicts) };

@@ -8,26 +8,24 @@ import type { FinetuneRecipe, VectorPart, WatchEnd } from '../contract/protocol.
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds, Tensor } from '../device/session.js';
-import { lossesOf } from '../evaluation/inference/losses.js';
 import { flaggedByVector } from '../evaluation/scan/several.js';
 import { HumanError } from '../support/errors.js';
 import type { RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
-import { firstLoss, readEvents } from '../runs/runFolder.js';
+import { readEvents } from '../runs/runFolder.js';
 import { planner } from '../cluster/plan.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { absorb, keepAbsorbed, type Absorbed } from './absorb.js';
 import { gradientHook, openMethod } from './baseline.js';
 import { anchoring, anchorPrompts, harmfulAnswers, promptsOf } from './anchors.js';
 import { lastRows, requireLearned } from './divergence.js';
+import { fineTuneHere, type PlannedTraining } from './fineTuneHere.js';
 import { fineTuneThere, scanThere } from './fineTuneThere.js';
 import { harmfulLoss, harmfulRows, watch, watchAction, watchEnd, type HarmfulRows } from './harmfulLoss.js';
 import { holdOut, type Split } from './heldOut.js';
 import { dataFacts, loadSource, type Job, type TrainingState } from './job.js';
-import { trainingLoop } from './loop.js';
 import { loadTrainingData } from './mix.js';
-import { measureProbes } from './probes.js';
 import { plainPlan, reportPlan, rowPlan, type RowPlan } from './rowPlan.js';
 import { batchPlan, plannedSteps } from './steps.js';
 import { strategyOf, type Strategy } from './strategy.js';
@@ -171,10 +169,10 @@ async function train(
   training: TrainingState,
   base: readonly RowLoss[],
 ): Promise<Witness> {
-  const { recipe, context, folder, signal } = job;
+  const { recipe, context, folder } = job;
   const { vectors, harmful, judged, method } = inputs;
   const { learner, optimizer } = trainee;
-  const { state, checkpoint, ended, artifacts } = training;
+  const { state, artifacts } = training;
   const off = { [TASK]: 1 };
   const on = { ...off, ...Object.fromEntries(vectors.map((v) => [v.name, v.scale])) };
 
@@ -205,65 +203,20 @@ async function train(
     steps,
   });
   const action = watchAction(recipe, job.watch);
-  const isHarmful = (row: TrainingRow): boolean =>
-    row.teacher === undefined && plan.looksHarmful((row.example as Example).row);
-  const { cluster } = job;
-  if (cluster) {
-    const there = {
-      cluster,
-      trainee,
-      training,
-      vectors,
-      absorbed,
-      steps,
-      parameters,
-      rows,
-      isHarmful,
-      off,
-      on,
-      harmful,
-      benign,
-      judged,
-      base,
-    };
-    const copy = await fineTuneThere(job, there);
-    if (copy) {
-      await keepAbsorbed(job, vectors[0], copy, artifacts);
-      frozen[flatInput(vectors[0].name)] = flatTensor(copy);
-    }
-  } else
-    await trainingLoop({
-      emit: job.emit,
-      steps,
-      state,
-      learner,
-      optimizer,
-      optimizerOptions: recipe.optimizer,
-      parameters,
-      rows,
-      gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
-      tokens: recipe.batch.tokens,
-      probe: () =>
-        measureProbes({
-          learner,
-          optimizer,
-          backend: context.backend,
-          parameters,
-          harmful,
-          benign,
-          off,
-          on: vectors.length > 0 ? on : undefined,
-        }),
-      harmfulLoss: async () => harmfulLoss(judged, base, await lossesOf(learner, parameters(), judged.examples, off)),
-      watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
-      ended,
-      evaluateEvery: recipe.evaluateEvery,
-      checkpoint,
-      isHarmful,
-      vocabSize: context.spec.vocabSize,
-      firstLoss: await firstLoss(folder.path),
-      signal,
-    });
+  const planned: PlannedTraining = {
+    ...{ trainee, training, vectors, absorbed, steps, parameters, rows },
+    gradients: gradientHook(method, job, { learner, optimizer, parameters, off }),
+    isHarmful: ({ teacher, example }) => teacher === undefined && plan.looksHarmful((example as Example).row),
+    scales: { off, on },
+    probes: { harmful, benign },
+    judged: { examples: judged.examples, lossOf: (now) => harmfulLoss(judged, base, now) },
+    watch: vectors.length > 0 ? watch(action, steps, training, job.emit, await readEvents(folder.path)) : undefined,
+  };
+  const copy = await (job.cluster ? fineTuneThere(job, job.cluster, planned) : fineTuneHere(job, planned));
+  if (copy) {
+    await keepAbsorbed(job, vectors[0], copy, artifacts);
+    frozen[flatInput(vectors[0].name)] = flatTensor(copy);
+  }
 
   await training.forget();
   // Of a state before step 1 nothing was learned.

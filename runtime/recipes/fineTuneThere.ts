@@ -5,18 +5,15 @@ import type { MeasuredSet } from '../cluster/messages.js';
 import { planner, type Measure } from '../cluster/plan.js';
 import { byRow, trainOnCluster, type SentAdapter } from './trainThere.js';
 import type { FinetuneRecipe, Probes } from '../contract/protocol.js';
-import type { Feeds } from '../device/session.js';
 import type { ExampleList } from '../data/exampleList.js';
-import type { Example } from '../data/examples.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
-import type { TrainingRow } from '../learner/packing.js';
 import { flatTensor, mean } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
-import { absorption, type Absorbed } from './absorb.js';
-import { harmfulLoss, type HarmfulRows } from './harmfulLoss.js';
+import { absorption } from './absorb.js';
+import type { PlannedTraining } from './fineTuneHere.js';
 import type { Job, TrainingState } from './job.js';
-import { TASK, type Trainee } from './trainee.js';
+import { TASK } from './trainee.js';
 import type { ActiveVector } from './vectors.js';
 
 type Scales = Record<string, number>;
@@ -45,49 +42,18 @@ export async function scanThere(
   return clusterLosses(job, cluster, vectors.map(sentVector), lists, scales);
 }
 
-export interface FineTuningThere {
-  readonly cluster: Cluster;
-  readonly trainee: Trainee;
-  readonly training: TrainingState;
-  readonly vectors: readonly ActiveVector[];
-  readonly absorbed?: Absorbed;
-  readonly steps: number;
-  /** All parameters of the graph here, with what is trained as it is in the state. */
-  readonly parameters: () => Feeds;
-  readonly rows: (step: number) => Promise<TrainingRow[][]>;
-  readonly isHarmful: (row: TrainingRow) => boolean;
-  readonly off: Scales;
-  readonly on: Scales;
-  readonly harmful: readonly Example[];
-  readonly benign: readonly Example[];
-  readonly judged: HarmfulRows;
-  readonly base: readonly RowLoss[];
-}
-
 /**
  * Trains the task adapter there, and puts it into the state of the run.
  * @returns the vector as it was trained on the flagged rows, where it was
  */
 export async function fineTuneThere(
   job: Job<FinetuneRecipe>,
-  {
-    cluster,
-    trainee,
-    training,
-    vectors,
-    absorbed,
-    steps,
-    parameters,
-    rows,
-    isHarmful,
-    off,
-    on,
-    harmful,
-    benign,
-    judged,
-    base,
-  }: FineTuningThere,
+  cluster: Cluster,
+  planned: PlannedTraining,
 ): Promise<Float32Array | undefined> {
+  const { trainee, training, vectors, absorbed, steps, rows, isHarmful, judged, watch } = planned;
+  const { off, on } = planned.scales;
+  const { harmful, benign } = planned.probes;
   const { recipe } = job;
   const [vector] = vectors;
   const measures: Record<string, Measure> = {
@@ -127,22 +93,25 @@ export async function fineTuneThere(
     job,
     cluster,
     training,
+    recompute: recipe.recompute === true,
     adapters: [...vectors.map(sentVector), trainee.sent!],
     stages,
     deliver: [TASK, ...(vector && absorbed ? [vector.name] : [])],
     measured: (sets) => {
       last = sets.benignOff;
-      return Promise.resolve({
-        probes: probesOf(sets),
-        harmfulLoss: sets.judged && harmfulLoss(judged, base, byRow(sets.judged)),
-      });
+      const harmfulLoss = sets.judged && judged.lossOf(byRow(sets.judged));
+      return Promise.resolve({ probes: probesOf(sets), harmfulLoss });
     },
+    // It says when the protection no longer holds. Whoever wants the run to end then trains here: supported.ts.
+    watch,
   });
   const { state } = training;
   job.context.backend.release(state.p[0]);
   state.p[0] = flatTensor(delivered.get(TASK)!);
   if (last)
-    await requireAgreement(job, cluster, mean(byRow(last)), () => lossesOf(trainee.learner, parameters(), benign, off));
+    await requireAgreement(job, cluster, mean(byRow(last)), () =>
+      lossesOf(trainee.learner, planned.parameters(), benign, off),
+    );
   return vector && absorbed ? delivered.get(vector.name) : undefined;
 }
 

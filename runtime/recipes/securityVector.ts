@@ -7,16 +7,15 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
 import { sha256File } from '../support/files.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { DataSource, DoneEvent, Probes, VectorRecipe } from '../contract/protocol.js';
+import type { DataSource, DoneEvent, VectorRecipe } from '../contract/protocol.js';
 import { random } from '../support/random.js';
 import { dataFacts, loadSource, provenance, trainingState, type Job } from './job.js';
 import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
 import { planner } from '../cluster/plan.js';
-import { trainingLoop } from './loop.js';
+import { lossWithVector, vectorHere, type PlannedVector } from './vectorHere.js';
 import { vectorThere } from './vectorThere.js';
-import { firstLoss } from '../runs/runFolder.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { firstOf } from '../data/exampleList.js';
 import { writeCalibration } from './calibrationFile.js';
@@ -31,8 +30,6 @@ const ON = { [NAME]: 1 };
 const OFF = { [NAME]: 0 };
 /** Rows whose loss is drawn while training. */
 const PROBE_ROWS = 8;
-/** Held-out rows of each kind that are measured while training; all of them are at the end. */
-const WATCHED = 48;
 
 /**
  * Trains a security vector θs with the base θ frozen (Zhou et al., arXiv 2311.02105, section 3):
@@ -42,7 +39,7 @@ const WATCHED = 48;
  * Writes adapter/ (PEFT) and prompts.jsonl, the vector's own prompts with the base model's answers.
  */
 export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<DoneEvent, 'vector'>> {
-  const { recipe, context, folder, signal } = job;
+  const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
   const { harmful, benign, layout, init } = await readInputs(job);
   const learner = openLearner({
@@ -59,7 +56,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     const start = init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
     const config = init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites);
     const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start)]), [NAME]);
-    const { state, ended, checkpoint } = training;
+    const { state } = training;
     await job.begin();
     const parameters = () => ({ [flatInput(NAME)]: state.p[0] });
     const teach = heldRows(job.cluster ? planner(learner) : learner);
@@ -82,23 +79,11 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
       return batches;
     };
 
-    const probeHarmful = firstOf(harmful.trained, PROBE_ROWS);
-    const probeBenign = benign ? firstOf(benign.trained, PROBE_ROWS / 2) : [];
-    const withoutVector = mean(await learner.losses(rowsOf(probeHarmful, OFF, 0), parameters()));
-    const withVector = async (): Promise<number> =>
-      mean(await learner.losses(rowsOf(probeHarmful, ON, 0), parameters()));
-    const probe = async (): Promise<Probes> => {
-      const kept = await teach(probeBenign, ON, 0);
-      const measured = await learner.gradients([...rowsOf(probeHarmful, ON, 0), ...kept], parameters());
-      for (const gradient of measured.gradients) backend.release(gradient);
-      return {
-        harmfulLossWith: mean(measured.rows.filter((r) => r.tokens > 0)),
-        harmfulLossWithout: withoutVector,
-        benignKl: measured.kl,
-        ...(await unseen(parameters(), WATCHED)).probes,
-      };
+    const probes = {
+      harmful: firstOf(harmful.trained, PROBE_ROWS),
+      benign: benign ? firstOf(benign.trained, PROBE_ROWS / 2) : [],
     };
-
+    const withoutVector = mean(await learner.losses(rowsOf(probes.harmful, OFF, 0), parameters()));
     const steps = plannedSteps(recipe, harmful.trained);
     await job.emit({
       kind: 'state',
@@ -107,44 +92,14 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
       device: backend.device,
       steps,
     });
-    const goal = recipe.stop?.harmfulLoss;
-    const { cluster } = job;
-    if (cluster)
-      await vectorThere(job, {
-        cluster,
-        training,
-        sent: { name: NAME, layout, flat: start, config, role: 'security' },
-        steps,
-        rows,
-        probes: { harmful: probeHarmful, benign: probeBenign, withoutVector },
-        held: { harmful: firstOf(held.harmful, WATCHED), ordinary: firstOf(held.ordinary, WATCHED) },
-        scales: { off: OFF, on: ON },
-      });
-    else
-      await trainingLoop({
-        emit: job.emit,
-        steps,
-        state,
-        learner,
-        optimizer,
-        optimizerOptions: recipe.optimizer,
-        parameters,
-        rows,
-        tokens: recipe.batch.tokens,
-        probe,
-        evaluateEvery: recipe.evaluateEvery,
-        checkpoint,
-        ended,
-        enough:
-          goal === undefined
-            ? undefined
-            : async ({ harmfulLoss }) => harmfulLoss! < goal && (await withVector()) < goal,
-        isHarmful: (row) => row.teacher === undefined,
-        vocabSize: spec.vocabSize,
-        firstLoss: await firstLoss(folder.path),
-        signal,
-      });
-    const reached = await withVector();
+    const planned: PlannedVector = {
+      ...{ learner, optimizer, training, steps, parameters, rows, teach, held, unseen },
+      adapter: { name: NAME, layout, flat: start, config, role: 'security' },
+      scales: { off: OFF, on: ON },
+      probes: { ...probes, withoutVector },
+    };
+    await (job.cluster ? vectorThere(job, job.cluster, planned) : vectorHere(job, planned));
+    const reached = await lossWithVector(planned);
     requireLearned(state.step, [{ nll: withoutVector, tokens: 1 }], [{ nll: reached, tokens: 1 }]);
 
     await job.emit({

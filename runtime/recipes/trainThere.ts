@@ -40,6 +40,10 @@ export interface ClusterTraining {
   readonly measured: (
     sets: Readonly<Record<string, MeasuredSet>>,
   ) => Promise<{ probes?: Probes; harmfulLoss?: HarmfulLoss }>;
+  /** `recompute` of the recipe is true: "auto" weighs this machine's memory. */
+  readonly recompute: boolean;
+  /** Hears of every measurement of harmful rows. */
+  readonly watch?: (loss: HarmfulLoss) => Promise<unknown>;
 }
 
 /**
@@ -48,7 +52,7 @@ export interface ClusterTraining {
  * @returns the delivered adapters by name
  */
 export async function trainOnCluster(options: ClusterTraining): Promise<Map<string, Float32Array>> {
-  const { job, cluster, adapters, stages, deliver, training } = options;
+  const { job, cluster, adapters, stages, deliver, training, recompute } = options;
   const { state, artifacts } = training;
   const plan = new Plan();
   const written = [];
@@ -59,6 +63,11 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   const delivered = new Map<string, Float32Array>();
   let secondsLeft = 0;
 
+  const checkpoint = async (step: number): Promise<void> => {
+    const path = await training.checkpoint(false);
+    // As here, the state before the first step is kept and not told.
+    if (step > 0) await job.emit({ kind: 'checkpoint', step, path });
+  };
   const onMessage = async (message: JobMessage, seq: number): Promise<void> => {
     switch (message.kind) {
       case 'step': {
@@ -90,12 +99,13 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
         const { probes, harmfulLoss } = await options.measured(message.sets);
         if (probes ?? harmfulLoss)
           await job.emit({ kind: 'evaluation', step: message.step, probes, ...(harmfulLoss && { harmfulLoss }) });
+        if (harmfulLoss) await options.watch?.(harmfulLoss);
         break;
       }
       case 'checkpoint':
         if (message.stage < own) break;
         artifacts[TAKEN] = String(seq);
-        await job.emit({ kind: 'checkpoint', step: message.step, path: await training.checkpoint(false) });
+        await checkpoint(message.step);
         break;
       case 'adapter':
         delivered.set(message.name, await received(options, message));
@@ -113,7 +123,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
   await cluster.run(
     'train',
-    { adapters: packages, scales: plan.scales, files: plan.files(), stages: written, deliver },
+    { adapters: packages, scales: plan.scales, files: plan.files(), stages: written, deliver, recompute },
     { after, step: () => state.step, onMessage },
   );
   const missing = deliver.find((name) => !delivered.has(name));

@@ -1,53 +1,38 @@
 /** The training of a security vector on a cluster. */
 import type { Cluster } from '../cluster/cluster.js';
 import { knownLosses } from './lossesThere.js';
-import { byRow, byToken, trainOnCluster, type SentAdapter } from './trainThere.js';
+import { byRow, byToken, trainOnCluster } from './trainThere.js';
 import type { VectorRecipe } from '../contract/protocol.js';
-import type { Example } from '../data/examples.js';
-import type { TrainingRow } from '../learner/packing.js';
+import { firstOf } from '../data/exampleList.js';
 import { flatTensor, mean } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
 import { heldOutMeasure } from './heldOutMeasure.js';
-import type { Job, TrainingState } from './job.js';
-
-type Scales = Record<string, number>;
-
-export interface VectorThere {
-  readonly cluster: Cluster;
-  readonly training: TrainingState;
-  readonly sent: SentAdapter;
-  readonly steps: number;
-  readonly rows: (step: number) => Promise<TrainingRow[][]>;
-  readonly probes: {
-    readonly harmful: readonly Example[];
-    readonly benign: readonly Example[];
-    readonly withoutVector: number;
-  };
-  /** Held-out rows that are watched. */
-  readonly held: { readonly harmful: readonly Example[]; readonly ordinary: readonly Example[] };
-  readonly scales: { readonly off: Scales; readonly on: Scales };
-}
+import type { Job } from './job.js';
+import { isHarmful, WATCHED, type PlannedVector } from './vectorHere.js';
 
 /** Trains the vector there, and puts it into the state of the run. */
-export async function vectorThere(
-  job: Job<VectorRecipe>,
-  { cluster, training, sent, steps, rows, probes, held, scales }: VectorThere,
-): Promise<void> {
+export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, planned: PlannedVector): Promise<void> {
   const { recipe } = job;
+  const { training, adapter, steps, rows, probes, scales } = planned;
   const { off, on } = scales;
+  const held = {
+    harmful: firstOf(planned.held.harmful, WATCHED),
+    ordinary: firstOf(planned.held.ordinary, WATCHED),
+  };
   const goal = recipe.stop?.harmfulLoss;
   const delivered = await trainOnCluster({
     job,
     cluster,
     training,
-    adapters: [sent],
+    recompute: recipe.recompute === true,
+    adapters: [adapter],
     stages: [
       {
-        trains: sent.name,
+        trains: adapter.name,
         steps,
         rate: (step) => learningRate(recipe.optimizer, step, steps),
         rows,
-        isHarmful: (row) => row.teacher === undefined,
+        isHarmful,
         optimizer: recipe.optimizer,
         measures: {
           harmful: { examples: probes.harmful, scales: on },
@@ -61,7 +46,7 @@ export async function vectorThere(
         ...(goal !== undefined && { goal: { loss: goal, examples: probes.harmful, scales: on } }),
       },
     ],
-    deliver: [sent.name],
+    deliver: [adapter.name],
     async measured(sets) {
       const known = knownLosses();
       for (const [name, examples] of [
@@ -87,5 +72,5 @@ export async function vectorThere(
   });
   const { state } = training;
   job.context.backend.release(state.p[0]);
-  state.p[0] = flatTensor(delivered.get(sent.name)!);
+  state.p[0] = flatTensor(delivered.get(adapter.name)!);
 }

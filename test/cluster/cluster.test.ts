@@ -105,6 +105,7 @@ describe('a run on a cluster', () => {
     );
     assert.deepEqual(done!.laws, { baseUnchanged: true, deliveredWithoutVector: true });
     assert.equal((await readAdapter(withOutput())).role, 'task');
+    assert.match(await readFile(`${withOutput()}/report.html`, 'utf8'), / · on a Ray cluster · /);
     const [job] = [...server.jobs.values()];
     assert.deepEqual(planOf(job!).deliver, ['task']);
     const posted = server.calls.find(({ call }) => call === 'POST /api/jobs/')!;
@@ -311,11 +312,14 @@ describe('a run on a cluster', () => {
 
   it('a job that waits for GPUs says what is wanted and what is there', async () => {
     server.script = function* (job) {
-      yield [noteLine('waiting', { wanted: { CPU: 2, GPU: 2 }, there: { CPU: 8 } })];
+      const wanted = { CPU: 2, GPU: 2 };
+      yield [noteLine('waiting', { wanted, there: { CPU: 8 }, free: { CPU: 8 } })];
+      yield [noteLine('waiting', { wanted, there: { CPU: 8, GPU: 4 }, free: { CPU: 8, GPU: 1 } })];
       return yield* faultless(job);
     };
     const { events, done } = await run(await recipe());
-    assert.match(said(events), /waiting for workers: 2 CPU, 2 GPU wanted, the cluster has 8 CPU/);
+    assert.match(said(events), /2 CPU, 2 GPU wanted, the cluster has 8 CPU, 0 GPU\. .* lower on\.workers or on\.gpu/);
+    assert.match(said(events), /2 CPU, 2 GPU wanted, 8 CPU, 1 GPU free of 8 CPU, 4 GPU/);
     assert.equal(done!.outcome, 'finished');
   });
 

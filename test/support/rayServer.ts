@@ -1,6 +1,8 @@
 /** A Ray Jobs server without Ray: the same calls, and jobs that do what a script says. */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { zipEntries } from './zip.js';
@@ -35,7 +37,8 @@ export interface RayServer {
   close(): Promise<void>;
 }
 
-export async function rayServer(script: Script): Promise<RayServer> {
+/** @param tls key and certificate: it then speaks https */
+export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' | 'cert'>): Promise<RayServer> {
   const running = new Map<string, ReturnType<Script>>();
   const answerTo = async (request: IncomingMessage): Promise<[status: number, value: unknown]> => {
     const parts: Buffer[] = [];
@@ -56,7 +59,10 @@ export async function rayServer(script: Script): Promise<RayServer> {
       };
       const { submission_id: id, metadata, runtime_env: environment } = asked;
       if (server.jobs.has(id)) return [400, `Job with submission_id ${id} already exists.`];
-      const bytes = server.packages.get(environment.working_dir.replace('gcs://', ''));
+      const { working_dir: place } = environment;
+      const bytes = place.startsWith('file://')
+        ? await readFile(place.slice('file://'.length))
+        : server.packages.get(place.replace('gcs://', ''));
       if (!bytes) return [500, `${environment.working_dir} is not there`];
       const files = zipEntries(bytes, environment.working_dir);
       const job: FakeJob = { id, metadata, environment, files, status: 'PENDING', message: '', log: '' };
@@ -95,12 +101,12 @@ export async function rayServer(script: Script): Promise<RayServer> {
     const [status, value] = instead ? [instead.status, instead.text ?? ''] : await answerTo(request);
     response.writeHead(status).end(typeof value === 'string' ? value : JSON.stringify(value));
   };
-  const http = createServer((request, response) => {
-    handle(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
-  });
+  const listen = (request: IncomingMessage, response: ServerResponse): void =>
+    void handle(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
+  const http = tls ? createTlsServer(tls, listen) : createServer(listen);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const server: RayServer = {
-    address: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    address: `${tls ? 'https' : 'http'}://127.0.0.1:${(http.address() as AddressInfo).port}`,
     jobs: new Map(),
     packages: new Map(),
     calls: [],

@@ -103,7 +103,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
     fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
     RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '',
-    run.device ? fill(s.device, DEVICES[run.device]) : '',
+    run.device ? fill(s.device, run.cluster ?? DEVICES[run.device]) : '',
     run.elsewhere ? fill(s.elsewhere, run.elsewhere) : '',
   ]
     .filter((part) => part !== '')

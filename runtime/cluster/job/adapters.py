@@ -4,6 +4,7 @@ PEFT makes every adapter trainable that it activates, and a frozen one inactive.
 at every step that they still are.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import os
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM
 
 
@@ -28,10 +30,16 @@ def weights_sha256(folder):
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-class Adapted:
-    """`adapters`: dicts with `name` and `folder`. `scales`: for each kind of row, adapter → factor."""
+def blocks(model):
+    """The layers of the decoder, in their order."""
+    return max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
 
-    def __init__(self, folder, adapters, scales, precision, device, shard=None):
+
+class Adapted:
+    """`adapters`: dicts with `name` and `folder`. `scales`: for each kind of row, adapter → factor. `recompute`: what is inside
+    a layer is computed again for its gradient instead of kept."""
+
+    def __init__(self, folder, adapters, scales, precision, device, shard=None, recompute=False):
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
         base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
         base.config.use_cache = False
@@ -55,6 +63,9 @@ class Adapted:
             parameter.requires_grad_(False)
         self.own = {name: sorted(found, key=lambda pair: pair[0]) for name, found in own.items()}
         lora = {parameter for found in self.own.values() for _, parameter in found}
+        if recompute:
+            for block in blocks(self.model):
+                block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
         if shard:
             shard(self.model, lora, device)
         else:

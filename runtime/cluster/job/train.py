@@ -22,7 +22,7 @@ from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Empty, Queue
 
-from adapters import Adapted, weights_sha256
+from adapters import Adapted, blocks, weights_sha256
 from losses import Losses
 from messages import Messages, here, note
 
@@ -48,8 +48,7 @@ def sharding(job):
                 parameter.data = parameter.data.to(device)
             for buffer in model.buffers():
                 buffer.data = buffer.data.to(device)
-        blocks = max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
-        for block in blocks:
+        for block in blocks(model):
             fully_shard(block, mesh=mesh, ignored_params=lora & set(block.parameters()))
         fully_shard(model, mesh=mesh, ignored_params=lora)
 
@@ -76,7 +75,7 @@ def work(config):
     context = ray.train.get_context()
     device = get_device()
     if device.type == "cpu":
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_world_size()))
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
     first = context.get_world_rank() == 0
     kept = None
     found = ray.train.get_checkpoint()
@@ -93,7 +92,8 @@ def work(config):
             raise RuntimeError(f"other-model {sha256}")
 
     adapters = [{**adapter, "folder": here(adapter["folder"])} for adapter in job["adapters"]]
-    adapted = Adapted(job["model"], adapters, job["scales"], job["precision"], device, sharding(job))
+    shard, recompute = sharding(job), job["recompute"]
+    adapted = Adapted(job["model"], adapters, job["scales"], job["precision"], device, shard, recompute)
     computing = Losses(adapted, [(r["ids"], r["labels"], r.get("at")) for r in read_lines("rows.jsonl")], job["tokens"])
     put(note("started", workers=context.get_world_size(), device=str(device)))
     if not job["stages"]:
@@ -255,7 +255,7 @@ def main():
                     return
                 waited += 1
                 if not started.is_set() and waited % 15 == 0:
-                    print(note("waiting", wanted=wanted(job), there=resources()), flush=True)
+                    print(note("waiting", wanted=wanted(job), **resources()), flush=True)
 
     speaker = threading.Thread(target=speak)
     speaker.start()
@@ -282,7 +282,8 @@ def wanted(job):
 
 
 def resources():
-    return {key: value for key, value in ray.cluster_resources().items() if key in ("CPU", "GPU")}
+    named = lambda all: {key: value for key, value in all.items() if key in ("CPU", "GPU")}
+    return {"there": named(ray.cluster_resources()), "free": named(ray.available_resources())}
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ function facts(run: ReportRun): string {
     outcome,
     done && KINDS[kind].trains && `${done.step} steps`,
     done && formatSeconds(done.seconds),
-    device && `on ${DEVICES[device]}`,
+    device && `on ${'on' in run.recipe && run.recipe.on ? 'a Ray cluster' : DEVICES[device]}`,
     precision && `frozen weights in ${precision}`,
     `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
   ]

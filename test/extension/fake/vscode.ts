@@ -316,6 +316,7 @@ export const window = {
     fake.panels.push(panel);
     return panel;
   },
+  showInputBox: async ({ prompt }: { prompt: string }) => fake.answer(prompt),
   showSaveDialog: async () => (fake.saveTo === undefined ? undefined : Uri.file(fake.saveTo)),
   showTextDocument: async ({ fsPath }: Uri) => void fake.opened.push(fsPath),
   showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),

@@ -1,0 +1,85 @@
+/** What a job is sent: its scripts, the rows and the plan, and the adapters, as one archive. */
+import { readFile, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import type { ClusterTarget } from '../contract/recipe.js';
+import { sha256, writeFileAtomic } from '../support/files.js';
+import type { RayClient } from './client.js';
+import { MOST_PACKAGE, tooLarge } from './faults.js';
+import { zip } from './zip.js';
+
+/** What is shipped with every job. */
+const SCRIPTS = ['train.py', 'adapters.py', 'losses.py', 'messages.py'] as const;
+const SHIPPED = join(import.meta.dirname, 'job');
+/** Bytes of an adapter that also comes through the log. */
+const MOST_IN_LOG = 20 * 2 ** 20;
+/** How often a worker may be lost before the job fails. */
+const FAILURES = 3;
+
+export const requirements = async (): Promise<string[]> =>
+  (await readFile(join(SHIPPED, 'requirements.txt'), 'utf8')).trim().split('\n');
+
+/** What `job.json` says besides the target. */
+export interface JobPlan {
+  readonly adapters: readonly { readonly name: string; readonly files: ReadonlyMap<string, Uint8Array> }[];
+  readonly scales: readonly Readonly<Record<string, number>>[];
+  readonly files: ReadonlyMap<string, string>;
+  readonly stages?: readonly object[];
+  readonly measures?: object;
+  readonly generate?: object;
+  /** Activations are computed again for gradients instead of kept. */
+  readonly recompute?: boolean;
+  /** Adapters that come back. */
+  readonly deliver?: readonly string[];
+}
+
+export async function packed(
+  plan: JobPlan,
+  { target, modelSha256 }: { target: ClusterTarget; modelSha256?: string },
+  run: string,
+): Promise<Buffer> {
+  const files = new Map<string, Uint8Array>();
+  for (const script of SCRIPTS) files.set(script, await readFile(join(SHIPPED, script)));
+  for (const [name, text] of plan.files) files.set(name, Buffer.from(text));
+  for (const adapter of plan.adapters)
+    for (const [name, bytes] of adapter.files) files.set(`${adapter.name}/${name}`, bytes);
+  const job = {
+    run,
+    model: target.model,
+    modelSha256: modelSha256 ?? null,
+    workers: target.workers,
+    gpu: target.gpu,
+    storage: target.storage,
+    precision: target.precision,
+    strategy: target.strategy,
+    tokens: target.tokens,
+    recompute: plan.recompute ?? false,
+    failures: FAILURES,
+    mostInLog: MOST_IN_LOG,
+    adapters: plan.adapters.map(({ name }) => ({ name, folder: name })),
+    scales: plan.scales,
+    stages: plan.stages ?? [],
+    measures: plan.measures ?? {},
+    generate: plan.generate ?? null,
+    deliver: plan.deliver ?? [],
+  };
+  return zip(files.set('job.json', Buffer.from(JSON.stringify(job))));
+}
+
+/**
+ * Puts the package where workers fetch it from: into Ray's own store or, if it is too large for that, into the folder of
+ * `on.storage` where this machine has it, too.
+ * @returns its URI
+ */
+export async function placed(client: RayClient, bytes: Buffer, storage: string, most = MOST_PACKAGE): Promise<string> {
+  const digest = sha256(bytes).slice(0, 32);
+  if (bytes.length <= most) {
+    const uri = `gcs://_ray_pkg_${digest}.zip`;
+    await client.upload(uri, bytes);
+    return uri;
+  }
+  const isHere = isAbsolute(storage) && (await stat(storage).catch(() => undefined))?.isDirectory();
+  if (!isHere) throw tooLarge(bytes.length, client.address);
+  const file = join(storage, `security-vectors-${digest}.zip`);
+  await writeFileAtomic(file, bytes);
+  return `file://${file}`;
+}

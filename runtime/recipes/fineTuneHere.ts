@@ -1,0 +1,80 @@
+/** The training of a task adapter, or of all weights, on this machine; and what it has in common with one on a cluster. */
+import type { FinetuneRecipe, HarmfulLoss } from '../contract/protocol.js';
+import type { Example } from '../data/examples.js';
+import type { Feeds } from '../device/session.js';
+import { lossesOf } from '../evaluation/inference/losses.js';
+import type { RowLoss } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { firstLoss } from '../runs/runFolder.js';
+import type { Absorbed } from './absorb.js';
+import type { Job, TrainingState } from './job.js';
+import { trainingLoop, type LoopOptions } from './loop.js';
+import { measureProbes } from './probes.js';
+import type { Trainee } from './trainee.js';
+import type { ActiveVector } from './vectors.js';
+
+type Scales = Record<string, number>;
+
+/** A fine-tuning that is ready to train. */
+export interface PlannedTraining {
+  readonly trainee: Trainee;
+  readonly training: TrainingState;
+  readonly vectors: readonly ActiveVector[];
+  /** On a cluster: what the vector is trained on before. */
+  readonly absorbed?: Absorbed;
+  readonly steps: number;
+  /** All parameters of the graph, with what is trained as it is in the state. */
+  readonly parameters: () => Feeds;
+  readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** What the optimizer gets instead of a step's gradients; a cluster refuses the methods that have it. */
+  readonly gradients?: LoopOptions['gradients'];
+  readonly isHarmful: (row: TrainingRow) => boolean;
+  /** The adapters without the vectors, and with them. */
+  readonly scales: { readonly off: Scales; readonly on: Scales };
+  /** Rows whose losses and gradients are drawn. */
+  readonly probes: { readonly harmful: readonly Example[]; readonly benign: readonly Example[] };
+  /** Harmful rows that the verdict rests on, and what their losses say. */
+  readonly judged: {
+    readonly examples: readonly Example[];
+    readonly lossOf: (rows: readonly RowLoss[]) => HarmfulLoss | undefined;
+  };
+  /** Whether training ends with what was measured. */
+  readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
+}
+
+export async function fineTuneHere(
+  { recipe, context, folder, signal, emit }: Job<FinetuneRecipe>,
+  planned: PlannedTraining,
+): Promise<void> {
+  const { trainee, training, vectors, steps, parameters, rows, gradients, isHarmful, scales, probes, judged, watch } =
+    planned;
+  const { learner, optimizer } = trainee;
+  const { off, on } = scales;
+  const { state, checkpoint, ended } = training;
+  await trainingLoop({
+    emit,
+    steps,
+    state,
+    learner,
+    optimizer,
+    optimizerOptions: recipe.optimizer,
+    parameters,
+    rows,
+    gradients,
+    tokens: recipe.batch.tokens,
+    probe: () =>
+      measureProbes({
+        ...{ learner, optimizer, backend: context.backend, parameters, ...probes, off },
+        on: vectors.length > 0 ? on : undefined,
+      }),
+    harmfulLoss: async () => judged.lossOf(await lossesOf(learner, parameters(), judged.examples, off)),
+    watch,
+    ended,
+    evaluateEvery: recipe.evaluateEvery,
+    checkpoint,
+    isHarmful,
+    vocabSize: context.spec.vocabSize,
+    firstLoss: await firstLoss(folder.path),
+    signal,
+  });
+}

@@ -1,0 +1,94 @@
+/** The training of a security vector on this machine; and what it has in common with one on a cluster. */
+import type { Probes, VectorRecipe } from '../contract/protocol.js';
+import type { ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
+import type { Feeds } from '../device/session.js';
+import type { Learner } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { mean, rowsOf } from '../learner/rows.js';
+import type { heldRows } from '../learner/teacher.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import { firstLoss } from '../runs/runFolder.js';
+import type { heldOutMeasure } from './heldOutMeasure.js';
+import type { Job, TrainingState } from './job.js';
+import { trainingLoop } from './loop.js';
+import type { SentAdapter } from './trainThere.js';
+
+type Scales = Record<string, number>;
+
+/** Held-out rows of each kind that are measured while training; all of them are at the end. */
+export const WATCHED = 48;
+
+/** A security vector that is ready to train. */
+export interface PlannedVector {
+  readonly learner: Learner;
+  readonly optimizer: Optimizer;
+  readonly training: TrainingState;
+  /** Before training. */
+  readonly adapter: SentAdapter;
+  readonly steps: number;
+  readonly parameters: () => Feeds;
+  readonly rows: (step: number) => Promise<TrainingRow[][]>;
+  /** Rows that are held to the base. */
+  readonly teach: ReturnType<typeof heldRows>;
+  readonly scales: { readonly off: Scales; readonly on: Scales };
+  /** Rows whose losses are drawn, and the base's loss of the harmful ones. */
+  readonly probes: {
+    readonly harmful: readonly Example[];
+    readonly benign: readonly Example[];
+    readonly withoutVector: number;
+  };
+  /** Rows that it is not trained on, and what it does with them. */
+  readonly held: { readonly harmful: ExampleList; readonly ordinary: ExampleList };
+  readonly unseen: ReturnType<typeof heldOutMeasure>;
+}
+
+/** Of the harmful rows; the others are held to the base. */
+export const isHarmful = ({ teacher }: TrainingRow): boolean => teacher === undefined;
+
+/** Loss of the harmful probe rows with the vector on, nats per token. */
+export const lossWithVector = async ({ learner, parameters, probes, scales }: PlannedVector): Promise<number> =>
+  mean(await learner.losses(rowsOf(probes.harmful, scales.on, 0), parameters()));
+
+export async function vectorHere(
+  { recipe, context, folder, signal, emit }: Job<VectorRecipe>,
+  planned: PlannedVector,
+): Promise<void> {
+  const { learner, optimizer, training, steps, parameters, rows, teach, scales, probes, unseen } = planned;
+  const { state, ended, checkpoint } = training;
+  const goal = recipe.stop?.harmfulLoss;
+  const probe = async (): Promise<Probes> => {
+    const kept = await teach(probes.benign, scales.on, 0);
+    const measured = await learner.gradients([...rowsOf(probes.harmful, scales.on, 0), ...kept], parameters());
+    for (const gradient of measured.gradients) context.backend.release(gradient);
+    return {
+      harmfulLossWith: mean(measured.rows.filter((row) => row.tokens > 0)),
+      harmfulLossWithout: probes.withoutVector,
+      benignKl: measured.kl,
+      ...(await unseen(parameters(), WATCHED)).probes,
+    };
+  };
+  await trainingLoop({
+    emit,
+    steps,
+    state,
+    learner,
+    optimizer,
+    optimizerOptions: recipe.optimizer,
+    parameters,
+    rows,
+    tokens: recipe.batch.tokens,
+    probe,
+    evaluateEvery: recipe.evaluateEvery,
+    checkpoint,
+    ended,
+    enough:
+      goal === undefined
+        ? undefined
+        : async ({ harmfulLoss }) => harmfulLoss! < goal && (await lossWithVector(planned)) < goal,
+    isHarmful,
+    vocabSize: context.spec.vocabSize,
+    firstLoss: await firstLoss(folder.path),
+    signal,
+  });
+}

@@ -1,0 +1,82 @@
+/** The way to a cluster: certificates, and packages of every size. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { openCluster, type ClusterOptions } from '../../runtime/cluster/cluster.js';
+import type { JobPlan } from '../../runtime/cluster/package.js';
+import { HumanError } from '../../runtime/support/errors.js';
+import { faultless, rayServer } from '../support/rayServer.js';
+
+const TLS = new URL('../fixtures/tls/', import.meta.url);
+const CERTIFICATE = new URL('cert.pem', TLS).pathname;
+const PLAN: JobPlan = { adapters: [], scales: [], files: new Map([['rows.jsonl', '{"ids":[1],"labels":[1]}\n']]) };
+
+async function temporary(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'cluster-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Sends one job from a run in a folder of its own, and hears it to its end. */
+async function send(t: TestContext, target: { ray: string; ca?: string; storage?: string }, more: object = {}) {
+  const options: ClusterOptions = {
+    target: {
+      ...{ model: '/m', workers: 1, gpu: 0, storage: '/shared', install: false, tokens: 64, ...target },
+      ...({ precision: 'fp32', strategy: 'ddp' } as const),
+    },
+    path: (written) => written,
+    folder: await temporary(t),
+    secrets: () => undefined,
+    signal: new AbortController().signal,
+    emit: () => Promise.resolve(),
+    patience: { pollMs: 2, awayMs: 30_000, stopMs: 30_000 },
+    ...more,
+  };
+  const cluster = await openCluster(options);
+  await cluster.run('evaluate', PLAN, { after: 0, step: () => 0, onMessage: () => Promise.resolve() });
+}
+
+const refusal =
+  (message: RegExp, remedy: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof HumanError && message.test(error.message) && remedy.test(error.remedy ?? '');
+
+test('a certificate that nobody knows is refused by its key, and taken when it is named there', async (t) => {
+  const [key, cert] = [await readFile(new URL('key.pem', TLS)), await readFile(CERTIFICATE)];
+  const server = await rayServer(faultless, { key, cert });
+  t.after(() => server.close());
+  await assert.rejects(send(t, { ray: server.address }), refusal(/certificate .* not trusted/, /on\.ca/));
+  assert.equal(server.jobs.size, 0);
+  await send(t, { ray: server.address, ca: CERTIFICATE });
+  assert.equal(server.jobs.size, 1);
+});
+
+test('a package that is too large for Ray goes to on.storage where that is here, and else is refused', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  const large = { mostBytes: 100 };
+  await assert.rejects(
+    send(t, { ray: server.address, storage: 's3://bucket' }, large),
+    refusal(/too large for Ray's package store: 1 MiB; it takes 100 MiB/, /Mount the folder of on\.storage/),
+  );
+  const storage = await temporary(t);
+  await send(t, { ray: server.address, storage }, large);
+  const [file] = await readdir(storage);
+  const [job] = server.jobs.values();
+  assert.equal(job!.environment.working_dir, `file://${storage}/${file}`);
+  assert.ok(job!.files.has('train.py') && job!.files.has('rows.jsonl'));
+  assert.equal(server.packages.size, 0);
+});
+
+test('what stands before the cluster may take less, or be away', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  server.instead = (call) => (call.startsWith('PUT') ? { status: 413 } : undefined);
+  await assert.rejects(send(t, { ray: server.address }), refusal(/too large/, /data\.limit/));
+  let asked = 0;
+  server.instead = (call) => (call === 'POST /api/jobs/' && ++asked < 3 ? { status: 503 } : undefined);
+  await send(t, { ray: server.address });
+  assert.equal(asked, 3);
+});

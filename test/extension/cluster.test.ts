@@ -1,0 +1,169 @@
+/** A run on a cluster whose window went away: the next window hears its job again. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Memento, SecretStorage } from 'vscode';
+import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import type { Engine } from '../../extension/engine/engine.js';
+import { Cancelled } from '../../extension/host/errors.js';
+import { Follower } from '../../extension/runs/follower.js';
+import { openRecipe } from '../../extension/runs/recipe.js';
+import { Runner } from '../../extension/runs/runner.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
+import { OWNER, type Manifest } from '../../runtime/contract/protocol.js';
+import { processStart } from '../../runtime/runs/ownerOf.js';
+import { fake, workspace } from './fake/vscode.js';
+import { recipe, runFolder, step, temporary, write } from './support.js';
+
+const { clusterSecrets, findJobs } = await import('../../extension/commands/cluster.js');
+
+const ON = { ray: 'http://head:8265', model: '/models/8b', storage: '/shared' };
+
+/** A window that opens on a run which the engine of the window before still works on, and what it asks its own engine for. */
+async function reopened(t: TestContext, more: object = { on: ON }, isKnown = true) {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe(more));
+  await write(join(root, 'recipes/base.json'), recipe({ on: ON }));
+  const { kind } = JSON.parse(await readFile(file, 'utf8')) as Pick<Manifest, 'kind'>;
+  const running = { kind, outcome: 'running' as const, ended: undefined, result: undefined, recipe: file };
+  const folder = await runFolder(root, 'colours', { events: [step(1), step(2)], manifest: running, recipe: more });
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const pid = child.pid!;
+  await write(join(folder, OWNER.file), {
+    pid,
+    host: hostname(),
+    started: await processStart(pid),
+    since: new Date().toISOString(),
+  });
+  const store = new RunStore();
+  const asked: object[] = [];
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: ((_: string, params: object) => {
+      asked.push(params);
+      return Promise.reject(new Error('the cluster does not answer'));
+    }) as Engine['request'],
+    dispose: () => undefined,
+  });
+  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
+  const follower = new Follower(store, 10);
+  await store.read(folder);
+  const kept = new Map<string, unknown>([['cluster.runs', isKnown ? [folder] : []]]);
+  const memento = {
+    get: (key: string) => kept.get(key),
+    update: (key: string, value: unknown) => Promise.resolve(void kept.set(key, value)),
+  } as unknown as Memento;
+  const found = findJobs({ store, runner }, memento, (error) => assert.fail(String(error)));
+  t.after(() => [found, follower, runner].forEach((part) => part.dispose()));
+  const end = async (): Promise<void> => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { folder, file, store, asked, end, kept };
+}
+
+async function until(probe: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if (probe()) return;
+    await sleep(10);
+  }
+  assert.fail(what);
+}
+
+test('it goes on when the engine of the window before has ended, once', async (t) => {
+  const { folder, file, store, asked, end } = await reopened(t);
+  await sleep(50);
+  assert.deepEqual(asked, [], 'another process works on it');
+  await end();
+  await until(() => asked.length === 1, 'the run is resumed');
+  assert.deepEqual(asked, [{ recipe: file, output: folder, resume: true }]);
+  const run = store.get(folder)!;
+  assert.equal(snapshot(run, [run], { answers: false, report: false }, 0).cluster, ON.ray);
+  // It fails at once, and its folder says that it was cut off: nobody is asked again and again.
+  await until(() => store.get(folder)!.progress.state === 'failed', 'it has failed');
+  await rm(join(folder, OWNER.file));
+  await store.read(folder);
+  await sleep(50);
+  assert.equal(store.get(folder)!.progress.state, 'interrupted');
+  assert.equal(asked.length, 1);
+});
+
+test('a sweep whose base computes there is one of them', async (t) => {
+  const { folder, asked, end } = await reopened(t, { kind: 'sweep', base: 'base.json', over: { seed: [1, 2] } });
+  await end();
+  await until(() => asked.length === 1, 'the sweep is resumed');
+  assert.deepEqual(
+    asked.map((params) => Object.entries(params)[1]),
+    [['output', folder]],
+  );
+});
+
+test('in a workspace that nobody trusts nothing is asked for', async (t) => {
+  workspace.isTrusted = false;
+  t.after(() => (workspace.isTrusted = true));
+  const { folder, store, asked, end } = await reopened(t);
+  await end();
+  await until(() => store.get(folder)!.progress.state === 'interrupted', 'interrupted');
+  await sleep(50);
+  assert.deepEqual(asked, []);
+});
+
+test('a run that no window of the workspace began is left alone, and those that they begin are noted', async (t) => {
+  const { folder, file, store, asked, end, kept } = await reopened(t, { on: ON }, false);
+  await end();
+  await until(() => store.get(folder)!.progress.state === 'interrupted', 'interrupted');
+  await sleep(50);
+  assert.deepEqual(asked, []);
+  const run = store.begin(await openRecipe(file), 'colours', true);
+  assert.deepEqual(kept.get('cluster.runs'), [folder]);
+  await store.end(run, { kind: 'failed', message: 'the cluster does not answer' });
+  assert.deepEqual(kept.get('cluster.runs'), []);
+});
+
+test('a run on this machine is left as it was cut off', async (t) => {
+  const { folder, store, asked, end } = await reopened(t, {});
+  await end();
+  await until(() => store.get(folder)!.progress.state === 'interrupted', 'interrupted');
+  await sleep(50);
+  assert.deepEqual(asked, []);
+});
+
+test('secrets are asked for once by their names and the address, and again when they were refused', async () => {
+  const kept = new Map<string, string>();
+  const { secrets, forgetSecrets } = clusterSecrets({
+    get: (key: string) => Promise.resolve(kept.get(key)),
+    store: (key: string, value: string) => Promise.resolve(void kept.set(key, value)),
+    delete: (key: string) => Promise.resolve(void kept.delete(key)),
+  } as unknown as SecretStorage);
+  const asked: string[] = [];
+  fake.answer = (question) => {
+    asked.push(/"(\w+)"/.exec(question)![1]!);
+    return `value of ${asked.at(-1)}`;
+  };
+  const token = new CancellationTokenSource();
+  const cluster = { address: 'http://head:8265', secrets: ['RAY_TOKEN', 'ENTRY'] };
+  const values = { RAY_TOKEN: 'value of RAY_TOKEN', ENTRY: 'value of ENTRY' };
+  assert.deepEqual(await secrets(cluster, token.token), values);
+  assert.deepEqual(await secrets(cluster, token.token), values);
+  assert.deepEqual(asked, ['RAY_TOKEN', 'ENTRY']);
+  await forgetSecrets({ ...cluster, secrets: ['RAY_TOKEN'] });
+  await secrets(cluster, token.token);
+  assert.deepEqual(asked, ['RAY_TOKEN', 'ENTRY', 'RAY_TOKEN']);
+  await secrets({ address: 'http://other:8265', secrets: ['ENTRY'] }, token.token);
+  assert.deepEqual(asked.slice(3), ['ENTRY'], 'a secret of one address is not for another');
+  const other = { ...cluster, secrets: ['OTHER'] };
+  fake.answer = () => '';
+  await assert.rejects(secrets(other, token.token), /"OTHER" was not given/);
+  fake.answer = () => (token.cancel(), '');
+  await assert.rejects(secrets(other, token.token), Cancelled, 'the run was stopped meanwhile');
+  assert.equal(kept.size, 3);
+});
