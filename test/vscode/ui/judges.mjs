@@ -90,7 +90,7 @@ export default async function judges({ step, page, workspace, prepared, until, c
     assert.equal(rows.length, 3, rows.join('\n'));
     assert.match(rows[0], /refusal-phrases · local-7b0 \(.*24 of 48/);
     await run.locator('.agreement').scrollIntoViewIfNeeded();
-    await shot('92-agreement');
+    await shot('92-agreement', ['dark']);
   });
 
   await step('a person settles them by keyboard, and the verdict follows', async () => {
