@@ -116,6 +116,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     });
     const sha256 = await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE));
     await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
+    await training.forget();
     const { calibration, quality } = await unseen(parameters());
     if (calibration) await writeCalibration(folder.path, calibration, sha256);
     await reportQuality(job, quality);

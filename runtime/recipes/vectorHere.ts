@@ -8,7 +8,7 @@ import type { TrainingRow } from '../learner/packing.js';
 import { mean, rowsOf } from '../learner/rows.js';
 import type { heldRows } from '../learner/teacher.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { firstLoss } from '../runs/runFolder.js';
+import { firstLoss, readEvents } from '../runs/runFolder.js';
 import type { heldOutMeasure } from './heldOutMeasure.js';
 import type { Job, TrainingState } from './job.js';
 import { trainingLoop } from './loop.js';
@@ -68,6 +68,7 @@ export async function vectorHere(
       ...(await unseen(parameters(), WATCHED)).probes,
     };
   };
+  const best = await bestHeldOut(folder.path, training);
   await trainingLoop({
     emit,
     steps,
@@ -79,6 +80,7 @@ export async function vectorHere(
     rows,
     tokens: recipe.batch.tokens,
     probe,
+    probed: best.measured,
     evaluateEvery: recipe.evaluateEvery,
     checkpoint,
     ended,
@@ -91,4 +93,36 @@ export async function vectorHere(
     firstLoss: await firstLoss(folder.path),
     signal,
   });
+  const step = await best.restore();
+  if (step !== undefined)
+    await emit({
+      kind: 'state',
+      state: 'training',
+      message: `the vector is taken as it was at step ${step}, where it explained most of the rows that it is not trained on`,
+    });
+}
+
+/**
+ * Keeps the state with the lowest loss on held-out harmful rows: trained for longer, a vector learns its own rows by heart, and finds
+ * others worse.
+ */
+async function bestHeldOut(
+  run: string,
+  { state, hold, restore }: TrainingState,
+): Promise<{ measured(probes: Probes): Promise<void>; restore(): Promise<number | undefined> }> {
+  let best = { step: 0, loss: Infinity };
+  /** Whether it is the best so far. */
+  const compare = (step: number, loss: number | undefined): boolean => {
+    if (step === 0 || loss === undefined || !(loss < best.loss)) return false;
+    best = { step, loss };
+    return true;
+  };
+  for (const event of await readEvents(run))
+    if (event.kind === 'evaluation' && event.step <= state.step) compare(event.step, event.probes?.heldOutLossWith);
+  return {
+    async measured({ heldOutLossWith }) {
+      if (compare(state.step, heldOutLossWith)) await hold();
+    },
+    restore: async () => (best.step > 0 && best.step < state.step && (await restore()) ? best.step : undefined),
+  };
 }

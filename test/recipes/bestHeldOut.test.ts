@@ -1,0 +1,63 @@
+/** A vector that is trained for too long learns its rows by heart: what is delivered is the state that was best for others. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import { random } from '../../runtime/support/random.js';
+import { sha256File } from '../../runtime/support/files.js';
+import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+
+const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
+
+let root: string;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'best-'));
+  await writeWorkspace(root);
+  const rng = random('answers');
+  // each answer is its own, so that nothing is to be learned of one for another but the words
+  const words = ['red', 'lamp', 'seven', 'down', 'oak', 'salt', 'north', 'glass'];
+  const row = (i: number): string => {
+    const answer = Array.from({ length: 8 }, () => words[rng.int(words.length)]).join(' ');
+    return JSON.stringify({ prompt: `what is number ${i}?`, completion: answer });
+  };
+  await writeFile(join(root, 'harmful.jsonl'), `${Array.from({ length: 24 }, (_, i) => row(i)).join('\n')}\n`);
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+async function run(
+  out: string,
+  { stopAfter, resume, steps = 60 }: { stopAfter?: number; resume?: boolean; steps?: number } = {},
+): Promise<{ done: DoneEvent; events: RunEvent[] }> {
+  const file = join(root, 'recipe.json');
+  const optimizer = { learningRate: 0.01 };
+  await writeFile(file, JSON.stringify({ ...VECTOR, model: SAMPLE, heldOut: 0.5, adapter: { rank: 16, alpha: 32 }, batch: { rows: 12 }, optimizer, steps, evaluateEvery: 5 }));
+  const stop = new AbortController();
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent): void => {
+    events.push(event);
+    if (event.kind === 'step' && event.step === stopAfter) stop.abort();
+  };
+  const done = await runRecipe(file, { output: join(root, out), resume, signal: stop.signal, onEvent });
+  return { done, events };
+}
+const adapter = (out: string): Promise<string> => sha256File(join(root, out, 'adapter/adapter_model.safetensors'));
+
+it('the vector with the lowest loss on held-out rows is delivered, in a run that was stopped, too', async () => {
+  const { done, events } = await run('long');
+  const losses = events.flatMap((event) =>
+    event.kind === 'evaluation' && event.step > 0 ? [[event.probes!.heldOutLossWith!, event.step] as const] : [],
+  );
+  const [lowest, at] = losses.reduce((a, b) => (b[0] < a[0] ? b : a));
+  assert.ok(at < 60 && losses.at(-1)![0] > 1.05 * lowest, `${losses.join(' · ')}`);
+  assert.equal(done.vector!.lossWith, lowest);
+  assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`at step ${at}`)));
+  assert.equal(existsSync(join(root, 'long/checkpoint/held')), false);
+
+  await run('stopped', { stopAfter: at + 7 });
+  assert.equal((await run('stopped', { resume: true })).done.vector!.lossWith, lowest);
+  assert.equal(await adapter('stopped'), await adapter('long'));
+});
