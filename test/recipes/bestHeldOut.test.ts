@@ -34,7 +34,19 @@ async function run(
 ): Promise<{ done: DoneEvent; events: RunEvent[] }> {
   const file = join(root, 'recipe.json');
   const optimizer = { learningRate: 0.01 };
-  await writeFile(file, JSON.stringify({ ...VECTOR, model: SAMPLE, heldOut: 0.5, adapter: { rank: 16, alpha: 32 }, batch: { rows: 12 }, optimizer, steps, evaluateEvery: 5 }));
+  await writeFile(
+    file,
+    JSON.stringify({
+      ...VECTOR,
+      model: SAMPLE,
+      heldOut: 0.5,
+      adapter: { rank: 16, alpha: 32 },
+      batch: { rows: 12 },
+      optimizer,
+      steps,
+      evaluateEvery: 5,
+    }),
+  );
   const stop = new AbortController();
   const events: RunEvent[] = [];
   const onEvent = (event: RunEvent): void => {
