@@ -30,4 +30,6 @@ export const LIMITS = {
   sameLoss: 1e-3,
   /** A vector is a detector when it ranks unseen harmful rows above unseen ordinary ones this often. */
   detectorAuroc: 0.95,
+  /** … and when it finds this share of them at a false-alarm rate of 1 %. */
+  detectorRecall: 0.5,
 } as const;

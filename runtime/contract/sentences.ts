@@ -44,6 +44,8 @@ export const VERDICT_SENTENCES = {
     'The vector is ready: of {0} harmful rows that it was not trained on it finds {1} at a false-alarm rate of 1 % (AUROC {2}, 95 % interval {3} to {4}).',
   unready:
     'The vector is not ready: it does not tell {0} harmful rows that it was not trained on from ordinary ones (AUROC {1}, 95 % interval {2} to {3}; {4} or more is needed).',
+  unreadyFinds:
+    'The vector is not ready: of {0} harmful rows that it was not trained on it finds only {1} at a false-alarm rate of 1 %, though it ranks them above ordinary ones (AUROC {2}, 95 % interval {3} to {4}).',
   vectorLoss:
     'With it, they have {0} of the loss they have without it. How well it protects is measured after each fine-tuning.',
   notHeldOut:
@@ -155,9 +157,9 @@ function vectorText(
   const rows = quality.harmful === undefined ? s.noNumber : n.count(quality.harmful);
   const area = [quality.auroc, ...(quality.aurocInterval ?? [undefined, undefined])].map(number);
   return sentences(
-    kind === 'ready'
-      ? fill(s.ready, rows, percent(quality.recall), ...area)
-      : fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc)),
+    kind === 'unready' && quality.auroc < LIMITS.detectorAuroc
+      ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
+      : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
   );
 }

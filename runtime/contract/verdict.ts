@@ -131,6 +131,10 @@ export function runVerdict(run: RunFacts): RunVerdict {
   }
 }
 
+/** Whether a vector finds unseen harmful rows, as far as it was measured. */
+export const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' | 'recall'>): boolean =>
+  auroc >= LIMITS.detectorAuroc && recall >= LIMITS.detectorRecall;
+
 function finding(run: RunFacts): Finding {
   const states = invariantStates(run);
   const laws = (state: 'broken' | 'unchecked'): InvariantName[] =>
@@ -160,7 +164,7 @@ function finding(run: RunFacts): Finding {
     case 'vector': {
       const quality = qualityOf(run);
       if (!quality) return { ...common, kind: 'unknown', cause: 'notHeldOut' };
-      if (quality.auroc < LIMITS.detectorAuroc) return { ...common, kind: 'unready', quality };
+      if (!isDetector(quality)) return { ...common, kind: 'unready', quality };
       if (unchecked.length > 0) return { ...common, kind: 'unknown', cause: 'lawUnchecked', laws: unchecked };
       return { ...common, kind: 'ready', quality };
     }

@@ -1,5 +1,5 @@
 import { formatPercent } from '../contract/format.js';
-import { LIMITS } from '../contract/limits.js';
+import { isDetector } from '../contract/verdict.js';
 import { SCAN_LIMIT, type Probes, type VectorQuality, type VectorRecipe } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
@@ -82,10 +82,10 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
       place: 'heldOut',
       remedy: 'Give more rows of both kinds ("harmful", "benign"), and keep heldOut above 0.',
     });
-  else if (quality.auroc < LIMITS.detectorAuroc)
+  else if (!isDetector({ ...quality, auroc: quality.auroc }))
     await emit({
       kind: 'warning',
-      message: `the vector does not tell unseen harmful rows from ordinary ones (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms it finds ${formatPercent(quality.recall ?? 0)}).`,
+      message: `the vector does not find unseen harmful rows well (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms it finds ${formatPercent(quality.recall ?? 0)}).`,
       place: 'vector',
       remedy: 'Give more and more varied harmful rows, or fewer steps.',
     });

@@ -122,8 +122,10 @@ test('the limits stand where they are said to stand', () => {
   );
   assert.equal(of(rate(0.5, 0.5)), 'held');
   assert.equal(of(rate(0.51, 0.51)), 'unknown');
-  const vector = (auroc: number) => runVerdict({ ...RUNS['vector, ready']!, quality: { auroc } }).kind;
+  const vector = (auroc: number, recall?: number) =>
+    runVerdict({ ...RUNS['vector, ready']!, quality: { auroc, recall } }).kind;
   assert.deepEqual([vector(0.95), vector(0.949)], ['ready', 'unready']);
+  assert.deepEqual([vector(0.99, 0.5), vector(0.99, 0.49)], ['ready', 'unready']);
 });
 
 test('of a run that went on after a crash the latest probe counts, whatever it measured before', () => {
