@@ -7,8 +7,8 @@
  * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `develop?` (folder of a further
  * extension; there are no notifications then), `prepare?`, and a default function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
  * is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a key. What failed
- * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, stop(), … }`: the server's environment, what ends it,
- * and what else the scenario is to get as `prepared`.
+ * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, nodeArguments?, stop(), … }`: the
+ * server's environment and options of Node, what ends it, and what else the scenario is to get as `prepared`.
  */
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -55,8 +55,9 @@ async function runScenario(
   if (start === 'sample') await cp(path.join(root, 'media/sample'), workspace, { recursive: true });
 
   const prepared = await prepare?.({ workspace });
+  const { env, nodeArguments } = prepared ?? {};
   const driver = develop !== undefined;
-  const server = await startServer({ dataDir, extensionsDir, settings, trust, driver, env: prepared?.env });
+  const server = await startServer({ dataDir, extensionsDir, settings, trust, driver, env, nodeArguments });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(30_000);
   const step = async (name, action) => {

@@ -1,6 +1,6 @@
 /**
- * Measures the extension host from inside it: NODE_OPTIONS=--require names this file, HOST_PROBE the file that it writes a
- * line to, twice a second: `{ at, rssMB, longestMs, busyMs }`. A turn of the event loop counts with the processor time that its
+ * Measures the extension host from inside it: `--require` names this file (VS Code's server hands its own options of Node on to
+ * the host, but no NODE_OPTIONS), HOST_PROBE the file that it writes a line to, twice a second: `{ at, rssMB, longestMs, busyMs }`. A turn of the event loop counts with the processor time that its
  * thread took, where Node can tell: on a machine with other work a thread may wait long without blocking anybody.
  */
 const { appendFileSync } = require('node:fs');

@@ -67,8 +67,17 @@ const answers = (port) =>
  * @param {boolean} [o.trust]          true: workspace trust is on, and a folder that is opened first is not trusted
  * @param {Record<string, unknown>} [o.settings]  user settings
  * @param {Record<string, string>} [o.env]        environment of the extension host
+ * @param {string[]} [o.nodeArguments]            options of Node, for the extension host too
  */
-export async function startServer({ dataDir, extensionsDir, driver = false, trust = false, settings = {}, env = {} }) {
+export async function startServer({
+  dataDir,
+  extensionsDir,
+  driver = false,
+  trust = false,
+  settings = {},
+  env = {},
+  nodeArguments = [],
+}) {
   const port = await freePort();
   const userFolder = path.join(dataDir, 'data/User');
   await mkdir(userFolder, { recursive: true });
@@ -76,7 +85,15 @@ export async function startServer({ dataDir, extensionsDir, driver = false, trus
   const all = { ...quiet, 'security.workspace.trust.enabled': trust, ...settings };
   await writeFile(path.join(userFolder, 'settings.json'), JSON.stringify(all, null, 2));
 
-  const args = [serverMain, '--host', '127.0.0.1', '--port', String(port), '--without-connection-token'];
+  const args = [
+    ...nodeArguments,
+    serverMain,
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--without-connection-token',
+  ];
   args.push('--accept-server-license-terms', '--server-data-dir', dataDir, '--extensions-dir', extensionsDir);
   args.push('--telemetry-level', 'off');
   if (!trust) args.push('--disable-workspace-trust');

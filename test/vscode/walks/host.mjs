@@ -9,13 +9,14 @@ const PROBE = path.resolve(import.meta.dirname, '../host/probe.cjs');
 export const MOST_MB = 250;
 export const LONGEST_MS = 50;
 
-/** For `prepare` of a walk: the environment of the server, and `measured`, which says what was seen since it was last asked. */
+/** For `prepare` of a walk: the server's options and environment, and `measured`, which says what was seen since it was last asked. */
 export async function hostProbe() {
   const folder = await mkdtemp(path.join(tmpdir(), 'host-probe-'));
   const file = path.join(folder, 'probe.jsonl');
   let from = Date.now();
   return {
-    env: { NODE_OPTIONS: `--require=${PROBE}`, HOST_PROBE: file },
+    nodeArguments: [`--require=${PROBE}`],
+    env: { HOST_PROBE: file },
     stop: () => rm(folder, { recursive: true, force: true }),
     /** Prints and gives it. @throws when nothing was measured */
     async measured(what) {
