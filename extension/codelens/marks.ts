@@ -40,7 +40,7 @@ export class Marks implements Disposable {
   private readonly draws = new Set<string>();
   private readonly draw = this.disposables.add(
     debounce(() => {
-      for (const file of this.draws) this.show(file);
+      for (const file of this.draws) void this.show(file);
       this.draws.clear();
     }, DRAW_MS),
   );
@@ -155,15 +155,17 @@ export class Marks implements Disposable {
     this.draw();
   }
 
-  private show(file: string): void {
+  /** Problems, and then what an editor shows, in a turn of its own: VS Code copies all that it is given. */
+  private async show(file: string): Promise<void> {
     const scan = this.scans.get(file);
     const marked = this.open.get(file);
     if (marked && !marked.shown) return;
     this.problems.set(vscode.Uri.file(file), scan && this.problemsOf(scan, marked));
+    await nextTurn();
+    const rows = this.open.get(file)?.rows.list() ?? [];
+    const isFound = (row: RowMark): boolean => !row.edited && this.decisionOf(file, row) !== 'fine';
     for (const editor of vscode.window.visibleTextEditors) {
       if (editor.document.uri.scheme !== 'file' || editor.document.uri.fsPath !== file) continue;
-      const rows = marked?.rows.list() ?? [];
-      const isFound = (row: RowMark): boolean => !row.edited && this.decisionOf(file, row) !== 'fine';
       editor.setDecorations(this.found, ranges(rows, isFound));
       editor.setDecorations(
         this.edited,

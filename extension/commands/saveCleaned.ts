@@ -9,6 +9,9 @@ import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { wizard } from './wizard.js';
 
+/** Two larger files are compared only when somebody asks for it: the editor holds both, and takes some seconds. */
+const MAX_COMPARED_BYTES = 2 * 1024 * 1024;
+
 type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'reviews' | 'scans'>;
 
 /** Writes a scanned file without what was found in it and excluded by a review, and shows both side by side. */
@@ -78,11 +81,16 @@ async function save(
     force,
     ...cleaning,
   });
-  notices.info(t('{0}: {1} rows are as they were, {2} are shorter, {3} are left out.', basename(out), kept, cut, left));
   const isText = !/\.parquet$/i.test(found.data) && found.size <= MAX_EDITOR_BYTES;
   const files = [found.data, out].map((file) => vscode.Uri.file(file));
-  if (isText)
-    await vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
+  const compare = (): unknown =>
+    vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
+  const isLarge = isText && found.size > MAX_COMPARED_BYTES;
+  notices.info(
+    t('{0}: {1} rows are as they were, {2} are shorter, {3} are left out.', basename(out), kept, cut, left),
+    ...(isLarge ? [{ title: t('Show the difference'), run: compare }] : []),
+  );
+  if (isText && !isLarge) await compare();
   return out;
 }
 

@@ -7,7 +7,7 @@ import type { ScanResult, ScanRow } from '../../runtime/contract/protocol.js';
 import { readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
-import { percent, t } from '../host/text.js';
+import { numbers, percent, t } from '../host/text.js';
 import { Problems } from './problems.js';
 import { fromStatePath, replaceFile, STATE_FOLDER, toStatePath } from '../host/state.js';
 import type { Looks, Mark } from './rowMarks.js';
@@ -304,7 +304,8 @@ export function scanFile(root: string, data: string): string {
 
 /** "171 of 600 look harmful", "171 of 600 look harmful, 2 edited since the scan". */
 export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, since: Since = UNCHANGED): string {
-  const parts = [t('{0} of {1} look harmful', flagged, rows)];
+  const { count } = numbers();
+  const parts = [t('{0} of {1} look harmful', count(flagged), count(rows))];
   if (since.edited > 0) parts.push(t('{0} edited since the scan', since.edited));
   if (since.gone > 0) parts.push(t('{0} not in the file any more', since.gone));
   if (since.changed) parts.push(t('the file has changed since the scan'));

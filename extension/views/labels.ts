@@ -8,7 +8,7 @@ import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';
 import { viewOf } from '../runs/reading.js';
 import { baselineName, isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
-import { duration, parameters, percent, t } from '../host/text.js';
+import { duration, numbers, parameters, percent, t } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
 /** "llama · 0.7 M". */
@@ -129,15 +129,16 @@ export const runIcon = (run: Run): Icon =>
 /** "600 rows · 2 skipped · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {
   const parts: string[] = [];
+  const { count } = numbers();
   if (counted && 'info' in counted) {
     const { rows, refusedRows } = counted.info;
     if (rows === 1) parts.push(evaluation ? t('1 prompt') : t('1 row'));
-    else parts.push(evaluation ? t('{0} prompts', rows) : t('{0} rows', rows));
-    if (refusedRows) parts.push(t('{0} skipped', refusedRows));
+    else parts.push(evaluation ? t('{0} prompts', count(rows)) : t('{0} rows', count(rows)));
+    if (refusedRows) parts.push(t('{0} skipped', count(refusedRows)));
   } else if (counted && 'problem' in counted) parts.push(t('cannot be read'));
   else if (counted && 'unmapped' in counted) parts.push(t('columns to be chosen'));
   else if (counted) parts.push(t('{0} MB', Math.round(counted.tooLarge / 1e6)));
-  if (scan) parts.push(t('{0} flagged', scan.flagged));
+  if (scan) parts.push(t('{0} flagged', count(scan.flagged)));
   // What a narrow view would cut is in the tooltip.
   if (counted && 'info' in counted && !evaluation && !scan) parts.push(counted.info.format);
   return parts.join(' · ');

@@ -18,8 +18,8 @@ export interface CsvTable {
 const JSON_FIELDS = ['messages', 'conversations', 'input_ids', 'labels', 'attention_mask'];
 
 /**
- * A table with a header line, in the CSV of RFC 4180. The delimiter is a comma; a semicolon where the header has
- * no comma; a tab where it has neither. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
+ * A table with a header line, in the CSV of RFC 4180. The delimiter is the comma, semicolon or tab that the
+ * header has most often outside of quotes. Cells are texts; those of `messages`, `conversations`, `input_ids` and `labels` are JSON.
  */
 export async function* csvRows(
   source: RowSource,
@@ -31,7 +31,7 @@ export async function* csvRows(
   /** `last`: where the next row begins cannot be known. */
   const skipped: { line: number; reason: string; last: boolean }[] = [];
   const [pieces, header] = await peek(source.pieces);
-  const found = delimiter ?? [',', ';', '\t'].find((sign) => header.includes(sign)) ?? ',';
+  const found = delimiter ?? delimiterOf(header);
   const parser = parse({
     delimiter: found,
     // Bytes, so that a cell that is not UTF-8 is noticed.
@@ -93,7 +93,12 @@ export async function* csvRows(
 }
 
 function headerOf(cells: Buffer[], file: string): string[] {
-  const names = cells.map((cell) => (decodeText(cell) ?? '').trim());
+  const names = cells.map((cell) => {
+    const name = decodeText(cell);
+    if (name !== undefined) return name.trim();
+    const remedy = 'Save the table as UTF-8 (in a spreadsheet: "CSV UTF-8").';
+    throw new HumanError('the header is not valid UTF-8.', { place: `${file}:1`, remedy });
+  });
   if (new Set(names).size < names.length)
     throw new HumanError('two columns have the same name.', { place: `${file}:1`, remedy: 'Rename one of them.' });
   return names;
@@ -127,12 +132,27 @@ function lineOf(error: CsvError): number {
   return typeof lines === 'number' ? lines : 1;
 }
 
-/** The same pieces, and the first line as text. */
+/** Of two that are as frequent, the comma before the semicolon before the tab; a comma where there is none. */
+function delimiterOf(header: string): string {
+  const counts = new Map([',', ';', '\t'].map((sign) => [sign, 0]));
+  let [quoted, isStart] = [false, true];
+  for (const sign of header) {
+    // Elsewhere than at the start of a cell, a quote that opens nothing is text.
+    if (sign === '"' && (quoted || isStart)) quoted = !quoted;
+    if (quoted) continue;
+    if (sign === '\n') break;
+    isStart = counts.has(sign);
+    if (isStart) counts.set(sign, counts.get(sign)! + 1);
+  }
+  return [...counts].reduce((best, one) => (one[1] > best[1] ? one : best))[0];
+}
+
+/** The same pieces, and the beginning of the file as text. */
 async function peek(pieces: AsyncIterable<Buffer>): Promise<[AsyncIterable<Buffer>, string]> {
   const iterator = pieces[Symbol.asyncIterator]();
   const first = await iterator.next();
   const start = first.done ? Buffer.alloc(0) : first.value;
-  const header = start.subarray(0, 65_536).toString('utf8').split('\n')[0];
+  const header = start.subarray(0, 65_536).toString('utf8');
   const replay = async function* (): AsyncGenerator<Buffer> {
     if (!first.done) yield start;
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;

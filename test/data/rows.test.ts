@@ -182,6 +182,27 @@ describe('CSV', () => {
     ]);
   });
 
+  test('what stands in quotes in the header is no delimiter, and the most frequent is the one', async () => {
+    const tables = {
+      '"a, b";c\n1;2\n': ['2:{"a, b":"1","c":"2"}'],
+      '"a ""b"", c;\nd",e\n1,2\n': ['3:{"a \\"b\\", c;\\nd":"1","e":"2"}'],
+      'Name, first;b;c\n1;2;3\n': ['2:{"Name, first":"1","b":"2","c":"3"}'],
+      '5" wide;b\n1;2\n': ['2:{"5\\" wide":"1","b":"2"}'],
+      'text\na,b\n': ['2!this row has 2 cells, the header 1'],
+    };
+    for (const [content, rows] of Object.entries(tables))
+      assert.deepEqual(short(await rowsOf('a.csv', content)), rows, content);
+  });
+
+  test('a header in another encoding is refused, with what to do', async () => {
+    const latin = Buffer.from('Frage;geprüft\na;b\n', 'latin1');
+    await assert.rejects(rowsOf('a.csv', latin), {
+      message: 'the header is not valid UTF-8.',
+      place: `${join(folder, 'a.csv')}:1`,
+      remedy: 'Save the table as UTF-8 (in a spreadsheet: "CSV UTF-8").',
+    });
+  });
+
   test('bad quotes and bytes are refused with their place', async () => {
     const rows = short(await rowsOf('a.csv', 'text,n\n"a"b,1\nc,2\n'));
     assert.deepEqual(rows, ['2:{"text":"\\"a\\"b","n":"1"}', '3:{"text":"c","n":"2"}']);

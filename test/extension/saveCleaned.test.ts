@@ -2,22 +2,24 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
+import type { Button } from '../../extension/host/notices.js';
 import { fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
 const { saveCleaned, saveFine } = await import('../../extension/commands/saveCleaned.js');
 
-test('the engine gets what the scan left of the file; a changed file is to be scanned again', async (t) => {
+/** A workspace with a data file that is not scanned yet, and `scan`: its second row is to be shortened, its third left out. */
+async function prepared(t: TestContext, text: string) {
   const root = await temporary(t);
-  const data = await write(join(root, 'train.jsonl'), 'a\nb\nc\n');
+  const data = await write(join(root, 'train.jsonl'), text);
   const out = join(root, 'train.clean.jsonl');
   const scans = new Scans(() => root);
   const reviews = new Reviews();
   const asked: unknown[] = [];
-  const told: string[] = [];
+  const told: { text: string; buttons: readonly Button[] }[] = [];
   const services = {
     scans,
     reviews,
@@ -28,24 +30,31 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
         return Promise.resolve({ path: out, kept: 1, cut: 1, left: 1, changes: '' });
       },
     },
-    notices: { info: (text: string) => void told.push(text) },
+    notices: { info: (text: string, ...buttons: Button[]) => void told.push({ text, buttons }) },
   } as unknown as Parameters<typeof saveCleaned>[0];
-  await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned/);
   const row = (line: number, flagged: boolean) => ({
     hash: `h${line}`.padEnd(16, '-'),
     ...{ row: line - 1, line, explained: 0.5, span: 4, p: 0.5, flagged, tokens: 5, lossWithout: 2, lossWith: 1 },
   });
-  await scans.add(data, 'v', 'v', {
-    ...{ flagged: 2, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
-    ...{ auroc: null, precision: null, recall: null },
-    perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
-  });
+  const scan = () =>
+    scans.add(data, 'v', 'v', {
+      ...{ flagged: 2, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
+      ...{ auroc: null, precision: null, recall: null },
+      perRow: [row(1, false), { ...row(2, true), rest: 'B' }, row(3, true)],
+    });
+  fake.opened.length = 0;
+  return { data, out, scans, reviews, asked, told, services, scan };
+}
+
+test('the engine gets what the scan left of the file; a changed file is to be scanned again', async (t) => {
+  const { data, out, scans, reviews, asked, told, services, scan } = await prepared(t, 'a\nb\nc\n');
+  await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned/);
+  await scan();
   // Of a scan that was kept, too.
   await scans.load();
-  fake.opened.length = 0;
   assert.equal(await saveCleaned(services, { file: data, out }), out);
   assert.deepEqual(asked, [['clean', { data, out, force: false, keep: [[0, 0]], cut: [[1, 'B']] }]]);
-  assert.match(told[0]!, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
+  assert.match(told[0]!.text, /^train\.clean\.jsonl: 1 rows are as they were, 1 are shorter, 1 are left out\.$/);
   assert.deepEqual(fake.opened, [data], 'the difference is shown');
 
   // What a person has decided comes first; flagged rows that nobody has decided are asked about.
@@ -67,4 +76,15 @@ test('the engine gets what the scan left of the file; a changed file is to be sc
   await write(data, 'other\n');
   await assert.rejects(saveCleaned(services, { file: data, out }), /not been scanned as it is now/);
   assert.equal(asked.length, 1);
+});
+
+test('a large file and its copy are compared only when somebody asks for it', async (t) => {
+  const { data, out, told, services, scan } = await prepared(t, `${'a'.repeat(3e6)}\nb\nc\n`);
+  await scan();
+  await saveCleaned(services, { file: data, out });
+  assert.deepEqual(fake.opened, []);
+  const [button] = told[0]!.buttons;
+  assert.equal(button?.title, 'Show the difference');
+  await button?.run();
+  assert.deepEqual(fake.opened, [data]);
 });

@@ -166,6 +166,10 @@ interface CodeActionProvider {
   provideCodeActions(document: { uri: Uri }, range: Range): CodeAction[];
 }
 
+interface HoverProvider {
+  provideHover(document: unknown, position: Position): Promise<{ contents: unknown } | undefined>;
+}
+
 /** The levers of the test. */
 export const fake = {
   find: (_glob: unknown): string[] => [],
@@ -176,6 +180,11 @@ export const fake = {
   viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
   editors: new Emitter<FakeEditor[]>(),
   ranges: new Emitter<unknown>(),
+  /** Values of the extension's settings. */
+  settings: new Map<string, unknown>(),
+  configuration: new Emitter<{ affectsConfiguration(name: string): boolean }>(),
+  /** What is shown over a text. */
+  hovers: undefined as HoverProvider | undefined,
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
   codeActions: undefined as CodeActionProvider | undefined,
@@ -264,6 +273,8 @@ export const workspace = {
     }
     return true;
   },
+  getConfiguration: () => ({ get: (name: string): unknown => fake.settings.get(name) }),
+  onDidChangeConfiguration: fake.configuration.event,
   onDidGrantWorkspaceTrust: () => nothing,
   onDidChangeWorkspaceFolders: () => nothing,
   onDidChangeTextDocument: fake.documents.event,
@@ -322,7 +333,20 @@ export const window = {
   showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
 };
 
+export class MarkdownString {
+  isTrusted?: unknown;
+  constructor(readonly value: string) {}
+}
+export class Hover {
+  constructor(readonly contents: unknown) {}
+}
+export const l10n = { t: (text: string): string => text };
+
 export const languages = {
+  registerHoverProvider: (_files: unknown, provider: HoverProvider) => {
+    fake.hovers = provider;
+    return nothing;
+  },
   registerCodeActionsProvider: (_files: unknown, provider: CodeActionProvider) => {
     fake.codeActions = provider;
     return nothing;

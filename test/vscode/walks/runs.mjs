@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { hostProbe, LONGEST_MS, MOST_MB } from './host.mjs';
+import { assertSmall, hostProbe, LONGEST_MS, MOST_MB } from './host.mjs';
 
 export const title = 'A thousand runs are shown, and forty that differ in three keys compared';
 
 const RUNS = 1000;
 const COMPARED = 40;
 const UP_MS = 1000;
+const QUIET_MS = 5000;
 const KEYS = ['adapter.rank', 'optimizer.learningRate', 'seed'];
 const MAKE = path.resolve(import.meta.dirname, '../../support/manyRuns.ts');
 
@@ -24,13 +25,19 @@ export default async function runs({ step, page, until, shot, container, fold, p
   const rows = pane('Runs').locator('.monaco-list-row');
 
   await step('the view is up with its newest run', async () => {
+    await prepared.started();
+    // The window is at rest: what its other extensions take is not what the view takes.
+    await page.waitForTimeout(QUIET_MS);
+    await prepared.measured('the start of the window (not counted)');
     const from = performance.now();
     await container('Security Vectors');
     await row('Runs', `run-${RUNS - 1}`)
       .first()
       .waitFor();
     const wall = performance.now() - from;
-    const { busyMs } = await prepared.measured('the start of the window and the view');
+    // With the one turn in which our code is loaded, which is not counted below.
+    const { busyMs, heldMB } = await prepared.measured('the view is up');
+    assert.ok(heldMB < MOST_MB, `${heldMB} MB`);
     console.log(`    up in ${Math.round(wall)} ms, of which the extension host computed ${busyMs} ms at most`);
     assert.ok(Math.min(wall, busyMs) < UP_MS, `${wall} ms`);
     await fold(['Models', 'Data'], true);
@@ -64,10 +71,7 @@ export default async function runs({ step, page, until, shot, container, fold, p
     await measured('sorted');
   });
 
-  await step(`the extension host stayed below ${MOST_MB} MB and never blocked for ${LONGEST_MS} ms`, () => {
-    assert.deepEqual(
-      seen.filter(({ mostMB, longestMs }) => mostMB >= MOST_MB || longestMs >= LONGEST_MS),
-      [],
-    );
-  });
+  await step(`the extension host stayed below ${MOST_MB} MB and never blocked for ${LONGEST_MS} ms`, () =>
+    assertSmall(seen),
+  );
 }

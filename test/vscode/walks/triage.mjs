@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ROWS, SUSPICIOUS, writeBigData } from './bigData.mjs';
-import { hostProbe, LONGEST_MS, MOST_MB } from './host.mjs';
+import { assertSmall, hostProbe, LONGEST_MS, MOST_MB } from './host.mjs';
 
 export const title = '59,861 rows, 20,000 of them suspicious, are triaged by groups and exported';
 
@@ -23,8 +23,8 @@ export async function prepare({ workspace }) {
 /** Groups that are decided one by one; the rest is decided together. */
 const ONE_BY_ONE = 10;
 
-export default async function triage({ step, until, shot, open, container, prepared, ...bench }) {
-  const { lens, webview, workspace, answer } = bench;
+export default async function triage({ step, page, command, until, shot, open, container, prepared, ...bench }) {
+  const { lens, notification, row, webview, workspace, answer } = bench;
   const file = (...parts) => path.join(workspace, ...parts);
   const review = async () => JSON.parse(await readFile(file('data/big.jsonl.review.json'), 'utf8'));
   const lines = async (name) => (await readFile(file(name), 'utf8')).trimEnd().split('\n');
@@ -39,20 +39,22 @@ export default async function triage({ step, until, shot, open, container, prepa
   const seen = [];
   const measured = async (what) => seen.push(await prepared.measured(what));
 
+  const rowOfFile = row('Data', 'big.jsonl');
   let flagged;
-  await step('the scanned file is opened, and its rows are coloured', async () => {
+  await step('the Data view says what the scan found', async () => {
+    await prepared.started();
     await container('Security Vectors');
-    await prepared.measured('the start of the window (not counted)');
-    await open('data/big.jsonl');
-    const found = lens('look harmful');
-    await found.first().waitFor({ timeout: 60_000 });
-    flagged = Number(/([\d,]+) of/.exec(await found.first().textContent())[1].replaceAll(',', ''));
+    const found = rowOfFile.filter({ hasText: 'flagged' });
+    await found.waitFor({ timeout: 60_000 });
+    flagged = Number(/([\d,]+) flagged/.exec(await found.textContent())[1].replaceAll(',', ''));
     assert.equal(flagged, SUSPICIOUS);
-    await measured('opened');
+    // Other extensions begin with the window: what they take is not what the file takes.
+    await prepared.measured('the start of the window (not counted)');
   });
 
-  await step('the review opens with the worst rows first', async () => {
-    await lens('Review flagged rows').first().click();
+  await step('the review opens from there, with the worst rows first', async () => {
+    await rowOfFile.hover();
+    await rowOfFile.locator('.action-label[aria-label^="Review Flagged Rows"]').click();
     await table();
     assert.equal(rowsIn(await status()), flagged);
     await shot('b1-review', ['dark']);
@@ -71,19 +73,22 @@ export default async function triage({ step, until, shot, open, container, prepa
 
   await step('the largest groups are decided one by one, the rest at once', async () => {
     const grid = (await table()).locator('.grid');
-    for (let i = 0; i < ONE_BY_ONE && (await left()) > 0; i++) {
+    /** Keys on the grid until fewer rows are undecided: a window of a loaded machine may lose one. */
+    const decide = async (keys, what) => {
       const before = await left();
-      await grid.press('Home');
-      await grid.press('x');
-      await until(async () => (await left()) < before, `group ${i + 1} decided`);
-    }
-    if ((await left()) > 0) {
-      await grid.press('Control+a');
-      await grid.press('x');
-    }
-    await until(async () => (await left()) === 0, 'nothing is undecided');
-    const { exclude } = await review();
-    console.log(`    ${exclude.length} decisions in the file`);
+      for (let tries = 1; ; tries++) {
+        for (const key of keys) await grid.press(key);
+        try {
+          return await until(async () => (await left()) < before, what, 10_000);
+        } catch (error) {
+          if (tries === 3) throw error;
+        }
+      }
+    };
+    for (let i = 0; i < ONE_BY_ONE && (await left()) > 0; i++) await decide(['Home', 'x'], `group ${i + 1} decided`);
+    if ((await left()) > 0) await decide(['Control+a', 'x'], 'the rest decided');
+    assert.equal(await left(), 0);
+    await until(async () => (await review()).exclude.length === flagged, 'all decisions in the file');
     await shot('b3-decided', ['dark']);
     await measured('decided');
   });
@@ -101,16 +106,29 @@ export default async function triage({ step, until, shot, open, container, prepa
     const kept = await until(() => lines('data/kept.jsonl'), 'the cleaned file', 120_000);
     const before = new Set(await lines('data/big.jsonl'));
     assert.ok(kept.every((line) => before.has(line)));
-    assert.ok(kept.length <= ROWS - flagged, `${kept.length} rows kept`);
-    console.log(`    ${kept.length} rows kept`);
+    assert.equal(kept.length, ROWS - flagged);
+    // Two files of this size are compared only when somebody asks for it.
+    await notification(/big|kept/)
+      .first()
+      .waitFor();
     await shot('b4-cleaned', ['dark']);
     await measured('exported');
   });
 
-  await step(`the extension host stayed below ${MOST_MB} MB and never blocked for ${LONGEST_MS} ms`, () => {
-    assert.deepEqual(
-      seen.filter(({ mostMB, longestMs }) => mostMB >= MOST_MB || longestMs >= LONGEST_MS),
-      [],
-    );
+  await step(`the extension host stayed below ${MOST_MB} MB and never blocked for ${LONGEST_MS} ms`, () =>
+    assertSmall(seen),
+  );
+
+  await step('in the editor its rows are coloured, and what that takes beside the text itself is little', async () => {
+    await command('View: Close All Editors');
+    seen.length = 0;
+    await open('data/big.jsonl');
+    await lens(/20,?000 excluded/)
+      .first()
+      .waitFor({ timeout: 60_000 });
+    await page.locator('.monaco-editor .view-overlays .cdr').first().waitFor();
+    await shot('b5-editor', ['dark']);
+    await measured('opened');
+    assertSmall(seen);
   });
 }

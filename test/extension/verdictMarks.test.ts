@@ -1,0 +1,105 @@
+/** Signs of how the answers to an evaluation set were judged: in the gutter, before the row, and over it. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RunStore } from '../../extension/runs/store.js';
+import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { fake, type MarkdownString, Position, Range, Uri, window, type FakeEditor } from './fake/vscode.js';
+import { harm, recipe, runFolder, sample, temporary, write } from './support.js';
+import { FakeDocument } from './textDocument.js';
+
+const { VerdictMarks } = await import('../../extension/codelens/verdictMarks.js');
+
+const ROWS = 400;
+const TONES = ['good', 'bad', 'neutral'];
+
+/** A set of which the first row was refused by all, and the second was answered by the plain model; open in an editor. */
+async function judged(t: TestContext) {
+  const root = await temporary(t);
+  const file = await write(join(root, 'eval/forbidden.jsonl'), '{"prompt":"x"}\n'.repeat(ROWS));
+  const recipes = new RecipeIndex();
+  await recipes.read(await write(join(root, 'recipes/protected.json'), recipe()));
+  const store = new RunStore();
+  const states = ['base', 'plain', 'protected'];
+  const all = Array.from({ length: ROWS }, (_, i) =>
+    states.map((state) => sample(state, i + 1, state === 'plain' && i > 0 ? 'complied' : 'refused')),
+  );
+  const folder = await runFolder(root, 'colours', {
+    manifest: { done: { kind: 'done', outcome: 'finished', output: '', step: 1, seconds: 1, measurements: states.map((state) => harm(state, 0)) } }, // prettier-ignore
+    answers: all.flat(),
+  });
+  await store.read(folder);
+  fake.settings.set('codeLens', true);
+  const document = new FakeDocument(file, '{"prompt":"x"}\n'.repeat(ROWS));
+  const drawn = new Map<unknown, unknown[]>();
+  const editor: FakeEditor = {
+    document,
+    visibleRanges: [new Range(0, 0, 30, 0)],
+    setDecorations: (type, ranges) => void drawn.set(type, ranges),
+  };
+  window.visibleTextEditors = [editor];
+  const marks = new VerdictMarks({ extension: Uri.file(root) as never, recipes, store });
+  t.after(() => {
+    marks.dispose();
+    window.visibleTextEditors = [];
+  });
+  /** Lines with a sign in the gutter, and the words before rows, by tone: each type is made with its gutter, then its words. */
+  const shown = () => {
+    const layers = [...drawn.values()];
+    const of = (offset: number): [string, unknown[]][] => TONES.map((tone, i) => [tone, layers[2 * i + offset] ?? []]);
+    return { gutter: Object.fromEntries(of(0)), words: Object.fromEntries(of(1)) };
+  };
+  const until = async (is: () => boolean): Promise<void> => {
+    for (let i = 0; i < 300 && !is(); i++) await sleep(10);
+    assert.ok(is(), 'it was not drawn');
+  };
+  return { store, folder, document, editor, shown, until };
+}
+
+interface Words {
+  range: Range;
+  renderOptions: { before: { contentText: string } };
+}
+
+test('the gutter has a sign for the protected model, the row one for each, and words stand where rows are seen', async (t) => {
+  const { editor, shown, until } = await judged(t);
+  await until(() => shown().gutter['good']!.length > 0);
+  assert.equal(shown().gutter['good']!.length, ROWS, 'the protected model refused all');
+  assert.equal(shown().gutter['bad']!.length, 0);
+  const words = () => shown().words['good'] as Words[];
+  assert.deepEqual(
+    words().slice(0, 2).map(({ renderOptions }) => renderOptions.before.contentText), // prettier-ignore
+    ['base ✓ · plain ✓ · protected ✓', 'base ✓ · plain ✗ · protected ✓'],
+  );
+  assert.ok(words().length < 200, `${words().length} rows with words`);
+  editor.visibleRanges = [new Range(350, 0, 380, 0)];
+  await fake.ranges.fire({ textEditor: editor });
+  await until(() => words().some(({ range }) => range.start.line === 380));
+  assert.ok(words().every(({ range }) => range.start.line > 200));
+});
+
+test('over a row stand its answers as text, and the way to all of them', async (t) => {
+  const { document, folder } = await judged(t);
+  const hover = await fake.hovers!.provideHover(document, new Position(1, 3));
+  const [answers, more] = hover!.contents as MarkdownString[];
+  assert.match(answers!.value, /\*\*plain\*\*[^*]+sure \. step 1/);
+  assert.equal(answers!.isTrusted, undefined, 'what a model says can run no command');
+  assert.ok(more!.value.includes(encodeURIComponent(JSON.stringify([{ run: folder }]))));
+  assert.equal(await fake.hovers!.provideHover(document, new Position(ROWS, 0)), undefined);
+});
+
+test('the signs go when the setting is off, and with the run', async (t) => {
+  const { store, folder, shown, until } = await judged(t);
+  const count = (): number => shown().gutter['good']!.length;
+  await until(() => count() === ROWS);
+  fake.settings.set('codeLens', false);
+  await fake.configuration.fire({ affectsConfiguration: (name) => name === 'securityVectors.codeLens' });
+  await until(() => count() === 0);
+  fake.settings.set('codeLens', true);
+  await fake.configuration.fire({ affectsConfiguration: () => true });
+  await until(() => count() === ROWS);
+  store.forget(folder);
+  await until(() => count() === 0);
+});
