@@ -7,7 +7,7 @@ import { viewWording } from '../runs/reading.js';
 import type { RowVerdict } from '../runs/results.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { translated } from '../host/strings.js';
-import { percent, t } from '../host/text.js';
+import { numbers, percent, t } from '../host/text.js';
 import type { Looks } from '../data/rowMarks.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import type { RecipeFacts } from '../runs/recipe.js';
@@ -44,10 +44,11 @@ export function scanTitle(vector: string | undefined, scan: Scan | undefined, si
 
 /** "Review flagged rows  |  12 excluded · 3 fine". */
 export function reviewTitle(scan: Scan | undefined, counts: Record<Decision, number>): string {
+  const { count } = numbers();
   const parts = [
-    counts.exclude > 0 && t('{0} excluded', counts.exclude),
-    counts.fine > 0 && t('{0} fine', counts.fine),
-    counts.unsure > 0 && t('{0} unsure', counts.unsure),
+    counts.exclude > 0 && t('{0} excluded', count(counts.exclude)),
+    counts.fine > 0 && t('{0} fine', count(counts.fine)),
+    counts.unsure > 0 && t('{0} unsure', count(counts.unsure)),
   ].filter(Boolean);
   return [scan ? t('Review flagged rows') : '', parts.join(' · ')].filter(Boolean).join('  |  ');
 }

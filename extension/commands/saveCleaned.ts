@@ -5,7 +5,7 @@ import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { wizard } from './wizard.js';
 
@@ -85,9 +85,16 @@ async function save(
   const files = [found.data, out].map((file) => vscode.Uri.file(file));
   const compare = (): unknown =>
     vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
+  const { count } = numbers();
   const isLarge = isText && found.size > MAX_COMPARED_BYTES;
   notices.info(
-    t('{0}: {1} rows are as they were, {2} are shorter, {3} are left out.', basename(out), kept, cut, left),
+    t(
+      '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
+      basename(out),
+      count(kept),
+      count(cut),
+      count(left),
+    ),
     ...(isLarge ? [{ title: t('Show the difference'), run: compare }] : []),
   );
   if (isText && !isLarge) await compare();

@@ -24,6 +24,7 @@ export default async function owndata({
   row,
   webview,
   open,
+  ...bench
 }) {
   const inWorkspace = (...names) => path.join(workspace, ...names);
   const quickInput = page.locator('.quick-input-widget');
@@ -70,6 +71,15 @@ export default async function owndata({
     await command('Security Vectors: Refresh');
     await until(async () => (await row('Data', 'log.csv').count()) === 0, 'no data of results');
     await row('Models', 'forbidden-topic').waitFor();
+  });
+
+  await step('a file that is dragged onto the Data view may be used for anything', async () => {
+    await open('support tickets.csv');
+    await page.locator('.tab.active').dragTo(bench.pane('Data').locator('.monaco-list'));
+    await asked(/support tickets\.csv: what are its rows\?/);
+    await shot('79-dropped', ['dark']);
+    await page.keyboard.press('Escape');
+    await command('View: Close All Editors');
   });
 
   await step('the wizard asks which column is what, as the table has no known format', async () => {

@@ -111,6 +111,30 @@ export default async function training({ step, page, until, shot, command, conta
     await press(data, 'ArrowDown', async () => (await text()) === before, 'the recipe as it was');
   });
 
+  await step('a data file that is dropped on it is that of the recipe; what is no data is refused', async () => {
+    const frame = await panel();
+    const before = await text();
+    /** As from the explorer, with Shift held: until then the workbench keeps what is dragged from pages. */
+    const drop = async (name) => {
+      const main = frame.locator('main.training');
+      const uri = `vscode-remote://localhost${encodeURI(file(name))}`;
+      const dataTransfer = await main.evaluateHandle((_, uri) => {
+        const dragged = new DataTransfer();
+        dragged.setData('text/uri-list', uri);
+        return dragged;
+      }, uri);
+      await main.dispatchEvent('dragover', { dataTransfer });
+      await main.dispatchEvent('drop', { dataTransfer });
+    };
+    await drop('data/benign.jsonl');
+    await until(async () => /"data": \{ "file": "\.\.\/data\/benign\.jsonl" \}/.test(await text()), 'the dropped file');
+    await note(frame, 'data', '200 rows');
+    await drop('tiny-assistant/config.txt');
+    await frame.getByRole('alert').filter({ hasText: 'no data file was dropped' }).waitFor();
+    await drop('data/train.jsonl');
+    await until(async () => (await text()) === before, 'the recipe as it was');
+  });
+
   await step('a setting opens the recipe at its key; what is typed there shows at once, unsaved', async () => {
     const frame = await panel();
     const before = await text();

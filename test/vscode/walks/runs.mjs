@@ -33,7 +33,7 @@ export default async function runs({ step, page, until, shot, container, fold, p
     await container('Security Vectors');
     await row('Runs', `run-${RUNS - 1}`)
       .first()
-      .waitFor();
+      .waitFor({ timeout: 120_000 });
     const wall = performance.now() - from;
     // With the one turn in which our code is loaded, which is not counted below.
     const { busyMs, heldMB } = await prepared.measured('the view is up');

@@ -126,7 +126,11 @@ export default async function triage({ step, page, command, until, shot, open, c
     await lens(/20,?000 excluded/)
       .first()
       .waitFor({ timeout: 60_000 });
-    await page.locator('.monaco-editor .view-overlays .cdr').first().waitFor();
+    await until(
+      async () => (await page.locator('.monaco-editor .view-overlays .cdr').count()) > 10,
+      'coloured rows',
+      60_000,
+    );
     await shot('b5-editor', ['dark']);
     await measured('opened');
     assertSmall(seen);
