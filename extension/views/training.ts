@@ -371,7 +371,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const going = store.live().filter((other) => other !== run);
     const notices = [
       ...(locked ? [untrusted()] : []),
-      ...(file === undefined && !locked ? [nothingYet(models.length > 0)] : []),
+      ...(file === undefined && !locked
+        ? [nothingYet(models.length > 0, vectorsFor(this.parts, models[0]).length > 0)]
+        : []),
       ...(shown?.notices ?? []),
     ];
     const state: TrainingState = {
@@ -438,19 +440,30 @@ const untrusted = (): TrainingNotice => ({
   buttons: [{ action: 'trust', label: t('Manage workspace trust') }],
 });
 
-const nothingYet = (hasModel: boolean): TrainingNotice =>
-  hasModel
-    ? {
-        text: t('There is no fine-tuning recipe in this workspace yet.'),
-        buttons: [
-          { action: 'newRecipe', label: t('Make one…') },
-          { action: 'trainVector', label: t('Train a security vector') },
-        ],
-      }
-    : {
-        text: t('Fine-tune a model on data that nobody has read row by row, and keep harmful rows from being learned.'),
-        buttons: [
-          { action: 'openSample', label: t('Open the sample') },
-          { action: 'addModel', label: t('Add a model') },
-        ],
-      };
+const nothingYet = (hasModel: boolean, hasVector: boolean): TrainingNotice => {
+  if (!hasModel)
+    return {
+      text: t('Fine-tune a model on data that nobody has read row by row, and keep harmful rows from being learned.'),
+      buttons: [
+        { action: 'openSample', label: t('Open the sample') },
+        { action: 'addModel', label: t('Add a model') },
+      ],
+    };
+  if (!hasVector)
+    return {
+      text: t(
+        'First a security vector is trained, on some rows of what must not be learned. Fine-tuning is protected by it.',
+      ),
+      buttons: [
+        { action: 'trainVector', label: t('Train a security vector') },
+        { action: 'newRecipe', label: t('Fine-tune without protection') },
+      ],
+    };
+  return {
+    text: t('There is no fine-tuning recipe in this workspace yet.'),
+    buttons: [
+      { action: 'newRecipe', label: t('Fine-tune with protection') },
+      { action: 'trainVector', label: t('Train a security vector') },
+    ],
+  };
+};
