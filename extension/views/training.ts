@@ -26,7 +26,7 @@ import { runTitle } from '../runs/compare.js';
 import { droppedFile } from '../data/files.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
 import type { RecipeFacts } from '../runs/recipe.js';
-import type { Run } from '../runs/run.js';
+import { kindOf, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
@@ -328,13 +328,14 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.channel?.post({ type: 'run', run: shown });
   }
 
-  /** The recipe's run that goes on, else any that does, else the last of the recipe or of its vectors. */
+  /** The recipe's run that goes on, else any that does, else the last of the recipe or of its vectors, or of all. */
   private runToShow(facts: Written['facts'] | undefined): Run | undefined {
     const { store } = this.parts;
     const runs = store.list();
     const own = runs.filter((run) => facts && isOf(run, facts));
     const related = runs.filter((run) => own.includes(run) || facts?.vectors.some((v) => sameAdapter(v, run.folder)));
-    return own.find((run) => run.live) ?? store.live()[0] ?? related[0];
+    // Before there is a recipe, what was made for it.
+    return own.find((run) => run.live) ?? store.live()[0] ?? related[0] ?? (facts ? undefined : runs[0]);
   }
 
   /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
@@ -372,7 +373,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     const notices = [
       ...(locked ? [untrusted()] : []),
       ...(file === undefined && !locked
-        ? [nothingYet(models.length > 0, vectorsFor(this.parts, models[0]).length > 0)]
+        ? [nothingYet(models.length > 0, vectorsFor(this.parts, models[0]).length > 0, vectorInTraining(store))]
         : []),
       ...(shown?.notices ?? []),
     ];
@@ -440,7 +441,12 @@ const untrusted = (): TrainingNotice => ({
   buttons: [{ action: 'trust', label: t('Manage workspace trust') }],
 });
 
-const nothingYet = (hasModel: boolean, hasVector: boolean): TrainingNotice => {
+const vectorInTraining = (store: Parts['store']): string | undefined => {
+  const run = store.live().find((live) => kindOf(live) === 'vector');
+  return run && runTitle(run);
+};
+
+const nothingYet = (hasModel: boolean, hasVector: boolean, inTraining: string | undefined): TrainingNotice => {
   if (!hasModel)
     return {
       text: t('Fine-tune a model on data that nobody has read row by row, and keep harmful rows from being learned.'),
@@ -449,6 +455,7 @@ const nothingYet = (hasModel: boolean, hasVector: boolean): TrainingNotice => {
         { action: 'addModel', label: t('Add a model') },
       ],
     };
+  if (inTraining !== undefined) return { text: t('{0} is being trained.', inTraining), buttons: [] };
   if (!hasVector)
     return {
       text: t(

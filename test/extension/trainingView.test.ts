@@ -37,7 +37,15 @@ const expected: Estimate = {
 const SAMPLE = join(import.meta.dirname, '../../media/sample');
 
 /** The sample with a vector, and its panel; `kept` is the memory of the workspace. */
-async function opened(t: TestContext, { trusted = true, kept = new Map<string, unknown>() } = {}) {
+async function opened(
+  t: TestContext,
+  {
+    trusted = true,
+    kept = new Map<string, unknown>(),
+    written = ['paper', 'plain', 'protected', 'vector'],
+    adapters = undefined as { role: string; path: string; reason: null }[] | undefined,
+  } = {},
+) {
   const root = await temporary(t);
   for (const folder of ['recipes', 'data']) await cp(join(SAMPLE, folder), join(root, folder), { recursive: true });
   for (const folder of ['tiny-assistant', 'vectors/forbidden-topic'])
@@ -51,7 +59,7 @@ async function opened(t: TestContext, { trusted = true, kept = new Map<string, u
   const store = new RunStore();
   const recipes = new RecipeIndex();
   const at = (name: string): string => join(root, `recipes/${name}.json`);
-  for (const name of ['paper', 'plain', 'protected', 'vector']) await recipes.read(at(name));
+  for (const name of written) await recipes.read(at(name));
   const problems = new Problems();
   const done: string[] = [];
   const bugs: unknown[] = [];
@@ -73,7 +81,12 @@ async function opened(t: TestContext, { trusted = true, kept = new Map<string, u
     extension: Uri.file('/extension'),
     files: { onDidChange: new Emitter<void>().event, dataFiles: () => [join(root, 'data/train.jsonl')] },
     inspector: new DataInspector(() => Promise.reject(inputError('not asked'))),
-    models: new WorkspaceModels({ root: () => root, inspect: () => Promise.reject(new Error()), runs: () => [] }),
+    models: adapters
+      ? {
+          onDidChange: new Emitter<void>().event,
+          list: () => [{ path: join(root, 'tiny-assistant'), name: 'tiny', adapters }],
+        }
+      : new WorkspaceModels({ root: () => root, inspect: () => Promise.reject(new Error()), runs: () => [] }),
     ...{ problems, recipes, store, scans: new Scans(() => root) },
   };
   const memento = {
@@ -138,6 +151,23 @@ test('the strongest recipe is shown first; who changes it has chosen it', async 
   assert.match(await read('protected'), /"vectors": \[\],\n {2}"protection": false,/);
   await ask({ type: 'protect', on: true });
   assert.deepEqual([await read('protected'), state().form?.isProtected, bugs], [before, true, []]);
+});
+
+test('with a model and no recipe it leads: first a vector, and with one the protected fine-tuning', async (t) => {
+  const adapters: { role: string; path: string; reason: null }[] = [];
+  const { at, ask, state, run, store, read } = await opened(t, { written: ['vector'], adapters });
+  const actions = () => state().notices.flatMap(({ buttons }) => buttons.map(({ action }) => action));
+  assert.match(state().notices[0]!.text, /^First a security vector is trained/);
+  assert.deepEqual(actions(), ['trainVector', 'newRecipe']);
+  const made = store.begin(recipeFacts(await read('vector'), at('vector'))!, 'forbidden-topic', false);
+  await ask({ type: 'ready' });
+  assert.deepEqual([state().notices[0]!.text, actions()], ['forbidden-topic is being trained.', []]);
+  made.done = { kind: 'done', outcome: 'finished', output: '', step: 9, seconds: 1, measurements: [] };
+  await store.end(made);
+  adapters.push({ role: 'security', path: made.folder, reason: null });
+  await ask({ type: 'ready' });
+  assert.deepEqual(actions(), ['newRecipe', 'trainVector']);
+  assert.equal(run()?.id, made.folder, 'how it ended stays there');
 });
 
 test('a choice writes the file; in an editor with unsaved changes it joins them and saves nothing', async (t) => {
