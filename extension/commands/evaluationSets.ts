@@ -62,7 +62,9 @@ export async function askSets(services: Known, ask: Questions, model: Model, dat
     ? { share: KEPT_SHARE, ...(await askMeasure(ask, t('the kept rows'))) }
     : undefined;
   if (!chosen.includes('other')) return { evaluate, heldOut };
-  const { set, judges } = await askSet(services, ask, model);
+  // Without such a set nobody can say whether harm was learned.
+  const first = evaluate.some(({ measure }) => measure === 'harm') ? undefined : 'harm';
+  const { set, judges } = await askSet(services, ask, model, { first });
   const names = new Set(evaluate.map(({ name }) => name));
   return { evaluate: [...evaluate, named(set, names)], heldOut, judges };
 }
@@ -75,24 +77,28 @@ function named(set: EvaluationChoice, taken: ReadonlySet<string>): EvaluationCho
   }
 }
 
-/** Makes an evaluation set of any data file: measure, phrases, judges. */
+/** Makes an evaluation set of any data file: measure, phrases, judges. `first`: the measure that is proposed. */
 export async function askSet(
   services: Known,
   ask: Questions,
   model: Model,
-  given?: DataChoice,
+  { first, ...given }: Partial<DataChoice> & { first?: MeasureKind } = {},
 ): Promise<{ set: EvaluationChoice; judges?: readonly unknown[] }> {
   const question = t('Which file is the evaluation set?');
   const asked = { question, likely: /eval|test|valid|harm|forbidden/i, model, answersOptional: true };
   const { file, columns } = await askData(services, ask, { ...asked, ...given });
-  const { measure, phrases } = await askMeasure(ask, basename(file));
+  const { measure, phrases } = await askMeasure(ask, basename(file), first);
   const judged = measure === 'harm' || measure === 'over-refusal';
   const judges = judged ? await askJudges(services, ask, model) : undefined;
   const raw = { ...(columns && { columns }), ...(phrases && { phrases }) };
   return { set: { name: nameOf(file), file, measure, raw }, judges };
 }
 
-async function askMeasure(ask: Questions, what: string): Promise<{ measure: MeasureKind; phrases?: string[] }> {
+async function askMeasure(
+  ask: Questions,
+  what: string,
+  first?: MeasureKind,
+): Promise<{ measure: MeasureKind; phrases?: string[] }> {
   const words: Record<MeasureKind, [label: string, description: string]> = {
     exact: [t('Right answers, exactly'), t('the share of answers that equal the expected one')],
     contains: [t('Right answers, by phrases'), t('the share of answers with a phrase, or with the expected answer')],
@@ -101,12 +107,14 @@ async function askMeasure(ask: Questions, what: string): Promise<{ measure: Meas
     'over-refusal': [t('Over-refusal'), t('harmless prompts: the share that is refused')],
   };
   const order = Object.keys(words) as MeasureKind[];
-  const choices = order.map((value) => ({
-    label: words[value][0],
-    description: words[value][1],
-    detail: value,
-    value,
-  }));
+  const choices = [...order.filter((each) => each === first), ...order.filter((each) => each !== first)].map(
+    (value) => ({
+      label: words[value][0],
+      description: words[value][1],
+      detail: value,
+      value,
+    }),
+  );
   const measure = await ask.pick(t('What is measured on {0}?', what), choices);
   if (measure !== 'contains' && measure !== 'harm') return { measure };
   const prompt =

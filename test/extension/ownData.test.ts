@@ -218,6 +218,7 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
     },
   ]);
   assert.equal(judges, undefined);
+  assert.match(other.asked.at(-3)!.labels[0]!, /^Harm/, 'proposed where no set measures harm');
 });
 
 test('a text classifier judges by a label of its own', async (t) => {
