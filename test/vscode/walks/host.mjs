@@ -29,7 +29,12 @@ export async function hostProbe() {
       const seen = (await lines()).filter(({ at, busyMs }) => at >= from && busyMs !== undefined);
       await writeFile(`${file}.collect`, '');
       const collected = async () => (await lines()).find(({ at, heldMB }) => at >= asked && heldMB !== undefined);
-      const { heldMB } = await until(collected, 'a garbage collection');
+      const { heldMB, at: then } = await until(collected, 'a garbage collection');
+      // The turn of that collection is nobody's.
+      await until(
+        async () => (await lines()).some(({ at, busyMs }) => at > then && busyMs !== undefined),
+        'the turn after',
+      );
       from = Date.now();
       if (seen.length === 0) throw new Error(`${what}: the extension host has written nothing`);
       const most = (key) => Math.max(...seen.map((line) => line[key] ?? 0));
