@@ -39,7 +39,7 @@ export const COUNTED_BYTES = 64 * 1024 * 1024;
 
 /** What of a workspace is no data. */
 export interface Elsewhere {
-  runFolders: Iterable<string>;
+  runFolders: ReadonlySet<string>;
   /** Folders that are left out, absolute. */
   ignored?: Iterable<string>;
 }
@@ -55,13 +55,20 @@ export function isDataFile(
   lists: ReadonlySet<string> = new Set(),
 ): boolean {
   if (file.includes(`${sep}.security-vectors${sep}`)) return false;
-  for (const folder of runFolders) if (file.startsWith(folder + sep)) return false;
+  if (isBelow(file, runFolders)) return false;
   if (RUN_FILES.has(basename(file))) return false;
   if (named.has(file)) return among(DATA_EXTENSIONS, file);
   for (const folder of ignored) if (file.startsWith(folder + sep)) return false;
   if (NEVER.some((name) => file.includes(`${sep}${name}${sep}`))) return false;
   if (among(ALWAYS, file)) return true;
   return among(['json'], file) && (basename(dirname(file)) === 'data' || lists.has(file));
+}
+
+/** Is it in one of the folders, which may be a thousand? */
+function isBelow(file: string, folders: ReadonlySet<string>): boolean {
+  for (let [path, folder] = [file, dirname(file)]; folder !== path; [path, folder] = [folder, dirname(folder)])
+    if (folders.has(folder)) return true;
+  return false;
 }
 
 /** Folders of results that a `.gitignore` names, relative to its own folder. */

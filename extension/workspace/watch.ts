@@ -116,7 +116,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Data files to show, in the order of their paths. */
   dataFiles(): string[] {
     const named = new Set(this.options.recipes.list().flatMap((r) => [...r.data, ...r.evaluate.map((s) => s.file)]));
-    const runFolders = this.options.store.list().map((run) => run.folder);
+    const runFolders = new Set(this.options.store.list().map((run) => run.folder));
     const elsewhere = { runFolders, ignored: this.ignored };
     const found = [...this.candidates].filter((file) => isDataFile(file, named, elsewhere, this.lists)).sort();
     return found.filter((file, i) => i < MAX_SHOWN || named.has(file));

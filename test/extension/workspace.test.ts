@@ -220,7 +220,7 @@ test('an unsupported model has the reason', async (t) => {
 
 test('data files are tables and JSON lines anywhere that no run wrote, and JSON that is data', () => {
   const named = new Set(['/w/rows.json', '/w/out/named.csv']);
-  const elsewhere = { runFolders: ['/w/vectors/v'], ignored: ['/w/out'] };
+  const elsewhere = { runFolders: new Set(['/w/vectors/v']), ignored: ['/w/out'] };
   const shown = (file: string): boolean => isDataFile(file, named, elsewhere, new Set(['/w/list.json']));
   assert.equal(shown('/w/train.jsonl'), true);
   assert.equal(shown('/w/vectors/v/prompts.jsonl'), false);

@@ -26,6 +26,8 @@ export async function hostProbe() {
     /** Prints and gives it. @throws when nothing was measured */
     async measured(what) {
       const asked = Date.now();
+      // A line tells of half a second: that of now is still to come.
+      await until(async () => (await lines()).some(({ at, busyMs }) => at > asked && busyMs !== undefined), 'a line');
       const seen = (await lines()).filter(({ at, busyMs }) => at >= from && busyMs !== undefined);
       await writeFile(`${file}.collect`, '');
       const collected = async () => (await lines()).find(({ at, heldMB }) => at >= asked && heldMB !== undefined);
