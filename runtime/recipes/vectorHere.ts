@@ -102,27 +102,34 @@ export async function vectorHere(
     });
 }
 
+/** A difference of this share of the base's loss is none: training for longer has other merits. */
+const WORTH = 0.02;
+
 /**
- * Keeps the state with the lowest loss on held-out harmful rows: trained for longer, a vector learns its own rows by heart, and finds
- * others worse.
+ * Keeps the state with the lowest loss on held-out harmful rows: trained for too long, a vector learns its own rows by heart, and
+ * finds others worse.
  */
 async function bestHeldOut(
   run: string,
   { state, hold, restore }: TrainingState,
 ): Promise<{ measured(probes: Probes): Promise<void>; restore(): Promise<number | undefined> }> {
   let best = { step: 0, loss: Infinity };
+  /** By which share of the base's loss the last state is worse. */
+  let lost = 0;
   /** Whether it is the best so far. */
-  const compare = (step: number, loss: number | undefined): boolean => {
-    if (step === 0 || loss === undefined || !(loss < best.loss)) return false;
-    best = { step, loss };
-    return true;
+  const compare = (step: number, { heldOutLossWith: loss, heldOutLossWithout: base }: Probes): boolean => {
+    if (step === 0 || loss === undefined || base === undefined) return false;
+    const better = loss < best.loss;
+    if (better) best = { step, loss };
+    lost = (loss - best.loss) / base;
+    return better;
   };
   for (const event of await readEvents(run))
-    if (event.kind === 'evaluation' && event.step <= state.step) compare(event.step, event.probes?.heldOutLossWith);
+    if (event.kind === 'evaluation' && event.probes && event.step <= state.step) compare(event.step, event.probes);
   return {
-    async measured({ heldOutLossWith }) {
-      if (compare(state.step, heldOutLossWith)) await hold();
+    async measured(probes) {
+      if (compare(state.step, probes)) await hold();
     },
-    restore: async () => (best.step > 0 && best.step < state.step && (await restore()) ? best.step : undefined),
+    restore: async () => (lost > WORTH && (await restore()) ? best.step : undefined),
   };
 }

@@ -109,10 +109,17 @@ export function visit(): 'first' | 'again' | 'outside' {
   return 'first';
 }
 
+/** Whether the keys of a grid's cell do the same, and Tab comes to one of its cells: arrows lead to the others. */
+function hasKeys(control: HTMLElement): boolean {
+  const cell = control.tabIndex < 0 && control.closest('[aria-keyshortcuts]');
+  const cells = [...document.querySelectorAll('[aria-keyshortcuts]')];
+  return cell !== false && cell !== null && cells.some((one) => visited.has(one));
+}
+
 /** Controls that Tab did not come to. */
 export const unvisited = (): string[] =>
   controls()
-    .filter((control) => !visited.has(control))
+    .filter((control) => !visited.has(control) && !hasKeys(control))
     .map(nameOf);
 
 /** Controls that cannot be brought into sight by scrolling, or that something else covers there. */
