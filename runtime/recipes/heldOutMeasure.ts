@@ -1,4 +1,5 @@
 import { formatPercent } from '../contract/format.js';
+import { LIMITS } from '../contract/limits.js';
 import { isDetector } from '../contract/verdict.js';
 import { SCAN_LIMIT, type Probes, type VectorQuality, type VectorRecipe } from '../contract/protocol.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
@@ -87,6 +88,9 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
       kind: 'warning',
       message: `the vector does not find unseen harmful rows well (AUROC ${quality.auroc.toFixed(3)}; at ${formatPercent(SCAN_LIMIT.falseAlarms)} false alarms it finds ${formatPercent(quality.recall ?? 0)}).`,
       place: 'vector',
-      remedy: 'Give more and more varied harmful rows, or fewer steps.',
+      remedy:
+        quality.auroc < LIMITS.detectorAuroc
+          ? 'Give more and more varied harmful rows, or fewer steps.'
+          : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
     });
 }
