@@ -7,6 +7,7 @@ import { append } from '../../webview/run/columns.js';
 import { ANSWER_STRINGS } from '../../runtime/contract/answers.js';
 import { chartSpecs } from '../../runtime/contract/charts.js';
 import { VIEW_STRINGS } from '../../runtime/contract/runView.js';
+import { JUDGE_STRINGS } from '../../runtime/contract/judgeText.js';
 import { SWEEP_STRINGS } from '../../runtime/contract/sweepView.js';
 import { DASHES, summary } from '../../runtime/contract/series.js';
 import { DURATION_WORDS, fill, formatDuration, numbersIn } from '../../runtime/contract/format.js';
@@ -122,10 +123,11 @@ test('every string of a page is used by that page', () => {
   // In the contract a string stands once where it is written, and again where it is used.
   const contract = source(path.resolve(import.meta.dirname, '../../runtime/contract'));
   const times = (key: string): number => contract.match(new RegExp(`\\b${key}\\b`, 'g'))?.length ?? 0;
+  const worded = { ...SWEEP_STRINGS, ...JUDGE_STRINGS };
   for (const [page, strings] of Object.entries({ run: RUN_STRINGS, chat: CHAT_STRINGS })) {
     const used = source(path.join(webview, page)) + source(webview);
     const isUsed = (key: string): boolean =>
-      new RegExp(`\\b${key}\\b`).test(used) || (key in SWEEP_STRINGS && times(key) > 1);
+      new RegExp(`\\b${key}\\b`).test(used) || (key in worded && times(key) > 1);
     const unused = Object.keys(strings).filter((key) => !(key in shared) && !isUsed(key));
     assert.deepEqual(unused, [], page);
   }
