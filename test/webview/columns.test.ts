@@ -126,8 +126,7 @@ test('every string of a page is used by that page', () => {
   const worded = { ...SWEEP_STRINGS, ...JUDGE_STRINGS };
   for (const [page, strings] of Object.entries({ run: RUN_STRINGS, chat: CHAT_STRINGS })) {
     const used = source(path.join(webview, page)) + source(webview);
-    const isUsed = (key: string): boolean =>
-      new RegExp(`\\b${key}\\b`).test(used) || (key in worded && times(key) > 1);
+    const isUsed = (key: string): boolean => new RegExp(`\\b${key}\\b`).test(used) || (key in worded && times(key) > 1);
     const unused = Object.keys(strings).filter((key) => !(key in shared) && !isUsed(key));
     assert.deepEqual(unused, [], page);
   }
