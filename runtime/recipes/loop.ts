@@ -27,8 +27,8 @@ export interface LoopOptions {
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
   /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
   readonly probe: () => Promise<Probes | undefined>;
-  /** Hears of them, while the state is the one that was measured. */
-  readonly probed?: (probes: Probes) => Promise<void>;
+  /** Hears of them, while the state is the one that was measured. Ends training when it returns true. */
+  readonly probed?: (probes: Probes) => Promise<boolean>;
   readonly evaluateEvery: number;
   /** Saves the state, and whether training ends with it; returns the place. */
   readonly checkpoint: (enough: boolean) => Promise<string>;
@@ -59,8 +59,8 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     const [probes, harmfulLoss] = [await options.probe(), await options.harmfulLoss?.()];
     if (probes ?? harmfulLoss)
       await emit({ kind: 'evaluation', step: state.step, probes, ...(harmfulLoss && { harmfulLoss }) });
-    if (probes) await options.probed?.(probes);
-    return (harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false;
+    const over = (probes && (await options.probed?.(probes))) ?? false;
+    return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
   };
 
   if (state.step === 0) await measure();

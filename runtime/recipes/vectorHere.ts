@@ -104,6 +104,8 @@ export async function vectorHere(
 
 /** A difference of this share of the base's loss is none: training for longer has other merits. */
 const WORTH = 0.02;
+/** So many measurements in a row that are worse by more than that end the training. */
+const PATIENCE = 3;
 
 /**
  * Keeps the state with the lowest loss on held-out harmful rows: trained for too long, a vector learns its own rows by heart, and
@@ -112,16 +114,18 @@ const WORTH = 0.02;
 async function bestHeldOut(
   run: string,
   { state, hold, restore }: TrainingState,
-): Promise<{ measured(probes: Probes): Promise<void>; restore(): Promise<number | undefined> }> {
+): Promise<{ measured(probes: Probes): Promise<boolean>; restore(): Promise<number | undefined> }> {
   let best = { step: 0, loss: Infinity };
   /** By which share of the base's loss the last state is worse. */
   let lost = 0;
+  let worse = 0;
   /** Whether it is the best so far. */
   const compare = (step: number, { heldOutLossWith: loss, heldOutLossWithout: base }: Probes): boolean => {
     if (step === 0 || loss === undefined || base === undefined) return false;
     const better = loss < best.loss;
     if (better) best = { step, loss };
     lost = (loss - best.loss) / base;
+    worse = lost > WORTH ? worse + 1 : 0;
     return better;
   };
   for (const event of await readEvents(run))
@@ -129,6 +133,7 @@ async function bestHeldOut(
   return {
     async measured(probes) {
       if (compare(state.step, probes)) await hold();
+      return worse >= PATIENCE;
     },
     restore: async () => (lost > WORTH && (await restore()) ? best.step : undefined),
   };

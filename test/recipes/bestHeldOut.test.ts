@@ -65,6 +65,7 @@ it('the vector with the lowest loss on held-out rows is delivered, in a run that
   );
   const [lowest, at] = losses.reduce((a, b) => (b[0] < a[0] ? b : a));
   assert.ok(at < 60 && losses.at(-1)![0] > 1.05 * lowest, `${losses.join(' · ')}`);
+  assert.ok(losses.at(-1)![1] < 60, 'it does not go on for nothing');
   assert.equal(done.vector!.lossWith, lowest);
   assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`at step ${at}`)));
   assert.equal(existsSync(join(root, 'long/checkpoint/held')), false);
