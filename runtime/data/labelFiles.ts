@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { MAX_HASH_LISTS_BYTES } from '../contract/hashLists.js';
 import { labelledText, labelsFile, labelsText, parseLabels, type Label, type Labels } from '../contract/labels.js';
-import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readText } from '../support/jsonFile.js';
+import { hashListsError } from './hashListsError.js';
 
 /** Names an answer to a prompt (96 bits of SHA-256). */
 export const answerHash = (prompt: string, answer: string): string =>
@@ -25,14 +25,11 @@ export async function readLabels(set: string): Promise<Labels> {
   }
   const read = parseLabels(text);
   if (!('fault' in read)) return read.labels;
-  const { fault } = read;
-  const [place, message] =
-    fault.kind === 'json'
-      ? [`${file}:${fault.line}`, 'this is not JSON.']
-      : fault.kind === 'form'
-        ? [`${file} ${fault.key}`.trim(), 'this is not what a file of labels has there.']
-        : [file, `the answer ${fault.hash} has two labels.`];
-  throw new HumanError(message, { place, remedy: 'Repair the file, or delete it and label the answers again.' });
+  throw hashListsError(file, read.fault, {
+    form: 'this is not what a file of labels has there.',
+    twice: (hash) => `the answer ${hash} has two labels.`,
+    remedy: 'Repair the file, or delete it and label the answers again.',
+  });
 }
 
 /** Changes the file, which is read anew first. @throws HumanError as `readLabels`: nothing is written then */

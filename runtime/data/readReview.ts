@@ -1,7 +1,8 @@
-import { MAX_REVIEW_BYTES, parseReview, reviewFile, type Decisions, type ReviewFault } from '../contract/review.js';
+import { MAX_REVIEW_BYTES, parseReview, reviewFile, type Decisions } from '../contract/review.js';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { readText } from '../support/jsonFile.js';
+import { hashListsError } from './hashListsError.js';
 
 export interface Review {
   readonly path: string;
@@ -27,16 +28,11 @@ export async function readReview(data: string): Promise<Review> {
     });
   }
   const read = parseReview(text);
-  if ('fault' in read) throw broken(path, read.fault);
+  if ('fault' in read)
+    throw hashListsError(path, read.fault, {
+      form: 'this is not what a review has there.',
+      twice: (hash) => `the row ${hash} has two decisions.`,
+      remedy: 'Repair the file, or delete it and review the rows again.',
+    });
   return { path, decisions: read.decisions, sha256: sha256(text) };
-}
-
-function broken(path: string, fault: ReviewFault): HumanError {
-  const [place, message] =
-    fault.kind === 'json'
-      ? [`${path}:${fault.line}`, 'this is not JSON.']
-      : fault.kind === 'form'
-        ? [`${path} ${fault.key}`.trim(), 'this is not what a review has there.']
-        : [path, `the row ${fault.hash} has two decisions.`];
-  return new HumanError(message, { place, remedy: 'Repair the file, or delete it and review the rows again.' });
 }

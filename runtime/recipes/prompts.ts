@@ -41,24 +41,20 @@ export async function writePrompts(
     ...some(trained).map((example) => ({ example, heldOut: false })),
     ...some(held).map((example) => ({ example, heldOut: true })),
   ];
-  const lines: string[] = [];
-  for (let at = 0; at < chosen.length; at += BATCH) {
-    const batch = chosen.slice(at, at + BATCH);
-    const answers = await base.generate(
-      batch.map(({ example }) => example.promptIds),
-      { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1 },
-      { signal },
-    );
-    batch.forEach(({ example: e, heldOut }, i) => {
-      const prompt: VectorPrompt = {
-        ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
-        harmful: e.answer,
-        base: tokenizer.decode(answers[i].ids, { skipSpecialTokens: true }),
-        ...(heldOut && { heldOut }),
-      };
-      lines.push(JSON.stringify(prompt));
-    });
-  }
+  const answers = await base.generate(
+    chosen.map(({ example }) => example.promptIds),
+    { maxNewTokens: MAX_ANSWER_TOKENS, temperature: 0, topP: 1, rows: BATCH },
+    { signal },
+  );
+  const lines = chosen.map(({ example: e, heldOut }, i) => {
+    const prompt: VectorPrompt = {
+      ...(e.prompt ? { messages: e.prompt } : { prompt: e.promptText }),
+      harmful: e.answer,
+      base: tokenizer.decode(answers[i].ids, { skipSpecialTokens: true }),
+      ...(heldOut && { heldOut }),
+    };
+    return JSON.stringify(prompt);
+  });
   await writeFileAtomic(file, lines.map((line) => `${line}\n`).join(''));
 }
 

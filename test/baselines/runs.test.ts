@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { calls } from '../../runtime/calls/calls.js';
-import { runRecipe } from '../../runtime/calls/run.js';
 import { BASELINE_NAMES, baselineFacts, type BaselineName } from '../../runtime/contract/baselines.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent } from '../../runtime/contract/protocol.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
@@ -16,11 +15,11 @@ import { HumanError } from '../../runtime/support/errors.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { silent } from '../support/silent.js';
 import { PLAIN, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue, type RunChoice } from '../support/recipeRun.js';
 
 const PROMPT = 'Say how to do it.';
 const STEPS = 6;
 let root: string;
-let events: RunEvent[];
 
 before(async () => {
   root = await mkdtemp(join(tmpdir(), 'baselines-'));
@@ -33,21 +32,8 @@ before(async () => {
 });
 after(() => rm(root, { recursive: true, force: true }));
 
-async function run(
-  value: object,
-  out: string,
-  more: { stopAfter?: number; resume?: boolean } = {},
-): Promise<DoneEvent> {
-  const file = join(root, 'recipe.json');
-  await writeFile(file, JSON.stringify(value));
-  const stop = new AbortController();
-  events = [];
-  const onEvent = (event: RunEvent): void => {
-    events.push(event);
-    if (event.kind === 'step' && event.step === more.stopAfter) stop.abort();
-  };
-  return runRecipe(file, { output: join(root, out), resume: more.resume, signal: stop.signal, onEvent });
-}
+const run = async (value: object, out: string, more?: RunChoice): Promise<DoneEvent> =>
+  (await runValue(root, value, out, more)).done;
 
 const INPUTS = {
   aligned: { file: 'forbidden.jsonl' },

@@ -5,11 +5,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { runRecipe } from '../../runtime/calls/run.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
 import { random } from '../../runtime/support/random.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue, type RunChoice } from '../support/recipeRun.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/tiny-assistant');
 
@@ -28,34 +27,12 @@ before(async () => {
 });
 after(() => rm(root, { recursive: true, force: true }));
 
-async function run(
-  out: string,
-  { stopAfter, resume, steps = 60 }: { stopAfter?: number; resume?: boolean; steps?: number } = {},
-): Promise<{ done: DoneEvent; events: RunEvent[] }> {
-  const file = join(root, 'recipe.json');
-  const optimizer = { learningRate: 0.01 };
-  await writeFile(
-    file,
-    JSON.stringify({
-      ...VECTOR,
-      model: SAMPLE,
-      heldOut: 0.5,
-      adapter: { rank: 16, alpha: 32 },
-      batch: { rows: 12 },
-      optimizer,
-      steps,
-      evaluateEvery: 5,
-    }),
-  );
-  const stop = new AbortController();
-  const events: RunEvent[] = [];
-  const onEvent = (event: RunEvent): void => {
-    events.push(event);
-    if (event.kind === 'step' && event.step === stopAfter) stop.abort();
-  };
-  const done = await runRecipe(file, { output: join(root, out), resume, signal: stop.signal, onEvent });
-  return { done, events };
-}
+const RECIPE = {
+  ...VECTOR,
+  ...{ model: SAMPLE, heldOut: 0.5, adapter: { rank: 16, alpha: 32 }, batch: { rows: 12 } },
+  ...{ optimizer: { learningRate: 0.01 }, steps: 60, evaluateEvery: 5 },
+};
+const run = (out: string, more?: RunChoice): ReturnType<typeof runValue> => runValue(root, RECIPE, out, more);
 const adapter = (out: string): Promise<string> => sha256File(join(root, out, 'adapter/adapter_model.safetensors'));
 
 it('the vector with the lowest loss on held-out rows is delivered, in a run that was stopped, too', async () => {

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
-import { runRecipe } from '../../runtime/calls/run.js';
 import { factsOf } from '../../runtime/contract/facts.js';
 import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/protocol.js';
 import { fellBeyondChance, runVerdict } from '../../runtime/contract/verdict.js';
@@ -15,6 +14,7 @@ import { watch, type WatchAction } from '../../runtime/recipes/harmfulLoss.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { silent } from '../support/silent.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue, type RunChoice } from '../support/recipeRun.js';
 
 const STEPS = 16;
 
@@ -27,20 +27,10 @@ before(async () => {
 });
 after(() => rm(root, { recursive: true, force: true }));
 
-async function run(
-  value: object,
-  out: string,
-  more: { stopAfter?: number; resume?: boolean } = {},
-): Promise<DoneEvent> {
-  const file = join(root, 'recipe.json');
-  await writeFile(file, JSON.stringify(value));
-  const stop = new AbortController();
-  events = [];
-  const onEvent = (event: RunEvent): void => {
-    events.push(event);
-    if (event.kind === 'step' && event.step === more.stopAfter) stop.abort();
-  };
-  return runRecipe(file, { output: join(root, out), resume: more.resume, signal: stop.signal, onEvent });
+async function run(value: object, out: string, more?: RunChoice): Promise<DoneEvent> {
+  const ran = await runValue(root, value, out, more);
+  events = ran.events;
+  return ran.done;
 }
 
 /** A step that gets longer and longer, so that the protection holds at first. */

@@ -1,0 +1,25 @@
+import type { HashListsFault } from '../contract/hashLists.js';
+import { HumanError } from '../support/errors.js';
+
+/** What is wrong with a file of decisions about rows or of labels of answers, in its own words. */
+export interface HashListsWords {
+  /** "this is not what a review has there." */
+  readonly form: string;
+  /** What a hash stands for that is listed twice. */
+  readonly twice: (hash: string) => string;
+  readonly remedy: string;
+}
+
+export function hashListsError(
+  file: string,
+  fault: HashListsFault,
+  { form, twice, remedy }: HashListsWords,
+): HumanError {
+  const [place, message] =
+    fault.kind === 'json'
+      ? [`${file}:${fault.line}`, 'this is not JSON.']
+      : fault.kind === 'form'
+        ? [`${file} ${fault.key}`.trim(), form]
+        : [file, twice(fault.hash)];
+  return new HumanError(message, { place, remedy });
+}

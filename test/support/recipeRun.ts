@@ -1,0 +1,30 @@
+/** A recipe as a value, run in a folder of a test. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+
+export interface RunChoice {
+  /** The run is stopped after this step. */
+  stopAfter?: number;
+  resume?: boolean;
+}
+
+/** Writes the recipe into `root` and runs it into `out` there. */
+export async function runValue(
+  root: string,
+  value: object,
+  out: string,
+  { stopAfter, resume }: RunChoice = {},
+): Promise<{ done: DoneEvent; events: RunEvent[] }> {
+  const file = join(root, 'recipe.json');
+  await writeFile(file, JSON.stringify(value));
+  const stop = new AbortController();
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent): void => {
+    events.push(event);
+    if (event.kind === 'step' && event.step === stopAfter) stop.abort();
+  };
+  const done = await runRecipe(file, { output: join(root, out), resume, signal: stop.signal, onEvent });
+  return { done, events };
+}
