@@ -123,7 +123,9 @@ test('what was decided shows at once: excluded and fine rows are no problems, fi
   await reviews.decide(file, [hashOf(0), hashOf(1)], 'fine');
   await reviews.decide(file, [hashOf(2)], 'exclude');
   await reviews.decide(file, [hashOf(3)], 'unsure');
-  await until(() => problems() === flagged - 3);
+  // The last decision changes no count: its word says that it was drawn.
+  await until(() => words()[3] === 'unsure');
+  assert.equal(problems(), flagged - 3);
   assert.deepEqual(words().slice(0, 5), ['fine', 'fine', 'excluded', 'unsure', 'harmful? 4 in 1,000']);
   assert.equal(coloured(0), flagged - 2);
   const hovers = labels() as unknown as { hoverMessage: string }[];
