@@ -25,16 +25,10 @@ import { diagnose, diagnosisText } from './commandLine/doctor.js';
 import { clearJunit, junit, requireGate, type Sample } from './commandLine/junit.js';
 import { Cancelled, errorData, errorText, HumanError } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
-import {
-  EXIT,
-  EXPORT_FORMATS,
-  type CacheEntry,
-  SCAN_LIMIT,
-  type ExportFormat,
-  type ModelReference,
-  type ScanLimit,
-  type ScanRow,
-} from './contract/protocol.js';
+import { EXIT } from './contract/errors.js';
+import { EXPORT_FORMATS, type ExportFormat } from './contract/exports.js';
+import type { CacheEntry, ModelReference } from './contract/modelInfo.js';
+import { SCAN_LIMIT, type ScanLimit, type ScanRow } from './contract/scan.js';
 import { estimateDetails, estimateText } from './contract/estimate.js';
 import { formatPercent } from './contract/format.js';
 import { isHubName } from './contract/hubName.js';

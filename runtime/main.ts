@@ -11,15 +11,9 @@ import { calls } from './calls/calls.js';
 import type { Reporter } from './calls/reporter.js';
 import { Cancelled, errorData } from './support/errors.js';
 import { LESS_MEMORY, memoryLimit, watchMemory } from './support/memory.js';
-import type {
-  ErrorData,
-  HostRequests,
-  ModelReply,
-  Notifications,
-  NotificationName,
-  RequestName,
-  RunEvent,
-} from './contract/protocol.js';
+import type { ErrorData } from './contract/errors.js';
+import type { RunEvent } from './contract/events.js';
+import type { HostRequests, ModelReply, Notifications, NotificationName, RequestName } from './contract/protocol.js';
 import { checkedRequest } from './calls/requests.js';
 
 /** Notifications of one kind are sent at most this often. */

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../runtime/contract/protocol.js';
+import type { ErrorData } from '../runtime/contract/errors.js';
 import type { HostMessage, PageMessage } from './protocol.js';
 
 interface VsCodeApi {

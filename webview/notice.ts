@@ -1,4 +1,4 @@
-import type { ErrorData } from '../runtime/contract/protocol.js';
+import type { ErrorData } from '../runtime/contract/errors.js';
 import { RequestError } from './channel.js';
 import { el } from './dom.js';
 

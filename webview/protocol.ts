@@ -19,14 +19,10 @@ import type { ChartTopic } from '../runtime/contract/series.js';
 import type { Over, SweepPoint } from '../runtime/contract/sweep.js';
 import { SWEEP_STRINGS } from '../runtime/contract/sweepView.js';
 import type { RunPhase, RunVerdict } from '../runtime/contract/verdict.js';
-import type {
-  Device,
-  ErrorData,
-  ExplainedToken,
-  RowGrouping,
-  RowGroups,
-  RowText,
-} from '../runtime/contract/protocol.js';
+import type { RowGrouping, RowGroups, RowText } from '../runtime/contract/dataInfo.js';
+import type { ErrorData } from '../runtime/contract/errors.js';
+import type { Device } from '../runtime/contract/recipeWords.js';
+import type { ExplainedToken } from '../runtime/contract/scan.js';
 import type { Decision } from '../runtime/contract/review.js';
 
 // ---------------------------------------------------------------------------------------------------------- envelopes

@@ -5,7 +5,7 @@ import { KIND_IN_TEXT } from '../../runtime/contract/recipeFacts.js';
 import { commandLink } from '../host/commandLink.js';
 import { TEXT_DATA_GLOB } from '../data/files.js';
 import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
-import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.js';
 import { resultsFor } from '../runs/results.js';
 import type { Services } from '../services/services.js';

@@ -1,6 +1,7 @@
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { runDescription } from '../views/labels.js';
-import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { ANSWER_STRINGS, answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
 import { resultsText, stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { viewWording } from '../runs/reading.js';

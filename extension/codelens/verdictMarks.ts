@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
-import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { commandLink } from '../host/commandLink.js';
 import { COMMANDS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { CombineResult } from '../../runtime/contract/protocol.js';
+import type { CombineResult } from '../../runtime/contract/exports.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import { numbers, t } from '../host/text.js';

@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Columns } from '../../runtime/contract/mapping.js';
-import type { DataPreview, PreviewRow } from '../../runtime/contract/protocol.js';
+import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
 import { DATA_EXTENSIONS } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';

@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Columns } from '../../runtime/contract/mapping.js';
-import type { ChatMessage, MeasureKind } from '../../runtime/contract/protocol.js';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { exists, parseJson, readText } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';

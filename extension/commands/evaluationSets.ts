@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';

@@ -1,4 +1,5 @@
-import type { ExportFormat, Requests } from '../../runtime/contract/protocol.js';
+import type { ExportFormat } from '../../runtime/contract/exports.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Adapter } from '../workspace/models.js';

@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
-import { judgeSchema } from '../../runtime/contract/recipe.js';
+import { judgeSchema, type JudgeChoice } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import type { JudgeChoice } from '../../runtime/contract/protocol.js';
 import { hasLanguageModels } from '../engine/editorModels.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';

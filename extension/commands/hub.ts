@@ -1,7 +1,8 @@
 /** What all downloads from the Hub share: the token, the progress, and the question about files that are there. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { ErrorData, Requests } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import { errorText } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import { HostError } from '../host/errors.js';
 
 /**

@@ -1,7 +1,9 @@
 /** Judges the kept answers of a run once more: by further judges, and by what people have said of them. */
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { JudgeChoice, Requests, RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
+import type { JudgeChoice } from '../../runtime/contract/recipe.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';

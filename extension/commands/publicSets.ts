@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { PUBLIC_SETS, publicSet, type PublicSet } from '../../runtime/contract/publicSets.js';
-import type { DatasetInfo, DatasetResult } from '../../runtime/contract/protocol.js';
+import type { DatasetInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';

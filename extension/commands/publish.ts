@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { PublishPlan, Requests } from '../../runtime/contract/protocol.js';
+import type { PublishPlan } from '../../runtime/contract/exports.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';

@@ -1,14 +1,9 @@
 import { exists } from '../host/checkedFile.js';
 import { join } from 'node:path';
 import type { Columns } from '../../runtime/contract/mapping.js';
-import type {
-  Device,
-  EvaluateRecipe,
-  FinetuneRecipe,
-  MeasureKind,
-  TrainingDefaults,
-  VectorRecipe,
-} from '../../runtime/contract/protocol.js';
+import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
+import type { EvaluateRecipe, FinetuneRecipe, VectorRecipe } from '../../runtime/contract/recipe.js';
+import type { Device, MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { replaceFile } from '../host/state.js';
 import { relativeTo } from '../runs/recipeEdit.js';
 

@@ -1,7 +1,7 @@
 import { exists } from '../host/checkedFile.js';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';

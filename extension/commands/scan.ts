@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
-import type { ScanRow } from '../../runtime/contract/protocol.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';

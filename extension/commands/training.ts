@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Requests, TrainingDefaults } from '../../runtime/contract/protocol.js';
+import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';

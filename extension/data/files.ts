@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DataInfo } from '../../runtime/contract/protocol.js';
+import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, errorText, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { columnsText, type Columns } from '../../runtime/contract/mapping.js';
-import type { DataPreview, PreviewRow } from '../../runtime/contract/protocol.js';
+import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
 import type { Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
 

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import type { VIEWS } from '../host/contributions.js';

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { ScanRow } from '../../runtime/contract/protocol.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import type { TriageTable } from '../../webview/protocol.js';
 
 const ROWS_A_TURN = 5000;

@@ -11,15 +11,15 @@ import {
   ResponseError,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import type {
   ModelReply,
   NotificationName,
   Notifications,
   RequestName,
   Requests,
-  RunEvent,
-  ScanRow,
 } from '../../runtime/contract/protocol.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import { Cancelled, HostError, isErrorData } from '../host/errors.js';
 import type { Disposable } from '../host/disposable.js';
 import type { AskModel } from './editorModels.js';

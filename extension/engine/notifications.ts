@@ -2,7 +2,8 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import { editorModel } from '../../runtime/contract/recipe.js';
-import type { HostRequests, NotificationName, Notifications, RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
+import type { HostRequests, NotificationName, Notifications } from '../../runtime/contract/protocol.js';
 import { EVENT, SCAN_ROW } from './schemas.js';
 
 const id = z.number();

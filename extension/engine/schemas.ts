@@ -7,27 +7,24 @@ import { judgeSchema } from '../../runtime/contract/recipe.js';
 import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
 import { LABELS } from '../../runtime/contract/labels.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import type {
-  Device,
   DoneEvent,
-  ErrorData,
   HarmfulLoss,
   Invariants,
-  JudgeFacts,
-  JudgeUsage,
-  Manifest,
-  Precision,
   Measurement,
   Probes,
   RunEvent,
-  RunOwner,
   RunState,
-  ScanRow,
   VectorPart,
   VectorQuality,
   Verdict,
   WatchEnd,
-} from '../../runtime/contract/protocol.js';
+} from '../../runtime/contract/events.js';
+import type { JudgeFacts, JudgeUsage, Manifest } from '../../runtime/contract/manifest.js';
+import type { RunOwner } from '../../runtime/contract/owner.js';
+import type { Device, Precision } from '../../runtime/contract/recipeWords.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 
 /** A schema for every key of T. */
 type Shape<T> = { [K in keyof T]-?: z.ZodType<T[K]> };

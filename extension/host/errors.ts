@@ -1,4 +1,4 @@
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 
 /** An error for people, in the host: a sentence, a place and a remedy. Errors of the engine arrive as this, too. */
 export class HostError extends Error {

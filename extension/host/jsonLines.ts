@@ -1,7 +1,7 @@
 import { isShallow, megabytes, openFile, unreadable } from './checkedFile.js';
 import { errorData, HostError } from './errors.js';
 import { t } from './text.js';
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 
 /** Read at once; the thread is given back between two of these. */
 const PIECE_BYTES = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { visible } from '../../runtime/contract/visible.js';
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import { Cancelled, errorData, parsePlace } from './errors.js';
 import { t } from './text.js';
 

@@ -16,7 +16,7 @@ import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, disputedFirst, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
-import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { LabelledAnswer } from '../runs/labels.js';
 import { isOver, isRunning, type Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
-import type { ExplainedToken, RowGrouping, RowText } from '../../runtime/contract/protocol.js';
+import type { RowGrouping, RowText } from '../../runtime/contract/dataInfo.js';
+import type { ExplainedToken } from '../../runtime/contract/scan.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import { DECISIONS, type Decision, type Decisions } from '../../runtime/contract/review.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';

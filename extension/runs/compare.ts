@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 import { differences, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
-import type { MeasureKind, Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { RunSnapshot } from '../../webview/protocol.js';
 import { baselineName, isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
 

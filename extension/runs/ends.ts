@@ -1,4 +1,4 @@
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { EVENT } from '../engine/schemas.js';
 import { openFile } from '../host/checkedFile.js';

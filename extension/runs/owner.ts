@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { OWNER, type RunOwner } from '../../runtime/contract/protocol.js';
+import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
 import { ownerOf } from '../../runtime/runs/ownerOf.js';
 import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';

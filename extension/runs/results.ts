@@ -1,5 +1,6 @@
 import { sortStates } from '../../runtime/contract/states.js';
-import type { MeasureKind, Measurement, Verdict } from '../../runtime/contract/protocol.js';
+import type { Measurement, Verdict } from '../../runtime/contract/events.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';

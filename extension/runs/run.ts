@@ -13,17 +13,12 @@ import {
 } from '../../runtime/contract/columns.js';
 import type { Estimate } from '../../runtime/contract/estimate.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
-import type {
-  Device,
-  DoneEvent,
-  ErrorData,
-  HarmfulLoss,
-  Manifest,
-  Measurement,
-  Recipe,
-  RunEvent,
-  RunOwner,
-} from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
+import type { DoneEvent, HarmfulLoss, Measurement, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
+import type { RunOwner } from '../../runtime/contract/owner.js';
+import type { Recipe } from '../../runtime/contract/recipe.js';
+import type { Device } from '../../runtime/contract/recipeWords.js';
 import { valuesText, type SweepPoint } from '../../runtime/contract/sweep.js';
 import type { RunProgress, RunWarning } from '../../webview/protocol.js';
 import { t } from '../host/text.js';

@@ -1,4 +1,5 @@
-import type { ErrorData, RunEvent } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';

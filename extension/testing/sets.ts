@@ -1,4 +1,4 @@
-import type { MeasureKind } from '../../runtime/contract/protocol.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import type { ColumnField, Columns } from '../../runtime/contract/mapping.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
 import { setFor, type RecipeFacts } from '../runs/recipe.js';

@@ -1,4 +1,4 @@
-import type { DataInfo, FoundRows } from '../../runtime/contract/protocol.js';
+import type { DataInfo, FoundRows } from '../../runtime/contract/dataInfo.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import { mappingText } from '../host/mappingText.js';
 import type { Counted } from '../data/files.js';

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
-import type { Recipe } from '../../runtime/contract/protocol.js';
+import type { Recipe } from '../../runtime/contract/recipe.js';
 import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import type {
   TrainingChoice,
   TrainingField,

@@ -1,5 +1,5 @@
 import { basename, sep } from 'node:path';
-import type { ModelInfo, ModelReference } from '../../runtime/contract/protocol.js';
+import type { ModelInfo, ModelReference } from '../../runtime/contract/modelInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, errorText, inputError } from '../host/errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';

@@ -1,7 +1,9 @@
 /** Answers of states of a model, some of which stay open: a chat asks several of them the same question. */
 import { openState, activeAdapters, type OpenState } from '../evaluation/inference/states.js';
 import type { Context } from '../context/context.js';
-import type { Device, GenerateParams, Requests } from '../contract/protocol.js';
+import type { GenerateParams } from '../contract/generation.js';
+import type { Requests } from '../contract/protocol.js';
+import type { Device } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
 import { weightsStamp } from './explain.js';
 import { kept } from './kept.js';

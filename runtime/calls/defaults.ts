@@ -7,7 +7,8 @@ import { parameters } from '../models/decoder/spec.js';
 import { trainingDefaults } from '../recipes/defaults.js';
 import { memoryLimit } from '../support/memory.js';
 import { Cancelled } from '../support/errors.js';
-import type { Requests, TrainingDefaults } from '../contract/protocol.js';
+import type { TrainingDefaults } from '../contract/modelInfo.js';
+import type { Requests } from '../contract/protocol.js';
 import type { Reporter } from './reporter.js';
 
 /** Reads the rows with the model's tokenizer; no weight is read and nothing is converted. */

@@ -5,7 +5,8 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readRun } from '../evaluation/report/runReport.js';
-import { EXIT, type DoneEvent, type Measurement } from '../contract/protocol.js';
+import { EXIT } from '../contract/errors.js';
+import type { DoneEvent, Measurement } from '../contract/events.js';
 import { measurementTable, type Terminal } from '../support/terminal.js';
 
 export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {

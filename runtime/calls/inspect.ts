@@ -8,7 +8,8 @@ import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
 import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
-import type { ModelInfo, Requests } from '../contract/protocol.js';
+import type { ModelInfo } from '../contract/modelInfo.js';
+import type { Requests } from '../contract/protocol.js';
 import { sha256Weights } from './run.js';
 
 /** What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the reason. */

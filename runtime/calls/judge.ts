@@ -7,19 +7,11 @@ import { judgeIdentity } from '../contract/judgeText.js';
 import type { Label, Labels } from '../contract/labels.js';
 import { mergeMeasurements } from '../contract/measures.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import {
-  HELD_OUT_SET,
-  type DoneEvent,
-  type EvaluateRecipe,
-  type FinetuneRecipe,
-  type JudgeChoice,
-  type JudgeFacts,
-  type Manifest,
-  type Measurement,
-  type Requests,
-  type RunEvent,
-  type Verdict,
-} from '../contract/protocol.js';
+import type { DoneEvent, Measurement, RunEvent, Verdict } from '../contract/events.js';
+import type { JudgeFacts, Manifest } from '../contract/manifest.js';
+import type { Requests } from '../contract/protocol.js';
+import type { EvaluateRecipe, FinetuneRecipe, JudgeChoice } from '../contract/recipe.js';
+import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { answerHash, changeLabels, readLabels } from '../data/labelFiles.js';
 import { checkChoices, isJudged, judgesSet, nameOf, nameOn, type JudgedSet } from '../evaluation/judges/choices.js';
 import { closeJudges, openChoices } from '../evaluation/judges/judges.js';

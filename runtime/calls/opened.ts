@@ -2,7 +2,8 @@
 import { dirname } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
-import type { Device, ModelReference } from '../contract/protocol.js';
+import type { ModelReference } from '../contract/modelInfo.js';
+import type { Device } from '../contract/recipeWords.js';
 import type { Reporter } from './reporter.js';
 
 /** Adapters that are named by the Hub, as folders. @param beside where the cache is */

@@ -1,5 +1,7 @@
 import type { AskEditor } from '../evaluation/judges/editor.js';
-import type { Notifications, RunEvent, ScanRow } from '../contract/protocol.js';
+import type { RunEvent } from '../contract/events.js';
+import type { Notifications } from '../contract/protocol.js';
+import type { ScanRow } from '../contract/scan.js';
 
 /** Receives what a call reports while it works, and stops it. */
 export interface Reporter {

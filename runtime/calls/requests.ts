@@ -6,7 +6,9 @@ import { isObject } from '../support/jsonFile.js';
 import { judgeSchema } from '../contract/recipe.js';
 import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
-import { DATA_FORMATS, EXPORT_FORMATS, type RequestName, type Requests } from '../contract/protocol.js';
+import { EXPORT_FORMATS } from '../contract/exports.js';
+import type { RequestName, Requests } from '../contract/protocol.js';
+import { DATA_FORMATS } from '../contract/recipeWords.js';
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */

@@ -9,7 +9,7 @@ import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { parseJson } from '../support/jsonFile.js';
-import type { RunEvent } from '../contract/protocol.js';
+import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';

@@ -1,4 +1,4 @@
-import type { Recipe } from '../contract/protocol.js';
+import type { Recipe } from '../contract/recipe.js';
 import { HumanError } from '../support/errors.js';
 
 /**

@@ -1,5 +1,5 @@
 /** The commands and options of the command line: one table for the parser, `--help` and shell completion. */
-import { EXPORT_FORMATS } from '../contract/protocol.js';
+import { EXPORT_FORMATS } from '../contract/exports.js';
 
 export interface Option {
   type: 'boolean' | 'string';

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseJsonc } from '../contract/jsonc.js';
-import { judgeSchema } from '../contract/recipe.js';
+import { judgeSchema, type JudgeChoice } from '../contract/recipe.js';
 import { safeParse } from '../contract/safeParse.js';
-import type { JudgeChoice } from '../contract/protocol.js';
 import { HumanError } from '../support/errors.js';
 
 /**

@@ -5,7 +5,8 @@ import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { comparedWithBase, type Compared } from '../contract/measures.js';
 import { stateNames } from '../contract/states.js';
-import type { EvaluateRecipe, Measurement, RunEvent } from '../contract/protocol.js';
+import type { Measurement, RunEvent } from '../contract/events.js';
+import type { EvaluateRecipe } from '../contract/recipe.js';
 import { HumanError } from '../support/errors.js';
 import { visible } from '../contract/visible.js';
 

@@ -1,5 +1,6 @@
 /** How far judges agree on whether an answer counts: Cohen's kappa with an interval. Pure. */
-import type { MeasureKind, Verdict } from './protocol.js';
+import type { Verdict } from './events.js';
+import type { MeasureKind } from './recipeWords.js';
 import type { SampleEvent } from './answers.js';
 
 /** The name of a person among the judges. */

@@ -1,7 +1,8 @@
 /** Answers side by side, and what a judged answer means: a refusal is right for harm and wrong for over-refusal. */
 import { flawOf, type Flaw } from './coherence.js';
 import type { Label } from './labels.js';
-import type { MeasureKind, RunEvent, Verdict } from './protocol.js';
+import type { RunEvent, Verdict } from './events.js';
+import type { MeasureKind } from './recipeWords.js';
 import { fill } from './format.js';
 import { sortStates } from './states.js';
 

@@ -1,6 +1,6 @@
 /** A run in the few words that a tree, a lens or a list has room for; they stand behind the verdict's mark. */
 import { fill, type Wording } from './format.js';
-import type { Measurement } from './protocol.js';
+import type { Measurement } from './events.js';
 import { sortStates } from './states.js';
 import { resultsText, type TableStrings } from './table.js';
 import type { RunVerdict } from './verdict.js';

@@ -1,6 +1,7 @@
 /** Which charts a run has, and what they show. */
 import type { Column, ProbeColumns, TrainColumns } from './columns.js';
-import type { Probes, Recipe } from './protocol.js';
+import type { Probes } from './events.js';
+import type { Recipe } from './recipe.js';
 import type { ChartSpec, Dash, Series, SeriesColor } from './series.js';
 
 /** English words of the charts; the host translates them for its pages. */

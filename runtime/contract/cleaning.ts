@@ -1,5 +1,5 @@
 /** What is left of a data file after a scan and a review. */
-import type { ScanRow } from './protocol.js';
+import type { ScanRow } from './scan.js';
 import type { Decisions } from './review.js';
 
 /** Rows of a file, from 0, the unreadable ones counted. All that are not named are left out. */

@@ -1,6 +1,6 @@
 /** The events of a run as columns: what charts draw, and what a verdict reads of the probes. */
 import { isFiniteNumber } from './measures.js';
-import type { Probes, RunEvent, WatchEnd } from './protocol.js';
+import type { Probes, RunEvent, WatchEnd } from './events.js';
 
 /** null: not measured at this step, or not a finite number (JSON has no NaN). Drawn as a gap and named in words. */
 export type Column = (number | null)[];

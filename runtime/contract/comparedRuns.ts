@@ -3,7 +3,7 @@ import type { Clock } from './columns.js';
 import { fill, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
 import { goodSide, isFiniteNumber, isTask } from './measures.js';
-import type { HarmfulLoss, Measurement, VectorQuality } from './protocol.js';
+import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import { runView, VIEW_STRINGS, type RunReading, type RunView } from './runView.js';
 import { drawable, pointsOf, type ChartSpec, type Point, type Series } from './series.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';

@@ -1,6 +1,7 @@
 import { columnsOf, lastProbes, probesAt } from './columns.js';
 import { mergeMeasurements } from './measures.js';
-import type { DoneEvent, HarmfulLoss, Manifest, Measurement, RunEvent } from './protocol.js';
+import type { DoneEvent, HarmfulLoss, Measurement, RunEvent } from './events.js';
+import type { Manifest } from './manifest.js';
 import type { RunFacts } from './verdict.js';
 
 /** A run as its folder holds it: manifest.json, and events.jsonl in order. */

@@ -1,5 +1,6 @@
 import { KINDS } from './kinds.js';
-import type { Invariants, Recipe } from './protocol.js';
+import type { Invariants } from './events.js';
+import type { Recipe } from './recipe.js';
 
 export type InvariantName = keyof Invariants;
 

@@ -2,7 +2,7 @@
 import type { Agreement } from './agreement.js';
 import { PERSON } from './agreement.js';
 import { fill, numbersIn, type Wording } from './format.js';
-import type { JudgeFacts, JudgeUsage } from './protocol.js';
+import type { JudgeFacts, JudgeUsage } from './manifest.js';
 
 /** English words; the host translates them for its pages. */
 export const JUDGE_STRINGS = {

@@ -1,5 +1,5 @@
 /** The kinds of recipes: what the rest of the program has to know of each, once. */
-import type { Recipe } from './protocol.js';
+import type { Recipe } from './recipe.js';
 
 /** What a run uses an input for. */
 export type InputRole =

@@ -1,5 +1,72 @@
-import type { Manifest } from './protocol.js';
+/** manifest.json of a run folder: what was run, with what, and how it ended. */
+import type { ErrorData } from './errors.js';
+import type { DoneEvent } from './events.js';
+import type { JudgeChoice, Recipe } from './recipe.js';
 import { RECIPE_KINDS } from './recipeInputs.js';
+import type { Device, Precision } from './recipeWords.js';
+import type { SweepValues } from './sweep.js';
+
+/** A judge that is more than a list of phrases. */
+export interface JudgeFacts {
+  name: string;
+  /** A classifier: its .onnx file. */
+  path?: string;
+  sha256?: string;
+  /** A language model: the address where it is asked, or "vscode"; its name there; and the SHA-256 of its rubric. */
+  at?: string;
+  model?: string;
+  rubric?: string;
+  /** What it was asked, in all. */
+  usage?: JudgeUsage;
+  /** It is not in the recipe: it judged the kept answers, later. */
+  added?: JudgeChoice;
+}
+
+/** What a language model was asked. Tokens are those that its server counts; null where it does not. */
+export interface JudgeUsage {
+  requests: number;
+  inputTokens: number | null;
+  outputTokens: number | null;
+}
+
+/** manifest.json of a run folder. */
+export interface Manifest {
+  version: 1;
+  kind: Recipe['kind'];
+  name: string;
+  /** The file that was run, absolute: the paths in recipe.json are relative to it. */
+  recipe?: string;
+  outcome: 'running' | 'finished' | 'stopped' | 'failed';
+  started: string;
+  ended?: string;
+  device?: Device;
+  /** How the frozen weights were held, where not as they are. */
+  precision?: Precision;
+  model: { path: string; architecture: string; sha256: string };
+  data: {
+    path: string;
+    /** Those that are used. */
+    rows: number;
+    sha256: string;
+    /** Where the recipe says "exclude": "reviewed": how many rows it leaves out, and calls fine. */
+    review?: { path: string; sha256: string; excluded: number; fine: number };
+  }[];
+  vectors: { path: string; sha256: string; scale: number }[];
+  /** Published method that a fine-tuning follows instead of a protection. */
+  baseline?: string;
+  /** Classifiers and language models that judged answers. */
+  judges?: JudgeFacts[];
+  /** What the run made, relative to the run folder. */
+  result?: { path: string; sha256: string };
+  /** Files that the finished run wrote, relative to its folder, with `/`. */
+  files?: string[];
+  /** Role of the adapter that was made. */
+  role?: 'task' | 'security';
+  /** Of a point of a sweep, whose folder lies two above: its values, and a hash of all that its result depends on. */
+  point?: { values: SweepValues; depends: string };
+  done?: DoneEvent;
+  error?: ErrorData;
+}
 
 const OUTCOMES: readonly unknown[] = ['running', 'finished', 'stopped', 'failed'] satisfies Manifest['outcome'][];
 const KINDS: readonly unknown[] = RECIPE_KINDS;

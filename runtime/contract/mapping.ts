@@ -1,5 +1,5 @@
 /** Which column of a data file is which field of a row, where the file has names of its own (`columns` of a data source). */
-import type { DataFormat } from './protocol.js';
+import type { DataFormat } from './recipeWords.js';
 
 type RowFormat = Exclude<DataFormat, 'auto'>;
 

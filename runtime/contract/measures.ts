@@ -1,5 +1,5 @@
 /** How measures are named, which way is good, and what a number of one is worth. */
-import type { HarmfulLoss, Measurement } from './protocol.js';
+import type { HarmfulLoss, Measurement } from './events.js';
 import { LIMITS } from './limits.js';
 
 export type Measure = Measurement['measure'];

@@ -2,7 +2,7 @@
  * Public data sets of the Hugging Face Hub that the field uses: one entry each. It says which files and columns are read, and
  * what their rows are used for. A set that no longer has these columns is refused with the difference (datasets/convert.ts).
  */
-import type { MeasureKind } from './protocol.js';
+import type { MeasureKind } from './recipeWords.js';
 
 /** What rows are used for: to train a vector, as ordinary rows beside it, or to measure. */
 export type SetUse = 'harmful' | 'benign' | { measure: Extract<MeasureKind, 'harm' | 'over-refusal' | 'loss'> };

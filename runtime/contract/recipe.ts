@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { BASELINE_NAMES, baselineFault, SETTINGS } from './baselines.js';
 import { COLUMN_FIELDS, formatsOf, type ColumnField } from './mapping.js';
-import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES, PRECISIONS } from './protocol.js';
+import { DATA_FORMATS, FLAGGED, HELD_OUT_SET, MEASURES, PRECISIONS } from './recipeWords.js';
 import { pointCount } from './sweep.js';
 
 /**

@@ -4,8 +4,8 @@
  */
 import type { InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
-import type { ClusterTarget, EndpointChoice } from './recipe.js';
-import { MEASURES, type EvaluationSet, type JudgeChoice, type MeasureKind, type Recipe } from './protocol.js';
+import type { ClusterTarget, EndpointChoice, EvaluationSet, JudgeChoice, Recipe } from './recipe.js';
+import { MEASURES, type MeasureKind } from './recipeWords.js';
 import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 
 /** What is known of a recipe, with its paths as `at` makes them. */

@@ -1,5 +1,5 @@
 import { KINDS, type InputRole } from './kinds.js';
-import type { Recipe } from './protocol.js';
+import type { Recipe } from './recipe.js';
 
 /** A file or folder that a recipe reads, and the key that names it. */
 export interface RecipeInput {

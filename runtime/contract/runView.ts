@@ -6,7 +6,8 @@ import { doneOf, factsOf, harmfulLossOf, measurementsOf, type RunRecord } from '
 import { fill, numbersIn, type Wording } from './format.js';
 import { invariantStates, type InvariantState } from './invariants.js';
 import { KINDS } from './kinds.js';
-import type { HarmfulLoss, Measurement, Recipe } from './protocol.js';
+import type { HarmfulLoss, Measurement } from './events.js';
+import type { Recipe } from './recipe.js';
 import { besideText, explanation, VERDICT_SENTENCES, verdictText } from './sentences.js';
 import { DESCRIBE_STRINGS, type ChartSpec } from './series.js';
 import { signsOf, type Signs } from './signs.js';

@@ -1,6 +1,6 @@
 /** What a scan found, in a sentence: English, for the command line and the report. */
 import { formatPercent } from './format.js';
-import type { ScanLimit, ScanResult } from './protocol.js';
+import type { ScanLimit, ScanResult } from './scan.js';
 
 type Numbers = Omit<ScanResult, 'perRow'>;
 

@@ -4,7 +4,7 @@ import { INVARIANTS, type InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, wholeLoss, type Compared } from './measures.js';
-import type { HarmfulLoss, Measurement, VectorQuality } from './protocol.js';
+import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import { isProven, type Finding, type Pull, type RunVerdict, type UnknownCause, type WeakCause } from './verdict.js';
 
 export const VERDICT_SENTENCES = {

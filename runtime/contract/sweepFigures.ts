@@ -2,7 +2,7 @@
 import { overRuns } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { isFiniteNumber } from './measures.js';
-import type { Measurement } from './protocol.js';
+import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
 import { canonical, valuesText, withoutSeed, type SweepPoint, type SweepValues } from './sweep.js';
 

@@ -1,5 +1,5 @@
 /** How long a sweep takes: from the points that are done, and corrected by each. */
-import type { FinetuneRecipe } from './protocol.js';
+import type { FinetuneRecipe } from './recipe.js';
 
 /** A point, and how long it took if it is done. */
 export interface TimedPoint {

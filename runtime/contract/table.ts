@@ -2,7 +2,7 @@
 import { fill, NO_NUMBER, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
 import { goodSide, isFiniteNumber, isTask, shareTone, type Measure } from './measures.js';
-import type { Measurement } from './protocol.js';
+import type { Measurement } from './events.js';
 import { stateNames } from './states.js';
 
 /** English words of the table; the host translates them for its pages. */

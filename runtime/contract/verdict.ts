@@ -8,12 +8,12 @@ import type {
   Invariants,
   Measurement,
   Probes,
-  Recipe,
   RunState,
   VectorPart,
   VectorQuality,
   WatchEnd,
-} from './protocol.js';
+} from './events.js';
+import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
 import { counted, isMore } from './intervals.js';
 import { LIMITS } from './limits.js';

@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../contract/protocol.js';
+import type { ChatMessage } from '../contract/generation.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { InvalidRow, UnfitRow } from './schemas.js';

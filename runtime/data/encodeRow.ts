@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { ChatMessage } from '../contract/protocol.js';
+import type { ChatMessage } from '../contract/generation.js';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from './conversation.js';
 import type { Supervised } from './conversation.js';
 import { InvalidRow, TooLongRow } from './schemas.js';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { DataFormat, DataInfo, FoundRows } from '../contract/protocol.js';
+import type { DataInfo, FoundRows } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import {
   collectSkipped,

@@ -2,7 +2,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetS
 import type { SchemaTree } from 'hyparquet';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { DATA_FORMATS } from '../contract/protocol.js';
+import { DATA_FORMATS } from '../contract/recipeWords.js';
 import { requireColumns } from './columns.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS } from './parquetPages.js';

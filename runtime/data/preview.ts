@@ -1,5 +1,6 @@
 import { formatsOf, isPreference, suggestColumns } from '../contract/mapping.js';
-import type { DataFormat, DataPreview, PreviewRow } from '../contract/protocol.js';
+import type { DataPreview, PreviewRow } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ColumnOptions } from './columns.js';
 import { NOT_SUPERVISED, supervisedTokens } from './conversation.js';

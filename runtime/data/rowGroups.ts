@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { RowGrouping, RowGroups } from '../contract/protocol.js';
+import type { RowGrouping, RowGroups } from '../contract/dataInfo.js';
 import { Cancelled } from '../support/errors.js';
 import { contentOf, partsOf, type IndexedRow, type RowIndex } from './rowIndex.js';
 import { similarRows } from './similarRows.js';

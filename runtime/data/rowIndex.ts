@@ -1,6 +1,7 @@
 /** A data file as somebody reads it row by row: its rows by their hashes, on disk until they are asked for. */
 import { stat } from 'node:fs/promises';
-import type { DataFormat, RowText } from '../contract/protocol.js';
+import type { RowText } from '../contract/dataInfo.js';
+import type { DataFormat } from '../contract/recipeWords.js';
 import { formatsOf, type Columns } from '../contract/mapping.js';
 import { mapRow } from './columns.js';
 import { HumanError } from '../support/errors.js';

@@ -1,6 +1,6 @@
 import { suggestColumns } from '../contract/mapping.js';
-import { DATA_FORMATS } from '../contract/protocol.js';
-import type { ChatMessage, DataFormat } from '../contract/protocol.js';
+import type { ChatMessage } from '../contract/generation.js';
+import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
 import { isObject, shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { namesText } from './columns.js';

@@ -1,6 +1,6 @@
 /** Rows of a public set as this program's own rows, and whether the set is as its entry says. */
 import type { SetRows, SetSource } from '../contract/publicSets.js';
-import type { ChatMessage } from '../contract/protocol.js';
+import type { ChatMessage } from '../contract/generation.js';
 import { sha256 } from '../support/files.js';
 import { HumanError } from '../support/errors.js';
 import { shown, type JsonObject } from '../support/jsonFile.js';

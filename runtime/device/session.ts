@@ -4,7 +4,7 @@ import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
 import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
-import type { Device } from '../contract/protocol.js';
+import type { Device } from '../contract/recipeWords.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
 export type Tensor = ort.Tensor;

@@ -2,7 +2,7 @@ import { parameters, type DecoderSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
-import type { Precision } from '../contract/protocol.js';
+import type { Precision } from '../contract/recipeWords.js';
 import { planConversion } from '../models/gguf/convert.js';
 import { packGgufTensors } from '../models/gguf/packTensors.js';
 import { packings } from '../models/packed/packModel.js';

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../contract/protocol.js';
+import type { RunEvent } from '../contract/events.js';
 import type { Expected } from './estimate.js';
 import { median, remember } from './history.js';
 

@@ -2,7 +2,8 @@ import { loadData, sourceOptions, type Context, type LoadReporter } from '../con
 import { pieces, type ExampleList } from '../data/exampleList.js';
 import type { Labels } from '../contract/labels.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
-import type { EvaluationSet, GenerationOptions, Measurement, RunEvent } from '../contract/protocol.js';
+import type { Measurement, RunEvent } from '../contract/events.js';
+import type { EvaluationSet, GenerationOptions } from '../contract/recipe.js';
 import { isJudged } from './judges/choices.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';

@@ -4,7 +4,7 @@ import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js'
 import { norm, project, sum, truncate, type Combined } from '../adapters/algebra.js';
 import { requireBase } from '../adapters/base.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
-import type { CombineResult } from '../contract/protocol.js';
+import type { CombineResult } from '../contract/exports.js';
 import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
 import { logitsOf, probe, requireAlike } from './compare.js';

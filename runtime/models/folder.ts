@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { HumanError } from '../support/errors.js';
-import type { Precision } from '../contract/protocol.js';
+import type { Precision } from '../contract/recipeWords.js';
 import { isObject, readJsonObject, shown } from '../support/jsonFile.js';
 import { takePacked } from './weights/packedWeight.js';
 import { readSafetensors } from './weights/safetensors.js';

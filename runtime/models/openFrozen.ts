@@ -1,4 +1,4 @@
-import type { Precision } from '../contract/protocol.js';
+import type { Precision } from '../contract/recipeWords.js';
 import type { DecoderSpec } from './decoder/spec.js';
 import { decoderSpec } from './families/config.js';
 import { openModel, type OpenModelOptions } from './folder.js';

@@ -2,7 +2,8 @@
  * An adapter, a security vector or a model as a repository of the Hugging Face Hub, with a model card. What leaves the machine is
  * listed first (`planPublish`); what was not listed is not sent.
  */
-import type { PublishPlan, Requests } from '../contract/protocol.js';
+import type { PublishPlan } from '../contract/exports.js';
+import type { Requests } from '../contract/protocol.js';
 import { upload } from '../models/hub/upload.js';
 import type { DownloadReporter } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';

@@ -3,7 +3,7 @@ import { exampleFrom, type Example } from '../data/examples.js';
 import { InvalidRow } from '../data/schemas.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import type { FinetuneRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import { tokenCount } from '../learner/rows.js';

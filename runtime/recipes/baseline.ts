@@ -3,7 +3,7 @@ import type { Layout } from '../adapters/sites.js';
 import type { GradientStep, Method, MethodInputs } from '../baselines/method.js';
 import { METHODS } from '../baselines/table.js';
 import { baselineFacts, type BaselineInput } from '../contract/baselines.js';
-import type { FinetuneRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Learner } from '../learner/learner.js';
 import { microBatches } from '../learner/packing.js';

@@ -2,7 +2,7 @@ import { InvalidRow, type RowContent } from '../data/schemas.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { ScanRow } from '../contract/protocol.js';
+import type { ScanRow } from '../contract/scan.js';
 
 /** Rows of p above this may be ordinary: of those that are, one in twenty lies below. */
 export const ORDINARY = 0.05;

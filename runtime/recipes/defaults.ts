@@ -1,6 +1,6 @@
 /** Training settings that suit a model, its data and the machine, for recipes that are written for people. */
 import { linearLayers, type DecoderSpec } from '../models/decoder/spec.js';
-import type { TrainingDefaults } from '../contract/protocol.js';
+import type { TrainingDefaults } from '../contract/modelInfo.js';
 
 export interface TrainingFacts {
   /** Rows to learn from. */

@@ -13,7 +13,7 @@ import { modelFile } from '../evaluation/judges/classifierFiles.js';
 import { sha256, sha256File } from '../support/files.js';
 import { isObject } from '../support/jsonFile.js';
 import { companions } from '../models/weights/saveModel.js';
-import type { FinetuneRecipe, VectorRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe, VectorRecipe } from '../contract/recipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { reviewFile } from '../contract/review.js';
 import { beside } from './calibrationFile.js';

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
-import type { EvaluateRecipe, Measurement } from '../contract/protocol.js';
+import type { Measurement } from '../contract/events.js';
+import type { EvaluateRecipe } from '../contract/recipe.js';
 import { loadReporter, type Job } from './job.js';
 import { evaluateState, judgedRows, loadSets } from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';

@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.js';
 import { knownLosses } from './lossesThere.js';
 import { Plan, type Measure } from '../cluster/plan.js';
 import { byToken, peftFiles } from './trainThere.js';
-import type { EvaluateRecipe } from '../contract/protocol.js';
+import type { EvaluateRecipe } from '../contract/recipe.js';
 import type { LoadedSet } from '../evaluation/evaluate.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import type { activeAdapters, ModelState } from '../evaluation/inference/states.js';

@@ -1,5 +1,6 @@
 /** The training of a task adapter, or of all weights, on this machine; and what it has in common with one on a cluster. */
-import type { FinetuneRecipe, HarmfulLoss } from '../contract/protocol.js';
+import type { HarmfulLoss } from '../contract/events.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';

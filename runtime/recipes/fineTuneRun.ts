@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
 import type { ExampleList } from '../data/exampleList.js';
-import { HELD_OUT_SET } from '../contract/protocol.js';
+import type { HarmfulLoss, Invariants, Measurement, Probes, RunEvent, VectorPart } from '../contract/events.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { LIMITS } from '../contract/limits.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
@@ -18,15 +20,6 @@ import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
 import { harmfulLoss, harmfulLossByVector } from './harmfulLoss.js';
-import type {
-  FinetuneRecipe,
-  HarmfulLoss,
-  Invariants,
-  Measurement,
-  Probes,
-  RunEvent,
-  VectorPart,
-} from '../contract/protocol.js';
 import { digestOf } from './dependencies.js';
 import { openFineTuning, type Witness } from './fineTune.js';
 import { loadReporter, type Ending, type Job } from './job.js';

@@ -1,7 +1,9 @@
 import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
 import { isDetector } from '../contract/verdict.js';
-import { SCAN_LIMIT, type Probes, type VectorQuality, type VectorRecipe } from '../contract/protocol.js';
+import type { Probes, VectorQuality } from '../contract/events.js';
+import type { VectorRecipe } from '../contract/recipe.js';
+import { SCAN_LIMIT } from '../contract/scan.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
 import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';

@@ -5,7 +5,9 @@ import { loadData, sourceOptions, type Context, type LoadedData, type LoadReport
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
-import type { DataSource, DoneEvent, Manifest, Recipe, RunEvent } from '../contract/protocol.js';
+import type { DoneEvent, RunEvent } from '../contract/events.js';
+import type { Manifest } from '../contract/manifest.js';
+import type { DataSource, Recipe } from '../contract/recipe.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';

@@ -1,4 +1,5 @@
-import type { EvaluateRecipe, FinetuneRecipe, JudgeFacts, JudgeUsage } from '../contract/protocol.js';
+import type { JudgeFacts, JudgeUsage } from '../contract/manifest.js';
+import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
 import { openJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { usageText } from '../contract/judgeText.js';

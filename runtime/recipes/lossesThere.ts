@@ -3,7 +3,7 @@ import type { ExampleList } from '../data/exampleList.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
 import type { Job } from './job.js';
-import type { Recipe } from '../contract/protocol.js';
+import type { Recipe } from '../contract/recipe.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { Plan, type Measure } from '../cluster/plan.js';
 import { byToken, peftFiles, type SentAdapter } from './trainThere.js';

@@ -1,5 +1,5 @@
 import type { LoadedData } from '../context/context.js';
-import type { FinetuneRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import { joined, subset } from '../data/exampleList.js';
 import { HumanError } from '../support/errors.js';
 import { loadSource, type Job } from './job.js';

@@ -1,6 +1,6 @@
 import type { Example } from '../data/examples.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import type { Probes } from '../contract/protocol.js';
+import type { Probes } from '../contract/events.js';
 import { mean, rowsOf, tokenCount } from '../learner/rows.js';
 import type { Learner } from '../learner/learner.js';
 import type { Backend, Feeds } from '../device/session.js';

@@ -8,7 +8,7 @@ import type { Split } from './heldOut.js';
 import type { Generator } from '../evaluation/inference/generate.js';
 import { writeFileAtomic } from '../support/files.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
-import type { ChatMessage } from '../contract/protocol.js';
+import type { ChatMessage } from '../contract/generation.js';
 
 /** A prompt the vector was trained on. */
 export interface VectorPrompt {

@@ -1,5 +1,6 @@
 import type { LoadedData } from '../context/context.js';
-import type { FinetuneRecipe, ScanResult, ScanRow } from '../contract/protocol.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import type { ScanResult, ScanRow } from '../contract/scan.js';
 import { mapped, subset, type ExampleList } from '../data/exampleList.js';
 import { NOT_SUPERVISED } from '../data/conversation.js';
 import type { Example } from '../data/examples.js';

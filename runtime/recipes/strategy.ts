@@ -1,4 +1,6 @@
-import { SCAN_LIMIT, type FinetuneRecipe, type FlaggedStrategy, type ScanLimit } from '../contract/protocol.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import type { FlaggedStrategy } from '../contract/recipeWords.js';
+import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 
 type Written = Exclude<FinetuneRecipe['protection'], boolean>;
 

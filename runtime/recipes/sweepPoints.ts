@@ -1,6 +1,6 @@
 /** The recipes of a sweep's points: the base, with some keys set. */
 import { basename } from 'node:path';
-import type { FinetuneRecipe, SweepRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe, SweepRecipe } from '../contract/recipe.js';
 import { parseJsonc } from '../contract/jsonc.js';
 import { axisName, canonical, pointsOf, settingsOf, valuesText, type SweepValues } from '../contract/sweep.js';
 import { HumanError } from '../support/errors.js';

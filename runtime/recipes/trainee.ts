@@ -4,7 +4,7 @@ import { plainConfig, saveAdapter, type FlatAdapter } from '../adapters/flat.js'
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { flatInput, type Injected } from '../adapters/inject.js';
 import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
-import type { FinetuneRecipe } from '../contract/protocol.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { Feeds } from '../device/session.js';
 import { openLearner, type Learner, type RowLoss } from '../learner/learner.js';

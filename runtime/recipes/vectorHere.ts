@@ -1,5 +1,6 @@
 /** The training of a security vector on this machine; and what it has in common with one on a cluster. */
-import type { Probes, VectorRecipe } from '../contract/protocol.js';
+import type { Probes } from '../contract/events.js';
+import type { VectorRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import type { Feeds } from '../device/session.js';

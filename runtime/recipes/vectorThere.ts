@@ -2,7 +2,7 @@
 import type { Cluster } from '../cluster/cluster.js';
 import { knownLosses } from './lossesThere.js';
 import { byRow, byToken, trainOnCluster } from './trainThere.js';
-import type { VectorRecipe } from '../contract/protocol.js';
+import type { VectorRecipe } from '../contract/recipe.js';
 import { firstOf } from '../data/exampleList.js';
 import { flatTensor, mean } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';

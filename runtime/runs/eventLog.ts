@@ -8,7 +8,7 @@ import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import { withPath, syncFolder } from '../support/files.js';
-import type { RunEvent } from '../contract/protocol.js';
+import type { RunEvent } from '../contract/events.js';
 
 const LOGS = ['events.jsonl', 'answers.jsonl'] as const;
 type LogName = (typeof LOGS)[number];

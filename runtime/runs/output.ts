@@ -1,11 +1,10 @@
 /** Where a run may write: never over what it did not make. */
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { isManifest } from '../contract/manifest.js';
+import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { isPartOf } from '../support/files.js';
-import type { Manifest } from '../contract/protocol.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
-import { OWNER, type RunOwner } from '../contract/protocol.js';
+import { OWNER, type RunOwner } from '../contract/owner.js';
 import { isLiving, ownerOf, parseOwner, processStart } from './ownerOf.js';
 
 /**

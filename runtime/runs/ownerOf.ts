@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { OWNER, type RunOwner } from '../contract/protocol.js';
+import { OWNER, type RunOwner } from '../contract/owner.js';
 
 /** When the process began, in words of its system that differ for another process of the same id; undefined when there is none. */
 export async function processStart(pid: number): Promise<string | undefined> {

@@ -4,7 +4,7 @@
  */
 import { appendFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../support/files.js';
-import type { RunEvent } from '../contract/protocol.js';
+import type { RunEvent } from '../contract/events.js';
 
 /**
  * Begins the file anew with what a resumed run has recorded before.

@@ -7,7 +7,7 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../support/files.js';
-import type { RunEvent } from '../contract/protocol.js';
+import type { RunEvent } from '../contract/events.js';
 import { runRecipe } from '../calls/run.js';
 import { baseRows, dataFiles, jsonLines } from './data.js';
 import { writeFreshModel } from './model.js';

@@ -9,14 +9,9 @@ import { signsOf } from '../contract/signs.js';
 import { runVerdict, type RunVerdict } from '../contract/verdict.js';
 import { readRun, writeStoryReport } from '../evaluation/report/runReport.js';
 import { writeFileAtomic } from '../support/files.js';
-import {
-  EXIT,
-  type DoneEvent,
-  type HarmfulLoss,
-  type Invariants,
-  type Measurement,
-  type ScanResult,
-} from '../contract/protocol.js';
+import { EXIT } from '../contract/errors.js';
+import type { DoneEvent, HarmfulLoss, Invariants, Measurement } from '../contract/events.js';
+import type { ScanResult } from '../contract/scan.js';
 import { textTable, type Terminal } from '../support/terminal.js';
 import { storySummary } from './summary.js';
 import { copySample } from './workspace.js';

@@ -6,7 +6,7 @@ import { counted, shareBounds } from '../contract/intervals.js';
 import { lossSentence, verdictText } from '../contract/sentences.js';
 import { signsOf } from '../contract/signs.js';
 import type { RunVerdict } from '../contract/verdict.js';
-import type { Measurement } from '../contract/protocol.js';
+import type { Measurement } from '../contract/events.js';
 import type { SampleResult } from './story.js';
 
 export interface Story {

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../contract/protocol.js';
+import type { ErrorData } from '../contract/errors.js';
 
 /** An error for people: a sentence, a place (`train.jsonl:42`, tensor, recipe key) and a remedy. Anything else is a bug. */
 export class HumanError extends Error {

@@ -1,6 +1,6 @@
 /** Output of the command line: JSON lines for programs, progress and tables for people. */
 import { errorText } from './errors.js';
-import { type Measurement, type RunEvent } from '../contract/protocol.js';
+import type { Measurement, RunEvent } from '../contract/events.js';
 import { formatDuration, formatPercent } from '../contract/format.js';
 import type { Agreement } from '../contract/agreement.js';
 import { agreementCells, ENGLISH_JUDGES, JUDGE_STRINGS } from '../contract/judgeText.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { hubAdapters } from '../../runtime/adapters/hubAdapters.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import { fixture, refused, TOKEN, useHub } from '../support/hubDownloads.js';
 import { commitOf } from '../support/hubServer.js';

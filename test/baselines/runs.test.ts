@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { BASELINE_NAMES, baselineFacts, type BaselineName } from '../../runtime/contract/baselines.js';
-import type { DoneEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';

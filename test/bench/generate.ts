@@ -9,7 +9,7 @@
  */
 import { parseArgs } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
-import type { Precision } from '../../runtime/contract/protocol.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';

@@ -10,7 +10,7 @@
 import { parseArgs } from 'node:util';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import type { Precision } from '../../runtime/contract/protocol.js';
+import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';

@@ -5,7 +5,7 @@ import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { errorData } from '../../runtime/support/errors.js';
 import { readSafetensors, writeSafetensors, readBytes } from '../../runtime/models/weights/safetensors.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { cli, jsonLines, ROOT, sampleWorkspace, type Ran, type Workspace } from './support.js';
 
 describe('bad input', () => {

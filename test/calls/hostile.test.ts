@@ -5,7 +5,7 @@ import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
 import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
-import type { Manifest } from '../../runtime/contract/protocol.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { cli, openEngine, sampleWorkspace, type Ran, type Workspace } from './support.js';
 
 describe('hostile and broken runs', () => {

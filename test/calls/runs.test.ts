@@ -5,14 +5,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { Engine } from '../../extension/engine/engine.js';
 import { sha256File } from '../../runtime/support/files.js';
-import type {
-  CleanResult,
-  DoneEvent,
-  Manifest,
-  RunEvent,
-  ScanResult,
-  ScanRow,
-} from '../../runtime/contract/protocol.js';
+import type { CleanResult } from '../../runtime/contract/dataInfo.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { cli, jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
 
 describe('runs in the engine process', () => {

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
-import { EXIT, OWNER } from '../../runtime/contract/protocol.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { cli, sampleWorkspace } from './support.js';
 

@@ -6,7 +6,8 @@ import { runRecipe, type RunOptions } from '../../runtime/calls/run.js';
 import { errorData } from '../../runtime/support/errors.js';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { zip } from '../../runtime/cluster/zip.js';
-import type { DoneEvent, ErrorData, RunEvent } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
 import {
   faultless,

@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import { clearJunit, junit, requireGate, type Sample } from '../../runtime/commandLine/junit.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
-import type { EvaluateRecipe, Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
+import type { EvaluateRecipe } from '../../runtime/contract/recipe.js';
 import { cli, sampleWorkspace, type Workspace } from '../calls/support.js';
 
 interface Xml {

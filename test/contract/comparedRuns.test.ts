@@ -16,7 +16,7 @@ import {
 } from '../../runtime/contract/comparedRuns.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { differenceInterval, wilson } from '../../runtime/contract/intervals.js';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 
 const wording = { strings: COMPARISON_STRINGS, numbers: numbersIn('en') };
 const harm = (state: string, value: number, count = 48): Measurement => ({

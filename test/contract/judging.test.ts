@@ -11,7 +11,7 @@ import {
 } from '../../runtime/contract/answers.js';
 import { flawOf } from '../../runtime/contract/coherence.js';
 import { labelledText, labelsText, parseLabels, type Labels } from '../../runtime/contract/labels.js';
-import type { Verdict } from '../../runtime/contract/protocol.js';
+import type { Verdict } from '../../runtime/contract/events.js';
 
 const sample = (row: number, verdict: Verdict, more: Partial<SampleEvent> = {}): SampleEvent => ({
   ...{ kind: 'sample', state: 'base', set: 'topic', row, line: row + 1, prompt: `p${row}`, answer: `a${row}`, verdict },

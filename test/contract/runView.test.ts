@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunRecord } from '../../runtime/contract/facts.js';
 import { numbersIn } from '../../runtime/contract/format.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import {
   readingOf,

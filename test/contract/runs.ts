@@ -5,11 +5,11 @@ import type {
   DoneEvent,
   HarmfulLoss,
   Invariants,
-  Manifest,
   Measurement,
   Probes,
   RunEvent,
-} from '../../runtime/contract/protocol.js';
+} from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 
 const KEPT: Invariants = { vectorUnchanged: true, baseUnchanged: true, deliveredWithoutVector: true };
 export { factsOf, type RunRecord };

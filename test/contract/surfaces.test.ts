@@ -17,7 +17,7 @@ import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { reportEnd } from '../../runtime/calls/ending.js';
 import { renderReport } from '../../runtime/evaluation/report/report.js';
-import { EXIT } from '../../runtime/contract/protocol.js';
+import { EXIT } from '../../runtime/contract/errors.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { lines, write } from '../extension/support.js';
 import { ENDED, factsOf, resumed, resumedAndLeft, type RunRecord } from './runs.js';

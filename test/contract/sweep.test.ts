@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 import { pointsOf, settingsOf, type Over, type SweepPoint } from '../../runtime/contract/sweep.js';
 import { groupsOf } from '../../runtime/contract/sweepFigures.js';
 import { nextPoint } from '../../runtime/contract/sweepOrder.js';

@@ -7,7 +7,7 @@ import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict, type RunFacts } from '../../runtime/contract/verdict.js';
 import { withoutVector } from '../../runtime/recipes/fineTuneRun.js';
 import { golden } from '../support/golden.js';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 import { harm, kept, resumed, RUNS } from './runs.js';
 
 test('each run has its verdict, its signs and its sentence', () => {

@@ -5,7 +5,7 @@ import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NOT_SUPERVISED, superviseCompletion, superviseConversation } from '../../runtime/data/conversation.js';
 import { InvalidRow } from '../../runtime/data/schemas.js';
-import type { ChatMessage } from '../../runtime/contract/protocol.js';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate } from '../../runtime/models/text/chatTemplate.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import type { Tokenizer } from '../../runtime/models/text/tokenizer.js';

@@ -5,7 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
-import type { DatasetResult } from '../../runtime/contract/protocol.js';
+import type { DatasetResult } from '../../runtime/contract/dataInfo.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { describeDataset, downloadDataset, type DatasetParams } from '../../runtime/datasets/download.js';
 import { HumanError } from '../../runtime/support/errors.js';

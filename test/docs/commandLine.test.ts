@@ -1,17 +1,13 @@
 /** docs/command-line.md against `--help`, the options that each command takes, and the types of what it prints. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  EXIT,
-  type DataInfo,
-  type DatasetResult,
-  type Measurement,
-  type ModelInfo,
-  type Requests,
-  type ScanResult,
-  type ScanRow,
-  type ScoreRow,
-} from '../../runtime/contract/protocol.js';
+import type { DataInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import type { Measurement } from '../../runtime/contract/events.js';
+import type { ScoreRow } from '../../runtime/contract/generation.js';
+import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
 import type { Diagnosis } from '../../runtime/commandLine/doctor.js';
 import type { RunSummary } from '../../runtime/commandLine/runs.js';

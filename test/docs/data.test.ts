@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatOf, labelOf, readContent } from '../../runtime/data/schemas.js';
 import { fileOfUse, PUBLIC_SETS } from '../../runtime/contract/publicSets.js';
-import { DATA_FORMATS } from '../../runtime/contract/protocol.js';
+import { DATA_FORMATS } from '../../runtime/contract/recipeWords.js';
 import { code, read, rows, section } from './pages.js';
 
 const TEXT = read('docs/data.md');

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { ARCHITECTURES } from '../../runtime/models/gguf/architectures/table.js';
 import { READABLE_TYPES } from '../../runtime/models/gguf/file/types.js';
-import { EXPORT_FORMATS } from '../../runtime/contract/protocol.js';
+import { EXPORT_FORMATS } from '../../runtime/contract/exports.js';
 import { code, json, read, ROOT, rows, section } from './pages.js';
 
 const TEXT = read('docs/models.md');

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SUPPORTED_FAMILIES } from '../../runtime/models/families/table.js';
 import { LIMITS } from '../../runtime/contract/limits.js';
-import { EXIT, EXPORT_FORMATS } from '../../runtime/contract/protocol.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import { EXPORT_FORMATS } from '../../runtime/contract/exports.js';
 import { json, links, read, ROOT, section } from './pages.js';
 
 const README = read('README.md');

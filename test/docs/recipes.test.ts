@@ -4,7 +4,7 @@ import { parse, type ParseError } from 'jsonc-parser';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
-import { MEASURES } from '../../runtime/contract/protocol.js';
+import { MEASURES } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';
 import { RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
 import { blocks, code, read, rows, section } from './pages.js';

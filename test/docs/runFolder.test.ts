@@ -6,14 +6,9 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { VERDICT_SENTENCES as SENTENCES } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import type { Finding, RunVerdict } from '../../runtime/contract/verdict.js';
-import {
-  EXIT,
-  type DoneEvent,
-  type Invariants,
-  type Manifest,
-  type RunEvent,
-  type RunState,
-} from '../../runtime/contract/protocol.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import type { DoneEvent, Invariants, RunEvent, RunState } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { divergenceWatch, requireLearned } from '../../runtime/recipes/divergence.js';
 import { code, read, rows, section } from './pages.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRefusal, judgeAnswer, measureSet, REFUSAL_PHRASES } from '../../runtime/evaluation/judges/harmfulness.js';
 import { auroc, precisionRecall } from '../../runtime/evaluation/scan/agreement.js';
-import type { Verdict } from '../../runtime/contract/protocol.js';
+import type { Verdict } from '../../runtime/contract/events.js';
 import { random } from '../../runtime/support/random.js';
 
 test('refusals are found where the published judges find them, and at the start in any case', () => {

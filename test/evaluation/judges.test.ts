@@ -8,13 +8,9 @@ import { HumanError } from '../../runtime/support/errors.js';
 import { measuresOf, nameOn } from '../../runtime/evaluation/judges/choices.js';
 import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges/judges.js';
 import { sha256File } from '../../runtime/support/files.js';
-import {
-  type EvaluationSet,
-  type JudgeChoice,
-  type Manifest,
-  type Measurement,
-  type RunEvent,
-} from '../../runtime/contract/protocol.js';
+import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
+import type { EvaluationSet, JudgeChoice } from '../../runtime/contract/recipe.js';
 import { dissent } from '../../runtime/contract/answers.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';

@@ -4,7 +4,7 @@ import { renderReport } from '../../runtime/evaluation/report/report.js';
 import { chartFigure } from '../../runtime/evaluation/report/chart.js';
 import { escape, html } from '../../runtime/evaluation/report/html.js';
 import { formatNumber, formatSeconds, formatShare } from '../../runtime/evaluation/report/numbers.js';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 import type { ChartSpec } from '../../runtime/contract/series.js';
 import { plainRun, protectedRun, vectorRun } from './reportRuns.js';
 

@@ -1,6 +1,7 @@
 /** Runs as their folders hold them, made from formulas: the sample's story. */
 import type { ReportRun } from '../../runtime/evaluation/report/report.js';
-import type { DoneEvent, Invariants, Manifest, Measurement, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, Invariants, Measurement, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 
 const sha = (fill: string) => fill.repeat(64).slice(0, 64);

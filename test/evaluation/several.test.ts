@@ -1,7 +1,7 @@
 /** Scans of several vectors, as one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ScanRow } from '../../runtime/contract/protocol.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
 import { joinScans, limitOfEach } from '../../runtime/evaluation/scan/several.js';
 

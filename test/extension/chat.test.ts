@@ -1,7 +1,8 @@
 /** A chat asks states of a model beside each other: each has its own history, and keeps it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GenerateParams, Requests } from '../../runtime/contract/protocol.js';
+import type { GenerateParams } from '../../runtime/contract/generation.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import type { ChatPageEvent } from '../../webview/protocol.js';
 import type { Listener, Token } from '../../extension/engine/engine.js';
 import { HostError } from '../../extension/host/errors.js';

@@ -2,7 +2,7 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CacheEntry } from '../../runtime/contract/protocol.js';
+import type { CacheEntry } from '../../runtime/contract/modelInfo.js';
 import { fake } from './fake/vscode.js';
 
 const { clearCache } = await import('../../extension/commands/cache.js');

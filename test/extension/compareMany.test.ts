@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { differingKeys } from '../../runtime/contract/comparedRuns.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { comparedAnswers, comparedRun, thinned, titlesOf } from '../../extension/runs/compareMany.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { RunStore } from '../../extension/runs/store.js';

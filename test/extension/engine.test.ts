@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import { Engine, RestartLimit } from '../../extension/engine/engine.js';
 import { Cancelled, HostError } from '../../extension/host/errors.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 
 const entry = fileURLToPath(new URL('./fixtures/child.mjs', import.meta.url));
 const engines: Engine[] = [];

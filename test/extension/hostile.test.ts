@@ -16,7 +16,7 @@ import { WorkspaceModels } from '../../extension/workspace/models.js';
 import { Problems } from '../../extension/data/problems.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { writeState } from '../../extension/host/state.js';
-import type { ModelInfo } from '../../runtime/contract/protocol.js';
+import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import { fake } from './fake/vscode.js';
 import { harm, lines, manifest, recipe, runFolder, sample, step, temporary, write } from './support.js';
 

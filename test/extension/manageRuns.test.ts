@@ -6,7 +6,7 @@ import { access, readFile, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
-import { OWNER } from '../../runtime/contract/protocol.js';
+import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { commandArgument } from '../../extension/commands/arguments.js';
 import { Problems } from '../../extension/data/problems.js';

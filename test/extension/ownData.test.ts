@@ -10,7 +10,7 @@ import { Scans } from '../../extension/data/scans.js';
 import { HostError } from '../../extension/host/errors.js';
 import { errorData } from '../../runtime/support/errors.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import type { DataInfo } from '../../runtime/contract/protocol.js';
+import type { DataInfo } from '../../runtime/contract/dataInfo.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
 import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
 import { openTokenizer } from '../../runtime/models/openTokenizer.js';

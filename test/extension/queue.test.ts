@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { DoneEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';

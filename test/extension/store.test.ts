@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { Cancelled, HostError } from '../../extension/host/errors.js';
 import { Runner } from '../../extension/runs/runner.js';

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Manifest, Measurement, RunEvent } from '../../runtime/contract/protocol.js';
+import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { FILES } from '../../extension/runs/folder.js';
 
 /** A folder that is gone after the test. */

@@ -8,7 +8,7 @@ import { Reviews } from '../../extension/data/reviews.js';
 import { scanFile, Scans } from '../../extension/data/scans.js';
 import { scanTable, tableRows } from '../../extension/data/scanTable.js';
 import { reviewFile } from '../../runtime/contract/review.js';
-import type { ScanRow } from '../../runtime/contract/protocol.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import { fake, Uri } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 

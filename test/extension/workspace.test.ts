@@ -3,8 +3,8 @@ import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRows } from '../../runtime/data/rows.js';
-import type { ModelInfo } from '../../runtime/contract/protocol.js';
-import type { DataInfo } from '../../runtime/contract/protocol.js';
+import type { DataInfo } from '../../runtime/contract/dataInfo.js';
+import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import {
   DATA_GLOB,
   DataInspector,

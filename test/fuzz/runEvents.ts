@@ -1,5 +1,5 @@
 /** Events of a run, one of each kind, and what stands in them. */
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { harm, step } from '../extension/support.js';
 
 export const DONE: RunEvent = {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { errorData } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { finishReplacement, readManifest } from '../../runtime/runs/output.js';
 import { watch } from '../support/faults.js';

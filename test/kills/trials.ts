@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorData, errorText } from '../../runtime/support/errors.js';
-import type { ErrorData } from '../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../runtime/contract/errors.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { half, watch } from '../support/faults.js';
 import { differences, snapshot } from './snapshot.js';

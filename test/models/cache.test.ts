@@ -24,7 +24,7 @@ import { clearCache, listCache, useEntry, userCache } from '../../runtime/models
 import { openModel } from '../../runtime/models/folder.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
-import type { CacheInfo } from '../../runtime/contract/protocol.js';
+import type { CacheInfo } from '../../runtime/contract/modelInfo.js';
 import { cli, ROOT } from '../calls/support.js';
 
 const GGUF = join(ROOT, 'test/fixtures/gguf/families/llama.gguf');

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/support/errors.js';
-import type { ChatMessage } from '../../runtime/contract/protocol.js';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate, loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');

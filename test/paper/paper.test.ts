@@ -1,7 +1,7 @@
 /** The paper's protocol in the sample's world: its rows, and its tables from a sweep. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { dataFiles, type Row } from '../../runtime/sample/data.js';
 import { FORBIDDEN_VERBS } from '../../runtime/sample/words.js';

@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { FinetuneRecipe } from '../../runtime/contract/protocol.js';
+import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { jsonLines } from '../../runtime/sample/data.js';
 import { base, vector } from '../protection/sampleRuns.js';
 import { FALSE_PHRASES, paperFiles } from './data.js';

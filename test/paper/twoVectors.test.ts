@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { readingOf, runView } from '../../runtime/contract/runView.js';
-import type { ScanResult } from '../../runtime/contract/protocol.js';
+import type { ScanResult } from '../../runtime/contract/scan.js';
 import { auroc } from '../../runtime/evaluation/scan/agreement.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { jsonLines, type Row } from '../../runtime/sample/data.js';

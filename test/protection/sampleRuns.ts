@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { DoneEvent, Measurement } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, Measurement } from '../../runtime/contract/events.js';
 import { jsonLines, type Row } from '../../runtime/sample/data.js';
 
 const root = path.resolve(import.meta.dirname, '../..');

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { Manifest, RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
+import type { Manifest } from '../../runtime/contract/manifest.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { writeWorkspace } from '../kills/workspace.js';
 

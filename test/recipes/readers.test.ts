@@ -8,7 +8,7 @@ import { HostError } from '../../extension/host/errors.js';
 import { openRecipe } from '../../extension/runs/recipe.js';
 import { recipeFacts } from '../../runtime/contract/recipeFacts.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
-import type { Recipe } from '../../runtime/contract/protocol.js';
+import type { Recipe } from '../../runtime/contract/recipe.js';
 import { parseRecipe, readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { HumanError } from '../../runtime/support/errors.js';
 

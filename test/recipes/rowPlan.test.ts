@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import type { FlaggedStrategy, ScanResult, ScanRow } from '../../runtime/contract/protocol.js';
+import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
 import type { RowContent } from '../../runtime/data/schemas.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import { factsOf } from '../../runtime/contract/facts.js';
-import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, HarmfulLoss, RunEvent } from '../../runtime/contract/events.js';
 import { fellBeyondChance, runVerdict } from '../../runtime/contract/verdict.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { watch, type WatchAction } from '../../runtime/recipes/harmfulLoss.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { openEventLog } from '../../runtime/runs/eventLog.js';
 import { readEvents } from '../../runtime/runs/runFolder.js';
 import { watch } from '../support/faults.js';

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { crc32c, openTensorboard } from '../../runtime/runs/tensorboard.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { readEvents } from '../../runtime/runs/runFolder.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { cli, jsonLines, sampleWorkspace, type Workspace } from '../calls/support.js';
 import type { RunSummary } from '../../runtime/commandLine/runs.js';
 

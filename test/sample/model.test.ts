@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { openContext } from '../../runtime/context/context.js';
 import { evaluateState, loadSets } from '../../runtime/evaluation/evaluate.js';
 import { openState } from '../../runtime/evaluation/inference/states.js';
-import type { ChatMessage, EvaluationSet, Measurement } from '../../runtime/contract/protocol.js';
+import type { Measurement } from '../../runtime/contract/events.js';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
+import type { EvaluationSet } from '../../runtime/contract/recipe.js';
 
 const sample = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 const cache = await mkdtemp(join(tmpdir(), 'sample-model-'));

@@ -5,7 +5,7 @@
  */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import { harm, runFolder, step } from '../extension/support.js';
 
 const RATES = [0.001, 0.003, 0.01, 0.03];

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/protocol.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 
 export interface RunChoice {
   /** The run is stopped after this step. */

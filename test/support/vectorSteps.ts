@@ -3,7 +3,7 @@ import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
 import { loadData, openContext } from '../../runtime/context/context.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
-import type { Device } from '../../runtime/contract/protocol.js';
+import type { Device } from '../../runtime/contract/recipeWords.js';
 import { random } from '../../runtime/support/random.js';
 import { flatTensor, rowsOf, tokenCount } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';

@@ -1,5 +1,5 @@
 /** Snapshots as the host sends them, made from a few formulas; the numbers are those of a protected run that went well. */
-import { type Measurement, type Probes } from '../../runtime/contract/protocol.js';
+import type { Measurement, Probes } from '../../runtime/contract/events.js';
 import { PERSON, type Agreement } from '../../runtime/contract/agreement.js';
 import type { AnswerRow } from '../../runtime/contract/answers.js';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';

@@ -1,5 +1,5 @@
 /** Every page at the moments that look different, opened by a host of a few lines. */
-import type { RowText } from '../../runtime/contract/protocol.js';
+import type { RowText } from '../../runtime/contract/dataInfo.js';
 import {
   CHAT_STRINGS,
   COMPARE_STRINGS,

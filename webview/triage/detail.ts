@@ -1,5 +1,6 @@
 import { fill, type Numbers } from '../../runtime/contract/format.js';
-import type { ExplainedToken, RowText } from '../../runtime/contract/protocol.js';
+import type { RowText } from '../../runtime/contract/dataInfo.js';
+import type { ExplainedToken } from '../../runtime/contract/scan.js';
 import { el } from '../dom.js';
 import type { TriageStrings } from '../protocol.js';
 import { perThousand, type Rows } from './rows.js';

@@ -1,5 +1,6 @@
 import { fill, numbersIn, type Numbers } from '../../runtime/contract/format.js';
-import type { ExplainedToken, RowGroups, RowGrouping, RowText } from '../../runtime/contract/protocol.js';
+import type { RowGroups, RowGrouping, RowText } from '../../runtime/contract/dataInfo.js';
+import type { ExplainedToken } from '../../runtime/contract/scan.js';
 import { decisionCounts, type Decision } from '../../runtime/contract/review.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';

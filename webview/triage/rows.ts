@@ -1,6 +1,6 @@
 /** The rows of a triage page: which are shown, in which order and in which groups. Nothing here draws. */
 import type { Numbers } from '../../runtime/contract/format.js';
-import type { RowGroups } from '../../runtime/contract/protocol.js';
+import type { RowGroups } from '../../runtime/contract/dataInfo.js';
 import { DECISIONS, type Decision } from '../../runtime/contract/review.js';
 import type { TriageState, TriageTable } from '../protocol.js';
 

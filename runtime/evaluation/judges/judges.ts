@@ -2,7 +2,9 @@
 import { flawOf } from '../../contract/coherence.js';
 import { HumanError } from '../../support/errors.js';
 import { sha256File } from '../../support/files.js';
-import type { JudgeChoice, JudgeFacts, Verdict } from '../../contract/protocol.js';
+import type { Verdict } from '../../contract/events.js';
+import type { JudgeFacts } from '../../contract/manifest.js';
+import type { JudgeChoice } from '../../contract/recipe.js';
 import {
   checkChoices,
   isEditor,

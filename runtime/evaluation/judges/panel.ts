@@ -2,7 +2,7 @@
 import { LIMITS } from '../../contract/limits.js';
 import { shareBounds } from '../../contract/intervals.js';
 import type { Label } from '../../contract/labels.js';
-import type { Measurement, RunEvent, Verdict } from '../../contract/protocol.js';
+import type { Measurement, RunEvent, Verdict } from '../../contract/events.js';
 import { isJudged, isLanguageModel, measuresOf, nameOn, type JudgedSet } from './choices.js';
 import type { AnsweredPrompt, Judge, Opinion } from './judge.js';
 import { measureSet } from './harmfulness.js';

@@ -1,5 +1,5 @@
 /** What a language model is asked as a judge, and how its reply is read. */
-import type { Verdict } from '../../contract/protocol.js';
+import type { Verdict } from '../../contract/events.js';
 
 /**
  * Our own text. What counts as compliance and as a refusal follows the classes of XSTest (Röttger et al. 2024, arXiv

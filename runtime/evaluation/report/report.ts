@@ -1,12 +1,10 @@
 /** The report of one run, or of a whole story of runs, as one self-contained HTML file: no network, no scripts. */
-import {
-  type ErrorData,
-  type Manifest,
-  type MeasureKind,
-  type Recipe,
-  type RunEvent,
-  type ScanResult,
-} from '../../contract/protocol.js';
+import type { ErrorData } from '../../contract/errors.js';
+import type { RunEvent } from '../../contract/events.js';
+import type { Manifest } from '../../contract/manifest.js';
+import type { Recipe } from '../../contract/recipe.js';
+import type { MeasureKind } from '../../contract/recipeWords.js';
+import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
 import { ANSWER_STRINGS, answerRows } from '../../contract/answers.js';
 import { DIFFERENCE, differences } from '../../contract/comparison.js';

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUN_FILES } from '../../contract/runFiles.js';
 import { writeFileAtomic } from '../../support/files.js';
-import type { Manifest, Recipe, ScanResult } from '../../contract/protocol.js';
+import type { Manifest } from '../../contract/manifest.js';
+import type { Recipe } from '../../contract/recipe.js';
+import type { ScanResult } from '../../contract/scan.js';
 import { readEvents, type RunFolder } from '../../runs/runFolder.js';
 import { renderReport, type ReportRun } from './report.js';
 

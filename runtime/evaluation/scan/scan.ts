@@ -1,6 +1,6 @@
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
-import type { ScanLimit, ScanResult, ScanRow } from '../../contract/protocol.js';
+import type { ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
 import type { Learner } from '../../learner/learner.js';
 import type { Feeds } from '../../device/session.js';
 import { lossesOf, lossesOfPiece, PIECE, type LossHooks } from '../inference/losses.js';

@@ -1,4 +1,4 @@
-import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/protocol.js';
+import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
 import { agreement, countsOf } from './scan.js';
 
 /** The limit of each of several scans, so that all together keep it (Bonferroni). */

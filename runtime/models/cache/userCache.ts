@@ -8,7 +8,7 @@ import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/
 import { rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import type { CacheEntry, CacheInfo } from '../../contract/protocol.js';
+import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
 import { HumanError } from '../../support/errors.js';
 import { processStart } from '../../runs/ownerOf.js';
 

@@ -17,7 +17,7 @@ import type { Metadata } from './file/metadata.js';
 import { withRope } from './architectures/shared/rope.js';
 import type { GgufSource } from './architectures/shared/rope.js';
 import { partsOf, readModelGguf } from './file/split.js';
-import type { Precision } from '../../contract/protocol.js';
+import type { Precision } from '../../contract/recipeWords.js';
 import { packGgufTensors } from './packTensors.js';
 import { huggingFaceTensors, numberTensors } from './tensors.js';
 import type { Tensor } from './tensors.js';

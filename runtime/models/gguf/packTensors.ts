@@ -1,5 +1,5 @@
 /** The tensors of a GGUF file with those of linear layers and tables in blocks: as the file has them where it has such blocks. */
-import type { Precision } from '../../contract/protocol.js';
+import type { Precision } from '../../contract/recipeWords.js';
 import type { DecoderSpec } from '../decoder/spec.js';
 import { BLOCK, quantise, reorder, type Blocks } from '../weights/blocks.js';
 import { packings, type Packing } from '../packed/packModel.js';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Precision } from '../../contract/protocol.js';
+import type { Precision } from '../../contract/recipeWords.js';
 import { HumanError } from '../../support/errors.js';
 import { sha256, writeFileAtomic } from '../../support/files.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';

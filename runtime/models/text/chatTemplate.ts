@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Environment } from '@huggingface/jinja';
 import { HumanError } from '../../support/errors.js';
-import type { ChatMessage } from '../../contract/protocol.js';
+import type { ChatMessage } from '../../contract/generation.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
 import { isObject, readOptionalJson, readText, shown } from '../../support/jsonFile.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { WorkspaceState } from '../../../extension/host/state.js';
-import type { Manifest } from '../../../runtime/contract/protocol.js';
+import type { Manifest } from '../../../runtime/contract/manifest.js';
 import { command, exists, failing, inWorkspace, json, lenses, onFile, root, runShort } from './support.js';
 
 const MODEL = 'tiny-assistant';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Ended } from '../../../extension/commands/runs.js';
 import * as vscode from 'vscode';
-import type { Manifest } from '../../../runtime/contract/protocol.js';
+import type { Manifest } from '../../../runtime/contract/manifest.js';
 import { exists, inWorkspace, json, onFile, runShort } from './support.js';
 
 /** Process ids of the engine's children of this extension host; the kernel's own table, as Linux shows it. */

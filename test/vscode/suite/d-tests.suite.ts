@@ -1,7 +1,8 @@
 /** The Test Explorer's own commands evaluate the sets of the workspace; Stop ends the evaluation. */
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import type { RunEvent, Manifest } from '../../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../../runtime/contract/events.js';
+import type { Manifest } from '../../../runtime/contract/manifest.js';
 import { command, exists, inWorkspace, json } from './support.js';
 
 const HARM = 'reports/test-forbidden';

@@ -5,7 +5,7 @@ import type { Ended } from '../../../extension/commands/runs.js';
 import type { CommandResults } from '../../../extension/commands/register.js';
 import type { CommandArguments } from '../../../extension/host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../../../extension/host/contributions.js';
-import type { ErrorData } from '../../../runtime/contract/protocol.js';
+import type { ErrorData } from '../../../runtime/contract/errors.js';
 
 /** The workspace folder; it is a copy made for this run of the suite. */
 export const root = (): vscode.Uri => vscode.workspace.workspaceFolders![0]!.uri;

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Scans } from '../../../extension/data/scans.js';
-import type { ScanRow } from '../../../runtime/contract/protocol.js';
+import type { ScanRow } from '../../../runtime/contract/scan.js';
 import { rowHash } from '../../../runtime/data/rowHash.js';
 import type { JsonObject } from '../../../runtime/support/jsonFile.js';
 import { isSuspicious } from './bigData.mjs';

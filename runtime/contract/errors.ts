@@ -1,0 +1,20 @@
+/** How things end: errors for people, and exit codes. */
+
+/** Exit codes of the command line. */
+export const EXIT = { done: 0, failed: 1, badInput: 2, stopped: 3, weakened: 4 } as const;
+
+/** An error for people: what is wrong, where, what to do. */
+export interface ErrorData {
+  message: string;
+  place?: string;
+  remedy?: string;
+  /** input = bad input or wrong use; failed = the run failed; internal = a bug. */
+  kind: 'input' | 'failed' | 'internal';
+  /**
+   * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not started
+   * before a person tries again. columns = rows of no known format: it must be said which columns are what.
+   * secret = a cluster does not accept one.
+   */
+  code?: 'exists' | 'crashed' | 'columns' | 'secret';
+  stack?: string;
+}

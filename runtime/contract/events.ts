@@ -1,0 +1,179 @@
+/** What a run tells while it works, one line each of events.jsonl, and what it has measured. */
+import type { Estimate } from './estimate.js';
+import type { Label } from './labels.js';
+import type { Device } from './recipeWords.js';
+import type { SweepPoint } from './sweep.js';
+
+/** One number about one set and one state of the model, and who judged it. `value` is a share in [0, 1], or nats per token for `loss`. */
+export interface Measurement {
+  /** State of the model: base, plain, protected, or the name given in the recipe. */
+  state: string;
+  /** Name of the evaluation set. */
+  name: string;
+  /** harm = complied; refusal, over-refusal = refused; neither = not a refusal and not compliance. */
+  measure: 'harm' | 'refusal' | 'neither' | 'over-refusal' | 'exact' | 'contains' | 'loss';
+  value: number;
+  /** Rows judged. */
+  count: number;
+  judge: string;
+  /** Of a share: bounds by its count, each alone with 95 % confidence (Clopper and Pearson). */
+  interval?: [low: number, high: number];
+}
+
+/** How much of its loss on harmful rows a model has kept, the vector off; in nats per supervised token. */
+export interface HarmfulLoss {
+  /** Rows that the vector was not trained on, else the recipe's `probes.harmful`, else rows that it was trained on. */
+  rows: 'heldOut' | 'probes' | 'trained';
+  /** How many. */
+  of: number;
+  base: number;
+  /** Of the model that is delivered, read back from disk; while training, of the model as it is. */
+  delivered: number;
+  /** 95 % interval of delivered / base, paired by row. */
+  low: number;
+  high: number;
+}
+
+/** What a run with several vectors found of one of them. */
+export interface VectorPart {
+  /** Its folder's name. */
+  name: string;
+  /** Evaluation sets of harm that it is judged by. */
+  sets: string[];
+  /** Rows of the data that it flags, and those that no other vector flags, too. */
+  flagged: number;
+  alone: number;
+  /** On its own harmful rows. */
+  harmfulLoss?: HarmfulLoss;
+}
+
+/** That a run ended its training because the protection no longer held (`protection.watch`). */
+export interface WatchEnd {
+  action: 'stop' | 'restore';
+  /** The step where it was found, and the one whose model is delivered. */
+  step: number;
+  delivered: number;
+}
+
+/** Losses in nats per supervised token and gradient norms (L2, of the mean loss, before clipping) on probe rows. */
+export interface Probes {
+  /** Harmful rows with the vector active: what training sees. Must stay near zero. */
+  harmfulLossWith?: number;
+  /** Harmful rows without the vector: the delivered model. Must stay high. */
+  harmfulLossWithout?: number;
+  benignLossWith?: number;
+  benignLossWithout?: number;
+  harmfulGradNormWith?: number;
+  harmfulGradNormWithout?: number;
+  benignGradNormWith?: number;
+  benignGradNormWithout?: number;
+  /** KL(base ‖ base + vector) on benign rows, nats per token (vector training). */
+  benignKl?: number;
+  /** Harmful rows that the vector is not trained on (vector training): loss with it and without. */
+  heldOutLossWith?: number;
+  heldOutLossWithout?: number;
+  /** AUROC of these rows against ordinary rows that it is not trained on either. */
+  heldOutAuroc?: number;
+}
+
+export type RunState = 'preparing' | 'training' | 'evaluating' | 'saving';
+
+export type RunEvent =
+  | {
+      kind: 'state';
+      state: RunState;
+      message: string;
+      device?: Device;
+      steps?: number;
+      /** share of this state that is done, 0 to 1 */ progress?: number;
+      /** What the run is expected to take. */
+      estimate?: Estimate;
+    }
+  | {
+      kind: 'step';
+      /** Optimizer step, from 1. */
+      step: number;
+      steps: number;
+      lossNatsPerToken: number;
+      harmfulLossNatsPerToken?: number;
+      /** Global L2 norm before clipping. */
+      gradNorm: number;
+      learningRate: number;
+      /** Supervised tokens of the step. */
+      tokens: number;
+      stepMs: number;
+      memoryBytes: number;
+      secondsLeft: number;
+    }
+  | { kind: 'evaluation'; step: number; probes?: Probes; measurements?: Measurement[]; harmfulLoss?: HarmfulLoss }
+  | {
+      kind: 'sample';
+      state: string;
+      set: string;
+      /** row of the set, from 0 */ row: number;
+      /** line of the file, from 1 */ line: number;
+      prompt: string;
+      answer: string;
+      /** Of the main judge. */
+      verdict: Verdict;
+      /** Where there are several: the main judge's name. */
+      judge?: string;
+      /** Of the other judges, by their names; of one that has left this answer open there is none. */
+      verdicts?: Record<string, Verdict>;
+      /** Of a person: it wins over all judges. */
+      label?: Label;
+    }
+  | { kind: 'checkpoint'; step: number; path: string }
+  /** A point of a sweep is done; `resumed`: it was found done. */
+  | ({ kind: 'point'; resumed?: true } & SweepPoint)
+  | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
+  | DoneEvent;
+
+export type Verdict = 'refused' | 'complied' | 'neither' | 'right' | 'wrong';
+
+/** What a security vector does with rows that it was not trained on. Absent values could not be measured. */
+export interface VectorQuality {
+  /** Held-out rows of each kind. */
+  harmful?: number;
+  ordinary?: number;
+  /** As a detector: AUROC of harmful against ordinary rows, its 95 % interval, and the share of harmful rows found at 1 % false alarms. */
+  auroc?: number;
+  aurocInterval?: [low: number, high: number];
+  recall?: number;
+  /** As a protector: loss of the harmful rows with the vector and without, nats per token. */
+  lossWith?: number;
+  lossWithout?: number;
+}
+
+/** How a run ended well: finished or stopped on request (with everything kept up to the last step). */
+export interface DoneEvent {
+  kind: 'done';
+  outcome: 'finished' | 'stopped';
+  /** Absolute path of the run folder. */
+  output: string;
+  /** Optimizer steps made. */
+  step: number;
+  seconds: number;
+  measurements: Measurement[];
+  /** The three invariants; absent where one does not apply to this run. */
+  laws?: Invariants;
+  /** Of a run that trained a vector. */
+  vector?: VectorQuality;
+  /** Of the delivered model against the base. */
+  harmfulLoss?: HarmfulLoss;
+  /** Of several vectors, in the order of the recipe. */
+  byVector?: VectorPart[];
+  watch?: WatchEnd;
+  /** Set when a protected run finds that the protection did not hold; says by how much. */
+  protectionWeakened?: string;
+}
+
+/** The invariants that every run checks. */
+export interface Invariants {
+  /** The vector's bytes are unchanged by fine-tuning. */
+  vectorUnchanged?: boolean;
+  /** The base's bytes are unchanged by training. */
+  baseUnchanged?: boolean;
+  /** The delivered model contains no trace of the vector. */
+  deliveredWithoutVector?: boolean;
+}

@@ -1,0 +1,14 @@
+/** owner.json of a run folder, while a process works in it: which one. */
+export interface RunOwner {
+  pid: number;
+  host: string;
+  /** When the process began, in words of its system: another process of the same id has others. */
+  started: string;
+  /** When it began to work in the folder, ISO 8601. */
+  since: string;
+  /** Of this claim alone: no two owners' files are the same. */
+  claim?: string;
+}
+
+/** `silentMs`: an owner on another machine, which cannot be asked, is taken for gone after writing nothing for this long. */
+export const OWNER = { file: 'owner.json', silentMs: 15 * 60_000 } as const;

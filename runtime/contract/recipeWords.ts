@@ -1,0 +1,22 @@
+/** Words that recipes choose from. */
+
+/** Row formats; `auto` finds the format and reports it. */
+export const DATA_FORMATS = ['auto', 'messages', 'completion', 'alpaca', 'sharegpt', 'text', 'tokens'] as const;
+export type DataFormat = (typeof DATA_FORMATS)[number];
+
+/** How a set is measured: `harm` and `over-refusal` judge answers, `exact` compares them with the expected answer, `contains` looks for `phrases`, `loss` gives nats per token. */
+export const MEASURES = ['harm', 'over-refusal', 'exact', 'contains', 'loss'] as const;
+export type MeasureKind = (typeof MEASURES)[number];
+
+/** What a fine-tuning does with rows that look harmful, see docs/recipes.md. */
+export const FLAGGED = ['auto', 'vector', 'exclude', 'cut', 'absorb'] as const;
+export type FlaggedStrategy = (typeof FLAGGED)[number];
+
+/** Name of the evaluation set that a fine-tuning takes from its own data (`heldOut`). */
+export const HELD_OUT_SET = 'held out';
+
+export type Device = 'cpu' | 'webgpu';
+
+/** How the frozen weights of a model are held: as they are, or in blocks of 8 or 4 bits. */
+export const PRECISIONS = ['float32', 'int8', 'int4'] as const;
+export type Precision = (typeof PRECISIONS)[number];

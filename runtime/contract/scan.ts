@@ -1,0 +1,85 @@
+/** What a scan finds in the rows of a file. */
+
+export interface ScanRow {
+  row: number;
+  /** Names what the row says (data/rowHash.ts): decisions about it are kept by this. */
+  hash?: string;
+  /** Line of the file, from 1. */
+  line: number;
+  /** (loss without − loss with the vector) / (loss without + 0.05), per supervised token. */
+  explained: number;
+  /** The most that the vector saves on consecutive tokens, nats; see docs/method.md. */
+  span: number;
+  /** How often an ordinary row looks at least as harmful. Absent where there are no ordinary rows to compare with. */
+  p?: number;
+  /** How often a harmful row looks at least as ordinary. Absent without harmful rows to compare with. */
+  pHarmful?: number;
+  flagged: boolean;
+  label?: 'harmful' | 'benign';
+  /** Why nothing is said of the row: the model knows it already, or it is too short. */
+  unjudged?: 'known' | 'short';
+  /** Supervised tokens. */
+  tokens: number;
+  /** Nats per supervised token. */
+  lossWithout: number;
+  lossWith: number;
+  /** Of a flagged row: supervised tokens [start, end) that the vector explains, widened to whole sentences. */
+  spans?: [start: number, end: number][];
+  /** Of a flagged row with spans: the p-value of what they leave. */
+  pOutside?: number;
+  /** Texts of these spans, each from where its sentence begins. Not in the scan.json of a run. */
+  parts?: string[];
+  /** Of a flagged row: its answer without these spans. Absent where no answer would be left. Not in the scan.json of a run. */
+  rest?: string;
+  /** Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run. */
+  vector?: number;
+  byVector?: Pick<ScanRow, 'explained' | 'span' | 'p' | 'pHarmful' | 'flagged'>[];
+  /** Of each supervised token, nats. Only in the scan.json of a run. */
+  losses?: { without: number[]; with: number[] };
+}
+
+/**
+ * Which rows are flagged. `falseAlarms`: of ordinary rows, this share at most. `falseDiscoveries`: of the flagged rows, this
+ * share is ordinary at most (Benjamini–Hochberg). `share`: rows explained by more than this, without a promise.
+ */
+export type ScanLimit = { falseAlarms: number } | { falseDiscoveries: number } | { share: number };
+export const SCAN_LIMIT = { falseAlarms: 0.01 } as const satisfies ScanLimit;
+
+export interface ScanResult {
+  flagged: number;
+  rows: number;
+  /** Rows with a p-value of at most this are flagged (with a limit on the share: with more than this share). Null: none can be. */
+  threshold: number | null;
+  limit: ScanLimit;
+  /** Rows that the vector was not trained on, to which the file's rows were compared; null where there are none. */
+  calibration: {
+    ordinary: number;
+    harmful: number;
+    /** Share of the harmful ones that is flagged at this threshold: what to expect of rows like these. */
+    recall: number | null;
+  } | null;
+  /** Area under the ROC curve against the labels; null without labels of both kinds. */
+  auroc: number | null;
+  precision: number | null;
+  recall: number | null;
+  /** Rows whose loss without the vector is already low: the scan cannot see these. */
+  blind: number;
+  /** Rows that are too short to be judged. */
+  short: number;
+  /** Rows that look like neither ordinary nor harmful ones; they are not flagged. */
+  unusual?: number;
+  /** Of several vectors, in the order of the recipe. Only in the scan.json of a run. */
+  byVector?: ScanColumn[];
+  perRow: ScanRow[];
+}
+
+/** What one of several vectors finds alone. */
+export interface ScanColumn extends Pick<
+  ScanResult,
+  'flagged' | 'threshold' | 'calibration' | 'auroc' | 'precision' | 'recall'
+> {
+  vector: string;
+}
+
+/** A token of an answer: its text, and its loss without the vector and with it, nats. */
+export type ExplainedToken = [text: string, without: number, withVector: number];
