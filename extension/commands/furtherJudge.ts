@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { judgeSchema, type JudgeChoice } from '../../runtime/contract/recipe.js';
+import { judgeSchema, type JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { hasLanguageModels } from '../engine/editorModels.js';
 import { inputError } from '../host/errors.js';

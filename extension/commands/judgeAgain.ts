@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import type { JudgeChoice } from '../../runtime/contract/recipe.js';
+import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';

@@ -3,7 +3,7 @@
  * of event, every key and every word that the contract names has to be here: one that is forgotten does not compile.
  */
 import { z } from 'zod';
-import { judgeSchema } from '../../runtime/contract/recipe.js';
+import { judgeSchema } from '../../runtime/contract/recipeJudges.js';
 import type { Estimate, MemoryParts } from '../../runtime/contract/estimate.js';
 import { LABELS } from '../../runtime/contract/labels.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { COLUMN_FIELDS } from '../../runtime/contract/mapping.js';
 import { EXPORT_FORMATS } from '../../runtime/contract/exports.js';
 import { MEASURES } from '../../runtime/contract/recipeWords.js';
-import { judgeSchema } from '../../runtime/contract/recipe.js';
+import { judgeSchema } from '../../runtime/contract/recipeJudges.js';
 import { DECISIONS } from '../../runtime/contract/review.js';
 import type { CommandName } from './contributions.js';
 

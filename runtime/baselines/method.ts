@@ -3,7 +3,7 @@ import type { FlatAdapter } from '../adapters/flat.js';
 import type { InjectedShift } from '../adapters/inject.js';
 import type { Layout } from '../adapters/sites.js';
 import type { Context } from '../context/context.js';
-import type { BaselineOptions } from '../contract/recipe.js';
+import type { BaselineOptions } from '../contract/recipeProtection.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';

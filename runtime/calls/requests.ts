@@ -3,7 +3,7 @@ import { safeParse } from '../contract/safeParse.js';
 import { z } from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject } from '../support/jsonFile.js';
-import { judgeSchema } from '../contract/recipe.js';
+import { judgeSchema } from '../contract/recipeJudges.js';
 import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
 import { EXPORT_FORMATS } from '../contract/exports.js';

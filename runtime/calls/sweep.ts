@@ -13,7 +13,8 @@ import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.j
 import { formatDuration } from '../contract/format.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
-import type { FinetuneRecipe, SweepRecipe } from '../contract/recipe.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { estimateTraining } from '../estimate/estimate.js';

@@ -1,7 +1,7 @@
 /** What a job is sent: its scripts, the rows and the plan, and the adapters, as one archive. */
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import type { ClusterTarget } from '../contract/recipe.js';
+import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { sha256, writeFileAtomic } from '../support/files.js';
 import type { RayClient } from './client.js';
 import { MOST_PACKAGE, tooLarge } from './faults.js';

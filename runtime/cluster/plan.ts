@@ -4,7 +4,7 @@
  */
 import type { Learner } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
-import type { OptimizerOptions } from '../contract/recipe.js';
+import type { OptimizerOptions } from '../contract/recipeTraining.js';
 
 type Tokens = TrainingRow['example'];
 type Scales = TrainingRow['scales'];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseJsonc } from '../contract/jsonc.js';
-import { judgeSchema, type JudgeChoice } from '../contract/recipe.js';
+import { judgeSchema, type JudgeChoice } from '../contract/recipeJudges.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 

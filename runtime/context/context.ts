@@ -11,7 +11,7 @@ import { userCache } from '../models/cache/userCache.js';
 import { openFrozen } from '../models/openFrozen.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
-import type { DataSource } from '../contract/recipe.js';
+import type { DataSource } from '../contract/recipeData.js';
 import type { Device, Precision } from '../contract/recipeWords.js';
 import { openBackend, type Backend } from '../device/session.js';
 

@@ -1,6 +1,6 @@
 /** What a model is asked to write, and how likely it finds a row. */
 import type { ModelReference } from './modelInfo.js';
-import type { GenerationOptions } from './recipe.js';
+import type { GenerationOptions } from './recipeJudges.js';
 import type { Device } from './recipeWords.js';
 
 export interface ScoreRow {

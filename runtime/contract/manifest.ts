@@ -1,7 +1,8 @@
 /** manifest.json of a run folder: what was run, with what, and how it ended. */
 import type { ErrorData } from './errors.js';
 import type { DoneEvent } from './events.js';
-import type { JudgeChoice, Recipe } from './recipe.js';
+import type { Recipe } from './recipe.js';
+import type { JudgeChoice } from './recipeJudges.js';
 import { RECIPE_KINDS } from './recipeInputs.js';
 import type { Device, Precision } from './recipeWords.js';
 import type { SweepValues } from './sweep.js';

@@ -19,7 +19,7 @@ import type { Label } from './labels.js';
 import type { JudgeFacts } from './manifest.js';
 import type { Columns } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
-import type { EditorChoice, JudgeChoice } from './recipe.js';
+import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
 import type { DataFormat, Device } from './recipeWords.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 

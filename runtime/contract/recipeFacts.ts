@@ -4,7 +4,10 @@
  */
 import type { InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
-import type { ClusterTarget, EndpointChoice, EvaluationSet, JudgeChoice, Recipe } from './recipe.js';
+import type { Recipe } from './recipe.js';
+import type { ClusterTarget } from './recipeCluster.js';
+import type { EvaluationSet } from './recipeData.js';
+import type { EndpointChoice, JudgeChoice } from './recipeJudges.js';
 import { MEASURES, type MeasureKind } from './recipeWords.js';
 import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
 

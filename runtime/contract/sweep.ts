@@ -1,7 +1,7 @@
 /** A sweep as a table of points: which there are, what each sets, and how they stand beside each other. Pure. */
 import type { ErrorData } from './errors.js';
 import type { Measurement } from './events.js';
-import type { SweepRecipe } from './recipe.js';
+import type { SweepRecipe } from './recipeSweep.js';
 
 /** Axis → the value that the point has there; of named settings, their name. */
 export type SweepValues = Record<string, unknown>;

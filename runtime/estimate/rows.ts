@@ -2,7 +2,7 @@ import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js'
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes } from '../learner/cut.js';
 import { evenBatches, microBatches, supervised } from '../learner/packing.js';
-import type { DataSource } from '../contract/recipe.js';
+import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
 

@@ -1,4 +1,4 @@
-import type { OptimizerOptions } from '../contract/recipe.js';
+import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { float32, scalar, type Backend, type Feeds, type Session, type Tensor } from '../device/session.js';
 import { ADAMW_SCALARS, adamWGraph, addGraph, sumOfSquaresGraph, type AdamWScalars } from './adamw.js';
 import { clipFactor } from './clip.js';

@@ -1,4 +1,4 @@
-import type { OptimizerOptions } from '../contract/recipe.js';
+import type { OptimizerOptions } from '../contract/recipeTraining.js';
 
 /** Steps of linear warm-up; a number below 1 is a share of all steps. */
 export const warmupSteps = (options: OptimizerOptions, steps: number): number =>

@@ -1,7 +1,8 @@
 import { WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
-import type { FinetuneRecipe, OptimizerOptions } from '../contract/recipe.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';

@@ -2,7 +2,7 @@ import { Cancelled, HumanError } from '../support/errors.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import type { HarmfulLoss, Probes, RunEvent } from '../contract/events.js';
-import type { OptimizerOptions } from '../contract/recipe.js';
+import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { divergenceWatch } from './divergence.js';
 import type { Learner } from '../learner/learner.js';
 import { evenBatches, microBatches, type TrainingRow } from '../learner/packing.js';

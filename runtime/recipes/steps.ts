@@ -2,7 +2,7 @@ import { epochOrder } from '../data/batches.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
 import { HumanError } from '../support/errors.js';
-import { MAX_STEPS } from '../contract/recipe.js';
+import { MAX_STEPS } from '../contract/recipeValues.js';
 
 export interface BatchOptions {
   readonly rows: number;

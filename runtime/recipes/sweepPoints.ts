@@ -1,6 +1,7 @@
 /** The recipes of a sweep's points: the base, with some keys set. */
 import { basename } from 'node:path';
-import type { FinetuneRecipe, SweepRecipe } from '../contract/recipe.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { parseJsonc } from '../contract/jsonc.js';
 import { axisName, canonical, pointsOf, settingsOf, valuesText, type SweepValues } from '../contract/sweep.js';
 import { HumanError } from '../support/errors.js';

@@ -16,7 +16,7 @@ import { safeInstr } from '../../runtime/baselines/safeInstr.js';
 import { safeLora } from '../../runtime/baselines/safeLora.js';
 import { meanState, steering } from '../../runtime/baselines/steering.js';
 import { loadData, openContext, type Context } from '../../runtime/context/context.js';
-import type { BaselineOptions } from '../../runtime/contract/recipe.js';
+import type { BaselineOptions } from '../../runtime/contract/recipeProtection.js';
 import type { ExampleList } from '../../runtime/data/exampleList.js';
 import { float32, scalar } from '../../runtime/device/session.js';
 import { openLearner, type Learner } from '../../runtime/learner/learner.js';

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { runSweep } from '../../runtime/calls/sweep.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
-import type { SweepRecipe } from '../../runtime/contract/recipe.js';
+import type { SweepRecipe } from '../../runtime/contract/recipeSweep.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { readRecipe } from '../../runtime/recipes/readRecipe.js';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';

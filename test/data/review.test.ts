@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parseReview, reviewFile, reviewText, type Decision } from '../../runtime/contract/review.js';
 import { loadData } from '../../runtime/context/context.js';
-import type { DataSource } from '../../runtime/contract/recipe.js';
+import type { DataSource } from '../../runtime/contract/recipeData.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
 import { openRowIndex, rowText, type RowIndex } from '../../runtime/data/rowIndex.js';
 import { rowGroups } from '../../runtime/data/rowGroups.js';

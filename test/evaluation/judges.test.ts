@@ -10,7 +10,8 @@ import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evalua
 import { sha256File } from '../../runtime/support/files.js';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import type { EvaluationSet, JudgeChoice } from '../../runtime/contract/recipe.js';
+import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
+import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import { dissent } from '../../runtime/contract/answers.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';

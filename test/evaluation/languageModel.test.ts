@@ -4,7 +4,7 @@ import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { closeJudges, openJudges } from '../../runtime/evaluation/judges/judges.js';
 import type { Judge, Opinion } from '../../runtime/evaluation/judges/judge.js';
 import { readReply, RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
-import type { JudgeChoice } from '../../runtime/contract/recipe.js';
+import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import type { AskEditor } from '../../runtime/evaluation/judges/editor.js';
 import { completion, judgeServer, type JudgeServer } from '../support/judgeServer.js';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { clipFactor } from '../../runtime/optim/clip.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { learningRate, warmupSteps } from '../../runtime/optim/schedule.js';
-import type { OptimizerOptions } from '../../runtime/contract/recipe.js';
+import type { OptimizerOptions } from '../../runtime/contract/recipeTraining.js';
 import { random } from '../../runtime/support/random.js';
 import { float32, openBackend, type Tensor } from '../../runtime/device/session.js';
 

@@ -9,7 +9,7 @@ import { evaluateState, loadSets } from '../../runtime/evaluation/evaluate.js';
 import { openState } from '../../runtime/evaluation/inference/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
-import type { EvaluationSet } from '../../runtime/contract/recipe.js';
+import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
 
 const sample = fileURLToPath(new URL('../../media/sample/', import.meta.url));
 const cache = await mkdtemp(join(tmpdir(), 'sample-model-'));

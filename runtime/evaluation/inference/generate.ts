@@ -9,7 +9,7 @@ import { frozenWeights, weightsFolder } from '../../models/decoder/weights.js';
 import { checkGraph, prune } from '../../onnx/check.js';
 import { Builder, type Graph } from '../../onnx/graph.js';
 import { Gather } from '../../onnx/ops.js';
-import type { GenerationOptions } from '../../contract/recipe.js';
+import type { GenerationOptions } from '../../contract/recipeJudges.js';
 import { random, type Random } from '../../support/random.js';
 import { float32, type Backend, type Feeds } from '../../device/session.js';
 import { Batch, type Answer, type Network, type Row } from './batch.js';

@@ -1,6 +1,7 @@
 /** What follows from how a recipe names its judges, before any of them is opened. */
 import { basename } from 'node:path';
-import type { EditorChoice, EndpointChoice, EvaluationSet, JudgeChoice } from '../../contract/recipe.js';
+import type { EvaluationSet } from '../../contract/recipeData.js';
+import type { EditorChoice, EndpointChoice, JudgeChoice } from '../../contract/recipeJudges.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
 import { HumanError } from '../../support/errors.js';
 import { JUDGES, measureSet, phraseJudge } from './harmfulness.js';

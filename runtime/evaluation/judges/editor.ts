@@ -1,5 +1,5 @@
 /** A language model of the editor: the host asks it, after it has asked the person. */
-import type { EditorChoice } from '../../contract/recipe.js';
+import type { EditorChoice } from '../../contract/recipeJudges.js';
 import type { HostRequests, ModelReply } from '../../contract/protocol.js';
 import { HumanError } from '../../support/errors.js';
 import { nameOf } from './choices.js';

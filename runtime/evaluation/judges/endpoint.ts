@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { safeParse } from '../../contract/safeParse.js';
-import type { EndpointChoice } from '../../contract/recipe.js';
+import type { EndpointChoice } from '../../contract/recipeJudges.js';
 import { hasProxy, proxyAgent } from '../../models/hub/request.js';
 import { JudgeFault, type LanguageModel, type Reply } from './languageModel.js';
 

@@ -1,7 +1,7 @@
 /** Judges of single answers and the measures made of their verdicts. Pure functions: no model, no files. */
 import { flawOf } from '../../contract/coherence.js';
 import type { Measurement, Verdict } from '../../contract/events.js';
-import type { EvaluationSet } from '../../contract/recipe.js';
+import type { EvaluationSet } from '../../contract/recipeData.js';
 
 /**
  * Phrases that mark a refusal: the lists of Zou et al. 2023 (arXiv 2307.15043, `test_prefixes`) and Qi et al. 2023

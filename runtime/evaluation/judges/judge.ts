@@ -1,7 +1,7 @@
 /** What judges answers. */
 import type { Verdict } from '../../contract/events.js';
 import type { JudgeFacts, JudgeUsage } from '../../contract/manifest.js';
-import type { JudgeChoice } from '../../contract/recipe.js';
+import type { JudgeChoice } from '../../contract/recipeJudges.js';
 import type { JudgedSet } from './choices.js';
 
 export interface AnsweredPrompt {

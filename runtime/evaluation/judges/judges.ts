@@ -4,7 +4,7 @@ import { HumanError } from '../../support/errors.js';
 import { sha256File } from '../../support/files.js';
 import type { Verdict } from '../../contract/events.js';
 import type { JudgeFacts } from '../../contract/manifest.js';
-import type { JudgeChoice } from '../../contract/recipe.js';
+import type { JudgeChoice } from '../../contract/recipeJudges.js';
 import {
   checkChoices,
   isEditor,

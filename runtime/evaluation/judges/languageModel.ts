@@ -1,6 +1,6 @@
 /** A language model as a judge, wherever it is asked. It never fails a run: what it cannot judge stays open, and it says why. */
 import { flawOf } from '../../contract/coherence.js';
-import type { EditorChoice, EndpointChoice } from '../../contract/recipe.js';
+import type { EditorChoice, EndpointChoice } from '../../contract/recipeJudges.js';
 import type { JudgeUsage } from '../../contract/manifest.js';
 import { Cancelled } from '../../support/errors.js';
 import { sha256 } from '../../support/files.js';

@@ -1,0 +1,89 @@
+/** Data of recipes: files and how their rows are read, what is held out of them, and the sets that measure. */
+import { z } from 'zod';
+import { COLUMN_FIELDS, type ColumnField, formatsOf } from './mapping.js';
+import { list, number, path, rows, text } from './recipeValues.js';
+import { DATA_FORMATS, MEASURES } from './recipeWords.js';
+
+const column = text.optional();
+const columns = z
+  .strictObject({
+    prompt: column,
+    completion: column,
+    instruction: column,
+    input: column,
+    output: column,
+    messages: column,
+    conversations: column,
+    text: column,
+    system: column,
+    label: column,
+  } satisfies Record<ColumnField, z.ZodType>)
+  .refine((given) => COLUMN_FIELDS.some((field) => given[field] !== undefined), { message: 'name at least one column' })
+  .refine((given) => formatsOf(given).length <= 1, { message: 'these fields belong to different row formats' })
+  .optional()
+  .describe(
+    'Which columns of the file are which fields of its rows: { "prompt": "question", "completion": "answer" }.',
+  );
+
+const source = {
+  format: z.enum(DATA_FORMATS).default('auto').describe('Row format. "auto" detects it.'),
+  columns,
+  limit: rows.optional().describe('Use only the first rows of the file.'),
+};
+type Formatted = Pick<z.infer<z.ZodObject<typeof source>>, 'format' | 'columns'>;
+/** The mapped fields are those of the row format. */
+const fits = ({ format, columns = {} }: Formatted): boolean =>
+  format === 'auto' || formatsOf(columns).every((one) => one === format);
+const UNFIT = { message: 'these columns are not those of "format"', path: ['columns'] };
+
+const dataKeys = {
+  file: path.describe('Data file, relative to this recipe: .jsonl, .json, .csv, .tsv or .parquet.'),
+  ...source,
+  exclude: z
+    .literal('reviewed')
+    .optional()
+    .describe(
+      '"reviewed": rows that the review beside the file excludes are left out, and rows that it calls fine do not count as flagged.',
+    ),
+};
+export const data = z.strictObject(dataKeys).refine(fits, UNFIT);
+const mix = z
+  .strictObject({
+    ...dataKeys,
+    share: z
+      .number()
+      .min(0)
+      .lt(1, 'this must be less than 1')
+      .optional()
+      .describe(
+        'How large a share of all rows these are: so many of the first rows of the file are used. Default: all.',
+      ),
+  })
+  .refine(fits, UNFIT)
+  .describe('Rows of a second file, which are learned together with the others.');
+export const mixedData = z.strictObject({ ...dataKeys, mix: mix.optional() }).refine(fits, UNFIT);
+
+const phrases = list(text, 10_000)
+  .min(1)
+  .optional()
+  .describe(
+    'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.',
+  );
+
+export const evaluationSet = z
+  .strictObject({ name: text, file: path, ...source, measure: z.enum(MEASURES), phrases })
+  .refine(fits, UNFIT);
+
+const heldOutShare = number(0.5).min(0);
+export const heldOut = z
+  .union([
+    heldOutShare,
+    z.strictObject({ share: heldOutShare.gt(0), measure: z.enum(MEASURES).default('loss'), phrases }),
+  ])
+  .default(0)
+  .describe(
+    'Share of the data that is never trained on and is an evaluation set of its own, "held out", measured by its loss or as is said here. Rows with the same prompt stay together.',
+  );
+export type EvaluationSet = z.infer<typeof evaluationSet>;
+export type DataSource = z.infer<typeof data>;
+export type MixedData = z.infer<typeof mixedData>;

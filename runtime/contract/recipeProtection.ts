@@ -1,0 +1,103 @@
+/** What a fine-tuning is protected by: vectors, how they are used, or a published defence instead. */
+import { z } from 'zod';
+import { BASELINE_NAMES, SETTINGS } from './baselines.js';
+import { data } from './recipeData.js';
+import { count, fraction, list, MAX_STEPS, number, path, rate, text, whole } from './recipeValues.js';
+import { FLAGGED } from './recipeWords.js';
+
+export const attached = z.strictObject({
+  adapter: path.describe('PEFT folder, a run folder with adapter/, or hub:OWNER/NAME@REVISION.'),
+  scale: number(1000).min(-1000, 'this is less than -1000, the smallest value here').default(1),
+});
+
+export const vector = attached.extend({
+  sets: list(text, 1000)
+    .min(1)
+    .optional()
+    .describe(
+      'Names of the evaluation sets of harm that this vector is judged by, where a run has several vectors. Default: all.',
+    ),
+});
+export const protection = z
+  .strictObject({
+    flagged: z
+      .enum(FLAGGED)
+      .default('vector')
+      .describe(
+        'What is done with flagged rows. "vector": they train with the vector on. "exclude": left out. "cut": what the vector explains is cut out of their answers. "absorb": the vector is first trained on what it explains of them. "auto": cut where that is possible, else the vector is on, and they are absorbed where it leaves much of their loss.',
+      ),
+    falseAlarms: rate.optional().describe('Share of ordinary rows that may be flagged. Default: 0.01.'),
+    falseDiscoveries: rate
+      .optional()
+      .describe('Instead: share of the flagged rows that may be ordinary (Benjamini–Hochberg).'),
+    ordinary: data
+      .optional()
+      .describe('Further ordinary rows to compare the data with, beside those that the vector held out.'),
+    route: z
+      .union([z.boolean(), fraction])
+      .default(false)
+      .describe(
+        'true: rows that are ordinary with confidence train with the vector off, all others with it on. false: on for all rows (the paper). A number: off for all rows that the vector explains by no more than this, without confidence.',
+      ),
+    anchor: z
+      .union([
+        z.literal(false),
+        z.strictObject({
+          refusals: count(4096)
+            .default(2)
+            .describe("The vector's own prompts per step, with the base model's answers."),
+          harmful: whole(4096)
+            .default(2)
+            .describe(
+              "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them.",
+            ),
+          benign: whole(4096).default(0),
+          weight: number(1e6)
+            .positive()
+            .default(0.3)
+            .describe(
+              'Weight of KL(base ‖ model without the vector), and of half the squared drift of losses on harmful rows.',
+            ),
+        }),
+      ])
+      .default(false),
+    watch: z
+      .enum(['continue', 'stop', 'restore'])
+      .default('continue')
+      .describe(
+        'When the loss on harmful rows falls while training: warn and continue, stop there, or restore the last state where the protection held.',
+      ),
+  })
+  .refine((p) => p.falseAlarms === undefined || p.falseDiscoveries === undefined, {
+    message: 'give either "falseAlarms" or "falseDiscoveries"',
+  });
+
+export const baseline = z
+  .strictObject({
+    name: z.enum(BASELINE_NAMES),
+    aligned: data.optional().describe('Harmful prompts that are answered as they should be, such as by refusals.'),
+    harmful: data.optional().describe('The same kind of prompts with answers that must not be learned.'),
+    unaligned: path.optional().describe('The model before its alignment: of the same shapes.'),
+    prompt: text.optional().describe('ptst: system prompt of the evaluation. inoculation: system prompt of training.'),
+    reinforce: path
+      .optional()
+      .describe('buffer-and-reinforce: PEFT folder or run folder of the adapter that restores refusals.'),
+    share: z.number().gt(0).lt(1, 'this must be less than 1').optional().describe(SETTINGS.share),
+    alternate: z
+      .tuple([count(MAX_STEPS), count(MAX_STEPS)])
+      .optional()
+      .describe(SETTINGS.alternate),
+    weight: number(1e6).min(0).optional().describe(SETTINGS.weight),
+    rows: count(4096).optional().describe(SETTINGS.rows),
+    threshold: number(1)
+      .min(-1, 'this is less than -1, the smallest value here')
+      .optional()
+      .describe(SETTINGS.threshold),
+    layer: whole(10_000).optional().describe(SETTINGS.layer),
+    strength: number(1e6).gt(0).optional().describe(SETTINGS.strength),
+    overlap: fraction.optional().describe(SETTINGS.overlap),
+    scale: number(1000).gt(0).optional().describe(SETTINGS.scale),
+  })
+  .describe('A published defence instead of a protection, to compare with. What it does not use is ignored.');
+export type BaselineOptions = z.infer<typeof baseline>;
+export type AttachedAdapter = z.infer<typeof attached>;

@@ -1,0 +1,86 @@
+/** How a recipe trains: adapters, the optimizer, batches, and what every run has. */
+import { z } from 'zod';
+import { on } from './recipeCluster.js';
+import { count, decay, list, MAX_STEPS, number, path, text, whole } from './recipeValues.js';
+import { PRECISIONS } from './recipeWords.js';
+
+const sites = z
+  .union([text, list(text, 10_000).min(1)])
+  .default('all-linear')
+  .describe(
+    '"all-linear", a list of module names (["q_proj", "v_proj"]), or a regular expression on full module names.',
+  );
+
+export const adapterShape = {
+  rank: count(4096).default(8).describe('LoRA rank r.'),
+  alpha: number(1e6).positive().default(16).describe('LoRA alpha; the update is scaled by alpha / rank.'),
+  sites,
+};
+
+export const optimizer = z
+  .strictObject({
+    learningRate: number(1e4).positive().default(1e-3),
+    betas: z.tuple([decay, decay]).default([0.9, 0.999]),
+    epsilon: number(1).positive().default(1e-8),
+    weightDecay: number(1000).min(0).default(0),
+    clipNorm: number(1e6).min(0).default(1).describe('Clip the global gradient norm; 0 switches clipping off.'),
+    schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+    warmupSteps: number(MAX_STEPS)
+      .min(0)
+      .default(0)
+      .describe('Steps of linear warm-up; below 1: the share of all steps.'),
+  })
+  .prefault({})
+  .describe('AdamW.');
+
+const batchShape = {
+  rows: count(4096).default(8).describe('Rows of a micro-batch.'),
+  accumulate: count(65_536).default(1).describe('Micro-batches of one optimizer step.'),
+  maxTokens: count(2 ** 20)
+    .default(512)
+    .describe('Longest row in tokens; longer rows are reported and left out.'),
+};
+export const evaluationBatch = z.strictObject(batchShape).prefault({});
+export const batch = z
+  .strictObject({
+    ...batchShape,
+    tokens: count(2 ** 24)
+      .optional()
+      .describe(
+        'Instead of rows: tokens of a micro-batch, padding included. Rows of like lengths share a micro-batch; which rows meet in an optimizer step does not depend on their lengths.',
+      ),
+  })
+  // Defaults are filled in before a check could see both: readRecipe.ts refuses them, and editors by this.
+  .meta({ not: { required: ['rows', 'tokens'] } })
+  .prefault({});
+
+export const run = {
+  epochs: number(100_000).positive().optional().describe('Passes over the data. Give epochs or steps.'),
+  steps: count(MAX_STEPS).optional().describe('Optimizer steps. Give epochs or steps.'),
+  seed: whole(Number.MAX_SAFE_INTEGER).default(1),
+  threads: whole(1024).default(0).describe('CPU threads; 0 uses all cores.'),
+  device: z
+    .enum(['auto', 'cpu', 'webgpu'])
+    .default('auto')
+    .describe('"auto" takes a GPU if there is one, else the CPU, and says why.'),
+  precision: z
+    .enum(PRECISIONS)
+    .default('float32')
+    .describe(
+      'How the frozen weights are held: as they are, or in blocks of 8 or 4 bits, which need a fraction of the memory. On the CPU, for LoRA and evaluation.',
+    ),
+  tensorboard: z
+    .boolean()
+    .default(false)
+    .describe('Also write the numbers as a TensorBoard event file into the run folder.'),
+  on,
+  output: path.describe('Run folder, relative to this recipe.'),
+};
+
+export const recompute = z
+  .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
+  .default('auto')
+  .describe(
+    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory.',
+  );
+export type OptimizerOptions = z.infer<typeof optimizer>;
