@@ -1,0 +1,109 @@
+/** What a command is given: its options and arguments, checked. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Reporter } from '../calls/reporter.js';
+import { isHubName } from '../contract/hubName.js';
+import { COLUMN_FIELDS, type Columns, parseColumns } from '../contract/mapping.js';
+import type { ModelReference } from '../contract/modelInfo.js';
+import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
+import { HumanError } from '../support/errors.js';
+import type { Terminal } from '../support/terminal.js';
+import { OPTIONS } from './commands.js';
+
+type Values = ReturnType<typeof parse>['values'];
+
+export function parse(argv: readonly string[]) {
+  return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+}
+
+export const wrong = (message: string): HumanError =>
+  new HumanError(message, { remedy: 'See security-vectors --help.' });
+
+export function required(values: Values, name: 'model' | 'vector' | 'data' | 'out' | 'format' | 'to'): string {
+  const value = values[name];
+  if (value === undefined) throw wrong(`--${name} is missing.`);
+  return value;
+}
+
+/** @throws HumanError when more than one is given, or a rate is not one */
+export function scanLimit(values: Values): ScanLimit {
+  const given = (['false-alarms', 'false-discoveries', 'threshold'] as const).filter(
+    (name) => values[name] !== undefined,
+  );
+  if (given.length > 1) throw wrong(`give only one of ${given.map((name) => `--${name}`).join(', ')}.`);
+  const [name] = given;
+  if (name === undefined) return SCAN_LIMIT;
+  const value = number(values, name, 0, 1);
+  if (name === 'threshold') return { share: value };
+  if (value === 0 || value === 1) throw wrong(`--${name} must be above 0 and below 1.`);
+  return name === 'false-alarms' ? { falseAlarms: value } : { falseDiscoveries: value };
+}
+
+export function columnsOf({ columns: text }: Values): Columns | undefined {
+  if (text === undefined) return undefined;
+  const columns = parseColumns(text);
+  if (columns) return columns;
+  throw wrong(
+    `--columns is "${text}"; fields of one row format with their columns were expected, such as prompt=question,completion=answer (fields: ${COLUMN_FIELDS.join(', ')}).`,
+  );
+}
+
+export function number(
+  values: Values,
+  name:
+    | 'threshold'
+    | 'false-alarms'
+    | 'false-discoveries'
+    | 'max-new-tokens'
+    | 'temperature'
+    | 'top-p'
+    | 'seed'
+    | 'limit'
+    | 'rank',
+  fallback: number,
+  most: number,
+): number {
+  const text = values[name];
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw wrong(`--${name} is "${text}"; a number was expected.`);
+  if (value > most) throw wrong(`--${name} is ${text}; the largest value is ${most}.`);
+  return value;
+}
+
+export function oneOf<T extends string>(value: string, name: string, allowed: readonly T[]): T {
+  if (!(allowed as readonly string[]).includes(value))
+    throw wrong(`--${name} is "${value}"; it is one of ${allowed.join(', ')}.`);
+  return value as T;
+}
+
+export const adapterPath = (path: string): string => (isHubName(path) ? path : resolve(path));
+
+/** DIR or DIR@SCALE; a folder may have an @ in its name, so only a number behind the last one is a scale. */
+export function reference(values: Values): ModelReference {
+  const adapters = (values.adapter ?? []).map((text) => {
+    const [, path = text, scale = '1'] = /^(.+)@(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+    return { path: adapterPath(path), scale: Number(scale) };
+  });
+  return { model: resolve(required(values, 'model')), adapters };
+}
+
+export const chosen = (values: Values): 'auto' | 'cpu' | 'webgpu' | undefined =>
+  values.device === undefined ? undefined : oneOf(values.device, 'device', ['auto', 'cpu', 'webgpu'] as const);
+
+/** What a command is given, and where it reports. */
+export interface Given {
+  command: string;
+  positionals: readonly string[];
+  values: Values;
+  out: Terminal;
+  reporter: Reporter;
+}
+
+export function only(what: string, { command, positionals }: Given): string {
+  const [first, ...more] = positionals;
+  if (first === undefined) throw wrong(`${command} needs ${what}.`);
+  if (more.length > 0) throw wrong(`${command} takes one argument: ${what}.`);
+  return resolve(first);
+}

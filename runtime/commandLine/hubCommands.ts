@@ -1,0 +1,72 @@
+/** Commands that reach the Hub. */
+import { resolve } from 'node:path';
+import { calls } from '../calls/calls.js';
+import { EXIT } from '../contract/errors.js';
+import { Cancelled } from '../support/errors.js';
+import { type Given, number, only, required, wrong } from './given.js';
+import { createInterface } from 'node:readline/promises';
+
+async function downloadRows(repository: string, { positionals, values, out, reporter }: Given): Promise<number> {
+  if (positionals.length > 0) throw wrong('download takes a model or --dataset, not both.');
+  const limit = values.limit === undefined ? undefined : number(values, 'limit', 0, 1e9);
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1))
+    throw wrong('--limit must be a whole number above 0.');
+  const { split, revision, force } = values;
+  const folder = resolve(required(values, 'out'));
+  const done = await calls.downloadDataset({ repository, out: folder, split, revision, limit, force }, reporter);
+  for (const note of done.notes) out.error(`! ${note}`);
+  out.result(done);
+  return EXIT.done;
+}
+
+export async function download(given: Given): Promise<number> {
+  const { positionals, values, out, reporter } = given;
+  if (values.dataset !== undefined) return downloadRows(values.dataset, given);
+  const alone = (['split', 'limit'] as const).find((name) => values[name] !== undefined);
+  if (alone !== undefined) throw wrong(`--${alone} is of use only with --dataset.`);
+  const [repository, ...more] = positionals;
+  if (repository === undefined || more.length > 0) throw wrong('download needs one model on the Hub, OWNER/NAME.');
+  out.result(
+    await calls.download(
+      {
+        repository,
+        folder: resolve(required(values, 'out')),
+        revision: values.revision,
+        force: values.force,
+      },
+      reporter,
+    ),
+  );
+  return EXIT.done;
+}
+
+export async function publish(given: Given): Promise<number> {
+  const { values, out, reporter } = given;
+  const params = {
+    folder: only('a folder', given),
+    repository: required(values, 'to'),
+    isPublic: values.public ?? false,
+    base: values.base,
+    run: values.run && resolve(values.run),
+    prompts: values['with-prompts'],
+  };
+  const plan = await calls.planPublish(params, reporter);
+  out.log(`To ${plan.repository}, ${plan.isPublic ? 'PUBLIC: everybody can read it' : 'private'}:`);
+  for (const { path, size, sha256 } of plan.files) out.log(`  ${path}  ${size} bytes  ${sha256}`);
+  if (plan.what === 'vector')
+    out.log('! This is a security vector: a model with it attached answers requests that it should refuse.');
+  if (values.yes !== true && !(await agreed('Publish this?'))) throw new Cancelled();
+  out.result(await calls.publish({ ...params, planned: plan.sha256 }, reporter));
+  return EXIT.done;
+}
+
+/** Asks on the terminal. @throws HumanError where there is none */
+async function agreed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw wrong('nobody can be asked here; add --yes to publish what is listed.');
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } finally {
+    asking.close();
+  }
+}

@@ -1,0 +1,109 @@
+/** Commands on a model and its adapters. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { calls } from '../calls/calls.js';
+import { EXIT } from '../contract/errors.js';
+import { estimateDetails, estimateText } from '../contract/estimate.js';
+import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
+import { formatPercent } from '../contract/format.js';
+import { KIND_IN_TEXT } from '../contract/recipeFacts.js';
+import {
+  adapterPath,
+  chosen,
+  columnsOf,
+  type Given,
+  number,
+  oneOf,
+  only,
+  reference,
+  required,
+  wrong,
+} from './given.js';
+import { readFile } from 'node:fs/promises';
+
+export async function generate({ values, out, reporter }: Given): Promise<number> {
+  const options = {
+    maxNewTokens: number(values, 'max-new-tokens', 64, 65_536),
+    temperature: number(values, 'temperature', 0, 100),
+    topP: number(values, 'top-p', 1, 1),
+    seed: number(values, 'seed', 0, Number.MAX_SAFE_INTEGER),
+  };
+  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
+    throw wrong('--max-new-tokens must be a whole number above 0.');
+  if ((values.prompt === undefined) === (values.ids === undefined))
+    throw wrong('generate needs either --prompt or --ids.');
+  const ids = values.ids?.split(',').map((id) => (/^\s*\d+\s*$/.test(id) ? Number(id) : NaN));
+  if (ids?.some(Number.isNaN)) throw wrong(`--ids is "${values.ids}"; comma-separated numbers were expected.`);
+  const prompt =
+    values.raw === true
+      ? { prompt: values.prompt }
+      : { messages: [{ role: 'user' as const, content: values.prompt! }] };
+  const { text, ids: answer } = await calls.generate(
+    { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
+    reporter,
+  );
+  out.line({ text, ids: answer });
+  out.print(text);
+  return EXIT.done;
+}
+
+export async function inspect(given: Given): Promise<number> {
+  const { out, reporter } = given;
+  const path = only('a model, a data file or a recipe', given);
+  if (await isRecipe(path)) return inspectRecipe(path, given);
+  const isData = /\.(((jsonl|ndjson|json|csv|tsv)(\.gz)?)|parquet)$/i.test(path) && statSync(path).isFile();
+  const { path: _, ...info } = await (isData
+    ? calls.inspectData({ path, columns: columnsOf(given.values) }, reporter)
+    : calls.inspect({ path }, reporter));
+  out.result(info);
+  return EXIT.done;
+}
+
+/** A JSON file may hold rows, too. */
+async function isRecipe(path: string): Promise<boolean> {
+  if (!path.endsWith('.json') || !statSync(path).isFile() || statSync(path).size > 2 ** 20) return false;
+  return KIND_IN_TEXT.test(await readFile(path, 'utf8'));
+}
+
+async function inspectRecipe(recipe: string, { values, out, reporter }: Given): Promise<number> {
+  const estimate = await calls.estimate({ recipe, device: chosen(values) }, reporter);
+  if (!estimate) throw wrong('an evaluate recipe trains nothing: there is no estimate of it.');
+  out.line(estimate);
+  out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
+  return estimate.fits ? EXIT.done : EXIT.badInput;
+}
+
+export async function exportModel({ values, out, reporter }: Given): Promise<number> {
+  const format = oneOf<ExportFormat>(required(values, 'format'), 'format', EXPORT_FORMATS);
+  const quantization =
+    values.quantization === undefined
+      ? undefined
+      : oneOf(values.quantization, 'quantization', ['F16', 'Q8_0', 'F32'] as const);
+  const what = values.lora === true ? ('adapter' as const) : ('model' as const);
+  const target = resolve(required(values, 'out'));
+  const result = await calls.export({ ...reference(values), format, out: target, quantization, what }, reporter);
+  for (const note of result.notes ?? []) out.error(`! ${note}`);
+  out.result(result);
+  return EXIT.done;
+}
+
+export async function combine({ values, out, reporter }: Given): Promise<number> {
+  const adapter = (name: 'off' | 'onto'): string | undefined => {
+    const value = values[name];
+    return value === undefined ? undefined : adapterPath(value);
+  };
+  const rank = values.rank === undefined ? undefined : number(values, 'rank', 0, 4096);
+  if (rank !== undefined && (!Number.isInteger(rank) || rank < 1))
+    throw wrong('--rank must be a whole number above 0.');
+  if (values.adapter === undefined) throw wrong('--adapter is missing.');
+  const target = resolve(required(values, 'out'));
+  const params = { ...reference(values), out: target, off: adapter('off'), onto: adapter('onto'), rank };
+  const result = await calls.combine(params, reporter);
+  out.log(
+    result.error === undefined
+      ? `exact, of rank ${result.rank}`
+      : `of rank ${result.rank} instead of ${result.exactRank}: ${formatPercent(result.error)} of the update is lost`,
+  );
+  out.result(result);
+  return EXIT.done;
+}

@@ -1,0 +1,65 @@
+/** Commands on the rows of a data file. */
+import { resolve } from 'node:path';
+import { calls } from '../calls/calls.js';
+import { cleaningOf } from '../contract/cleaning.js';
+import { EXIT } from '../contract/errors.js';
+import type { ScanRow } from '../contract/scan.js';
+import { scanText } from '../contract/scanText.js';
+import { checkCleaned } from '../data/cleaned.js';
+import { readReview } from '../data/readReview.js';
+import { adapterPath, chosen, columnsOf, type Given, reference, required, scanLimit, wrong } from './given.js';
+
+export async function scan({ values, out, reporter }: Given): Promise<number> {
+  const data = resolve(required(values, 'data'));
+  const columns = columnsOf(values);
+  const clean = values.clean === undefined ? undefined : resolve(values.clean);
+  if (clean !== undefined) checkCleaned({ data, out: clean, force: values.force });
+  else if (values.force === true) throw wrong('--force is of use only with --clean.');
+  if (clean === undefined && values.reviewed === true) throw wrong('--reviewed is of use only with --clean.');
+  const decisions = values.reviewed === true ? (await readReview(data)).decisions : undefined;
+  const perRow: ScanRow[] = [];
+  const result = await calls.scan(
+    {
+      model: resolve(required(values, 'model')),
+      vector: adapterPath(required(values, 'vector')),
+      data,
+      columns,
+      limit: scanLimit(values),
+      ordinary: values.ordinary && resolve(values.ordinary),
+      device: chosen(values),
+    },
+    { ...reporter, onRows: (rows) => void perRow.push(...rows) },
+  );
+  for (const row of perRow) out.line(row);
+  out.line(result);
+  out.log(scanText(result));
+  for (const { line, p, explained, parts } of perRow.filter((row) => row.flagged).slice(0, 20)) {
+    const score = p === undefined ? `${explained.toFixed(2)} explained` : `p ${p.toPrecision(2)}`;
+    out.log(`  line ${line}: ${score}${parts ? `  ${JSON.stringify(parts.join(' … ').slice(0, 80))}` : ''}`);
+  }
+  if (clean === undefined) return EXIT.done;
+  const cleaned = await calls.clean(
+    { data, columns, out: clean, force: values.force, ...cleaningOf(perRow, decisions) },
+    reporter,
+  );
+  out.line(cleaned);
+  out.log(
+    `${cleaned.path}: ${cleaned.kept} rows are as they were, ${cleaned.cut} are shorter, ${cleaned.left} are left out.`,
+  );
+  out.log(cleaned.changes);
+  return EXIT.done;
+}
+
+export async function score({ values, out, reporter }: Given): Promise<number> {
+  for (const row of await calls.score(
+    {
+      ...reference(values),
+      data: resolve(required(values, 'data')),
+      columns: columnsOf(values),
+      device: chosen(values),
+    },
+    reporter,
+  ))
+    out.result(row);
+  return EXIT.done;
+}
