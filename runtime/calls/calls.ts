@@ -50,10 +50,10 @@ export const calls: Calls = {
 
   judge: judgeAgain,
 
-  async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, device }, reporter) {
+  async scan({ model, vector: named, data, format, columns, limit = SCAN_LIMIT, ordinary, ...computing }, reporter) {
     const [{ path: vector }] = await local([{ path: named, scale: 1 }], data, reporter);
     const { context, learner, parameters, scales, close } = await openScanner(
-      { model, vector, data, device },
+      { model, vector, data, ...computing },
       reporter,
     );
     try {
@@ -95,22 +95,22 @@ export const calls: Calls = {
   rowGroups: ({ data, format, columns, by }, { signal }) =>
     withRows(data, { format, columns }, (index) => rowGroups(index, by, signal)),
 
-  async explain({ data, format, columns, hash, vector, model, device }, reporter) {
-    const found = await withRows(data, { format, columns }, (index) => {
+  async explain({ format, columns, hash, ...params }, reporter) {
+    const found = await withRows(params.data, { format, columns }, (index) => {
       const row = index.find(hash);
       const content = row && contentOf(index, row.value);
       return content && { row, content };
     });
-    return found ? explained({ model, vector, device, data }, found.content, found.row, reporter) : null;
+    return found ? explained(params, found.content, found.row, reporter) : null;
   },
 
   explainAnswer,
 
   clean: (params) => writeCleaned(params),
 
-  async score({ model, adapters: named, data, format, columns, device }, reporter) {
+  async score({ model, adapters: named, data, format, columns, ...computing }, reporter) {
     const adapters = await local(named, data, reporter);
-    const context = await opened(model, data, reporter, device);
+    const context = await opened(model, data, reporter, computing);
     const state = await openState(context, 'score', await activeAdapters(context, adapters));
     try {
       const { examples } = await loadRows(context, data, { format, columns }, reporter);

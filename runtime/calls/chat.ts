@@ -28,9 +28,9 @@ export async function generate(
 ): Promise<Requests['generate']['result']> {
   const params = { ...given, adapters: await local(adapters, given.model, reporter) };
   const stamps = await Promise.all(params.adapters.map((a) => weightsStamp(a.path)));
-  const key = JSON.stringify([params.model, params.device, params.adapters, stamps]);
+  const key = JSON.stringify([params.model, params.device, params.precision, params.adapters, stamps]);
   const open = async (): Promise<{ context: Context; state: OpenState }> => {
-    const context = await opened(params.model, params.model, reporter, params.device);
+    const context = await opened(params.model, params.model, reporter, params);
     device = context.backend.device;
     return { context, state: await openState(context, 'chat', await activeAdapters(context, params.adapters)) };
   };

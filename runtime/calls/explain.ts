@@ -6,7 +6,7 @@ import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
 import type { Requests } from '../contract/protocol.js';
-import type { Device } from '../contract/recipeWords.js';
+import type { Computing } from '../contract/recipeWords.js';
 import type { ExplainedToken } from '../contract/scan.js';
 import { exampleFrom } from '../data/examples.js';
 import { InvalidRow, type RowContent } from '../data/schemas.js';
@@ -21,16 +21,15 @@ import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
 
-interface ScannerParams {
+interface ScannerParams extends Computing {
   model: string;
   vector: string;
   data: string;
-  device?: 'auto' | Device;
 }
 
 /** A model that gives the losses of rows without a vector and with it. */
-export async function openScanner({ model, vector, data, device }: ScannerParams, reporter: Reporter) {
-  const context = await opened(model, data, reporter, device);
+export async function openScanner({ model, vector, data, ...computing }: ScannerParams, reporter: Reporter) {
+  const context = await opened(model, data, reporter, computing);
   const { layout, flat, file } = await adapterFlat(vector, context.sites);
   requireBase(file, await weightsSum(context.model));
   if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
@@ -82,14 +81,14 @@ export async function explained(
 
 /** The same of an answer in a chat, as if it were a row to train on; null where it could be none. */
 export async function explainAnswer(
-  { model, vector, messages, answer, device }: Requests['explainAnswer']['params'],
+  { messages, answer, ...params }: Requests['explainAnswer']['params'],
   reporter: Reporter,
 ): Promise<Requests['explainAnswer']['result']> {
   const content: RowContent = { kind: 'chat', messages: [...messages, { role: 'assistant', content: answer }] };
   const first = content.messages.length - 1;
   try {
     const row = { ...content, first };
-    const tokens = await explained({ model, vector, device, data: model }, row, { row: 0, line: 1 }, reporter);
+    const tokens = await explained({ ...params, data: params.model }, row, { row: 0, line: 1 }, reporter);
     const losses = { without: tokens.map(([, off]) => off), with: tokens.map(([, , on]) => on) };
     const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
     return {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
 import { openContext, scratchFolder, type Context } from '../context/context.js';
 import type { ModelReference } from '../contract/modelInfo.js';
-import type { Device } from '../contract/recipeWords.js';
+import type { Computing } from '../contract/recipeWords.js';
 import type { Reporter } from './reporter.js';
 
 /** Adapters that are named by the Hub, as folders. @param beside where the cache is */
@@ -23,10 +23,11 @@ export function opened(
   model: string,
   beside: string,
   reporter: Reporter,
-  device: 'auto' | Device = 'auto',
+  { device = 'auto', precision }: Computing,
 ): Promise<Context> {
   return openContext(model, {
     device,
+    precision,
     scratch: scratchFolder(dirname(beside)),
     onMessage: (text) => reporter.onProgress(text),
   });

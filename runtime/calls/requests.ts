@@ -8,7 +8,7 @@ import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
 import { EXPORT_FORMATS } from '../contract/exports.js';
 import type { RequestName, Requests } from '../contract/protocol.js';
-import { DATA_FORMATS } from '../contract/recipeWords.js';
+import { DATA_FORMATS, PRECISIONS } from '../contract/recipeWords.js';
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */
@@ -19,6 +19,7 @@ const columns = z
   .strictObject(Object.fromEntries(COLUMN_FIELDS.map((field) => [field, name])) as Record<ColumnField, typeof name>)
   .optional();
 const device = z.enum(['auto', 'cpu', 'webgpu']).optional();
+const computing = { device, precision: z.enum(PRECISIONS).optional() };
 const scale = z.number().min(-1e6).max(1e6);
 const model = { model: path, adapters: z.array(z.strictObject({ path, scale })).max(1000) };
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: text });
@@ -50,7 +51,7 @@ const published = {
 /** A parameter that the contract has and this table has not is an error of types. */
 const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']>]: z.ZodType<Requests[K]['params'][P]> } } = {
   run: { recipe: path, output: path.optional(), resume: z.boolean().optional(), force: z.boolean().optional(), device, token: text.optional(), secrets: z.record(name.unwrap(), text).optional() },
-  scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), device },
+  scan: { model: path, vector: path, data: path, format, columns, limit: limit.optional(), ordinary: path.optional(), ...computing },
   judge: {
     run: path,
     judges: z.array(judgeSchema).max(16).optional(),
@@ -65,8 +66,8 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     columns,
     by: z.union([z.strictObject({ similar: z.enum(['prompt', 'answer']) }), z.strictObject({ column: text })]).optional(),
   },
-  explain: { model: path, vector: path, data: path, format, columns, hash, device },
-  explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), device },
+  explain: { model: path, vector: path, data: path, format, columns, hash, ...computing },
+  explainAnswer: { model: path, vector: path, messages: z.array(message).min(1).max(100_000), answer: text.min(1), ...computing },
   clean: {
     data: path,
     format,
@@ -76,14 +77,14 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     keep: z.array(z.tuple([row, row])).max(1e8),
     cut: z.array(z.tuple([row, text])).max(1e8),
   },
-  score: { ...model, data: path, format, columns, device },
+  score: { ...model, data: path, format, columns, ...computing },
   generate: {
     ...model,
     messages: z.array(message).max(100_000).optional(),
     prompt: text.optional(),
     ids: z.array(z.number()).max(2 ** 24).optional(),
     options,
-    device,
+    ...computing,
   },
   inspect: { path },
   inspectAdapter: { model: path, adapter: path },

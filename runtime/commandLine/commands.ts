@@ -1,5 +1,6 @@
 /** The commands and options of the command line: one table for the parser, `--help` and shell completion. */
 import { EXPORT_FORMATS } from '../contract/exports.js';
+import { PRECISIONS } from '../contract/recipeWords.js';
 
 export interface Option {
   type: 'boolean' | 'string';
@@ -95,6 +96,10 @@ export const OPTIONS = {
     ...{ type: 'string', value: 'auto|cpu|webgpu', choices: ['auto', 'cpu', 'webgpu'] },
     help: 'where to compute; overrides the recipe',
   },
+  precision: {
+    ...{ type: 'string', value: PRECISIONS.join('|'), choices: PRECISIONS },
+    help: "of the model's weights; float32 if absent",
+  },
   json: { type: 'boolean', help: 'JSON lines on stdout and nothing else' },
   help: { type: 'boolean', short: 'h', help: 'describe the command' },
   version: { type: 'boolean', help: 'print the version' },
@@ -141,20 +146,20 @@ export const COMMANDS = {
     more: 'Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).',
     options: [
       ...(['model', 'vector', 'data', 'columns', 'false-alarms', 'false-discoveries', 'threshold'] as const),
-      ...(['ordinary', 'clean', 'reviewed', 'force', 'device'] as const),
+      ...(['ordinary', 'clean', 'reviewed', 'force', 'device', 'precision'] as const),
     ],
   },
   score: {
     use: '--model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP]',
     does: 'loss of each row',
-    options: ['model', 'adapter', 'data', 'columns', 'device'],
+    options: ['model', 'adapter', 'data', 'columns', 'device', 'precision'],
   },
   generate: {
     use: '--model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]',
     does: 'answer a prompt',
     options: [
       ...(['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed'] as const),
-      ...(['raw', 'device'] as const),
+      ...(['raw', 'device', 'precision'] as const),
     ],
   },
   inspect: {

@@ -5,6 +5,7 @@ import type { Reporter } from '../calls/reporter.js';
 import { isHubName } from '../contract/hubName.js';
 import { COLUMN_FIELDS, type Columns, parseColumns } from '../contract/mapping.js';
 import type { ModelReference } from '../contract/modelInfo.js';
+import { PRECISIONS, type Computing } from '../contract/recipeWords.js';
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 import { HumanError } from '../support/errors.js';
 import type { Terminal } from '../support/terminal.js';
@@ -88,6 +89,11 @@ export function reference(values: Values): ModelReference {
   });
   return { model: resolve(required(values, 'model')), adapters };
 }
+
+export const computing = (values: Values): Computing => ({
+  device: chosen(values),
+  precision: values.precision === undefined ? undefined : oneOf(values.precision, 'precision', PRECISIONS),
+});
 
 export const chosen = (values: Values): 'auto' | 'cpu' | 'webgpu' | undefined =>
   values.device === undefined ? undefined : oneOf(values.device, 'device', ['auto', 'cpu', 'webgpu'] as const);

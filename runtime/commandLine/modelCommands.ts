@@ -11,6 +11,7 @@ import {
   adapterPath,
   chosen,
   columnsOf,
+  computing,
   type Given,
   number,
   oneOf,
@@ -39,7 +40,7 @@ export async function generate({ values, out, reporter }: Given): Promise<number
       ? { prompt: values.prompt }
       : { messages: [{ role: 'user' as const, content: values.prompt! }] };
   const { text, ids: answer } = await calls.generate(
-    { ...reference(values), ...(ids ? { ids } : prompt), options, device: chosen(values) },
+    { ...reference(values), ...(ids ? { ids } : prompt), options, ...computing(values) },
     reporter,
   );
   out.line({ text, ids: answer });

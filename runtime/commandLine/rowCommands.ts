@@ -7,7 +7,7 @@ import type { ScanRow } from '../contract/scan.js';
 import { scanText } from '../contract/scanText.js';
 import { checkCleaned } from '../data/cleaned.js';
 import { readReview } from '../data/readReview.js';
-import { adapterPath, chosen, columnsOf, type Given, reference, required, scanLimit, wrong } from './given.js';
+import { adapterPath, columnsOf, computing, type Given, reference, required, scanLimit, wrong } from './given.js';
 
 export async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
@@ -26,7 +26,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
       columns,
       limit: scanLimit(values),
       ordinary: values.ordinary && resolve(values.ordinary),
-      device: chosen(values),
+      ...computing(values),
     },
     { ...reporter, onRows: (rows) => void perRow.push(...rows) },
   );
@@ -56,7 +56,7 @@ export async function score({ values, out, reporter }: Given): Promise<number> {
       ...reference(values),
       data: resolve(required(values, 'data')),
       columns: columnsOf(values),
-      device: chosen(values),
+      ...computing(values),
     },
     reporter,
   ))

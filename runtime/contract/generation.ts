@@ -1,7 +1,7 @@
 /** What a model is asked to write, and how likely it finds a row. */
 import type { ModelReference } from './modelInfo.js';
 import type { GenerationOptions } from './recipeJudges.js';
-import type { Device } from './recipeWords.js';
+import type { Computing } from './recipeWords.js';
 
 export interface ScoreRow {
   row: number;
@@ -16,11 +16,10 @@ export interface ChatMessage {
   content: string;
 }
 
-export interface GenerateParams extends ModelReference {
+export interface GenerateParams extends ModelReference, Computing {
   /** One of the three. */
   messages?: ChatMessage[];
   prompt?: string;
   ids?: number[];
   options: GenerationOptions & { seed?: number };
-  device?: 'auto' | Device;
 }

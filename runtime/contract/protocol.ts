@@ -20,7 +20,7 @@ import type { JudgeFacts } from './manifest.js';
 import type { Columns } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
-import type { DataFormat, Device } from './recipeWords.js';
+import type { Computing, DataFormat, Device } from './recipeWords.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
 /** Requests to the child process: every request ends with a result, an error or a cancellation. */
@@ -60,7 +60,7 @@ export interface Requests {
   };
   /** Sends `rows` before it ends. */
   scan: {
-    params: {
+    params: Computing & {
       model: string;
       vector: string;
       data: string;
@@ -69,7 +69,6 @@ export interface Requests {
       limit?: ScanLimit;
       /** Data file of ordinary rows to compare with, beside those that the vector held out. */
       ordinary?: string;
-      device?: 'auto' | Device;
     };
     result: Omit<ScanResult, 'perRow'>;
   };
@@ -91,26 +90,24 @@ export interface Requests {
   };
   /** What a vector explains of one row. Null: the row is not in the file any more. */
   explain: {
-    params: {
+    params: Computing & {
       model: string;
       vector: string;
       data: string;
       format?: DataFormat;
       columns?: Columns;
       hash: string;
-      device?: 'auto' | Device;
     };
     result: ExplainedToken[] | null;
   };
   /** The same of an answer in a chat, as if it were a row to train on, by the base model. Null: it could be none. */
   explainAnswer: {
-    params: {
+    params: Computing & {
       model: string;
       vector: string;
       /** Up to the question. */
       messages: ChatMessage[];
       answer: string;
-      device?: 'auto' | Device;
     };
     result:
       | (Pick<ScanRow, 'lossWithout' | 'lossWith'> & {
@@ -133,7 +130,7 @@ export interface Requests {
     result: CleanResult;
   };
   score: {
-    params: ModelReference & { data: string; format?: DataFormat; columns?: Columns; device?: 'auto' | Device };
+    params: ModelReference & Computing & { data: string; format?: DataFormat; columns?: Columns };
     result: ScoreRow[];
   };
   /** Sends `token` while it runs. */

@@ -20,3 +20,10 @@ export type Device = 'cpu' | 'webgpu';
 /** How the frozen weights of a model are held: as they are, or in blocks of 8 or 4 bits. */
 export const PRECISIONS = ['float32', 'int8', 'int4'] as const;
 export type Precision = (typeof PRECISIONS)[number];
+
+/** Where and how the weights of a model are computed with, outside recipes. */
+export interface Computing {
+  device?: 'auto' | Device;
+  /** Of the base model's frozen weights. */
+  precision?: Precision;
+}
