@@ -17,6 +17,7 @@ import { random } from '../../runtime/support/random.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { ROOT } from '../calls/support.js';
 import { peersInstalled } from '../peers/setup.mjs';
+import { Peer } from './peer.js';
 import { PUBLISHED, writePublished } from '../support/publishedModels.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, logitsOn, place, subject, writeWeights, type Place } from './support.js';
@@ -35,8 +36,8 @@ before(async () => {
 });
 after(() => here.remove());
 
-async function peer<T>(program: string, ...args: string[]): Promise<T> {
-  const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 2 ** 26 });
+async function python<T>(...args: string[]): Promise<T> {
+  const { stdout } = await promisify(execFile)(PEERS_PYTHON!, args, { maxBuffer: 2 ** 26 });
   return JSON.parse(stdout) as T;
 }
 const script = (name: string): string => join(ROOT, 'test/peers', name);
@@ -59,11 +60,13 @@ async function randomAdapter(model = SAMPLE, folder = here.file('adapter')): Pro
   return folder;
 }
 
-/** Prompt and greedy answer of ours. */
-async function greedy(
-  prompt: string,
-  adapters: { path: string; scale: number }[],
-): Promise<{ prompt: number[]; ids: number[] }> {
+/** Prompt and greedy answer, as ids. */
+interface Answer {
+  prompt: number[];
+  ids: number[];
+}
+
+async function greedy(prompt: string, adapters: { path: string; scale: number }[]): Promise<Answer> {
   const what = await subject(SAMPLE, here.dir, adapters);
   const ids = (await loadTokenizer(SAMPLE)).encode(prompt, { addSpecialTokens: false });
   const generator = await openGenerator({ ...what, backend: await openBackend('cpu', 1), stopIds: [0] });
@@ -72,7 +75,7 @@ async function greedy(
   return { prompt: ids, ids: answer!.ids };
 }
 
-const starts = (got: { prompt: number[]; ids: number[] }, want: { prompt: number[]; ids: number[] }): void => {
+const starts = (got: Answer, want: Answer): void => {
   assert.deepEqual(got.prompt, want.prompt);
   assert.deepEqual(got.ids.slice(0, want.ids.length), want.ids);
 };
@@ -103,8 +106,7 @@ describe('transformers and PEFT', { skip: PEERS_PYTHON ? false : 'needs PEERS_PY
     await writeWeights(join(REFERENCES, 'llama'), half, 'F16', 2);
     await here.run({ model: half, format: 'safetensors', out: here.file('st-f16') });
     cases.push({ out: here.file('st-f16'), want: await logitsOn(await subject(half, here.dir), ids, [1, ids.length]) });
-    const results = await peer<{ logits: number[] }[]>(
-      PEERS_PYTHON!,
+    const results = await python<{ logits: number[] }[]>(
       script('transformers_load.py'),
       JSON.stringify(ids),
       ...cases.map(({ out }) => out),
@@ -128,8 +130,7 @@ describe('transformers and PEFT', { skip: PEERS_PYTHON ? false : 'needs PEERS_PY
         wants.push([...logits.slice(-128)]);
       }
     }
-    const results = await peer<{ logits: number[] }[]>(
-      PEERS_PYTHON!,
+    const results = await python<{ logits: number[] }[]>(
       script('peft_load.py'),
       '--ids',
       JSON.stringify(ids),
@@ -140,26 +141,25 @@ describe('transformers and PEFT', { skip: PEERS_PYTHON ? false : 'needs PEERS_PY
 });
 
 describe('transformers.js', { skip }, () => {
+  const transformers = new Peer<Answer>(script('transformers_js.mjs'));
+  after(() => transformers.close());
+
   it('loads the folder by its name alone and gives the same greedy answer', async () => {
     const out = here.file('onnx');
     await here.run({ model: SAMPLE, adapters: [at(lora)], format: 'onnx', out });
     for (const prompt of PROMPTS) {
       const want = await greedy(prompt, [at(lora)]);
-      starts(await peer(process.execPath, script('transformers_js.mjs'), out, prompt, String(TOKENS)), want);
+      starts(await transformers.ask({ folder: out, prompt, tokens: TOKENS }), want);
     }
   });
 });
 
 describe('llama.cpp', { skip }, () => {
-  const answer = (file: string, prompt: string, ...more: string[]) =>
-    peer<{ prompt: number[]; ids: number[] }>(
-      process.execPath,
-      script('llama_cpp.mjs'),
-      file,
-      prompt,
-      String(TOKENS),
-      ...more,
-    );
+  const llama = new Peer<Answer>(script('llama_cpp.mjs'));
+  const logits = new Peer<{ logs?: number[]; error?: string }>(script('llama_cpp_logits.mjs'));
+  after(() => Promise.all([llama.close(), logits.close()]));
+  const answer = (model: string, prompt: string, lora?: string): Promise<Answer> =>
+    llama.ask({ model, lora, prompt, tokens: TOKENS });
 
   it('loads F32, F16 and Q8_0 and gives the same greedy answer', async () => {
     for (const quantization of ['F32', 'F16', 'Q8_0'] as const) {
@@ -195,20 +195,14 @@ describe('llama.cpp', { skip }, () => {
       if (inParts) await here.run({ model, adapters, format: 'gguf', quantization: 'F32', out: merged! });
       // longer than the windows and the original contexts
       const ids = Array.from({ length: 24 }, (_, i) => ((i * 37 + 5) % 300) + 20);
-      const results = await peer<{ logs?: number[]; error?: string }[]>(
-        process.execPath,
-        script('llama_cpp_logits.mjs'),
-        JSON.stringify(ids),
-        base!,
-        `${base},${beside}`,
-        ...(inParts ? [merged!] : []),
-      );
+      const files = [{ model: base! }, { model: base!, lora: beside! }, ...(inParts ? [{ model: merged! }] : [])];
       for (const [i, used] of [[], adapters, ...(inParts ? [adapters] : [])].entries()) {
-        assert.equal(results[i]!.error, undefined);
+        const { logs, error } = await logits.ask({ ...files[i]!, ids });
+        assert.equal(error, undefined);
         const what = await subject(model, here.dir, used);
-        const logits = await logitsOn(what, ids, [1, ids.length]);
-        const want = logOfSoftmax(logits.slice(-what.spec.vocabSize));
-        const worst = Math.max(...want.map((x, id) => Math.abs(x - results[i]!.logs![id]!)));
+        const ours = await logitsOn(what, ids, [1, ids.length]);
+        const want = logOfSoftmax(ours.slice(-what.spec.vocabSize));
+        const worst = Math.max(...want.map((x, id) => Math.abs(x - logs![id]!)));
         // llama.cpp looks GELU up in a table of float16, and has one form of it; measured: 5e-6 without, 2e-3 with
         const limit = what.spec.layers[0]!.mlp.activation.startsWith('gelu') ? 1e-2 : 1e-4;
         assert.ok(worst < limit, `file ${i}, ${used.length} adapters: ${worst}`);

@@ -2,19 +2,15 @@
  * Loads GGUF files in llama.cpp (node-llama-cpp) and gives the distribution of the token behind a row, computed on the CPU in
  * float32 as far as llama.cpp does.
  *
- *     node llama_cpp_logits.mjs IDS_JSON MODEL.gguf[,LORA.gguf]...
+ *     node llama_cpp_logits.mjs      a request: { model: FILE.gguf, lora?: FILE.gguf, ids: [N, …] }
  *
- * Prints a JSON list with one object per file: the natural logarithms of
- * the probabilities by token id, or the error that loading ended in.
+ * Gives the natural logarithms of the probabilities by token id, or the error that loading ended in.
  */
 import { getLlama } from 'node-llama-cpp';
-
-const [row, ...files] = process.argv.slice(2);
-const ids = JSON.parse(row);
+import { serve } from './serve.mjs';
 
 const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: 'error' });
-const results = [];
-for (const [modelPath, lora] of files.map((file) => file.split(','))) {
+await serve(async ({ model: modelPath, lora, ids }) => {
   try {
     const model = await llama.loadModel({ modelPath });
     const context = await model.createContext({
@@ -30,11 +26,10 @@ for (const [modelPath, lora] of files.map((file) => file.split(','))) {
     const outputs = await context.getSequence().controlledEvaluate([...ids.slice(0, -1), last]);
     const logs = [];
     for (const [token, probability] of outputs.at(-1).next.probabilities) logs[token] = Math.log(probability);
-    results.push({ logs });
     await model.dispose();
+    return { logs };
   } catch (error) {
-    results.push({ error: String(error) });
+    return { error: String(error) };
   }
-}
-console.log(JSON.stringify(results));
+});
 await llama.dispose();
