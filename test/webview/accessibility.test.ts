@@ -47,67 +47,67 @@ describe('pages for everyone', { skip: missing }, () => {
   });
 
   for (const name of names)
-    test(`${name}: axe finds nothing, in any theme`, async () => {
-      const page = await openMoment(browser, name, { size: sizeOf(name) });
-      for (const theme of THEMES) {
-        await page.theme(theme);
-        await sleep(60);
-        assert.deepEqual(await violations(page), [], theme);
-      }
-      assert.deepEqual(page.complaints, []);
-      await page.close();
-    });
-
-  for (const name of names)
-    test(`${name}: Tab comes to every control, shows where it is, and gets out again`, async () => {
-      const page = await openMoment(browser, name, { size: sizeOf(name) });
-      // A page may begin in its midst: then on, past its end, from its top.
-      for (let [stops, outside] = [0, 0]; outside < 2; stops++) {
-        await page.page.keyboard.press('Tab');
-        const visit = await page.check('visit');
-        if (visit === 'again') break;
-        assert.ok(stops < 200, 'Tab never ends');
-        if (visit === 'outside') outside++;
-        else {
-          const at = await page.check('focused');
-          assert.equal(at?.outlined, true, `nothing shows that "${at?.name}" has the focus`);
-        }
-      }
-      assert.deepEqual(await page.check('unvisited'), []);
-      await page.close();
-    });
-
-  for (const name of names)
-    test(`${name}: at 200 % nothing is cut off and every control can be used`, async () => {
-      const { width, height } = sizeOf(name);
-      // A page at 200 % has half as many pixels each way; a sidebar is made wider, but for its least width.
-      const page = await openMoment(browser, name, { size: { width: Math.max(200, width / 2), height: height / 2 } });
-      assert.equal(await page.check('overflow'), 0);
-      assert.deepEqual(await page.check('unreachable'), []);
-      await page.picture(`zoomed-${name}`);
-      await page.close();
-    });
-
-  for (const name of names)
-    test(`${name}: nothing moves for those who want less of it`, async () => {
-      const page = await openMoment(browser, name, { size: sizeOf(name) });
-      await page.page.emulateMedia({ reducedMotion: 'reduce' });
-      assert.deepEqual(await page.check('moving'), []);
-      await page.close();
-    });
-
-  for (const name of names)
-    test(`${name}: in a language that is written from the right, the page starts there`, async () => {
+    describe(name, () => {
       const size = sizeOf(name);
-      const left = await openMoment(browser, name, { size });
-      const right = await openMoment(browser, name, { size, language: 'ar' });
-      const [before, mirrored] = [await left.check('sides'), await right.check('sides')];
-      assert.equal(await right.check('overflow'), 0);
-      if (before.heading !== undefined) assert.ok(mirrored.heading! > 0.5 && before.heading < 0.5, 'the heading');
-      if (before.accent !== undefined) assert.deepEqual([before.accent, mirrored.accent], [0, 1]);
-      await right.picture(`from-the-right-${name}`);
-      assert.deepEqual(right.complaints, []);
-      await left.close();
-      await right.close();
+      // To open a page takes longer than most checks: those that leave it as it was come first, and share it.
+      let page: OpenPage;
+      before(async () => {
+        page = await openMoment(browser, name, { size });
+      });
+      after(() => page.close());
+
+      test(`${name}: axe finds nothing, in any theme`, async () => {
+        for (const theme of THEMES) {
+          await page.theme(theme);
+          await sleep(60);
+          assert.deepEqual(await violations(page), [], theme);
+        }
+        assert.deepEqual(page.complaints, []);
+        await page.theme('dark');
+      });
+
+      test(`${name}: in a language that is written from the right, the page starts there`, async () => {
+        const right = await openMoment(browser, name, { size, language: 'ar' });
+        const [before, mirrored] = [await page.check('sides'), await right.check('sides')];
+        assert.equal(await right.check('overflow'), 0);
+        if (before.heading !== undefined) assert.ok(mirrored.heading! > 0.5 && before.heading < 0.5, 'the heading');
+        if (before.accent !== undefined) assert.deepEqual([before.accent, mirrored.accent], [0, 1]);
+        await right.picture(`from-the-right-${name}`);
+        assert.deepEqual(right.complaints, []);
+        await right.close();
+      });
+
+      test(`${name}: at 200 % nothing is cut off and every control can be used`, async () => {
+        const { width, height } = size;
+        // A page at 200 % has half as many pixels each way; a sidebar is made wider, but for its least width.
+        const zoomed = await openMoment(browser, name, {
+          size: { width: Math.max(200, width / 2), height: height / 2 },
+        });
+        assert.equal(await zoomed.check('overflow'), 0);
+        assert.deepEqual(await zoomed.check('unreachable'), []);
+        await zoomed.picture(`zoomed-${name}`);
+        await zoomed.close();
+      });
+
+      test(`${name}: Tab comes to every control, shows where it is, and gets out again`, async () => {
+        // A page may begin in its midst: then on, past its end, from its top.
+        for (let [stops, outside] = [0, 0]; outside < 2; stops++) {
+          await page.page.keyboard.press('Tab');
+          const visit = await page.check('visit');
+          if (visit === 'again') break;
+          assert.ok(stops < 200, 'Tab never ends');
+          if (visit === 'outside') outside++;
+          else {
+            const at = await page.check('focused');
+            assert.equal(at?.outlined, true, `nothing shows that "${at?.name}" has the focus`);
+          }
+        }
+        assert.deepEqual(await page.check('unvisited'), []);
+      });
+
+      test(`${name}: nothing moves for those who want less of it`, async () => {
+        await page.page.emulateMedia({ reducedMotion: 'reduce' });
+        assert.deepEqual(await page.check('moving'), []);
+      });
     });
 });
