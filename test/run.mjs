@@ -35,14 +35,14 @@ const nodeTest = (...files) => [
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
- * have gone well. Its tests are counted from
- * the file TEST_RESULTS if it writes one, else it counts as one test.
+ * have gone well. Those with `abreast` run at the same time, as each of them keeps one core busy; what they print follows when
+ * they have ended. Its tests are counted from the file TEST_RESULTS if it writes one, else it counts as one test.
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
-  types: { minutes: 5, args: ['node_modules/typescript/bin/tsc', '--build'] },
-  lint: { minutes: 5, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
-  format: { minutes: 2, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'] },
+  types: { minutes: 10, args: ['node_modules/typescript/bin/tsc', '--build'], abreast: true },
+  lint: { minutes: 10, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'], abreast: true },
+  format: { minutes: 5, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], abreast: true },
   unit: { minutes: 14, args: nodeTest(...unitTests), after: ['build'], host: true },
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
   tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`], quiet: true },
@@ -77,45 +77,47 @@ const started = performance.now();
 const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
 const tests = [];
 const ended = new Map();
-let child;
+const running = new Set();
 
 // Sections are process groups of their own, so that a browser or an engine that hangs ends with them.
-const endGroup = () => {
-  if (child?.exitCode === null) {
-    try {
-      process.kill(-child.pid, 'SIGTERM');
-    } catch {
-      // already gone
-    }
+const endGroup = (child, signal = 'SIGTERM') => {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // already gone
   }
 };
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
   process.once(signal, () => {
-    endGroup();
+    for (const child of running) endGroup(child);
     process.exit(code);
   });
 
 function runSection(name) {
-  const { args, minutes, env = {}, quiet } = sections[name];
+  const { args, minutes, env = {}, quiet, abreast } = sections[name];
+  const later = quiet || abreast;
   const file = path.join(results, `${name}.json`);
   rmSync(file, { force: true });
   return new Promise((resolve) => {
     let output = '';
-    child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, args, {
       cwd: root,
       detached: process.platform !== 'win32',
-      stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+      stdio: ['ignore', later ? 'pipe' : 'inherit', later ? 'pipe' : 'inherit'],
       env: { ...process.env, ...env, TEST_RESULTS: file, NO_COLOR: '1', FORCE_COLOR: undefined },
     });
+    running.add(child);
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text));
     const limit = setTimeout(() => {
       console.log(`\n${name}: not ready after ${minutes} minutes, ended`);
-      endGroup();
-      setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 5000).unref();
+      endGroup(child);
+      setTimeout(() => endGroup(child, 'SIGKILL'), 5000).unref();
     }, minutes * 60_000);
-    child.on('exit', (code, signal) => {
+    child.on(later ? 'close' : 'exit', (code, signal) => {
       clearTimeout(limit);
+      running.delete(child);
       const ok = code === 0;
+      if (abreast) process.stdout.write(`\n── ${name} ──\n${output}`);
       if (quiet) console.log(ok ? output.trim().split('\n').at(-1) : output);
       const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).tests : [];
       for (const test of counted) tests.push({ section: name, ...test });
@@ -151,7 +153,7 @@ async function complete(name) {
     return true;
   }
   const from = performance.now();
-  console.log(`\n── ${name} ──`);
+  if (!section.abreast) console.log(`\n── ${name} ──`);
   const ok = await runSection(name);
   console.log(`── ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds(from)}`);
   ended.set(name, ok);
@@ -166,7 +168,9 @@ function fail(name, why) {
 }
 
 mkdirSync(results, { recursive: true });
-for (const name of shown) if (chosen.includes(name)) await complete(name);
+const order = shown.filter((name) => chosen.includes(name));
+await Promise.all(order.filter((name) => sections[name].abreast).map(complete));
+for (const name of order) await complete(name);
 
 const failed = tests.filter((test) => !test.ok);
 const skipped = tests.filter((test) => test.skipped);
