@@ -5,7 +5,6 @@ import {
   TRAINING_STRINGS,
   type TrainingAction,
   type TrainingKey,
-  type TrainingNotice,
   type TrainingPageEvent,
   type TrainingPageRequest,
   type TrainingState,
@@ -26,12 +25,13 @@ import { runTitle } from '../runs/compare.js';
 import { droppedFile } from '../data/files.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
 import type { RecipeFacts } from '../runs/recipe.js';
-import { kindOf, type Run } from '../runs/run.js';
+import type { Run } from '../runs/run.js';
 import { append, snapshot, wholeRun } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { sameAdapter, type Model } from '../workspace/models.js';
+import { nothingYet, untrusted, vectorInTraining } from './trainingNotices.js';
 import {
   chosen,
   firstRecipe,
@@ -435,42 +435,3 @@ async function textOf(file: string): Promise<string | undefined> {
   const open = vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.fsPath === file);
   return open?.getText() ?? (await readText(file).catch(() => ''));
 }
-
-const untrusted = (): TrainingNotice => ({
-  text: t('This workspace is not trusted: nothing is run or changed in it.'),
-  buttons: [{ action: 'trust', label: t('Manage workspace trust') }],
-});
-
-const vectorInTraining = (store: Parts['store']): string | undefined => {
-  const run = store.live().find((live) => kindOf(live) === 'vector');
-  return run && runTitle(run);
-};
-
-const nothingYet = (hasModel: boolean, hasVector: boolean, inTraining: string | undefined): TrainingNotice => {
-  if (!hasModel)
-    return {
-      text: t('Fine-tune a model on data that nobody has read row by row, and keep harmful rows from being learned.'),
-      buttons: [
-        { action: 'openSample', label: t('Open the sample') },
-        { action: 'addModel', label: t('Add a model') },
-      ],
-    };
-  if (inTraining !== undefined) return { text: t('{0} is being trained.', inTraining), buttons: [] };
-  if (!hasVector)
-    return {
-      text: t(
-        'First a security vector is trained, on some rows of what must not be learned. Fine-tuning is protected by it.',
-      ),
-      buttons: [
-        { action: 'trainVector', label: t('Train a security vector') },
-        { action: 'newRecipe', label: t('Fine-tune without protection') },
-      ],
-    };
-  return {
-    text: t('There is no fine-tuning recipe in this workspace yet.'),
-    buttons: [
-      { action: 'newRecipe', label: t('Fine-tune with protection') },
-      { action: 'trainVector', label: t('Train a security vector') },
-    ],
-  };
-};
