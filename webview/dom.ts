@@ -35,3 +35,16 @@ export function svg(tag: string, attributes: Record<string, string | number>, ..
   element.append(...children);
   return element;
 }
+
+/** A function that has `draw` called in the next frame: once, however often it is called before. */
+export function oncePerFrame(draw: () => void): () => void {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
+  };
+}

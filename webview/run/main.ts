@@ -1,7 +1,7 @@
 import { runView, type RunView } from '../../runtime/contract/runView.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
-import { el } from '../dom.js';
+import { el, oncePerFrame } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type { RunPageEvent, RunPageRequest, RunPageState, RunSnapshot, RunStrings, RunWarning } from '../protocol.js';
 import { numbersIn } from '../../runtime/contract/format.js';
@@ -16,7 +16,10 @@ import { resultElement, vectorsElement } from './table.js';
 const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
 let page: RunPage | undefined;
 let run: RunSnapshot | undefined;
-let drawing = false;
+/** However fast appends come. */
+const draw = oncePerFrame(() => {
+  if (run) page?.update(run);
+});
 
 function receive(event: RunPageEvent): void {
   switch (event.type) {
@@ -38,16 +41,6 @@ function receive(event: RunPageEvent): void {
       page?.showAnswers(event);
       return;
   }
-}
-
-/** Draws at most once a frame, however fast appends come. */
-function draw(): void {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    if (run) page?.update(run);
-  });
 }
 
 function send(request: RunPageRequest): void {

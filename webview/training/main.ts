@@ -3,7 +3,7 @@ import { runView } from '../../runtime/contract/runView.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { Adapters } from '../chat/adapters.js';
-import { el } from '../dom.js';
+import { el, oncePerFrame } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import type {
   RunSnapshot,
@@ -27,7 +27,8 @@ const channel = openChannel<TrainingPageEvent, TrainingPageRequest, never>(recei
 let page: TrainingPage | undefined;
 let training: TrainingState | undefined;
 let run: RunSnapshot | undefined;
-let drawing = false;
+/** However fast appends come. */
+const draw = oncePerFrame(() => page?.showRun(run));
 
 function receive(event: TrainingPageEvent): void {
   switch (event.type) {
@@ -47,16 +48,6 @@ function receive(event: TrainingPageEvent): void {
       else send({ type: 'ready' });
       return;
   }
-}
-
-/** Draws at most once a frame, however fast appends come. */
-function draw(): void {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    page?.showRun(run);
-  });
 }
 
 function send(request: TrainingPageRequest): void {
