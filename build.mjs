@@ -74,7 +74,7 @@ const bundles = [
   {
     ...node,
     format: 'cjs',
-    entryPoints: ['extension/extension.ts'],
+    entryPoints: ['extension/start.ts'],
     outfile: 'dist/extension.cjs',
     external: ['vscode'],
   },

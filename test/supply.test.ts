@@ -49,7 +49,7 @@ test('the bill of materials is valid CycloneDX 1.6', async () => {
 async function bundledFolders(): Promise<Set<string>> {
   const options: BuildOptions = { bundle: true, write: false, outdir: 'out', absWorkingDir: root, logLevel: 'error' };
   const node: BuildOptions = { ...options, platform: 'node', format: 'esm', mainFields: ['module', 'main'] };
-  const programs = ['extension/extension.ts', 'runtime/main.ts', 'runtime/cli.ts'];
+  const programs = ['extension/start.ts', 'runtime/main.ts', 'runtime/cli.ts'];
   const built = await Promise.all([
     build({ ...node, entryPoints: programs, external: ['vscode', 'onnxruntime-node'] }),
     build({

@@ -35,8 +35,13 @@ export const COMPARED_KEYS: readonly string[] = [
 ];
 
 const LEAST = { kind: 'finetune', model: '-', data: { file: '-' }, output: '-' };
-/** What a recipe has that leaves out everything it can, but for its length, which has no default. */
-const { steps: _, ...DEFAULTS } = recipeSchemas.finetune.parse({ ...LEAST, steps: 1 });
+let defaults: unknown;
+/** What a recipe has that leaves out everything it can, but for its length, which has no default. Made when it is asked for. */
+function defaultsOf(): unknown {
+  if (defaults) return defaults;
+  const { steps: _, ...rest } = recipeSchemas.finetune.parse({ ...LEAST, steps: 1 });
+  return (defaults = rest);
+}
 
 /** A key in which two recipes differ, as JSON; `–` for a key that one of them does not have. */
 export interface Difference {
@@ -48,7 +53,7 @@ export interface Difference {
 /** Where the recipe of another run differs from ours. Recipes are as they are written, with or without their defaults. */
 export function differences(ours: unknown, theirs: unknown): Difference[] {
   return COMPARED_KEYS.flatMap((key) => {
-    const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? valueAt(DEFAULTS, key)));
+    const [a, b] = [ours, theirs].map((recipe) => written(valueAt(recipe, key) ?? valueAt(defaultsOf(), key)));
     return a === b ? [] : [{ key, theirs: b, ours: a }];
   });
 }

@@ -26,27 +26,32 @@ export interface Wording<Strings> {
   numbers: Numbers;
 }
 
+/** Made when it is first used: each takes milliseconds. */
+function formatter(locale: () => string, options: Intl.NumberFormatOptions): (value: number) => string {
+  let made: Intl.NumberFormat | undefined;
+  return (value) => (made ??= new Intl.NumberFormat(locale(), options)).format(value);
+}
+
 const known = new Map<string, Numbers>();
 
 /** Numbers in a language: its decimal sign, and its way to write percentages. An unknown language is written in English. */
 export function numbersIn(language = 'en'): Numbers {
   const before = known.get(language);
   if (before) return before;
-  const locale = Intl.NumberFormat.supportedLocalesOf([language])[0] ?? 'en';
-  const format = (options: Intl.NumberFormatOptions): Intl.NumberFormat => new Intl.NumberFormat(locale, options);
-  const plain = format({ maximumSignificantDigits: 3 });
-  const tiny = format({ notation: 'scientific', maximumSignificantDigits: 2 });
-  const percent = format({ style: 'percent', maximumFractionDigits: 1 });
-  const small = format({ style: 'percent', maximumSignificantDigits: 2 });
-  const rough = format({ style: 'percent', maximumFractionDigits: 0 });
+  const locale = (): string => Intl.NumberFormat.supportedLocalesOf([language])[0] ?? 'en';
+  const plain = formatter(locale, { maximumSignificantDigits: 3 });
+  const tiny = formatter(locale, { notation: 'scientific', maximumSignificantDigits: 2 });
+  const percent = formatter(locale, { style: 'percent', maximumFractionDigits: 1 });
+  const small = formatter(locale, { style: 'percent', maximumSignificantDigits: 2 });
+  const rough = formatter(locale, { style: 'percent', maximumFractionDigits: 0 });
+  const whole = formatter(locale, { maximumFractionDigits: 0 });
   const spaced = (text: string): string => text.replace(/(?<=\d)%/, '\u00a0%');
-  const whole = format({ maximumFractionDigits: 0 });
   const made: Numbers = {
-    number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain).format(value),
+    number: (value) => (value !== 0 && Math.abs(value) < 1e-3 ? tiny : plain)(value),
     // English writes no space, but beside " s" and " nats" a number without one looks odd.
-    percent: (share) => spaced((Math.abs(share) < 0.01 ? small : percent).format(share)),
-    bound: (share) => (Math.min(share, 1 - share) < 0.05 ? made.percent(share) : spaced(rough.format(share))),
-    count: (value) => whole.format(value),
+    percent: (share) => spaced((Math.abs(share) < 0.01 ? small : percent)(share)),
+    bound: (share) => (Math.min(share, 1 - share) < 0.05 ? made.percent(share) : spaced(rough(share))),
+    count: whole,
   };
   known.set(language, made);
   return made;

@@ -60,12 +60,13 @@ export async function vectorHere(
   const goal = recipe.stop?.harmfulLoss;
   const probe = async (): Promise<Probes> => {
     const kept = await teach(probes.benign, scales.on, 0);
-    const measured = await learner.gradients([...rowsOf(probes.harmful, scales.on, 0), ...kept], parameters());
-    for (const gradient of measured.gradients) context.backend.release(gradient);
+    // Of rows with a teacher only the graph with gradients tells the distance.
+    const held = kept.length > 0 ? await learner.gradients(kept, parameters()) : undefined;
+    for (const gradient of held?.gradients ?? []) context.backend.release(gradient);
     return {
-      harmfulLossWith: mean(measured.rows.filter((row) => row.tokens > 0)),
+      harmfulLossWith: await lossWithVector(planned),
       harmfulLossWithout: probes.withoutVector,
-      benignKl: measured.kl,
+      benignKl: held?.kl,
       ...(await unseen(parameters(), WATCHED)).probes,
     };
   };
@@ -95,12 +96,15 @@ export async function vectorHere(
     signal,
   });
   const step = await best.restore();
-  if (step !== undefined)
+  if (step !== undefined) {
+    // A run that is stopped from here on goes on with this state.
+    await checkpoint(true);
     await emit({
       kind: 'state',
       state: 'training',
       message: `the vector is taken as it was at step ${step}, where it explained most of the rows that it is not trained on`,
     });
+  }
 }
 
 /** A difference of this share of the base's loss is none: training for longer has other merits. */

@@ -62,7 +62,7 @@ test('every file of the three programs is reached from an entry, but the print o
     'runtime/evaluation/judges/apartChild.ts',
   ];
   const pages = ['run', 'chat', 'training', 'triage', 'compare'].map((page) => `webview/${page}/main.ts`);
-  const queue = [...entries, 'extension/extension.ts', ...pages];
+  const queue = [...entries, 'extension/start.ts', ...pages];
   const reached = new Set<string>();
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
     if (reached.has(file)) continue;

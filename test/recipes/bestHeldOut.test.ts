@@ -47,7 +47,12 @@ it('the vector with the lowest loss on held-out rows is delivered, in a run that
   assert.ok(events.some((event) => event.kind === 'state' && event.message.includes(`at step ${at}`)));
   assert.equal(existsSync(join(root, 'long/checkpoint/held')), false);
 
-  await run('stopped', { stopAfter: at + 7 });
-  assert.equal((await run('stopped', { resume: true })).done.vector!.lossWith, lowest);
-  assert.equal(await adapter('stopped'), await adapter('long'));
+  for (const [out, stop] of [
+    ['stopped', { stopAfter: at + 7 }],
+    ['stopped at the end', { stopAt: 'saving' }],
+  ] as const) {
+    assert.equal((await run(out, stop)).done.outcome, 'stopped');
+    assert.equal((await run(out, { resume: true })).done.vector!.lossWith, lowest);
+    assert.equal(await adapter(out), await adapter('long'));
+  }
 });

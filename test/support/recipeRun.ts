@@ -7,6 +7,8 @@ import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 export interface RunChoice {
   /** The run is stopped after this step. */
   stopAfter?: number;
+  /** The run is stopped when it comes to this state. */
+  stopAt?: Extract<RunEvent, { kind: 'state' }>['state'];
   resume?: boolean;
 }
 
@@ -15,7 +17,7 @@ export async function runValue(
   root: string,
   value: object,
   out: string,
-  { stopAfter, resume }: RunChoice = {},
+  { stopAfter, stopAt, resume }: RunChoice = {},
 ): Promise<{ done: DoneEvent; events: RunEvent[] }> {
   const file = join(root, 'recipe.json');
   await writeFile(file, JSON.stringify(value));
@@ -24,6 +26,7 @@ export async function runValue(
   const onEvent = (event: RunEvent): void => {
     events.push(event);
     if (event.kind === 'step' && event.step === stopAfter) stop.abort();
+    if (event.kind === 'state' && event.state === stopAt) stop.abort();
   };
   const done = await runRecipe(file, { output: join(root, out), resume, signal: stop.signal, onEvent });
   return { done, events };

@@ -4,8 +4,9 @@
  *   node test/vscode/runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]      --walks: those of test/vscode/walks, which measure
  *   VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs …             in the oldest VS Code that `engines` names
  *
- * A scenario is a module: `title`, `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`, `develop?` (folder of a further
- * extension; there are no notifications then), `prepare?`, and a default function that gets the workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
+ * A scenario is a module: `title`, `skip?` (why it cannot be run here), `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`,
+ * `develop?` (folder of a further extension; there are no notifications then), `prepare?`, and a default function that gets the
+ * workbench and `step(name, action)`. A step is a test; after one that fails the rest of the scenario
  * is not run, and the scenario is run once more from its beginning: a window of a loaded machine may lose a key. What failed
  * once is told at the end; what fails twice has failed. `prepare({ workspace })` runs before the server and gives `{ env?, nodeArguments?, stop(), … }`: the
  * server's environment and options of Node, what ends it, and what else the scenario is to get as `prepared`.
@@ -34,9 +35,10 @@ const scenarios = [];
 for (const file of (await readdir(folder)).sort()) {
   if (!file.endsWith('.mjs') || (names.length && !names.includes(path.basename(file, '.mjs')))) continue;
   const scenario = await import(path.join(folder, file));
-  if (scenario.title) scenarios.push({ file, ...scenario });
+  if (scenario.skip) console.log(`skipped: ${scenario.title}  (${file}): ${scenario.skip}`);
+  else if (scenario.title) scenarios.push({ file, ...scenario });
 }
-if (!scenarios.length) throw new Error(`there is no such scenario in test/vscode/${kind}`);
+if (!scenarios.length) throw new Error(`nothing to run: no such scenario in test/vscode/${kind}, or all are skipped`);
 const tests = [];
 const failedOnce = [];
 const temporary = await mkdtemp(path.join(tmpdir(), 'vscode-ui-'));
