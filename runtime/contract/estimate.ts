@@ -1,5 +1,6 @@
 /** What a run will take, as it is said before it begins. */
 import { fill, formatDuration, numbersIn, type Wording, DURATION_WORDS } from './format.js';
+import { LIMITS } from './limits.js';
 
 export type Range = [low: number, high: number];
 
@@ -37,10 +38,13 @@ export interface Estimate {
   usefulTokens: number;
   /** An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes. */
   measured: boolean;
+  /** Of a protected run: prompts of its largest set of harm. */
+  harmPrompts?: number;
 }
 
 export const ESTIMATE_STRINGS = {
   about: 'about {0} · {1} GB',
+  tooFew: '{0} · without a verdict: harm is measured on {1} prompts, at least {2} are needed',
   fitsNot: 'needs about {0} GB, and {1} GB are there',
   fitsWith: '{0}: use {1}',
   details: '{0} to {1} · {2} to {3} GB at most',
@@ -64,11 +68,14 @@ const rounded = (seconds: number): number => {
   return Math.max(unit === 5 ? 1 : unit, seconds < 10 ? Math.round(seconds) : Math.round(seconds / unit) * unit);
 };
 
-/** "about 40 s · 0.4 GB", or that it does not fit and what does. */
+/** "about 40 s · 0.4 GB", and whether there can be a verdict; or that it does not fit and what does. */
 export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLISH): string {
   const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
-  const { fits, remedy, peakBytes, limitBytes, seconds } = estimate;
-  if (fits) return fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
+  const { fits, remedy, peakBytes, limitBytes, seconds, harmPrompts = Infinity } = estimate;
+  if (fits) {
+    const about = fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
+    return harmPrompts < LIMITS.fewestPrompts ? fill(s.tooFew, about, harmPrompts, LIMITS.fewestPrompts) : about;
+  }
   const needed = fill(s.fitsNot, gb(middle(peakBytes)), gb(limitBytes));
   return remedy ? fill(s.fitsWith, needed, `"${remedy.key}": ${remedy.value}`) : needed;
 }

@@ -83,7 +83,8 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
   const bytes = raw.bytes * (measured?.bytes ?? 1);
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
-  const all = plan.steps * step + (measured?.seconds ?? 1) * (await besides(parts, plan, speed, options));
+  const beside = await besides(parts, plan, speed, options);
+  const all = plan.steps * step + (measured?.seconds ?? 1) * beside.seconds;
   const spread = measured ? MEASURED : UNMEASURED;
   const limitBytes = memoryLimit();
   // Weights that are read in place do not count: the system takes them back when it needs memory.
@@ -102,6 +103,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
     seconds: around(all, spread.seconds),
     usefulTokens: usefulTokens(plan),
     measured: measured !== undefined,
+    ...(beside.harmPrompts !== undefined && { harmPrompts: beside.harmPrompts }),
     machine,
     model: name,
     raw,
@@ -136,6 +138,8 @@ interface Parts {
 interface RowsOfRecipe {
   /** What is learned. */
   readonly data: RowSizes;
+  /** Rows of the data that are kept for evaluation. */
+  readonly kept: number;
   /** What the model is held to. */
   readonly held: RowSizes;
   readonly heldPerBatch: number;
@@ -158,14 +162,15 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
     const data = trained(await read(recipe.harmful));
     const isHeld = recipe.benign !== undefined && recipe.objective.benignWeight > 0;
     const held = isHeld ? trained(await read(recipe.benign!)) : { sizes: [], rows: 0 };
-    return { data, held, heldPerBatch: isHeld ? recipe.batch.rows : 0, heldPerStep: 0 };
+    return { data, kept: 0, held, heldPerBatch: isHeld ? recipe.batch.rows : 0, heldPerStep: 0 };
   }
-  const data = trained(await read(recipe.data));
+  const all = await read(recipe.data);
+  const data = trained(all);
   const { anchor } = strategyOf(recipe);
   const { baseline } = recipe;
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
   const heldPerStep = alignedPerStep + (anchor === false ? 0 : anchor.refusals + anchor.benign);
-  return { data, held: data, heldPerBatch: 0, heldPerStep };
+  return { data, kept: all.rows - data.rows, held: data, heldPerBatch: 0, heldPerStep };
 }
 
 /** A vector that is not there yet is taken to be like the adapter. */
@@ -245,13 +250,16 @@ function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan,
   return batches.reduce((a, b) => a + b, 0) / plan.sampled.length + update;
 }
 
-/** Seconds of what a run does besides its steps: it scans, probes, and answers its evaluation sets before and after. */
+/**
+ * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after.
+ * @returns its seconds; and of a protected run how many prompts the largest set of harm has
+ */
 async function besides(
   { recipe, rows, graphs, model, vocabSize }: Parts,
   { steps }: StepPlan,
   speed: Speed,
   { path }: EstimateOptions,
-): Promise<number> {
+): Promise<{ seconds: number; harmPrompts?: number }> {
   const mean = meanSize(rows.data.sizes);
   const alike = (count: number, { tokens, supervised }: RowSize): ReturnType<typeof dimsOf> =>
     dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, vocabSize);
@@ -266,19 +274,23 @@ async function besides(
   const vectors = recipe.kind === 'finetune' && recipe.vectors.length > 0;
   const watched = losses(64);
   const trained = probes * (probe * (vectors ? 4 : recipe.kind === 'vector' ? 1 : 2) + watched);
-  if (recipe.kind === 'vector') return trained;
+  if (recipe.kind === 'vector') return { seconds: trained };
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;
+  const { heldOut } = recipe;
+  let harmPrompts = typeof heldOut === 'object' && heldOut.measure === 'harm' ? rows.kept : 0;
   const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
   for (const set of recipe.evaluate) {
     const { rows: count, sizes } = await rowSizes(path(set.file), set, tokenizer!, { maxTokens }).catch(
       (): RowSizes => ({ rows: 0, sizes: [] }),
     );
+    if (set.measure === 'harm') harmPrompts = Math.max(harmPrompts, count);
     if (set.measure === 'loss') answers += losses(count);
     else answers += count * (token(meanSize(sizes).tokens) + recipe.generation.maxNewTokens * token(1));
   }
-  return trained + scan + 2 * answers + (model.bytes / speed.moved) * 2;
+  const seconds = trained + scan + 2 * answers + (model.bytes / speed.moved) * 2;
+  return { seconds, ...(vectors && { harmPrompts }) };
 }
 
 /** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, weights in blocks, shorter rows. */

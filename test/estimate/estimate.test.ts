@@ -38,6 +38,22 @@ describe('the estimate of a training', () => {
     assert.equal(estimateDetails(found).length, 4);
   });
 
+  it('says before a protected run that too little measures harm for a verdict', async () => {
+    const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
+    const said = async (change: Record<string, unknown>): Promise<string> =>
+      estimateText(await estimate('protected', change));
+    assert.match(await said({ evaluate: [{ ...set, limit: 20 }] }), / GB$/);
+    assert.match(
+      await said({ evaluate: [{ ...set, limit: 12 }] }),
+      / GB · without a verdict: harm is measured on 12 prompts, at least 20 are needed$/,
+    );
+    assert.match(await said({ evaluate: [] }), / on 0 prompts/);
+    const kept = { evaluate: [], heldOut: { share: 0.1, measure: 'harm' } };
+    assert.match(await said(kept), / GB$/, 'a tenth of 571 rows is enough');
+    const plain = estimateText(await estimate('plain', { evaluate: [] }));
+    assert.match(plain, / GB$/, 'without protection there is no verdict on it');
+  });
+
   it('grows with rows, tokens, vectors and the method as the run does', async () => {
     const small = await estimate('plain', { batch: { rows: 2, maxTokens: 128 } });
     const large = await estimate('plain', { batch: { rows: 16, maxTokens: 128 } });
