@@ -81,15 +81,20 @@ export async function askColumns(
   const found = await look();
   const usable = found.rows.some(({ problem }) => problem === undefined);
   if (found.format !== null && usable && !found.suggested) return undefined;
-  const columns = await askMapping(ask, found, answersOptional);
-  const mapped = await look(columns);
+  // Where the names say it, the rows are shown at once: one question instead of four.
+  let columns = found.suggested ?? (await askMapping(ask, found, answersOptional));
+  let mapped = await look(columns);
   for (;;) {
     const answer = await ask.pick(
       t('{0}: is this how it shall be read? What is learned is between ⟦ and ⟧.', basename(file)),
       confirmations(mapped, columns),
     );
     if (answer === 'use') return columns;
-    await showPreview(mapped, model, columns);
+    if (answer === 'show') await showPreview(mapped, model, columns);
+    else {
+      columns = await askMapping(ask, found, answersOptional);
+      mapped = await look(columns);
+    }
   }
 }
 
@@ -120,20 +125,26 @@ async function askMapping(ask: Questions, found: DataPreview, answersOptional: b
 }
 
 /** The rows as the model reads them, each with one line; a row that cannot be used says why. */
-function confirmations({ rows }: DataPreview, columns: Columns): Choice<'use' | 'show'>[] {
-  const use: Choice<'use' | 'show'> = {
+function confirmations({ rows }: DataPreview, columns: Columns): Choice<'use' | 'show' | 'other'>[] {
+  const use: Choice<'use'> = {
     label: t('Use these columns'),
     description: mappingText(columns),
     iconPath: new vscode.ThemeIcon('check'),
     value: 'use',
   };
-  const shown = rows.map((row): Choice<'use' | 'show'> => ({
+  const other: Choice<'other'> = {
+    label: t('Other columns…'),
+    iconPath: new vscode.ThemeIcon('list-selection'),
+    alwaysShow: true,
+    value: 'other',
+  };
+  const shown = rows.map((row): Choice<'show'> => ({
     label: row.problem === undefined ? countsText(row) : t('line {0} cannot be used', row.line),
     detail: row.problem ?? rowText(row),
     iconPath: new vscode.ThemeIcon(row.problem === undefined ? 'eye' : 'error'),
     value: 'show',
   }));
-  return rows.some(({ problem }) => problem === undefined) ? [use, ...shown] : shown;
+  return [...(rows.some(({ problem }) => problem === undefined) ? [use] : []), ...shown, other];
 }
 
 const SHOWN_BEFORE = 60;

@@ -50,6 +50,9 @@ const ANSWERS = ['completion', 'answer', 'response', 'output', 'reply', 'assista
 const TURNS = ['dialog', 'dialogue', 'conversation', 'chat', 'turns'];
 const TEXTS = ['content', 'body', 'document', 'story'];
 
+/** Letters of a usual name that is found as a part of another one. */
+const TELLING = 5;
+
 /** Preferred answers beside rejected ones: what may be learned of them is the preferred one. */
 export const isPreference = (names: readonly string[]): boolean =>
   ['chosen', 'rejected'].every((name) => names.includes(name));
@@ -62,14 +65,27 @@ export function suggestColumns(row: Readonly<Record<string, unknown>>): Columns 
   const chosen = isPreference(names) ? ['chosen'] : [];
   const named = (list: readonly string[]): string | undefined =>
     list.flatMap((name) => names.find((each) => each.trim().toLowerCase() === name) ?? [])[0];
+  /** By the whole name, or by a part of it that says enough: "Kundenfrage". Where several have it, none. */
+  const like = (list: readonly string[]): string | undefined => {
+    const part = names.filter((each) =>
+      list.some((name) => name.length >= TELLING && each.toLowerCase().includes(name)),
+    );
+    return named(list) ?? (part.length === 1 ? part[0] : undefined);
+  };
   const turns = named([...chosen, ...TURNS]);
   if (turns !== undefined && isConversation(row[turns])) return { messages: turns };
-  const answer = named([...chosen, ...ANSWERS]);
+  const asked = like(PROMPTS);
+  /** Of two columns that of which one is the question, the other one is its answer. */
+  const other =
+    names.length === 2 && asked !== undefined
+      ? names.find((name) => name !== asked && !(name in FIELD_FORMATS))
+      : undefined;
+  const answer = named(chosen) ?? like(ANSWERS) ?? other;
   if (answer !== undefined) {
     if (names.includes('instruction')) return { output: answer };
     if (names.includes('prompt')) return { completion: answer };
-    const prompt = named(PROMPTS.filter((name) => name !== answer.trim().toLowerCase()));
-    if (prompt !== undefined) return { prompt, completion: answer };
+    const prompt = named(PROMPTS.filter((name) => name !== answer.trim().toLowerCase())) ?? asked;
+    if (prompt !== undefined && prompt !== answer) return { prompt, completion: answer };
   }
   const text = named([...chosen, ...TEXTS]);
   return text === undefined ? undefined : { text };

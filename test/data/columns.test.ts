@@ -162,6 +162,17 @@ test('usual names are proposed, what is known already is not', () => {
     [{ prompt: [], chosen: [{ role: 'assistant', content: '' }], rejected: [] }, { completion: 'chosen' }],
     [{ chosen: '', rejected: '' }, { text: 'chosen' }],
     [{ dialog: [{ role: 'user', content: '' }] }, { messages: 'dialog' }],
+    [
+      { Nr: '', Kundenfrage: '', 'Antwort, wie "geprüft"': '', Kanal: '' },
+      { prompt: 'Kundenfrage', completion: 'Antwort, wie "geprüft"' },
+    ],
+    [
+      { Frage: '', 'so nicht': '' },
+      { prompt: 'Frage', completion: 'so nicht' },
+    ],
+    [{ id: '', Frage: '', 'so nicht': '' }, undefined],
+    [{ prompt: '', label: '' }, undefined],
+    [{ 'question 1': '', 'question 2': '', answer: '' }, undefined],
     [{ a: '', b: '' }, undefined],
   ];
   for (const [row, columns] of proposed) assert.deepEqual(suggestColumns({ ...row }), columns, JSON.stringify(row));

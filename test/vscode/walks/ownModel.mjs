@@ -75,12 +75,8 @@ export default async function ownModel({ step, page, until, shot, container, pre
   await step('a security vector is trained on the answers that nobody wants', async () => {
     await (await panel()).getByRole('button', { name: 'Train a security vector' }).click();
     await answer(/Which rows show the harmful behaviour/, 'unhöfliche');
-    await answer(/what are its rows/);
-    await answer(/Which column is the prompt/);
-    await answer(/Which column is the answer/);
     await answer(/is this how it shall be read/);
     await answer(/Which harmless rows/, 'good answers');
-    await answer(/what are its rows/);
     await answer(/is this how it shall be read/);
     await question(/Name of the result/);
     await dark('a3-vector-name');
@@ -97,11 +93,9 @@ export default async function ownModel({ step, page, until, shot, container, pre
     const frame = await panel();
     await frame.getByRole('button', { name: 'Fine-tune with protection' }).click();
     await answer(/Which data/, 'Anfragen 2024');
-    await answer(/what are its rows/, 'A prompt and an answer');
-    await answer(/Which column is the prompt/, QUESTION);
-    await answer(/Which column is the answer/, ANSWER);
+    await question(/is this how it shall be read/);
+    await dark('a6-as-read');
     await answer(/is this how it shall be read/);
-    await dark('a6-how');
     await answer(/Which security vector/);
     await answer(/How is it protected/);
     await answer(/What is trained/);
@@ -111,9 +105,6 @@ export default async function ownModel({ step, page, until, shot, container, pre
     await quickInput.getByRole('button', { name: 'OK' }).click();
     await answer(/What is measured on the kept rows/);
     await answer(/Which file is the evaluation set/, 'Testfragen');
-    await answer(/what are its rows/);
-    await answer(/Which column is the prompt/);
-    await answer(/Which column is the answer/);
     await answer(/is this how it shall be read/);
     await question(/What is measured on Testfragen/);
     await dark('a8-measure');
