@@ -2,7 +2,7 @@
  * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
  * `N passed, N failed`, and the exit code is 1 when anything failed.
  *
- *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, oldest, ui
+ *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, oldest, oldest-ui, ui
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -61,9 +61,16 @@ const sections = {
     host: true,
     env: { VSCODE_VERSION: 'oldest' },
   },
+  'oldest-ui': {
+    minutes: 4,
+    args: ['test/vscode/runScenarios.mjs', vsix, 'recipes'],
+    needs: ['vsix'],
+    host: true,
+    env: { VSCODE_VERSION: 'oldest' },
+  },
   ui: { minutes: 18, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
-const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'ui'];
+const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'oldest-ui', 'ui'];
 
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: shown.join() } } });
 const chosen = options.only.split(',');
@@ -148,7 +155,7 @@ async function complete(name) {
     const why = await notInstalled;
     if (why) return fail(name, why);
   }
-  if (['oldest', 'ui'].includes(name) && !hostSupported) {
+  if (['oldest', 'oldest-ui', 'ui'].includes(name) && !hostSupported) {
     console.log(`\n── ${name} ── skipped: the VS Code host needs Linux on x64`);
     return true;
   }

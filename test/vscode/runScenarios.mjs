@@ -29,7 +29,8 @@ const {
 if (!vsix) throw new Error('usage: runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]');
 
 const kind = walks ? 'walks' : 'ui';
-const screenshots = path.join(root, walks ? 'out/walks' : 'out/screenshots');
+const place = process.env.VSCODE_VERSION === 'oldest' ? 'oldest' : 'screenshots';
+const screenshots = path.join(root, 'out', walks ? 'walks' : place);
 const folder = path.join(import.meta.dirname, kind);
 const scenarios = [];
 for (const file of (await readdir(folder)).sort()) {
