@@ -13,7 +13,7 @@ import type { RunEvent } from '../contract/events.js';
 import { rayClient, type RayClient } from './client.js';
 import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
-import { packed, placed, requirements, type JobPlan } from './package.js';
+import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
 
 /** Name of a secret → its value. */
 export type Secrets = (name: string) => string | undefined;
@@ -28,8 +28,16 @@ export interface Cluster {
   run(
     name: string,
     plan: JobPlan,
-    hooks: { after: number; step: () => number; onMessage: (message: JobMessage, seq: number) => Promise<void> },
+    hooks: {
+      after: number;
+      step: () => number;
+      onMessage: (message: JobMessage, seq: number) => Promise<void>;
+      /** Whether what is wanted has come: the job is then stopped. Default: at its end. */
+      enough?: () => boolean;
+    },
   ): Promise<void>;
+  /** Stops the job of this name if it goes on; nobody waits for its end. */
+  end(name: string): Promise<void>;
 }
 
 export interface ClusterOptions {
@@ -66,13 +74,26 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     target,
     address: client.address,
-    async run(name, plan, { after, step, onMessage }) {
+    async run(name, plan, { after, step, onMessage, enough = () => false }) {
       const record = await readRecord(folder);
       const bytes = await packed(plan, options, record.run);
       const id = await steady(() => sent(client, { ...options, record, name, bytes }));
       await say(`the job ${id} is on the cluster`);
-      const reader = messageReader(after, { onMessage, onNote: (note) => say(noteText(note, target) ?? said) });
-      await followJob({ client, id, reader, step, ...waiting });
+      let isDone = false;
+      const reader = messageReader(after, {
+        async onMessage(message, seq) {
+          isDone ||= message.kind === 'done';
+          await onMessage(message, seq);
+        },
+        onNote: (note) => say(noteText(note, target) ?? said),
+      });
+      const onEnded = (): Promise<void> => removePackage(target.storage, id);
+      await followJob({ client, id, reader, step, enough, onEnded, ...waiting });
+      if (!isDone && !enough()) throw brokenOff(`${client.address} ${id}`);
+    },
+    async end(name) {
+      const id = (await readRecord(folder)).jobs[name];
+      if (id !== undefined) await steady(() => client.stop(id));
     },
   };
 }
@@ -125,11 +146,12 @@ async function sent(
     const job = await client.job(known);
     if (job && job.metadata.run !== record.run) throw foreign(known, client.address);
     if (job && job.status !== 'FAILED' && job.status !== 'STOPPED') return known;
+    await removePackage(storage, known);
   }
-  const uri = await placed(client, bytes, storage, mostBytes);
   const id = `${record.run}-${name}-${randomBytes(3).toString('hex')}`;
   record.jobs[name] = id;
   await writeRecord(folder, record);
+  const uri = await placed(client, bytes, { id, storage, most: mostBytes });
   const runtimeEnv = {
     working_dir: uri,
     env_vars: { RAY_TRAIN_V2_ENABLED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
@@ -140,6 +162,13 @@ async function sent(
   if (!isNew && (await client.job(id))?.metadata.run !== record.run) throw foreign(id, client.address);
   return id;
 }
+
+const brokenOff = (place: string): HumanError =>
+  new HumanError('the job has ended, but its log breaks off before it says so.', {
+    place,
+    remedy: 'Resume the run: the log is read again. If it stays so, start the run over.',
+    kind: 'failed',
+  });
 
 const foreign = (id: string, place: string): HumanError =>
   new HumanError(`another job of the name ${id} is on the cluster, which is not of this run.`, {

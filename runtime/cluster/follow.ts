@@ -27,10 +27,14 @@ export interface FollowOptions {
   readonly onAway: (message: string) => Promise<void>;
   /** Step of the last checkpoint, for errors. */
   readonly step: () => number;
+  /** Whether what is wanted of the job has come: it is then stopped, and not at fault. */
+  readonly enough: () => boolean;
+  /** Hears that the job has ended, however it did. */
+  readonly onEnded: () => Promise<void>;
 }
 
 /**
- * Returns when the job has succeeded and its log was read to the end.
+ * Returns when the job has succeeded and its log was read to the end, or has ended after it was enough.
  * @throws Cancelled when the signal fired and the job has ended; HumanError for a job that failed, was stopped by others or
  * is gone, and for a cluster that stays away
  */
@@ -56,13 +60,15 @@ export async function followJob(options: FollowOptions): Promise<void> {
   try {
     for (;;) {
       const { job, tookMs } = await look();
+      if (!job || isEnded(job)) await options.onEnded();
       if (!job) throw jobFault({ id, status: 'LOST', message: '', log: end, step: options.step() }, client.address);
       if (isEnded(job)) {
+        if (options.enough()) return;
         if (stopped > 0) throw new Cancelled();
         if (job.status === 'SUCCEEDED') return;
         throw jobFault({ id, ...job, log: end, step: options.step() }, client.address);
       }
-      if (signal.aborted && stopped === 0) {
+      if ((signal.aborted || options.enough()) && stopped === 0) {
         stopped = performance.now();
         await steady(() => client.stop(id));
       }

@@ -1,5 +1,5 @@
 /** What a job is sent: its scripts, the rows and the plan, and the adapters, as one archive. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { sha256, writeFileAtomic } from '../support/files.js';
@@ -30,6 +30,8 @@ export interface JobPlan {
   readonly recompute?: boolean;
   /** Adapters that come back. */
   readonly deliver?: readonly string[];
+  /** Nothing is computed: they come back as they were then. */
+  readonly from?: { readonly stage: number; readonly step: number };
 }
 
 export async function packed(
@@ -61,6 +63,7 @@ export async function packed(
     measures: plan.measures ?? {},
     generate: plan.generate ?? null,
     deliver: plan.deliver ?? [],
+    from: plan.from ?? null,
   };
   return zip(files.set('job.json', Buffer.from(JSON.stringify(job))));
 }
@@ -68,18 +71,29 @@ export async function packed(
 /**
  * Puts the package where workers fetch it from: into Ray's own store or, if it is too large for that, into the folder of
  * `on.storage` where this machine has it, too.
+ * @param id of the job
  * @returns its URI
  */
-export async function placed(client: RayClient, bytes: Buffer, storage: string, most = MOST_PACKAGE): Promise<string> {
-  const digest = sha256(bytes).slice(0, 32);
+export async function placed(
+  client: RayClient,
+  bytes: Buffer,
+  { id, storage, most = MOST_PACKAGE }: { id: string; storage: string; most?: number },
+): Promise<string> {
   if (bytes.length <= most) {
-    const uri = `gcs://_ray_pkg_${digest}.zip`;
+    const uri = `gcs://_ray_pkg_${sha256(bytes).slice(0, 32)}.zip`;
     await client.upload(uri, bytes);
     return uri;
   }
   const isHere = isAbsolute(storage) && (await stat(storage).catch(() => undefined))?.isDirectory();
   if (!isHere) throw tooLarge(bytes.length, client.address);
-  const file = join(storage, `security-vectors-${digest}.zip`);
+  const file = packageFile(storage, id);
   await writeFileAtomic(file, bytes);
   return `file://${file}`;
 }
+
+/** Removes the package of a job that has ended, where it is in `on.storage`; a run does not fail for one that stays. */
+export async function removePackage(storage: string, id: string): Promise<void> {
+  if (isAbsolute(storage)) await rm(packageFile(storage, id), { force: true }).catch(() => undefined);
+}
+
+const packageFile = (storage: string, id: string): string => join(storage, `${id}.zip`);

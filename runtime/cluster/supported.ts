@@ -41,13 +41,5 @@ export function supported<R extends Recipe>(recipe: R): R {
       'its job has the steps of this program',
       'Remove "baseline" or "on".',
     );
-  const { protection } = recipe;
-  if (typeof protection === 'object' && protection.watch !== 'continue')
-    throw only(
-      'protection.watch',
-      `"${protection.watch}"`,
-      'whether the protection holds is judged here, when its job is steps ahead',
-      'Use "continue", which warns, or remove "on".',
-    );
   return recipe;
 }

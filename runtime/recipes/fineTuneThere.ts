@@ -89,7 +89,7 @@ export async function fineTuneThere(
     measures,
     measureEvery: recipe.evaluateEvery,
   });
-  let last: MeasuredSet | undefined;
+  const measured = new Map<number, MeasuredSet | undefined>();
   const delivered = await trainOnCluster({
     job,
     cluster,
@@ -98,17 +98,17 @@ export async function fineTuneThere(
     adapters: [...vectors.map(sentVector), trainee.sent!],
     stages,
     deliver: [TASK, ...(vector && absorbed ? [vector.name] : [])],
-    measured: (sets) => {
-      last = sets.benignOff;
+    measured: (sets, step) => {
+      measured.set(step, sets.benignOff);
       const harmfulLoss = sets.judged && judged.lossOf(byRow(sets.judged));
       return Promise.resolve({ probes: probesOf(sets), harmfulLoss });
     },
-    // It says when the protection no longer holds. Whoever wants the run to end then trains here: supported.ts.
     watch,
   });
   const { state } = training;
   job.context.backend.release(state.p[0]);
   state.p[0] = flatTensor(delivered.get(TASK)!);
+  const last = measured.get(state.step);
   if (last)
     await requireAgreement(job, cluster, mean(byRow(last)), () =>
       lossesOf(trainee.learner, planned.parameters(), benign, off),

@@ -36,20 +36,27 @@ export interface ClusterTraining {
   readonly stages: readonly Stage[];
   /** Adapters that come back. */
   readonly deliver: readonly string[];
-  readonly training: Pick<TrainingState, 'state' | 'artifacts' | 'checkpoint'>;
+  readonly training: Pick<TrainingState, 'state' | 'artifacts' | 'checkpoint' | 'ended'>;
   /** What the numbers of the measured sets are for people. */
   readonly measured: (
     sets: Readonly<Record<string, MeasuredSet>>,
+    step: number,
   ) => Promise<{ probes?: Probes; harmfulLoss?: HarmfulLoss }>;
+  /** Both hear of what was measured, and end training when they return true; the state of the run is then the one that is wanted. */
+  readonly probed?: (probes: Probes) => Promise<boolean>;
+  readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
+  /** At the end: sets the state of the run to an earlier step where that one is wanted. */
+  readonly settle?: () => Promise<void>;
   /** `recompute` of the recipe is true: "auto" weighs this machine's memory. */
   readonly recompute: boolean;
-  /** Hears of every measurement of harmful rows. */
-  readonly watch?: (loss: HarmfulLoss) => Promise<unknown>;
 }
+
+const TRAIN = 'train';
 
 /**
  * Has the job make its steps, and tells of them as a run here would. A window that is closed changes nothing there: a run
- * that is resumed hears the job again from where it stopped listening.
+ * that is resumed hears the job again from where it stopped listening. Whether training ends, and with which step, is decided
+ * here, when the job is some steps ahead: it is then stopped, and the adapters are those of its checkpoint of that step.
  * @returns the delivered adapters by name
  */
 export async function trainOnCluster(options: ClusterTraining): Promise<Map<string, Float32Array>> {
@@ -63,13 +70,23 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   const watch = divergenceWatch(job.context.spec.vocabSize, await firstLoss(job.folder.path));
   const delivered = new Map<string, Float32Array>();
   let secondsLeft = 0;
+  let { ended } = training;
+  /** Whether training ends with what was measured. */
+  let enough = false;
+  /** Steps of the job, of which the state may be an earlier one. */
+  let made = state.step;
 
-  const checkpoint = async (step: number): Promise<void> => {
-    const path = await training.checkpoint(false);
-    // As here, the state before the first step is kept and not told.
-    if (step > 0) await job.emit({ kind: 'checkpoint', step, path });
+  /** A check that fails ends the job, too. */
+  const checked = async <T>(check: () => Promise<T> | T): Promise<T> => {
+    try {
+      return await check();
+    } catch (error) {
+      await cluster.end(TRAIN);
+      throw error;
+    }
   };
   const onMessage = async (message: JobMessage, seq: number): Promise<void> => {
+    if (ended) return;
     switch (message.kind) {
       case 'step': {
         const { step, nll, tokens, harmfulNll, harmfulTokens } = message;
@@ -92,21 +109,26 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
           memoryBytes: message.memory,
           secondsLeft,
         });
-        state.step = step;
-        watch(step, nll / tokens);
+        state.step = made = step;
+        await checked(() => watch(step, nll / tokens));
         break;
       }
       case 'measured': {
-        const { probes, harmfulLoss } = await options.measured(message.sets);
+        const { step } = message;
+        const { probes, harmfulLoss } = await options.measured(message.sets, step);
         if (probes ?? harmfulLoss)
-          await job.emit({ kind: 'evaluation', step: message.step, probes, ...(harmfulLoss && { harmfulLoss }) });
-        if (harmfulLoss) await options.watch?.(harmfulLoss);
+          await job.emit({ kind: 'evaluation', step, probes, ...(harmfulLoss && { harmfulLoss }) });
+        await checked(async () => {
+          const over = (probes && (await options.probed?.(probes))) ?? false;
+          enough = ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
+        });
         break;
       }
       case 'checkpoint':
         if (message.stage < own) break;
         artifacts[TAKEN] = String(seq);
-        await checkpoint(message.step);
+        ended = enough && message.step > 0;
+        await checkpoint(ended);
         break;
       case 'adapter':
         delivered.set(message.name, await received(options, message));
@@ -117,16 +139,33 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
     }
   };
 
+  const checkpoint = async (isLast: boolean): Promise<void> => {
+    const path = await training.checkpoint(isLast);
+    // As here, the state before the first step is kept and not told.
+    if (state.step > 0) await job.emit({ kind: 'checkpoint', step: state.step, path });
+  };
+
   // Before the first message there is something to resume, too.
   const after = Number(artifacts[TAKEN] ?? 0);
   if (after === 0) await training.checkpoint(false);
   const packages = [];
   for (const adapter of adapters) packages.push({ name: adapter.name, files: await peftFiles(job, adapter) });
-  await cluster.run(
-    'train',
-    { adapters: packages, scales: plan.scales, files: plan.files(), stages: written, deliver, recompute },
-    { after, step: () => state.step, onMessage },
-  );
+  if (ended) await cluster.end(TRAIN);
+  else
+    await cluster.run(
+      TRAIN,
+      { adapters: packages, scales: plan.scales, files: plan.files(), stages: written, deliver, recompute },
+      { after, step: () => state.step, onMessage, enough: () => ended },
+    );
+  const isEarly = ended;
+  await options.settle?.();
+  if (isEarly || state.step !== made) {
+    job.progress(`fetching what step ${state.step} had made`);
+    ended = false;
+    const from = { stage: own, step: state.step };
+    const fetching = { adapters: [], scales: [], files: new Map<string, string>(), deliver, from };
+    await cluster.run(`step-${state.step}`, fetching, { after: 0, step: () => state.step, onMessage });
+  }
   const missing = deliver.find((name) => !delivered.has(name));
   if (missing !== undefined) throw new Error(`the job has ended without the adapter ${missing}`);
   await rm(job.folder.file(RECEIVED), { recursive: true, force: true });

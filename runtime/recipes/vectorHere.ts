@@ -70,7 +70,7 @@ export async function vectorHere(
       ...(await unseen(parameters(), WATCHED)).probes,
     };
   };
-  const best = await bestHeldOut(folder.path, training);
+  const best = await bestHeldOut(folder.path, training, emit);
   await trainingLoop({
     emit,
     steps,
@@ -95,16 +95,8 @@ export async function vectorHere(
     firstLoss: await firstLoss(folder.path),
     signal,
   });
-  const step = await best.restore();
-  if (step !== undefined) {
-    // A run that is stopped from here on goes on with this state.
-    await checkpoint(true);
-    await emit({
-      kind: 'state',
-      state: 'training',
-      message: `the vector is taken as it was at step ${step}, where it explained most of the rows that it is not trained on`,
-    });
-  }
+  // A run that is stopped from here on goes on with this state.
+  if (await best.restore()) await checkpoint(true);
 }
 
 /** A difference of this share of the base's loss is none: training for longer has other merits. */
@@ -116,10 +108,11 @@ const PATIENCE = 3;
  * Keeps the state with the lowest loss on held-out harmful rows: trained for too long, a vector learns its own rows by heart, and
  * finds others worse.
  */
-async function bestHeldOut(
+export async function bestHeldOut(
   run: string,
   { state, hold, restore }: TrainingState,
-): Promise<{ measured(probes: Probes): Promise<boolean>; restore(): Promise<number | undefined> }> {
+  emit: Job<VectorRecipe>['emit'],
+): Promise<{ measured(probes: Probes): Promise<boolean>; restore(): Promise<boolean> }> {
   let best = { step: 0, loss: Infinity };
   /** By which share of the base's loss the last state is worse. */
   let lost = 0;
@@ -140,6 +133,14 @@ async function bestHeldOut(
       if (compare(state.step, probes)) await hold();
       return worse >= PATIENCE;
     },
-    restore: async () => (lost > WORTH && (await restore()) ? best.step : undefined),
+    async restore() {
+      if (lost <= WORTH || !(await restore())) return false;
+      await emit({
+        kind: 'state',
+        state: 'training',
+        message: `the vector is taken as it was at step ${best.step}, where it explained most of the rows that it is not trained on`,
+      });
+      return true;
+    },
   };
 }

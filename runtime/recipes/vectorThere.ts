@@ -8,7 +8,7 @@ import { flatTensor, mean } from '../learner/rows.js';
 import { learningRate } from '../optim/schedule.js';
 import { heldOutMeasure } from './heldOutMeasure.js';
 import type { Job } from './job.js';
-import { isHarmful, WATCHED, type PlannedVector } from './vectorHere.js';
+import { bestHeldOut, isHarmful, WATCHED, type PlannedVector } from './vectorHere.js';
 
 /** Trains the vector there, and puts it into the state of the run. */
 export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, planned: PlannedVector): Promise<void> {
@@ -20,6 +20,7 @@ export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, plan
     ordinary: firstOf(planned.held.ordinary, WATCHED),
   };
   const goal = recipe.stop?.harmfulLoss;
+  const best = await bestHeldOut(job.folder.path, training, job.emit);
   const delivered = await trainOnCluster({
     job,
     cluster,
@@ -47,6 +48,8 @@ export async function vectorThere(job: Job<VectorRecipe>, cluster: Cluster, plan
       },
     ],
     deliver: [adapter.name],
+    probed: best.measured,
+    settle: best.restore,
     async measured(sets) {
       const known = knownLosses();
       for (const [name, examples] of [

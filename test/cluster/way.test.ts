@@ -1,5 +1,6 @@
 /** The way to a cluster: certificates, and packages of every size. */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,12 +63,36 @@ test('a package that is too large for Ray goes to on.storage where that is here,
     refusal(/too large for Ray's package store: 1 MiB; it takes 100 MiB/, /Mount the folder of on\.storage/),
   );
   const storage = await temporary(t);
+  let during: string[] = [];
+  server.script = function* (job) {
+    during = readdirSync(storage);
+    return yield* faultless(job);
+  };
   await send(t, { ray: server.address, storage }, large);
-  const [file] = await readdir(storage);
   const [job] = server.jobs.values();
-  assert.equal(job!.environment.working_dir, `file://${storage}/${file}`);
+  assert.deepEqual(during, [`${job!.id}.zip`]);
+  assert.equal(job!.environment.working_dir, `file://${storage}/${during[0]}`);
   assert.ok(job!.files.has('train.py') && job!.files.has('rows.jsonl'));
   assert.equal(server.packages.size, 0);
+  assert.deepEqual(await readdir(storage), [], 'it is removed when the job has ended');
+});
+
+test('a large package stays for a job that goes on unheard, and is removed with a job that failed', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  const [storage, folder] = [await temporary(t), await temporary(t)];
+  const run = () => send(t, { ray: server.address, storage }, { mostBytes: 100, folder });
+  server.instead = (call) => (/\/logs$/.test(call) ? { status: 401 } : undefined);
+  await assert.rejects(run(), refusal(/\(401\)/, /resume/));
+  assert.equal((await readdir(storage)).length, 1);
+  server.instead = () => undefined;
+  server.jobs.clear();
+  server.script = function* () {
+    yield [];
+    return 'FAILED';
+  };
+  await assert.rejects(run(), refusal(/failed on the cluster/, /dashboard/));
+  assert.deepEqual(await readdir(storage), []);
 });
 
 test('what stands before the cluster may take less, or be away', async (t) => {

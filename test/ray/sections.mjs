@@ -82,6 +82,22 @@ export async function strengthened(bench) {
   assert.ok(copies < LIMITS.adapter);
 }
 
+/** A training that learns harm ends, which is decided here, and goes back to the last step where the protection held. */
+export async function ending(bench) {
+  const weak = (await vectors(bench)).map((vector) => ({ ...vector, scale: 0.1 }));
+  const change = {
+    ...{ vectors: weak, protection: { watch: 'restore' }, evaluate: [], evaluateEvery: 2 },
+    ...{ data: { file: '../data/harmful.jsonl' }, optimizer: { learningRate: 0.002, warmupSteps: 30 } },
+  };
+  const runs = await same(bench, 'protected.json', 'restored', change, hereAndThere(bench.on()));
+  const [here, there] = await Promise.all(
+    runs.map(async ({ folder }) => (await read(path.join(folder, 'manifest.json'))).done.watch),
+  );
+  assert.deepEqual(there, here);
+  assert.ok(here.delivered > 0 && here.delivered < here.step && here.step < STEPS, JSON.stringify(here));
+  bench.note('ending: fell at a step, and went back to', here);
+}
+
 /** Answers and losses of the base and of an adapter, from there and from here. */
 export async function evaluate(bench) {
   const states = [{ name: 'base' }, { name: 'vector', adapters: [{ adapter: (await vectors(bench))[0].adapter }] }];

@@ -13,6 +13,8 @@ export interface FakeJob {
   readonly environment: Record<string, unknown>;
   /** Files of its package. */
   readonly files: Map<string, () => Buffer>;
+  /** Of the server. */
+  readonly jobs: ReadonlyMap<string, FakeJob>;
   status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'STOPPED';
   message: string;
   log: string;
@@ -65,7 +67,16 @@ export async function rayServer(script: Script, tls?: Pick<ServerOptions, 'key' 
         : server.packages.get(place.replace('gcs://', ''));
       if (!bytes) return [500, `${environment.working_dir} is not there`];
       const files = zipEntries(bytes, environment.working_dir);
-      const job: FakeJob = { id, metadata, environment, files, status: 'PENDING', message: '', log: '' };
+      const job: FakeJob = {
+        id,
+        metadata,
+        environment,
+        files,
+        jobs: server.jobs,
+        status: 'PENDING',
+        message: '',
+        log: '',
+      };
       server.jobs.set(id, job);
       running.set(id, server.script(job));
       return [200, { submission_id: id }];
@@ -147,6 +158,7 @@ interface Plan {
   measures: Record<string, Wanted>;
   generate: { prompts: number[]; kinds: Record<string, number>; stop: number[] } | null;
   deliver: string[];
+  from: { stage: number; step: number } | null;
 }
 interface Wanted {
   rows: number[];
@@ -164,7 +176,9 @@ export const planOf = (job: FakeJob): Plan => JSON.parse(textOf(job, 'job.json')
  */
 export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unknown>)[][] {
   const plan = planOf(job);
-  const rows = lines(textOf(job, 'rows.jsonl')).map((line) => JSON.parse(line) as { ids: number[]; labels: number[] });
+  const rows = (plan.from ? [] : lines(textOf(job, 'rows.jsonl'))).map(
+    (line) => JSON.parse(line) as { ids: number[]; labels: number[] },
+  );
   const tokens = (row: number): number => rows[row]!.labels.slice(1).filter((label) => label !== -100).length;
   const measured = (step: number, measures: Record<string, Wanted>) => ({
     kind: 'measured',
@@ -180,7 +194,10 @@ export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unk
     ),
   });
   const groups: ReturnType<typeof messagesOf> = [];
-  if (plan.stages.length === 0) groups.push([measured(0, plan.measures)]);
+  const isTraining = (other: FakeJob): boolean =>
+    other.metadata.run === job.metadata.run && planOf(other).stages.length > 0;
+  const trained = plan.from ? [...job.jobs.values()].find(isTraining)! : job;
+  if (!plan.from && plan.stages.length === 0) groups.push([measured(0, plan.measures)]);
   if (plan.generate) {
     // It answers with the last tokens of the prompt.
     const said = plan.generate.prompts.map((row) => rows[row]!.ids.slice(-4));
@@ -202,7 +219,7 @@ export function messagesOf(job: FakeJob): ({ kind: string } & Record<string, unk
     });
   });
   const adapters = plan.deliver.map((name) => {
-    const data = job.files.get(`${name}/adapter_model.safetensors`)!();
+    const data = trained.files.get(`${name}/adapter_model.safetensors`)!();
     const sha256 = createHash('sha256').update(data).digest('hex');
     return { kind: 'adapter', name, sha256, bytes: data.length, place: `/x/${name}`, data: data.toString('base64') };
   });

@@ -108,7 +108,7 @@ def work(config):
             run_stage(job, stage, number, adapted, computing, messages, begun, first)
     if first:
         for name in job["deliver"]:
-            deliver(job, name, adapted, messages)
+            deliver(job, name, adapted.state(), messages)
     messages.send("done")
 
 
@@ -154,7 +154,8 @@ def run_stage(job, stage, number, adapted, losses, messages, kept, first):
                     },
                     os.path.join(folder, STATE),
                 )
-            ray.train.report({"step": step}, checkpoint=Checkpoint.from_directory(folder) if first else None)
+            saved = Checkpoint.from_directory(folder) if first else None
+            ray.train.report({"step": step}, checkpoint=saved, checkpoint_dir_name=folder_of(number, step))
 
     step = kept["step"] if kept else 0
     if not kept:
@@ -212,16 +213,32 @@ def memory(device):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def deliver(job, name, adapted, messages):
-    """The adapter as a safetensors file, in storage, and in the log where it is small."""
+def folder_of(stage, step):
+    """Of a checkpoint, within the run's folder in storage."""
+    return f"checkpoint-{stage}-{step}"
+
+
+def redeliver(job):
+    """The adapters as they were at an earlier step."""
+    at = folder_of(job["from"]["stage"], job["from"]["step"])
+    with Checkpoint("/".join([job["storage"].rstrip("/"), job["run"], at])).as_directory() as folder:
+        state = torch.load(os.path.join(folder, STATE), weights_only=True)["adapters"]
+    messages = Messages(lambda line: print(line, flush=True))
+    for name in job["deliver"]:
+        deliver(job, name, state, messages)
+    messages.send("done")
+
+
+def deliver(job, name, state, messages):
+    """The adapter as a safetensors file, in storage, and in the log where it is small. `state`: see `Adapted.state`."""
     from safetensors.torch import save
 
-    data = save({key: p.detach().cpu().float().contiguous() for key, p in adapted.own[name]})
+    own = {key.removeprefix(f"{name}/"): p for key, p in state.items() if key.startswith(f"{name}/")}
+    data = save({key: p.float().contiguous() for key, p in own.items()})
     sha256 = hashlib.sha256(data).hexdigest()
-    file = f"{job['run']}-{name}.safetensors"
-    filesystem, folder = ray.train.get_context().get_storage().storage_filesystem, job["storage"].split("://")[-1]
-    place = f"{folder.rstrip('/')}/{file}"
-    with filesystem.open_output_stream(place) as stream:
+    storage = Checkpoint(job["storage"].rstrip("/"))
+    place = f"{storage.path}/{job['run']}-{name}.safetensors"
+    with storage.filesystem.open_output_stream(place) as stream:
         stream.write(data)
     fields = {"name": name, "sha256": sha256, "bytes": len(data), "place": place}
     if len(data) <= job["mostInLog"]:
@@ -232,6 +249,8 @@ def deliver(job, name, adapted, messages):
 def main():
     with open(here("job.json")) as file:
         job = json.load(file)
+    if job["from"]:
+        return redeliver(job)
     ray.init(address="auto", log_to_driver=True, logging_level="warning")
 
     def stopped(*_):
