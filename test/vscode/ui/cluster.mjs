@@ -26,8 +26,17 @@ export default async function cluster({ step, page, workspace, prepared, answer,
   const stepOf = async (run) =>
     Number(/step (\d+)/.exec(await run.locator('header.run .facts').textContent())?.[1] ?? Number.NaN);
 
-  await step('the token is asked for by its name, and a run that waits says what for', async () => {
+  await step('a token that is wrong is said before anything is computed, with what to do', async () => {
     await container('Security Vectors');
+    await open('recipes/vector.json');
+    await lens('train the security vector').first().click();
+    await answer('RAY_TOKEN', 'a wrong one');
+    await page.getByText('the cluster does not accept the token "RAY_TOKEN" (401)').first().waitFor();
+    await shot('59-cluster-token');
+    assert.equal(jobs.size, 0);
+  });
+
+  await step('it is asked for again by its name, and a run that waits for GPUs says what is there', async () => {
     await open('recipes/vector.json');
     const begun = runPage(lens('train the security vector'));
     await answer('RAY_TOKEN', prepared.token);
@@ -41,6 +50,19 @@ export default async function cluster({ step, page, workspace, prepared, answer,
     await until(async () => (await stepOf(run)) === 6, 'six steps', 60_000);
     await run.getByText(`on ${prepared.ray.address}`).waitFor();
     await shot('61-cluster-training');
+  });
+
+  await step('while the cluster is away the run says so and tries again; nothing is lost', async () => {
+    const run = await webview('main.page header.run .facts');
+    const { instead } = prepared.ray;
+    prepared.ray.instead = () => 'broken';
+    const away = run.getByText(/the cluster does not answer .* It is tried again\. The job goes on there/);
+    await away.first().waitFor({ timeout: 60_000 });
+    await shot('61-cluster-away', ['dark']);
+    prepared.ray.instead = instead;
+    await run.getByText('the cluster answers again').first().waitFor({ timeout: 60_000 });
+    prepared.ray.until = 7;
+    await until(async () => (await stepOf(run)) === 7, 'a seventh step', 60_000);
   });
 
   await step('after a reload it goes on by itself: the job never ended', async () => {
