@@ -128,7 +128,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
         if (message.stage < own) break;
         artifacts[TAKEN] = String(seq);
         ended = enough && message.step > 0;
-        await checkpoint(ended);
+        await checkpoint(message.step);
         break;
       case 'adapter':
         delivered.set(message.name, await received(options, message));
@@ -139,10 +139,10 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
     }
   };
 
-  const checkpoint = async (isLast: boolean): Promise<void> => {
-    const path = await training.checkpoint(isLast);
-    // As here, the state before the first step is kept and not told.
-    if (state.step > 0) await job.emit({ kind: 'checkpoint', step: state.step, path });
+  /** As here, the state before the first step is kept and not told. */
+  const checkpoint = async (step: number): Promise<void> => {
+    const path = await training.checkpoint(ended);
+    if (step > 0) await job.emit({ kind: 'checkpoint', step: state.step, path });
   };
 
   // Before the first message there is something to resume, too.
