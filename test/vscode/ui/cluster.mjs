@@ -29,18 +29,19 @@ export default async function cluster({ step, page, workspace, prepared, answer,
   await step('a token that is wrong is said before anything is computed, with what to do', async () => {
     await container('Security Vectors');
     await open('recipes/vector.json');
-    await lens('train the security vector').first().click();
+    const begun = runPage(lens('train the security vector'));
     await answer('RAY_TOKEN', 'a wrong one');
-    await page.getByText('the cluster does not accept the token "RAY_TOKEN" (401)').first().waitFor();
-    await shot('59-cluster-token');
+    const run = await begun;
+    await run.getByText('the cluster does not accept the token "RAY_TOKEN" (401)').waitFor();
+    await run.getByText('Give a new one, and run or resume').waitFor();
+    await shot('59-cluster-token', ['dark']);
     assert.equal(jobs.size, 0);
   });
 
   await step('it is asked for again by its name, and a run that waits for GPUs says what is there', async () => {
-    await open('recipes/vector.json');
-    const begun = runPage(lens('train the security vector'));
+    const run = await webview('main.page header.run .facts');
+    await run.getByRole('button', { name: 'Run again' }).click();
     await answer('RAY_TOKEN', prepared.token);
-    const run = await begun;
     await run.getByText('waiting for workers: 2 CPU, 2 GPU wanted, the cluster has 8 CPU, 1 GPU').waitFor();
     await shot('60-cluster-waiting', ['dark']);
   });
