@@ -1,7 +1,7 @@
 /** A job, from where it is to its end: its log read again and again, its state, and how it is stopped. */
 import { Cancelled, HumanError } from '../support/errors.js';
 import { TERMINAL, type JobInfo, type RayClient } from './client.js';
-import { jobFault, RESUME, Unanswered } from './faults.js';
+import { jobFault, Unanswered } from './faults.js';
 import type { MessageReader } from './messages.js';
 
 /** How long is waited for what. */
@@ -107,12 +107,15 @@ export async function persistently<T>(
       if (!(error instanceof Unanswered)) throw error;
       if (!isKnown && error.isAbsent) throw error.final;
       if (signal.aborted || performance.now() - began > patience.awayMs) throw error.final;
-      if (!told) await onAway(`${error.final.message.replace(/\.$/, '')}. It is tried again. ${RESUME}`);
+      if (!told) await onAway(awayText(error.final, patience));
       told = true;
       await pause(wait, signal);
     }
   }
 }
+
+const awayText = ({ message }: HumanError, { awayMs }: Patience): string =>
+  `${message.replace(/\.$/, '')}. It is tried again for ${Math.ceil(awayMs / 60_000)} min. The job goes on there: nothing is lost, and nothing is to be done.`;
 
 /** Ends early when the signal fires. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {
