@@ -177,6 +177,9 @@ const foreign = (id: string, place: string): HumanError =>
     kind: 'failed',
   });
 
+const startedText = (workers: number): string =>
+  workers === 1 ? 'one worker has started' : `${workers} workers have started`;
+
 /** What a job says of itself, for people. */
 function noteText(
   { note, step, workers, wanted = {}, there = {}, free = {} }: JobNote,
@@ -194,7 +197,7 @@ function noteText(
     case 'restarted':
       return `a worker was lost, or the job began anew: it goes on from step ${step}`;
     case 'started':
-      return `${workers ?? target.workers} workers have started`;
+      return startedText(workers ?? target.workers);
     default:
       return undefined;
   }

@@ -63,6 +63,15 @@ export function statusFault(
   if (status === 413) return tooLarge(undefined, address);
   if (status >= 502 && status <= 504)
     return new Unanswered(failed(`the cluster does not answer (${status}).`, `Try again. ${RESUME}`), false);
+  // A head that has just started answers before it takes jobs.
+  if (/try again later/.test(said))
+    return new Unanswered(
+      failed(
+        `the cluster takes no jobs yet: ${firstLine(said)}`,
+        `Wait until it has started, and try again. ${RESUME}`,
+      ),
+      false,
+    );
   return failed(`the cluster answers with status ${status}: ${firstLine(said)}`, 'Look at the Ray dashboard.');
 }
 

@@ -115,7 +115,7 @@ export async function persistently<T>(
 }
 
 const awayText = ({ message }: HumanError, { awayMs }: Patience): string =>
-  `${message.replace(/\.$/, '')}. It is tried again for ${Math.ceil(awayMs / 60_000)} min. The job goes on there: nothing is lost, and nothing is to be done.`;
+  `${message.replace(/\.$/, '')}. It is tried again for ${Math.ceil(awayMs / 60_000)} min. A job that is there goes on: nothing is lost, and nothing is to be done.`;
 
 /** Ends early when the signal fires. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

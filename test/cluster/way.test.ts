@@ -104,4 +104,11 @@ test('what stands before the cluster may take less, or be away', async (t) => {
   server.instead = (call) => (call === 'POST /api/jobs/' && ++asked < 3 ? { status: 503 } : undefined);
   await send(t, { ray: server.address });
   assert.equal(asked, 3);
+  asked = 0;
+  const early = 'No available agent to submit job, please try again later.';
+  server.instead = (call) => (call === 'POST /api/jobs/' && ++asked < 3 ? { status: 500, text: early } : undefined);
+  const said: string[] = [];
+  await send(t, { ray: server.address }, { emit: (event: { message?: string }) => said.push(event.message ?? '') });
+  assert.equal(asked, 3, 'a head that has just started');
+  assert.match(said[0]!, /takes no jobs yet: No available agent.*It is tried again/);
 });

@@ -178,20 +178,24 @@ export async function window(bench) {
   bench.note('window: steps of the scenario', /\d+ steps passed, 0 failed/.exec(stdout)[0]);
 }
 
-/** Two runs at once; of one a worker is killed, the other is stopped and resumed. */
+/** Two runs at once; of one a worker is killed, the other is then begun, stopped and resumed. */
 export async function faults(bench) {
   const on = bench.on({ workers: 1 });
-  let killed = false;
-  const lost = train(await bench.recipe('plain.json', 'lost', { ...LONG, on }), {
-    seen(events) {
-      if (killed || stepsOf(events).length < 15) return;
-      killed = true;
-      void descendants(bench.cluster.head.pid).then((all) => {
-        const worker = all.find(({ command }) => /RayTrainWorker/.test(command));
-        if (worker) process.kill(worker.pid, 'SIGKILL');
-        bench.note('a worker was killed', Boolean(worker));
-      });
-    },
+  let killed;
+  const kill = async () => {
+    const all = await descendants(bench.cluster.head.pid);
+    const workers = all.filter(({ command }) => /RayTrainWorker/.test(command));
+    assert.equal(workers.length, 1, 'the worker of the one run that there is');
+    process.kill(workers[0].pid, 'SIGKILL');
+  };
+  let lost;
+  await new Promise((resolve, reject) => {
+    lost = bench
+      .recipe('plain.json', 'lost', { ...LONG, on })
+      .then((recipe) =>
+        train(recipe, { seen: (events) => stepsOf(events).length >= 15 && (killed ??= kill().then(resolve, reject)) }),
+      );
+    void lost.then(({ said }) => reject(new Error(`it ended before its worker was killed: ${said}`)), reject);
   });
   const file = await bench.recipe('plain.json', 'stopped', { ...LONG, seed: 2, on });
   let told = false;
@@ -208,7 +212,6 @@ export async function faults(bench) {
   await allOnce(bench.folder('stopped'), LONG.steps);
   const ended = await lost;
   assert.equal(ended.code, 0, ended.said);
-  assert.ok(killed);
   assert.match(JSON.stringify(ended.events), /a worker was lost/);
   await allOnce(bench.folder('lost'), LONG.steps);
   bench.note('stopped and resumed, and a lost worker: steps, each once', LONG.steps);
