@@ -51,7 +51,10 @@ export async function descendants(pid) {
 export async function startHead(interpreter, port, temporary) {
   const ray = path.join(path.dirname(interpreter), 'ray');
   const dashboard = ['--include-dashboard=true', '--dashboard-host=127.0.0.1', `--dashboard-port=${port}`];
-  const size = ['--num-cpus=4', '--num-gpus=0', '--object-store-memory=200000000', `--port=${await freePort()}`];
+  const size = ['--num-cpus=4', '--num-gpus=0', '--object-store-memory=200000000'];
+  // Another Ray on this machine has the usual ones.
+  const names = ['port', 'dashboard-agent-listen-port', 'ray-client-server-port'];
+  const ports = await Promise.all(names.map(async (name) => `--${name}=${await freePort()}`));
   const args = [
     'start',
     '--head',
@@ -60,6 +63,7 @@ export async function startHead(interpreter, port, temporary) {
     `--temp-dir=${temporary}`,
     ...dashboard,
     ...size,
+    ...ports,
   ];
   const env = {
     ...process.env,
