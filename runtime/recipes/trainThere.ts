@@ -46,7 +46,7 @@ export interface ClusterTraining {
   readonly probed?: (probes: Probes) => Promise<boolean>;
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
   /** At the end: sets the state of the run to an earlier step where that one is wanted. */
-  readonly settle?: () => Promise<void>;
+  readonly settle?: () => Promise<unknown>;
   /** `recompute` of the recipe is true: "auto" weighs this machine's memory. */
   readonly recompute: boolean;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { RunEvent } from '../../runtime/contract/protocol.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { messagesOf, numbered, planOf, rayServer, type FakeJob, type RayServer } from '../support/rayServer.js';
 import { runValue } from '../support/recipeRun.js';
