@@ -111,7 +111,9 @@ export async function fineTune(
   });
   async function recipeOf(chosen: Omit<FineTuneChoice, Made>, name: string) {
     const like = recipeLike(services, chosen.model);
-    const training = await suggested(services, { model: chosen.model, data: [chosen.data], method: chosen.method });
+    const anchored = chosen.strengthened && chosen.vectors.length > 0;
+    const { model, data, method } = chosen;
+    const training = await suggested(services, { model, data: [data], method, anchored });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'adapters', basename(file, '.json'));
     const { generation, judges } = like ?? {};

@@ -13,7 +13,7 @@ import type { Reporter } from './reporter.js';
 
 /** Reads the rows with the model's tokenizer; no weight is read and nothing is converted. */
 export async function suggestTraining(
-  { model, data, method }: Requests['defaults']['params'],
+  { model, data, method, anchored }: Requests['defaults']['params'],
   { signal, onProgress }: Pick<Reporter, 'signal' | 'onProgress'>,
 ): Promise<TrainingDefaults> {
   const spec = decoderSpec((await describeModel(model)).config);
@@ -29,5 +29,5 @@ export async function suggestTraining(
   }
   const longest = Math.max(...read.map(({ tokens }) => tokens?.longest.tokens ?? 0));
   const rows = Math.max(1, read[0].rows - read[0].refusedRows);
-  return trainingDefaults({ rows, longest, parameters: count, spec, method, memoryBytes: memoryLimit() });
+  return trainingDefaults({ rows, longest, parameters: count, spec, method, anchored, memoryBytes: memoryLimit() });
 }

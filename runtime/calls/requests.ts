@@ -137,6 +137,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     model: path,
     data: z.array(z.strictObject({ file: path, columns })).min(1).max(10),
     method: z.enum(["lora", "full"]),
+    anchored: z.boolean().optional(),
   },
   estimate: { recipe: path, text: text.optional(), device },
   cache: { clear: z.boolean().optional() },

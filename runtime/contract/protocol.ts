@@ -258,7 +258,13 @@ export interface Requests {
   };
   /** What suits a training on these files, of which the first is learned; their rows are read with the model's tokenizer. */
   defaults: {
-    params: { model: string; data: { file: string; columns?: Columns }[]; method: 'lora' | 'full' };
+    params: {
+      model: string;
+      data: { file: string; columns?: Columns }[];
+      method: 'lora' | 'full';
+      /** Each step holds rows of an anchor, too. */
+      anchored?: boolean;
+    };
     result: TrainingDefaults;
   };
   /** What a training recipe will take; reads no weight. Null for a recipe that does not train. */

@@ -42,6 +42,13 @@ test('few rows are seen several times in small batches, many rows once in large 
   }
 });
 
+test('rows of an anchor come to each step: of few rows more are taken together, and each is seen as often', () => {
+  const [alone, anchored] = [false, true].map((anchored) => trainingDefaults(facts({ rows: 80, anchored })));
+  assert.deepEqual([alone!.batch.rows, anchored!.batch.rows], [4, 8]);
+  assert.equal(alone!.epochs, anchored!.epochs);
+  assert.deepEqual(trainingDefaults(facts({ rows: 571, anchored: true })), trainingDefaults(facts({ rows: 571 })));
+});
+
 test('the longest row fits, and the context is the end of it', () => {
   for (const longest of [1, 31, 64, 500, 8000, 20_000]) {
     const { maxTokens } = trainingDefaults(facts({ longest, memoryBytes: 1000 * GB })).batch;

@@ -45,7 +45,7 @@ export function ownFiles() {
       .slice(0, 32)
       .map((row) => `${JSON.stringify({ input: texts(row)[0], output: texts(row)[1] })}\n`)
       .join(''),
-    'Testfragen.csv': table(['Frage', 'so nicht'], short(evaluationRows('rude').trait).slice(0, 12).map(texts)),
+    'Testfragen.csv': table(['Frage', 'so nicht'], evaluationRows('rude').trait.slice(0, 24).map(texts)),
     'orders to check.csv': table(
       ['order', 'record'],
       orders(12, 'eval/own').map(({ prompt, answer }) => [prompt, answer]),
