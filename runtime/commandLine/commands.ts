@@ -141,7 +141,7 @@ export const COMMANDS = {
     options: ['out', 'force', 'junit', 'answers', 'judge', 'export-labels', 'device'],
   },
   scan: {
-    use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]]',
+    use: '--model DIR --vector DIR --data FILE [--columns MAP] [--false-alarms R | --false-discoveries R | --threshold T] [--ordinary FILE] [--clean OUT [--reviewed] [--force]] [--precision P]',
     does: 'find rows that look like what the vector was trained on',
     more: 'Rows are compared with those that the vector held out, and with further ordinary rows (--ordinary).',
     options: [
@@ -150,12 +150,12 @@ export const COMMANDS = {
     ],
   },
   score: {
-    use: '--model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP]',
+    use: '--model DIR [--adapter DIR[@SCALE]]... --data FILE [--columns MAP] [--precision P]',
     does: 'loss of each row',
     options: ['model', 'adapter', 'data', 'columns', 'device', 'precision'],
   },
   generate: {
-    use: '--model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw]',
+    use: '--model DIR [--adapter DIR[@SCALE]]... (--prompt TEXT | --ids 1,2,3) [--max-new-tokens N] [--temperature T] [--top-p P] [--seed N] [--raw] [--precision P]',
     does: 'answer a prompt',
     options: [
       ...(['model', 'adapter', 'prompt', 'ids', 'max-new-tokens', 'temperature', 'top-p', 'seed'] as const),
