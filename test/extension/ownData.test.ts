@@ -108,6 +108,7 @@ test('a file with a known format is asked nothing; other columns are asked for, 
   const { services, at } = await workspace(t, {
     'known.csv': 'prompt,completion\nbuy,order : 3 lamps\n',
     'qa.csv': table,
+    'qa2.csv': table,
     'odd.csv': table.replace('question,answer', 'Kunde,Wir'),
   });
   const known = person(['known.csv'].map(at));
@@ -115,12 +116,17 @@ test('a file with a known format is asked nothing; other columns are asked for, 
   assert.deepEqual(known.asked.map((each) => each.question), [question]); // prettier-ignore
   assert.ok(known.asked[0]!.labels.includes('Browse…'));
 
-  const proposed = person(['prompt ← question', 'Use these columns']);
+  const proposed = person(['Use these columns']);
   const found = await askData(services, proposed.ask, { question, model: MODEL, file: at('qa.csv') });
   assert.deepEqual(found, { file: at('qa.csv'), columns: QA });
   const shown = proposed.asked.at(-1)!.labels;
   assert.match(shown[1]!, /^line 2: \d+ tokens, \d+ of them learned$/);
-  assert.equal(shown.length, 3);
+  assert.deepEqual([shown.length, shown.at(-1)], [4, 'Other columns…']);
+
+  // Where the names mislead, others are chosen, and shown again.
+  const other = person(['Other columns…', 'A prompt and an answer', 'answer', 'question', 'Use these columns']);
+  const turned = await askData(services, other.ask, { question, model: MODEL, file: at('qa2.csv') });
+  assert.deepEqual(turned.columns, { prompt: 'answer', completion: 'question' });
 
   const chosen = person(['A prompt and an answer', 'Kunde', 'Wir', 'Use these columns']);
   const odd = await askData(services, chosen.ask, { question, model: MODEL, file: at('odd.csv') });
@@ -167,7 +173,7 @@ test('preference rows are offered as completions of what was chosen, before a re
   const { services, at } = await workspace(t, {
     'p.jsonl': JSON.stringify({ prompt: 'buy', chosen: 'order : 3 lamps', rejected: 'no' }),
   });
-  const { ask } = person(['completion ← chosen', 'Use these columns']);
+  const { ask } = person(['Use these columns']);
   const found = await askData(services, ask, { question, model: MODEL, file: at('p.jsonl') });
   assert.deepEqual(found.columns, { completion: 'chosen' });
 });
@@ -176,7 +182,7 @@ test('a mapping by which no row can be used cannot be accepted', async (t) => {
   const { services, at } = await workspace(t, { 'n.jsonl': '{"a": {"x": 1}, "b": "order : 3 lamps"}\n' });
   const { ask, asked } = person(['A prompt and an answer', 'a', 'b', 'Use these columns']);
   await assert.rejects(askData(services, ask, { question, model: MODEL, file: at('n.jsonl') }), /is not among/);
-  assert.deepEqual(asked.at(-1)!.labels, ['line 1 cannot be used']);
+  assert.deepEqual(asked.at(-1)!.labels, ['line 1 cannot be used', 'Other columns…']);
 });
 
 test('what a recipe says of the columns of a file is not asked again', async (t) => {
