@@ -25,6 +25,8 @@ const table = (head, rows) =>
 const NAMES = {
   plain: 'plain',
   drop: 'flagged rows dropped, then plain',
+  anchor: 'the anchor only',
+  'anchor-3': 'the anchor only, of weight 3',
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
   unabsorbed: '`"protection": true` without absorbing',
@@ -287,10 +289,11 @@ const parts = {
   scans: scans(runs),
   costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),
-  sample: sampleTable(sample),
+  fresh: sampleTable(sample.filter(({ seed }) => seed !== '1')),
+  freshSeeds: [...new Set(sample.map(({ seed }) => seed))].filter((seed) => seed !== '1').join(', '),
+  sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
-  seeds: [...new Set(sample.map(({ seed }) => seed))].join(', '),
   shortfalls: shortfalls(),
   machine: text ? `${text.machine.cpu}, ${text.machine.cores} cores` : '–',
 };

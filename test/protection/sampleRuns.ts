@@ -17,6 +17,7 @@ const METHODS: Record<string, object> = {
   drop: { protection: { flagged: 'exclude', falseAlarms: 0.01, route: 1 } },
   /** No row is flagged, and the vector is off for all. */
   anchor: { protection: { route: 1, anchor: {} } },
+  'anchor-3': { protection: { route: 1, anchor: { weight: 3 } } },
 };
 
 type Done = DoneEvent & { cpuSeconds: number; peakBytes: number };
