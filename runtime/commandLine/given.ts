@@ -95,7 +95,7 @@ export const computing = (values: Values): Computing => ({
   precision: values.precision === undefined ? undefined : oneOf(values.precision, 'precision', PRECISIONS),
 });
 
-export const chosen = (values: Values): 'auto' | 'cpu' | 'webgpu' | undefined =>
+export const chosen = (values: Values): Computing['device'] =>
   values.device === undefined ? undefined : oneOf(values.device, 'device', ['auto', 'cpu', 'webgpu'] as const);
 
 /** What a command is given, and where it reports. */

@@ -3,7 +3,7 @@ import { byDisagreement, type AnswerRow } from '../../runtime/contract/answers.j
 import { fill, numbersIn } from '../../runtime/contract/format.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
-import { el, setText } from '../dom.js';
+import { el, oncePerFrame, setText } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
 import {
   PICTURE_FORMATS,
@@ -80,7 +80,6 @@ class ComparePage {
   private readonly log: ReturnType<typeof checkBox>;
   private readonly whole: HTMLElement;
   private rows: AnswerRow[] = [];
-  private drawing = false;
 
   constructor(private readonly words: Words) {
     const s = (this.strings = words.strings);
@@ -209,22 +208,16 @@ class ComparePage {
     );
   }
 
-  /** At most once a frame. */
-  private draw(): void {
-    if (this.drawing) return;
-    this.drawing = true;
-    requestAnimationFrame(() => {
-      this.drawing = false;
-      const { state } = this;
-      this.whole.hidden = state.range === undefined;
-      this.legend.update(state);
-      this.results.update(state);
-      this.recipes.update(state);
-      this.parallel.update(state);
-      this.charts.update(state);
-      if (!this.answers.element.hidden) this.drawAnswers();
-    });
-  }
+  private readonly draw = oncePerFrame(() => {
+    const { state } = this;
+    this.whole.hidden = state.range === undefined;
+    this.legend.update(state);
+    this.results.update(state);
+    this.recipes.update(state);
+    this.parallel.update(state);
+    this.charts.update(state);
+    if (!this.answers.element.hidden) this.drawAnswers();
+  });
 
   private highlight(run: string | undefined): void {
     if (this.state.highlighted === run) return;
