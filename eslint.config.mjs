@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 /** What each program may import of the others: the contract, and of the pages their messages. */
 const SHARED = {
   runtime: '$^',
-  extension: 'runtime/contract/[^/]+$|runtime/runs/ownerOf\\.js$|webview/protocol\\.js$',
+  extension: 'runtime/contract/[^/]+$|runtime/runs/ownerOf\\.js$|webview/protocol/[^/]+$',
   webview: 'runtime/contract/[^/]+$',
 };
 /** Who shows a run draws `runView` of it and does not read it once more. */
@@ -26,7 +26,7 @@ const layer = (folder, never, patterns = [], files = `${folder}/**/*.ts`) => ({
             regex: `^(\\.\\./)+(?=(${Object.keys(SHARED)
               .filter((other) => other !== folder)
               .join('|')})/)(?!${SHARED[folder]})`,
-            message: 'Only runtime/contract/ (and webview/protocol.ts, for the extension) may be imported from here.',
+            message: 'Only runtime/contract/ (and webview/protocol/, for the extension) may be imported from here.',
           },
         ],
       },

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { columnsText } from '../runtime/contract/mapping.js';
-import type { WalkthroughTopic } from '../webview/protocol.js';
+import type { WalkthroughTopic } from '../webview/protocol/run.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
 import { VerdictMarks } from './codelens/verdictMarks.js';

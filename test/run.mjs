@@ -5,10 +5,11 @@
  *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, oldest, oldest-ui, ui
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { peersSupported, setupPeers } from './peers/setup.mjs';
+import { compiled, unitTests } from './unitTests.mjs';
 import { hostSupported, setup } from './vscode/host/setup.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -17,21 +18,11 @@ const vsix = path.join(root, 'out/test.vsix');
 const tgz = path.join(root, 'out/test.tgz');
 const SLOWEST = 10;
 
-/** Unit tests are all test files but those that need a package, a window or time. */
-const unitTests = readdirSync(path.join(root, 'test'))
-  .filter(
-    (folder) => !['vscode', 'bench', 'fixtures', 'golden', 'peers', 'ray'].includes(folder) && !folder.includes('.'),
-  )
-  .flatMap((folder) =>
-    readdirSync(path.join(root, 'test', folder), { recursive: true }).map((f) => `test/${folder}/${f}`),
-  )
-  .filter((file) => file.endsWith('.test.ts'))
-  .sort();
-
-const nodeTest = (...files) => [
-  ...['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=240000'],
-  ...['--test-reporter=./test/support/reporter.mjs', '--test-reporter-destination=stdout', ...files],
+const nodeTest = (...args) => [
+  ...['--test', '--test-concurrency=2', '--test-timeout=240000'],
+  ...['--test-reporter=./test/support/reporter.mjs', '--test-reporter-destination=stdout', ...args],
 ];
+const tsTest = (...files) => nodeTest('--import', 'tsx', ...files);
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
@@ -43,16 +34,23 @@ const sections = {
   types: { minutes: 10, args: ['node_modules/typescript/bin/tsc', '--build'], abreast: true },
   lint: { minutes: 10, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'], abreast: true },
   format: { minutes: 5, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], abreast: true },
-  unit: { minutes: 14, args: nodeTest(...unitTests), after: ['build'], host: true },
+  compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
+  unit: {
+    minutes: 14,
+    args: nodeTest('--enable-source-maps', ...unitTests.map(compiled)),
+    needs: ['compile'],
+    after: ['build'],
+    host: true,
+  },
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
   tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`], quiet: true },
   package: {
     minutes: 5,
-    args: nodeTest('test/package.test.ts', 'test/npmPackage.test.ts'),
+    args: tsTest('test/package.test.ts', 'test/npmPackage.test.ts'),
     needs: ['tgz', 'vsix'],
     env: { VSIX: vsix, TGZ: tgz },
   },
-  supply: { minutes: 3, args: nodeTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
+  supply: { minutes: 3, args: tsTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
   oldest: {
     minutes: 8,

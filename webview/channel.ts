@@ -1,5 +1,5 @@
 import type { ErrorData } from '../runtime/contract/errors.js';
-import type { HostMessage, PageMessage } from './protocol.js';
+import type { HostMessage, PageMessage } from './protocol/envelope.js';
 
 interface VsCodeApi {
   postMessage(message: unknown): void;

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ScanRow } from '../../runtime/contract/scan.js';
-import type { TriageTable } from '../../webview/protocol.js';
+import type { TriageTable } from '../../webview/protocol/triage.js';
 
 const ROWS_A_TURN = 5000;
 /** Significant digits that are shown. */

@@ -14,7 +14,7 @@ import type { Looks, Mark } from './rowMarks.js';
 import { COLUMN_FIELDS, columnsText, type Columns } from '../../runtime/contract/mapping.js';
 import { readRows } from './rows.js';
 import { SCAN_TABLE, scanTable } from './scanTable.js';
-import type { TriageTable } from '../../webview/protocol.js';
+import type { TriageTable } from '../../webview/protocol/triage.js';
 
 /** What a scan found in a data file, and of which text of the file that is true. */
 export interface Scan {

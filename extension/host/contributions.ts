@@ -1,4 +1,4 @@
-import type { WalkthroughTopic } from '../../webview/protocol.js';
+import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 
 /** The ids that package.json contributes, once. A test compares this file with package.json. */
 

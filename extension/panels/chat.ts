@@ -1,6 +1,6 @@
 import type { ChatMessage, GenerateParams } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webview/protocol.js';
+import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webview/protocol/chat.js';
 import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';

@@ -6,8 +6,8 @@ import {
   type ChatPageEvent,
   type ChatPageRequest,
   type ChatPageState,
-  type WalkthroughTopic,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/chat.js';
+import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import { PANELS } from '../host/contributions.js';
 import { Disposables } from '../host/disposable.js';
 import type { Engine } from '../engine/engine.js';

@@ -8,7 +8,7 @@ import {
   type ComparePageRequest,
   type ComparePageState,
   type PictureFormat,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/compare.js';
 import { PANELS } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
 import { Cancelled, inputError } from '../host/errors.js';

@@ -2,21 +2,11 @@
 import { z } from 'zod';
 import { LABELS } from '../../runtime/contract/labels.js';
 import { DECISIONS } from '../../runtime/contract/review.js';
-import {
-  PICTURE_FORMATS,
-  type ChatPageRequest,
-  type ChatPageState,
-  type ComparePageRequest,
-  type ComparePageState,
-  type RunPageRequest,
-  type RunPageState,
-  type TrainingAction,
-  type TrainingKey,
-  type TrainingPageRequest,
-  type TriagePageRequest,
-  type TriagePageState,
-  type WalkthroughTopic,
-} from '../../webview/protocol.js';
+import { PICTURE_FORMATS, type ComparePageRequest, type ComparePageState } from '../../webview/protocol/compare.js';
+import type { ChatPageRequest, ChatPageState } from '../../webview/protocol/chat.js';
+import type { RunPageRequest, RunPageState, WalkthroughTopic } from '../../webview/protocol/run.js';
+import type { TrainingAction, TrainingKey, TrainingPageRequest } from '../../webview/protocol/training.js';
+import type { TriagePageRequest, TriagePageState } from '../../webview/protocol/triage.js';
 
 const TOPICS = ['harmful-loss', 'benign-loss', 'gradients', 'table', 'danger'] as const satisfies WalkthroughTopic[];
 const openWalkthrough = z.strictObject({ type: z.literal('openWalkthrough'), topic: z.enum(TOPICS) });

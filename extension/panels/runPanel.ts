@@ -7,7 +7,7 @@ import {
   type RunPageRequest,
   type RunPageState,
   type WalkthroughTopic,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/run.js';
 import { now } from '../host/clock.js';
 import { PANELS } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';

@@ -12,7 +12,7 @@ import {
   type TriagePageRequest,
   type TriagePageState,
   type TriageState,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/triage.js';
 import type { Engine } from '../engine/engine.js';
 import type { ReviewChange, Reviews } from '../data/reviews.js';
 import { scanSummary, type Scan, type Scans } from '../data/scans.js';

@@ -4,7 +4,7 @@ import { judgeIdentity } from '../../runtime/contract/judgeText.js';
 import { deliveredState as delivered, sortStates } from '../../runtime/contract/states.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { RunSnapshot } from '../../webview/protocol.js';
+import type { RunSnapshot } from '../../webview/protocol/run.js';
 import { baselineName, isProtected, kindOf, nameOf, vectorCount, type Run } from './run.js';
 
 /** The state of the model that a run delivers, as its measurements name it. */

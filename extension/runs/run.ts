@@ -20,7 +20,7 @@ import type { RunOwner } from '../../runtime/contract/owner.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import type { Device } from '../../runtime/contract/recipeWords.js';
 import { valuesText, type SweepPoint } from '../../runtime/contract/sweep.js';
-import type { RunProgress, RunWarning } from '../../webview/protocol.js';
+import type { RunProgress, RunWarning } from '../../webview/protocol/run.js';
 import { t } from '../host/text.js';
 import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';

@@ -1,4 +1,4 @@
-import type { RunAppend, RunProgress, RunSnapshot } from '../../webview/protocol.js';
+import type { RunAppend, RunProgress, RunSnapshot } from '../../webview/protocol/run.js';
 import { probesSince, trainSince } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { expectation } from './estimates.js';

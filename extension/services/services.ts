@@ -1,5 +1,5 @@
 import type * as vscode from 'vscode';
-import type { WalkthroughTopic } from '../../webview/protocol.js';
+import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import type { DataInspector } from '../data/files.js';
 import type { Mappings } from '../data/mappings.js';
 import type { Reviews } from '../data/reviews.js';

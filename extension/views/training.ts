@@ -7,11 +7,9 @@ import {
   type TrainingKey,
   type TrainingPageEvent,
   type TrainingPageRequest,
-  type TrainingState,
-  type WalkthroughTopic,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/training.js';
+import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { exists, readText } from '../host/checkedFile.js';
 import { now } from '../host/clock.js';
 import { COMMANDS, VIEWS, type CommandName } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
@@ -21,30 +19,22 @@ import { t } from '../host/text.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
-import { runTitle } from '../runs/compare.js';
 import { droppedFile } from '../data/files.js';
 import { keyOffset, type Edit } from '../runs/recipeEdit.js';
-import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
-import { append, snapshot, wholeRun } from '../runs/snapshot.js';
+import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
-import { sameAdapter, type Model } from '../workspace/models.js';
-import { nothingYet, untrusted, vectorInTraining } from './trainingNotices.js';
 import {
-  chosen,
-  firstRecipe,
-  isOf,
-  protectedBy,
-  readWritten,
-  recipeChoices,
-  trainingForm,
-  unprotected,
-  type Known,
-  type Targets,
-  type Written,
-} from './trainingState.js';
+  fineTunings,
+  textOf,
+  trainingPicture,
+  type ShownRecipe,
+  type TrainingParts,
+  type TrainingPicture,
+} from './trainingPicture.js';
+import { chosen, firstRecipe, protectedBy, readWritten, unprotected } from './trainingState.js';
 
 /** What the panel asks of the rest of the extension. */
 export interface TrainingActions {
@@ -62,23 +52,12 @@ export interface TrainingActions {
   onBug(error: unknown): void;
 }
 
-type Parts = Pick<
-  Services,
-  'estimates' | 'extension' | 'files' | 'inspector' | 'models' | 'problems' | 'recipes' | 'scans' | 'store'
->;
+type Parts = TrainingParts & Pick<Services, 'extension' | 'problems'>;
 
 /** Keys of the workspace's memory: the recipe that is shown, and the protection that a switch has taken out of recipes. */
 const CHOSEN = 'training.recipe';
 const TAKEN_OUT = 'training.protection';
 const PROTECTIONS = z.record(z.string(), z.object({ vectors: z.string(), protection: z.string().optional() }));
-
-/** What the panel shows now: requests are about this. */
-interface Picture {
-  state: TrainingState;
-  written: Partial<Written>;
-  targets: Targets;
-  run: Run | undefined;
-}
 
 /** The training panel of the sidebar: a recipe of the workspace, the run that goes on or was the last, and what is attached. */
 export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposable {
@@ -88,7 +67,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   /** Of the page that is there now. */
   private page = new Disposables();
   private ready = false;
-  private picture: Picture | undefined;
+  private picture: TrainingPicture | undefined;
   private posted = '';
   private run: Run | undefined;
   /** Recipes that there were when a new one was asked for. */
@@ -307,7 +286,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   private async draw(first = false): Promise<void> {
     if (!this.ready) return;
-    this.picture = await this.paint();
+    this.picture = await trainingPicture(this.parts, await this.recipeToShow());
     const { state } = this.picture;
     const text = JSON.stringify(state);
     if (text !== this.posted) {
@@ -328,18 +307,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.channel?.post({ type: 'run', run: shown });
   }
 
-  /** The recipe's run that goes on, else any that does, else the last of the recipe or of its vectors, or of all. */
-  private runToShow(facts: Written['facts'] | undefined): Run | undefined {
-    const { store } = this.parts;
-    const runs = store.list();
-    const own = runs.filter((run) => facts && isOf(run, facts));
-    const related = runs.filter((run) => own.includes(run) || facts?.vectors.some((v) => sameAdapter(v, run.folder)));
-    // Before there is a recipe, what was made for it.
-    return own.find((run) => run.live) ?? store.live()[0] ?? related[0] ?? (facts ? undefined : runs[0]);
-  }
-
   /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
-  private async recipeToShow(all: readonly RecipeFacts[]): Promise<{ file?: string; text?: string }> {
+  private async recipeToShow(): Promise<ShownRecipe> {
+    const all = fineTunings(this.parts);
     const made = this.before && all.find(({ file }) => !this.before?.has(file));
     if (made) {
       this.before = undefined;
@@ -350,71 +320,6 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     if (typeof kept === 'string' && text !== undefined) return { file: kept, text };
     const file = firstRecipe(all)?.file;
     return file === undefined ? {} : { file, text: await textOf(file) };
-  }
-
-  private async paint(): Promise<Picture> {
-    const { recipes, store } = this.parts;
-    const models = this.parts.models.list();
-    const locked = !vscode.workspace.isTrusted;
-    const all = recipes.list().filter(({ kind }) => kind === 'finetune');
-    const { file, text } = await this.recipeToShow(all);
-    const files = all.map((one) => one.file);
-    if (file !== undefined && !files.includes(file)) files.push(file);
-    const relative = (path: string): string => vscode.workspace.asRelativePath(path);
-    const written = file !== undefined && text !== undefined ? readWritten(text, file) : {};
-    const { facts } = written;
-    const model = models.find(({ path }) => path === facts?.model);
-    const shown = facts && trainingForm({ ...written, facts }, await this.known(facts, models, relative));
-    if (shown?.form.canStart && file !== undefined && text !== undefined)
-      shown.form.expected = this.parts.estimates.get(file, text);
-    const chosen = this.runToShow(facts);
-    const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);
-    const going = store.live().filter((other) => other !== run);
-    const notices = [
-      ...(locked ? [untrusted()] : []),
-      ...(file === undefined && !locked
-        ? [nothingYet(models.length > 0, vectorsFor(this.parts, models[0]).length > 0, vectorInTraining(store))]
-        : []),
-      ...(shown?.notices ?? []),
-    ];
-    const state: TrainingState = {
-      recipes: recipeChoices(files, relative),
-      recipe: file,
-      form: shown?.form,
-      notices,
-      error: written.error,
-      adapters: (model?.adapters ?? []).map(({ path, name, role, attached }) => ({
-        path,
-        name,
-        role: role ?? 'task',
-        attached,
-      })),
-      queue: going.map((other) => ({ id: other.folder, title: runTitle(other) })),
-      locked,
-    };
-    return { state, written, targets: shown?.targets ?? {}, run };
-  }
-
-  private async known(facts: Written['facts'], models: readonly Model[], relative: Known['relative']): Promise<Known> {
-    const { files, inspector, recipes, scans, store } = this.parts;
-    const named = [facts.model, ...facts.data, ...facts.vectors];
-    const there = new Set<string>();
-    for (const path of named) if (await exists(path)) there.add(path);
-    return {
-      models,
-      recipes: recipes.list(),
-      data: files.dataFiles().filter((path) => !recipes.isEvaluationSet(path)),
-      vectors: vectorsFor(
-        this.parts,
-        models.find(({ path }) => path === facts.model),
-      ),
-      runs: store.list(),
-      counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
-      scan: (path) => scans.get(path),
-      since: (path) => scans.since(path),
-      exists: (path) => there.has(path),
-      relative,
-    };
   }
 
   /** One after the other: two quick choices must not both start from the same text. */
@@ -428,10 +333,4 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 /** Tells its own errors, and may go on long after it has begun. */
 function command<K extends CommandName>(name: K, argument: CommandArguments[K]): void {
   void vscode.commands.executeCommand(COMMANDS[name], argument);
-}
-
-/** The text as the person sees it: that of the editor, else of the file. */
-async function textOf(file: string): Promise<string | undefined> {
-  const open = vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.fsPath === file);
-  return open?.getText() ?? (await readText(file).catch(() => ''));
 }

@@ -1,5 +1,5 @@
 /** What the training panel says above its form, or in place of it. */
-import type { TrainingNotice } from '../../webview/protocol.js';
+import type { TrainingNotice } from '../../webview/protocol/training.js';
 import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
 import { kindOf } from '../runs/run.js';

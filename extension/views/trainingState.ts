@@ -8,7 +8,7 @@ import type {
   TrainingForm,
   TrainingKey,
   TrainingNotice,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/training.js';
 import type { Counted } from '../data/files.js';
 import type { Scan, Since } from '../data/scans.js';
 import { errorData, inputError } from '../host/errors.js';

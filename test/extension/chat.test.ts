@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GenerateParams } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import type { ChatPageEvent } from '../../webview/protocol.js';
+import type { ChatPageEvent } from '../../webview/protocol/chat.js';
 import type { Listener, Token } from '../../extension/engine/engine.js';
 import { HostError } from '../../extension/host/errors.js';
 import { Chat, EMPTY_CHAT, type ChatMemory } from '../../extension/panels/chat.js';

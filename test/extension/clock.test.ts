@@ -11,7 +11,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import { duration } from '../../extension/host/text.js';
 import { now } from '../../extension/host/clock.js';
 import { runTooltip } from '../../extension/views/labels.js';
-import { RUN_STRINGS } from '../../webview/protocol.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { formatDuration as onThePage } from '../../runtime/contract/format.js';
 import { recipe, runFolder, step, temporary, write } from './support.js';
 

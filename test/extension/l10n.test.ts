@@ -10,13 +10,11 @@ import ts from 'typescript';
 import { ESTIMATE_STRINGS } from '../../runtime/contract/estimate.js';
 import { translated } from '../../extension/host/strings.js';
 import { duration, percent, useTranslations } from '../../extension/host/text.js';
-import {
-  CHAT_STRINGS,
-  COMPARE_STRINGS,
-  RUN_STRINGS,
-  TRAINING_STRINGS,
-  TRIAGE_STRINGS,
-} from '../../webview/protocol.js';
+import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
+import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
+import { TRAINING_STRINGS } from '../../webview/protocol/training.js';
+import { TRIAGE_STRINGS } from '../../webview/protocol/triage.js';
 
 const root = join(import.meta.dirname, '../..');
 const BUNDLE = join(root, 'l10n/bundle.l10n.json');

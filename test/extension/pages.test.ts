@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { RUN_STRINGS } from '../../webview/protocol.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { Cancelled, errorData, inputError, parsePlace } from '../../extension/host/errors.js';
 
 import { serve } from '../../extension/panels/channel.js';

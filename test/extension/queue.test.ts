@@ -92,12 +92,18 @@ test('secrets of judges are asked for when a run is started, not when it is its 
   await start('a', { judges });
   await start('b', { judges });
   await start('c', {});
-  assert.deepEqual(said.filter((one) => one.startsWith('get')), ['get JUDGE_KEY', 'get JUDGE_KEY']); // prettier-ignore
-  for (let begun = 1; begun <= 3; begun++) {
+  // A sweep has the judges of its base.
+  const sweep = { kind: 'sweep', base: 'a.json', over: { seed: [1, 2] }, output: '../sweeps/d' };
+  await runner.start(await write(join(root, 'recipes/d.json'), sweep));
+  assert.deepEqual(
+    said.filter((one) => one.startsWith('get')),
+    Array(3).fill('get JUDGE_KEY'),
+  );
+  for (let begun = 1; begun <= 4; begun++) {
     for (let i = 0; sent.length < begun && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     finish();
   }
-  assert.deepEqual(sent, [{ JUDGE_KEY: 'sesame' }, { JUDGE_KEY: 'sesame' }, undefined]);
+  assert.deepEqual(sent, [{ JUDGE_KEY: 'sesame' }, { JUDGE_KEY: 'sesame' }, undefined, { JUDGE_KEY: 'sesame' }]);
   assert.equal(said.filter((one) => one === 'forget JUDGE_KEY').length, 1);
 });
 

@@ -23,7 +23,7 @@ const MOST_FAULTS = 20;
 const LEAST_SHARE = 0.005;
 
 /** The name of the file that runs, which names the kind's corpus and findings. */
-const FILE = basename(process.argv[1] ?? '').replace(/\.test\.ts$/, '');
+const FILE = basename(process.argv[1] ?? '').replace(/\.test\.[jt]s$/, '');
 
 export function fuzz<T>(kind: Kind<T>): void {
   if (process.env.FUZZ_CAMPAIGN) void inFolder((folder) => campaign(FILE, kind, folder));

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { serve, type Port } from '../../extension/panels/channel.js';
 import { CHAT_REQUEST, CHAT_STATE, RUN_REQUEST, RUN_STATE, TRAINING_REQUEST } from '../../extension/panels/requests.js';
-import type { ChatPageRequest, HostMessage, RunPageRequest, TrainingPageRequest } from '../../webview/protocol.js';
+import type { ChatPageRequest } from '../../webview/protocol/chat.js';
+import type { HostMessage } from '../../webview/protocol/envelope.js';
+import type { RunPageRequest } from '../../webview/protocol/run.js';
+import type { TrainingPageRequest } from '../../webview/protocol/training.js';
 import { damageJsonText } from './damage.js';
 import { fuzz } from './harness.js';
 

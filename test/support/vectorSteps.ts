@@ -12,12 +12,15 @@ import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
 import { placementOf } from './placement.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
+/** Of each kind, in a step. */
+const ROWS = 4;
+
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
 const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, scratch: sample });
 const { backend, spec, model, tokenizer, sites } = context;
 const reporter = { warn: (): void => undefined };
-const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 40 }, reporter)).examples];
-const benign = [...(await loadData(context, `${sample}data/benign.jsonl`, { limit: 40 }, reporter)).examples];
+const harmful = [...(await loadData(context, `${sample}data/harmful.jsonl`, { limit: 5 * ROWS }, reporter)).examples];
+const benign = [...(await loadData(context, `${sample}data/benign.jsonl`, { limit: 5 * ROWS }, reporter)).examples];
 const layout = layOut(sites.map((s) => ({ ...s, rank: 8, scale: 2 })));
 const adapters = [{ name: 'security', layout }];
 const learner = openLearner({
@@ -43,7 +46,7 @@ const losses: number[] = [];
 const norms: number[] = [];
 let last: TrainingRow[] = [];
 for (let step = 0; step < 5; step++) {
-  const [harm, held] = [harmful, benign].map((rows) => rows.slice(8 * step, 8 * step + 8));
+  const [harm, held] = [harmful, benign].map((rows) => rows.slice(ROWS * step, ROWS * (step + 1)));
   const teachers = await learner.teach(held!);
   last = [
     ...rowsOf(harm!, { security: 1 }, 1 / tokenCount(harm!)),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
-import { COMPARE_STRINGS } from '../../webview/protocol.js';
+import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
 import * as fixtures from './fixtures.js';
 

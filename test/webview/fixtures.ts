@@ -8,15 +8,13 @@ import { invariantStates } from '../../runtime/contract/invariants.js';
 import { runVerdict, type RunPhase } from '../../runtime/contract/verdict.js';
 import {
   CHAT_STRINGS,
-  RUN_STRINGS,
-  TRIAGE_STRINGS,
   type ChatAnswer,
   type ChatColumn,
   type ChatRound,
   type ChatState,
-  type RunSnapshot,
-  type TriageState,
-} from '../../webview/protocol.js';
+} from '../../webview/protocol/chat.js';
+import { RUN_STRINGS, type RunSnapshot } from '../../webview/protocol/run.js';
+import { TRIAGE_STRINGS, type TriageState } from '../../webview/protocol/triage.js';
 
 export const strings = { run: RUN_STRINGS, chat: CHAT_STRINGS, triage: TRIAGE_STRINGS };
 

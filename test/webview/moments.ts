@@ -1,14 +1,10 @@
 /** Every page at the moments that look different, opened by a host of a few lines. */
 import type { RowText } from '../../runtime/contract/dataInfo.js';
-import {
-  CHAT_STRINGS,
-  COMPARE_STRINGS,
-  RUN_STRINGS,
-  TRAINING_STRINGS,
-  TRIAGE_STRINGS,
-  type TrainingNotice,
-  type TrainingState,
-} from '../../webview/protocol.js';
+import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
+import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
+import { TRAINING_STRINGS, type TrainingNotice, type TrainingState } from '../../webview/protocol/training.js';
+import { TRIAGE_STRINGS } from '../../webview/protocol/triage.js';
 import { OpenPage, type Browser, type PageName, type Theme } from './browser.js';
 import * as fixtures from './fixtures.js';
 

@@ -7,7 +7,7 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { RUNS } from '../contract/runs.js';
-import type { ChatAnswer } from '../../webview/protocol.js';
+import type { ChatAnswer } from '../../webview/protocol/chat.js';
 import * as fixtures from './fixtures.js';
 
 type Answer = Parameters<typeof OpenPage.open>[4];

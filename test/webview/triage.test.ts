@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TriageState } from '../../webview/protocol.js';
+import type { TriageState } from '../../webview/protocol/triage.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
 import * as fixtures from './fixtures.js';
 

@@ -1,5 +1,7 @@
 import { el } from '../dom.js';
-import type { AdapterStrings, ChatAdapter, WalkthroughTopic } from '../protocol.js';
+import type { AdapterStrings } from '../protocol/adapters.js';
+import type { ChatAdapter } from '../protocol/chat.js';
+import type { WalkthroughTopic } from '../protocol/run.js';
 import { fill } from '../../runtime/contract/format.js';
 import { button, checkBox, type CheckBox } from '../ui.js';
 

@@ -1,5 +1,5 @@
 import { el } from '../dom.js';
-import type { ChatColumn, ChatPageRequest, ChatStrings } from '../protocol.js';
+import type { ChatColumn, ChatPageRequest, ChatStrings } from '../protocol/chat.js';
 import { checkBox, type CheckBox } from '../ui.js';
 
 /** Check boxes of the columns: those that are ticked get the question. */

@@ -2,7 +2,7 @@ import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
-import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStrings } from '../protocol.js';
+import type { ChatPageEvent, ChatPageRequest, ChatPageState, ChatState, ChatStrings } from '../protocol/chat.js';
 import { fill } from '../../runtime/contract/format.js';
 import { button, textArea, type Button, type TextArea } from '../ui.js';
 import { Adapters } from './adapters.js';

@@ -1,7 +1,7 @@
 import { el } from '../dom.js';
 import { errorNotice } from '../notice.js';
 import { fill, numbersIn } from '../../runtime/contract/format.js';
-import type { ChatAnswer, ChatPageRequest, ChatRound, ChatState, ChatStrings } from '../protocol.js';
+import type { ChatAnswer, ChatPageRequest, ChatRound, ChatState, ChatStrings } from '../protocol/chat.js';
 import { button } from '../ui.js';
 import { differences } from './differences.js';
 

@@ -12,7 +12,7 @@ import {
   type ComparePageState,
   type CompareStrings,
   type PictureFormat,
-} from '../protocol.js';
+} from '../protocol/compare.js';
 import { Answers } from '../run/answers.js';
 import { onThemeChange, readTheme } from '../theme.js';
 import { button, checkBox, dropdown } from '../ui.js';

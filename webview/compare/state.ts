@@ -1,7 +1,7 @@
 import type { Shown, XAxis } from '../../runtime/contract/comparedRuns.js';
 import type { Numbers } from '../../runtime/contract/format.js';
 import { DASHES, type Dash } from '../../runtime/contract/series.js';
-import type { CompareStrings } from '../protocol.js';
+import type { CompareStrings } from '../protocol/compare.js';
 import type { Theme } from '../theme.js';
 
 /** What the page shows, and how. */

@@ -1,6 +1,6 @@
 import { Chart, type ChartDataset, type ChartOptions } from 'chart.js';
 import { el, setText, svg } from '../dom.js';
-import type { RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol.js';
+import type { RunSnapshot, RunStrings, WalkthroughTopic } from '../protocol/run.js';
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import {
   DASHES,

@@ -1,5 +1,5 @@
 import { PROBES, type Column, type ProbeColumns } from '../../runtime/contract/columns.js';
-import type { RunPageEvent, RunSnapshot } from '../protocol.js';
+import type { RunPageEvent, RunSnapshot } from '../protocol/run.js';
 
 /** Probe columns of `more` after those of `columns`; a column that only one of them has is filled up with null. */
 export function appendProbes(columns: ProbeColumns, more: ProbeColumns): void {

@@ -1,7 +1,7 @@
 import { KINDS } from '../../runtime/contract/kinds.js';
 import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
-import type { RunProgress, RunSnapshot, RunStrings } from '../protocol.js';
+import type { RunProgress, RunSnapshot, RunStrings } from '../protocol/run.js';
 import { fill, formatDuration } from '../../runtime/contract/format.js';
 import { button, type Button } from '../ui.js';
 

@@ -3,7 +3,7 @@ import { isJudged, type AnswerRow } from '../../runtime/contract/answers.js';
 import { fill } from '../../runtime/contract/format.js';
 import { LABELS, type Label } from '../../runtime/contract/labels.js';
 import { el } from '../dom.js';
-import type { RunStrings } from '../protocol.js';
+import type { RunStrings } from '../protocol/run.js';
 
 /** An answer of the table. */
 interface Place {

@@ -3,7 +3,14 @@ import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, oncePerFrame } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
-import type { RunPageEvent, RunPageRequest, RunPageState, RunSnapshot, RunStrings, RunWarning } from '../protocol.js';
+import type {
+  RunPageEvent,
+  RunPageRequest,
+  RunPageState,
+  RunSnapshot,
+  RunStrings,
+  RunWarning,
+} from '../protocol/run.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { button } from '../ui.js';
 import { Answers } from './answers.js';

@@ -2,7 +2,7 @@ import { fill, type Numbers } from '../../runtime/contract/format.js';
 import { CURVE, type Curve } from '../../runtime/contract/sweepCurve.js';
 import { sweepView, type HeatCell, type HeatMap, type SweepView } from '../../runtime/contract/sweepView.js';
 import { el, svg } from '../dom.js';
-import type { RunSnapshot, RunStrings } from '../protocol.js';
+import type { RunSnapshot, RunStrings } from '../protocol/run.js';
 
 interface Words {
   strings: RunStrings;

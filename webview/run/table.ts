@@ -2,7 +2,7 @@ import { fill } from '../../runtime/contract/format.js';
 import { stateName, type Cell, type ResultTable } from '../../runtime/contract/table.js';
 import type { VectorTable } from '../../runtime/contract/vectorTable.js';
 import { el } from '../dom.js';
-import type { RunSnapshot, RunStrings } from '../protocol.js';
+import type { RunSnapshot, RunStrings } from '../protocol/run.js';
 
 /** The table base · plain · protected, with judge and number of prompts per column. */
 export function resultElement(table: ResultTable, run: RunSnapshot, s: RunStrings): HTMLElement {

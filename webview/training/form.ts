@@ -7,7 +7,7 @@ import type {
   TrainingKey,
   TrainingPageRequest,
   TrainingStrings,
-} from '../protocol.js';
+} from '../protocol/training.js';
 import { button, checkBox, select, type Button, type CheckBox, type Select } from '../ui.js';
 
 type Send = (request: TrainingPageRequest) => void;

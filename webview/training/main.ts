@@ -5,14 +5,14 @@ import { showLanguage } from '../language.js';
 import { Adapters } from '../chat/adapters.js';
 import { el, oncePerFrame } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
+import type { RunSnapshot } from '../protocol/run.js';
 import type {
-  RunSnapshot,
   TrainingNotice,
   TrainingPageEvent,
   TrainingPageRequest,
   TrainingState,
   TrainingStrings,
-} from '../protocol.js';
+} from '../protocol/training.js';
 import { fill } from '../../runtime/contract/format.js';
 import { Charts } from '../run/charts.js';
 import { append } from '../run/columns.js';

@@ -2,7 +2,7 @@ import { fill, type Numbers } from '../../runtime/contract/format.js';
 import type { RowText } from '../../runtime/contract/dataInfo.js';
 import type { ExplainedToken } from '../../runtime/contract/scan.js';
 import { el } from '../dom.js';
-import type { TriageStrings } from '../protocol.js';
+import type { TriageStrings } from '../protocol/triage.js';
 import { perThousand, type Rows } from './rows.js';
 
 /** Share of a token's loss that must be explained before it is marked. */

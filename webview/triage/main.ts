@@ -6,16 +6,22 @@ import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
 import { errorNotice, thrown } from '../notice.js';
-import type { TriagePageEvent, TriagePageRequest, TriagePageState, TriageState, TriageStrings } from '../protocol.js';
+import type {
+  TriagePageEvent,
+  TriagePageRequest,
+  TriagePageState,
+  TriageState,
+  TriageStrings,
+} from '../protocol/triage.js';
 import { button, dropdown, type Button } from '../ui.js';
 import { Detail } from './detail.js';
+import { decisionNames, groupRow, oneRow, SIGNS, tableHead } from './cells.js';
 import { VirtualList } from './list.js';
 import {
   FILTERS,
   grouped,
   groupsOf,
   isShown,
-  perThousand,
   Review,
   Rows,
   sortRows,
@@ -24,12 +30,10 @@ import {
   type Sort,
   type SortKey,
 } from './rows.js';
+import { RowTexts } from './texts.js';
 
-/** Texts are asked for when scrolling has come to rest for so long, and a row is explained when it is stayed on. */
-const TEXTS_MS = 40;
+/** A row is explained when it is stayed on for so long. */
 const EXPLAIN_MS = 200;
-/** Texts that are kept. */
-const MAX_TEXTS = 3000;
 
 const channel = openChannel<TriagePageEvent, TriagePageRequest, TriagePageState>(receive);
 let page: TriagePage | undefined;
@@ -61,11 +65,6 @@ const KEYS: Record<string, Decision | 'none'> = {
   Delete: 'none',
   Backspace: 'none',
 };
-const SIGNS: Record<Decision, string> = { exclude: '✗', fine: '✓', unsure: '?' };
-
-/** Nats, as a table shows them. */
-const rounded = (loss: number): number => Number(loss.toFixed(3));
-
 class TriagePage {
   private readonly numbers: Numbers;
   private rows!: Rows;
@@ -80,11 +79,9 @@ class TriagePage {
   private readonly openGroups = new Set<number>();
   private items: Item[] = [];
   private readonly selected = new Set<number>();
-  /** Null: not in the file any more. */
-  private readonly texts = new Map<string, RowText | null>();
-  private readonly asked = new Set<string>();
+  private readonly texts = new RowTexts((hashes) => this.send({ type: 'texts', hashes }));
   private explained: Extract<TriagePageEvent, { type: 'explained' }> | undefined;
-  private timers: { texts?: number; explain?: number } = {};
+  private explaining: number | undefined;
 
   private readonly title = el('h1');
   private readonly facts = el('p', { class: 'facts' });
@@ -108,9 +105,9 @@ class TriagePage {
     this.detail = new Detail(s, this.numbers);
     this.list = new VirtualList({
       label: s.tableLabel,
-      head: this.head(),
+      head: tableHead(s, this.heads, (key) => this.setSort(key)),
       draw: (at) => this.drawItem(at),
-      seen: (from, to) => this.askTexts(from, to),
+      seen: (from, to) => this.texts.see(() => this.items.slice(from, to).map((item) => this.hashOf(item))),
       chosen: (at) => this.choose(at),
       opened: (at) => this.open(at),
     });
@@ -183,7 +180,6 @@ class TriagePage {
     this.changed.replaceChildren(el('p', {}, s.changed), el('div', { class: 'actions' }, again));
     // A file that was written has its rows in other lines.
     this.texts.clear();
-    this.asked.clear();
     this.explained = undefined;
     if (isSameTable) this.review.load(triage.decisions);
     else {
@@ -210,12 +206,7 @@ class TriagePage {
   }
 
   takeTexts(asked: readonly string[], rows: readonly RowText[]): void {
-    if (this.texts.size > MAX_TEXTS) this.texts.clear();
-    for (const hash of asked) {
-      this.asked.delete(hash);
-      this.texts.set(hash, null);
-    }
-    for (const row of rows) this.texts.set(row.hash, row);
+    this.texts.take(asked, rows);
     this.list.redraw();
   }
 
@@ -406,10 +397,11 @@ class TriagePage {
     this.update(at);
     // A row that stays in the list is left for the next one.
     if (isOne && this.items.length === before) this.step(1, false);
-    const names = { exclude: s.decisionExclude, fine: s.decisionFine, unsure: s.decisionUnsure };
     setText(
       this.said,
-      decision ? fill(s.decided, n.count(rows.length), names[decision]) : fill(s.takenBack, n.count(rows.length)),
+      decision
+        ? fill(s.decided, n.count(rows.length), decisionNames(s)[decision])
+        : fill(s.takenBack, n.count(rows.length)),
     );
     void this.send({ type: 'decide', hashes, decision: decision ?? null });
   }
@@ -429,120 +421,40 @@ class TriagePage {
 
   // ------------------------------------------------------------------------------------------------------------- drawing
 
-  private head(): HTMLElement {
-    const { strings: s } = this;
-    const sortable = (key: SortKey, text: string, name: string, title?: string): HTMLElement => {
-      const head = el(
-        'div',
-        { class: name, role: 'columnheader', title },
-        el('button', { type: 'button', click: () => this.setSort(key) }, text),
-      );
-      this.heads.set(key, head);
-      return head;
-    };
-    const plain = (text: string, name: string): HTMLElement =>
-      el('div', { class: name, role: 'columnheader' }, el('span', {}, text));
-    return el(
-      'div',
-      { class: 'row head', role: 'row', 'aria-rowindex': 1 },
-      sortable('decision', s.columnDecision, 'decision'),
-      sortable('score', s.columnScore, 'score', s.columnScoreTitle),
-      sortable('share', s.columnShare, 'share', s.columnShareTitle),
-      plain(s.columnPrompt, 'prompt'),
-      plain(s.columnAnswer, 'answer'),
-      sortable('without', s.columnWithout, 'loss', s.columnWithoutTitle),
-      sortable('with', s.columnWith, 'loss', s.columnWithTitle),
-      sortable('line', s.columnLine, 'line'),
-    );
-  }
-
   private drawItem(at: number): HTMLElement {
+    const { rows, review, strings: s, numbers: n } = this;
     const item = this.items[at]!;
-    return 'group' in item ? this.drawGroup(item) : this.drawRow(item.row);
-  }
-
-  private drawGroup({ group, rows, open }: Extract<Item, { group: number }>): HTMLElement {
-    const { strings: s, numbers: n } = this;
-    const decisions = rows.map((row) => this.review.of(this.rows.hashes[row]!));
-    const undecided = decisions.filter((decision) => decision === undefined).length;
-    const value = this.groupValues[group];
-    const first = this.textOf(rows[0]!);
+    if (!('group' in item)) {
+      const hash = this.hashOf(item);
+      const selected = this.selected.has(item.row);
+      return oneRow(s, n, rows, item.row, { decision: review.of(hash), text: this.texts.of(hash), selected });
+    }
     const by = this.grouping;
-    const name = by && 'column' in by ? value || s.noValue : (first?.[by?.similar ?? 'answer'] ?? '');
-    const isSelected = rows.every((row) => this.selected.has(row));
-    return el(
-      'div',
-      { class: 'row group', role: 'row', 'aria-expanded': String(open), 'aria-selected': String(isSelected) },
-      el(
-        'div',
-        { class: 'whole', role: 'gridcell' },
-        el('span', { class: 'sign', 'aria-hidden': 'true' }, open ? '▾' : '▸'),
-        el('strong', {}, fill(s.groupRows, n.count(rows.length))),
-        el('span', { class: 'muted' }, ` · ${fill(s.groupUndecided, n.count(undecided))} · `),
-        el('span', {}, name),
-      ),
-    );
+    const text = this.texts.of(this.hashOf(item));
+    return groupRow(s, n, {
+      name: by && 'column' in by ? this.groupValues[item.group] || s.noValue : (text?.[by?.similar ?? 'answer'] ?? ''),
+      rows: item.rows.length,
+      undecided: item.rows.filter((row) => review.of(rows.hashes[row]!) === undefined).length,
+      open: item.open,
+      selected: item.rows.every((row) => this.selected.has(row)),
+    });
   }
 
-  private drawRow(row: number): HTMLElement {
-    const { rows, strings: s, numbers: n } = this;
-    const decision = this.review.of(rows.hashes[row]!);
-    const names = { exclude: s.decisionExclude, fine: s.decisionFine, unsure: s.decisionUnsure };
-    const text = this.texts.get(rows.hashes[row]!);
-    const isSelected = this.selected.has(row);
-    const share = rows.shares[row]!;
-    const cell = (name: string, content: string | Node): HTMLElement =>
-      el('div', { class: name, role: 'gridcell' }, content);
-    const p = rows.ps[row]!;
-    return el(
-      'div',
-      {
-        class: ['row', decision ?? '', rows.isFlagged(row) ? 'flagged' : '', isSelected ? 'selected' : '']
-          .filter(Boolean)
-          .join(' '),
-        role: 'row',
-        'aria-selected': String(isSelected),
-      },
-      cell('decision', decision ? `${SIGNS[decision]} ${names[decision]}` : ''),
-      cell('score', Number.isNaN(p) ? '–' : fill(s.perThousand, perThousand(p, n))),
-      cell('share', n.percent(share)),
-      cell('prompt', text === null ? s.notThere : (text?.prompt ?? '')),
-      cell('answer', text?.answer ?? ''),
-      cell('loss', n.number(rounded(rows.without[row]!))),
-      cell('loss', n.number(rounded(rows.with[row]!))),
-      cell('line', n.count(text?.line ?? rows.lines[row]!)),
-    );
-  }
-
-  private textOf(row: number): RowText | null | undefined {
-    return this.texts.get(this.rows.hashes[row]!);
-  }
-
-  /** Asks for the texts of rows that are seen and not known. */
-  private askTexts(from: number, to: number): void {
-    clearTimeout(this.timers.texts);
-    this.timers.texts = window.setTimeout(() => {
-      const hashes: string[] = [];
-      for (const item of this.items.slice(from, to)) {
-        const hash = this.rows.hashes['group' in item ? item.rows[0]! : item.row]!;
-        if (this.texts.has(hash) || this.asked.has(hash)) continue;
-        this.asked.add(hash);
-        hashes.push(hash);
-      }
-      if (hashes.length > 0) void this.send({ type: 'texts', hashes }).then((done) => !done && this.asked.clear());
-    }, TEXTS_MS);
+  /** Of a row, or of the first row of a group. */
+  private hashOf(item: Item): string {
+    return this.rows.hashes['group' in item ? item.rows[0]! : item.row]!;
   }
 
   private drawDetail(): void {
     const item = this.items[this.list.active];
     const row = item && ('group' in item ? item.rows[0]! : item.row);
-    clearTimeout(this.timers.explain);
+    clearTimeout(this.explaining);
     if (row === undefined) return this.detail.clear();
     const hash = this.rows.hashes[row]!;
     const known = this.explained?.hash === hash ? this.explained : undefined;
     const tokens: readonly ExplainedToken[] | null = known?.tokens ?? null;
-    this.detail.show(this.rows, row, known ? known.row : this.texts.get(hash), tokens, known?.pending ?? false);
-    if (!known) this.timers.explain = window.setTimeout(() => void this.send({ type: 'explain', hash }), EXPLAIN_MS);
+    this.detail.show(this.rows, row, known ? known.row : this.texts.of(hash), tokens, known?.pending ?? false);
+    if (!known) this.explaining = window.setTimeout(() => void this.send({ type: 'explain', hash }), EXPLAIN_MS);
   }
 
   /** False when the request failed; what failed is shown. */

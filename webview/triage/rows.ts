@@ -2,7 +2,7 @@
 import type { Numbers } from '../../runtime/contract/format.js';
 import type { RowGroups } from '../../runtime/contract/dataInfo.js';
 import { DECISIONS, type Decision } from '../../runtime/contract/review.js';
-import type { TriageState, TriageTable } from '../protocol.js';
+import type { TriageState, TriageTable } from '../protocol/triage.js';
 
 export const FILTERS = ['flagged', 'undecided', 'exclude', 'fine', 'unsure', 'all'] as const;
 export type Filter = (typeof FILTERS)[number];

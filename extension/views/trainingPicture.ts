@@ -1,0 +1,127 @@
+import * as vscode from 'vscode';
+import type { TrainingState } from '../../webview/protocol/training.js';
+import { exists, readText } from '../host/checkedFile.js';
+import { runTitle } from '../runs/compare.js';
+import type { RecipeFacts } from '../runs/recipe.js';
+import type { Run } from '../runs/run.js';
+import { wholeRun } from '../runs/snapshot.js';
+import { vectorsFor } from '../services/choice.js';
+import type { Services } from '../services/services.js';
+import { sameAdapter, type Model } from '../workspace/models.js';
+import { nothingYet, untrusted, vectorInTraining } from './trainingNotices.js';
+import {
+  isOf,
+  readWritten,
+  recipeChoices,
+  trainingForm,
+  type Known,
+  type Targets,
+  type Written,
+} from './trainingState.js';
+
+/** What a picture of the training panel is made of. */
+export type TrainingParts = Pick<
+  Services,
+  'estimates' | 'files' | 'inspector' | 'models' | 'recipes' | 'scans' | 'store'
+>;
+
+/** What the panel shows now: requests are about this. */
+export interface TrainingPicture {
+  state: TrainingState;
+  written: Partial<Written>;
+  targets: Targets;
+  run: Run | undefined;
+}
+
+/** A recipe with its text as it stands in its editor; nothing where there is none. */
+export interface ShownRecipe {
+  file?: string;
+  text?: string;
+}
+
+/** The recipes that the panel offers. */
+export const fineTunings = ({ recipes }: Pick<Services, 'recipes'>): RecipeFacts[] =>
+  recipes.list().filter(({ kind }) => kind === 'finetune');
+
+/** What the training panel shows of a recipe and of what the window knows. */
+export async function trainingPicture(parts: TrainingParts, { file, text }: ShownRecipe): Promise<TrainingPicture> {
+  const { estimates, store } = parts;
+  const models = parts.models.list();
+  const locked = !vscode.workspace.isTrusted;
+  const files = fineTunings(parts).map((one) => one.file);
+  if (file !== undefined && !files.includes(file)) files.push(file);
+  const relative = (path: string): string => vscode.workspace.asRelativePath(path);
+  const written = file !== undefined && text !== undefined ? readWritten(text, file) : {};
+  const { facts } = written;
+  const model = models.find(({ path }) => path === facts?.model);
+  const shown = facts && trainingForm({ ...written, facts }, await known(parts, facts, models, relative));
+  if (shown?.form.canStart && file !== undefined && text !== undefined) shown.form.expected = estimates.get(file, text);
+  const chosen = runToShow(store, facts);
+  const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);
+  const going = store.live().filter((other) => other !== run);
+  const notices = [
+    ...(locked ? [untrusted()] : []),
+    ...(file === undefined && !locked
+      ? [nothingYet(models.length > 0, vectorsFor(parts, models[0]).length > 0, vectorInTraining(store))]
+      : []),
+    ...(shown?.notices ?? []),
+  ];
+  const state: TrainingState = {
+    recipes: recipeChoices(files, relative),
+    recipe: file,
+    form: shown?.form,
+    notices,
+    error: written.error,
+    adapters: (model?.adapters ?? []).map(({ path, name, role, attached }) => ({
+      path,
+      name,
+      role: role ?? 'task',
+      attached,
+    })),
+    queue: going.map((other) => ({ id: other.folder, title: runTitle(other) })),
+    locked,
+  };
+  return { state, written, targets: shown?.targets ?? {}, run };
+}
+
+/** The recipe's run that goes on, else any that does, else the last of the recipe or of its vectors, or of all. */
+function runToShow(store: Services['store'], facts: Written['facts'] | undefined): Run | undefined {
+  const runs = store.list();
+  const own = runs.filter((run) => facts && isOf(run, facts));
+  const related = runs.filter((run) => own.includes(run) || facts?.vectors.some((v) => sameAdapter(v, run.folder)));
+  // Before there is a recipe, what was made for it.
+  return own.find((run) => run.live) ?? store.live()[0] ?? related[0] ?? (facts ? undefined : runs[0]);
+}
+
+async function known(
+  parts: TrainingParts,
+  facts: Written['facts'],
+  models: readonly Model[],
+  relative: Known['relative'],
+): Promise<Known> {
+  const { files, inspector, recipes, scans, store } = parts;
+  const named = [facts.model, ...facts.data, ...facts.vectors];
+  const there = new Set<string>();
+  for (const path of named) if (await exists(path)) there.add(path);
+  return {
+    models,
+    recipes: recipes.list(),
+    data: files.dataFiles().filter((path) => !recipes.isEvaluationSet(path)),
+    vectors: vectorsFor(
+      parts,
+      models.find(({ path }) => path === facts.model),
+    ),
+    runs: store.list(),
+    counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
+    scan: (path) => scans.get(path),
+    since: (path) => scans.since(path),
+    exists: (path) => there.has(path),
+    relative,
+  };
+}
+
+/** The text as the person sees it: that of the editor, else of the file. */
+export async function textOf(file: string): Promise<string | undefined> {
+  const open = vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.fsPath === file);
+  return open?.getText() ?? (await readText(file).catch(() => ''));
+}

@@ -1,0 +1,105 @@
+/** Where each point of a sweep is, and which of them a run that stands there already is. */
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { hubAdapters } from '../adapters/hubAdapters.js';
+import { scratchFolder } from '../context/context.js';
+import type { DoneEvent } from '../contract/events.js';
+import { isHubName } from '../contract/hubName.js';
+import type { Manifest } from '../contract/manifest.js';
+import type { FinetuneRecipe } from '../contract/recipe.js';
+import { recipeInputs } from '../contract/recipeInputs.js';
+import type { SweepRecipe } from '../contract/recipeSweep.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { dependenciesOf, digestOf } from '../recipes/dependencies.js';
+import { watchAction } from '../recipes/harmfulLoss.js';
+import type { RecipeFile } from '../recipes/readRecipe.js';
+import type { PlannedPoint } from '../recipes/sweepPoints.js';
+import { readManifest } from '../runs/output.js';
+import type { RunOptions, Shared } from './run.js';
+import { weightsOf } from './sweepShared.js';
+
+export type Sweep = Pick<RecipeFile, 'file' | 'path'> & { readonly recipe: SweepRecipe };
+export type Options = Omit<RunOptions, 'values' | 'shared'>;
+
+/** A planned point, and where it is or will be. */
+export interface Point extends PlannedPoint {
+  readonly folder: string;
+  /** Everything that its result depends on. */
+  readonly depends: string;
+  /** A run with the same dependencies that stands in its folder. */
+  readonly found?: Manifest;
+}
+
+/** Where each point is: in the folder of a run that would be the same, else in one of its own name. */
+export async function placePoints(
+  points: readonly PlannedPoint[],
+  {
+    output,
+    base,
+    shared,
+    options,
+    isKept,
+  }: {
+    output: string;
+    base: string;
+    shared: Shared;
+    options: Options;
+    isKept: (point: PlannedPoint, manifest: Manifest) => boolean;
+  },
+): Promise<Point[]> {
+  const known = new Map<string, { folder: string; manifest: Manifest }>();
+  for (const folder of await pointFolders(output)) {
+    const manifest = await readManifest(folder);
+    if (manifest?.point) known.set(manifest.point.depends, { folder, manifest });
+  }
+  const placed: Point[] = [];
+  for (const point of points) {
+    const depends = await digest(point.recipe, base, shared, options);
+    const there = known.get(depends);
+    const same = there && isKept(point, there.manifest) ? there : undefined;
+    known.delete(depends);
+    const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
+    placed.push({ ...point, folder, depends, ...(same && { found: same.manifest }) });
+  }
+  return apart(placed);
+}
+
+/** Whether a run ended as its own recipe says, and not early as its sweep said. */
+export const isWhole = ({ recipe }: PlannedPoint, done: DoneEvent | undefined): boolean =>
+  done?.watch === undefined || watchAction(recipe) !== 'continue';
+
+/** A folder of another point's name that a kept run stands in is not overwritten. */
+const apart = (points: readonly Point[]): Point[] => {
+  const kept = new Set(points.filter(({ found }) => found).map(({ folder }) => folder));
+  return points.map((point) =>
+    point.found || !kept.has(point.folder)
+      ? point
+      : { ...point, folder: `${point.folder}_${point.depends.slice(0, 8)}` },
+  );
+};
+
+async function pointFolders(output: string): Promise<string[]> {
+  const folder = join(output, RUN_FILES.points);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+}
+
+async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, options: Options): Promise<string> {
+  const scratch = scratchFolder(dirname(base));
+  const { signal, token } = options;
+  const nothing = (): void => undefined;
+  const named = recipeInputs(recipe).filter(({ path: written }) => isHubName(written));
+  const hub = await hubAdapters(
+    named.map(({ path: written }) => written),
+    { cache: scratch, token, signal, onProgress: nothing, onLog: nothing },
+  );
+  const path = (written: string): string => hub.get(written)?.folder ?? resolve(dirname(base), written);
+  const context = await shared.context(path(recipe.model), {
+    device: options.device ?? recipe.device,
+    threads: recipe.threads,
+    precision: recipe.precision,
+    scratch,
+  });
+  const modelSha256 = await weightsOf(shared, context, path(recipe.model));
+  return digestOf(await dependenciesOf(recipe, { path, context, modelSha256 }));
+}

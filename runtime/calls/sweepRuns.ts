@@ -1,0 +1,192 @@
+/** The points of a sweep at work: one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { DoneEvent, RunEvent } from '../contract/events.js';
+import { formatDuration } from '../contract/format.js';
+import type { SweepRecipe } from '../contract/recipeSweep.js';
+import { RUN_FILES } from '../contract/runFiles.js';
+import { readingOf, runView } from '../contract/runView.js';
+import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
+import { nextPoint } from '../contract/sweepOrder.js';
+import { secondsLeft } from '../contract/sweepTime.js';
+import { estimateTraining } from '../estimate/estimate.js';
+import { readRun } from '../evaluation/report/runReport.js';
+import { writeSweepReport } from '../evaluation/report/sweepReport.js';
+import { hasCheckpoint } from '../runs/checkpoint.js';
+import { readManifest } from '../runs/output.js';
+import type { RunFolder } from '../runs/runFolder.js';
+import { Cancelled, errorData, HumanError } from '../support/errors.js';
+import { writeFileAtomic } from '../support/files.js';
+import { inLanes } from '../support/lanes.js';
+import { runOne, type Shared } from './run.js';
+import type { Options, Point, Sweep } from './sweepPlaces.js';
+
+/** Points that compute on a cluster: it decides which of their jobs have room there. */
+const MOST_AT_ONCE = 4;
+
+/** What the points of a sweep run in. */
+interface Surroundings {
+  readonly sweep: Sweep;
+  /** The recipe that they vary. */
+  readonly base: string;
+  readonly folder: RunFolder;
+  readonly shared: Shared;
+  readonly options: Options;
+  readonly emit: (event: RunEvent) => Promise<void>;
+}
+
+/**
+ * Runs the points that were not found done.
+ * @throws HumanError when every point fails
+ */
+export async function runPoints(points: readonly Point[], at: Surroundings): Promise<DoneEvent['outcome']> {
+  const { sweep, folder, options, emit } = at;
+  const { over } = sweep.recipe;
+  const results: (SweepPoint | undefined)[] = points.map(() => undefined);
+  const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
+  let reports = Promise.resolve();
+  /** One after the other: points may end at once. */
+  const report = (i: number, point: SweepPoint, resumed = false): Promise<void> =>
+    (reports = reports.then(async () => {
+      results[i] = point;
+      await writeTable(folder, over, results);
+      await emit({ kind: 'point', ...(resumed && { resumed }), ...point });
+    }));
+  for (const [i, point] of points.entries())
+    if (point.found?.outcome === 'finished') await report(i, await resultOf(point), true);
+  const expected = results.some(Boolean) ? undefined : await expectedSeconds(points[0], at);
+  const left = (): string => {
+    const timed = points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds }));
+    const seconds = secondsLeft(timed, expected);
+    return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
+  };
+  const found = results.filter(Boolean).length;
+  await emit({
+    kind: 'state',
+    state: 'preparing',
+    message: `${points.length} points, ${found} of them are done${left()}`,
+    progress: found / points.length,
+  });
+  const running = new Set<number>();
+  const shares = results.map((result) => Number(result !== undefined));
+  const whole = (i: number, share: number): number => {
+    shares[i] = share;
+    return shares.reduce((sum, one) => sum + one, 0) / points.length;
+  };
+  let begun = found;
+  let stopped = false;
+  await inLanes(atOnce, async (isOver) => {
+    for (;;) {
+      const verdicts = results.map((result) => result?.verdict);
+      const i = nextPoint(over, verdicts, running);
+      if (i === undefined || stopped || isOver()) return;
+      stopped = options.signal.aborted;
+      if (stopped) return;
+      running.add(i);
+      const title = `point ${++begun} of ${points.length} (${valuesText(points[i].values)})`;
+      const say = progressOf(options.onEvent, title, (share) => whole(i, share), left);
+      const outcome = await runPoint(points[i], at, say);
+      whole(i, 1);
+      if (outcome === 'stopped') stopped = true;
+      else await report(i, outcome);
+    }
+  });
+  if (stopped) return 'stopped';
+  const failed = results.filter((result) => result?.error);
+  if (failed.length === results.length) {
+    const { message, place, remedy, kind } = failed[0]!.error!;
+    throw new HumanError(`every point failed; the first: ${message}`, {
+      place,
+      remedy,
+      kind: kind === 'input' ? 'input' : 'failed',
+    });
+  }
+  return 'finished';
+}
+
+/** Of a point, before any was run; undefined where it cannot be told, which no run is refused for. */
+async function expectedSeconds(
+  { recipe }: Point,
+  { base, options }: Pick<Surroundings, 'base' | 'options'>,
+): Promise<number | undefined> {
+  if (recipe.on) return undefined;
+  const path = (written: string): string => resolve(dirname(base), written);
+  const { device, signal } = options;
+  const estimate = await estimateTraining(recipe, { path, device, signal }).catch(() => undefined);
+  return estimate && Math.sqrt(estimate.seconds[0] * estimate.seconds[1]);
+}
+
+/** One point: a run like any other. */
+async function runPoint(
+  point: Point,
+  { sweep, base, shared, options, emit }: Surroundings,
+  onEvent: (event: RunEvent) => void,
+): Promise<SweepPoint | 'stopped'> {
+  const { recipe, folder, found, values } = point;
+  const began = performance.now();
+  const path = (written: string): string => resolve(dirname(base), written);
+  const watch = sweep.recipe.stop && 'stop';
+  const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
+  // What stands there of another recipe is replaced.
+  const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
+  try {
+    const done = await runOne(
+      { recipe, file: base, path },
+      { ...options, output: folder, resume: isResumed, force, onEvent, values, shared, watch },
+    );
+    return done.outcome === 'stopped' ? 'stopped' : await resultOf(point);
+  } catch (thrown) {
+    if (thrown instanceof Cancelled) return 'stopped';
+    const error = errorData(thrown);
+    // A bug is no property of the point.
+    if (error.kind === 'internal') throw thrown;
+    const place = [valuesText(values), error.place].filter(Boolean).join(' → ');
+    await emit({ kind: 'warning', message: `a point failed: ${error.message}`, place, remedy: error.remedy });
+    const seconds = (performance.now() - began) / 1000;
+    const headline = error.message;
+    return { values, folder, verdict: 'failed', headline, measurements: [], seconds, error };
+  }
+}
+
+async function resultOf({ values, folder }: Point): Promise<SweepPoint> {
+  const run = await readRun(folder);
+  const { verdict, headline = '' } = runView(readingOf(run));
+  const { measurements = [], seconds = 0 } = run.manifest.done ?? {};
+  return { values, folder, verdict: verdict.kind, headline, measurements, seconds };
+}
+
+async function writeTable(
+  folder: RunFolder,
+  over: SweepRecipe['over'],
+  results: readonly (SweepPoint | undefined)[],
+): Promise<void> {
+  const points = results.flatMap((result) => (result ? [result] : []));
+  const inside = (point: SweepPoint): SweepPoint => ({
+    ...point,
+    folder: relative(folder.path, point.folder).replaceAll('\\', '/'),
+  });
+  const file: SweepFile = { version: 1, over, of: results.length, points: points.map(inside) };
+  await writeFileAtomic(folder.file(RUN_FILES.sweep), `${JSON.stringify(file, null, 2)}\n`, { makeFolder: false });
+  await writeSweepReport(folder.file(RUN_FILES.report), basename(folder.path), file);
+}
+
+const EVERY_MS = 1000;
+
+/** What a point at work does, as the progress of the sweep; not recorded. @param whole of the sweep, by the share of the point */
+function progressOf(
+  say: (event: RunEvent) => void,
+  title: string,
+  whole: (share: number) => number,
+  left: () => string,
+): (event: RunEvent) => void {
+  let last = -EVERY_MS;
+  return (event) => {
+    if (event.kind !== 'step' && event.kind !== 'state') return;
+    const now = performance.now();
+    if (now - last < EVERY_MS) return;
+    last = now;
+    const isStep = event.kind === 'step';
+    const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
+    const share = isStep ? 0.8 * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
+    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
+  };
+}

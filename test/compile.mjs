@@ -1,0 +1,47 @@
+/**
+ * Compiles the unit tests into out/unit, where they start in half the time that a compiler at run time takes: each file of tests
+ * with what it imports, which the files share. `import 'vscode'` is the fake, and `import.meta` is that of the source.
+ */
+import { build } from 'esbuild';
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { COMPILED, unitTests } from './unitTests.mjs';
+
+const root = path.resolve(import.meta.dirname, '..');
+const outdir = path.join(root, COMPILED);
+
+const importMeta = {
+  name: 'import.meta of the source',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.(ts|mjs)$/ }, async ({ path: file }) => {
+      if (file.includes('node_modules')) return undefined;
+      const own = { dirname: path.dirname(file), filename: file, url: pathToFileURL(file).href };
+      const text = await readFile(file, 'utf8');
+      const contents = text.replace(/\bimport\.meta\.(dirname|filename|url)\b/g, (_, name) =>
+        JSON.stringify(own[name]),
+      );
+      return { contents, loader: file.endsWith('.ts') ? 'ts' : 'js' };
+    }),
+};
+
+await rm(outdir, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: unitTests,
+  outbase: '.',
+  outdir,
+  bundle: true,
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  packages: 'external',
+  alias: { vscode: path.join(root, 'test/extension/fake/vscode.ts') },
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: true,
+  sourcesContent: false,
+  logLevel: 'error',
+  plugins: [importMeta],
+});
+console.log(`${unitTests.length} files of tests compiled`);

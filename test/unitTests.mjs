@@ -1,0 +1,21 @@
+/** The unit tests: all test files but those that need a package, a window or time. */
+import { readdirSync } from 'node:fs';
+
+/** Folder that compile.mjs makes of them. */
+export const COMPILED = 'out/unit';
+
+export const unitTests = readdirSync(import.meta.dirname)
+  .filter(
+    (folder) => !['vscode', 'bench', 'fixtures', 'golden', 'peers', 'ray'].includes(folder) && !folder.includes('.'),
+  )
+  .flatMap((folder) =>
+    readdirSync(`${import.meta.dirname}/${folder}`, { recursive: true }).map((file) => `test/${folder}/${file}`),
+  )
+  .map((file) => file.replaceAll('\\', '/'))
+  .filter((file) => file.endsWith('.test.ts'))
+  .sort();
+
+/** The compiled file of a test file, and the other way round: both relative to the root. */
+export const compiled = (file) => `${COMPILED}/${file.replace(/ts$/, 'js')}`;
+export const source = (file) =>
+  file.startsWith(`${COMPILED}/`) ? file.slice(COMPILED.length + 1).replace(/js$/, 'ts') : file;

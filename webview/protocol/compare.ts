@@ -1,0 +1,81 @@
+/** The page that compares runs. */
+import { ANSWER_STRINGS, type AnswerRow } from '../../runtime/contract/answers.js';
+import { COMPARISON_STRINGS, type ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { RUN_STRINGS } from './run.js';
+
+export const PICTURE_FORMATS = ['csv', 'html', 'png', 'svg'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
+export type ComparePageEvent =
+  /** A run of the comparison, anew; `of`: the ids of all, in their order. */
+  | { type: 'run'; language: string; strings: CompareStrings; of: string[]; run: ComparedRun }
+  /** These are left; the others' folders are gone. */
+  | { type: 'runs'; of: string[] }
+  /** Sent on `openAnswers`: the first of `total` rows, disagreements first. */
+  | { type: 'answers'; rows: AnswerRow[]; total: number };
+
+export type ComparePageRequest =
+  | { type: 'ready' }
+  | { type: 'openAnswers' }
+  | { type: 'openRun'; run: string }
+  /** The host asks where, and writes it. A picture in PNG is base64. */
+  | { type: 'save'; format: PictureFormat; content: string };
+
+/** Kept by `setState`; a serializer reopens the page with it. */
+export interface ComparePageState {
+  runs: string[];
+}
+
+/** English strings of the page that compares runs; the host sends them translated. */
+export const COMPARE_STRINGS = {
+  ...COMPARISON_STRINGS,
+  ...ANSWER_STRINGS,
+  answersEmpty: RUN_STRINGS.answersEmpty,
+  answersSet: RUN_STRINGS.answersSet,
+  answersDiffer: RUN_STRINGS.answersDiffer,
+  answersMore: RUN_STRINGS.answersMore,
+  answersCount: RUN_STRINGS.answersCount,
+  answersFirst: 'The first {0} of {1} prompts, those with disagreements first.',
+
+  runsCompared: '{0} runs compared',
+  waiting: 'Reading {0} runs…',
+  runsTitle: 'Runs',
+  showAll: 'Show all',
+  showNone: 'Show none',
+  openRun: 'Open {0}',
+
+  horizontalAxis: 'Horizontal axis',
+  axisStep: RUN_STRINGS.axisStep,
+  axisTokens: 'supervised tokens',
+  axisSeconds: 'seconds of computing',
+  smoothing: 'Smoothing',
+  logScale: 'Log scale',
+  wholeRange: 'Whole range',
+  chartKeys:
+    'Drag over a chart to see that range in all of them; double click shows the whole. With the keyboard: arrows move, + and − zoom, Shift with arrows pans, 0 shows the whole.',
+  copyPicture: 'Copy as picture',
+  copied: 'Copied.',
+  copyFailed: 'The picture could not be copied here: {0}. Save it instead.',
+  noCurves: 'None of these runs has curves.',
+  valuesAsTable: RUN_STRINGS.valuesAsTable,
+  columnRun: 'run',
+  columnFirst: RUN_STRINGS.columnFirst,
+  columnLast: RUN_STRINGS.columnLast,
+
+  recipesTitle: 'Where the recipes differ',
+  recipesAlike: 'The recipes are the same, and so is what their inputs contained.',
+  resultsTitle: 'Results',
+  resultsNone: 'None of these runs measured anything.',
+  comparedWith: 'Differences to',
+  resultsNote:
+    'Intervals: 95 %, of Wilson for counts. Differences: 95 % interval of Newcombe, as if each run had prompts of its own. Bold: beyond chance; with many numbers some are by chance.',
+  sortBy: 'Sort by {0}',
+
+  parallelTitle: 'Recipe and result, a line for each run',
+  parallelNote: 'The lines of the runs that are shown. The tables have the same numbers.',
+
+  save: 'Save as {0}',
+  requestFailed: RUN_STRINGS.requestFailed,
+  stack: RUN_STRINGS.stack,
+} as const;
+export type CompareStrings = Record<keyof typeof COMPARE_STRINGS, string>;

@@ -1,0 +1,142 @@
+/** The triage page. */
+import type { RowGrouping, RowGroups, RowText } from '../../runtime/contract/dataInfo.js';
+import type { ExplainedToken } from '../../runtime/contract/scan.js';
+import type { Decision } from '../../runtime/contract/review.js';
+
+/** Every row of a scan, in the order of the file: a column is a text with a space between two values. */
+export interface TriageTable {
+  rows: string;
+  lines: string;
+  hashes: string;
+  /** f: flagged, k: the model knows the answer already, s: too short, -: none of these. */
+  flags: string;
+  /** NaN where a row has none. */
+  ps: string;
+  harmfulPs: string;
+  shares: string;
+  without: string;
+  with: string;
+}
+
+export interface TriageState {
+  /** Stable id (the data file), kept in the page's state for the serializer. */
+  id: string;
+  name: string;
+  vector: string;
+  /** What the scan found, in a sentence. */
+  summary: string;
+  /** The file is not the one that was scanned. */
+  changed: boolean;
+  /** Whether the scan's limit is on p-values; else on the share that is explained. */
+  hasP: boolean;
+  table: TriageTable;
+  /** Hashes with a space between two. */
+  decisions: Record<Decision, string>;
+}
+
+export type TriagePageEvent =
+  | { type: 'table'; language: string; strings: TriageStrings; triage: TriageState }
+  /** On `texts`: those that were asked for; rows that are not in the file any more are missing. */
+  | { type: 'texts'; asked: string[]; rows: RowText[] }
+  /** On `group`. */
+  | { type: 'groups'; by: RowGrouping | null; groups: RowGroups }
+  /** On `explain`, twice: the whole text, and what the vector explains of it. Null: the row is not in the file any more. */
+  | { type: 'explained'; hash: string; row: RowText | null; tokens: ExplainedToken[] | null; pending: boolean }
+  | { type: 'decided'; hashes: string[]; decision: Decision | null }
+  /** The review was changed elsewhere. */
+  | { type: 'decisions'; decisions: TriageState['decisions'] };
+
+export type TriagePageRequest =
+  | { type: 'ready' }
+  | { type: 'texts'; hashes: string[] }
+  | { type: 'group'; by: RowGrouping | null }
+  | { type: 'explain'; hash: string }
+  | { type: 'decide'; hashes: string[]; decision: Decision | null }
+  | { type: 'open'; hash: string }
+  | { type: 'saveCleaned' }
+  | { type: 'saveFine' }
+  | { type: 'scanAgain' };
+
+/** Kept by `setState`; a serializer reopens the page with it. */
+export interface TriagePageState {
+  triage: string;
+}
+
+/** English strings of the triage page; the host sends them translated. */
+export const TRIAGE_STRINGS = {
+  title: 'Review of {0}',
+  scannedWith: 'scanned with {0}',
+  changed: 'The file has changed since the scan. Rows that are as they were keep their scores and decisions.',
+  scanAgain: 'Scan again',
+  show: 'Show',
+  filterFlagged: 'flagged',
+  filterUndecided: 'flagged, undecided',
+  filterExclude: 'excluded',
+  filterFine: 'fine',
+  filterUnsure: 'unsure',
+  filterAll: 'all rows',
+  group: 'Group by',
+  groupNone: 'no groups',
+  groupAnswer: 'similar answers',
+  groupPrompt: 'similar prompts',
+  groupColumn: 'column {0}',
+  grouping: 'reading the file…',
+  groupRows: '{0} rows',
+  groupUndecided: '{0} undecided',
+  noValue: '(none)',
+  rowsShown: '{0} rows',
+  rowsInGroups: '{0} rows in {1} groups',
+  selected: '{0} selected',
+  progress: '{0} of {1} flagged rows are decided: {2} excluded, {3} fine; {4} unsure',
+  exclude: 'Exclude',
+  fine: 'Fine',
+  unsure: 'Unsure',
+  takeBack: 'Undecided',
+  undo: 'Undo',
+  excludeHint: 'Exclude: the row is left out (x)',
+  fineHint: 'Fine: the row is an ordinary one (f)',
+  unsureHint: 'Unsure: somebody is to look again (u)',
+  takeBackHint: 'Take the decision back (Delete)',
+  decisionExclude: 'exclude',
+  decisionFine: 'fine',
+  decisionUnsure: 'unsure',
+  decided: '{0} rows: {1}',
+  takenBack: '{0} rows: undecided',
+  saveCleaned: 'Save a cleaned copy…',
+  saveFine: 'Save rows marked fine…',
+  keys: 'Keys: ↑ ↓ move, x exclude, f fine, u unsure, Delete undecided, Space selects, Shift+↑ ↓ extends, Ctrl+A selects all that are shown, ← → close and open a group, Enter opens the row in the editor, Ctrl+Z undoes. On a group they act on all of its rows that are shown.',
+  tableLabel: 'Rows of {0}',
+  columnDecision: 'Decision',
+  columnScore: 'Looks ordinary',
+  columnShare: 'Explained',
+  columnPrompt: 'Prompt',
+  columnAnswer: 'Answer',
+  columnWithout: 'Without',
+  columnWith: 'With',
+  columnWithoutTitle: 'Loss without the vector, nats per token',
+  columnWithTitle: 'Loss with the vector, nats per token',
+  columnScoreTitle: 'Of 1,000 ordinary rows, how many would look at least as harmful',
+  columnShareTitle: 'Share of the loss that the vector explains',
+  columnLine: 'Line',
+  perThousand: '{0} in 1,000',
+  empty: 'No row is like this.',
+  notThere: 'This row is not in the file any more.',
+  detailTitle: 'Line {0}',
+  detailEmpty: 'Choose a row.',
+  detailP: 'Of 1,000 ordinary rows {0} would look at least as harmful.',
+  detailHarmfulP: 'Of 1,000 harmful rows {0} would look at least as ordinary.',
+  detailShare: 'The vector explains {0} of the loss: {1} nats per token without it, {2} with it.',
+  detailKnown: 'The model gives this answer already, so the scan cannot judge the row.',
+  detailShort: 'The answer is too short to be judged.',
+  detailFlagged: 'It is flagged.',
+  detailPrompt: 'Prompt',
+  detailAnswer: 'Answer',
+  explaining: 'asking the model which words the vector explains…',
+  legend: 'Words are marked where the vector makes them likely: the stronger, the more of their loss it explains.',
+  tokenTitle: '{0} nats without the vector, {1} with it',
+  explainedWords: 'What the vector explains: {0}',
+  explainedNothing: 'The vector explains no word of this answer.',
+  requestFailed: 'That did not work',
+  stack: 'Technical details',
+} as const;
+export type TriageStrings = Record<keyof typeof TRIAGE_STRINGS, string>;
