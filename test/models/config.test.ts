@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { parse } from 'node:path';
 import { describe, it } from 'node:test';
 import { HumanError } from '../../runtime/support/errors.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -11,11 +10,11 @@ import { FAMILIES, loadReference } from '../support/reference.js';
 type Config = Record<string, unknown>;
 
 it('the entries of each file of families are in the table, and no two have one model_type', async () => {
-  const files = readdirSync(new URL('../../runtime/models/families/', import.meta.url)).map((name) => parse(name).name);
+  const files = readdirSync(new URL('../../runtime/models/families/', import.meta.url), { withFileTypes: true });
   const groups = await Promise.all(
     files
-      .filter((name) => name !== 'table')
-      .map((name) => import(`../../runtime/models/families/${name}.ts`) as Promise<object>),
+      .filter((file) => file.isFile() && file.name !== 'table.ts')
+      .map(({ name }) => import(`../../runtime/models/families/${name.slice(0, -'.ts'.length)}.ts`) as Promise<object>),
   );
   const entries = groups.flatMap((group) => Object.values(group) as object[]).flatMap((group) => Object.keys(group));
   assert.deepEqual(entries.sort(), SUPPORTED_FAMILIES);
