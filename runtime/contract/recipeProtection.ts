@@ -44,12 +44,14 @@ export const protection = z
         z.literal(false),
         z.strictObject({
           refusals: count(4096)
-            .default(2)
-            .describe("The vector's own prompts per step, with the base model's answers."),
-          harmful: whole(4096)
-            .default(2)
+            .optional()
             .describe(
-              "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them.",
+              "The vector's own prompts per step, with the base model's answers. By default 2, or 1 where a step has fewer than 16 rows.",
+            ),
+          harmful: whole(4096)
+            .optional()
+            .describe(
+              "The vector's own harmful rows per step: their losses, vector off, are held where the base model has them. By default as many as refusals by default.",
             ),
           benign: whole(4096).default(0),
           weight: number(1e6)

@@ -11,28 +11,29 @@ export interface Strategy {
   readonly ordinary?: Written['ordinary'];
   /** Which rows train with the vector off: none, those that are ordinary with confidence, or all that are not flagged. */
   readonly off: 'none' | 'confident' | 'unflagged';
-  readonly anchor: Written['anchor'];
+  readonly anchor: false | Required<Exclude<Written['anchor'], false>>;
 }
 
 /** The method as published: the vector is on for every row. */
 const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anchor: false };
 /** The best that is known, see docs/protection.md. */
-const BEST: Strategy = {
-  flagged: 'auto',
-  limit: SCAN_LIMIT,
-  off: 'confident',
-  anchor: { refusals: 2, harmful: 2, benign: 0, weight: 0.3 },
-};
+const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
 
-export function strategyOf({ protection }: Pick<FinetuneRecipe, 'protection'>): Strategy {
-  if (typeof protection === 'boolean') return protection ? BEST : PAPER;
+/** Steps of fewer rows hold one row of each kind: what an anchor costs is a quarter of a step in either case. */
+const SMALL_STEP = 16;
+
+export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protection' | 'batch'>): Strategy {
+  const held = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP ? 1 : 2;
+  const rows = { refusals: held, harmful: held };
+  if (protection === false) return PAPER;
+  if (protection === true) return { ...BEST, anchor: { ...rows, benign: 0, weight: 0.3 } };
   const { flagged, falseAlarms, falseDiscoveries, ordinary, route, anchor } = protection;
   return {
     flagged,
     limit: limitOf({ falseAlarms, falseDiscoveries, route }),
     ordinary,
     off: route === false ? 'none' : route === true ? 'confident' : 'unflagged',
-    anchor,
+    anchor: anchor && { ...rows, ...anchor },
   };
 }
 
