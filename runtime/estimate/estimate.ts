@@ -9,6 +9,7 @@ import { linearLayers } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { adamWGraph } from '../optim/adamw.js';
 import { workOf, type Work } from '../onnx/cost.js';
+import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { strategyOf } from '../recipes/strategy.js';
 import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
@@ -84,7 +85,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const bytes = raw.bytes * (measured?.bytes ?? 1);
   const step = raw.stepSeconds * (measured?.seconds ?? 1);
   const beside = await besides(parts, plan, speed, options);
-  const all = plan.steps * step + (measured?.seconds ?? 1) * beside.seconds;
+  const all = (seconds: number): number => plan.steps * step + (measured?.seconds ?? 1) * seconds;
   const spread = measured ? MEASURED : UNMEASURED;
   const limitBytes = memoryLimit();
   // Weights that are read in place do not count: the system takes them back when it needs memory.
@@ -100,7 +101,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
     }),
     steps: plan.steps,
     stepSeconds: around(step, spread.seconds),
-    seconds: around(all, spread.seconds),
+    seconds: [all(beside.seconds) * spread.seconds[0], all(beside.most) * spread.seconds[1]],
     usefulTokens: usefulTokens(plan),
     measured: measured !== undefined,
     ...(beside.harmPrompts !== undefined && { harmPrompts: beside.harmPrompts }),
@@ -169,7 +170,7 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { anchor } = strategyOf(recipe);
   const { baseline } = recipe;
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
-  const heldPerStep = alignedPerStep + (anchor === false ? 0 : anchor.refusals + anchor.benign);
+  const heldPerStep = alignedPerStep + (anchor === false ? 0 : anchor.refusals + anchor.benign + anchor.harmful);
   return { data, kept: all.rows - data.rows, held: data, heldPerBatch: 0, heldPerStep };
 }
 
@@ -252,14 +253,15 @@ function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan,
 
 /**
  * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after.
- * @returns its seconds; and of a protected run how many prompts the largest set of harm has
+ * @returns its seconds, and those at most: what is absorbed is found by the scan; and of a protected run how many prompts the
+ * largest set of harm has
  */
 async function besides(
   { recipe, rows, graphs, model, vocabSize }: Parts,
   { steps }: StepPlan,
   speed: Speed,
   { path }: EstimateOptions,
-): Promise<{ seconds: number; harmPrompts?: number }> {
+): Promise<{ seconds: number; most: number; harmPrompts?: number }> {
   const mean = meanSize(rows.data.sizes);
   const alike = (count: number, { tokens, supervised }: RowSize): ReturnType<typeof dimsOf> =>
     dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, vocabSize);
@@ -274,7 +276,7 @@ async function besides(
   const vectors = recipe.kind === 'finetune' && recipe.vectors.length > 0;
   const watched = losses(64);
   const trained = probes * (probe * (vectors ? 4 : recipe.kind === 'vector' ? 1 : 2) + watched);
-  if (recipe.kind === 'vector') return { seconds: trained };
+  if (recipe.kind === 'vector') return { seconds: trained, most: trained };
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;
@@ -289,8 +291,11 @@ async function besides(
     if (set.measure === 'loss') answers += losses(count);
     else answers += count * (token(meanSize(sizes).tokens) + recipe.generation.maxNewTokens * token(1));
   }
-  const seconds = trained + scan + 2 * answers + (model.bytes / speed.moved) * 2;
-  return { seconds, ...(vectors && { harmPrompts }) };
+  const { flagged } = strategyOf(recipe);
+  const absorbing = recipe.vectors.length === 1 ? (ABSORBED_ROWS / PROBE_ROWS) * probe : 0;
+  const seconds =
+    trained + scan + 2 * answers + (model.bytes / speed.moved) * 2 + (flagged === 'absorb' ? absorbing : 0);
+  return { seconds, most: seconds + (flagged === 'auto' ? absorbing : 0), ...(vectors && { harmPrompts }) };
 }
 
 /** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, weights in blocks, shorter rows. */

@@ -22,6 +22,8 @@ import type { ActiveVector } from './vectors.js';
 
 const STEPS = 20;
 const ROWS = 8;
+/** Rows that it computes at most. */
+export const ABSORBED_ROWS = STEPS * 2 * ROWS;
 const KL_WEIGHT = 1;
 const OPTIMIZER: OptimizerOptions = {
   learningRate: 2e-3,

@@ -65,6 +65,16 @@ describe('the estimate of a training', () => {
     assert.ok(full.memory.moments === 2 * full.memory.weights && full.memory.moments > plain.memory.moments);
   });
 
+  it('counts the rows of an anchor, and what a vector may have to absorb', async () => {
+    const by = (protection: object): Promise<Expected> => estimate('protected', { protection });
+    const [none, four] = [await by({ anchor: { harmful: 0 } }), await by({ anchor: { harmful: 4 } })];
+    assert.ok(four.stepSeconds[0] > none.stepSeconds[0], 'harmful rows are rows of a step');
+    const [on, auto, absorb] = [await by({}), await by({ flagged: 'auto' }), await by({ flagged: 'absorb' })];
+    assert.equal(auto.seconds[0], on.seconds[0]);
+    assert.equal(auto.seconds[1], absorb.seconds[1]);
+    assert.ok(absorb.seconds[0] > on.seconds[0] && auto.seconds[1] > on.seconds[1]);
+  });
+
   it('has what alignment has changed where a method compares two models, and the aligned rows of each step', async () => {
     const by = (name: string, more: object = {}): Promise<Expected> =>
       estimate('plain', { baseline: { name, aligned: { file: 'a' }, unaligned: 'u', ...more } });
