@@ -2,11 +2,11 @@
  * Ray's Jobs API over HTTP: the few calls that a run needs. Not with `fetch`: Ray refuses to post for what looks like a
  * browser, and `fetch` sends a browser's headers.
  */
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { hasProxy, proxyAgent } from '../models/hub/request.js';
+import { proxyAgent } from '../models/hub/request.js';
 import { connectionFault, requireVersion, statusFault } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
@@ -63,7 +63,7 @@ const infoSchema = z.object({
 /** Errors are `Unanswered` where another attempt may help, else for people. */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
   const address = given.replace(/\/+$/, '');
-  const dispatcher: Dispatcher = ca === undefined && hasProxy() ? proxyAgent() : new Agent({ connect: { ca } });
+  const dispatcher = ca === undefined ? proxyAgent() : new Agent({ connect: { ca } });
 
   async function call(
     method: 'GET' | 'POST' | 'PUT',

@@ -50,6 +50,12 @@ test('offline is a clear message, and a model that is there is used', async () =
   await refused(download({ folder, endpoint: gone.url, revision: 'v2' }), /offline/, /network/);
 });
 
+test('without a proxy a download warns of nothing', async (t) => {
+  const warned = t.mock.method(process, 'emitWarning', () => undefined);
+  await download({ folder: newFolder() });
+  assert.equal(warned.mock.callCount(), 0);
+});
+
 test('the proxy that the environment names is used, and one that refuses is named', async (t) => {
   const tunnels: string[] = [];
   let status = 200;

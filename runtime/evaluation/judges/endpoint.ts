@@ -1,10 +1,10 @@
 /** A language model behind a server that speaks the OpenAI API (`POST …/chat/completions`). */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent, request, type Dispatcher } from 'undici';
+import { request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { safeParse } from '../../contract/safeParse.js';
 import type { EndpointChoice } from '../../contract/recipeJudges.js';
-import { hasProxy, proxyAgent } from '../../models/hub/request.js';
+import { proxyAgent } from '../../models/hub/request.js';
 import { JudgeFault, type LanguageModel, type Reply } from './languageModel.js';
 
 /** How often an answer is asked about, and how long is waited before the second time; then twice as long each time. */
@@ -44,7 +44,7 @@ export function endpointModel(
   { token, attempts = ATTEMPTS }: { token?: string; attempts?: Attempts },
 ): LanguageModel {
   const address = choice.endpoint.replace(/\/+$/, '');
-  const dispatcher: Dispatcher = hasProxy() ? proxyAgent() : new Agent();
+  const dispatcher = proxyAgent();
   const timeout = choice.timeoutSeconds * 1000;
   /** Some models know no temperature or another name for the limit: what was refused is left out from then on. */
   const leave = new Set<string>();

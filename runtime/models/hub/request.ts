@@ -1,4 +1,4 @@
-import { EnvHttpProxyAgent, fetch, type Response as HttpResponse } from 'undici';
+import { Agent, EnvHttpProxyAgent, fetch, type Dispatcher, type Response as HttpResponse } from 'undici';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
@@ -29,10 +29,13 @@ export interface HubClient {
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
 const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
-export const hasProxy = (): boolean =>
+const hasProxy = (): boolean =>
   ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (process.env[name] ?? '') !== '');
-/** HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. */
-export const proxyAgent = (): EnvHttpProxyAgent => new EnvHttpProxyAgent({ noProxy: noProxy() });
+/**
+ * HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. Without
+ * them it is a plain one: the other warns on the terminal that undici calls it experimental.
+ */
+export const proxyAgent = (): Dispatcher => (hasProxy() ? new EnvHttpProxyAgent({ noProxy: noProxy() }) : new Agent());
 
 function noProxy(): string {
   const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
