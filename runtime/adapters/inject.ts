@@ -1,5 +1,5 @@
 import type { Builder, Graph, Value } from '../onnx/graph.js';
-import { Add, Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
+import { Add, Concat, Expand, Gemm, Mul, Reshape, Split } from '../onnx/ops.js';
 import { rewrite } from '../onnx/rewrite.js';
 import { product, type Dim } from '../onnx/shapes.js';
 import type { Layout } from './sites.js';
@@ -26,13 +26,15 @@ export const scaleInput = (name: string): string => `scale.${name}`;
 
 /**
  * Puts adapters on the linear layers of a decoder graph: y += scaleᵦ · s · B (A x) for each adapter, where s is alpha / rank
- * and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Each adapter is one flat vector, an input [size], cut by
+ * and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Several adapters of a layer are computed
+ * as one of their ranks together. Each adapter is one flat vector, an input [size], cut by
  * Splits of at most `widest` pieces. A linear layer is a Gemm node that carries its module's name.
  * @throws Error when a site has no Gemm in the graph.
  */
 export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs = Infinity): Graph {
   if (adapters.length === 0) return graph;
   const branches = new Map<string, Branch[]>();
+  const gates = new Map<string, Value>();
   const injected = rewrite(
     graph,
     {
@@ -42,15 +44,15 @@ export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs =
         branches.delete(node.name);
         const [x] = node.inputs; // [B*T, in]
         const [y] = node.outputs; // [B*T, out]
-        return here.reduce(
-          (sum, { rowScale, ...branch }) => {
-            if ('shift' in branch) return Add(g, sum, Mul(g, rowScale, branch.shift));
-            const { A, B, scale } = branch;
-            const h = Mul(g, Gemm(g, x, A, { transB: true }), rowScale); // [B*T, R]
-            return Gemm(g, h, B, { transB: true, alpha: scale, c: sum });
-          },
+        const loras = here.flatMap((branch) => ('A' in branch ? [branch] : []));
+        const shifted = here.reduce(
+          (sum, branch) => ('shift' in branch ? Add(g, sum, Mul(g, branch.rowScale, branch.shift)) : sum),
           g.repeat(node, y),
         );
+        if (loras.length === 0) return shifted;
+        const { A, B, gate, alpha } = loras.length === 1 ? gated(loras[0]) : joined(g, loras, gates);
+        const h = Mul(g, Gemm(g, x, A, { transB: true }), gate); // [B*T, R]
+        return Gemm(g, h, B, { transB: true, alpha, c: shifted });
       },
     },
     (g) => {
@@ -65,9 +67,38 @@ export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs =
 }
 
 /** An adapter's part in a linear layer. `rowScale`: one factor per token [B*T, 1]. */
-type Branch = { readonly rowScale: Value } & (
-  { readonly A: Value; readonly B: Value; readonly scale: number } | { /** [1, out] */ readonly shift: Value }
-);
+type Branch = Lora | { readonly rowScale: Value; /** [1, out] */ readonly shift: Value };
+/** A [R, in], B [out, R]. */
+interface Lora {
+  readonly rowScale: Value;
+  readonly A: Value;
+  readonly B: Value;
+  readonly scale: number;
+}
+
+/** y += alpha · B (gate · A x), where the gate is [B*T, 1] or [B*T, R]. */
+interface Gated extends Pick<Lora, 'A' | 'B'> {
+  readonly gate: Value;
+  readonly alpha: number;
+}
+const gated = ({ A, B, rowScale, scale }: Lora): Gated => ({ A, B, gate: rowScale, alpha: scale });
+
+/** Several as one: their matrices side by side, and a gate that has each one's factors. @param gates that layers share */
+function joined(g: Builder, loras: readonly Lora[], gates: Map<string, Value>): Gated {
+  const key = JSON.stringify(loras.map(({ A, rowScale, scale }) => [rowScale.name, A.shape[0], scale]));
+  const gate =
+    gates.get(key) ??
+    Concat(
+      g,
+      loras.map(({ A, rowScale, scale }) =>
+        Expand(g, Mul(g, rowScale, g.scalar(scale)), [rowScale.shape[0], A.shape[0]]),
+      ),
+      1,
+    );
+  gates.set(key, gate);
+  const [A, B] = [loras.map((lora) => lora.A), loras.map((lora) => lora.B)];
+  return { A: Concat(g, A, 0), B: Concat(g, B, 1), gate, alpha: 1 };
+}
 
 /** The adapter's inputs, cut into the parts of the linear layers. */
 const branchesOf = (g: Builder, adapter: Injected, T: Dim, widest: number): [site: string, Branch][] =>

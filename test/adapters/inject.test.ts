@@ -59,7 +59,9 @@ for (const widest of [Infinity, 2]) {
       return { name, layout: own, flat: draw(own.size) };
     });
     const backend = await openBackend('cpu', 1);
-    const session = await backend.session(checkGraph(inject(g.graph(), adapters, widest)));
+    const injected = inject(g.graph(), adapters, widest);
+    assert.equal(injected.nodes.filter(({ op }) => op === 'Gemm').length, 3, 'as many products as with one adapter');
+    const session = await backend.session(checkGraph(injected));
     const scales = [
       [1, 0, 2],
       [0, 0, -1],
