@@ -86,15 +86,10 @@ const gated = ({ A, B, rowScale, scale }: Lora): Gated => ({ A, B, gate: rowScal
 /** Several as one: their matrices side by side, and a gate that has each one's factors. @param gates that layers share */
 function joined(g: Builder, loras: readonly Lora[], gates: Map<string, Value>): Gated {
   const key = JSON.stringify(loras.map(({ A, rowScale, scale }) => [rowScale.name, A.shape[0], scale]));
-  const gate =
-    gates.get(key) ??
-    Concat(
-      g,
-      loras.map(({ A, rowScale, scale }) =>
-        Expand(g, Mul(g, rowScale, g.scalar(scale)), [rowScale.shape[0], A.shape[0]]),
-      ),
-      1,
-    );
+  const factors = ({ A, rowScale, scale }: Lora): Value =>
+    Expand(g, Mul(g, rowScale, g.scalar(scale)), [rowScale.shape[0], A.shape[0]]);
+  // Not in the block of the layer that is the first to have it.
+  const gate = gates.get(key) ?? g.named('gate', () => Concat(g, loras.map(factors), 1));
   gates.set(key, gate);
   const [A, B] = [loras.map((lora) => lora.A), loras.map((lora) => lora.B)];
   return { A: Concat(g, A, 0), B: Concat(g, B, 1), gate, alpha: 1 };

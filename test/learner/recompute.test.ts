@@ -37,11 +37,13 @@ for (const family of ['llama', 'gemma2', 'gpt_neox']) {
     const backend = await openBackend('cpu', 1);
     const rng = random(family);
     const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank: 2, scale: 1 })));
-    const adapters = [{ name: 'a', layout }];
-    const flat = initialise(layout, rng).map((x) => x + 0.1 * rng.normal());
+    // one with a vector beside what is trained
+    const adapters = (family === 'gemma2' ? ['a', 'v'] : ['a']).map((name) => ({ name, layout }));
+    const flats = adapters.map(() => initialise(layout, rng).map((x) => x + 0.1 * rng.normal()));
+    const parameters = Object.fromEntries(adapters.map(({ name }, i) => [flatInput(name), flatTensor(flats[i]!)]));
     const rows = [9, 12].map((length): TrainingRow => {
       const ids = Array.from({ length }, () => rng.int(spec.vocabSize));
-      return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { a: 1 }, weight: 0.1 };
+      return { example: { ids, labels: ids.map((id, t) => (t < 3 ? -100 : id)) }, scales: { a: 1, v: 2 }, weight: 0.1 };
     });
     for (const limits of [WHOLE, PIECES]) {
       const [first, second] = await Promise.all(
@@ -55,7 +57,7 @@ for (const family of ['llama', 'gemma2', 'gpt_neox']) {
             recompute,
             limits,
           });
-          const { loss, gradients } = await learner.gradients(rows, { [flatInput('a')]: flatTensor(flat) });
+          const { loss, gradients } = await learner.gradients(rows, parameters);
           const gradient = await backend.read(gradients[0]!);
           await learner.dispose();
           return { loss, gradient };

@@ -29,6 +29,7 @@ const NAMES = {
   'anchor-3': 'the anchor only, of weight 3',
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
+  two: '`"protection": true`, two rows of each kind',
   unabsorbed: '`"protection": true` without absorbing',
   unheld: '`"protection": true` without held losses',
   exclude: 'flagged rows left out, the rest protected',
