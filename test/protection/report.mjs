@@ -218,14 +218,16 @@ function shortfalls() {
   const found = [];
   const plainOf = (list, run, keys) =>
     list.find((one) => one.method === 'plain' && keys.every((key) => one[key] === run[key]));
-  /** The newest of `"protection": true` that was measured. */
+  /** `"protection": true`, the newest first. */
+  const versions = ['protected', 'two', 'unheld'];
+  /** The newest that was measured. */
   const newest = (list, keys) =>
-    list.filter(
-      (run) =>
-        run.method === 'protected' ||
-        (run.method === 'unheld' &&
-          !list.some((one) => one.method === 'protected' && keys.every((key) => one[key] === run[key]))),
-    );
+    list.filter((run) => {
+      const age = versions.indexOf(run.method);
+      const isNewer = (one) =>
+        versions.slice(0, age).includes(one.method) && keys.every((key) => one[key] === run[key]);
+      return age >= 0 && !list.some(isNewer);
+    });
   for (const run of newest(runs, ['trait', 'half', 'rate', 'seed', 'full'])) {
     const plain = plainOf(runs, run, ['trait', 'half', 'rate', 'seed', 'full']);
     const name = `${run.trait}${run.half ? ', half-useful rows' : ''}, ${run.rate}`;
