@@ -99,10 +99,10 @@ function halfUseful(runs) {
 const scans = (runs) =>
   table(
     ['trait', 'data', 'AUROC', 'by share', 'by span', 'recall', 'false alarms', 'precision'],
-    // the methods of one trait and seed have the same scan
+    // the runs of one trait and seed have the same scan
     grouped(
       runs.filter((run) => run.scan),
-      ({ trait, half, rate, seed, full }) => [trait, half, rate, seed, full].join(),
+      ({ trait, half, seed }) => [trait, half, seed].join(),
     )
       .map(([run]) => run)
       .map(({ trait, half, seed, scan }) => [
