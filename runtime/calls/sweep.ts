@@ -1,4 +1,4 @@
-/** Runs a sweep: its points one after the other, on a cluster some at once, each an ordinary run in a folder of its own. */
+/** A sweep from its recipe to its table; sweepPlaces.ts says where each point is, and sweepRuns.ts runs them. */
 import { basename, dirname, resolve } from 'node:path';
 import { scratchFolder } from '../context/context.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';

@@ -14,8 +14,8 @@ import type {
   TriageStrings,
 } from '../protocol/triage.js';
 import { button, dropdown, type Button } from '../ui.js';
-import { Detail } from './detail.js';
 import { decisionNames, groupRow, oneRow, SIGNS, tableHead } from './cells.js';
+import { Detail } from './detail.js';
 import { VirtualList } from './list.js';
 import {
   FILTERS,
@@ -65,6 +65,7 @@ const KEYS: Record<string, Decision | 'none'> = {
   Delete: 'none',
   Backspace: 'none',
 };
+
 class TriagePage {
   private readonly numbers: Numbers;
   private rows!: Rows;
