@@ -143,8 +143,13 @@ export function workbench(page, screenshots) {
 
     /** Opens a file of the workspace by its path. */
     async open(file) {
+      const tab = page.locator(`.tab.active[data-resource-name="${path.basename(file)}"]`);
       await choose('Control+P', file, path.basename(file));
-      await page.locator(`.tab.active[data-resource-name="${path.basename(file)}"]`).waitFor();
+      // The list may close before it takes the click: then once more.
+      await tab.waitFor({ timeout: 10_000 }).catch(async () => {
+        await choose('Control+P', file, path.basename(file));
+        await tab.waitFor();
+      });
     },
 
     /** Shows a view container of the activity bar; the training panel in it only where it is asked for, as the trees need room. */
