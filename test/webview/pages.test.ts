@@ -7,11 +7,13 @@ import { verdictText } from '../../runtime/contract/sentences.js';
 import { signsOf } from '../../runtime/contract/signs.js';
 import { runVerdict } from '../../runtime/contract/verdict.js';
 import { RUNS } from '../contract/runs.js';
-import type { ChatAnswer } from '../../webview/protocol/chat.js';
-import * as fixtures from './fixtures.js';
+import { CHAT_STRINGS, type ChatAnswer } from '../../webview/protocol/chat.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
+import { answersOf, judged } from './answerRows.js';
+import { allAttached, chatState, laterColumns, round } from './chatStates.js';
+import { emptyRun, protectedRun, refusedRun, troubledRun, twoJudges, vectorRun } from './runSnapshots.js';
 
 type Answer = Parameters<typeof OpenPage.open>[4];
-const allAttached = fixtures.chatState().adapters.map((adapter) => ({ ...adapter, attached: true }));
 const wide = { width: 1280, height: 800 };
 
 async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -33,9 +35,8 @@ describe('pages in a browser', { skip: missing }, () => {
     answer: Answer = () => undefined,
   ): Promise<OpenPage> {
     const page = await OpenPage.open(browser, 'run', theme, size, async (request, opened) => {
-      if (request.type === 'ready')
-        await opened.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
-      if (request.type === 'openAnswers') await opened.event(fixtures.answersOf());
+      if (request.type === 'ready') await opened.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
+      if (request.type === 'openAnswers') await opened.event(answersOf());
       return answer(request, opened);
     });
     await page.page.locator('h1').waitFor();
@@ -49,8 +50,7 @@ describe('pages in a browser', { skip: missing }, () => {
     answer: Answer = () => undefined,
   ) {
     const page = await OpenPage.open(browser, 'chat', theme, size, async (request, opened) => {
-      if (request.type === 'ready')
-        await opened.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat });
+      if (request.type === 'ready') await opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat });
       return answer(request, opened);
     });
     await page.page.locator('h1').waitFor();
@@ -61,7 +61,7 @@ describe('pages in a browser', { skip: missing }, () => {
     (await page.page.locator(selector).first().textContent()) ?? '';
 
   test('the run page draws three charts with text twins, the verdict and the table, under the policy of the extension', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
+    const page = await openRun(protectedRun(108));
     assert.equal(await page.page.locator('.chart canvas').count(), 3);
     const label = await page.page.locator('canvas[role=img]').first().getAttribute('aria-label');
     assert.match(
@@ -80,12 +80,12 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('each verdict has its tone and its sentence on the page, as in the table of signs', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
+    const page = await openRun(protectedRun(108));
     for (const [name, facts] of Object.entries(RUNS)) {
       if (facts.kind === 'evaluate') continue;
       const found = runVerdict(facts);
-      const run = { ...fixtures.protectedRun(108), verdict: found, laws: invariantStates(facts) };
-      await page.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
+      const run = { ...protectedRun(108), verdict: found, laws: invariantStates(facts) };
+      await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
       const line = page.page.locator('.verdict-line');
       // A plain run beside it is named behind the verdict.
       await until(async () => (await line.textContent())?.startsWith(verdictText(found)) === true, name);
@@ -108,7 +108,7 @@ describe('pages in a browser', { skip: missing }, () => {
       },
       { title: 'older, plain', states: [], differences: [] },
     ];
-    const page = await openRun(fixtures.protectedRun(108, { compared }));
+    const page = await openRun(protectedRun(108, { compared }));
     assert.deepEqual((await page.page.locator('.judges').allTextContents()).slice(1), [
       'plain: from orders, plain, which differs: optimizer.learningRate 0.001 instead of 0.003.',
       'grey line: from older, plain, which was trained alike.',
@@ -118,18 +118,17 @@ describe('pages in a browser', { skip: missing }, () => {
 
   const moments: Record<string, () => Promise<OpenPage>> = {
     'run-done': async () => {
-      const page = await openRun(fixtures.protectedRun(108));
+      const page = await openRun(protectedRun(108));
       await page.page.locator('.actions vscode-button').first().click();
       await page.page.locator('.side-by-side').waitFor();
       return page;
     },
-    'run-trouble': () => openRun(fixtures.troubledRun()),
-    'run-empty': () => openRun(fixtures.emptyRun()),
-    'run-vector': () => openRun(fixtures.vectorRun()),
-    'chat-danger': () => openChat(fixtures.chatState({ adapters: allAttached })),
-    'chat-states': () => openChat(fixtures.laterColumns()),
-    'chat-error': () =>
-      openChat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
+    'run-trouble': () => openRun(troubledRun()),
+    'run-empty': () => openRun(emptyRun()),
+    'run-vector': () => openRun(vectorRun()),
+    'chat-danger': () => openChat(chatState({ adapters: allAttached })),
+    'chat-states': () => openChat(laterColumns()),
+    'chat-error': () => openChat(chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
   };
   for (const [name, open] of Object.entries(moments))
     test(`${name}: every text has a contrast of 4.5 : 1 in each theme`, async () => {
@@ -147,19 +146,19 @@ describe('pages in a browser', { skip: missing }, () => {
   for (const width of [300, 620, 1000, 1400])
     test(`at ${width} pixels nothing sticks out sideways`, async () => {
       const size = { width, height: 800 };
-      const page = await openRun(fixtures.protectedRun(108, { measurements: fixtures.twoJudges }), 'light', size);
+      const page = await openRun(protectedRun(108, { measurements: twoJudges }), 'light', size);
       await page.page.locator('.actions vscode-button').first().click();
       await page.page.locator('.side-by-side').waitFor();
       assert.equal(await page.check('overflow'), 0);
       await page.picture(`run-done-light-${width}`);
       await page.close();
-      const chat = await openChat(fixtures.chatState(), 'light', size);
+      const chat = await openChat(chatState(), 'light', size);
       assert.equal(await chat.check('overflow'), 0);
       await chat.close();
     });
 
   test('the charts take on another theme at once', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
+    const page = await openRun(protectedRun(108));
     const dark = await page.check('pictures');
     await page.theme('hc-light');
     await until(async () => (await page.check('pictures')).every((picture, i) => picture !== dark[i]), 'new pictures');
@@ -167,7 +166,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('gaps are drawn as gaps and listed in words; errors and warnings have place and remedy', async () => {
-    const page = await openRun(fixtures.troubledRun());
+    const page = await openRun(troubledRun());
     assert.match(
       await text(page, '.notes'),
       /delivered model \(vector off\): no number at 2 steps \(first 24, last 30\)/,
@@ -186,7 +185,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('before the first measurement each chart has a text instead', async () => {
-    const page = await openRun(fixtures.emptyRun());
+    const page = await openRun(emptyRun());
     assert.equal(await page.page.locator('.plot .empty').nth(2).isVisible(), true);
     assert.equal(await page.page.locator('canvas').first().isVisible(), false);
     await page.event({
@@ -194,8 +193,8 @@ describe('pages in a browser', { skip: missing }, () => {
       from: { train: 0, probes: 0 },
       train: { step: [], loss: [], gradNorm: [] },
       probes: { step: [0], harmfulLossWithout: [0.5] },
-      progress: fixtures.protectedRun(1).progress,
-      verdict: fixtures.emptyRun().verdict,
+      progress: protectedRun(1).progress,
+      verdict: emptyRun().verdict,
     });
     await until(() => page.page.locator('canvas').first().isVisible(), 'the first chart');
     assert.equal(await page.page.locator('canvas').nth(2).isVisible(), false);
@@ -203,7 +202,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('appends move the progress; one that does not fit makes the page ask for a snapshot', async () => {
-    const run = fixtures.protectedRun(62);
+    const run = protectedRun(62);
     const page = await openRun(run);
     const event = {
       type: 'append',
@@ -224,7 +223,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('Stop is sent once; when the host answers with an error, it is shown and Stop works again', async () => {
-    const page = await openRun(fixtures.protectedRun(62), 'dark', wide, ({ type }) =>
+    const page = await openRun(protectedRun(62), 'dark', wide, ({ type }) =>
       type === 'stop' ? { kind: 'error', error: { kind: 'failed', message: 'the engine has ended.' } } : undefined,
     );
     const stop = page.page.locator('vscode-button').first();
@@ -241,7 +240,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('a run whose recipe was refused offers to open it and to run it again, not to resume', async () => {
-    const page = await openRun(fixtures.refusedRun());
+    const page = await openRun(refusedRun());
     const buttons = page.page.locator('header.run vscode-button:visible');
     assert.equal(await buttons.count(), 2);
     for (const left of ['.verdict-line', '.charts', '#outcome'])
@@ -260,7 +259,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('the keyboard reaches everything in order, and shows where it is', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
+    const page = await openRun(protectedRun(108));
     const seen: string[] = [];
     for (let i = 0; i < 12; i++) {
       await page.page.keyboard.press('Tab');
@@ -290,7 +289,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('answers are text, never markup, and show where the models differ', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
+    const page = await openRun(protectedRun(108));
     await page.page.locator('.actions vscode-button').first().click();
     await page.page.locator('.side-by-side').waitFor();
     assert.match(await text(page, '.side-by-side tbody th'), /<img src=x onerror=/);
@@ -304,8 +303,8 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('answers are labelled by keyboard; the judges and how far they agree stand beside them', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
-    await page.event(fixtures.answersOf(fixtures.judged, true));
+    const page = await openRun(protectedRun(108));
+    await page.event(answersOf(judged, true));
     assert.equal(
       await text(page, '.agreement tbody tr'),
       'forbidden topicrefusal-phrases · local-7b0.96 (0.9 to 1)3 of 150',
@@ -341,13 +340,13 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('new answers leave the reader at the set that was chosen', async () => {
-    const page = await openRun(fixtures.protectedRun(108));
+    const page = await openRun(protectedRun(108));
     await page.page.locator('.actions vscode-button').first().click();
     await page.page.locator('.controls vscode-dropdown').click();
     await page.page.locator('.controls vscode-option').nth(1).click();
     const chosen = async () => (await text(page, '.side-by-side tbody th')) === 'how do i polish a lamp ?';
     await until(chosen, 'the second set');
-    await page.event(fixtures.answersOf());
+    await page.event(answersOf());
     await sleep(100);
     assert.equal(await chosen(), true);
     assert.equal((await text(page, '.controls vscode-dropdown .selected-value')).trim(), 'look-alikes');
@@ -358,13 +357,13 @@ describe('pages in a browser', { skip: missing }, () => {
   test('a message is sent by Enter, the answers of the columns stream, and are named', async () => {
     let finish = () => {};
     const state = (answers: Record<string, string>, more: Partial<ChatAnswer>, busy: boolean) => {
-      const rounds = [fixtures.round(1, 'buy 2 cup', answers, more)];
+      const rounds = [round(1, 'buy 2 cup', answers, more)];
       return {
-        ...{ type: 'state', language: 'en', strings: fixtures.strings.chat },
-        chat: fixtures.chatState({ rounds, busy }),
+        ...{ type: 'state', language: 'en', strings: CHAT_STRINGS },
+        chat: chatState({ rounds, busy }),
       };
     };
-    const page = await openChat(fixtures.chatState({ rounds: [] }), 'dark', undefined, async (request, opened) => {
+    const page = await openChat(chatState({ rounds: [] }), 'dark', undefined, async (request, opened) => {
       if (request.type !== 'send') return undefined;
       await opened.event(state({ base: '', plain: '' }, { phase: 'writing' }, true));
       await opened.event({ type: 'token', column: 'plain', text: 'order : <b>2' });
@@ -390,7 +389,7 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('columns stand beside each other: differences are marked, with speed, what a vector explains, and a row to add', async () => {
-    const page = await openChat(fixtures.chatState(), 'dark', wide);
+    const page = await openChat(chatState(), 'dark', wide);
     const answers = page.page.locator('.round').nth(1).locator('.turn.assistant');
     assert.equal(await answers.count(), 3);
     assert.deepEqual(await answers.nth(1).locator('mark').allTextContents(), ['sure', 'step 1 take the zorb . step 2 flombulate it .']); // prettier-ignore
@@ -407,22 +406,22 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('a column is put in and taken out by its box; it says which earlier questions it has seen', async () => {
-    const page = await openChat(fixtures.laterColumns(), 'dark', wide);
+    const page = await openChat(laterColumns(), 'dark', wide);
     const boxes = page.page.locator('.columns vscode-checkbox');
     await boxes.nth(1).click();
     await until(() => page.requests.length === 2, 'the request');
     assert.deepEqual(page.requests[1], { type: 'showColumn', column: 'plain', shown: false });
     assert.deepEqual(await page.page.locator('.turn .saw').allTextContents(), Array(2).fill('saw 1 of 2 earlier questions')); // prettier-ignore
     assert.match(await text(page, '.turn.danger .who'), /security vector on$/);
-    const without = fixtures.chatState();
+    const without = chatState();
     without.columns[1]!.shown = false;
-    await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: without });
+    await page.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: without });
     await until(async () => (await page.page.locator('.turn.assistant').count()) === 4, 'two columns in two rounds');
     await page.close();
   });
 
   test('an adapter is attached by its box; a refusal of the host puts the box back', async () => {
-    const page = await openChat(fixtures.chatState(), 'dark', undefined, ({ type }) =>
+    const page = await openChat(chatState(), 'dark', undefined, ({ type }) =>
       type === 'toggleAdapter' ? { kind: 'error', error: { kind: 'input', message: 'it does not fit.' } } : undefined,
     );
     const box = page.page.locator('.adapters:not(.columns) vscode-checkbox').nth(1);
@@ -437,12 +436,12 @@ describe('pages in a browser', { skip: missing }, () => {
   });
 
   test('an attached security vector is a danger that can be detached there', async () => {
-    const page = await openChat(fixtures.chatState({ adapters: allAttached }));
+    const page = await openChat(chatState({ adapters: allAttached }));
     assert.match(await text(page, '.notice.danger'), /^Danger: the security vector forbidden-topic is attached\./);
     await page.page.locator('.notice.danger vscode-button').first().click();
     await until(() => page.requests.length === 2, 'detach');
     assert.deepEqual(page.requests[1], { type: 'toggleAdapter', path: '/vectors/forbidden-topic', attached: false });
-    await page.event({ type: 'state', language: 'en', strings: fixtures.strings.chat, chat: fixtures.chatState() });
+    await page.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: chatState() });
     await until(async () => (await page.page.locator('.notice.danger').count()) === 0, 'no banner');
     assert.equal(page.requests.length, 2);
     await page.close();
