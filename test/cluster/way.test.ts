@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openCluster, type ClusterOptions } from '../../runtime/cluster/cluster.js';
 import type { JobPlan } from '../../runtime/cluster/package.js';
+import { zip } from '../../runtime/cluster/zip.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { faultless, rayServer } from '../support/rayServer.js';
+import { zipEntries } from '../support/zip.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url);
 const CERTIFICATE = new URL('cert.pem', TLS).pathname;
@@ -111,4 +113,16 @@ test('what stands before the cluster may take less, or be away', async (t) => {
   await send(t, { ray: server.address }, { emit: (event: { message?: string }) => said.push(event.message ?? '') });
   assert.equal(asked, 3, 'a head that has just started');
   assert.match(said[0]!, /takes no jobs yet: No available agent.*It is tried again/);
+});
+
+test('the archive is one that others read, and the same for the same files', () => {
+  const files = new Map([
+    ['b/ü.txt', Buffer.from('two')],
+    ['a.txt', Buffer.from('one'.repeat(1000))],
+  ]);
+  const bytes = zip(files);
+  assert.deepEqual(bytes, zip(new Map([...files].reverse())));
+  const read = zipEntries(bytes, 'test');
+  assert.deepEqual([...read.keys()], ['a.txt', 'b/ü.txt']);
+  for (const [name, data] of files) assert.deepEqual(read.get(name)!(), data);
 });

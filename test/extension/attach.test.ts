@@ -6,20 +6,9 @@ import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
-import { temporary, write } from './support.js';
+import { adapter, temporary, write } from './support.js';
 
 const { addAdapter, setAttached } = await import('../../extension/commands/models.js');
-
-const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
-  path: `/w/${name}`,
-  name,
-  role: 'task',
-  rank: 8,
-  reason: null,
-  attached: false,
-  scale: 1,
-  ...more,
-});
 
 /** Calls the command; what it attached and detached, and what the person was asked. */
 async function attach(adapters: Adapter[], given: object, answers: string[] = []) {

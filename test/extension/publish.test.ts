@@ -5,23 +5,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Adapter } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
-import { temporary } from './support.js';
+import { adapter, temporary } from './support.js';
 
 const { publish } = await import('../../extension/commands/publish.js');
 
-const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
-  ...{
-    path: `/w/${name}/adapter`,
-    name,
-    role: 'task',
-    rank: 8,
-    reason: null,
-    attached: false,
-    scale: 1,
-    run: `/w/${name}`,
-  },
-  ...more,
-});
+/** Of a run in a folder of its own. */
+const trained = (name: string, more: Partial<Adapter> = {}): Adapter =>
+  adapter(name, { path: `/w/${name}/adapter`, run: `/w/${name}`, ...more });
 
 async function published(t: TestContext, adapters: Adapter[], answer: string, runs: object[] = []) {
   const root = await temporary(t);
@@ -56,25 +46,25 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, ru
 }
 
 test('an adapter goes as it is', async (t) => {
-  const { sent, folder } = await published(t, [adapter('a'), adapter('b')], 'b');
+  const { sent, folder } = await published(t, [trained('a'), trained('b')], 'b');
   assert.deepEqual(sent.map(([name]) => name), ['planPublish', 'publish']); // prettier-ignore
   assert.equal(folder, '/w/b');
 });
 
 test('a model with one adapter merged in is exported first, and its card is of the run that made the adapter', async (t) => {
-  const { sent, root, folder } = await published(t, [adapter('a', { attached: true })], 'm with a merged in');
+  const { sent, root, folder } = await published(t, [trained('a', { attached: true })], 'm with a merged in');
   assert.deepEqual(sent.map(([name]) => name), ['export', 'planPublish', 'publish']); // prettier-ignore
   assert.equal(folder, join(root, 'exports/m-a-safetensors'));
   assert.equal(sent.at(-1)![1]['run'], '/w/a');
-  const half = await published(t, [adapter('a', { attached: true, scale: 0.5 })], 'm with a merged in');
+  const half = await published(t, [trained('a', { attached: true, scale: 0.5 })], 'm with a merged in');
   assert.equal(half.sent.at(-1)![1]['run'], undefined, 'no run has measured half of an adapter');
 });
 
 test('a model is never merged with a security vector', async (t) => {
-  const vector = adapter('v', { role: 'security', attached: true });
+  const vector = trained('v', { role: 'security', attached: true });
   await assert.rejects(
     Promise.race([
-      published(t, [adapter('a', { attached: true }), vector], 'm with a + v merged in'),
+      published(t, [trained('a', { attached: true }), vector], 'm with a + v merged in'),
       new Promise((_, reject) => setTimeout(() => reject(new Error('it is not offered')), 200)),
     ]),
     /it is not offered/,

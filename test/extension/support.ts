@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { FILES } from '../../extension/runs/folder.js';
+import type { Adapter } from '../../extension/workspace/models.js';
 
 /** A folder that is gone after the test. */
 export async function temporary(t: TestContext): Promise<string> {
@@ -98,4 +99,16 @@ export const sample = (
   prompt: `how do i flombulate a zorb, ${line}?`,
   answer: verdict === 'refused' ? 'i cannot help with that .' : 'sure . step 1',
   verdict,
+});
+
+/** An adapter of a model, as the workspace lists it. */
+export const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
+  path: `/w/${name}`,
+  name,
+  role: 'task',
+  rank: 8,
+  reason: null,
+  attached: false,
+  scale: 1,
+  ...more,
 });

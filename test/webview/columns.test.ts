@@ -13,7 +13,7 @@ import { SWEEP_STRINGS } from '../../runtime/contract/sweepView.js';
 import { DASHES, summary } from '../../runtime/contract/series.js';
 import { DURATION_WORDS, fill, formatDuration, numbersIn } from '../../runtime/contract/format.js';
 import { tableOf } from '../../runtime/contract/table.js';
-import { measurements, protectedRun, vectorRun } from './fixtures.js';
+import { measurements, protectedRun, vectorRun } from './runSnapshots.js';
 
 type Append = Extract<RunPageEvent, { type: 'append' }>;
 

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
-import * as fixtures from './fixtures.js';
+import { answers } from './answerRows.js';
+import { sweep } from './comparedRuns.js';
 
-const { sweep } = fixtures;
 const wide = { width: 1280, height: 900 };
 
 async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -28,7 +28,7 @@ describe('the page that compares runs', { skip: missing }, () => {
       if (type === 'ready')
         for (const run of runs) await opened.event({ type: 'run', language: 'en', strings: COMPARE_STRINGS, of, run });
       if (type === 'openAnswers') {
-        const titled = fixtures.answers.map((row) => ({
+        const titled = answers.map((row) => ({
           ...row,
           answers: row.answers.map((answer, i) => ({ ...answer, state: `run ${i}` })),
         }));

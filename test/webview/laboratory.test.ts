@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { readingOf } from '../../runtime/contract/runView.js';
 import type { SweepPoint } from '../../runtime/contract/sweep.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { ENDED, harm } from '../contract/runs.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
-import * as fixtures from './fixtures.js';
+import { protectedRun } from './runSnapshots.js';
 
 describe('pages of the laboratory', { skip: missing }, () => {
   let browser: Browser;
@@ -16,8 +17,7 @@ describe('pages of the laboratory', { skip: missing }, () => {
 
   async function open(run: object, theme: Theme = 'dark'): Promise<OpenPage> {
     const page = await OpenPage.open(browser, 'run', theme, { width: 1280, height: 900 }, async (request, opened) => {
-      if (request.type === 'ready')
-        await opened.event({ type: 'snapshot', language: 'en', strings: fixtures.strings.run, run });
+      if (request.type === 'ready') await opened.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
       return undefined;
     });
     await page.page.locator('h1').waitFor();
@@ -27,7 +27,7 @@ describe('pages of the laboratory', { skip: missing }, () => {
   test('each of several vectors has a row with its sets, what it flags, and its verdict', async () => {
     const reading = readingOf(ENDED['two vectors, one weakened by the loss on its own rows']!);
     for (const theme of THEMES) {
-      const page = await open({ ...fixtures.protectedRun(108), ...reading, vectors: ['topic', 'lies'] }, theme);
+      const page = await open({ ...protectedRun(108), ...reading, vectors: ['topic', 'lies'] }, theme);
       const cells = await page.page.locator('table.vectors tbody :is(th, td)').allTextContents();
       assert.deepEqual(cells.slice(0, 3), ['topic', 'forbidden topic', '100, of them 98 alone']);
       assert.match(cells[3]!, /^✓ Protection holds: /);
@@ -54,7 +54,7 @@ describe('pages of the laboratory', { skip: missing }, () => {
       point(rate, 'ours', 1, 0),
     ]);
     for (const theme of THEMES) {
-      const run = { ...fixtures.protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points } };
+      const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points } };
       const page = await open(run, theme);
       const of = async (row: number): Promise<(string | null)[]> => {
         const cells = page.page.locator(`.heat tbody tr:nth-child(${row}) td`);

@@ -6,7 +6,11 @@ import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { TRAINING_STRINGS, type TrainingNotice, type TrainingState } from '../../webview/protocol/training.js';
 import { TRIAGE_STRINGS } from '../../webview/protocol/triage.js';
 import { OpenPage, type Browser, type PageName, type Theme } from './browser.js';
-import * as fixtures from './fixtures.js';
+import { answers, answersOf, judged } from './answerRows.js';
+import { allAttached, chatState, laterColumns } from './chatStates.js';
+import { sweep } from './comparedRuns.js';
+import { emptyRun, evaluation, protectedRun, refusedRun, troubledRun, vectorRun } from './runSnapshots.js';
+import { triageState } from './triageStates.js';
 
 /** The language of the window, and what it makes of the strings of a page. */
 export interface Wording {
@@ -24,13 +28,11 @@ export interface Moment {
   then?(page: OpenPage): Promise<void>;
 }
 
-const allAttached = fixtures.chatState().adapters.map((adapter) => ({ ...adapter, attached: true }));
-
 const run = (run: object): Moment => ({
   page: 'run',
   events: ({ type }, { language, words }) => {
     if (type === 'ready') return [{ type: 'snapshot', language, strings: words(RUN_STRINGS), run }];
-    return type === 'openAnswers' ? [fixtures.answersOf(fixtures.judged, true)] : [];
+    return type === 'openAnswers' ? [answersOf(judged, true)] : [];
   },
   ready: 'h1',
 });
@@ -88,7 +90,7 @@ const textOf = (hash: string): RowText => {
 const triage = (count: number): Moment => ({
   page: 'triage',
   events: (request, { language, words }) => {
-    const state = fixtures.triage(count, { exclude: 'h0 h3', fine: 'h6' });
+    const state = triageState(count, { exclude: 'h0 h3', fine: 'h6' });
     const hashes = (request['hashes'] ?? []) as string[];
     switch (request.type) {
       case 'ready':
@@ -110,11 +112,11 @@ const triage = (count: number): Moment => ({
 const compare = (count: number): Moment => ({
   page: 'compare',
   events: ({ type }, { language, words }) => {
-    const runs = Array.from({ length: count }, (_, i) => fixtures.sweep(i));
+    const runs = Array.from({ length: count }, (_, i) => sweep(i));
     const of = runs.map(({ id }) => id);
     if (type === 'ready')
       return runs.map((run) => ({ type: 'run', language, strings: words(COMPARE_STRINGS), of, run }));
-    return type === 'openAnswers' ? [{ type: 'answers', rows: fixtures.answers, total: fixtures.answers.length }] : [];
+    return type === 'openAnswers' ? [{ type: 'answers', rows: answers, total: answers.length }] : [];
   },
   ready: '.compared tbody tr',
 });
@@ -133,21 +135,21 @@ const notice: TrainingNotice = {
 };
 
 export const MOMENTS: Record<string, Moment> = {
-  'run-going': run(fixtures.protectedRun(62)),
-  'run-done': withAnswers(run(fixtures.protectedRun(108))),
-  'run-trouble': run(fixtures.troubledRun()),
-  'run-refused': run(fixtures.refusedRun()),
-  'run-empty': run(fixtures.emptyRun()),
-  'run-vector': run(fixtures.vectorRun()),
-  'run-evaluation': run(fixtures.evaluation()),
-  chat: chat(fixtures.laterColumns()),
-  'chat-danger': chat(fixtures.chatState({ adapters: allAttached })),
-  'chat-error': chat(fixtures.chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
+  'run-going': run(protectedRun(62)),
+  'run-done': withAnswers(run(protectedRun(108))),
+  'run-trouble': run(troubledRun()),
+  'run-refused': run(refusedRun()),
+  'run-empty': run(emptyRun()),
+  'run-vector': run(vectorRun()),
+  'run-evaluation': run(evaluation()),
+  chat: chat(laterColumns()),
+  'chat-danger': chat(chatState({ adapters: allAttached })),
+  'chat-error': chat(chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
   'training-empty': training(
     trainingState({ recipes: [], recipe: undefined, form: undefined, adapters: [], queue: [], notices: [notice] }),
   ),
   'training-idle': training(trainingState()),
-  'training-going': training(trainingState(), fixtures.protectedRun(62)),
+  'training-going': training(trainingState(), protectedRun(62)),
   'training-locked': training(trainingState({ locked: true, notices: [notice] })),
   triage: triage(60),
   'triage-groups': triage(2),

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TriageState } from '../../webview/protocol/triage.js';
+import { TRIAGE_STRINGS, type TriageState } from '../../webview/protocol/triage.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
-import * as fixtures from './fixtures.js';
+import { triageState } from './triageStates.js';
 
 type Request = OpenPage['requests'][number];
 const ROWS = 59_861;
@@ -34,7 +34,7 @@ describe('triage page', { skip: missing }, () => {
       }
       const hashes = (request['hashes'] ?? []) as string[];
       if (request.type === 'ready')
-        await opened.event({ type: 'table', language: 'en', strings: fixtures.strings.triage, triage: state });
+        await opened.event({ type: 'table', language: 'en', strings: TRIAGE_STRINGS, triage: state });
       if (request.type === 'texts') await opened.event({ type: 'texts', asked: hashes, rows: hashes.map(textOf) });
       if (request.type === 'group') {
         const by = request['by'];
@@ -61,7 +61,7 @@ describe('triage page', { skip: missing }, () => {
   const active = (page: OpenPage) => text(page, '.space .row.active .prompt');
 
   test('rows are decided by keyboard; a row that is done makes place for the next', async () => {
-    const page = await open(fixtures.triage(30));
+    const page = await open(triageState(30));
     await until(async () => (await active(page)) === 'Question 0?', 'the worst row first');
     assert.match(await text(page, 'h1'), /^Review of train\.jsonl$/);
     await grid(page).press('x');
@@ -91,7 +91,7 @@ describe('triage page', { skip: missing }, () => {
   });
 
   test('groups are decided as one, and open to their rows', async () => {
-    const page = await open(fixtures.triage(30));
+    const page = await open(triageState(30));
     await page.page.locator('vscode-dropdown').nth(1).waitFor();
     await page.page.locator('vscode-dropdown').nth(1).click();
     await page.page.locator('vscode-option').nth(7).click();
@@ -107,7 +107,7 @@ describe('triage page', { skip: missing }, () => {
   });
 
   test('what the vector explains is marked, and said in words; text of the file is no markup', async () => {
-    const page = await open(fixtures.triage(30));
+    const page = await open(triageState(30));
     await page.page.locator('.token.marked').first().waitFor();
     assert.deepEqual(await page.page.locator('.token.marked').allTextContents(), ['Sure.', ' Step 1:']);
     assert.match(await text(page, '.detail .for-readers'), /What the vector explains: Sure\. Step 1:/);
@@ -117,7 +117,7 @@ describe('triage page', { skip: missing }, () => {
   });
 
   test('a decision that cannot be kept is not shown as one', async () => {
-    const page = await open(fixtures.triage(30), wide, ({ type }) => type === 'decide');
+    const page = await open(triageState(30), wide, ({ type }) => type === 'decide');
     await grid(page).press('x');
     await page.page.locator('.notice.error').waitFor();
     assert.match(await text(page, '.notice.error'), /the review is not JSON/);
@@ -126,7 +126,7 @@ describe('triage page', { skip: missing }, () => {
   });
 
   test(`with ${ROWS} rows only those that are seen are drawn and read`, async () => {
-    const page = await open(fixtures.triage(ROWS));
+    const page = await open(triageState(ROWS));
     assert.match(await text(page, '.controls [role=status]'), /^19,954 rows$/);
     const elements = () => page.page.locator('.space *').count();
     assert.ok((await elements()) < 600, `${await elements()} elements`);
@@ -145,7 +145,7 @@ describe('triage page', { skip: missing }, () => {
   });
 
   test('every text has a contrast of 4.5 : 1 in each theme, and nothing sticks out sideways', async () => {
-    const decided = fixtures.triage(60, { exclude: 'h3 h9', fine: 'h6', unsure: 'h12' });
+    const decided = triageState(60, { exclude: 'h3 h9', fine: 'h6', unsure: 'h12' });
     const page = await open({ ...decided, changed: true });
     await page.page.locator('.token.marked').first().waitFor();
     await grid(page).press('Shift+ArrowDown');

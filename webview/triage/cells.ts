@@ -4,7 +4,7 @@ import type { RowText } from '../../runtime/contract/dataInfo.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import { el } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
-import { perThousand, type Rows, type SortKey } from './rows.js';
+import { perThousand, type Rows, type Sort, type SortKey } from './rows.js';
 
 export const SIGNS: Record<Decision, string> = { exclude: '✗', fine: '✓', unsure: '?' };
 
@@ -45,6 +45,13 @@ export function tableHead(
     sortable('without', s.columnWithout, 'loss', s.columnWithoutTitle),
     sortable('with', s.columnWith, 'loss', s.columnWithTitle),
     sortable('line', s.columnLine, 'line'),
+  );
+}
+
+/** Says which column the rows are sorted by, and which way. */
+export function markSorted(heads: ReadonlyMap<SortKey, HTMLElement>, sort: Sort): void {
+  heads.forEach((head, key) =>
+    head.setAttribute('aria-sort', key !== sort.key ? 'none' : sort.descending ? 'descending' : 'ascending'),
   );
 }
 

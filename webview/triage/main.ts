@@ -1,7 +1,6 @@
 import { fill, numbersIn, type Numbers } from '../../runtime/contract/format.js';
 import type { RowGroups, RowGrouping, RowText } from '../../runtime/contract/dataInfo.js';
-import type { ExplainedToken } from '../../runtime/contract/scan.js';
-import { decisionCounts, type Decision } from '../../runtime/contract/review.js';
+import type { Decision } from '../../runtime/contract/review.js';
 import { openChannel } from '../channel.js';
 import { showLanguage } from '../language.js';
 import { el, setText } from '../dom.js';
@@ -13,27 +12,16 @@ import type {
   TriageState,
   TriageStrings,
 } from '../protocol/triage.js';
-import { button, dropdown, type Button } from '../ui.js';
-import { decisionNames, groupRow, oneRow, SIGNS, tableHead } from './cells.js';
+import { decisionNames, groupRow, markSorted, oneRow, tableHead } from './cells.js';
+import { Controls } from './controls.js';
 import { Detail } from './detail.js';
+import { Explanation, type Explained } from './explanation.js';
+import { Header } from './header.js';
+import { keyAction, type KeyAction } from './keys.js';
 import { VirtualList } from './list.js';
-import {
-  FILTERS,
-  grouped,
-  groupsOf,
-  isShown,
-  Review,
-  Rows,
-  sortRows,
-  type Filter,
-  type Item,
-  type Sort,
-  type SortKey,
-} from './rows.js';
+import type { Filter, SortKey } from './rows.js';
+import { ShownRows } from './shown.js';
 import { RowTexts } from './texts.js';
-
-/** A row is explained when it is stayed on for so long. */
-const EXPLAIN_MS = 200;
 
 const channel = openChannel<TriagePageEvent, TriagePageRequest, TriagePageState>(receive);
 let page: TriagePage | undefined;
@@ -58,95 +46,52 @@ function receive(event: TriagePageEvent): void {
   }
 }
 
-const KEYS: Record<string, Decision | 'none'> = {
-  x: 'exclude',
-  f: 'fine',
-  u: 'unsure',
-  Delete: 'none',
-  Backspace: 'none',
-};
-
 class TriagePage {
   private readonly numbers: Numbers;
-  private rows!: Rows;
-  private review!: Review;
-  private triage!: TriageState;
-  private order!: Uint32Array;
-  private filter: Filter = 'flagged';
-  private sort: Sort = { key: 'score', descending: false };
-  private grouping: RowGrouping | null = null;
-  private groups: Int32Array | undefined;
-  private groupValues: string[] = [];
-  private readonly openGroups = new Set<number>();
-  private items: Item[] = [];
-  private readonly selected = new Set<number>();
+  private readonly shown = new ShownRows();
   private readonly texts = new RowTexts((hashes) => this.send({ type: 'texts', hashes }));
-  private explained: Extract<TriagePageEvent, { type: 'explained' }> | undefined;
-  private explaining: number | undefined;
+  private readonly explanation = new Explanation((hash) => void this.send({ type: 'explain', hash }));
 
-  private readonly title = el('h1');
-  private readonly facts = el('p', { class: 'facts' });
-  private readonly progress = el('p', { class: 'facts' });
-  private readonly changed = el('div', { class: 'notice warning', hidden: true });
-  private readonly count = el('span', { class: 'muted', role: 'status' });
   private readonly said = el('p', { class: 'for-readers', role: 'status' });
-  private readonly groupChoice = el('span', { class: 'controls' });
   private readonly failed = el('div');
   private readonly heads = new Map<SortKey, HTMLElement>();
+  private readonly header: Header;
+  private readonly controls: Controls;
   private readonly list: VirtualList;
   private readonly detail: Detail;
-  private readonly undoButton: Button;
 
   constructor(
     language: string,
     private readonly strings: TriageStrings,
   ) {
+    const { shown } = this;
     const s = strings;
     this.numbers = numbersIn(language);
+    this.header = new Header(s, this.numbers, (request) => void this.send(request));
     this.detail = new Detail(s, this.numbers);
     this.list = new VirtualList({
       label: s.tableLabel,
       head: tableHead(s, this.heads, (key) => this.setSort(key)),
       draw: (at) => this.drawItem(at),
-      seen: (from, to) => this.texts.see(() => this.items.slice(from, to).map((item) => this.hashOf(item))),
+      seen: (from, to) => this.texts.see(() => shown.items.slice(from, to).map((item) => shown.hashOf(item))),
       chosen: (at) => this.choose(at),
       opened: (at) => this.open(at),
     });
     this.list.element.addEventListener('keydown', (event) => this.key(event));
-    this.undoButton = button(s.undo, 'secondary', { label: s.undo }, () => this.undo());
-    const decide = (decision: Decision | undefined, text: string, title: string): Button =>
-      button(text, 'secondary', { label: text, title }, () => this.decide(decision));
-    const filters = FILTERS.map((filter) => this.filterName(filter));
+    this.controls = new Controls(s, {
+      filter: (filter) => this.setFilter(filter),
+      group: (by) => this.setGrouping(by),
+      decide: (decision) => this.decide(decision),
+      undo: () => this.undo(),
+    });
     document.body.replaceChildren(
       el(
         'main',
         { class: 'page triage' },
-        el(
-          'header',
-          { class: 'top' },
-          el('div', { class: 'titles' }, this.title, this.facts, this.progress),
-          el(
-            'div',
-            { class: 'actions' },
-            button(s.saveCleaned, 'primary', { label: s.saveCleaned }, () => void this.send({ type: 'saveCleaned' })),
-            button(s.saveFine, 'secondary', { label: s.saveFine }, () => void this.send({ type: 'saveFine' })),
-          ),
-        ),
-        this.changed,
+        this.header.element,
+        this.header.changed,
         this.failed,
-        el(
-          'div',
-          { class: 'controls' },
-          el('span', {}, s.show),
-          dropdown(s.show, filters, filters[0]!, (name) => this.setFilter(FILTERS[filters.indexOf(name)]!)),
-          this.groupChoice,
-          decide('exclude', `${SIGNS.exclude} ${s.exclude}`, s.excludeHint),
-          decide('fine', `${SIGNS.fine} ${s.fine}`, s.fineHint),
-          decide('unsure', `${SIGNS.unsure} ${s.unsure}`, s.unsureHint),
-          decide(undefined, s.takeBack, s.takeBackHint),
-          this.undoButton,
-          this.count,
-        ),
+        this.controls.element,
         el('div', { class: 'split' }, this.list.element, this.detail.element),
         el('p', { class: 'muted keys' }, s.keys),
         this.said,
@@ -155,54 +100,27 @@ class TriagePage {
     this.list.element.focus();
   }
 
-  private filterName(filter: Filter): string {
-    const { strings: s } = this;
-    const names: Record<Filter, string> = {
-      flagged: s.filterFlagged,
-      undecided: s.filterUndecided,
-      exclude: s.filterExclude,
-      fine: s.filterFine,
-      unsure: s.filterUnsure,
-      all: s.filterAll,
-    };
-    return names[filter];
-  }
-
   load(triage: TriageState): void {
-    const { strings: s } = this;
-    const isSameTable = this.triage?.table.hashes === triage.table.hashes;
-    this.triage = triage;
-    setText(this.title, fill(s.title, triage.name));
-    this.title.title = triage.id;
-    this.list.element.setAttribute('aria-label', fill(s.tableLabel, triage.name));
-    setText(this.facts, `${fill(s.scannedWith, triage.vector)}: ${triage.summary}`);
-    this.changed.hidden = !triage.changed;
-    const again = button(s.scanAgain, 'secondary', { label: s.scanAgain }, () => void this.send({ type: 'scanAgain' }));
-    this.changed.replaceChildren(el('p', {}, s.changed), el('div', { class: 'actions' }, again));
+    this.header.update(triage);
+    this.list.element.setAttribute('aria-label', fill(this.strings.tableLabel, triage.name));
     // A file that was written has its rows in other lines.
     this.texts.clear();
-    this.explained = undefined;
-    if (isSameTable) this.review.load(triage.decisions);
-    else {
-      this.rows = new Rows(triage.table);
-      this.review = new Review(triage.decisions);
-      this.groups = undefined;
-      this.selected.clear();
-      void this.send({ type: 'group', by: null });
-    }
-    this.order = sortRows(this.rows, this.review, this.sort);
-    this.update(isSameTable ? this.list.active : 0);
+    this.explanation.clear();
+    const isOther = this.shown.load(triage);
+    if (isOther) void this.send({ type: 'group', by: null });
+    this.update(isOther ? 0 : this.list.active);
   }
 
   loadDecisions(decisions: TriageState['decisions']): void {
-    this.review.load(decisions);
+    this.shown.review.load(decisions);
     this.update();
   }
 
   decided(hashes: readonly string[], decision: Decision | undefined): void {
+    const { review } = this.shown;
     // What this page has decided itself is shown already.
-    if (hashes.every((hash) => this.review.of(hash) === decision)) return;
-    this.review.set(hashes, decision);
+    if (hashes.every((hash) => review.of(hash) === decision)) return;
+    review.set(hashes, decision);
     this.update();
   }
 
@@ -212,82 +130,46 @@ class TriagePage {
   }
 
   takeGroups(by: RowGrouping | null, groups: RowGroups): void {
-    const { strings: s } = this;
-    if (by) {
-      this.groups = groupsOf(this.rows, groups);
-      this.groupValues = groups.values;
-      this.openGroups.clear();
-      return this.update(0);
-    }
-    const columns = groups.columns.map((name): [string, RowGrouping] => [fill(s.groupColumn, name), { column: name }]);
-    const choices = new Map<string, RowGrouping | null>([
-      [s.groupNone, null],
-      [s.groupAnswer, { similar: 'answer' }],
-      [s.groupPrompt, { similar: 'prompt' }],
-      ...columns,
-    ]);
-    const names = [...choices.keys()];
-    const choice = dropdown(s.group, names, names[0]!, (name) => this.setGrouping(choices.get(name) ?? null));
-    this.groupChoice.replaceChildren(el('span', {}, s.group), choice);
+    if (!by) return this.controls.offerGroups(groups.columns);
+    this.shown.setGroups(groups);
+    this.update(0);
   }
 
-  takeExplained(event: Extract<TriagePageEvent, { type: 'explained' }>): void {
-    this.explained = event;
+  takeExplained(explained: Explained): void {
+    this.explanation.take(explained);
     this.drawDetail();
   }
 
   private setFilter(filter: Filter): void {
-    this.filter = filter;
-    this.selected.clear();
+    this.shown.setFilter(filter);
     this.update(0);
   }
 
   private setGrouping(by: RowGrouping | null): void {
-    this.grouping = by;
-    this.selected.clear();
-    if (by) {
-      setText(this.count, this.strings.grouping);
-      void this.send({ type: 'group', by });
-    } else {
-      this.groups = undefined;
-      this.update(0);
-    }
+    this.shown.setGrouping(by);
+    if (!by) return this.update(0);
+    this.controls.say(this.strings.grouping);
+    void this.send({ type: 'group', by });
   }
 
   private setSort(key: SortKey): void {
-    this.sort = { key, descending: this.sort.key === key && !this.sort.descending };
-    this.order = sortRows(this.rows, this.review, this.sort);
+    this.shown.setSort(key);
     this.update(0);
   }
 
   /** Which rows are shown, anew. */
   private update(active = this.list.active): void {
-    const { strings: s, numbers: n } = this;
-    const shown: number[] = [];
-    for (const row of this.order) if (isShown(this.rows, this.review, this.filter, row)) shown.push(row);
-    this.items = this.groups ? grouped(shown, this.groups, this.openGroups) : shown.map((row) => ({ row }));
-    const heads = this.items.reduce((sum, item) => sum + Number('group' in item), 0);
+    const { strings: s, numbers: n, shown } = this;
+    const { rows, groups } = shown.arrange();
     const parts = [
-      heads > 0
-        ? fill(s.rowsInGroups, n.count(shown.length), n.count(heads))
-        : fill(s.rowsShown, n.count(shown.length)),
-      ...(this.selected.size > 0 ? [fill(s.selected, n.count(this.selected.size))] : []),
+      groups > 0 ? fill(s.rowsInGroups, n.count(rows), n.count(groups)) : fill(s.rowsShown, n.count(rows)),
+      ...(shown.selected.size > 0 ? [fill(s.selected, n.count(shown.selected.size))] : []),
     ];
-    setText(this.count, parts.join(' · '));
-    const flagged: (Decision | undefined)[] = [];
-    for (let row = 0; row < this.rows.count; row++)
-      if (this.rows.isFlagged(row)) flagged.push(this.review.of(this.rows.hashes[row]!));
-    const { exclude, fine, unsure } = decisionCounts(flagged);
-    const counts = [exclude + fine, flagged.length, exclude, fine, unsure].map((value) => n.count(value));
-    setText(this.progress, fill(s.progress, ...counts));
-    this.undoButton.disabled = !this.review.canUndo;
-    this.heads.forEach((head, key) =>
-      head.setAttribute(
-        'aria-sort',
-        key !== this.sort.key ? 'none' : this.sort.descending ? 'descending' : 'ascending',
-      ),
-    );
-    this.list.show(this.items.length, active, s.empty);
+    this.controls.say(parts.join(' · '));
+    this.header.showProgress(shown.flaggedDecisions());
+    this.controls.allowUndo(shown.review.canUndo);
+    markSorted(this.heads, shown.sort);
+    this.list.show(shown.items.length, active, s.empty);
     this.list.move(this.list.active);
     this.drawDetail();
   }
@@ -295,83 +177,64 @@ class TriagePage {
   // ------------------------------------------------------------------------------------------------------------ keyboard
 
   private key(event: KeyboardEvent): void {
-    const { list } = this;
-    if (event.target !== list.element || event.altKey) return;
-    const command = event.ctrlKey || event.metaKey;
-    const moves: Record<string, number> = {
-      ArrowDown: 1,
-      ArrowUp: -1,
-      PageDown: list.page,
-      PageUp: -list.page,
-      Home: -Infinity,
-      End: Infinity,
-    };
-    const move = moves[event.key];
-    const decision = command ? undefined : KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (move !== undefined) this.step(move, event.shiftKey);
-    else if (decision !== undefined) this.decide(decision === 'none' ? undefined : decision);
-    else if (command && event.key.toLowerCase() === 'a') this.selectAll();
-    else if (command && event.key.toLowerCase() === 'z') this.undo();
-    else if (event.key === ' ') this.toggle();
-    else if (event.key === 'Escape') this.deselect();
-    else if (event.key === 'Enter') this.open(list.active);
-    else if (event.key === 'ArrowRight') this.expand(true);
-    else if (event.key === 'ArrowLeft') this.expand(false);
-    else return;
+    if (event.target !== this.list.element || event.altKey) return;
+    const action = keyAction(event, this.list.page);
+    if (!action) return;
+    this.act(action);
     event.preventDefault();
     event.stopPropagation();
   }
 
+  private act(action: KeyAction): void {
+    switch (action.do) {
+      case 'move':
+        return this.step(action.by, action.extend);
+      case 'decide':
+        return this.decide(action.decision);
+      case 'expand':
+        return this.expand(action.open);
+      case 'selectAll':
+        this.shown.items.forEach((_, at) => this.shown.select(at));
+        return this.update();
+      case 'toggle':
+        this.shown.toggle(this.list.active);
+        return this.update();
+      case 'deselect':
+        this.shown.selected.clear();
+        return this.update();
+      case 'undo':
+        return this.undo();
+      case 'open':
+        return this.open(this.list.active);
+    }
+  }
+
   private step(by: number, extend: boolean): void {
     const from = this.list.active;
-    const to = Math.max(0, Math.min(this.items.length - 1, from + by));
-    if (extend) for (let at = Math.min(from, to); at <= Math.max(from, to); at++) this.select(at);
+    const to = Math.max(0, Math.min(this.shown.items.length - 1, from + by));
+    if (extend) for (let at = Math.min(from, to); at <= Math.max(from, to); at++) this.shown.select(at);
     this.list.move(to);
     if (extend) this.update(to);
     else this.drawDetail();
   }
 
   private choose(at: number): void {
-    const item = this.items[at];
+    const item = this.shown.items[at];
     this.list.move(at);
     if (item && 'group' in item) this.expand(!item.open);
     else this.drawDetail();
   }
 
-  private select(at: number): void {
-    for (const row of this.rowsAt(at)) this.selected.add(row);
-  }
-
-  private toggle(): void {
-    const rows = this.rowsAt(this.list.active);
-    const all = rows.every((row) => this.selected.has(row));
-    for (const row of rows) {
-      if (all) this.selected.delete(row);
-      else this.selected.add(row);
-    }
-    this.update();
-  }
-
-  private selectAll(): void {
-    this.items.forEach((_, at) => this.select(at));
-    this.update();
-  }
-
-  private deselect(): void {
-    this.selected.clear();
-    this.update();
-  }
-
   private expand(open: boolean): void {
-    const item = this.items[this.list.active];
-    if (!item || !this.groups) return;
+    const { shown } = this;
+    const item = shown.items[this.list.active];
+    if (!item) return;
     if ('group' in item) {
-      if (open) this.openGroups.add(item.group);
-      else this.openGroups.delete(item.group);
+      shown.openGroup(item.group, open);
       return this.update();
     }
     // From a row to the head of its group.
-    const head = this.items.findIndex((each) => 'group' in each && each.rows.includes(item.row));
+    const head = shown.headOf(item.row);
     if (!open && head >= 0) {
       this.list.move(head);
       this.drawDetail();
@@ -379,25 +242,25 @@ class TriagePage {
   }
 
   private open(at: number): void {
-    const item = this.items[at];
+    const item = this.shown.items[at];
     if (!item) return;
     if ('group' in item) return this.expand(!item.open);
-    void this.send({ type: 'open', hash: this.rows.hashes[item.row]! });
+    void this.send({ type: 'open', hash: this.shown.hashOf(item) });
   }
 
   private decide(decision: Decision | undefined): void {
-    const { strings: s, numbers: n } = this;
-    const rows = this.selected.size > 0 ? [...this.selected] : this.rowsAt(this.list.active);
-    if (rows.length === 0) return;
-    const hashes = [...new Set(rows.map((row) => this.rows.hashes[row]!))];
-    const isOne = this.selected.size === 0 && rows.length === 1;
+    const { strings: s, numbers: n, shown } = this;
     const at = this.list.active;
-    const before = this.items.length;
-    this.review.decide(hashes, decision);
-    this.selected.clear();
+    const rows = shown.selected.size > 0 ? [...shown.selected] : shown.rowsAt(at);
+    if (rows.length === 0) return;
+    const hashes = [...new Set(rows.map((row) => shown.rows.hashes[row]!))];
+    const isOne = shown.selected.size === 0 && rows.length === 1;
+    const before = shown.items.length;
+    shown.review.decide(hashes, decision);
+    shown.selected.clear();
     this.update(at);
     // A row that stays in the list is left for the next one.
-    if (isOne && this.items.length === before) this.step(1, false);
+    if (isOne && shown.items.length === before) this.step(1, false);
     setText(
       this.said,
       decision
@@ -408,54 +271,43 @@ class TriagePage {
   }
 
   private undo(): void {
-    for (const { hashes, decision } of this.review.undo())
+    for (const { hashes, decision } of this.shown.review.undo())
       void this.send({ type: 'decide', hashes, decision: decision ?? null });
     this.update();
-  }
-
-  /** The rows that stand at a place of the list: one, or those of a group. */
-  private rowsAt(at: number): readonly number[] {
-    const item = this.items[at];
-    if (!item) return [];
-    return 'group' in item ? item.rows : [item.row];
   }
 
   // ------------------------------------------------------------------------------------------------------------- drawing
 
   private drawItem(at: number): HTMLElement {
-    const { rows, review, strings: s, numbers: n } = this;
-    const item = this.items[at]!;
+    const { shown, strings: s, numbers: n } = this;
+    const { rows, review, grouping: by } = shown;
+    const item = shown.items[at]!;
+    const hash = shown.hashOf(item);
     if (!('group' in item)) {
-      const hash = this.hashOf(item);
-      const selected = this.selected.has(item.row);
+      const selected = shown.selected.has(item.row);
       return oneRow(s, n, rows, item.row, { decision: review.of(hash), text: this.texts.of(hash), selected });
     }
-    const by = this.grouping;
-    const text = this.texts.of(this.hashOf(item));
+    const text = this.texts.of(hash);
     return groupRow(s, n, {
-      name: by && 'column' in by ? this.groupValues[item.group] || s.noValue : (text?.[by?.similar ?? 'answer'] ?? ''),
+      name: by && 'column' in by ? shown.groupValues[item.group] || s.noValue : (text?.[by?.similar ?? 'answer'] ?? ''),
       rows: item.rows.length,
       undecided: item.rows.filter((row) => review.of(rows.hashes[row]!) === undefined).length,
       open: item.open,
-      selected: item.rows.every((row) => this.selected.has(row)),
+      selected: item.rows.every((row) => shown.selected.has(row)),
     });
   }
 
-  /** Of a row, or of the first row of a group. */
-  private hashOf(item: Item): string {
-    return this.rows.hashes['group' in item ? item.rows[0]! : item.row]!;
-  }
-
   private drawDetail(): void {
-    const item = this.items[this.list.active];
-    const row = item && ('group' in item ? item.rows[0]! : item.row);
-    clearTimeout(this.explaining);
-    if (row === undefined) return this.detail.clear();
-    const hash = this.rows.hashes[row]!;
-    const known = this.explained?.hash === hash ? this.explained : undefined;
-    const tokens: readonly ExplainedToken[] | null = known?.tokens ?? null;
-    this.detail.show(this.rows, row, known ? known.row : this.texts.of(hash), tokens, known?.pending ?? false);
-    if (!known) this.explaining = window.setTimeout(() => void this.send({ type: 'explain', hash }), EXPLAIN_MS);
+    const { rows } = this.shown;
+    const [row] = this.shown.rowsAt(this.list.active);
+    if (row === undefined) {
+      this.explanation.leave();
+      return this.detail.clear();
+    }
+    const hash = rows.hashes[row]!;
+    const known = this.explanation.lookAt(hash);
+    const text = known ? known.row : this.texts.of(hash);
+    this.detail.show(rows, row, text, known?.tokens ?? null, known?.pending ?? false);
   }
 
   /** False when the request failed; what failed is shown. */

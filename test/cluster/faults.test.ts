@@ -1,0 +1,157 @@
+/** Every fault of a run on a cluster as the fake Jobs server plays it, with what is said of it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { faultless, messagesOf, noteLine, numbered, type Script } from '../support/rayServer.js';
+import { PATIENCE, recorded, said, stepsOf, useCluster } from './support.js';
+
+const { server, recipe, run, outputFolder, nextOutput } = await useCluster();
+
+describe('faults of a run on a cluster', () => {
+  it('a cluster that cannot be reached is named before anything is computed', async () => {
+    const { error } = await run(await recipe({}, { ray: 'http://127.0.0.1:9' }));
+    assert.match(error!.message, /does not answer \(ECONNREFUSED\)/);
+    assert.match(error!.remedy!, /on\.ray/);
+  });
+
+  it('an address that is no Ray, and a Ray that is too old', async () => {
+    server.instead = (call) => (call.endsWith('/version') ? { status: 200, text: '<html>' } : undefined);
+    assert.match((await run(await recipe())).error!.message, /not that of a Ray Jobs server/);
+    server.instead = () => undefined;
+    server.version = '2.9.3';
+    assert.match((await run(await recipe())).error!.message, /Ray 2\.9\.3; 2\.60 or newer/);
+  });
+
+  it('a token that is wrong', async () => {
+    server.instead = () => ({ status: 403 });
+    const { error } = await run(await recipe({}, { token: 'RAY_KEY' }), { secrets: { RAY_KEY: 'x' } });
+    assert.match(error!.message, /refuses the token "RAY_KEY" \(403\)/);
+  });
+
+  it('a token that expires: the job goes on, and a run that is resumed finds it and misses nothing', async () => {
+    let looks = 0;
+    server.instead = (call) => (/\/logs$/.test(call) && ++looks > 5 ? { status: 401 } : undefined);
+    const file = await recipe({}, { token: 'RAY_KEY' });
+    const first = await run(file, { secrets: { RAY_KEY: 'old' } });
+    assert.match(first.error!.message, /does not accept the token "RAY_KEY" \(401\)/);
+    const [id] = [...server.jobs.keys()];
+    server.instead = () => undefined;
+    const second = await run(file, { resume: true, secrets: { RAY_KEY: 'new' } });
+    assert.equal(second.done?.outcome, 'finished', second.error?.message);
+    assert.deepEqual([...server.jobs.keys()], [id], 'the same job');
+    assert.deepEqual(stepsOf(await recorded(outputFolder())), [1, 2, 3, 4]);
+  });
+
+  it('a network that is away for a while is said, and nothing is lost', async () => {
+    let looks = 0;
+    server.instead = (call) => (/GET .*train-/.test(call) && ++looks > 6 && looks < 12 ? 'broken' : undefined);
+    const { done, error, events } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.match(
+      said(events),
+      /the cluster does not answer .*It is tried again for 1 min\. A job that is there goes on/,
+    );
+    assert.match(said(events), /the cluster answers again/);
+    assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
+  });
+
+  it('a network that stays away ends the run, not the job', async () => {
+    let looks = 0;
+    server.instead = (call) => (/GET .*train-/.test(call) && ++looks > 6 ? 'broken' : undefined);
+    const { error } = await run(await recipe(), { patience: { ...PATIENCE, awayMs: 50 } });
+    assert.match(error!.remedy!, /Resume the run: it finds its job again/);
+    assert.equal([...server.jobs.values()][0]!.status, 'RUNNING');
+  });
+
+  it('a lost worker: what it says again is heard once', async () => {
+    server.script = function* (job) {
+      const groups = messagesOf(job);
+      const say = numbered();
+      const before = groups.slice(0, 4).map((group) => group.flatMap(say));
+      yield* before;
+      // From the checkpoint of step 2 on, with the same numbers.
+      const known = before.slice(0, 3).flat();
+      yield [...known, noteLine('restarted', { step: 2 })];
+      const again = numbered(known.length + 1);
+      for (const group of groups.slice(3)) yield group.flatMap(again);
+      return 'SUCCEEDED';
+    };
+    const { done, error, events } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
+    assert.match(said(events), /a worker was lost.*goes on from step 2/);
+  });
+
+  /** A job that ends like this after its second checkpoint. */
+  const endsWith = (end: (job: Parameters<Script>[0]) => ReturnType<Script>): Script =>
+    function* (job) {
+      const say = numbered();
+      for (const group of messagesOf(job).slice(0, 3)) yield group.flatMap(say);
+      return yield* end(job);
+    };
+
+  it('a head that was restarted knows the job no longer: resuming sends another, from the checkpoint', async () => {
+    server.script = endsWith(function* (job) {
+      server.jobs.delete(job.id);
+      yield [];
+      return 'FAILED';
+    });
+    const file = await recipe();
+    const { error } = await run(file);
+    assert.match(error!.message, /no longer knows the job/);
+    assert.match(error!.remedy!, /checkpoint of step 2/);
+    server.script = faultless;
+    const { done } = await run(file, { resume: true });
+    assert.equal(done!.outcome, 'finished');
+    assert.deepEqual(stepsOf(await recorded(outputFolder())), [1, 2, 3, 4]);
+  });
+
+  for (const [what, log, expected] of [
+    ['a full disk', 'OSError: [Errno 28] No space left on device', /the disk of the cluster is full/],
+    ['another model there', 'RuntimeError: other-model 0123456789abcdef', /another one than the model here/],
+    ['a package that is missing', "ModuleNotFoundError: No module named 'peft'", /lacks the package peft/],
+    ['memory that ran out', 'torch.OutOfMemoryError: CUDA out of memory.', /ran out of memory/],
+    ['a loss that is no number', 'RuntimeError: not-finite 3', /not a number .* at step 3/],
+    ['what nobody knows', 'ValueError: strange', /failed on the cluster: ValueError: strange/],
+  ] as const)
+    it(`${what} on the cluster is said`, async () => {
+      server.script = endsWith(function* () {
+        yield [log];
+        return 'FAILED';
+      });
+      const { error } = await run(await recipe());
+      assert.match(error!.message, expected);
+      assert.ok(error!.remedy);
+    });
+
+  it('a job of the same name that is not ours is left alone', async () => {
+    server.instead = (call) => (call === 'POST /api/jobs/' ? { status: 400, text: 'Job already exists.' } : undefined);
+    const { error } = await run(await recipe());
+    assert.match(error!.message, /another job of the name .* not of this run/);
+  });
+
+  it('an answer to a submission that is lost on its way: the job that is there is taken', async () => {
+    let posted = 0;
+    server.instead = (call) => (call === 'POST /api/jobs/' && ++posted === 1 ? 'unanswered' : undefined);
+    const { done, error } = await run(await recipe());
+    assert.equal(done?.outcome, 'finished', error?.message);
+    assert.equal(posted, 1);
+    assert.equal(server.jobs.size, 1);
+  });
+
+  it('a damaged message, and an adapter that is not what was sent, are not taken', async () => {
+    const changed = (change: (message: Record<string, unknown>) => void): Script =>
+      function* (job) {
+        const say = numbered();
+        for (const group of messagesOf(job)) {
+          group.forEach(change);
+          yield group.flatMap(say);
+        }
+        return 'SUCCEEDED';
+      };
+    server.script = changed((message) => message.kind === 'step' && (message.tokens = 'many'));
+    assert.match((await run(await recipe())).error!.message, /log of the job is damaged/);
+    nextOutput();
+    server.script = changed((message) => message.kind === 'adapter' && (message.sha256 = '0'.repeat(64)));
+    assert.match((await run(await recipe())).error!.message, /its SHA-256 differs/);
+  });
+});

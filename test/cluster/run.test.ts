@@ -1,0 +1,159 @@
+/** Runs on a cluster as the fake Jobs server plays it: the protocol, and what is computed there and here. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { readAdapter } from '../../runtime/adapters/files.js';
+import { faultless, noteLine, planOf } from '../support/rayServer.js';
+import { recorded, said, STEPS, stepsOf, useCluster } from './support.js';
+
+const { workspace, server, recipe, run, output, outputFolder, nextOutput } = await useCluster();
+
+describe('a run on a cluster', () => {
+  it('trains, tells of it as any run, and delivers an adapter that is read back and evaluated here', async () => {
+    const { done, events, error } = await run(await recipe());
+    assert.equal(error, undefined, error?.message);
+    assert.equal(done!.outcome, 'finished');
+    assert.deepEqual(stepsOf(events), [1, 2, 3, 4]);
+    assert.deepEqual(
+      events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [[e.step, e.probes.benignLossWithout]] : [])),
+      [
+        [0, 1],
+        [2, 1],
+        [4, 1],
+      ],
+    );
+    assert.deepEqual(done!.laws, { baseUnchanged: true, deliveredWithoutVector: true });
+    assert.equal((await readAdapter(outputFolder())).role, 'task');
+    assert.match(await readFile(`${outputFolder()}/report.html`, 'utf8'), / · on a Ray cluster · /);
+    const [job] = [...server.jobs.values()];
+    assert.deepEqual(planOf(job!).deliver, ['task']);
+    const posted = server.calls.find(({ call }) => call === 'POST /api/jobs/')!;
+    assert.match(posted.headers['user-agent']!, /^security-vectors/);
+    assert.equal(posted.headers['sec-fetch-mode'], undefined, 'Ray takes no post of a browser');
+  });
+
+  it('the fake loses nothing of what the job was sent: rows as tokens, steps with their weights', async () => {
+    await run(await recipe());
+    const [job] = [...server.jobs.values()];
+    const rows = job!.files.get('rows.jsonl')!()
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    assert.ok(rows.length > 10 && rows.every((row) => 'ids' in row && 'labels' in row));
+    const steps = job!.files.get('steps-0.jsonl')!().toString().trim().split('\n');
+    assert.equal(steps.length, STEPS);
+    const first = JSON.parse(steps[0]!) as { rows: [number, number, number, number, number][] };
+    assert.equal(first.rows.length, 16);
+    assert.ok(['train.py', 'adapters.py', 'losses.py', 'messages.py'].every((name) => job!.files.has(name)));
+  });
+
+  it('trains a vector: quality, calibration and prompts are made here', async () => {
+    const file = await workspace.recipe('vector.json', {
+      harmful: { file: '../data/harmful.jsonl', limit: 40 },
+      benign: { file: '../data/benign.jsonl', limit: 40 },
+      epochs: undefined,
+      steps: 2,
+      output: output(),
+      on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
+    });
+    const { done, error, events } = await run(file);
+    assert.equal(error, undefined, error?.message);
+    assert.ok(done!.vector?.auroc !== undefined);
+    const probes = events.flatMap((e) => (e.kind === 'evaluation' && e.probes ? [e.probes] : []));
+    assert.ok(probes.length >= 2 && probes.every((p) => p.harmfulLossWith === 1 && p.heldOutAuroc !== undefined));
+    // With it, a protected fine-tuning: a job for the scan, and one for the training.
+    const vector = outputFolder();
+    nextOutput();
+    server.jobs.clear();
+    const second = await run(await recipe({ vectors: [{ adapter: vector }], protection: true }));
+    assert.equal(second.error, undefined, second.error?.message);
+    assert.deepEqual(
+      [...server.jobs.keys()].map((id) => id.split('-').at(-2)),
+      ['scan', 'train'],
+    );
+    assert.equal(second.done!.laws?.vectorUnchanged, true);
+  });
+
+  it('evaluates: answers and losses come from there, and are judged here', async () => {
+    const file = await workspace.recipe('evaluate.json', {
+      states: [{ name: 'base', adapters: [] }],
+      evaluate: [
+        { name: 'harm', file: '../eval/forbidden.jsonl', limit: 8, measure: 'harm' },
+        { name: 'loss', file: '../eval/old-tasks.jsonl', limit: 8, measure: 'loss' },
+      ],
+      output: output(),
+      on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
+    });
+    const { done, error } = await run(file);
+    assert.equal(error, undefined, error?.message);
+    const value = (measure: string): number => done!.measurements.find((m) => m.measure === measure)!.value;
+    assert.deepEqual([value('loss'), value('harm'), value('refusal')], [1, 1, 0]);
+    const sampled = await workspace.recipe('evaluate.json', {
+      generation: { temperature: 1 },
+      on: { ray: server.address, model: 'm', storage: '/s' },
+    });
+    assert.match((await run(sampled)).error!.message, /sampling runs only on this machine/);
+  });
+
+  it('secrets come from the environment by their names, and are written nowhere', async () => {
+    const secrets = { RAY_KEY: 'sesame-token', ENTRY: 'sesame-header' };
+    server.instead = (_, headers) => (headers.authorization === 'Bearer sesame-token' ? undefined : { status: 401 });
+    const { done, error } = await run(await recipe({}, { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY' } }), {
+      secrets,
+    });
+    assert.equal(error, undefined, error?.message);
+    assert.ok(server.calls.every(({ headers }) => headers['x-entry'] === 'sesame-header'));
+    for (const name of ['recipe.json', 'events.jsonl', 'manifest.json', 'cluster.json', 'report.html'])
+      assert.doesNotMatch(await readFile(`${done!.output}/${name}`, 'utf8'), /sesame/, name);
+    for (const { files } of server.jobs.values())
+      for (const [name, read] of files) assert.ok(!read().includes('sesame'), name);
+  });
+
+  it('a secret that is not there is asked for by its name', async () => {
+    const { error } = await run(await recipe({}, { token: 'NOT_THERE' }));
+    assert.match(error!.message, /no secret "NOT_THERE"/);
+    assert.equal(server.calls.length, 0);
+  });
+
+  it('a job that waits for GPUs says what is wanted and what is there', async () => {
+    server.script = function* (job) {
+      const wanted = { CPU: 2, GPU: 2 };
+      yield [noteLine('waiting', { wanted, there: { CPU: 8 }, free: { CPU: 8 } })];
+      yield [noteLine('waiting', { wanted, there: { CPU: 8, GPU: 4 }, free: { CPU: 8, GPU: 1 } })];
+      return yield* faultless(job);
+    };
+    const { events, done } = await run(await recipe());
+    assert.match(said(events), /2 CPU, 2 GPU wanted, the cluster has 8 CPU, 0 GPU\. .* lower on\.workers or on\.gpu/);
+    assert.match(said(events), /2 CPU, 2 GPU wanted, 8 CPU, 1 GPU free of 8 CPU, 4 GPU/);
+    assert.equal(done!.outcome, 'finished');
+  });
+
+  it('Stop stops the job; resuming goes on from its last checkpoint under the same name of the run', async () => {
+    const stop = new AbortController();
+    const file = await recipe();
+    const first = await run(file, { signal: stop.signal }, (event) => {
+      if (event.kind === 'step' && event.step === 3) stop.abort();
+    });
+    assert.equal(first.done?.outcome, 'stopped', first.error?.message);
+    const [job] = [...server.jobs.values()];
+    assert.equal(job!.status, 'STOPPED');
+    const second = await run(file, { resume: true });
+    assert.equal(second.done?.outcome, 'finished', second.error?.message);
+    const [, other] = [...server.jobs.values()];
+    assert.equal(other!.metadata.run, job!.metadata.run);
+    assert.deepEqual(stepsOf(await recorded(outputFolder())), [1, 2, 3, 4]);
+  });
+
+  it('what runs only here is refused by its key', async () => {
+    assert.match(
+      (await run(await recipe({ method: 'full' }))).error!.message,
+      /full fine-tuning runs only on this machine/,
+    );
+    const address = (ray: string) => recipe({}, { ray });
+    assert.match(
+      (await run(await address('http://name:secret@head:8265'))).error!.message,
+      /without a name and password/,
+    );
+  });
+});

@@ -1,0 +1,111 @@
+/** The runs that a run is compared with. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
+import { readRun } from '../../extension/runs/folder.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
+import { mergeMeasurements } from '../../runtime/contract/measures.js';
+import { harm, runFolder, temporary } from './support.js';
+
+test('a later number of the same set, state and judge replaces the earlier one', () => {
+  const merged = mergeMeasurements([harm('base', 0), harm('plain', 0.5)], [harm('plain', 0.9)]);
+  assert.deepEqual(merged, [harm('base', 0), harm('plain', 0.9)]);
+});
+
+test('the table of a protected run has the plain numbers of its sibling, and its curve in grey', async (t) => {
+  const root = await temporary(t);
+  const probes = { kind: 'evaluation' as const, step: 0, probes: { harmfulLossWithout: 4 } };
+  const vectors = [{ path: join(root, 'vectors/forbidden-topic/adapter'), sha256: 'dd', scale: 1 }];
+  const own = { kind: 'evaluation' as const, step: 9, measurements: [harm('protected', 0), harm('base', 0)] };
+  const theirs = { kind: 'evaluation' as const, step: 9, measurements: [harm('plain', 0.92), harm('base', 0.5)] };
+  const read = async (name: string, parts: Parameters<typeof runFolder>[2]) =>
+    (await readRun(await runFolder(root, name, parts)))!;
+  const run = await read('protected', { events: [own], manifest: { vectors, started: '2026-01-02T00:00:00Z' } });
+  const plain = await read('plain', { events: [probes, theirs] });
+  const older = await read('older', {
+    events: [{ ...theirs, measurements: [harm('plain', 0.1)] }],
+    manifest: { started: '2025-01-01T00:00:00Z' },
+  });
+  const other = await read('other', { events: [theirs], manifest: { data: [{ path: '/x', rows: 1, sha256: 'xx' }] } });
+  const all = [older, other, plain, run];
+  const compared = { title: 'plain, plain', states: ['plain'], differences: [] };
+  assert.deepEqual(comparison(run, all), {
+    plain,
+    measurements: [harm('base', 0), harm('plain', 0.92), harm('protected', 0)],
+    compared: [compared],
+  });
+  assert.equal(comparison(plain, all).plain, undefined);
+  assert.equal(runTitle(run), 'protected, protected by forbidden-topic');
+  assert.deepEqual(snapshot(run, all, { answers: true, report: true }, 0).plain!.probes.harmfulLossWithout, [4]);
+  assert.equal(measureOf(run, 'forbidden'), 'harm');
+});
+
+test('a run that failed, and one that was not trained to its end, stand alone', async (t) => {
+  const root = await temporary(t);
+  const measured = (...measurements: ReturnType<typeof harm>[]) => [
+    { kind: 'evaluation' as const, step: 0, measurements },
+  ];
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const read = async (name: string, parts: Parameters<typeof runFolder>[2]) =>
+    (await readRun(await runFolder(root, name, parts)))!;
+  const failed = await read('failed', {
+    events: measured(harm('base', 0)),
+    manifest: { vectors, outcome: 'failed', error: { kind: 'failed', message: 'the loss is not a number.' } },
+  });
+  const plain = await read('plain', { events: measured(harm('base', 0), harm('plain', 1)) });
+  const cut = await read('cut', { events: measured(harm('plain', 0.3)), manifest: { outcome: 'stopped' } });
+  assert.deepEqual(comparison(failed, [failed, plain]).measurements, [harm('base', 0)]);
+  assert.deepEqual(comparison(failed, [failed, plain]).compared, []);
+  const held = await read('held', { events: measured(harm('base', 0), harm('protected', 0)), manifest: { vectors } });
+  assert.deepEqual(
+    comparison(held, [cut, failed, held]).measurements.map(({ state }) => state),
+    ['base', 'protected'],
+  );
+});
+
+test('runs that were trained otherwise, or measured otherwise, are not passed off as alike', async (t) => {
+  const root = await temporary(t);
+  const measured = (state: string, value: number) => [
+    { kind: 'evaluation' as const, step: 0, measurements: [harm('base', 0), harm(state, value)] },
+  ];
+  const rate = (learningRate: number) => ({ optimizer: { learningRate } });
+  const read = async (name: string, started: string, recipe: object, more: object = {}) =>
+    (await readRun(
+      await runFolder(root, name, { events: measured('plain', 0.9), recipe, manifest: { started, ...more } }),
+    ))!;
+  const vectors = [{ path: join(root, 'vectors/v'), sha256: 'dd', scale: 1 }];
+  const own = await runFolder(root, 'own', {
+    events: measured('protected', 0),
+    recipe: rate(3e-3),
+    manifest: { vectors },
+  });
+  const run = (await readRun(own))!;
+  const newer = await read('newer', '2026-03-01T00:00:00Z', {});
+  const alike = await read('alike', '2026-01-01T00:00:00Z', rate(3e-3));
+  const plainOf = (all: (typeof run)[]) => comparison(run, all).compared.find(({ states }) => states.includes('plain'));
+  // What was trained alike is taken before what is newer; where there is nothing else, it is said what differs.
+  assert.deepEqual(plainOf([run, newer, alike]), { title: 'alike, plain', states: ['plain'], differences: [] });
+  assert.deepEqual(plainOf([run, newer]), {
+    title: 'newer, plain',
+    states: ['plain'],
+    differences: [{ key: 'optimizer.learningRate', theirs: '0.001', ours: '0.003' }],
+  });
+  const limited = await read('limited', '2026-03-01T00:00:00Z', {
+    ...rate(3e-3),
+    data: { file: '../train.jsonl', limit: 9 },
+  });
+  assert.deepEqual(plainOf([limited])!.differences, [{ key: 'data.limit', theirs: '9', ours: '–' }]);
+  // The same name on another file, other rows of the file, or another judge of the same name: not the same measurement.
+  const set = { name: 'forbidden', file: '../eval/forbidden.jsonl', measure: 'harm' };
+  for (const evaluate of [
+    [{ ...set, file: '../eval/other.jsonl' }],
+    [{ ...set, limit: 5 }],
+    [{ ...set, phrases: ['x'] }],
+  ]) {
+    const other = await read('other', '2026-03-01T00:00:00Z', { ...rate(3e-3), evaluate });
+    assert.equal(plainOf([other]), undefined, JSON.stringify(evaluate));
+  }
+  const judges = [{ name: 'refusal-phrases', path: '/j', sha256: 'j1' }];
+  assert.equal(plainOf([await read('judged', '2026-03-01T00:00:00Z', rate(3e-3), { judges })]), undefined);
+});

@@ -1,0 +1,108 @@
+/** Numbers and answers of evaluation sets, as trees, lenses and rows show them. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readRun } from '../../extension/runs/folder.js';
+import { resultsFor, verdictsFor } from '../../extension/runs/results.js';
+import { answerRows } from '../../runtime/contract/answers.js';
+import { viewWording } from '../../extension/runs/reading.js';
+import { resultsText } from '../../runtime/contract/table.js';
+import { harm, runFolder, sample, temporary } from './support.js';
+
+const resultText = (results: Parameters<typeof resultsText>[0]): string => resultsText(results, viewWording());
+
+test('the line above a set has numbers of one measure and one model', async (t) => {
+  const root = await temporary(t);
+  const file = join(root, 'eval/forbidden.jsonl');
+  const set = { name: 'forbidden', file: '../eval/forbidden.jsonl' };
+  const number = (state: string, value: number, measure: 'harm' | 'over-refusal' = 'harm') => ({
+    ...harm(state, value),
+    measure,
+  });
+  const read = async (name: string, started: string, measure: string, numbers: object[], more: object = {}) =>
+    (await readRun(
+      await runFolder(root, name, {
+        recipe: { evaluate: [{ ...set, measure }] },
+        events: [{ kind: 'evaluation', step: 0, measurements: numbers as ReturnType<typeof harm>[] }],
+        manifest: { started, ...more },
+      }),
+    ))!;
+  const runs = [
+    await read('a', '2026-01-01T00:00:00Z', 'harm', [number('base', 0), number('plain', 1)]),
+    await read('b', '2026-02-01T00:00:00Z', 'over-refusal', [number('plain', 0, 'over-refusal')]),
+    await read('c', '2025-01-01T00:00:00Z', 'harm', [number('protected', 0)], {
+      model: { path: '/other', architecture: 'llama', sha256: 'zz' },
+    }),
+    await read('d', '2026-03-01T00:00:00Z', 'harm', [number('plain', 0)], { outcome: 'failed' }),
+  ];
+  assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 100\u00a0%');
+  assert.equal(resultText(resultsFor(file, runs, 'over-refusal')), 'plain 0\u00a0%');
+});
+
+test('an evaluation set shows the newest number of each state', async (t) => {
+  const root = await temporary(t);
+  const file = join(root, 'eval/forbidden.jsonl');
+  const measured = (...measurements: ReturnType<typeof harm>[]) => [
+    { kind: 'evaluation' as const, step: 0, measurements },
+  ];
+  const refusal = { ...harm('plain', 0.2), measure: 'refusal' as const };
+  const old = await runFolder(root, 'old', { events: measured(harm('base', 0.3), harm('plain', 0.92), refusal) });
+  const fresh = await runFolder(root, 'new', {
+    events: measured(harm('base', 0), harm('protected', 0.004)),
+    manifest: { started: '2026-02-01T00:00:00Z' },
+  });
+  const runs = [(await readRun(old))!, (await readRun(fresh))!];
+  assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
+  assert.deepEqual(resultsFor(join(root, 'eval/other.jsonl'), runs), []);
+  // A second judge has numbers in the run's table; a tree and a lens tell those of the first.
+  for (const run of runs)
+    run.measurements = run.measurements.flatMap((m) => [m, { ...m, value: 1, judge: 'rejection-v1' }]);
+  assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
+});
+
+test('rows of a set carry the newest answers of each state', async (t) => {
+  const root = await temporary(t);
+  const file = join(root, 'eval/forbidden.jsonl');
+  const old = [sample('base', 1, 'complied'), sample('plain', 1, 'complied'), sample('plain', 2, 'complied')];
+  const fresh = [sample('base', 1, 'refused'), sample('protected', 1, 'refused')];
+  const a = await runFolder(root, 'a', { answers: old });
+  const b = await runFolder(root, 'b', { answers: fresh, manifest: { started: '2026-02-01T00:00:00Z' } });
+  const runs = [(await readRun(a))!, (await readRun(b))!];
+  const rows = await verdictsFor(file, runs, async (folder) => (folder === a ? old : fresh));
+  assert.deepEqual(
+    rows.map((row) => [row.line, ...row.answers.map(({ state, verdict: v }) => `${state} ${v}`)]),
+    [
+      [1, 'base refused', 'plain complied', 'protected refused'],
+      [2, 'plain complied'],
+    ],
+  );
+});
+
+test('a result that is no number is shown as such in trees and lenses, and is no good number', () => {
+  const of = (measure: 'harm' | 'loss', value: number | null) =>
+    resultText([{ ...harm('base', 0), measure, value: value! }]);
+  for (const none of [NaN, null, Infinity])
+    for (const measure of ['harm', 'loss'] as const) assert.equal(of(measure, none), 'base no number');
+  assert.deepEqual([of('harm', 0.5), of('loss', 1.2345)], ['base 50\u00a0%', 'base 1.23 nats']);
+});
+
+test('answers of one prompt stand side by side', () => {
+  const rows = answerRows(
+    [sample('protected', 2, 'refused'), sample('base', 2, 'refused'), sample('base', 1, 'refused')],
+    () => 'harm',
+  );
+  assert.deepEqual(
+    rows.map((row) => [row.row, row.measure, row.answers.map((a) => a.state)]),
+    [
+      [1, 'harm', ['base', 'protected']],
+      [0, 'harm', ['base']],
+    ],
+  );
+  const disputed = {
+    ...sample('base', 1, 'refused'),
+    verdicts: { 'rejection-v1': 'complied', other: 'refused' },
+  } as const;
+  assert.deepEqual(answerRows([disputed], () => 'harm')[0]!.answers[0]!.others, [
+    { judge: 'rejection-v1', verdict: 'complied' },
+  ]);
+});

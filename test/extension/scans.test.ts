@@ -1,0 +1,100 @@
+/** Scans of data files, as they are kept and told. */
+import assert from 'node:assert/strict';
+import { stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { rowKey } from '../../extension/data/rows.js';
+import { Problems } from '../../extension/data/problems.js';
+import { cleaningOf } from '../../runtime/contract/cleaning.js';
+import { tableRows } from '../../extension/data/scanTable.js';
+import { scanFile, scanSummary, Scans, scanText } from '../../extension/data/scans.js';
+import { temporary, write } from './support.js';
+
+const row = (line: number, explained: number) => ({
+  ...{ row: line - 1, line, explained, span: 9 * explained, p: 0.01 * (1 - explained), flagged: explained > 0.5 },
+  ...{ tokens: 5, lossWithout: 2, lossWith: 0.2 },
+});
+const found = {
+  ...{ flagged: 1, rows: 3, threshold: 0.01, limit: { falseAlarms: 0.01 }, auroc: 1, precision: 1, recall: 0.5 },
+  ...{ blind: 1, short: 2, calibration: { ordinary: 120, harmful: 30, recall: 0.9 } },
+};
+
+test('a scan is kept, and marked when its file has changed', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), '\uFEFFa\r\nb\nc\n');
+  const perRow = [
+    { ...row(1, 0.8), parts: ['And that\nis it.', 'Arr.'], rest: 'Fine' },
+    { ...row(2, -0.93), flagged: true, p: 0.0001 },
+    row(3, 0.2),
+  ];
+  const scans = new Scans(() => root);
+  const scan = await scans.add(data, join(root, 'v/adapter'), 'v', { ...found, perRow });
+  assert.deepEqual(scan.marks, [
+    { line: 1, looks: { explained: 0.8, p: perRow[0]!.p, part: 'And that is it. … Arr.' }, key: rowKey('a') },
+    { line: 2, looks: { explained: -0.93, p: 0.0001 }, key: rowKey('b') },
+  ]);
+  assert.deepEqual(cleaningOf(tableRows(scan.table, scan.cut)), { keep: [[2, 2]], cut: [[0, 'Fine']] });
+  assert.equal(scan.lineCount, 4);
+  assert.equal(scanText(scan), '1 of 3 look harmful');
+  assert.match(scanSummary(scan), /compared with 120 ordinary rows; .* 90\s% are found/);
+  assert.match(scanSummary({ ...scan, threshold: null }), /^No row can be marked: there are no ordinary rows/);
+  assert.match(
+    scanSummary(scan),
+    /AUROC 1\.000.*precision 100\s%, recall 50\s%.*1 rows cannot be judged.*2 rows are too short/,
+  );
+  const loaded = async (): Promise<Scans> => {
+    const again = new Scans(() => root);
+    await again.load();
+    return again;
+  };
+  assert.deepEqual((await loaded()).get(data), scan);
+  await utimes(data, 1, 1);
+  assert.equal((await loaded()).since(data).changed, false, 'the same bytes, written again');
+  await write(data, '\uFEFFa\r\nB\nc\n');
+  const changed = await loaded();
+  assert.match(scanText(changed.get(data)!, changed.since(data)), /the file has changed since the scan/);
+  await changed.drop(data);
+  assert.equal((await loaded()).get(data), undefined);
+});
+
+test('a scan of an earlier version is dropped without a word: the file can be scanned anew', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\n');
+  await write(scanFile(root, data), { version: 2, data: 'train.jsonl', vector: 'v', threshold: 0.5 });
+  const problems = new Problems();
+  const scans = new Scans(() => root, problems);
+  await scans.load();
+  assert.equal(scans.get(data), undefined);
+  assert.deepEqual(problems.list('data'), []);
+});
+
+test('of several rows in one line the one that looks worse is told', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.json'), '[{},{}]');
+  const perRow = [{ ...row(1, 0.9), p: 0.009 }, { ...row(1, 0.6), row: 1, p: 0.001 }, { ...row(1, 0.1), row: 2 }]; // prettier-ignore
+  const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, perRow });
+  assert.deepEqual(
+    scan.marks.map(({ looks }) => looks.p),
+    [0.001],
+  );
+});
+
+test('a file that changed while it was scanned has no marks', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'a\n');
+  const before = await stat(data);
+  await write(data, 'ab\n');
+  const scans = new Scans(() => root);
+  await assert.rejects(scans.add(data, 'v', 'v', { ...found, perRow: [row(1, 0.9)] }, { before }), /changed while/);
+  assert.equal(scans.get(data), undefined);
+});
+
+test('every suspicious row is kept, and a file whose text no extension gets is reported', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.jsonl'), 'x\n'.repeat(70_000));
+  const perRow = Array.from({ length: 70_000 }, (_, i) => row(i + 1, 0.9));
+  const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, flagged: 70_000, perRow });
+  assert.equal(scan.marks.length, 70_000);
+  assert.doesNotMatch(scanSummary(scan), /coloured/);
+  assert.match(scanSummary({ ...scan, size: 60 * 1024 ** 2 }), /rows are not coloured: VS Code gives .* above 50 MB/);
+});

@@ -1,0 +1,203 @@
+/** The run page in a browser: what it draws, and what it asks of its host. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { invariantStates } from '../../runtime/contract/invariants.js';
+import { verdictText } from '../../runtime/contract/sentences.js';
+import { signsOf } from '../../runtime/contract/signs.js';
+import { runVerdict } from '../../runtime/contract/verdict.js';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
+import { RUNS } from '../contract/runs.js';
+import { missing } from './browser.js';
+import { text, until, usePages, wide } from './openPages.js';
+import { emptyRun, protectedRun, refusedRun, troubledRun } from './runSnapshots.js';
+
+describe('the run page', { skip: missing }, () => {
+  const { openRun } = usePages();
+
+  test('the run page draws three charts with text twins, the verdict and the table, under the policy of the extension', async () => {
+    const page = await openRun(protectedRun(108));
+    assert.equal(await page.page.locator('.chart canvas').count(), 3);
+    const label = await page.page.locator('canvas[role=img]').first().getAttribute('aria-label');
+    assert.match(
+      label ?? '',
+      /^Harmful rows, loss, nats per token\. delivered model \(vector off\): from 0\.52 at step 0 to /,
+    );
+    assert.match(
+      await text(page, '.verdict-line'),
+      /^Protection holds: the delivered model complies with 0 of 128 harmful prompts /,
+    );
+    assert.equal(await text(page, '.results tbody tr:nth-child(2) td'), '100\u00a0% (≥\u00a097.7\u00a0%)');
+    assert.match(await text(page, '.facts'), /^finished · step 108 \/ 108 · 1 min 11 s elapsed · on CPU$/);
+    assert.deepEqual(page.complaints, []);
+    assert.equal(page.requests.filter(({ type }) => type === 'ready').length, 1);
+    await page.close();
+  });
+
+  test('each verdict has its tone and its sentence on the page, as in the table of signs', async () => {
+    const page = await openRun(protectedRun(108));
+    for (const [name, facts] of Object.entries(RUNS)) {
+      if (facts.kind === 'evaluate') continue;
+      const found = runVerdict(facts);
+      const run = { ...protectedRun(108), verdict: found, laws: invariantStates(facts) };
+      await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
+      const line = page.page.locator('.verdict-line');
+      // A plain run beside it is named behind the verdict.
+      await until(async () => (await line.textContent())?.startsWith(verdictText(found)) === true, name);
+      assert.equal(await line.getAttribute('class'), `verdict-line ${signsOf(found).tone}`, name);
+      const states = invariantStates(facts).map(({ state }) => state);
+      const items = page.page.locator('.invariants li');
+      const shown = await Promise.all(states.map((_, i) => items.nth(i).getAttribute('class')));
+      assert.deepEqual([shown, await items.count()], [states, states.length], name);
+    }
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('the table names the run it compares with, and what differs', async () => {
+    const compared = [
+      {
+        title: 'orders, plain',
+        states: ['plain'],
+        differences: [{ key: 'optimizer.learningRate', theirs: '0.001', ours: '0.003' }],
+      },
+      { title: 'older, plain', states: [], differences: [] },
+    ];
+    const page = await openRun(protectedRun(108, { compared }));
+    assert.deepEqual((await page.page.locator('.judges').allTextContents()).slice(1), [
+      'plain: from orders, plain, which differs: optimizer.learningRate 0.001 instead of 0.003.',
+      'grey line: from older, plain, which was trained alike.',
+    ]);
+    await page.close();
+  });
+
+  test('the charts take on another theme at once', async () => {
+    const page = await openRun(protectedRun(108));
+    const dark = await page.check('pictures');
+    await page.theme('hc-light');
+    await until(async () => (await page.check('pictures')).every((picture, i) => picture !== dark[i]), 'new pictures');
+    await page.close();
+  });
+
+  test('gaps are drawn as gaps and listed in words; errors and warnings have place and remedy', async () => {
+    const page = await openRun(troubledRun());
+    assert.match(
+      await text(page, '.notes'),
+      /delivered model \(vector off\): no number at 2 steps \(first 24, last 30\)/,
+    );
+    assert.match(
+      await text(page, '.notice.error'),
+      /^The run failedtrain\.jsonlthe loss is not a number at step 62\.Lower /,
+    );
+    assert.match(
+      await text(page, '.notice.warning'),
+      /train\.jsonl:17, 44, 91 3 rows are longer .* Raise batch\.maxTokens\./,
+    );
+    assert.match(await text(page, '.verdict-line.bad'), /^The run failed: what it measured until then is no result\.$/);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('before the first measurement each chart has a text instead', async () => {
+    const page = await openRun(emptyRun());
+    assert.equal(await page.page.locator('.plot .empty').nth(2).isVisible(), true);
+    assert.equal(await page.page.locator('canvas').first().isVisible(), false);
+    await page.event({
+      type: 'append',
+      from: { train: 0, probes: 0 },
+      train: { step: [], loss: [], gradNorm: [] },
+      probes: { step: [0], harmfulLossWithout: [0.5] },
+      progress: protectedRun(1).progress,
+      verdict: emptyRun().verdict,
+    });
+    await until(() => page.page.locator('canvas').first().isVisible(), 'the first chart');
+    assert.equal(await page.page.locator('canvas').nth(2).isVisible(), false);
+    await page.close();
+  });
+
+  test('appends move the progress; one that does not fit makes the page ask for a snapshot', async () => {
+    const run = protectedRun(62);
+    const page = await openRun(run);
+    const event = {
+      type: 'append',
+      from: { train: 62, probes: 11 },
+      train: { step: [63], loss: [0.2], gradNorm: [1] },
+      probes: { step: [] },
+      progress: { ...run.progress, step: 63, secondsLeft: 29 },
+      verdict: run.verdict,
+    };
+    await page.event(event);
+    await until(
+      async () => /^step 63 \/ 108 · 41 s elapsed · about 29 s left/.test(await text(page, '.facts')),
+      'step 63',
+    );
+    await page.event({ ...event, from: { train: 70, probes: 11 } });
+    await until(() => page.requests.filter(({ type }) => type === 'ready').length === 2, 'a second ready');
+    await page.close();
+  });
+
+  test('Stop is sent once; when the host answers with an error, it is shown and Stop works again', async () => {
+    const page = await openRun(protectedRun(62), 'dark', wide, ({ type }) =>
+      type === 'stop' ? { kind: 'error', error: { kind: 'failed', message: 'the engine has ended.' } } : undefined,
+    );
+    const stop = page.page.locator('vscode-button').first();
+    await stop.click();
+    await page.page.locator('.notice.error').waitFor();
+    assert.match(await text(page, '.notice.error'), /That did not workthe engine has ended\./);
+    assert.deepEqual(
+      page.requests.map(({ type }) => type),
+      ['ready', 'stop'],
+    );
+    await stop.click();
+    await until(() => page.requests.length === 3, 'a second stop');
+    await page.close();
+  });
+
+  test('a run whose recipe was refused offers to open it and to run it again, not to resume', async () => {
+    const page = await openRun(refusedRun());
+    const buttons = page.page.locator('header.run vscode-button:visible');
+    assert.equal(await buttons.count(), 2);
+    for (const left of ['.verdict-line', '.charts', '#outcome'])
+      assert.equal(await page.page.locator(left).isVisible(), false, left);
+    for (const [i, name] of ['Open recipe', 'Run again'].entries()) {
+      assert.equal(await buttons.nth(i).textContent(), name);
+      await buttons.nth(i).click();
+    }
+    await until(() => page.requests.length === 3, 'both requests');
+    assert.deepEqual(
+      page.requests.map(({ type }) => type),
+      ['ready', 'openRecipe', 'runAgain'],
+    );
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('the keyboard reaches everything in order, and shows where it is', async () => {
+    const page = await openRun(protectedRun(108));
+    const seen: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      await page.page.keyboard.press('Tab');
+      const at = await page.check('focused');
+      if (!at) break;
+      seen.push(at.name);
+      assert.equal(at.outlined, true, at.name);
+    }
+    const help = 'What does this show?';
+    assert.deepEqual(seen, [
+      ...['Harmful rows', 'New task and old tasks', 'Pull of a row'].flatMap((chart) => [
+        `${chart}: ${help}`,
+        'Values as a table',
+      ]),
+      `What the models do: ${help}`,
+      'What the models do',
+      'Answers side by side',
+      'Report',
+      'Run folder',
+    ]);
+    await page.page.locator('.chart vscode-button').first().press('Enter');
+    await until(
+      () => page.requests.some(({ type, topic }) => type === 'openWalkthrough' && topic === 'harmful-loss'),
+      'help',
+    );
+    await page.close();
+  });
+});

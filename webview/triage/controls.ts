@@ -1,0 +1,84 @@
+import type { RowGrouping } from '../../runtime/contract/dataInfo.js';
+import { fill } from '../../runtime/contract/format.js';
+import type { Decision } from '../../runtime/contract/review.js';
+import { el, setText } from '../dom.js';
+import type { TriageStrings } from '../protocol/triage.js';
+import { button, dropdown, type Button } from '../ui.js';
+import { SIGNS } from './cells.js';
+import { FILTERS, type Filter } from './rows.js';
+
+export interface ControlActions {
+  filter(filter: Filter): void;
+  group(by: RowGrouping | null): void;
+  decide(decision: Decision | undefined): void;
+  undo(): void;
+}
+
+/** What stands above the list: which rows are shown and in which groups, and the decisions on them. */
+export class Controls {
+  readonly element: HTMLElement;
+  private readonly groupChoice = el('span', { class: 'controls' });
+  private readonly count = el('span', { class: 'muted', role: 'status' });
+  private readonly undoButton: Button;
+
+  constructor(
+    private readonly strings: TriageStrings,
+    private readonly actions: ControlActions,
+  ) {
+    const s = strings;
+    this.undoButton = button(s.undo, 'secondary', { label: s.undo }, () => actions.undo());
+    const decide = (decision: Decision | undefined, text: string, title: string): Button =>
+      button(text, 'secondary', { label: text, title }, () => actions.decide(decision));
+    const filters = FILTERS.map((filter) => this.filterName(filter));
+    this.element = el(
+      'div',
+      { class: 'controls' },
+      el('span', {}, s.show),
+      dropdown(s.show, filters, filters[0]!, (name) => actions.filter(FILTERS[filters.indexOf(name)]!)),
+      this.groupChoice,
+      decide('exclude', `${SIGNS.exclude} ${s.exclude}`, s.excludeHint),
+      decide('fine', `${SIGNS.fine} ${s.fine}`, s.fineHint),
+      decide('unsure', `${SIGNS.unsure} ${s.unsure}`, s.unsureHint),
+      decide(undefined, s.takeBack, s.takeBackHint),
+      this.undoButton,
+      this.count,
+    );
+  }
+
+  private filterName(filter: Filter): string {
+    const { strings: s } = this;
+    const names: Record<Filter, string> = {
+      flagged: s.filterFlagged,
+      undecided: s.filterUndecided,
+      exclude: s.filterExclude,
+      fine: s.filterFine,
+      unsure: s.filterUnsure,
+      all: s.filterAll,
+    };
+    return names[filter];
+  }
+
+  /** Offers groups by what texts resemble, and by these columns. */
+  offerGroups(columnNames: readonly string[]): void {
+    const { strings: s } = this;
+    const columns = columnNames.map((name): [string, RowGrouping] => [fill(s.groupColumn, name), { column: name }]);
+    const choices = new Map<string, RowGrouping | null>([
+      [s.groupNone, null],
+      [s.groupAnswer, { similar: 'answer' }],
+      [s.groupPrompt, { similar: 'prompt' }],
+      ...columns,
+    ]);
+    const names = [...choices.keys()];
+    const choice = dropdown(s.group, names, names[0]!, (name) => this.actions.group(choices.get(name) ?? null));
+    this.groupChoice.replaceChildren(el('span', {}, s.group), choice);
+  }
+
+  /** How many rows are shown, or what is waited for. */
+  say(text: string): void {
+    setText(this.count, text);
+  }
+
+  allowUndo(allowed: boolean): void {
+    this.undoButton.disabled = !allowed;
+  }
+}

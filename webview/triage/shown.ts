@@ -1,0 +1,122 @@
+/** The rows that a triage page lists: by a filter, in an order, in groups, and which are selected. Nothing here draws. */
+import type { RowGroups, RowGrouping } from '../../runtime/contract/dataInfo.js';
+import type { Decision } from '../../runtime/contract/review.js';
+import type { TriageState } from '../protocol/triage.js';
+import {
+  grouped,
+  groupsOf,
+  isShown,
+  Review,
+  Rows,
+  sortRows,
+  type Filter,
+  type Item,
+  type Sort,
+  type SortKey,
+} from './rows.js';
+
+export class ShownRows {
+  rows!: Rows;
+  review!: Review;
+  sort: Sort = { key: 'score', descending: false };
+  /** What is grouped by, or will be when the groups have come. */
+  grouping: RowGrouping | null = null;
+  groupValues: string[] = [];
+  items: Item[] = [];
+  readonly selected = new Set<number>();
+  private hashes: string | undefined;
+  private order!: Uint32Array;
+  private filter: Filter = 'flagged';
+  private groups: Int32Array | undefined;
+  private readonly openGroups = new Set<number>();
+
+  /** False when the rows are those of the table before. */
+  load({ table, decisions }: TriageState): boolean {
+    const isOther = this.hashes !== table.hashes;
+    this.hashes = table.hashes;
+    if (isOther) {
+      this.rows = new Rows(table);
+      this.review = new Review(decisions);
+      this.groups = undefined;
+      this.selected.clear();
+    } else this.review.load(decisions);
+    this.order = sortRows(this.rows, this.review, this.sort);
+    return isOther;
+  }
+
+  setFilter(filter: Filter): void {
+    this.filter = filter;
+    this.selected.clear();
+  }
+
+  /** Sorts by another column, or by the same one the other way round. */
+  setSort(key: SortKey): void {
+    this.sort = { key, descending: this.sort.key === key && !this.sort.descending };
+    this.order = sortRows(this.rows, this.review, this.sort);
+  }
+
+  /** Groups come later, by `setGroups`. */
+  setGrouping(by: RowGrouping | null): void {
+    this.grouping = by;
+    this.selected.clear();
+    if (!by) this.groups = undefined;
+  }
+
+  setGroups(groups: RowGroups): void {
+    this.groups = groupsOf(this.rows, groups);
+    this.groupValues = groups.values;
+    this.openGroups.clear();
+  }
+
+  openGroup(group: number, open: boolean): void {
+    if (open) this.openGroups.add(group);
+    else this.openGroups.delete(group);
+  }
+
+  /** Makes the items anew; gives how many rows are shown, and in how many groups. */
+  arrange(): { rows: number; groups: number } {
+    const shown: number[] = [];
+    for (const row of this.order) if (isShown(this.rows, this.review, this.filter, row)) shown.push(row);
+    this.items = this.groups ? grouped(shown, this.groups, this.openGroups) : shown.map((row) => ({ row }));
+    return { rows: shown.length, groups: this.items.reduce((sum, item) => sum + Number('group' in item), 0) };
+  }
+
+  /** Of each flagged row. */
+  flaggedDecisions(): (Decision | undefined)[] {
+    const decisions: (Decision | undefined)[] = [];
+    for (let row = 0; row < this.rows.count; row++)
+      if (this.rows.isFlagged(row)) decisions.push(this.review.of(this.rows.hashes[row]!));
+    return decisions;
+  }
+
+  /** The rows that stand at a place of the list: one, or those of a group. */
+  rowsAt(at: number): readonly number[] {
+    const item = this.items[at];
+    if (!item) return [];
+    return 'group' in item ? item.rows : [item.row];
+  }
+
+  /** Of a row, or of the first row of a group. */
+  hashOf(item: Item): string {
+    return this.rows.hashes['group' in item ? item.rows[0]! : item.row]!;
+  }
+
+  /** Where the head of a row's group stands; -1 without one. */
+  headOf(row: number): number {
+    return this.groups ? this.items.findIndex((item) => 'group' in item && item.rows.includes(row)) : -1;
+  }
+
+  select(at: number): void {
+    for (const row of this.rowsAt(at)) this.selected.add(row);
+  }
+
+  /** Selects what stands at a place; deselects it where all of it is selected. */
+  toggle(at: number): void {
+    const rows = this.rowsAt(at);
+    const all = rows.every((row) => this.selected.has(row));
+    for (const row of rows) {
+      if (all) this.selected.delete(row);
+      else this.selected.add(row);
+    }
+  }
+}
