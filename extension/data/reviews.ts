@@ -20,7 +20,12 @@ import { Problems } from './problems.js';
 /** Rows of a data file about which something was decided, or taken back. Without `rows`, any of them may have another decision. */
 export interface ReviewChange {
   data: string;
-  rows?: { hashes: readonly string[]; decision: Decision | undefined };
+  rows?: Change;
+}
+
+interface Change {
+  hashes: readonly string[];
+  decision: Decision | undefined;
 }
 
 const NONE: Decisions = new Map();
@@ -34,16 +39,25 @@ export class Reviews implements Disposable {
   private readonly changes = new Emitter<ReviewChange>();
   readonly onDidChange = this.changes.event;
   /** What is to be written next, by data file. */
-  private readonly waiting = new Map<string, { changes: Map<string, Decision | undefined>; written: Promise<void> }>();
+  private readonly waiting = new Map<string, { changes: Change[]; written: Promise<void> }>();
+  /** What was decided and is not written yet, by data file, in order. */
+  private readonly pending = new Map<string, Change[]>();
+  private last: { known: Decisions; pending: Change[]; all: Decisions } | undefined;
   /** Of the files as they were when they were written here. */
   private readonly stamps = new Map<string, string | undefined>();
   private writing: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly problems = new Problems()) {}
 
-  /** What is known, at once. */
+  /** What is known, at once: what the file says, and what is to be written into it. */
   get(data: string): Decisions {
-    return this.known.get(data) ?? NONE;
+    const known = this.known.get(data) ?? NONE;
+    const pending = this.pending.get(data);
+    if (!pending) return known;
+    // Marks ask for each row.
+    if (this.last?.known !== known || this.last.pending !== pending)
+      this.last = { known, pending, all: changed(known, pending) };
+    return this.last.all;
   }
 
   counts(data: string): Record<Decision, number> {
@@ -52,23 +66,26 @@ export class Reviews implements Disposable {
 
   /** The file beside the data may be another one: reads it. What is wrong with it is a problem of that file. */
   async look(data: string): Promise<void> {
-    const before = this.get(data);
+    let isNew = false;
     const looked = this.writing.then(() =>
       this.problems.guard(reviewFile(data), 'data', async () => {
+        const before = this.known.get(data) ?? NONE;
         const stamp = this.stamps.get(data);
         if (stamp !== undefined && stamp === (await stampOf(reviewFile(data)))) return;
         this.stamps.delete(data);
         const found = await read(data).catch((error: unknown) => {
           this.known.delete(data);
+          isNew = before.size > 0;
           throw error;
         });
         if (found) this.known.set(data, found);
         else this.known.delete(data);
+        isNew = !isSame(before, found ?? NONE);
       }),
     );
     this.writing = looked;
     await looked;
-    if (!isSame(before, this.get(data))) this.changes.fire({ data });
+    if (isNew) this.changes.fire({ data });
   }
 
   /**
@@ -89,7 +106,7 @@ export class Reviews implements Disposable {
   async decide(data: string, hashes: readonly string[], decision: Decision | undefined): Promise<void> {
     let next = this.waiting.get(data);
     if (!next) {
-      const changes = new Map<string, Decision | undefined>();
+      const changes: Change[] = [];
       const written = this.writing.then(() => {
         this.waiting.delete(data);
         return this.write(data, changes);
@@ -97,9 +114,11 @@ export class Reviews implements Disposable {
       this.writing = written.catch(() => undefined);
       this.waiting.set(data, (next = { changes, written }));
     }
-    for (const hash of hashes) next.changes.set(hash, decision);
+    const change = { hashes, decision };
+    next.changes.push(change);
+    this.pending.set(data, [...(this.pending.get(data) ?? []), change]);
     await next.written;
-    this.changes.fire({ data, rows: { hashes, decision } });
+    this.changes.fire({ data, rows: change });
   }
 
   dispose(): void {
@@ -107,22 +126,42 @@ export class Reviews implements Disposable {
   }
 
   /** Each step of it is a turn of its own: with tens of thousands of decisions they take some milliseconds each. */
-  private async write(data: string, changes: ReadonlyMap<string, Decision | undefined>): Promise<void> {
+  private async write(data: string, changes: readonly Change[]): Promise<void> {
     const file = reviewFile(data);
-    const isOwn = this.stamps.has(data) && this.stamps.get(data) === (await stampOf(file));
-    const decisions = new Map(isOwn ? this.known.get(data) : await read(data));
-    await nextTurn();
-    for (const [hash, decision] of changes) {
+    const known = this.known.get(data) ?? NONE;
+    try {
+      const isOwn = this.stamps.has(data) && this.stamps.get(data) === (await stampOf(file));
+      const there = isOwn ? known : ((await read(data)) ?? NONE);
+      await nextTurn();
+      const decisions = changed(there, changes);
+      const text = reviewText(decisions);
+      await nextTurn();
+      await replaceFile(file, text);
+      this.stamps.set(data, await stampOf(file));
+      this.known.set(data, decisions);
+      this.problems.forget(file);
+      this.settle(data, changes);
+      if (!isSame(known, there)) this.changes.fire({ data });
+    } finally {
+      this.settle(data, changes);
+    }
+  }
+
+  /** They are written, or cannot be. */
+  private settle(data: string, changes: readonly Change[]): void {
+    const left = this.pending.get(data)?.filter((change) => !changes.includes(change)) ?? [];
+    if (left.length > 0) this.pending.set(data, left);
+    else this.pending.delete(data);
+  }
+}
+
+function changed(known: Decisions, changes: readonly Change[]): Map<string, Decision> {
+  const decisions = new Map(known);
+  for (const { hashes, decision } of changes)
+    for (const hash of hashes)
       if (decision === undefined) decisions.delete(hash);
       else decisions.set(hash, decision);
-    }
-    const text = reviewText(decisions);
-    await nextTurn();
-    await replaceFile(file, text);
-    this.stamps.set(data, await stampOf(file));
-    this.known.set(data, decisions);
-    this.problems.forget(file);
-  }
+  return decisions;
 }
 
 /** Another one for each version of a file. */

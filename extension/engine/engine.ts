@@ -283,11 +283,11 @@ function endedError(
     ].join(' '),
     remedy: isCertain
       ? t(
-          'Close other programs and resume; or lower "batch.rows" or "batch.maxTokens" in the recipe, raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
+          'Close other programs, or set "recompute" to true in the recipe, and resume; or lower "batch.rows" or "batch.maxTokens", raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
         )
       : isMemory
         ? t(
-            'If it was the memory: close other programs and resume; or lower "batch.rows" or "batch.maxTokens" in the recipe, raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
+            'If it was the memory: close other programs, or set "recompute" to true in the recipe, and resume; or lower "batch.rows" or "batch.maxTokens", raise "batch.accumulate" by as much as "batch.rows" is lowered, and run it again.',
           )
         : t('What was saved before is kept: resume the run, or read the log.'),
   };

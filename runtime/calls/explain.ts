@@ -16,7 +16,7 @@ import { explainedShare } from '../evaluation/scan/scores.js';
 import { openLearner } from '../learner/learner.js';
 import { flatTensor } from '../learner/rows.js';
 import { readTexts } from '../recipes/cut.js';
-import { weightsSum } from './inspect.js';
+import { hashesOf } from './inspect.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
@@ -31,7 +31,7 @@ interface ScannerParams extends Computing {
 export async function openScanner({ model, vector, data, ...computing }: ScannerParams, reporter: Reporter) {
   const context = await opened(model, data, reporter, computing);
   const { layout, flat, file } = await adapterFlat(vector, context.sites);
-  requireBase(file, await weightsSum(context.model));
+  requireBase(file, await hashesOf(context.model));
   if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
   const learner = openLearner({
     ...context,

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { ModelHashes } from '../adapters/base.js';
 import { adapterFlat } from '../adapters/flat.js';
 import { CONFIG_FILE, readAdapter } from '../adapters/files.js';
 import { HumanError } from '../support/errors.js';
@@ -10,7 +11,7 @@ import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../
 import { findTensor } from '../models/decoder/weights.js';
 import type { ModelInfo } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
-import { sha256Weights } from './run.js';
+import { modelHashes, sha256Weights } from './run.js';
 
 /** What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the reason. */
 export async function inspectModel(path: string): Promise<ModelInfo> {
@@ -76,7 +77,7 @@ export async function inspectAdapter(model: string, adapter: string): Promise<Re
   const base = provenance.baseModel?.sha256;
   // a GGUF file is hashed when it has been converted, which is not done to look at it
   if (!found.fits || base === undefined || !tensors) return { ...facts, ...found };
-  if ((await weightsSum({ tensors, converted: false })) === base) return { ...facts, ...found };
+  if ((await weightsSum({ tensors })) === base) return { ...facts, ...found };
   const name = provenance.baseModel?.name;
   return {
     ...facts,
@@ -88,8 +89,12 @@ export async function inspectAdapter(model: string, adapter: string): Promise<Re
 /** Hashes of weights that were not changed since. */
 const known = new Map<string, string>();
 
-/** SHA-256 of a model's weights, computed once while its files stay as they are. */
-export async function weightsSum(model: Parameters<typeof sha256Weights>[0]): Promise<string> {
+/** The hashes that name a model. */
+export const hashesOf = async (model: Parameters<typeof sha256Weights>[0]): Promise<ModelHashes> =>
+  modelHashes(model, await weightsSum(model));
+
+/** SHA-256 over the files of a model's weights, computed once while they stay as they are. */
+async function weightsSum(model: Parameters<typeof sha256Weights>[0]): Promise<string> {
   const files = [...new Set([...model.tensors.values()].map(({ file }) => file))];
   const key = JSON.stringify(files.map((file) => [file, statSync(file).size, statSync(file).mtimeMs]));
   const sum = known.get(key) ?? (await sha256Weights(model));

@@ -12,7 +12,7 @@ export function kept<T>(close: (value: T) => unknown, most = (): number => 1) {
   const open = new Map<string, Open<T>>();
   const letGo = ({ value, uses }: Open<T>): void =>
     void Promise.allSettled(uses).then(() => value.then(close, () => undefined));
-  return async <R>(key: string, make: () => Promise<T>, use: (value: T) => R | Promise<R>): Promise<R> => {
+  const work = async <R>(key: string, make: () => Promise<T>, use: (value: T) => R | Promise<R>): Promise<R> => {
     const own = open.get(key) ?? { value: make(), uses: new Set() };
     open.delete(key);
     open.set(key, own);
@@ -30,4 +30,5 @@ export function kept<T>(close: (value: T) => unknown, most = (): number => 1) {
       await own.value.catch(() => open.get(key) === own && open.delete(key));
     }
   };
+  return Object.assign(work, { keys: (): string[] => [...open.keys()] });
 }

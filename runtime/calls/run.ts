@@ -5,6 +5,7 @@ import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
+import type { ModelHashes } from '../adapters/base.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
 import { estimateText } from '../contract/estimate.js';
@@ -68,14 +69,22 @@ export interface Shared {
 /** Inputs that may be named by the Hub. */
 const ADAPTERS = ['vector', 'adapter', 'start'] as const;
 
-/** SHA-256 over the weights: of the one file, or of the list of the shards' hashes. Where a GGUF file lies does not matter. */
-export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'converted'>): Promise<string> {
+/** SHA-256 over the files of the weights: of the one file, or of the list of the shards' hashes. */
+export async function sha256Weights(model: Pick<ModelFolder, 'tensors' | 'gguf'>): Promise<string> {
   const files = [...new Set([...model.tensors.values()].map((t) => t.file))].sort();
   const hashes = [];
   for (const file of files) hashes.push(await sha256File(file));
-  if (model.converted) hashes.sort();
+  // Where a GGUF file lies, and so what comes first, does not matter.
+  if (model.gguf !== undefined) hashes.sort();
   return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }
+
+/**
+ * The hashes that name a model: first the one that is written down. A GGUF file is known by its own, whatever its weights are
+ * converted to, and by that of the converted files, which adapters of earlier versions have.
+ */
+export const modelHashes = ({ gguf }: Pick<ModelFolder, 'gguf'>, weights: string): ModelHashes =>
+  gguf === undefined ? [weights] : [gguf, weights];
 
 /** SHA-256 over the files that hold weights in blocks; undefined without them. */
 async function sha256Packed({ packed }: Pick<ModelFolder, 'packed'>): Promise<string | undefined> {
@@ -142,7 +151,9 @@ export async function runOne(
   });
   const context = shared ? { ...opened, scratch: openScratch(scratch) } : opened;
   const once: Once = shared?.once ?? ((_, make) => make());
-  const modelSha256 = await once(['weights', path(recipe.model)], () => sha256Weights(context.model));
+  const weightsSha256 = await once(['weights', path(recipe.model)], () => sha256Weights(context.model));
+  const named = modelHashes(context.model, weightsSha256);
+  const [modelSha256] = named;
   const packedSha256 = await sha256Packed(context.model);
   const kind = KINDS[recipe.kind];
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
@@ -163,7 +174,7 @@ export async function runOne(
   };
   const machine = machineOf(context);
   const baseUnchanged = async (): Promise<boolean> =>
-    (await sha256Weights(context.model)) === modelSha256 && (await sha256Packed(context.model)) === packedSha256;
+    (await sha256Weights(context.model)) === weightsSha256 && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
@@ -176,7 +187,7 @@ export async function runOne(
       path: local,
       folder: plan.folder,
       secrets: secret,
-      modelSha256: context.model.converted ? undefined : modelSha256,
+      modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
       signal,
       emit,
       patience: options.patience,
@@ -187,7 +198,7 @@ export async function runOne(
     context,
     folder,
     signal,
-    modelSha256,
+    modelHashes: named,
     dependencies,
     machine,
     cluster,

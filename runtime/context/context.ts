@@ -13,6 +13,7 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Device, Precision } from '../contract/recipeWords.js';
+import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */
@@ -56,7 +57,7 @@ export async function openContext(path: string, options: ContextOptions): Promis
       remedy: "Use the model's own tokenizer.",
     });
   }
-  const backend = await openBackend(precision === 'float32' ? device : blocksDevice(device), threads);
+  const backend = await openBackend(deviceFor(device, precision), threads);
   const sites = linearLayers(spec);
   return {
     backend,
@@ -67,15 +68,6 @@ export async function openContext(path: string, options: ContextOptions): Promis
     scratch: openScratch(options.scratch),
     intact: await watchWeights(model),
   };
-}
-
-/** @throws HumanError for a GPU that is asked for: products with blocks are computed on the CPU */
-function blocksDevice(device: 'auto' | Device): Device {
-  if (device !== 'webgpu') return 'cpu';
-  throw new HumanError('weights in blocks ("precision": "int8" or "int4") are for the CPU.', {
-    place: 'device',
-    remedy: 'Use "device": "cpu", or "precision": "float32".',
-  });
 }
 
 export interface LoadedData {

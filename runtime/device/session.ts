@@ -97,20 +97,29 @@ export async function openFile(
 const NO_GPU = /Failed to get a WebGPU (adapter|device)|WebGPU.*not|no available backend/i;
 
 /**
- * Opens a device. `auto` takes WebGPU where an adapter answers and falls back to the CPU with the reason.
+ * Opens a device. `auto` takes WebGPU where an adapter answers and computes faster than the CPU: a driver in software answers,
+ * too. The reason says which it is.
  * @throws HumanError when `webgpu` is asked for and there is none.
  */
 export async function openBackend(device: 'auto' | Device, threads = 0): Promise<Backend> {
   if (device === 'cpu') return backend('cpu', threads);
-  const failure = await probe('webgpu');
-  if (failure === undefined)
-    return backend('webgpu', threads, device === 'auto' ? 'a GPU answers through WebGPU' : undefined);
-  if (device === 'auto') return backend('cpu', threads, `no GPU: ${failure}`);
-  throw new HumanError(`WebGPU is not available: ${failure}.`, {
-    place: 'device',
-    remedy: 'Install a Vulkan, D3D12 or Metal driver, or use "device": "cpu".',
-  });
+  const gpu = await timed('webgpu');
+  if ('failure' in gpu) {
+    if (device === 'auto') return backend('cpu', threads, `no GPU: ${gpu.failure}`);
+    throw new HumanError(`WebGPU is not available: ${gpu.failure}.`, {
+      place: 'device',
+      remedy: 'Install a Vulkan, D3D12 or Metal driver, or use "device": "cpu".',
+    });
+  }
+  if (device === 'webgpu') return backend('webgpu', threads);
+  const cpu = await timed('cpu');
+  if ('failure' in cpu) throw new Error(`the CPU computes nothing: ${cpu.failure}`);
+  const times = cpu.seconds / gpu.seconds;
+  const said = `a GPU answers through WebGPU, which multiplies matrices ${formatFactor(times)} times as fast as the CPU`;
+  return times > 1 ? backend('webgpu', threads, said) : backend('cpu', threads, said);
 }
+
+const formatFactor = (times: number): string => String(Number(times.toPrecision(times < 10 ? 2 : 3)));
 
 /** On Linux WebGPU runs on Vulkan; asking without its loader writes warnings past us to stderr. */
 function vulkanLoads(): boolean {
@@ -124,29 +133,56 @@ function vulkanLoads(): boolean {
   }
 }
 
-/** Undefined where a tiny session works on the device, else why not. */
-async function probe(provider: Device): Promise<string | undefined> {
-  if (!vulkanLoads()) return 'no Vulkan loader (libvulkan.so.1) is installed';
-  const x = { name: 'x', dtype: 'float32', shape: [1] } as const;
-  const y = { ...x, name: 'y' };
+type Trial = { readonly seconds: number } | { readonly failure: string };
+
+/** A device does not change while a process lives. */
+const trials = new Map<Device, Promise<Trial>>();
+function timed(device: Device): Promise<Trial> {
+  const known = trials.get(device) ?? trial(device);
+  trials.set(device, known);
+  return known;
+}
+
+/** Rows and columns of the matrices that a device is tried with: a step's are of this size. */
+const TRIED = [512, 1024, 1024] as const;
+const TRIES = 3;
+/** A device that takes so long is not tried again. */
+const SLOW = 1;
+
+/** Seconds of one product of matrices, the least of several after the first, or why there is none. */
+async function trial(device: Device): Promise<Trial> {
+  if (device === 'webgpu' && !vulkanLoads()) return { failure: 'no Vulkan loader (libvulkan.so.1) is installed' };
+  const [rows, inner, columns] = TRIED;
+  const a = { name: 'a', dtype: 'float32', shape: [rows, inner] } as const;
+  const b = { name: 'b', dtype: 'float32', shape: [inner, columns] } as const;
+  const y = { name: 'y', dtype: 'float32', shape: [rows, columns] } as const;
   const graph: Graph = {
-    name: 'probe',
-    inputs: [x],
+    name: 'trial',
+    inputs: [a, b],
     outputs: [y],
     initializers: [],
-    nodes: [{ op: 'Neg', name: 'probe', inputs: [x], outputs: [y], attributes: {} }],
+    nodes: [{ op: 'MatMul', name: 'trial', inputs: [a, b], outputs: [y], attributes: {} }],
   };
+  const ones = ({ shape: [m, n] }: { shape: readonly [number, number] }): Tensor =>
+    float32(new Float32Array(m * n).fill(1), [m, n]);
+  const feeds = { a: ones(a), b: ones(b) };
   try {
     const session = await ort.InferenceSession.create(serialize(graph), {
-      executionProviders: [provider],
+      executionProviders: [device],
       logSeverityLevel: 4,
     });
-    await session.run({ x: float32(new Float32Array([1]), [1]) });
+    const run = async (): Promise<number> => {
+      const began = performance.now();
+      await session.run(feeds);
+      return (performance.now() - began) / 1000;
+    };
+    let least = await run(); // the first compiles
+    for (let i = 0; i < TRIES && (i === 0 || least < SLOW); i++) least = Math.min(least, await run());
     await session.release();
-    return undefined;
+    return { seconds: least };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0];
+    return { failure: NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0] };
   }
 }
 

@@ -4,6 +4,7 @@ import { readAdapter } from '../adapters/files.js';
 import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
+import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { linearLayers } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
@@ -66,7 +67,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const adapters = await adaptersOf(recipe, model, path);
   const method = recipe.kind === 'finetune' ? recipe.method : 'lora';
   const graphs = graphsOf(recipe, model, adapters);
-  const backend = await openBackend(options.device ?? recipe.device, recipe.threads);
+  const backend = await openBackend(deviceFor(options.device ?? recipe.device, recipe.precision), recipe.threads);
   const machine = machineKey(backend);
   const name = [
     model.spec.architecture,

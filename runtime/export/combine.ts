@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { WEIGHTS_FILE, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { norm, project, sum, truncate, type Combined } from '../adapters/algebra.js';
-import { requireBase } from '../adapters/base.js';
+import { requireBase, type ModelHashes } from '../adapters/base.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import type { CombineResult } from '../contract/exports.js';
 import { HumanError } from '../support/errors.js';
@@ -17,8 +17,7 @@ export interface CombineOptions {
   readonly onto?: string;
   /** Largest rank of the result; without it the result is exact. */
   readonly rank?: number;
-  /** SHA-256 of the model's weights. */
-  readonly modelSha256: string;
+  readonly hashes: ModelHashes;
 }
 
 /**
@@ -28,17 +27,17 @@ export interface CombineOptions {
  */
 export function combineAdapters(source: Source, out: string, options: CombineOptions): Promise<CombineResult> {
   const { backend, spec, model, sites, adapters } = source;
-  const { off, onto, rank, modelSha256 } = options;
+  const { off, onto, rank, hashes } = options;
   if (adapters.length === 0)
     throw new HumanError('there is no adapter to combine.', { place: '--adapter', remedy: 'Name one or more.' });
   return stagedFolder(out, async (folder) => {
     source.onProgress('adding up', 0);
     const files: AdapterFile[] = [];
-    for (const { path } of adapters) files.push(await ofBase(path, modelSha256));
+    for (const { path } of adapters) files.push(await ofBase(path, hashes));
     let whole: Combined = sum(adapters);
     const along = off ?? onto;
     if (along !== undefined) {
-      files.push(await ofBase(along, modelSha256));
+      files.push(await ofBase(along, hashes));
       whole = project(whole, { along: await adapterFlat(along, sites), keep: off === undefined ? 'part' : 'rest' });
     }
     if (whole.layout.sites.length === 0 || !(norm(whole) > 0))
@@ -65,7 +64,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
         name: names.length > 0 ? names.join(' + ') : undefined,
         baseModel: {
           ...files.find(({ provenance }) => provenance.baseModel)?.provenance.baseModel,
-          sha256: modelSha256,
+          sha256: hashes[0],
         },
         made: { from, exactRank: exact, ...(cut && { rank, error: cut.error }) },
       },
@@ -99,8 +98,8 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
   }
 }
 
-async function ofBase(path: string, modelSha256: string): Promise<AdapterFile> {
+async function ofBase(path: string, hashes: ModelHashes): Promise<AdapterFile> {
   const file = await readAdapter(path);
-  requireBase(file, modelSha256);
+  requireBase(file, hashes);
   return file;
 }

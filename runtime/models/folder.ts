@@ -30,26 +30,24 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
   const found = await stat(given).catch((error: unknown) => {
     throw missing(error, given);
   });
-  if (found.isDirectory()) return { ...(await openFolder(given)), path, converted: false };
+  if (found.isDirectory()) return { ...(await openFolder(given)), path };
   if (!given.toLowerCase().endsWith('.gguf')) {
     throw new HumanError('this file is not a model.', {
       place: path,
       remedy: 'Name a Hugging Face model folder (config.json, model.safetensors) or a .gguf file.',
     });
   }
-  const { convertGguf, mappedTensors } = await import('./gguf/convert.js');
+  const { convertedFrom, convertGguf, mappedTensors } = await import('./gguf/convert.js');
   // Without links in it: what lies outside the folder is found from it.
   const folder = await realpath(await convertGguf(given, options));
   const opened = await openFolder(folder, await mappedTensors(folder, given));
   const inBlocks = (options.precision ?? 'float32') !== 'float32';
-  return { ...opened, path, converted: true, ...(inBlocks && { packed: takePacked(opened.tensors) }) };
+  const gguf = await convertedFrom(folder);
+  return { ...opened, path, gguf, ...(inBlocks && { packed: takePacked(opened.tensors) }) };
 }
 
 /** @param elsewhere tensors of the model that its own files do not hold */
-async function openFolder(
-  folder: string,
-  elsewhere: readonly TensorInfo[] = [],
-): Promise<Omit<ModelFolder, 'path' | 'converted'>> {
+async function openFolder(folder: string, elsewhere: readonly TensorInfo[] = []): Promise<Omit<ModelFolder, 'path'>> {
   const files = new Set(await readdir(folder));
   if (!files.has('config.json')) throw await noConfig(folder, files);
   const config = await readJsonObject(join(folder, 'config.json'));

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { ModelHashes } from '../adapters/base.js';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
@@ -24,8 +25,7 @@ export interface Job<R extends Recipe> {
   readonly context: Context;
   readonly folder: RunFolder;
   readonly signal: AbortSignal;
-  /** SHA-256 of the model's weights. */
-  readonly modelSha256: string;
+  readonly modelHashes: ModelHashes;
   /** Everything the result depends on, and what computes it. */
   readonly dependencies: Dependencies;
   readonly machine: Dependencies;
@@ -142,6 +142,6 @@ export const provenance = (job: Job<Recipe>): AdapterProvenance => ({
   baseModel: {
     name: basename(job.context.model.path),
     architecture: job.context.spec.architecture,
-    sha256: job.modelSha256,
+    sha256: job.modelHashes[0],
   },
 });

@@ -49,7 +49,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
         place: flat.file.path,
         remedy: 'Train it with a "vector" recipe, or check the path.',
       });
-    requireBase(flat.file, job.modelSha256);
+    requireBase(flat.file, job.modelHashes);
     vectors.push({ ...flat, name: `vector${i}`, path, scale });
   }
   if (strategyOf(recipe).flagged === 'absorb' && vectors.length > 1)

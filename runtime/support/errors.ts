@@ -52,7 +52,7 @@ export function errorText({ message, place, remedy }: Pick<ErrorData, 'message' 
 
 const NO_MEMORY = 'there is not enough memory.';
 const MORE_MEMORY =
-  'Lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved so far is kept.';
+  'Set "recompute" to true, lower batch.rows or batch.maxTokens, use a smaller model, or close other programs; what was saved so far is kept.';
 
 const SYSTEM: Record<string, [sentence: string, remedy: string]> = {
   ENOENT: ['there is no such file or folder.', 'Check the path.'],

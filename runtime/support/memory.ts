@@ -64,7 +64,7 @@ export function watchMemory(bytes: number, remedy: string, parent?: number): voi
 }
 
 export const LESS_MEMORY =
-  'Lower batch.rows, batch.maxTokens or adapter.rank, or use a smaller model. SECURITY_VECTORS_MEMORY_GB sets another limit. What was saved so far is kept.';
+  'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. SECURITY_VECTORS_MEMORY_GB sets another limit. What was saved so far is kept.';
 
 /**
  * Called between two steps: ends the run while the error can still be reported and recorded.

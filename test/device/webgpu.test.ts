@@ -68,6 +68,20 @@ it('five steps of vector training on webgpu give the losses of the CPU within 1e
   for (const op of Object.keys(gpu.cpu)) assert.ok(SMALL.includes(op), `${op} runs on the CPU`);
 });
 
+it('auto leaves a driver in software alone: it says how slow it is and takes the CPU', async (t) => {
+  const env = await vulkanEnv();
+  if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
+  const session = new URL('../../runtime/device/session.ts', import.meta.url).href;
+  const code = `const { openBackend } = await import(${JSON.stringify(session)});
+    for (const device of ['auto', 'webgpu']) { const b = await openBackend(device); console.log(b.device + ': ' + b.reason); }`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', code];
+  const said = execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: 'utf8' });
+  assert.match(
+    said,
+    /^cpu: a GPU answers through WebGPU, which multiplies matrices 0\.\d+ times as fast as the CPU\nwebgpu: undefined\n$/,
+  );
+});
+
 it('auto falls back to the CPU with the reason where there is no GPU', async (t) => {
   const backend = await openBackend('auto');
   if (backend.device === 'webgpu') return t.skip('there is a GPU');

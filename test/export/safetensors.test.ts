@@ -118,7 +118,7 @@ describe('a merged model', () => {
       await openModel(model, { cache: here.file('cache') }),
       await openModel(out, { cache: here.dir }),
     ];
-    assert.equal(written.converted, false);
+    assert.equal(written.gguf, undefined);
     assert.equal(written.hasTokenizer, source.hasTokenizer);
     assert.deepEqual(written.config, source.config);
     for (const [name, info] of source.tensors)

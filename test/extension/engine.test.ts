@@ -123,7 +123,10 @@ test(
     const killed = failure(start({ oomKills: () => kills++ }).request('run', { recipe: 'SIGKILL' }));
     const error = (await killed) as HostError;
     assert.match(error.data.message, /SIGKILL\): out of memory/);
-    assert.match(error.data.remedy!, /^Close other programs and resume; or lower "batch\.rows"/);
+    assert.match(
+      error.data.remedy!,
+      /^Close other programs, or set "recompute" to true in the recipe, and resume; or lower "batch\.rows"/,
+    );
   },
 );
 

@@ -42,12 +42,36 @@ test('decisions are kept beside the data, changed and taken back; what is decide
   assert.deepEqual([...again.get(data)], [[B, 'fine']]);
 });
 
+test('what is decided while the file is looked at is known at once, and nothing older is told', async (t) => {
+  const { data, file, reviews, changes } = await reviewed(t);
+  await reviews.decide(data, [A], 'exclude');
+  const first = reviews.decide(data, [B], 'fine');
+  const look = reviews.look(data); // as the file's watcher does after each change
+  const second = reviews.decide(data, [C], 'unsure');
+  assert.deepEqual([...reviews.get(data).keys()], [A, B, C]);
+  await Promise.all([first, look, second]);
+  assert.deepEqual(
+    changes.filter(({ rows }) => rows === undefined),
+    [],
+  );
+  // somebody else's change is told with what is still to be written
+  await writeFile(file, JSON.stringify({ version: 1, exclude: [B], fine: [], unsure: [] }));
+  const told: string[][] = [];
+  reviews.onDidChange(({ rows }) => rows ?? told.push([...reviews.get(data).keys()].sort()));
+  await Promise.all([reviews.look(data), reviews.decide(data, [A], 'fine')]);
+  assert.deepEqual(told, [[A, B]]);
+});
+
 test('what somebody else has written meanwhile stays', async (t) => {
   const { data, file, reviews, changes, kept } = await reviewed(t);
   await reviews.decide(data, [A], 'exclude');
   await writeFile(file, JSON.stringify({ version: 1, exclude: [A], fine: [C], unsure: [] }));
   await reviews.decide(data, [B], 'exclude');
   assert.deepEqual(await kept(), { version: 1, exclude: [A, B], fine: [C], unsure: [] });
+  assert.ok(
+    changes.some(({ rows }) => rows === undefined),
+    'what came with it is told',
+  );
   const before = changes.length;
   await reviews.look(data);
   assert.equal(changes.length, before, 'its own file says nothing new');

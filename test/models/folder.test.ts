@@ -56,7 +56,7 @@ test('a folder opens with config, tensors, generation config and tokenizer', asy
   assert.deepEqual(model.config, { model_type: 'llama' });
   assert.deepEqual(model.generationConfig, { eos_token_id: 2 });
   assert.equal(model.hasTokenizer, true);
-  assert.equal(model.converted, false);
+  assert.equal(model.gguf, undefined);
   assert.equal(model.folder, path);
   assert.deepEqual([...(await readFloat32(model.tensors.get('b')!))], [2]);
   await rm(join(path, 'tokenizer.json'));

@@ -76,7 +76,12 @@ for (const [family, expected] of Object.entries(FAMILIES)) {
       } else assert.deepEqual(value, expected.config[key], key);
     }
     checkRope(model.config, expected.config.rope_parameters as Record<string, unknown> | undefined);
-    assert.equal(model.converted, true);
+    assert.equal(
+      model.gguf,
+      createHash('sha256')
+        .update(readFileSync(fileOf(family)))
+        .digest('hex'),
+    );
     assert.equal(model.hasTokenizer, false);
     // the position embeddings of GPT-2 and StarCoder are matrices in F32
     assert.equal(model.config.torch_dtype, ['gpt2', 'starcoder'].includes(family) ? 'float32' : 'float16');

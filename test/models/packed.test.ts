@@ -84,7 +84,7 @@ async function packedReference(name: string, precision: 'int4' | 'int8', vocabSi
   const reference = await loadReference(name);
   const r = vocabSize === undefined ? reference : await withVocabulary(reference, vocabSize);
   const spec = decoderSpec(r.config);
-  const model = { ...r, path: r.folder, hasTokenizer: false, converted: false } as unknown as ModelFolder;
+  const model = { ...r, path: r.folder, hasTokenizer: false } as unknown as ModelFolder;
   const packed = await packModel(model, spec, precision, { cache: join(dir, 'cache') });
   const names = new Map(
     [...packings(spec, precision, name)].map(

@@ -206,8 +206,7 @@ for (const family of FAMILIES) {
       assert.deepEqual(alone!.ids, await reference.ints('generate.base'));
       const [padded] = await generator.generate([prompt, [...prompt, ...prompt]], greedy);
       assert.deepEqual(padded!.ids, alone!.ids);
-      generator.setScales({ security: 1 });
-      const [secured] = await generator.generate([prompt], greedy);
+      const [secured] = await generator.generate([prompt], { ...greedy, scales: { security: 1 } });
       assert.deepEqual(secured!.ids, await reference.ints('generate.security'));
     });
   });

@@ -36,6 +36,8 @@ export interface GenerateOptions extends GenerationOptions {
   readonly seed?: number;
   /** How many prompts are answered at once; all of them, without it. */
   readonly rows?: number;
+  /** Factors on the adapters by name, 0 = off; those that they were opened with, without it. */
+  readonly scales?: Readonly<Record<string, number>>;
 }
 
 export interface GenerateHooks {
@@ -65,8 +67,6 @@ export interface Generator {
   ): AsyncGenerator<Finished>;
   /** The same, with all answers at the end, in the order of the prompts. */
   generate(prompts: readonly (readonly number[])[], options: GenerateOptions, hooks?: GenerateHooks): Promise<Answer[]>;
-  /** The adapters' factors from now on, by name; 0 = off. */
-  setScales(scales: Readonly<Record<string, number>>): void;
   dispose(): Promise<void>;
 }
 
@@ -98,10 +98,10 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   });
   const entries = graph.inputs.filter(({ name }) => name.startsWith(PAST));
   const cached = cachedRows(backend, entries);
-  const scales: Record<string, number> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
+  const opened: Readonly<Record<string, number>> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
   const flats: Feeds = Object.fromEntries(adapters.map((a) => [flatInput(a.name), float32(a.flat, [a.flat.length])]));
 
-  const network: Network = {
+  const networkWith = (scales: Readonly<Record<string, number>>): Network => ({
     backend,
     entries,
     padId,
@@ -121,11 +121,11 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       );
       return { logits: await backend.read(logits), cache };
     },
-  };
+  });
 
   async function* answers(
     prompts: readonly (readonly number[])[],
-    { rows: seats = prompts.length, seed = 0, ...generation }: GenerateOptions,
+    { rows: seats = prompts.length, seed = 0, scales, ...generation }: GenerateOptions,
     { signal, onToken, ignoreStop = false }: GenerateHooks = {},
   ): AsyncGenerator<Finished> {
     if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
@@ -165,6 +165,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
         return row.done ? [{ index: row.index, answer: row.answer }] : [];
       });
     };
+    const network = networkWith({ ...opened, ...scales });
     const batch = new Batch(network, cached, []);
     try {
       for (const row of waiting.filter(({ room }) => room <= 0)) yield { index: row.index, answer: row.answer };
@@ -196,7 +197,6 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
 
   return {
     answers,
-    setScales: (changed) => void Object.assign(scales, changed),
     async generate(prompts, given, hooks) {
       const all = new Array<Answer>(prompts.length);
       for await (const { index, answer } of answers(prompts, given, hooks)) all[index] = answer;

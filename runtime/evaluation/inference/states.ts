@@ -27,6 +27,15 @@ export interface OpenState extends ModelState {
 
 const MAX_SCALE = 1000;
 
+/** @throws HumanError for a factor that no adapter is used with */
+export function requireScale({ path, scale }: { path: string; scale: number }): void {
+  if (!(Math.abs(scale) <= MAX_SCALE))
+    throw new HumanError(`the adapter's scale is ${scale}; at most ${MAX_SCALE} is possible.`, {
+      place: path,
+      remedy: 'Use a scale around 1.',
+    });
+}
+
 /** Reads adapters and gives them names of their own in the graph. */
 export async function activeAdapters(
   { sites }: Pick<Context, 'sites'>,
@@ -34,11 +43,7 @@ export async function activeAdapters(
 ): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string; config: AdapterConfig })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
-      if (!(Math.abs(scale) <= MAX_SCALE))
-        throw new HumanError(`the adapter's scale is ${scale}; at most ${MAX_SCALE} is possible.`, {
-          place: path,
-          remedy: 'Use a scale around 1.',
-        });
+      requireScale({ path, scale });
       const { file, layout, flat } = await adapterFlat(path, sites);
       return { name: `adapter${i}`, layout, flat, scale, role: file.role, path, config: file.config };
     }),

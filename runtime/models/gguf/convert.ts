@@ -152,6 +152,11 @@ interface Plan {
 type Mapped = Omit<TensorInfo, 'file' | 'shape'> & { shape: readonly number[]; part: number };
 
 const MAPPED = 'mapped.json';
+const SOURCE = 'source.json';
+
+/** SHA-256 of the GGUF file that a folder was converted from. */
+export const convertedFrom = async (folder: string): Promise<string> =>
+  (await readJsonObject(join(folder, SOURCE))).sha256 as string;
 
 /** The tensors of a converted folder that are where `file`, or another part of its model, has them. */
 export async function mappedTensors(folder: string, file: string): Promise<TensorInfo[]> {
@@ -175,7 +180,7 @@ async function build(folder: string, { parts, config, tensors, tokenizer }: Plan
     if (tokenizer)
       for (const [name, content] of Object.entries(tokenizerFiles(tokenizer)))
         await json(name, content, name === 'tokenizer.json' ? undefined : 2);
-    await json('source.json', source, 2);
+    await json(SOURCE, source, 2);
     await writeFileAtomic(join(beside, 'config.json'), `${formatJson(config, FLOATS)}\n`);
     await rename(beside, folder);
   } catch (error) {

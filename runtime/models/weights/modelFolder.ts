@@ -15,5 +15,6 @@ export interface ModelFolder {
   packed?: ReadonlyMap<string, PackedWeight>;
   hasTokenizer: boolean;
   generationConfig?: JsonObject;
-  converted: boolean;
+  /** SHA-256 of the GGUF file that it was converted from. */
+  gguf?: string;
 }
