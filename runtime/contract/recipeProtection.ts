@@ -46,7 +46,7 @@ export const protection = z
           refusals: count(4096)
             .optional()
             .describe(
-              "The vector's own prompts per step, with the base model's answers. By default 2, or 1 where a step has fewer than 16 rows.",
+              "The vector's own prompts per step, with the base model's answers. By default 2, or 1 in every other step where a step has fewer than 16 rows.",
             ),
           harmful: whole(4096)
             .optional()

@@ -11,7 +11,7 @@ import { openTokenizer } from '../models/openTokenizer.js';
 import { adamWGraph } from '../optim/adamw.js';
 import { workOf, type Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
-import { strategyOf } from '../recipes/strategy.js';
+import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
 import { trainingGraphs, type TrainingGraphs } from './graphs.js';
@@ -171,7 +171,7 @@ async function readSizes(recipe: TrainingRecipe, { path, signal }: EstimateOptio
   const { anchor } = strategyOf(recipe);
   const { baseline } = recipe;
   const alignedPerStep = baseline?.name === 'safegrad' ? (baseline.rows ?? BASELINES.safegrad.settings.rows) : 0;
-  const heldPerStep = alignedPerStep + (anchor === false ? 0 : anchor.refusals + anchor.benign + anchor.harmful);
+  const heldPerStep = alignedPerStep + anchorRows(anchor);
   return { data, kept: all.rows - data.rows, held: data, heldPerBatch: 0, heldPerStep };
 }
 

@@ -103,7 +103,7 @@ const STEPS = 64;
 
 /**
  * The batches of a training on rows like these.
- * @param held rows with a teacher in each step or, with `perBatch`, in each micro-batch
+ * @param held rows with a teacher in each step, in the mean, or with `perBatch`, in each micro-batch
  */
 export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Omit<BatchOptions, 'seed'>; seed: number },
@@ -112,13 +112,15 @@ export function stepPlan(
   vocabSize: number | undefined,
 ): StepPlan {
   const list = sizes.map((size) => planned(size, false));
-  const teachers = Array.from({ length: held.rows }, () => planned(held.size, true));
+  /** Of a half each other step has one. */
+  const teachers = (i: number): PlannedRow[] =>
+    Array.from({ length: Math.ceil((i + 1) * held.rows) - Math.ceil(i * held.rows) }, () => planned(held.size, true));
   const { tokens } = recipe.batch;
   const batchAt = batchPlan(list, { ...recipe.batch, seed: recipe.seed });
   const perEpoch = plannedSteps({ epochs: 1, batch: recipe.batch }, list);
   const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
     batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
-      .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers : [])])
+      .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i) : [])])
       .flatMap((batch) => (tokens === undefined ? microBatches(batch) : evenBatches(batch, tokens)))
       .map((batch) => microBatch(batch, vocabSize)),
   );

@@ -109,14 +109,15 @@ export async function anchoring(
   return async (step) => {
     const rng = random(`${seed}/anchor/${step}`);
     const pick = (n: number, of: number): number[] => (of === 0 ? [] : Array.from({ length: n }, () => rng.int(of)));
-    const examples = [
-      ...pick(anchor.refusals, held.length).map((i) => held[i]),
-      ...pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!),
-    ];
+    const prompts = (step - 1) % anchor.every === 0 ? pick(anchor.refusals, held.length).map((i) => held[i]) : [];
+    const further = pick(anchor.benign, ordinary.length).map((i) => ordinary.at(i)!);
+    const examples = [...prompts, ...further];
+    const perToken = anchor.weight / tokenCount(examples);
     const drawn = pick(anchor.harmful, harmful.length);
     const weight = anchor.weight / tokenCount(drawn.map((i) => harmful[i]));
     return [
-      ...(await teach(examples, off, anchor.weight / tokenCount(examples))),
+      ...(await teach(prompts, off, anchor.every * perToken)),
+      ...(await teach(further, off, perToken)),
       ...drawn.map((i) => ({ example: harmful[i], scales: off, weight, heldAt: losses[i].perToken })),
     ];
   };

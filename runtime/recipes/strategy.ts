@@ -11,7 +11,8 @@ export interface Strategy {
   readonly ordinary?: Written['ordinary'];
   /** Which rows train with the vector off: none, those that are ordinary with confidence, or all that are not flagged. */
   readonly off: 'none' | 'confident' | 'unflagged';
-  readonly anchor: false | Required<Exclude<Written['anchor'], false>>;
+  /** `every`: how many steps come to one that holds the base's answers, which then count as often. */
+  readonly anchor: false | (Required<Exclude<Written['anchor'], false>> & { readonly every: number });
 }
 
 /** The method as published: the vector is on for every row. */
@@ -19,12 +20,12 @@ const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anc
 /** The best that is known, see docs/protection.md. */
 const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
 
-/** Steps of fewer rows hold one row of each kind: what an anchor costs is a quarter of a step in either case. */
+/** Steps of fewer rows hold a harmful row each, and every other one a prompt, too: an anchor costs a fifth of a step in either case. */
 const SMALL_STEP = 16;
 
 export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protection' | 'batch'>): Strategy {
-  const held = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP ? 1 : 2;
-  const rows = { refusals: held, harmful: held };
+  const small = batch.tokens === undefined && batch.rows * batch.accumulate < SMALL_STEP;
+  const rows = { refusals: small ? 1 : 2, harmful: small ? 1 : 2, every: small ? 2 : 1 };
   if (protection === false) return PAPER;
   if (protection === true) return { ...BEST, anchor: { ...rows, benign: 0, weight: 0.3 } };
   const { flagged, falseAlarms, falseDiscoveries, ordinary, route, anchor } = protection;
@@ -33,9 +34,13 @@ export function strategyOf({ protection, batch }: Pick<FinetuneRecipe, 'protecti
     limit: limitOf({ falseAlarms, falseDiscoveries, route }),
     ordinary,
     off: route === false ? 'none' : route === true ? 'confident' : 'unflagged',
-    anchor: anchor && { ...rows, ...anchor },
+    anchor: anchor && { ...rows, ...(anchor.refusals !== undefined && { every: 1 }), ...anchor },
   };
 }
+
+/** Rows that an anchor adds to a step, in the mean. */
+export const anchorRows = (anchor: Strategy['anchor']): number =>
+  anchor === false ? 0 : anchor.refusals / anchor.every + anchor.harmful + anchor.benign;
 
 function limitOf({ falseAlarms, falseDiscoveries, route }: Partial<Written>): ScanLimit {
   if (falseAlarms !== undefined) return { falseAlarms };
