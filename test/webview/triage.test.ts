@@ -116,12 +116,32 @@ describe('triage page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('groups that come when others were chosen, or none, are not shown', async () => {
+    const page = await open(triageState(30));
+    const choose = async (name: string): Promise<void> => {
+      await page.page.locator('vscode-dropdown').nth(1).click();
+      await page.page.locator(`vscode-option:has-text("${name}")`).first().click();
+    };
+    await choose('similar answers');
+    await page.page.locator('.row.group').waitFor();
+    await choose('no groups');
+    const all = triageState(30).table.hashes;
+    const groups = { columns: ['source'], hashes: all, groups: all.split(' ').fill('0').join(' '), values: [] };
+    await page.event({ type: 'groups', by: { similar: 'answer' }, groups });
+    await sleep(100);
+    assert.equal(await page.page.locator('.row.group').count(), 0);
+    await page.close();
+  });
+
   test('a decision that cannot be kept is not shown as one', async () => {
     const page = await open(triageState(30), wide, ({ type }) => type === 'decide');
     await grid(page).press('x');
     await page.page.locator('.notice.error').waitFor();
     assert.match(await text(page, '.notice.error'), /the review is not JSON/);
     assert.equal(await page.page.locator('.row.exclude').count(), 0);
+    // The page asks what the vector explains of the next row: the error stays until somebody does something.
+    await until(() => asked(page, 'explain').length > 0, 'the next row is explained');
+    assert.match(await text(page, '.notice.error'), /the review is not JSON/);
     await page.close();
   });
 

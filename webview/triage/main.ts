@@ -46,6 +46,9 @@ function receive(event: TriagePageEvent): void {
   }
 }
 
+/** What the page asks without a person: an error stays until somebody does something. */
+const BY_ITSELF: readonly TriagePageRequest['type'][] = ['ready', 'texts', 'explain'];
+
 class TriagePage {
   private readonly numbers: Numbers;
   private readonly shown = new ShownRows();
@@ -131,6 +134,8 @@ class TriagePage {
 
   takeGroups(by: RowGrouping | null, groups: RowGroups): void {
     if (!by) return this.controls.offerGroups(groups.columns);
+    // Something else was chosen meanwhile.
+    if (JSON.stringify(by) !== JSON.stringify(this.shown.grouping)) return;
     this.shown.setGroups(groups);
     this.update(0);
   }
@@ -312,7 +317,7 @@ class TriagePage {
 
   /** False when the request failed; what failed is shown. */
   private async send(request: TriagePageRequest): Promise<boolean> {
-    if (request.type !== 'texts') this.failed.replaceChildren();
+    if (!BY_ITSELF.includes(request.type)) this.failed.replaceChildren();
     try {
       await channel.request(request);
       return true;

@@ -37,6 +37,7 @@ export class ShownRows {
     if (isOther) {
       this.rows = new Rows(table);
       this.review = new Review(decisions);
+      this.grouping = null;
       this.groups = undefined;
       this.selected.clear();
     } else this.review.load(decisions);
