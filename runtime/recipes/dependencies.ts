@@ -28,7 +28,15 @@ const ARITHMETIC = 3;
  * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared. Of `on` the address
  * and the secrets may change.
  */
-const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'recompute', 'tensorboard', 'on']);
+export const MAY_CHANGE: ReadonlySet<string> = new Set([
+  '$schema',
+  'output',
+  'device',
+  'threads',
+  'recompute',
+  'tensorboard',
+  'on',
+]);
 /** What a run is judged by, after it. */
 const JUDGED_BY = /^vectors\.\d+\.sets\b/;
 /** Files of a model that only full fine-tuning copies to its result. */

@@ -1,0 +1,40 @@
+/** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
+
+let at: Sweeps;
+before(async () => void (at = await sweepsFolder()));
+after(() => at.remove());
+
+describe('a sweep that is resumed', () => {
+  it('tells points apart that differ only in what a result does not depend on', async () => {
+    const recipe = await at.sweep('threads', { threads: [1, 2] });
+    const first = await run(recipe);
+    const folders = first.points.map(({ folder }) => folder);
+    const again = await run(recipe, { resume: true });
+    assert.deepEqual(
+      again.points.map(({ values, folder, resumed }) => ({ values, folder, resumed })),
+      [1, 2].map((threads, i) => ({ values: { threads }, folder: folders[i], resumed: true })),
+    );
+    await rm(folders[0]!, { recursive: true });
+    const third = await run(recipe, { resume: true });
+    assert.deepEqual(
+      third.points.map(({ values, folder, resumed = false }) => ({ values, folder, resumed })),
+      [
+        { values: { threads: 2 }, folder: folders[1], resumed: true },
+        { values: { threads: 1 }, folder: folders[0], resumed: false },
+      ],
+    );
+    const other = await run(await at.sweep('threads', { threads: [2, 3] }), { resume: true });
+    assert.deepEqual(
+      other.points.map(({ values, resumed = false }) => [values.threads, resumed]),
+      [
+        [2, true],
+        [3, false],
+      ],
+      'a run with 1 thread is none with 3',
+    );
+  });
+});
