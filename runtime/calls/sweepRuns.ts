@@ -45,21 +45,25 @@ export async function runPoints(points: readonly Point[], at: Surroundings): Pro
   const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
   let reports = Promise.resolve();
   /** One after the other: points may end at once. */
-  const report = (i: number, point: SweepPoint, resumed = false): Promise<void> =>
+  const report = (i: number, point: SweepPoint): Promise<void> =>
     (reports = reports.then(async () => {
       results[i] = point;
       await writeTable(folder, over, results);
-      await emit({ kind: 'point', ...(resumed && { resumed }), ...point });
+      await emit({ kind: 'point', ...point });
     }));
   for (const [i, point] of points.entries())
-    if (point.found?.outcome === 'finished') await report(i, await resultOf(point), true);
-  const expected = results.some(Boolean) ? undefined : await expectedSeconds(points[0], at);
+    if (point.found?.outcome === 'finished') results[i] = await resultOf(point);
+  const resumed = results.flatMap((result) => result ?? []);
+  // Once, with all of them: a table of some would be what a kill leaves.
+  if (resumed.length > 0) await writeTable(folder, over, results);
+  for (const point of resumed) await emit({ kind: 'point', resumed: true, ...point });
+  const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
     const timed = points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds }));
     const seconds = secondsLeft(timed, expected);
     return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
   };
-  const found = results.filter(Boolean).length;
+  const found = resumed.length;
   await emit({
     kind: 'state',
     state: 'preparing',

@@ -1,7 +1,10 @@
 /** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 
 let at: Sweeps;
@@ -36,5 +39,20 @@ describe('a sweep that is resumed', () => {
       ],
       'a run with 1 thread is none with 3',
     );
+  });
+
+  it('has the points that are done in its table before it tells of the first', async () => {
+    const recipe = await at.sweep('table', { seed: [1, 2] });
+    await run(recipe);
+    const file = join(at.root, 'sweeps/table/sweep.json');
+    const listed: number[] = [];
+    await run(recipe, {
+      resume: true,
+      stopAt: ({ kind }) => {
+        if (kind === 'point') listed.push((JSON.parse(readFileSync(file, 'utf8')) as SweepFile).points.length);
+        return false;
+      },
+    });
+    assert.deepEqual(listed, [2, 2]);
   });
 });
