@@ -11,7 +11,7 @@ import { secondsLeft } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
-import { hasCheckpoint } from '../runs/checkpoint.js';
+import { hasCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import type { RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
@@ -129,10 +129,10 @@ async function runPoint(
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
-  const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
-  // What stands there of another recipe is replaced.
-  const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
   try {
+    const isResumed = found !== undefined && (await canGoOn(point, emit));
+    // What stands there of another recipe is replaced.
+    const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
     const done = await runOne(
       { recipe, file: base, path },
       { ...options, output: folder, resume: isResumed, force, onEvent, values, shared, watch },
@@ -148,6 +148,20 @@ async function runPoint(
     const seconds = (performance.now() - began) / 1000;
     const headline = error.message;
     return { values, folder, verdict: 'failed', headline, measurements: [], seconds, error };
+  }
+}
+
+/** Whether there is a checkpoint to go on from. One that is damaged would fail the point each time: it starts over. */
+async function canGoOn({ folder, values }: Point, emit: Surroundings['emit']): Promise<boolean> {
+  const checkpoint = join(folder, RUN_FILES.checkpoint);
+  if (!hasCheckpoint(checkpoint)) return false;
+  try {
+    return (await openCheckpoint(checkpoint)) !== undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof HumanError)) throw thrown;
+    const place = [valuesText(values), thrown.place].filter(Boolean).join(' → ');
+    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place });
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 /** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
@@ -54,5 +54,26 @@ describe('a sweep that is resumed', () => {
       },
     });
     assert.deepEqual(listed, [2, 2]);
+  });
+
+  it('starts a point over whose checkpoint is damaged, and says so', async () => {
+    const recipe = await at.sweep('damaged', { seed: [1, 2] });
+    const [{ folder }] = (await run(recipe)).points as [{ folder: string }];
+    const manifest = join(folder, 'manifest.json');
+    const stopped = { ...(JSON.parse(await readFile(manifest, 'utf8')) as object), outcome: 'stopped' };
+    await writeFile(manifest, JSON.stringify(stopped));
+    await mkdir(join(folder, 'checkpoint'), { recursive: true });
+    await writeFile(join(folder, 'checkpoint/state.safetensors'), 'half a checkpoint');
+    const { events, points } = await run(recipe, { resume: true });
+    assert.deepEqual(
+      points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]),
+      [
+        [false, true],
+        [false, false],
+      ],
+    );
+    const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event] : []));
+    const said = warnings.find(({ message }) => message.startsWith('a point starts over: the checkpoint is damaged'));
+    assert.match(said?.place ?? JSON.stringify(warnings), /^seed 1 → .*state\.safetensors$/);
   });
 });
