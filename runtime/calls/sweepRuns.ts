@@ -59,7 +59,10 @@ export async function runPoints(points: readonly Point[], at: Surroundings): Pro
   for (const point of resumed) await emit({ kind: 'point', resumed: true, ...point });
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
-    const timed = points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds }));
+    const timed = points.map(({ recipe }, i) => {
+      const { seconds, error } = results[i] ?? {};
+      return { recipe, seconds, failed: error !== undefined };
+    });
     const seconds = secondsLeft(timed, expected);
     return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
   };

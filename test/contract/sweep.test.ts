@@ -127,3 +127,12 @@ it('the time that is left follows from the work of the points that are done', ()
   assert.equal(secondsLeft([{ recipe: recipe(10) }, { recipe: recipe(20) }], 5), 15);
   assert.equal(secondsLeft([{ recipe: recipe(10), seconds: 5 }, { recipe: recipe(30) }, { recipe: recipe(10) }]), 20);
 });
+
+it('a point that failed is no work, neither done nor to be done', () => {
+  const data = { file: 'd', format: 'auto' as const };
+  const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };
+  const failed = { recipe, seconds: 0.1, failed: true };
+  assert.equal(secondsLeft([failed, { recipe }]), undefined);
+  assert.equal(secondsLeft([failed, { recipe }, { recipe }], 5), 10, 'as expected of the first point');
+  assert.equal(secondsLeft([failed, { recipe, seconds: 8 }, { recipe }]), 8);
+});

@@ -4,7 +4,11 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
+import { RECIPES } from '../kills/workspace.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 
 let at: Sweeps;
@@ -58,7 +62,7 @@ describe('a sweep that is resumed', () => {
 
   it('starts a point over whose checkpoint is damaged, and says so', async () => {
     const recipe = await at.sweep('damaged', { seed: [1, 2] });
-    const [{ folder }] = (await run(recipe)).points as [{ folder: string }];
+    const { folder } = (await run(recipe)).points[0]!;
     const manifest = join(folder, 'manifest.json');
     const stopped = { ...(JSON.parse(await readFile(manifest, 'utf8')) as object), outcome: 'stopped' };
     await writeFile(manifest, JSON.stringify(stopped));
@@ -76,4 +80,27 @@ describe('a sweep that is resumed', () => {
     const said = warnings.find(({ message }) => message.startsWith('a point starts over: the checkpoint is damaged'));
     assert.match(said?.place ?? JSON.stringify(warnings), /^seed 1 → .*state\.safetensors$/);
   });
+});
+
+it('a run that was stopped and resumed took the time of both', async () => {
+  const recipe = await at.write('twice', { ...RECIPES['lora, every 2'], steps: 40, evaluate: [], output: 'twice' });
+  const stop = new AbortController();
+  const slowly = (event: RunEvent): void => {
+    if (event.kind !== 'step' || event.step < 30) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
+    stop.abort();
+  };
+  const first = await runRecipe(recipe, { signal: stop.signal, onEvent: slowly });
+  assert.equal(first.outcome, 'stopped');
+  const { facts } = (await openCheckpoint(join(first.output, 'checkpoint')))!;
+  assert.ok(facts.seconds! > 3 && facts.seconds! <= first.seconds, `${facts.seconds} of ${first.seconds}`);
+  const began = performance.now();
+  const second = await runRecipe(recipe, {
+    resume: true,
+    signal: new AbortController().signal,
+    onEvent: () => undefined,
+  });
+  const took = (performance.now() - began) / 1000;
+  const sum = facts.seconds! + took;
+  assert.ok(second.seconds > 3 && Math.abs(second.seconds - sum) < 0.5 * took, `${second.seconds}, not ${sum}`);
 });
