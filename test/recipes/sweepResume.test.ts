@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { reportEnd } from '../../runtime/calls/ending.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { RunEvent } from '../../runtime/contract/events.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
 import { RECIPES } from '../kills/workspace.js';
@@ -58,6 +60,19 @@ describe('a sweep that is resumed', () => {
       },
     });
     assert.deepEqual(listed, [2, 2]);
+  });
+
+  it('says at its end what is kept of it, and how to go on', async () => {
+    const recipe = await at.sweep('said', { seed: [1, 2, 3] });
+    const said = async (done: DoneEvent): Promise<[number, string]> => {
+      const lines: string[] = [];
+      const code = await reportEnd(done, { log: (text) => void lines.push(text) });
+      return [code, lines.join('\n')];
+    };
+    const { done } = await run(recipe, { stopAt: ({ kind }) => kind === 'point' });
+    const [code, text] = await said(done);
+    assert.equal(code, EXIT.stopped);
+    assert.match(text, /Stopped; 1 of 3 points is done, and kept in .*said\. Continue with --resume\.$/);
   });
 
   it('starts a point over whose checkpoint is damaged, and says so', async () => {
