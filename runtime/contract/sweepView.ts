@@ -1,5 +1,5 @@
 /** What is shown of a sweep: heat maps, protection curves and a table. The report and the page draw it. */
-import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Wording } from './format.js';
+import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Numbers, type Wording } from './format.js';
 import type { Tone } from './signs.js';
 import { axisName, isOrdered, pointsOf, SEED, valuesOf, valueText, type Over, type SweepPoint } from './sweep.js';
 import { curveOf, type Curve } from './sweepCurve.js';
@@ -133,7 +133,7 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
   const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high));
   return {
     ...common,
-    text: isLoss ? n.number(figure.mean) : n.percent(figure.mean),
+    text: numberOf(figure, n)(figure.mean),
     bound,
     strength: isLoss ? 0 : 0.25 + 0.75 * figure.mean,
   };
@@ -154,8 +154,9 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
   if (x === undefined) return [];
   const lines = axes.filter((key) => !ordered.includes(key));
   const shown = shownFigures(groups);
-  return shown.flatMap((figure) =>
-    pointsOf(pick(over, pictures)).map((fixed) =>
+  return shown.flatMap((figure) => {
+    const number = numberOf(figure, numbers);
+    return pointsOf(pick(over, pictures)).map((fixed) =>
       curveOf({
         title: [titleOf(figure), nameOf(fixed)].filter(Boolean).join(', '),
         axis: axisName(x),
@@ -169,14 +170,16 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
             return group && figureLike(group, figure);
           },
           text: (of) =>
-            of.runs > 1
-              ? fill(s.sweepRange, numbers.percent(of.mean), numbers.percent(of.min), numbers.percent(of.max))
-              : numbers.percent(of.mean),
+            of.runs > 1 ? fill(s.sweepRange, number(of.mean), number(of.min), number(of.max)) : number(of.mean),
         })),
       }),
-    ),
-  );
+    );
+  });
 }
+
+/** How a figure is written: a loss is no share. */
+export const numberOf = ({ measure }: Pick<SweepFigure, 'measure'>, n: Numbers): ((value: number) => string) =>
+  measure === 'loss' ? n.number : n.percent;
 
 /** Harm and the first task: what protection is for, and what it must not cost. */
 function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
@@ -201,7 +204,7 @@ function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Word
       cells: columns.map((column) => {
         const figure = figureLike(group, column);
         if (!figure) return '';
-        const number = figure.measure === 'loss' ? n.number : n.percent;
+        const number = numberOf(figure, n);
         const ends = [figure.low, figure.high].map((end) => end !== undefined && number(end));
         return ends.every(Boolean)
           ? fill(s.sweepRange, number(figure.mean), ends[0] as string, ends[1] as string)

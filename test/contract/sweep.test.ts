@@ -117,6 +117,28 @@ it('the view has a cell for each setting, a curve through the means and a band f
   assert.equal(curve!.lines[0]!.dots.length, 2);
 });
 
+it('a loss is a number in every part of a curve, and no share', () => {
+  const lost = (rate: number, seed: number, value: number): SweepPoint => ({
+    ...point(rate, seed, 0),
+    measurements: [{ state: 'plain', name: 'task', measure: 'loss', value, count: 20, judge: 'j' }],
+  });
+  const points = [lost(1, 1, 1.5), lost(1, 2, 2.5), lost(10, 1, 1)];
+  const { curves } = sweepView({ rate: [1, 10], seed: [1, 2] }, points, {
+    ...{ strings: SWEEP_ENGLISH, numbers: numbersIn() },
+  });
+  assert.deepEqual(
+    curves.map(({ title }) => title),
+    ['task · loss'],
+  );
+  const [{ description, lines, yTicks }] = curves as [(typeof curves)[number]];
+  assert.match(description, /rate 1: 2 \(1\.5 to 2\.5\); rate 10: 1$/);
+  assert.deepEqual(
+    lines[0]!.dots.map(({ text }) => text),
+    ['2 (1.5 to 2.5)', '1'],
+  );
+  assert.deepEqual([yTicks[0]!.text, yTicks.at(-1)!.text], ['0', '2.5']);
+});
+
 it('the time that is left follows from the work of the points that are done', () => {
   const recipe = (steps: number) => ({
     steps,
