@@ -10,11 +10,14 @@ import { readRun } from '../evaluation/report/runReport.js';
 import { EXIT } from '../contract/errors.js';
 import type { DoneEvent, Measurement } from '../contract/events.js';
 import { readOptionalJson } from '../support/jsonFile.js';
-import { measurementTable, type Terminal } from '../support/terminal.js';
+import { measurementTable, sweepTable, type Terminal } from '../support/terminal.js';
 
 export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Promise<number> {
+  const isSweep = (await readManifest(done.output))?.kind === 'sweep';
+  const sweep = isSweep ? await readSweep(done.output) : undefined;
+  if (sweep) out.log(sweepTable(sweep));
   if (done.outcome === 'stopped') {
-    out.log(await stoppedText(done));
+    out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done));
     return EXIT.stopped;
   }
   const code = await reportRun(done.output, done.measurements, out);
@@ -22,17 +25,17 @@ export async function reportEnd(done: DoneEvent, out: Pick<Terminal, 'log'>): Pr
   return code;
 }
 
-/** What is kept of a run that was stopped, and whether it can go on. */
-async function stoppedText({ output, step }: DoneEvent): Promise<string> {
-  if ((await readManifest(output))?.kind === 'sweep') {
-    const { points = [], of } = (await readSweep(output)) ?? {};
-    const done = points.filter(({ error }) => !error).length;
-    if (done === 0) return 'Stopped before the first point was done. Continue with --resume.';
-    return `Stopped; ${done} of ${of} points ${done === 1 ? 'is' : 'are'} done, and kept in ${output}. Continue with --resume.`;
-  }
-  return hasCheckpoint(join(output, RUN_FILES.checkpoint))
+const stoppedRun = ({ output, step }: DoneEvent): string =>
+  hasCheckpoint(join(output, RUN_FILES.checkpoint))
     ? `Stopped after step ${step}; everything up to there is saved in ${output}. Continue with --resume.`
     : 'Stopped before the first checkpoint; there is nothing to resume.';
+
+/** A point that failed is run again. */
+function stoppedSweep({ output }: DoneEvent, sweep?: SweepFile): string {
+  const done = sweep?.points.filter(({ error }) => !error).length ?? 0;
+  return done === 0
+    ? 'Stopped before the first point was done. Continue with --resume.'
+    : `Stopped; ${done} of ${sweep!.of} points ${done === 1 ? 'is' : 'are'} done, and kept in ${output}. Continue with --resume.`;
 }
 
 /** The table of a sweep; undefined where there is none yet. */

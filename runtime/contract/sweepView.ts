@@ -1,7 +1,17 @@
 /** What is shown of a sweep: heat maps, protection curves and a table. The report and the page draw it. */
 import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Numbers, type Wording } from './format.js';
 import type { Tone } from './signs.js';
-import { axisName, isOrdered, pointsOf, SEED, valuesOf, valueText, type Over, type SweepPoint } from './sweep.js';
+import {
+  axisName,
+  isOrdered,
+  pointsOf,
+  SEED,
+  valuesOf,
+  valuesText,
+  valueText,
+  type Over,
+  type SweepPoint,
+} from './sweep.js';
 import { curveOf, type Curve } from './sweepCurve.js';
 import { figureLike, groupsOf, mainFigure, type SweepFigure, type SweepGroup } from './sweepFigures.js';
 
@@ -178,7 +188,7 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
 }
 
 /** How a figure is written: a loss is no share. */
-export const numberOf = ({ measure }: Pick<SweepFigure, 'measure'>, n: Numbers): ((value: number) => string) =>
+const numberOf = ({ measure }: Pick<SweepFigure, 'measure'>, n: Numbers): ((value: number) => string) =>
   measure === 'loss' ? n.number : n.percent;
 
 /** Harm and the first task: what protection is for, and what it must not cost. */
@@ -187,6 +197,25 @@ function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
   const harm = all.find(({ measure }) => measure === 'harm');
   const task = all.find(({ measure }) => measure === 'exact' || measure === 'contains' || measure === 'loss');
   return [harm, task].filter((one) => one !== undefined);
+}
+
+const TONES: Readonly<Record<string, Tone>> = {
+  held: 'good',
+  weakened: 'warning',
+  lost: 'bad',
+  broken: 'bad',
+  failed: 'bad',
+};
+
+/** One point in a line: "✓ rate 0.02, seed 1: held · forbidden harm 0 % · new task exact 98 % · 40 s". */
+export function pointText(point: SweepPoint, { strings: s, numbers }: Words): { text: string; tone: Tone } {
+  const { values, verdict, seconds } = point;
+  const tone = TONES[verdict] ?? 'neutral';
+  const figures = shownFigures(groupsOf([point])).map(
+    (figure) => `${figure.name} ${figure.measure} ${numberOf(figure, numbers)(figure.mean)}`,
+  );
+  const text = [`${MARKS[tone]} ${valuesText(values)}: ${verdict}`, ...figures, formatDuration(seconds, s)].join(' · ');
+  return { text, tone };
 }
 
 function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Words): SweepView['table'] {

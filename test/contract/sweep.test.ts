@@ -7,7 +7,7 @@ import { pointsOf, settingsOf, type Over, type SweepPoint } from '../../runtime/
 import { groupsOf } from '../../runtime/contract/sweepFigures.js';
 import { nextPoint } from '../../runtime/contract/sweepOrder.js';
 import { secondsLeft } from '../../runtime/contract/sweepTime.js';
-import { SWEEP_ENGLISH, sweepView } from '../../runtime/contract/sweepView.js';
+import { pointText, SWEEP_ENGLISH, sweepView } from '../../runtime/contract/sweepView.js';
 
 /** All points in the order in which they are run, where a point's verdict is `verdict(point)`. */
 function order(over: Over, verdict: (point: Record<string, unknown>) => string): Record<string, unknown>[] {
@@ -137,6 +137,20 @@ it('a loss is a number in every part of a curve, and no share', () => {
     ['2 (1.5 to 2.5)', '1'],
   );
   assert.deepEqual([yTicks[0]!.text, yTicks.at(-1)!.text], ['0', '2.5']);
+});
+
+it('a point is a line: its values, verdict, main measurements and time', () => {
+  const words = { strings: SWEEP_ENGLISH, numbers: numbersIn() };
+  assert.deepEqual(pointText(point(0.1, 2, 0.02), words), {
+    tone: 'good',
+    text: '✓ rate 0.1, seed 2: held · forbidden harm 2\u00a0% · 10 s',
+  });
+  const loss: Measurement = { state: 'plain', name: 'task', measure: 'loss', value: 1.5, count: 20, judge: 'j' };
+  const lost = point(1, 1, 0.5, 'lost');
+  const text = '✗ rate 1, seed 1: lost · forbidden harm 50\u00a0% · task loss 1.5 · 10 s';
+  assert.deepEqual(pointText({ ...lost, measurements: [...lost.measurements, loss] }, words), { tone: 'bad', text });
+  const failed = { ...point(1, 1, 0, 'failed'), measurements: [] };
+  assert.equal(pointText(failed, words).text, '✗ rate 1, seed 1: failed · 10 s');
 });
 
 it('the time that is left follows from the work of the points that are done', () => {

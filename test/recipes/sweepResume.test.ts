@@ -73,6 +73,9 @@ describe('a sweep that is resumed', () => {
     const [code, text] = await said(done);
     assert.equal(code, EXIT.stopped);
     assert.match(text, /Stopped; 1 of 3 points is done, and kept in .*said\. Continue with --resume\.$/);
+    const [, table] = await said((await run(recipe, { resume: true })).done);
+    assert.match(table, /^3 of 3 points are done\..*\nsettings +runs +verdicts +forbidden · harm .* time\n/);
+    assert.match(table, /\n +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
   });
 
   it('starts a point over whose checkpoint is damaged, and says so', async () => {
