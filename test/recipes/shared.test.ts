@@ -1,0 +1,52 @@
+/** What the points of a sweep may share: only what would be the same for each of them alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { recipeSchemas } from '../../runtime/contract/recipe.js';
+import { absorbKey } from '../../runtime/recipes/absorb.js';
+import { dependenciesOf } from '../../runtime/recipes/dependencies.js';
+import { baseKey } from '../../runtime/recipes/fineTuneRun.js';
+import { strategyOf } from '../../runtime/recipes/strategy.js';
+import { scanKey } from '../../runtime/recipes/vectors.js';
+
+const BASE = {
+  kind: 'finetune',
+  model: 'm',
+  data: { file: 'd.jsonl' },
+  vectors: [{ adapter: 'v' }],
+  output: 'o',
+  steps: 1,
+};
+const ORDINARY = { ordinary: { file: 'ordinary.jsonl', limit: 100 } };
+
+/** Which keys differ from those of the first recipe. */
+async function differs(first: object, second: object, threads = '1'): Promise<string[]> {
+  const keys = async (change: object, threads: string): Promise<Record<string, string>> => {
+    const recipe = recipeSchemas.finetune.parse({ ...BASE, ...change });
+    const context = { model: { folder: import.meta.dirname } } as Parameters<typeof dependenciesOf>[1]['context'];
+    const path = (written: string): string => `/nowhere/${written}`;
+    const dependencies = await dependenciesOf(recipe, { path, context, modelSha256: 'weights' });
+    const job = { recipe, dependencies, machine: { device: 'cpu', threads } };
+    const made = { scan: scanKey(job, strategyOf(recipe)), absorb: absorbKey(job), base: baseKey(job) };
+    return Object.fromEntries(Object.entries(made).map(([name, key]) => [name, JSON.stringify(key)]));
+  };
+  const [before, now] = [await keys(first, '1'), await keys(second, threads)];
+  return Object.keys(before).filter((name) => before[name] !== now[name]);
+}
+
+test('what is trained later changes nothing of what is shared', async () => {
+  assert.deepEqual(await differs({}, { optimizer: { learningRate: 0.5 }, epochs: undefined, steps: 9 }), []);
+});
+
+test('a scan depends on which rows it compares with, and with them the absorbed vector; the base does not', async () => {
+  const fewer = { ordinary: { ...ORDINARY.ordinary, limit: 50 } };
+  assert.deepEqual(await differs({ protection: ORDINARY }, { protection: fewer }), ['scan', 'absorb']);
+  const columns = { ordinary: { ...ORDINARY.ordinary, columns: { text: 'other' } } };
+  assert.deepEqual(await differs({ protection: ORDINARY }, { protection: columns }), ['scan', 'absorb']);
+  assert.deepEqual(await differs({ protection: ORDINARY }, { protection: { ...ORDINARY, flagged: 'exclude' } }), [
+    'absorb',
+  ]);
+});
+
+test('what is shared was computed as the point itself computes', async () => {
+  assert.deepEqual(await differs({}, {}, '2'), ['scan', 'absorb', 'base']);
+});
