@@ -10,8 +10,9 @@ import type { Context } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { modelFile } from '../evaluation/judges/classifierFiles.js';
-import { sha256, sha256File } from '../support/files.js';
+import { sha256 } from '../support/files.js';
 import { isObject } from '../support/jsonFile.js';
+import { rememberedHash } from '../support/rememberedHash.js';
 import { companions } from '../models/weights/saveModel.js';
 import type { FinetuneRecipe, VectorRecipe } from '../contract/recipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
@@ -220,7 +221,7 @@ async function classifierFiles(folder: string): Promise<string[]> {
 /** Pipes and devices, which have no end, count as absent. */
 async function hashed(file: string): Promise<string> {
   const found = await stat(file).catch(() => undefined);
-  return found?.isFile() ? sha256File(file).catch(() => ABSENT) : ABSENT;
+  return found?.isFile() ? rememberedHash(file).catch(() => ABSENT) : ABSENT;
 }
 
 /** Every value of a recipe with its place: `optimizer.betas.0`. */

@@ -1,12 +1,18 @@
 /** What the points of a sweep may share: only what would be the same for each of them alone. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { openShared } from '../../runtime/calls/sweepShared.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';
 import { absorbKey } from '../../runtime/recipes/absorb.js';
 import { dependenciesOf } from '../../runtime/recipes/dependencies.js';
 import { baseKey } from '../../runtime/recipes/fineTuneRun.js';
 import { strategyOf } from '../../runtime/recipes/strategy.js';
 import { scanKey } from '../../runtime/recipes/vectors.js';
+import { sha256, sha256File } from '../../runtime/support/files.js';
+import { rememberedHash } from '../../runtime/support/rememberedHash.js';
 
 const BASE = {
   kind: 'finetune',
@@ -49,4 +55,36 @@ test('a scan depends on which rows it compares with, and with them the absorbed 
 
 test('what is shared was computed as the point itself computes', async () => {
   assert.deepEqual(await differs({}, {}, '2'), ['scan', 'absorb', 'base']);
+});
+
+test('what is used often stays, however much is made beside it', async () => {
+  const { once } = openShared();
+  let hashed = 0;
+  const weights = (): Promise<string> => once(['weights', 'm'], async () => `hash ${++hashed}`);
+  for (let point = 0; point < 100; point++) {
+    assert.equal(await weights(), 'hash 1');
+    await once(['scan', point], async () => point);
+  }
+  await assert.rejects(once(['fails'], () => Promise.reject(new Error('no'))));
+  assert.equal(await once(['fails'], async () => 'again'), 'again');
+});
+
+test('the hash of a file is remembered until the file changes', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'hashes-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'weights');
+  const long = new Date('2020-01-01');
+  const write = async (text: string): Promise<void> => {
+    await writeFile(file, text);
+    await utimes(file, long, long);
+  };
+  let read = 0;
+  const hash = (): Promise<string> => rememberedHash(file, (name) => (read++, sha256File(name)));
+  await write('one');
+  assert.deepEqual([await hash(), await hash(), read], [sha256('one'), sha256('one'), 1]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await write('two');
+  assert.deepEqual([await hash(), read], [sha256('two'), 2], 'of the same size, and dated back');
+  await writeFile(file, 'six');
+  assert.deepEqual([await hash(), await hash(), read], [sha256('six'), sha256('six'), 4], 'it may be changing now');
 });
