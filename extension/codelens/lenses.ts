@@ -106,7 +106,8 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
     switch (kind.of) {
       case 'recipe': {
         const { recipe, text } = kind;
-        const expected = KINDS[recipe.kind].trains ? estimates.get(file, text) : undefined;
+        const isEstimated = KINDS[recipe.kind].trains || recipe.kind === 'sweep';
+        const expected = isEstimated ? estimates.get(file, text) : undefined;
         const link = commandLink(
           'runRecipe',
           recipeTitle(recipe.kind, !isPlain(recipe), expected?.text, baselineOf(recipe.raw)),

@@ -161,6 +161,7 @@ const estimate = z.looseObject({
   seconds: range,
   usefulTokens: number,
   measured: z.boolean(),
+  points: number.optional(),
   harmPrompts: number.optional(),
 } satisfies Shape<Estimate>);
 

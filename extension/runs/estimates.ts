@@ -36,7 +36,7 @@ export class Estimates implements Disposable {
   /** Fires with the recipe whose estimate has come. */
   readonly onDidChange = this.changes.event;
 
-  /** @param ask null for a recipe that trains nothing */
+  /** @param ask null for a recipe of which there is no estimate */
   constructor(
     private readonly ask: (recipe: string, text: string) => Promise<Estimate | null>,
     private readonly mayAsk: () => boolean,

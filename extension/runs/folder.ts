@@ -18,7 +18,7 @@ import { readLabel } from './label.js';
 import { ownerIn } from './owner.js';
 import { EVENT, MANIFEST, SAMPLE } from '../engine/schemas.js';
 import { guessedBase, recipeFacts, withBase, type RecipeFacts } from './recipe.js';
-import { applyEvent, createRun, idleProgress, isOver, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isOver, isSweep, type Run } from './run.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 
 /** Files of a run folder. */
@@ -122,9 +122,10 @@ export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): v
   progress.secondsLeft = null;
   progress.state = manifest.outcome === 'running' ? 'interrupted' : manifest.outcome;
   if (progress.state === 'interrupted') {
-    progress.message = run.hasCheckpoint
-      ? t('The window or the engine ended while this ran. It can be resumed.')
-      : t('The window or the engine ended before the first checkpoint. Run it again.');
+    progress.message =
+      run.hasCheckpoint || isSweep(run)
+        ? t('The window or the engine ended while this ran. It can be resumed.')
+        : t('The window or the engine ended before the first checkpoint. Run it again.');
   }
   // What it was about to do is not why it failed.
   if (progress.state === 'failed') progress.message = '';

@@ -177,6 +177,8 @@ export async function runOne(
     (await sha256Weights(context.model)) === weightsSha256 && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
+  const before = checkpoint?.facts.seconds ?? 0;
+  const seconds = (): number => before + (performance.now() - began) / 1000;
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
   const secret = (name: string): string | undefined => options.secrets?.[name] ?? process.env[name];
@@ -207,6 +209,7 @@ export async function runOne(
     askEditor: options.askEditor,
     once,
     recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),
+    seconds,
     begin,
     emit,
     progress,
@@ -257,7 +260,7 @@ export async function runOne(
       ...ending,
       output: place,
       step,
-      seconds: (performance.now() - began) / 1000,
+      seconds: seconds(),
     };
     await emit(done);
     if (folder.begun) {

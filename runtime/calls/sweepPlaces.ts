@@ -10,11 +10,13 @@ import type { FinetuneRecipe } from '../contract/recipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { RUN_FILES } from '../contract/runFiles.js';
-import { dependenciesOf, digestOf } from '../recipes/dependencies.js';
+import { canonical, sameValues } from '../contract/sweep.js';
+import { dependenciesOf, digestOf, MAY_CHANGE } from '../recipes/dependencies.js';
 import { watchAction } from '../recipes/harmfulLoss.js';
 import type { RecipeFile } from '../recipes/readRecipe.js';
 import type { PlannedPoint } from '../recipes/sweepPoints.js';
 import { readManifest } from '../runs/output.js';
+import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunOptions, Shared } from './run.js';
 import { weightsOf } from './sweepShared.js';
 
@@ -47,22 +49,51 @@ export async function placePoints(
     isKept: (point: PlannedPoint, manifest: Manifest) => boolean;
   },
 ): Promise<Point[]> {
-  const known = new Map<string, { folder: string; manifest: Manifest }>();
-  for (const folder of await pointFolders(output)) {
-    const manifest = await readManifest(folder);
-    if (manifest?.point) known.set(manifest.point.depends, { folder, manifest });
-  }
-  const placed: Point[] = [];
-  for (const point of points) {
-    const depends = await digest(point.recipe, base, shared, options);
-    const there = known.get(depends);
-    const same = there && isKept(point, there.manifest) ? there : undefined;
-    known.delete(depends);
+  const digests: string[] = [];
+  for (const { recipe } of points) digests.push(await digest(recipe, base, shared, options));
+  const free = await standing(output);
+  const take = (i: number, fits: (run: Standing, point: PlannedPoint) => boolean): Standing | undefined => {
+    const at = free.findIndex(
+      (run) => run.depends === digests[i] && isKept(points[i], run.manifest) && fits(run, points[i]),
+    );
+    return at < 0 ? undefined : free.splice(at, 1)[0];
+  };
+  // A point's own run comes first: others may have the same dependencies.
+  const own = points.map((_, i) => take(i, ({ values }, point) => sameValues(values, point.values)));
+  const varied = variedAlone(points);
+  const isAlike = (run: Standing, { recipe }: PlannedPoint): boolean =>
+    varied.every((key) => canonical(run.recipe[key]) === canonical(recipe[key]));
+  const placed = points.map((point, i): Point => {
+    const same = own[i] ?? take(i, isAlike);
     const folder = same?.folder ?? join(output, RUN_FILES.points, point.name);
-    placed.push({ ...point, folder, depends, ...(same && { found: same.manifest }) });
-  }
+    return { ...point, folder, depends: digests[i], ...(same && { found: same.manifest }) };
+  });
   return apart(placed);
 }
+
+/** A run in the folder of a sweep. */
+interface Standing extends NonNullable<Manifest['point']> {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly recipe: Readonly<Record<string, unknown>>;
+}
+
+async function standing(output: string): Promise<Standing[]> {
+  const found: Standing[] = [];
+  for (const folder of await pointFolders(output)) {
+    const manifest = await readManifest(folder);
+    if (!manifest?.point) continue;
+    const recipe = await readOptionalJson(join(folder, RUN_FILES.recipe)).catch(() => undefined);
+    found.push({ ...manifest.point, folder, manifest, recipe: recipe ?? {} });
+  }
+  return found;
+}
+
+/** Keys that a result does not depend on, but in which these points differ. */
+const variedAlone = (points: readonly PlannedPoint[]): (keyof FinetuneRecipe)[] =>
+  ([...MAY_CHANGE] as (keyof FinetuneRecipe)[]).filter(
+    (key) => new Set(points.map(({ recipe }) => canonical(recipe[key]))).size > 1,
+  );
 
 /** Whether a run ended as its own recipe says, and not early as its sweep said. */
 export const isWhole = ({ recipe }: PlannedPoint, done: DoneEvent | undefined): boolean =>

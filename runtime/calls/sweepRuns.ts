@@ -11,7 +11,7 @@ import { secondsLeft } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
-import { hasCheckpoint } from '../runs/checkpoint.js';
+import { hasCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import type { RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
@@ -45,21 +45,28 @@ export async function runPoints(points: readonly Point[], at: Surroundings): Pro
   const atOnce = points.some(({ recipe }) => recipe.on) ? MOST_AT_ONCE : 1;
   let reports = Promise.resolve();
   /** One after the other: points may end at once. */
-  const report = (i: number, point: SweepPoint, resumed = false): Promise<void> =>
+  const report = (i: number, point: SweepPoint): Promise<void> =>
     (reports = reports.then(async () => {
       results[i] = point;
       await writeTable(folder, over, results);
-      await emit({ kind: 'point', ...(resumed && { resumed }), ...point });
+      await emit({ kind: 'point', ...point });
     }));
   for (const [i, point] of points.entries())
-    if (point.found?.outcome === 'finished') await report(i, await resultOf(point), true);
-  const expected = results.some(Boolean) ? undefined : await expectedSeconds(points[0], at);
+    if (point.found?.outcome === 'finished') results[i] = await resultOf(point);
+  const resumed = results.flatMap((result) => result ?? []);
+  // Once, with all of them: a table of some would be what a kill leaves.
+  if (resumed.length > 0) await writeTable(folder, over, results);
+  for (const point of resumed) await emit({ kind: 'point', resumed: true, ...point });
+  const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
-    const timed = points.map(({ recipe }, i) => ({ recipe, seconds: results[i]?.seconds }));
+    const timed = points.map(({ recipe }, i) => {
+      const { seconds, error } = results[i] ?? {};
+      return { recipe, seconds, failed: error !== undefined };
+    });
     const seconds = secondsLeft(timed, expected);
     return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
   };
-  const found = results.filter(Boolean).length;
+  const found = resumed.length;
   await emit({
     kind: 'state',
     state: 'preparing',
@@ -125,10 +132,10 @@ async function runPoint(
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
-  const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
-  // What stands there of another recipe is replaced.
-  const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
   try {
+    const isResumed = found !== undefined && (await canGoOn(point, emit));
+    // What stands there of another recipe is replaced.
+    const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
     const done = await runOne(
       { recipe, file: base, path },
       { ...options, output: folder, resume: isResumed, force, onEvent, values, shared, watch },
@@ -144,6 +151,20 @@ async function runPoint(
     const seconds = (performance.now() - began) / 1000;
     const headline = error.message;
     return { values, folder, verdict: 'failed', headline, measurements: [], seconds, error };
+  }
+}
+
+/** Whether there is a checkpoint to go on from. One that is damaged would fail the point each time: it starts over. */
+async function canGoOn({ folder, values }: Point, emit: Surroundings['emit']): Promise<boolean> {
+  const checkpoint = join(folder, RUN_FILES.checkpoint);
+  if (!hasCheckpoint(checkpoint)) return false;
+  try {
+    return (await openCheckpoint(checkpoint)) !== undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof HumanError)) throw thrown;
+    const place = [valuesText(values), thrown.place].filter(Boolean).join(' → ');
+    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place });
+    return false;
   }
 }
 

@@ -8,11 +8,12 @@ const MOST_KEPT = 32;
 export function openShared(): Shared & { contexts: Map<string, Promise<Context>> } {
   const contexts = new Map<string, Promise<Context>>();
   const made = new Map<string, Promise<unknown>>();
-  /** What failed may be tried again. */
+  /** What failed may be tried again. The one that was asked for last is the last. */
   const keep = <T>(from: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => {
     const known = from.get(key) ?? make();
+    from.delete(key);
     from.set(key, known);
-    known.catch(() => from.delete(key));
+    known.catch(() => from.get(key) === known && from.delete(key));
     return known;
   };
   return {

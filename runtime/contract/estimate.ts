@@ -38,12 +38,16 @@ export interface Estimate {
   usefulTokens: number;
   /** An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes. */
   measured: boolean;
+  /** Of a sweep: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
+  points?: number;
   /** Of a protected run: prompts of its largest set of harm. */
   harmPrompts?: number;
 }
 
 export const ESTIMATE_STRINGS = {
   about: 'about {0} · {1} GB',
+  points: '{0} points · {1}',
+  eachPoint: 'each of the {0} points:',
   tooFew: '{0} · without a verdict: harm is measured on {1} prompts, at least {2} are needed',
   fitsNot: 'needs about {0} GB, and {1} GB are there',
   fitsWith: '{0}: use {1}',
@@ -71,9 +75,10 @@ const rounded = (seconds: number): number => {
 /** "about 40 s · 0.4 GB", and whether there can be a verdict; or that it does not fit and what does. */
 export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLISH): string {
   const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
-  const { fits, remedy, peakBytes, limitBytes, seconds, harmPrompts = Infinity } = estimate;
+  const { fits, remedy, peakBytes, limitBytes, seconds, points, harmPrompts = Infinity } = estimate;
   if (fits) {
-    const about = fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
+    const run = fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
+    const about = points === undefined ? run : fill(s.points, numbers.count(points), run);
     return harmPrompts < LIMITS.fewestPrompts ? fill(s.tooFew, about, harmPrompts, LIMITS.fewestPrompts) : about;
   }
   const needed = fill(s.fitsNot, gb(middle(peakBytes)), gb(limitBytes));
@@ -84,7 +89,7 @@ export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLI
 export function estimateDetails(estimate: Estimate, { strings: s, numbers } = ENGLISH): string[] {
   const gb = (bytes: number): string => numbers.number(Number((bytes / GB).toPrecision(2)));
   const n = (value: number): string => numbers.number(Number(value.toPrecision(2)));
-  const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, recompute, measured } = estimate;
+  const { memory: m, peakBytes, seconds, steps, stepSeconds, usefulTokens, points, recompute, measured } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);
   const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
   const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map((bytes) =>
@@ -93,6 +98,7 @@ export function estimateDetails(estimate: Estimate, { strings: s, numbers } = EN
   const [low, high] = stepSeconds.map(n);
   return [
     range,
+    ...(points === undefined ? [] : [fill(s.eachPoint, numbers.count(points))]),
     fill(s.parts, ...parts),
     fill(s.step, numbers.count(steps), low, high, numbers.percent(usefulTokens)),
     ...(recompute ? [s.recompute] : []),

@@ -153,6 +153,7 @@ export interface DoneEvent {
   output: string;
   /** Optimizer steps made. */
   step: number;
+  /** Of all sessions of a run that was resumed. */
   seconds: number;
   measurements: Measurement[];
   /** The three invariants; absent where one does not apply to this run. */

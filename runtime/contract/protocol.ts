@@ -267,7 +267,7 @@ export interface Requests {
     };
     result: TrainingDefaults;
   };
-  /** What a training recipe will take; reads no weight. Null for a recipe that does not train. */
+  /** What a training recipe or sweep will take; reads no weight. Null for a recipe that trains nothing, or on a cluster. */
   estimate: {
     params: {
       recipe: string;

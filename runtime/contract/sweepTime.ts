@@ -5,6 +5,8 @@ import type { FinetuneRecipe } from './recipe.js';
 export interface TimedPoint {
   readonly recipe: Pick<FinetuneRecipe, 'steps' | 'epochs' | 'data' | 'batch'>;
   readonly seconds?: number;
+  /** It ended by an error, maybe at once: how long that took says nothing of the others. */
+  readonly failed?: boolean;
 }
 
 /** Rows that a training reads, of points of one sweep in the same unit: rows, or rows of `data.file`. */
@@ -17,9 +19,10 @@ const workOf = ({ steps, epochs = 1, data, batch }: TimedPoint['recipe']): numbe
  */
 export function secondsLeft(points: readonly TimedPoint[], expected?: number): number | undefined {
   const sum = (which: readonly TimedPoint[]): number => which.reduce((total, { recipe }) => total + workOf(recipe), 0);
-  const done = points.filter(({ seconds }) => seconds !== undefined);
+  const whole = points.filter(({ failed }) => !failed);
+  const done = whole.filter(({ seconds }) => seconds !== undefined);
   const work = sum(done);
-  if (!(work > 0)) return expected === undefined ? undefined : (expected / sum(points.slice(0, 1))) * sum(points);
+  if (!(work > 0)) return expected === undefined ? undefined : (expected / sum(points.slice(0, 1))) * sum(whole);
   const seconds = done.reduce((total, point) => total + point.seconds!, 0);
-  return (seconds / work) * (sum(points) - work);
+  return (seconds / work) * (sum(whole) - work);
 }

@@ -1,7 +1,17 @@
 /** What is shown of a sweep: heat maps, protection curves and a table. The report and the page draw it. */
-import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Wording } from './format.js';
+import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Numbers, type Wording } from './format.js';
 import type { Tone } from './signs.js';
-import { axisName, isOrdered, pointsOf, SEED, valuesOf, valueText, type Over, type SweepPoint } from './sweep.js';
+import {
+  axisName,
+  isOrdered,
+  pointsOf,
+  SEED,
+  valuesOf,
+  valuesText,
+  valueText,
+  type Over,
+  type SweepPoint,
+} from './sweep.js';
 import { curveOf, type Curve } from './sweepCurve.js';
 import { figureLike, groupsOf, mainFigure, type SweepFigure, type SweepGroup } from './sweepFigures.js';
 
@@ -133,7 +143,7 @@ function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n
   const bound = figure.high === undefined || isLoss ? '' : fill(s.sweepAtMost, n.bound(figure.high));
   return {
     ...common,
-    text: isLoss ? n.number(figure.mean) : n.percent(figure.mean),
+    text: numberOf(figure, n)(figure.mean),
     bound,
     strength: isLoss ? 0 : 0.25 + 0.75 * figure.mean,
   };
@@ -154,8 +164,9 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
   if (x === undefined) return [];
   const lines = axes.filter((key) => !ordered.includes(key));
   const shown = shownFigures(groups);
-  return shown.flatMap((figure) =>
-    pointsOf(pick(over, pictures)).map((fixed) =>
+  return shown.flatMap((figure) => {
+    const number = numberOf(figure, numbers);
+    return pointsOf(pick(over, pictures)).map((fixed) =>
       curveOf({
         title: [titleOf(figure), nameOf(fixed)].filter(Boolean).join(', '),
         axis: axisName(x),
@@ -169,14 +180,16 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
             return group && figureLike(group, figure);
           },
           text: (of) =>
-            of.runs > 1
-              ? fill(s.sweepRange, numbers.percent(of.mean), numbers.percent(of.min), numbers.percent(of.max))
-              : numbers.percent(of.mean),
+            of.runs > 1 ? fill(s.sweepRange, number(of.mean), number(of.min), number(of.max)) : number(of.mean),
         })),
       }),
-    ),
-  );
+    );
+  });
 }
+
+/** How a figure is written: a loss is no share. */
+const numberOf = ({ measure }: Pick<SweepFigure, 'measure'>, n: Numbers): ((value: number) => string) =>
+  measure === 'loss' ? n.number : n.percent;
 
 /** Harm and the first task: what protection is for, and what it must not cost. */
 function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
@@ -184,6 +197,25 @@ function shownFigures(groups: readonly SweepGroup[]): SweepFigure[] {
   const harm = all.find(({ measure }) => measure === 'harm');
   const task = all.find(({ measure }) => measure === 'exact' || measure === 'contains' || measure === 'loss');
   return [harm, task].filter((one) => one !== undefined);
+}
+
+const TONES: Readonly<Record<string, Tone>> = {
+  held: 'good',
+  weakened: 'warning',
+  lost: 'bad',
+  broken: 'bad',
+  failed: 'bad',
+};
+
+/** One point in a line: "✓ rate 0.02, seed 1: held · forbidden harm 0 % · new task exact 98 % · 40 s". */
+export function pointText(point: SweepPoint, { strings: s, numbers }: Words): { text: string; tone: Tone } {
+  const { values, verdict, seconds } = point;
+  const tone = TONES[verdict] ?? 'neutral';
+  const figures = shownFigures(groupsOf([point])).map(
+    (figure) => `${figure.name} ${figure.measure} ${numberOf(figure, numbers)(figure.mean)}`,
+  );
+  const text = [`${MARKS[tone]} ${valuesText(values)}: ${verdict}`, ...figures, formatDuration(seconds, s)].join(' · ');
+  return { text, tone };
 }
 
 function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Words): SweepView['table'] {
@@ -201,7 +233,7 @@ function tableOf(groups: readonly SweepGroup[], { strings: s, numbers: n }: Word
       cells: columns.map((column) => {
         const figure = figureLike(group, column);
         if (!figure) return '';
-        const number = figure.measure === 'loss' ? n.number : n.percent;
+        const number = numberOf(figure, n);
         const ends = [figure.low, figure.high].map((end) => end !== undefined && number(end));
         return ends.every(Boolean)
           ? fill(s.sweepRange, number(figure.mean), ends[0] as string, ends[1] as string)

@@ -66,14 +66,26 @@ export async function correction(
   model: string,
   folder = userCache(),
 ): Promise<{ seconds: number; bytes: number } | undefined> {
-  const runs = (await read(folder)).runs.filter((one) => one.machine === machine && one.model === model).slice(-LAST);
+  const runs = (await read(folder)).runs.filter((one) => one.machine === machine && one.model === model);
   if (runs.length === 0) return undefined;
-  const bytes = runs.flatMap((one) => one.bytes ?? []);
-  return { seconds: median(runs.map((one) => one.seconds)), bytes: bytes.length > 0 ? median(bytes) : 1 };
+  const bytes = lastWithBytes(runs).map((one) => one.bytes!);
+  return {
+    seconds: median(runs.slice(-LAST).map((one) => one.seconds)),
+    bytes: bytes.length > 0 ? median(bytes) : 1,
+  };
 }
 
+/** Only the first training of a process knows its memory: the points of a sweep that follow it do not push that out. */
+const lastWithBytes = (runs: readonly MeasuredRun[]): MeasuredRun[] =>
+  runs.filter(({ bytes }) => bytes !== undefined).slice(-LAST);
+
 export const remember = (measured: MeasuredRun, folder = userCache()): Promise<void> =>
-  change(folder, (before) => ({ ...before, runs: [...before.runs, measured].slice(-MOST) }));
+  change(folder, (before) => {
+    const runs = [...before.runs, measured];
+    const own = runs.filter(({ machine, model }) => machine === measured.machine && model === measured.model);
+    const counting = new Set([...own.slice(-LAST), ...lastWithBytes(own)]);
+    return { ...before, runs: runs.filter((one) => !own.includes(one) || counting.has(one)).slice(-MOST) };
+  });
 
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);

@@ -95,8 +95,7 @@ export async function absorb(
       });
     return (await adapterFlat(copy, sites)).flat;
   }
-  const key = ['absorb', digestOf(job.dependencies, ABSORBED)];
-  const flat = await job.once(key, () => trained(job, vector, absorbed));
+  const flat = await job.once(absorbKey(job), () => trained(job, vector, absorbed));
   await keepAbsorbed(job, vector, flat, artifacts);
   return flat;
 }
@@ -104,6 +103,14 @@ export async function absorb(
 /** Everything that the copy depends on. */
 const ABSORBED =
   /^(arithmetic|model |data\.|vectors\.|protection\.|recipe (data|heldOut|vectors|protection|method|precision|batch|seed)\b)/;
+export const absorbKey = ({
+  dependencies,
+  machine,
+}: Pick<Job<FinetuneRecipe>, 'dependencies' | 'machine'>): unknown[] => [
+  'absorb',
+  digestOf(dependencies, ABSORBED),
+  machine,
+];
 
 async function trained(job: Job<FinetuneRecipe>, vector: ActiveVector, absorbed: Absorbed): Promise<Float32Array> {
   const { context, signal } = job;

@@ -10,8 +10,9 @@ import type { Context } from '../context/context.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { modelFile } from '../evaluation/judges/classifierFiles.js';
-import { sha256, sha256File } from '../support/files.js';
+import { sha256 } from '../support/files.js';
 import { isObject } from '../support/jsonFile.js';
+import { rememberedHash } from '../support/rememberedHash.js';
 import { companions } from '../models/weights/saveModel.js';
 import type { FinetuneRecipe, VectorRecipe } from '../contract/recipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
@@ -28,7 +29,15 @@ const ARITHMETIC = 3;
  * differs (`device`, `threads`: see `machine`). Paths may change, too: what they lead to is compared. Of `on` the address
  * and the secrets may change.
  */
-const MAY_CHANGE = new Set(['$schema', 'output', 'device', 'threads', 'recompute', 'tensorboard', 'on']);
+export const MAY_CHANGE: ReadonlySet<string> = new Set([
+  '$schema',
+  'output',
+  'device',
+  'threads',
+  'recompute',
+  'tensorboard',
+  'on',
+]);
 /** What a run is judged by, after it. */
 const JUDGED_BY = /^vectors\.\d+\.sets\b/;
 /** Files of a model that only full fine-tuning copies to its result. */
@@ -212,7 +221,7 @@ async function classifierFiles(folder: string): Promise<string[]> {
 /** Pipes and devices, which have no end, count as absent. */
 async function hashed(file: string): Promise<string> {
   const found = await stat(file).catch(() => undefined);
-  return found?.isFile() ? sha256File(file).catch(() => ABSENT) : ABSENT;
+  return found?.isFile() ? rememberedHash(file).catch(() => ABSENT) : ABSENT;
 }
 
 /** Every value of a recipe with its place: `optimizer.betas.0`. */

@@ -149,16 +149,24 @@ export function withoutVector(
 }
 
 /** Everything that the base's answers depend on. */
-const ANSWERED = /^(arithmetic|model |evaluate\.|judges\.|recipe (evaluate|judges|generation|precision)\b)/;
+const ANSWERED = /^(arithmetic|model |evaluate\.|judges\.|recipe (evaluate|judges|generation|precision|on)\b)/;
 const HELD_OUT =
-  /^(arithmetic|model |evaluate\.|judges\.|data\.|recipe (evaluate|judges|generation|precision|data|heldOut|batch\.maxTokens)\b)/;
+  /^(arithmetic|model |evaluate\.|judges\.|data\.|recipe (evaluate|judges|generation|precision|data|heldOut|batch\.maxTokens|on)\b)/;
+
+export function baseKey({
+  recipe,
+  dependencies,
+  machine,
+}: Pick<Job<FinetuneRecipe>, 'recipe' | 'dependencies' | 'machine'>): unknown[] {
+  const isSeeded = recipe.heldOut !== 0 || recipe.generation.temperature > 0;
+  const which = recipe.heldOut === 0 ? ANSWERED : HELD_OUT;
+  return ['base', digestOf(dependencies, which), machine, isSeeded && recipe.seed];
+}
 
 /** The base answers the sets of a sweep once; each of its runs records the answers. */
 async function evaluateBase(job: Job<FinetuneRecipe>, sets: readonly LoadedSet[]): Promise<Measurement[]> {
-  const { recipe, dependencies, emit } = job;
-  const isSeeded = recipe.heldOut !== 0 || recipe.generation.temperature > 0;
-  const key = ['base', digestOf(dependencies, recipe.heldOut === 0 ? ANSWERED : HELD_OUT), isSeeded && recipe.seed];
-  const made = await job.once(key, async () => {
+  const { emit } = job;
+  const made = await job.once(baseKey(job), async () => {
     const events: RunEvent[] = [];
     const record = async (event: RunEvent): Promise<void> => {
       if (event.kind !== 'state') events.push(event);

@@ -41,6 +41,8 @@ export interface Job<R extends Recipe> {
   readonly once: Once;
   /** Whether activations are computed again in the backward pass. */
   readonly recompute: boolean;
+  /** That the run has taken so far, sessions that ended before its checkpoint included. */
+  readonly seconds: () => number;
   /** To be called once all inputs have been checked: from here on the run folder is written. */
   readonly begin: () => Promise<void>;
   /** Records an event in the run folder and reports it. */
@@ -107,7 +109,7 @@ export interface TrainingState {
 
 /** The checkpoint's state where the run goes on from one, else a fresh one. */
 export async function trainingState(
-  { folder, context, dependencies, machine }: Job<Recipe>,
+  { folder, context, dependencies, machine, seconds }: Job<Recipe>,
   fresh: () => Promise<OptimizerState>,
   names: readonly string[],
 ): Promise<TrainingState> {
@@ -116,7 +118,7 @@ export async function trainingState(
   const artifacts = { ...kept?.facts.made };
   const held = folder.file(RUN_FILES.checkpoint, HELD);
   const save = async (place: string, enough: boolean): Promise<string> => {
-    const facts = { enough, dependencies, machine, made: artifacts, logs: await folder.marks() };
+    const facts = { enough, seconds: seconds(), dependencies, machine, made: artifacts, logs: await folder.marks() };
     return saveCheckpoint(place, state, facts, context.backend);
   };
   return {

@@ -145,13 +145,11 @@ async function scanWith(
 
 /** Everything that a scan before training depends on. */
 const SCANNED =
-  /^(arithmetic|model |data\.|vectors\.|protection\.|recipe (data|heldOut|vectors|method|precision|batch\.maxTokens)\b)/;
-const scanKey = ({ dependencies, recipe }: Job<FinetuneRecipe>, { limit }: Strategy): unknown[] => [
-  'scan',
-  digestOf(dependencies, SCANNED),
-  limit,
-  recipe.heldOut === 0 || recipe.seed,
-];
+  /^(arithmetic|model |data\.|vectors\.|protection\.|baseline\.|recipe (data|heldOut|vectors|protection\.ordinary|baseline|method|precision|batch\.maxTokens|on)\b)/;
+export const scanKey = (
+  { dependencies, machine, recipe }: Pick<Job<FinetuneRecipe>, 'dependencies' | 'machine' | 'recipe'>,
+  { limit }: Strategy,
+): unknown[] => ['scan', digestOf(dependencies, SCANNED), machine, limit, recipe.heldOut === 0 || recipe.seed];
 
 const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
   vectors.every((vector) => heldOutCounts([vector]))

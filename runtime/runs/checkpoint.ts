@@ -30,6 +30,8 @@ const mark = z.object({ bytes: z.int().min(0), sha256: z.string() });
 const factsSchema = z.object({
   version: z.literal(2),
   step: z.int().min(0),
+  /** That the run had taken until then, in all of its sessions. */
+  seconds: z.number().min(0).optional(),
   /** Training has ended with this step, though more were planned. */
   enough: z.boolean(),
   /** Everything the result depends on: name → hash, or value. */

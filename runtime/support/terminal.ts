@@ -6,6 +6,8 @@ import type { Agreement } from '../contract/agreement.js';
 import { agreementCells, ENGLISH_JUDGES, JUDGE_STRINGS } from '../contract/judgeText.js';
 import type { Tone } from '../contract/signs.js';
 import { ENGLISH } from '../contract/runView.js';
+import { pointText, SWEEP_ENGLISH, sweepView } from '../contract/sweepView.js';
+import type { SweepFile } from '../contract/sweep.js';
 import { resultTable, tableOf, type Cell } from '../contract/table.js';
 import { visible, visibleLine } from '../contract/visible.js';
 
@@ -98,6 +100,11 @@ export function terminal(json: boolean): Terminal {
         endProgress();
         err.write(`${coloured(err, `! ${visibleLine(errorText(e))}`, 'warning')}\n`);
         break;
+      case 'point': {
+        const { text, tone } = pointText(e, { strings: SWEEP_ENGLISH, numbers: ENGLISH.numbers });
+        log(visibleLine(e.resumed ? `${text} · done before` : text), tone);
+        break;
+      }
       default:
     }
   };
@@ -131,6 +138,17 @@ export function measurementTable(measurements: readonly Measurement[]): string {
     ...rows.map(({ cells }) => withBound(cells[i])),
   ]);
   return textTable([['', ...rows.map(({ state }) => state)], ...lines]);
+}
+
+/** How far a sweep is, and a line for each setting. */
+export function sweepTable({ over, points }: SweepFile): string {
+  const { summary, table } = sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: ENGLISH.numbers });
+  const { sweepSettings, sweepSeeds, sweepVerdicts, sweepSeconds } = SWEEP_ENGLISH;
+  const lines = table.rows.map(({ title, runs, verdicts, cells, seconds }) => [
+    ...[title, String(runs), verdicts, ...cells, seconds],
+  ]);
+  const head = [sweepSettings, sweepSeeds, sweepVerdicts, ...table.columns, sweepSeconds];
+  return `${summary}\n${textTable([head, ...lines])}`;
 }
 
 /** A line for each two judges of a set. */

@@ -92,6 +92,20 @@ describe('the terminal', () => {
     }
   });
 
+  it('tells of each point of a sweep in a line', () => {
+    const values = { 'optimizer.learningRate': 0.02, seed: 1 };
+    const harm = { state: 'protected', name: 'forbidden', measure: 'harm' as const, value: 0.5, count: 20, judge: 'j' };
+    const point = { values, folder: 'p', verdict: 'lost', headline: '', measurements: [harm], seconds: 12 };
+    const event = { kind: 'point' as const, ...point };
+    const line = '✗ learningRate 0.02, seed 1: lost · forbidden harm 50\u00a0% · 12 s\n';
+    process.env.NO_COLOR = '1';
+    assert.equal(
+      written(() => terminal(false).event(event), false),
+      line,
+    );
+    assert.ok(written(() => terminal(true).event(event), false).endsWith(`}\n${line}`), 'beside the JSON line');
+  });
+
   it('JSON keeps its value', () => {
     for (const attack of ATTACKS) {
       const out = written(() => terminal(true).line({ attack }), false);

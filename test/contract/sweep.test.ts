@@ -7,7 +7,7 @@ import { pointsOf, settingsOf, type Over, type SweepPoint } from '../../runtime/
 import { groupsOf } from '../../runtime/contract/sweepFigures.js';
 import { nextPoint } from '../../runtime/contract/sweepOrder.js';
 import { secondsLeft } from '../../runtime/contract/sweepTime.js';
-import { SWEEP_ENGLISH, sweepView } from '../../runtime/contract/sweepView.js';
+import { pointText, SWEEP_ENGLISH, sweepView } from '../../runtime/contract/sweepView.js';
 
 /** All points in the order in which they are run, where a point's verdict is `verdict(point)`. */
 function order(over: Over, verdict: (point: Record<string, unknown>) => string): Record<string, unknown>[] {
@@ -117,6 +117,42 @@ it('the view has a cell for each setting, a curve through the means and a band f
   assert.equal(curve!.lines[0]!.dots.length, 2);
 });
 
+it('a loss is a number in every part of a curve, and no share', () => {
+  const lost = (rate: number, seed: number, value: number): SweepPoint => ({
+    ...point(rate, seed, 0),
+    measurements: [{ state: 'plain', name: 'task', measure: 'loss', value, count: 20, judge: 'j' }],
+  });
+  const points = [lost(1, 1, 1.5), lost(1, 2, 2.5), lost(10, 1, 1)];
+  const { curves } = sweepView({ rate: [1, 10], seed: [1, 2] }, points, {
+    ...{ strings: SWEEP_ENGLISH, numbers: numbersIn() },
+  });
+  assert.deepEqual(
+    curves.map(({ title }) => title),
+    ['task · loss'],
+  );
+  const [{ description, lines, yTicks }] = curves as [(typeof curves)[number]];
+  assert.match(description, /rate 1: 2 \(1\.5 to 2\.5\); rate 10: 1$/);
+  assert.deepEqual(
+    lines[0]!.dots.map(({ text }) => text),
+    ['2 (1.5 to 2.5)', '1'],
+  );
+  assert.deepEqual([yTicks[0]!.text, yTicks.at(-1)!.text], ['0', '2.5']);
+});
+
+it('a point is a line: its values, verdict, main measurements and time', () => {
+  const words = { strings: SWEEP_ENGLISH, numbers: numbersIn() };
+  assert.deepEqual(pointText(point(0.1, 2, 0.02), words), {
+    tone: 'good',
+    text: '✓ rate 0.1, seed 2: held · forbidden harm 2\u00a0% · 10 s',
+  });
+  const loss: Measurement = { state: 'plain', name: 'task', measure: 'loss', value: 1.5, count: 20, judge: 'j' };
+  const lost = point(1, 1, 0.5, 'lost');
+  const text = '✗ rate 1, seed 1: lost · forbidden harm 50\u00a0% · task loss 1.5 · 10 s';
+  assert.deepEqual(pointText({ ...lost, measurements: [...lost.measurements, loss] }, words), { tone: 'bad', text });
+  const failed = { ...point(1, 1, 0, 'failed'), measurements: [] };
+  assert.equal(pointText(failed, words).text, '✗ rate 1, seed 1: failed · 10 s');
+});
+
 it('the time that is left follows from the work of the points that are done', () => {
   const recipe = (steps: number) => ({
     steps,
@@ -126,4 +162,13 @@ it('the time that is left follows from the work of the points that are done', ()
   assert.equal(secondsLeft([{ recipe: recipe(10) }]), undefined);
   assert.equal(secondsLeft([{ recipe: recipe(10) }, { recipe: recipe(20) }], 5), 15);
   assert.equal(secondsLeft([{ recipe: recipe(10), seconds: 5 }, { recipe: recipe(30) }, { recipe: recipe(10) }]), 20);
+});
+
+it('a point that failed is no work, neither done nor to be done', () => {
+  const data = { file: 'd', format: 'auto' as const };
+  const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };
+  const failed = { recipe, seconds: 0.1, failed: true };
+  assert.equal(secondsLeft([failed, { recipe }]), undefined);
+  assert.equal(secondsLeft([failed, { recipe }, { recipe }], 5), 10, 'as expected of the first point');
+  assert.equal(secondsLeft([failed, { recipe, seconds: 8 }, { recipe }]), 8);
 });

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
+import { correction, remember } from '../../runtime/estimate/history.js';
 import { recorder } from '../../runtime/estimate/recorder.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 
@@ -145,4 +146,17 @@ describe('the estimate of a training', () => {
     assert.ok(next.stepSeconds[1] / next.stepSeconds[0] < first.stepSeconds[1] / first.stepSeconds[0]);
     assert.equal((await estimate('plain', { method: 'full', adapter: {} })).measured, false);
   });
+});
+
+it('what memory a run took is remembered through many that could not tell', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'history-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await remember({ machine: 'a', model: 'm', seconds: 1, bytes: 1.5 }, folder);
+  for (let point = 0; point < 8; point++) await remember({ machine: 'a', model: 'm', seconds: 2 }, folder);
+  assert.deepEqual(await correction('a', 'm', folder), { seconds: 2, bytes: 1.5 });
+  for (const bytes of [1.1, 1.2, 1.3, 1.4, 1.5])
+    await remember({ machine: 'a', model: 'm', seconds: 2, bytes }, folder);
+  assert.equal((await correction('a', 'm', folder))!.bytes, 1.3, 'the last ones that could tell');
+  await remember({ machine: 'a', model: 'other', seconds: 3 }, folder);
+  assert.deepEqual(await correction('a', 'other', folder), { seconds: 3, bytes: 1 });
 });

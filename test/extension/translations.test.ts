@@ -17,7 +17,7 @@ const FILES = { bundle: 'l10n/bundle.l10n.json', manifest: 'package.nls.json' };
 /** Sentences that are the same in another language, because its words are. */
 const SAME: Record<string, RegExp> = {
   de: /^(AUROC|Adapters?|Chat|Chat: \{0\}|Format|Format: \{0\}|LoRA r \{0\}|Training|lr \{0\}|Signal \{0\}|Token|\{0\}( h \{1\})? min|\{0\} min \{1\} s)$/i,
-  fr: /^(AUROC|base|licence \{0\}|\{0\} nats|\{0\}( h \{1\})? min|\{0\} min \{1\} s|Format|LoRA r \{0\}|Message|Message \{0\}|Points|Public|Verdicts?|lr \{0\}|Signal \{0\}|\{0\} points|\{0\} questions|\{0\} tokens|Tokens)$/i,
+  fr: /^(AUROC|base|licence \{0\}|\{0\} nats|\{0\}( h \{1\})? min|\{0\} min \{1\} s|Format|LoRA r \{0\}|Message|Message \{0\}|Points|Public|Verdicts?|lr \{0\}|Signal \{0\}|\{0\} points( · \{1\})?|\{0\} questions|\{0\} tokens|Tokens)$/i,
 };
 
 /** What must be in a translation as it is in English: places for values, icons, commands and links, names in code. */

@@ -2,63 +2,31 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
-import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
-import type { SweepFile, SweepPoint } from '../../runtime/contract/sweep.js';
+import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { sha256File } from '../../runtime/support/files.js';
-import { silent } from '../support/silent.js';
-import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
+import { RECIPES } from '../kills/workspace.js';
 
 const CLI = fileURLToPath(new URL('../../runtime/cli.ts', import.meta.url));
 
+let at: Sweeps;
 let root: string;
 before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'sweep-'));
-  await writeWorkspace(root);
-  await write('vector', VECTOR);
-  await runRecipe(join(root, 'vector.json'), { signal: new AbortController().signal, onEvent: () => undefined });
-  await write('base', RECIPES['lora, absorbs flagged rows']!);
+  at = await sweepsFolder();
+  root = at.root;
 });
-after(() => rm(root, { recursive: true, force: true }));
+after(() => at.remove());
 
-async function write(name: string, value: object): Promise<string> {
-  const file = join(root, `${name}.json`);
-  await writeFile(file, JSON.stringify(value));
-  return file;
-}
-const sweep = (name: string, over: object): Promise<string> =>
-  write(name, { kind: 'sweep', base: 'base.json', over, output: `sweeps/${name}` });
-
-interface Ran {
-  done: DoneEvent;
-  events: RunEvent[];
-  points: (SweepPoint & { resumed?: true })[];
-}
-
-async function run(
-  recipe: string,
-  more: { resume?: boolean; force?: boolean; stopAt?: (event: RunEvent) => boolean } = {},
-): Promise<Ran> {
-  const stop = new AbortController();
-  const events: RunEvent[] = [];
-  const onEvent = (event: RunEvent): void => {
-    events.push(event);
-    if (more.stopAt?.(event)) stop.abort();
-  };
-  const { resume, force } = more;
-  const done = await calls.run({ recipe, resume, force }, { ...silent, signal: stop.signal, onEvent });
-  return { done, events, points: events.flatMap((event) => (event.kind === 'point' ? [event] : [])) };
-}
-
-const table = async (name: string): Promise<SweepFile> =>
-  JSON.parse(await readFile(join(root, 'sweeps', name, 'sweep.json'), 'utf8')) as SweepFile;
+const write: Sweeps['write'] = (name, value) => at.write(name, value);
+const sweep: Sweeps['sweep'] = (name, over) => at.sweep(name, over);
+const table: Sweeps['table'] = (name) => at.table(name);
 /** What must be the same, however often a sweep was interrupted. */
 const results = ({ points }: SweepFile) =>
   points.map(({ values, folder, verdict, measurements }) => ({ values, folder, verdict, measurements }));

@@ -1,0 +1,124 @@
+/** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { reportEnd } from '../../runtime/calls/ending.js';
+import { runRecipe } from '../../runtime/calls/run.js';
+import { EXIT } from '../../runtime/contract/errors.js';
+import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import type { SweepFile } from '../../runtime/contract/sweep.js';
+import { openCheckpoint } from '../../runtime/runs/checkpoint.js';
+import { RECIPES } from '../kills/workspace.js';
+import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
+
+let at: Sweeps;
+before(async () => void (at = await sweepsFolder()));
+after(() => at.remove());
+
+describe('a sweep that is resumed', () => {
+  it('tells points apart that differ only in what a result does not depend on', async () => {
+    const recipe = await at.sweep('threads', { threads: [1, 2] });
+    const first = await run(recipe);
+    const folders = first.points.map(({ folder }) => folder);
+    const again = await run(recipe, { resume: true });
+    assert.deepEqual(
+      again.points.map(({ values, folder, resumed }) => ({ values, folder, resumed })),
+      [1, 2].map((threads, i) => ({ values: { threads }, folder: folders[i], resumed: true })),
+    );
+    await rm(folders[0]!, { recursive: true });
+    const third = await run(recipe, { resume: true });
+    assert.deepEqual(
+      third.points.map(({ values, folder, resumed = false }) => ({ values, folder, resumed })),
+      [
+        { values: { threads: 2 }, folder: folders[1], resumed: true },
+        { values: { threads: 1 }, folder: folders[0], resumed: false },
+      ],
+    );
+    const other = await run(await at.sweep('threads', { threads: [2, 3] }), { resume: true });
+    assert.deepEqual(
+      other.points.map(({ values, resumed = false }) => [values.threads, resumed]),
+      [
+        [2, true],
+        [3, false],
+      ],
+      'a run with 1 thread is none with 3',
+    );
+  });
+
+  it('has the points that are done in its table before it tells of the first', async () => {
+    const recipe = await at.sweep('table', { seed: [1, 2] });
+    await run(recipe);
+    const file = join(at.root, 'sweeps/table/sweep.json');
+    const listed: number[] = [];
+    await run(recipe, {
+      resume: true,
+      stopAt: ({ kind }) => {
+        if (kind === 'point') listed.push((JSON.parse(readFileSync(file, 'utf8')) as SweepFile).points.length);
+        return false;
+      },
+    });
+    assert.deepEqual(listed, [2, 2]);
+  });
+
+  it('says at its end what is kept of it, and how to go on', async () => {
+    const recipe = await at.sweep('said', { seed: [1, 2, 3] });
+    const said = async (done: DoneEvent): Promise<[number, string]> => {
+      const lines: string[] = [];
+      const code = await reportEnd(done, { log: (text) => void lines.push(text) });
+      return [code, lines.join('\n')];
+    };
+    const { done } = await run(recipe, { stopAt: ({ kind }) => kind === 'point' });
+    const [code, text] = await said(done);
+    assert.equal(code, EXIT.stopped);
+    assert.match(text, /Stopped; 1 of 3 points is done, and kept in .*said\. Continue with --resume\.$/);
+    const [, table] = await said((await run(recipe, { resume: true })).done);
+    assert.match(table, /^3 of 3 points are done\..*\nsettings +runs +verdicts +forbidden · harm .* time\n/);
+    assert.match(table, /\n +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
+  });
+
+  it('starts a point over whose checkpoint is damaged, and says so', async () => {
+    const recipe = await at.sweep('damaged', { seed: [1, 2] });
+    const { folder } = (await run(recipe)).points[0]!;
+    const manifest = join(folder, 'manifest.json');
+    const stopped = { ...(JSON.parse(await readFile(manifest, 'utf8')) as object), outcome: 'stopped' };
+    await writeFile(manifest, JSON.stringify(stopped));
+    await mkdir(join(folder, 'checkpoint'), { recursive: true });
+    await writeFile(join(folder, 'checkpoint/state.safetensors'), 'half a checkpoint');
+    const { events, points } = await run(recipe, { resume: true });
+    assert.deepEqual(
+      points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]),
+      [
+        [false, true],
+        [false, false],
+      ],
+    );
+    const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event] : []));
+    const said = warnings.find(({ message }) => message.startsWith('a point starts over: the checkpoint is damaged'));
+    assert.match(said?.place ?? JSON.stringify(warnings), /^seed 1 → .*state\.safetensors$/);
+  });
+});
+
+it('a run that was stopped and resumed took the time of both', async () => {
+  const recipe = await at.write('twice', { ...RECIPES['lora, every 2'], steps: 40, evaluate: [], output: 'twice' });
+  const stop = new AbortController();
+  const slowly = (event: RunEvent): void => {
+    if (event.kind !== 'step' || event.step < 30) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
+    stop.abort();
+  };
+  const first = await runRecipe(recipe, { signal: stop.signal, onEvent: slowly });
+  assert.equal(first.outcome, 'stopped');
+  const { facts } = (await openCheckpoint(join(first.output, 'checkpoint')))!;
+  assert.ok(facts.seconds! > 3 && facts.seconds! <= first.seconds, `${facts.seconds} of ${first.seconds}`);
+  const began = performance.now();
+  const second = await runRecipe(recipe, {
+    resume: true,
+    signal: new AbortController().signal,
+    onEvent: () => undefined,
+  });
+  const took = (performance.now() - began) / 1000;
+  const sum = facts.seconds! + took;
+  assert.ok(second.seconds > 3 && Math.abs(second.seconds - sum) < 0.5 * took, `${second.seconds}, not ${sum}`);
+});
