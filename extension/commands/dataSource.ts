@@ -45,7 +45,7 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   const chosen = given ?? (await ask.pick(question, choices()));
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
-  const known = asked.columns ?? columnsOf(services, file);
+  const known = asked.columns ?? ask.atFirst(file, () => columnsOf(services, file));
   const columns = known ?? (await askColumns(services, ask, { ...asked, file }));
   // Kept at once: whoever leaves the wizard here is not asked again.
   if (!known && columns) await services.mappings.set(file, columns);
