@@ -6,6 +6,7 @@ import { Marks } from './codelens/marks.js';
 import { VerdictMarks } from './codelens/verdictMarks.js';
 import { rowActions } from './codelens/rowActions.js';
 import { hubToken } from './commands/hub.js';
+import { chooseColumns } from './commands/dataSource.js';
 import { addEvaluationRow } from './commands/evaluationRow.js';
 import { confirmDanger, setAttached } from './commands/models.js';
 import { modelStates } from './commands/modelStates.js';
@@ -296,6 +297,7 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
     runAgain: (folder) => startAgain(services, folder),
     openRecipe: (run) => openRecipe(services, { run }),
     openRun: (folder) => runPanels.show(folder),
+    columns: (file, model) => chooseColumns(services, file, model),
     attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
     openWalkthrough,
     assertTrusted,

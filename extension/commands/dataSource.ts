@@ -11,7 +11,7 @@ import type { Services } from '../services/services.js';
 import { dataDescription } from '../views/labels.js';
 import type { Model } from '../workspace/models.js';
 import type { DataChoice } from './recipeFiles.js';
-import type { Choice, Questions } from './wizard.js';
+import { wizard, type Choice, type Questions } from './wizard.js';
 
 export type Known = Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'recipes' | 'scans'>;
 
@@ -51,6 +51,10 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   if (!known && columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
 }
+
+/** The columns of a data file for a recipe that is there already. */
+export const chooseColumns = async (services: Known, file: string, model: Model | undefined): Promise<Columns | undefined> =>
+  (await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, { question: t('Which data?'), file, model }))).columns; // prettier-ignore
 
 const browse = (ask: Questions): Promise<string> =>
   ask.browse({ filters: { [t('Data files')]: [...DATA_EXTENSIONS] }, openLabel: t('Use this file') });

@@ -59,6 +59,7 @@ const ACTIONS = [
   'trainVector',
   'trainNamedVector',
   'scan',
+  'columns',
   'openFile',
   'trust',
 ] as const satisfies TrainingAction[];

@@ -8,6 +8,7 @@ import {
   type TrainingPageEvent,
   type TrainingPageRequest,
 } from '../../webview/protocol/training.js';
+import type { Columns } from '../../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { now } from '../host/clock.js';
@@ -26,6 +27,7 @@ import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
+import type { Model } from '../workspace/models.js';
 import {
   fineTunings,
   textOf,
@@ -34,7 +36,7 @@ import {
   type TrainingParts,
   type TrainingPicture,
 } from './trainingPicture.js';
-import { chosen, firstRecipe, protectedBy, readWritten, unprotected } from './trainingState.js';
+import { chosen, chosenData, firstRecipe, protectedBy, readWritten, unprotected } from './trainingState.js';
 
 /** What the panel asks of the rest of the extension. */
 export interface TrainingActions {
@@ -45,6 +47,8 @@ export interface TrainingActions {
   runAgain(folder: string): Promise<unknown>;
   openRecipe(folder: string): unknown;
   openRun(folder: string): unknown;
+  /** Which columns of a data file are what; asks where that must be said and is not known. */
+  columns(file: string, model: Model | undefined): Promise<Columns | undefined>;
   /** Asks before it attaches a security vector. */
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
   openWalkthrough(topic: WalkthroughTopic): unknown;
@@ -82,8 +86,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     private readonly memento: vscode.Memento,
     private readonly actions: TrainingActions,
   ) {
-    const { estimates, files, inspector, models, problems, scans, store } = parts;
-    for (const { onDidChange } of [estimates, files, inspector, models, problems, scans]) {
+    const { estimates, files, inspector, mappings, models, problems, reviews, scans, store } = parts;
+    for (const { onDidChange } of [estimates, files, inspector, mappings, models, problems, reviews, scans]) {
       this.disposables.add(onDidChange(() => this.drawSoon()));
     }
     this.disposables.add(scans.onDidChangeState(() => this.drawSoon()));
@@ -148,13 +152,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         await this.memento.update(CHOSEN, request.file);
         return this.inTurn(() => this.draw());
       case 'choose':
-        return this.inTurn(() => this.choose(request.key, request.value));
+        return request.key === 'data' ? this.chooseData(request.value) : this.choose(request.key, request.value);
       case 'protect':
         return this.inTurn(() => this.protect(request.on));
       case 'drop': {
         const file = droppedFile(request.uris);
         return this.picture?.state.form
-          ? this.inTurn(() => this.choose('data', file))
+          ? this.chooseData(file)
           : vscode.commands.executeCommand(COMMANDS.useData, { file });
       }
       case 'openKey':
@@ -200,10 +204,23 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   // ------------------------------------------------------------------------------------------------- what is written
 
-  private async choose(key: TrainingKey, path: string): Promise<void> {
+  private choose(key: Exclude<TrainingKey, 'data'>, path: string): Promise<void> {
+    return this.inTurn(async () => {
+      const file = await this.recipe();
+      if (path === '') return this.protect(false);
+      await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+    });
+  }
+
+  /** The question for columns may stay open for long: the panel draws meanwhile. */
+  private async chooseData(data: string): Promise<void> {
+    this.actions.assertTrusted();
     const file = await this.recipe();
-    if (path === '') return this.protect(false);
-    await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+    const model = this.parts.models.list().find(({ path }) => path === this.picture?.written.facts?.model);
+    const columns = await this.actions.columns(data, model?.problem === undefined ? model : undefined);
+    await this.parts.reviews.require(data);
+    const reviewed = this.parts.reviews.get(data).size > 0;
+    await this.inTurn(() => this.write(file, (text) => chosenData(text, file, { file: data, columns, reviewed })));
   }
 
   private async protect(on: boolean): Promise<void> {
@@ -269,6 +286,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return targets.vectorRecipe === undefined ? undefined : this.actions.start(targets.vectorRecipe);
       case 'scan':
         return command('scan', { file: facts?.data[0], model: facts?.model, vector: targets.vector });
+      case 'columns':
+        return facts?.data[0] === undefined ? undefined : this.chooseData(facts.data[0]);
       case 'openFile':
         return this.open('data.file');
       case 'trust':

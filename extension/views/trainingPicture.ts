@@ -22,7 +22,7 @@ import {
 /** What a picture of the training panel is made of. */
 export type TrainingParts = Pick<
   Services,
-  'estimates' | 'files' | 'inspector' | 'models' | 'recipes' | 'scans' | 'store'
+  'estimates' | 'files' | 'inspector' | 'mappings' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'
 >;
 
 /** What the panel shows now: requests are about this. */
@@ -99,7 +99,7 @@ async function known(
   models: readonly Model[],
   relative: Known['relative'],
 ): Promise<Known> {
-  const { files, inspector, recipes, scans, store } = parts;
+  const { files, inspector, mappings, recipes, scans, store } = parts;
   const named = [facts.model, ...facts.data, ...facts.vectors];
   const there = new Set<string>();
   for (const path of named) if (await exists(path)) there.add(path);
@@ -113,6 +113,7 @@ async function known(
     ),
     runs: store.list(),
     counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
+    columns: (path) => scans.get(path)?.columns ?? mappings.get(path),
     scan: (path) => scans.get(path),
     since: (path) => scans.since(path),
     exists: (path) => there.has(path),

@@ -16,6 +16,8 @@ export type TrainingAction =
   /** By the recipe of the workspace that makes the vector which the chosen one names. */
   | 'trainNamedVector'
   | 'scan'
+  /** Says in the recipe which columns of its data are what. */
+  | 'columns'
   | 'openFile'
   | 'trust';
 
