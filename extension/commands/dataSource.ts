@@ -2,7 +2,7 @@ import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
-import { DATA_EXTENSIONS } from '../data/files.js';
+import { DATA_EXTENSIONS, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
@@ -50,6 +50,13 @@ export async function askData(services: Known, ask: Questions, asked: Asked): Pr
   // Kept at once: whoever leaves the wizard here is not asked again.
   if (!known && columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
+}
+
+/** The data file that the person looks at. */
+export function dataInFront({ files }: Pick<Services, 'files'>): string | undefined {
+  const { scheme, fsPath } = vscode.window.activeTextEditor?.document.uri ?? {};
+  if (scheme !== 'file' || fsPath === undefined) return undefined;
+  return isTable(fsPath) || files.dataFiles().includes(fsPath) ? fsPath : undefined;
 }
 
 /** The columns of a data file for a recipe that is there already. */

@@ -11,7 +11,7 @@ import { t } from '../host/text.js';
 import { modelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
 import { chooseModel } from './models.js';
-import { askData, type Known } from './dataSource.js';
+import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
@@ -21,7 +21,7 @@ export async function scan(
 ): Promise<Scan> {
   services.assertTrusted();
   const title = t('Scan for harmful rows');
-  const named = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
+  const named = given.file ?? dataInFront(services);
   const chosen = await wizard(title, 2, async (ask) => {
     const model = named === undefined ? services.models.list()[0] : modelFor(services, named);
     return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });

@@ -34,6 +34,8 @@ const NEVER = [
 
 const extensionOf = (file: string): string => /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '';
 const among = (names: readonly string[], file: string): boolean => names.includes(extensionOf(file));
+/** Is it data by its name alone? */
+export const isTable = (file: string): boolean => among(ALWAYS, file);
 /** Above this a file is counted only when someone opens it in a recipe: counting reads all of it. */
 export const COUNTED_BYTES = 64 * 1024 * 1024;
 
@@ -60,7 +62,7 @@ export function isDataFile(
   if (named.has(file)) return among(DATA_EXTENSIONS, file);
   for (const folder of ignored) if (file.startsWith(folder + sep)) return false;
   if (NEVER.some((name) => file.includes(`${sep}${name}${sep}`))) return false;
-  if (among(ALWAYS, file)) return true;
+  if (isTable(file)) return true;
   return among(['json'], file) && (basename(dirname(file)) === 'data' || lists.has(file));
 }
 
