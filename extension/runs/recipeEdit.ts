@@ -4,6 +4,7 @@
  */
 import { isAbsolute, dirname, relative, sep } from 'node:path';
 import { findNodeAtLocation, parseTree, visit, type JSONPath, type Node } from 'jsonc-parser';
+import { isHubName } from '../../runtime/contract/hubName.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
@@ -17,6 +18,7 @@ export interface Edit {
 /** Paths as a recipe writes them: relative to its folder, with `/`. */
 export function relativeTo(file: string): (path: string) => string {
   return (path) => {
+    if (isHubName(path)) return path;
     const rel = relative(dirname(file), path);
     return isAbsolute(rel) ? path : rel.split(sep).join('/') || '.';
   };

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
+import { isHubName } from '../../runtime/contract/hubName.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type {
@@ -181,7 +182,7 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
   }
   const run = runs.find((one) => sameAdapter(one.folder, path));
   const others = more.length > 0 ? t('and {0} more', more.length) : '';
-  const made = run ? adapterOf(run)?.role === 'security' : exists(path);
+  const made = run ? adapterOf(run)?.role === 'security' : isHubName(path) || exists(path);
   field.note = [run ? qualityText(run) : '', others].filter(Boolean).join(' · ');
   field.details = run && adapterOf(run) ? viewOf(run).headline : path;
   if (adapter ?? made) {
