@@ -25,11 +25,11 @@ import { keyOffset, type Edit } from '../runs/recipeEdit.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
-import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import type { Model } from '../workspace/models.js';
 import {
   fineTunings,
+  hasVector,
   textOf,
   trainingPicture,
   type ShownRecipe,
@@ -277,8 +277,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return command('addModel', {});
       case 'newRecipe': {
         this.before = new Set(this.parts.recipes.list().map(({ file }) => file));
-        const vectors = vectorsFor(this.parts, this.parts.models.list()[0]);
-        return command(vectors.length > 0 ? 'fineTuneProtected' : 'fineTunePlain', {});
+        return command(hasVector(this.parts) ? 'fineTuneProtected' : 'fineTunePlain', {});
       }
       case 'trainVector':
         return command('trainVector', { model: facts?.model });

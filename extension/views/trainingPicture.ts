@@ -43,6 +43,10 @@ export interface ShownRecipe {
 export const fineTunings = ({ recipes }: Pick<Services, 'recipes'>): RecipeFacts[] =>
   recipes.list().filter(({ kind }) => kind === 'finetune');
 
+/** Is there anything to protect with, whichever model it fits? */
+export const hasVector = (parts: Pick<Services, 'models' | 'recipes' | 'store'>): boolean =>
+  parts.models.list().some((model) => vectorsFor(parts, model).length > 0);
+
 /** What the training panel shows of a recipe and of what the window knows. */
 export async function trainingPicture(parts: TrainingParts, { file, text }: ShownRecipe): Promise<TrainingPicture> {
   const { estimates, store } = parts;
@@ -62,7 +66,7 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
   const notices = [
     ...(locked ? [untrusted()] : []),
     ...(file === undefined && !locked
-      ? [nothingYet(models.length > 0, vectorsFor(parts, models[0]).length > 0, vectorInTraining(store))]
+      ? [nothingYet(models.length > 0, hasVector(parts), vectorInTraining(store))]
       : []),
     ...(shown?.notices ?? []),
   ];

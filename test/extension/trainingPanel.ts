@@ -17,7 +17,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import { WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import type { TrainingActions } from '../../extension/views/training.js';
-import { fake, Uri, workspace } from './fake/vscode.js';
+import { commands, fake, Uri, workspace } from './fake/vscode.js';
 import { temporary } from './support.js';
 
 const { TrainingView } = await import('../../extension/views/training.js');
@@ -44,6 +44,8 @@ export async function opened(
     kept = new Map<string, unknown>(),
     written = ['paper', 'plain', 'protected', 'vector'],
     adapters = undefined as { role: string; path: string; reason: null }[] | undefined,
+    /** Further models than the one with `adapters`. */
+    models = [] as { path: string; name: string; adapters: object[] }[],
     columns = (async () => undefined) as TrainingActions['columns'],
     /** Names of data files about whose rows somebody has decided. */
     reviewed = [] as string[],
@@ -88,7 +90,7 @@ export async function opened(
     models: adapters
       ? {
           onDidChange: new Emitter<void>().event,
-          list: () => [{ path: join(root, 'tiny-assistant'), name: 'tiny', adapters }],
+          list: () => [{ path: join(root, 'tiny-assistant'), name: 'tiny', adapters }, ...models],
         }
       : new WorkspaceModels({ root: () => root, inspect: () => Promise.reject(new Error()), runs: () => [] }),
     ...{ problems, recipes, store, scans: new Scans(() => root) },
@@ -105,6 +107,11 @@ export async function opened(
     get: (key: string) => kept.get(key),
     update: async (key: string, value: unknown) => void kept.set(key, value),
   };
+  /** Commands of the extension that were called. */
+  const called: [name: string, argument: unknown][] = [];
+  const execute = commands.executeCommand;
+  commands.executeCommand = async (name: string, argument: unknown) => void called.push([name, argument]);
+  t.after(() => (commands.executeCommand = execute));
   const view = new TrainingView(parts as never, memento as never, actions);
   const events: TrainingPageEvent[] = [];
   const outcomes = new Map<number, Outcome>();
@@ -146,6 +153,7 @@ export async function opened(
     events,
     store,
     kept,
+    called,
     done,
     bugs,
     read: (name: string) => readFile(at(name), 'utf8'),
