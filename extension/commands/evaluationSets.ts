@@ -44,11 +44,13 @@ export async function askSets(services: Known, ask: Questions, model: Model, dat
     value: 'keep',
   };
   const other: Choice<'other'> = { label: t('Another data file…'), value: 'other' };
-  const chosen = await ask.pickMany<EvaluationChoice | 'keep' | 'other' | 'none'>(t('Which sets measure the result?'), [
+  const picked = await ask.pickMany<EvaluationChoice | 'keep' | 'other' | 'none'>(t('Which sets measure the result?'), [
     ...known,
     { ...keep, picked: !known.some(({ picked }) => picked) },
     other,
   ]);
+  // A copy: the answer stays as it is for whoever goes back.
+  const chosen = [...picked];
   if (chosen.length === 0) {
     const none: Choice<'none'> = {
       label: t('Measure nothing'),

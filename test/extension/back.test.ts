@@ -9,6 +9,7 @@ import { BACK, fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
 const { askData } = await import('../../extension/commands/dataSource.js');
+const { askSets } = await import('../../extension/commands/evaluationSets.js');
 const { wizard } = await import('../../extension/commands/wizard.js');
 
 /** Answers in order; keeps the questions that were asked. */
@@ -68,4 +69,17 @@ test('back to a question for columns asks it again', async (t) => {
     vector: await ask.pick('Which vector?', [choice('zorb')]),
   }));
   assert.deepEqual(found, { data: { file, columns: { text: 'answer' } }, vector: 'zorb' });
+});
+
+test('back behind measuring nothing asks once more whether that is meant', async (t) => {
+  const { file, services } = await table(t);
+  const keep = 'Keep 10 % of qa.csv for evaluation';
+  const asked = answers(t, '', 'Measure nothing', BACK, keep, 'Loss', 'colours');
+  const found = await wizard('Fine-tune', 3, async (ask) => [
+    await askSets(services, ask, { path: '/m', name: 'm', adapters: [] }, { file }),
+    await ask.input('Name?', '', () => undefined),
+  ]);
+  assert.deepEqual(found, [{ evaluate: [], heldOut: { share: 0.1, measure: 'loss' } }, 'colours']);
+  const nothing = 'Nothing measures the result yet.';
+  assert.deepEqual(asked.slice(0, 4), ['Which sets measure the result?', nothing, 'Name?', nothing]);
 });
