@@ -11,7 +11,6 @@ import { addEvaluationRow } from './commands/evaluationRow.js';
 import { confirmDanger, setAttached } from './commands/models.js';
 import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
-import { openLine } from './commands/review.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
 import { scan } from './commands/scan.js';
 import { Reviews } from './data/reviews.js';
@@ -22,6 +21,7 @@ import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js
 import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
 import { DataInspector } from './data/files.js';
+import { openData } from './data/openData.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
@@ -314,7 +314,7 @@ function createTriagePanels(services: Parts, onBug: (error: unknown) => void): T
     engine,
     actions: {
       assertTrusted,
-      open: openLine,
+      open: openData,
       saveCleaned: (file) => saveCleaned(services, { file }),
       saveFine: (file) => saveFine(services, { file }),
       scan: (file) => scan({ ...services, triagePanels: panels }, { file }),

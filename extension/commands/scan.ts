@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
+import { openData } from '../data/openData.js';
 import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
@@ -62,7 +63,7 @@ export async function scan(
   );
   const more = { model: model.path, before, columns };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
-  const show = { title: t('Open'), run: () => vscode.window.showTextDocument(vscode.Uri.file(data)) };
+  const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
   services.notices.info(`${basename(data)}: ${scanSummary(found)}`, ...(found.flagged > 0 ? [review, show] : [show]));
   return found;

@@ -66,7 +66,8 @@ export async function openPlace(text: string): Promise<void> {
   const uri = isAbsolute(place.file) ? vscode.Uri.file(place.file) : await find(place.file);
   if (!uri) return;
   const at = new vscode.Position(place.line - 1, place.column - 1);
-  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
+  // By the window: an extension gets no document of what is no text or has more than 50 MB.
+  await vscode.commands.executeCommand('vscode.open', uri, { selection: new vscode.Range(at, at) });
 }
 
 async function find(file: string): Promise<vscode.Uri | undefined> {
