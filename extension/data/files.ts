@@ -88,7 +88,8 @@ export type Counted = { info: DataInfo } | { problem: string } | { unmapped: str
 /** What the engine has found in data files; asked once per version of a file, one file at a time. */
 export class DataInspector implements Disposable {
   private known = new Map<string, { mtimeMs: number; variant: string; counted: Counted }>();
-  private waiting = new Set<string>();
+  /** Files that are counted or wait for it, and whether they may have changed since. */
+  private waiting = new Map<string, { again: boolean }>();
   private queue: Promise<unknown> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   /** Fires with the file that was counted. */
@@ -109,7 +110,7 @@ export class DataInspector implements Disposable {
 
   /** The file may have changed. */
   changed(file: string): void {
-    if (this.known.has(file)) this.ask(file, true);
+    if (this.known.has(file) || this.waiting.has(file)) this.ask(file, true);
   }
 
   dispose(): void {
@@ -118,9 +119,16 @@ export class DataInspector implements Disposable {
 
   private ask(file: string, again = false): void {
     const variant = this.variantOf(file);
-    if (this.waiting.has(file) || (this.known.get(file)?.variant === variant && !again)) return;
-    this.waiting.add(file);
+    const asked = this.waiting.get(file);
+    if (asked) {
+      asked.again ||= again;
+      return;
+    }
+    if (this.known.get(file)?.variant === variant && !again) return;
+    const own = { again: false };
+    this.waiting.set(file, own);
     this.queue = this.queue.then(async () => {
+      own.again = false;
       const before = this.known.get(file);
       try {
         const found = await stat(file);
@@ -135,6 +143,7 @@ export class DataInspector implements Disposable {
         this.known.delete(file);
       } finally {
         this.waiting.delete(file);
+        if (own.again) this.ask(file, true);
       }
     });
   }
