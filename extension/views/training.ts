@@ -277,7 +277,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return command('addModel', {});
       case 'newRecipe': {
         this.before = new Set(this.parts.recipes.list().map(({ file }) => file));
-        return command(hasVector(this.parts) ? 'fineTuneProtected' : 'fineTunePlain', {});
+        const name = hasVector(this.parts) ? 'fineTuneProtected' : 'fineTunePlain';
+        return this.untilMade(this.before, vscode.commands.executeCommand(COMMANDS[name], {}));
       }
       case 'trainVector':
         return command('trainVector', { model: facts?.model });
@@ -327,17 +328,31 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
   private async recipeToShow(): Promise<ShownRecipe> {
+    await this.chooseMade();
     const all = fineTunings(this.parts);
-    const made = this.before && all.find(({ file }) => !this.before?.has(file));
-    if (made) {
-      this.before = undefined;
-      await this.memento.update(CHOSEN, made.file);
-    }
     const kept = this.memento.get(CHOSEN);
     const text = typeof kept === 'string' ? await textOf(kept) : undefined;
     if (typeof kept === 'string' && text !== undefined) return { file: kept, text };
     const file = firstRecipe(all)?.file;
     return file === undefined ? {} : { file, text: await textOf(file) };
+  }
+
+  /** The recipe that was asked for, once it is there. */
+  private async chooseMade(): Promise<void> {
+    const made = this.before && fineTunings(this.parts).find(({ file }) => !this.before?.has(file));
+    if (!made) return;
+    this.before = undefined;
+    await this.memento.update(CHOSEN, made.file);
+  }
+
+  /** What has not come when the wizard is over comes from elsewhere. */
+  private untilMade(before: Set<string>, asked: Thenable<unknown>): void {
+    const over = async (): Promise<void> => {
+      if (this.before !== before) return;
+      await this.chooseMade();
+      this.before = undefined;
+    };
+    void asked.then(over, over).then(() => this.drawSoon(), this.actions.onBug);
   }
 
   /** One after the other: two quick choices must not both start from the same text. */

@@ -152,6 +152,7 @@ export async function opened(
     run,
     events,
     store,
+    recipes,
     kept,
     called,
     done,
