@@ -31,7 +31,7 @@ export async function publish(
   const { repository, isPublic } = await wizard(title, 2, async (ask) => ({
     repository:
       given.repository ??
-      (await ask.input(t('Repository: owner/name'), `owner/${slug(basename(folder))}`, (text) =>
+      (await ask.input(t('Repository: owner/name'), `/${slug(basename(folder))}`, (text) =>
         /^[\w.-]+\/[\w.-]+$/.test(text) ? undefined : t('Give it as owner/name.'),
       )),
     isPublic:
