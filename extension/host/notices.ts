@@ -2,6 +2,7 @@ import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { visible } from '../../runtime/contract/visible.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
+import { COMMANDS } from './contributions.js';
 import { Cancelled, errorData, parsePlace } from './errors.js';
 import { t } from './text.js';
 
@@ -54,6 +55,8 @@ function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () 
     const name = place.file.split(/[\\/]/).at(-1)!;
     buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
   }
+  if (data.code === 'token')
+    buttons.push({ title: t('Set the token…'), run: () => vscode.commands.executeCommand(COMMANDS.setHubToken) });
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
   if (data.code === 'crashed') buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;
