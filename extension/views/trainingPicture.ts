@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { TrainingState } from '../../webview/protocol/training.js';
 import { exists, readText } from '../host/checkedFile.js';
+import { adapterBoxes } from '../panels/adapterBoxes.js';
 import { runTitle } from '../runs/compare.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
@@ -76,12 +77,7 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
     form: shown?.form,
     notices,
     error: written.error,
-    adapters: (model?.adapters ?? []).map(({ path, name, role, attached }) => ({
-      path,
-      name,
-      role: role ?? 'task',
-      attached,
-    })),
+    adapters: adapterBoxes(model),
     queue: going.map((other) => ({ id: other.folder, title: runTitle(other) })),
     locked,
   };

@@ -43,7 +43,7 @@ export async function opened(
     trusted = true,
     kept = new Map<string, unknown>(),
     written = ['paper', 'plain', 'protected', 'vector'],
-    adapters = undefined as { role: string; path: string; reason: null }[] | undefined,
+    adapters = undefined as { role: string; path: string; reason: string | null }[] | undefined,
     /** Further models than the one with `adapters`. */
     models = [] as { path: string; name: string; adapters: object[] }[],
     columns = (async () => undefined) as TrainingActions['columns'],
