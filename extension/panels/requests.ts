@@ -60,6 +60,7 @@ const ACTIONS = [
   'trainNamedVector',
   'scan',
   'columns',
+  'useReview',
   'openFile',
   'trust',
 ] as const satisfies TrainingAction[];

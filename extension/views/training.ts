@@ -21,7 +21,7 @@ import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
 import { droppedFile } from '../data/files.js';
-import { keyOffset, type Edit } from '../runs/recipeEdit.js';
+import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
@@ -288,6 +288,12 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return command('scan', { file: facts?.data[0], model: facts?.model, vector: targets.vector });
       case 'columns':
         return facts?.data[0] === undefined ? undefined : this.chooseData(facts.data[0]);
+      case 'useReview':
+        return this.inTurn(async () =>
+          this.write(await this.recipe(), (text) =>
+            setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: '"reviewed"' }),
+          ),
+        );
       case 'openFile':
         return this.open('data.file');
       case 'trust':

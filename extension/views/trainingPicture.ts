@@ -99,10 +99,13 @@ async function known(
   models: readonly Model[],
   relative: Known['relative'],
 ): Promise<Known> {
-  const { files, inspector, mappings, recipes, scans, store } = parts;
+  const { files, inspector, mappings, recipes, reviews, scans, store } = parts;
   const named = [facts.model, ...facts.data, ...facts.vectors];
   const there = new Set<string>();
   for (const path of named) if (await exists(path)) there.add(path);
+  // Later changes of a review are told; what it was at the start is read here.
+  const [file] = facts.data;
+  if (file !== undefined && reviews.get(file).size === 0) await reviews.look(file);
   return {
     models,
     recipes: recipes.list(),
@@ -114,6 +117,7 @@ async function known(
     runs: store.list(),
     counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
     columns: (path) => scans.get(path)?.columns ?? mappings.get(path),
+    excluded: (path) => reviews.counts(path).exclude,
     scan: (path) => scans.get(path),
     since: (path) => scans.since(path),
     exists: (path) => there.has(path),

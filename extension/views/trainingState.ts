@@ -31,6 +31,8 @@ export interface Known {
   data: readonly string[];
   /** Which columns of a data file are what, as a person has said it. */
   columns(file: string): Columns | undefined;
+  /** How many rows of a data file somebody has excluded. */
+  excluded(file: string): number;
   /** Security vectors that fit the recipe's model. */
   vectors: readonly Adapter[];
   runs: readonly Run[];
@@ -102,7 +104,7 @@ export function trainingForm(
       settings: recipe ? settingsOf(recipe) : [],
       canStart: ready && !own,
     },
-    notices: [model, data, vector].flatMap(({ missing }) => missing ?? []),
+    notices: [...[model, data, vector].flatMap(({ missing }) => missing ?? []), ...reviewNotice(file, recipe, known)],
     targets: { vector: vector.adapter, vectorRecipe: vector.recipe },
   };
 }
@@ -161,6 +163,18 @@ function columnsNotice(path: string, recipe: FinetuneRecipe | undefined, known: 
     text: t('The recipe does not say which columns of {0} are what.', basename(path)),
     buttons: [{ action: 'columns', label: isUnknown ? t('Choose columns…') : t('Write them into the recipe') }],
   };
+}
+
+/** What a person has decided counts only where the recipe says so. */
+function reviewNotice(file: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice[] {
+  const count = known.excluded(file);
+  if (count === 0 || !recipe || recipe.data.exclude !== undefined) return [];
+  const name = basename(file);
+  const text =
+    count === 1
+      ? t('Your review excludes one row of {0}. This recipe trains on it.', name)
+      : t('Your review excludes {0} rows of {1}. This recipe trains on them.', numbers().count(count), name);
+  return [{ text, buttons: [{ action: 'useReview', label: t('Use the review') }] }];
 }
 
 function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: string; recipe?: string } {

@@ -98,6 +98,7 @@ export async function opened(
     reviews: {
       onDidChange: new Emitter<ReviewChange>().event,
       require: async () => undefined,
+      look: async () => undefined,
       get: (data: string) => new Map(reviewed.includes(basename(data)) ? [['h1', 'exclude']] : []),
       counts: (data: string) => ({ exclude: reviewed.includes(basename(data)) ? 1 : 0, fine: 0, unsure: 0 }),
     },

@@ -18,6 +18,8 @@ export type TrainingAction =
   | 'scan'
   /** Says in the recipe which columns of its data are what. */
   | 'columns'
+  /** Leaves out the rows that somebody has excluded. */
+  | 'useReview'
   | 'openFile'
   | 'trust';
 
