@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { COMMANDS } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
@@ -34,6 +35,9 @@ type Made = 'reviewed' | 'device' | 'threads' | 'training' | 'generation' | 'out
 type Training = Starting &
   Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'models' | 'reviews' | 'scans' | 'store'>;
 
+/** An answer that is no file. */
+const PUBLIC = '\0public';
+
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
   services.assertTrusted();
@@ -46,7 +50,11 @@ export async function trainVector(services: Training, given: CommandArguments['t
       model,
       file: given.harmful,
       columns: given.harmfulColumns,
+      more: [
+        { label: t('Rows of a public set…'), description: t('downloaded from the Hugging Face Hub'), value: PUBLIC },
+      ],
     });
+    if (harmful.file === PUBLIC) return { isPublic: true, model: model.path } as const;
     const none: Choice<string> = {
       label: t('None'),
       description: t('nothing keeps the vector from changing harmless answers'),
@@ -70,6 +78,7 @@ export async function trainVector(services: Training, given: CommandArguments['t
       given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
     return { ...chosen, name };
   });
+  if ('isPublic' in choice) return vscode.commands.executeCommand(COMMANDS.trainPublic, { model: choice.model });
   async function recipeOf(chosen: Omit<VectorChoice, 'batch' | 'output' | 'device' | 'threads'>, name: string) {
     const data = [chosen.harmful, ...(chosen.benign === undefined ? [] : [chosen.benign])];
     const { batch } = await suggested(services, { model: chosen.model, data, method: 'lora' });
