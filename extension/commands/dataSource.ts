@@ -30,16 +30,19 @@ interface Asked {
   answersOptional?: boolean;
   /** Further answers of the first question: what they mean is up to who asks. */
   more?: Choice<string>[];
+  /** One of them that comes before files whose names say nothing. */
+  otherwise?: Choice<string>;
 }
 
 const BROWSE = '\0browse';
 
 /** Asks for a data file and, where its rows have no format that is known, for the columns that are prompt and answer. */
 export async function askData(services: Known, ask: Questions, asked: Asked): Promise<DataChoice> {
-  const { question, likely = /(?!)/, file: given, more = [], answersOptional = false } = asked;
+  const { question, likely = /(?!)/, file: given, otherwise, answersOptional = false } = asked;
+  const more = [...(asked.more ?? []), ...(otherwise ? [otherwise] : [])];
   const choices = (): Choice<string>[] => [
-    ...dataChoices(services, likely, answersOptional).filter((choice) => choice.value !== asked.not),
-    ...more,
+    ...dataChoices(services, likely, answersOptional, otherwise).filter((choice) => choice.value !== asked.not),
+    ...(asked.more ?? []),
     { label: t('Browse…'), iconPath: new vscode.ThemeIcon('folder-opened'), alwaysShow: true, value: BROWSE },
   ];
   const chosen = given ?? (await ask.pick(question, choices()));
@@ -66,16 +69,18 @@ export const chooseColumns = async (services: Known, file: string, model: Model 
 const browse = (ask: Questions): Promise<string> =>
   ask.browse({ filters: { [t('Data files')]: [...DATA_EXTENSIONS] }, openLabel: t('Use this file') });
 
-function dataChoices(services: Known, likely: RegExp, sets: boolean): Choice<string>[] {
+function dataChoices(services: Known, likely: RegExp, sets: boolean, otherwise?: Choice<string>): Choice<string>[] {
   const { files, inspector, recipes, scans } = services;
   const all = files.dataFiles();
   const shown = all.filter((file) => sets || !recipes.isEvaluationSet(file));
   const first = shown.filter((file) => likely.test(basename(file)));
-  return [...first, ...shown.filter((file) => !first.includes(file))].map((value) => ({
+  const choice = (value: string): Choice<string> => ({
     label: vscode.workspace.asRelativePath(value),
     description: dataDescription(inspector.get(value), scans.get(value), sets && recipes.isEvaluationSet(value)),
     value,
-  }));
+  });
+  const others = shown.filter((file) => !first.includes(file));
+  return [...first.map(choice), ...(otherwise ? [otherwise] : []), ...others.map(choice)];
 }
 
 /**

@@ -100,7 +100,7 @@ export async function fineTune(
   services.assertTrusted();
   const root = requireRoot();
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
-  const choice = await wizard(title, isProtected ? 6 : 4, async (ask) => {
+  const choice = await wizard(title, isProtected ? 7 : 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
     const asked = { question: t('Which data?'), likely: /train/i, model, file: given.data, columns: given.columns };
     const data = await askData(services, ask, asked);
@@ -111,7 +111,7 @@ export async function fineTune(
     const sets: SetsChoice =
       given.evaluate || given.heldOut
         ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
-        : await askSets(services, ask, model, data);
+        : await askSets(services, ask, model, data, isProtected);
     const chosen = { model: model.path, data, vectors, strengthened, method, ...sets } as const;
     const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
     const name =
