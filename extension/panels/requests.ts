@@ -61,6 +61,7 @@ const ACTIONS = [
   'scan',
   'columns',
   'useReview',
+  'browseData',
   'openFile',
   'trust',
 ] as const satisfies TrainingAction[];

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import {
+  OTHER_FILE,
   TRAINING_STRINGS,
   type TrainingAction,
   type TrainingKey,
@@ -14,13 +15,13 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { now } from '../host/clock.js';
 import { COMMANDS, VIEWS, type CommandName } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
-import { inputError } from '../host/errors.js';
+import { Cancelled, inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
-import { droppedFile } from '../data/files.js';
+import { DATA_EXTENSIONS, droppedFile } from '../data/files.js';
 import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
@@ -213,8 +214,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   }
 
   /** The question for columns may stay open for long: the panel draws meanwhile. */
-  private async chooseData(data: string): Promise<void> {
+  private async chooseData(chosen: string): Promise<void> {
     this.actions.assertTrusted();
+    const data = chosen === OTHER_FILE ? await browseData() : chosen;
     const file = await this.recipe();
     const model = this.parts.models.list().find(({ path }) => path === this.picture?.written.facts?.model);
     const columns = await this.actions.columns(data, model?.problem === undefined ? model : undefined);
@@ -288,6 +290,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return command('scan', { file: facts?.data[0], model: facts?.model, vector: targets.vector });
       case 'columns':
         return facts?.data[0] === undefined ? undefined : this.chooseData(facts.data[0]);
+      case 'browseData':
+        return this.chooseData(OTHER_FILE);
       case 'useReview':
         return this.inTurn(async () =>
           this.write(await this.recipe(), (text) =>
@@ -367,6 +371,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.turns = next.catch(() => undefined);
     return next;
   }
+}
+
+async function browseData(): Promise<string> {
+  const filters = { [t('Data files')]: [...DATA_EXTENSIONS] };
+  const [uri] = (await vscode.window.showOpenDialog({ filters, openLabel: t('Use this file') })) ?? [];
+  if (!uri) throw new Cancelled();
+  return uri.fsPath;
 }
 
 /** Tells its own errors, and may go on long after it has begun. */

@@ -4,12 +4,13 @@ import { safeParse } from '../../runtime/contract/safeParse.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
-import type {
-  TrainingChoice,
-  TrainingField,
-  TrainingForm,
-  TrainingKey,
-  TrainingNotice,
+import {
+  OTHER_FILE,
+  type TrainingChoice,
+  type TrainingField,
+  type TrainingForm,
+  type TrainingKey,
+  type TrainingNotice,
 } from '../../webview/protocol/training.js';
 import type { Counted } from '../data/files.js';
 import type { Scan, Since } from '../data/scans.js';
@@ -138,7 +139,8 @@ function dataField({ facts, recipe }: Written, known: Known): Field {
   const [path = ''] = facts.data;
   const { exists, relative, data, counted, scan, since } = known;
   const files = data.includes(path) || path === '' ? data : [path, ...data];
-  const field: TrainingField = { choices: named(files, relative), value: path, note: '' };
+  const choices = [...named(files, relative), { value: OTHER_FILE, label: t('Browse…') }];
+  const field: TrainingField = { choices, value: path, note: '' };
   if (path !== '' && exists(path)) {
     field.note = dataDescription(counted(path), scan(path), false);
     field.details = dataTooltip(path, counted(path), scan(path), since(path));
@@ -148,7 +150,10 @@ function dataField({ facts, recipe }: Written, known: Known): Field {
   const buttons =
     data.length === 0
       ? [{ action: 'openSample' as const, label: t('Open the sample') }]
-      : [{ action: 'openFile' as const, label: t('Open recipe') }];
+      : [
+          { action: 'browseData' as const, label: t('Choose a data file…') },
+          { action: 'openFile' as const, label: t('Open recipe') },
+        ];
   const text = path === '' ? t('The recipe names no data.') : t('The data file {0} is missing.', relative(path));
   return { field, missing: { text, buttons } };
 }
