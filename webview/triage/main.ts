@@ -394,6 +394,8 @@ class TriagePage {
     const at = this.list.active;
     const before = this.items.length;
     this.review.decide(hashes, decision);
+    // Also after a click on a button, keys go to the rows.
+    this.list.element.focus();
     this.selected.clear();
     this.update(at);
     // A row that stays in the list is left for the next one.
