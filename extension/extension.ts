@@ -85,6 +85,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
   const { files, scans, models, notices } = services;
+  own(files.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.dataFiles, files.dataFiles())));
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.

@@ -2,7 +2,7 @@ import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
-import { DATA_EXTENSIONS, isTable } from '../data/files.js';
+import { BROWSED, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
@@ -67,7 +67,7 @@ export const chooseColumns = async (services: Known, file: string, model: Model 
   (await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, { question: t('Which data?'), file, model }))).columns; // prettier-ignore
 
 const browse = (ask: Questions): Promise<string> =>
-  ask.browse({ filters: { [t('Data files')]: [...DATA_EXTENSIONS] }, openLabel: t('Use this file') });
+  ask.browse({ filters: { [t('Data files')]: [...BROWSED] }, openLabel: t('Use this file') });
 
 function dataChoices(services: Known, likely: RegExp, sets: boolean, otherwise?: Choice<string>): Choice<string>[] {
   const { files, inspector, recipes, scans } = services;

@@ -11,10 +11,17 @@ export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.json
 /** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
 const ALWAYS = ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet'] as const;
 export const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
+/** What is to be found in a dialog: packed files as well. */
+export const BROWSED = [...DATA_EXTENSIONS, 'gz'] as const;
+const TEXTS = ALWAYS.filter((name) => name !== 'parquet');
+const PACKED = [...TEXTS, 'json'].map((name) => `${name}.gz`);
+/** Patterns tell capitals from small letters, also where people do not. */
+const glob = (endings: readonly string[]): string =>
+  `**/*.{${[...endings, ...endings.map((ending) => ending.toUpperCase())].join()}}`;
 /** What is watched for data files; .json is watched anyway, for recipes. */
-export const DATA_GLOB = `**/*.{${ALWAYS.join()}}`;
+export const DATA_GLOB = glob([...ALWAYS, ...PACKED]);
 /** Data files that an editor shows as text. */
-export const TEXT_DATA_GLOB = `**/*.{${ALWAYS.filter((name) => name !== 'parquet').join()}}`;
+export const TEXT_DATA_GLOB = glob(TEXTS);
 /** Further files are chosen by Browse. */
 export const MAX_SHOWN = 500;
 /** Folders of results: where `.gitignore` names them, no data is looked for in them. Data itself is often ignored, too. */
@@ -32,7 +39,12 @@ const NEVER = [
   'checkpoint',
 ];
 
-const extensionOf = (file: string): string => /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '';
+/** That of what is in it, of a packed file. */
+function extensionOf(file: string): string {
+  const [, name = '', packed] = /\.([a-z]+)(\.gz)?$/i.exec(file.toLowerCase()) ?? [];
+  return packed && !PACKED.includes(name + packed) ? 'gz' : name;
+}
+
 const among = (names: readonly string[], file: string): boolean => names.includes(extensionOf(file));
 /** Is it data by its name alone? */
 export const isTable = (file: string): boolean => among(ALWAYS, file);

@@ -8,7 +8,7 @@ import { t } from '../host/text.js';
  * an extension gets no document of more than 50 MB.
  */
 export function dataLink(file: string, line?: number): vscode.Command {
-  if (/\.parquet$/i.test(file)) return commandLink('previewData', t('Show rows'), { file });
+  if (/\.(parquet|gz)$/i.test(file)) return commandLink('previewData', t('Show rows'), { file });
   const selection = line === undefined ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
   return {
     command: 'vscode.open',

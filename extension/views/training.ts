@@ -21,7 +21,7 @@ import { t } from '../host/text.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
-import { DATA_EXTENSIONS, droppedFile } from '../data/files.js';
+import { BROWSED, droppedFile } from '../data/files.js';
 import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
@@ -374,7 +374,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 }
 
 async function browseData(): Promise<string> {
-  const filters = { [t('Data files')]: [...DATA_EXTENSIONS] };
+  const filters = { [t('Data files')]: [...BROWSED] };
   const [uri] = (await vscode.window.showOpenDialog({ filters, openLabel: t('Use this file') })) ?? [];
   if (!uri) throw new Cancelled();
   return uri.fsPath;
