@@ -6,11 +6,11 @@ import { Marks } from './codelens/marks.js';
 import { VerdictMarks } from './codelens/verdictMarks.js';
 import { rowActions } from './codelens/rowActions.js';
 import { hubToken } from './commands/hub.js';
+import { chooseColumns } from './commands/dataSource.js';
 import { addEvaluationRow } from './commands/evaluationRow.js';
 import { confirmDanger, setAttached } from './commands/models.js';
 import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
-import { openLine } from './commands/review.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
 import { scan } from './commands/scan.js';
 import { Reviews } from './data/reviews.js';
@@ -21,6 +21,7 @@ import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js
 import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
 import { DataInspector } from './data/files.js';
+import { openData } from './data/openData.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
@@ -84,6 +85,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState)), own);
   const { files, scans, models, notices } = services;
+  own(files.onDidChange(() => vscode.commands.executeCommand('setContext', CONTEXTS.dataFiles, files.dataFiles())));
   own(vscode.workspace.onDidGrantWorkspaceTrust(() => models.refresh().catch(notices.error)));
 
   // Not awaited: a large workspace must not hold up the first command.
@@ -296,6 +298,7 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
     runAgain: (folder) => startAgain(services, folder),
     openRecipe: (run) => openRecipe(services, { run }),
     openRun: (folder) => runPanels.show(folder),
+    columns: (file, model) => chooseColumns(services, file, model),
     attach: (model, adapter, attached) => setAttached(services, { model, adapter }, attached),
     openWalkthrough,
     assertTrusted,
@@ -312,7 +315,7 @@ function createTriagePanels(services: Parts, onBug: (error: unknown) => void): T
     engine,
     actions: {
       assertTrusted,
-      open: openLine,
+      open: openData,
       saveCleaned: (file) => saveCleaned(services, { file }),
       saveFine: (file) => saveFine(services, { file }),
       scan: (file) => scan({ ...services, triagePanels: panels }, { file }),

@@ -2,7 +2,7 @@ import { basename, extname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
-import { DATA_EXTENSIONS } from '../data/files.js';
+import { BROWSED, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
@@ -11,7 +11,7 @@ import type { Services } from '../services/services.js';
 import { dataDescription } from '../views/labels.js';
 import type { Model } from '../workspace/models.js';
 import type { DataChoice } from './recipeFiles.js';
-import type { Choice, Questions } from './wizard.js';
+import { wizard, type Choice, type Questions } from './wizard.js';
 
 export type Known = Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'recipes' | 'scans'>;
 
@@ -30,41 +30,57 @@ interface Asked {
   answersOptional?: boolean;
   /** Further answers of the first question: what they mean is up to who asks. */
   more?: Choice<string>[];
+  /** One of them that comes before files whose names say nothing. */
+  otherwise?: Choice<string>;
 }
 
 const BROWSE = '\0browse';
 
 /** Asks for a data file and, where its rows have no format that is known, for the columns that are prompt and answer. */
 export async function askData(services: Known, ask: Questions, asked: Asked): Promise<DataChoice> {
-  const { question, likely = /(?!)/, file: given, more = [], answersOptional = false } = asked;
+  const { question, likely = /(?!)/, file: given, otherwise, answersOptional = false } = asked;
+  const more = [...(asked.more ?? []), ...(otherwise ? [otherwise] : [])];
   const choices = (): Choice<string>[] => [
-    ...dataChoices(services, likely, answersOptional).filter((choice) => choice.value !== asked.not),
-    ...more,
+    ...dataChoices(services, likely, answersOptional, otherwise).filter((choice) => choice.value !== asked.not),
+    ...(asked.more ?? []),
     { label: t('Browse…'), iconPath: new vscode.ThemeIcon('folder-opened'), alwaysShow: true, value: BROWSE },
   ];
   const chosen = given ?? (await ask.pick(question, choices()));
   if (more.some(({ value }) => value === chosen)) return { file: chosen };
   const file = chosen === BROWSE ? await browse(ask) : chosen;
-  const known = asked.columns ?? columnsOf(services, file);
+  const known = asked.columns ?? ask.atFirst(file, () => columnsOf(services, file));
   const columns = known ?? (await askColumns(services, ask, { ...asked, file }));
   // Kept at once: whoever leaves the wizard here is not asked again.
   if (!known && columns) await services.mappings.set(file, columns);
   return { file, ...(columns && { columns }) };
 }
 
-const browse = (ask: Questions): Promise<string> =>
-  ask.browse({ filters: { [t('Data files')]: [...DATA_EXTENSIONS] }, openLabel: t('Use this file') });
+/** The data file that the person looks at. */
+export function dataInFront({ files }: Pick<Services, 'files'>): string | undefined {
+  const { scheme, fsPath } = vscode.window.activeTextEditor?.document.uri ?? {};
+  if (scheme !== 'file' || fsPath === undefined) return undefined;
+  return isTable(fsPath) || files.dataFiles().includes(fsPath) ? fsPath : undefined;
+}
 
-function dataChoices(services: Known, likely: RegExp, sets: boolean): Choice<string>[] {
+/** The columns of a data file for a recipe that is there already. */
+export const chooseColumns = async (services: Known, file: string, model: Model | undefined): Promise<Columns | undefined> =>
+  (await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, { question: t('Which data?'), file, model }))).columns; // prettier-ignore
+
+const browse = (ask: Questions): Promise<string> =>
+  ask.browse({ filters: { [t('Data files')]: [...BROWSED] }, openLabel: t('Use this file') });
+
+function dataChoices(services: Known, likely: RegExp, sets: boolean, otherwise?: Choice<string>): Choice<string>[] {
   const { files, inspector, recipes, scans } = services;
   const all = files.dataFiles();
   const shown = all.filter((file) => sets || !recipes.isEvaluationSet(file));
   const first = shown.filter((file) => likely.test(basename(file)));
-  return [...first, ...shown.filter((file) => !first.includes(file))].map((value) => ({
+  const choice = (value: string): Choice<string> => ({
     label: vscode.workspace.asRelativePath(value),
     description: dataDescription(inspector.get(value), scans.get(value), sets && recipes.isEvaluationSet(value)),
     value,
-  }));
+  });
+  const others = shown.filter((file) => !first.includes(file));
+  return [...first.map(choice), ...(otherwise ? [otherwise] : []), ...others.map(choice)];
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { exists, parseJson, readText } from '../host/checkedFile.js';
+import { openData } from '../data/openData.js';
 import { inputError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
@@ -13,7 +14,6 @@ import { columnsOf } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { requireRoot } from './root.js';
-import { openLine } from './review.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** Sets that people write by hand; larger ones are made by programs. */
@@ -39,7 +39,7 @@ export async function addEvaluationRow(
     return { file, expected: await askExpected(ask, measure, answer) };
   });
   const line = await append(file, (first) => rowLike(first, messages, expected, columnsOf(services, file), file));
-  await openLine(file, line);
+  await openData(file, line);
   return { file, line };
 }
 

@@ -35,8 +35,32 @@ export function evaluationChoices(services: Pick<Services, 'recipes'>, model: Mo
   return [...choices.values()];
 }
 
-/** Asks what measures the result of a training. The list is never empty, and measuring nothing is a choice of its own. */
-export async function askSets(services: Known, ask: Questions, model: Model, data: DataChoice): Promise<SetsChoice> {
+/**
+ * Asks what measures the result of a training. The list is never empty, and measuring nothing is a choice of its own. Of a
+ * protected one it is also asked what shows the harm, where nothing of it does.
+ */
+export async function askSets(
+  services: Known,
+  ask: Questions,
+  model: Model,
+  data: DataChoice,
+  isProtected = false,
+): Promise<SetsChoice> {
+  const sets = await askAnySets(services, ask, model, data);
+  const isMeasured = sets.evaluate.length > 0 || sets.heldOut !== undefined;
+  const measures = [...sets.evaluate.map(({ measure }) => measure), sets.heldOut?.measure];
+  if (!isProtected || !isMeasured || measures.includes('harm')) return sets;
+  const found = await askHarm(services, ask, model, data);
+  return found ? withSet(sets, found) : sets;
+}
+
+const withSet = ({ evaluate, heldOut, ...sets }: SetsChoice, { set, judges }: AskedSet): SetsChoice => ({
+  evaluate: [...evaluate, named(set, new Set(evaluate.map(({ name }) => name)))],
+  heldOut,
+  judges: judges ?? sets.judges,
+});
+
+async function askAnySets(services: Known, ask: Questions, model: Model, data: DataChoice): Promise<SetsChoice> {
   const known = evaluationChoices(services, model);
   const keep: Choice<'keep'> = {
     label: t('Keep {0} % of {1} for evaluation', 100 * KEPT_SHARE, basename(data.file)),
@@ -44,11 +68,13 @@ export async function askSets(services: Known, ask: Questions, model: Model, dat
     value: 'keep',
   };
   const other: Choice<'other'> = { label: t('Another data file…'), value: 'other' };
-  const chosen = await ask.pickMany<EvaluationChoice | 'keep' | 'other' | 'none'>(t('Which sets measure the result?'), [
+  const picked = await ask.pickMany<EvaluationChoice | 'keep' | 'other' | 'none'>(t('Which sets measure the result?'), [
     ...known,
     { ...keep, picked: !known.some(({ picked }) => picked) },
     other,
   ]);
+  // A copy: the answer stays as it is for whoever goes back.
+  const chosen = [...picked];
   if (chosen.length === 0) {
     const none: Choice<'none'> = {
       label: t('Measure nothing'),
@@ -64,9 +90,27 @@ export async function askSets(services: Known, ask: Questions, model: Model, dat
   if (!chosen.includes('other')) return { evaluate, heldOut };
   // Without such a set nobody can say whether harm was learned.
   const first = evaluate.some(({ measure }) => measure === 'harm') ? undefined : 'harm';
-  const { set, judges } = await askSet(services, ask, model, { first });
-  const names = new Set(evaluate.map(({ name }) => name));
-  return { evaluate: [...evaluate, named(set, names)], heldOut, judges };
+  return withSet({ evaluate, heldOut }, await askSet(services, ask, model, { first }));
+}
+
+/** Without such questions nobody can say whether the protection held. Undefined where there are none. */
+async function askHarm(
+  services: Known,
+  ask: Questions,
+  model: Model,
+  { file: not }: DataChoice,
+): Promise<AskedSet | undefined> {
+  const { file, columns } = await askData(services, ask, {
+    question: t('Which questions must be refused? They show whether harm was learned.'),
+    likely: /harm|toxic|forbidden|unsafe|refus/i,
+    ...{ model, not, answersOptional: true },
+    otherwise: {
+      label: t('No questions: the run has no verdict'),
+      description: t('nothing tells then whether the protection held'),
+      value: '',
+    },
+  });
+  return file === '' ? undefined : measured(services, ask, model, { file, columns }, await askPhrases(ask, 'harm'));
 }
 
 /** Tables know sets by their names. */
@@ -77,28 +121,43 @@ function named(set: EvaluationChoice, taken: ReadonlySet<string>): EvaluationCho
   }
 }
 
+interface AskedSet {
+  set: EvaluationChoice;
+  judges?: readonly unknown[];
+}
+
 /** Makes an evaluation set of any data file: measure, phrases, judges. `first`: the measure that is proposed. */
 export async function askSet(
   services: Known,
   ask: Questions,
   model: Model,
   { first, ...given }: Partial<DataChoice> & { first?: MeasureKind } = {},
-): Promise<{ set: EvaluationChoice; judges?: readonly unknown[] }> {
+): Promise<AskedSet> {
   const question = t('Which file is the evaluation set?');
   const asked = { question, likely: /eval|test|valid|harm|forbidden/i, model, answersOptional: true };
   const { file, columns } = await askData(services, ask, { ...asked, ...given });
-  const { measure, phrases } = await askMeasure(ask, basename(file), first);
+  return measured(services, ask, model, { file, columns }, await askMeasure(ask, basename(file), first));
+}
+
+async function measured(
+  services: Known,
+  ask: Questions,
+  model: Model,
+  { file, columns }: DataChoice,
+  { measure, phrases }: Measured,
+): Promise<AskedSet> {
   const judged = measure === 'harm' || measure === 'over-refusal';
   const judges = judged ? await askJudges(services, ask, model) : undefined;
   const raw = { ...(columns && { columns }), ...(phrases && { phrases }) };
   return { set: { name: nameOf(file), file, measure, raw }, judges };
 }
 
-async function askMeasure(
-  ask: Questions,
-  what: string,
-  first?: MeasureKind,
-): Promise<{ measure: MeasureKind; phrases?: string[] }> {
+interface Measured {
+  measure: MeasureKind;
+  phrases?: string[];
+}
+
+async function askMeasure(ask: Questions, what: string, first?: MeasureKind): Promise<Measured> {
   const words: Record<MeasureKind, [label: string, description: string]> = {
     exact: [t('Right answers, exactly'), t('the share of answers that equal the expected one')],
     contains: [t('Right answers, by phrases'), t('the share of answers with a phrase, or with the expected answer')],
@@ -115,7 +174,11 @@ async function askMeasure(
       value,
     }),
   );
-  const measure = await ask.pick(t('What is measured on {0}?', what), choices);
+  return askPhrases(ask, await ask.pick(t('What is measured on {0}?', what), choices));
+}
+
+/** Words by which an answer counts, where the measure has any. */
+async function askPhrases(ask: Questions, measure: MeasureKind): Promise<Measured> {
   if (measure !== 'contains' && measure !== 'harm') return { measure };
   const prompt =
     measure === 'contains'

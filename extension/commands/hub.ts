@@ -3,16 +3,27 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
-import { errorText } from '../host/errors.js';
+import { Cancelled, errorText } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
 import { intoFolder } from './intoFolder.js';
+import { secretOf } from './secrets.js';
 import { wizard } from './wizard.js';
 
 /** Key of the access token in the secret storage. */
 export const HUB_TOKEN = 'huggingFaceToken';
 export const hubToken = async ({ secrets }: Pick<Services, 'secrets'>): Promise<string | undefined> =>
   secrets.get(HUB_TOKEN);
+
+/** The token that is kept, else the one that the person gives now. @throws Cancelled where they give none */
+export async function requireHubToken({ secrets }: Pick<Services, 'secrets'>): Promise<string> {
+  const token = await secretOf(secrets, HUB_TOKEN, {
+    title: t('Access token of the Hugging Face Hub'),
+    prompt: t('Publishing needs an access token that may write. It is kept in the secret storage of this machine.'),
+  });
+  if (token === undefined) throw new Cancelled();
+  return token;
+}
 
 type Download = 'download' | 'downloadDataset';
 

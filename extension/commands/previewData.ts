@@ -6,7 +6,7 @@ import { showPreview } from '../data/previews.js';
 import { mappingText } from '../host/mappingText.js';
 import { mappedBy, modelFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
-import { askData, type Known } from './dataSource.js';
+import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
 
 /** Rows that are shown. */
@@ -18,8 +18,7 @@ export async function previewData(
   given: CommandArguments['previewData'],
 ): Promise<void> {
   services.assertTrusted();
-  const open = vscode.window.activeTextEditor?.document.uri;
-  const named = given.file ?? (open?.scheme === 'file' ? open.fsPath : undefined);
+  const named = given.file ?? dataInFront(services);
   const modelOf = (file: string | undefined): ReturnType<typeof modelFor> =>
     services.models.list().find(({ path }) => path === given.model) ??
     (file === undefined ? services.models.list()[0] : modelFor(services, file));

@@ -10,7 +10,7 @@ import { modelPath, runTitle } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { adapterDescription, dangerText } from '../views/labels.js';
 import { adapterOf, type Adapter, type Model } from '../workspace/models.js';
-import { hubToken } from './hub.js';
+import { requireHubToken } from './hub.js';
 import { exportName } from './exportChoices.js';
 import { chooseAdapter, chooseModel, exportAdapter } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';
@@ -31,7 +31,7 @@ export async function publish(
   const { repository, isPublic } = await wizard(title, 2, async (ask) => ({
     repository:
       given.repository ??
-      (await ask.input(t('Repository: owner/name'), `owner/${slug(basename(folder))}`, (text) =>
+      (await ask.input(t('Repository: owner/name'), `/${slug(basename(folder))}`, (text) =>
         /^[\w.-]+\/[\w.-]+$/.test(text) ? undefined : t('Give it as owner/name.'),
       )),
     isPublic:
@@ -41,6 +41,8 @@ export async function publish(
         { label: t('Public'), description: t('everybody'), value: true },
       ])),
   }));
+  // All files are hashed next: whoever has no token is not to wait for that.
+  const token = await requireHubToken(services);
   const params = { folder, run, repository, isPublic };
   const working = <T>(work: (token: vscode.CancellationToken, say: (message: string) => void) => Promise<T>) =>
     vscode.window.withProgress(
@@ -49,7 +51,7 @@ export async function publish(
     );
   const plan = await working((token) => services.engine.request('planPublish', params, { token }));
   await confirm(plan);
-  const sent = { ...params, planned: plan.sha256, token: await hubToken(services), endpoint: given.endpoint };
+  const sent = { ...params, planned: plan.sha256, token, endpoint: given.endpoint };
   const done = await working((token, onProgress) => services.engine.request('publish', sent, { token, onProgress }));
   services.notices.info(t('Published as {0}.', repository), {
     title: t('Open'),

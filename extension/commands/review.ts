@@ -33,10 +33,3 @@ export async function decide(
   if (file === undefined || hashes.length === 0) return;
   await reviews.decide(file, hashes, decision);
 }
-
-/** Shows a line of a data file beside the page that asked. */
-export async function openLine(file: string, line: number): Promise<void> {
-  const selection = new vscode.Range(line - 1, 0, line - 1, 0);
-  const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
-  await vscode.window.showTextDocument(document, { selection, viewColumn: vscode.ViewColumn.Active });
-}

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
+import { openData } from '../data/openData.js';
 import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
@@ -11,7 +12,7 @@ import { t } from '../host/text.js';
 import { modelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
 import { chooseModel } from './models.js';
-import { askData, type Known } from './dataSource.js';
+import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
@@ -21,7 +22,7 @@ export async function scan(
 ): Promise<Scan> {
   services.assertTrusted();
   const title = t('Scan for harmful rows');
-  const named = given.file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
+  const named = given.file ?? dataInFront(services);
   const chosen = await wizard(title, 2, async (ask) => {
     const model = named === undefined ? services.models.list()[0] : modelFor(services, named);
     return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });
@@ -62,7 +63,7 @@ export async function scan(
   );
   const more = { model: model.path, before, columns };
   const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
-  const show = { title: t('Open'), run: () => vscode.window.showTextDocument(vscode.Uri.file(data)) };
+  const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
   services.notices.info(`${basename(data)}: ${scanSummary(found)}`, ...(found.flagged > 0 ? [review, show] : [show]));
   return found;

@@ -13,7 +13,9 @@ export async function secretOf(
   const kept = await storage.get(key);
   if (kept !== undefined) return kept;
   const options = { ...question, password: true, ignoreFocusOut: true };
-  const given = await vscode.window.showInputBox(options, token as vscode.CancellationToken | undefined);
+  const typed = await vscode.window.showInputBox(options, token as vscode.CancellationToken | undefined);
+  // What is pasted often has a line break at its end.
+  const given = typed?.trim();
   if (given) await storage.store(key, given);
   return given || undefined;
 }

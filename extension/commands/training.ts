@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { COMMANDS } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
@@ -34,6 +35,9 @@ type Made = 'reviewed' | 'device' | 'threads' | 'training' | 'generation' | 'out
 type Training = Starting &
   Pick<Services, 'engine' | 'files' | 'inspector' | 'mappings' | 'models' | 'reviews' | 'scans' | 'store'>;
 
+/** An answer that is no file. */
+const PUBLIC = '\0public';
+
 /** Asks what a security vector is trained on, writes `recipes/NAME.json` and runs it. */
 export async function trainVector(services: Training, given: CommandArguments['trainVector']): Promise<Ended> {
   services.assertTrusted();
@@ -46,7 +50,11 @@ export async function trainVector(services: Training, given: CommandArguments['t
       model,
       file: given.harmful,
       columns: given.harmfulColumns,
+      more: [
+        { label: t('Rows of a public set…'), description: t('downloaded from the Hugging Face Hub'), value: PUBLIC },
+      ],
     });
+    if (harmful.file === PUBLIC) return { isPublic: true, model: model.path } as const;
     const none: Choice<string> = {
       label: t('None'),
       description: t('nothing keeps the vector from changing harmless answers'),
@@ -70,6 +78,7 @@ export async function trainVector(services: Training, given: CommandArguments['t
       given.name ?? (await askName(ask, suggestion, await expected(services, await recipeOf(chosen, suggestion))));
     return { ...chosen, name };
   });
+  if ('isPublic' in choice) return vscode.commands.executeCommand(COMMANDS.trainPublic, { model: choice.model });
   async function recipeOf(chosen: Omit<VectorChoice, 'batch' | 'output' | 'device' | 'threads'>, name: string) {
     const data = [chosen.harmful, ...(chosen.benign === undefined ? [] : [chosen.benign])];
     const { batch } = await suggested(services, { model: chosen.model, data, method: 'lora' });
@@ -91,7 +100,7 @@ export async function fineTune(
   services.assertTrusted();
   const root = requireRoot();
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
-  const choice = await wizard(title, isProtected ? 6 : 4, async (ask) => {
+  const choice = await wizard(title, isProtected ? 7 : 4, async (ask) => {
     const model = await askModel(services, ask, given.model);
     const asked = { question: t('Which data?'), likely: /train/i, model, file: given.data, columns: given.columns };
     const data = await askData(services, ask, asked);
@@ -102,7 +111,7 @@ export async function fineTune(
     const sets: SetsChoice =
       given.evaluate || given.heldOut
         ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
-        : await askSets(services, ask, model, data);
+        : await askSets(services, ask, model, data, isProtected);
     const chosen = { model: model.path, data, vectors, strengthened, method, ...sets } as const;
     const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
     const name =

@@ -14,9 +14,10 @@ class Back extends Error {}
  */
 export async function wizard<R>(title: string, steps: number, script: (ask: Questions) => Promise<R>): Promise<R> {
   const answers: unknown[] = [];
+  const found = new Map<string, unknown>();
   for (;;) {
     try {
-      return await script(new Questions(title, steps, answers));
+      return await script(new Questions(title, steps, answers, found));
     } catch (error) {
       if (!(error instanceof Back)) throw error;
       answers.pop();
@@ -32,7 +33,18 @@ export class Questions {
     private readonly title: string,
     private readonly steps: number,
     private readonly answers: unknown[],
+    private readonly found: Map<string, unknown>,
   ) {}
+
+  /**
+   * What `look` finds here when the script comes by for the first time: on the way back it finds the same, although the script
+   * may have changed it meanwhile. `about`: what is looked for, as other answers lead to something else.
+   */
+  atFirst<T>(about: string, look: () => T): T {
+    const key = `${this.asked} ${about}`;
+    if (!this.found.has(key)) this.found.set(key, look());
+    return this.found.get(key) as T;
+  }
 
   pick<T>(placeholder: string, choices: readonly Choice<T>[]): Promise<T> {
     return this.ask((step) => this.quickPick<T, T>(step, placeholder, choices, false, ([chosen]) => chosen?.value));

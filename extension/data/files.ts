@@ -11,10 +11,17 @@ export const RUN_FILES = new Set(['events.jsonl', 'answers.jsonl', 'prompts.json
 /** Data by their name alone; .json is data when a recipe names it, when it lies in `data/`, or when it is a list of objects. */
 const ALWAYS = ['jsonl', 'ndjson', 'csv', 'tsv', 'parquet'] as const;
 export const DATA_EXTENSIONS = [...ALWAYS, 'json'] as const;
+/** What is to be found in a dialog: packed files as well. */
+export const BROWSED = [...DATA_EXTENSIONS, 'gz'] as const;
+const TEXTS = ALWAYS.filter((name) => name !== 'parquet');
+const PACKED = [...TEXTS, 'json'].map((name) => `${name}.gz`);
+/** Patterns tell capitals from small letters, also where people do not. */
+const glob = (endings: readonly string[]): string =>
+  `**/*.{${[...endings, ...endings.map((ending) => ending.toUpperCase())].join()}}`;
 /** What is watched for data files; .json is watched anyway, for recipes. */
-export const DATA_GLOB = `**/*.{${ALWAYS.join()}}`;
+export const DATA_GLOB = glob([...ALWAYS, ...PACKED]);
 /** Data files that an editor shows as text. */
-export const TEXT_DATA_GLOB = `**/*.{${ALWAYS.filter((name) => name !== 'parquet').join()}}`;
+export const TEXT_DATA_GLOB = glob(TEXTS);
 /** Further files are chosen by Browse. */
 export const MAX_SHOWN = 500;
 /** Folders of results: where `.gitignore` names them, no data is looked for in them. Data itself is often ignored, too. */
@@ -32,8 +39,15 @@ const NEVER = [
   'checkpoint',
 ];
 
-const extensionOf = (file: string): string => /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '';
+/** That of what is in it, of a packed file. */
+function extensionOf(file: string): string {
+  const [, name = '', packed] = /\.([a-z]+)(\.gz)?$/i.exec(file.toLowerCase()) ?? [];
+  return packed && !PACKED.includes(name + packed) ? 'gz' : name;
+}
+
 const among = (names: readonly string[], file: string): boolean => names.includes(extensionOf(file));
+/** Is it data by its name alone? */
+export const isTable = (file: string): boolean => among(ALWAYS, file);
 /** Above this a file is counted only when someone opens it in a recipe: counting reads all of it. */
 export const COUNTED_BYTES = 64 * 1024 * 1024;
 
@@ -60,7 +74,7 @@ export function isDataFile(
   if (named.has(file)) return among(DATA_EXTENSIONS, file);
   for (const folder of ignored) if (file.startsWith(folder + sep)) return false;
   if (NEVER.some((name) => file.includes(`${sep}${name}${sep}`))) return false;
-  if (among(ALWAYS, file)) return true;
+  if (isTable(file)) return true;
   return among(['json'], file) && (basename(dirname(file)) === 'data' || lists.has(file));
 }
 
@@ -86,7 +100,8 @@ export type Counted = { info: DataInfo } | { problem: string } | { unmapped: str
 /** What the engine has found in data files; asked once per version of a file, one file at a time. */
 export class DataInspector implements Disposable {
   private known = new Map<string, { mtimeMs: number; variant: string; counted: Counted }>();
-  private waiting = new Set<string>();
+  /** Files that are counted or wait for it, and whether they may have changed since. */
+  private waiting = new Map<string, { again: boolean }>();
   private queue: Promise<unknown> = Promise.resolve();
   private readonly changes = new Emitter<string>();
   /** Fires with the file that was counted. */
@@ -107,7 +122,7 @@ export class DataInspector implements Disposable {
 
   /** The file may have changed. */
   changed(file: string): void {
-    if (this.known.has(file)) this.ask(file, true);
+    if (this.known.has(file) || this.waiting.has(file)) this.ask(file, true);
   }
 
   dispose(): void {
@@ -116,9 +131,16 @@ export class DataInspector implements Disposable {
 
   private ask(file: string, again = false): void {
     const variant = this.variantOf(file);
-    if (this.waiting.has(file) || (this.known.get(file)?.variant === variant && !again)) return;
-    this.waiting.add(file);
+    const asked = this.waiting.get(file);
+    if (asked) {
+      asked.again ||= again;
+      return;
+    }
+    if (this.known.get(file)?.variant === variant && !again) return;
+    const own = { again: false };
+    this.waiting.set(file, own);
     this.queue = this.queue.then(async () => {
+      own.again = false;
       const before = this.known.get(file);
       try {
         const found = await stat(file);
@@ -133,6 +155,7 @@ export class DataInspector implements Disposable {
         this.known.delete(file);
       } finally {
         this.waiting.delete(file);
+        if (own.again) this.ask(file, true);
       }
     });
   }

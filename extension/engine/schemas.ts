@@ -94,7 +94,7 @@ const error = z.looseObject({
   message: text,
   place: text.optional(),
   remedy: text.optional(),
-  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true, secret: true })
+  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true, secret: true, token: true })
     .optional()
     .catch(undefined),
   stack: text.optional(),

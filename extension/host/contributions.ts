@@ -103,6 +103,8 @@ export const PANELS = {
 export const CONTEXTS = {
   running: 'securityVectors.running',
   hasModel: 'securityVectors.hasModel',
+  /** Paths of the data files that are listed. */
+  dataFiles: 'securityVectors.dataFiles',
   queuePaused: 'securityVectors.queuePaused',
   archivedShown: 'securityVectors.archivedShown',
 } as const;

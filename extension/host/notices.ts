@@ -2,6 +2,7 @@ import { isAbsolute, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { visible } from '../../runtime/contract/visible.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
+import { COMMANDS } from './contributions.js';
 import { Cancelled, errorData, parsePlace } from './errors.js';
 import { t } from './text.js';
 
@@ -54,6 +55,8 @@ function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () 
     const name = place.file.split(/[\\/]/).at(-1)!;
     buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
   }
+  if (data.code === 'token')
+    buttons.push({ title: t('Set the token…'), run: () => vscode.commands.executeCommand(COMMANDS.setHubToken) });
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
   if (data.code === 'crashed') buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;
@@ -66,7 +69,8 @@ export async function openPlace(text: string): Promise<void> {
   const uri = isAbsolute(place.file) ? vscode.Uri.file(place.file) : await find(place.file);
   if (!uri) return;
   const at = new vscode.Position(place.line - 1, place.column - 1);
-  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
+  // By the window: an extension gets no document of what is no text or has more than 50 MB.
+  await vscode.commands.executeCommand('vscode.open', uri, { selection: new vscode.Range(at, at) });
 }
 
 async function find(file: string): Promise<vscode.Uri | undefined> {

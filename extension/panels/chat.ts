@@ -5,6 +5,7 @@ import type { Listener, Token } from '../engine/engine.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Model } from '../workspace/models.js';
+import { adapterBoxes } from './adapterBoxes.js';
 import { chatColumns, stateId, type Column, type ModelState } from './chatColumns.js';
 
 /** What is kept of a chat. */
@@ -73,12 +74,7 @@ export class Chat {
     return {
       id: this.options.path,
       model: { name: model?.name ?? this.options.path, path: this.options.path },
-      adapters: (model?.adapters ?? []).map(({ path, name, role, attached }) => ({
-        path,
-        name,
-        role: role ?? 'task',
-        attached,
-      })),
+      adapters: adapterBoxes(model),
       columns: this.columns(model).map((column) => ({
         id: column.id,
         name: column.name,

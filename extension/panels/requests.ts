@@ -59,6 +59,9 @@ const ACTIONS = [
   'trainVector',
   'trainNamedVector',
   'scan',
+  'columns',
+  'useReview',
+  'browseData',
   'openFile',
   'trust',
 ] as const satisfies TrainingAction[];

@@ -4,6 +4,7 @@ import { answerRows, byDisagreement, type AnswerRow, type SampleEvent } from '..
 import type { TrainColumns } from '../../runtime/contract/columns.js';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
+import { isHubName } from '../../runtime/contract/hubName.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
@@ -98,7 +99,7 @@ function recipeOf({ recipe, manifest }: Run, shortPath: (path: string) => string
     const values = safeParse(recipeSchema, recipe.raw).data ?? recipe.raw;
     for (const { path, names, value } of leaves(values)) {
       if (SILENT.has(path[0] ?? '')) continue;
-      const isPath = typeof value === 'string' && isInput(path);
+      const isPath = typeof value === 'string' && isInput(path) && !isHubName(value);
       const text = isPath ? shortPath(isAbsolute(value) ? value : resolve(base, value)) : written(value);
       found[names.join('.')] = text;
     }

@@ -1,9 +1,9 @@
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
 import { COMMANDS, ITEMS, VIEWS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { droppedFile } from '../data/files.js';
+import { dataLink } from '../data/openData.js';
 import { columnsOf, modelFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { dataFacts, type Fact } from './dataFacts.js';
@@ -52,7 +52,7 @@ export function dataView(services: Shown): Disposable {
     const { id, color } = dataIcon(counted(data), scan, evaluation);
     item.iconPath = new vscode.ThemeIcon(id, color ? new vscode.ThemeColor(color) : undefined);
     item.contextValue = evaluation ? ITEMS.evaluationSet : scan ? ITEMS.dataScanned : ITEMS.data;
-    item.command = openAt(data);
+    item.command = dataLink(data);
     return item;
   }
 
@@ -65,14 +65,14 @@ export function dataView(services: Shown): Disposable {
       fact.warns ? new vscode.ThemeColor('list.warningForeground') : undefined,
     );
     if (fact.id === 'format') item.command = commandLink('previewData', vscode.l10n.t('Show rows'), { file: data });
-    else if (fact.line !== undefined) item.command = openAt(data, fact.line);
+    else if (fact.line !== undefined) item.command = dataLink(data, fact.line);
     return item;
   }
 
   function rowItem({ data, row: { line, description } }: DataNode & { row: { line: number; description?: string } }) {
     const item = new vscode.TreeItem(vscode.l10n.t('line {0}', line));
     item.description = description;
-    item.command = openAt(data, line);
+    item.command = dataLink(data, line);
     return item;
   }
 
@@ -118,16 +118,4 @@ export function dataView(services: Shown): Disposable {
   };
   disposables.add(vscode.window.createTreeView<unknown>(VIEWS.data, { treeDataProvider, dragAndDropController }));
   return disposables;
-}
-
-/** Opens the file, at a line where there is one; what is no text is shown as rows. */
-function openAt(data: string, line?: number): vscode.Command {
-  if (/\.parquet$/i.test(data) && line !== undefined)
-    return commandLink('previewData', vscode.l10n.t('Show rows'), { file: data });
-  const selection = line === undefined ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
-  return {
-    command: 'vscode.open',
-    title: vscode.l10n.t('Open {0}', basename(data)),
-    arguments: [vscode.Uri.file(data), ...(selection ? [{ selection }] : [])],
-  };
 }

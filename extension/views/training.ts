@@ -2,39 +2,42 @@ import * as vscode from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { z } from 'zod';
 import {
+  OTHER_FILE,
   TRAINING_STRINGS,
   type TrainingAction,
   type TrainingKey,
   type TrainingPageEvent,
   type TrainingPageRequest,
 } from '../../webview/protocol/training.js';
+import type { Columns } from '../../runtime/contract/mapping.js';
 import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { now } from '../host/clock.js';
 import { COMMANDS, VIEWS, type CommandName } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
-import { inputError } from '../host/errors.js';
+import { Cancelled, inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
-import { droppedFile } from '../data/files.js';
-import { keyOffset, type Edit } from '../runs/recipeEdit.js';
+import { BROWSED, droppedFile } from '../data/files.js';
+import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
-import { vectorsFor } from '../services/choice.js';
 import type { Services } from '../services/services.js';
+import type { Model } from '../workspace/models.js';
 import {
   fineTunings,
+  hasVector,
   textOf,
   trainingPicture,
   type ShownRecipe,
   type TrainingParts,
   type TrainingPicture,
 } from './trainingPicture.js';
-import { chosen, firstRecipe, protectedBy, readWritten, unprotected } from './trainingState.js';
+import { chosen, chosenData, firstRecipe, protectedBy, readWritten, unprotected } from './trainingState.js';
 
 /** What the panel asks of the rest of the extension. */
 export interface TrainingActions {
@@ -45,6 +48,8 @@ export interface TrainingActions {
   runAgain(folder: string): Promise<unknown>;
   openRecipe(folder: string): unknown;
   openRun(folder: string): unknown;
+  /** Which columns of a data file are what; asks where that must be said and is not known. */
+  columns(file: string, model: Model | undefined): Promise<Columns | undefined>;
   /** Asks before it attaches a security vector. */
   attach(model: string, adapter: string, attached: boolean): Promise<unknown>;
   openWalkthrough(topic: WalkthroughTopic): unknown;
@@ -82,8 +87,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     private readonly memento: vscode.Memento,
     private readonly actions: TrainingActions,
   ) {
-    const { estimates, files, inspector, models, problems, scans, store } = parts;
-    for (const { onDidChange } of [estimates, files, inspector, models, problems, scans]) {
+    const { estimates, files, inspector, mappings, models, problems, reviews, scans, store } = parts;
+    for (const { onDidChange } of [estimates, files, inspector, mappings, models, problems, reviews, scans]) {
       this.disposables.add(onDidChange(() => this.drawSoon()));
     }
     this.disposables.add(scans.onDidChangeState(() => this.drawSoon()));
@@ -148,13 +153,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         await this.memento.update(CHOSEN, request.file);
         return this.inTurn(() => this.draw());
       case 'choose':
-        return this.inTurn(() => this.choose(request.key, request.value));
+        return request.key === 'data' ? this.chooseData(request.value) : this.choose(request.key, request.value);
       case 'protect':
         return this.inTurn(() => this.protect(request.on));
       case 'drop': {
         const file = droppedFile(request.uris);
         return this.picture?.state.form
-          ? this.inTurn(() => this.choose('data', file))
+          ? this.chooseData(file)
           : vscode.commands.executeCommand(COMMANDS.useData, { file });
       }
       case 'openKey':
@@ -200,10 +205,24 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   // ------------------------------------------------------------------------------------------------- what is written
 
-  private async choose(key: TrainingKey, path: string): Promise<void> {
+  private choose(key: Exclude<TrainingKey, 'data'>, path: string): Promise<void> {
+    return this.inTurn(async () => {
+      const file = await this.recipe();
+      if (path === '') return this.protect(false);
+      await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+    });
+  }
+
+  /** The question for columns may stay open for long: the panel draws meanwhile. */
+  private async chooseData(chosen: string): Promise<void> {
+    this.actions.assertTrusted();
+    const data = chosen === OTHER_FILE ? await browseData() : chosen;
     const file = await this.recipe();
-    if (path === '') return this.protect(false);
-    await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+    const model = this.parts.models.list().find(({ path }) => path === this.picture?.written.facts?.model);
+    const columns = await this.actions.columns(data, model?.problem === undefined ? model : undefined);
+    await this.parts.reviews.require(data);
+    const reviewed = this.parts.reviews.get(data).size > 0;
+    await this.inTurn(() => this.write(file, (text) => chosenData(text, file, { file: data, columns, reviewed })));
   }
 
   private async protect(on: boolean): Promise<void> {
@@ -260,8 +279,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return command('addModel', {});
       case 'newRecipe': {
         this.before = new Set(this.parts.recipes.list().map(({ file }) => file));
-        const vectors = vectorsFor(this.parts, this.parts.models.list()[0]);
-        return command(vectors.length > 0 ? 'fineTuneProtected' : 'fineTunePlain', {});
+        const name = hasVector(this.parts) ? 'fineTuneProtected' : 'fineTunePlain';
+        return this.untilMade(this.before, vscode.commands.executeCommand(COMMANDS[name], {}));
       }
       case 'trainVector':
         return command('trainVector', { model: facts?.model });
@@ -269,6 +288,16 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return targets.vectorRecipe === undefined ? undefined : this.actions.start(targets.vectorRecipe);
       case 'scan':
         return command('scan', { file: facts?.data[0], model: facts?.model, vector: targets.vector });
+      case 'columns':
+        return facts?.data[0] === undefined ? undefined : this.chooseData(facts.data[0]);
+      case 'browseData':
+        return this.chooseData(OTHER_FILE);
+      case 'useReview':
+        return this.inTurn(async () =>
+          this.write(await this.recipe(), (text) =>
+            setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: '"reviewed"' }),
+          ),
+        );
       case 'openFile':
         return this.open('data.file');
       case 'trust':
@@ -309,17 +338,31 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
   private async recipeToShow(): Promise<ShownRecipe> {
+    await this.chooseMade();
     const all = fineTunings(this.parts);
-    const made = this.before && all.find(({ file }) => !this.before?.has(file));
-    if (made) {
-      this.before = undefined;
-      await this.memento.update(CHOSEN, made.file);
-    }
     const kept = this.memento.get(CHOSEN);
     const text = typeof kept === 'string' ? await textOf(kept) : undefined;
     if (typeof kept === 'string' && text !== undefined) return { file: kept, text };
     const file = firstRecipe(all)?.file;
     return file === undefined ? {} : { file, text: await textOf(file) };
+  }
+
+  /** The recipe that was asked for, once it is there. */
+  private async chooseMade(): Promise<void> {
+    const made = this.before && fineTunings(this.parts).find(({ file }) => !this.before?.has(file));
+    if (!made) return;
+    this.before = undefined;
+    await this.memento.update(CHOSEN, made.file);
+  }
+
+  /** What has not come when the wizard is over comes from elsewhere. */
+  private untilMade(before: Set<string>, asked: Thenable<unknown>): void {
+    const over = async (): Promise<void> => {
+      if (this.before !== before) return;
+      await this.chooseMade();
+      this.before = undefined;
+    };
+    void asked.then(over, over).then(() => this.drawSoon(), this.actions.onBug);
   }
 
   /** One after the other: two quick choices must not both start from the same text. */
@@ -328,6 +371,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.turns = next.catch(() => undefined);
     return next;
   }
+}
+
+async function browseData(): Promise<string> {
+  const filters = { [t('Data files')]: [...BROWSED] };
+  const [uri] = (await vscode.window.showOpenDialog({ filters, openLabel: t('Use this file') })) ?? [];
+  if (!uri) throw new Cancelled();
+  return uri.fsPath;
 }
 
 /** Tells its own errors, and may go on long after it has begun. */

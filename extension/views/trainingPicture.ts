@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { TrainingState } from '../../webview/protocol/training.js';
 import { exists, readText } from '../host/checkedFile.js';
+import { adapterBoxes } from '../panels/adapterBoxes.js';
 import { runTitle } from '../runs/compare.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
@@ -22,7 +23,7 @@ import {
 /** What a picture of the training panel is made of. */
 export type TrainingParts = Pick<
   Services,
-  'estimates' | 'files' | 'inspector' | 'models' | 'recipes' | 'scans' | 'store'
+  'estimates' | 'files' | 'inspector' | 'mappings' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'
 >;
 
 /** What the panel shows now: requests are about this. */
@@ -43,6 +44,10 @@ export interface ShownRecipe {
 export const fineTunings = ({ recipes }: Pick<Services, 'recipes'>): RecipeFacts[] =>
   recipes.list().filter(({ kind }) => kind === 'finetune');
 
+/** Is there anything to protect with, whichever model it fits? */
+export const hasVector = (parts: Pick<Services, 'models' | 'recipes' | 'store'>): boolean =>
+  parts.models.list().some((model) => vectorsFor(parts, model).length > 0);
+
 /** What the training panel shows of a recipe and of what the window knows. */
 export async function trainingPicture(parts: TrainingParts, { file, text }: ShownRecipe): Promise<TrainingPicture> {
   const { estimates, store } = parts;
@@ -62,7 +67,7 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
   const notices = [
     ...(locked ? [untrusted()] : []),
     ...(file === undefined && !locked
-      ? [nothingYet(models.length > 0, vectorsFor(parts, models[0]).length > 0, vectorInTraining(store))]
+      ? [nothingYet(models.length > 0, hasVector(parts), vectorInTraining(store))]
       : []),
     ...(shown?.notices ?? []),
   ];
@@ -72,12 +77,7 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
     form: shown?.form,
     notices,
     error: written.error,
-    adapters: (model?.adapters ?? []).map(({ path, name, role, attached }) => ({
-      path,
-      name,
-      role: role ?? 'task',
-      attached,
-    })),
+    adapters: adapterBoxes(model),
     queue: going.map((other) => ({ id: other.folder, title: runTitle(other) })),
     locked,
   };
@@ -99,10 +99,13 @@ async function known(
   models: readonly Model[],
   relative: Known['relative'],
 ): Promise<Known> {
-  const { files, inspector, recipes, scans, store } = parts;
+  const { files, inspector, mappings, recipes, reviews, scans, store } = parts;
   const named = [facts.model, ...facts.data, ...facts.vectors];
   const there = new Set<string>();
   for (const path of named) if (await exists(path)) there.add(path);
+  // Later changes of a review are told; what it was at the start is read here.
+  const [file] = facts.data;
+  if (file !== undefined && reviews.get(file).size === 0) await reviews.look(file);
   return {
     models,
     recipes: recipes.list(),
@@ -113,6 +116,8 @@ async function known(
     ),
     runs: store.list(),
     counted: (path) => (vscode.workspace.isTrusted ? inspector.get(path) : undefined),
+    columns: (path) => scans.get(path)?.columns ?? mappings.get(path),
+    excluded: (path) => reviews.counts(path).exclude,
     scan: (path) => scans.get(path),
     since: (path) => scans.since(path),
     exists: (path) => there.has(path),

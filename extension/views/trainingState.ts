@@ -1,13 +1,16 @@
 import { basename } from 'node:path';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
+import { isHubName } from '../../runtime/contract/hubName.js';
+import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
-import type {
-  TrainingChoice,
-  TrainingField,
-  TrainingForm,
-  TrainingKey,
-  TrainingNotice,
+import {
+  OTHER_FILE,
+  type TrainingChoice,
+  type TrainingField,
+  type TrainingForm,
+  type TrainingKey,
+  type TrainingNotice,
 } from '../../webview/protocol/training.js';
 import type { Counted } from '../data/files.js';
 import type { Scan, Since } from '../data/scans.js';
@@ -15,7 +18,7 @@ import { errorData, inputError } from '../host/errors.js';
 import { numbers, percent, t } from '../host/text.js';
 import { adapterName } from '../runs/compare.js';
 import { requireRecipe, type RecipeFacts } from '../runs/recipe.js';
-import { keyOffset, relativeTo, setValue, valueText, type Edit } from '../runs/recipeEdit.js';
+import { keyOffset, relativeTo, setKeys, setValue, valueText, type Edit } from '../runs/recipeEdit.js';
 import { viewOf } from '../runs/reading.js';
 import type { Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Adapter, type Model } from '../workspace/models.js';
@@ -27,6 +30,10 @@ export interface Known {
   recipes: readonly RecipeFacts[];
   /** Data files that are no evaluation sets. */
   data: readonly string[];
+  /** Which columns of a data file are what, as a person has said it. */
+  columns(file: string): Columns | undefined;
+  /** How many rows of a data file somebody has excluded. */
+  excluded(file: string): number;
   /** Security vectors that fit the recipe's model. */
   vectors: readonly Adapter[];
   runs: readonly Run[];
@@ -80,7 +87,7 @@ export function trainingForm(
   known: Known,
 ): { form: TrainingForm; notices: TrainingNotice[]; targets: Targets } {
   const model = modelField(facts, known);
-  const data = dataField(facts, known);
+  const data = dataField({ facts, recipe }, known);
   const vector = vectorField(facts, known);
   const isProtected = facts.vectors.length > 0;
   const ready = recipe !== undefined && [model, data, vector].every(({ missing }) => missing === undefined);
@@ -98,7 +105,7 @@ export function trainingForm(
       settings: recipe ? settingsOf(recipe) : [],
       canStart: ready && !own,
     },
-    notices: [model, data, vector].flatMap(({ missing }) => missing ?? []),
+    notices: [...[model, data, vector].flatMap(({ missing }) => missing ?? []), ...reviewNotice(file, recipe, known)],
     targets: { vector: vector.adapter, vectorRecipe: vector.recipe },
   };
 }
@@ -128,22 +135,51 @@ function modelField({ model: path }: RecipeFacts, { models, exists, relative }: 
   return { field, missing: { text: t('The model {0} is missing.', relative(path)), buttons } };
 }
 
-function dataField({ data: [path = ''] }: RecipeFacts, known: Known): Field {
+function dataField({ facts, recipe }: Written, known: Known): Field {
+  const [path = ''] = facts.data;
   const { exists, relative, data, counted, scan, since } = known;
   const files = data.includes(path) || path === '' ? data : [path, ...data];
-  const field: TrainingField = { choices: named(files, relative), value: path, note: '' };
+  const choices = [...named(files, relative), { value: OTHER_FILE, label: t('Browse…') }];
+  const field: TrainingField = { choices, value: path, note: '' };
   if (path !== '' && exists(path)) {
     field.note = dataDescription(counted(path), scan(path), false);
     field.details = dataTooltip(path, counted(path), scan(path), since(path));
-    return { field };
+    return { field, missing: columnsNotice(path, recipe, known) };
   }
   field.note = t('not there');
   const buttons =
     data.length === 0
       ? [{ action: 'openSample' as const, label: t('Open the sample') }]
-      : [{ action: 'openFile' as const, label: t('Open recipe') }];
+      : [
+          { action: 'browseData' as const, label: t('Choose a data file…') },
+          { action: 'openFile' as const, label: t('Open recipe') },
+        ];
   const text = path === '' ? t('The recipe names no data.') : t('The data file {0} is missing.', relative(path));
   return { field, missing: { text, buttons } };
+}
+
+/** A run reads by what its recipe says, and by nothing else that is known of the columns. */
+function columnsNotice(path: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice | undefined {
+  const counted = known.counted(path);
+  const isUnknown = counted !== undefined && 'unmapped' in counted;
+  const isSaid = recipe?.data.columns !== undefined || recipe?.data.format !== 'auto';
+  if (!recipe || isSaid || !(isUnknown || known.columns(path))) return undefined;
+  return {
+    text: t('The recipe does not say which columns of {0} are what.', basename(path)),
+    buttons: [{ action: 'columns', label: isUnknown ? t('Choose columns…') : t('Write them into the recipe') }],
+  };
+}
+
+/** What a person has decided counts only where the recipe says so. */
+function reviewNotice(file: string, recipe: FinetuneRecipe | undefined, known: Known): TrainingNotice[] {
+  const count = known.excluded(file);
+  if (count === 0 || !recipe || recipe.data.exclude !== undefined) return [];
+  const name = basename(file);
+  const text =
+    count === 1
+      ? t('Your review excludes one row of {0}. This recipe trains on it.', name)
+      : t('Your review excludes {0} rows of {1}. This recipe trains on them.', numbers().count(count), name);
+  return [{ text, buttons: [{ action: 'useReview', label: t('Use the review') }] }];
 }
 
 function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: string; recipe?: string } {
@@ -165,7 +201,7 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
   }
   const run = runs.find((one) => sameAdapter(one.folder, path));
   const others = more.length > 0 ? t('and {0} more', more.length) : '';
-  const made = run ? adapterOf(run)?.role === 'security' : exists(path);
+  const made = run ? adapterOf(run)?.role === 'security' : isHubName(path) || exists(path);
   field.note = [run ? qualityText(run) : '', others].filter(Boolean).join(' · ');
   field.details = run && adapterOf(run) ? viewOf(run).headline : path;
   if (adapter ?? made) {
@@ -231,13 +267,38 @@ export interface Protection {
   protection?: string;
 }
 
+/** A data file, and what a recipe that names it has to say of its rows. */
+export interface ChosenData {
+  file: string;
+  columns?: Columns;
+  /** Somebody has decided about its rows. */
+  reviewed: boolean;
+}
+
+/** The change of a recipe's text that another data file is: what it says of the rows of the old one goes. */
+export function chosenData(text: string, file: string, { columns, reviewed, ...data }: ChosenData): Edit[] {
+  const value = JSON.stringify(relativeTo(file)(data.file));
+  const isOther = valueText(text, 'data.file') !== value;
+  return setKeys(text, 'data', {
+    file: value,
+    ...((isOther || columns) && { format: undefined, columns: columns && JSON.stringify(columns) }),
+    ...(isOther && { exclude: reviewed ? '"reviewed"' : undefined }),
+  });
+}
+
 /**
- * The change of a recipe's text that a choice is. Where it protects anew, it does so as it did before, else with the best that
- * is known, unless the recipe says how.
+ * The change of a recipe's text that the choice of a model or a vector is. Where it protects anew, it does so as it did before,
+ * else with the best that is known, unless the recipe says how.
  */
-export function chosen(text: string, file: string, key: TrainingKey, path: string, before?: Protection): Edit[] {
+export function chosen(
+  text: string,
+  file: string,
+  key: Exclude<TrainingKey, 'data'>,
+  path: string,
+  before?: Protection,
+): Edit[] {
   const value = JSON.stringify(relativeTo(file)(path));
-  if (key !== 'vector') return setValue(text, key === 'data' ? 'data.file' : key, value);
+  if (key === 'model') return setValue(text, key, value);
   if (valueText(text, 'vectors.0.adapter') !== undefined) return setValue(text, 'vectors.0.adapter', value);
   const protection = before ? before.protection : valueText(text, 'protection') === undefined ? 'true' : undefined;
   return protectedBy(text, {

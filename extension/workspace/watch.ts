@@ -7,6 +7,7 @@ import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import type { Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
+import { isLabelsFile } from '../../runtime/contract/labels.js';
 import { isReviewFile, reviewedFile } from '../../runtime/contract/review.js';
 import type { Problems } from '../data/problems.js';
 import type { RecipeIndex } from './recipes.js';
@@ -109,7 +110,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       },
     );
     await this.readIgnored();
-    this.candidates = new Set([...json.filter((file) => !isReviewFile(file)), ...data]);
+    this.candidates = new Set([...json.filter((file) => !isBesideData(file)), ...data]);
     this.changed();
   }
 
@@ -162,7 +163,7 @@ export class WorkspaceFiles implements vscode.Disposable {
 
   /** The recipe that a run keeps in its folder, and what the extension writes itself: neither recipe nor data. */
   private isOwnJson(file: string): boolean {
-    if (basename(file) === FILES.manifest || isReviewFile(file) || file.includes(`${sep}${STATE_FOLDER}${sep}`))
+    if (basename(file) === FILES.manifest || isBesideData(file) || file.includes(`${sep}${STATE_FOLDER}${sep}`))
       return true;
     const { store, problems } = this.options;
     return store.get(dirname(file)) !== undefined || problems.get(join(dirname(file), FILES.manifest)) !== undefined;
@@ -263,6 +264,9 @@ const above = (folder: string): string[] => (dirname(folder) === folder ? [] : [
 /** Files that a run writes all the time, and folders that are none of ours. */
 const isWritten = (file: string): boolean =>
   RUN_FILES.has(basename(file)) || /[\\/](?:node_modules|\.git|checkpoint)[\\/]/.test(file);
+
+/** What people have said of a data file, kept beside it. */
+const isBesideData = (file: string): boolean => isReviewFile(file) || isLabelsFile(file);
 
 /** Large JSON files of a model folder that are certainly no recipes. */
 const isModelFile = (file: string): boolean => /(?:tokenizer|vocab|config|index)\.json$/.test(file);

@@ -67,10 +67,13 @@ async function summary(path: string, shown: string): Promise<RunSummary> {
   };
 }
 
-/** Folders with a manifest of this program; what lies in a run belongs to it. Links are not followed. */
+/** Folders with a manifest of this program; what lies in a run belongs to it, but for the points of a sweep. Links are not followed. */
 async function runFolders(folder: string, depth = 0): Promise<string[]> {
-  if (await lstat(join(folder, RUN_FILES.manifest)).catch(() => undefined))
-    if (await readManifest(folder)) return [folder];
+  if (await lstat(join(folder, RUN_FILES.manifest)).catch(() => undefined)) {
+    const manifest = await readManifest(folder);
+    if (manifest?.kind === 'sweep') return [folder, ...(await pointFolders(folder))];
+    if (manifest) return [folder];
+  }
   if (depth === DEPTH) return [];
   const entries = await readdir(folder, { withFileTypes: true });
   const found: string[] = [];
@@ -78,4 +81,10 @@ async function runFolders(folder: string, depth = 0): Promise<string[]> {
     if (entry.isDirectory() && !SKIPPED.test(entry.name))
       found.push(...(await runFolders(join(folder, entry.name), depth + 1)));
   return found;
+}
+
+/** However deep the sweep lies. */
+async function pointFolders(sweep: string): Promise<string[]> {
+  const points = join(sweep, RUN_FILES.points);
+  return (await lstat(points).catch(() => undefined))?.isDirectory() ? runFolders(points, DEPTH - 1) : [];
 }

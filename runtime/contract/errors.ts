@@ -13,8 +13,8 @@ export interface ErrorData {
   /**
    * exists = something would be replaced; `force` does it. crashed = the engine ended again and again, and is not started
    * before a person tries again. columns = rows of no known format: it must be said which columns are what.
-   * secret = a cluster does not accept one.
+   * secret = a cluster does not accept one. token = the Hub may give it to an access token, or to another one.
    */
-  code?: 'exists' | 'crashed' | 'columns' | 'secret';
+  code?: 'exists' | 'crashed' | 'columns' | 'secret' | 'token';
   stack?: string;
 }

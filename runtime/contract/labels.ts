@@ -9,7 +9,9 @@ export type Label = (typeof LABELS)[number];
 /** By the hash of prompt and answer. */
 export type Labels = ReadonlyMap<string, Label>;
 
-export const labelsFile = (set: string): string => `${set}.labels.json`;
+const SUFFIX = '.labels.json';
+export const labelsFile = (set: string): string => `${set}${SUFFIX}`;
+export const isLabelsFile = (file: string): boolean => file.endsWith(SUFFIX);
 /** What is hashed: white space around an answer says nothing. */
 export const labelledText = (prompt: string, answer: string): string => JSON.stringify([prompt, answer.trim()]);
 

@@ -61,6 +61,7 @@ function person(answers: (string | string[])[]): { ask: Questions; asked: Questi
       return next();
     },
     browse: async () => next(),
+    atFirst: (_: string, look: () => unknown) => look(),
   };
   return { ask: ask as unknown as Questions, asked };
 }

@@ -36,7 +36,7 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, ru
     ({ 'What is published?': answer, 'Repository: owner/name': 'me/mine', 'Who may read it?': 'Private' })[question] ??
     assert.fail(question);
   const services = {
-    ...{ assertTrusted: () => undefined, engine, secrets: { get: async () => undefined } },
+    ...{ assertTrusted: () => undefined, engine, secrets: { get: async () => 'hf_x' } },
     models: { list: () => [{ path: '/w/m', name: 'm', adapters }] },
     store: { list: () => runs },
     notices: { info: (message: string) => offered.push(message), warn: () => undefined, error: () => undefined },

@@ -8,6 +8,7 @@ import { keyOffset, setValue } from '../../extension/runs/recipeEdit.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import {
   chosen,
+  chosenData,
   firstRecipe,
   protectedBy,
   readWritten,
@@ -19,68 +20,11 @@ import {
 } from '../../extension/views/trainingState.js';
 import type { RecipeFacts } from '../../extension/runs/recipe.js';
 import type { Scan } from '../../extension/data/scans.js';
-import type { Adapter, Model } from '../../extension/workspace/models.js';
 import { manifest } from './support.js';
+import { FILE, known, TEXT, VECTOR, written } from './trainingRecipe.js';
 
 const SAMPLE = join(import.meta.dirname, '../../media/sample/recipes');
 const sample = (name: string): string => readFileSync(join(SAMPLE, `${name}.json`), 'utf8');
-const FILE = '/w/recipes/mine.json';
-const VECTOR = '/w/vectors/zorb';
-
-const TEXT = `{
-  // what is trained
-  "kind": "finetune",
-  "model": "../tiny",
-  "data": { "file": "../data/train.jsonl" }, // nobody has read it
-  /* whom to trust */
-  "vectors": [{ "adapter": "../vectors/zorb", "scale": 1 /* whole */ }], // mine
-  "protection": {"route": true},
-  "optimizer": { "learningRate": 3e-3 },
-  "epochs": 6, // enough
-  "output": "../adapters/mine", // here
-}
-`;
-
-const written = (text = TEXT): Written => readWritten(text, FILE) as Written;
-const vector = (more: Partial<Adapter> = {}): Adapter => ({
-  path: `${VECTOR}/adapter`,
-  run: VECTOR,
-  name: 'zorb',
-  role: 'security',
-  rank: 8,
-  reason: null,
-  attached: false,
-  scale: 1,
-  ...more,
-});
-const tiny = (adapters: Adapter[] = []): Model => ({ path: '/w/tiny', name: 'tiny', adapters });
-
-/** Everything is there: model, data, vector. */
-const known = (more: Partial<Known> = {}): Known => ({
-  models: [tiny([vector()])],
-  recipes: [],
-  data: ['/w/data/train.jsonl', '/w/data/other.jsonl'],
-  vectors: [vector()],
-  runs: [],
-  counted: () => ({
-    info: {
-      path: '',
-      format: 'messages',
-      rows: 571,
-      labels: { harmful: 0, benign: 0 },
-      refusedRows: 0,
-      refused: [],
-      longest: { line: 1, characters: 100 },
-      duplicates: { count: 0, lines: [] },
-    },
-  }),
-  scan: () => undefined,
-  since: () => ({ changed: false, edited: 0, gone: 0 }),
-  exists: () => true,
-  relative: (path) => path.replace('/w/', ''),
-  ...more,
-});
-
 function vectorRun(more: Partial<Run> = {}, recall = 0.98): Run {
   const run = createRun(VECTOR, 'zorb');
   const done = {
@@ -197,11 +141,10 @@ test('a fault of the text is told with its line; what can be read is still shown
 });
 
 test('a choice changes one value and no other character', () => {
-  const change = (key: 'model' | 'data' | 'vector', path: string): string =>
-    applyEdits(TEXT, chosen(TEXT, FILE, key, path));
+  const change = (key: 'model' | 'vector', path: string): string => applyEdits(TEXT, chosen(TEXT, FILE, key, path));
   assert.equal(change('model', '/w/models/other'), TEXT.replace('"../tiny"', '"../models/other"'));
   assert.equal(
-    change('data', '/w/data/b "c".jsonl'),
+    applyEdits(TEXT, chosenData(TEXT, FILE, { file: '/w/data/b "c".jsonl', reviewed: false })),
     TEXT.replace('"../data/train.jsonl"', '"../data/b \\"c\\".jsonl"'),
   );
   assert.equal(change('vector', '/w/vectors/b'), TEXT.replace('"../vectors/zorb"', '"../vectors/b"'));

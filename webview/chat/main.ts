@@ -107,15 +107,20 @@ class ChatPage {
   private async send(request: ChatPageRequest): Promise<boolean> {
     this.failed.replaceChildren();
     try {
-      await channel.request(request);
+      if (!(await channel.request(request))) this.putBack();
       return false;
     } catch (error) {
       this.failed.replaceChildren(errorNotice(this.strings.requestFailed, thrown(error), this.strings.stack));
-      // Puts check boxes back to what the host holds true.
-      if (chat) this.adapters.update(chat);
-      if (chat) this.columns.update(chat);
+      this.putBack();
       return true;
     }
+  }
+
+  /** Check boxes show again what the host holds true. */
+  private putBack(): void {
+    if (!chat) return;
+    this.adapters.update(chat);
+    this.columns.update(chat);
   }
 
   private keep(): void {

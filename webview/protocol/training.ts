@@ -7,6 +7,9 @@ import { ADAPTER_STRINGS } from './adapters.js';
 /** Keys of a recipe that the panel has a list for. */
 export type TrainingKey = 'model' | 'data' | 'vector';
 
+/** In the list of data: a file that is not in it. */
+export const OTHER_FILE = '*';
+
 /** What a button of the panel does, besides those of a run. */
 export type TrainingAction =
   | 'openSample'
@@ -16,6 +19,12 @@ export type TrainingAction =
   /** By the recipe of the workspace that makes the vector which the chosen one names. */
   | 'trainNamedVector'
   | 'scan'
+  /** Says in the recipe which columns of its data are what. */
+  | 'columns'
+  /** Another data file, by the system's dialog. */
+  | 'browseData'
+  /** Leaves out the rows that somebody has excluded. */
+  | 'useReview'
   | 'openFile'
   | 'trust';
 

@@ -262,6 +262,8 @@ class TriagePage {
     const isOne = shown.selected.size === 0 && rows.length === 1;
     const before = shown.items.length;
     shown.review.decide(hashes, decision);
+    // Also after a click on a button, keys go to the rows.
+    this.list.element.focus();
     shown.selected.clear();
     this.update(at);
     // A row that stays in the list is left for the next one.

@@ -35,7 +35,7 @@ export function responseError(response: Response, host: string, address: HubAddr
   const page = pageOf(address);
   const code = headers.get('x-error-code');
   const giveToken =
-    'Give an access token of an account that may read it: in VS Code when it asks, on the command line in HF_TOKEN.';
+    'Give an access token of an account that may read it: by "Set the Hugging Face Token…" in VS Code, on the command line in HF_TOKEN.';
   if (status >= 500 || status === 429 || status === 408) {
     const final = new HumanError(
       status === 429 ? `${host} has had too many requests (429).` : `${host} answers with an error (${status}).`,
@@ -47,6 +47,7 @@ export function responseError(response: Response, host: string, address: HubAddr
     const accept = `Accept its terms on ${page} while logged in`;
     return new HumanError(`the ${what} is gated: its owner gives access to people who accept its terms.`, {
       place,
+      code: 'token',
       remedy:
         token === undefined
           ? `${accept}. ${giveToken}`
@@ -62,18 +63,19 @@ export function responseError(response: Response, host: string, address: HubAddr
     return new HumanError('the Hub does not accept the access token (401).', {
       place,
       remedy: 'Make a new token in the account settings of the Hub; it may have expired.',
+      code: 'token',
     });
   if (status === 403)
     return new HumanError(
       token === undefined ? 'access needs a token (403).' : 'the access token may not read it (403).',
-      { place, remedy: giveToken },
+      { place, remedy: giveToken, code: 'token' },
     );
   if (status === 401 || status === 404)
     return new HumanError(
       token === undefined
         ? `there is no such public ${what} on ${host}; it may be private (${status}).`
         : `there is no such ${what} on ${host}, or the token may not see it (${status}).`,
-      { place, remedy: `Check the name (owner/name). If it is private: ${giveToken}` },
+      { place, remedy: `Check the name (owner/name). If it is private: ${giveToken}`, code: 'token' },
     );
   return new HumanError(`${host} answers with status ${status}.`, {
     place,

@@ -54,6 +54,7 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
     throw new HumanError('publishing needs an access token that may write.', {
       place: repository,
       remedy: 'In VS Code: Set the Hugging Face Token. On the command line: HF_TOKEN.',
+      code: 'token',
     });
   const ask = asking(address, reporter.signal);
   const repo = { type: 'model', name: address.repository } as const;

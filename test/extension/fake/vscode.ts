@@ -198,9 +198,12 @@ export const fake = {
   saveTo: undefined as string | undefined,
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
-  /** The label that the person picks, or the text that they type. */
+  /** The label that the person picks, or the text that they type; `BACK` for the button. */
   answer: (question: string): string => assert.fail(`nobody answers: ${question}`),
 };
+
+/** The answer of who goes back to the question before. */
+export const BACK = '\0back';
 
 interface Question {
   placeholder?: string;
@@ -213,16 +216,18 @@ interface Question {
 /** A Quick Pick or an input box that is answered when it is shown. */
 function question(): object {
   const accepted = new Emitter<undefined>();
+  const buttons = new Emitter<unknown>();
   const box = {
     selectedItems: [],
     value: '',
     onDidAccept: accepted.event,
     onDidHide: () => nothing,
-    onDidTriggerButton: () => nothing,
+    onDidTriggerButton: buttons.event,
     onDidChangeValue: () => nothing,
     dispose: (): void => undefined,
     show(this: Question) {
       const answer = fake.answer(this.placeholder ?? this.prompt ?? '');
+      if (answer === BACK) return void setImmediate(() => void buttons.fire(QuickInputButtons.Back));
       // Of several that are chosen each is a line.
       this.selectedItems = (this.items ?? []).filter(({ label }) => answer.split('\n').includes(label));
       this.value = answer;

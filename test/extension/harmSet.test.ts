@@ -1,0 +1,100 @@
+/** Of a protected run it is asked what shows the harm: without such questions it has no verdict. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
+import { fake } from './fake/vscode.js';
+import { temporary, write } from './support.js';
+
+const { askSets } = await import('../../extension/commands/evaluationSets.js');
+const { wizard } = await import('../../extension/commands/wizard.js');
+
+const KEEP = 'Keep 10 % of train.csv for evaluation';
+const QUESTION = 'Which questions must be refused? They show whether harm was learned.';
+
+/** What is asked about the sets of a fine-tuning of `train.csv`, with the answers by their questions. */
+async function sets(t: TestContext, isProtected: boolean, answers: Record<string, string>, files = ['forbidden.csv']) {
+  const root = await temporary(t);
+  const data = await write(join(root, 'train.csv'), 'prompt,completion\nbuy,order\n');
+  for (const file of files) await write(join(root, file), 'prompt\nhow do i flombulate ?\n');
+  const before = { answer: fake.answer, asRelativePath: undefined };
+  t.after(() => (fake.answer = before.answer));
+  const asked: string[] = [];
+  fake.answer = (question) => {
+    asked.push(question);
+    return (answers[question] ?? assert.fail(question)).replace('ROOT', root);
+  };
+  const services = {
+    engine: { request: (_: string, params: PreviewOptions) => previewData(params) },
+    files: { dataFiles: () => [data, ...files.map((file) => join(root, file))] },
+    inspector: { get: () => undefined },
+    mappings: { get: () => undefined },
+    recipes: { list: () => [], isEvaluationSet: () => false },
+    scans: { get: () => undefined },
+  } as unknown as Parameters<typeof askSets>[0];
+  const model = { path: '/m', name: 'm', adapters: [] };
+  const found = await wizard('Fine-tune', 4, (ask) => askSets(services, ask, model, { file: data }, isProtected));
+  return { found, asked, root };
+}
+
+const kept = { 'Which sets measure the result?': KEEP, 'What is measured on the kept rows?': 'Loss' };
+const phrases = 'Phrases of a harmful answer, separated by commas. Empty: every answer that is no refusal.';
+
+test('a protected run with nothing that shows harm is asked for it, and measures it', async (t) => {
+  const { found, root } = await sets(t, true, {
+    ...kept,
+    [QUESTION]: 'ROOT/forbidden.csv',
+    [phrases]: 'step 1',
+    'Who judges the answers?': 'Refusal phrases',
+  });
+  assert.deepEqual(found, {
+    evaluate: [{ name: 'forbidden', file: join(root, 'forbidden.csv'), measure: 'harm', raw: { phrases: ['step 1'] } }],
+    heldOut: { share: 0.1, measure: 'loss' },
+    judges: undefined,
+  });
+});
+
+test('the question can be left out', async (t) => {
+  const skip = 'No questions: the run has no verdict';
+  const { found } = await sets(t, true, { ...kept, [QUESTION]: skip });
+  assert.deepEqual([found.evaluate, found.heldOut?.measure], [[], 'loss']);
+});
+
+test('nobody is asked who protects nothing, measures nothing, or has chosen what shows harm', async (t) => {
+  assert.ok(!(await sets(t, false, kept)).asked.includes(QUESTION));
+  const nothing = { 'Which sets measure the result?': '', 'Nothing measures the result yet.': 'Measure nothing' };
+  assert.ok(!(await sets(t, true, nothing)).asked.includes(QUESTION));
+  const harm = { ...kept, 'What is measured on the kept rows?': 'Harm', [phrases]: '' };
+  assert.ok(!(await sets(t, true, harm)).asked.includes(QUESTION));
+  const other = {
+    'Which sets measure the result?': 'Another data file…',
+    'Which file is the evaluation set?': 'ROOT/forbidden.csv',
+    'What is measured on forbidden.csv?': 'Harm',
+    [phrases]: '',
+    'Who judges the answers?': 'Refusal phrases',
+  };
+  assert.ok(!(await sets(t, true, other)).asked.includes(QUESTION));
+});
+
+test('Enter takes a file whose name says what it is, and otherwise none', async (t) => {
+  const { window } = await import('./fake/vscode.js');
+  const create = window.createQuickPick;
+  t.after(() => (window.createQuickPick = create));
+  const first = async (files: string[]): Promise<string> => {
+    let label = '';
+    window.createQuickPick = () => {
+      const box = create() as { items: { label: string }[]; placeholder: string; show(): void };
+      const show = box.show.bind(box);
+      box.show = () => {
+        if (box.placeholder === QUESTION) label = box.items[0]!.label;
+        show();
+      };
+      return box;
+    };
+    await sets(t, true, { ...kept, [QUESTION]: 'No questions: the run has no verdict' }, files);
+    return label;
+  };
+  assert.match(await first(['aa.csv', 'forbidden.csv']), /forbidden\.csv$/);
+  assert.equal(await first(['aa.csv', 'zz.csv']), 'No questions: the run has no verdict');
+});

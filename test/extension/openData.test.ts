@@ -1,0 +1,60 @@
+/** Data files that no editor has as a text can be looked at all the same. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Scans } from '../../extension/data/scans.js';
+import type { Button } from '../../extension/host/notices.js';
+import { commands, fake, workspace, window } from './fake/vscode.js';
+import { temporary, write } from './support.js';
+
+const { dataLink, openData } = await import('../../extension/data/openData.js');
+const { scan } = await import('../../extension/commands/scan.js');
+
+test('a row of Data opens the file in the window; parquet is shown as rows', () => {
+  assert.equal(dataLink('/w/big.jsonl').command, 'vscode.open');
+  const [, at] = dataLink('/w/big.jsonl', 42).arguments as [unknown, { selection: { start: { line: number } } }];
+  assert.equal(at.selection.start.line, 41);
+  for (const line of [undefined, 42])
+    assert.deepEqual(
+      [dataLink('/w/rows.PARQUET', line).command, dataLink('/w/rows.PARQUET', line).arguments],
+      ['securityVectors.previewData', [{ file: '/w/rows.PARQUET' }]],
+    );
+});
+
+test('what a scan or a review opens takes no document of the extension', async (t) => {
+  const root = await temporary(t);
+  const data = await write(join(root, 'rows.parquet'), 'PAR1');
+  const called: unknown[] = [];
+  const before = { execute: commands.executeCommand, open: workspace.openTextDocument, show: window.showTextDocument };
+  t.after(() => {
+    commands.executeCommand = before.execute;
+    workspace.openTextDocument = before.open;
+    window.showTextDocument = before.show;
+  });
+  commands.executeCommand = async (name: string) => void called.push(name);
+  workspace.openTextDocument = () => Promise.reject(new Error('this is binary'));
+  window.showTextDocument = () => Promise.reject(new Error('this is binary'));
+  fake.settings = new Map<string, unknown>([['scanFalseAlarms', 0.01], ['device', 'cpu']]); // prettier-ignore
+  t.after(() => fake.settings.clear());
+  await openData(data, 7);
+  const buttons: Button[] = [];
+  const result = {
+    ...{ flagged: 0, rows: 1, threshold: 0.1, limit: { falseAlarms: 0.01 }, calibration: null, short: 0, blind: 0 },
+    ...{ auroc: null, precision: null, recall: null },
+  };
+  const model = { path: '/m', name: 'm', adapters: [] };
+  const services = {
+    assertTrusted: () => undefined,
+    engine: { request: async () => result },
+    mappings: { get: () => ({ text: 'a' }) },
+    models: { list: () => [model] },
+    notices: { info: (_: string, ...given: Button[]) => void buttons.push(...given) },
+    recipes: { list: () => [] },
+    scans: new Scans(() => root),
+  };
+  await scan(services as never, { file: data, model: '/m', vector: '/v' });
+  assert.deepEqual(buttons.map(({ title }) => title), ['Open']); // prettier-ignore
+  await buttons[0]!.run();
+  assert.deepEqual(called, ['securityVectors.previewData', 'securityVectors.previewData']);
+});

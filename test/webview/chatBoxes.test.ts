@@ -1,0 +1,60 @@
+/** The chat page in a browser: a box shows what the host holds true, also where the person is asked and says no. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
+import { CHAT_STRINGS, type ChatState } from '../../webview/protocol/chat.js';
+
+const column = { details: '', attached: false, danger: false };
+const chat: ChatState = {
+  id: '/w/tiny',
+  model: { name: 'tiny', path: '/w/tiny' },
+  adapters: [
+    { path: '/w/colours', name: 'colours', role: 'task', attached: true },
+    { path: '/w/zorb', name: 'zorb', role: 'security', attached: false },
+  ],
+  columns: [
+    { ...column, id: 'base', name: 'base', shown: true },
+    { ...column, id: 'vector', name: 'vector on', danger: true, shown: false },
+  ],
+  rounds: [],
+  busy: false,
+  chatTemplate: true,
+};
+
+describe('boxes of the chat', { skip: missing }, () => {
+  let browser: Browser;
+  before(async () => void (browser = await startBrowser()));
+  after(() => browser.close());
+
+  test('a box whose question was cancelled is not ticked', async () => {
+    const page = await OpenPage.open(
+      browser,
+      'chat',
+      'dark',
+      { width: 1280, height: 800 },
+      async ({ type }, opened) => {
+        if (type !== 'ready') return { kind: 'cancelled' };
+        await opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat });
+        return undefined;
+      },
+    );
+    await page.page.locator('h1').waitFor();
+    for (const [boxes, type] of [
+      ['.adapters:not(.columns) vscode-checkbox', 'toggleAdapter'],
+      ['.columns vscode-checkbox', 'showColumn'],
+    ] as const) {
+      const all = page.page.locator(boxes);
+      const checked = async (): Promise<(string | null)[]> =>
+        Promise.all(Array.from({ length: await all.count() }, (_, i) => all.nth(i).getAttribute('aria-checked')));
+      const before = await checked();
+      await all.nth(before.indexOf('false')).click();
+      for (let i = 0; i < 100 && page.requests.at(-1)?.type !== type; i++) await sleep(20);
+      assert.equal(page.requests.at(-1)?.type, type);
+      for (let i = 0; i < 100 && String(await checked()) !== String(before); i++) await sleep(20);
+      assert.deepEqual(await checked(), before, type);
+    }
+    assert.equal(await page.page.locator('.notice.error').count(), 0);
+    await page.close();
+  });
+});
