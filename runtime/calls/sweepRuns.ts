@@ -9,6 +9,7 @@ import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.j
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
+import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
@@ -38,7 +39,9 @@ interface Surroundings {
  * Runs the points that were not found done.
  * @throws HumanError when every point fails
  */
-export async function runPoints(points: readonly Point[], at: Surroundings): Promise<DoneEvent['outcome']> {
+export async function runPoints(points: readonly Point[], among: Surroundings): Promise<DoneEvent['outcome']> {
+  const open = points.filter(({ found }) => found?.outcome !== 'finished');
+  const at = { ...among, shared: { ...among.shared, evaluations: evaluationsOf(open.map(({ recipe }) => recipe)) } };
   const { sweep, folder, options, emit } = at;
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);

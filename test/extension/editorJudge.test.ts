@@ -70,6 +70,19 @@ describe('a language model of VS Code as a judge', () => {
     assert.equal(fake.asked.length, 2);
   });
 
+  test('asks anew for what is more than the person was told, and for another model', async () => {
+    offer(() => 'COMPLIED');
+    allow();
+    const models = editorModels();
+    for (const answer of [1, 2, 3]) await ask(models, { most: 2, user: `{"answer":"${answer}"}` });
+    assert.deepEqual(
+      fake.asked.map(({ message }) => message),
+      ['May "editor" judge up to 2 answers?', 'May "editor" judge up to 2 answers?'],
+    );
+    await ask(models, { most: 2, model: { family: 'other' } });
+    assert.equal(fake.asked.length, 3);
+  });
+
   test('sends nothing where the person does not agree', async () => {
     offer(() => 'COMPLIED');
     assert.deepEqual(await ask(editorModels()), { fault: 'nobody allowed to send it the answers.', over: true });
