@@ -202,7 +202,7 @@ const EVENTS = {
     line: number,
     prompt: text,
     answer: text,
-    verdict,
+    verdict: verdict.optional(),
     judge: text.optional(),
     verdicts: z.record(text, verdict).optional(),
     label: z.enum(LABELS).optional().catch(undefined),

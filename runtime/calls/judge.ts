@@ -148,7 +148,7 @@ function verdictsOf(sample: SampleEvent, { sets, recipe }: Kept): Map<string, Ve
   const first = recipe.judges.find((choice) => judgesSet(choice, set));
   const main = sample.judge ?? (first && nameOn(first, set));
   return new Map([
-    ...(main === undefined ? [] : [[main, sample.verdict] as const]),
+    ...(main === undefined || sample.verdict === undefined ? [] : [[main, sample.verdict] as const]),
     ...Object.entries(sample.verdicts ?? {}),
   ]);
 }
@@ -244,9 +244,10 @@ function judgedSample(
   label: Label | undefined,
 ): SampleEvent {
   if (!set) return sample;
-  const { judge: _, verdicts: __, label: ___, ...rest } = sample;
+  const { verdict: _, judge: __, verdicts: ___, label: ____, ...rest } = sample;
   const names = choices.flatMap((choice) => (judgesSet(choice, set) ? [nameOn(choice, set)] : []));
-  return { ...rest, ...said(names, [verdicts.get(names[0]) ?? sample.verdict, ...names.slice(1).map((name) => verdicts.get(name))], label) }; // prettier-ignore
+  const spoken = names.map((name) => verdicts.get(name));
+  return { ...rest, ...said(names, spoken, label) };
 }
 
 /** The measurements that stay, and those of judged answers, which are made anew. */

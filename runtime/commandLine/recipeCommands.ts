@@ -9,7 +9,7 @@ import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from '../support/terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
 import { readJudge } from './judge.js';
-import { clearJunit, junit, requireGate, type Sample } from './junit.js';
+import { clearJunit, junit, requireGate, testsOf, type Sample } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
@@ -33,7 +33,7 @@ export async function evaluate(given: Given): Promise<number> {
   if (alone !== undefined) throw wrong(`--${alone} is of use only with --answers.`);
   const recipe = only('a recipe', given);
   const file = values.junit === undefined ? undefined : resolve(values.junit);
-  if (file !== undefined) await openGate(recipe, file);
+  const asked = file === undefined ? [] : await openGate(recipe, file);
   const samples: Sample[] = [];
   const done = await calls.run(
     { recipe, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
@@ -48,12 +48,14 @@ export async function evaluate(given: Given): Promise<number> {
   for (const m of done.measurements) out.line(m);
   const code = await reportEnd(done, out);
   if (file === undefined || done.outcome === 'stopped') return code;
-  const { xml, tests, failed, skipped } = junit(done.measurements, samples, done.seconds);
+  const { xml, tests, failed, skipped, unjudged } = junit(done.measurements, samples, done.seconds, asked);
   await writeFileAtomic(file, xml);
   const passed = tests - failed - skipped;
   const summary = `${passed} passed, ${failed} failed, ${skipped} not judged: ${file}`;
   out.log(summary, failed > 0 ? 'bad' : passed > 0 ? 'good' : 'warning');
-  return failed > 0 ? EXIT.weakened : code;
+  if (failed > 0) return EXIT.weakened;
+  // What nobody could judge is let through by no gate.
+  return unjudged > 0 ? EXIT.failed : code;
 }
 
 async function judgeAgain(run: string, { positionals, values, out, reporter }: Given): Promise<number> {
@@ -74,9 +76,11 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   return reportRun(resolve(run), done.measurements, out);
 }
 
-async function openGate(recipeFile: string, junitFile: string): Promise<void> {
+/** @returns its tests */
+async function openGate(recipeFile: string, junitFile: string): Promise<ReturnType<typeof testsOf>> {
   const { recipe } = await readRecipe(recipeFile);
   if (recipe.kind !== 'evaluate') throw wrong(`--junit is for evaluate recipes; this is a ${recipe.kind} recipe.`);
   requireGate(recipe);
   await clearJunit(junitFile);
+  return testsOf(recipe);
 }

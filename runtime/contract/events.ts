@@ -114,8 +114,8 @@ export type RunEvent =
       /** line of the file, from 1 */ line: number;
       prompt: string;
       answer: string;
-      /** Of the main judge. */
-      verdict: Verdict;
+      /** Of the main judge: the first of the list that has not left this answer open; absent where all have. */
+      verdict?: Verdict;
       /** Where there are several: the main judge's name. */
       judge?: string;
       /** Of the other judges, by their names; of one that has left this answer open there is none. */
