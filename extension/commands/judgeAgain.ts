@@ -44,7 +44,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   const kept = judgeSecrets(services.secrets);
   const secrets = names.length > 0 ? await kept.get(names) : undefined;
   const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
-  const done = await vscode.window.withProgress(
+  const asking = vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
     (progress, token) =>
       engine.request(
@@ -62,7 +62,8 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
         },
       ),
   );
-  await store.read(run);
+  // What was judged until it was cancelled is in the folder, too.
+  const done = await Promise.resolve(asking).finally(() => store.read(run));
   if (warnings.some(isSecretRefused)) await kept.forget(names);
   const last = warnings.at(-1);
   const open = { title: t('Open run'), run: () => vscode.commands.executeCommand(COMMANDS.openRun, { run }) };

@@ -5,6 +5,7 @@ import { reportEnd, reportRun } from '../calls/ending.js';
 import { EXIT } from '../contract/errors.js';
 import { usageText } from '../contract/judgeText.js';
 import { readRecipe } from '../recipes/readRecipe.js';
+import { Cancelled } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from '../support/terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
@@ -64,10 +65,16 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   if (positionals.length > 0) throw wrong('evaluate takes a recipe or --answers, not both.');
   const judges = await Promise.all((values.judge ?? []).map(readJudge));
   const file = values['export-labels'];
-  const done = await calls.judge(
-    { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
-    { ...reporter, onEvent: (event) => (out.json ? undefined : reporter.onEvent(event)) },
-  );
+  const done = await calls
+    .judge(
+      { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
+      { ...reporter, onEvent: (event) => (out.json ? undefined : reporter.onEvent(event)) },
+    )
+    .catch((error: unknown) => {
+      if (error instanceof Cancelled)
+        out.log('Stopped; what was judged is kept. The same command asks about the rest alone.');
+      throw error;
+    });
   for (const m of done.measurements) out.line(m);
   for (const one of done.agreements) out.line(one);
   for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);

@@ -95,7 +95,7 @@ export function judgedMeasures(
   return measuresOf(choice, judged, set, state).map(withInterval);
 }
 
-function warningsOf(
+export function warningsOf(
   judge: Judge,
   name: string,
   opinions: readonly Opinion[],
