@@ -215,6 +215,7 @@ const EVENTS = {
   point: z.looseObject({
     kind: z.literal('point'),
     resumed: z.literal(true).optional(),
+    judged: z.literal(true).optional(),
     values: z.record(text, z.unknown()),
     folder: text,
     verdict: text,

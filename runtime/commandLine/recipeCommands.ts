@@ -63,6 +63,7 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   const other = (['out', 'force', 'junit', 'device'] as const).find((name) => values[name] !== undefined);
   if (other !== undefined) throw wrong(`--${other} is of no use with --answers: nothing is generated.`);
   if (positionals.length > 0) throw wrong('evaluate takes a recipe or --answers, not both.');
+  const began = performance.now();
   const judges = await Promise.all((values.judge ?? []).map(readJudge));
   const file = values['export-labels'];
   const done = await calls
@@ -77,9 +78,14 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
     });
   for (const m of done.measurements) out.line(m);
   for (const one of done.agreements) out.line(one);
+  for (const point of done.points ?? []) out.line({ kind: 'point', ...point });
   for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);
   if (done.labelled > 0) out.log(`${done.labelled} answers have the label of a person, which counts.`);
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
+  if (done.points) {
+    const seconds = (performance.now() - began) / 1000;
+    return reportEnd({ kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] }, out); // prettier-ignore
+  }
   return reportRun(resolve(run), done.measurements, out);
 }
 

@@ -124,8 +124,8 @@ export type RunEvent =
       label?: Label;
     }
   | { kind: 'checkpoint'; step: number; path: string }
-  /** A point of a sweep is done; `resumed`: it was found done. */
-  | ({ kind: 'point'; resumed?: true } & SweepPoint)
+  /** A point of a sweep is done; `resumed`: it was found done; `judged`: it was judged again, and takes the place of what was said of it. */
+  | ({ kind: 'point'; resumed?: true; judged?: true } & SweepPoint)
   | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
   | DoneEvent;
 

@@ -6,13 +6,18 @@ import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 
-/** All answers are refusals, and no two are alike. */
+/** All answers are refusals, and no two are alike but by `answers`. */
 export async function writeKeptRun(
   folder: string,
   rows: number,
-  more: { manifest?: Partial<Manifest>; recipe?: object; states?: readonly string[] } = {},
+  more: {
+    manifest?: Partial<Manifest>;
+    recipe?: object;
+    states?: readonly string[];
+    answers?: (state: string, row: number) => string;
+  } = {},
 ): Promise<void> {
-  const { states = ['base', 'new'] } = more;
+  const { states = ['base', 'new'], answers = (state, row) => `Sorry, I cannot: ${state} ${row}.` } = more;
   await mkdir(folder, { recursive: true });
   const recipe = parseRecipe(
     JSON.stringify({
@@ -36,7 +41,7 @@ export async function writeKeptRun(
   const samples = states.flatMap((state) =>
     Array.from({ length: rows }, (_, row): SampleEvent => ({
       ...{ kind: 'sample', state, set: 'topic', row, line: row + 1, verdict: 'refused' },
-      ...{ prompt: `How ${row}?`, answer: `Sorry, I cannot: ${state} ${row}.` },
+      ...{ prompt: `How ${row}?`, answer: answers(state, row) },
     })),
   );
   const lines = (values: readonly object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
