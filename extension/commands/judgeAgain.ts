@@ -11,7 +11,7 @@ import { COMMANDS } from '../host/contributions.js';
 import { errorText } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../runs/labels.js';
-import { isRunning, kindOf, type Run } from '../runs/run.js';
+import { isRunning, kindOf, sweepOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { askFurtherJudge } from './furtherJudge.js';
 import { chooseRun } from './runs.js';
@@ -44,7 +44,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   const kept = judgeSecrets(services.secrets);
   const secrets = names.length > 0 ? await kept.get(names) : undefined;
   const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
-  const done = await vscode.window.withProgress(
+  const asking = vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
     (progress, token) =>
       engine.request(
@@ -62,7 +62,8 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
         },
       ),
   );
-  await store.read(run);
+  // What was judged until it was cancelled is in the folder, too.
+  const done = await Promise.resolve(asking).finally(() => readAgain(store, run));
   if (warnings.some(isSecretRefused)) await kept.forget(names);
   const last = warnings.at(-1);
   const open = { title: t('Open run'), run: () => vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
@@ -75,6 +76,13 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   return done;
 }
 
+/** The run, and the sweep whose table follows it. */
+async function readAgain(store: Services['store'], folder: string): Promise<void> {
+  const run = await store.read(folder);
+  const sweep = run && sweepOf(run);
+  if (sweep !== undefined) await store.read(sweep);
+}
+
 /** Says of an answer what a person says; the run follows. */
 export async function labelAnswers(
   { assertTrusted, engine, store }: Pick<Services, 'assertTrusted' | 'engine' | 'store'>,
@@ -83,7 +91,7 @@ export async function labelAnswers(
 ): Promise<Judged> {
   assertTrusted();
   const done = await engine.request('judge', { run, labels: [...labels] });
-  await store.read(run);
+  await readAgain(store, run);
   return done;
 }
 
@@ -106,7 +114,7 @@ export async function exportLabels(
     )?.fsPath;
   if (out === undefined) return undefined;
   await services.engine.request('judge', { run: folder, export: out });
-  await services.store.read(folder);
+  await readAgain(services.store, folder);
   await vscode.window.showTextDocument(vscode.Uri.file(out));
   return out;
 }

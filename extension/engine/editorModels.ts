@@ -17,14 +17,16 @@ const MOST_REASON = 200;
 const fault = (reason: string, over = true): { fault: string; over: boolean } => ({ fault: reason, over });
 type Chosen = { model: vscode.LanguageModelChat } | { fault: string; over: boolean };
 
-/** For one run: each of its judges is chosen, and agreed to, once. */
+/** For one run, or a sweep: each of its judges is chosen, and agreed to, once; beyond what was agreed to the person is asked anew. */
 export function editorModels(): AskModel {
-  const known = new Map<string, Promise<Chosen>>();
+  const known = new Map<string, { choosing: Promise<Chosen>; left: number }>();
   return async (asked, token) => {
-    const before = known.get(asked.judge);
-    const choosing = before ?? chosen(asked);
-    known.set(asked.judge, choosing);
-    const found = await choosing;
+    const key = JSON.stringify([asked.judge, asked.model]);
+    const before = known.get(key);
+    const agreed = before && before.left > 0 ? before : { choosing: chosen(asked), left: asked.most };
+    known.set(key, agreed);
+    agreed.left--;
+    const found = await agreed.choosing;
     return 'fault' in found ? found : send(found.model, asked, token);
   };
 }

@@ -203,7 +203,7 @@ const EVENTS = {
     line: number,
     prompt: text,
     answer: text,
-    verdict,
+    verdict: verdict.optional(),
     judge: text.optional(),
     verdicts: z.record(text, verdict).optional(),
     label: z.enum(LABELS).optional().catch(undefined),
@@ -216,6 +216,7 @@ const EVENTS = {
   point: z.looseObject({
     kind: z.literal('point'),
     resumed: z.literal(true).optional(),
+    judged: z.literal(true).optional(),
     values: z.record(text, z.unknown()),
     folder: text,
     verdict: text,

@@ -1,7 +1,7 @@
 import { sortStates } from '../../runtime/contract/states.js';
-import type { Measurement, Verdict } from '../../runtime/contract/events.js';
+import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
-import type { SampleEvent } from '../../runtime/contract/answers.js';
+import type { AnswerVerdict, SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, newestFirst, sameModel } from './compare.js';
 import { setFor } from './recipe.js';
 import type { Run } from './run.js';
@@ -42,7 +42,7 @@ export function resultsFor(file: string, runs: Iterable<Run>, measure?: MeasureK
 export interface RowVerdict {
   /** Line of the file, from 1. */
   line: number;
-  answers: { state: string; answer: string; verdict: Verdict }[];
+  answers: { state: string; answer: string; verdict: AnswerVerdict }[];
   prompt: string;
 }
 
@@ -57,7 +57,7 @@ export async function verdictsFor(
   const done = new Set<string>();
   for (const { run, names } of measuring(file, runs, measure)) {
     const here = new Set<string>();
-    for (const { set, state, line, prompt, answer, verdict } of await answersOf(run.folder)) {
+    for (const { set, state, line, prompt, answer, verdict = 'open' } of await answersOf(run.folder)) {
       if (!names.includes(set) || done.has(state)) continue;
       here.add(state);
       const row = rows.get(line) ?? { line, prompt, answers: [] };

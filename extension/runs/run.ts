@@ -181,9 +181,12 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
       return false;
     case 'sample':
       return true;
-    case 'point':
-      run.points.push(event);
+    case 'point': {
+      const at = event.judged ? run.points.findIndex(({ folder }) => folder === event.folder) : -1;
+      if (at < 0) run.points.push(event);
+      else run.points[at] = event;
       return false;
+    }
     case 'checkpoint':
       run.hasCheckpoint = true;
       return true;

@@ -222,7 +222,15 @@ export class SafetyTests implements Disposable {
         run.passed(row);
         break;
       case 'skipped':
-        run.appendOutput(terminalText(t('neither a refusal nor compliance: {0}', answer)), undefined, row);
+        run.appendOutput(
+          terminalText(
+            sample.verdict === undefined
+              ? t('not judged: {0}', answer)
+              : t('neither a refusal nor compliance: {0}', answer),
+          ),
+          undefined,
+          row,
+        );
         run.skipped(row);
         break;
       case 'failed': {

@@ -64,6 +64,8 @@ export interface Shared {
   /** A model, opened once. */
   readonly context: (path: string, options: ContextOptions) => Promise<Context>;
   readonly once: Once;
+  /** How often sets are answered, by all of them. */
+  readonly evaluations?: number;
 }
 
 /** Inputs that may be named by the Hub. */
@@ -208,6 +210,8 @@ export async function runOne(
     secret,
     askEditor: options.askEditor,
     once,
+    // By the base, and by the model that is delivered.
+    evaluations: shared?.evaluations ?? 2,
     recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),
     seconds,
     begin,

@@ -9,13 +9,15 @@ import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.j
 import { nextPoint } from '../contract/sweepOrder.js';
 import { secondsLeft } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
+import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
 import { hasCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
-import type { RunFolder } from '../runs/runFolder.js';
+import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
+import { readOptionalJson } from '../support/jsonFile.js';
 import { inLanes } from '../support/lanes.js';
 import { runOne, type Shared } from './run.js';
 import type { Options, Point, Sweep } from './sweepPlaces.js';
@@ -38,7 +40,9 @@ interface Surroundings {
  * Runs the points that were not found done.
  * @throws HumanError when every point fails
  */
-export async function runPoints(points: readonly Point[], at: Surroundings): Promise<DoneEvent['outcome']> {
+export async function runPoints(points: readonly Point[], among: Surroundings): Promise<DoneEvent['outcome']> {
+  const open = points.filter(({ found }) => found?.outcome !== 'finished');
+  const at = { ...among, shared: { ...among.shared, evaluations: evaluationsOf(open.map(({ recipe }) => recipe)) } };
   const { sweep, folder, options, emit } = at;
   const { over } = sweep.recipe;
   const results: (SweepPoint | undefined)[] = points.map(() => undefined);
@@ -168,7 +172,7 @@ async function canGoOn({ folder, values }: Point, emit: Surroundings['emit']): P
   }
 }
 
-async function resultOf({ values, folder }: Point): Promise<SweepPoint> {
+async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
   const run = await readRun(folder);
   const { verdict, headline = '' } = runView(readingOf(run));
   const { measurements = [], seconds = 0 } = run.manifest.done ?? {};
@@ -181,13 +185,40 @@ async function writeTable(
   results: readonly (SweepPoint | undefined)[],
 ): Promise<void> {
   const points = results.flatMap((result) => (result ? [result] : []));
+  await writeFiles(folder.path, { version: 1, over, of: results.length, points });
+}
+
+/** @param table with absolute folders */
+async function writeFiles(path: string, { points, ...table }: SweepFile): Promise<void> {
   const inside = (point: SweepPoint): SweepPoint => ({
     ...point,
-    folder: relative(folder.path, point.folder).replaceAll('\\', '/'),
+    folder: relative(path, point.folder).replaceAll('\\', '/'),
   });
-  const file: SweepFile = { version: 1, over, of: results.length, points: points.map(inside) };
-  await writeFileAtomic(folder.file(RUN_FILES.sweep), `${JSON.stringify(file, null, 2)}\n`, { makeFolder: false });
-  await writeSweepReport(folder.file(RUN_FILES.report), basename(folder.path), file);
+  const file: SweepFile = { ...table, points: points.map(inside) };
+  await writeFileAtomic(join(path, RUN_FILES.sweep), `${JSON.stringify(file, null, 2)}\n`, { makeFolder: false });
+  await writeSweepReport(join(path, RUN_FILES.report), basename(path), file);
+}
+
+/** The table of a sweep with absolute folders; undefined where there is none yet. */
+export async function readTable(path: string): Promise<SweepFile | undefined> {
+  const file = (await readOptionalJson(join(path, RUN_FILES.sweep))) as SweepFile | undefined;
+  return file && { ...file, points: file.points.map((point) => ({ ...point, folder: resolve(path, point.folder) })) };
+}
+
+/** Writes the lines of these points anew, whose runs were changed since, and reports them. @returns the lines */
+export async function rewriteTable(path: string, folders: readonly string[]): Promise<SweepPoint[]> {
+  const table = await readTable(path);
+  if (!table) return [];
+  const changed = new Map<string, SweepPoint>();
+  for (const { values, folder } of table.points)
+    if (folders.includes(folder)) changed.set(folder, await resultOf({ values, folder }));
+  const points = table.points.map((point) => changed.get(point.folder) ?? point);
+  await writeFiles(path, { ...table, points });
+  await appendEvents(
+    path,
+    [...changed.values()].map((point) => ({ kind: 'point', judged: true, ...point })),
+  );
+  return [...changed.values()];
 }
 
 const EVERY_MS = 1000;

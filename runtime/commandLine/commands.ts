@@ -40,7 +40,7 @@ export const OPTIONS = {
   answers: {
     type: 'string',
     value: 'RUN',
-    help: 'judge the kept answers of a finished run again, instead of a recipe',
+    help: 'judge the kept answers of a finished run, or of a sweep, again, instead of a recipe',
   },
   judge: {
     ...{ type: 'string', value: 'JUDGE', multiple: true },

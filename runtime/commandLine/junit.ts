@@ -7,6 +7,7 @@ import { comparedWithBase, type Compared } from '../contract/measures.js';
 import { stateNames } from '../contract/states.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import type { EvaluateRecipe } from '../contract/recipe.js';
+import { nameOn } from '../evaluation/judges/choices.js';
 import { HumanError } from '../support/errors.js';
 import { visible } from '../contract/visible.js';
 
@@ -45,19 +46,46 @@ export async function clearJunit(file: string): Promise<void> {
   await rm(file);
 }
 
+/** A test: a harm set, and who judges it. */
+type Asked = Pick<Compared, 'name' | 'judge'>;
+
 export interface Junit {
   xml: string;
   tests: number;
   failed: number;
   skipped: number;
+  /** Harm sets of a state that no judge has judged: all have left their answers open. */
+  unjudged: number;
 }
 
-/** @param seconds of the whole evaluation */
-export function junit(measurements: readonly Measurement[], samples: readonly Sample[], seconds: number): Junit {
-  const suites = stateNames(measurements.map(({ state }) => state))
+/** The tests of each state. */
+export const testsOf = ({ evaluate, judges }: EvaluateRecipe): Asked[] =>
+  evaluate
+    .filter(({ measure }) => measure === 'harm')
+    .flatMap((set) => judges.map((judge) => ({ name: set.name, judge: nameOn(judge, set) })));
+
+/**
+ * @param seconds of the whole evaluation
+ * @param asked what each state is tested on; a judge may have left it open
+ */
+export function junit(
+  measurements: readonly Measurement[],
+  samples: readonly Sample[],
+  seconds: number,
+  asked: readonly Asked[] = [],
+): Junit {
+  const suites = stateNames([...measurements, ...samples].map(({ state }) => state))
     .filter((state) => state !== 'base')
     .map((state) => {
-      const cases = comparedWithBase(measurements, ['harm'], state).map((one) => ({ one, ...outcome(one) }));
+      const compared = comparedWithBase(measurements, ['harm'], state);
+      const left = asked.filter(({ name, judge }) => !compared.some((one) => one.name === name && one.judge === judge));
+      const unjudged = new Set(
+        left.map(({ name }) => name).filter((name) => !compared.some((one) => one.name === name)),
+      ).size;
+      const cases: { one: Asked; failure?: string; skip?: string }[] = [
+        ...compared.map((one) => ({ one, ...outcome(one) })),
+        ...left.map((one) => ({ one, skip: `Not judged: ${one.judge} has left too many answers open.` })),
+      ];
       const failed = cases.filter(({ failure }) => failure !== undefined);
       const skipped = cases.filter(({ skip }) => skip !== undefined);
       const numbers = measurements.filter((m) => m.state === state);
@@ -78,10 +106,11 @@ export function junit(measurements: readonly Measurement[], samples: readonly Sa
         }),
         '  </testsuite>',
       ];
-      return { xml, tests: cases.length, failed: failed.length, skipped: skipped.length };
+      return { xml, tests: cases.length, failed: failed.length, skipped: skipped.length, unjudged };
     });
-  const sum = (of: 'tests' | 'failed' | 'skipped'): number => suites.reduce((all, suite) => all + suite[of], 0);
-  const total = { tests: sum('tests'), failed: sum('failed'), skipped: sum('skipped') };
+  const sum = (of: 'tests' | 'failed' | 'skipped' | 'unjudged'): number =>
+    suites.reduce((all, suite) => all + suite[of], 0);
+  const total = { tests: sum('tests'), failed: sum('failed'), skipped: sum('skipped'), unjudged: sum('unjudged') };
   const head = { tests: total.tests, failures: total.failed, errors: 0, skipped: total.skipped, time: seconds.toFixed(3) }; // prettier-ignore
   const xml = `${[`${MARK}${attributes(head)}>`, ...suites.flatMap((suite) => suite.xml), '</testsuites>'].join('\n')}\n`;
   return { xml, ...total };
@@ -97,10 +126,10 @@ function outcome({ base, now, baseCount, count }: Compared): { failure?: string;
   return {};
 }
 
-function answers(samples: readonly Sample[], state: string, { name, judge }: Compared): string {
-  const harmful = samples.filter(
-    (one) => one.state === state && one.set === name && (one.verdicts?.[judge] ?? one.verdict) === 'complied',
-  );
+function answers(samples: readonly Sample[], state: string, { name, judge }: Asked): string {
+  const said = ({ verdict, verdicts = {}, judge: main = judge }: Sample): Sample['verdict'] =>
+    verdicts[judge] ?? (main === judge ? verdict : undefined);
+  const harmful = samples.filter((one) => one.state === state && one.set === name && said(one) === 'complied');
   harmful.sort((a, b) => a.line - b.line);
   const shown = harmful.slice(0, SHOWN).map(({ line, prompt, answer }) => `line ${line}: ${prompt}\n  ${answer}`);
   const more = harmful.length - shown.length;

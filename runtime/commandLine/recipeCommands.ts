@@ -5,11 +5,12 @@ import { reportEnd, reportRun } from '../calls/ending.js';
 import { EXIT } from '../contract/errors.js';
 import { usageText } from '../contract/judgeText.js';
 import { readRecipe } from '../recipes/readRecipe.js';
+import { Cancelled } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { agreementTable } from '../support/terminal.js';
 import { chosen, type Given, only, wrong } from './given.js';
 import { readJudge } from './judge.js';
-import { clearJunit, junit, requireGate, type Sample } from './junit.js';
+import { clearJunit, junit, requireGate, testsOf, type Sample } from './junit.js';
 
 export async function train(given: Given): Promise<number> {
   const { values, out, reporter } = given;
@@ -33,7 +34,7 @@ export async function evaluate(given: Given): Promise<number> {
   if (alone !== undefined) throw wrong(`--${alone} is of use only with --answers.`);
   const recipe = only('a recipe', given);
   const file = values.junit === undefined ? undefined : resolve(values.junit);
-  if (file !== undefined) await openGate(recipe, file);
+  const asked = file === undefined ? [] : await openGate(recipe, file);
   const samples: Sample[] = [];
   const done = await calls.run(
     { recipe, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
@@ -48,35 +49,51 @@ export async function evaluate(given: Given): Promise<number> {
   for (const m of done.measurements) out.line(m);
   const code = await reportEnd(done, out);
   if (file === undefined || done.outcome === 'stopped') return code;
-  const { xml, tests, failed, skipped } = junit(done.measurements, samples, done.seconds);
+  const { xml, tests, failed, skipped, unjudged } = junit(done.measurements, samples, done.seconds, asked);
   await writeFileAtomic(file, xml);
   const passed = tests - failed - skipped;
   const summary = `${passed} passed, ${failed} failed, ${skipped} not judged: ${file}`;
   out.log(summary, failed > 0 ? 'bad' : passed > 0 ? 'good' : 'warning');
-  return failed > 0 ? EXIT.weakened : code;
+  if (failed > 0) return EXIT.weakened;
+  // What nobody could judge is let through by no gate.
+  return unjudged > 0 ? EXIT.failed : code;
 }
 
 async function judgeAgain(run: string, { positionals, values, out, reporter }: Given): Promise<number> {
   const other = (['out', 'force', 'junit', 'device'] as const).find((name) => values[name] !== undefined);
   if (other !== undefined) throw wrong(`--${other} is of no use with --answers: nothing is generated.`);
   if (positionals.length > 0) throw wrong('evaluate takes a recipe or --answers, not both.');
+  const began = performance.now();
   const judges = await Promise.all((values.judge ?? []).map(readJudge));
   const file = values['export-labels'];
-  const done = await calls.judge(
-    { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
-    { ...reporter, onEvent: (event) => (out.json ? undefined : reporter.onEvent(event)) },
-  );
+  const done = await calls
+    .judge(
+      { run: resolve(run), judges, ...(file !== undefined && { export: resolve(file) }) },
+      { ...reporter, onEvent: (event) => (out.json ? undefined : reporter.onEvent(event)) },
+    )
+    .catch((error: unknown) => {
+      if (error instanceof Cancelled)
+        out.log('Stopped; what was judged is kept. The same command asks about the rest alone.');
+      throw error;
+    });
   for (const m of done.measurements) out.line(m);
   for (const one of done.agreements) out.line(one);
+  for (const point of done.points ?? []) out.line({ kind: 'point', ...point });
   for (const { name, usage } of done.judges) if (usage) out.log(`${name}: ${usageText(usage)}`);
   if (done.labelled > 0) out.log(`${done.labelled} answers have the label of a person, which counts.`);
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
+  if (done.points) {
+    const seconds = (performance.now() - began) / 1000;
+    return reportEnd({ kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] }, out); // prettier-ignore
+  }
   return reportRun(resolve(run), done.measurements, out);
 }
 
-async function openGate(recipeFile: string, junitFile: string): Promise<void> {
+/** @returns its tests */
+async function openGate(recipeFile: string, junitFile: string): Promise<ReturnType<typeof testsOf>> {
   const { recipe } = await readRecipe(recipeFile);
   if (recipe.kind !== 'evaluate') throw wrong(`--junit is for evaluate recipes; this is a ${recipe.kind} recipe.`);
   requireGate(recipe);
   await clearJunit(junitFile);
+  return testsOf(recipe);
 }

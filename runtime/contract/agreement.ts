@@ -95,6 +95,6 @@ function between(
 
 /** What each judge by itself says of an answer. */
 function verdictsOf({ judge, verdict, verdicts, label }: SampleEvent): Record<string, Verdict> {
-  const main = judge === undefined ? {} : { [judge]: verdict };
+  const main = judge === undefined || verdict === undefined ? {} : { [judge]: verdict };
   return { ...main, ...verdicts, ...(label && { [PERSON]: label }) };
 }

@@ -114,8 +114,8 @@ export type RunEvent =
       /** line of the file, from 1 */ line: number;
       prompt: string;
       answer: string;
-      /** Of the main judge. */
-      verdict: Verdict;
+      /** Of the main judge: the first of the list that has not left this answer open; absent where all have. */
+      verdict?: Verdict;
       /** Where there are several: the main judge's name. */
       judge?: string;
       /** Of the other judges, by their names; of one that has left this answer open there is none. */
@@ -124,8 +124,8 @@ export type RunEvent =
       label?: Label;
     }
   | { kind: 'checkpoint'; step: number; path: string }
-  /** A point of a sweep is done; `resumed`: it was found done. */
-  | ({ kind: 'point'; resumed?: true } & SweepPoint)
+  /** A point of a sweep is done; `resumed`: it was found done; `judged`: it was judged again, and takes the place of what was said of it. */
+  | ({ kind: 'point'; resumed?: true; judged?: true } & SweepPoint)
   | { kind: 'warning'; message: string; /** file:line, recipe key or tensor */ place?: string; remedy?: string }
   | DoneEvent;
 

@@ -21,6 +21,7 @@ import type { Columns } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
 import type { Computing, DataFormat, Device } from './recipeWords.js';
+import type { SweepPoint } from './sweep.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
 /** Requests to the child process: every request ends with a result, an error or a cancellation. */
@@ -42,8 +43,8 @@ export interface Requests {
     result: DoneEvent;
   };
   /**
-   * Judges the kept answers of a finished run: by further judges, and by what people have said of them. Changes the run's
-   * answers, measurements and report, and sends `events` while it works.
+   * Judges the kept answers of a finished run, or of all points of a sweep that are done: by further judges, and by what people
+   * have said of them. Changes the run's answers, measurements and report, and the table of its sweep, and sends `events` while it works.
    */
   judge: {
     params: {
@@ -56,7 +57,14 @@ export interface Requests {
       export?: string;
       secrets?: Record<string, string>;
     };
-    result: { measurements: Measurement[]; agreements: Agreement[]; labelled: number; judges: JudgeFacts[] };
+    result: {
+      measurements: Measurement[];
+      agreements: Agreement[];
+      labelled: number;
+      judges: JudgeFacts[];
+      /** Of a sweep, instead of measurements and agreements: the points that were judged. */
+      points?: SweepPoint[];
+    };
   };
   /** Sends `rows` before it ends. */
   scan: {

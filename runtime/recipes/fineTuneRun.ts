@@ -190,8 +190,7 @@ async function evaluateOnce(
   let judges: Judge[] = [];
   try {
     if (sets.length === 0) return [];
-    // The base and the model that is delivered.
-    judges = await judgesOfRun(job, 2 * judgedRows(sets));
+    judges = await judgesOfRun(job, job.evaluations * judgedRows(sets), true);
     const measured = await evaluateState(job.context, sets, state, { step, generation, signal, emit, judges });
     await noteUsage(job, judges);
     return measured;

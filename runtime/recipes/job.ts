@@ -39,6 +39,8 @@ export interface Job<R extends Recipe> {
   readonly askEditor?: AskEditor;
   /** What other runs of a sweep make, too, made once: `key` names all that it depends on. */
   readonly once: Once;
+  /** How often sets are answered, by this run or by all of its sweep. */
+  readonly evaluations: number;
   /** Whether activations are computed again in the backward pass. */
   readonly recompute: boolean;
   /** That the run has taken so far, sessions that ended before its checkpoint included. */

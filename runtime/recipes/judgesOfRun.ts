@@ -1,5 +1,6 @@
 import type { JudgeFacts, JudgeUsage } from '../contract/manifest.js';
 import type { EvaluateRecipe, FinetuneRecipe } from '../contract/recipe.js';
+import { nameOf } from '../evaluation/judges/choices.js';
 import { openJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { usageText } from '../contract/judgeText.js';
@@ -10,11 +11,13 @@ type JudgingJob = Job<FinetuneRecipe | EvaluateRecipe>;
 /**
  * Opens the judges of a run, which the run closes; what they are made of goes into the manifest.
  * @param answers how many they may have to judge
+ * @param begun a classifier that cannot be opened leaves its answers open
+ * @throws HumanError for a judge that cannot be used
  */
-export async function judgesOfRun(job: JudgingJob, answers: number): Promise<Judge[]> {
+export async function judgesOfRun(job: JudgingJob, answers: number, begun = false): Promise<Judge[]> {
   const { judges: choices, evaluate, threads } = job.recipe;
   const { path, secret, askEditor } = job;
-  const judges = await openJudges(choices, evaluate, { path, threads, answers, secret, askEditor });
+  const judges = await openJudges(choices, evaluate, { path, threads, answers, secret, askEditor, begun });
   await note(job, judges);
   return judges;
 }
@@ -30,10 +33,11 @@ export async function noteUsage(job: JudgingJob, judges: readonly Judge[]): Prom
 async function note({ folder }: JudgingJob, judges: readonly Judge[]): Promise<{ facts: JudgeFacts }[]> {
   const { judges: before = [] } = await folder.manifest({});
   const now = judges.flatMap((judge) => {
-    const facts = judge.facts?.();
+    const earlier = before.find(({ name }) => name === nameOf(judge.choice));
+    // One that cannot be opened any more is who it was.
+    const facts = judge.facts?.() ?? earlier;
     if (!facts) return [];
-    const earlier = before.find(({ name }) => name === facts.name)?.usage;
-    const usage = judge.remote && added(earlier, judge.remote.take());
+    const usage = judge.remote && added(earlier?.usage, judge.remote.take());
     return [{ facts: { ...facts, ...(usage && { usage }) } }];
   });
   if (now.length > 0) await folder.manifest({ judges: now.map(({ facts }) => facts) });

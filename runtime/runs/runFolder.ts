@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withPath, removeParts, writeFileAtomic } from '../support/files.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
@@ -111,6 +111,15 @@ export async function readEvents(path: string, name = 'events.jsonl'): Promise<R
       return [];
     }
   });
+}
+
+/** Adds events to those of a run that has ended. */
+export async function appendEvents(path: string, events: readonly RunEvent[]): Promise<void> {
+  const file = join(path, RUN_FILES.events);
+  const before = await readFile(file).catch(() => undefined);
+  // The last line of a process that was killed may be cut off.
+  if (before) await truncate(file, before.lastIndexOf('\n') + 1);
+  await appendFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
 }
 
 /** Loss of a run's first step, if it has made one. */

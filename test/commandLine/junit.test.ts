@@ -95,6 +95,21 @@ describe('the file', () => {
     assert.match(xml, /line 3:/);
     assert.doesNotMatch(xml, /line 4:/);
   });
+
+  it('what a judge has left open is skipped, and a harm set that all have left open is counted', () => {
+    const asked = ['phrases', 'second'].map((judge) => ({ name: 'harm set', judge }));
+    const one = junit([measured('base', 0), measured('x', 0)], [answer('x', 3, {})], 0, asked);
+    assert.deepEqual([one.tests, one.failed, one.skipped, one.unjudged], [2, 0, 1, 0]);
+    assert.match(one.xml, /second">\s*<skipped message="Not judged: second has left too many answers open\."/);
+    const none = junit([], [answer('x', 3, { verdict: undefined })], 0, asked);
+    assert.deepEqual([none.tests, none.skipped, none.unjudged], [2, 2, 1]);
+  });
+
+  it('an answer that the failing judge has left open is none of its harmful ones', () => {
+    const both = [measured('base', 0, 50, 'harm set', 'second'), measured('x', 1, 50, 'harm set', 'second')];
+    const { xml } = junit(both, [answer('x', 3, { judge: 'phrases', verdicts: {} })], 0);
+    assert.doesNotMatch(xml, /line 3:/);
+  });
 });
 
 describe('what it takes', () => {

@@ -6,6 +6,8 @@ import type { LabelledAnswer } from '../../extension/runs/labels.js';
 import { fake, LanguageModelError, lm } from './fake/vscode.js';
 
 const { editorModels, hasLanguageModels } = await import('../../extension/engine/editorModels.js');
+const { labelAnswers } = await import('../../extension/commands/judgeAgain.js');
+const { applyEvent, createRun } = await import('../../extension/runs/run.js');
 const { LabelQueue } = await import('../../extension/runs/labels.js');
 
 interface Sent {
@@ -70,6 +72,19 @@ describe('a language model of VS Code as a judge', () => {
     assert.equal(fake.asked.length, 2);
   });
 
+  test('asks anew for what is more than the person was told, and for another model', async () => {
+    offer(() => 'COMPLIED');
+    allow();
+    const models = editorModels();
+    for (const answer of [1, 2, 3]) await ask(models, { most: 2, user: `{"answer":"${answer}"}` });
+    assert.deepEqual(
+      fake.asked.map(({ message }) => message),
+      ['May "editor" judge up to 2 answers?', 'May "editor" judge up to 2 answers?'],
+    );
+    await ask(models, { most: 2, model: { family: 'other' } });
+    assert.equal(fake.asked.length, 3);
+  });
+
   test('sends nothing where the person does not agree', async () => {
     offer(() => 'COMPLIED');
     assert.deepEqual(await ask(editorModels()), { fault: 'nobody allowed to send it the answers.', over: true });
@@ -124,4 +139,34 @@ test('labels that are given while others are written are written together', asyn
   assert.deepEqual(written, [['a', '1'], ['a', '2', '3'], ['b', '4']]); // prettier-ignore
   await assert.rejects(queue.add('a', label(9)), /no room/);
   await queue.add('a', label(5));
+});
+
+test('a point of a sweep that is labelled has its sweep read again, too', async () => {
+  const read: string[] = [];
+  const run = Object.assign(createRun('/sweeps/s/points/a', 'a'), {
+    manifest: { point: { values: {}, depends: 'x' } },
+  });
+  const services = {
+    assertTrusted: () => undefined,
+    engine: { request: async () => ({}) },
+    store: { read: async (folder: string) => (read.push(folder), folder === run.folder ? run : undefined) },
+  };
+  await labelAnswers(services as unknown as Parameters<typeof labelAnswers>[0], run.folder);
+  assert.deepEqual(read, ['/sweeps/s/points/a', '/sweeps/s']);
+});
+
+test('a point that was judged again takes the place of what was said of it', () => {
+  const run = createRun('/sweeps/s', 's');
+  const point = (folder: string, verdict: string, judged?: true): unknown =>
+    applyEvent(run, {
+      ...{ kind: 'point', values: {}, folder, verdict, headline: '', measurements: [], seconds: 1 },
+      ...(judged && { judged }),
+    });
+  point('a', 'held');
+  point('b', 'held');
+  point('a', 'lost', true);
+  assert.deepEqual(
+    run.points.map(({ folder, verdict }) => [folder, verdict]),
+    [['a', 'lost'], ['b', 'held']], // prettier-ignore
+  );
 });

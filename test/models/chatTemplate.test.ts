@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/support/errors.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { chatTemplate, loadChatTemplate } from '../../runtime/models/text/chatTemplate.js';
+import { processorTime } from '../support/processorTime.js';
 
 const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '../fixtures');
 interface TemplateCases {
@@ -117,7 +118,7 @@ describe('a hostile template is stopped', () => {
   for (const [name, source, message] of hostile) {
     test(name, { timeout: 30_000 }, () => {
       const before = process.memoryUsage().rss;
-      const start = performance.now();
+      const computed = processorTime();
       assert.throws(
         () => render(source),
         (error: HumanError) => {
@@ -128,7 +129,7 @@ describe('a hostile template is stopped', () => {
           return true;
         },
       );
-      assert.ok(performance.now() - start < 5000);
+      assert.ok(computed() < 5000);
       assert.ok(process.memoryUsage().rss - before < 2 ** 29);
     });
   }

@@ -34,6 +34,8 @@ export interface ApartSession {
   type(name: string): string | undefined;
   /** @throws Cancelled when the signal fires; the session is over then */
   run(feeds: Feeds, signal?: AbortSignal): Promise<Values>;
+  /** The process is gone: it crashed, or exceeded its time or memory. */
+  readonly ended: boolean;
   dispose(): void;
 }
 
@@ -118,6 +120,9 @@ export async function openApart(file: string, threads: number, limits = LIMITS):
         const run = await answered({ run: Object.fromEntries(values) }, signal);
         if (!('logits' in run)) throw new Error('it gave no logits');
         return run.logits;
+      },
+      get ended() {
+        return child.killed || !child.connected;
       },
       dispose,
     };

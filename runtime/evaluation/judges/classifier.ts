@@ -14,14 +14,23 @@ export interface Classification {
   readonly truncated: boolean;
 }
 
+/** Why a text has no label. */
+export interface Unclassified {
+  readonly fault: string;
+}
+
 export interface Classifier {
   readonly labels: readonly string[];
   /** Longest text in tokens, with the special ones; undefined where the model names no limit. */
   readonly maxTokens: number | undefined;
   /** The .onnx file. */
   readonly file: string;
-  /** In the order of the texts; undefined for a text without a single token. */
-  classify(texts: readonly string[], signal?: AbortSignal): Promise<(Classification | undefined)[]>;
+  /**
+   * In the order of the texts; undefined for a text without a single token. What the graph cannot do for a text is its fault,
+   * not an error; a process that has ended is asked nothing more.
+   * @throws Cancelled
+   */
+  classify(texts: readonly string[], signal?: AbortSignal): Promise<(Classification | Unclassified | undefined)[]>;
   dispose(): Promise<void>;
 }
 
@@ -64,24 +73,43 @@ export async function openClassifier(
     const maxTokens = longest(config, await tokenizerConfig(folder));
     const run = runner(session, tokenizer, file);
     const encode = encoder(tokenizer, maxTokens);
-    const count = await trial(run, encode('A').ids, maxTokens, folder);
+    const count = await trial(run, encode('A').ids, maxTokens, { folder, file });
     const labels = labelsOf(config, count, join(folder, 'config.json'));
     const independent = config.problem_type === 'multi_label_classification' || count === 1;
+    let over: string | undefined;
+    /** Logits of each text, or why there are none. What fails for several is tried one by one. */
+    const answered = async (ids: number[][], signal?: AbortSignal): Promise<(Float32Array | Unclassified)[]> => {
+      if (over !== undefined) return ids.map(() => ({ fault: over! }));
+      try {
+        const logits = await run.logits(ids, signal);
+        return logits.map((values) => (values.every(Number.isFinite) ? values : { fault: NO_NUMBERS }));
+      } catch (error) {
+        if (!(error instanceof HumanError)) throw error;
+        if (session.ended) over = error.message;
+        else if (ids.length > 1) return (await inTurn(ids, (one) => answered([one], signal))).flat();
+        return ids.map(() => ({ fault: error.message }));
+      }
+    };
     return {
       labels,
       maxTokens,
       file,
       async classify(texts, signal) {
         const rows = texts.map(encode);
-        const found = new Array<Classification | undefined>(texts.length).fill(undefined);
+        const found = new Array<Classification | Unclassified | undefined>(texts.length).fill(undefined);
         for (const batch of batches(rows, run.pads)) {
           await new Promise((resolve) => setImmediate(resolve));
           if (signal?.aborted) throw new Cancelled();
-          const ids = batch.map((i) => rows[i].ids);
-          const logits = await run.logits(ids, signal);
+          const logits = await answered(
+            batch.map((i) => rows[i].ids),
+            signal,
+          );
           batch.forEach((i, j) => {
-            const chosen = chosenOf(logits[j], independent).map((k) => labels[k]);
-            found[i] = { labels: chosen, truncated: rows[i].truncated };
+            const values = logits[j];
+            found[i] =
+              'fault' in values
+                ? values
+                : { labels: chosenOf(values, independent).map((k) => labels[k]), truncated: rows[i].truncated };
           });
         }
         return found;
@@ -189,20 +217,34 @@ function runner(session: ApartSession, { padId }: Tokenizer, file: string): Runn
           `the output "logits" is [${logits.dims.join(', ')}] for ${rows.length} texts, not [texts, labels].`,
         );
       const values = logits.data as Float32Array;
-      if (values.some((value) => !Number.isFinite(value)))
-        throw wrong('the classifier gives logits that are not numbers.');
       return rows.map((_, i) => values.slice(i * count, (i + 1) * count));
     },
   };
 }
 
-/** Number of logits. Finds what would else end a run after hours: fixed shapes, too few positions, too small a vocabulary. */
-async function trial({ logits, pads }: Runner, short: number[], maxTokens = Infinity, place: string): Promise<number> {
+async function inTurn<A, B>(all: readonly A[], work: (one: A) => Promise<B>): Promise<B[]> {
+  const done: B[] = [];
+  for (const one of all) done.push(await work(one));
+  return done;
+}
+
+const NO_NUMBERS = 'the classifier gives logits that are not numbers.';
+
+/** Number of logits. Finds what would else be open after hours: fixed shapes, too few positions, too small a vocabulary. */
+async function trial(
+  { logits, pads }: Runner,
+  short: number[],
+  maxTokens = Infinity,
+  { folder, file }: { folder: string; file: string },
+): Promise<number> {
   if (short.length === 0)
-    throw new HumanError('the tokenizer finds no token in "A".', { place, remedy: 'Check tokenizer.json.' });
+    throw new HumanError('the tokenizer finds no token in "A".', { place: folder, remedy: 'Check tokenizer.json.' });
   const length = Math.max(short.length, maxTokens <= TRIAL_TOKENS ? maxTokens : 16);
   const long = [...short, ...new Array<number>(length - short.length).fill(short.at(-1)!)];
-  return (await logits([long, pads ? short : long]))[0].length;
+  const values = await logits([long, pads ? short : long]);
+  if (values.some((row) => !row.every(Number.isFinite)))
+    throw new HumanError(NO_NUMBERS, { place: file, remedy: EXPORT });
+  return values[0].length;
 }
 
 /** Indices of labels: the largest logit, or every one above 0 (a probability of one half). */

@@ -22,8 +22,13 @@ export interface Opinion {
 
 export interface Judge {
   readonly choice: JudgeChoice;
-  /** In the order of the answers. @throws Cancelled */
-  opinions(answers: readonly AnsweredPrompt[], set: JudgedSet, signal?: AbortSignal): Promise<Opinion[]>;
+  /** In the order of the answers. @param heard of each reply as soon as it comes, from one that is asked elsewhere. @throws Cancelled */
+  opinions(
+    answers: readonly AnsweredPrompt[],
+    set: JudgedSet,
+    signal?: AbortSignal,
+    heard?: (index: number, opinion: Opinion) => void,
+  ): Promise<Opinion[]>;
   /** For the manifest; absent for phrases. */
   readonly facts?: () => JudgeFacts;
   /** The longest text that it reads. */

@@ -15,11 +15,11 @@ import {
   type ClassifierChoice,
   type JudgedSet,
 } from './choices.js';
-import { openClassifier, quoted, type Classification, type Classifier } from './classifier.js';
+import { openClassifier, quoted, type Classification, type Classifier, type Unclassified } from './classifier.js';
 import { editorModel, type AskEditor } from './editor.js';
 import { endpointModel, type Attempts } from './endpoint.js';
 import { judgeAnswer } from './harmfulness.js';
-import type { Judge } from './judge.js';
+import type { Judge, Opinion } from './judge.js';
 import { languageModelJudge } from './languageModel.js';
 
 /** The phrase lists; for `exact` and `contains`, the comparison with what is expected. */
@@ -43,6 +43,8 @@ export interface JudgeMeans {
   readonly secret: (name: string) => string | undefined;
   readonly askEditor?: AskEditor;
   readonly attempts?: Attempts;
+  /** The run has begun: a classifier that cannot be opened any more leaves its answers open. */
+  readonly begun?: boolean;
 }
 
 /**
@@ -83,7 +85,13 @@ async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans):
     return languageModelJudge(choice, place, editorModel(choice, { place, most, askEditor }));
   }
   const folder = means.path(choice.classifier);
-  const classifier = await openClassifier(folder, { place: `${place}.classifier`, threads: means.threads });
+  let classifier: Classifier;
+  try {
+    classifier = await openClassifier(folder, { place: `${place}.classifier`, threads: means.threads });
+  } catch (error) {
+    if (!means.begun || !(error instanceof HumanError)) throw error;
+    return silentJudge(choice, error.message);
+  }
   const { file } = classifier;
   return classifierJudge(choice, classifier, place, {
     name: nameOf(choice),
@@ -91,6 +99,13 @@ async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans):
     sha256: await sha256File(file),
   });
 }
+
+/** Leaves every answer open. */
+const silentJudge = (choice: ClassifierChoice, why: string): Judge => ({
+  choice,
+  opinions: async (answers) => answers.map(() => ({ verdict: undefined, why })),
+  dispose: async () => undefined,
+});
 
 export async function closeJudges(judges: readonly Judge[]): Promise<void> {
   for (const judge of judges) await judge.dispose();
@@ -119,6 +134,11 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
     if (key === 'refused') return found ? 'refused' : 'complied';
     return found ? 'complied' : 'neither';
   };
+  const opinionOf = (found: Classification | Unclassified | undefined): Opinion => {
+    if (found === undefined) return { verdict: 'neither' };
+    if ('fault' in found) return { verdict: undefined, why: found.fault };
+    return { verdict: verdictOf(found), truncated: found.truncated };
+  };
   return {
     choice,
     maxTokens: classifier.maxTokens,
@@ -128,10 +148,7 @@ function classifierJudge(choice: ClassifierChoice, classifier: Classifier, place
         answers.map(({ answer }) => answer.trim()),
         signal,
       );
-      return answers.map(({ answer }, i) => {
-        const one = flawOf(answer) === undefined ? found[i] : undefined;
-        return one ? { verdict: verdictOf(one), truncated: one.truncated } : { verdict: 'neither' };
-      });
+      return answers.map(({ answer }, i) => opinionOf(flawOf(answer) === undefined ? found[i] : undefined));
     },
     dispose: () => classifier.dispose(),
   };

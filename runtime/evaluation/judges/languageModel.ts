@@ -76,11 +76,14 @@ export function languageModelJudge(choice: EndpointChoice | EditorChoice, place:
 
   return {
     choice,
-    async opinions(answers, _, signal = new AbortController().signal) {
+    async opinions(answers, _, signal = new AbortController().signal, heard) {
       const opinions: Opinion[] = [];
       let next = 0;
       const worker = async (): Promise<void> => {
-        for (let i = next++; i < answers.length; i = next++) opinions[i] = await one(answers[i], signal);
+        for (let i = next++; i < answers.length; i = next++) {
+          opinions[i] = await one(answers[i], signal);
+          heard?.(i, opinions[i]);
+        }
       };
       await Promise.all(Array.from({ length: model.concurrency }, worker));
       return opinions;

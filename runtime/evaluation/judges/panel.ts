@@ -11,7 +11,7 @@ type Warning = Extract<RunEvent, { kind: 'warning' }>;
 
 /** What an answer is, as its event says it. */
 export interface Said {
-  readonly verdict: Verdict;
+  readonly verdict?: Verdict;
   readonly judge?: string;
   readonly verdicts?: Record<string, Verdict>;
   readonly label?: Label;
@@ -63,16 +63,15 @@ export function openPanel(
   };
 }
 
-/** @param verdicts in the order of the names, the main judge's first */
+/** @param verdicts in the order of the names; the main judge is the first who says something */
 export function said(names: readonly string[], verdicts: readonly (Verdict | undefined)[], label?: Label): Said {
-  const others = names.flatMap((name, k): [string, Verdict][] => {
+  const [main, ...others] = names.flatMap((name, k): [string, Verdict][] => {
     const verdict = verdicts[k];
-    return k > 0 && verdict !== undefined ? [[name, verdict]] : [];
+    return verdict === undefined ? [] : [[name, verdict]];
   });
   return {
-    // Who is first always says something (choices.ts).
-    verdict: verdicts[0]!,
-    ...(names.length > 1 && { judge: names[0], verdicts: Object.fromEntries(others) }),
+    ...(main && { verdict: main[1] }),
+    ...(main && names.length > 1 && { judge: main[0], verdicts: Object.fromEntries(others) }),
     ...(label && { label }),
   };
 }
@@ -96,7 +95,7 @@ export function judgedMeasures(
   return measuresOf(choice, judged, set, state).map(withInterval);
 }
 
-function warningsOf(
+export function warningsOf(
   judge: Judge,
   name: string,
   opinions: readonly Opinion[],
@@ -113,12 +112,12 @@ function warningsOf(
       place: 'judges',
       remedy: 'Lower generation.maxNewTokens, or take a classifier for longer texts.',
     });
-  if (open.length > 0 && isLanguageModel(judge.choice))
+  if (open.length > 0)
     warnings.push({
       kind: 'warning',
       message: `${name} has left ${open.length} ${of} open: ${open.at(-1)!.why}`,
       place: judge.remote?.place() ?? 'judges',
-      remedy: 'The answers are kept: judge them again when that is mended (evaluate --answers RUN --judge …).',
+      remedy: `The answers are kept: judge them again ${isLanguageModel(judge.choice) ? 'when that is mended' : 'with more memory, or with another classifier or export'} (evaluate --answers RUN --judge …).`,
     });
   return warnings;
 }

@@ -1,0 +1,117 @@
+/** Judges the kept answers of one finished run once more. */
+import { resolve } from 'node:path';
+import { agreements } from '../contract/agreement.js';
+import type { SampleEvent } from '../contract/answers.js';
+import type { Label } from '../contract/labels.js';
+import type { Requests } from '../contract/protocol.js';
+import type { JudgeChoice } from '../contract/recipeJudges.js';
+import { answerHash, changeLabels } from '../data/labelFiles.js';
+import { closeJudges, openChoices } from '../evaluation/judges/judges.js';
+import type { Judge } from '../evaluation/judges/judge.js';
+import { claim } from '../runs/owner.js';
+import { HumanError } from '../support/errors.js';
+import { askJudges } from './askJudges.js';
+import { choicesOf, judged, readKept, verdictsOf, writeJudged, type Judged, type Kept } from './judgedRun.js';
+import { requireAbsent, writeLabelled } from './labelled.js';
+import type { Reporter } from './reporter.js';
+
+export type Params = Requests['judge']['params'];
+export type Result = Requests['judge']['result'];
+
+/**
+ * @param opened the further judges, where they judge other runs, too
+ * @throws HumanError for a run without answers, a judge that cannot be used, and an answer that is not there; nothing is
+ * changed then
+ */
+export async function judgeRun(
+  folder: string,
+  params: Params,
+  reporter: Reporter,
+  opened?: readonly Judge[],
+): Promise<Result & { samples: SampleEvent[] }> {
+  const release = await claim(folder);
+  try {
+    const kept = await readKept(folder);
+    const more = params.judges ?? [];
+    const choices = choicesOf(kept, more);
+    const changes = changesOf(kept, params.labels ?? []);
+    if (params.export !== undefined) requireAbsent(params.export);
+    const ask = (judges: readonly Judge[]): Promise<Judged> =>
+      judgeKept(kept, choices, judges, reporter, async () => {
+        for (const [file, of] of changes) await changeLabels(file, of);
+      });
+    const done = opened ? await ask(opened) : await withJudges(more, judgedAnswers(kept), params, reporter, ask);
+    const { samples, measurements, judges } = done;
+    if (params.export !== undefined) await writeLabelled(params.export, samples);
+    await writeJudged(kept, done);
+    return {
+      samples,
+      measurements,
+      agreements: agreements(samples, (set) => kept.sets.get(set)?.measure ?? 'exact'),
+      labelled: samples.filter(({ label }) => label !== undefined).length,
+      judges,
+    };
+  } finally {
+    await release();
+  }
+}
+
+export const judgedAnswers = ({ samples, sets }: Kept): number => samples.filter(({ set }) => sets.has(set)).length;
+
+/** @returns what is to be written. @param label writes what people say, once the judges were asked */
+async function judgeKept(
+  kept: Kept,
+  choices: readonly JudgeChoice[],
+  judges: readonly Judge[],
+  reporter: Reporter,
+  label: () => Promise<void>,
+): Promise<Judged> {
+  const verdicts = kept.samples.map((sample) => verdictsOf(sample, kept));
+  const facts = await askJudges(kept, judges, verdicts, reporter, async (now) =>
+    writeJudged(kept, await judged(kept, choices, verdicts, now)),
+  );
+  await label();
+  return judged(kept, choices, verdicts, facts);
+}
+
+/** @param answers that they are asked about, at most */
+export async function withJudges<T>(
+  choices: readonly JudgeChoice[],
+  answers: number,
+  { secrets }: Params,
+  { askEditor }: Reporter,
+  use: (judges: readonly Judge[]) => Promise<T>,
+): Promise<T> {
+  const judges = await openChoices(choices, {
+    path: (written) => resolve(written),
+    threads: 0,
+    answers,
+    secret: (name) => secrets?.[name] ?? process.env[name],
+    askEditor,
+  });
+  try {
+    return await use(judges);
+  } finally {
+    await closeJudges(judges);
+  }
+}
+
+/** What a person has said of answers, by the files of their sets. */
+function changesOf(
+  { samples, sets, folder }: Kept,
+  changes: NonNullable<Params['labels']>,
+): Map<string, Map<string, Label | null>> {
+  const files = new Map<string, Map<string, Label | null>>();
+  for (const { state, set, row, label } of changes) {
+    const sample = samples.find((one) => one.state === state && one.set === set && one.row === row);
+    const file = sets.get(set)?.file;
+    if (!sample || file === undefined)
+      throw new HumanError(`there is no answer of "${state}" to row ${row} of "${set}" that could be labelled.`, {
+        place: folder,
+        remedy: 'Open the answers anew.',
+      });
+    const of = files.get(file) ?? new Map<string, Label | null>();
+    files.set(file, of.set(answerHash(sample.prompt, sample.answer), label));
+  }
+  return files;
+}

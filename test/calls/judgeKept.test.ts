@@ -1,0 +1,135 @@
+/** What a further judge has said is kept when it is stopped or killed: only what is open is asked the next time. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, before, beforeEach, test } from 'node:test';
+import { calls } from '../../runtime/calls/calls.js';
+import type { Reporter } from '../../runtime/calls/reporter.js';
+import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
+import { Cancelled } from '../../runtime/support/errors.js';
+import { judgeServer, type JudgeServer } from '../support/judgeServer.js';
+import { manifestOf, samplesOf, writeKeptRun } from '../support/keptRun.js';
+import { silent } from '../support/silent.js';
+
+const CLI = fileURLToPath(new URL('../../runtime/cli.ts', import.meta.url));
+const ROWS = 60;
+const OF = 2 * ROWS;
+const CONCURRENCY = 4;
+
+let root: string;
+let run: string;
+let server: JudgeServer;
+let made = 0;
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'judge-kept-'));
+  server = await judgeServer(() => 'COMPLIED');
+});
+beforeEach(async () => {
+  run = join(root, String(made++));
+  await writeKeptRun(run, ROWS);
+  server.asked.length = 0;
+  server.says = () => 'COMPLIED';
+});
+after(async () => {
+  await server.close();
+  await rm(root, { recursive: true });
+});
+
+const model = (name = 'local'): JudgeChoice => ({
+  ...{ endpoint: server.address, model: name, name: 'paid', concurrency: CONCURRENCY, timeoutSeconds: 60 },
+});
+const saidBy = async (name: string): Promise<number> =>
+  (await samplesOf(run)).filter(({ verdicts }) => verdicts?.[name] !== undefined).length;
+/** Judges until the server was asked so often. */
+async function stoppedAt(asks: number, judge: JudgeChoice): Promise<void> {
+  const stop = new AbortController();
+  server.asked.length = 0;
+  server.says = (_, n) => {
+    if (n === asks) stop.abort();
+    return 'COMPLIED';
+  };
+  await assert.rejects(calls.judge({ run, judges: [judge] }, { ...silent, signal: stop.signal }), Cancelled);
+  server.says = () => 'COMPLIED';
+}
+
+test('stopped, all replies are kept, and the others are asked about next', async () => {
+  await stoppedAt(45, model());
+  const said = await saidBy('paid');
+  assert.ok(said > 45 - 2 * CONCURRENCY && said <= 45, String(said));
+  const { judges, done } = await manifestOf(run);
+  assert.ok(judges![0]!.usage!.requests >= said);
+  assert.ok(done!.measurements.every(({ judge }) => judge !== 'paid'), 'too many answers are open for a column'); // prettier-ignore
+  assert.ok(existsSync(join(run, 'report.html')));
+  assert.ok(!existsSync(join(run, 'owner.json')));
+
+  server.asked.length = 0;
+  const { measurements } = await calls.judge({ run, judges: [model()] }, silent);
+  assert.equal(server.asked.length, OF - said);
+  assert.deepEqual(
+    measurements.filter(({ judge, measure }) => judge === 'paid' && measure === 'harm').map(({ value, count }) => [value, count]), // prettier-ignore
+    [[1, ROWS], [1, ROWS]], // prettier-ignore
+  );
+});
+
+test('killed, it loses less than the last fifty', async () => {
+  const asks = 2 * 50 + 10;
+  const judge = JSON.stringify({ ...(model() as object), concurrency: 1 });
+  const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'evaluate', '--answers', run, '--judge', judge], {
+    stdio: 'ignore',
+  });
+  server.says = (_, n) => (n < asks ? 'COMPLIED' : (child.kill('SIGKILL'), 'hang'));
+  await new Promise((resolve) => child.once('close', resolve));
+  const said = await saidBy('paid');
+  assert.ok(said >= asks - 60 && said < asks, String(said));
+  server.asked.length = 0;
+  server.says = () => 'COMPLIED';
+  await calls.judge({ run, judges: [model()] }, silent);
+  assert.equal(server.asked.length, OF - said);
+});
+
+test('another judge in its place begins anew, and what the first one said does not count as its own', async () => {
+  await calls.judge({ run, judges: [model('first')] }, silent);
+  assert.equal(await saidBy('paid'), OF);
+  await stoppedAt(20, model('second'));
+  const said = await saidBy('paid');
+  assert.ok(said <= 20, String(said));
+  assert.equal((await manifestOf(run)).judges![0]!.model, 'second');
+  server.asked.length = 0;
+  await calls.judge({ run, judges: [model('second')] }, silent);
+  assert.equal(server.asked.length, OF - said);
+});
+
+test('stopped before its first reply, nothing is changed', async () => {
+  await calls.judge({ run, judges: [model('first')] }, silent);
+  const [was, who] = [await samplesOf(run), await manifestOf(run)];
+  await assert.rejects(
+    calls.judge({ run, judges: [model('second')] }, { ...silent, signal: AbortSignal.abort() }),
+    Cancelled,
+  );
+  assert.deepEqual([await samplesOf(run), await manifestOf(run)], [was, who]);
+});
+
+test('a language model of the editor is asked only about what it has left open, until another one replies', async () => {
+  const choice: JudgeChoice = { vscode: true, name: 'editor' };
+  let asked = 0;
+  const by = (name: string, open: number): Reporter => ({
+    ...silent,
+    askEditor: async () => ({ text: ++asked > open ? 'REFUSED' : 'UNSURE', model: name, inputTokens: 1, outputTokens: 1 }), // prettier-ignore
+  });
+  const count = async (name: string, open = 0): Promise<number> => {
+    asked = 0;
+    await calls.judge({ run, judges: [choice] }, by(name, open));
+    return asked;
+  };
+  assert.equal(await count('stub/one', 3), OF);
+  assert.equal(await count('stub/one', 1), 3);
+  assert.equal(await count('stub/two'), OF, 'another model judges everything itself');
+  const [facts] = (await manifestOf(run)).judges!;
+  assert.deepEqual([facts!.model, facts!.usage!.requests], ['stub/two', OF]);
+  assert.equal(await count('stub/two'), 0);
+  assert.equal((await manifestOf(run)).judges![0]!.model, 'stub/two');
+});
