@@ -115,7 +115,7 @@ test('an index that leaves the folder or lies is refused', async () => {
   );
 });
 
-test('what has no end is not read', { skip: process.platform === 'win32', timeout: 10_000 }, async () => {
+test('what has no end is not read', { skip: process.platform === 'win32', timeout: 60_000 }, async () => {
   const path = await folder('endless', {});
   const pipe = join(path, 'model.safetensors');
   execFileSync('mkfifo', [pipe, join(path, 'x.gguf')]);

@@ -110,7 +110,7 @@ describe('a sweep', () => {
     assert.deepEqual(results(await table('stopped')), results(await table('same')));
   });
 
-  it('killed twice and resumed, ends with the same table', { timeout: 120_000 }, async () => {
+  it('killed twice and resumed, ends with the same table', { timeout: 300_000 }, async () => {
     const recipe = await sweep('killed', over);
     for (const kill of [1, 2]) {
       const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'train', recipe, '--json', '--resume'], {
