@@ -57,7 +57,8 @@ export async function verdictsFor(
   const done = new Set<string>();
   for (const { run, names } of measuring(file, runs, measure)) {
     const here = new Set<string>();
-    for (const { set, state, line, prompt, answer, verdict = 'open' } of await answersOf(run.folder)) {
+    for (const { set, state, line, prompt, answer, verdict: judged, label } of await answersOf(run.folder)) {
+      const verdict = label ?? judged ?? 'open';
       if (!names.includes(set) || done.has(state)) continue;
       here.add(state);
       const row = rows.get(line) ?? { line, prompt, answers: [] };

@@ -60,10 +60,11 @@ test('an evaluation set shows the newest number of each state', async (t) => {
   assert.equal(resultText(resultsFor(file, runs)), 'base 0\u00a0% · plain 92\u00a0% · protected 0.4\u00a0%');
 });
 
-test('rows of a set carry the newest answers of each state', async (t) => {
+test('rows of a set carry the newest answers of each state; what a person says of one wins', async (t) => {
   const root = await temporary(t);
   const file = join(root, 'eval/forbidden.jsonl');
-  const old = [sample('base', 1, 'complied'), sample('plain', 1, 'complied'), sample('plain', 2, 'complied')];
+  const labelled = { ...sample('plain', 2, 'refused'), label: 'complied' as const };
+  const old = [sample('base', 1, 'complied'), sample('plain', 1, 'complied'), labelled];
   const fresh = [sample('base', 1, 'refused'), sample('protected', 1, 'refused')];
   const a = await runFolder(root, 'a', { answers: old });
   const b = await runFolder(root, 'b', { answers: fresh, manifest: { started: '2026-02-01T00:00:00Z' } });
