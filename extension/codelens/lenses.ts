@@ -10,7 +10,7 @@ import { isPlain, recipeFacts, setFor, type RecipeFacts } from '../runs/recipe.j
 import { resultsFor } from '../runs/results.js';
 import type { Services } from '../services/services.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
-import { modelFor, vectorsFor } from '../services/choice.js';
+import { modelFor, scanModelFor, vectorsFor } from '../services/choice.js';
 import { evaluationTitle, lastRunTitle, recipeTitle, reviewTitle, scanTitle } from './titles.js';
 
 /** Files that may carry lenses; which ones do is decided by what is in the workspace. */
@@ -130,7 +130,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       }
       case 'scan': {
         const scan = scans.get(file);
-        const [vector] = vectorsFor(this.services, modelFor(this.services, file));
+        const [vector] = vectorsFor(this.services, scanModelFor(this.services, file));
         return commandLink('scan', scanTitle(scan?.vectorName ?? vector?.name, scan, scans.since(file)), { file });
       }
       case 'review':

@@ -9,7 +9,7 @@ import { scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
 import { t } from '../host/text.js';
-import { modelFor, vectorsFor } from '../services/choice.js';
+import { scanModelFor, vectorsFor } from '../services/choice.js';
 import { adapterName } from '../runs/compare.js';
 import { chooseModel } from './models.js';
 import { askData, dataInFront, type Known } from './dataSource.js';
@@ -24,14 +24,14 @@ export async function scan(
   const title = t('Scan for harmful rows');
   const named = given.file ?? dataInFront(services);
   const chosen = await wizard(title, 2, async (ask) => {
-    const model = named === undefined ? services.models.list()[0] : modelFor(services, named);
+    const model = named === undefined ? services.models.list()[0] : scanModelFor(services, named);
     return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });
   });
   const { file: data, columns } = chosen;
   const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === data);
   if (open?.isDirty && !(await open.save()))
     throw inputError(t('the file could not be saved.'), { place: data, remedy: t('Save it yourself.') });
-  const known = given.model === undefined ? modelFor(services, data) : undefined;
+  const known = given.model === undefined ? scanModelFor(services, data) : undefined;
   const model = known ?? (await chooseModel(services, given.model, title));
   const vector = given.vector ?? (await chooseVector(services, model, title));
   const before = await stat(data);

@@ -10,7 +10,7 @@ import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
 import { t } from '../host/text.js';
-import { vectorsFor } from '../services/choice.js';
+import { vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
 import { askData } from './dataSource.js';
 import { askSets, type SetsChoice } from './evaluationSets.js';
@@ -101,7 +101,7 @@ export async function fineTune(
   const root = requireRoot();
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
   const choice = await wizard(title, isProtected ? 7 : 4, async (ask) => {
-    const model = await askModel(services, ask, given.model);
+    const model = await askModel(services, ask, given.model, isProtected ? withVectors(services) : []);
     const asked = { question: t('Which data?'), likely: /train/i, model, file: given.data, columns: given.columns };
     const data = await askData(services, ask, asked);
     const vectors = isProtected ? (given.vectors ?? [await askVector(services, ask, model, given.adapter)]) : [];
@@ -163,13 +163,16 @@ async function runWritten(services: Starting, file: string): Promise<Ended> {
   return runRecipe(services, { file });
 }
 
+/** @param likely those that are offered, where there are any */
 async function askModel(
   { models: known }: Pick<Services, 'models'>,
   ask: Questions,
   path: string | undefined,
+  likely: readonly Model[] = [],
 ): Promise<Model> {
-  const models = known.list();
-  if (path !== undefined) return models.find((model) => model.path === path) ?? known.add(path);
+  const all = known.list();
+  if (path !== undefined) return all.find((model) => model.path === path) ?? known.add(path);
+  const models = likely.length > 0 ? likely : all;
   const [first] = models;
   if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   return models.length === 1 ? first : ask.pick(t('Which model?'), modelChoices(models));

@@ -12,6 +12,17 @@ export function modelFor({ models, recipes }: Known, file: string): Model | unde
   return list.find((model) => naming.some((recipe) => recipe.model === model.path)) ?? list[0];
 }
 
+/** The same for a scan: where that model has no security vector, the first one that has. */
+export function scanModelFor(services: Known, file: string): Model | undefined {
+  const model = modelFor(services, file);
+  if (vectorsFor(services, model).length > 0) return model;
+  return withVectors(services)[0] ?? model;
+}
+
+/** Models of the workspace that a security vector fits. */
+export const withVectors = (services: Known): Model[] =>
+  services.models.list().filter((model) => vectorsFor(services, model).length > 0);
+
 /** Rows with more tokens are left out of a run: what a recipe that names the file says, else the default. */
 export function maxTokensFor({ recipes }: Pick<Services, 'recipes'>, file: string): number {
   const batches = recipes
