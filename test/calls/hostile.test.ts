@@ -186,7 +186,7 @@ describe('hostile and broken runs', () => {
     assert.notEqual(ran.code, 0);
     assert.match(
       ran.stderr,
-      /uses more than 0\.1 GB of memory, its limit\. Lower batch\.rows.*SECURITY_VECTORS_MEMORY_GB/,
+      /uses more than 0\.1 GB of memory, its limit\. Set "recompute" to true.*lower batch\.rows.*SECURITY_VECTORS_MEMORY_GB/,
     );
   });
 

@@ -29,6 +29,7 @@ const NAMES = {
   'anchor-3': 'the anchor only, of weight 3',
   paper: "the paper's method (vector on for all rows)",
   protected: '`"protection": true`',
+  one: '`"protection": true`, one row of each kind',
   two: '`"protection": true`, two rows of each kind',
   unabsorbed: '`"protection": true` without absorbing',
   unheld: '`"protection": true` without held losses',
@@ -219,7 +220,7 @@ function shortfalls() {
   const plainOf = (list, run, keys) =>
     list.find((one) => one.method === 'plain' && keys.every((key) => one[key] === run[key]));
   /** `"protection": true`, the newest first. */
-  const versions = ['protected', 'two', 'unheld'];
+  const versions = ['protected', 'one', 'two', 'unheld'];
   /** The newest that was measured. */
   const newest = (list, keys) =>
     list.filter((run) => {
