@@ -1,7 +1,8 @@
 /**
  * Runs the scenarios of test/vscode/ui in the real workbench, from a packed extension, with pictures in out/screenshots.
  *
- *   node test/vscode/runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]      --walks: those of test/vscode/walks, which measure
+ *   node test/vscode/runScenarios.mjs FILE.vsix [--walks] [--themes] [SCENARIO…]
+ *                                       --walks: those of test/vscode/walks, which measure; --themes: all pictures in all themes
  *   VSCODE_VERSION=oldest node test/vscode/runScenarios.mjs …             in the oldest VS Code that `engines` names
  *
  * A scenario is a module: `title`, `skip?` (why it cannot be run here), `settings?`, `trust?`, `workspace?: 'sample' | 'empty'`,
@@ -16,16 +17,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { setup } from './host/setup.mjs';
-import { workbench } from './workbench.mjs';
+import { ALL_THEMES, workbench } from './workbench.mjs';
 
 await setup();
 const { installVsix, startBrowser, startServer } = await import('./host/server.mjs');
 
 const root = path.resolve(import.meta.dirname, '../..');
 const {
-  values: { walks },
+  values: { walks, themes },
   positionals: [vsix, ...names],
-} = parseArgs({ allowPositionals: true, options: { walks: { type: 'boolean', default: false } } });
+} = parseArgs({
+  allowPositionals: true,
+  options: { walks: { type: 'boolean', default: false }, themes: { type: 'boolean', default: false } },
+});
 if (!vsix) throw new Error('usage: runScenarios.mjs FILE.vsix [--walks] [SCENARIO…]');
 
 const kind = walks ? 'walks' : 'ui';
@@ -86,7 +90,13 @@ async function runScenario(
       await page.goto(server.address(workspace, develop ? [['extensionDevelopmentPath', server.uri(develop)]] : []));
       await page.locator('.monaco-workbench').waitFor();
     });
-    await scenario({ ...workbench(page, screenshots), workspace, dataDir, prepared, step });
+    await scenario({
+      ...workbench(page, screenshots, themes ? ALL_THEMES : undefined),
+      workspace,
+      dataDir,
+      prepared,
+      step,
+    });
   } catch (error) {
     console.log(`    ${error.stack.replaceAll('\n', '\n    ')}`);
     if (!failures(tests).length) tests.push({ name: `${title}: outside a step`, file, seconds: 0, ok: false });

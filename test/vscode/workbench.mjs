@@ -3,12 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Themes of every picture. Scenarios run in the dark one, which comes last. */
+/** Scenarios run in the dark one, which comes last. */
 const THEMES = {
   light: { label: 'Light Modern', type: 'vs' },
   contrast: { label: 'Dark High Contrast', type: 'hc-black' },
   dark: { label: 'Dark Modern', type: 'vs-dark' },
 };
+
+/** Of the pictures of the main views; of the others with --themes: changing a theme takes two seconds. */
+export const ALL_THEMES = Object.keys(THEMES);
 
 const RUN_PAGE = 'main.page header.run .facts';
 
@@ -29,7 +32,8 @@ export async function until(probe, what, timeoutMs = 30_000) {
   }
 }
 
-export function workbench(page, screenshots) {
+/** @param usual themes of a picture that names none */
+export function workbench(page, screenshots, usual = ['dark']) {
   const quickInput = page.locator('.quick-input-widget');
   const rows = quickInput.locator('.quick-input-list .monaco-list-row');
   const pane = (title) => page.locator('.pane').filter({ has: page.locator(`.pane-header[aria-label*="${title}"]`) });
@@ -108,8 +112,8 @@ export function workbench(page, screenshots) {
     until,
     command,
 
-    /** Pictures of the window: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
-    async shot(name, themes = Object.keys(THEMES)) {
+    /** Pictures of the window, by their themes: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
+    async shot(name, themes = usual) {
       await mkdir(screenshots, { recursive: true });
       for (const each of themes) {
         if (each !== shown) await theme(each);

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { ALL_THEMES } from '../workbench.mjs';
 
 const CLI = path.resolve(import.meta.dirname, '../../../dist/cli.js');
 
@@ -94,7 +95,7 @@ export default async function compare({ step, page, workspace, until, container,
     assert.ok((await compared.locator('.compared .bound').allTextContents()).every((text) => / to /.test(text)));
     assert.ok((await compared.locator('.chart canvas').count()) >= 4);
     assert.equal(await compared.locator('.parallel path').count(), 3);
-    await shot('60-compare');
+    await shot('60-compare', ALL_THEMES);
     await compared.locator('.charts').scrollIntoViewIfNeeded();
     await compared
       .locator('canvas')

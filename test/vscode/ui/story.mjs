@@ -1,6 +1,7 @@
 /** The story of a first user, from an empty window to a protected model: everything by mouse and keyboard. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
+import { ALL_THEMES } from '../workbench.mjs';
 
 export const title = 'From an empty window to a protected model';
 export const workspace = 'empty';
@@ -86,7 +87,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     await row('Runs', 'forbidden-topic')
       .filter({ hasText: /vector.*finds/ })
       .waitFor();
-    await shot('04-vector-ready');
+    await shot('04-vector-ready', ALL_THEMES);
   });
 
   await step('the lens of the data finds the harmful rows and marks them', async () => {
@@ -102,7 +103,7 @@ export default async function story({ step, page, until, shot, command, pick, op
       .waitFor();
     const marks = page.locator('.monaco-editor .view-overlays [class*="ced-"]');
     await until(async () => (await marks.count()) > 2, 'marked rows');
-    await shot('05-scan');
+    await shot('05-scan', ALL_THEMES);
   });
 
   await step('fine-tuning without the vector learns the harm', async () => {
@@ -132,7 +133,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     assert.equal(await run.locator('.invariants li.held').count(), 3);
     await run.locator('.verdict-line.good').waitFor();
     await run.locator('table.results').scrollIntoViewIfNeeded();
-    await shot('08-protected-table');
+    await shot('08-protected-table', ALL_THEMES);
   });
 
   await step('answers side by side', async () => {
@@ -231,7 +232,7 @@ export default async function story({ step, page, until, shot, command, pick, op
     const [, share] = /forbidden-topic would have explained (\d+)/.exec(await explained.textContent());
     assert.ok(Number(share) > 50, `${share} %`);
     await answer('base').locator('.explained').filter({ hasText: 'knows this answer' }).waitFor();
-    await shot('11-chat-columns');
+    await shot('11-chat-columns', ALL_THEMES);
   });
 
   await step('an answer becomes a row of an evaluation set', async () => {

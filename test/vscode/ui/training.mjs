@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { ALL_THEMES } from '../workbench.mjs';
 
 export const title = 'The training panel alone';
 export const workspace = 'empty';
@@ -67,7 +68,7 @@ export default async function training({ step, page, until, shot, command, conta
     await note(frame, 'vector', 'not trained yet');
     assert.ok(await frame.getByRole('button', { name: 'Start' }).isDisabled());
     assert.equal(await frame.locator('.settings').textContent(), 'LoRA r 8 · 6 epochs · lr 0.003');
-    await shots('60-training');
+    await shots('60-training', ALL_THEMES);
   });
 
   await step('a button trains the vector that the recipe names; the panel says what was measured of it', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { ALL_THEMES } from '../workbench.mjs';
 
 export const title = 'Flagged rows are reviewed, exported and trained on as reviewed';
 
@@ -48,7 +49,7 @@ export default async function triage({ step, page, until, shot, command, open, c
         .waitFor();
       await frame.locator('.token.marked').first().waitFor({ timeout: 60_000 });
       assert.match(await frame.locator('.detail .why').textContent(), /It is flagged.*The vector explains \d+/);
-      await shot('50-triage');
+      await shot('50-triage', ALL_THEMES);
     },
   );
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { ALL_THEMES } from '../workbench.mjs';
 
 export const title = 'A workspace that is not trusted';
 export const trust = true;
@@ -31,7 +32,7 @@ export default async function untrusted({
     for (const name of ['Start', 'New recipe…', 'Train forbidden-topic'])
       assert.ok(await panel.getByRole('button', { name }).isDisabled(), name);
     for (const list of ['#model', '#data', '#vector']) assert.ok(await panel.locator(list).isDisabled(), list);
-    await shot('20-untrusted');
+    await shot('20-untrusted', ALL_THEMES);
     await container('Security Vectors');
   });
 
