@@ -42,7 +42,7 @@ const sections = {
   format: { lane: 'code', minutes: 5, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'] },
   unit: {
     lane: 'code',
-    minutes: 20,
+    minutes: 30,
     args: nodeTest('--enable-source-maps', ...unitTests.map(compiled)),
     needs: ['compile', 'build'],
     host: true,
@@ -72,7 +72,7 @@ const sections = {
     host: true,
     env: { VSCODE_VERSION: 'oldest' },
   },
-  ui: { lane: 'window', minutes: 20, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
+  ui: { lane: 'window', minutes: 25, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
 const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'oldest-ui', 'ui'];
 
