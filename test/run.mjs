@@ -1,15 +1,12 @@
 /**
- * `npm test`: everything, in sections; those in a window run beside those of the code. A section that fails does not hide the
- * others. The last line is `N passed, N failed`, and the exit code is 1 when anything failed.
+ * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
+ * `N passed, N failed`, and the exit code is 1 when anything failed.
  *
  *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, oldest, oldest-ui, ui
  */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import readline from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { peersSupported, setupPeers } from './peers/setup.mjs';
 import { compiled, unitTests } from './unitTests.mjs';
@@ -22,42 +19,40 @@ const tgz = path.join(root, 'out/test.tgz');
 const SLOWEST = 10;
 
 const nodeTest = (...args) => [
-  ...['--test', '--test-concurrency=2', '--test-timeout=480000'],
+  ...['--test', '--test-concurrency=2', '--test-timeout=240000'],
   ...['--test-reporter=./test/support/reporter.mjs', '--test-reporter-destination=stdout', ...args],
 ];
 const tsTest = (...files) => nodeTest('--import', 'tsx', ...files);
 
 /**
- * A section: the arguments of one Node process, its time limit, and what it needs to have gone well. Its tests are counted
- * from the file TEST_RESULTS if it writes one, else it counts as one test. Those without a lane are made first, one after the
- * other.
+ * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
+ * have gone well. Those with `abreast` run at the same time, as each of them keeps one core busy; what they print follows when
+ * they have ended. Its tests are counted from the file TEST_RESULTS if it writes one, else it counts as one test.
  */
 const sections = {
-  vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`] },
-  tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`] },
-  build: { minutes: 2, args: ['build.mjs'] }, // last: dist/ is then the development build
-  compile: { minutes: 2, args: ['test/compile.mjs'] },
-  types: { lane: 'code', minutes: 10, args: ['node_modules/typescript/bin/tsc', '--build'] },
-  lint: { lane: 'code', minutes: 10, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
-  format: { lane: 'code', minutes: 5, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'] },
+  build: { minutes: 2, args: ['build.mjs'], quiet: true },
+  types: { minutes: 10, args: ['node_modules/typescript/bin/tsc', '--build'], abreast: true },
+  lint: { minutes: 10, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'], abreast: true },
+  format: { minutes: 5, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], abreast: true },
+  compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
-    lane: 'code',
-    minutes: 30,
+    minutes: 20,
     args: nodeTest('--enable-source-maps', ...unitTests.map(compiled)),
-    needs: ['compile', 'build'],
+    needs: ['compile'],
+    after: ['build'],
     host: true,
   },
+  vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
+  tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`], quiet: true },
   package: {
-    lane: 'code',
     minutes: 5,
     args: tsTest('test/package.test.ts', 'test/npmPackage.test.ts'),
     needs: ['tgz', 'vsix'],
     env: { VSIX: vsix, TGZ: tgz },
   },
-  supply: { lane: 'code', minutes: 3, args: tsTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
-  vscode: { lane: 'window', minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
+  supply: { minutes: 3, args: tsTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
+  vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
   oldest: {
-    lane: 'window',
     minutes: 8,
     args: ['test/vscode/runSuite.mjs'],
     needs: ['build'],
@@ -65,14 +60,13 @@ const sections = {
     env: { VSCODE_VERSION: 'oldest' },
   },
   'oldest-ui': {
-    lane: 'window',
     minutes: 4,
     args: ['test/vscode/runScenarios.mjs', vsix, 'recipes'],
     needs: ['vsix'],
     host: true,
     env: { VSCODE_VERSION: 'oldest' },
   },
-  ui: { lane: 'window', minutes: 25, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
+  ui: { minutes: 18, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
 const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'oldest-ui', 'ui'];
 
@@ -87,7 +81,7 @@ if (unknown.length) {
 const started = performance.now();
 const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
 const tests = [];
-const made = new Map();
+const ended = new Map();
 const running = new Set();
 
 // Sections are process groups of their own, so that a browser or an engine that hangs ends with them.
@@ -104,64 +98,43 @@ for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
     process.exit(code);
   });
 
-/** Of what may wait: it gets a quarter of the time where both want all. */
-const NICENESS = 5;
-
-/**
- * The process of a section. A window waits for half of its time and code never does: both at once take little more than one of
- * them, as long as the window goes first. With `autogroup`, Linux shares a core among sessions, whatever their niceness.
- */
-function launch({ lane, args, env = {} }, file) {
-  const polite = lane === 'code' && process.platform !== 'win32';
-  const command = [...(polite ? ['nice', '-n', String(NICENESS)] : []), process.execPath, ...args];
-  const child = spawn(command[0], command.slice(1), {
-    cwd: root,
-    detached: process.platform !== 'win32',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env, TEST_RESULTS: file, NO_COLOR: '1', FORCE_COLOR: undefined },
-  });
-  if (polite)
-    try {
-      writeFileSync(`/proc/${child.pid}/autogroup`, String(NICENESS));
-    } catch {
-      // no autogroup: niceness counts
-    }
-  return child;
-}
-
-async function runSection(name) {
-  const { minutes, lane } = sections[name];
+function runSection(name) {
+  const { args, minutes, env = {}, quiet, abreast } = sections[name];
+  const later = quiet || abreast;
   const file = path.join(results, `${name}.json`);
   rmSync(file, { force: true });
-  const output = [];
-  const child = launch(sections[name], file);
-  running.add(child);
-  for (const stream of [child.stdout, child.stderr])
-    readline.createInterface({ input: stream }).on('line', (line) => {
-      output.push(line);
-      if (lane) console.log(`${name.padEnd(9)} │ ${line}`);
+  return new Promise((resolve) => {
+    let output = '';
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      detached: process.platform !== 'win32',
+      stdio: ['ignore', later ? 'pipe' : 'inherit', later ? 'pipe' : 'inherit'],
+      env: { ...process.env, ...env, TEST_RESULTS: file, NO_COLOR: '1', FORCE_COLOR: undefined },
     });
-  const limit = setTimeout(() => {
-    console.log(`── ${name}: not ready after ${minutes} minutes, ended`);
-    endGroup(child);
-    setTimeout(() => endGroup(child, 'SIGKILL'), 5000).unref();
-  }, minutes * 60_000);
-  const [code, signal] = await once(child, 'exit');
-  clearTimeout(limit);
-  running.delete(child);
-  // What it printed last; a server that outlives it for some seconds may hold its streams open.
-  await Promise.race([once(child, 'close'), sleep(3000)]);
-  const ok = code === 0;
-  if (!lane) console.log(ok ? output.at(-1) : output.join('\n'));
-  const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).tests : [];
-  for (const test of counted) tests.push({ section: name, ...test });
-  // The process itself is a test where none was counted, and where it failed although all counted ones passed.
-  if (!counted.length || (!ok && counted.every((test) => test.ok)))
-    tests.push({ section: name, name: ok ? name : `${name} (ended with ${code ?? signal})`, ok, seconds: 0 });
-  return ok;
+    running.add(child);
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text));
+    const limit = setTimeout(() => {
+      console.log(`\n${name}: not ready after ${minutes} minutes, ended`);
+      endGroup(child);
+      setTimeout(() => endGroup(child, 'SIGKILL'), 5000).unref();
+    }, minutes * 60_000);
+    child.on(later ? 'close' : 'exit', (code, signal) => {
+      clearTimeout(limit);
+      running.delete(child);
+      const ok = code === 0;
+      if (abreast) process.stdout.write(`\n── ${name} ──\n${output}`);
+      if (quiet) console.log(ok ? output.trim().split('\n').at(-1) : output);
+      const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).tests : [];
+      for (const test of counted) tests.push({ section: name, ...test });
+      // The process itself is a test where none was counted, and where it failed although all counted ones passed.
+      if (!counted.length || (!ok && counted.every((test) => test.ok)))
+        tests.push({ section: name, name: ok ? name : `${name} (ended with ${code ?? signal})`, ok, seconds: 0 });
+      resolve(ok);
+    });
+  });
 }
 
-/** The VS Code hosts of sections with `host`, and the programs that open our exports: installed while other sections run. */
+/** The VS Code host of sections with `host`, and the programs that open our exports: installed while other sections run. */
 const installs = chosen.some((name) => sections[name].host)
   ? (hostSupported ? setup() : Promise.resolve()).then(() => (peersSupported ? setupPeers() : undefined))
   : Promise.resolve();
@@ -170,40 +143,39 @@ const notInstalled = installs.then(
   (error) => `not installed: ${error.message}`,
 );
 
-/** Runs a section, after what it needs; false when that failed. */
+/** Runs a section once, after what it needs; false when that failed. */
 async function complete(name) {
+  if (ended.has(name)) return ended.get(name);
   const section = sections[name];
-  const failedNeed = section.needs?.find((need) => !made.get(need));
-  if (failedNeed) return fail(name, `${failedNeed} failed`);
+  for (const earlier of section.after ?? []) await complete(earlier);
+  for (const need of section.needs ?? []) if (!(await complete(need))) return fail(name, `${need} failed`);
   if (section.host) {
     const why = await notInstalled;
     if (why) return fail(name, why);
   }
-  if (section.lane === 'window' && name !== 'vscode' && !hostSupported) {
-    console.log(`── ${name}: skipped: the VS Code host needs Linux on x64`);
+  if (['oldest', 'oldest-ui', 'ui'].includes(name) && !hostSupported) {
+    console.log(`\n── ${name} ── skipped: the VS Code host needs Linux on x64`);
     return true;
   }
   const from = performance.now();
+  if (!section.abreast) console.log(`\n── ${name} ──`);
   const ok = await runSection(name);
   console.log(`── ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds(from)}`);
+  ended.set(name, ok);
   return ok;
 }
 
 function fail(name, why) {
-  console.log(`── ${name}: not run: ${why}`);
+  console.log(`\n── ${name} ──\nnot run: ${why}`);
   tests.push({ section: name, name: `${name} (${why})`, ok: false, seconds: 0 });
+  ended.set(name, false);
   return false;
 }
 
-async function oneByOne(names) {
-  for (const name of names) await complete(name);
-}
-
 mkdirSync(results, { recursive: true });
-const needed = new Set(chosen.flatMap((name) => sections[name].needs ?? []));
-for (const name of Object.keys(sections)) if (needed.has(name)) made.set(name, await complete(name));
-const lane = (name) => shown.filter((each) => chosen.includes(each) && sections[each].lane === name);
-await Promise.all([oneByOne(lane('code')), oneByOne(lane('window'))]);
+const order = shown.filter((name) => chosen.includes(name));
+await Promise.all(order.filter((name) => sections[name].abreast).map(complete));
+for (const name of order) await complete(name);
 
 const failed = tests.filter((test) => !test.ok);
 const skipped = tests.filter((test) => test.skipped);

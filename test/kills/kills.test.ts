@@ -10,7 +10,7 @@ import { random } from '../../runtime/support/random.js';
 import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
 
-const KILLS = 7;
+const KILLS = 4;
 const FAULTS = ['eio', 'enospc', 'erofs', 'gone'];
 
 describe('a run that is killed or ended by a fault is taken up again and gives the same', () => {

@@ -13,7 +13,7 @@ import { placementOf } from './placement.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 
 /** Of each kind, in a step. */
-const ROWS = 4;
+const ROWS = 2;
 
 const sample = new URL('../../media/sample/', import.meta.url).pathname;
 const context = await openContext(`${sample}tiny-assistant`, { device: process.argv[2] as Device, scratch: sample });
