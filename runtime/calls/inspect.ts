@@ -1,10 +1,11 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ModelHashes } from '../adapters/base.js';
 import { adapterFlat } from '../adapters/flat.js';
 import { CONFIG_FILE, readAdapter } from '../adapters/files.js';
 import { HumanError } from '../support/errors.js';
+import { rememberedHash } from '../support/rememberedHash.js';
 import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
 import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
@@ -86,21 +87,13 @@ export async function inspectAdapter(model: string, adapter: string): Promise<Re
   };
 }
 
-/** Hashes of weights that were not changed since. */
-const known = new Map<string, string>();
-
 /** The hashes that name a model. */
 export const hashesOf = async (model: Parameters<typeof sha256Weights>[0]): Promise<ModelHashes> =>
   modelHashes(model, await weightsSum(model));
 
-/** SHA-256 over the files of a model's weights, computed once while they stay as they are. */
-async function weightsSum(model: Parameters<typeof sha256Weights>[0]): Promise<string> {
-  const files = [...new Set([...model.tensors.values()].map(({ file }) => file))];
-  const key = JSON.stringify(files.map((file) => [file, statSync(file).size, statSync(file).mtimeMs]));
-  const sum = known.get(key) ?? (await sha256Weights(model));
-  known.set(key, sum);
-  return sum;
-}
+/** SHA-256 over the files of a model's weights, which are read once while they stay as they are. */
+const weightsSum = (model: Parameters<typeof sha256Weights>[0]): Promise<string> =>
+  sha256Weights(model, rememberedHash);
 
 async function fits(
   folder: string,

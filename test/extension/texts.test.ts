@@ -34,18 +34,10 @@ import {
   runTooltip,
 } from '../../extension/views/labels.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
-import { harm, manifest } from './support.js';
+import { adapter as adapterOf, harm, manifest } from './support.js';
 
-const adapter = (more: Partial<Adapter> = {}): Adapter => ({
-  path: '/w/adapters/colours/adapter',
-  name: 'colours',
-  role: 'task',
-  rank: 8,
-  reason: null,
-  attached: false,
-  scale: 1,
-  ...more,
-});
+const adapter = (more: Partial<Adapter> = {}): Adapter =>
+  adapterOf('colours', { path: '/w/adapters/colours/adapter', ...more });
 
 const run = (more: Partial<Run> = {}, manifestMore: Parameters<typeof manifest>[1] = {}): Run => {
   const made = createRun('/w/adapters/colours', 'colours');
