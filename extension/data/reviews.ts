@@ -129,9 +129,10 @@ export class Reviews implements Disposable {
   private async write(data: string, changes: readonly Change[]): Promise<void> {
     const file = reviewFile(data);
     const known = this.known.get(data) ?? NONE;
+    let there: Decisions;
     try {
       const isOwn = this.stamps.has(data) && this.stamps.get(data) === (await stampOf(file));
-      const there = isOwn ? known : ((await read(data)) ?? NONE);
+      there = isOwn ? known : ((await read(data)) ?? NONE);
       await nextTurn();
       const decisions = changed(there, changes);
       const text = reviewText(decisions);
@@ -140,11 +141,10 @@ export class Reviews implements Disposable {
       this.stamps.set(data, await stampOf(file));
       this.known.set(data, decisions);
       this.problems.forget(file);
-      this.settle(data, changes);
-      if (!isSame(known, there)) this.changes.fire({ data });
     } finally {
       this.settle(data, changes);
     }
+    if (!isSame(known, there)) this.changes.fire({ data });
   }
 
   /** They are written, or cannot be. */
