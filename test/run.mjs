@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { peersSupported, setupPeers } from './peers/setup.mjs';
@@ -17,6 +18,8 @@ const results = path.join(root, 'out/results');
 const vsix = path.join(root, 'out/test.vsix');
 const tgz = path.join(root, 'out/test.tgz');
 const SLOWEST = 10;
+/** Priority of what runs beside the rest, as `nice` counts. */
+const LOWER = 5;
 
 const nodeTest = (...args) => [
   ...['--test', '--test-concurrency=2', '--test-timeout=240000'],
@@ -26,14 +29,14 @@ const tsTest = (...files) => nodeTest('--import', 'tsx', ...files);
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
- * have gone well. Those with `abreast` run at the same time, as each of them keeps one core busy; what they print follows when
- * they have ended. Its tests are counted from the file TEST_RESULTS if it writes one, else it counts as one test.
+ * have gone well. Those with `beside` run one after the other beside all others, with a lower priority: a window leaves
+ * the machine idle for a third of its time. What they print follows when they have ended. Its tests are counted from the file TEST_RESULTS if it writes one, else it counts as one test.
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
-  types: { minutes: 10, args: ['node_modules/typescript/bin/tsc', '--build'], abreast: true },
-  lint: { minutes: 10, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'], abreast: true },
-  format: { minutes: 5, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], abreast: true },
+  types: { minutes: 20, args: ['node_modules/typescript/bin/tsc', '--build'], beside: true },
+  lint: { minutes: 20, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'], beside: true },
+  format: { minutes: 20, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], beside: true },
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
@@ -99,8 +102,8 @@ for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
   });
 
 function runSection(name) {
-  const { args, minutes, env = {}, quiet, abreast } = sections[name];
-  const later = quiet || abreast;
+  const { args, minutes, env = {}, quiet, beside } = sections[name];
+  const later = quiet || beside;
   const file = path.join(results, `${name}.json`);
   rmSync(file, { force: true });
   return new Promise((resolve) => {
@@ -111,6 +114,7 @@ function runSection(name) {
       stdio: ['ignore', later ? 'pipe' : 'inherit', later ? 'pipe' : 'inherit'],
       env: { ...process.env, ...env, TEST_RESULTS: file, NO_COLOR: '1', FORCE_COLOR: undefined },
     });
+    if (beside) setPriority(child.pid, LOWER);
     running.add(child);
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text));
     const limit = setTimeout(() => {
@@ -122,7 +126,7 @@ function runSection(name) {
       clearTimeout(limit);
       running.delete(child);
       const ok = code === 0;
-      if (abreast) process.stdout.write(`\n── ${name} ──\n${output}`);
+      if (beside) process.stdout.write(`\n── ${name} ──\n${output}`);
       if (quiet) console.log(ok ? output.trim().split('\n').at(-1) : output);
       const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).tests : [];
       for (const test of counted) tests.push({ section: name, ...test });
@@ -158,7 +162,7 @@ async function complete(name) {
     return true;
   }
   const from = performance.now();
-  if (!section.abreast) console.log(`\n── ${name} ──`);
+  if (!section.beside) console.log(`\n── ${name} ──`);
   const ok = await runSection(name);
   console.log(`── ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds(from)}`);
   ended.set(name, ok);
@@ -174,8 +178,13 @@ function fail(name, why) {
 
 mkdirSync(results, { recursive: true });
 const order = shown.filter((name) => chosen.includes(name));
-await Promise.all(order.filter((name) => sections[name].abreast).map(complete));
-for (const name of order) await complete(name);
+const inTurn = async (names) => {
+  for (const name of names) await complete(name);
+};
+await Promise.all([
+  inTurn(order.filter((name) => sections[name].beside)),
+  inTurn(order.filter((name) => !sections[name].beside)),
+]);
 
 const failed = tests.filter((test) => !test.ok);
 const skipped = tests.filter((test) => test.skipped);

@@ -10,11 +10,12 @@ import { random } from '../../runtime/support/random.js';
 import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
 
-const KILLS = 4;
+const KILLS = 3;
+/** Two of them in a recipe, so that all meet several. */
 const FAULTS = ['eio', 'enospc', 'erofs', 'gone'];
 
 describe('a run that is killed or ended by a fault is taken up again and gives the same', () => {
-  for (const name of Object.keys(RECIPES)) {
+  for (const [index, name] of Object.keys(RECIPES).entries()) {
     it(name, async (t) => {
       const root = await mkdtemp(join(tmpdir(), 'kills-'));
       t.after(() => rm(root, { recursive: true, force: true }));
@@ -35,8 +36,8 @@ describe('a run that is killed or ended by a fault is taken up again and gives t
         ways.add(await check(label, takeUp(reference, folder)));
       }
       assert.deepEqual([...ways].sort(), ['anew', 'resumed']);
-      for (const fault of FAULTS) {
-        const label = `${fault}:${1 + rng.int(reference.calls)}`;
+      for (const turn of [0, 1]) {
+        const label = `${FAULTS[(index + turn) % FAULTS.length]}:${1 + rng.int(reference.calls)}`;
         await check(label, withFault(root, reference, label));
       }
       // a folder that is deleted while the run says that it is done

@@ -41,6 +41,7 @@ describe('pages for everyone', { skip: missing }, () => {
     assert.ok((await violations(page)).some((found) => found.startsWith('button-name: ')));
     assert.deepEqual(await page.check('moving'), ['button ']);
     assert.deepEqual(await page.check('unreachable'), ['button ']);
+    assert.notDeepEqual(await page.check('lowContrast', 21), []);
     await page.page.emulateMedia({ reducedMotion: 'reduce' });
     assert.deepEqual(await page.check('moving'), []);
     await page.close();
@@ -56,11 +57,12 @@ describe('pages for everyone', { skip: missing }, () => {
       });
       after(() => page.close());
 
-      test(`${name}: axe finds nothing, in any theme`, async () => {
+      test(`${name}: axe finds nothing, and every text has a contrast of 4.5 : 1 in each theme`, async () => {
+        assert.deepEqual(await violations(page), []);
         for (const theme of THEMES) {
           await page.theme(theme);
           await sleep(60);
-          assert.deepEqual(await violations(page), [], theme);
+          assert.deepEqual(await page.check('lowContrast', 4.5), [], theme);
         }
         assert.deepEqual(page.complaints, []);
         await page.theme('dark');

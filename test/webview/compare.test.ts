@@ -4,7 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
-import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
+import type { THEMES } from './browser.js';
+import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
 import { answers } from './answerRows.js';
 import { sweep } from './comparedRuns.js';
 
@@ -180,14 +181,8 @@ describe('the page that compares runs', { skip: missing }, () => {
   });
 
   for (const count of [3, 40])
-    test(`${count} runs: every text has a contrast of 4.5 : 1 in each theme, and nothing sticks out`, async () => {
+    test(`${count} runs: nothing sticks out`, async () => {
       const page = await open(Array.from({ length: count }, (_, i) => sweep(i)));
-      for (const theme of THEMES) {
-        await page.theme(theme);
-        await sleep(150);
-        await page.picture(`compare-${count}-${theme}`);
-        assert.deepEqual(await page.check('lowContrast', 4.5), [], theme);
-      }
       for (const width of [420, 700, 1280]) {
         await page.page.setViewportSize({ width, height: 900 });
         await until(async () => (await page.check('overflow')) <= 0, `nothing sticks out at ${width} pixels`);

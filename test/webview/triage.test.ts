@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TRIAGE_STRINGS, type TriageState } from '../../webview/protocol/triage.js';
-import { missing, OpenPage, startBrowser, THEMES, type Browser } from './browser.js';
+import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
 import { triageState } from './triageStates.js';
 
 type Request = OpenPage['requests'][number];
@@ -164,18 +164,12 @@ describe('triage page', { skip: missing }, () => {
     await page.close();
   });
 
-  test('every text has a contrast of 4.5 : 1 in each theme, and nothing sticks out sideways', async () => {
+  test('nothing sticks out sideways', async () => {
     const decided = triageState(60, { exclude: 'h3 h9', fine: 'h6', unsure: 'h12' });
     const page = await open({ ...decided, changed: true });
     await page.page.locator('.token.marked').first().waitFor();
     await grid(page).press('Shift+ArrowDown');
     await page.page.locator('.token.marked').first().waitFor();
-    for (const theme of THEMES) {
-      await page.theme(theme);
-      await sleep(60);
-      await page.picture(`triage-${theme}`);
-      assert.deepEqual(await page.check('lowContrast', 4.5), [], theme);
-    }
     for (const width of [300, 620, 1000]) {
       await page.page.setViewportSize({ width, height: 700 });
       await sleep(60);

@@ -139,7 +139,7 @@ export default async function compare({ step, page, workspace, until, container,
   });
 
   await step('runs wait in a queue that can be paused, ordered and left', async () => {
-    for (const name of ['queue-a', 'queue-b', 'queue-c']) await write(name, { steps: 40 });
+    for (const name of ['queue-a', 'queue-b', 'queue-c']) await write(name, { steps: 20, evaluateEvery: undefined });
     await command('Security Vectors: Pause the Queue');
     await notification('The queue is paused').waitFor();
     for (const name of ['queue-a', 'queue-b', 'queue-c']) {
