@@ -6,10 +6,11 @@ import { build } from 'esbuild';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { COMPILED, unitTests } from './unitTests.mjs';
+import { COMPILED, longTests, unitTests } from './unitTests.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const outdir = path.join(root, COMPILED);
+const tests = [...unitTests, ...longTests];
 
 const importMeta = {
   name: 'import.meta of the source',
@@ -28,7 +29,7 @@ const importMeta = {
 await rm(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: unitTests,
+  entryPoints: tests,
   outbase: '.',
   outdir,
   bundle: true,
@@ -44,4 +45,4 @@ await build({
   logLevel: 'error',
   plugins: [importMeta],
 });
-console.log(`${unitTests.length} files of tests compiled`);
+console.log(`${tests.length} files of tests compiled`);

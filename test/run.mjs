@@ -2,7 +2,7 @@
  * `npm test`: everything, in sections. A section that fails does not hide the others. The last line is
  * `N passed, N failed`, and the exit code is 1 when anything failed.
  *
- *   node test/run.mjs [--only=SECTION,…]     sections: types, lint, format, unit, package, supply, vscode, oldest, oldest-ui, ui
+ *   node test/run.mjs [--only=SECTION,…]     sections: types, long, lint, format, unit, package, supply, vscode, oldest, oldest-ui, ui
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { setPriority } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { peersSupported, setupPeers } from './peers/setup.mjs';
-import { compiled, unitTests } from './unitTests.mjs';
+import { compiled, longTests, unitTests } from './unitTests.mjs';
 import { hostSupported, setup } from './vscode/host/setup.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -21,11 +21,12 @@ const SLOWEST = 10;
 /** Priority of what runs beside the rest, as `nice` counts. */
 const LOWER = 5;
 
-const nodeTest = (...args) => [
-  ...['--test', '--test-concurrency=2', '--test-timeout=240000'],
-  ...['--test-reporter=./test/support/reporter.mjs', '--test-reporter-destination=stdout', ...args],
+const nodeTest = (files, args, { atOnce = 2, seconds = 240 } = {}) => [
+  ...['--test', `--test-concurrency=${atOnce}`, `--test-timeout=${seconds}000`],
+  ...['--test-reporter=./test/support/reporter.mjs', '--test-reporter-destination=stdout', ...args, ...files],
 ];
-const tsTest = (...files) => nodeTest('--import', 'tsx', ...files);
+const compiledTest = (files, limits) => nodeTest(files.map(compiled), ['--enable-source-maps'], limits);
+const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
@@ -40,10 +41,18 @@ const sections = {
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
-    args: nodeTest('--enable-source-maps', ...unitTests.map(compiled)),
+    args: compiledTest(unitTests),
     needs: ['compile'],
     after: ['build'],
     host: true,
+  },
+  long: {
+    minutes: 20,
+    args: compiledTest(longTests, { atOnce: 1, seconds: 600 }),
+    needs: ['compile'],
+    after: ['build'],
+    host: true,
+    beside: true,
   },
   vsix: { minutes: 3, args: ['build.mjs', '--package', `--out=${vsix}`], quiet: true },
   tgz: { minutes: 3, args: ['build.mjs', '--pack', `--out=${tgz}`], quiet: true },
@@ -71,7 +80,7 @@ const sections = {
   },
   ui: { minutes: 18, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };
-const shown = ['types', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'oldest-ui', 'ui'];
+const shown = ['types', 'long', 'lint', 'format', 'unit', 'package', 'supply', 'vscode', 'oldest', 'oldest-ui', 'ui'];
 
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: shown.join() } } });
 const chosen = options.only.split(',');
@@ -84,7 +93,7 @@ if (unknown.length) {
 const started = performance.now();
 const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
 const tests = [];
-const ended = new Map();
+const begun = new Map();
 const running = new Set();
 
 // Sections are process groups of their own, so that a browser or an engine that hangs ends with them.
@@ -148,8 +157,12 @@ const notInstalled = installs.then(
 );
 
 /** Runs a section once, after what it needs; false when that failed. */
-async function complete(name) {
-  if (ended.has(name)) return ended.get(name);
+function complete(name) {
+  if (!begun.has(name)) begun.set(name, attempt(name));
+  return begun.get(name);
+}
+
+async function attempt(name) {
   const section = sections[name];
   for (const earlier of section.after ?? []) await complete(earlier);
   for (const need of section.needs ?? []) if (!(await complete(need))) return fail(name, `${need} failed`);
@@ -165,14 +178,12 @@ async function complete(name) {
   if (!section.beside) console.log(`\n── ${name} ──`);
   const ok = await runSection(name);
   console.log(`── ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds(from)}`);
-  ended.set(name, ok);
   return ok;
 }
 
 function fail(name, why) {
   console.log(`\n── ${name} ──\nnot run: ${why}`);
   tests.push({ section: name, name: `${name} (${why})`, ok: false, seconds: 0 });
-  ended.set(name, false);
   return false;
 }
 

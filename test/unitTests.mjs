@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 /** Folder that compile.mjs makes of them. */
 export const COMPILED = 'out/unit';
 
-export const unitTests = readdirSync(import.meta.dirname)
+const all = readdirSync(import.meta.dirname)
   .filter(
     (folder) => !['vscode', 'bench', 'fixtures', 'golden', 'peers', 'ray'].includes(folder) && !folder.includes('.'),
   )
@@ -14,6 +14,11 @@ export const unitTests = readdirSync(import.meta.dirname)
   .map((file) => file.replaceAll('\\', '/'))
   .filter((file) => file.endsWith('.test.ts'))
   .sort();
+
+/** Those that compute for a minute or so in processes of their own. */
+const LONG = /^test\/(kills|paper|fuzz|export\/peers|device\/webgpu)/;
+export const longTests = all.filter((file) => LONG.test(file));
+export const unitTests = all.filter((file) => !LONG.test(file));
 
 /** The compiled file of a test file, and the other way round: both relative to the root. */
 export const compiled = (file) => `${COMPILED}/${file.replace(/ts$/, 'js')}`;

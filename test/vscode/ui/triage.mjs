@@ -27,7 +27,8 @@ export default async function triage({ step, page, until, shot, command, open, c
     await open('recipes/vector.json');
     await finished(await runPage(lens('train the security vector')));
     await open('data/train.jsonl');
-    await lens('Scan for harmful rows').first().click();
+    // Once it names the vector it is not drawn anew.
+    await lens('Scan for harmful rows with forbidden-topic').first().click();
     const found = lens('look harmful');
     await found.first().waitFor({ timeout: 120_000 });
     flagged = Number(/(\d+) of 571/.exec(await found.first().textContent())[1]);
