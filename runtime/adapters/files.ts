@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { isObject, readJsonObject } from '../support/jsonFile.js';
-import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../models/weights/safetensors.js';
+import { bytesOf, readAllFloat32, readSafetensors, writeSafetensors } from '../models/weights/safetensors.js';
 import type { TensorInfo } from '../models/weights/safetensors.js';
 import { withTimeLimit } from '../support/timeLimit.js';
 import { formatAdapterConfig, parseAdapterConfig } from './adapterConfig.js';
@@ -182,34 +182,43 @@ async function readModules(
       },
     );
   }
-  const modules = new Map<string, AdapterModule>();
   for (const [i, name] of names.entries()) {
     const { A, B } = found.get(name)!;
-    const { rank, scale } = scales[i];
-    const aShape = A.shape as [number, number];
-    const bShape = B.shape as [number, number];
-    if (aShape[0] !== rank || bShape[1] !== rank) {
+    const { rank } = scales[i];
+    if (A.shape[0] !== rank || B.shape[1] !== rank) {
       throw new HumanError(
-        `${name} has A [${aShape.join(', ')}] and B [${bShape.join(', ')}]; the config gives it rank ${rank}.`,
+        `${name} has A [${A.shape.join(', ')}] and B [${B.shape.join(', ')}]; the config gives it rank ${rank}.`,
         {
           place: `${weightsFile}: ${A.name}`,
           remedy: 'Config and weights are of different adapters: check "r" and "rank_pattern".',
         },
       );
     }
-    modules.set(name, { A: await finite(A, weightsFile), aShape, B: await finite(B, weightsFile), bShape, scale });
   }
-  return modules;
+  const infos = [...found.values()].flatMap(({ A, B }) => [A, B]);
+  const values = await readAllFloat32(infos);
+  infos.forEach((info, i) => requireFinite(values[i], info, weightsFile));
+  return new Map(
+    Array.from(found, ([name, { A, B }], i): [string, AdapterModule] => [
+      name,
+      {
+        A: values[2 * i],
+        aShape: A.shape as [number, number],
+        B: values[2 * i + 1],
+        bShape: B.shape as [number, number],
+        scale: scales[i].scale,
+      },
+    ]),
+  );
 }
 
-async function finite(info: TensorInfo, file: string): Promise<Float32Array> {
-  const values = await readFloat32(info);
-  const wrong = values.find((value) => !Number.isFinite(value));
-  if (wrong === undefined) return values;
-  throw new HumanError(`the matrix has a value that is not a number (${wrong}).`, {
-    place: `${file}: ${info.name}`,
-    remedy: 'The training of this adapter went wrong: take an earlier checkpoint.',
-  });
+function requireFinite(values: Float32Array, info: TensorInfo, file: string): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new HumanError(`the matrix has a value that is not a number (${values[i]}).`, {
+        place: `${file}: ${info.name}`,
+        remedy: 'The training of this adapter went wrong: take an earlier checkpoint.',
+      });
 }
 
 /** Rank and scale of each module: rank_pattern and alpha_pattern where they match, else r and lora_alpha. */

@@ -75,10 +75,22 @@ export function concatenate(adapters: readonly ScaledAdapter[]): { layout: Layou
       const { A, B } = matrices(adapter.flat, site);
       const factor = adapter.scale * site.scale;
       into.A.set(A, row * site.in);
-      for (let o = 0; o < site.out; o++)
-        for (let r = 0; r < site.rank; r++) into.B[o * whole.rank + row + r] = factor * B[o * site.rank + r];
+      scaleColumns(B, factor, site.rank, into.B, whole.rank, row);
       row += site.rank;
     }
   });
   return { layout, flat };
+}
+
+/** factor · B [out, rank] into the columns of another matrix, of rank `width`, from `column` on. */
+function scaleColumns(
+  B: Float32Array,
+  factor: number,
+  rank: number,
+  into: Float32Array,
+  width: number,
+  column: number,
+): void {
+  for (let from = 0, to = column; from < B.length; from += rank, to += width)
+    for (let r = 0; r < rank; r++) into[to + r] = factor * B[from + r];
 }

@@ -1,5 +1,8 @@
-/** Answers of states of a model, some of which stay open: a chat asks several of them the same question. */
-import { openState, activeAdapters, requireScale, type OpenState } from '../evaluation/inference/states.js';
+/** Answers of a model with adapters: sessions stay open, and attaching an adapter is only another input of one. */
+import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
+import type { ScaledAdapter } from '../adapters/merge.js';
+import { openGenerator, type Generator } from '../evaluation/inference/generate.js';
+import { requireScale } from '../evaluation/inference/states.js';
 import type { Context } from '../context/context.js';
 import type { GenerateParams } from '../contract/generation.js';
 import type { Requests } from '../contract/protocol.js';
@@ -10,49 +13,37 @@ import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
 
-/** Weights are mapped and shared: a state that is open costs its session and its adapters. On a GPU each has its own. */
-const OPEN_STATES = { cpu: 4, webgpu: 1 };
+/** Weights are mapped and shared by what is open. On a GPU each has its own. */
+const OPEN = { cpu: 4, webgpu: 1 };
+const READ_ADAPTERS = 8;
+/** The answer is on its way before something else is opened. */
+const AHEAD_MS = 100;
 let device: Device = 'cpu';
-
-type Adapter = GenerateParams['adapters'][number];
-type Active = Awaited<ReturnType<typeof activeAdapters>>;
 
 const keptContext = kept<Context>(
   (context) => context.scratch.close(),
-  () => OPEN_STATES[device],
+  () => OPEN[device],
 );
-const keptState = kept<{ state: OpenState; active: Active }>(
-  ({ state }) => state.dispose(),
-  () => OPEN_STATES[device],
+const keptGenerator = kept<Generator>(
+  (generator) => generator.dispose(),
+  () => OPEN[device],
+);
+const keptAdapter = kept<FlatAdapter>(
+  () => undefined,
+  () => READ_ADAPTERS,
 );
 
-/** What an open state is known by: a model, and the adapters in its graph, whatever their factors. */
-interface StateKey {
+/** A session that takes adapters is slower without any than one that takes none. */
+interface GeneratorKey {
   readonly model: string;
-  readonly adapters: readonly string[];
+  readonly attachable: boolean;
 }
-
-/** The key of the smallest open state that has these adapters: others are off in it. Of a state for them alone, where there is none. */
-function stateKey({ model, adapters }: StateKey): string {
-  const [found] = keptState
-    .keys()
-    .map((key) => JSON.parse(key) as StateKey)
-    .filter((open) => open.model === model && adapters.every((adapter) => open.adapters.includes(adapter)))
-    .sort((a, b) => a.adapters.length - b.adapters.length);
-  return JSON.stringify(found ?? { model, adapters });
-}
-
-/** Of each adapter of a state by its name. */
-const factors = (active: Active, wanted: readonly Adapter[]): Record<string, number> =>
-  Object.fromEntries(
-    active.map(({ name, path }) => [
-      name,
-      wanted.reduce((sum, { path: of, scale }) => (of === path ? sum + scale : sum), 0),
-    ]),
-  );
 
 /** For tests: what is open. */
-export const openStates = (): StateKey[] => keptState.keys().map((key) => JSON.parse(key) as StateKey);
+export const openGenerators = (): GeneratorKey[] => keptGenerator.keys().map((key) => JSON.parse(key) as GeneratorKey);
+
+const isOpen = (model: string, attachable: boolean): boolean =>
+  openGenerators().some((open) => open.model === model && open.attachable === attachable);
 
 export async function generate(
   { adapters, ...given }: GenerateParams,
@@ -64,23 +55,29 @@ export async function generate(
   const context = (): Promise<Context> => opened(params.model, params.model, reporter, params);
   return keptContext(model, context, async (context) => {
     device = context.backend.device;
-    const paths = [...new Set(params.adapters.map(({ path }) => path))].sort();
-    const stamped = await Promise.all(paths.map(async (path) => JSON.stringify([path, await weightsStamp(path)])));
-    const key = stateKey({ model, adapters: stamped });
-    const open = async (): Promise<{ state: OpenState; active: Active }> => {
-      const active = await activeAdapters(
-        context,
-        paths.map((path) => ({ path, scale: 1 })),
-      );
-      return { state: await openState(context, 'chat', active), active };
-    };
-    return keptState(key, open, ({ state, active }) => answer(context, state, factors(active, params.adapters)));
+    const active = await Promise.all(
+      params.adapters.map(async ({ path, scale }): Promise<ScaledAdapter> => {
+        const key = JSON.stringify([model, path, await weightsStamp(path)]);
+        return keptAdapter(
+          key,
+          () => adapterFlat(path, context.sites),
+          (adapter) => ({ ...adapter, scale }),
+        );
+      }),
+    );
+    const attaches = active.some(({ scale }) => scale !== 0);
+    const attachable = attaches || (isOpen(model, true) && !isOpen(model, false));
+    const result = await withGenerator(context, { model, attachable }, (generator) =>
+      answer(context, generator, active),
+    );
+    if (!attachable) openAhead(context, model);
+    return result;
   });
 
   async function answer(
     context: Context,
-    state: OpenState,
-    scales: Record<string, number>,
+    generator: Generator,
+    adapters: readonly ScaledAdapter[],
   ): Promise<Requests['generate']['result']> {
     const { tokenizer } = context;
     const ids = promptIds(params, context);
@@ -89,9 +86,9 @@ export async function generate(
     const answer: number[] = [];
     let sent = '';
     const from = performance.now();
-    const [result] = await state.generator.generate(
+    const [result] = await generator.generate(
       [ids],
-      { ...params.options, scales },
+      { ...params.options, adapters },
       {
         signal: reporter.signal,
         onToken: (_, id) => {
@@ -111,6 +108,35 @@ export async function generate(
       seconds: (performance.now() - from) / 1000,
     };
   }
+}
+
+function withGenerator<R>(
+  { backend, spec, model, sites, tokenizer }: Context,
+  key: GeneratorKey,
+  use: (generator: Generator) => R | Promise<R>,
+): Promise<R> {
+  const open = (): Promise<Generator> =>
+    openGenerator({
+      backend,
+      spec,
+      model,
+      adapters: [],
+      sites: key.attachable ? sites : [],
+      stopIds: tokenizer.eosIds,
+      padId: tokenizer.padId,
+    });
+  return keptGenerator(JSON.stringify(key), open, use);
+}
+
+/**
+ * Opens what takes adapters while the answer is read, so that attaching one need not wait for it. Where each session has the
+ * weights again, on a GPU and with weights in blocks, it waits until it is asked for.
+ */
+function openAhead(context: Context, model: string): void {
+  if (context.backend.device !== 'cpu' || context.model.packed || isOpen(model, true)) return;
+  const open = (): Promise<unknown> => withGenerator(context, { model, attachable: true }, () => undefined);
+  // what goes wrong is said to the one who asks for it
+  setTimeout(() => void open().catch(() => undefined), AHEAD_MS).unref();
 }
 
 function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {

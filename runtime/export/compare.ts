@@ -1,7 +1,7 @@
 /** What was written is read back, and its logits are compared with those of the model it came from. */
 import { flatInput, inject, scaleInput } from '../adapters/inject.js';
 import { HumanError } from '../support/errors.js';
-import type { ActiveAdapter } from '../evaluation/inference/generate.js';
+import type { ActiveAdapter } from '../evaluation/inference/states.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import type { DecoderSpec } from '../models/decoder/spec.js';

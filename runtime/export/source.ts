@@ -1,6 +1,6 @@
 import { mergeInto, touches } from '../adapters/merge.js';
 import { Cancelled } from '../support/errors.js';
-import type { ActiveAdapter } from '../evaluation/inference/generate.js';
+import type { ActiveAdapter } from '../evaluation/inference/states.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { readFloat32, type TensorInfo } from '../models/weights/safetensors.js';
 import type { DecoderSpec, LinearSpec } from '../models/decoder/spec.js';

@@ -1,36 +1,50 @@
-/** A state that is open answers for other factors on its adapters, and with some of them off, without being opened anew. */
+/** A model that is open answers with other factors, other adapters and none, without being opened anew. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { calls } from '../../runtime/calls/calls.js';
-import { openStates } from '../../runtime/calls/chat.js';
+import { openGenerators } from '../../runtime/calls/chat.js';
 import { loadReference } from '../support/reference.js';
 import { silent } from '../support/silent.js';
 import { adapterOf, at } from '../export/support.js';
 
 const [task, vector] = [adapterOf('llama', 'task'), adapterOf('llama', 'security')];
 const options = { maxNewTokens: 16, temperature: 0, topP: 1 };
+const opened = (): boolean[] => openGenerators().map(({ attachable }) => attachable);
 
-test('another factor and a detached adapter open nothing; an attached one does', async () => {
+test('attaching, detaching and another factor open nothing', async () => {
   const { folder: model, ints } = await loadReference('llama');
   const ids = await ints('generate.prompt');
   const ask = async (...adapters: { path: string; scale: number }[]) =>
     (await calls.generate({ model, adapters, ids, options, device: 'cpu' }, silent)).ids;
-  const opened = () => openStates().map(({ adapters }) => adapters.length);
 
   const base = await ask();
   assert.deepEqual(base, await ints('generate.base'));
-  assert.deepEqual(opened(), [0]);
+  assert.deepEqual(opened(), [false]);
+  // what takes adapters is opened while the answer is read
+  for (let i = 0; i < 100 && opened().length < 2; i++) await setTimeout(20);
+  assert.deepEqual(opened(), [false, true]);
+
   const secured = await ask(at(vector));
   assert.deepEqual(secured, await ints('generate.security'));
   assert.notDeepEqual(secured, base);
-  assert.deepEqual(opened(), [0, 1]);
   assert.deepEqual(await ask(at(vector, 0)), base);
   const both = await ask(at(task), at(vector, 0.5));
-  assert.deepEqual(opened(), [0, 1, 2]);
   assert.deepEqual(await ask(at(vector, 0.5), at(task)), both);
   assert.deepEqual(await ask(at(vector, 0.25), at(task), at(vector, 0.25)), both);
   const alone = await ask(at(task));
   assert.notDeepEqual(alone, both);
-  assert.deepEqual(opened().sort(), [0, 1, 2]);
+  assert.deepEqual(opened().sort(), [false, true]);
   await assert.rejects(ask(at(task, 1e6)), /scale is 1000000/);
+});
+
+test('a model that is asked with an adapter first answers without it from the same session', async () => {
+  const { folder: model, ints } = await loadReference('qwen2');
+  const ids = await ints('generate.prompt');
+  const ask = async (...adapters: { path: string; scale: number }[]) =>
+    (await calls.generate({ model, adapters, ids, options, device: 'cpu' }, silent)).ids;
+  const others = opened().length;
+  assert.deepEqual(await ask(at(adapterOf('qwen2', 'security'))), await ints('generate.security'));
+  assert.deepEqual(await ask(), await ints('generate.base'));
+  assert.deepEqual(opened().slice(others), [true]);
 });

@@ -196,7 +196,7 @@ for (const family of FAMILIES) {
         await openGenerator({
           backend,
           ...model(),
-          adapters: [{ name: 'security', ...security, scale: 0 }],
+          adapters: [{ ...security, scale: 0 }],
           stopIds: [],
         }),
       );
@@ -206,7 +206,7 @@ for (const family of FAMILIES) {
       assert.deepEqual(alone!.ids, await reference.ints('generate.base'));
       const [padded] = await generator.generate([prompt, [...prompt, ...prompt]], greedy);
       assert.deepEqual(padded!.ids, alone!.ids);
-      const [secured] = await generator.generate([prompt], { ...greedy, scales: { security: 1 } });
+      const [secured] = await generator.generate([prompt], { ...greedy, adapters: [{ ...security, scale: 1 }] });
       assert.deepEqual(secured!.ids, await reference.ints('generate.security'));
     });
   });

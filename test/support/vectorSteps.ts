@@ -74,11 +74,15 @@ const generator = await openGenerator({
   backend,
   spec,
   model,
-  adapters: [{ name: 'security', layout, flat, scale: 1 }],
+  adapters: [{ layout, flat, scale: 1 }],
   stopIds: tokenizer.eosIds,
   padId: tokenizer.padId,
 });
 // two at once: answers of unlike lengths leave the batch, and others join it
 const prompts = [harmful[0]!, benign[0]!, harmful[1]!, benign[1]!].map(({ promptIds }) => promptIds);
-const answers = await generator.generate(prompts, { maxNewTokens: 8, temperature: 0, topP: 1, rows: 2 });
+const greedy = { maxNewTokens: 8, temperature: 0, topP: 1, rows: 2 };
+const answers = [
+  ...(await generator.generate(prompts, greedy)),
+  ...(await generator.generate(prompts, { ...greedy, adapters: [] })),
+];
 console.log(JSON.stringify({ losses, norms, answers: answers.map(({ ids }) => ids), ...placement }));

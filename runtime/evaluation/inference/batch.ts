@@ -31,7 +31,7 @@ export interface Network {
   /** Positions from which on LongRoPE turns by other angles; keys that were cached before are of no use there. */
   readonly longFrom: readonly number[];
   /** Logits of the last position of each row, [B · V], and the cache one call longer. */
-  run(feeds: Feeds, rows: number): Promise<{ logits: Float32Array; cache: Cache }>;
+  run(feeds: Feeds): Promise<{ logits: Float32Array; cache: Cache }>;
 }
 
 export class Batch {
@@ -61,28 +61,25 @@ export class Batch {
     const T = this.cache ? 1 : this.longest;
     const fed = rows.map(({ ids }) => ids.slice(this.cache ? -1 : 0));
     const S = P + T;
-    const { logits, cache } = await network.run(
-      {
-        ...past,
-        input_ids: int64(
-          fed.flatMap((ids) => [...new Array<number>(T - ids.length).fill(network.padId), ...ids]),
-          [B, T],
-        ),
-        position_ids: int64(
-          rows.flatMap(({ ids }) => Array.from({ length: T }, (_, t) => Math.max(0, ids.length - T + t))),
-          [B, T],
-        ),
-        attention_mask: int64(
-          rows.flatMap(({ ids }) => Array.from({ length: S }, (_, s) => (s < S - ids.length ? 0 : 1))),
-          [B, S],
-        ),
-        targets: int64(
-          rows.map((_, b) => b * T + T - 1),
-          [B],
-        ),
-      },
-      B,
-    );
+    const { logits, cache } = await network.run({
+      ...past,
+      input_ids: int64(
+        fed.flatMap((ids) => [...new Array<number>(T - ids.length).fill(network.padId), ...ids]),
+        [B, T],
+      ),
+      position_ids: int64(
+        rows.flatMap(({ ids }) => Array.from({ length: T }, (_, t) => Math.max(0, ids.length - T + t))),
+        [B, T],
+      ),
+      attention_mask: int64(
+        rows.flatMap(({ ids }) => Array.from({ length: S }, (_, s) => (s < S - ids.length ? 0 : 1))),
+        [B, S],
+      ),
+      targets: int64(
+        rows.map((_, b) => b * T + T - 1),
+        [B],
+      ),
+    });
     this.release();
     this.cache = cache;
     this.width = S;

@@ -1,4 +1,6 @@
-import { flatInput, inject, scaleInput, type InjectedAdapter } from '../../adapters/inject.js';
+import { attachable, attached } from '../../adapters/attach.js';
+import type { ScaledAdapter } from '../../adapters/merge.js';
+import type { Site } from '../../adapters/sites.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import type { DecoderSpec } from '../../models/decoder/spec.js';
 import { buildDecoder } from '../../models/decoder/decoder.js';
@@ -15,17 +17,14 @@ import { float32, type Backend, type Feeds } from '../../device/session.js';
 import { Batch, type Answer, type Network, type Row } from './batch.js';
 import { cachedRows } from './cachedRows.js';
 
-export interface ActiveAdapter extends InjectedAdapter {
-  /** Flat vector, see adapters/sites.ts. */
-  readonly flat: Float32Array;
-  readonly scale: number;
-}
-
 export interface GeneratorOptions {
   readonly backend: Backend;
   readonly spec: DecoderSpec;
   readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
-  readonly adapters: readonly ActiveAdapter[];
+  /** What is attached where an answer asks for nothing else. */
+  readonly adapters: readonly ScaledAdapter[];
+  /** Linear layers that adapters can be attached to; those of `adapters`, without it. */
+  readonly sites?: readonly Site[];
   /** Ids that end an answer. */
   readonly stopIds: readonly number[];
   readonly padId?: number;
@@ -36,8 +35,8 @@ export interface GenerateOptions extends GenerationOptions {
   readonly seed?: number;
   /** How many prompts are answered at once; all of them, without it. */
   readonly rows?: number;
-  /** Factors on the adapters by name, 0 = off; those that they were opened with, without it. */
-  readonly scales?: Readonly<Record<string, number>>;
+  /** What is attached; what the generator was opened with, without it. */
+  readonly adapters?: readonly ScaledAdapter[];
 }
 
 export interface GenerateHooks {
@@ -70,11 +69,13 @@ export interface Generator {
   dispose(): Promise<void>;
 }
 
+/** The layers that adapters can be attached to. */
+const sitesOf = ({ sites, adapters }: Pick<GeneratorOptions, 'sites' | 'adapters'>): readonly Site[] =>
+  sites ?? [...new Map(adapters.flatMap(({ layout }) => layout.sites.map((site) => [site.name, site]))).values()];
+
 /** Decoder with a KV cache: logits of the rows at `targets` [L, V], and the cache one call longer. */
-export function generationGraph(
-  options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters'> & { maxSplitOutputs?: number },
-): Graph {
-  const { spec, model, adapters } = options;
+export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model' | 'adapters' | 'sites'>): Graph {
+  const { spec, model } = options;
   const g = new Builder('generate');
   const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: true });
   const targets = g.input('targets', 'int64', ['L']);
@@ -83,14 +84,14 @@ export function generationGraph(
     g.outputAs(`present.${i}.key`, key);
     g.outputAs(`present.${i}.value`, value);
   });
-  const graph = inject(g.graph(), adapters, options.maxSplitOutputs);
+  const graph = attachable(g.graph(), sitesOf(options));
   return checkGraph(prune(model.packed ? blockProducts(graph) : graph));
 }
 
-/** Opens a generator on a frozen model with adapters. */
+/** Opens a generator on a frozen model. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
   const { backend, spec, model, adapters, stopIds, padId = 0 } = options;
-  const graph = generationGraph({ ...options, maxSplitOutputs: backend.maxSplitOutputs });
+  const graph = generationGraph(options);
   const session = await backend.session(graph, {
     folder: weightsFolder(model),
     keep: graph.outputs.map(({ name }) => name).filter((name) => name.startsWith('present.')),
@@ -98,34 +99,32 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   });
   const entries = graph.inputs.filter(({ name }) => name.startsWith(PAST));
   const cached = cachedRows(backend, entries);
-  const opened: Readonly<Record<string, number>> = Object.fromEntries(adapters.map((a) => [a.name, a.scale]));
-  const flats: Feeds = Object.fromEntries(adapters.map((a) => [flatInput(a.name), float32(a.flat, [a.flat.length])]));
+  const sites = sitesOf(options);
 
-  const networkWith = (scales: Readonly<Record<string, number>>): Network => ({
-    backend,
-    entries,
-    padId,
-    longFrom: spec.layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []),
-    async run(feeds, rows) {
-      const factors = adapters.map((a) => [
-        scaleInput(a.name),
-        float32(new Float32Array(rows).fill(scales[a.name]), [rows]),
-      ]);
-      const { logits, ...present } = await session.run({
-        ...flats,
-        ...(Object.fromEntries(factors) as Feeds),
-        ...feeds,
-      });
-      const cache = Object.fromEntries(
-        Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),
-      );
-      return { logits: await backend.read(logits), cache };
-    },
-  });
+  const networkWith = (active: readonly ScaledAdapter[]): Network => {
+    const matrices = Array.from(
+      attached(sites, active),
+      ([name, { data, dims }]) => [name, float32(data, dims)] as const,
+    );
+    const attachedFeeds: Feeds = Object.fromEntries(matrices);
+    return {
+      backend,
+      entries,
+      padId,
+      longFrom: spec.layers.flatMap(({ attention }) => attention.rope?.long?.from ?? []),
+      async run(feeds) {
+        const { logits, ...present } = await session.run({ ...attachedFeeds, ...feeds });
+        const cache = Object.fromEntries(
+          Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),
+        );
+        return { logits: await backend.read(logits), cache };
+      },
+    };
+  };
 
   async function* answers(
     prompts: readonly (readonly number[])[],
-    { rows: seats = prompts.length, seed = 0, scales, ...generation }: GenerateOptions,
+    { rows: seats = prompts.length, seed = 0, adapters: active = adapters, ...generation }: GenerateOptions,
     { signal, onToken, ignoreStop = false }: GenerateHooks = {},
   ): AsyncGenerator<Finished> {
     if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
@@ -165,7 +164,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
         return row.done ? [{ index: row.index, answer: row.answer }] : [];
       });
     };
-    const network = networkWith({ ...opened, ...scales });
+    const network = networkWith(active);
     const batch = new Batch(network, cached, []);
     try {
       for (const row of waiting.filter(({ room }) => room <= 0)) yield { index: row.index, answer: row.answer };

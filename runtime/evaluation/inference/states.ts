@@ -1,12 +1,13 @@
 import type { AdapterConfig } from '../../adapters/adapterConfig.js';
 import { adapterFlat } from '../../adapters/flat.js';
-import { flatInput } from '../../adapters/inject.js';
+import { flatInput, type InjectedAdapter } from '../../adapters/inject.js';
+import type { ScaledAdapter } from '../../adapters/merge.js';
 import type { Context } from '../../context/context.js';
 import { HumanError } from '../../support/errors.js';
 import type { ModelFolder } from '../../models/weights/modelFolder.js';
 import { flatTensor } from '../../learner/rows.js';
 import { openLearner } from '../../learner/learner.js';
-import { openGenerator, type ActiveAdapter, type Generator } from './generate.js';
+import { openGenerator, type Generator } from './generate.js';
 import type { ExampleList } from '../../data/exampleList.js';
 import { lossesOf } from './losses.js';
 
@@ -24,6 +25,9 @@ export interface OpenState extends ModelState {
   readonly generator: Generator;
   dispose(): Promise<void>;
 }
+
+/** An adapter with a name of its own in the graphs that it is injected in. */
+export type ActiveAdapter = InjectedAdapter & ScaledAdapter;
 
 const MAX_SCALE = 1000;
 

@@ -252,6 +252,14 @@ export async function readFloat32(info: TensorInfo): Promise<Float32Array> {
   return toFloat32(info, await readBytes(info));
 }
 
+/** The same of several tensors that lie close together in a file, in one piece. */
+export async function readAllFloat32(infos: readonly TensorInfo[]): Promise<Float32Array[]> {
+  const offset = infos.reduce((first, info) => Math.min(first, info.offset), Infinity);
+  const end = infos.reduce((last, info) => Math.max(last, info.offset + info.bytes), 0);
+  const piece = await readBytes({ ...infos[0], offset, bytes: end - offset });
+  return infos.map((info) => toFloat32(info, piece.slice(info.offset - offset, info.offset - offset + info.bytes)));
+}
+
 /** The same for bytes that are already in memory. */
 export function toFloat32(
   info: Pick<TensorInfo, 'name' | 'dtype' | 'file'>,
