@@ -12,7 +12,7 @@ import { estimateTraining } from '../estimate/estimate.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
-import { hasCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
+import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
@@ -136,39 +136,34 @@ async function runPoint(
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
-  try {
-    const isResumed = found !== undefined && (await canGoOn(point, emit));
+  const run = async (resume: boolean): Promise<DoneEvent> => {
     // What stands there of another recipe is replaced.
-    const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
-    const done = await runOne(
+    const force = !resume && (await readManifest(folder))?.outcome === 'finished';
+    return runOne(
       { recipe, file: base, path },
-      { ...options, output: folder, resume: isResumed, force, onEvent, values, shared, watch },
+      { ...options, output: folder, resume, force, onEvent, values, shared, watch },
     );
+  };
+  const placeOf = ({ place }: { place?: string }): string => [valuesText(values), place].filter(Boolean).join(' → ');
+  /** A checkpoint that is of no use would fail the point each time. */
+  const startOver = async (thrown: unknown): Promise<DoneEvent> => {
+    if (!(thrown instanceof HumanError) || thrown.code !== 'restart') throw thrown;
+    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place: placeOf(thrown) });
+    return run(false);
+  };
+  try {
+    const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
+    const done = await (isResumed ? run(true).catch(startOver) : run(false));
     return done.outcome === 'stopped' ? 'stopped' : await resultOf(point);
   } catch (thrown) {
     if (thrown instanceof Cancelled) return 'stopped';
     const error = errorData(thrown);
     // A bug is no property of the point.
     if (error.kind === 'internal') throw thrown;
-    const place = [valuesText(values), error.place].filter(Boolean).join(' → ');
-    await emit({ kind: 'warning', message: `a point failed: ${error.message}`, place, remedy: error.remedy });
+    const { message, remedy } = error;
+    await emit({ kind: 'warning', message: `a point failed: ${message}`, place: placeOf(error), remedy });
     const seconds = (performance.now() - began) / 1000;
-    const headline = error.message;
-    return { values, folder, verdict: 'failed', headline, measurements: [], seconds, error };
-  }
-}
-
-/** Whether there is a checkpoint to go on from. One that is damaged would fail the point each time: it starts over. */
-async function canGoOn({ folder, values }: Point, emit: Surroundings['emit']): Promise<boolean> {
-  const checkpoint = join(folder, RUN_FILES.checkpoint);
-  if (!hasCheckpoint(checkpoint)) return false;
-  try {
-    return (await openCheckpoint(checkpoint)) !== undefined;
-  } catch (thrown) {
-    if (!(thrown instanceof HumanError)) throw thrown;
-    const place = [valuesText(values), thrown.place].filter(Boolean).join(' → ');
-    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place });
-    return false;
+    return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
   }
 }
 

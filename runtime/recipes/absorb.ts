@@ -91,6 +91,7 @@ export async function absorb(
       throw new HumanError('the copy of the vector that the run started with is gone or was changed.', {
         place: copy,
         remedy: 'Put it back as it was, or start the run over.',
+        code: 'restart',
       });
     return (await adapterFlat(copy, context)).flat;
   }

@@ -161,7 +161,7 @@ async function readScan(file: string, sha256: string): Promise<ScanResult> {
       there
         ? 'the scan changed since the run started with it.'
         : 'the run cannot resume without the scan that it started with.',
-      { place: file, remedy: 'Put the file back as it was, or start the run over.' },
+      { place: file, remedy: 'Put the file back as it was, or start the run over.', code: 'restart' },
     );
   return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
 }
