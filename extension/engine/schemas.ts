@@ -230,6 +230,7 @@ const EVENTS = {
     headline: text,
     measurements: z.array(measurement),
     seconds: number,
+    share: number.optional(),
     error: error.optional(),
   } satisfies Shape<EventOf<'point'>>),
   warning: z.looseObject({

@@ -7,7 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
-import { secondsLeft } from '../contract/sweepTime.js';
+import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
@@ -64,8 +64,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
     const timed = points.map(({ recipe }, i) => {
-      const { seconds, error } = results[i] ?? {};
-      return { recipe, seconds, failed: error !== undefined };
+      const { seconds, share, error } = results[i] ?? {};
+      return { recipe, seconds, share, failed: error !== undefined };
     });
     const seconds = secondsLeft(timed, expected);
     return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
@@ -170,8 +170,18 @@ async function runPoint(
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
   const run = await readRun(folder);
   const { verdict, headline = '' } = runView(readingOf(run));
-  const { measurements = [], seconds = 0 } = run.manifest.done ?? {};
-  return { values, folder, verdict: verdict.kind, headline, measurements, seconds };
+  const { measurements = [], seconds = 0, watch } = run.manifest.done ?? {};
+  const last = run.events.findLast((event) => event.kind === 'step');
+  const share = watch && last && last.step / last.steps;
+  return {
+    values,
+    folder,
+    verdict: verdict.kind,
+    headline,
+    measurements,
+    seconds,
+    ...(share !== undefined && { share }),
+  };
 }
 
 async function writeTable(
@@ -233,7 +243,7 @@ function progressOf(
     last = now;
     const isStep = event.kind === 'step';
     const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
-    const share = isStep ? 0.8 * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
+    const share = isStep ? TRAINING * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
     say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
   };
 }
