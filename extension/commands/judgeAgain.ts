@@ -11,7 +11,7 @@ import { COMMANDS } from '../host/contributions.js';
 import { errorText } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../runs/labels.js';
-import { isRunning, kindOf, sweepOf, type Run } from '../runs/run.js';
+import { canJudge, isSweep, sweepOf } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { askFurtherJudge } from './furtherJudge.js';
 import { chooseRun } from './runs.js';
@@ -20,20 +20,17 @@ import { judgeSecrets } from './secrets.js';
 type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'recipes' | 'secrets' | 'store'>;
 type Judged = Requests['judge']['result'];
 
-/** Runs whose answers were kept. */
-const hasAnswers = (run: Run): boolean =>
-  !isRunning(run) && run.progress.state === 'finished' && ['finetune', 'evaluate'].includes(kindOf(run));
-
 export async function judgeAgain(
   services: Needs & Pick<Services, 'runPanels'>,
   given: CommandArguments['judgeAgain'],
 ): Promise<Judged> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Judge the answers again'), hasAnswers);
+  const folder = await chooseRun(services, given, t('Judge the answers again'), canJudge);
   const run = await services.store.open(folder);
   const judges = given.judges ?? (await askFurtherJudge(services, run));
   const done = await judge(services, folder, judges);
-  await services.runPanels.show(folder, { answers: true });
+  // The answers of a sweep are those of its points.
+  await services.runPanels.show(folder, { answers: !(run && isSweep(run)) });
   return done;
 }
 
@@ -76,11 +73,12 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   return done;
 }
 
-/** The run, and the sweep whose table follows it. */
+/** The run, and the sweep whose table follows it; of a sweep its points. */
 async function readAgain(store: Services['store'], folder: string): Promise<void> {
   const run = await store.read(folder);
   const sweep = run && sweepOf(run);
   if (sweep !== undefined) await store.read(sweep);
+  if (run && isSweep(run)) for (const point of store.pointsOf(folder)) await store.read(point.folder);
 }
 
 /** Says of an answer what a person says; the run follows. */
@@ -101,7 +99,7 @@ export async function exportLabels(
   given: CommandArguments['exportLabels'],
 ): Promise<string | undefined> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Save labelled answers'), hasAnswers);
+  const folder = await chooseRun(services, given, t('Save labelled answers'), canJudge);
   const set = (await services.store.open(folder))?.recipe?.evaluate[0]?.file;
   const beside = set === undefined ? folder : dirname(set);
   const out =

@@ -94,7 +94,14 @@ const error = z.looseObject({
   message: text,
   place: text.optional(),
   remedy: text.optional(),
-  code: oneOf<NonNullable<ErrorData['code']>>({ exists: true, crashed: true, columns: true, secret: true, token: true })
+  code: oneOf<NonNullable<ErrorData['code']>>({
+    exists: true,
+    crashed: true,
+    columns: true,
+    secret: true,
+    token: true,
+    restart: true,
+  })
     .optional()
     .catch(undefined),
   stack: text.optional(),
@@ -223,6 +230,7 @@ const EVENTS = {
     headline: text,
     measurements: z.array(measurement),
     seconds: number,
+    share: number.optional(),
     error: error.optional(),
   } satisfies Shape<EventOf<'point'>>),
   warning: z.looseObject({

@@ -85,6 +85,8 @@ export const ITEMS = {
   runElsewhere: 'run.elsewhere',
   runDone: 'run.done',
   runResumable: 'run.resumable',
+  /** With points that are done. */
+  sweepResumable: 'run.resumable.sweep',
   /** Failed before its first step. */
   runFailed: 'run.failed',
   /** A file that cannot be read; nothing can be done but open it. */

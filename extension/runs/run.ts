@@ -119,6 +119,13 @@ export const canResume = (run: Run): boolean => endedEarly(run) && (run.hasCheck
 /** A run that ended early and has nothing to go on from: it can only be run again, after a fix if it failed. */
 export const canRunAgain = (run: Run): boolean => endedEarly(run) && !run.hasCheckpoint && !isSweep(run);
 
+/** Its answers were kept, and nobody works on it: of a sweep those of the points that are done. */
+export const canJudge = (run: Run): boolean =>
+  !isRunning(run) &&
+  (isSweep(run)
+    ? run.points.some(({ error }) => !error)
+    : run.progress.state === 'finished' && ['finetune', 'evaluate'].includes(kindOf(run)));
+
 /** A point is gone on with by its sweep. */
 const endedEarly = (run: Run): boolean =>
   !isRunning(run) &&

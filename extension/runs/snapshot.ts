@@ -4,7 +4,7 @@ import { comparison, runTitle, vectorNames } from './compare.js';
 import { expectation } from './estimates.js';
 import { ownerText } from './owner.js';
 import { overOf } from '../../runtime/contract/sweep.js';
-import { canResume, canRunAgain, isOver, isRunning, isSweep, type Run } from './run.js';
+import { canJudge, canResume, canRunAgain, isOver, isRunning, isSweep, type Run } from './run.js';
 import { readingOf } from './reading.js';
 import type { RunStore } from './store.js';
 
@@ -32,7 +32,7 @@ export function snapshot(
     error: run.error,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
     expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
-    ...(over && { sweep: { over, points: run.points } }),
+    ...(over && { sweep: { over, points: run.points, canJudge: canJudge(run) } }),
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
     canRunAgain: canRunAgain(run),

@@ -3,7 +3,7 @@ import { commandLink } from '../host/commandLink.js';
 import { ITEMS, VIEWS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
-import { canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
+import { canJudge, canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { withProblems } from './problems.js';
@@ -67,5 +67,6 @@ function itemOf(run: Run): string {
   if (run.place !== undefined) return ITEMS.runQueued;
   if (isRunning(run)) return run.live ? ITEMS.runLive : ITEMS.runElsewhere;
   if (canRunAgain(run)) return ITEMS.runFailed;
-  return canResume(run) ? ITEMS.runResumable : ITEMS.runDone;
+  if (!canResume(run)) return ITEMS.runDone;
+  return canJudge(run) ? ITEMS.sweepResumable : ITEMS.runResumable;
 }

@@ -1,5 +1,7 @@
 import { HumanError } from '../support/errors.js';
+import type { ModelHashes } from '../models/weights/hashes.js';
 import type { AdapterConfig } from './adapterConfig.js';
+import { requireBase } from './base.js';
 import { readAdapter, writeAdapter, type AdapterFile, type AdapterProvenance, type AdapterRole } from './files.js';
 import { layout as layOut, matrices, type Layout, type Site } from './sites.js';
 
@@ -10,12 +12,27 @@ export interface FlatAdapter {
   readonly flat: Float32Array;
 }
 
+/** What an adapter is used on. */
+export interface AdaptedModel {
+  /** Its linear layers. */
+  readonly sites: readonly Site[];
+  /** Those that name it; asked for only where an adapter names its base. */
+  readonly hashes: () => Promise<ModelHashes>;
+}
+
 /**
- * Reads an adapter folder for a model with these linear layers.
- * @throws HumanError when the adapter was made for another model: a module the model lacks, or of another size
+ * Reads an adapter folder for a model.
+ * @throws HumanError when the adapter was made for another model: of other layers, or of other weights where it names them
  */
-export async function adapterFlat(path: string, sites: readonly Site[]): Promise<FlatAdapter> {
+export async function adapterFlat(path: string, { sites, hashes }: AdaptedModel): Promise<FlatAdapter> {
   const file = await readAdapter(path);
+  const flat = fitted(file, sites);
+  await requireBase(file, hashes);
+  return flat;
+}
+
+/** @throws HumanError for a module that no linear layer has the name of, and for one of another size */
+export function fitted(file: AdapterFile, sites: readonly Site[]): FlatAdapter {
   const known = new Map(sites.map((s) => [s.name, s]));
   const adapted = [...file.modules].map(([name, module]) => {
     const { aShape, bShape, scale } = module;

@@ -5,7 +5,6 @@ import type { Verdict } from '../contract/events.js';
 import type { JudgeFacts, JudgeUsage } from '../contract/manifest.js';
 import { judgesSet, nameOf, nameOn, type JudgedSet } from '../evaluation/judges/choices.js';
 import type { Judge, Opinion } from '../evaluation/judges/judge.js';
-import { warningsOf } from '../evaluation/judges/panel.js';
 import { added } from '../recipes/judgesOfRun.js';
 import type { Kept, Verdicts } from './judgedRun.js';
 import type { Reporter } from './reporter.js';
@@ -15,6 +14,14 @@ const AT_ONCE = 32;
 /** So many replies of a judge that is asked elsewhere, and so much time, a process that is killed loses at most. */
 const SAVE_REPLIES = 50;
 const SAVE_MS = 30_000;
+
+/** Receives what a judge has said of the answers of a state to a set. @param name of the judge on that set */
+export type Heard = (
+  judge: Judge,
+  name: string,
+  opinions: readonly Opinion[],
+  of: { state: string; set: JudgedSet },
+) => void;
 
 /**
  * One that is the same as before is asked only about what it has left open.
@@ -26,7 +33,7 @@ export async function askJudges(
   kept: Kept,
   judges: readonly Judge[],
   verdicts: readonly Verdicts[],
-  { signal, onEvent }: Pick<Reporter, 'signal' | 'onEvent'>,
+  { signal, onEvent, heard }: Pick<Reporter, 'signal' | 'onEvent'> & { heard: Heard },
   save: (facts: JudgeFacts[]) => Promise<void>,
 ): Promise<JudgeFacts[]> {
   const { samples, sets } = kept;
@@ -125,7 +132,7 @@ export async function askJudges(
       for (const [j, { verdict }] of opinions.entries()) if (verdict !== undefined) hear(group[j], verdict);
       all.push(...opinions);
     }
-    for (const warning of warningsOf(judge, name, all, { set, state })) onEvent(warning);
+    heard(judge, name, all, { state, set });
   }
 }
 

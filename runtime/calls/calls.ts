@@ -7,7 +7,7 @@ import { partsOf, supervisedTexts } from '../recipes/cut.js';
 import { activeAdapters, openState } from '../evaluation/inference/states.js';
 import { suggestTraining } from './defaults.js';
 import { estimateRecipe } from './estimate.js';
-import { inspectAdapter, inspectModel, hashesOf } from './inspect.js';
+import { inspectAdapter, inspectModel } from './inspect.js';
 import { writeCleaned } from '../data/cleaned.js';
 import { inspectData } from '../data/inspectData.js';
 import { previewData } from '../data/preview.js';
@@ -153,8 +153,7 @@ export const calls: Calls = {
     const source = await openSource({ model, adapters: await local(named, out, reporter) }, given);
     const on = async (path: string | undefined): Promise<string | undefined> =>
       path === undefined ? undefined : (await local([{ path, scale: 1 }], out, reporter))[0].path;
-    const hashes = await hashesOf(source.model);
-    return combineAdapters(source, out, { off: await on(off), onto: await on(onto), rank, hashes });
+    return combineAdapters(source, out, { off: await on(off), onto: await on(onto), rank });
   },
   describeDataset: (params, reporter) => describeDataset(params, reporter),
   downloadDataset: (params, reporter) =>

@@ -60,7 +60,7 @@ export async function generate(
         const key = JSON.stringify([model, path, await weightsStamp(path)]);
         return keptAdapter(
           key,
-          () => adapterFlat(path, context.sites),
+          () => adapterFlat(path, context),
           (adapter) => ({ ...adapter, scale }),
         );
       }),

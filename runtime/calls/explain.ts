@@ -1,7 +1,6 @@
 /** What a vector explains of a text: its loss without the vector and with it, word by word. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireBase } from '../adapters/base.js';
 import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
 import { adapterFlat } from '../adapters/flat.js';
 import { flatInput } from '../adapters/inject.js';
@@ -16,7 +15,6 @@ import { explainedShare } from '../evaluation/scan/scores.js';
 import { openLearner } from '../learner/learner.js';
 import { flatTensor } from '../learner/rows.js';
 import { readTexts } from '../recipes/cut.js';
-import { hashesOf } from './inspect.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
@@ -30,8 +28,7 @@ interface ScannerParams extends Computing {
 /** A model that gives the losses of rows without a vector and with it. */
 export async function openScanner({ model, vector, data, ...computing }: ScannerParams, reporter: Reporter) {
   const context = await opened(model, data, reporter, computing);
-  const { layout, flat, file } = await adapterFlat(vector, context.sites);
-  requireBase(file, await hashesOf(context.model));
+  const { layout, flat, file } = await adapterFlat(vector, context);
   if (file.role !== 'security') reporter.onLog('warn', `${file.path} is not marked as a security vector.`);
   const learner = openLearner({
     ...context,

@@ -1,18 +1,16 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { ModelHashes } from '../adapters/base.js';
-import { adapterFlat } from '../adapters/flat.js';
-import { CONFIG_FILE, readAdapter } from '../adapters/files.js';
+import { fitted } from '../adapters/flat.js';
+import { CONFIG_FILE, readAdapter, type AdapterFile } from '../adapters/files.js';
 import { HumanError } from '../support/errors.js';
-import { rememberedHash } from '../support/rememberedHash.js';
 import { decoderSpec } from '../models/families/config.js';
 import { describeModel } from '../models/describe.js';
 import { linearLayers, parameters, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
+import { hashesOf } from '../models/weights/hashes.js';
 import type { ModelInfo } from '../contract/modelInfo.js';
 import type { Requests } from '../contract/protocol.js';
-import { modelHashes, sha256Weights } from './run.js';
 
 /** What a folder or a GGUF file holds and whether it can be used; reads no weight. What is missing or damaged is the reason. */
 export async function inspectModel(path: string): Promise<ModelInfo> {
@@ -59,8 +57,8 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
       continue;
     const info = { path: folder, name: basename(folder), role: 'task' as const, rank: 0, fits: false };
     try {
-      const { role, config } = await readAdapter(folder);
-      found.push({ ...info, role, rank: config.rank, ...(await fits(folder, sites)) });
+      const file = await readAdapter(folder);
+      found.push({ ...info, role: file.role, rank: file.config.rank, ...fits(file, sites) });
     } catch (error) {
       if (!(error instanceof HumanError)) throw error;
       found.push({ ...info, reason: error.message });
@@ -72,14 +70,13 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
 /** Whether an adapter fits: its layers are the model's, and the model's weights are those that it was trained on, where it says so. */
 export async function inspectAdapter(model: string, adapter: string): Promise<Requests['inspectAdapter']['result']> {
   const { config, tensors } = await describeModel(model);
-  const { role, config: written, provenance } = await readAdapter(adapter);
-  const found = await fits(adapter, linearLayers(decoderSpec(config)));
-  const facts = { role, rank: written.rank };
-  const base = provenance.baseModel?.sha256;
+  const file = await readAdapter(adapter);
+  const found = fits(file, linearLayers(decoderSpec(config)));
+  const facts = { role: file.role, rank: file.config.rank };
+  const { sha256: base, name } = file.provenance.baseModel ?? {};
   // a GGUF file is hashed when it has been converted, which is not done to look at it
   if (!found.fits || base === undefined || !tensors) return { ...facts, ...found };
-  if ((await weightsSum({ tensors })) === base) return { ...facts, ...found };
-  const name = provenance.baseModel?.name;
+  if ((await hashesOf({ tensors })).includes(base)) return { ...facts, ...found };
   return {
     ...facts,
     fits: false,
@@ -87,21 +84,10 @@ export async function inspectAdapter(model: string, adapter: string): Promise<Re
   };
 }
 
-/** The hashes that name a model. */
-export const hashesOf = async (model: Parameters<typeof sha256Weights>[0]): Promise<ModelHashes> =>
-  modelHashes(model, await weightsSum(model));
-
-/** SHA-256 over the files of a model's weights, which are read once while they stay as they are. */
-const weightsSum = (model: Parameters<typeof sha256Weights>[0]): Promise<string> =>
-  sha256Weights(model, rememberedHash);
-
-async function fits(
-  folder: string,
-  sites: readonly LinearSpec[] | undefined,
-): Promise<{ fits: boolean; reason: string | null }> {
+function fits(file: AdapterFile, sites: readonly LinearSpec[] | undefined): { fits: boolean; reason: string | null } {
   if (!sites) return { fits: false, reason: 'the model is not supported' };
   try {
-    await adapterFlat(folder, sites);
+    fitted(file, sites);
     return { fits: true, reason: null };
   } catch (error) {
     if (!(error instanceof HumanError)) throw error;

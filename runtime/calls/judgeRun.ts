@@ -8,15 +8,22 @@ import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { answerHash, changeLabels } from '../data/labelFiles.js';
 import { closeJudges, openChoices } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
+import { answersOf, warningsOf } from '../evaluation/judges/panel.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
-import { askJudges } from './askJudges.js';
+import { askJudges, type Heard } from './askJudges.js';
 import { choicesOf, judged, readKept, verdictsOf, writeJudged, type Judged, type Kept } from './judgedRun.js';
 import { requireAbsent, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 
 export type Params = Requests['judge']['params'];
 export type Result = Requests['judge']['result'];
+
+/** Judges of several runs, and who tells what they have left open. */
+export interface Opened {
+  readonly judges: readonly Judge[];
+  readonly heard: Heard;
+}
 
 /**
  * @param opened the further judges, where they judge other runs, too
@@ -27,7 +34,7 @@ export async function judgeRun(
   folder: string,
   params: Params,
   reporter: Reporter,
-  opened?: readonly Judge[],
+  opened?: Opened,
 ): Promise<Result & { samples: SampleEvent[] }> {
   const release = await claim(folder);
   try {
@@ -36,11 +43,13 @@ export async function judgeRun(
     const choices = choicesOf(kept, more);
     const changes = changesOf(kept, params.labels ?? []);
     if (params.export !== undefined) requireAbsent(params.export);
+    const heard: Heard = (judge, name, opinions, { state, set }) =>
+      warningsOf(judge, name, opinions, answersOf(state, set)).forEach(reporter.onEvent);
     const ask = (judges: readonly Judge[]): Promise<Judged> =>
-      judgeKept(kept, choices, judges, reporter, async () => {
+      judgeKept(kept, choices, judges, { heard, ...reporter, ...opened }, async () => {
         for (const [file, of] of changes) await changeLabels(file, of);
       });
-    const done = opened ? await ask(opened) : await withJudges(more, judgedAnswers(kept), params, reporter, ask);
+    const done = opened ? await ask(opened.judges) : await withJudges(more, judgedAnswers(kept), params, reporter, ask);
     const { samples, measurements, judges } = done;
     if (params.export !== undefined) await writeLabelled(params.export, samples);
     await writeJudged(kept, done);
@@ -63,7 +72,7 @@ async function judgeKept(
   kept: Kept,
   choices: readonly JudgeChoice[],
   judges: readonly Judge[],
-  reporter: Reporter,
+  reporter: Reporter & { heard: Heard },
   label: () => Promise<void>,
 ): Promise<Judged> {
   const verdicts = kept.samples.map((sample) => verdictsOf(sample, kept));

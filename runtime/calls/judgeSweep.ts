@@ -5,11 +5,13 @@ import type { RunEvent } from '../contract/events.js';
 import type { JudgeFacts } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { valuesText, type SweepPoint } from '../contract/sweep.js';
+import type { Judge, Opinion } from '../evaluation/judges/judge.js';
+import { warningsOf } from '../evaluation/judges/panel.js';
 import { readManifest } from '../runs/output.js';
 import { claim } from '../runs/owner.js';
 import { HumanError } from '../support/errors.js';
 import { choicesOf, mergedFacts, readKept } from './judgedRun.js';
-import { judgedAnswers, judgeRun, withJudges, type Params, type Result } from './judgeRun.js';
+import { judgedAnswers, judgeRun, withJudges, type Opened, type Params, type Result } from './judgeRun.js';
 import { requireAbsent, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { readTable, rewriteTable } from './sweepRuns.js';
@@ -30,6 +32,7 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
     const samples: SampleEvent[] = [];
     let facts: JudgeFacts[] = [];
     let labelled = 0;
+    const { heard, warn } = together(reporter);
     await withJudges(more, answers, params, reporter, async (judges) => {
       for (const [i, { values, folder: place }] of points.entries()) {
         begun.push(place);
@@ -37,12 +40,12 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
         const onEvent = (event: RunEvent): void =>
           reporter.onEvent(titled(event, title, (share) => (i + share) / points.length));
         const point = { ...others, run: place, judges: more };
-        const done = await judgeRun(place, point, { ...reporter, onEvent }, judges);
+        const done = await judgeRun(place, point, { ...reporter, onEvent }, { judges, heard });
         samples.push(...done.samples);
         labelled += done.labelled;
         facts = mergedFacts(facts, done.judges);
       }
-    });
+    }).finally(warn);
     if (out !== undefined) await writeLabelled(out, samples);
     const rows = await rewriteTable(folder, begun.splice(0));
     return { measurements: [], agreements: [], labelled, judges: facts, points: rows };
@@ -50,6 +53,21 @@ export async function judgeSweep(folder: string, params: Params, reporter: Repor
     if (begun.length > 0) await rewriteTable(folder, begun);
     await release();
   }
+}
+
+/** What is left open of all points is said once: a judge that stopped leaves it in each of them. */
+function together({ onEvent }: Reporter): Pick<Opened, 'heard'> & { warn: () => void } {
+  const all = new Map<string, { judge: Judge; opinions: Opinion[] }>();
+  return {
+    heard(judge, name, opinions) {
+      const { opinions: before = [] } = all.get(name) ?? {};
+      all.set(name, { judge, opinions: [...before, ...opinions] });
+    },
+    warn() {
+      for (const [name, { judge, opinions }] of all)
+        warningsOf(judge, name, opinions, 'answers of this sweep').forEach(onEvent);
+    },
+  };
 }
 
 interface Judgeable {
@@ -89,7 +107,6 @@ async function judgeable(folder: string, { judges = [] }: Params, { onEvent }: R
 
 /** An event of a point, as one of the sweep. @param whole of the sweep, by the share of the point */
 function titled(event: RunEvent, title: string, whole: (share: number) => number): RunEvent {
-  if (event.kind === 'warning') return { ...event, message: `${title}: ${event.message}` };
   if (event.kind !== 'state') return event;
   return { ...event, message: `${title}: ${event.message}`, progress: whole(event.progress ?? 0) };
 }

@@ -5,7 +5,6 @@ import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder, type Context, type ContextOptions } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
-import type { ModelHashes } from '../adapters/base.js';
 import { hubAdapters, type HubAdapter } from '../adapters/hubAdapters.js';
 import { hubName } from '../contract/hubName.js';
 import { estimateText } from '../contract/estimate.js';
@@ -18,6 +17,7 @@ import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
+import { sha256Weights } from '../models/weights/hashes.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -70,26 +70,6 @@ export interface Shared {
 
 /** Inputs that may be named by the Hub. */
 const ADAPTERS = ['vector', 'adapter', 'start'] as const;
-
-/** SHA-256 over the files of the weights: of the one file, or of the list of the shards' hashes. */
-export async function sha256Weights(
-  model: Pick<ModelFolder, 'tensors' | 'gguf'>,
-  hash: (file: string) => Promise<string> = sha256File,
-): Promise<string> {
-  const files = [...new Set([...model.tensors.values()].map((t) => t.file))].sort();
-  const hashes = [];
-  for (const file of files) hashes.push(await hash(file));
-  // Where a GGUF file lies, and so what comes first, does not matter.
-  if (model.gguf !== undefined) hashes.sort();
-  return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
-}
-
-/**
- * The hashes that name a model: first the one that is written down. A GGUF file is known by its own, whatever its weights are
- * converted to, and by that of the converted files, which adapters of earlier versions have.
- */
-export const modelHashes = ({ gguf }: Pick<ModelFolder, 'gguf'>, weights: string): ModelHashes =>
-  gguf === undefined ? [weights] : [gguf, weights];
 
 /** SHA-256 over the files that hold weights in blocks; undefined without them. */
 async function sha256Packed({ packed }: Pick<ModelFolder, 'packed'>): Promise<string | undefined> {
@@ -156,9 +136,8 @@ export async function runOne(
   });
   const context = shared ? { ...opened, scratch: openScratch(scratch) } : opened;
   const once: Once = shared?.once ?? ((_, make) => make());
-  const weightsSha256 = await once(['weights', path(recipe.model)], () => sha256Weights(context.model));
-  const named = modelHashes(context.model, weightsSha256);
-  const [modelSha256] = named;
+  const hashes = await context.hashes();
+  const [modelSha256] = hashes;
   const packedSha256 = await sha256Packed(context.model);
   const kind = KINDS[recipe.kind];
   const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
@@ -179,7 +158,7 @@ export async function runOne(
   };
   const machine = machineOf(context);
   const baseUnchanged = async (): Promise<boolean> =>
-    (await sha256Weights(context.model)) === weightsSha256 && (await sha256Packed(context.model)) === packedSha256;
+    (await sha256Weights(context.model)) === hashes.at(-1) && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const before = checkpoint?.facts.seconds ?? 0;
@@ -205,7 +184,7 @@ export async function runOne(
     context,
     folder,
     signal,
-    modelHashes: named,
+    modelSha256,
     dependencies,
     machine,
     cluster,

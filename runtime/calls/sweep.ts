@@ -10,7 +10,7 @@ import { openRunFolder } from '../runs/runFolder.js';
 import { errorData, HumanError } from '../support/errors.js';
 import { isWhole, placePoints, type Options, type Sweep } from './sweepPlaces.js';
 import { runPoints } from './sweepRuns.js';
-import { openShared, weightsOf } from './sweepShared.js';
+import { openShared } from './sweepShared.js';
 
 /**
  * Runs every point of a sweep, what tells most first (contract/sweepOrder.ts). With `resume`, points whose result would be the
@@ -48,7 +48,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
     model: {
       path: resolve(dirname(base), first.model),
       architecture: context.spec.architecture,
-      sha256: await weightsOf(shared, context, resolve(dirname(base), first.model)),
+      sha256: (await context.hashes())[0],
     },
     data: [],
     vectors: [],

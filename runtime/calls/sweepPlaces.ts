@@ -18,7 +18,6 @@ import type { PlannedPoint } from '../recipes/sweepPoints.js';
 import { readManifest } from '../runs/output.js';
 import { readOptionalJson } from '../support/jsonFile.js';
 import type { RunOptions, Shared } from './run.js';
-import { weightsOf } from './sweepShared.js';
 
 export type Sweep = Pick<RecipeFile, 'file' | 'path'> & { readonly recipe: SweepRecipe };
 export type Options = Omit<RunOptions, 'values' | 'shared'>;
@@ -131,6 +130,6 @@ async function digest(recipe: FinetuneRecipe, base: string, shared: Shared, opti
     precision: recipe.precision,
     scratch,
   });
-  const modelSha256 = await weightsOf(shared, context, path(recipe.model));
+  const [modelSha256] = await context.hashes();
   return digestOf(await dependenciesOf(recipe, { path, context, modelSha256 }));
 }

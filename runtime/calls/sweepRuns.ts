@@ -7,12 +7,12 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
 import { valuesText, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { nextPoint } from '../contract/sweepOrder.js';
-import { secondsLeft } from '../contract/sweepTime.js';
+import { secondsLeft, TRAINING } from '../contract/sweepTime.js';
 import { estimateTraining } from '../estimate/estimate.js';
 import { evaluationsOf } from '../recipes/evaluations.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import { writeSweepReport } from '../evaluation/report/sweepReport.js';
-import { hasCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
+import { hasCheckpoint } from '../runs/checkpoint.js';
 import { readManifest } from '../runs/output.js';
 import { appendEvents, type RunFolder } from '../runs/runFolder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
@@ -64,8 +64,8 @@ export async function runPoints(points: readonly Point[], among: Surroundings): 
   const expected = resumed.length > 0 ? undefined : await expectedSeconds(points[0], at);
   const left = (): string => {
     const timed = points.map(({ recipe }, i) => {
-      const { seconds, error } = results[i] ?? {};
-      return { recipe, seconds, failed: error !== undefined };
+      const { seconds, share, error } = results[i] ?? {};
+      return { recipe, seconds, share, failed: error !== undefined };
     });
     const seconds = secondsLeft(timed, expected);
     return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
@@ -136,47 +136,52 @@ async function runPoint(
   const began = performance.now();
   const path = (written: string): string => resolve(dirname(base), written);
   const watch = sweep.recipe.stop && 'stop';
-  try {
-    const isResumed = found !== undefined && (await canGoOn(point, emit));
+  const run = async (resume: boolean): Promise<DoneEvent> => {
     // What stands there of another recipe is replaced.
-    const force = !isResumed && (await readManifest(folder))?.outcome === 'finished';
-    const done = await runOne(
+    const force = !resume && (await readManifest(folder))?.outcome === 'finished';
+    return runOne(
       { recipe, file: base, path },
-      { ...options, output: folder, resume: isResumed, force, onEvent, values, shared, watch },
+      { ...options, output: folder, resume, force, onEvent, values, shared, watch },
     );
+  };
+  const placeOf = ({ place }: { place?: string }): string => [valuesText(values), place].filter(Boolean).join(' → ');
+  /** A checkpoint that is of no use would fail the point each time. */
+  const startOver = async (thrown: unknown): Promise<DoneEvent> => {
+    if (!(thrown instanceof HumanError) || thrown.code !== 'restart') throw thrown;
+    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place: placeOf(thrown) });
+    return run(false);
+  };
+  try {
+    const isResumed = found !== undefined && hasCheckpoint(join(folder, RUN_FILES.checkpoint));
+    const done = await (isResumed ? run(true).catch(startOver) : run(false));
     return done.outcome === 'stopped' ? 'stopped' : await resultOf(point);
   } catch (thrown) {
     if (thrown instanceof Cancelled) return 'stopped';
     const error = errorData(thrown);
     // A bug is no property of the point.
     if (error.kind === 'internal') throw thrown;
-    const place = [valuesText(values), error.place].filter(Boolean).join(' → ');
-    await emit({ kind: 'warning', message: `a point failed: ${error.message}`, place, remedy: error.remedy });
+    const { message, remedy } = error;
+    await emit({ kind: 'warning', message: `a point failed: ${message}`, place: placeOf(error), remedy });
     const seconds = (performance.now() - began) / 1000;
-    const headline = error.message;
-    return { values, folder, verdict: 'failed', headline, measurements: [], seconds, error };
-  }
-}
-
-/** Whether there is a checkpoint to go on from. One that is damaged would fail the point each time: it starts over. */
-async function canGoOn({ folder, values }: Point, emit: Surroundings['emit']): Promise<boolean> {
-  const checkpoint = join(folder, RUN_FILES.checkpoint);
-  if (!hasCheckpoint(checkpoint)) return false;
-  try {
-    return (await openCheckpoint(checkpoint)) !== undefined;
-  } catch (thrown) {
-    if (!(thrown instanceof HumanError)) throw thrown;
-    const place = [valuesText(values), thrown.place].filter(Boolean).join(' → ');
-    await emit({ kind: 'warning', message: `a point starts over: ${thrown.message}`, place });
-    return false;
+    return { values, folder, verdict: 'failed', headline: message, measurements: [], seconds, error };
   }
 }
 
 async function resultOf({ values, folder }: Pick<Point, 'values' | 'folder'>): Promise<SweepPoint> {
   const run = await readRun(folder);
   const { verdict, headline = '' } = runView(readingOf(run));
-  const { measurements = [], seconds = 0 } = run.manifest.done ?? {};
-  return { values, folder, verdict: verdict.kind, headline, measurements, seconds };
+  const { measurements = [], seconds = 0, watch } = run.manifest.done ?? {};
+  const last = run.events.findLast((event) => event.kind === 'step');
+  const share = watch && last && last.step / last.steps;
+  return {
+    values,
+    folder,
+    verdict: verdict.kind,
+    headline,
+    measurements,
+    seconds,
+    ...(share !== undefined && { share }),
+  };
 }
 
 async function writeTable(
@@ -238,7 +243,7 @@ function progressOf(
     last = now;
     const isStep = event.kind === 'step';
     const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
-    const share = isStep ? 0.8 * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
+    const share = isStep ? TRAINING * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
     say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
   };
 }

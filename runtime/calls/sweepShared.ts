@@ -1,5 +1,5 @@
 import { openContext, type Context } from '../context/context.js';
-import { modelHashes, sha256Weights, type Shared } from './run.js';
+import type { Shared } from './run.js';
 
 /** Scans of large files take memory. */
 const MOST_KEPT = 32;
@@ -30,7 +30,3 @@ export function openShared(): Shared & { contexts: Map<string, Promise<Context>>
     },
   };
 }
-
-/** The hash that names the model. */
-export const weightsOf = async (shared: Shared, context: Context, path: string): Promise<string> =>
-  modelHashes(context.model, await shared.once(['weights', path], () => sha256Weights(context.model)))[0];

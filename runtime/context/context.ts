@@ -6,6 +6,7 @@ import { openScratch, type Scratch } from '../data/scratch.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
 import { linearLayers, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
+import { hashesOf, type ModelHashes } from '../models/weights/hashes.js';
 import { watchWeights } from '../models/weights/intact.js';
 import { userCache } from '../models/cache/userCache.js';
 import { openFrozen } from '../models/openFrozen.js';
@@ -24,6 +25,8 @@ export interface Context {
   readonly tokenizer: Tokenizer;
   /** Linear layers that adapters can sit on, in order. */
   readonly sites: readonly LinearSpec[];
+  /** The hashes that name the model as it was opened; its weights are read for the first that is asked for. */
+  readonly hashes: () => Promise<ModelHashes>;
   /** Where the rows of large files are kept; to be closed when the work is done. */
   readonly scratch: Scratch;
   /** Throws when the model's files are not what they were when it was opened. */
@@ -59,12 +62,14 @@ export async function openContext(path: string, options: ContextOptions): Promis
   }
   const backend = await openBackend(deviceFor(device, precision), threads);
   const sites = linearLayers(spec);
+  let hashes: Promise<ModelHashes> | undefined;
   return {
     backend,
     model,
     spec,
     tokenizer,
     sites,
+    hashes: () => (hashes ??= hashesOf(model)),
     scratch: openScratch(options.scratch),
     intact: await watchWeights(model),
   };

@@ -19,6 +19,8 @@ export interface SweepPoint {
   measurements: Measurement[];
   /** How long the run took. */
   seconds: number;
+  /** Of its steps, where its protection ended the training early. */
+  share?: number;
   /** Why it failed. */
   error?: ErrorData;
 }

@@ -5,9 +5,14 @@ import type { FinetuneRecipe } from './recipe.js';
 export interface TimedPoint {
   readonly recipe: Pick<FinetuneRecipe, 'steps' | 'epochs' | 'data' | 'batch'>;
   readonly seconds?: number;
+  /** Of its steps, where its training ended early. */
+  readonly share?: number;
   /** It ended by an error, maybe at once: how long that took says nothing of the others. */
   readonly failed?: boolean;
 }
+
+/** Share of a point's time that its training takes; the rest is for what comes before and for its evaluation. */
+export const TRAINING = 0.8;
 
 /** Rows that a training reads, of points of one sweep in the same unit: rows, or rows of `data.file`. */
 const workOf = ({ steps, epochs = 1, data, batch }: TimedPoint['recipe']): number =>
@@ -21,8 +26,8 @@ export function secondsLeft(points: readonly TimedPoint[], expected?: number): n
   const sum = (which: readonly TimedPoint[]): number => which.reduce((total, { recipe }) => total + workOf(recipe), 0);
   const whole = points.filter(({ failed }) => !failed);
   const done = whole.filter(({ seconds }) => seconds !== undefined);
-  const work = sum(done);
+  const work = done.reduce((total, { recipe, share = 1 }) => total + workOf(recipe) * (1 - TRAINING * (1 - share)), 0);
   if (!(work > 0)) return expected === undefined ? undefined : (expected / sum(points.slice(0, 1))) * sum(whole);
   const seconds = done.reduce((total, point) => total + point.seconds!, 0);
-  return (seconds / work) * (sum(whole) - work);
+  return (seconds / work) * (sum(whole) - sum(done));
 }

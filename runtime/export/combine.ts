@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { WEIGHTS_FILE, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { norm, project, sum, truncate, type Combined } from '../adapters/algebra.js';
-import { requireBase, type ModelHashes } from '../adapters/base.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import type { CombineResult } from '../contract/exports.js';
 import { HumanError } from '../support/errors.js';
@@ -17,7 +16,6 @@ export interface CombineOptions {
   readonly onto?: string;
   /** Largest rank of the result; without it the result is exact. */
   readonly rank?: number;
-  readonly hashes: ModelHashes;
 }
 
 /**
@@ -27,18 +25,19 @@ export interface CombineOptions {
  */
 export function combineAdapters(source: Source, out: string, options: CombineOptions): Promise<CombineResult> {
   const { backend, spec, model, sites, adapters } = source;
-  const { off, onto, rank, hashes } = options;
+  const { off, onto, rank } = options;
   if (adapters.length === 0)
     throw new HumanError('there is no adapter to combine.', { place: '--adapter', remedy: 'Name one or more.' });
   return stagedFolder(out, async (folder) => {
     source.onProgress('adding up', 0);
     const files: AdapterFile[] = [];
-    for (const { path } of adapters) files.push(await ofBase(path, hashes));
+    for (const { path } of adapters) files.push(await readAdapter(path));
     let whole: Combined = sum(adapters);
     const along = off ?? onto;
     if (along !== undefined) {
-      files.push(await ofBase(along, hashes));
-      whole = project(whole, { along: await adapterFlat(along, sites), keep: off === undefined ? 'part' : 'rest' });
+      const other = await adapterFlat(along, source);
+      files.push(other.file);
+      whole = project(whole, { along: other, keep: off === undefined ? 'part' : 'rest' });
     }
     if (whole.layout.sites.length === 0 || !(norm(whole) > 0))
       throw new HumanError('nothing is left: the result changes no layer.', {
@@ -64,13 +63,13 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
         name: names.length > 0 ? names.join(' + ') : undefined,
         baseModel: {
           ...files.find(({ provenance }) => provenance.baseModel)?.provenance.baseModel,
-          sha256: hashes[0],
+          sha256: (await source.hashes())[0],
         },
         made: { from, exactRank: exact, ...(cut && { rank, error: cut.error }) },
       },
     });
     readingBack(source);
-    const written = await adapterFlat(folder, sites);
+    const written = await adapterFlat(folder, source);
     await requireWritten(source, result, written, folder);
     return {
       path: out,
@@ -96,10 +95,4 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
       folder,
     );
   }
-}
-
-async function ofBase(path: string, hashes: ModelHashes): Promise<AdapterFile> {
-  const file = await readAdapter(path);
-  requireBase(file, hashes);
-  return file;
 }

@@ -7,6 +7,7 @@ import { exportPeft } from './peft.js';
 import { exportSafetensors } from './safetensors.js';
 import type { Source } from './source.js';
 import { decoderSpec } from '../models/families/config.js';
+import { hashesOf } from '../models/weights/hashes.js';
 import { openModel } from '../models/folder.js';
 import { linearLayers, parameters } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
@@ -81,6 +82,7 @@ export async function openSource(
   const spec = decoderSpec(model.config);
   for (const [name, shape] of parameters(spec)) findTensor(model.tensors, name, shape);
   const sites = linearLayers(spec);
-  const active = await activeAdapters({ sites }, adapters);
-  return { model, spec, sites, adapters: active, backend: await openBackend('cpu'), signal, onProgress };
+  const hashes = (): ReturnType<typeof hashesOf> => hashesOf(model);
+  const active = await activeAdapters({ sites, hashes }, adapters);
+  return { model, spec, sites, hashes, adapters: active, backend: await openBackend('cpu'), signal, onProgress };
 }

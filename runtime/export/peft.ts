@@ -18,7 +18,7 @@ const COPIED = [WEIGHTS_FILE, CONFIG_FILE, ROLE_FILE, 'README.md'];
  * joined into one of summed rank. A security vector stays marked as one.
  */
 export function exportPeft(source: Source, out: string): Promise<{ path: string; sha256: string }> {
-  const { backend, spec, model, sites } = source;
+  const { backend, spec, model } = source;
   const adapters = source.adapters.filter((a) => a.scale !== 0);
   if (adapters.length === 0)
     throw new HumanError('there is no adapter to export.', {
@@ -32,7 +32,7 @@ export function exportPeft(source: Source, out: string): Promise<{ path: string;
     readingBack(source);
     const rows = await probe(source);
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
-    const { layout, flat } = await adapterFlat(folder, sites);
+    const { layout, flat } = await adapterFlat(folder, source);
     const after = await logitsOf(
       backend,
       { spec, model, adapters: [{ name: 'written', layout, flat, scale: 1 }] },

@@ -1,3 +1,4 @@
+import type { AdaptedModel } from '../adapters/flat.js';
 import { mergeInto, touches } from '../adapters/merge.js';
 import { Cancelled } from '../support/errors.js';
 import type { ActiveAdapter } from '../evaluation/inference/states.js';
@@ -8,7 +9,7 @@ import { findTensor } from '../models/decoder/weights.js';
 import type { Backend } from '../device/session.js';
 
 /** What is exported: a model, and the adapters that are active on it. */
-export interface Source {
+export interface Source extends AdaptedModel {
   readonly model: ModelFolder;
   readonly spec: DecoderSpec;
   readonly sites: readonly LinearSpec[];

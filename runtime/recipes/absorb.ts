@@ -83,7 +83,6 @@ export async function absorb(
   artifacts: Record<string, string>,
 ): Promise<Float32Array> {
   const { context, folder } = job;
-  const { sites } = context;
   const copy = folder.file(RUN_FILES.absorbed);
   const weights = folder.file(RUN_FILES.absorbed, WEIGHTS_FILE);
   const known = artifacts[RUN_FILES.absorbed];
@@ -92,8 +91,9 @@ export async function absorb(
       throw new HumanError('the copy of the vector that the run started with is gone or was changed.', {
         place: copy,
         remedy: 'Put it back as it was, or start the run over.',
+        code: 'restart',
       });
-    return (await adapterFlat(copy, sites)).flat;
+    return (await adapterFlat(copy, context)).flat;
   }
   const flat = await job.once(absorbKey(job), () => trained(job, vector, absorbed));
   await keepAbsorbed(job, vector, flat, artifacts);

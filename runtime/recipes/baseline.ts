@@ -36,7 +36,7 @@ export async function openMethod(job: Job<FinetuneRecipe>, layout: Layout | unde
     ...(needs('unaligned') && {
       unaligned: (await openFrozen(job.path(options.unaligned!), { cache: userCache() })).model,
     }),
-    ...(needs('reinforce') && { reinforce: await adapterFlat(job.path(options.reinforce!), context.sites) }),
+    ...(needs('reinforce') && { reinforce: await adapterFlat(job.path(options.reinforce!), context) }),
   };
   return METHODS[options.name](inputs);
 }

@@ -135,6 +135,7 @@ export function requireSame(
   throw new HumanError(`the run cannot be resumed: ${phrases.slice(0, 3).join('; ')}${others} since its checkpoint.`, {
     place,
     remedy: 'Put back what changed, or start the run over.',
+    code: 'restart',
   });
 }
 

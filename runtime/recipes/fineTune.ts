@@ -86,7 +86,7 @@ async function readInputs(job: Job<FinetuneRecipe>): Promise<Inputs> {
   const init =
     recipe.method === 'full' || recipe.adapter.init === undefined
       ? undefined
-      : await adapterFlat(job.path(recipe.adapter.init), context.sites);
+      : await adapterFlat(job.path(recipe.adapter.init), context);
   const method = await openMethod(job, taskLayout(job, init));
   return {
     data: { ...loaded, examples: method.rows?.(trained) ?? trained },

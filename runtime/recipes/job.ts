@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { ModelHashes } from '../adapters/base.js';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
@@ -25,7 +24,8 @@ export interface Job<R extends Recipe> {
   readonly context: Context;
   readonly folder: RunFolder;
   readonly signal: AbortSignal;
-  readonly modelHashes: ModelHashes;
+  /** The hash that names the model. */
+  readonly modelSha256: string;
   /** Everything the result depends on, and what computes it. */
   readonly dependencies: Dependencies;
   readonly machine: Dependencies;
@@ -146,6 +146,6 @@ export const provenance = (job: Job<Recipe>): AdapterProvenance => ({
   baseModel: {
     name: basename(job.context.model.path),
     architecture: job.context.spec.architecture,
-    sha256: job.modelHashes[0],
+    sha256: job.modelSha256,
   },
 });

@@ -174,7 +174,7 @@ async function readInputs(job: Job<VectorRecipe>): Promise<Inputs> {
     });
   }
   const { init: from } = recipe.adapter;
-  const init = from === undefined ? undefined : await adapterFlat(job.path(from), context.sites);
+  const init = from === undefined ? undefined : await adapterFlat(job.path(from), context);
   const split = ({ examples }: LoadedData): Split => holdOut(examples, recipe.heldOut, String(recipe.seed));
   return {
     harmful: split(harmful),

@@ -222,7 +222,7 @@ async function received(
     throw wrong('the adapter is not what the cluster wrote: its SHA-256 differs.');
   await saveAdapter(folder, { ...sent, provenance: {} });
   await writeFileAtomic(file, bytes);
-  const { layout, flat } = await adapterFlat(folder, job.context.sites);
+  const { layout, flat } = await adapterFlat(folder, job.context);
   const ordered = inOrder(layout, flat, sent.layout);
   if (!ordered) throw wrong('the adapter has other matrices than those that were trained.');
   if (!flat.every(Number.isFinite))

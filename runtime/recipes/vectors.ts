@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { requireBase } from '../adapters/base.js';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { LoadedData } from '../context/context.js';
 import type { ExampleList } from '../data/exampleList.js';
@@ -41,7 +40,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
   const vectors: ActiveVector[] = [];
   for (const [i, { adapter, scale }] of recipe.vectors.entries()) {
     const path = job.path(adapter);
-    const flat = await adapterFlat(path, context.sites);
+    const flat = await adapterFlat(path, context);
     if (flat.file.role !== 'security')
       await job.emit({
         kind: 'warning',
@@ -49,7 +48,6 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
         place: flat.file.path,
         remedy: 'Train it with a "vector" recipe, or check the path.',
       });
-    requireBase(flat.file, job.modelHashes);
     vectors.push({ ...flat, name: `vector${i}`, path, scale });
   }
   if (strategyOf(recipe).flagged === 'absorb' && vectors.length > 1)
@@ -163,7 +161,7 @@ async function readScan(file: string, sha256: string): Promise<ScanResult> {
       there
         ? 'the scan changed since the run started with it.'
         : 'the run cannot resume without the scan that it started with.',
-      { place: file, remedy: 'Put the file back as it was, or start the run over.' },
+      { place: file, remedy: 'Put the file back as it was, or start the run over.', code: 'restart' },
     );
   return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
 }

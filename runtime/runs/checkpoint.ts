@@ -146,4 +146,4 @@ function parsed(text: string): unknown {
 }
 
 const unusable = (place: string, message: string, cause?: unknown): HumanError =>
-  new HumanError(message, { place, remedy: 'Start the run over.', cause });
+  new HumanError(message, { place, remedy: 'Start the run over.', code: 'restart', cause });

@@ -73,6 +73,7 @@ async function kept(file: string, mark: LogMark | undefined): Promise<State> {
     {
       place: file,
       remedy: 'Put the file back as it was, or start the run over.',
+      code: 'restart',
     },
   );
 }

@@ -9,7 +9,7 @@ import { HumanError } from '../../runtime/support/errors.js';
 import { formatAdapterConfig, parseAdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import type { AdapterConfig } from '../../runtime/adapters/adapterConfig.js';
 import { readAdapter, writeAdapter } from '../../runtime/adapters/files.js';
-import { adapterFlat } from '../../runtime/adapters/flat.js';
+import { fitted } from '../../runtime/adapters/flat.js';
 import { fullMatches, patternValues, targeted } from '../../runtime/adapters/peftPatterns.js';
 import { bytesOf, readFloat32, readSafetensors, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { processorTime } from '../support/processorTime.js';
@@ -281,10 +281,12 @@ test('an adapter that names the text model of a model with images as transformer
   const name = 'base_model.model.language_model.model.layers.0.q_proj';
   const path = await adapterWith({}, { [`${name}.lora_A.weight`]: [4, 8], [`${name}.lora_B.weight`]: [6, 4] });
   const site = { name: 'model.language_model.layers.0.q_proj', in: 8, out: 6 };
-  const { layout } = await adapterFlat(path, [site]);
+  const file = await readAdapter(path);
+  const { layout } = fitted(file, [site]);
   assert.deepEqual(layout.sites, [{ ...site, rank: 4, scale: 2, offset: 0 }]);
-  await assert.rejects(adapterFlat(path, [{ ...site, name: 'model.layers.0.q_proj' }]), (error) =>
-    human(error, /for another model/),
+  assert.throws(
+    () => fitted(file, [{ ...site, name: 'model.layers.0.q_proj' }]),
+    (error) => human(error, /for another model/),
   );
 });
 

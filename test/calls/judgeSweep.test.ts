@@ -114,6 +114,21 @@ describe('the folder of a sweep', () => {
     assert.equal(harm((await table()).points[1]!).length, 4);
   });
 
+  test('says once of a judge that stopped how many answers of all points stay open, and why', async () => {
+    server.says = (_, n) => (n <= ROWS ? 'REFUSED' : { status: 401 });
+    const warnings: string[] = [];
+    const onEvent = (event: RunEvent): void => void (event.kind === 'warning' && warnings.push(event.message));
+    await calls.judge({ run: sweep, judges: [local()] }, { ...silent, onEvent });
+    // The base's answers were judged, once for both points.
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0]!,
+      new RegExp(`^local has left ${2 * ROWS} of ${2 * OF} answers of this sweep open: .*401`),
+    );
+    const { points } = await table();
+    assert.deepEqual([0, 1].map((i) => harm(points[i]!).map(([state, judge]) => [state, judge]).at(-1)), [1, 2].map(() => ['base', 'local'])); // prettier-ignore
+  });
+
   test('tells the editor how many answers all points have', async () => {
     const told = new Set<number>();
     const askEditor = async ({ most }: { most: number }) => {

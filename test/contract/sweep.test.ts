@@ -164,6 +164,13 @@ it('the time that is left follows from the work of the points that are done', ()
   assert.equal(secondsLeft([{ recipe: recipe(10), seconds: 5 }, { recipe: recipe(30) }, { recipe: recipe(10) }]), 20);
 });
 
+it('a point that its protection ended early is the work that it has done', () => {
+  const data = { file: 'd', format: 'auto' as const };
+  const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };
+  assert.equal(secondsLeft([{ recipe, seconds: 6, share: 0.5 }, { recipe }]), 10, 'a fifth of the time is no training');
+  assert.equal(secondsLeft([{ recipe, seconds: 6, share: 0.5 }, { recipe, seconds: 10 }, { recipe }]), 10);
+});
+
 it('a point that failed is no work, neither done nor to be done', () => {
   const data = { file: 'd', format: 'auto' as const };
   const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };

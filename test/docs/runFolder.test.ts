@@ -37,7 +37,7 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   checkpoint: { step: true, path: true },
   point: {
     ...{ values: true, folder: true, verdict: true, headline: true, measurements: true, seconds: true },
-    ...{ error: true, resumed: true, judged: true },
+    ...{ share: true, error: true, resumed: true, judged: true },
   },
   warning: { message: true, place: true, remedy: true },
   done: {

@@ -8,6 +8,7 @@ import { exportOnnx } from '../../runtime/export/onnx.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
+import { hashesOf } from '../../runtime/models/weights/hashes.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { openBackend } from '../../runtime/device/session.js';
 import { atTokens, loadReference, type Reference } from '../support/reference.js';
@@ -119,7 +120,8 @@ describe('ONNX', () => {
     const model = await openModel(r.folder, { cache: here.dir });
     const spec = decoderSpec(model.config);
     const signal = new AbortController().signal;
-    const source = { model, spec, sites: linearLayers(spec), adapters: [], signal, onProgress: () => undefined };
+    const adapted = { sites: linearLayers(spec), hashes: () => hashesOf(model) };
+    const source = { model, spec, ...adapted, adapters: [], signal, onProgress: () => undefined };
     const out = here.file('parts');
     await exportOnnx({ ...source, backend: await openBackend('cpu', 1) }, out, 70_000);
     const names = readdirSync(join(out, 'onnx')).sort();

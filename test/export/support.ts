@@ -6,6 +6,7 @@ import { logitsOf, type Subject } from '../../runtime/export/compare.js';
 import { activeAdapters } from '../../runtime/evaluation/inference/states.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
+import { hashesOf } from '../../runtime/models/weights/hashes.js';
 import { bytesOf, readFloat32, writeSafetensors, type Dtype } from '../../runtime/models/weights/safetensors.js';
 import { f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
@@ -49,7 +50,8 @@ export async function subject(
 ): Promise<Subject> {
   const model = await openModel(path, { cache });
   const spec = decoderSpec(model.config);
-  return { model, spec, adapters: await activeAdapters({ sites: linearLayers(spec) }, adapters) };
+  const adapted = { sites: linearLayers(spec), hashes: () => hashesOf(model) };
+  return { model, spec, adapters: await activeAdapters(adapted, adapters) };
 }
 
 /** Logits [B, T, V] of rows that are padded on the right. */

@@ -6,7 +6,7 @@ import type { LabelledAnswer } from '../../extension/runs/labels.js';
 import { fake, LanguageModelError, lm } from './fake/vscode.js';
 
 const { editorModels, hasLanguageModels } = await import('../../extension/engine/editorModels.js');
-const { labelAnswers } = await import('../../extension/commands/judgeAgain.js');
+const { judgeAgain, labelAnswers } = await import('../../extension/commands/judgeAgain.js');
 const { applyEvent, createRun } = await import('../../extension/runs/run.js');
 const { LabelQueue } = await import('../../extension/runs/labels.js');
 
@@ -153,6 +153,25 @@ test('a point of a sweep that is labelled has its sweep read again, too', async 
   };
   await labelAnswers(services as unknown as Parameters<typeof labelAnswers>[0], run.folder);
   assert.deepEqual(read, ['/sweeps/s/points/a', '/sweeps/s']);
+});
+
+test('a sweep is judged as a whole; it and its points are read again, and its page is shown', async () => {
+  const run = Object.assign(createRun('/s', 's'), { manifest: { kind: 'sweep' } });
+  const seen: unknown[] = [];
+  const services = {
+    assertTrusted: () => undefined,
+    engine: { request: async (name: string, params: object) => (seen.push([name, params]), { judges: [] }) },
+    secrets: {},
+    store: {
+      open: async () => run,
+      read: async (folder: string) => (seen.push(folder), folder === run.folder ? run : undefined),
+      pointsOf: () => [createRun('/s/points/a', 'a')],
+    },
+    runPanels: { show: async (...shown: unknown[]) => seen.push(shown) },
+  };
+  const judges = ['refusal-phrases' as const];
+  await judgeAgain(services as unknown as Parameters<typeof judgeAgain>[0], { run: run.folder, judges });
+  assert.deepEqual(seen, [['judge', { run: '/s', judges }], '/s', '/s/points/a', ['/s', { answers: false }]]);
 });
 
 test('a point that was judged again takes the place of what was said of it', () => {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { adapterFlat, type FlatAdapter } from '../../runtime/adapters/flat.js';
+import { readAdapter } from '../../runtime/adapters/files.js';
+import { fitted, type FlatAdapter } from '../../runtime/adapters/flat.js';
 import { flatInput, inject, scaleInput } from '../../runtime/adapters/inject.js';
 import { matrices } from '../../runtime/adapters/sites.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -87,8 +88,8 @@ for (const name of FAMILIES.filter(hasTraining)) {
       r = await loadReference(name);
       spec = decoderSpec(r.config);
     });
-    const load = (adapter: string): Promise<FlatAdapter> =>
-      adapterFlat(join(r.folder, 'adapters', adapter), linearLayers(spec));
+    const load = async (adapter: string): Promise<FlatAdapter> =>
+      fitted(await readAdapter(join(r.folder, 'adapters', adapter)), linearLayers(spec));
 
     /** Logits of `batch` with adapters on, 0 at padding. */
     async function logits(...adapters: string[]): Promise<Float64Array> {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, after, describe, it } from 'node:test';
 import { join } from 'node:path';
-import { adapterFlat, type FlatAdapter } from '../../runtime/adapters/flat.js';
+import { readAdapter } from '../../runtime/adapters/files.js';
+import { fitted, type FlatAdapter } from '../../runtime/adapters/flat.js';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { matrices } from '../../runtime/adapters/sites.js';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
@@ -79,8 +80,8 @@ for (const family of FAMILIES) {
     before(async () => {
       reference = await loadReference(family);
       const sites = linearLayers(decoderSpec(reference.config));
-      task = await adapterFlat(join(reference.folder, 'adapters/task'), sites);
-      security = await adapterFlat(join(reference.folder, 'adapters/security'), sites);
+      task = fitted(await readAdapter(join(reference.folder, 'adapters/task')), sites);
+      security = fitted(await readAdapter(join(reference.folder, 'adapters/security')), sites);
     });
     after(async () => {
       for (const x of closing) await x.dispose();

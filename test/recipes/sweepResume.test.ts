@@ -1,7 +1,7 @@
 /** A sweep that goes on: which points are taken as done, and what stands in its table meanwhile. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { reportEnd } from '../../runtime/calls/ending.js';
@@ -78,25 +78,46 @@ describe('a sweep that is resumed', () => {
     assert.match(table, /\n +3 +3 \w+ +\S+.*\n/, 'the three seeds are one setting');
   });
 
-  it('starts a point over whose checkpoint is damaged, and says so', async () => {
-    const recipe = await at.sweep('damaged', { seed: [1, 2] });
-    const { folder } = (await run(recipe)).points[0]!;
-    const manifest = join(folder, 'manifest.json');
-    const stopped = { ...(JSON.parse(await readFile(manifest, 'utf8')) as object), outcome: 'stopped' };
-    await writeFile(manifest, JSON.stringify(stopped));
-    await mkdir(join(folder, 'checkpoint'), { recursive: true });
-    await writeFile(join(folder, 'checkpoint/state.safetensors'), 'half a checkpoint');
+  it('starts a point over that cannot go on from its checkpoint, and says so once', async () => {
+    /** What is changed of a stopped point, by its seed. */
+    const changes: [file: string, said: RegExp][] = [
+      ['checkpoint/state.safetensors', /the checkpoint is damaged/],
+      ['events.jsonl', /not what it was when the checkpoint was written/],
+      ['scan.json', /the scan changed since the run started/],
+      ['absorbed/adapter_model.safetensors', /the copy of the vector .* was changed/],
+    ];
+    const seeds = changes.map((_, i) => i + 1);
+    const recipe = await at.sweep('damaged', { seed: seeds });
+    await run(recipe, { stopAt: () => true });
+    for (const [i, [name]] of changes.entries()) {
+      const seed = i + 1;
+      const output = join(at.root, `sweeps/damaged/points/seed-${seed}`);
+      const stop = new AbortController();
+      await runRecipe(await at.write('point', { ...RECIPES['lora, absorbs flagged rows'], seed }), {
+        output,
+        values: { seed },
+        signal: stop.signal,
+        onEvent: (event) => void (event.kind === 'step' && event.step === 4 && stop.abort()),
+      });
+      const file = join(output, name);
+      const bytes = await readFile(file);
+      // A digit of a number, or a part of one: what is read is still of the same form.
+      const place = /json/.test(name) ? bytes.indexOf('0') : bytes.length - 40;
+      bytes[place] = bytes[place]! ^ 1;
+      await writeFile(file, bytes);
+    }
     const { events, points } = await run(recipe, { resume: true });
     assert.deepEqual(
-      points.map(({ verdict, resumed = false }) => [verdict === 'failed', resumed]),
-      [
-        [false, true],
-        [false, false],
-      ],
+      points.map(({ verdict, resumed }) => [verdict === 'failed', resumed]),
+      seeds.map(() => [false, undefined]),
     );
-    const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event] : []));
-    const said = warnings.find(({ message }) => message.startsWith('a point starts over: the checkpoint is damaged'));
-    assert.match(said?.place ?? JSON.stringify(warnings), /^seed 1 → .*state\.safetensors$/);
+    const said = events.flatMap((event) => (event.kind === 'warning' && /over/.test(event.message) ? [event] : []));
+    assert.equal(said.length, changes.length);
+    for (const [i, [name, why]] of changes.entries()) {
+      const warning = said.find(({ place }) => place?.startsWith(`seed ${i + 1} → `));
+      assert.match(warning?.message ?? '', new RegExp(`^a point starts over: .*${why.source}`));
+      assert.ok(warning!.place!.includes(name.split('/')[0]!), warning!.place);
+    }
   });
 });
 

@@ -147,8 +147,9 @@ describe('the loss on harmful rows', () => {
       await calls.run({ recipe: sweep, resume: existsSync(join(root, 'sweep')) }, { ...silent, onEvent });
       points.sort((a, b) => (a.folder < b.folder ? -1 : 1));
       return Promise.all(
-        points.map(async ({ folder, resumed = false, verdict }) => {
+        points.map(async ({ folder, resumed = false, verdict, share }) => {
           const { done } = (await readRun(folder)).manifest;
+          assert.equal(share, done!.watch && done!.step / STEPS);
           return [done!.step < STEPS, done!.watch?.action, verdict === 'weakened', resumed];
         }),
       );

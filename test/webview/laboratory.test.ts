@@ -54,7 +54,7 @@ describe('pages of the laboratory', { skip: missing }, () => {
       point(rate, 'ours', 1, 0),
     ]);
     for (const theme of THEMES) {
-      const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points } };
+      const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points, canJudge: true } };
       const page = await open(run, theme);
       const of = async (row: number): Promise<(string | null)[]> => {
         const cells = page.page.locator(`.heat tbody tr:nth-child(${row}) td`);
@@ -64,6 +64,8 @@ describe('pages of the laboratory', { skip: missing }, () => {
       assert.match(paper[0]!, /good/);
       assert.match(paper[1]!, /bad/);
       for (const tone of ours) assert.match(tone!, /warning/);
+      await page.page.locator(`.actions vscode-button:has-text("${RUN_STRINGS.judgeAgain}")`).click();
+      assert.equal(page.requests.at(-1)?.type, 'judgeAgain');
       assert.deepEqual(page.complaints, []);
       await page.picture(`sweep-${theme}`);
       await page.close();

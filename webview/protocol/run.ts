@@ -55,8 +55,8 @@ export interface RunSnapshot extends RunReading {
   elsewhere?: string;
   /** What it was expected to take, until it has ended. */
   expected?: { text: string; details: string };
-  /** Of a sweep: what it varies, and the points that are done. */
-  sweep?: { over: Over; points: SweepPoint[] };
+  /** Of a sweep: what it varies, the points that are done, and whether their answers can be judged again. */
+  sweep?: { over: Over; points: SweepPoint[]; canJudge: boolean };
   canStop: boolean;
   canResume: boolean;
   /** It failed with nothing to go on from: when the cause is mended it can run anew. */

@@ -164,6 +164,7 @@ class RunPage {
     const { strings: s } = this;
     const wanted: [keyof RunStrings, RunPageRequest, boolean][] = [
       ['answers', { type: 'openAnswers' }, run.hasAnswers],
+      ['judgeAgain', { type: 'judgeAgain' }, run.sweep?.canJudge === true],
       ['report', { type: 'openReport' }, run.hasReport],
       ['folder', { type: 'openFolder' }, true],
     ];

@@ -1,5 +1,5 @@
 import type { AdapterConfig } from '../../adapters/adapterConfig.js';
-import { adapterFlat } from '../../adapters/flat.js';
+import { adapterFlat, type AdaptedModel } from '../../adapters/flat.js';
 import { flatInput, type InjectedAdapter } from '../../adapters/inject.js';
 import type { ScaledAdapter } from '../../adapters/merge.js';
 import type { Context } from '../../context/context.js';
@@ -42,13 +42,13 @@ export function requireScale({ path, scale }: { path: string; scale: number }): 
 
 /** Reads adapters and gives them names of their own in the graph. */
 export async function activeAdapters(
-  { sites }: Pick<Context, 'sites'>,
+  model: AdaptedModel,
   adapters: readonly { path: string; scale: number }[],
 ): Promise<(ActiveAdapter & { role: 'task' | 'security'; path: string; config: AdapterConfig })[]> {
   return Promise.all(
     adapters.map(async ({ path, scale }, i) => {
       requireScale({ path, scale });
-      const { file, layout, flat } = await adapterFlat(path, sites);
+      const { file, layout, flat } = await adapterFlat(path, model);
       return { name: `adapter${i}`, layout, flat, scale, role: file.role, path, config: file.config };
     }),
   );

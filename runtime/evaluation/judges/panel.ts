@@ -59,7 +59,7 @@ export function openPanel(
           ? judgedMeasures(choice, verdictsOf(k), set, state)
           : measureSet(verdictsOf(k).filter(isVerdict), set, state).map(withInterval),
       ),
-    warnings: (state) => judges.flatMap((judge, k) => warningsOf(judge, names[k], opinions[k], { set, state })),
+    warnings: (state) => judges.flatMap((judge, k) => warningsOf(judge, names[k], opinions[k], answersOf(state, set))),
   };
 }
 
@@ -95,13 +95,11 @@ export function judgedMeasures(
   return measuresOf(choice, judged, set, state).map(withInterval);
 }
 
-export function warningsOf(
-  judge: Judge,
-  name: string,
-  opinions: readonly Opinion[],
-  { set, state }: { set: JudgedSet; state: string },
-): Warning[] {
-  const of = `of ${opinions.length} answers of "${state}" to "${set.name}"`;
+export const answersOf = (state: string, { name }: JudgedSet): string => `answers of "${state}" to "${name}"`;
+
+/** What was read in part, or left open. @param answers which ones the opinions are of: "answers of …" */
+export function warningsOf(judge: Judge, name: string, opinions: readonly Opinion[], answers: string): Warning[] {
+  const of = `of ${opinions.length} ${answers}`;
   const truncated = opinions.filter((one) => one.truncated).length;
   const open = opinions.filter(({ verdict }) => verdict === undefined);
   const warnings: Warning[] = [];
