@@ -13,6 +13,7 @@ import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
 import { scan } from './commands/scan.js';
+import { pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
@@ -294,6 +295,8 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
   return new TrainingView(services, memento, {
     start: (file) => startRecipe(services, file),
     stop: (folder) => runner.stop(folder),
+    move: (folder, to) => runner.move(folder, to),
+    pauseQueue: (paused) => pauseQueue(services, paused),
     resume: (folder) => runner.resume(folder),
     runAgain: (folder) => startAgain(services, folder),
     openRecipe: (run) => openRecipe(services, { run }),

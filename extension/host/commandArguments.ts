@@ -165,6 +165,7 @@ export const COMMAND_ARGUMENTS = {
   /** `more`: further epochs, or steps where the recipe counts these. */
   trainLonger: takes({ run: text, name: text, more: z.number().positive().optional() }, 'run'),
   moveUp: aRun,
+  moveDown: aRun,
   pauseQueue: nothing,
   continueQueue: nothing,
   showLog: nothing,

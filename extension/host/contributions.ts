@@ -51,6 +51,7 @@ export const COMMANDS = {
   duplicateRun: 'securityVectors.duplicateRun',
   trainLonger: 'securityVectors.trainLonger',
   moveUp: 'securityVectors.moveUp',
+  moveDown: 'securityVectors.moveDown',
   pauseQueue: 'securityVectors.pauseQueue',
   continueQueue: 'securityVectors.continueQueue',
   showLog: 'securityVectors.showLog',

@@ -58,6 +58,9 @@ export class Runner implements Disposable {
   private working: Job | undefined;
   private waiting: Job[] = [];
   private held = false;
+  private readonly changes = new Emitter<void>();
+  /** Fires when a run joins the queue, moves in it or leaves it, and when the queue is paused or goes on. */
+  readonly onDidChangeQueue = this.changes.event;
   private readonly ends = new Emitter<Run>();
   /** Fires once for each run that was not started quietly, with how it ended. */
   readonly onDidEnd = this.ends.event;
@@ -152,16 +155,19 @@ export class Runner implements Disposable {
     this.next();
   }
 
-  /** One place towards the beginning of the queue. False when it is the first already, or does not wait. */
-  moveUp(folder: string): boolean {
+  /** One place towards the beginning of the queue, or towards its end. False when there is none, or it does not wait. */
+  move(folder: string, to: 'up' | 'down'): boolean {
     const at = this.waiting.findIndex(({ run }) => run.folder === folder);
-    if (at < 1) return false;
-    this.waiting.splice(at - 1, 2, this.waiting[at]!, this.waiting[at - 1]!);
+    const first = to === 'up' ? at - 1 : at;
+    if (at < 0 || first < 0 || first + 2 > this.waiting.length) return false;
+    this.waiting.splice(first, 2, this.waiting[first + 1]!, this.waiting[first]!);
     this.tell();
     return true;
   }
 
   dispose(): void {
+    // What is kept of the queue for the next window stays as it is.
+    this.changes.dispose();
     this.held = true;
     // A run on a cluster outlives the window, which finds it again.
     for (const { run, source } of [...this.waiting, ...(this.working ? [this.working] : [])])
@@ -217,6 +223,7 @@ export class Runner implements Disposable {
           : t('Place {0} of {1} in the queue.', place, count);
       this.options.store.queued(run, place, message);
     });
+    this.changes.fire();
   }
 
   private async withdraw({ run, quiet }: Job): Promise<Run> {
@@ -266,6 +273,7 @@ export class Runner implements Disposable {
     if (!quiet) this.ends.fire(ended);
     return ended;
   }
+
   private async secretsOf(run: Run, token: Token): Promise<Record<string, string> | undefined> {
     const cluster = run.recipe?.cluster;
     if (!cluster || cluster.secrets.length === 0) return undefined;
