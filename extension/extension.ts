@@ -13,7 +13,7 @@ import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
 import { scan } from './commands/scan.js';
-import { pauseQueue } from './commands/queue.js';
+import { keepQueue, pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
@@ -91,7 +91,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
   // Not awaited: a large workspace must not hold up the first command.
   const looks = [
-    files.scan().then(() => void own(findJobs(services, context.workspaceState, notices.error))),
+    files.scan().then(async () => {
+      // First: a run of the queue that goes on from a checkpoint is not taken for a job that was cut off.
+      own(await keepQueue(services, context.workspaceState));
+      own(findJobs(services, context.workspaceState, notices.error));
+    }),
     scans.load(),
     models.refresh(),
   ];

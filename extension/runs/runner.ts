@@ -44,9 +44,21 @@ export interface Started {
   ended: Promise<Run>;
 }
 
+/** What a run was asked for with: enough to ask for it again. */
+export interface AskedRun {
+  recipe: string;
+  /** Another run folder than the recipe's. */
+  output?: string;
+  /** A finished run in that folder stays whole until this one is done. */
+  replace?: boolean;
+  /** Goes on from a checkpoint; of a sweep: keeps its points. */
+  resume?: boolean;
+}
+
 /** A run that was asked for, and what is to be told when it has ended. */
 interface Job {
   run: Run;
+  asked: AskedRun;
   params: Requests['run']['params'];
   source: CancellationTokenSource;
   quiet: boolean;
@@ -72,18 +84,10 @@ export class Runner implements Disposable {
 
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
-   * @param more `quiet`: who starts it reports its end itself. `output`: another run folder than the recipe's. `replace`: a
-   * finished run in that folder, which stays whole until this one is done. `resume`: keep the points of a sweep.
+   * @param more `quiet`: who starts it reports its end itself.
    */
-  async start(
-    recipe: string,
-    {
-      quiet,
-      output,
-      replace = false,
-      resume = false,
-    }: { quiet?: boolean; output?: string; replace?: boolean; resume?: boolean } = {},
-  ): Promise<Started> {
+  async start(recipe: string, more: Omit<AskedRun, 'recipe'> & { quiet?: boolean } = {}): Promise<Started> {
+    const { quiet, output, replace = false, resume = false } = more;
     this.options.assertTrusted();
     const written = await openRecipe(recipe);
     const target = output ?? written.output;
@@ -92,7 +96,13 @@ export class Runner implements Disposable {
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
     const params = { recipe, output, force: replace, resume, ...(await this.judgeSecrets(written)) };
-    return this.run({ ...written, output: folder }, basename(target), params, quiet);
+    return this.run(
+      { ...written, output: folder },
+      basename(target),
+      params,
+      { recipe, output, replace, resume },
+      quiet,
+    );
   }
 
   /** The finished run that stands in a folder. */
@@ -110,8 +120,8 @@ export class Runner implements Disposable {
     }
     if (!this.jobOf(folder)) await requireFree(folder);
     const secrets = await this.judgeSecrets(run.recipe);
-    const params = { recipe: run.recipe.file, output: folder, resume: true, ...secrets };
-    return this.run({ ...run.recipe, output: folder }, run.name, params);
+    const asked = { recipe: run.recipe.file, output: folder, resume: true };
+    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, ...secrets }, asked);
   }
 
   private async judgeSecrets({
@@ -143,6 +153,11 @@ export class Runner implements Disposable {
   /** Folders of the runs that wait, in the order in which they will begin. */
   queue(): string[] {
     return this.waiting.map(({ run }) => run.folder);
+  }
+
+  /** The same, as they were asked for; without those whose starter reports their end, and is gone with the window. */
+  asked(): AskedRun[] {
+    return this.waiting.flatMap(({ asked, quiet }) => (quiet ? [] : [asked]));
   }
 
   get paused(): boolean {
@@ -180,14 +195,20 @@ export class Runner implements Disposable {
     return [...(this.working ? [this.working] : []), ...this.waiting].find(({ run }) => run.folder === folder);
   }
 
-  private run(facts: RecipeFacts, name: string, params: Requests['run']['params'], quiet = false): Started {
+  private run(
+    facts: RecipeFacts,
+    name: string,
+    params: Requests['run']['params'],
+    asked: AskedRun,
+    quiet = false,
+  ): Started {
     const { output } = facts;
     if (this.jobOf(output)) {
       throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
     }
     const run = this.options.store.begin(facts, name, params.resume === true);
     const ended = new Promise<Run>((resolve) =>
-      this.waiting.push({ run, params, quiet, source: new CancellationTokenSource(), ended: resolve }),
+      this.waiting.push({ run, asked, params, quiet, source: new CancellationTokenSource(), ended: resolve }),
     );
     this.next();
     return { run, ended };
