@@ -6,6 +6,7 @@ import {
   vsCodeDropdown,
   vsCodeOption,
   vsCodeTextArea,
+  vsCodeTextField,
 } from '@vscode/webview-ui-toolkit';
 import { el } from './dom.js';
 
@@ -15,6 +16,7 @@ provideVSCodeDesignSystem().register(
   vsCodeDropdown(),
   vsCodeOption(),
   vsCodeTextArea(),
+  vsCodeTextField(),
 );
 
 export type ButtonLook = 'primary' | 'secondary' | 'icon';
@@ -98,6 +100,15 @@ export function select(id: string, changed: (value: string) => void): Select {
       element.disabled = disabled;
     },
   };
+}
+
+export interface TextField extends HTMLElement {
+  value: string;
+}
+
+/** A line of text; `typed` is called on each change by the person. */
+export function textField({ label, title }: Labelled, typed: () => void): TextField {
+  return el('vscode-text-field', { 'aria-label': label, title, input: typed }) as TextField;
 }
 
 export interface TextArea extends HTMLElement {

@@ -97,6 +97,7 @@ export const TRIAGE_REQUEST: z.ZodType<TriagePageRequest> = z.union([
       z.null(),
     ]),
   }),
+  z.strictObject({ type: z.literal('search'), text: z.string().min(1).max(MAX_CHARACTERS) }),
   z.strictObject({ type: z.enum(['explain', 'open']), hash }),
   z.strictObject({
     type: z.literal('decide'),

@@ -60,6 +60,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     secrets: z.record(name.unwrap(), text).optional(),
   },
   rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
+  rowsWith: { data: path, format, columns, text },
   rowGroups: {
     data: path,
     format,

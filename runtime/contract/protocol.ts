@@ -92,6 +92,11 @@ export interface Requests {
     };
     result: RowText[];
   };
+  /** Hashes of the rows whose prompt or answer contains the text, whatever its case, with a space between two. */
+  rowsWith: {
+    params: { data: string; format?: DataFormat; columns?: Columns; text: string };
+    result: string;
+  };
   rowGroups: {
     params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
     result: RowGroups;
