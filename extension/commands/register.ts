@@ -7,6 +7,7 @@ import type { Services } from '../services/services.js';
 import { commandArgument } from './arguments.js';
 import { clearCache } from './cache.js';
 import { downloadModel, setHubToken } from './download.js';
+import { countData } from './countData.js';
 import { combine } from './combine.js';
 import { evaluate } from './evaluate.js';
 import { previewData } from './previewData.js';
@@ -52,6 +53,7 @@ const HANDLERS = {
   evaluate,
   scan,
   previewData,
+  countData,
   useData,
   clearScan,
   saveCleaned,

@@ -18,6 +18,7 @@ export const COMMANDS = {
   evaluate: 'securityVectors.evaluate',
   scan: 'securityVectors.scan',
   previewData: 'securityVectors.previewData',
+  countData: 'securityVectors.countData',
   useData: 'securityVectors.useData',
   clearScan: 'securityVectors.clearScan',
   saveCleaned: 'securityVectors.saveCleaned',
