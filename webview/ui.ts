@@ -6,7 +6,6 @@ import {
   vsCodeDropdown,
   vsCodeOption,
   vsCodeTextArea,
-  vsCodeTextField,
 } from '@vscode/webview-ui-toolkit';
 import { el } from './dom.js';
 
@@ -16,7 +15,6 @@ provideVSCodeDesignSystem().register(
   vsCodeDropdown(),
   vsCodeOption(),
   vsCodeTextArea(),
-  vsCodeTextField(),
 );
 
 export type ButtonLook = 'primary' | 'secondary' | 'icon';
@@ -102,14 +100,9 @@ export function select(id: string, changed: (value: string) => void): Select {
   };
 }
 
-export interface TextField extends HTMLElement {
-  value: string;
-}
-
-/** A line of text; `typed` is called on each change by the person. */
-export function textField({ label, title }: Labelled, typed: () => void): TextField {
-  return el('vscode-text-field', { 'aria-label': label, title, input: typed }) as TextField;
-}
+/** A line of text to look for; `typed` is called on each change by the person. The browser's own: it shows its focus. */
+export const searchField = ({ label, title }: Labelled, typed: () => void): HTMLInputElement =>
+  el('input', { type: 'search', 'aria-label': label, title, input: typed });
 
 export interface TextArea extends HTMLElement {
   value: string;

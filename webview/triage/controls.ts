@@ -3,7 +3,7 @@ import { fill } from '../../runtime/contract/format.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import { el, setText } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
-import { button, dropdown, textField, type Button, type TextField } from '../ui.js';
+import { button, dropdown, searchField, type Button } from '../ui.js';
 import { SIGNS } from './cells.js';
 import { FILTERS, type Filter } from './rows.js';
 
@@ -26,7 +26,7 @@ export interface ControlActions {
 /** What stands above the list: which rows are shown and in which groups, and the decisions on them. */
 export class Controls {
   readonly element: HTMLElement;
-  private readonly text: TextField;
+  private readonly text: HTMLInputElement;
   private readonly groupChoice = el('span', { class: 'controls' });
   private readonly count = el('span', { class: 'muted', role: 'status' });
   private readonly undoButton: Button;
@@ -58,7 +58,7 @@ export class Controls {
     );
   }
 
-  private textFilter(): TextField {
+  private textFilter(): HTMLInputElement {
     const { strings: s, actions } = this;
     let timer: number | undefined;
     let searched = '';
@@ -68,7 +68,7 @@ export class Controls {
       searched = field.value;
       actions.search(searched);
     };
-    const field = textField({ label: s.search, title: s.searchHint }, () => {
+    const field = searchField({ label: s.search, title: s.searchHint }, () => {
       clearTimeout(timer);
       timer = window.setTimeout(search, REST_MS);
     });
