@@ -367,7 +367,7 @@ export const QuickInputButtons = { Back: {} };
 export const env = {
   uiKind: UIKind.Desktop,
   language: 'en',
-  remoteName: undefined,
+  remoteName: undefined as string | undefined,
   openExternal: async (uri: Uri) => void fake.opened.push(uri.fsPath),
 };
 export const commands = {
