@@ -80,7 +80,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     endpoint: 'http://localhost',
     force: true,
   },
-  defaults: { model: MODEL, data: [{ file: '/w/a.jsonl' }], method: 'lora' },
+  defaults: { model: MODEL, data: [{ file: '/w/a.jsonl', limit: 100 }], method: 'vector' },
   estimate: { recipe: '/w/recipes/a.json', text: '{ "kind": "finetune" }', device: 'cpu' },
   cache: { clear: false },
 };
