@@ -13,6 +13,7 @@ import { modelStates } from './commands/modelStates.js';
 import { registerCommands } from './commands/register.js';
 import { saveCleaned, saveFine } from './commands/saveCleaned.js';
 import { scan } from './commands/scan.js';
+import { keepQueue, pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
@@ -90,7 +91,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
   // Not awaited: a large workspace must not hold up the first command.
   const looks = [
-    files.scan().then(() => void own(findJobs(services, context.workspaceState, notices.error))),
+    files.scan().then(async () => {
+      // First: a run of the queue that goes on from a checkpoint is not taken for a job that was cut off.
+      own(await keepQueue(services, context.workspaceState));
+      own(findJobs(services, context.workspaceState, notices.error));
+    }),
     scans.load(),
     models.refresh(),
   ];
@@ -294,6 +299,8 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
   return new TrainingView(services, memento, {
     start: (file) => startRecipe(services, file),
     stop: (folder) => runner.stop(folder),
+    move: (folder, to) => runner.move(folder, to),
+    pauseQueue: (paused) => pauseQueue(services, paused),
     resume: (folder) => runner.resume(folder),
     runAgain: (folder) => startAgain(services, folder),
     openRecipe: (run) => openRecipe(services, { run }),

@@ -100,6 +100,10 @@ export function select(id: string, changed: (value: string) => void): Select {
   };
 }
 
+/** A line of text to look for; `typed` is called on each change by the person. The browser's own: it shows its focus. */
+export const searchField = ({ label, title }: Labelled, typed: () => void): HTMLInputElement =>
+  el('input', { type: 'search', 'aria-label': label, title, input: typed });
+
 export interface TextArea extends HTMLElement {
   value: string;
   disabled: boolean;

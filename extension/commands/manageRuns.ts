@@ -1,10 +1,9 @@
-/** What a person does with runs that are there: name, tag, archive, delete, copy their recipes, order the queue. */
+/** What a person does with runs that are there: name, tag, archive, delete, copy their recipes. */
 import { readdir } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { CONTEXTS } from '../host/contributions.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
@@ -187,20 +186,6 @@ export async function trainLonger(
 
 async function show(file: string): Promise<void> {
   await vscode.window.showTextDocument(vscode.Uri.file(file));
-}
-
-/** One place earlier in the queue. */
-export async function moveUp(
-  { store, runner }: Pick<Services, 'store' | 'runner'>,
-  given: CommandArguments['moveUp'],
-): Promise<boolean> {
-  return runner.moveUp(await chooseRun({ store }, given, t('Move up in the queue'), ({ place = 0 }) => place > 1));
-}
-
-export function pauseQueue({ runner, notices }: Pick<Services, 'runner' | 'notices'>, paused: boolean): void {
-  runner.pause(paused);
-  void vscode.commands.executeCommand('setContext', CONTEXTS.queuePaused, paused);
-  if (paused) notices.info(t('The queue is paused: the run at work goes on to its end, and no other begins.'));
 }
 
 const hasFolder = (run: Run): boolean => run.manifest !== undefined;

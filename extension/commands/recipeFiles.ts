@@ -31,11 +31,15 @@ export interface DataChoice {
   columns?: Columns;
 }
 
+/** Examples of what must not be learned; with more of them a vector takes longer. */
+export const HARMFUL_ROWS = 100;
+const ORDINARY_ROWS = 200;
+
 export interface VectorChoice extends Machine {
   model: string;
   harmful: DataChoice;
   benign?: DataChoice;
-  batch: TrainingDefaults['batch'];
+  training: TrainingDefaults;
   output: string;
 }
 
@@ -44,13 +48,13 @@ export function vectorRecipe(choice: VectorChoice, file: string): Keys<VectorRec
   return {
     kind: 'vector',
     model: at(choice.model),
-    harmful: source(choice.harmful, at, 100),
-    ...(choice.benign && { benign: source(choice.benign, at, 200) }),
+    harmful: source(choice.harmful, at, HARMFUL_ROWS),
+    ...(choice.benign && { benign: source(choice.benign, at, ORDINARY_ROWS) }),
     adapter: { rank: 8, alpha: 16, sites: 'all-linear' },
     ...(choice.benign && { objective: { benignWeight: 1 } }),
-    optimizer: { learningRate: 1e-3 },
-    batch: choice.batch,
-    epochs: 10,
+    optimizer: { learningRate: choice.training.learningRate },
+    batch: choice.training.batch,
+    epochs: choice.training.epochs,
     ...machine(choice),
     output: at(choice.output),
   };

@@ -7,22 +7,13 @@ import type { Services } from '../services/services.js';
 import { commandArgument } from './arguments.js';
 import { clearCache } from './cache.js';
 import { downloadModel, setHubToken } from './download.js';
+import { countData } from './countData.js';
 import { combine } from './combine.js';
 import { evaluate } from './evaluate.js';
 import { previewData } from './previewData.js';
 import { useData } from './useData.js';
 import { addAdapter, addModel, chat, exportAdapter, removeModel, setAttached } from './models.js';
-import {
-  archiveRuns,
-  compareRuns,
-  deleteRuns,
-  duplicateRun,
-  moveUp,
-  pauseQueue,
-  renameRun,
-  tagRuns,
-  trainLonger,
-} from './manageRuns.js';
+import { archiveRuns, compareRuns, deleteRuns, duplicateRun, renameRun, tagRuns, trainLonger } from './manageRuns.js';
 import {
   openInBrowser,
   openRecipe,
@@ -40,6 +31,7 @@ import { decide, review } from './review.js';
 import { saveCleaned, saveFine } from './saveCleaned.js';
 import { clearScan, scan } from './scan.js';
 import { publish } from './publish.js';
+import { moveDown, moveUp, pauseQueue } from './queue.js';
 import { trainPublic } from './publicSets.js';
 import { fineTune, trainVector } from './training.js';
 
@@ -61,6 +53,7 @@ const HANDLERS = {
   evaluate,
   scan,
   previewData,
+  countData,
   useData,
   clearScan,
   saveCleaned,
@@ -94,6 +87,7 @@ const HANDLERS = {
   duplicateRun,
   trainLonger,
   moveUp,
+  moveDown,
   pauseQueue: (services) => pauseQueue(services, true),
   continueQueue: (services) => pauseQueue(services, false),
   showLog: ({ log }) => log.show(),

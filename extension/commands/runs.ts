@@ -170,12 +170,21 @@ export async function openReport(
   await services.reportPanels.show(await chooseRun(services, given, t('Open a report')));
 }
 
-/** The report that is in front, in the browser of this machine: to print it, or to keep it open. */
+/**
+ * The report that is in front, in the browser of this machine: to print it, or to keep it open. A browser opens no file of the
+ * machine that a remote window is connected to.
+ */
 export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPanels'>): Promise<void> {
   const folder = reportPanels.active();
   if (folder === undefined)
     throw inputError(t('no report is in front.'), { remedy: t('Open the report of a run first.') });
-  await vscode.env.openExternal(vscode.Uri.file(join(folder, FILES.report)));
+  const file = join(folder, FILES.report);
+  if (vscode.env.remoteName !== undefined)
+    throw inputError(t('the report is on another machine than the browser.'), {
+      place: file,
+      remedy: t('Choose "Download…" on it in the explorer, and open the downloaded file.'),
+    });
+  await vscode.env.openExternal(vscode.Uri.file(file));
 }
 
 export const openFolder = (folder: string): Thenable<unknown> =>

@@ -18,6 +18,7 @@ import { modelChoices } from './models.js';
 import {
   fineTuneRecipe,
   freeFile,
+  HARMFUL_ROWS,
   slug,
   vectorRecipe,
   writeRecipe,
@@ -79,12 +80,12 @@ export async function trainVector(services: Training, given: CommandArguments['t
     return { ...chosen, name };
   });
   if ('isPublic' in choice) return vscode.commands.executeCommand(COMMANDS.trainPublic, { model: choice.model });
-  async function recipeOf(chosen: Omit<VectorChoice, 'batch' | 'output' | 'device' | 'threads'>, name: string) {
-    const data = [chosen.harmful, ...(chosen.benign === undefined ? [] : [chosen.benign])];
-    const { batch } = await suggested(services, { model: chosen.model, data, method: 'lora' });
+  async function recipeOf(chosen: Omit<VectorChoice, 'training' | 'output' | 'device' | 'threads'>, name: string) {
+    const data = [{ ...chosen.harmful, limit: HARMFUL_ROWS }, ...(chosen.benign === undefined ? [] : [chosen.benign])];
+    const training = await suggested(services, { model: chosen.model, data, method: 'vector' });
     const file = await freeFile(join(root, 'recipes'), slug(name));
     const output = join(root, 'vectors', basename(file, '.json'));
-    return { file, recipe: vectorRecipe({ ...chosen, ...machine(), batch, output }, file) };
+    return { file, recipe: vectorRecipe({ ...chosen, ...machine(), training, output }, file) };
   }
   const { file, recipe } = await recipeOf(choice, choice.name);
   await writeRecipe(file, recipe);

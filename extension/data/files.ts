@@ -48,7 +48,7 @@ function extensionOf(file: string): string {
 const among = (names: readonly string[], file: string): boolean => names.includes(extensionOf(file));
 /** Is it data by its name alone? */
 export const isTable = (file: string): boolean => among(ALWAYS, file);
-/** Above this a file is counted only when someone opens it in a recipe: counting reads all of it. */
+/** Above this a file is counted only when someone asks for it: counting reads all of it. */
 export const COUNTED_BYTES = 64 * 1024 * 1024;
 
 /** What of a workspace is no data. */
@@ -102,9 +102,11 @@ export class DataInspector implements Disposable {
   private known = new Map<string, { mtimeMs: number; variant: string; counted: Counted }>();
   /** Files that are counted or wait for it, and whether they may have changed since. */
   private waiting = new Map<string, { again: boolean }>();
+  /** Files that are counted whatever their size. */
+  private readonly wanted = new Set<string>();
   private queue: Promise<unknown> = Promise.resolve();
   private readonly changes = new Emitter<string>();
-  /** Fires with the file that was counted. */
+  /** Fires with the file that was counted, or is to be. */
   readonly onDidChange = this.changes.event;
 
   /** @param variantOf what else than the file the answer depends on: how its columns are read, and the model */
@@ -118,6 +120,13 @@ export class DataInspector implements Disposable {
     this.ask(file);
     const known = this.known.get(file);
     return known?.variant === this.variantOf(file) ? known.counted : undefined;
+  }
+
+  /** From now on the file is counted whatever its size, when it is asked for. */
+  countAnyway(file: string): void {
+    this.wanted.add(file);
+    this.known.delete(file);
+    this.changes.fire(file);
   }
 
   /** The file may have changed. */
@@ -161,7 +170,7 @@ export class DataInspector implements Disposable {
   }
 
   private async count(file: string, size: number): Promise<Counted> {
-    if (size > COUNTED_BYTES) return { tooLarge: size };
+    if (size > COUNTED_BYTES && !this.wanted.has(file)) return { tooLarge: size };
     try {
       return { info: await this.inspect(file) };
     } catch (error) {

@@ -100,6 +100,7 @@ export const COMMAND_ARGUMENTS = {
   evaluate: takes({ file: text, model: text, columns, measure: z.enum(MEASURES).optional(), phrases }, 'file'),
   scan: takes({ file: text, model: text, vector: text, columns }, 'file'),
   previewData: takes({ file: text, model: text, columns }, 'file'),
+  countData: takes({ file: text }, 'file'),
   useData: takes({ file: text, columns }, 'file'),
   clearScan: takes({ file: text }, 'file'),
   /** `flagged`: what becomes of flagged rows that nobody has decided. */
@@ -165,6 +166,7 @@ export const COMMAND_ARGUMENTS = {
   /** `more`: further epochs, or steps where the recipe counts these. */
   trainLonger: takes({ run: text, name: text, more: z.number().positive().optional() }, 'run'),
   moveUp: aRun,
+  moveDown: aRun,
   pauseQueue: nothing,
   continueQueue: nothing,
   showLog: nothing,

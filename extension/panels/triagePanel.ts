@@ -115,6 +115,8 @@ class TriagePanel {
   private ready = false;
   /** Of the row that is being explained: another one ends it. */
   private explaining: CancellationTokenSource | undefined;
+  /** Of the text that is searched for: another one ends it. */
+  private searching: CancellationTokenSource | undefined;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -158,6 +160,7 @@ class TriagePanel {
 
   dispose(): void {
     this.explaining?.cancel();
+    this.searching?.cancel();
     this.disposables.dispose();
   }
 
@@ -173,6 +176,8 @@ class TriagePanel {
       }
       case 'group':
         return this.group(request.by);
+      case 'search':
+        return this.search(request.text);
       case 'explain':
         return this.explain(request.hash);
       case 'decide':
@@ -222,6 +227,14 @@ class TriagePanel {
     const params = { ...this.source(), ...(by && { by }) };
     const groups = await this.services.engine.request('rowGroups', params);
     this.channel.post({ type: 'groups', by, groups });
+  }
+
+  private async search(text: string): Promise<void> {
+    this.services.actions.assertTrusted();
+    this.searching?.cancel();
+    const { token } = (this.searching = new CancellationTokenSource());
+    const hashes = await this.services.engine.request('rowsWith', { ...this.source(), text }, { token });
+    this.channel.post({ type: 'found', text, hashes });
   }
 
   /** The whole row at once, and which words the vector explains when the model has said so. */

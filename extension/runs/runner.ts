@@ -44,9 +44,21 @@ export interface Started {
   ended: Promise<Run>;
 }
 
+/** What a run was asked for with: enough to ask for it again. */
+export interface AskedRun {
+  recipe: string;
+  /** Another run folder than the recipe's. */
+  output?: string;
+  /** A finished run in that folder stays whole until this one is done. */
+  replace?: boolean;
+  /** Goes on from a checkpoint; of a sweep: keeps its points. */
+  resume?: boolean;
+}
+
 /** A run that was asked for, and what is to be told when it has ended. */
 interface Job {
   run: Run;
+  asked: AskedRun;
   params: Requests['run']['params'];
   source: CancellationTokenSource;
   quiet: boolean;
@@ -58,6 +70,9 @@ export class Runner implements Disposable {
   private working: Job | undefined;
   private waiting: Job[] = [];
   private held = false;
+  private readonly changes = new Emitter<void>();
+  /** Fires when a run joins the queue, moves in it or leaves it, and when the queue is paused or goes on. */
+  readonly onDidChangeQueue = this.changes.event;
   private readonly ends = new Emitter<Run>();
   /** Fires once for each run that was not started quietly, with how it ended. */
   readonly onDidEnd = this.ends.event;
@@ -69,18 +84,10 @@ export class Runner implements Disposable {
 
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
-   * @param more `quiet`: who starts it reports its end itself. `output`: another run folder than the recipe's. `replace`: a
-   * finished run in that folder, which stays whole until this one is done. `resume`: keep the points of a sweep.
+   * @param more `quiet`: who starts it reports its end itself.
    */
-  async start(
-    recipe: string,
-    {
-      quiet,
-      output,
-      replace = false,
-      resume = false,
-    }: { quiet?: boolean; output?: string; replace?: boolean; resume?: boolean } = {},
-  ): Promise<Started> {
+  async start(recipe: string, more: Omit<AskedRun, 'recipe'> & { quiet?: boolean } = {}): Promise<Started> {
+    const { quiet, output, replace = false, resume = false } = more;
     this.options.assertTrusted();
     const written = await openRecipe(recipe);
     const target = output ?? written.output;
@@ -89,7 +96,13 @@ export class Runner implements Disposable {
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
     const params = { recipe, output, force: replace, resume, ...(await this.judgeSecrets(written)) };
-    return this.run({ ...written, output: folder }, basename(target), params, quiet);
+    return this.run(
+      { ...written, output: folder },
+      basename(target),
+      params,
+      { recipe, output, replace, resume },
+      quiet,
+    );
   }
 
   /** The finished run that stands in a folder. */
@@ -107,8 +120,8 @@ export class Runner implements Disposable {
     }
     if (!this.jobOf(folder)) await requireFree(folder);
     const secrets = await this.judgeSecrets(run.recipe);
-    const params = { recipe: run.recipe.file, output: folder, resume: true, ...secrets };
-    return this.run({ ...run.recipe, output: folder }, run.name, params);
+    const asked = { recipe: run.recipe.file, output: folder, resume: true };
+    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, ...secrets }, asked);
   }
 
   private async judgeSecrets({
@@ -142,6 +155,11 @@ export class Runner implements Disposable {
     return this.waiting.map(({ run }) => run.folder);
   }
 
+  /** The same, as they were asked for; without those whose starter reports their end, and is gone with the window. */
+  asked(): AskedRun[] {
+    return this.waiting.flatMap(({ asked, quiet }) => (quiet ? [] : [asked]));
+  }
+
   get paused(): boolean {
     return this.held;
   }
@@ -152,16 +170,19 @@ export class Runner implements Disposable {
     this.next();
   }
 
-  /** One place towards the beginning of the queue. False when it is the first already, or does not wait. */
-  moveUp(folder: string): boolean {
+  /** One place towards the beginning of the queue, or towards its end. False when there is none, or it does not wait. */
+  move(folder: string, to: 'up' | 'down'): boolean {
     const at = this.waiting.findIndex(({ run }) => run.folder === folder);
-    if (at < 1) return false;
-    this.waiting.splice(at - 1, 2, this.waiting[at]!, this.waiting[at - 1]!);
+    const first = to === 'up' ? at - 1 : at;
+    if (at < 0 || first < 0 || first + 2 > this.waiting.length) return false;
+    this.waiting.splice(first, 2, this.waiting[first + 1]!, this.waiting[first]!);
     this.tell();
     return true;
   }
 
   dispose(): void {
+    // What is kept of the queue for the next window stays as it is.
+    this.changes.dispose();
     this.held = true;
     // A run on a cluster outlives the window, which finds it again.
     for (const { run, source } of [...this.waiting, ...(this.working ? [this.working] : [])])
@@ -174,14 +195,20 @@ export class Runner implements Disposable {
     return [...(this.working ? [this.working] : []), ...this.waiting].find(({ run }) => run.folder === folder);
   }
 
-  private run(facts: RecipeFacts, name: string, params: Requests['run']['params'], quiet = false): Started {
+  private run(
+    facts: RecipeFacts,
+    name: string,
+    params: Requests['run']['params'],
+    asked: AskedRun,
+    quiet = false,
+  ): Started {
     const { output } = facts;
     if (this.jobOf(output)) {
       throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
     }
     const run = this.options.store.begin(facts, name, params.resume === true);
     const ended = new Promise<Run>((resolve) =>
-      this.waiting.push({ run, params, quiet, source: new CancellationTokenSource(), ended: resolve }),
+      this.waiting.push({ run, asked, params, quiet, source: new CancellationTokenSource(), ended: resolve }),
     );
     this.next();
     return { run, ended };
@@ -217,6 +244,7 @@ export class Runner implements Disposable {
           : t('Place {0} of {1} in the queue.', place, count);
       this.options.store.queued(run, place, message);
     });
+    this.changes.fire();
   }
 
   private async withdraw({ run, quiet }: Job): Promise<Run> {
@@ -266,6 +294,7 @@ export class Runner implements Disposable {
     if (!quiet) this.ends.fire(ended);
     return ended;
   }
+
   private async secretsOf(run: Run, token: Token): Promise<Record<string, string> | undefined> {
     const cluster = run.recipe?.cluster;
     if (!cluster || cluster.secrets.length === 0) return undefined;

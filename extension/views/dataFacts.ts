@@ -46,9 +46,9 @@ export function dataFacts(
     return [
       {
         id: 'large',
-        label: t('too large to be counted here'),
-        description: t('a scan or a run reads it'),
-        icon: 'info',
+        label: t('Count anyway'),
+        description: t('so large a file is not counted by itself'),
+        icon: 'symbol-numeric',
       },
     ];
   const { info } = counted;

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
-import { ITEMS, VIEWS } from '../host/contributions.js';
+import { CONTEXTS, ITEMS, VIEWS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
 import { canJudge, canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
@@ -15,7 +15,12 @@ export interface RunNode {
 }
 
 /** Runs, newest first, the live ones with their progress; archived ones only when they are asked for. */
-export function runsView({ store, problems, archive }: Pick<Services, 'store' | 'problems' | 'archive'>): Disposable {
+export function runsView({
+  store,
+  runner,
+  problems,
+  archive,
+}: Pick<Services, 'store' | 'runner' | 'problems' | 'archive'>): Disposable {
   const disposables = new Disposables();
   const treeDataProvider = disposables.add(
     provider(
@@ -45,6 +50,9 @@ export function runsView({ store, problems, archive }: Pick<Services, 'store' | 
   const countSoon = disposables.add(debounce(count, 100));
   disposables.add(store.onDidChange(({ kind }) => kind !== 'append' && countSoon()));
   disposables.add(archive.onDidChange(count));
+  disposables.add(
+    runner.onDidChangeQueue(() => vscode.commands.executeCommand('setContext', CONTEXTS.queuePaused, runner.paused)),
+  );
   return disposables;
 }
 

@@ -1,11 +1,8 @@
 import * as vscode from 'vscode';
-import { safeParse } from '../../runtime/contract/safeParse.js';
-import { z } from 'zod';
 import {
   OTHER_FILE,
   TRAINING_STRINGS,
   type TrainingAction,
-  type TrainingKey,
   type TrainingPageEvent,
   type TrainingPageRequest,
 } from '../../webview/protocol/training.js';
@@ -15,35 +12,30 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { now } from '../host/clock.js';
 import { COMMANDS, VIEWS, type CommandName } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
-import { Cancelled, inputError } from '../host/errors.js';
+import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
-import { BROWSED, droppedFile } from '../data/files.js';
-import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
+import { droppedFile } from '../data/files.js';
 import type { Run } from '../runs/run.js';
 import { append, snapshot } from '../runs/snapshot.js';
 import type { RunChange } from '../runs/store.js';
 import type { Services } from '../services/services.js';
 import type { Model } from '../workspace/models.js';
-import {
-  fineTunings,
-  hasVector,
-  textOf,
-  trainingPicture,
-  type ShownRecipe,
-  type TrainingParts,
-  type TrainingPicture,
-} from './trainingPicture.js';
-import { chosen, chosenData, firstRecipe, protectedBy, readWritten, unprotected } from './trainingState.js';
+import { TrainingChoice } from './trainingChoice.js';
+import { TrainingEdits } from './trainingEdits.js';
+import { hasVector, trainingPicture, type TrainingParts, type TrainingPicture } from './trainingPicture.js';
 
 /** What the panel asks of the rest of the extension. */
 export interface TrainingActions {
   /** Answered when it has begun: the panel shows the rest. */
   start(recipe: string): Promise<unknown>;
+  /** One that waits leaves the queue. */
   stop(folder: string): unknown;
+  move(folder: string, to: 'up' | 'down'): unknown;
+  pauseQueue(paused: boolean): unknown;
   resume(folder: string): Promise<unknown>;
   runAgain(folder: string): Promise<unknown>;
   openRecipe(folder: string): unknown;
@@ -59,11 +51,6 @@ export interface TrainingActions {
 
 type Parts = TrainingParts & Pick<Services, 'extension' | 'problems'>;
 
-/** Keys of the workspace's memory: the recipe that is shown, and the protection that a switch has taken out of recipes. */
-const CHOSEN = 'training.recipe';
-const TAKEN_OUT = 'training.protection';
-const PROTECTIONS = z.record(z.string(), z.object({ vectors: z.string(), protection: z.string().optional() }));
-
 /** The training panel of the sidebar: a recipe of the workspace, the run that goes on or was the last, and what is attached. */
 export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposable {
   private view: vscode.WebviewView | undefined;
@@ -75,8 +62,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   private picture: TrainingPicture | undefined;
   private posted = '';
   private run: Run | undefined;
-  /** Recipes that there were when a new one was asked for. */
-  private before: Set<string> | undefined;
+  private readonly choice: TrainingChoice;
+  private readonly edits: TrainingEdits;
   private turns: Promise<unknown> = Promise.resolve();
   private readonly drawSoon = this.disposables.add(
     debounce(() => void this.inTurn(() => this.draw()).catch(this.actions.onBug), 50),
@@ -84,14 +71,24 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   constructor(
     private readonly parts: Parts,
-    private readonly memento: vscode.Memento,
+    memento: vscode.Memento,
     private readonly actions: TrainingActions,
   ) {
-    const { estimates, files, inspector, mappings, models, problems, reviews, scans, store } = parts;
+    const { estimates, files, inspector, mappings, models, problems, reviews, runner, scans, store } = parts;
+    this.choice = new TrainingChoice(parts, memento);
+    this.edits = new TrainingEdits(parts, memento, {
+      recipe: () => this.recipe(),
+      picture: () => this.picture,
+      inTurn: (work) => this.inTurn(work),
+      draw: () => this.draw(),
+      columns: actions.columns,
+      assertTrusted: actions.assertTrusted,
+    });
     for (const { onDidChange } of [estimates, files, inspector, mappings, models, problems, reviews, scans]) {
       this.disposables.add(onDidChange(() => this.drawSoon()));
     }
     this.disposables.add(scans.onDidChangeState(() => this.drawSoon()));
+    this.disposables.add(runner.onDidChangeQueue(() => this.drawSoon()));
     this.disposables.add(store.onDidChange((change) => this.changed(change)));
     this.disposables.add(
       vscode.workspace.onDidChangeTextDocument(({ document }) => {
@@ -150,20 +147,22 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         this.posted = '';
         return this.inTurn(() => this.draw(true));
       case 'chooseRecipe':
-        await this.memento.update(CHOSEN, request.file);
+        await this.choice.choose(request.file);
         return this.inTurn(() => this.draw());
       case 'choose':
-        return request.key === 'data' ? this.chooseData(request.value) : this.choose(request.key, request.value);
+        return request.key === 'data'
+          ? this.edits.chooseData(request.value)
+          : this.edits.choose(request.key, request.value);
       case 'protect':
-        return this.inTurn(() => this.protect(request.on));
+        return this.edits.protect(request.on);
       case 'drop': {
         const file = droppedFile(request.uris);
         return this.picture?.state.form
-          ? this.chooseData(file)
+          ? this.edits.chooseData(file)
           : vscode.commands.executeCommand(COMMANDS.useData, { file });
       }
       case 'openKey':
-        return this.open(request.key);
+        return this.edits.open(request.key);
       case 'act':
         return this.act(request.action);
       case 'start':
@@ -178,8 +177,12 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return actions.openRecipe(this.shownRun());
       case 'openRun':
         return actions.openRun(this.shownRun());
-      case 'stopQueued':
+      case 'stopOther':
         return actions.stop(request.id);
+      case 'move':
+        return actions.move(request.id, request.to);
+      case 'pauseQueue':
+        return actions.pauseQueue(request.paused);
       case 'toggleAdapter': {
         const model = this.picture?.written.facts?.model;
         if (request.attached) actions.assertTrusted();
@@ -191,82 +194,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   }
 
   /** The recipe that is shown. Whoever does something with it has chosen it, also where it was merely the first. */
-  private async recipe(): Promise<string> {
-    const file = this.picture?.state.recipe;
-    if (file === undefined) throw inputError(t('there is no recipe to run.'), { remedy: t('Make one first.') });
-    await this.memento.update(CHOSEN, file);
-    return file;
+  private recipe(): Promise<string> {
+    return this.choice.choose(this.picture?.state.recipe);
   }
 
   private shownRun(): string {
     if (!this.run) throw inputError(t('there is no such run.'), { remedy: t('Run a recipe first.') });
     return this.run.folder;
-  }
-
-  // ------------------------------------------------------------------------------------------------- what is written
-
-  private choose(key: Exclude<TrainingKey, 'data'>, path: string): Promise<void> {
-    return this.inTurn(async () => {
-      const file = await this.recipe();
-      if (path === '') return this.protect(false);
-      await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
-    });
-  }
-
-  /** The question for columns may stay open for long: the panel draws meanwhile. */
-  private async chooseData(chosen: string): Promise<void> {
-    this.actions.assertTrusted();
-    const data = chosen === OTHER_FILE ? await browseData() : chosen;
-    const file = await this.recipe();
-    const model = this.parts.models.list().find(({ path }) => path === this.picture?.written.facts?.model);
-    const columns = await this.actions.columns(data, model?.problem === undefined ? model : undefined);
-    await this.parts.reviews.require(data);
-    const reviewed = this.parts.reviews.get(data).size > 0;
-    await this.inTurn(() => this.write(file, (text) => chosenData(text, file, { file: data, columns, reviewed })));
-  }
-
-  private async protect(on: boolean): Promise<void> {
-    const file = await this.recipe();
-    const before = this.takenOut()[file];
-    if (!on) {
-      await this.write(file, (text) => {
-        const { edits, was } = unprotected(text);
-        void this.memento.update(TAKEN_OUT, { ...this.takenOut(), [file]: was });
-        return edits;
-      });
-      return;
-    }
-    if (before) return this.write(file, (text) => protectedBy(text, before));
-    const vector = this.picture?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
-    if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
-    await this.write(file, (text) => chosen(text, file, 'vector', vector.value));
-  }
-
-  private takenOut(): z.infer<typeof PROTECTIONS> {
-    return safeParse(PROTECTIONS, this.memento.get(TAKEN_OUT)).data ?? {};
-  }
-
-  /** Changes the recipe in its editor; one that had no changes is saved, one that had is left for the person to save. */
-  private async write(file: string, change: (text: string) => Edit[]): Promise<void> {
-    this.actions.assertTrusted();
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
-    const { facts, error } = readWritten(document.getText(), file);
-    if (!facts) throw inputError(error?.message ?? '', error);
-    const wasDirty = document.isDirty;
-    const edit = new vscode.WorkspaceEdit();
-    for (const { offset, length, content } of change(document.getText())) {
-      const range = new vscode.Range(document.positionAt(offset), document.positionAt(offset + length));
-      edit.replace(document.uri, range, content);
-    }
-    const done = (await vscode.workspace.applyEdit(edit)) && (wasDirty || (await document.save()));
-    if (!done) throw inputError(t('the recipe could not be saved.'), { place: file, remedy: t('Save it yourself.') });
-    await this.draw();
-  }
-
-  private async open(key: string): Promise<void> {
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(await this.recipe()));
-    const at = document.positionAt(keyOffset(document.getText(), key));
-    await vscode.window.showTextDocument(document, { selection: new vscode.Range(at, at) });
   }
 
   private async act(action: TrainingAction): Promise<unknown> {
@@ -278,9 +212,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       case 'addModel':
         return command('addModel', {});
       case 'newRecipe': {
-        this.before = new Set(this.parts.recipes.list().map(({ file }) => file));
         const name = hasVector(this.parts) ? 'fineTuneProtected' : 'fineTunePlain';
-        return this.untilMade(this.before, vscode.commands.executeCommand(COMMANDS[name], {}));
+        const made = this.choice.untilMade(() => vscode.commands.executeCommand(COMMANDS[name], {}));
+        return void made.then(() => this.drawSoon(), this.actions.onBug);
       }
       case 'trainVector':
         return command('trainVector', { model: facts?.model });
@@ -289,17 +223,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       case 'scan':
         return command('scan', { file: facts?.data[0], model: facts?.model, vector: targets.vector });
       case 'columns':
-        return facts?.data[0] === undefined ? undefined : this.chooseData(facts.data[0]);
+        return facts?.data[0] === undefined ? undefined : this.edits.chooseData(facts.data[0]);
       case 'browseData':
-        return this.chooseData(OTHER_FILE);
+        return this.edits.chooseData(OTHER_FILE);
       case 'useReview':
-        return this.inTurn(async () =>
-          this.write(await this.recipe(), (text) =>
-            setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: '"reviewed"' }),
-          ),
-        );
+        return this.edits.useReview();
       case 'openFile':
-        return this.open('data.file');
+        return this.edits.open('data.file');
       case 'trust':
         return vscode.commands.executeCommand('workbench.trust.manage');
     }
@@ -315,7 +245,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   private async draw(first = false): Promise<void> {
     if (!this.ready) return;
-    this.picture = await trainingPicture(this.parts, await this.recipeToShow());
+    this.picture = await trainingPicture(this.parts, await this.choice.shown());
     const { state } = this.picture;
     const text = JSON.stringify(state);
     if (text !== this.posted) {
@@ -336,48 +266,12 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.channel?.post({ type: 'run', run: shown });
   }
 
-  /** The recipe that was chosen, with its text; one that is gone makes room for the first. */
-  private async recipeToShow(): Promise<ShownRecipe> {
-    await this.chooseMade();
-    const all = fineTunings(this.parts);
-    const kept = this.memento.get(CHOSEN);
-    const text = typeof kept === 'string' ? await textOf(kept) : undefined;
-    if (typeof kept === 'string' && text !== undefined) return { file: kept, text };
-    const file = firstRecipe(all)?.file;
-    return file === undefined ? {} : { file, text: await textOf(file) };
-  }
-
-  /** The recipe that was asked for, once it is there. */
-  private async chooseMade(): Promise<void> {
-    const made = this.before && fineTunings(this.parts).find(({ file }) => !this.before?.has(file));
-    if (!made) return;
-    this.before = undefined;
-    await this.memento.update(CHOSEN, made.file);
-  }
-
-  /** What has not come when the wizard is over comes from elsewhere. */
-  private untilMade(before: Set<string>, asked: Thenable<unknown>): void {
-    const over = async (): Promise<void> => {
-      if (this.before !== before) return;
-      await this.chooseMade();
-      this.before = undefined;
-    };
-    void asked.then(over, over).then(() => this.drawSoon(), this.actions.onBug);
-  }
-
   /** One after the other: two quick choices must not both start from the same text. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const next = this.turns.then(work);
     this.turns = next.catch(() => undefined);
     return next;
   }
-}
-
-async function browseData(): Promise<string> {
-  const filters = { [t('Data files')]: [...BROWSED] };
-  const [uri] = (await vscode.window.showOpenDialog({ filters, openLabel: t('Use this file') })) ?? [];
-  if (!uri) throw new Cancelled();
-  return uri.fsPath;
 }
 
 /** Tells its own errors, and may go on long after it has begun. */

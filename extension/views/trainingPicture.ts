@@ -23,7 +23,7 @@ import {
 /** What a picture of the training panel is made of. */
 export type TrainingParts = Pick<
   Services,
-  'estimates' | 'files' | 'inspector' | 'mappings' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'
+  'estimates' | 'files' | 'inspector' | 'mappings' | 'models' | 'recipes' | 'reviews' | 'runner' | 'scans' | 'store'
 >;
 
 /** What the panel shows now: requests are about this. */
@@ -50,7 +50,7 @@ export const hasVector = (parts: Pick<Services, 'models' | 'recipes' | 'store'>)
 
 /** What the training panel shows of a recipe and of what the window knows. */
 export async function trainingPicture(parts: TrainingParts, { file, text }: ShownRecipe): Promise<TrainingPicture> {
-  const { estimates, store } = parts;
+  const { estimates, runner, store } = parts;
   const models = parts.models.list();
   const locked = !vscode.workspace.isTrusted;
   const files = fineTunings(parts).map((one) => one.file);
@@ -63,7 +63,8 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
   if (shown?.form.canStart && file !== undefined && text !== undefined) shown.form.expected = estimates.get(file, text);
   const chosen = runToShow(store, facts);
   const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);
-  const going = store.live().filter((other) => other !== run);
+  // Whichever waits has its place in the list, also the one that is shown.
+  const queued = store.live().filter((one) => one !== run || one.place !== undefined);
   const notices = [
     ...(locked ? [untrusted()] : []),
     ...(file === undefined && !locked
@@ -78,7 +79,10 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
     notices,
     error: written.error,
     adapters: adapterBoxes(model),
-    queue: going.map((other) => ({ id: other.folder, title: runTitle(other) })),
+    queue: {
+      runs: queued.map((one) => ({ id: one.folder, title: runTitle(one), place: one.place })),
+      paused: runner.paused,
+    },
     locked,
   };
   return { state, written, targets: shown?.targets ?? {}, run };

@@ -14,6 +14,7 @@ import { previewData } from '../data/preview.js';
 import { openTokenizer } from '../models/openTokenizer.js';
 import { contentOf, fileStamp, openRowIndex, rowText, type ReadAs, type RowIndex } from '../data/rowIndex.js';
 import { rowGroups } from '../data/rowGroups.js';
+import { rowsWith } from '../data/rowsWith.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
 import { describeDataset, downloadDataset } from '../datasets/download.js';
 import { combineAdapters } from '../export/combine.js';
@@ -91,6 +92,9 @@ export const calls: Calls = {
         return row ? [rowText(index, row, most)] : [];
       }),
     ),
+
+  rowsWith: ({ data, format, columns, text }, { signal }) =>
+    withRows(data, { format, columns }, (index) => rowsWith(index, text, signal)),
 
   rowGroups: ({ data, format, columns, by }, { signal }) =>
     withRows(data, { format, columns }, (index) => rowGroups(index, by, signal)),

@@ -28,6 +28,7 @@ export async function suggestTraining(
     read.push(await inspectData(file, { columns, tokenizer, maxTokens: spec.contextLength, onProgress: onRead }));
   }
   const longest = Math.max(...read.map(({ tokens }) => tokens?.longest.tokens ?? 0));
-  const rows = Math.max(1, read[0].rows - read[0].refusedRows);
-  return trainingDefaults({ rows, longest, parameters: count, spec, method, anchored, memoryBytes: memoryLimit() });
+  const rows = Math.max(1, Math.min(read[0].rows - read[0].refusedRows, data[0].limit ?? Infinity));
+  const facts = { rows, longest, parameters: count, spec, method, anchored, files: data.length };
+  return trainingDefaults({ ...facts, memoryBytes: memoryLimit() });
 }

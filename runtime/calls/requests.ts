@@ -60,6 +60,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
     secrets: z.record(name.unwrap(), text).optional(),
   },
   rowTexts: { data: path, format, columns, hashes: z.array(hash).max(1000), most: z.int().min(1).max(1e6) },
+  rowsWith: { data: path, format, columns, text },
   rowGroups: {
     data: path,
     format,
@@ -135,8 +136,8 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   defaults: {
     model: path,
-    data: z.array(z.strictObject({ file: path, columns })).min(1).max(10),
-    method: z.enum(["lora", "full"]),
+    data: z.array(z.strictObject({ file: path, columns, limit: z.int().min(1).optional() })).min(1).max(10),
+    method: z.enum(["lora", "full", "vector"]),
     anchored: z.boolean().optional(),
   },
   estimate: { recipe: path, text: text.optional(), device },

@@ -92,6 +92,11 @@ export interface Requests {
     };
     result: RowText[];
   };
+  /** Hashes of the rows whose prompt or answer contains the text, whatever its case, with a space between two. */
+  rowsWith: {
+    params: { data: string; format?: DataFormat; columns?: Columns; text: string };
+    result: string;
+  };
   rowGroups: {
     params: { data: string; format?: DataFormat; columns?: Columns; by?: RowGrouping };
     result: RowGroups;
@@ -264,12 +269,12 @@ export interface Requests {
     };
     result: { path: string };
   };
-  /** What suits a training on these files, of which the first is learned; their rows are read with the model's tokenizer. */
+  /** What suits a training on these files, of which the first is learned, at most `limit` rows of it; their rows are read with the model's tokenizer. */
   defaults: {
     params: {
       model: string;
-      data: { file: string; columns?: Columns }[];
-      method: 'lora' | 'full';
+      data: { file: string; columns?: Columns; limit?: number }[];
+      method: 'lora' | 'full' | 'vector';
       /** Each step holds rows of an anchor, too. */
       anchored?: boolean;
     };

@@ -2,6 +2,9 @@
 import { linearLayers, type DecoderSpec } from '../models/decoder/spec.js';
 import type { TrainingDefaults } from '../contract/modelInfo.js';
 
+/** A security vector is an adapter that learns its few rows by heart. */
+export type TrainingMethod = 'lora' | 'full' | 'vector';
+
 export interface TrainingFacts {
   /** Rows to learn from. */
   rows: number;
@@ -9,16 +12,24 @@ export interface TrainingFacts {
   longest: number;
   parameters: number;
   spec: Pick<DecoderSpec, 'contextLength' | 'vocabSize'> & Parameters<typeof linearLayers>[0];
-  method: 'lora' | 'full';
+  method: TrainingMethod;
+  /** Data files of which each step holds as many rows: harmful and ordinary ones, of a vector. */
+  files?: number;
   /** Each step holds rows of an anchor, too. */
   anchored?: boolean;
   /** That the process may use. */
   memoryBytes: number;
 }
 
-/** A task of a few hundred rows is learned in about this many steps; a third of it may change nothing. */
-const STEPS = 150;
-const MOST_EPOCHS = 5;
+/**
+ * A task of a few hundred rows is learned in about this many steps; a third of it may change nothing. A vector is delivered as it
+ * was at its best, so more of them do no harm.
+ */
+const LENGTHS = {
+  lora: { steps: 150, mostEpochs: 5 },
+  full: { steps: 150, mostEpochs: 5 },
+  vector: { steps: 250, mostEpochs: 10 },
+} as const;
 /** An epoch has at least this many steps where the rows suffice: small data in large batches is no training. */
 const STEPS_PER_EPOCH = 16;
 /** Four rows of an anchor come to each step: in small batches they would take half of the time. */
@@ -29,19 +40,20 @@ const SHARE = 0.5;
 
 /** Learning rates by the number of parameters, up to it: the larger the model, the smaller its steps. */
 const RATES = [
-  { upTo: 50e6, lora: 3e-3, full: 1e-3 },
-  { upTo: 500e6, lora: 2e-3, full: 5e-5 },
-  { upTo: 2e9, lora: 1e-3, full: 2e-5 },
-  { upTo: Infinity, lora: 5e-4, full: 1e-5 },
+  { upTo: 50e6, lora: 3e-3, full: 1e-3, vector: 1e-3 },
+  { upTo: 500e6, lora: 2e-3, full: 5e-5, vector: 1e-3 },
+  { upTo: 2e9, lora: 1e-3, full: 2e-5, vector: 1e-3 },
+  { upTo: Infinity, lora: 5e-4, full: 1e-5, vector: 5e-4 },
 ] as const;
 
 const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
 
 export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
-  const { rows, parameters, spec, method } = facts;
+  const { rows, parameters, spec, method, files = 1 } = facts;
+  const { steps, mostEpochs } = LENGTHS[method];
   // Room for rows that were not looked at; rounded, so that the number reads as what it is.
   const wanted = between(32, Math.ceil((1.1 * facts.longest) / 32) * 32, spec.contextLength);
-  const tokens = Math.max(1, Math.floor(activationMemory(facts) / bytesPerToken(spec)));
+  const tokens = Math.max(1, Math.floor(activationMemory(facts) / bytesPerToken(spec) / files));
   const maxTokens = Math.min(wanted, tokens);
   const least = facts.anchored ? ANCHORED_STEPS_PER_EPOCH : STEPS_PER_EPOCH;
   const together = 2 ** Math.floor(Math.log2(between(1, rows / least, MOST_ROWS)));
@@ -50,7 +62,7 @@ export function trainingDefaults(facts: TrainingFacts): TrainingDefaults {
   const perEpoch = Math.ceil(rows / together);
   return {
     batch: { rows: fit, ...(accumulate > 1 && { accumulate }), maxTokens },
-    epochs: between(1, Math.round(STEPS / perEpoch), MOST_EPOCHS),
+    epochs: between(1, Math.round(steps / perEpoch), mostEpochs),
     learningRate: RATES.find(({ upTo }) => parameters <= upTo)![method],
   };
 }

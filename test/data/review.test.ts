@@ -10,6 +10,7 @@ import type { DataSource } from '../../runtime/contract/recipeData.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
 import { openRowIndex, rowText, type RowIndex } from '../../runtime/data/rowIndex.js';
 import { rowGroups } from '../../runtime/data/rowGroups.js';
+import { rowsWith } from '../../runtime/data/rowsWith.js';
 import { openScratch, type Scratch } from '../../runtime/data/scratch.js';
 import { similarRows } from '../../runtime/data/similarRows.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -172,6 +173,24 @@ test('rows are grouped by a column, those without a value together', async () =>
   assert.deepEqual([columns, groups, values], [['source'], '0 1 0 2', ['web', 'book', '']]);
   assert.equal(hashes, all.map((row) => rowHash(row)).join(' '));
   assert.deepEqual(await rowGroups(found), { columns: ['source'], hashes: '', groups: '', values: [] });
+});
+
+test('rows are found by what their prompt or answer contains, whatever its case, and by nothing else', async () => {
+  const all = [
+    { prompt: 'How do I GROZZLE?', completion: 'Sure.', source: 'web' },
+    { prompt: 'Hi', completion: 'Then grozzle it.', source: 'book' },
+    { prompt: 'Hi', completion: 'Hello.', source: 'grozzle' },
+    { prompt: 'ÄRGER', completion: 'a', source: 'web' },
+  ];
+  const found = await index(await put('search.jsonl', lines([...all, all[0]!])));
+  const hashes = all.map((row) => rowHash(row));
+  assert.equal(await rowsWith(found, 'Grozzle'), hashes.slice(0, 2).join(' '));
+  assert.equal(await rowsWith(found, 'ärger'), hashes[3]);
+  assert.equal(await rowsWith(found, 'completion'), '');
+  assert.equal(await rowsWith(found, '.*'), '');
+  const many = Array.from({ length: 1500 }, (_, i) => ({ prompt: `q${i}`, completion: 'a' }));
+  const long = await index(await put('long.jsonl', lines(many)));
+  await assert.rejects(rowsWith(long, 'q', AbortSignal.abort()), { name: 'Cancelled' });
 });
 
 test('of a file with columns of its own the same rows are meant, and these columns are no groups', async () => {

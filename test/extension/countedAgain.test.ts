@@ -1,11 +1,12 @@
 /** Counting of a data file: what is shown is what the file holds now, whenever it was written. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
-import { DataInspector } from '../../extension/data/files.js';
+import { COUNTED_BYTES, DataInspector } from '../../extension/data/files.js';
+import { dataFacts } from '../../extension/views/dataFacts.js';
 import { temporary, write } from './support.js';
 
 for (const known of [false, true])
@@ -53,3 +54,37 @@ for (const known of [false, true])
     assert.equal(asked, known ? 3 : 2);
     inspector.dispose();
   });
+
+test('a large file is counted when somebody asks for it, and again when it changes', async (t) => {
+  const file = await write(join(await temporary(t), 'train.jsonl'), '');
+  await truncate(file, COUNTED_BYTES + 1);
+  let asked = 0;
+  const inspector = new DataInspector(async (path) => ({ path, rows: ++asked }) as DataInfo);
+  t.after(() => inspector.dispose());
+  const next = (): Promise<void> => new Promise((resolve) => inspector.onDidChange(() => resolve()));
+  const counted = async () => {
+    const done = next();
+    const known = inspector.get(file);
+    if (known) return known;
+    await done;
+    return inspector.get(file);
+  };
+  assert.deepEqual(await counted(), { tooLarge: COUNTED_BYTES + 1 });
+  assert.deepEqual(
+    dataFacts(await counted(), undefined, {}).map(({ id, label }) => [id, label]),
+    [['large', 'Count anyway']],
+  );
+  assert.equal(asked, 0);
+  const told = next();
+  inspector.countAnyway(file);
+  await told;
+  assert.deepEqual(dataFacts(inspector.get(file), undefined, {})[0]!.id, 'wait');
+  await next();
+  assert.deepEqual(inspector.get(file), { info: { path: file, rows: 1 } });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await truncate(file, COUNTED_BYTES + 2);
+  const again = next();
+  inspector.changed(file);
+  await again;
+  assert.deepEqual(inspector.get(file), { info: { path: file, rows: 2 } });
+});

@@ -50,9 +50,17 @@ test('each that waits says its place, and moving one up changes who begins next'
       ['place 3 in the queue', 'Place 3 of 3 in the queue.', 'clock'],
     ],
   );
-  assert.equal(runner.moveUp(d.run.folder), true);
-  assert.equal(runner.moveUp(b.run.folder), false);
-  assert.equal(runner.moveUp(a.run.folder), false);
+  let told = 0;
+  runner.onDidChangeQueue(() => told++);
+  assert.equal(runner.move(d.run.folder, 'up'), true);
+  assert.equal(runner.move(b.run.folder, 'up'), false);
+  assert.equal(runner.move(a.run.folder, 'up'), false);
+  assert.equal(runner.move(c.run.folder, 'down'), false);
+  assert.equal(runner.move(a.run.folder, 'down'), false);
+  assert.equal(runner.move(b.run.folder, 'down'), true);
+  assert.deepEqual(names(), ['d', 'b', 'c']);
+  assert.equal(runner.move(d.run.folder, 'down'), true);
+  assert.equal(told, 3);
   assert.deepEqual(names(), ['b', 'd', 'c']);
   assert.deepEqual(
     store.list().map(({ name }) => name),

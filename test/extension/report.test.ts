@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inputError } from '../../extension/host/errors.js';
-import { Uri } from './fake/vscode.js';
+import { env, fake, Uri } from './fake/vscode.js';
 import { runFolder, temporary, write } from './support.js';
 
-const { openReport } = await import('../../extension/commands/runs.js');
+const { openInBrowser, openReport } = await import('../../extension/commands/runs.js');
 const { reportHtml, ReportPanels } = await import('../../extension/panels/reportPanel.js');
 type Given = Parameters<typeof openReport>[0];
 
@@ -43,4 +43,15 @@ test('nothing in a report runs or is loaded: the policy stands before all that t
   const own = page.slice(0, page.indexOf('<html>'));
   assert.deepEqual([own.match(/<script/g)?.length, own.match(/<\/script/g)?.length], [1, 1]);
   assert.notEqual(reportHtml('', '/w'), reportHtml('', '/w'), 'each page has a nonce of its own');
+});
+
+test('the browser opens the report in front, and in a remote window it is said where to open it', async (t) => {
+  const services = { reportPanels: { active: () => '/w/a' } } as never as Parameters<typeof openInBrowser>[0];
+  fake.opened.length = 0;
+  await openInBrowser(services);
+  assert.deepEqual(fake.opened, [join('/w/a', 'report.html')]);
+  env.remoteName = 'ssh-remote';
+  t.after(() => (env.remoteName = undefined));
+  await assert.rejects(openInBrowser(services), /on another machine than the browser/);
+  assert.equal(fake.opened.length, 1);
 });

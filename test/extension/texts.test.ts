@@ -88,13 +88,19 @@ test('recipes that the commands write are recipes', () => {
         model: '/w/tiny',
         harmful: { file: '/w/h.jsonl', columns: { prompt: 'q', completion: 'a' } },
         benign: { file: '/w/b.jsonl' },
-        batch,
+        training: { batch, epochs: 10, learningRate: 1e-3 },
         output: '/w/vectors/v',
       },
       file,
     ),
     vectorRecipe(
-      { ...machine, model: '/w/tiny', harmful: { file: '/w/h.jsonl' }, batch, output: '/w/vectors/v' },
+      {
+        ...machine,
+        model: '/w/tiny',
+        harmful: { file: '/w/h.jsonl' },
+        training: { batch, epochs: 10, learningRate: 1e-3 },
+        output: '/w/vectors/v',
+      },
       file,
     ),
     ...(['lora', 'full'] as const).map((method) =>

@@ -69,8 +69,14 @@ export async function opened(
   const done: string[] = [];
   const bugs: unknown[] = [];
   const note = (name: string) => async (argument: string) => void done.push(`${name} ${argument}`);
+  const queue = { paused: false, changes: new Emitter<void>() };
   const actions: TrainingActions = {
     ...{ start: note('start'), stop: note('stop'), resume: note('resume'), runAgain: note('runAgain') },
+    move: (folder, to) => done.push(`move ${folder} ${to}`),
+    pauseQueue: (paused) => {
+      queue.paused = paused;
+      queue.changes.fire();
+    },
     ...{ openRecipe: note('openRecipe'), openRun: note('openRun'), attach: note('attach') },
     openWalkthrough: () => undefined,
     columns,
@@ -85,6 +91,12 @@ export async function opened(
       () => workspace.isTrusted,
     ),
     extension: Uri.file('/extension'),
+    runner: {
+      get paused() {
+        return queue.paused;
+      },
+      onDidChangeQueue: queue.changes.event,
+    },
     files: { onDidChange: new Emitter<void>().event, dataFiles: () => [join(root, 'data/train.jsonl')] },
     inspector: new DataInspector(() => Promise.reject(inputError('not asked'))),
     models: adapters

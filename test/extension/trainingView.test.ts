@@ -107,7 +107,7 @@ test('the run of the recipe is shown as it goes; others wait in the list and are
   await ask({ type: 'ready' });
   assert.equal(run()?.id, own.folder);
   assert.deepEqual(
-    state().queue.map(({ id }) => id),
+    state().queue.runs.map(({ id }) => id),
     [other.folder],
   );
   assert.equal(state().form?.canStart, false);
@@ -115,7 +115,7 @@ test('the run of the recipe is shown as it goes; others wait in the list and are
   const last = events.at(-1)!;
   assert.ok(last.type === 'append' && last.progress.step === 1, JSON.stringify(last));
   await ask({ type: 'stop' });
-  await ask({ type: 'stopQueued', id: other.folder });
+  await ask({ type: 'stopOther', id: other.folder });
   await ask({ type: 'start' });
   // When both have ended, the one of the recipe stays, and not the one that ended last.
   await store.end(own);
@@ -125,6 +125,32 @@ test('the run of the recipe is shown as it goes; others wait in the list and are
   await ask({ type: 'ready' });
   assert.equal(run()?.id, own.folder);
   assert.deepEqual(done, [`stop ${own.folder}`, `stop ${other.folder}`, `start ${at('protected')}`]);
+});
+
+test('runs that wait stand in their order, the one that is shown, too; the queue is changed and paused from there', async (t) => {
+  const { root, at, ask, state, run, store, done, read } = await opened(t);
+  const facts = recipeFacts(await read('protected'), at('protected'))!;
+  const other = (name: string) =>
+    store.begin({ ...facts, file: at(name), output: join(root, `adapters/${name}`) }, name, false);
+  const [working, first] = [other('plain'), other('paper')];
+  const own = store.begin(facts, 'orders-protected', false);
+  store.queued(own, 2, 'Place 2 of 2 in the queue.');
+  store.queued(first, 1, 'Waiting for "plain" to end.');
+  await ask({ type: 'ready' });
+  assert.equal(run()?.id, own.folder);
+  assert.deepEqual(
+    state().queue.runs.map(({ id, place }) => [id, place]),
+    [
+      [working.folder, undefined],
+      [first.folder, 1],
+      [own.folder, 2],
+    ],
+  );
+  await ask({ type: 'move', id: own.folder, to: 'up' });
+  assert.deepEqual(done, [`move ${own.folder} up`]);
+  await ask({ type: 'pauseQueue', paused: true });
+  for (let i = 0; i < 100 && !state().queue.paused; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(state().queue.paused, true);
 });
 
 test('what the run will take stands beside Start, and is asked for in a trusted workspace only', async (t) => {

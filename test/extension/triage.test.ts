@@ -44,7 +44,7 @@ async function opened(t: TestContext, count: number) {
     { model: join(root, 'm') },
   );
   const asked: [string, Record<string, unknown>, boolean][] = [];
-  let explain: (tokens: unknown) => void = () => undefined;
+  const waiting: (() => void)[] = [];
   const engine = {
     request: async (
       name: string,
@@ -56,7 +56,7 @@ async function opened(t: TestContext, count: number) {
         asked.push([name, params, false]);
         return hashes.map((hash, row) => ({ hash, row, line: row + 1, prompt: 'p', answer: 'a' }));
       }
-      await new Promise((resolve) => (explain = resolve));
+      await new Promise<void>((resolve) => waiting.push(resolve));
       asked.push([name, params, listener?.token?.isCancellationRequested === true]);
       return [['a', 2, 0.1]];
     },
@@ -78,7 +78,7 @@ async function opened(t: TestContext, count: number) {
     panel!.sent.flatMap((message) =>
       'event' in (message as object) ? [(message as { event: Record<string, unknown> }).event] : [],
     );
-  return { root, data, scans, reviews, panels, panel: panel!, asked, opens, events, explain: () => explain(undefined) };
+  return { root, data, scans, reviews, panels, panel: panel!, asked, opens, events, answer: () => waiting.shift()?.() };
 }
 
 test('the table goes to the page as a few long texts, once; only rows that are seen are read', async (t) => {
@@ -136,15 +136,34 @@ test('a review that cannot be written is an error, and the page gets what is so'
   assert.match(JSON.stringify(panel.sent.at(-1)), /"kind":"error".*the review is not JSON/);
 });
 
+test('a text is searched for in the whole file, and another text ends the search', async (t) => {
+  const { data, panel, events, asked, answer } = await opened(t, 10);
+  const first = panel.send(2, { type: 'search', text: 'zo' });
+  await new Promise((resolve) => setImmediate(resolve));
+  const second = panel.send(3, { type: 'search', text: 'zorb' });
+  await new Promise((resolve) => setImmediate(resolve));
+  answer();
+  answer();
+  await Promise.all([first, second]);
+  assert.deepEqual(
+    asked.map(([name, params, cancelled]) => [name, params, cancelled]),
+    [
+      ['rowsWith', { data, text: 'zo' }, true],
+      ['rowsWith', { data, text: 'zorb' }, false],
+    ],
+  );
+  assert.deepEqual((events().at(-1) as { text: string }).text, 'zorb');
+});
+
 test('the row that is looked at is shown at once, and explained unless another one is looked at before', async (t) => {
-  const { root, data, panel, events, asked, opens, explain } = await opened(t, 10);
+  const { root, data, panel, events, asked, opens, answer } = await opened(t, 10);
   const first = panel.send(2, { type: 'explain', hash: hashOf(1) });
   await new Promise((resolve) => setImmediate(resolve));
   const second = panel.send(3, { type: 'explain', hash: hashOf(2) });
-  explain();
+  answer();
   await first;
   await new Promise((resolve) => setImmediate(resolve));
-  explain();
+  answer();
   await second;
   const shown = events().slice(1).map(({ hash, tokens, pending }) => [hash, tokens, pending]); // prettier-ignore
   assert.deepEqual(shown, [

@@ -23,7 +23,9 @@ const TRAINING: TrainingPageRequest[] = [
   { type: 'chooseRecipe', file: '/w/r.json' },
   { type: 'openKey', key: 'adapter.rank' },
   { type: 'act', action: 'scan' },
-  { type: 'stopQueued', id: '/w/a' },
+  { type: 'stopOther', id: '/w/a' },
+  { type: 'move', id: '/w/a', to: 'down' },
+  { type: 'pauseQueue', paused: true },
 ];
 const VALUES = ['send', 'ready', 'toggleAdapter', 'openWalkthrough', 'table', 'x', true, { type: 'ready' }];
 const PAGES = { run: RUN_REQUEST, chat: CHAT_REQUEST, training: TRAINING_REQUEST };

@@ -28,6 +28,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     secrets: { KEY: 'x' },
   },
   rowTexts: { data: join(FIXTURES, 'data', 'plain.parquet'), format: 'auto', hashes: ['abcdefghijklmnop'], most: 100 },
+  rowsWith: { data: join(FIXTURES, 'data', 'plain.parquet'), columns: { prompt: 'a' }, text: 'b' },
   rowGroups: { data: join(FIXTURES, 'data', 'plain.parquet'), by: { column: 'a' } },
   explain: { model: MODEL, vector: '/w/v', data: '/w/a.jsonl', hash: 'abcdefghijklmnop', device: 'cpu' },
   explainAnswer: { model: MODEL, vector: '/w/v', messages: [{ role: 'user', content: 'Hi' }], answer: 'Hello' },
@@ -79,7 +80,7 @@ const GOOD: { [K in RequestName]: Requests[K]['params'] } = {
     endpoint: 'http://localhost',
     force: true,
   },
-  defaults: { model: MODEL, data: [{ file: '/w/a.jsonl' }], method: 'lora' },
+  defaults: { model: MODEL, data: [{ file: '/w/a.jsonl', limit: 100 }], method: 'vector' },
   estimate: { recipe: '/w/recipes/a.json', text: '{ "kind": "finetune" }', device: 'cpu' },
   cache: { clear: false },
 };

@@ -6,7 +6,7 @@ import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { trainingDefaults, type TrainingFacts } from '../../runtime/recipes/defaults.js';
-import { fineTuneRecipe } from '../../extension/commands/recipeFiles.js';
+import { fineTuneRecipe, vectorRecipe } from '../../extension/commands/recipeFiles.js';
 import { writeFile } from 'node:fs/promises';
 import { sampleWorkspace, type Workspace } from '../calls/support.js';
 
@@ -82,6 +82,18 @@ test('larger models take smaller steps, whole models smaller ones still', () => 
   assert.ok(rate(135e6, 'full') < rate(135e6, 'lora'));
 });
 
+test('a vector sees its few rows more often, takes smaller steps, and has ordinary rows beside them in memory', () => {
+  const vector = (change: Partial<TrainingFacts> = {}) =>
+    trainingDefaults(facts({ rows: 100, method: 'vector', ...change }));
+  assert.deepEqual(vector(), { batch: { rows: 4, maxTokens: 96 }, epochs: 10, learningRate: 1e-3 });
+  assert.ok(vector({ rows: 1000 }).epochs < vector().epochs);
+  assert.ok(vector({ parameters: 7e9, memoryBytes: 80 * GB }).learningRate < vector().learningRate);
+  const tight = { rows: 5000, longest: 400, memoryBytes: 8 * GB };
+  const [alone, beside] = [vector(tight), vector({ ...tight, files: 2 })];
+  assert.equal(beside.batch.rows, alone.batch.rows / 2);
+  assert.equal(beside.batch.rows * beside.batch.accumulate!, alone.batch.rows * (alone.batch.accumulate ?? 1));
+});
+
 let workspace: Workspace;
 before(async () => void (workspace = await sampleWorkspace()));
 after(() => workspace.remove());
@@ -111,4 +123,18 @@ test('on the sample, the recipe of the wizard learns the new task', async () => 
   const { measurements } = await calls.run({ recipe: file }, silent);
   const value = (state: string) => measurements.find((m) => m.state === state)!.value;
   assert.ok(value('base') < 0.1 && value('plain') > 0.7, JSON.stringify(measurements));
+});
+
+test('on the sample, the vector of the wizard is ready; its batches are those of the rows that it uses', async () => {
+  const model = workspace.file('tiny-assistant');
+  const [harmful, benign] = ['harmful', 'benign'].map((name) => ({ file: workspace.file(`data/${name}.jsonl`) }));
+  const suggest = (limit: number) =>
+    suggestTraining({ model, data: [{ ...harmful!, limit }, benign!], method: 'vector' }, silent);
+  const training = await suggest(100);
+  assert.deepEqual([training.batch.rows, (await suggest(20)).batch.rows], [4, 1]);
+  const file = workspace.file('recipes/wizard-vector.json');
+  const choice = { model, harmful: harmful!, benign: benign!, training, device: 'cpu', threads: 0 } as const;
+  await writeFile(file, JSON.stringify(vectorRecipe({ ...choice, output: workspace.file('vectors/wizard') }, file)));
+  const { vector } = await calls.run({ recipe: file }, silent);
+  assert.ok((vector?.auroc ?? 0) >= 0.95 && (vector?.recall ?? 0) >= 0.5, JSON.stringify(vector));
 });

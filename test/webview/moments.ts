@@ -65,7 +65,14 @@ export const trainingState = (more: Partial<TrainingState> = {}): TrainingState 
   },
   notices: [],
   adapters: allAttached,
-  queue: [{ id: '/w/adapters/next', title: 'next, plain' }],
+  queue: {
+    runs: [
+      { id: '/w/adapters/going', title: 'going, plain' },
+      { id: '/w/adapters/next', title: 'next, plain', place: 1 },
+      { id: '/w/adapters/after', title: 'after, plain', place: 2 },
+    ],
+    paused: true,
+  },
   locked: false,
   ...more,
 });
@@ -146,7 +153,14 @@ export const MOMENTS: Record<string, Moment> = {
   'chat-danger': chat(chatState({ adapters: allAttached })),
   'chat-error': chat(chatState({ error: { kind: 'input', message: 'no tokenizer.' }, rounds: [] })),
   'training-empty': training(
-    trainingState({ recipes: [], recipe: undefined, form: undefined, adapters: [], queue: [], notices: [notice] }),
+    trainingState({
+      recipes: [],
+      recipe: undefined,
+      form: undefined,
+      adapters: [],
+      queue: { runs: [], paused: false },
+      notices: [notice],
+    }),
   ),
   'training-idle': training(trainingState()),
   'training-going': training(trainingState(), protectedRun(62)),

@@ -44,6 +44,11 @@ describe('triage page', { skip: missing }, () => {
           : { hashes: '', groups: '', values: [] };
         await opened.event({ type: 'groups', by, groups: { columns: ['source'], ...groups } });
       }
+      if (request.type === 'search') {
+        const wanted = String(request['text']).toLowerCase();
+        const all = state.table.hashes.split(' ').filter((hash) => JSON.stringify(textOf(hash)).includes(wanted));
+        await opened.event({ type: 'found', text: request['text'], hashes: all.join(' ') });
+      }
       if (request.type === 'explain') {
         const hash = request['hash'] as string;
         const tokens = [['Sure.', 2, 0.1], [' Step 1:', 3, 0.05], [' take', 2, 1.9], [' lamp', 0.1, 0]]; // prettier-ignore
@@ -103,6 +108,46 @@ describe('triage page', { skip: missing }, () => {
     await grid(page).press('x');
     assert.equal((asked(page, 'decide')[0]!['hashes'] as string[]).length, 10);
     assert.match(await text(page, '.row.group'), /0 undecided/);
+    await page.close();
+  });
+
+  test('/ leads to a text that keeps the rows which contain it; Enter leads back, Escape takes the text away', async () => {
+    const page = await open(triageState(ROWS));
+    const field = page.page.locator('input[type=search]');
+    const said = () => text(page, '.controls [role=status]');
+    await grid(page).press('/');
+    await page.page.keyboard.type('lamp 27');
+    assert.equal(await page.page.evaluate(() => document.activeElement?.tagName, undefined), 'INPUT');
+    await page.page.keyboard.press('Enter');
+    const rows = Array.from({ length: ROWS }, (_, row) => row).filter(
+      (row) => row % 3 === 0 && /^27/.test(String(row)),
+    );
+    await until(async () => (await said()) === `${rows.length} rows`, 'rows with that text');
+    assert.deepEqual(
+      asked(page, 'search').map((request) => request['text']),
+      ['lamp 27'],
+    );
+    await page.page.keyboard.press('x');
+    await until(() => asked(page, 'decide').length === 1, 'keys go to the rows again');
+    assert.deepEqual(asked(page, 'decide')[0]!['hashes'], ['h27']);
+    // What was found for a text that is gone is not shown.
+    await page.event({ type: 'found', text: 'other', hashes: 'h0' });
+    await sleep(50);
+    assert.equal(await said(), `${rows.length} rows`);
+    await field.click();
+    await page.page.keyboard.press('Escape');
+    await until(async () => (await said()) === '19,954 rows', 'all flagged rows');
+    assert.equal(asked(page, 'search').length, 1);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a text that cannot be searched for says why, and the rows are those of before', async () => {
+    const page = await open(triageState(30), wide, ({ type }) => type === 'search');
+    await grid(page).press('/');
+    await page.page.keyboard.type('lamp');
+    await page.page.locator('.notice.error').waitFor();
+    await until(async () => (await text(page, '.controls [role=status]')) === '10 rows', 'the rows');
     await page.close();
   });
 

@@ -11,6 +11,9 @@ import {
   type Filter,
   type Item,
 } from '../../webview/triage/rows.js';
+import { ShownRows } from '../../webview/triage/shown.js';
+import { processorTime } from '../support/processorTime.js';
+import { triageState } from './triageStates.js';
 
 const TABLE = {
   rows: '0 1 2 3 4',
@@ -79,4 +82,37 @@ test('a decision about many rows is taken back as one, each to what it was befor
   assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['exclude', 'fine', undefined]); // prettier-ignore
   assert.equal(review.canUndo, false);
   assert.deepEqual(review.undo(), []);
+});
+
+test('a text and a filter keep rows together, and those of before are shown until the new ones are found', () => {
+  const shown = new ShownRows();
+  shown.load(triageState(9, { exclude: 'h3' }));
+  const at = (): number[] => (shown.arrange(), shown.items.flatMap((item) => ('row' in item ? [item.row] : [])));
+  shown.setText('lamp');
+  assert.deepEqual(at(), [0, 3, 6]);
+  shown.setFound('h1 h3 h6');
+  assert.deepEqual(at(), [3, 6]);
+  shown.setFilter('undecided');
+  assert.deepEqual(at(), [6]);
+  shown.setText('lamps');
+  assert.deepEqual(at(), [6]);
+  shown.setFound('');
+  assert.deepEqual(at(), []);
+  shown.setText('');
+  assert.deepEqual(at(), [0, 6]);
+});
+
+test('of 59,861 rows those that contain a text are shown within 50 ms', () => {
+  const state = triageState(59_861);
+  const shown = new ShownRows();
+  shown.load(state);
+  shown.setFilter('all');
+  shown.setText('lamp');
+  const times = Array.from({ length: 5 }, () => {
+    const time = processorTime();
+    shown.setFound(state.table.hashes);
+    assert.equal(shown.arrange().rows, 59_861);
+    return time();
+  });
+  assert.ok(Math.min(...times) < 50, `${times.map(Math.round).join(', ')} ms`);
 });

@@ -68,6 +68,13 @@ export interface TrainingForm {
   expected?: { text: string; details: string; fits: boolean };
 }
 
+/** Runs that are going on or wait, in the order in which they begin. */
+export interface TrainingQueue {
+  /** Those that wait, each with its place from 1, and what is going on besides the run that is shown. */
+  runs: { id: string; title: string; place?: number }[];
+  paused: boolean;
+}
+
 /** Everything that the panel shows besides the run. */
 export interface TrainingState {
   recipes: TrainingChoice[];
@@ -79,8 +86,7 @@ export interface TrainingState {
   error?: ErrorData;
   /** Of the recipe's model. */
   adapters: ChatAdapter[];
-  /** Runs that are going on or wait, besides the one that is shown. */
-  queue: { id: string; title: string }[];
+  queue: TrainingQueue;
   /** Nothing is written or run here: the workspace is not trusted. */
   locked: boolean;
 }
@@ -108,8 +114,10 @@ export type TrainingPageRequest =
   | { type: 'runAgain' }
   | { type: 'openRecipe' }
   | { type: 'openRun' }
-  /** Of a run that waits. */
-  | { type: 'stopQueued'; id: string }
+  /** Of a run that is not shown, or waits: then it leaves the queue. */
+  | { type: 'stopOther'; id: string }
+  | { type: 'move'; id: string; to: 'up' | 'down' }
+  | { type: 'pauseQueue'; paused: boolean }
   | { type: 'toggleAdapter'; path: string; attached: boolean }
   | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
@@ -133,7 +141,15 @@ export const TRAINING_STRINGS = {
   start: 'Start',
   startHint: 'Run the recipe',
   openRun: 'Open the run panel',
-  queue: 'Also running or waiting',
+  queue: 'Queue',
+  queuePaused: 'The queue is paused: no other run begins.',
+  pause: 'Pause',
+  pauseQueue: 'Pause the queue',
+  continue: 'Continue',
+  continueQueue: 'Continue the queue',
+  moveUp: 'Move up: {0}',
+  moveDown: 'Move down: {0}',
+  leaveQueue: 'Leave the queue: {0}',
   stopRun: 'Stop {0}',
 } as const;
 export type TrainingStrings = Record<keyof typeof TRAINING_STRINGS, string>;

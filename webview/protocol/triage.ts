@@ -40,6 +40,8 @@ export type TriagePageEvent =
   | { type: 'texts'; asked: string[]; rows: RowText[] }
   /** On `group`. */
   | { type: 'groups'; by: RowGrouping | null; groups: RowGroups }
+  /** On `search`: the hashes of the rows that contain the text, with a space between two. */
+  | { type: 'found'; text: string; hashes: string }
   /** On `explain`, twice: the whole text, and what the vector explains of it. Null: the row is not in the file any more. */
   | { type: 'explained'; hash: string; row: RowText | null; tokens: ExplainedToken[] | null; pending: boolean }
   | { type: 'decided'; hashes: string[]; decision: Decision | null }
@@ -50,6 +52,8 @@ export type TriagePageRequest =
   | { type: 'ready' }
   | { type: 'texts'; hashes: string[] }
   | { type: 'group'; by: RowGrouping | null }
+  /** Which rows contain a text, of which there is some. */
+  | { type: 'search'; text: string }
   | { type: 'explain'; hash: string }
   | { type: 'decide'; hashes: string[]; decision: Decision | null }
   | { type: 'open'; hash: string }
@@ -75,6 +79,9 @@ export const TRIAGE_STRINGS = {
   filterFine: 'fine',
   filterUnsure: 'unsure',
   filterAll: 'all rows',
+  search: 'Containing',
+  searchHint: 'Rows whose prompt or answer contains this text (/)',
+  searching: 'searching the file…',
   group: 'Group by',
   groupNone: 'no groups',
   groupAnswer: 'similar answers',
@@ -104,7 +111,7 @@ export const TRIAGE_STRINGS = {
   takenBack: '{0} rows: undecided',
   saveCleaned: 'Save a cleaned copy…',
   saveFine: 'Save rows marked fine…',
-  keys: 'Keys: ↑ ↓ move, x exclude, f fine, u unsure, Delete undecided, Space selects, Shift+↑ ↓ extends, Ctrl+A selects all that are shown, ← → close and open a group, Enter opens the row in the editor, Ctrl+Z undoes. On a group they act on all of its rows that are shown.',
+  keys: 'Keys: / searches, ↑ ↓ move, x exclude, f fine, u unsure, Delete undecided, Space selects, Shift+↑ ↓ extends, Ctrl+A selects all that are shown, ← → close and open a group, Enter opens the row in the editor, Ctrl+Z undoes. On a group they act on all of its rows that are shown.',
   tableLabel: 'Rows of {0}',
   columnDecision: 'Decision',
   columnScore: 'Looks ordinary',

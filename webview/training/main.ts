@@ -13,12 +13,12 @@ import type {
   TrainingState,
   TrainingStrings,
 } from '../protocol/training.js';
-import { fill } from '../../runtime/contract/format.js';
 import { Charts } from '../run/charts.js';
 import { append } from '../run/columns.js';
 import { Header } from '../run/header.js';
 import { button, select, type Button, type Select } from '../ui.js';
 import { Form, link } from './form.js';
+import { Queue } from './queue.js';
 
 /** Of a run's charts as many as a sidebar has room for; the run page has all. */
 const MAX_CHARTS = 2;
@@ -75,11 +75,10 @@ class TrainingPage {
   private readonly header: Header;
   private readonly runError = el('div');
   private readonly charts: Charts;
-  private readonly queue: HTMLElement;
+  private readonly queue: Queue;
   private readonly adapters: Adapters;
   private readonly numbers;
   private shownNotices = '';
-  private shownQueue = '';
 
   constructor(
     language: string,
@@ -102,15 +101,8 @@ class TrainingPage {
     const enlarge = button('⤢', 'icon', { label: s.openRun, title: s.openRun }, () => send({ type: 'openRun' }));
     this.header = new Header(s, send, enlarge);
     this.charts = new Charts(s, this.numbers, send, true);
-    this.queue = el('section', { class: 'queue', 'aria-label': s.queue });
-    this.runSection = el(
-      'section',
-      { class: 'current' },
-      this.header.element,
-      this.runError,
-      this.charts.element,
-      this.queue,
-    );
+    this.queue = new Queue(s, send);
+    this.runSection = el('section', { class: 'current' }, this.header.element, this.runError, this.charts.element);
     this.adapters = new Adapters(s, send);
     const isDrop = ({ dataTransfer }: DragEvent): boolean =>
       dataTransfer?.types.some((type) => DROPPED.includes(type)) === true;
@@ -134,6 +126,7 @@ class TrainingPage {
         this.form.element,
         this.failed,
         this.runSection,
+        this.queue.element,
         this.adapters.element,
       ),
     );
@@ -147,7 +140,7 @@ class TrainingPage {
     this.form.element.hidden = form === undefined;
     if (form) this.form.update(form, locked);
     this.showNotices(state);
-    this.showQueue(state);
+    this.queue.update(state.queue);
     this.adapters.element.hidden = form === undefined || state.adapters.length === 0;
     this.adapters.update({ adapters: state.adapters, busy: locked });
   }
@@ -196,29 +189,6 @@ class TrainingPage {
     this.notices.replaceChildren(
       ...notices.map(notice),
       ...(error ? [errorNotice(this.strings.recipe, error, this.strings.stack), el('p', {}, link(open, send))] : []),
-    );
-  }
-
-  private showQueue({ queue }: TrainingState): void {
-    const key = JSON.stringify(queue);
-    if (key === this.shownQueue) return;
-    this.shownQueue = key;
-    const { strings: s } = this;
-    this.queue.hidden = queue.length === 0;
-    this.queue.replaceChildren(
-      el('h2', {}, s.queue),
-      el(
-        'ul',
-        {},
-        ...queue.map(({ id, title }) =>
-          el(
-            'li',
-            {},
-            el('span', {}, title),
-            button(s.stop, 'secondary', { label: fill(s.stopRun, title) }, () => send({ type: 'stopQueued', id })),
-          ),
-        ),
-      ),
     );
   }
 }

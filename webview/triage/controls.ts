@@ -3,12 +3,21 @@ import { fill } from '../../runtime/contract/format.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import { el, setText } from '../dom.js';
 import type { TriageStrings } from '../protocol/triage.js';
-import { button, dropdown, type Button } from '../ui.js';
+import { button, dropdown, searchField, type Button } from '../ui.js';
 import { SIGNS } from './cells.js';
 import { FILTERS, type Filter } from './rows.js';
 
+/** A text is searched for when nothing was typed for so long. */
+const REST_MS = 200;
+/** Keys that lead from the text to the list; Escape takes the text along. */
+const LEAVING = ['Enter', 'ArrowDown', 'Escape'];
+
 export interface ControlActions {
   filter(filter: Filter): void;
+  /** Empty: all rows. */
+  search(text: string): void;
+  /** From the text to the list. */
+  leaveSearch(): void;
   group(by: RowGrouping | null): void;
   decide(decision: Decision | undefined): void;
   undo(): void;
@@ -17,6 +26,7 @@ export interface ControlActions {
 /** What stands above the list: which rows are shown and in which groups, and the decisions on them. */
 export class Controls {
   readonly element: HTMLElement;
+  private readonly text: HTMLInputElement;
   private readonly groupChoice = el('span', { class: 'controls' });
   private readonly count = el('span', { class: 'muted', role: 'status' });
   private readonly undoButton: Button;
@@ -29,12 +39,15 @@ export class Controls {
     this.undoButton = button(s.undo, 'secondary', { label: s.undo }, () => actions.undo());
     const decide = (decision: Decision | undefined, text: string, title: string): Button =>
       button(text, 'secondary', { label: text, title }, () => actions.decide(decision));
+    this.text = this.textFilter();
     const filters = FILTERS.map((filter) => this.filterName(filter));
     this.element = el(
       'div',
       { class: 'controls' },
       el('span', {}, s.show),
       dropdown(s.show, filters, filters[0]!, (name) => actions.filter(FILTERS[filters.indexOf(name)]!)),
+      el('span', {}, s.search),
+      this.text,
       this.groupChoice,
       decide('exclude', `${SIGNS.exclude} ${s.exclude}`, s.excludeHint),
       decide('fine', `${SIGNS.fine} ${s.fine}`, s.fineHint),
@@ -43,6 +56,33 @@ export class Controls {
       this.undoButton,
       this.count,
     );
+  }
+
+  private textFilter(): HTMLInputElement {
+    const { strings: s, actions } = this;
+    let timer: number | undefined;
+    let searched = '';
+    const search = (): void => {
+      clearTimeout(timer);
+      if (field.value === searched) return;
+      searched = field.value;
+      actions.search(searched);
+    };
+    const field = searchField({ label: s.search, title: s.searchHint }, () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(search, REST_MS);
+    });
+    field.addEventListener('keydown', ({ key, isComposing }) => {
+      if (isComposing || !LEAVING.includes(key)) return;
+      if (key === 'Escape') field.value = '';
+      search();
+      actions.leaveSearch();
+    });
+    return field;
+  }
+
+  focusText(): void {
+    this.text.focus();
   }
 
   private filterName(filter: Filter): string {

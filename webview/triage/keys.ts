@@ -5,7 +5,7 @@ export type KeyAction =
   | { do: 'move'; by: number; extend: boolean }
   | { do: 'decide'; decision: Decision | undefined }
   | { do: 'expand'; open: boolean }
-  | { do: 'selectAll' | 'undo' | 'toggle' | 'deselect' | 'open' };
+  | { do: 'search' | 'selectAll' | 'undo' | 'toggle' | 'deselect' | 'open' };
 
 const DECISION_KEYS: Record<string, Decision | 'none'> = {
   x: 'exclude',
@@ -34,6 +34,8 @@ export function keyAction(event: KeyboardEvent, page: number): KeyAction | undef
   if (command && key === 'a') return { do: 'selectAll' };
   if (command && key === 'z') return { do: 'undo' };
   switch (key) {
+    case '/':
+      return { do: 'search' };
     case ' ':
       return { do: 'toggle' };
     case 'Escape':

@@ -37,6 +37,8 @@ function receive(event: TriagePageEvent): void {
       return page?.takeTexts(event.asked, event.rows);
     case 'groups':
       return page?.takeGroups(event.by, event.groups);
+    case 'found':
+      return page?.takeFound(event.text, event.hashes);
     case 'explained':
       return page?.takeExplained(event);
     case 'decided':
@@ -83,6 +85,8 @@ class TriagePage {
     this.list.element.addEventListener('keydown', (event) => this.key(event));
     this.controls = new Controls(s, {
       filter: (filter) => this.setFilter(filter),
+      search: (text) => this.search(text),
+      leaveSearch: () => this.list.element.focus(),
       group: (by) => this.setGrouping(by),
       decide: (decision) => this.decide(decision),
       undo: () => this.undo(),
@@ -110,7 +114,10 @@ class TriagePage {
     this.texts.clear();
     this.explanation.clear();
     const isOther = this.shown.load(triage);
-    if (isOther) void this.send({ type: 'group', by: null });
+    if (isOther) {
+      void this.send({ type: 'group', by: null });
+      if (this.shown.text !== '') this.search(this.shown.text);
+    }
     this.update(isOther ? 0 : this.list.active);
   }
 
@@ -140,6 +147,13 @@ class TriagePage {
     this.update(0);
   }
 
+  takeFound(text: string, hashes: string): void {
+    // Something else was typed meanwhile.
+    if (text !== this.shown.text) return;
+    this.shown.setFound(hashes);
+    this.update(0);
+  }
+
   takeExplained(explained: Explained): void {
     this.explanation.take(explained);
     this.drawDetail();
@@ -148,6 +162,13 @@ class TriagePage {
   private setFilter(filter: Filter): void {
     this.shown.setFilter(filter);
     this.update(0);
+  }
+
+  private search(text: string): void {
+    this.shown.setText(text);
+    if (text === '') return this.update(0);
+    this.controls.say(this.strings.searching);
+    void this.send({ type: 'search', text }).then((done) => done || this.update());
   }
 
   private setGrouping(by: RowGrouping | null): void {
@@ -198,6 +219,8 @@ class TriagePage {
         return this.decide(action.decision);
       case 'expand':
         return this.expand(action.open);
+      case 'search':
+        return this.controls.focusText();
       case 'selectAll':
         this.shown.items.forEach((_, at) => this.shown.select(at));
         return this.update();

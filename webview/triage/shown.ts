@@ -29,6 +29,10 @@ export class ShownRows {
   private filter: Filter = 'flagged';
   private groups: Int32Array | undefined;
   private readonly openGroups = new Set<number>();
+  /** What the rows contain that are shown; empty for all. */
+  text = '';
+  /** Of each row, whether it contains the text that was found last. */
+  private found: Uint8Array | undefined;
 
   /** False when the rows are those of the table before. */
   load({ table, decisions }: TriageState): boolean {
@@ -36,6 +40,7 @@ export class ShownRows {
     this.hashes = table.hashes;
     if (isOther) {
       this.rows = new Rows(table);
+      this.found = undefined;
       this.review = new Review(decisions);
       this.grouping = null;
       this.groups = undefined;
@@ -48,6 +53,18 @@ export class ShownRows {
   setFilter(filter: Filter): void {
     this.filter = filter;
     this.selected.clear();
+  }
+
+  /** The rows that contain it come later, by `setFound`: until then those of before are shown. */
+  setText(text: string): void {
+    this.text = text;
+    if (text === '') this.found = undefined;
+    this.selected.clear();
+  }
+
+  setFound(hashes: string): void {
+    const found = new Set(hashes.split(' '));
+    this.found = Uint8Array.from(this.rows.hashes, (hash) => Number(found.has(hash)));
   }
 
   /** Sorts by another column, or by the same one the other way round. */
@@ -77,7 +94,8 @@ export class ShownRows {
   /** Makes the items anew; gives how many rows are shown, and in how many groups. */
   arrange(): { rows: number; groups: number } {
     const shown: number[] = [];
-    for (const row of this.order) if (isShown(this.rows, this.review, this.filter, row)) shown.push(row);
+    const { rows, review, filter, found } = this;
+    for (const row of this.order) if (isShown(rows, review, filter, row) && (!found || found[row])) shown.push(row);
     this.items = this.groups ? grouped(shown, this.groups, this.openGroups) : shown.map((row) => ({ row }));
     return { rows: shown.length, groups: this.items.reduce((sum, item) => sum + Number('group' in item), 0) };
   }

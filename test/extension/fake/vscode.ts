@@ -185,6 +185,7 @@ export const fake = {
   configuration: new Emitter<{ affectsConfiguration(name: string): boolean }>(),
   /** What is shown over a text. */
   hovers: undefined as HoverProvider | undefined,
+  trust: new Emitter<void>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
   codeActions: undefined as CodeActionProvider | undefined,
@@ -280,7 +281,7 @@ export const workspace = {
   },
   getConfiguration: () => ({ get: (name: string): unknown => fake.settings.get(name) }),
   onDidChangeConfiguration: fake.configuration.event,
-  onDidGrantWorkspaceTrust: () => nothing,
+  onDidGrantWorkspaceTrust: fake.trust.event,
   onDidChangeWorkspaceFolders: () => nothing,
   onDidChangeTextDocument: fake.documents.event,
   onDidCloseTextDocument: fake.closed.event,
@@ -366,7 +367,7 @@ export const QuickInputButtons = { Back: {} };
 export const env = {
   uiKind: UIKind.Desktop,
   language: 'en',
-  remoteName: undefined,
+  remoteName: undefined as string | undefined,
   openExternal: async (uri: Uri) => void fake.opened.push(uri.fsPath),
 };
 export const commands = {

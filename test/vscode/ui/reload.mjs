@@ -69,4 +69,26 @@ export default async function reload({
     await runPage(row('Runs', 'forbidden-topic'));
     assert.equal(await tabs.count(), 1);
   });
+
+  await step('runs that wait are there again in their order, and the queue is still paused', async () => {
+    await command('Security Vectors: Pause the Queue');
+    const plain = JSON.parse(await readFile(path.join(workspace, 'recipes/plain.json'), 'utf8'));
+    const names = ['waits-a', 'waits-b'];
+    for (const name of names) {
+      const recipe = { ...plain, steps: 2, epochs: undefined, output: `../adapters/${name}` };
+      await writeFile(path.join(workspace, `recipes/${name}.json`), JSON.stringify(recipe, null, 2));
+      await open(`recipes/${name}.json`);
+      await lens('fine-tune without protection').first().click();
+      await row('Runs', name).filter({ hasText: 'in the queue' }).waitFor();
+    }
+    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
+    await page.locator('.monaco-workbench').waitFor();
+    await container('Security Vectors');
+    for (const [i, name] of names.entries())
+      await row('Runs', name)
+        .filter({ hasText: `place ${i + 1} in the queue` })
+        .waitFor({ timeout: 60_000 });
+    await command('Security Vectors: Continue the Queue');
+    for (const name of names) await row('Runs', name).filter({ hasText: 'plain' }).waitFor({ timeout: 120_000 });
+  });
 }

@@ -180,15 +180,22 @@ export default async function training({ step, page, until, shot, command, conta
     await shots('61-training-running', ['dark']);
   });
 
-  await step('another recipe waits for its turn, and is stopped from here', async () => {
+  await step('another recipe waits for its turn; the queue is paused and left from here', async () => {
     const frame = await panel();
     await frame.locator('#recipe').selectOption({ label: 'plain' });
     await until(async () => !(await checked(frame.getByRole('checkbox', { name: 'Protect' }))), 'the plain recipe');
     await frame.getByRole('button', { name: 'Start' }).click();
     await facts(frame, 'Waiting for "orders-protected" to end').waitFor();
-    await frame.locator('.queue').filter({ hasText: 'orders-protected' }).waitFor();
+    const queue = frame.locator('.queue');
+    await queue.filter({ hasText: 'orders-protected' }).filter({ hasText: '1. orders-plain' }).waitFor();
     await frame.locator('#recipe').selectOption({ label: 'protected' });
-    await frame.getByRole('button', { name: 'Stop orders-plain' }).click();
+    await queue.getByRole('button', { name: 'Pause the queue' }).click();
+    await queue.filter({ hasText: 'The queue is paused' }).waitFor();
+    await shots('61-training-queue', ['dark']);
+    const leave = queue.getByRole('button', { name: 'Leave the queue: orders-plain' });
+    await press(leave, 'Enter', async () => !(await leave.isVisible()), 'an empty queue');
+    await queue.getByRole('button', { name: 'Continue the queue' }).click();
+    await queue.waitFor({ state: 'hidden' });
     await facts(frame, 'step').waitFor();
   });
 

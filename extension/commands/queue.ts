@@ -1,0 +1,70 @@
+/** The runs that wait: their order, whether they begin, and how the next window finds them. */
+import { z } from 'zod';
+import * as vscode from 'vscode';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import type { CommandArguments } from '../host/commandArguments.js';
+import { Disposables, type Disposable } from '../host/disposable.js';
+import { errorData } from '../host/errors.js';
+import { t } from '../host/text.js';
+import type { Services } from '../services/services.js';
+import { chooseRun } from './runs.js';
+
+type Parts = Pick<Services, 'store' | 'runner'>;
+
+/** One place earlier in the queue. */
+export async function moveUp({ store, runner }: Parts, given: CommandArguments['moveUp']): Promise<boolean> {
+  const folder = await chooseRun({ store }, given, t('Move up in the queue'), ({ place = 0 }) => place > 1);
+  return runner.move(folder, 'up');
+}
+
+/** One place later in the queue. */
+export async function moveDown({ store, runner }: Parts, given: CommandArguments['moveDown']): Promise<boolean> {
+  const last = runner.queue().length;
+  const folder = await chooseRun({ store }, given, t('Move down in the queue'), ({ place = last }) => place < last);
+  return runner.move(folder, 'down');
+}
+
+export function pauseQueue({ runner, notices }: Pick<Services, 'runner' | 'notices'>, paused: boolean): void {
+  runner.pause(paused);
+  if (paused) notices.info(t('The queue is paused: the run at work goes on to its end, and no other begins.'));
+}
+
+/** The queue in the workspace's memory. */
+const KEY = 'queue';
+const flag = z.boolean().optional();
+const KEPT = z.object({
+  paused: z.boolean(),
+  waiting: z.array(z.object({ recipe: z.string(), output: z.string().optional(), replace: flag, resume: flag })),
+});
+
+/**
+ * Runs that wait outlive their window: the next one has the same queue, once its workspace is trusted. A run that has begun is not
+ * in it: its folder says how it ended, and it is resumed.
+ */
+export async function keepQueue(
+  { runner, notices }: Pick<Services, 'runner' | 'notices'>,
+  memento: Pick<vscode.Memento, 'get' | 'update'>,
+): Promise<Disposable> {
+  const disposables = new Disposables();
+  const keep = (): void => void memento.update(KEY, { paused: runner.paused, waiting: runner.asked() });
+  const restore = async (): Promise<void> => {
+    const { paused, waiting } = safeParse(KEPT, memento.get(KEY)).data ?? { paused: false, waiting: [] };
+    const left: string[] = [];
+    const isPaused = paused || runner.paused;
+    // None begins before all are in their places, and the memory has let go of it.
+    runner.pause(true);
+    for (const { recipe, ...more } of waiting) {
+      try {
+        await runner.start(recipe, more);
+      } catch (error) {
+        left.push(`${vscode.workspace.asRelativePath(recipe)}: ${errorData(error).message}`);
+      }
+    }
+    disposables.add(runner.onDidChangeQueue(keep));
+    runner.pause(isPaused);
+    if (left.length > 0) notices.warn(t('Some runs that waited are not in the queue any more. {0}', left.join(' ')));
+  };
+  if (vscode.workspace.isTrusted) await restore();
+  else disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => restore().catch(notices.error)));
+  return disposables;
+}

@@ -1,0 +1,123 @@
+import * as vscode from 'vscode';
+import { safeParse } from '../../runtime/contract/safeParse.js';
+import { z } from 'zod';
+import type { Columns } from '../../runtime/contract/mapping.js';
+import { OTHER_FILE, type TrainingKey } from '../../webview/protocol/training.js';
+import { BROWSED } from '../data/files.js';
+import { Cancelled, inputError } from '../host/errors.js';
+import { t } from '../host/text.js';
+import { keyOffset, setKeys, valueText, type Edit } from '../runs/recipeEdit.js';
+import type { Model } from '../workspace/models.js';
+import type { TrainingParts, TrainingPicture } from './trainingPicture.js';
+import { chosen, chosenData, protectedBy, readWritten, unprotected } from './trainingState.js';
+
+/** The protection that a switch has taken out of recipes, in the workspace's memory. */
+const KEY = 'training.protection';
+const PROTECTIONS = z.record(z.string(), z.object({ vectors: z.string(), protection: z.string().optional() }));
+
+/** What edits ask of the panel and of the rest of the extension. */
+export interface TrainingEditing {
+  /** The recipe that is shown. */
+  recipe(): Promise<string>;
+  picture(): TrainingPicture | undefined;
+  /** One after the other: two quick choices must not both start from the same text. */
+  inTurn<T>(work: () => Promise<T>): Promise<T>;
+  draw(): Promise<void>;
+  columns(file: string, model: Model | undefined): Promise<Columns | undefined>;
+  assertTrusted(): void;
+}
+
+/** Writes what is chosen in the training panel into its recipe. */
+export class TrainingEdits {
+  constructor(
+    private readonly parts: Pick<TrainingParts, 'models' | 'reviews'>,
+    private readonly memento: Pick<vscode.Memento, 'get' | 'update'>,
+    private readonly panel: TrainingEditing,
+  ) {}
+
+  choose(key: Exclude<TrainingKey, 'data'>, path: string): Promise<void> {
+    return this.panel.inTurn(async () => {
+      const file = await this.panel.recipe();
+      if (path === '') return this.setProtected(false);
+      await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+    });
+  }
+
+  /** The question for columns may stay open for long: the panel draws meanwhile. */
+  async chooseData(chosen: string): Promise<void> {
+    const { panel, parts } = this;
+    panel.assertTrusted();
+    const data = chosen === OTHER_FILE ? await browseData() : chosen;
+    const file = await panel.recipe();
+    const model = parts.models.list().find(({ path }) => path === panel.picture()?.written.facts?.model);
+    const columns = await panel.columns(data, model?.problem === undefined ? model : undefined);
+    await parts.reviews.require(data);
+    const reviewed = parts.reviews.get(data).size > 0;
+    await panel.inTurn(() => this.write(file, (text) => chosenData(text, file, { file: data, columns, reviewed })));
+  }
+
+  protect(on: boolean): Promise<void> {
+    return this.panel.inTurn(() => this.setProtected(on));
+  }
+
+  /** Leaves out the rows that a review excludes. */
+  useReview(): Promise<void> {
+    return this.panel.inTurn(async () =>
+      this.write(await this.panel.recipe(), (text) =>
+        setKeys(text, 'data', { file: valueText(text, 'data.file'), exclude: '"reviewed"' }),
+      ),
+    );
+  }
+
+  /** Shows the recipe at a key. */
+  async open(key: string): Promise<void> {
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(await this.panel.recipe()));
+    const at = document.positionAt(keyOffset(document.getText(), key));
+    await vscode.window.showTextDocument(document, { selection: new vscode.Range(at, at) });
+  }
+
+  private async setProtected(on: boolean): Promise<void> {
+    const file = await this.panel.recipe();
+    const before = this.takenOut()[file];
+    if (!on) {
+      await this.write(file, (text) => {
+        const { edits, was } = unprotected(text);
+        void this.memento.update(KEY, { ...this.takenOut(), [file]: was });
+        return edits;
+      });
+      return;
+    }
+    if (before) return this.write(file, (text) => protectedBy(text, before));
+    const vector = this.panel.picture()?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
+    if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
+    await this.write(file, (text) => chosen(text, file, 'vector', vector.value));
+  }
+
+  private takenOut(): z.infer<typeof PROTECTIONS> {
+    return safeParse(PROTECTIONS, this.memento.get(KEY)).data ?? {};
+  }
+
+  /** Changes the recipe in its editor; one that had no changes is saved, one that had is left for the person to save. */
+  private async write(file: string, change: (text: string) => Edit[]): Promise<void> {
+    this.panel.assertTrusted();
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
+    const { facts, error } = readWritten(document.getText(), file);
+    if (!facts) throw inputError(error?.message ?? '', error);
+    const wasDirty = document.isDirty;
+    const edit = new vscode.WorkspaceEdit();
+    for (const { offset, length, content } of change(document.getText())) {
+      const range = new vscode.Range(document.positionAt(offset), document.positionAt(offset + length));
+      edit.replace(document.uri, range, content);
+    }
+    const done = (await vscode.workspace.applyEdit(edit)) && (wasDirty || (await document.save()));
+    if (!done) throw inputError(t('the recipe could not be saved.'), { place: file, remedy: t('Save it yourself.') });
+    await this.panel.draw();
+  }
+}
+
+async function browseData(): Promise<string> {
+  const filters = { [t('Data files')]: [...BROWSED] };
+  const [uri] = (await vscode.window.showOpenDialog({ filters, openLabel: t('Use this file') })) ?? [];
+  if (!uri) throw new Cancelled();
+  return uri.fsPath;
+}

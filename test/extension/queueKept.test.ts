@@ -1,0 +1,122 @@
+/** The runs that wait are there again in the next window of the workspace, and nothing is begun twice. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { DoneEvent } from '../../runtime/contract/events.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
+import type { Engine } from '../../extension/engine/engine.js';
+import { Runner } from '../../extension/runs/runner.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { fake, workspace } from './fake/vscode.js';
+import { recipe, runFolder, step, temporary, write } from './support.js';
+
+const { keepQueue } = await import('../../extension/commands/queue.js');
+
+/** A workspace whose windows are opened one after the other. */
+async function windows(t: TestContext) {
+  const root = await temporary(t);
+  const kept = new Map<string, unknown>();
+  const memento = {
+    get: (key: string) => structuredClone(kept.get(key)),
+    update: async (key: string, value: unknown) => void kept.set(key, structuredClone(value)),
+  };
+  const file = (name: string, more: object = {}): Promise<string> =>
+    write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more }));
+  const open = async () => {
+    const begun: object[] = [];
+    const said: string[] = [];
+    const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+      request: (async (_name: string, params: object) => {
+        begun.push(params);
+        return new Promise<DoneEvent>(() => undefined);
+      }) as unknown as Engine['request'],
+      dispose: () => undefined,
+    });
+    const assertTrusted = (): void => assert.ok(workspace.isTrusted);
+    const runner = new Runner({ store: new RunStore(), engine, assertTrusted });
+    const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
+    const keeping = await keepQueue({ runner, notices }, memento as never);
+    await new Promise((resolve) => setImmediate(resolve));
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) runner.dispose();
+      isOpen = false;
+      keeping.dispose();
+    };
+    t.after(close);
+    return { runner, begun, said, close, names: () => runner.queue().map((folder) => folder.slice(root.length + 1)) };
+  };
+  return { root, kept, file, open };
+}
+
+test('runs that wait are there again in their order, each as it was asked for; the one at work is not begun again', async (t) => {
+  const { root, file, open } = await windows(t);
+  await runFolder(root, 'c', {});
+  const old = await file('old');
+  await runFolder(root, 'old', { manifest: { outcome: 'stopped', recipe: old }, events: [step(1)] });
+  await write(join(root, 'adapters/old/checkpoint', CHECKPOINT_FILE), '');
+  const first = await open();
+  await first.runner.start(await file('a'));
+  await first.runner.start(await file('b'), { output: join(root, 'adapters/b-2') });
+  await first.runner.start(await file('c'), { replace: true });
+  await first.runner.resume(join(root, 'adapters/old'));
+  await first.runner.start(await file('test'), { quiet: true });
+  first.runner.move(join(root, 'adapters/old'), 'up');
+  assert.equal(first.begun.length, 1);
+  first.close();
+  const second = await open();
+  assert.deepEqual(second.begun, [
+    { recipe: join(root, 'recipes/b.json'), output: join(root, 'adapters/b-2'), force: false, resume: false },
+  ]);
+  assert.deepEqual(second.names(), ['adapters/old', 'adapters/c/next']);
+  second.close();
+  const third = await open();
+  assert.deepEqual(third.begun, [{ recipe: old, output: join(root, 'adapters/old'), force: false, resume: true }]);
+  assert.deepEqual([third.names(), third.said], [['adapters/c/next'], []]);
+});
+
+test('a queue that was paused stays so, and recipes that are gone are left out with one message', async (t) => {
+  const { file, open } = await windows(t);
+  const first = await open();
+  first.runner.pause(true);
+  const gone = [await file('a'), await file('c')];
+  await first.runner.start(gone[0]!);
+  await first.runner.start(await file('b'));
+  await first.runner.start(gone[1]!);
+  first.close();
+  for (const path of gone) await rm(path);
+  const second = await open();
+  assert.deepEqual([second.runner.paused, second.begun, second.names()], [true, [], ['adapters/b']]);
+  assert.equal(second.said.length, 1);
+  for (const path of gone) assert.match(second.said[0]!, new RegExp(`${path}: there is no such file`));
+  second.close();
+  assert.deepEqual((await open()).said, []);
+});
+
+test('without trust nothing begins and nothing is forgotten; with it the queue is there', async (t) => {
+  const { kept, file, open } = await windows(t);
+  const first = await open();
+  await first.runner.start(await file('a'));
+  await first.runner.start(await file('b'));
+  first.close();
+  const before = structuredClone([...kept]);
+  workspace.isTrusted = false;
+  t.after(() => (workspace.isTrusted = true));
+  const second = await open();
+  second.runner.pause(true);
+  second.runner.pause(false);
+  assert.deepEqual([second.begun, [...kept]], [[], before]);
+  workspace.isTrusted = true;
+  await fake.trust.fire();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(second.begun.length, 1);
+});
+
+test('a memory that is no queue is none', async (t) => {
+  const { kept, open } = await windows(t);
+  kept.set('queue', { waiting: 'all' });
+  const { runner, begun } = await open();
+  assert.deepEqual([runner.queue(), begun], [[], []]);
+});
