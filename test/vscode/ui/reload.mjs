@@ -75,7 +75,8 @@ export default async function reload({
     const plain = JSON.parse(await readFile(path.join(workspace, 'recipes/plain.json'), 'utf8'));
     const names = ['waits-a', 'waits-b'];
     for (const name of names) {
-      const recipe = { ...plain, steps: 2, epochs: undefined, output: `../adapters/${name}` };
+      const evaluate = [{ ...plain.evaluate[0], limit: 12 }];
+      const recipe = { ...plain, steps: 2, epochs: undefined, evaluate, output: `../adapters/${name}` };
       await writeFile(path.join(workspace, `recipes/${name}.json`), JSON.stringify(recipe, null, 2));
       await open(`recipes/${name}.json`);
       await lens('fine-tune without protection').first().click();
