@@ -3,7 +3,7 @@ import type { Numbers } from './format.js';
 import type { SweepFigure } from './sweepFigures.js';
 
 // Units of the picture; it is scaled to the width of its column.
-export const CURVE = { width: 380, height: 220, left: 46, right: 12, top: 10, bottom: 36 } as const;
+export const CURVE = { width: 380, height: 226, left: 46, right: 12, top: 10, bottom: 42 } as const;
 /** Lines that are told apart by colour and dash; further ones repeat them. */
 export const CURVE_LINES = 6;
 
@@ -60,7 +60,7 @@ export function curveOf({ title, axis, at, isShare, numbers, lines }: CurveInput
   return {
     title,
     axis,
-    xTicks: values.map((value) => ({ at: x(value), text: String(value) })),
+    xTicks: readable(values.map((value) => ({ at: x(value), text: String(value) }))),
     yTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({ at: y(share * top), text: word(share * top) })),
     lines: found.map(({ label, points }, i) => ({
       label,
@@ -82,6 +82,22 @@ export function curveOf({ title, axis, at, isShare, numbers, lines }: CurveInput
       ),
     ].join('. '),
   };
+}
+
+/** Width of a character of a label. */
+const CHARACTER = 6.4;
+const BETWEEN_LABELS = 6;
+
+/** The labels at both ends, and of those between them as many as do not run into each other. */
+function readable(ticks: Curve['xTicks']): Curve['xTicks'] {
+  const half = (text: string): number => (CHARACTER * text.length) / 2;
+  const inside = ticks.map(({ at, text }) => ({ at: Math.min(at, CURVE.width - half(text)), text }));
+  const isApart = (a: Curve['xTicks'][number], b: Curve['xTicks'][number]): boolean =>
+    a.at + half(a.text) + BETWEEN_LABELS <= b.at - half(b.text);
+  const last = inside.at(-1)!;
+  const shown = inside.slice(0, 1);
+  for (const tick of inside.slice(1, -1)) if (isApart(shown.at(-1)!, tick) && isApart(tick, last)) shown.push(tick);
+  return inside.length > 1 ? [...shown, last] : shown;
 }
 
 const isLogarithmic = (values: readonly number[]): boolean => values[0] > 0 && values.at(-1)! / values[0] >= 10;

@@ -87,9 +87,7 @@ function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[]):
   if (harm.some((figure) => (figure.low ?? figure.mean) > allowed(figure))) return 'bad';
   const held = points.every(({ verdict }) => verdict === 'held');
   if (held && harm.length > 0 && harm.every((figure) => (figure.high ?? 1) <= allowed(figure))) return 'good';
-  return held || points.some(({ verdict }) => verdict === 'weakened') || harm.some((one) => one.mean > allowed(one))
-    ? 'warning'
-    : 'neutral';
+  return held || points.some(({ verdict }) => verdict === 'weakened') ? 'warning' : 'neutral';
 }
 
 /** What a sweep is about: harm, else what was measured first. */

@@ -3,6 +3,7 @@ import { DURATION_WORDS, fill, formatDuration, type DurationWords, type Numbers,
 import type { Tone } from './signs.js';
 import {
   axisName,
+  canonical,
   isOrdered,
   pointsOf,
   SEED,
@@ -11,6 +12,7 @@ import {
   valueText,
   type Over,
   type SweepPoint,
+  type SweepValues,
 } from './sweep.js';
 import { curveOf, type Curve } from './sweepCurve.js';
 import { figureLike, groupsOf, mainFigure, type SweepFigure, type SweepGroup } from './sweepFigures.js';
@@ -83,6 +85,7 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   const { strings: s } = words;
   const groups = groupsOf(points);
   const main = mainFigure(groups);
+  const find = finder(over, groups);
   const measured = main ? titleOf(main) : '';
   const settings = new Set(pointsOf(over).map(({ [SEED]: _, ...others }) => JSON.stringify(others))).size;
   const good = groups.filter(({ tone }) => tone === 'good').length;
@@ -94,8 +97,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
       .filter(Boolean)
       .join(' '),
     measured,
-    heat: main ? heatMaps(over, groups, main, words) : [],
-    curves: curvesOf(over, groups, words),
+    heat: main ? heatMaps(over, find, main, words) : [],
+    curves: curvesOf(over, groups, find, words),
     table: tableOf(groups, words),
   };
 }
@@ -108,11 +111,18 @@ function axesOf(over: Over): string[] {
   return [...keys.filter((key) => isOrdered(over[key])), ...keys.filter((key) => !isOrdered(over[key]))];
 }
 
-const matches = (group: SweepGroup, values: Record<string, unknown>): boolean =>
-  Object.entries(values).every(([key, value]) => valueText(group.values[key]) === valueText(value));
+/** The group of some values; axes that have one value need not be named. */
+type Find = (values: SweepValues) => SweepGroup | undefined;
+
+function finder(over: Over, groups: readonly SweepGroup[]): Find {
+  const known = new Map(groups.map((group) => [canonical(group.values), group]));
+  const single = Object.keys(over).filter((key) => key !== SEED && valuesOf(over[key]).length === 1);
+  const [fixed] = pointsOf(pick(over, single));
+  return (values) => known.get(canonical({ ...fixed, ...values }));
+}
 
 /** One map for each combination of the axes that are neither across nor down. */
-function heatMaps(over: Over, groups: readonly SweepGroup[], main: SweepFigure, words: Words): HeatMap[] {
+function heatMaps(over: Over, find: Find, main: SweepFigure, words: Words): HeatMap[] {
   const [across, down, ...others] = axesOf(over);
   if (across === undefined) return [];
   const columns = valuesOf(over[across]);
@@ -124,8 +134,7 @@ function heatMaps(over: Over, groups: readonly SweepGroup[], main: SweepFigure, 
     rows: lines.map((line) => ({
       label: line === undefined ? '' : valueText(line),
       cells: columns.map((column) => {
-        const wanted = { ...fixed, [across]: column, ...(down !== undefined && { [down]: line }) };
-        const group = groups.find((one) => matches(one, wanted));
+        const group = find({ ...fixed, [across]: column, ...(down !== undefined && { [down]: line }) });
         return group && heatCell(group, main, words);
       }),
     })),
@@ -157,7 +166,7 @@ const nameOf = (values: Record<string, unknown>): string =>
 const pick = (over: Over, keys: readonly string[]): Over => Object.fromEntries(keys.map((key) => [key, over[key]]));
 
 /** Over the first axis of numbers: a line for each way to train, a picture for each value of the other axes of numbers. */
-function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbers }: Words): Curve[] {
+function curvesOf(over: Over, groups: readonly SweepGroup[], find: Find, { strings: s, numbers }: Words): Curve[] {
   const axes = axesOf(over);
   const ordered = axes.filter((key) => isOrdered(over[key]));
   const [x, ...pictures] = ordered;
@@ -176,7 +185,7 @@ function curvesOf(over: Over, groups: readonly SweepGroup[], { strings: s, numbe
         lines: pointsOf(pick(over, lines)).map((line) => ({
           label: nameOf(line) || titleOf(figure),
           at: (value) => {
-            const group = groups.find((one) => matches(one, { ...fixed, ...line, [x]: value }));
+            const group = find({ ...fixed, ...line, [x]: value });
             return group && figureLike(group, figure);
           },
           text: (of) =>

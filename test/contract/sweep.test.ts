@@ -7,7 +7,11 @@ import { pointsOf, settingsOf, type Over, type SweepPoint } from '../../runtime/
 import { groupsOf } from '../../runtime/contract/sweepFigures.js';
 import { nextPoint } from '../../runtime/contract/sweepOrder.js';
 import { secondsLeft } from '../../runtime/contract/sweepTime.js';
+import { CURVE } from '../../runtime/contract/sweepCurve.js';
 import { pointText, SWEEP_ENGLISH, sweepView } from '../../runtime/contract/sweepView.js';
+import { renderSweep } from '../../runtime/evaluation/report/sweepReport.js';
+import { processorTime } from '../support/processorTime.js';
+import { wideSweep } from '../support/wideSweep.js';
 
 /** All points in the order in which they are run, where a point's verdict is `verdict(point)`. */
 function order(over: Over, verdict: (point: Record<string, unknown>) => string): Record<string, unknown>[] {
@@ -96,6 +100,7 @@ describe('points over seeds', () => {
     assert.equal(tone(point(1, 1, 0), point(1, 2, 0.3, 'lost')), 'bad');
     assert.equal(tone(point(1, 1, 0.9, 'unprotected')), 'bad');
     assert.equal(tone(point(1, 1, 0, 'unprotected')), 'neutral');
+    assert.equal(tone(point(1, 1, 1 / 24, 'unprotected', 24)), 'neutral', 'one of 24 may be chance');
   });
 });
 
@@ -115,6 +120,40 @@ it('the view has a cell for each setting, a curve through the means and a band f
   const [curve] = view.curves;
   assert.match(curve!.description, /rate 1: 1\u00a0% \(0\u00a0% to 2\u00a0%\); rate 100: 50\u00a0%/);
   assert.equal(curve!.lines[0]!.dots.length, 2);
+});
+
+it('a grid of 360 points is drawn at once, all of it', () => {
+  const { over, points } = wideSweep();
+  const time = processorTime();
+  const view = sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() });
+  const report = renderSweep('wide', { version: 1, over, points, of: points.length });
+  const took = time();
+  assert.ok(took < 1000, `${took} ms`);
+  assert.equal(points.length, 360);
+  assert.deepEqual(
+    view.heat.map(({ rows, columns }) => [rows.length, columns.length]),
+    Array.from({ length: 6 }, () => [4, 5]),
+  );
+  assert.ok(
+    view.heat.every(({ rows }) => rows.every(({ cells }) => cells.every((cell) => cell?.folders.length === 3))),
+  );
+  // Harm and the task, at each share.
+  assert.equal(view.curves.length, 2 * 4);
+  assert.ok(view.curves.every(({ lines }) => lines.length === 6 && lines.every(({ dots }) => dots.length === 5)));
+  assert.equal(report.match(/class="heat"/g)?.length, 6);
+});
+
+it('the labels of an axis of many values do not run into each other, nor out of the picture', () => {
+  const rates = Array.from({ length: 30 }, (_, i) => (i + 1) / 10_000);
+  const points = rates.map((rate) => point(rate, 1, rate));
+  const [curve] = sweepView({ rate: rates }, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() }).curves;
+  const { xTicks, lines } = curve!;
+  assert.equal(lines[0]!.dots.length, 30);
+  const half = (text: string): number => 3 * text.length;
+  assert.deepEqual([xTicks[0]!.text, xTicks.at(-1)!.text], ['0.0001', '0.003']);
+  assert.ok(xTicks.length > 4 && xTicks.at(-1)!.at + half('0.003') <= CURVE.width);
+  for (const [i, { at, text }] of xTicks.slice(1).entries())
+    assert.ok(xTicks[i]!.at + half(xTicks[i]!.text) < at - half(text), `${xTicks[i]!.text} and ${text}`);
 });
 
 it('a loss is a number in every part of a curve, and no share', () => {

@@ -6,6 +6,7 @@ import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { ENDED, harm } from '../contract/runs.js';
 import { missing, OpenPage, startBrowser, THEMES, type Browser, type Theme } from './browser.js';
+import { wideSweep } from '../support/wideSweep.js';
 import { protectedRun } from './runSnapshots.js';
 
 describe('pages of the laboratory', { skip: missing }, () => {
@@ -70,5 +71,48 @@ describe('pages of the laboratory', { skip: missing }, () => {
       await page.picture(`sweep-${theme}`);
       await page.close();
     }
+  });
+
+  test('of a sweep of 360 points all are there within a second, and no label covers another', async () => {
+    const page = await open(protectedRun(0));
+    const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { ...wideSweep(), canJudge: true } };
+    /** The shortest of some: the machine may be busy. */
+    const took = await page.page.evaluate(
+      async (event) => {
+        const times = [];
+        for (let i = 0; i < 5; i++) {
+          const before = document.querySelector('.sweep');
+          const began = performance.now();
+          window.postMessage({ event }, '*');
+          while (document.querySelectorAll('.heat').length < 6 || document.querySelector('.sweep') === before)
+            await new Promise((next) => setTimeout(next, 5));
+          times.push(performance.now() - began);
+        }
+        return Math.min(...times);
+      },
+      JSON.parse(JSON.stringify({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run })) as object,
+    );
+    assert.ok(took < 1000, `${took} ms`);
+    assert.deepEqual(
+      await page.page.evaluate((selector) => {
+        const boxes = [...document.querySelectorAll(selector)].map((label) => ({
+          label,
+          box: label.getBoundingClientRect(),
+        }));
+        return boxes.flatMap(({ label, box }, i) =>
+          boxes
+            .slice(i + 1)
+            .flatMap(({ label: other, box: next }) =>
+              box.left < next.right && next.left < box.right && box.top < next.bottom && next.top < box.bottom
+                ? [`${label.textContent} and ${other.textContent}`]
+                : [],
+            ),
+        );
+      }, '.curve .tick, .curve figcaption, .curve li, .heat th, .heat td strong, .heat td .bound, .heat .point'),
+      [],
+    );
+    assert.deepEqual(page.complaints, []);
+    await page.picture('sweep-wide');
+    await page.close();
   });
 });

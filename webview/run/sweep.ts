@@ -109,7 +109,7 @@ function curveFigure({ title, axis, xTicks, yTicks, lines, description }: Curve)
       svg('line', { class: 'grid', x1: left, x2: width - right, y1: at, y2: at }),
       label(left - 6, at + 3.5, 'end', text),
     ]),
-    ...xTicks.map(({ at, text }) => label(at, height - bottom + 14, 'middle', text)),
+    ...xTicks.map(({ at, text }) => label(at, height - bottom + 20, 'middle', text)),
     label((left + width - right) / 2, height - 4, 'middle', axis),
     ...lines.flatMap(({ style, line, band, dots }) => [
       ...(band ? [svg('path', { class: `band line-${style}`, d: band })] : []),

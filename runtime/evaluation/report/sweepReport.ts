@@ -110,7 +110,7 @@ function curve({ title, axis, xTicks, yTicks, lines, description }: Curve): Html
       )}
       ${xTicks.map(
         ({ at, text: label }) =>
-          html`<text class="tick" x="${at}" y="${height - bottom + 14}" text-anchor="middle">${label}</text>`,
+          html`<text class="tick" x="${at}" y="${height - bottom + 20}" text-anchor="middle">${label}</text>`,
       )}
       <text class="tick" x="${(left + width - right) / 2}" y="${height - 4}" text-anchor="middle">${axis}</text>
       ${lines.map(
