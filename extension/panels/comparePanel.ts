@@ -16,7 +16,7 @@ import type { Notices } from '../host/notices.js';
 import { replaceFile } from '../host/state.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
-import { comparedAnswers, comparedRun, titlesOf } from '../runs/compareMany.js';
+import { comparedAnswers, comparedRun, mayHaveSeveralJudges, titlesOf } from '../runs/compareMany.js';
 import type { Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { serve, type Channel } from './channel.js';
@@ -165,7 +165,7 @@ class ComparePanel {
     this.ready = true;
     const titles = titlesOf(runs, shortPath);
     for (const run of runs) {
-      this.send(run, titles);
+      await this.send(run, titles);
       await nextTurn();
     }
   }
@@ -175,16 +175,17 @@ class ComparePanel {
     this.stale.clear();
     const runs = await this.runs();
     const titles = titlesOf(runs, shortPath);
-    for (const run of runs) if (this.ready && stale.includes(run.folder)) this.send(run, titles);
+    for (const run of runs) if (this.ready && stale.includes(run.folder)) await this.send(run, titles);
   }
 
-  private send(run: Run, titles: ReadonlyMap<string, string>): void {
+  private async send(run: Run, titles: ReadonlyMap<string, string>): Promise<void> {
+    const samples = mayHaveSeveralJudges(run) ? await this.store.answersOf(run.folder) : [];
     this.channel.post({
       type: 'run',
       language: vscode.env.language,
       strings: translated(COMPARE_STRINGS),
       of: [...this.folders],
-      run: comparedRun(run, titles.get(run.folder)!, shortPath),
+      run: comparedRun(run, titles.get(run.folder)!, shortPath, samples),
     });
   }
 

@@ -1,5 +1,6 @@
 /** Runs as the page that compares any number of them is sent them. */
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, byDisagreement, type AnswerRow, type SampleEvent } from '../../runtime/contract/answers.js';
 import type { TrainColumns } from '../../runtime/contract/columns.js';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
@@ -28,8 +29,19 @@ export function titlesOf(runs: readonly Run[], shortPath: (folder: string) => st
   );
 }
 
-/** @param run whole, with all of its events */
-export function comparedRun(run: Run, title: string, shortPath: (path: string) => string): ComparedRun {
+/** Two judges agree or not; of two, one is no list of phrases, and so is named in the manifest. */
+export const mayHaveSeveralJudges = ({ manifest }: Run): boolean => (manifest?.judges ?? []).length > 0;
+
+/**
+ * @param run whole, with all of its events
+ * @param samples its answers, where it may have several judges
+ */
+export function comparedRun(
+  run: Run,
+  title: string,
+  shortPath: (path: string) => string,
+  samples: readonly SampleEvent[] = [],
+): ComparedRun {
   const reading = readingOf(run);
   const kept = thinned(run.train, new Set(run.probes.step));
   const { step, tokens, seconds } = run.clock;
@@ -53,6 +65,7 @@ export function comparedRun(run: Run, title: string, shortPath: (path: string) =
     ),
     harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
     quality: run.done?.vector,
+    agreements: agreements(samples, (set) => measureOf(run, set)),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Any number of runs beside each other: their lines on the same axes, where their recipes differ, and what they measured. */
+import type { Agreement } from './agreement.js';
 import type { Clock } from './columns.js';
 import { fill, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
@@ -42,6 +43,8 @@ export interface ComparedRun {
   sets: Record<string, string>;
   harmfulLoss?: HarmfulLoss;
   quality?: VectorQuality;
+  /** How far each two of its judges agree. */
+  agreements: Agreement[];
 }
 
 export interface Shown {

@@ -41,6 +41,7 @@ function run(id: string, more: Partial<ComparedRun> = {}, value = 0): ComparedRu
     recipe: { seed: '1', epochs: '3' },
     states: ['protected'],
     sets: { forbidden: 'the set' },
+    agreements: [],
     ...more,
   };
 }

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { differingKeys } from '../../runtime/contract/comparedRuns.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
-import { comparedAnswers, comparedRun, thinned, titlesOf } from '../../extension/runs/compareMany.js';
+import {
+  comparedAnswers,
+  comparedRun,
+  mayHaveSeveralJudges,
+  thinned,
+  titlesOf,
+} from '../../extension/runs/compareMany.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runTooltip } from '../../extension/views/labels.js';
@@ -48,6 +54,22 @@ test('runs with the same name are told apart by their folders', async (t) => {
     [...titlesOf(runs, same).values()],
     folders.map((folder) => `x, plain (${folder})`),
   );
+});
+
+test('a run of several judges says how far they agree', async (t) => {
+  const folder = await runFolder(await temporary(t), 'a', {
+    manifest: { judges: [{ name: 'local', added: undefined }] },
+  });
+  const run = (await readRun(folder))!;
+  assert.equal(mayHaveSeveralJudges(run), true);
+  const said = (row: number, verdict: 'refused' | 'complied') => ({
+    ...sample('plain', row, verdict),
+    ...{ judge: 'refusal-phrases', verdicts: { local: 'refused' as const } },
+  });
+  const samples = [said(1, 'refused'), said(2, 'refused'), said(3, 'complied')];
+  const [agreement] = comparedRun(run, 'a', same, samples).agreements;
+  assert.deepEqual([agreement!.judges, agreement!.count, agreement!.differ], [['refusal-phrases', 'local'], 3, 1]);
+  assert.deepEqual(comparedRun(run, 'a', same).agreements, []);
 });
 
 test('answers to the same prompt stand beside each other, whatever their rows', async (t) => {

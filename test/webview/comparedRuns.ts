@@ -24,6 +24,7 @@ export function sweep(i: number, more: Partial<ComparedRun> = {}): ComparedRun {
     states: ['protected'],
     sets: {},
     harmfulLoss: { rows: 'heldOut', of: 20, base: 2, delivered: 1.9 - i / 50, low: 0.9, high: 1 },
+    agreements: [],
     ...more,
   };
 }

@@ -21,7 +21,7 @@ import { Legend } from './legend.js';
 import { Parallel } from './parallel.js';
 import { base64Of, chartsPicture, pageOf, toPng } from './pictures.js';
 import type { State, Words } from './state.js';
-import { RecipeTable, ResultTable } from './tables.js';
+import { AgreementTable, RecipeTable, ResultTable } from './tables.js';
 
 const channel = openChannel<ComparePageEvent, ComparePageRequest, ComparePageState>(receive);
 /** By their ids, as far as they have come. */
@@ -73,6 +73,7 @@ class ComparePage {
   private readonly charts: OverlayCharts;
   private readonly recipes: RecipeTable;
   private readonly results: ResultTable;
+  private readonly agreements: AgreementTable;
   private readonly parallel: Parallel;
   private readonly answers: Answers;
   private readonly answersNote = el('p', { class: 'muted' });
@@ -110,6 +111,7 @@ class ComparePage {
       this.state.reference = reference;
       this.draw();
     });
+    this.agreements = new AgreementTable(words);
     this.parallel = new Parallel(words, highlight);
     this.answers = new Answers(s, words.numbers);
     this.log = checkBox(s.logScale, false, (checked) => {
@@ -134,6 +136,7 @@ class ComparePage {
       { class: 'compared-body', hidden: true },
       this.legend.element,
       this.results.element,
+      this.agreements.element,
       this.recipes.element,
       this.parallel.element,
       el('section', { class: 'curves' }, this.controls(), el('p', { id: 'chart-keys', class: 'caption' }, s.chartKeys)),
@@ -213,6 +216,7 @@ class ComparePage {
     this.whole.hidden = state.range === undefined;
     this.legend.update(state);
     this.results.update(state);
+    this.agreements.update(state);
     this.recipes.update(state);
     this.parallel.update(state);
     this.charts.update(state);
@@ -268,7 +272,7 @@ class ComparePage {
       case 'png':
         return base64Of(await toPng(picture));
       case 'html': {
-        const sections = [this.results, this.recipes, this.parallel].map(({ element }) => element);
+        const sections = [this.results, this.agreements, this.recipes, this.parallel].map(({ element }) => element);
         return pageOf(this.title.textContent ?? '', picture, sections, theme);
       }
     }

@@ -4,6 +4,7 @@ import {
   type ComparedCell,
   type ComparedTable,
 } from '../../runtime/contract/comparedRuns.js';
+import { agreementCells } from '../../runtime/contract/judgeText.js';
 import { fill } from '../../runtime/contract/format.js';
 import { el } from '../dom.js';
 import { readTheme } from '../theme.js';
@@ -200,6 +201,48 @@ export class ResultTable {
       el('span', {}, s.comparedWith),
       dropdown(s.comparedWith, titles, chosen, (title) => this.compareWith(ids.get(title)!)),
     );
+  }
+}
+
+/** How far the judges of each run agree; nothing where no run has two. */
+export class AgreementTable {
+  readonly element: HTMLElement;
+  private readonly table: RunTable;
+
+  constructor(private readonly words: Words) {
+    const { agreementTitle: title } = words.strings;
+    this.table = new RunTable(title, words, 'agreements');
+    this.element = el(
+      'section',
+      { 'aria-labelledby': 'agreements-title' },
+      el('h2', { id: 'agreements-title' }, title),
+      this.table.element,
+    );
+  }
+
+  update({ shown }: State): void {
+    const { strings: s } = this.words;
+    const rows = shown.flatMap(({ run: { title, agreements } }) =>
+      agreements.map((one) => ({ title, of: one, ...agreementCells(one, this.words) })),
+    );
+    this.element.hidden = rows.length === 0;
+    const column = (title: string, text: (row: (typeof rows)[number]) => string): Column => ({
+      title,
+      cell: (i) => ({ sort: text(rows[i]!), face: [text(rows[i]!)] }),
+    });
+    this.table.update(rows, rows.length, [
+      column(s.columnRun, ({ title }) => title),
+      column(s.agreementSet, ({ set }) => set),
+      column(s.agreementJudges, ({ judges }) => judges),
+      {
+        title: s.agreementKappa,
+        cell: (i) => ({ sort: rows[i]!.of.kappa, face: [rows[i]!.kappa] }),
+      },
+      {
+        title: s.agreementDiffer,
+        cell: (i) => ({ sort: rows[i]!.of.differ / rows[i]!.of.count, face: [rows[i]!.differ] }),
+      },
+    ]);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The page that compares runs. */
 import { ANSWER_STRINGS, type AnswerRow } from '../../runtime/contract/answers.js';
 import { COMPARISON_STRINGS, type ComparedRun } from '../../runtime/contract/comparedRuns.js';
+import { JUDGE_STRINGS } from '../../runtime/contract/judgeText.js';
 import { RUN_STRINGS } from './run.js';
 
 export const PICTURE_FORMATS = ['csv', 'html', 'png', 'svg'] as const;
@@ -30,6 +31,7 @@ export interface ComparePageState {
 export const COMPARE_STRINGS = {
   ...COMPARISON_STRINGS,
   ...ANSWER_STRINGS,
+  ...JUDGE_STRINGS,
   answersEmpty: RUN_STRINGS.answersEmpty,
   answersSet: RUN_STRINGS.answersSet,
   answersDiffer: RUN_STRINGS.answersDiffer,

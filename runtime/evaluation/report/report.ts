@@ -24,7 +24,7 @@ import { reportPage } from './page.js';
 
 export interface ReportRun extends RunRecord {
   recipe: Recipe;
-  /** Of events.jsonl and answers.jsonl, in order. */
+  /** Of events.jsonl, and where answers are drawn of answers.jsonl, in order. */
   events: RunEvent[];
 }
 

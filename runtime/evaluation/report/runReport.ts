@@ -9,21 +9,25 @@ import type { ScanResult } from '../../contract/scan.js';
 import { readEvents, type RunFolder } from '../../runs/runFolder.js';
 import { renderReport, type ReportRun } from './report.js';
 
-/** A run as its folder holds it. */
+/** A run as its folder holds it, without its answers, which may be many. */
 export async function readRun(folder: string, known?: Manifest): Promise<ReportRun> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'));
   return {
     manifest: known ?? ((await json(RUN_FILES.manifest)) as Manifest),
     recipe: (await json(RUN_FILES.recipe)) as Recipe,
-    events: [...(await readEvents(folder)), ...(await readEvents(folder, RUN_FILES.answers))],
+    events: await readEvents(folder),
   };
+}
+
+async function withAnswers(run: ReportRun, folder: string): Promise<ReportRun> {
+  return { ...run, events: [...run.events, ...(await readEvents(folder, RUN_FILES.answers))] };
 }
 
 /** report.html of a run that is about to end with this manifest. */
 export async function writeReport(folder: Pick<RunFolder, 'path' | 'file'>, manifest: Manifest): Promise<void> {
   const file = folder.file(RUN_FILES.scan);
   const scan = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as ScanResult) : undefined;
-  const runs = [await readRun(folder.path, manifest)];
+  const runs = [await withAnswers(await readRun(folder.path, manifest), folder.path)];
   await writeFileAtomic(folder.file(RUN_FILES.report), renderReport({ runs, scan }), { makeFolder: false });
 }
 
@@ -34,6 +38,6 @@ export async function writeStoryReport(
   scan: Omit<ScanResult, 'perRow'>,
 ): Promise<void> {
   const runs: ReportRun[] = [];
-  for (const folder of folders) runs.push(await readRun(folder));
+  for (const folder of folders) runs.push(await withAnswers(await readRun(folder), folder));
   await writeFileAtomic(file, renderReport({ runs, scan }));
 }
