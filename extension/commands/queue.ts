@@ -3,6 +3,7 @@ import { z } from 'zod';
 import * as vscode from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { COMMANDS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -62,7 +63,11 @@ export async function keepQueue(
     }
     disposables.add(runner.onDidChangeQueue(keep));
     runner.pause(isPaused);
-    if (left.length > 0) notices.warn(t('Some runs that waited are not in the queue any more. {0}', left.join(' ')));
+    if (left.length > 0)
+      notices.warn(t('Some runs that waited are not in the queue any more. {0}', left.join(' ')), {
+        title: t('Run a recipe'),
+        run: () => vscode.commands.executeCommand(COMMANDS.runRecipe),
+      });
   };
   if (vscode.workspace.isTrusted) await restore();
   else disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => restore().catch(notices.error)));
