@@ -8,8 +8,6 @@ import type { BatchSizes, MicroBatch, RowSize } from './rows.js';
 /** Bytes of the program with onnxruntime, and of what it makes of each node of a graph. */
 const PROGRAM = 190e6;
 const PROGRAM_PER_NODE = 8e3;
-/** Trained tensors and their moments: the new ones, and the old ones until the garbage collector comes. */
-const STATE_COPIES = 2;
 /** Base distributions that are kept (learner/teacher.ts). */
 const TEACHER_BYTES = 256 * 2 ** 20;
 
@@ -37,12 +35,11 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const peak = candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
   const { parameters: pieces = 0, logits = 0, activations = 0 } = peak.parts;
   const nodes = new Set(batches.map((batch) => graphs.gradient(batch)));
-  const state = 4 * own * STATE_COPIES;
   return {
-    weights: full ? state : model.bytes,
-    // Of a full training the gradients of the step before wait for the garbage collector, too.
-    adapters: (full ? 4 * own : state) + 4 * frozen + pieces,
-    moments: 8 * own * STATE_COPIES,
+    weights: full ? 4 * own : model.bytes,
+    // What is trained; of a full training, which has it above, the gradients of the step before until the garbage collector comes.
+    adapters: 4 * own + 4 * frozen + pieces,
+    moments: 8 * own,
     activations,
     logits: logits + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
     program: PROGRAM + PROGRAM_PER_NODE * [...nodes].reduce((all, graph) => all + graph.nodes, 0),

@@ -16,7 +16,7 @@ export interface OptimizerState {
 }
 
 export interface Optimizer {
-  /** Moments at zero for tensors of these dims. */
+  /** Takes these tensors over, as steps may change their values; moments are zero. */
   init(names: readonly string[], p: Tensor[]): OptimizerState;
   /** Global L2 norm over tensors. */
   norm(tensors: readonly Tensor[]): Promise<number>;
@@ -32,7 +32,25 @@ export interface Optimizer {
   dispose(): Promise<void>;
 }
 
-/** AdamW with clipping by the global norm: three small graphs, run once per tensor. */
+/** Elements that the CPU computes at once: what one operation leaves of them is in its cache for the next. */
+const PIECE = 2 ** 20;
+
+/** Runs an elementwise graph on tensors of the CPU, piece by piece. @param outputs by their names the inputs that they are written over */
+async function inPlace(session: Session, inputs: Feeds, outputs: Record<string, string>, scalars: Feeds = {}) {
+  const arrays = Object.entries(inputs).map(([name, { data }]) => [name, data as Float32Array] as const);
+  for (let from = 0; from < arrays[0][1].length; from += PIECE) {
+    const pieces = Object.fromEntries(
+      arrays.map(([name, data]) => {
+        const piece = data.subarray(from, from + PIECE);
+        return [name, float32(piece, [piece.length])];
+      }),
+    );
+    const into = Object.fromEntries(Object.entries(outputs).map(([output, input]) => [output, pieces[input]]));
+    await session.run({ ...scalars, ...pieces }, into);
+  }
+}
+
+/** AdamW with clipping by the global norm: three small graphs, run once per tensor, on the CPU in place. */
 export function openOptimizer(backend: Backend, options: OptimizerOptions): Optimizer {
   const sessions = new Map<string, Promise<Session>>();
   const open = (kind: 'adamw' | 'add' | 'norm', rank: number): Promise<Session> => {
@@ -49,6 +67,7 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
     }
     return session;
   };
+  const onCpu = backend.device === 'cpu';
   const zeros = ({ dims }: Tensor): Tensor => float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims);
 
   const norm = async (tensors: readonly Tensor[]): Promise<number> => {
@@ -66,6 +85,11 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
     async add(a, b) {
       const sums: Tensor[] = [];
       for (const [i, x] of a.entries()) {
+        if (onCpu) {
+          await inPlace(await open('add', 1), { a: x, b: b[i] }, { sum: 'a' });
+          sums.push(x);
+          continue;
+        }
         const { sum } = await (await open('add', x.dims.length)).run({ a: x, b: b[i] });
         backend.release(x);
         backend.release(b[i]);
@@ -92,10 +116,14 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
       };
       const scalars: Feeds = Object.fromEntries(ADAMW_SCALARS.map((name) => [name, scalar(values[name])]));
       for (const [i, g] of gradients.entries()) {
-        const before = [state.p[i], state.m[i], state.v[i]];
+        const [p, m, v] = [state.p[i], state.m[i], state.v[i]];
+        if (onCpu) {
+          await inPlace(await open('adamw', 1), { p, g, m, v }, { p1: 'p', m1: 'm', v1: 'v' }, scalars);
+          continue;
+        }
         const session = await open('adamw', g.dims.length);
-        const { p1, m1, v1 } = await session.run({ ...scalars, p: before[0], g, m: before[1], v: before[2] });
-        for (const tensor of [...before, g]) backend.release(tensor);
+        const { p1, m1, v1 } = await session.run({ ...scalars, p, g, m, v });
+        for (const tensor of [p, m, v, g]) backend.release(tensor);
         state.p[i] = p1!;
         state.m[i] = m1!;
         state.v[i] = v1!;

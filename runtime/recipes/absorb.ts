@@ -126,7 +126,7 @@ async function trained(job: Job<FinetuneRecipe>, vector: ActiveVector, absorbed:
   });
   const optimizer = openOptimizer(backend, OPTIMIZER);
   try {
-    const state = optimizer.init([vector.name], [flatTensor(vector.flat)]);
+    const state = optimizer.init([vector.name], [flatTensor(vector.flat.slice())]);
     const { rows } = absorption(job, vector, absorbed, learner);
     for (let step = 1; step <= STEPS; step++) {
       if (signal.aborted) throw new Cancelled();

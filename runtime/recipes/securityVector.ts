@@ -57,7 +57,7 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
   try {
     const start = init?.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
     const config = init?.file.config ?? plainConfig(recipe.adapter, layout, context.sites);
-    const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start)]), [NAME]);
+    const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start.slice())]), [NAME]);
     const { state } = training;
     await job.begin();
     const parameters = () => ({ [flatInput(NAME)]: state.p[0] });

@@ -104,7 +104,7 @@ export function openTrainee(
   return {
     learner,
     optimizer,
-    openState: () => trainingState(job, async () => optimizer.init([TASK], [flatTensor(start())]), [TASK]),
+    openState: () => trainingState(job, async () => optimizer.init([TASK], [flatTensor(start().slice())]), [TASK]),
     sent: { name: TASK, layout, flat: start(), config, role: 'task' },
     parameters: ({ p }) => ({ [input]: p[0] }),
     lossesBefore: (rows, feeds) =>

@@ -76,8 +76,7 @@ const optimizer = openOptimizer(backend, {
   schedule: 'constant',
   warmupSteps: 0,
 });
-const start = full ? await baseTensors(model, spec) : [flatTensor(initialise(layout, rng))];
-const state = optimizer.init(names, start);
+const state = optimizer.init(names, full ? await baseTensors(model, spec) : [flatTensor(initialise(layout, rng))]);
 const examples = Array.from({ length: rows! }, () => {
   const ids = Array.from({ length: tokens! }, () => rng.int(spec.vocabSize));
   return { ids, labels: ids.map((id, t) => (t % 2 === 0 ? -100 : id)) };
