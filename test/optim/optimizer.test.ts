@@ -64,7 +64,12 @@ test('a tensor of several pieces is stepped and added in place, to its last elem
   const state = optimizer.init(['a'], [float32(own, [size])]);
   const [sum] = await optimizer.add(
     [float32(new Float32Array(size).fill(2), [size])],
-    [float32(Float32Array.from({ length: size }, (_, i) => (i % 2 ? 1 : -5)), [size])],
+    [
+      float32(
+        Float32Array.from({ length: size }, (_, i) => (i % 2 ? 1 : -5)),
+        [size],
+      ),
+    ],
   );
   await optimizer.step(state, [sum!], 0.1);
   // the first step of AdamW is the learning rate in the direction of the gradient
