@@ -23,8 +23,14 @@ const generation = (args, more = {}) => ({
   result: { unit: 'tokens/s', of: 'tokensPerSecond', higherIsBetter: true },
   ...more,
 });
-/** The file is in 4 bits. */
-const gguf = { peer: 'llama.cpp', shape: undefined, model: process.env.SMOLLM2_GGUF, needs: 'SMOLLM2_GGUF' };
+/** The file is in 4 bits, and both sides keep them. */
+const gguf = {
+  peer: 'llama.cpp',
+  shape: undefined,
+  model: process.env.SMOLLM2_GGUF,
+  needs: 'SMOLLM2_GGUF',
+  own: ['--precision=int4'],
+};
 
 export const benchmarks = {
   'train-lora-135m': training('135m', ['--rows=4', '--tokens=128', '--steps=6'], { quick: true, profile: true }),
