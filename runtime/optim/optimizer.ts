@@ -20,7 +20,7 @@ export interface Optimizer {
   init(names: readonly string[], p: Tensor[]): OptimizerState;
   /** Global L2 norm over tensors. */
   norm(tensors: readonly Tensor[]): Promise<number>;
-  /** a + b, tensor by tensor; frees both. */
+  /** a + b, tensor by tensor; takes both over, as `init` does. */
   add(a: Tensor[], b: Tensor[]): Promise<Tensor[]>;
   /** One AdamW step in place of `state`'s tensors; frees the gradients. Returns the global norm before clipping. `check` sees it before anything changes and may throw. */
   step(

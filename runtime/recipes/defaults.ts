@@ -21,15 +21,14 @@ export interface TrainingFacts {
   memoryBytes: number;
 }
 
-/**
- * A task of a few hundred rows is learned in about this many steps; a third of it may change nothing. A vector is delivered as it
- * was at its best, so more of them do no harm.
- */
+/** A task of a few hundred rows is learned in about this many steps; a third of it may change nothing. */
+const TASK = { steps: 150, mostEpochs: 5 };
+/** A vector is delivered as it was at its best, so more steps do it no harm. */
 const LENGTHS = {
-  lora: { steps: 150, mostEpochs: 5 },
-  full: { steps: 150, mostEpochs: 5 },
+  lora: TASK,
+  full: TASK,
   vector: { steps: 250, mostEpochs: 10 },
-} as const;
+};
 /** An epoch has at least this many steps where the rows suffice: small data in large batches is no training. */
 const STEPS_PER_EPOCH = 16;
 /** Four rows of an anchor come to each step: in small batches they would take half of the time. */
