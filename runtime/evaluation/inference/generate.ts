@@ -140,7 +140,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       await new Promise((resolve) => setImmediate(resolve));
       if (signal?.aborted) throw new Cancelled();
       const logits = await batch.step();
-      if (logits.some(Number.isNaN)) {
+      if (hasNaN(logits)) {
         await requireFiniteWeights(model);
         throw new HumanError('the model gives results that are not numbers.', {
           kind: 'failed',
@@ -212,6 +212,12 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
 const BATCH_CHANGES = 8;
 /** transformers' names: `present.3.key` goes in again as `past_key_values.3.key`. */
 const PAST = 'past_key_values.';
+
+/** Whether one of the values is NaN. A plain loop: `some` takes a tenth of the time of a step of 16 rows. */
+function hasNaN(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return true;
+  return false;
+}
 
 /** Greedy at temperature 0, else from the smallest set of tokens whose probability reaches topP (Holtzman et al. 2020). */
 export function drawToken(

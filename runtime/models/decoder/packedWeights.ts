@@ -122,8 +122,17 @@ export function packedRows(g: Builder, table: Value, indices: Value): Value | un
  * The graph with products of the blocks themselves, their inputs rounded to int8 in blocks, in place of products with
  * dequantised weights: several times as fast for few rows, and not exact. For generation.
  */
-export const blockProducts = (graph: Graph): Graph =>
-  rewrite(graph, {
+export function blockProducts(graph: Graph): Graph {
+  /** Sums of the blocks of a value: layers that read the same one share them. */
+  const sums = new Map<string, Value>();
+  const sumsOf = (g: Builder, x: Value, blocks: number): Value => {
+    const known = sums.get(x.name);
+    if (known) return known;
+    const made = ReduceSum(g, Reshape(g, x, [x.shape[0], blocks, BLOCK]), [2], false);
+    sums.set(x.name, made);
+    return made;
+  };
+  return rewrite(graph, {
     Gemm: (g, { inputs, attributes: { transA, transB, alpha } }) => {
       const [x, w, c] = inputs;
       const parts = partsOf(g, w);
@@ -136,9 +145,12 @@ export const blockProducts = (graph: Graph): Graph =>
       let y = MatMulNBits(g, x, data, scales, { bits, block: BLOCK, zero, int8: true });
       if (minimums) {
         // x · (q · scale + minimum): the minimum meets the sum of its block
-        const sums = ReduceSum(g, Reshape(g, x, [x.shape[0], blocks, BLOCK]), [2], false);
-        y = Gemm(g, sums, viewOf(g, minimums, 'float32', [N, blocks], 'matrix'), { transB: true, c: y });
+        y = Gemm(g, sumsOf(g, x, blocks), viewOf(g, minimums, 'float32', [N, blocks], 'matrix'), {
+          transB: true,
+          c: y,
+        });
       }
       return c ? Add(g, y, c) : y;
     },
   });
+}
