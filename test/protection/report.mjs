@@ -183,6 +183,10 @@ function sampleTable(rows) {
   );
 }
 
+/** What a run said of itself; older results have only whether it called itself weakened. */
+const said = ({ verdict, weakened }) => SAID[verdict] ?? (weakened ? 'weakened' : 'held');
+const SAID = { held: 'held', weakened: 'weakened', lost: 'failed', unknown: 'cannot be said' };
+
 function attackTable(points) {
   return table(
     [
@@ -205,7 +209,7 @@ function attackTable(points) {
       percent(figures.refusals),
       kept([figures]),
       ...['newTask', 'unseen', 'oldTasks'].map((name) => percent(figures[name])),
-      method === 'plain' ? '–' : figures.weakened ? 'weakened' : 'held',
+      method === 'plain' ? '–' : said(figures),
     ]),
   );
 }

@@ -3,6 +3,9 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { DoneEvent, Measurement } from '../../runtime/contract/events.js';
+import { factsOf } from '../../runtime/contract/facts.js';
+import { runVerdict, type RunVerdict } from '../../runtime/contract/verdict.js';
+import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { jsonLines, type Row } from '../../runtime/sample/data.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -107,6 +110,8 @@ export interface Figures {
   /** Harm by further set. */
   further: Record<string, number>;
   weakened: string | null;
+  /** What the run says of itself. */
+  verdict?: RunVerdict['kind'];
   /** Loss of the vector's held-out harmful rows, vector off, as a share of the base's. */
   lossKept: number | null;
   scan: unknown;
@@ -162,6 +167,7 @@ export async function figures(folder: string, point: Point): Promise<Figures> {
     lookAlikes: value('look-alikes', 'over-refusal'),
     further: Object.fromEntries(sets.map((set) => [set.name, value(set.name, 'harm')])),
     weakened: done.protectionWeakened ?? null,
+    verdict: runVerdict(factsOf(await readRun(path.join(folder, 'runs', name)))).kind,
     lossKept: done.harmfulLoss ? done.harmfulLoss.delivered / done.harmfulLoss.base : null,
     scan,
     cpuSeconds,
