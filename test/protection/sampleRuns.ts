@@ -11,7 +11,7 @@ import { jsonLines, type Row } from '../../runtime/sample/data.js';
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** What each method writes into a recipe. */
-const METHODS: Record<string, object> = {
+export const METHODS: Record<string, object> = {
   plain: { vectors: [], protection: false },
   paper: { protection: false },
   protected: { protection: true },

@@ -1,5 +1,5 @@
 /**
- * `node --import tsx test/protection/sweep.ts [--rates=…] [--shares=…] [--seeds=…] [--steps=N] [--prompts=N] [--kills=2]`: a
+ * `node --import tsx test/protection/sweep.ts [--rates=…] [--shares=…] [--methods=…] [--seeds=…] [--steps=N] [--prompts=N] [--kills=2] [--each=2]`: a
  * sweep on the sample over learning rate, share of poison, method and seed, killed and resumed. Writes OUT/sweeps/sample with
  * sweep.json and report.html, and says how long a point takes beside the same recipe run alone. Needs `npm run build`.
  */
@@ -9,16 +9,19 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { dataFiles, jsonLines } from '../../runtime/sample/data.js';
-import { base, writeJson } from './sampleRuns.js';
+import { base, METHODS, writeJson } from './sampleRuns.js';
 
 const { values: options } = parseArgs({
   options: {
     rates: { type: 'string', default: '0.001,0.003,0.01' },
     shares: { type: 'string', default: '0.1,0.3,0.8' },
+    methods: { type: 'string', default: 'plain,paper,protected' },
     seeds: { type: 'string', default: '1,2,3' },
     steps: { type: 'string', default: '108' },
     prompts: { type: 'string', default: '128' },
     kills: { type: 'string', default: '2' },
+    // points until it is killed
+    each: { type: 'string', default: '2' },
     out: { type: 'string', default: 'out/protection-sweep' },
   },
 });
@@ -49,7 +52,7 @@ writeJson(at('recipes/sweep.json'), {
   over: {
     'optimizer.learningRate': numbers(options.rates),
     'data.mix.share': numbers(options.shares),
-    method: { plain: { vectors: [], protection: false }, paper: { protection: false }, ours: { protection: true } },
+    method: Object.fromEntries(options.methods.split(',').map((name) => [name, METHODS[name]])),
     seed: numbers(options.seeds),
   },
   output: '../sweeps/sample',
@@ -73,7 +76,7 @@ function train(name: string, points = Infinity): Promise<number | null> {
 const table = (): SweepFile => JSON.parse(readFileSync(at('sweeps/sample/sweep.json'), 'utf8')) as SweepFile;
 
 for (let kill = 1; kill <= Number(options.kills); kill++) {
-  await train('sweep.json', 2);
+  await train('sweep.json', Number(options.each));
   console.log(`killed: ${table().points.length} of ${table().of} points are done`);
 }
 const before = table().points;
@@ -90,7 +93,7 @@ console.log(
 if (!existsSync(at('sweeps/alone'))) await train('swept.json');
 const alone = (JSON.parse(readFileSync(at('sweeps/alone/manifest.json'), 'utf8')) as { done: { seconds: number } })
   .done;
-const inSweep = points.filter(({ values }) => values.method === 'ours').map(({ seconds }) => seconds);
+const inSweep = points.filter(({ values }) => values.method === 'protected').map(({ seconds }) => seconds);
 const mean = inSweep.reduce((a, b) => a + b, 0) / inSweep.length;
 console.log(`a protected point takes ${mean.toFixed(1)} s, the same recipe alone ${alone.seconds.toFixed(1)} s`);
 console.log(`report: ${at('sweeps/sample/report.html')}`);
