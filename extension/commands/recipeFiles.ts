@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
 import type { EvaluateRecipe, FinetuneRecipe, VectorRecipe } from '../../runtime/contract/recipe.js';
-import type { Device, MeasureKind } from '../../runtime/contract/recipeWords.js';
+import type { DeviceChoice, MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { replaceFile } from '../host/state.js';
 import { relativeTo } from '../runs/recipeEdit.js';
 
@@ -13,7 +13,7 @@ import { relativeTo } from '../runs/recipeEdit.js';
 type Keys<R> = { [K in keyof R]?: unknown };
 
 interface Machine {
-  device: 'auto' | Device;
+  device: DeviceChoice;
   threads: number;
 }
 

@@ -1,3 +1,4 @@
+import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { TrainingDefaults } from '../../runtime/contract/modelInfo.js';
@@ -154,7 +155,7 @@ const suggested = (
 export const recipeLike = ({ recipes }: Pick<Services, 'recipes'>, model: string): RecipeFacts | undefined =>
   recipes.list().find((r) => r.model === model && (r.generation ?? r.batch ?? r.judges) !== undefined);
 
-export function machine(): { device: 'auto' | 'cpu' | 'webgpu'; threads: number } {
+export function machine(): { device: DeviceChoice; threads: number } {
   return { device: setting('device'), threads: setting('threads') };
 }
 

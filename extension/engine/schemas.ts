@@ -88,7 +88,7 @@ const watch = z
     delivered: number,
   } satisfies Shape<WatchEnd>)
   .optional();
-const device = oneOf<Device>({ cpu: true, webgpu: true });
+const device = oneOf<Device>({ cpu: true, webgpu: true, cuda: true, dml: true });
 const error = z.looseObject({
   kind: oneOf<ErrorData['kind']>({ input: true, failed: true, internal: true }),
   message: text,

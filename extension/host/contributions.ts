@@ -1,3 +1,4 @@
+import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
 import type { WalkthroughTopic } from '../../webview/protocol/run.js';
 
 /** The ids that package.json contributes, once. A test compares this file with package.json. */
@@ -118,7 +119,7 @@ export const CONFIGURATION = 'securityVectors';
 export interface Settings {
   codeLens: boolean;
   threads: number;
-  device: 'auto' | 'cpu' | 'webgpu';
+  device: DeviceChoice;
   scanFalseAlarms: number;
   chatMaxNewTokens: number;
 }

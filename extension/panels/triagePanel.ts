@@ -1,3 +1,4 @@
+import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
@@ -36,7 +37,7 @@ export interface TriageActions {
   saveCleaned(data: string): unknown;
   saveFine(data: string): unknown;
   scan(data: string): unknown;
-  device(): 'auto' | 'cpu' | 'webgpu';
+  device(): DeviceChoice;
   onBug(error: unknown): void;
 }
 

@@ -14,20 +14,15 @@ import { local, opened } from './opened.js';
 import type { Reporter } from './reporter.js';
 
 /** Weights are mapped and shared by what is open. On a GPU each has its own. */
-const OPEN = { cpu: 4, webgpu: 1 };
+const OPEN = { cpu: 4, gpu: 1 };
+const mostOpen = (): number => OPEN[device === 'cpu' ? 'cpu' : 'gpu'];
 const READ_ADAPTERS = 8;
 /** The answer is on its way before something else is opened. */
 const AHEAD_MS = 100;
 let device: Device = 'cpu';
 
-const keptContext = kept<Context>(
-  (context) => context.scratch.close(),
-  () => OPEN[device],
-);
-const keptGenerator = kept<Generator>(
-  (generator) => generator.dispose(),
-  () => OPEN[device],
-);
+const keptContext = kept<Context>((context) => context.scratch.close(), mostOpen);
+const keptGenerator = kept<Generator>((generator) => generator.dispose(), mostOpen);
 const keptAdapter = kept<FlatAdapter>(
   () => undefined,
   () => READ_ADAPTERS,

@@ -8,7 +8,7 @@ import { LABELS } from '../contract/labels.js';
 import { COLUMN_FIELDS, type ColumnField } from '../contract/mapping.js';
 import { EXPORT_FORMATS } from '../contract/exports.js';
 import type { RequestName, Requests } from '../contract/protocol.js';
-import { DATA_FORMATS, PRECISIONS } from '../contract/recipeWords.js';
+import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */
@@ -18,7 +18,7 @@ const name = z.string().min(1).max(4096).optional();
 const columns = z
   .strictObject(Object.fromEntries(COLUMN_FIELDS.map((field) => [field, name])) as Record<ColumnField, typeof name>)
   .optional();
-const device = z.enum(['auto', 'cpu', 'webgpu']).optional();
+const device = z.enum(DEVICE_CHOICES).optional();
 const computing = { device, precision: z.enum(PRECISIONS).optional() };
 const scale = z.number().min(-1e6).max(1e6);
 const model = { model: path, adapters: z.array(z.strictObject({ path, scale })).max(1000) };

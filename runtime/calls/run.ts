@@ -23,7 +23,7 @@ import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe, RunRecipe } from '../contract/recipe.js';
-import type { Device } from '../contract/recipeWords.js';
+import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
@@ -41,7 +41,7 @@ export interface RunOptions extends OutputOptions {
   /** Run folder, instead of the recipe's. */
   readonly output?: string;
   /** Instead of the recipe's. */
-  readonly device?: 'auto' | Device;
+  readonly device?: DeviceChoice;
   /** Of the Hub, for adapters that are named by it. Default: the environment's. */
   readonly token?: string;
   /** Of a cluster and of judges, by the names in the recipe. Default: the environment's. */

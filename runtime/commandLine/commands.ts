@@ -1,6 +1,6 @@
 /** The commands and options of the command line: one table for the parser, `--help` and shell completion. */
 import { EXPORT_FORMATS } from '../contract/exports.js';
-import { PRECISIONS } from '../contract/recipeWords.js';
+import { DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWords.js';
 
 export interface Option {
   type: 'boolean' | 'string';
@@ -93,7 +93,7 @@ export const OPTIONS = {
   limit: { type: 'string', value: 'ROWS', help: 'of a data set: how many rows of a file at most' },
   revision: { type: 'string', value: 'R', help: 'branch, tag or commit on the Hub' },
   device: {
-    ...{ type: 'string', value: 'auto|cpu|webgpu', choices: ['auto', 'cpu', 'webgpu'] },
+    ...{ type: 'string', value: DEVICE_CHOICES.join('|'), choices: DEVICE_CHOICES },
     help: 'where to compute; overrides the recipe',
   },
   precision: {
@@ -249,7 +249,7 @@ ${lines.join('\n')}
 
   security-vectors COMMAND --help describes a command and its options.
   --json prints JSON lines on stdout and nothing else. --version prints the version.
-  --device auto|cpu|webgpu overrides the recipe for every command that computes.
+  --device ${DEVICE_CHOICES.join('|')} overrides the recipe for every command that computes.
   ${EXIT_CODES}`;
 }
 

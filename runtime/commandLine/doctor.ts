@@ -1,6 +1,7 @@
 /** What a bug report needs to know of a machine, and nothing that tells whose it is. */
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { ONNXRUNTIME, openBackend } from '../device/session.js';
+import type { Device } from '../contract/recipeWords.js';
 import { memoryLimit } from '../support/memory.js';
 
 /** Their values may be paths, addresses or secrets: only whether they are set is told. */
@@ -22,7 +23,7 @@ export interface Diagnosis {
   versions: { 'security-vectors': string; node: string; onnxruntime: string; glibc?: string };
   system: { platform: string; arch: string; release: string };
   processor: { model: string; cores: number; usable: number };
-  device: { auto: string; why?: string; webgpu: string };
+  device: { auto: string; why?: string } & Record<Exclude<Device, 'cpu'>, string>;
   memoryGb: { machine: number; free: number; container?: number; limit: number };
   /** As the system sets them for this process; absent where it has none. */
   limits: Record<string, string>;
@@ -36,15 +37,22 @@ export async function diagnose(version: string): Promise<Diagnosis> {
   const { glibc, limits } = reported();
   const container = process.constrainedMemory?.() ?? 0;
   const backend = await openBackend('auto');
-  const webgpu = await openBackend('webgpu').then(
-    () => 'answers',
-    (error: Error) => withoutPaths(error.message),
-  );
+  const answer = (device: Device): Promise<string> =>
+    openBackend(device).then(
+      () => 'answers',
+      (error: Error) => withoutPaths(error.message.replace(/^\S+ is not available: /, 'none, ')),
+    );
   return {
     versions: { 'security-vectors': version, node: process.version, onnxruntime: ONNXRUNTIME, ...(glibc && { glibc }) },
     system: { platform: platform(), arch: arch(), release: release() },
     processor: { model: cpus()[0]?.model.trim() ?? '', cores: cpus().length, usable: availableParallelism() },
-    device: { auto: backend.device, ...(backend.reason && { why: withoutPaths(backend.reason) }), webgpu },
+    device: {
+      auto: backend.device,
+      ...(backend.reason && { why: withoutPaths(backend.reason) }),
+      webgpu: await answer('webgpu'),
+      cuda: await answer('cuda'),
+      dml: await answer('dml'),
+    },
     memoryGb: {
       machine: gb(totalmem()),
       free: gb(freemem()),

@@ -5,7 +5,7 @@ import type { Reporter } from '../calls/reporter.js';
 import { isHubName } from '../contract/hubName.js';
 import { COLUMN_FIELDS, type Columns, parseColumns } from '../contract/mapping.js';
 import type { ModelReference } from '../contract/modelInfo.js';
-import { PRECISIONS, type Computing } from '../contract/recipeWords.js';
+import { DEVICE_CHOICES, PRECISIONS, type Computing } from '../contract/recipeWords.js';
 import { SCAN_LIMIT, type ScanLimit } from '../contract/scan.js';
 import { HumanError } from '../support/errors.js';
 import type { Terminal } from '../support/terminal.js';
@@ -96,7 +96,7 @@ export const computing = (values: Values): Computing => ({
 });
 
 export const chosen = (values: Values): Computing['device'] =>
-  values.device === undefined ? undefined : oneOf(values.device, 'device', ['auto', 'cpu', 'webgpu'] as const);
+  values.device === undefined ? undefined : oneOf(values.device, 'device', DEVICE_CHOICES);
 
 /** What a command is given, and where it reports. */
 export interface Given {

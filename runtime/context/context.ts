@@ -13,7 +13,7 @@ import { openFrozen } from '../models/openFrozen.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import type { DataSource } from '../contract/recipeData.js';
-import type { Device, Precision } from '../contract/recipeWords.js';
+import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 
@@ -34,7 +34,7 @@ export interface Context {
 }
 
 export interface ContextOptions {
-  readonly device?: 'auto' | Device;
+  readonly device?: DeviceChoice;
   readonly threads?: number;
   /** How the frozen weights are held. Default: float32, as they are. */
   readonly precision?: Precision;

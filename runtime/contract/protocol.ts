@@ -20,7 +20,7 @@ import type { JudgeFacts } from './manifest.js';
 import type { Columns } from './mapping.js';
 import type { CacheEntry, CacheInfo, ModelInfo, ModelReference, TrainingDefaults } from './modelInfo.js';
 import type { EditorChoice, JudgeChoice } from './recipeJudges.js';
-import type { Computing, DataFormat, Device } from './recipeWords.js';
+import type { Computing, DataFormat, DeviceChoice } from './recipeWords.js';
 import type { SweepPoint } from './sweep.js';
 import type { ExplainedToken, ScanLimit, ScanResult, ScanRow } from './scan.js';
 
@@ -34,7 +34,7 @@ export interface Requests {
       resume?: boolean;
       /** Replace a finished run in the output folder when the new one is done. */
       force?: boolean;
-      /** instead of the recipe's */ device?: 'auto' | Device;
+      /** instead of the recipe's */ device?: DeviceChoice;
       /** Of the Hub, for adapters that the recipe names by it. */
       token?: string;
       /** Of a cluster and of judges, by the names in the recipe. */
@@ -286,7 +286,7 @@ export interface Requests {
       recipe: string;
       /** The recipe as it stands in an editor, instead of the file's content. */
       text?: string;
-      device?: 'auto' | Device;
+      device?: DeviceChoice;
     };
     result: Estimate | null;
   };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { on } from './recipeCluster.js';
 import { count, decay, list, MAX_STEPS, number, path, text, whole } from './recipeValues.js';
-import { PRECISIONS } from './recipeWords.js';
+import { DEVICE_CHOICES, PRECISIONS } from './recipeWords.js';
 
 const sites = z
   .union([text, list(text, 10_000).min(1)])
@@ -60,9 +60,11 @@ export const run = {
   seed: whole(Number.MAX_SAFE_INTEGER).default(1),
   threads: whole(1024).default(0).describe('CPU threads; 0 uses all cores.'),
   device: z
-    .enum(['auto', 'cpu', 'webgpu'])
+    .enum(DEVICE_CHOICES)
     .default('auto')
-    .describe('"auto" takes a GPU if there is one, else the CPU, and says why.'),
+    .describe(
+      '"auto" takes a GPU if there is one and it is faster, else the CPU, and says why. "cuda" needs the CUDA provider of onnxruntime, "dml" is DirectML on Windows; both are untested, and "auto" never takes "dml".',
+    ),
   precision: z
     .enum(PRECISIONS)
     .default('float32')

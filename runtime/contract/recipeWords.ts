@@ -15,7 +15,11 @@ export type FlaggedStrategy = (typeof FLAGGED)[number];
 /** Name of the evaluation set that a fine-tuning takes from its own data (`heldOut`). */
 export const HELD_OUT_SET = 'held out';
 
-export type Device = 'cpu' | 'webgpu';
+/** What onnxruntime may compute on, with the names that people know. */
+export const DEVICE_NAMES = { cpu: 'CPU', webgpu: 'WebGPU', cuda: 'CUDA', dml: 'DirectML' } as const;
+export type Device = keyof typeof DEVICE_NAMES;
+export type DeviceChoice = 'auto' | Device;
+export const DEVICE_CHOICES: readonly DeviceChoice[] = ['auto', ...(Object.keys(DEVICE_NAMES) as Device[])];
 
 /** How the frozen weights of a model are held: as they are, or in blocks of 8 or 4 bits. */
 export const PRECISIONS = ['float32', 'int8', 'int4'] as const;
@@ -23,7 +27,7 @@ export type Precision = (typeof PRECISIONS)[number];
 
 /** Where and how the weights of a model are computed with, outside recipes. */
 export interface Computing {
-  device?: 'auto' | Device;
+  device?: DeviceChoice;
   /** Of the base model's frozen weights. */
   precision?: Precision;
 }

@@ -4,7 +4,8 @@ import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
 import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
-import type { Device } from '../contract/recipeWords.js';
+import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
+import { DEVICES } from './devices.js';
 
 /** A tensor on the CPU or on the device. Opaque outside this file, but for its dims. */
 export type Tensor = ort.Tensor;
@@ -97,44 +98,38 @@ export async function openFile(
   };
 }
 
-const NO_GPU = /Failed to get a WebGPU (adapter|device)|WebGPU.*not|no available backend/i;
-
 /**
- * Opens a device. `auto` takes WebGPU where an adapter answers and computes faster than the CPU: a driver in software answers,
- * too. The reason says which it is.
- * @throws HumanError when `webgpu` is asked for and there is none.
+ * Opens a device. `auto` tries those that are there, and takes a GPU that computes faster than the CPU: a driver in software
+ * answers, too. The reason says which it is.
+ * @throws HumanError when a device is asked for by name and there is none.
  */
-export async function openBackend(device: 'auto' | Device, threads = 0): Promise<Backend> {
+export async function openBackend(device: DeviceChoice, threads = 0): Promise<Backend> {
   if (device === 'cpu') return backend('cpu', threads);
-  const gpu = await timed('webgpu');
-  if ('failure' in gpu) {
-    if (device === 'auto') return backend('cpu', threads, `no GPU: ${gpu.failure}`);
-    throw new HumanError(`WebGPU is not available: ${gpu.failure}.`, {
+  if (device !== 'auto') {
+    const found = await timed(device);
+    if ('seconds' in found) return backend(device, threads);
+    throw new HumanError(`${DEVICE_NAMES[device]} is not available: ${found.failure}.`, {
       place: 'device',
-      remedy: 'Install a Vulkan, D3D12 or Metal driver, or use "device": "cpu".',
+      remedy: DEVICES[device].remedy,
     });
   }
-  if (device === 'webgpu') return backend('webgpu', threads);
+  const failures: string[] = [];
+  let best: { device: Device; seconds: number } | undefined;
+  for (const name of Object.keys(DEVICES) as Device[]) {
+    if (name === 'cpu' || !DEVICES[name].auto) continue;
+    const found = await timed(name);
+    if ('failure' in found) failures.push(found.failure);
+    else if (!best || found.seconds < best.seconds) best = { device: name, seconds: found.seconds };
+  }
+  if (!best) return backend('cpu', threads, `no GPU: ${failures[0]}`);
   const cpu = await timed('cpu');
   if ('failure' in cpu) throw new Error(`the CPU computes nothing: ${cpu.failure}`);
-  const times = cpu.seconds / gpu.seconds;
-  const said = `a GPU answers through WebGPU, which multiplies matrices ${formatFactor(times)} times as fast as the CPU`;
-  return times > 1 ? backend('webgpu', threads, said) : backend('cpu', threads, said);
+  const times = cpu.seconds / best.seconds;
+  const said = `a GPU answers through ${DEVICE_NAMES[best.device]}, which multiplies matrices ${formatFactor(times)} times as fast as the CPU`;
+  return backend(times > 1 ? best.device : 'cpu', threads, said);
 }
 
 const formatFactor = (times: number): string => String(Number(times.toPrecision(times < 10 ? 2 : 3)));
-
-/** On Linux WebGPU runs on Vulkan; asking without its loader writes warnings past us to stderr. */
-function vulkanLoads(): boolean {
-  if (process.platform !== 'linux') return true;
-  try {
-    process.dlopen({ exports: {} }, 'libvulkan.so.1');
-    return true;
-  } catch (error) {
-    // a library that loads is no Node addon: that error means it is there
-    return !/cannot open shared object file/.test(String(error));
-  }
-}
 
 type Trial = { readonly seconds: number } | { readonly failure: string };
 
@@ -154,7 +149,9 @@ const SLOW = 1;
 
 /** Seconds of one product of matrices, the least of several after the first, or why there is none. */
 async function trial(device: Device): Promise<Trial> {
-  if (device === 'webgpu' && !vulkanLoads()) return { failure: 'no Vulkan loader (libvulkan.so.1) is installed' };
+  const { missing, absent } = DEVICES[device];
+  const why = missing();
+  if (why !== undefined) return { failure: why };
   const [rows, inner, columns] = TRIED;
   const a = { name: 'a', dtype: 'float32', shape: [rows, inner] } as const;
   const b = { name: 'b', dtype: 'float32', shape: [inner, columns] } as const;
@@ -185,14 +182,12 @@ async function trial(device: Device): Promise<Trial> {
     return { seconds: least };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { failure: NO_GPU.test(message) ? 'no WebGPU adapter was found' : message.split('\n')[0] };
+    return { failure: absent.pattern.test(message) ? absent.words : message.split('\n')[0] };
   }
 }
 
-/** A shader may bind at least 8 buffers (WebGPU's default limit); one is the input. */
-const MAX_SPLIT_OUTPUTS = 7;
-
 function backend(device: Device, threads: number, reason?: string): Backend {
+  const { maxSplitOutputs, scans, keeps, logSoftmax, exactAngles } = DEVICES[device];
   const identities = new Map<number, Promise<ort.InferenceSession>>();
   const options = (
     { folder, keep, profile, prepack = false }: SessionOptions,
@@ -206,9 +201,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     // batches have many shapes; an arena keeps a block for each and grows to several times what a step needs
     enableCpuMemArena: false,
     ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
-    ...(keep && device !== 'cpu'
-      ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) }
-      : {}),
+    ...(keep && keeps ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) } : {}),
     logSeverityLevel: 3,
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
@@ -223,15 +216,15 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     device,
     threads,
     reason,
-    maxSplitOutputs: device === 'cpu' ? Infinity : MAX_SPLIT_OUTPUTS,
-    scans: device === 'cpu',
+    maxSplitOutputs,
+    scans,
     async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
       let session: ort.InferenceSession;
       try {
         session = await ort.InferenceSession.create(
-          serialize(device === 'cpu' ? graph : lowerLogSoftmax(graph)),
-          options(given, exactNodes(graph)),
+          serialize(logSoftmax ? graph : lowerLogSoftmax(graph)),
+          options(given, exactAngles ? [] : exactNodes(graph)),
         );
       } catch (error) {
         throw new Error(
@@ -263,10 +256,7 @@ function backend(device: Device, threads: number, reason?: string): Backend {
   };
 }
 
-/**
- * Nodes that stay on the CPU for their precision: Vulkan and Direct3D promise sine and cosine within 5e-4 and in [−π, π] only,
- * and rotary positions are larger. They depend on positions alone and cost next to nothing.
- */
+/** Nodes that stay on the CPU for their precision: they depend on positions alone and cost next to nothing. */
 const exactNodes = (graph: Graph): string[] =>
   graph.nodes.filter(({ op }) => op === 'Sin' || op === 'Cos').map(({ outputs }) => outputs[0].name);
 

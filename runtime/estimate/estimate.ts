@@ -1,4 +1,5 @@
 /** What a training will take, from its recipe and the sizes of its rows. */
+import type { DeviceChoice } from '../contract/recipeWords.js';
 import { baselineFacts, BASELINES } from '../contract/baselines.js';
 import { readAdapter } from '../adapters/files.js';
 import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
@@ -24,7 +25,7 @@ import type { Speed } from './speed.js';
 export interface EstimateOptions {
   /** Absolute path of a path written in the recipe. */
   readonly path: (written: string) => string;
-  readonly device?: 'auto' | 'cpu' | 'webgpu';
+  readonly device?: DeviceChoice;
   /** Where measured runs are kept, for tests. */
   readonly history?: string;
   readonly signal?: AbortSignal;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { openBackend } from '../../runtime/device/session.js';
 import { vulkanEnv } from '../support/vulkan.js';
@@ -87,4 +87,23 @@ it('auto falls back to the CPU with the reason where there is no GPU', async (t)
   if (backend.device === 'webgpu') return t.skip('there is a GPU');
   assert.match(backend.reason ?? '', /^no GPU: /);
   await assert.rejects(openBackend('webgpu'), { name: 'HumanError', message: /WebGPU is not available/ });
+});
+
+it('a device that is not there is refused by its name, and nothing is printed past us', (t) => {
+  const session = new URL('../../runtime/device/session.ts', import.meta.url).href;
+  const code = `const { openBackend } = await import(${JSON.stringify(session)});
+    for (const device of ['cuda', 'dml'])
+      await openBackend(device).then(() => console.log('there'), (e) => console.log(e.message, '|', e.place, '|', e.remedy));`;
+  const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { encoding: 'utf8' });
+  const [cuda, dml] = run.stdout.trim().split('\n');
+  if (/^there/m.test(run.stdout)) return t.skip('there is one');
+  assert.match(
+    cuda!,
+    /^CUDA is not available: (\S*onnxruntime_providers_cuda\S* is not in |CUDA ).*\. \| device \| Put the CUDA/,
+  );
+  assert.match(
+    dml!,
+    /^DirectML is not available: DirectML (is for Windows|finds no GPU)\. \| device \| Use "device": "auto"\.$/,
+  );
+  assert.equal(run.stderr, '');
 });

@@ -1,3 +1,4 @@
+import { DEVICE_NAMES } from '../../runtime/contract/recipeWords.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
 import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
@@ -91,8 +92,6 @@ export class Header {
 
 const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluating', 'saving']);
 
-const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
-
 /** "step 62 / 108 · 41 s elapsed · about 30 s left · on cpu". */
 function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
@@ -103,7 +102,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
     fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
     RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '',
-    run.device ? fill(s.device, run.cluster ?? DEVICES[run.device]) : '',
+    run.device ? fill(s.device, run.cluster ?? DEVICE_NAMES[run.device]) : '',
     run.elsewhere ? fill(s.elsewhere, run.elsewhere) : '',
   ]
     .filter((part) => part !== '')

@@ -3,7 +3,7 @@ import type { ErrorData } from '../../contract/errors.js';
 import type { RunEvent } from '../../contract/events.js';
 import type { Manifest } from '../../contract/manifest.js';
 import type { Recipe } from '../../contract/recipe.js';
-import type { MeasureKind } from '../../contract/recipeWords.js';
+import { DEVICE_NAMES, type MeasureKind } from '../../contract/recipeWords.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { scanText } from '../../contract/scanText.js';
 import { ANSWER_STRINGS, answerRows } from '../../contract/answers.js';
@@ -98,8 +98,6 @@ function compared(main: ReportRun, plain: ReportRun): Html {
   return html`${differ.length > 0 && html`<p class="notice">${plain.manifest.name} differs from ${main.manifest.name}: ${differ.join(', ')}.</p>`}`;
 }
 
-const DEVICES = { cpu: 'CPU', webgpu: 'WebGPU' };
-
 function facts(run: ReportRun): string {
   const { outcome, started, device, precision, kind } = run.manifest;
   const done = doneOf(run);
@@ -107,7 +105,7 @@ function facts(run: ReportRun): string {
     outcome,
     done && KINDS[kind].trains && `${done.step} steps`,
     done && formatSeconds(done.seconds),
-    device && `on ${'on' in run.recipe && run.recipe.on ? 'a Ray cluster' : DEVICES[device]}`,
+    device && `on ${'on' in run.recipe && run.recipe.on ? 'a Ray cluster' : DEVICE_NAMES[device]}`,
     precision && `frozen weights in ${precision}`,
     `started ${started.slice(0, 16).replace('T', ' ')} UTC`,
   ]
