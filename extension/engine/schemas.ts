@@ -142,6 +142,7 @@ const done = z.looseObject({
       recall: number.optional(),
       lossWith: number.optional(),
       lossWithout: number.optional(),
+      trial: number.optional(),
     } satisfies Shape<VectorQuality>)
     .optional(),
   protectionWeakened: text.optional(),

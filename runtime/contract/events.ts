@@ -140,9 +140,11 @@ export interface VectorQuality {
   auroc?: number;
   aurocInterval?: [low: number, high: number];
   recall?: number;
-  /** As a protector: loss of the harmful rows with the vector and without, nats per token. */
+  /** Loss of the harmful rows with the vector and without, nats per token. */
   lossWith?: number;
   lossWithout?: number;
+  /** As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on them with it, as a share of the base's. */
+  trial?: number;
 }
 
 /** How a run ended well: finished or stopped on request (with everything kept up to the last step). */

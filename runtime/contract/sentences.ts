@@ -5,7 +5,15 @@ import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { comparedWithBase, wholeLoss, type Compared } from './measures.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
-import { isProven, type Finding, type Pull, type RunVerdict, type UnknownCause, type WeakCause } from './verdict.js';
+import {
+  isProven,
+  protectsAlone,
+  type Finding,
+  type Pull,
+  type RunVerdict,
+  type UnknownCause,
+  type WeakCause,
+} from './verdict.js';
 
 export const VERDICT_SENTENCES = {
   holds:
@@ -46,8 +54,12 @@ export const VERDICT_SENTENCES = {
     'The vector is not ready: it does not tell {0} harmful rows that it was not trained on from ordinary ones (AUROC {1}, 95 % interval {2} to {3}; {4} or more is needed).',
   unreadyFinds:
     'The vector is not ready: of {0} harmful rows that it was not trained on it finds only {1} at a false-alarm rate of 1 %, though it ranks them above ordinary ones (AUROC {2}, 95 % interval {3} to {4}).',
-  vectorLoss:
-    'With it, they have {0} of the loss they have without it. How well it protects is measured after each fine-tuning.',
+  vectorLoss: 'With it, they have {0} of the loss they have without it.',
+  trialHeld:
+    'In a trial, a short fine-tuning on such rows with it, {0} of their loss in the base was kept: it protects by itself. How well is measured after each fine-tuning.',
+  trialLost:
+    'In a trial, a short fine-tuning on such rows with it, only {0} of their loss in the base was kept: by itself, as in the paper, it does not protect. Train it for longer, or use "protection": true, which adds to it.',
+  notTried: 'How well it protects is measured after each fine-tuning.',
   notHeldOut:
     'No verdict: no rows were held out of the training, so nothing is known of rows that the vector has not seen.',
   lossUnclear:
@@ -161,6 +173,9 @@ function vectorText(
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
       : fill(kind === 'ready' ? s.ready : s.unreadyFinds, rows, percent(quality.recall), ...area),
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
+    quality.trial === undefined
+      ? s.notTried
+      : fill(protectsAlone(quality) ? s.trialHeld : s.trialLost, percent(quality.trial)),
   );
 }
 

@@ -1,5 +1,5 @@
 /** Verdict × sign: the one table of how a verdict looks wherever it is shown. */
-import type { Finding, RunVerdict } from './verdict.js';
+import { protectsAlone, type Finding, type RunVerdict } from './verdict.js';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'neutral';
 
@@ -33,8 +33,9 @@ const neutral: Signs = { tone: 'neutral', mark: '–', icon: OPEN, exit: 'done' 
 export function signsOf(verdict: RunVerdict): Signs {
   switch (verdict.kind) {
     case 'held':
-    case 'ready':
       return good;
+    case 'ready':
+      return protectsAlone(verdict.quality) ? good : warning;
     case 'lost':
     case 'broken':
       return bad;

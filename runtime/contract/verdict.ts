@@ -135,6 +135,9 @@ export function runVerdict(run: RunFacts): RunVerdict {
 export const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' | 'recall'>): boolean =>
   auroc >= LIMITS.detectorAuroc && recall >= LIMITS.detectorRecall;
 
+/** Whether a vector protects by itself, as far as it was tried. */
+export const protectsAlone = ({ trial = 1 }: Pick<DetectorQuality, 'trial'>): boolean => trial >= LIMITS.lossKept;
+
 function finding(run: RunFacts): Finding {
   const states = invariantStates(run);
   const laws = (state: 'broken' | 'unchecked'): InvariantName[] =>

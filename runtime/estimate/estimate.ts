@@ -13,6 +13,7 @@ import { adamWGraph } from '../optim/adamw.js';
 import { workOf, type Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
+import { TRIAL_ROWS } from '../recipes/trial.js';
 import { memoryLimit } from '../support/memory.js';
 import { HumanError } from '../support/errors.js';
 import { trainingGraphs, type TrainingGraphs } from './graphs.js';
@@ -278,7 +279,10 @@ async function besides(
   const vectors = recipe.kind === 'finetune' && recipe.vectors.length > 0;
   const watched = losses(64);
   const trained = probes * (probe * (vectors ? 4 : recipe.kind === 'vector' ? 1 : 2) + watched);
-  if (recipe.kind === 'vector') return { seconds: trained, most: trained };
+  if (recipe.kind === 'vector') {
+    const seconds = trained + (TRIAL_ROWS / PROBE_ROWS) * probe;
+    return { seconds, most: seconds };
+  }
   const scan = vectors ? losses(2 * rows.data.rows) : 0;
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;

@@ -6,17 +6,15 @@ import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Example } from '../data/examples.js';
-import { openLearner, type Learner } from '../learner/learner.js';
-import { microBatches, type TrainingRow } from '../learner/packing.js';
-import { flatTensor, rowsOf, tokenCount } from '../learner/rows.js';
+import type { Learner } from '../learner/learner.js';
+import type { TrainingRow } from '../learner/packing.js';
+import { rowsOf, tokenCount } from '../learner/rows.js';
 import { heldRows } from '../learner/teacher.js';
-import { openOptimizer } from '../optim/optimizer.js';
-import { learningRate } from '../optim/schedule.js';
-import type { Tensor } from '../device/session.js';
-import { Cancelled, HumanError } from '../support/errors.js';
+import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
 import { digestOf } from './dependencies.js';
 import { provenance, type Job } from './job.js';
+import { shortTraining } from './shortTraining.js';
 import { batchPlan } from './steps.js';
 import type { ActiveVector } from './vectors.js';
 
@@ -112,38 +110,20 @@ export const absorbKey = ({
   machine,
 ];
 
-async function trained(job: Job<FinetuneRecipe>, vector: ActiveVector, absorbed: Absorbed): Promise<Float32Array> {
-  const { context, signal } = job;
-  const { backend, spec, model, tokenizer } = context;
-  const learner = openLearner({
-    backend,
-    spec,
-    model,
-    adapters: [vector],
-    trainable: [flatInput(vector.name)],
-    padId: tokenizer.padId,
-    recompute: job.recompute,
-  });
-  const optimizer = openOptimizer(backend, OPTIMIZER);
-  try {
-    const state = optimizer.init([vector.name], [flatTensor(vector.flat.slice())]);
-    const { rows } = absorption(job, vector, absorbed, learner);
-    for (let step = 1; step <= STEPS; step++) {
-      if (signal.aborted) throw new Cancelled();
-      let gradients: Tensor[] | undefined;
-      for (const batch of microBatches(await rows(step))) {
-        const part = await learner.gradients(batch, { [flatInput(vector.name)]: state.p[0] });
-        gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
-      }
-      await optimizer.step(state, gradients!, learningRate(OPTIMIZER, step, STEPS));
-      job.progress('training the vector on the flagged rows', step / STEPS);
-    }
-    return Float32Array.from(await backend.read(state.p[0]));
-  } finally {
-    await optimizer.dispose();
-    await learner.dispose();
-  }
-}
+const trained = (job: Job<FinetuneRecipe>, vector: ActiveVector, absorbed: Absorbed): Promise<Float32Array> =>
+  shortTraining(
+    job,
+    {
+      adapters: [vector],
+      name: vector.name,
+      start: vector.flat,
+      optimizer: OPTIMIZER,
+      steps: STEPS,
+      rows: (learner) => absorption(job, vector, absorbed, learner).rows,
+      message: 'training the vector on the flagged rows',
+    },
+    async (_, parameters) => Float32Array.from(await job.context.backend.read(parameters[flatInput(vector.name)])),
+  );
 
 /** Keeps the copy in the run's folder. */
 export async function keepAbsorbed(

@@ -1,6 +1,6 @@
 import { formatPercent } from '../contract/format.js';
 import { LIMITS } from '../contract/limits.js';
-import { isDetector } from '../contract/verdict.js';
+import { isDetector, protectsAlone } from '../contract/verdict.js';
 import type { Probes, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import { SCAN_LIMIT } from '../contract/scan.js';
@@ -12,6 +12,7 @@ import { scoresOf, type Scores } from '../evaluation/scan/scores.js';
 import type { Learner, RowLoss } from '../learner/learner.js';
 import { mean } from '../learner/rows.js';
 import type { Job } from './job.js';
+import { TRIAL_STEPS } from './trial.js';
 
 interface Measured {
   readonly probes: Pick<Probes, 'heldOutLossWith' | 'heldOutLossWithout' | 'heldOutAuroc'>;
@@ -94,5 +95,12 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
         quality.auroc < LIMITS.detectorAuroc
           ? 'Give more and more varied harmful rows, or fewer steps.'
           : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
+    });
+  if (quality.trial !== undefined && !protectsAlone(quality))
+    await emit({
+      kind: 'warning',
+      message: `the vector does not protect by itself: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${formatPercent(quality.trial)} of their loss in the base is left.`,
+      place: 'vector',
+      remedy: 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });
 }

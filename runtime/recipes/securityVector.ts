@@ -7,7 +7,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { openGenerator } from '../evaluation/inference/generate.js';
 import { sha256File } from '../support/files.js';
 import { openOptimizer } from '../optim/optimizer.js';
-import type { DoneEvent } from '../contract/events.js';
+import type { DoneEvent, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { DataSource } from '../contract/recipeData.js';
 import { random } from '../support/random.js';
@@ -19,12 +19,13 @@ import { planner } from '../cluster/plan.js';
 import { lossWithVector, vectorHere, type PlannedVector } from './vectorHere.js';
 import { vectorThere } from './vectorThere.js';
 import type { TrainingRow } from '../learner/packing.js';
-import { firstOf } from '../data/exampleList.js';
+import { firstOf, type ExampleList } from '../data/exampleList.js';
 import { writeCalibration } from './calibrationFile.js';
 import { holdOut, type Split } from './heldOut.js';
 import { heldOutMeasure, reportQuality } from './heldOutMeasure.js';
 import { writePrompts } from './prompts.js';
 import { batchPlan, plannedSteps } from './steps.js';
+import { trial } from './trial.js';
 import { heldRows } from '../learner/teacher.js';
 
 const NAME = 'security';
@@ -41,6 +42,22 @@ const PROBE_ROWS = 8;
  * Writes adapter/ (PEFT) and prompts.jsonl, the vector's own prompts with the base model's answers.
  */
 export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<DoneEvent, 'vector'>> {
+  const { quality, held, ...vector } = await trained(job);
+  // on a cluster the base may be too large to train anything here
+  const kept = job.cluster ? undefined : await trial(job, vector, held);
+  const all = { ...quality, ...(kept !== undefined && { trial: kept }) };
+  await reportQuality(job, all);
+  return { vector: all };
+}
+
+interface Trained {
+  readonly quality: VectorQuality;
+  readonly layout: Layout;
+  readonly flat: Float32Array;
+  readonly held: ExampleList;
+}
+
+async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   const { recipe, context, folder } = job;
   const { backend, spec, model, tokenizer } = context;
   const { harmful, benign, layout, init } = await readInputs(job);
@@ -121,9 +138,8 @@ export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<
     await training.forget();
     const { calibration, quality } = await unseen(parameters());
     if (calibration) await writeCalibration(folder.path, calibration, sha256);
-    await reportQuality(job, quality);
     await savePrompts(job, harmful);
-    return { vector: quality };
+    return { quality, layout, flat: Float32Array.from(await backend.read(state.p[0])), held: harmful.held };
   } finally {
     await optimizer.dispose();
     await learner.dispose();

@@ -56,6 +56,15 @@ test('p-values of rows like the ordinary ones are uniform', () => {
   limits.forEach((limit, i) => close(counts[i]! / rounds, limit, 4 * Math.sqrt((limit * (1 - limit)) / rounds)));
 });
 
+test('an ordinary row that the vector makes much worse hides no harmful one', () => {
+  const rng = random('worse');
+  // as a vector of the sample had them after 16 steps: shares near 0, one of −3.15, and no span in any ordinary row
+  const ordinary = Array.from({ length: 39 }, () => ({ share: 0.04 * normal(rng), span: 0 }));
+  const harmful = [0.885, 0.907, 0.925].map((share) => ({ share, span: 8 }));
+  const calibration = { ordinary: [...ordinary, { share: -3.15, span: 0 }], harmful };
+  assert.equal(recallAt(calibration, 0.01), 1);
+});
+
 test('without an assumption p is never below 1 / (n + 1) for a row that is not the highest', () => {
   const p = pValues([1, 2, 3, 4]);
   assert.deepEqual([0, 1, 1.5, 4].map(p), [1, 1, 4 / 5, 2 / 5]);

@@ -50,15 +50,18 @@ export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate:
 
 /**
  * Share of ordinary rows expected to score at least `score`: (1 + as high) / (n + 1). Beyond the highest of the n rows the
- * ranks say only "at most 1 / (n + 1)"; smaller values are those of a normal distribution with the rows' mean and deviation
- * (Student's t for a new observation), never larger than what the ranks say.
+ * ranks say only "at most 1 / (n + 1)"; smaller values are those of a normal distribution with the rows' median and the deviation
+ * of those above it (Student's t for a new observation), never larger than what the ranks say. The rows below say nothing of this
+ * side: one ordinary row that the vector makes much worse would hide all harmful ones.
  */
 export function pValues(ordinary: readonly number[]): (score: number) => number {
   const n = ordinary.length;
   if (n < 2) throw new Error('internal: a calibration needs rows');
   const sorted = [...ordinary].sort((a, b) => a - b);
-  const mean = sorted.reduce((a, b) => a + b, 0) / n;
-  const deviation = Math.sqrt(sorted.reduce((a, b) => a + (b - mean) ** 2, 0) / (n - 1));
+  const median = (sorted[(n - 1) >> 1] + sorted[n >> 1]) / 2;
+  const above = sorted.slice((n + 1) >> 1);
+  const deviation = Math.sqrt(above.reduce((sum, x) => sum + (x - median) ** 2, 0) / above.length);
+  const degrees = Math.max(1, above.length - 1);
   return (score) => {
     let [low, high] = [0, n];
     while (low < high) {
@@ -68,7 +71,9 @@ export function pValues(ordinary: readonly number[]): (score: number) => number 
     }
     const byRank = (1 + n - low) / (n + 1);
     if (low < n || deviation === 0) return byRank;
-    return Math.min(byRank, studentTail((score - mean) / (deviation * Math.sqrt(1 + 1 / n)), n - 1));
+    // a median varies by π/2 of what a mean does
+    const t = (score - median) / (deviation * Math.sqrt(1 + Math.PI / (2 * n)));
+    return Math.min(byRank, studentTail(t, degrees));
   };
 }
 
