@@ -12,9 +12,10 @@ import { COMPILED, longTests, unitTests } from './unitTests.mjs';
 const root = path.resolve(import.meta.dirname, '..');
 const outdir = path.join(root, COMPILED);
 const tests = [...unitTests, ...longTests];
-/** The process of a classifier, which lies beside what starts it. */
-const CLASSIFIER = { in: 'runtime/evaluation/judges/apartChild.ts', out: 'chunks/classifier' };
-const STARTS = /judges.apart\.ts$/;
+/** Programs that tests start (support/program.ts), and the process of a classifier, which lies beside what starts it. */
+const programs = ['test/models/opener.ts', 'test/runs/contender.ts', 'test/support/vectorSteps.ts'];
+const classifier = { in: 'runtime/evaluation/judges/apartChild.ts', out: 'chunks/classifier' };
+const STARTS = /(judges.apart|support.program)\.ts$/;
 
 const importMeta = {
   name: 'import.meta of the source',
@@ -33,7 +34,7 @@ const importMeta = {
 await rm(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: [...tests.map((file) => ({ in: file, out: file.replace(/\.ts$/, '') })), CLASSIFIER],
+  entryPoints: [...[...tests, ...programs].map((file) => ({ in: file, out: file.replace(/\.ts$/, '') })), classifier],
   outdir,
   bundle: true,
   splitting: true,
