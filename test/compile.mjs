@@ -1,6 +1,7 @@
 /**
  * Compiles the unit tests into out/unit, where they start in half the time that a compiler at run time takes: each file of tests
- * with what it imports, which the files share. `import 'vscode'` is the fake, and `import.meta` is that of the source.
+ * with what it imports, which the files share. `import 'vscode'` is the fake, and `import.meta` is that of the source, but for
+ * who starts a program that is compiled, too.
  */
 import { build } from 'esbuild';
 import { readFile, rm } from 'node:fs/promises';
@@ -11,12 +12,16 @@ import { COMPILED, longTests, unitTests } from './unitTests.mjs';
 const root = path.resolve(import.meta.dirname, '..');
 const outdir = path.join(root, COMPILED);
 const tests = [...unitTests, ...longTests];
+/** Programs that tests start (support/program.ts), and the process of a classifier, which lies beside what starts it. */
+const programs = ['test/models/opener.ts', 'test/runs/contender.ts', 'test/support/vectorSteps.ts'];
+const classifier = { in: 'runtime/evaluation/judges/apartChild.ts', out: 'chunks/classifier' };
+const STARTS = /(judges.apart|support.program)\.ts$/;
 
 const importMeta = {
   name: 'import.meta of the source',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\.(ts|mjs)$/ }, async ({ path: file }) => {
-      if (file.includes('node_modules')) return undefined;
+      if (file.includes('node_modules') || STARTS.test(file)) return undefined;
       const own = { dirname: path.dirname(file), filename: file, url: pathToFileURL(file).href };
       const text = await readFile(file, 'utf8');
       const contents = text.replace(/\bimport\.meta\.(dirname|filename|url)\b/g, (_, name) =>
@@ -29,8 +34,7 @@ const importMeta = {
 await rm(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: tests,
-  outbase: '.',
+  entryPoints: [...[...tests, ...programs].map((file) => ({ in: file, out: file.replace(/\.ts$/, '') })), classifier],
   outdir,
   bundle: true,
   splitting: true,

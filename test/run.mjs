@@ -18,7 +18,7 @@ const results = path.join(root, 'out/results');
 const vsix = path.join(root, 'out/test.vsix');
 const tgz = path.join(root, 'out/test.tgz');
 const SLOWEST = 10;
-/** Priority of what runs beside the rest, as `nice` counts. */
+/** Priority of what runs beside the windows, as `nice` counts. */
 const LOWER = 5;
 
 const nodeTest = (files, args, { atOnce = 2, seconds = 240 } = {}) => [
@@ -30,7 +30,7 @@ const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
- * have gone well. Those with `beside` run one after the other beside all others, with a lower priority: a window leaves
+ * have gone well. Those with `beside` run one after the other beside the windows, with a lower priority: a window leaves
  * the machine idle for a third of its time. What they print follows when they have ended. The tests of a section are counted from
  * the file TEST_RESULTS if it writes one, else it counts as one test.
  */
@@ -193,6 +193,8 @@ const order = shown.filter((name) => chosen.includes(name));
 const inTurn = async (names) => {
   for (const name of names) await complete(name);
 };
+// The unit tests keep all cores busy, the windows do not.
+if (order.includes('unit')) await complete('unit');
 await Promise.all([
   inTurn(order.filter((name) => sections[name].beside)),
   inTurn(order.filter((name) => !sections[name].beside)),

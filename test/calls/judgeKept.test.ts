@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, beforeEach, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import type { Reporter } from '../../runtime/calls/reporter.js';
@@ -14,8 +13,8 @@ import { Cancelled } from '../../runtime/support/errors.js';
 import { judgeServer, type JudgeServer } from '../support/judgeServer.js';
 import { manifestOf, samplesOf, writeKeptRun } from '../support/keptRun.js';
 import { silent } from '../support/silent.js';
+import { CLI } from './support.js';
 
-const CLI = fileURLToPath(new URL('../../runtime/cli.ts', import.meta.url));
 const ROWS = 60;
 const OF = 2 * ROWS;
 const CONCURRENCY = 4;
@@ -78,7 +77,7 @@ test('stopped, all replies are kept, and the others are asked about next', async
 test('killed, it loses less than the last fifty', async () => {
   const asks = 2 * 50 + 10;
   const judge = JSON.stringify({ ...(model() as object), concurrency: 1 });
-  const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'evaluate', '--answers', run, '--judge', judge], {
+  const child = spawn(process.execPath, [CLI, 'evaluate', '--answers', run, '--judge', judge], {
     stdio: 'ignore',
   });
   server.says = (_, n) => (n < asks ? 'COMPLIED' : (child.kill('SIGKILL'), 'hang'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { openBackend } from '../../runtime/device/session.js';
+import { program } from '../support/program.js';
 import { vulkanEnv } from '../support/vulkan.js';
 
 interface Steps {
@@ -11,10 +12,10 @@ interface Steps {
   cpu: Record<string, number>;
 }
 
-const script = new URL('../support/vectorSteps.ts', import.meta.url).pathname;
+const script = program('test/support/vectorSteps.ts');
 const steps = (device: string, env: NodeJS.ProcessEnv): Steps =>
   JSON.parse(
-    execFileSync(process.execPath, ['--import', 'tsx', script, device], {
+    execFileSync(process.execPath, [...script.execArgv, script.file, device], {
       env,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],

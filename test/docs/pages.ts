@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CLI } from '../calls/support.js';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
@@ -66,8 +67,7 @@ export const sources = (folder: string): string[] =>
 
 /** Commands of `--help`, each with its line, or lines, of use. */
 export function help(): { text: string; commands: Map<string, string> } {
-  const args = ['--import', 'tsx', 'runtime/cli.ts', '--help'];
-  const text = execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+  const text = execFileSync(process.execPath, [CLI, '--help'], { encoding: 'utf8' });
   return {
     text,
     commands: new Map([...text.matchAll(/^ {2}([a-z]+)\b(?!-) ?(.*)$/gm)].map(([, name, use]) => [name!, use!])),

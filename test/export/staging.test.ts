@@ -1,12 +1,11 @@
 /** An export is there as a whole and checked, or not at all. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Cancelled, HumanError } from '../../runtime/support/errors.js';
-import { ROOT } from '../calls/support.js';
+import { cli } from '../calls/support.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
 
@@ -81,29 +80,20 @@ describe('an export', () => {
     assert.deepEqual(await here.left(), []);
   });
 
-  it('a disk that is full: a clear message, exit code 1, nothing left', { skip: process.platform === 'win32' }, () => {
-    const out = here.file('disk', 'model');
-    const line = [
-      '--import',
-      'tsx',
-      'runtime/cli.ts',
-      'export',
-      '--model',
-      model,
-      '--format',
-      'safetensors',
-      '--out',
-      out,
-    ];
-    const ran = spawnSync('sh', ['-c', 'ulimit -f 40; exec "$0" "$@"', process.execPath, ...line], {
-      cwd: ROOT,
-      encoding: 'utf8',
-    });
-    assert.equal(ran.status, 1, ran.stderr);
-    assert.match(
-      ran.stderr,
-      /disk.model: there is not enough space for the export; nothing was left behind\. Free some space/,
-    );
-    assert.deepEqual(readdirSync(here.file('disk')), []);
-  });
+  it(
+    'a disk that is full: a clear message, exit code 1, nothing left',
+    { skip: process.platform === 'win32' },
+    async () => {
+      const out = here.file('disk', 'model');
+      const ran = await cli(['export', '--model', model, '--format', 'safetensors', '--out', out], {
+        shell: 'ulimit -f 40;',
+      });
+      assert.equal(ran.code, 1, ran.stderr);
+      assert.match(
+        ran.stderr,
+        /disk.model: there is not enough space for the export; nothing was left behind\. Free some space/,
+      );
+      assert.deepEqual(readdirSync(here.file('disk')), []);
+    },
+  );
 });

@@ -19,13 +19,13 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { clearCache, listCache, useEntry, userCache } from '../../runtime/models/cache/userCache.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { calls } from '../../runtime/calls/calls.js';
 import { silent } from '../support/silent.js';
 import type { CacheInfo } from '../../runtime/contract/modelInfo.js';
 import { cli, ROOT } from '../calls/support.js';
+import { program } from '../support/program.js';
 
 const GGUF = join(ROOT, 'test/fixtures/gguf/families/llama.gguf');
 const entriesOf = async (cache: string): Promise<string[]> =>
@@ -48,13 +48,8 @@ test('it lies where each system keeps caches', () => {
 
 /** A process that opens the model, says so, and stays until its input ends. */
 function opener(cache: string, file = GGUF): { child: ChildProcess; opened: Promise<void> } {
-  const module = pathToFileURL(join(ROOT, 'runtime/models/folder.ts')).href;
-  const code = `const { openModel } = await import('${module}');
-    const { tensors } = await openModel(process.argv[1], { cache: process.argv[2] });
-    console.log(tensors.size);
-    process.stdin.resume().on('end', () => process.exit());`;
-  const args = ['--import', 'tsx', '--input-type=module', '-e', code, file, cache];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+  const { file: opens, execArgv } = program('test/models/opener.ts');
+  const child = spawn(process.execPath, [...execArgv, opens, file, cache], { stdio: ['pipe', 'pipe', 'inherit'] });
   return { child, opened: once(child.stdout, 'data').then(([data]) => assert.match(String(data), /^\d+\n/)) };
 }
 

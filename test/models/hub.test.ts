@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +6,8 @@ import { test } from 'node:test';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { inspectModel } from '../../runtime/calls/inspect.js';
 import { openModel } from '../../runtime/models/folder.js';
-import { fixture, NAME, refused, root, useHub } from '../support/hubDownloads.js';
+import { cli } from '../calls/support.js';
+import { fixture, NAME, refused, useHub } from '../support/hubDownloads.js';
 import { commitOf, sha256 } from '../support/hubServer.js';
 
 const { dir, hub, model, newFolder, download } = await useHub();
@@ -227,13 +227,7 @@ test('GGUF files: asked which, one by name, one alone; several share a folder', 
 test('the command line downloads a model', async () => {
   const folder = newFolder();
   const env = { ...process.env, HF_ENDPOINT: hub.url };
-  const run = (...args: string[]) =>
-    new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-      const command = ['--import', 'tsx', 'runtime/cli.ts', 'download', ...args];
-      execFile(process.execPath, command, { env, cwd: root }, (error, stdout, stderr) =>
-        done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
-      );
-    });
+  const run = (...args: string[]) => cli(['download', ...args], { env });
   const { code, stdout, stderr } = await run(NAME, '--out', folder, '--revision', 'main', '--json');
   assert.equal(code, 0, stderr);
   assert.deepEqual(JSON.parse(stdout), { path: folder });

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cancelled } from '../../runtime/support/errors.js';
+import { CLI } from '../calls/support.js';
 import { withFault } from '../support/faults.js';
 import { treeOf } from '../support/tree.js';
-import { NAME, refused, root, useHub } from '../support/hubDownloads.js';
+import { NAME, refused, useHub } from '../support/hubDownloads.js';
 import { sha256 } from '../support/hubServer.js';
 
 const { dir, hub, model, newFolder, download } = await useHub();
@@ -269,16 +270,12 @@ test('a folder that may not be written, is a file, or is removed on the way', as
   await chmod(closed, 0o755);
 });
 
-const cli = (...args: string[]) =>
-  spawn(process.execPath, ['--import', 'tsx', 'runtime/cli.ts', 'download', NAME, ...args], {
-    cwd: root,
-    env: { ...process.env, HF_ENDPOINT: hub.url },
-  });
-
 test('of two downloads into one folder the second is refused, also of another process; one that is killed is gone on with', async () => {
   const folder = newFolder();
   hub.faults.pieceMs = 100;
-  const child = cli('--out', folder);
+  const child = spawn(process.execPath, [CLI, 'download', NAME, '--out', folder], {
+    env: { ...process.env, HF_ENDPOINT: hub.url },
+  });
   const ended = new Promise((resolve) => child.on('exit', resolve));
   while (!existsSync(join(folder, '.download', weightsPart))) await sleep(20);
   await refused(download({ folder }), /another download into this folder/, /Wait for that download/);

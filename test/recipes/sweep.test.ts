@@ -4,17 +4,15 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { SweepFile } from '../../runtime/contract/sweep.js';
 import { sha256File } from '../../runtime/support/files.js';
+import { CLI } from '../calls/support.js';
 import { runSweep as run, sweepsFolder, type Sweeps } from '../support/sweeps.js';
 import { RECIPES } from '../kills/workspace.js';
-
-const CLI = fileURLToPath(new URL('../../runtime/cli.ts', import.meta.url));
 
 let at: Sweeps;
 let root: string;
@@ -113,7 +111,7 @@ describe('a sweep', () => {
   it('killed twice and resumed, ends with the same table', { timeout: 300_000 }, async () => {
     const recipe = await sweep('killed', over);
     for (const kill of [1, 2]) {
-      const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'train', recipe, '--json', '--resume'], {
+      const child = spawn(process.execPath, [CLI, 'train', recipe, '--json', '--resume'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       if (kill === 1) child.kill('SIGKILL');

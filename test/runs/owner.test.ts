@@ -6,7 +6,6 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { requireFree as requireFreeInWindow } from '../../extension/runs/owner.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
@@ -16,6 +15,7 @@ import type { Recipe } from '../../runtime/contract/recipe.js';
 import { claim, requireFree } from '../../runtime/runs/owner.js';
 import { ownerOf, processStart } from '../../runtime/runs/ownerOf.js';
 import { openRunFolder, readEvents } from '../../runtime/runs/runFolder.js';
+import { program } from '../support/program.js';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'owner-'));
@@ -103,8 +103,8 @@ const CONTENDERS = 5;
 
 test('of many processes that come at once, and are slow at every call, exactly one gets the folder', async (t) => {
   const root = await temporary(t);
-  const file = fileURLToPath(new URL('contender.ts', import.meta.url));
-  const contenders = Array.from({ length: CONTENDERS }, () => fork(file, { execArgv: ['--import', 'tsx'] }));
+  const { file, execArgv } = program('test/runs/contender.ts');
+  const contenders = Array.from({ length: CONTENDERS }, () => fork(file, { execArgv }));
   t.after(() => contenders.forEach((child) => child.kill('SIGKILL')));
   await Promise.all(contenders.map((child) => once(child, 'message')));
   for (let round = 0; round < ROUNDS; round++) {
