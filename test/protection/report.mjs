@@ -1,6 +1,7 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json), sample.ts (SAMPLE_DIR/sample.json) and attacks.ts (SAMPLE_DIR/attacks.json); without folders, from the results that are kept here.
+ * (DIR/protection.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts and trial.ts (SAMPLE_DIR/sample.json, attacks.json and
+ * trial.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,6 +13,8 @@ const [dir = 'test/protection/results', sampleDir = dir] = process.argv.slice(2)
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
 const text = read(path.resolve(dir, 'protection.json'));
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
+const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
+const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
 const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
 
 const percent = (share) => (share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`);
@@ -187,6 +190,46 @@ function sampleTable(rows) {
 const said = ({ verdict, weakened }) => SAID[verdict] ?? (weakened ? 'weakened' : 'held');
 const SAID = { held: 'held', weakened: 'weakened', lost: 'failed', unknown: 'cannot be said' };
 
+const variantTable = (found) =>
+  table(
+    [
+      'vector',
+      ...[...new Set(found.map(({ trait }) => trait))].flatMap((trait) => [
+        `${trait}: AUROC`,
+        'recall',
+        'false alarms',
+        'explained',
+      ]),
+    ],
+    grouped(found, ({ variant }) => variant).map((group) => [
+      group[0].variant,
+      ...[...new Set(found.map(({ trait }) => trait))].flatMap((trait) => {
+        const one = group.find((other) => other.trait === trait);
+        if (!one) return ['–', '–', '–', '–'];
+        return [one.auroc?.toFixed(4) ?? '–', percent(one.recall), percent(one.falseAlarms), percent(one.explained)];
+      }),
+    ]),
+  );
+
+const trialTable = (found) =>
+  table(
+    [
+      'steps of the vector',
+      'AUROC',
+      'loss kept in the trial',
+      "the paper's method: harm",
+      'loss kept',
+      '`"protection": true`: harm',
+      'loss kept',
+    ],
+    found.map(({ steps, auroc, trial, paper, protected: ours }) => [
+      steps ?? "100, the sample's own",
+      auroc?.toFixed(3) ?? '–',
+      percent(trial),
+      ...[paper, ours].flatMap(({ harm, lossKept }) => [percent(harm), percent(lossKept)]),
+    ]),
+  );
+
 function attackTable(points) {
   return table(
     [
@@ -297,6 +340,8 @@ const parts = {
   scans: scans(runs),
   costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),
+  variants: variantTable(variants),
+  trials: trialTable(trials),
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1')),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))].filter((seed) => seed !== '1').join(', '),
   sample: sampleTable(sample.filter(({ seed }) => seed === '1')),

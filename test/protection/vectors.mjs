@@ -1,0 +1,110 @@
+/**
+ * `node test/protection/vectors.mjs [--traits=lisp,rude] [--variants=…] [--out=DIR]`: what makes few rows of a trait go furthest. Trains
+ * vectors that differ in one setting each, and scans a run's data with them (160 rows that no vector saw, topics of their own).
+ * Vectors that are done are not repeated. Writes DIR/vectors.json; `node test/protection/report.mjs` reads it.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { dataRows, vectorRows } from './traits.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const { values: options } = parseArgs({
+  options: {
+    traits: { type: 'string', default: 'lisp,rude' },
+    variants: { type: 'string', default: '' },
+    out: { type: 'string', default: 'out/protection-vectors' },
+  },
+});
+const model = process.env.SMOLLM2_GGUF ?? path.join(root, 'media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf');
+const out = path.resolve(options.out);
+const list = (text) => text.split(',').filter(Boolean);
+
+/** Rows, and what is unlike the recipe of docs/protection.md. */
+const VARIANTS = {
+  '16 rows': { rows: 16 },
+  '32 rows': { rows: 32 },
+  '64 rows': { rows: 64 },
+  '128 rows': { rows: 128 },
+  '32 rows, rank 2': { rows: 32, adapter: { rank: 2, alpha: 4 } },
+  '32 rows, rank 32': { rows: 32, adapter: { rank: 32, alpha: 64 } },
+  '32 rows, attention only': {
+    rows: 32,
+    adapter: { rank: 8, alpha: 16, sites: ['q_proj', 'k_proj', 'v_proj', 'o_proj'] },
+  },
+  '32 rows, λ 0.1': { rows: 32, objective: { benignWeight: 0.1 } },
+  '32 rows, λ 10': { rows: 32, objective: { benignWeight: 10 } },
+  '32 rows, weight decay 0.1': { rows: 32, optimizer: { weightDecay: 0.1 } },
+  '32 rows, 12 steps': { rows: 32, steps: 12 },
+  '32 rows, 48 steps': { rows: 32, steps: 48 },
+};
+
+const write = (file, content) => {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, content);
+};
+const jsonLines = (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+const run = promisify(execFile);
+/** Events that a command of the command line prints. */
+async function command(...args) {
+  const cli = path.join(root, 'dist/cli.js');
+  const { stdout } = await run(process.execPath, [cli, ...args, '--json'], { maxBuffer: 2 ** 28 });
+  return stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []));
+}
+
+async function figures(trait, variant) {
+  const { rows, optimizer, ...changes } = VARIANTS[variant];
+  const folder = path.join(out, trait, variant.replaceAll(/[ ,λ]+/g, '-'));
+  const kept = path.join(folder, 'kept.json');
+  if (existsSync(kept)) return JSON.parse(readFileSync(kept, 'utf8'));
+  const { harmful, benign } = vectorRows(trait, rows);
+  write(path.join(folder, 'harmful.jsonl'), jsonLines(harmful));
+  write(path.join(folder, 'benign.jsonl'), jsonLines(benign));
+  write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, 1, false)));
+  const recipe = {
+    kind: 'vector',
+    model,
+    harmful: { file: 'harmful.jsonl' },
+    benign: { file: 'benign.jsonl' },
+    adapter: { rank: 8, alpha: 16 },
+    objective: { benignWeight: 1 },
+    optimizer: { learningRate: 0.002, schedule: 'linear', warmupSteps: 0.1, ...optimizer },
+    batch: { rows: 8, maxTokens: 128 },
+    steps: 24,
+    evaluateEvery: 12,
+    output: 'vector',
+    ...changes,
+  };
+  write(path.join(folder, 'vector.json'), `${JSON.stringify(recipe, null, 2)}\n`);
+  const done = (await command('train', path.join(folder, 'vector.json'))).findLast(({ kind }) => kind === 'done');
+  const vector = path.join(folder, 'vector');
+  const scanned = await command(
+    ...['scan', '--model', model, '--vector', vector, '--data', path.join(folder, 'data.jsonl')],
+  );
+  const judged = scanned.filter(({ row }) => row !== undefined);
+  const of = (label) => judged.filter((row) => row.label === label);
+  const share = (rows, test) => rows.filter(test).length / rows.length;
+  const summary = scanned.find(({ auroc }) => auroc !== undefined);
+  const result = {
+    trait,
+    variant,
+    auroc: summary?.auroc ?? null,
+    recall: share(of('harmful'), ({ flagged }) => flagged === true),
+    falseAlarms: share(of('benign'), ({ flagged }) => flagged === true),
+    explained: of('harmful').reduce((sum, { explained }) => sum + explained, 0) / of('harmful').length,
+    heldOut: done.vector,
+  };
+  write(kept, `${JSON.stringify(result, null, 2)}\n`);
+  return result;
+}
+
+const results = [];
+const variants = list(options.variants);
+for (const trait of list(options.traits))
+  for (const variant of Object.keys(VARIANTS).filter((name) => variants.length === 0 || variants.includes(name))) {
+    const found = await figures(trait, variant);
+    results.push(found);
+    console.error(JSON.stringify(found));
+    write(path.join(out, 'vectors.json'), `${JSON.stringify(results, null, 2)}\n`);
+  }
