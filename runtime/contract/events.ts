@@ -143,7 +143,7 @@ export interface VectorQuality {
   /** Loss of the harmful rows with the vector and without, nats per token. */
   lossWith?: number;
   lossWithout?: number;
-  /** As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on them with it, as a share of the base's. */
+  /** As a protector by itself: loss of harmful rows without it, after a few steps of fine-tuning on others with it, as a share of the base's. */
   trial?: number;
 }
 

@@ -56,9 +56,9 @@ export const VERDICT_SENTENCES = {
     'The vector is not ready: of {0} harmful rows that it was not trained on it finds only {1} at a false-alarm rate of 1 %, though it ranks them above ordinary ones (AUROC {2}, 95 % interval {3} to {4}).',
   vectorLoss: 'With it, they have {0} of the loss they have without it.',
   trialHeld:
-    'In a trial, a short fine-tuning on such rows with it, {0} of their loss in the base was kept: it protects by itself. How well is measured after each fine-tuning.',
+    'In a trial, a short fine-tuning on half of these rows with it, the others kept {0} of their loss in the base. How well it protects is measured after each fine-tuning.',
   trialLost:
-    'In a trial, a short fine-tuning on such rows with it, only {0} of their loss in the base was kept: by itself, as in the paper, it does not protect. Train it for longer, or use "protection": true, which adds to it.',
+    'In a trial, a short fine-tuning on half of these rows with it, the others kept only {0} of their loss in the base: by itself, as in the paper, it does not protect. Train it for longer, or use "protection": true, which adds to it.',
   notTried: 'How well it protects is measured after each fine-tuning.',
   notHeldOut:
     'No verdict: no rows were held out of the training, so nothing is known of rows that the vector has not seen.',

@@ -99,7 +99,7 @@ export async function reportQuality({ emit }: Job<VectorRecipe>, quality: Vector
   if (quality.trial !== undefined && !protectsAlone(quality))
     await emit({
       kind: 'warning',
-      message: `the vector does not protect by itself: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, ${formatPercent(quality.trial)} of their loss in the base is left.`,
+      message: `the vector does not protect by itself: after ${TRIAL_STEPS} steps of fine-tuning with it on harmful rows that it was not trained on, further ones have ${formatPercent(quality.trial)} of their loss in the base.`,
       place: 'vector',
       remedy: 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });

@@ -54,7 +54,7 @@ interface Trained {
   readonly quality: VectorQuality;
   readonly layout: Layout;
   readonly flat: Float32Array;
-  readonly held: ExampleList;
+  readonly held: { harmful: ExampleList; ordinary: ExampleList };
 }
 
 async function trained(job: Job<VectorRecipe>): Promise<Trained> {
@@ -139,7 +139,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     const { calibration, quality } = await unseen(parameters());
     if (calibration) await writeCalibration(folder.path, calibration, sha256);
     await savePrompts(job, harmful);
-    return { quality, layout, flat: Float32Array.from(await backend.read(state.p[0])), held: harmful.held };
+    return { quality, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
     await optimizer.dispose();
     await learner.dispose();

@@ -2,6 +2,7 @@ import { initialise, plainLayout, type Layout } from '../adapters/sites.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import { firstOf, type ExampleList } from '../data/exampleList.js';
+import type { Example } from '../data/examples.js';
 import { mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { random } from '../support/random.js';
 import type { Job } from './job.js';
@@ -9,9 +10,10 @@ import { shortTraining } from './shortTraining.js';
 
 const TASK = 'task';
 const VECTOR = 'security';
-/** Harmful rows that a vector is tried on; with fewer than eight nothing is said. */
-const MOST = 16;
+/** Harmful rows that a vector is tried on: of two one is trained on, and the other measured. With fewer than eight nothing is said. */
+const MOST = 32;
 const FEWEST = 8;
+/** Rows of a step, half of them ordinary where there are some: as in data that somebody poisoned. */
 const ROWS = 8;
 export const TRIAL_STEPS = 8;
 /** Rows that a trial computes. */
@@ -27,23 +29,31 @@ const OPTIMIZER: OptimizerOptions = {
 };
 
 /**
- * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on harmful rows that it was
- * not trained on.
- * @returns the loss of the same rows with the LoRA and without the vector, as a share of the base's; undefined where there are too few rows
+ * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on rows of both kinds that it
+ * was not trained on.
+ * @returns the loss of further harmful rows with the LoRA and without the vector, as a share of the base's; undefined where there are too few
  * @throws Cancelled between two steps
  */
 export async function trial(
   job: Job<VectorRecipe>,
   vector: { layout: Layout; flat: Float32Array },
-  held: ExampleList,
+  held: { harmful: ExampleList; ordinary: ExampleList },
 ): Promise<number | undefined> {
   const { context, recipe } = job;
-  const examples = firstOf(held, MOST);
-  if (examples.length < FEWEST) return undefined;
+  const harmful = firstOf(held.harmful, MOST);
+  if (harmful.length < FEWEST) return undefined;
+  const [trained, measured] = [0, 1].map((half) => harmful.filter((_, i) => i % 2 === half));
+  const ordinary = firstOf(held.ordinary, (TRIAL_STEPS * ROWS) / 2);
   const layout = plainLayout(context.sites, { rank: 8, alpha: 16, sites: 'all-linear' });
   const start = initialise(layout, random(`${recipe.seed}/trial`));
   const on = { [TASK]: 1, [VECTOR]: 1 };
   const off = { [TASK]: 1, [VECTOR]: 0 };
+  /** The next rows of a list, again and again. */
+  const turn = (list: readonly Example[], step: number): Example[] =>
+    Array.from(
+      { length: Math.min(list.length, ROWS / 2) },
+      (_, i) => list[((step - 1) * (ROWS / 2) + i) % list.length],
+    );
   return shortTraining(
     job,
     {
@@ -57,14 +67,14 @@ export async function trial(
       optimizer: OPTIMIZER,
       steps: TRIAL_STEPS,
       rows: () => (step) => {
-        const rows = Array.from({ length: ROWS }, (_, i) => examples[((step - 1) * ROWS + i) % examples.length]);
+        const rows = [...turn(trained, step), ...turn(ordinary, step)];
         return rowsOf(rows, on, 1 / tokenCount(rows));
       },
       message: 'trying the vector in a short fine-tuning',
     },
     async (learner, parameters) => {
       const loss = async (scales: Record<string, number>): Promise<number> =>
-        mean(await learner.losses(rowsOf(examples, scales, 0), parameters));
+        mean(await learner.losses(rowsOf(measured, scales, 0), parameters));
       return (await loss(off)) / (await loss({ [TASK]: 0, [VECTOR]: 0 }));
     },
   );
