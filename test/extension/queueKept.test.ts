@@ -120,3 +120,21 @@ test('a memory that is no queue is none', async (t) => {
   const { runner, begun } = await open();
   assert.deepEqual([runner.queue(), begun], [[], []]);
 });
+
+test('what waits for the run that the reload cut off does not begin, and what does not wait for it does', async (t) => {
+  const { root, file, open } = await windows(t);
+  const first = await open();
+  await first.runner.start(await file('x'));
+  await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
+  await first.runner.start(await file('c'));
+  first.close();
+  // As its engine left it.
+  const manifest = { outcome: 'running' as const, recipe: join(root, 'recipes/x.json'), result: undefined };
+  await runFolder(root, 'x', { manifest, events: [step(1)] });
+  const second = await open();
+  assert.deepEqual(
+    second.begun.map((params) => (params as { recipe: string }).recipe),
+    [join(root, 'recipes/c.json')],
+  );
+  assert.deepEqual(second.names(), ['adapters/b']);
+});
