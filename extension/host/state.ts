@@ -3,7 +3,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { readJson } from './checkedFile.js';
-import { inputError, type HostError } from './errors.js';
+import { fileReason, inputError, type HostError } from './errors.js';
 import { t } from './text.js';
 
 /** `.security-vectors/workspace.json`: which models the workspace works with, and what is attached to them. */
@@ -77,22 +77,9 @@ export async function replaceFile(file: string, content: string | Uint8Array): P
   }
 }
 
-/** By the codes of the system and those of VS Code. */
-const REASONS: Record<string, () => string> = {
-  EACCES: () => t('permission denied'),
-  EPERM: () => t('permission denied'),
-  NoPermissions: () => t('permission denied'),
-  EROFS: () => t('the disk is read-only'),
-  ENOSPC: () => t('the disk is full'),
-  EDQUOT: () => t('the disk is full'),
-  ENOTDIR: () => t('a folder was expected here'),
-  EEXIST: () => t('a folder was expected here'),
-};
-
 /** An error for people: folders that are read-only and disks that are full are no bugs. */
 export function unwritable(place: string, error: unknown): HostError {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  const reason = Object.hasOwn(REASONS, code) ? REASONS[code]!() : message;
+  const reason = fileReason(error) ?? (error as Error).message;
   return inputError(t('the file cannot be written: {0}.', reason), {
     place,
     remedy: t('Check who may write there, and whether the disk has room.'),

@@ -1,7 +1,7 @@
 /** What cannot be written is told with the place, the reason and what to do, and is no bug of this program. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { errorData } from '../../extension/host/errors.js';
@@ -34,6 +34,15 @@ test('the reason is in words, where the system has a code for it', () => {
   assert.match(reason('EWEIRD'), /E: x\.$/);
   // As VS Code names them.
   assert.match(reason('NoPermissions'), /permission denied\.$/);
+});
+
+test('a file that is gone when a command comes to it is no bug either', async (t) => {
+  const gone = join(await temporary(t), 'gone.jsonl');
+  const error: unknown = await stat(gone).catch((reason: unknown) => reason);
+  const { kind, message, place, stack } = errorData(error);
+  assert.deepEqual([kind, place, stack], ['input', gone, undefined]);
+  assert.equal(message, 'the system refuses it: there is no such file or folder.');
+  assert.equal(errorData(Object.assign(new Error('x'), { code: 'ERR_INVALID_ARG_TYPE' })).kind, 'internal');
 });
 
 test('the sample in a folder that cannot be written is refused with a way on', async (t) => {
