@@ -108,7 +108,6 @@ export class Runner implements Disposable {
     const target = output ?? written.output;
     const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
     if (!this.jobOf(folder)) await requireFree(folder);
-    await this.lookAtMakers(written);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
     const params = { recipe, output, force: replace, resume, ...(await this.judgeSecrets(written)) };
@@ -135,16 +134,9 @@ export class Runner implements Disposable {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
     if (!this.jobOf(folder)) await requireFree(folder);
-    await this.lookAtMakers(run.recipe);
     const secrets = await this.judgeSecrets(run.recipe);
     const asked = { recipe: run.recipe.file, output: folder, resume: true };
     return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, ...secrets }, asked);
-  }
-
-  /** They may lie where no view looks, or not have been read yet. */
-  private async lookAtMakers(recipe: RecipeFacts): Promise<void> {
-    // One that cannot be read is told when the run reads it.
-    await Promise.all(makers(recipe).map((folder) => this.options.store.open(folder).catch(() => undefined)));
   }
 
   private async judgeSecrets({

@@ -179,6 +179,7 @@ test('a run does not begin before what it uses is made: it says by which run, an
   const parts = { manifest: { outcome: 'running' as const, recipe: file, result: undefined }, events: [step(3)] };
   const x = await runFolder(root, 'x', parts);
   await write(join(x, 'checkpoint', CHECKPOINT_FILE), '');
+  await store.read(x);
   const held: [run: string, by: string][] = [];
   runner.onDidHold(({ run, by }) => held.push([run.name, by.name]));
   const uses = { vectors: [{ adapter: '../adapters/x/adapter' }] };
