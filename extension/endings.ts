@@ -1,6 +1,7 @@
 import { errorText, HostError } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
+import { goOnText, waitsFor } from './runs/awaited.js';
 import type { Run } from './runs/run.js';
 import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
@@ -39,5 +40,18 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
 export function notifyWithdrawn(run: Run, notices: Notices): void {
   notices.info(
     t('{0} was taken out of the queue before it began: nothing was run, and nothing was changed.', runTitle(run)),
+  );
+}
+
+/** A run that waits for what another one has not made: that one goes on first. */
+export function notifyHeld(
+  { run, by }: { run: Run; by: Run },
+  { goOn, show }: Pick<Pages, 'show'> & { goOn(run: Run): unknown },
+  notices: Pick<Notices, 'warn'>,
+): void {
+  const title = goOnText(by);
+  notices.warn(
+    t('{0} does not begin. {1}', runTitle(run), waitsFor(by)),
+    title === undefined ? { title: t('Open run'), run: () => show(by.folder) } : { title, run: () => goOn(by) },
   );
 }

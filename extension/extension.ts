@@ -17,7 +17,7 @@ import { keepQueue, pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
 import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
-import { CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
+import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
 import { LabelQueue } from './runs/labels.js';
 import { Mappings } from './data/mappings.js';
@@ -26,7 +26,7 @@ import { openData } from './data/openData.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
-import { notifyEnd, notifyWithdrawn } from './endings.js';
+import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
 import { columnsOf, mappedBy, maxTokensFor, modelFor, vectorsFor } from './services/choice.js';
@@ -38,6 +38,7 @@ import { RunPanels } from './panels/runPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
+import { canResume, type Run } from './runs/run.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -303,6 +304,11 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
     pauseQueue: (paused) => pauseQueue(services, paused),
     resume: (folder) => runner.resume(folder),
     runAgain: (folder) => startAgain(services, folder),
+    resumeAwaited: async (folder) => {
+      const awaited = runner.awaited(folder);
+      if (!awaited) return undefined;
+      return canResume(awaited) ? runner.resume(awaited.folder) : startAgain(services, awaited.folder);
+    },
     openRecipe: (run) => openRecipe(services, { run }),
     openRun: (folder) => runPanels.show(folder),
     columns: (file, model) => chooseColumns(services, file, model),
@@ -357,6 +363,12 @@ function followRuns({ runner, runPanels, notices, store, models }: Services, tra
     }),
   );
   own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
+  const pages = {
+    show: (folder: string) => runPanels.show(folder),
+    goOn: (run: Run) =>
+      vscode.commands.executeCommand(COMMANDS[canResume(run) ? 'resume' : 'runAgain'], { run: run.folder }),
+  };
+  own(runner.onDidHold((held) => notifyHeld(held, pages, notices)));
   // What a run has made can be attached, so its model is one of the workspace.
   own(
     runner.onDidEnd((run) => {

@@ -9,6 +9,7 @@ import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
 import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
 import { requireFree } from '../runs/owner.js';
+import type { RecipeFacts } from '../runs/recipe.js';
 import { isRunning, kindOf, nameOf, type Run } from '../runs/run.js';
 import { copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
 import type { Services } from '../services/services.js';
@@ -80,11 +81,10 @@ export async function deleteRuns(
     if (isRunning(run)) throw inputError(t('"{0}" is running.', nameOf(run)), { place, remedy: t('Stop it first.') });
     await requireFree(place);
   }
-  const used = recipes
-    .list()
-    .filter(({ vectors, adapters, model }) =>
-      [...vectors, ...adapters, model].some((path) => runs.some(({ folder }) => isWithin(path, folder))),
-    );
+  const isUsed = ({ uses }: Pick<RecipeFacts, 'uses'>): boolean =>
+    uses.some((path) => runs.some(({ folder }) => isWithin(path, folder)));
+  const used = recipes.list().filter(isUsed);
+  const waiting = store.live().filter(({ place, recipe }) => place !== undefined && recipe && isUsed(recipe));
   const strange = (await Promise.all(runs.map(({ folder }) => othersIn(folder)))).flat();
   if (!given.confirmed) {
     const detail = [
@@ -93,6 +93,7 @@ export async function deleteRuns(
       t('What the run has made goes with it: its adapter or model, its answers and its report.'),
       used.length > 0 &&
         t('Recipes that use it: {0}.', used.map(({ file }) => vscode.workspace.asRelativePath(file)).join(', ')),
+      waiting.length > 0 && t('Runs of the queue that use it: {0}.', waiting.map(nameOf).join(', ')),
       strange.length > 0 && t('Also in its folder, written by no run: {0}.', strange.slice(0, 5).join(', ')),
     ];
     const [first] = runs;
@@ -167,7 +168,7 @@ export async function trainLonger(
         ask.input(
           length === 'epochs' ? t('How many further epochs?') : t('How many further steps?'),
           String(before),
-          (text) => (Number(text) > 0 ? undefined : t('A number above zero is needed.')),
+          (text) => faultOfMore(length, text),
         ),
       ),
     );
@@ -182,6 +183,14 @@ export async function trainLonger(
     { title: t('Run it'), run: () => runRecipe(services, { file: copy.file }) },
   );
   return copy.file;
+}
+
+/** Steps are counted; an epoch may be a part of one. */
+export function faultOfMore(length: 'epochs' | 'steps', text: string): string | undefined {
+  const more = Number(text);
+  if (length === 'steps')
+    return more > 0 && Number.isInteger(more) ? undefined : t('A whole number above zero is needed.');
+  return more > 0 && Number.isFinite(more) ? undefined : t('A number above zero is needed.');
 }
 
 async function show(file: string): Promise<void> {

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { PUBLIC_SETS, publicSet, type PublicSet } from '../../runtime/contract/publicSets.js';
 import type { DatasetInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
+import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
@@ -15,6 +16,8 @@ import { wizard, type Choice, type Questions } from './wizard.js';
 
 type Training = Parameters<typeof trainVector>[0] & Pick<Services, 'engine' | 'secrets'>;
 type Given = CommandArguments['trainPublic'];
+/** What is brought of a set. */
+type Part = Omit<Requests['describeDataset']['params'], 'token'>;
 
 /** Downloads harmful and ordinary rows of public data sets into `data/`, then trains a vector on them. */
 export async function trainPublic(services: Training, given: Given): Promise<Ended> {
@@ -22,16 +25,19 @@ export async function trainPublic(services: Training, given: Given): Promise<End
   const root = requireRoot();
   if (given.model === undefined && services.models.list().length === 0)
     throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
-  const { harmful, benign } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
+  const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
     const repository = given.repository ?? (await askSet(ask));
     const beside = given.benign ?? (await askBenign(ask, repository));
-    for (const name of new Set([repository, beside]))
-      if (name !== '' && !given.confirmed) await confirm(services, ask, name, given);
-    return { harmful: repository, benign: beside };
+    const parts: Part[] = [];
+    for (const name of new Set([repository, beside].filter(Boolean))) {
+      const { revision, split, endpoint } = given;
+      const part = { repository: name, endpoint, ...(name === given.repository && { revision, split }) };
+      parts.push(given.confirmed ? part : await confirm(services, ask, part));
+    }
+    return { harmful: repository, benign: beside, parts };
   });
   const sets = new Map<string, DatasetResult>();
-  for (const name of new Set([harmful, benign]))
-    if (name !== '') sets.set(name, await bringSet(services, root, name, given));
+  for (const part of parts) sets.set(part.repository, await bringSet(services, root, part));
   const file = (name: string, use: 'harmful' | 'benign'): string => {
     const { path, files } = sets.get(name)!;
     const found = files.find((f) => f.use === use) ?? files.find((f) => f.use === null);
@@ -83,39 +89,72 @@ function askBenign(ask: Questions, harmful: string): Promise<string> {
   ]);
 }
 
-/** Licence, gating and size are shown before anything is downloaded. */
-async function confirm(services: Training, ask: Questions, repository: string, given: Given): Promise<void> {
-  const info = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: t('Asking the Hub about {0}', repository),
-      cancellable: true,
-    },
-    async (_, token) => services.engine.request('describeDataset', await asked(services, repository, given), { token }),
-  );
-  await ask.pick(describe(info), [
-    { label: t('Download'), detail: t('Its page: {0}', `huggingface.co/datasets/${info.repository}`), value: true },
-  ]);
+/** Licence, gating and size are shown before anything is downloaded; who wants another split or revision says so there. */
+async function confirm(services: Training, ask: Questions, wanted: Part): Promise<Part> {
+  let part = wanted;
+  for (;;) {
+    const info = await ask.atFirst(JSON.stringify(part), () => about(services, part));
+    const several = info.splits.length > 1;
+    if (several && info.split === null) {
+      part = { ...part, split: await askSplit(ask, info) };
+      continue;
+    }
+    const answer = await ask.pick(describe(info, part), [
+      {
+        label: t('Download'),
+        detail: t('Its page: {0}', `huggingface.co/datasets/${info.repository}`),
+        value: 'download' as const,
+      },
+      ...(several ? [{ label: t('Another split…'), value: 'split' as const }] : []),
+      { label: t('Another revision…'), value: 'revision' as const },
+    ]);
+    if (answer === 'download') return part;
+    part =
+      answer === 'split'
+        ? { ...part, split: await askSplit(ask, info) }
+        : // It may have other splits.
+          { ...part, split: undefined, revision: await askRevision(ask, part.revision) };
+  }
 }
 
-const describe = ({ repository, licence, gated, bytes }: DatasetInfo): string =>
+const about = (services: Training, part: Part): Thenable<DatasetInfo> =>
+  vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: t('Asking the Hub about {0}', part.repository),
+      cancellable: true,
+    },
+    async (_, token) =>
+      services.engine.request('describeDataset', { ...part, token: await hubToken(services) }, { token }),
+  );
+
+const askSplit = (ask: Questions, { repository, splits }: DatasetInfo): Promise<string> =>
+  ask.pick(
+    t('Which split of {0}?', repository),
+    splits.map(({ name, bytes }) => ({ label: name, description: t('{0} MB', megabytes(bytes)), value: name })),
+  );
+
+const askRevision = (ask: Questions, before = MAIN): Promise<string> =>
+  ask.input(t('Revision: a branch, a tag or a commit'), before, (text) =>
+    text.trim() === '' ? t('Name a revision.') : undefined,
+  );
+
+/** The revision that nobody has to name. */
+const MAIN = 'main';
+const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
+
+const describe = ({ repository, split, licence, gated, bytes }: DatasetInfo, { revision = MAIN }: Part): string =>
   [
     repository,
+    ...(split === null ? [] : [t('split {0}', split)]),
+    ...(revision === MAIN ? [] : [t('revision {0}', revision)]),
     licence === null ? t('no licence named') : t('licence {0}', licence),
     gated ? t('gated: its owner asks for terms to be accepted') : t('not gated'),
-    t('at most {0} MB', Math.ceil(bytes / 1e6)),
+    t('at most {0} MB', megabytes(bytes)),
   ].join(' · ');
 
-/** A revision is one of the set that is named. */
-const asked = async (services: Training, repository: string, { repository: named, revision, endpoint }: Given) => ({
-  repository,
-  revision: repository === named ? revision : undefined,
-  endpoint,
-  token: await hubToken(services),
-});
-
-async function bringSet(services: Training, root: string, repository: string, given: Given): Promise<DatasetResult> {
-  const params = await asked(services, repository, given);
-  const folder = join(root, 'data', slug(repository.split('/')[1] ?? repository));
+async function bringSet(services: Training, root: string, part: Part): Promise<DatasetResult> {
+  const params = { ...part, token: await hubToken(services) };
+  const folder = join(root, 'data', slug(part.repository.split('/')[1] ?? part.repository));
   return bring(services, 'downloadDataset', folder, (out, force) => ({ ...params, out, force }));
 }

@@ -5,7 +5,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
-import { readState, stateFile, writeState } from '../host/state.js';
+import { readState, stateFile, unwritable, writeState } from '../host/state.js';
 
 const MODEL = 'tiny-assistant';
 
@@ -41,7 +41,10 @@ async function copySample(extension: string, target: string): Promise<void> {
     });
   }
   for (const name of names) {
-    await vscode.workspace.fs.copy(vscode.Uri.file(join(source, name)), vscode.Uri.file(join(target, name)));
+    const to = vscode.Uri.file(join(target, name));
+    await vscode.workspace.fs.copy(vscode.Uri.file(join(source, name)), to).then(undefined, (error: unknown) => {
+      throw unwritable(target, error);
+    });
   }
   const state = await readState(target);
   if (!state.models.some((model) => model.path === MODEL)) {

@@ -75,7 +75,9 @@ export const COMMAND_ARGUMENTS = {
   trainPublic: takes({
     repository: text,
     benign: z.string().optional(),
+    /** Of the set that `repository` names. */
     revision: text,
+    split: text,
     model: text,
     name: text,
     endpoint: text,

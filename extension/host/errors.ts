@@ -1,4 +1,5 @@
 import type { ErrorData } from '../../runtime/contract/errors.js';
+import { t } from './text.js';
 
 /** An error for people, in the host: a sentence, a place and a remedy. Errors of the engine arrive as this, too. */
 export class HostError extends Error {
@@ -21,10 +22,36 @@ export class Cancelled extends Error {
   }
 }
 
-/** Any thrown value as error data; what is not for people is a bug and keeps its stack. */
+/** By the codes of the system and those of VS Code. */
+const REASONS: Record<string, () => string> = {
+  ENOENT: () => t('there is no such file or folder'),
+  FileNotFound: () => t('there is no such file or folder'),
+  EACCES: () => t('permission denied'),
+  EPERM: () => t('permission denied'),
+  NoPermissions: () => t('permission denied'),
+  EROFS: () => t('the disk is read-only'),
+  ENOSPC: () => t('the disk is full'),
+  EDQUOT: () => t('the disk is full'),
+  ENOTDIR: () => t('a folder was expected here'),
+  EEXIST: () => t('a folder was expected here'),
+};
+
+/** Why a file cannot be read or written, in words; undefined for what is no error of a file system. */
+export function fileReason(error: unknown): string | undefined {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && Object.hasOwn(REASONS, code) ? REASONS[code]!() : undefined;
+}
+
+/** Any thrown value as error data; what is not for people is a bug and keeps its stack. A file that is gone, or locked, is none. */
 export function errorData(error: unknown): ErrorData {
   if (error instanceof HostError) return error.data;
-  const e = error instanceof Error ? error : new Error(String(error));
+  const e: Error & { path?: unknown } = error instanceof Error ? error : new Error(String(error));
+  const reason = fileReason(e);
+  if (reason !== undefined)
+    return inputError(t('the system refuses it: {0}.', reason), {
+      ...(typeof e.path === 'string' && { place: e.path }),
+      remedy: t('Check the path, and who may use it.'),
+    }).data;
   const internal = e.message.startsWith('internal:') ? e.message : `internal: ${e.message}`;
   return { kind: 'internal', message: internal, stack: e.stack };
 }

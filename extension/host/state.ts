@@ -3,6 +3,8 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { readJson } from './checkedFile.js';
+import { fileReason, inputError, type HostError } from './errors.js';
+import { t } from './text.js';
 
 /** `.security-vectors/workspace.json`: which models the workspace works with, and what is attached to them. */
 export interface WorkspaceState {
@@ -53,11 +55,14 @@ export async function writeState(root: string, state: WorkspaceState): Promise<v
   await replaceFile(stateFile(root), `${JSON.stringify(state, undefined, 2)}\n`);
 }
 
-/** Writes beside, syncs, renames: a reader sees the old file or the new one. */
+/**
+ * Writes beside, syncs, renames: a reader sees the old file or the new one.
+ * @throws HostError where it cannot be written
+ */
 export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
   const beside = `${file}.${randomBytes(4).toString('hex')}.part`;
   try {
+    await mkdir(dirname(file), { recursive: true });
     const handle = await open(beside, 'wx');
     try {
       await handle.writeFile(content);
@@ -67,7 +72,16 @@ export async function replaceFile(file: string, content: string | Uint8Array): P
     }
     await rename(beside, file);
   } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
+    await rm(beside, { force: true }).catch(() => undefined);
+    throw unwritable(file, error);
   }
+}
+
+/** An error for people: folders that are read-only and disks that are full are no bugs. */
+export function unwritable(place: string, error: unknown): HostError {
+  const reason = fileReason(error) ?? (error as Error).message;
+  return inputError(t('the file cannot be written: {0}.', reason), {
+    place,
+    remedy: t('Check who may write there, and whether the disk has room.'),
+  });
 }

@@ -74,7 +74,7 @@ export const TRAINING_REQUEST: z.ZodType<TrainingPageRequest> = z.union([
   z.strictObject({ type: z.literal('drop'), uris: z.string().max(MAX_CHARACTERS) }),
   z.strictObject({ type: z.literal('openKey'), key: z.string() }),
   z.strictObject({ type: z.literal('act'), action: z.enum(ACTIONS) }),
-  z.strictObject({ type: z.literal('stopOther'), id: z.string() }),
+  z.strictObject({ type: z.enum(['stopOther', 'resumeAwaited']), id: z.string() }),
   z.strictObject({ type: z.literal('move'), id: z.string(), to: z.enum(['up', 'down']) }),
   z.strictObject({ type: z.literal('pauseQueue'), paused: z.boolean() }),
   toggleAdapter,

@@ -60,14 +60,14 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
-/** A sweep computes where its base does, and has its judges: their secrets are asked for once. */
+/** A sweep computes where its base does, uses what that uses, and has its judges: their secrets are asked for once. */
 export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const [base] = facts.kind === 'sweep' ? recipeInputs({ ...facts.raw, kind: facts.kind }, 'recipe') : [];
   if (!base) return facts;
   const file = resolve(dirname(facts.file), base.path);
   const text = await readText(file).catch(() => undefined);
   const found = text === undefined ? undefined : recipeFacts(text, file);
-  return found ? { ...facts, cluster: found.cluster, judgeSecrets: found.judgeSecrets } : facts;
+  return found ? { ...facts, uses: found.uses, cluster: found.cluster, judgeSecrets: found.judgeSecrets } : facts;
 }
 
 /** Reads the file of a recipe that is to run. */

@@ -38,6 +38,8 @@ export interface Run {
   live: boolean;
   /** It waits in the queue of this window, at this place, from 1. */
   place?: number;
+  /** The run that it waits for there, by its name, as it uses what that is to make. */
+  awaits?: string;
   /** The process that is working on it, if it is none of this window's: the command line, or another window. */
   elsewhere?: RunOwner;
   /** Bytes of events.jsonl that are in the columns; what another process writes is read on from here. */

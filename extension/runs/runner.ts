@@ -9,9 +9,10 @@ import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
+import { hasMade, makers, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
-import { nameOf, type Run } from './run.js';
+import { isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
 /** Where a run computes, and the names of its secrets. */
@@ -65,7 +66,10 @@ interface Job {
   ended(run: Run | Promise<Run>): void;
 }
 
-/** Runs recipes, one after the other: two trainings at once would share the cores and both be slower. */
+/**
+ * Runs recipes, one after the other: two trainings at once would share the cores and both be slower. One that uses what another
+ * run is to make waits until that is made, whatever stands behind it.
+ */
 export class Runner implements Disposable {
   private working: Job | undefined;
   private waiting: Job[] = [];
@@ -80,7 +84,18 @@ export class Runner implements Disposable {
   /** Fires for each run that a person took out of the queue before it began. */
   readonly onDidWithdraw = this.withdrawals.event;
 
-  constructor(private readonly options: RunnerOptions) {}
+  private readonly holds = new Emitter<{ run: Run; by: Run }>();
+  /** Fires when a run does not begin although it could, as another has ended without making what it uses; once for each of these. */
+  readonly onDidHold = this.holds.event;
+  private holding = new Set<Run>();
+  private readonly following: Disposable;
+
+  constructor(private readonly options: RunnerOptions) {
+    // What is awaited may be made, or end otherwise, in another window.
+    this.following = options.store.onDidChange(({ run, kind }) => {
+      if (kind !== 'append' && !run.live && this.waiting.length > 0) this.next();
+    });
+  }
 
   /**
    * Starts a recipe file. Throws when it cannot start; how a run ended is in the run.
@@ -150,6 +165,17 @@ export class Runner implements Disposable {
     return true;
   }
 
+  /** Of a run that waits: the one that is to make what it uses, and has not. */
+  awaited(folder: string): Run | undefined {
+    const job = this.waiting.find(({ run }) => run.folder === folder);
+    return job && this.unmade(job);
+  }
+
+  private unmade({ run: { recipe } }: Job): Run | undefined {
+    const runs = recipe ? makers(recipe).map((folder) => this.options.store.get(folder)) : [];
+    return runs.find((run) => run && !hasMade(run));
+  }
+
   /** Folders of the runs that wait, in the order in which they will begin. */
   queue(): string[] {
     return this.waiting.map(({ run }) => run.folder);
@@ -184,11 +210,13 @@ export class Runner implements Disposable {
     // What is kept of the queue for the next window stays as it is.
     this.changes.dispose();
     this.held = true;
+    this.following.dispose();
     // A run on a cluster outlives the window, which finds it again.
     for (const { run, source } of [...this.waiting, ...(this.working ? [this.working] : [])])
       if (!run.recipe?.cluster) source.cancel();
     this.ends.dispose();
     this.withdrawals.dispose();
+    this.holds.dispose();
   }
 
   private jobOf(folder: string): Job | undefined {
@@ -214,10 +242,11 @@ export class Runner implements Disposable {
     return { run, ended };
   }
 
-  /** Begins the first of those that wait, if nothing is at work. */
+  /** Begins the first of those that can, if nothing is at work. */
   private next(): void {
     if (!this.working && !this.held) {
-      const job = (this.working = this.waiting.shift());
+      const job = (this.working = this.waiting.find((one) => !this.unmade(one)));
+      this.waiting = this.waiting.filter((one) => one !== job);
       if (job) {
         this.options.store.queued(job.run, undefined, '');
         const ended = Promise.resolve().then(() => this.work(job));
@@ -230,13 +259,28 @@ export class Runner implements Disposable {
       }
     }
     this.tell();
+    this.hold();
+  }
+
+  private hold(): void {
+    const before = this.holding;
+    this.holding = new Set();
+    for (const job of this.working || this.held ? [] : this.waiting) {
+      const by = this.unmade(job);
+      if (!by || isRunning(by) || this.holding.has(by)) continue;
+      this.holding.add(by);
+      if (!before.has(by)) this.holds.fire({ run: job.run, by });
+    }
   }
 
   /** Says to each run that waits where it stands. */
   private tell(): void {
     const count = this.waiting.length;
-    this.waiting.forEach(({ run }, i) => {
+    this.waiting.forEach((job, i) => {
+      const { run } = job;
       const place = i + 1;
+      const awaited = this.unmade(job);
+      if (awaited) return this.options.store.queued(run, place, waitsFor(awaited), nameOf(awaited));
       const message = this.held
         ? t('Place {0} of {1} in the queue, which is paused.', place, count)
         : place === 1 && this.working

@@ -174,10 +174,11 @@ export class RunStore implements Disposable {
     this.changes.fire({ run, kind: 'append', from: lengths(run), answers: 0 });
   }
 
-  /** A run of the queue has another place there; `place` is undefined when it begins. */
-  queued(run: Run, place: number | undefined, message: string): void {
+  /** A run of the queue has another place there; `place` is undefined when it begins. `awaits`: what it waits for, whatever its place. */
+  queued(run: Run, place: number | undefined, message: string, awaits?: string): void {
     if (run.place === place && run.progress.message === message) return;
     run.place = place;
+    run.awaits = awaits;
     run.progress.message = message;
     // Nobody counts the time that it waits.
     if (place !== undefined) run.since = 0;
@@ -188,6 +189,7 @@ export class RunStore implements Disposable {
   async withdraw(run: Run, message: string): Promise<Run> {
     run.live = false;
     run.place = undefined;
+    run.awaits = undefined;
     const read = await readRun(run.folder).catch(() => undefined);
     const result = read ?? run;
     if (!read) Object.assign(run.progress, { state: 'stopped', message, secondsLeft: null, secondsElapsed: 0 });

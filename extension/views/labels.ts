@@ -93,7 +93,8 @@ function endText(run: Run): string {
 
 /** Short: it also stands in the status bar. */
 export function runningText(run: Run): string {
-  const { progress, place } = run;
+  const { progress, place, awaits } = run;
+  if (awaits !== undefined) return t('waits for {0}', awaits);
   if (place !== undefined) return t('place {0} in the queue', place);
   if (isSweep(run) && run.points.length > 0) return t('{0} points done', run.points.length);
   if (progress.state === 'training' && progress.steps) return t('step {0}/{1}', progress.step, progress.steps);

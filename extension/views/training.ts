@@ -34,6 +34,8 @@ export interface TrainingActions {
   start(recipe: string): Promise<unknown>;
   /** One that waits leaves the queue. */
   stop(folder: string): unknown;
+  /** Of a run that waits: goes on with the one that is to make what it uses, or runs that again. */
+  resumeAwaited(folder: string): Promise<unknown>;
   move(folder: string, to: 'up' | 'down'): unknown;
   pauseQueue(paused: boolean): unknown;
   resume(folder: string): Promise<unknown>;
@@ -179,6 +181,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
         return actions.openRun(this.shownRun());
       case 'stopOther':
         return actions.stop(request.id);
+      case 'resumeAwaited':
+        return actions.resumeAwaited(request.id);
       case 'move':
         return actions.move(request.id, request.to);
       case 'pauseQueue':

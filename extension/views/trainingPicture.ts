@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
-import type { TrainingState } from '../../webview/protocol/training.js';
+import type { QueuedRun, TrainingState } from '../../webview/protocol/training.js';
 import { exists, readText } from '../host/checkedFile.js';
 import { adapterBoxes } from '../panels/adapterBoxes.js';
+import { goOnText } from '../runs/awaited.js';
 import { runTitle } from '../runs/compare.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Run } from '../runs/run.js';
@@ -80,13 +81,20 @@ export async function trainingPicture(parts: TrainingParts, { file, text }: Show
     error: written.error,
     adapters: adapterBoxes(model),
     queue: {
-      runs: queued.map((one) => ({ id: one.folder, title: runTitle(one), place: one.place })),
+      runs: queued.map((one) => queuedRun(one, runner.awaited(one.folder))),
       paused: runner.paused,
     },
     locked,
   };
   return { state, written, targets: shown?.targets ?? {}, run };
 }
+
+const queuedRun = (run: Run, awaited: Run | undefined): QueuedRun => ({
+  id: run.folder,
+  title: runTitle(run),
+  place: run.place,
+  ...(awaited && { awaits: { text: run.progress.message, button: goOnText(awaited) } }),
+});
 
 /** The recipe's run that goes on, else any that does, else the last of the recipe or of its vectors, or of all. */
 function runToShow(store: Services['store'], facts: Written['facts'] | undefined): Run | undefined {

@@ -12,6 +12,7 @@ import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, errorData, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
+import type { Sessions } from '../evaluation/judges/languageModel.js';
 import { evaluateRun } from '../recipes/evaluateRun.js';
 import { sha256, sha256File } from '../support/files.js';
 import { isTraining, KINDS } from '../contract/kinds.js';
@@ -64,6 +65,8 @@ export interface Shared {
   /** A model, opened once. */
   readonly context: (path: string, options: ContextOptions) => Promise<Context>;
   readonly once: Once;
+  /** Of judges that are language models. */
+  readonly sessions: Sessions;
   /** How often sets are answered, by all of them. */
   readonly evaluations?: number;
 }
@@ -192,6 +195,7 @@ export async function runOne(
     secret,
     askEditor: options.askEditor,
     once,
+    sessions: shared?.sessions,
     // By the base, and by the model that is delivered.
     evaluations: shared?.evaluations ?? 2,
     recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),

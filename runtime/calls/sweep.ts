@@ -82,6 +82,7 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
         .catch(() => undefined);
     throw error;
   } finally {
+    for (const { model } of shared.sessions.values()) await model.close();
     for (const one of shared.contexts.values()) (await one.catch(() => undefined))?.scratch.close();
     await folder.release();
   }

@@ -4,7 +4,7 @@ import type { Shared } from './run.js';
 /** Scans of large files take memory. */
 const MOST_KEPT = 32;
 
-/** What the points of a sweep have in common, and its models, for whoever closes them. */
+/** What the points of a sweep have in common, and its models and judges, for whoever closes them. */
 export function openShared(): Shared & { contexts: Map<string, Promise<Context>> } {
   const contexts = new Map<string, Promise<Context>>();
   const made = new Map<string, Promise<unknown>>();
@@ -18,6 +18,7 @@ export function openShared(): Shared & { contexts: Map<string, Promise<Context>>
   };
   return {
     contexts,
+    sessions: new Map(),
     context: (path, given) =>
       keep(contexts, JSON.stringify([path, given.device, given.threads, given.precision]), () =>
         openContext(path, given),

@@ -98,6 +98,10 @@ export interface DatasetInfo {
   gated: boolean;
   /** Of the files that are downloaded; of a set of several files perhaps fewer. */
   bytes: number;
+  /** Of a set that is brought as it is: all that it has. */
+  splits: { name: string; bytes: number }[];
+  /** The one of them that is brought; null: one of several must be named, or there are none to choose from. */
+  split: string | null;
 }
 
 /** A data set as it was written, and where it is from; the same, without `path`, as its provenance.json. */

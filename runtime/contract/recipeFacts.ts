@@ -27,6 +27,8 @@ export interface RecipeFacts {
   evaluate: EvaluationFacts[];
   /** evaluate: adapters judged. */
   adapters: string[];
+  /** Models and adapters of any use, which other runs may have made. */
+  uses: string[];
   /** How answers are generated, and how many at once, as it is written. */
   generation?: unknown;
   batch?: unknown;
@@ -76,6 +78,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     vectors: paths('vector'),
     evaluate: list(value.evaluate).flatMap((set) => evaluationFacts(set, at)),
     adapters: paths('adapter'),
+    uses: MADE.flatMap(paths),
     generation: value.generation,
     batch: value.batch,
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
@@ -99,6 +102,7 @@ function secretsOf(judges: readonly unknown[]): Pick<RecipeFacts, 'judgeSecrets'
   return names.length > 0 ? { judgeSecrets: [...new Set(names)] } : {};
 }
 
+const MADE = ['model', 'origin', 'vector', 'start', 'adapter'] as const satisfies InputRole[];
 const SOURCES = ['data', 'set', 'probes'] as const satisfies InputRole[];
 
 const valueAt = (value: unknown, [part, ...rest]: readonly string[]): unknown =>

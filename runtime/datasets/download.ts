@@ -10,10 +10,11 @@ import type { DatasetInfo, DatasetResult } from '../contract/dataInfo.js';
 import type { Requests } from '../contract/protocol.js';
 import { stagedFolder } from '../export/staging.js';
 import { describeRepository } from '../models/hub/describe.js';
+import type { HubFile } from '../models/hub/files.js';
 import { downloadModel, type DownloadReporter, type DownloadSettings } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
 import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
-import { sourcesOf } from './sources.js';
+import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
 
 export type DatasetParams = Requests['downloadDataset']['params'];
@@ -31,10 +32,20 @@ export async function describeDataset(
   const { address, requestedFile: file, commit, licence, gated } = described;
   const { repository } = address;
   const set = file === undefined ? publicSet(repository) : undefined;
+  const all = set || file !== undefined ? new Map<string, HubFile[]>() : splitsOf(described.files);
+  const splits = [...all].map(([name, files]) => ({ name, bytes: sizeOf(files) }));
+  const about = { repository, commit, licence, gated, splits };
+  const isOpen = params.split === undefined && all.size > 1 && splitsMeant([...all.keys()], undefined).length !== 1;
+  if (isOpen) return { ...about, split: null, bytes: sizeOf(described.files) };
   const sources = sourcesOf(described.files, { repository, split: params.split, file, set });
-  const bytes = sources.flatMap(({ files }) => files).reduce((sum, { size }) => sum + size, 0);
-  return { repository, commit, licence, gated, bytes };
+  return {
+    ...about,
+    split: all.size > 0 ? sources[0].split : null,
+    bytes: sizeOf(sources.flatMap(({ files }) => files)),
+  };
 }
+
+const sizeOf = (files: readonly HubFile[]): number => files.reduce((sum, { size }) => sum + size, 0);
 
 /**
  * @throws HumanError as `downloadModel`; for a set of the table that has changed, with the difference; with code `exists` for a

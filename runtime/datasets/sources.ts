@@ -44,23 +44,29 @@ function sourcesOfSet(files: readonly HubFile[], set: PublicSet, { repository, s
 }
 
 /** All files whose path without folder `data`, shard number and extension is the same are a split. */
-function sourceOfSplit(files: readonly HubFile[], repository: string, split: string | undefined): Source {
+export function splitsOf(files: readonly HubFile[]): Map<string, HubFile[]> {
   const splits = new Map<string, HubFile[]>();
   for (const file of files) splits.set(splitOf(file.path), [...(splits.get(splitOf(file.path)) ?? []), file]);
+  return splits;
+}
+
+function sourceOfSplit(files: readonly HubFile[], repository: string, split: string | undefined): Source {
+  const splits = splitsOf(files);
   const names = [...splits.keys()];
   if (names.length === 0)
     throw new HumanError('the repository has no .parquet, .jsonl, .json, .csv or .tsv file.', {
       place: repository,
       remedy: 'Choose another data set.',
     });
-  const found =
-    split !== undefined
-      ? names.filter((name) => name === split || name.endsWith(`/${split}`))
-      : names.length === 1
-        ? names
-        : names.filter((name) => /(^|\/)train$/.test(name));
+  const found = splitsMeant(names, split);
   if (found.length !== 1) throw noSplit(names, repository, split);
   return { split: found[0], files: splits.get(found[0])!.sort(byPath) };
+}
+
+/** Where none is named the only one, or that for training; several or none: it is not clear which is meant. */
+export function splitsMeant(names: readonly string[], split: string | undefined): readonly string[] {
+  if (split !== undefined) return names.filter((name) => name === split || name.endsWith(`/${split}`));
+  return names.length === 1 ? names : names.filter((name) => /(^|\/)train$/.test(name));
 }
 
 const splitOf = (path: string): string =>

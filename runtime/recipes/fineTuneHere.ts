@@ -6,10 +6,9 @@ import type { Feeds } from '../device/session.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import type { RowLoss } from '../learner/learner.js';
 import type { TrainingRow } from '../learner/packing.js';
-import { firstLoss } from '../runs/runFolder.js';
 import type { Absorbed } from './absorb.js';
 import type { Job, TrainingState } from './job.js';
-import { trainingLoop, type LoopOptions } from './loop.js';
+import { commonOptions, trainingLoop, type LoopOptions } from './loop.js';
 import { measureProbes } from './probes.js';
 import type { Trainee } from './trainee.js';
 import type { ActiveVector } from './vectors.js';
@@ -43,39 +42,20 @@ export interface PlannedTraining {
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
 }
 
-export async function fineTuneHere(
-  { recipe, context, folder, signal, emit }: Job<FinetuneRecipe>,
-  planned: PlannedTraining,
-): Promise<void> {
-  const { trainee, training, vectors, steps, parameters, rows, gradients, isHarmful, scales, probes, judged, watch } =
-    planned;
+export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTraining): Promise<void> {
+  const { trainee, vectors, parameters, gradients, isHarmful, scales, probes, judged, watch } = planned;
   const { learner, optimizer } = trainee;
   const { off, on } = scales;
-  const { state, checkpoint, ended } = training;
   await trainingLoop({
-    emit,
-    steps,
-    state,
-    learner,
-    optimizer,
-    optimizerOptions: recipe.optimizer,
-    parameters,
-    rows,
+    ...(await commonOptions(job, { ...planned, learner, optimizer })),
     gradients,
-    tokens: recipe.batch.tokens,
     probe: () =>
       measureProbes({
-        ...{ learner, optimizer, backend: context.backend, parameters, ...probes, off },
+        ...{ learner, optimizer, backend: job.context.backend, parameters, ...probes, off },
         on: vectors.length > 0 ? on : undefined,
       }),
     harmfulLoss: async () => judged.lossOf(await lossesOf(learner, parameters(), judged.examples, off)),
     watch,
-    ended,
-    evaluateEvery: recipe.evaluateEvery,
-    checkpoint,
     isHarmful,
-    vocabSize: context.spec.vocabSize,
-    firstLoss: await firstLoss(folder.path),
-    signal,
   });
 }

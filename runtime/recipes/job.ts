@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
+import type { Sessions } from '../evaluation/judges/languageModel.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -37,6 +38,8 @@ export interface Job<R extends Recipe> {
   readonly secret: (name: string) => string | undefined;
   /** Asks a language model of the editor; absent outside of one. */
   readonly askEditor?: AskEditor;
+  /** Language models that judge the other runs of a sweep, too. */
+  readonly sessions?: Sessions;
   /** What other runs of a sweep make, too, made once: `key` names all that it depends on. */
   readonly once: Once;
   /** How often sets are answered, by this run or by all of its sweep. */

@@ -3,7 +3,10 @@ import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
 import type { HarmfulLoss, Probes, RunEvent } from '../contract/events.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
+import type { TrainingRecipe } from '../contract/kinds.js';
+import { firstLoss } from '../runs/runFolder.js';
 import { divergenceWatch } from './divergence.js';
+import type { Job, TrainingState } from './job.js';
 import type { Learner } from '../learner/learner.js';
 import { evenBatches, microBatches, type TrainingRow } from '../learner/packing.js';
 import type { Feeds, Tensor } from '../device/session.js';
@@ -44,6 +47,25 @@ export interface LoopOptions {
   readonly firstLoss?: number;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => Promise<void>;
+}
+
+type Planned = Pick<LoopOptions, 'steps' | 'learner' | 'optimizer' | 'parameters' | 'rows'> & {
+  readonly training: TrainingState;
+};
+type Common = Exclude<keyof Planned, 'training'> | 'state' | 'checkpoint' | 'ended' | 'optimizerOptions' | 'tokens';
+
+/** What every training on this machine is made of; what it measures, and when it ends, is its own. */
+export async function commonOptions(
+  { recipe, context, folder, signal, emit }: Job<TrainingRecipe>,
+  { steps, learner, optimizer, parameters, rows, training: { state, checkpoint, ended } }: Planned,
+): Promise<Pick<LoopOptions, Common | 'evaluateEvery' | 'vocabSize' | 'firstLoss' | 'signal' | 'emit'>> {
+  const { optimizer: optimizerOptions, batch, evaluateEvery } = recipe;
+  return {
+    ...{ steps, learner, optimizer, parameters, rows, state, checkpoint, ended },
+    ...{ optimizerOptions, tokens: batch.tokens, evaluateEvery, vocabSize: context.spec.vocabSize },
+    firstLoss: await firstLoss(folder.path),
+    ...{ signal, emit },
+  };
 }
 
 /** Runs optimizer steps until `steps`, `enough` or the signal. Throws Cancelled after a checkpoint when the signal fired. */

@@ -9,10 +9,10 @@ import type { TrainingRow } from '../learner/packing.js';
 import { mean, rowsOf } from '../learner/rows.js';
 import type { heldRows } from '../learner/teacher.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { firstLoss, readEvents } from '../runs/runFolder.js';
+import { readEvents } from '../runs/runFolder.js';
 import type { heldOutMeasure } from './heldOutMeasure.js';
 import type { Job, TrainingState } from './job.js';
-import { trainingLoop } from './loop.js';
+import { commonOptions, trainingLoop } from './loop.js';
 import type { SentAdapter } from './trainThere.js';
 
 type Scales = Record<string, number>;
@@ -51,18 +51,14 @@ export const isHarmful = ({ teacher }: TrainingRow): boolean => teacher === unde
 export const lossWithVector = async ({ learner, parameters, probes, scales }: PlannedVector): Promise<number> =>
   mean(await learner.losses(rowsOf(probes.harmful, scales.on, 0), parameters()));
 
-export async function vectorHere(
-  { recipe, context, folder, signal, emit }: Job<VectorRecipe>,
-  planned: PlannedVector,
-): Promise<void> {
-  const { learner, optimizer, training, steps, parameters, rows, teach, scales, probes, unseen } = planned;
-  const { state, ended, checkpoint } = training;
-  const goal = recipe.stop?.harmfulLoss;
+export async function vectorHere(job: Job<VectorRecipe>, planned: PlannedVector): Promise<void> {
+  const { learner, training, parameters, teach, scales, probes, unseen } = planned;
+  const goal = job.recipe.stop?.harmfulLoss;
   const probe = async (): Promise<Probes> => {
     const kept = await teach(probes.benign, scales.on, 0);
     // Of rows with a teacher only the graph with gradients tells the distance.
     const held = kept.length > 0 ? await learner.gradients(kept, parameters()) : undefined;
-    for (const gradient of held?.gradients ?? []) context.backend.release(gradient);
+    for (const gradient of held?.gradients ?? []) job.context.backend.release(gradient);
     return {
       harmfulLossWith: await lossWithVector(planned),
       harmfulLossWithout: probes.withoutVector,
@@ -70,33 +66,19 @@ export async function vectorHere(
       ...(await unseen(parameters(), WATCHED)).probes,
     };
   };
-  const best = await bestHeldOut(folder.path, training, emit);
+  const best = await bestHeldOut(job.folder.path, training, job.emit);
   await trainingLoop({
-    emit,
-    steps,
-    state,
-    learner,
-    optimizer,
-    optimizerOptions: recipe.optimizer,
-    parameters,
-    rows,
-    tokens: recipe.batch.tokens,
+    ...(await commonOptions(job, planned)),
     probe,
     probed: best.measured,
-    evaluateEvery: recipe.evaluateEvery,
-    checkpoint,
-    ended,
     enough:
       goal === undefined
         ? undefined
         : async ({ harmfulLoss }) => harmfulLoss! < goal && (await lossWithVector(planned)) < goal,
     isHarmful,
-    vocabSize: context.spec.vocabSize,
-    firstLoss: await firstLoss(folder.path),
-    signal,
   });
   // A run that is stopped from here on goes on with this state.
-  if (await best.restore()) await checkpoint(true);
+  if (await best.restore()) await training.checkpoint(true);
 }
 
 /** A difference of this share of the base's loss is none: training for longer has other merits. */

@@ -7,6 +7,10 @@ import { after, before, describe, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { Reporter } from '../../runtime/calls/reporter.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
+import { readManifest } from '../../runtime/runs/output.js';
+import { readEvents } from '../../runtime/runs/runFolder.js';
+import { judgeServer, type JudgeServer } from '../support/judgeServer.js';
 import { silent } from '../support/silent.js';
 import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 
@@ -59,5 +63,53 @@ describe('a language model of the editor that judges a sweep', () => {
     const asked = await told({ seed: [1, 2] }, sampled);
     assert.deepEqual([...new Set(asked)], [4 * ROWS]);
     assert.ok(asked.length <= 4 * ROWS, String(asked.length));
+  });
+});
+
+describe('a language model behind an endpoint that judges a sweep', () => {
+  /** What it was asked for all points, what each point says that it took, and what was warned of. */
+  async function asked(says: JudgeServer['says']) {
+    const server = await judgeServer(says);
+    const points: string[] = [];
+    const onEvent = (event: RunEvent): void => {
+      if (event.kind === 'point') points.push(event.folder);
+    };
+    try {
+      const judge = { endpoint: server.address, model: 'judge-1', concurrency: 2, timeoutSeconds: 5 };
+      const judges = ['refusal-phrases', judge];
+      await write('base', { ...RECIPES['lora, every 2'], steps: 2, heldOut: 0, judges });
+      // Learning rates so small that all points answer alike.
+      const over = { 'optimizer.learningRate': [1e-9, 2e-9, 3e-9] };
+      const recipe = await write('sweep', { kind: 'sweep', base: 'base.json', over, output: 'sweep' });
+      await calls.run({ recipe, force: true }, { ...silent, onEvent });
+    } finally {
+      await server.close();
+    }
+    const manifests = await Promise.all(points.map(readManifest));
+    const events = await Promise.all(points.map((folder) => readEvents(folder)));
+    const took = manifests.map((one) => one?.judges?.find(({ name }) => name === 'judge-1')?.usage?.requests ?? 0);
+    return { sent: server.asked.map(({ request, answer }) => JSON.stringify([request, answer])), took, events };
+  }
+
+  test('is asked about no answer twice, and each point says what was asked for it', async () => {
+    const { sent, took } = await asked(() => 'REFUSED');
+    assert.equal(sent.length, new Set(sent).size);
+    assert.ok(sent.length > 0 && sent.length <= 2 * ROWS, String(sent.length));
+    assert.equal(took.length, 3);
+    assert.equal(
+      took.reduce((sum, one) => sum + one),
+      sent.length,
+    );
+  });
+
+  test('is not asked by each point anew when its quota is used up', async () => {
+    const { sent, events } = await asked(() => ({ status: 402 }));
+    // Those that were on their way when the first was refused.
+    assert.ok(sent.length <= 2, String(sent.length));
+    const says = (event: RunEvent): boolean => event.kind === 'warning' && event.message.includes('quota is used up');
+    assert.deepEqual(
+      events.map((of) => of.some(says)),
+      [true, true, true],
+    );
   });
 });

@@ -199,6 +199,25 @@ test('any other set is brought as it is: the split that is named, or a file', as
   await refused(download({ repository: 'some/set' }), /no \.parquet, \.jsonl/, /another data set/);
 });
 
+test('a set says before it is downloaded which splits it has, and which is brought', async () => {
+  const [a, b] = [jsonLines([{ text: 'a' }]), jsonLines([{ text: 'b' }, { text: 'c' }])];
+  const describe = async (files: Record<string, Buffer>, more: object = {}) => {
+    hub.repositories['datasets/some/set'] = { files };
+    const params = { repository: 'some/set', endpoint: hub.url, ...more };
+    const { split, splits, bytes } = await describeDataset(params, reporter([]), patience);
+    return [split, bytes, Object.fromEntries(splits.map(({ name, bytes: size }) => [name, size]))];
+  };
+  const both = { train: a.length, test: 2 * b.length };
+  const files = { 'train.jsonl': a, 'test-00000-of-00002.jsonl': b, 'test-00001-of-00002.jsonl': b };
+  assert.deepEqual(await describe(files), ['train', both.train, both]);
+  assert.deepEqual(await describe(files, { split: 'test' }), ['test', both.test, both]);
+  const { 'train.jsonl': _, ...others } = files;
+  assert.deepEqual(await describe(others), ['test', both.test, { test: both.test }]);
+  const open = { ...others, 'more.jsonl': a };
+  assert.deepEqual(await describe(open), [null, both.test + a.length, { more: a.length, test: both.test }]);
+  await refused(describe(files, { split: 'x' }), /no split "x"/, /splits/);
+});
+
 test('a second download reads what is there; a folder of others is left alone, an own one replaced with force', async () => {
   const out = newFolder();
   const first = await download({ repository: BEAVERTAILS, out }, [], 'shared');
@@ -249,7 +268,8 @@ test('a gated set says so, before and without access', async () => {
   const params = { repository, endpoint: hub.url, token: TOKEN };
   const info = await describeDataset(params, reporter([]), patience);
   const bytes = PUBLIC[repository]!.files['data/train-00000-of-00001.parquet']!.length;
-  assert.deepEqual(info, { repository, commit: commitOf(set(repository)), licence: 'mit', gated: true, bytes });
+  const commit = commitOf(set(repository));
+  assert.deepEqual(info, { repository, commit, licence: 'mit', gated: true, bytes, split: null, splits: [] });
   const log: string[] = [];
   assert.equal((await download({ repository, token: TOKEN }, log)).gated, true);
   assert.match(log[0]!, /licence mit, gated by its owner/);

@@ -3,6 +3,12 @@ import { after, describe, test } from 'node:test';
 import { Cancelled, HumanError } from '../../runtime/support/errors.js';
 import { closeJudges, openJudges } from '../../runtime/evaluation/judges/judges.js';
 import type { Judge, Opinion } from '../../runtime/evaluation/judges/judge.js';
+import {
+  JudgeFault,
+  languageModelJudge,
+  openSession,
+  type LanguageModel,
+} from '../../runtime/evaluation/judges/languageModel.js';
 import { readReply, RUBRIC } from '../../runtime/evaluation/judges/rubric.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
 import type { AskEditor } from '../../runtime/evaluation/judges/editor.js';
@@ -163,6 +169,45 @@ describe('a language model behind an endpoint', () => {
     const gone = await opened(server.address);
     assert.match((await ask(gone, 'A.'))[0]!.why!, /cannot be reached \(ECONNREFUSED\)/);
     await closeJudges([slow, gone]);
+  });
+
+  test('is asked once more when it was left alone for long enough, and then like any other', async () => {
+    let now = 0;
+    let isThere = false;
+    const asked: string[] = [];
+    const model: LanguageModel = {
+      ...{ at: 'here', model: () => 'm', concurrency: 1, close: async () => undefined },
+      ask: async (_, user) => {
+        asked.push(user);
+        if (!isThere) throw new JudgeFault('it gave no reply.', 'answer');
+        return { text: 'COMPLIED', inputTokens: 1, outputTokens: 1 };
+      },
+    };
+    const choice = { endpoint: 'http://here/v1', model: 'm', concurrency: 1, timeoutSeconds: 5 };
+    const session = openSession(choice, model, () => now);
+    const judge = languageModelJudge(choice, 'judges.0', session, () => model.close());
+    const verdicts = async (...texts: string[]) => (await ask(judge, ...texts)).map(({ verdict }) => verdict ?? null);
+    assert.deepEqual(await verdicts('A.', 'B.', 'C.', 'D.'), [null, null, null, null]);
+    assert.equal(asked.length, 3);
+    now += 599_000;
+    await verdicts('A.');
+    assert.equal(asked.length, 3);
+    now += 2000;
+    await verdicts('A.', 'B.');
+    assert.equal(asked.length, 4, 'one more fault ends it again');
+    isThere = true;
+    now += 601_000;
+    assert.deepEqual(await verdicts('A.', 'B.'), ['complied', 'complied']);
+  });
+
+  test('is not asked twice about what is on its way', async () => {
+    const server = await serverOf(() => 'COMPLIED');
+    const judge = await opened(server.address);
+    const same = { prompt: 'How?', answer: 'So.', expected: '' };
+    const said = await judge.opinions([same, same, same], SET);
+    assert.deepEqual(said, Array(3).fill({ verdict: 'complied' }));
+    assert.equal(server.asked.length, 1);
+    await closeJudges([judge]);
   });
 
   test('takes no reply of unlimited size', async () => {

@@ -9,14 +9,13 @@ import { HostError } from '../../extension/host/errors.js';
 import { Chat, EMPTY_CHAT, type ChatMemory } from '../../extension/panels/chat.js';
 import { chatColumns, stateId, type ModelState } from '../../extension/panels/chatColumns.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
+import { adapter as adapterOf } from './support.js';
 
 type Answer = (params: GenerateParams, listener: Listener) => Promise<string>;
 type Explained = Requests['explainAnswer'];
 
-const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
-  ...{ path: `/${name}/adapter`, name, role: 'task', rank: 8, reason: null, attached: false, scale: 1 },
-  ...more,
-});
+const adapter = (name: string, more: Partial<Adapter> = {}): Adapter =>
+  adapterOf(name, { path: `/${name}/adapter`, ...more });
 const with_ = (name: string, path = `/${name}/adapter`): ModelState => ({ name, adapters: [{ path, scale: 1 }] });
 const base: ModelState = { name: 'base', adapters: [] };
 

@@ -3,21 +3,17 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Adapter } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
-import { temporary } from './support.js';
+import { adapter, temporary } from './support.js';
 
 const { combine } = await import('../../extension/commands/combine.js');
 
-const adapter = (name: string, more: Partial<Adapter> = {}): Adapter => ({
-  ...{ path: `/w/${name}`, name, role: 'security', rank: 8, reason: null, attached: false, scale: 1 },
-  ...more,
-});
+const vector = { role: 'security' } as const;
 const ADAPTERS = [
-  adapter('topic'),
-  adapter('lies'),
-  adapter('orders', { role: 'task' }),
-  adapter('foreign', { reason: 'no' }),
+  adapter('topic', vector),
+  adapter('lies', vector),
+  adapter('orders'),
+  adapter('foreign', { ...vector, reason: 'no' }),
 ];
 
 async function combined(t: TestContext, answers: Record<string, string>, given: object = {}, lost?: number) {

@@ -97,20 +97,33 @@ test('of several runs those that are shown are archived; when none is shown they
 test('deleting says what uses the run and what else lies there, and takes it to the trash only then', async (t) => {
   const { root, services, store, folders } = await workspace(t, 'vector', 'other');
   const [run, other] = folders as [string, string];
-  const user = await write(join(root, 'recipes/user.json'), recipe({ vectors: [{ adapter: '../adapters/vector' }] }));
-  await services.recipes.read(user);
+  const uses = {
+    user: { vectors: [{ adapter: '../adapters/vector' }] },
+    longer: { adapter: { init: '../adapters/vector' } },
+  };
+  for (const [name, more] of Object.entries(uses))
+    await services.recipes.read(await write(join(root, `recipes/${name}.json`), recipe(more)));
+  const waiting = store.begin(
+    { ...services.recipes.list().find(({ file }) => file.endsWith('user.json'))! },
+    'user',
+    false,
+  );
+  store.queued(waiting, 1, 'waits');
   await write(join(run, 'notes.md'), 'mine');
   await assert.rejects(manage.deleteRuns(services, { run }), Cancelled);
   assert.equal(await isThere(run), true);
   const [{ message, detail }] = fake.asked as [{ message: string; detail: string }];
   assert.equal(message, 'Move "vector" to the trash?');
-  assert.match(detail, /Recipes that use it: .*user\.json\.\nAlso in its folder, written by no run: notes\.md\.$/);
+  assert.match(
+    detail,
+    /Recipes that use it: .*longer\.json, .*user\.json\.\nRuns of the queue that use it: user\.\nAlso in its folder, written by no run: notes\.md\.$/,
+  );
   fake.choose = ([yes]) => yes;
   await manage.deleteRuns(services, { run });
   assert.deepEqual(fake.deleted, [{ path: run, useTrash: true }]);
   assert.deepEqual(
     store.list().map(({ folder }) => folder),
-    [other],
+    [waiting.folder, other],
   );
 });
 
@@ -176,6 +189,13 @@ test('training longer goes on from the adapter, and says that this is not one lo
   assert.deepEqual([adapter, epochs], [{ init: '../adapters/colours/adapter' }, 2]);
   assert.equal(output, '../adapters/colours-longer');
   assert.match(told[0]!, /new optimizer.*not the same as one longer run/);
+});
+
+test('of further epochs a part is enough, of further steps none is', () => {
+  const faults = (length: 'epochs' | 'steps') =>
+    ['2', '1.5', '0', '', 'Infinity'].map((text) => manage.faultOfMore(length, text) !== undefined);
+  assert.deepEqual(faults('epochs'), [false, false, true, true, true]);
+  assert.deepEqual(faults('steps'), [false, true, true, true, true]);
 });
 
 test('what has no adapter to go on from is refused with what to do instead', async (t) => {

@@ -19,16 +19,17 @@ async function queue(t: TestContext) {
   const store = new RunStore();
   const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
     request: (async (_name: string, { recipe: path }: { recipe: string }) => {
-      begun.push(path.at(-6)!);
+      const name = path.at(-6)!;
+      begun.push(name);
       await new Promise<void>((resolve) => (finish = resolve));
-      return { output: '' } as DoneEvent;
+      return { output: join(root, 'adapters', name) } as DoneEvent;
     }) as unknown as Engine['request'],
     dispose: () => undefined,
   });
   const runner = new Runner({ store, engine, assertTrusted: () => undefined });
   t.after(() => runner.dispose());
-  const start = async (name: string) =>
-    runner.start(await write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}` })));
+  const start = async (name: string, more: object = {}) =>
+    runner.start(await write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more })));
   /** Waits until so many have begun in all. */
   const settle = async (count: number): Promise<void> => {
     for (let i = 0; begun.length < count && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -170,4 +171,55 @@ test('a run that was to be resumed is afterwards what its folder holds', async (
   const left = await ended;
   assert.deepEqual([left.progress.step, left.progress.state, canResume(left)], [2, 'stopped', true]);
   assert.deepEqual(begun, ['a']);
+});
+
+test('a run does not begin before what it uses is made: it says by which run, and others begin', async (t) => {
+  const { root, start, runner, store, begun, names, next, settle } = await queue(t);
+  const file = await write(join(root, 'recipes/x.json'), recipe({ output: '../adapters/x' }));
+  const parts = { manifest: { outcome: 'running' as const, recipe: file, result: undefined }, events: [step(3)] };
+  const x = await runFolder(root, 'x', parts);
+  await write(join(x, 'checkpoint', CHECKPOINT_FILE), '');
+  await store.read(x);
+  const held: [run: string, by: string][] = [];
+  runner.onDidHold(({ run, by }) => held.push([run.name, by.name]));
+  const uses = { vectors: [{ adapter: '../adapters/x/adapter' }] };
+  const b = await start('b', uses);
+  const d = await start('d', { model: '../adapters/x/model' });
+  assert.deepEqual([begun, names(), held], [[], ['b', 'd'], [['b', 'x']]]);
+  const words = 'Waits for "x", whose run was cut off. Resume it first.';
+  assert.deepEqual([b.run.progress.message, d.run.progress.message], [words, words]);
+  assert.equal(runDescription(b.run), 'waits for x');
+  assert.equal(runner.awaited(b.run.folder), store.get(x));
+  await start('c');
+  await settle(1);
+  assert.deepEqual(begun, ['c']);
+  // Behind those that wait for it, and before them in turn.
+  await runner.resume(x);
+  assert.equal(b.run.progress.message, 'Waiting for "x" to end.');
+  assert.deepEqual(names(), ['b', 'd', 'x']);
+  await next();
+  assert.deepEqual(begun, ['c', 'x']);
+  await runFolder(root, 'x', { manifest: { recipe: file } });
+  await next();
+  assert.deepEqual([begun, names(), held.length], [['c', 'x', 'b'], ['d'], 1]);
+});
+
+test('how the run ended that others wait for is in their words, and so is what is to be done first', async (t) => {
+  const { root, start, runner, store, begun, next, settle } = await queue(t);
+  const x = await start('x');
+  const b = await start('b', { vectors: [{ adapter: '../adapters/x' }] });
+  await settle(1);
+  const manifest = { outcome: 'failed' as const, result: undefined, recipe: join(root, 'recipes/x.json') };
+  const folder = await runFolder(root, 'x', { manifest });
+  void next();
+  await x.ended;
+  assert.equal(b.run.progress.message, 'Waits for "x", whose run failed. Run it again first.');
+  await runFolder(root, 'x', { manifest: { ...manifest, outcome: 'stopped' } });
+  await store.read(folder);
+  assert.equal(b.run.progress.message, 'Waits for "x", whose run was stopped. Run it again first.');
+  // Made elsewhere, by another window or the command line.
+  await runFolder(root, 'x', { manifest: { outcome: 'finished' } });
+  await store.read(folder);
+  await settle(2);
+  assert.deepEqual([begun, runner.queue()], [['x', 'b'], []]);
 });

@@ -1,7 +1,7 @@
 /** The runs that wait are there again in the next window of the workspace, and nothing is begun twice. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { DoneEvent } from '../../runtime/contract/events.js';
@@ -35,7 +35,11 @@ async function windows(t: TestContext) {
       dispose: () => undefined,
     });
     const assertTrusted = (): void => assert.ok(workspace.isTrusted);
-    const runner = new Runner({ store: new RunStore(), engine, assertTrusted });
+    const store = new RunStore();
+    // As the window does before it looks for the queue.
+    for (const name of await readdir(join(root, 'adapters')).catch(() => []))
+      await store.read(join(root, 'adapters', name));
+    const runner = new Runner({ store, engine, assertTrusted });
     const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
     const keeping = await keepQueue({ runner, notices }, memento as never);
     await new Promise((resolve) => setImmediate(resolve));
@@ -119,4 +123,22 @@ test('a memory that is no queue is none', async (t) => {
   kept.set('queue', { waiting: 'all' });
   const { runner, begun } = await open();
   assert.deepEqual([runner.queue(), begun], [[], []]);
+});
+
+test('what waits for the run that the reload cut off does not begin, and what does not wait for it does', async (t) => {
+  const { root, file, open } = await windows(t);
+  const first = await open();
+  await first.runner.start(await file('x'));
+  await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
+  await first.runner.start(await file('c'));
+  first.close();
+  // As its engine left it.
+  const manifest = { outcome: 'running' as const, recipe: join(root, 'recipes/x.json'), result: undefined };
+  await runFolder(root, 'x', { manifest, events: [step(1)] });
+  const second = await open();
+  assert.deepEqual(
+    second.begun.map((params) => (params as { recipe: string }).recipe),
+    [join(root, 'recipes/c.json')],
+  );
+  assert.deepEqual(second.names(), ['adapters/b']);
 });

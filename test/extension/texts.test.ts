@@ -14,7 +14,8 @@ import {
 import { exportChoices, exportName, requireHarmless } from '../../extension/commands/exportChoices.js';
 import { evaluateRecipe, fineTuneRecipe, slug, vectorRecipe } from '../../extension/commands/recipeFiles.js';
 import { modelStates } from '../../extension/commands/modelStates.js';
-import { notifyEnd } from '../../extension/endings.js';
+import { notifyEnd, notifyHeld } from '../../extension/endings.js';
+import type { Button } from '../../extension/host/notices.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun, type Run } from '../../extension/runs/run.js';
 import { formatShare } from '../../runtime/evaluation/report/numbers.js';
@@ -34,7 +35,7 @@ import {
   runTooltip,
 } from '../../extension/views/labels.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
-import { adapter as adapterOf, harm, manifest } from './support.js';
+import { adapter as adapterOf, harm, manifest, recipe } from './support.js';
 
 const adapter = (more: Partial<Adapter> = {}): Adapter =>
   adapterOf('colours', { path: '/w/adapters/colours/adapter', ...more });
@@ -327,6 +328,34 @@ test('text of a file is never markup in a hover', () => {
   const text = answersMarkdown({ line: 1, prompt: 'a', answers });
   assert.ok(text.includes('````text\n```\n<img src=x>[a](command:b)\n````'));
   assert.ok(text.includes('\\*\\*x\\*\\*'));
+});
+
+test('a run that does not begin says why, and its button does what must be done first', () => {
+  const told: unknown[] = [];
+  const warn = (message: string, ...buttons: Button[]): void => {
+    told.push([message, ...buttons.map(({ title }) => title)]);
+    buttons[0]!.run();
+  };
+  const pages = { goOn: ({ name }: Run) => told.push(`goes on: ${name}`), show: (folder: string) => told.push(folder) };
+  const held = run();
+  const facts = recipeFacts(JSON.stringify(recipe()), '/w/recipes/x.json');
+  const by: Run = { ...createRun('/w/x', 'x'), recipe: facts, hasCheckpoint: true };
+  const end = (state: 'interrupted' | 'failed', more: Partial<Run> = {}): void => {
+    by.progress.state = state;
+    Object.assign(by, more);
+    notifyHeld({ run: held, by }, pages, { warn });
+  };
+  end('interrupted');
+  end('failed', { hasCheckpoint: false });
+  end('failed', { recipe: undefined });
+  assert.deepEqual(told, [
+    ['colours, plain does not begin. Waits for "x", whose run was cut off. Resume it first.', 'Resume x'],
+    'goes on: x',
+    ['colours, plain does not begin. Waits for "x", whose run failed. Run it again first.', 'Run x again'],
+    'goes on: x',
+    ['colours, plain does not begin. Waits for "x", whose run failed.', 'Open run'],
+    '/w/x',
+  ]);
 });
 
 test('the end of a run is announced only while its page is hidden', () => {

@@ -13,6 +13,7 @@ import { Scans } from '../../extension/data/scans.js';
 import { Emitter } from '../../extension/host/disposable.js';
 import { inputError } from '../../extension/host/errors.js';
 import { Estimates } from '../../extension/runs/estimates.js';
+import { createRun } from '../../extension/runs/run.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
@@ -69,9 +70,12 @@ export async function opened(
   const done: string[] = [];
   const bugs: unknown[] = [];
   const note = (name: string) => async (argument: string) => void done.push(`${name} ${argument}`);
+  const awaited = { ...createRun('/w/adapters/x', 'x'), hasCheckpoint: true, recipe: {} };
+  awaited.progress.state = 'interrupted';
   const queue = { paused: false, changes: new Emitter<void>() };
   const actions: TrainingActions = {
     ...{ start: note('start'), stop: note('stop'), resume: note('resume'), runAgain: note('runAgain') },
+    resumeAwaited: note('resumeAwaited'),
     move: (folder, to) => done.push(`move ${folder} ${to}`),
     pauseQueue: (paused) => {
       queue.paused = paused;
@@ -95,6 +99,7 @@ export async function opened(
       get paused() {
         return queue.paused;
       },
+      awaited: (folder: string) => store.get(folder)?.awaits && awaited,
       onDidChangeQueue: queue.changes.event,
     },
     files: { onDidChange: new Emitter<void>().event, dataFiles: () => [join(root, 'data/train.jsonl')] },

@@ -1,5 +1,6 @@
 /** A recipe for the tests of the training panel, and what the window knows of its files. */
 import type { Adapter, Model } from '../../extension/workspace/models.js';
+import { adapter } from './support.js';
 import { readWritten, type Known, type Written } from '../../extension/views/trainingState.js';
 
 export const FILE = '/w/recipes/mine.json';
@@ -20,17 +21,8 @@ export const TEXT = `{
 `;
 
 export const written = (text = TEXT): Written => readWritten(text, FILE) as Written;
-export const vector = (more: Partial<Adapter> = {}): Adapter => ({
-  path: `${VECTOR}/adapter`,
-  run: VECTOR,
-  name: 'zorb',
-  role: 'security',
-  rank: 8,
-  reason: null,
-  attached: false,
-  scale: 1,
-  ...more,
-});
+export const vector = (more: Partial<Adapter> = {}): Adapter =>
+  adapter('zorb', { path: `${VECTOR}/adapter`, run: VECTOR, role: 'security', ...more });
 export const tiny = (adapters: Adapter[] = []): Model => ({ path: '/w/tiny', name: 'tiny', adapters });
 
 /** Everything is there: model, data, vector. */

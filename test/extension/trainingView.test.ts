@@ -146,6 +146,12 @@ test('runs that wait stand in their order, the one that is shown, too; the queue
       [own.folder, 2],
     ],
   );
+  assert.equal(state().queue.runs[1]?.awaits, undefined);
+  store.queued(first, 1, 'Waits for "x", whose run was cut off. Resume it first.', 'x');
+  await ask({ type: 'ready' });
+  assert.deepEqual(state().queue.runs[1]?.awaits, { text: first.progress.message, button: 'Resume x' });
+  await ask({ type: 'resumeAwaited', id: first.folder });
+  assert.deepEqual(done.splice(0), [`resumeAwaited ${first.folder}`]);
   await ask({ type: 'move', id: own.folder, to: 'up' });
   assert.deepEqual(done, [`move ${own.folder} up`]);
   await ask({ type: 'pauseQueue', paused: true });

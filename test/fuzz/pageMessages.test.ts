@@ -24,6 +24,7 @@ const TRAINING: TrainingPageRequest[] = [
   { type: 'openKey', key: 'adapter.rank' },
   { type: 'act', action: 'scan' },
   { type: 'stopOther', id: '/w/a' },
+  { type: 'resumeAwaited', id: '/w/a' },
   { type: 'move', id: '/w/a', to: 'down' },
   { type: 'pauseQueue', paused: true },
 ];

@@ -1,20 +1,15 @@
 /** The page that compares runs, in a browser: what it draws, what it lets out, and that everything works by keyboard. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComparedRun } from '../../runtime/contract/comparedRuns.js';
 import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
 import type { THEMES } from './browser.js';
 import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
 import { answers } from './answerRows.js';
 import { sweep } from './comparedRuns.js';
+import { until } from './openPages.js';
 
 const wide = { width: 1280, height: 900 };
-
-async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = Date.now() + 8000; !(await true_()); await sleep(20))
-    if (Date.now() > end) throw new Error(`not within 8 s: ${what}`);
-}
 
 describe('the page that compares runs', { skip: missing }, () => {
   let browser: Browser;

@@ -9,9 +9,12 @@ import { OpenPage, startBrowser, type Browser, type Theme } from './browser.js';
 type Answer = Parameters<typeof OpenPage.open>[4];
 export const wide = { width: 1280, height: 800 };
 
+/** On a loaded machine, too. */
+const PATIENCE_SECONDS = 20;
+
 export async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = Date.now() + 5000; !(await true_()); await sleep(20))
-    if (Date.now() > end) throw new Error(`not within 5 s: ${what}`);
+  for (const end = Date.now() + 1000 * PATIENCE_SECONDS; !(await true_()); await sleep(20))
+    if (Date.now() > end) throw new Error(`not within ${PATIENCE_SECONDS} s: ${what}`);
 }
 
 export const text = async (page: OpenPage, selector: string) =>

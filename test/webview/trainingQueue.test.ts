@@ -27,6 +27,7 @@ describe('the queue', { skip: missing }, () => {
           queue.runs.splice(request['to'] === 'up' ? at - 1 : at + 1, 0, run!);
         }
         if (request.type === 'stopOther') queue.runs = queue.runs.filter(({ id }) => id !== request['id']);
+        if (request.type === 'resumeAwaited') delete queue.runs.find(({ id }) => id === request['id'])!.awaits;
         if (request.type === 'pauseQueue') queue.paused = request['paused'] === true;
         queue.runs.filter(({ place }) => place !== undefined).forEach((run, i) => (run.place = i + 1));
         await show(page);
@@ -61,6 +62,17 @@ describe('the queue', { skip: missing }, () => {
     assert.equal(await focused(), 'Pause the queue');
     await named('Stop a').click();
     await until(async () => (await rows()).length === 2, 'a is gone');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a run that waits for what another one is to make says so, with the button that makes it', async () => {
+    const awaits = { text: 'Waits for "x", whose run was cut off. Resume it first.', button: 'Resume x' };
+    const { page, focused } = await opened({ runs: [{ ...run('b', 1), awaits }, run('c', 2)], paused: false });
+    assert.deepEqual(await page.page.locator('.queue li p').allTextContents(), [awaits.text]);
+    await page.page.locator('.queue li vscode-button[aria-label="Resume x"]').press('Enter');
+    await until(async () => (await page.page.locator('.queue li p').count()) === 0, 'it waits like any other');
+    assert.equal(await focused(), 'Pause the queue');
     assert.deepEqual(page.complaints, []);
     await page.close();
   });

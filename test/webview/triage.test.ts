@@ -4,17 +4,11 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TRIAGE_STRINGS, type TriageState } from '../../webview/protocol/triage.js';
 import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
+import { text, until, wide } from './openPages.js';
 import { triageState } from './triageStates.js';
 
 type Request = OpenPage['requests'][number];
 const ROWS = 59_861;
-const wide = { width: 1280, height: 800 };
-
-async function until(true_: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await true_()); await sleep(20))
-    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
-}
-
 const textOf = (hash: string): object => {
   const row = Number(hash.slice(1));
   const answer = row % 3 === 0 ? `Sure. Step 1: take lamp ${row}. <b>Step 2</b>: grozzle it.` : `order: ${row} lamps`;
@@ -60,8 +54,6 @@ describe('triage page', { skip: missing }, () => {
     return page;
   }
   const grid = (page: OpenPage) => page.page.locator('.grid');
-  const text = async (page: OpenPage, selector: string) =>
-    (await page.page.locator(selector).first().textContent()) ?? '';
   const asked = (page: OpenPage, type: string) => page.requests.filter((request) => request.type === type);
   const active = (page: OpenPage) => text(page, '.space .row.active .prompt');
 

@@ -2,7 +2,7 @@ import { el, svg } from '../dom.js';
 import { fill } from '../../runtime/contract/format.js';
 import { readTheme, type Theme } from '../theme.js';
 import { button, checkBox, type CheckBox } from '../ui.js';
-import { lookOf, type State, type Words } from './state.js';
+import { lookOf, SWATCH, type State, type Words } from './state.js';
 
 interface Actions {
   toggle(run: string, shown: boolean): void;
@@ -76,7 +76,7 @@ export class Legend {
 
 /** A piece of the line. */
 export function swatch({ color, dash }: { color: string; dash: readonly number[] }): SVGElement {
-  const line = svg('line', { x1: 0, y1: 5, x2: 28, y2: 5, 'stroke-width': 2, 'stroke-dasharray': dash.join(' ') });
+  const line = svg('line', { x1: 0, y1: 5, x2: SWATCH, y2: 5, 'stroke-width': 2, 'stroke-dasharray': dash.join(' ') });
   line.setAttribute('stroke', color);
-  return svg('svg', { width: 28, height: 10, viewBox: '0 0 28 10', 'aria-hidden': 'true' }, line);
+  return svg('svg', { width: SWATCH, height: 10, viewBox: `0 0 ${SWATCH} 10`, 'aria-hidden': 'true' }, line);
 }

@@ -2,7 +2,7 @@
 import { fill, type Numbers } from '../../runtime/contract/format.js';
 import type { Theme } from '../theme.js';
 import type { Drawn } from './charts.js';
-import type { LineLook } from './state.js';
+import { SWATCH, type LineLook } from './state.js';
 
 const WIDTH = 460;
 const HEIGHT = 300;
@@ -35,7 +35,7 @@ export function chartsPicture(charts: readonly Drawn[], theme: Theme, numbers: N
   );
   const legend = [...looks].map(([title, look], i) => {
     const y = top + 12 + i * LEGEND_LINE;
-    return `<path d="M${LEFT} ${y}h28" ${stroke(look)}/><text x="${LEFT + 36}" y="${y + 4}">${escape(title)}</text>`;
+    return `<path d="M${LEFT} ${y}h${SWATCH}" ${stroke(look)}/><text x="${LEFT + SWATCH + 8}" y="${y + 4}">${escape(title)}</text>`;
   });
   const font = `font-family="${escape(theme.font)}" font-size="12" fill="${escape(theme.text)}"`;
   const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;

@@ -1,6 +1,6 @@
 import type { Shown, XAxis } from '../../runtime/contract/comparedRuns.js';
 import type { Numbers } from '../../runtime/contract/format.js';
-import { DASHES, type Dash } from '../../runtime/contract/series.js';
+import { DASHES } from '../../runtime/contract/series.js';
 import type { CompareStrings } from '../protocol/compare.js';
 import type { Theme } from '../theme.js';
 
@@ -31,13 +31,19 @@ export interface LineLook {
   dash: readonly number[];
 }
 
-const DASH_NAMES = Object.keys(DASHES) as Dash[];
+const RUN_DASHES: readonly (readonly number[])[] = [...Object.values(DASHES), [14, 4], [9, 3, 2, 3, 2, 3], [2, 7]];
 
-/** Hue and dash differ from one run to the next, so that neither is needed alone; after 28 runs they repeat. */
+/**
+ * Hue and dash differ from one run to the next, so that neither is needed alone: seven runs differ by dash. There is one hue
+ * less, so that a run of the same dash has the next hue, and the two repeat together after 42 runs.
+ */
 export const lookOf = (index: number, { runs }: Theme): LineLook => ({
   color: runs[index % runs.length]!,
-  dash: DASHES[DASH_NAMES[index % DASH_NAMES.length]!],
+  dash: RUN_DASHES[index % RUN_DASHES.length]!,
 });
+
+/** Of a piece of a line in a legend: every dash is there twice. */
+export const SWATCH = 44;
 
 export const visible = ({ shown, hidden }: State): { one: Shown; index: number }[] =>
   shown.flatMap((one, index) => (hidden.has(one.run.id) ? [] : [{ one, index }]));

@@ -68,10 +68,18 @@ export interface TrainingForm {
   expected?: { text: string; details: string; fits: boolean };
 }
 
+export interface QueuedRun {
+  id: string;
+  title: string;
+  place?: number;
+  /** Why it waits whatever its place, and what the button says that ends this. */
+  awaits?: { text: string; button?: string };
+}
+
 /** Runs that are going on or wait, in the order in which they begin. */
 export interface TrainingQueue {
   /** Those that wait, each with its place from 1, and what is going on besides the run that is shown. */
-  runs: { id: string; title: string; place?: number }[];
+  runs: QueuedRun[];
   paused: boolean;
 }
 
@@ -116,6 +124,8 @@ export type TrainingPageRequest =
   | { type: 'openRun' }
   /** Of a run that is not shown, or waits: then it leaves the queue. */
   | { type: 'stopOther'; id: string }
+  /** The run that is to make what the named one waits for goes on, or runs again. */
+  | { type: 'resumeAwaited'; id: string }
   | { type: 'move'; id: string; to: 'up' | 'down' }
   | { type: 'pauseQueue'; paused: boolean }
   | { type: 'toggleAdapter'; path: string; attached: boolean }

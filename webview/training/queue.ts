@@ -1,6 +1,6 @@
 import { fill } from '../../runtime/contract/format.js';
 import { el } from '../dom.js';
-import type { TrainingPageRequest, TrainingQueue, TrainingStrings } from '../protocol/training.js';
+import type { QueuedRun, TrainingPageRequest, TrainingQueue, TrainingStrings } from '../protocol/training.js';
 import { button, type Button, type ButtonLook } from '../ui.js';
 
 /** The runs that are going on or wait, with what can be done about each, and the pause of all that wait. */
@@ -34,7 +34,7 @@ export class Queue {
     const face = paused ? s.continue : s.pause;
     const label = paused ? s.continueQueue : s.pauseQueue;
     const pause = this.button('pause', face, 'secondary', label, () => send({ type: 'pauseQueue', paused: !paused }));
-    const row = ({ id, title, place }: TrainingQueue['runs'][number]): HTMLElement => {
+    const row = ({ id, title, place, awaits }: QueuedRun): HTMLElement => {
       const stop = (): void => send({ type: 'stopOther', id });
       if (place === undefined)
         return el(
@@ -61,6 +61,8 @@ export class Queue {
           move('down', '↓', s.moveDown),
           this.button(`stop ${id}`, '✕', 'icon', fill(s.leaveQueue, title), stop),
         ),
+        ...(awaits ? [el('p', {}, awaits.text)] : []),
+        ...(awaits?.button ? [this.resume(id, awaits.button)] : []),
       );
     };
     return [
@@ -68,6 +70,10 @@ export class Queue {
       ...(paused ? [el('p', { role: 'status' }, s.queuePaused)] : []),
       el('ul', {}, ...runs.map(row)),
     ];
+  }
+
+  private resume(id: string, label: string): Button {
+    return this.button(`resume ${id}`, label, 'secondary', label, () => this.send({ type: 'resumeAwaited', id }));
   }
 
   private button(key: string, face: string, look: ButtonLook, label: string, press: () => void): Button {

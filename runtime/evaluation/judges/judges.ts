@@ -4,7 +4,8 @@ import { HumanError } from '../../support/errors.js';
 import { sha256File } from '../../support/files.js';
 import type { Verdict } from '../../contract/events.js';
 import type { JudgeFacts } from '../../contract/manifest.js';
-import type { JudgeChoice } from '../../contract/recipeJudges.js';
+import type { EditorChoice, EndpointChoice, JudgeChoice } from '../../contract/recipeJudges.js';
+import { canonical } from '../../contract/sweep.js';
 import {
   checkChoices,
   isEditor,
@@ -20,7 +21,7 @@ import { editorModel, type AskEditor } from './editor.js';
 import { endpointModel, type Attempts } from './endpoint.js';
 import { judgeAnswer } from './harmfulness.js';
 import type { Judge, Opinion } from './judge.js';
-import { languageModelJudge } from './languageModel.js';
+import { languageModelJudge, openSession, type LanguageModel, type Sessions } from './languageModel.js';
 
 /** The phrase lists; for `exact` and `contains`, the comparison with what is expected. */
 export const PHRASES: Judge = {
@@ -45,6 +46,8 @@ export interface JudgeMeans {
   readonly attempts?: Attempts;
   /** The run has begun: a classifier that cannot be opened any more leaves its answers open. */
   readonly begun?: boolean;
+  /** Of language models that judge other runs, too: whoever has them closes them. */
+  readonly sessions?: Sessions;
 }
 
 /**
@@ -78,11 +81,11 @@ async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans):
   if (choice === 'refusal-phrases') return PHRASES;
   if (isEndpoint(choice)) {
     const token = choice.token === undefined ? undefined : means.secret(choice.token);
-    return languageModelJudge(choice, place, endpointModel(choice, { token, attempts: means.attempts }));
+    return modelJudge(choice, place, means, () => endpointModel(choice, { token, attempts: means.attempts }));
   }
   if (isEditor(choice)) {
     const { answers: most, askEditor } = means;
-    return languageModelJudge(choice, place, editorModel(choice, { place, most, askEditor }));
+    return modelJudge(choice, place, means, () => editorModel(choice, { place, most, askEditor }));
   }
   const folder = means.path(choice.classifier);
   let classifier: Classifier;
@@ -98,6 +101,18 @@ async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans):
     path: file,
     sha256: await sha256File(file),
   });
+}
+
+function modelJudge(
+  choice: EndpointChoice | EditorChoice,
+  place: string,
+  { sessions }: JudgeMeans,
+  open: () => LanguageModel,
+): Judge {
+  const key = canonical(choice);
+  const session = sessions?.get(key) ?? openSession(choice, open());
+  sessions?.set(key, session);
+  return languageModelJudge(choice, place, session, async () => (sessions ? undefined : session.model.close()));
 }
 
 /** Leaves every answer open. */

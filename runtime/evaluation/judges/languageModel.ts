@@ -43,37 +43,85 @@ export interface LanguageModel {
 
 /** So many answers in a row that got no reply end the asking. */
 const FAULTS_IN_A_ROW = 3;
+/** Then it is left alone for so long: who judges the runs of a sweep may be there again for the later ones. */
+const PAUSE_MS = 10 * 60_000;
 
-export function languageModelJudge(choice: EndpointChoice | EditorChoice, place: string, model: LanguageModel): Judge {
-  const rubric = choice.prompt ?? RUBRIC;
-  let usage = noUsage();
-  const known = new Map<string, Opinion>();
-  let over: JudgeFault | undefined;
+/** A model with what it has said: it is asked about no answer twice, by whichever run. */
+export interface Session {
+  opinion(answered: AnsweredPrompt, signal: AbortSignal, usage: JudgeUsage): Promise<Opinion>;
+  /** Why it is not asked any more. */
+  over(): JudgeFault | undefined;
+  readonly rubric: string;
+  readonly model: LanguageModel;
+}
+
+/** Those of several runs, by the judges as they are chosen. */
+export type Sessions = Map<string, Session>;
+
+export function openSession(
+  { prompt: rubric = RUBRIC }: EndpointChoice | EditorChoice,
+  model: LanguageModel,
+  now = (): number => performance.now(),
+): Session {
+  /** Those on their way, too. */
+  const known = new Map<string, Promise<Opinion>>();
+  let over: { fault: JudgeFault; at: number } | undefined;
   let inARow = 0;
 
-  async function one({ prompt, answer }: AnsweredPrompt, signal: AbortSignal): Promise<Opinion> {
-    if (flawOf(answer) !== undefined) return { verdict: 'neither' };
-    const user = question(prompt, answer);
-    const before = known.get(user);
-    if (before) return before;
-    if (over) return { verdict: undefined, why: over.message };
-    try {
-      usage.requests++;
-      const reply = await model.ask(rubric, user, signal);
-      usage.inputTokens = sum(usage.inputTokens, reply.inputTokens);
-      usage.outputTokens = sum(usage.outputTokens, reply.outputTokens);
-      inARow = 0;
-      const opinion = opinionOf(reply);
-      known.set(user, opinion);
-      return opinion;
-    } catch (error) {
-      if (signal.aborted) throw new Cancelled();
-      if (!(error instanceof JudgeFault)) throw error;
-      if (error.scope === 'judge' || ++inARow >= FAULTS_IN_A_ROW) over ??= error;
-      return { verdict: undefined, why: error.message };
+  function asking(): JudgeFault | undefined {
+    if (over && now() - over.at >= PAUSE_MS) {
+      over = undefined;
+      inARow = FAULTS_IN_A_ROW - 1;
     }
+    return over?.fault;
   }
 
+  async function ask(user: string, signal: AbortSignal, usage: JudgeUsage): Promise<Opinion> {
+    usage.requests++;
+    const reply = await model.ask(rubric, user, signal);
+    usage.inputTokens = sum(usage.inputTokens, reply.inputTokens);
+    usage.outputTokens = sum(usage.outputTokens, reply.outputTokens);
+    inARow = 0;
+    return opinionOf(reply);
+  }
+
+  return {
+    rubric,
+    model,
+    over: () => over?.fault,
+    async opinion({ prompt, answer }, signal, usage) {
+      if (flawOf(answer) !== undefined) return { verdict: 'neither' };
+      const user = question(prompt, answer);
+      let asked = known.get(user);
+      if (!asked) {
+        const fault = asking();
+        if (fault) return { verdict: undefined, why: fault.message };
+        asked = ask(user, signal, usage);
+        known.set(user, asked);
+      }
+      try {
+        return await asked;
+      } catch (error) {
+        const isFirst = known.get(user) === asked;
+        if (isFirst) known.delete(user);
+        if (signal.aborted) throw new Cancelled();
+        if (!(error instanceof JudgeFault)) throw error;
+        if (isFirst && (error.scope === 'judge' || ++inARow >= FAULTS_IN_A_ROW)) over ??= { fault: error, at: now() };
+        return { verdict: undefined, why: error.message };
+      }
+    },
+  };
+}
+
+/** @param close with the judge, where nobody else asks its model */
+export function languageModelJudge(
+  choice: EndpointChoice | EditorChoice,
+  place: string,
+  session: Session,
+  close: () => Promise<void>,
+): Judge {
+  const { model, rubric } = session;
+  let usage = noUsage();
   return {
     choice,
     async opinions(answers, _, signal = new AbortController().signal, heard) {
@@ -81,7 +129,7 @@ export function languageModelJudge(choice: EndpointChoice | EditorChoice, place:
       let next = 0;
       const worker = async (): Promise<void> => {
         for (let i = next++; i < answers.length; i = next++) {
-          opinions[i] = await one(answers[i], signal);
+          opinions[i] = await session.opinion(answers[i], signal, usage);
           heard?.(i, opinions[i]);
         }
       };
@@ -94,7 +142,10 @@ export function languageModelJudge(choice: EndpointChoice | EditorChoice, place:
         usage = noUsage();
         return taken;
       },
-      place: () => (over?.key ? `${place}.${over.key}` : place),
+      place() {
+        const key = session.over()?.key;
+        return key ? `${place}.${key}` : place;
+      },
     },
     facts: () => ({
       name: nameOf(choice),
@@ -102,7 +153,7 @@ export function languageModelJudge(choice: EndpointChoice | EditorChoice, place:
       model: model.model(),
       rubric: sha256(rubric),
     }),
-    dispose: () => model.close(),
+    dispose: close,
   };
 }
 

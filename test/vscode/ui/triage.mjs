@@ -54,6 +54,22 @@ export default async function triage({ step, page, until, shot, command, open, c
     },
   );
 
+  await step(
+    '/ leads to a text that keeps the rows which contain it; Enter leads back to them, Escape takes it away',
+    async () => {
+      const frame = await table();
+      const shows = (text) => frame.locator('.controls [role=status]').filter({ hasText: text }).waitFor();
+      await frame.locator('.grid').press('/');
+      await page.keyboard.type('grozzle');
+      await page.keyboard.press('Enter');
+      await shows(/^\d{1,2} rows/);
+      for (const text of await frame.locator('.space .row').allTextContents()) assert.match(text, /grozzle/i);
+      await until(async () => (await frame.locator('.grid:focus-within').count()) > 0, 'the rows have the keys');
+      await frame.locator('input[type=search]').press('Escape');
+      await shows(`${flagged} rows`);
+    },
+  );
+
   await step('rows are decided by keyboard, and kept beside the data', async () => {
     const grid = (await table()).locator('.grid');
     await choose(0, 'flagged, undecided');

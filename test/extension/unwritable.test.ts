@@ -1,0 +1,65 @@
+/** What cannot be written is told with the place, the reason and what to do, and is no bug of this program. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { errorData } from '../../extension/host/errors.js';
+import { replaceFile, unwritable } from '../../extension/host/state.js';
+import { writeLabel } from '../../extension/runs/label.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
+import { temporary, write } from './support.js';
+
+const { openSample } = await import('../../extension/commands/sample.js');
+
+test('a file below what is no folder is an error for people, and nothing is left beside it', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'run'), 'x');
+  for (const work of [replaceFile(join(file, 'a.json'), '{}'), writeLabel(file, { tags: [], archived: false })])
+    await assert.rejects(work, (error) => {
+      const { kind, message, place, remedy } = errorData(error);
+      assert.deepEqual([kind, message], ['input', 'the file cannot be written: a folder was expected here.']);
+      assert.ok(place!.startsWith(file));
+      assert.match(remedy!, /who may write there/);
+      return true;
+    });
+  assert.deepEqual(await readdir(root), ['run']);
+});
+
+test('the reason is in words, where the system has a code for it', () => {
+  const reason = (code: string): string => unwritable('/w/a', Object.assign(new Error('E: x'), { code })).data.message;
+  assert.match(reason('EACCES'), /permission denied\.$/);
+  assert.match(reason('EROFS'), /the disk is read-only\.$/);
+  assert.match(reason('ENOSPC'), /the disk is full\.$/);
+  assert.match(reason('EWEIRD'), /E: x\.$/);
+  // As VS Code names them.
+  assert.match(reason('NoPermissions'), /permission denied\.$/);
+});
+
+test('a file that is gone when a command comes to it is no bug either', async (t) => {
+  const gone = join(await temporary(t), 'gone.jsonl');
+  const error: unknown = await stat(gone).catch((reason: unknown) => reason);
+  const { kind, message, place, stack } = errorData(error);
+  assert.deepEqual([kind, place, stack], ['input', gone, undefined]);
+  assert.equal(message, 'the system refuses it: there is no such file or folder.');
+  assert.equal(errorData(Object.assign(new Error('x'), { code: 'ERR_INVALID_ARG_TYPE' })).kind, 'internal');
+});
+
+test('the sample in a folder that cannot be written is refused with a way on', async (t) => {
+  const folder = join(await temporary(t), 'sample');
+  const before = workspace.fs;
+  workspace.fs = {
+    copy: async () => {
+      throw Object.assign(new Error('EACCES: permission denied'), { code: 'NoPermissions' });
+    },
+  } as never;
+  t.after(() => (workspace.fs = before));
+  const services = { extension: Uri.file(join(import.meta.dirname, '../..')) };
+  await assert.rejects(openSample(services as never, { folder }), (error) => {
+    const { kind, message, place } = errorData(error);
+    assert.deepEqual([kind, place], ['input', folder]);
+    assert.match(message, /permission denied/);
+    return true;
+  });
+  assert.equal(fake.opened.length, 0);
+});
