@@ -21,11 +21,8 @@ export const tensor = (data: unknown, dims: readonly number[]): Tensor =>
 export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
 
 export interface Session {
-  /**
-   * Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Tensors of the CPU in it are what the
-   * outputs are written into, inputs among them. Blocks the thread.
-   */
-  run(feeds: Feeds, fetch?: readonly string[] | Feeds): Promise<Record<string, Tensor>>;
+  /** Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread. */
+  run(feeds: Feeds, fetch?: readonly string[]): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
 }
 

@@ -8,8 +8,7 @@ import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { linearLayers } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
-import { adamWGraph } from '../optim/adamw.js';
-import { workOf, type Work } from '../onnx/cost.js';
+import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { memoryLimit } from '../support/memory.js';
@@ -244,10 +243,13 @@ function differenceBytes(recipe: TrainingRecipe, [own]: Parts['adapters']): numb
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
   flops / speed.flops + moved / speed.moved + nodes * speed.node;
 
+/** What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these written. */
+const UPDATE_VECTORS = 8;
+
 /** Mean of the sampled steps. */
 function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
   const size = method === 'full' ? weightsCount(model) : adapters[0].layout.size;
-  const update = secondsOf(workOf(adamWGraph(1))({ N0: size }), speed);
+  const update = (4 * UPDATE_VECTORS * size) / speed.moved;
   const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
   return batches.reduce((a, b) => a + b, 0) / plan.sampled.length + update;
 }
