@@ -1,4 +1,5 @@
 /** The only file that touches onnxruntime-node: devices, sessions, tensors. */
+import { MessageChannel } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
@@ -21,8 +22,11 @@ export const tensor = (data: unknown, dims: readonly number[]): Tensor =>
 export const scalar = (value: number): Tensor => new ort.Tensor('float32', new Float32Array([value]), []);
 
 export interface Session {
-  /** Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread. */
-  run(feeds: Feeds, fetch?: readonly string[]): Promise<Record<string, Tensor>>;
+  /**
+   * Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread.
+   * @param into tensors that outputs of these names are written over, on the CPU: new memory costs time. A GPU has no use for them
+   */
+  run(feeds: Feeds, fetch?: readonly string[], into?: Feeds): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
 }
 
@@ -237,7 +241,12 @@ function backend(device: Device, threads: number, reason?: string): Backend {
         );
       }
       return {
-        run: async (feeds, fetch = names) => session.run(feeds, fetch),
+        async run(feeds, fetch = names, into = {}) {
+          if (device !== 'cpu') return session.run(feeds, fetch);
+          const found = await session.run(feeds, { ...Object.fromEntries(fetch.map((name) => [name, null])), ...into });
+          discard(Object.keys(into).map((name) => found[name]));
+          return { ...found, ...into };
+        },
         dispose: async () => {
           if (given.profile !== undefined) session.endProfiling();
           await session.release();
@@ -259,6 +268,16 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     },
   };
 }
+
+const { port1: nowhere } = new MessageChannel();
+nowhere.close();
+
+/** onnxruntime returns a copy of what it wrote over a given tensor. A port that is closed frees what it is sent; else it waits for the garbage collector. */
+const discard = (copies: readonly Tensor[]): void =>
+  nowhere.postMessage(
+    null,
+    copies.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer),
+  );
 
 /**
  * Nodes that stay on the CPU for their precision: Vulkan and Direct3D promise sine and cosine within 5e-4 and in [−π, π] only,

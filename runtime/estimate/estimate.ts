@@ -17,7 +17,17 @@ import { trainingGraphs, type TrainingGraphs } from './graphs.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { longestRows, trainingMemory } from './memory.js';
 import { plannedModel, weightsCount, type PlannedModel } from './model.js';
-import { dimsOf, meanSize, rowSizes, stepPlan, type RowSize, type RowSizes, type StepPlan } from './rows.js';
+import {
+  dimsOf,
+  meanSize,
+  rowSizes,
+  stepPlan,
+  type Cutting,
+  type RowSize,
+  type RowSizes,
+  type StepPlan,
+} from './rows.js';
+import { limitsOf } from '../learner/cut.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -77,8 +87,9 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const speed = await speedOf(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
-  const vocabSize = backend.scans ? model.spec.vocabSize : undefined;
-  const parts = { recipe, model, rows, adapters, method, graphs, vocabSize } as const;
+  const { vocabSize } = model.spec;
+  const cutting = backend.scans ? { vocabSize, limits: limitsOf(model.spec, method === 'full') } : undefined;
+  const parts = { recipe, model, rows, adapters, method, graphs, cutting } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
@@ -133,7 +144,7 @@ interface Parts {
   readonly method: 'lora' | 'full';
   readonly graphs: TrainingGraphs;
   /** Undefined where the device computes no batch in pieces. */
-  readonly vocabSize: number | undefined;
+  readonly cutting: Cutting | undefined;
 }
 
 interface RowsOfRecipe {
@@ -200,12 +211,12 @@ async function layoutOf(folder: string, sites: ReturnType<typeof linearLayers>):
   );
 }
 
-function planOf({ recipe, rows, vocabSize }: Parts): StepPlan {
+function planOf({ recipe, rows, cutting }: Parts): StepPlan {
   const { data, held, heldPerBatch, heldPerStep } = rows;
   if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
   const perBatch = heldPerBatch > 0;
   const size = meanSize(held.sizes);
-  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, vocabSize);
+  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, cutting);
 }
 
 const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();
@@ -216,7 +227,7 @@ function usefulTokens(plan: StepPlan): number {
   return batches.reduce((all, { useful }) => all + useful, 0) / padded;
 }
 
-function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: Parts, plan: StepPlan): MemoryParts {
+function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Parts, plan: StepPlan): MemoryParts {
   const { data, held, heldPerBatch, heldPerStep } = rows;
   // The losses of many rows are measured at once where there is a vector.
   const measures = heldPerStep > 0 || (recipe.kind === 'finetune' && recipe.vectors.length > 0);
@@ -227,7 +238,8 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: 
     adapters: adapters.map(({ layout }) => layout.size),
     graphs,
     batches: batchesOf(plan),
-    losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), vocabSize) : undefined,
+    adds: plan.sampled.some(({ length }) => length > 1),
+    losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), cutting) : undefined,
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
   return { ...parts, weights: parts.weights + differenceBytes(recipe, adapters), program: parts.program + RUN };
@@ -260,14 +272,14 @@ function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan,
  * largest set of harm has
  */
 async function besides(
-  { recipe, rows, graphs, model, vocabSize }: Parts,
+  { recipe, rows, graphs, model, cutting }: Parts,
   { steps }: StepPlan,
   speed: Speed,
   { path }: EstimateOptions,
 ): Promise<{ seconds: number; most: number; harmPrompts?: number }> {
   const mean = meanSize(rows.data.sizes);
   const alike = (count: number, { tokens, supervised }: RowSize): ReturnType<typeof dimsOf> =>
-    dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, vocabSize);
+    dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, cutting);
   const lossSeconds = (count: number, size: RowSize): number => {
     const batch = alike(count, size);
     return secondsOf(graphs.loss(batch).work(batch.dims), speed);
