@@ -1,4 +1,5 @@
 /** The only file that touches onnxruntime-node: devices, sessions, tensors. */
+import { MessageChannel } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
@@ -23,10 +24,10 @@ export const scalar = (value: number): Tensor => new ort.Tensor('float32', new F
 
 export interface Session {
   /**
-   * Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Tensors of the CPU in it are what the
-   * outputs are written into, inputs among them. Blocks the thread.
+   * Runs the graph. Outputs not named in `fetch` are not computed; all are, without it. Blocks the thread.
+   * @param into tensors that outputs of these names are written over, on the CPU: new memory costs time. A GPU has no use for them
    */
-  run(feeds: Feeds, fetch?: readonly string[] | Feeds): Promise<Record<string, Tensor>>;
+  run(feeds: Feeds, fetch?: readonly string[], into?: Feeds): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
 }
 
@@ -233,7 +234,12 @@ function backend(device: Device, threads: number, reason?: string): Backend {
         );
       }
       return {
-        run: async (feeds, fetch = names) => session.run(feeds, fetch),
+        async run(feeds, fetch = names, into = {}) {
+          if (device !== 'cpu') return session.run(feeds, fetch);
+          const found = await session.run(feeds, { ...Object.fromEntries(fetch.map((name) => [name, null])), ...into });
+          discard(Object.keys(into).map((name) => found[name]));
+          return { ...found, ...into };
+        },
         dispose: async () => {
           if (given.profile !== undefined) session.endProfiling();
           await session.release();
@@ -255,6 +261,16 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     },
   };
 }
+
+const { port1: nowhere } = new MessageChannel();
+nowhere.close();
+
+/** onnxruntime returns a copy of what it wrote over a given tensor. A port that is closed frees what it is sent; else it waits for the garbage collector. */
+const discard = (copies: readonly Tensor[]): void =>
+  nowhere.postMessage(
+    null,
+    copies.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer),
+  );
 
 /** Nodes that stay on the CPU for their precision: they depend on positions alone and cost next to nothing. */
 const exactNodes = (graph: Graph): string[] =>

@@ -9,8 +9,7 @@ import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { linearLayers } from '../models/decoder/spec.js';
 import { openTokenizer } from '../models/openTokenizer.js';
-import { adamWGraph } from '../optim/adamw.js';
-import { workOf, type Work } from '../onnx/cost.js';
+import type { Work } from '../onnx/cost.js';
 import { ABSORBED_ROWS } from '../recipes/absorb.js';
 import { anchorRows, strategyOf } from '../recipes/strategy.js';
 import { TRIAL_ROWS } from '../recipes/trial.js';
@@ -20,7 +19,17 @@ import { trainingGraphs, type TrainingGraphs } from './graphs.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { longestRows, trainingMemory } from './memory.js';
 import { plannedModel, weightsCount, type PlannedModel } from './model.js';
-import { dimsOf, meanSize, rowSizes, stepPlan, type RowSize, type RowSizes, type StepPlan } from './rows.js';
+import {
+  dimsOf,
+  meanSize,
+  rowSizes,
+  stepPlan,
+  type Cutting,
+  type RowSize,
+  type RowSizes,
+  type StepPlan,
+} from './rows.js';
+import { limitsOf } from '../learner/cut.js';
 import type { Speed } from './speed.js';
 
 export interface EstimateOptions {
@@ -80,8 +89,9 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   const speed = await speedOf(backend, options.history);
   const measured = await correction(machine, name, options.history);
   signal?.throwIfAborted();
-  const vocabSize = backend.scans ? model.spec.vocabSize : undefined;
-  const parts = { recipe, model, rows, adapters, method, graphs, vocabSize } as const;
+  const { vocabSize } = model.spec;
+  const cutting = backend.scans ? { vocabSize, limits: limitsOf(model.spec, method === 'full') } : undefined;
+  const parts = { recipe, model, rows, adapters, method, graphs, cutting } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
@@ -136,7 +146,7 @@ interface Parts {
   readonly method: 'lora' | 'full';
   readonly graphs: TrainingGraphs;
   /** Undefined where the device computes no batch in pieces. */
-  readonly vocabSize: number | undefined;
+  readonly cutting: Cutting | undefined;
 }
 
 interface RowsOfRecipe {
@@ -203,12 +213,12 @@ async function layoutOf(folder: string, sites: ReturnType<typeof linearLayers>):
   );
 }
 
-function planOf({ recipe, rows, vocabSize }: Parts): StepPlan {
+function planOf({ recipe, rows, cutting }: Parts): StepPlan {
   const { data, held, heldPerBatch, heldPerStep } = rows;
   if (data.sizes.length === 0) throw new HumanError('no row of the data can be used.', { place: 'data' });
   const perBatch = heldPerBatch > 0;
   const size = meanSize(held.sizes);
-  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, vocabSize);
+  return stepPlan(recipe, data, { rows: perBatch ? heldPerBatch : heldPerStep, size, perBatch }, cutting);
 }
 
 const batchesOf = (plan: StepPlan): StepPlan['sampled'][number] => plan.sampled.flat();
@@ -219,7 +229,7 @@ function usefulTokens(plan: StepPlan): number {
   return batches.reduce((all, { useful }) => all + useful, 0) / padded;
 }
 
-function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: Parts, plan: StepPlan): MemoryParts {
+function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Parts, plan: StepPlan): MemoryParts {
   const { data, held, heldPerBatch, heldPerStep } = rows;
   // The losses of many rows are measured at once where there is a vector.
   const measures = heldPerStep > 0 || (recipe.kind === 'finetune' && recipe.vectors.length > 0);
@@ -230,7 +240,8 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, vocabSize }: 
     adapters: adapters.map(({ layout }) => layout.size),
     graphs,
     batches: batchesOf(plan),
-    losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), vocabSize) : undefined,
+    adds: plan.sampled.some(({ length }) => length > 1),
+    losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), cutting) : undefined,
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
   return { ...parts, weights: parts.weights + differenceBytes(recipe, adapters), program: parts.program + RUN };
@@ -246,10 +257,13 @@ function differenceBytes(recipe: TrainingRecipe, [own]: Parts['adapters']): numb
 const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
   flops / speed.flops + moved / speed.moved + nodes * speed.node;
 
+/** What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these written. */
+const UPDATE_VECTORS = 8;
+
 /** Mean of the sampled steps. */
 function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
   const size = method === 'full' ? weightsCount(model) : adapters[0].layout.size;
-  const update = secondsOf(workOf(adamWGraph(1))({ N0: size }), speed);
+  const update = (4 * UPDATE_VECTORS * size) / speed.moved;
   const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
   return batches.reduce((a, b) => a + b, 0) / plan.sampled.length + update;
 }
@@ -260,14 +274,14 @@ function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan,
  * largest set of harm has
  */
 async function besides(
-  { recipe, rows, graphs, model, vocabSize }: Parts,
+  { recipe, rows, graphs, model, cutting }: Parts,
   { steps }: StepPlan,
   speed: Speed,
   { path }: EstimateOptions,
 ): Promise<{ seconds: number; most: number; harmPrompts?: number }> {
   const mean = meanSize(rows.data.sizes);
   const alike = (count: number, { tokens, supervised }: RowSize): ReturnType<typeof dimsOf> =>
-    dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, vocabSize);
+    dimsOf({ rows: count, longest: tokens, labels: count * supervised, held: 0 }, cutting);
   const lossSeconds = (count: number, size: RowSize): number => {
     const batch = alike(count, size);
     return secondsOf(graphs.loss(batch).work(batch.dims), speed);

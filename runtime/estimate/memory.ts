@@ -20,13 +20,15 @@ export interface MemoryOptions {
   readonly batches: readonly MicroBatch[];
   /** A batch whose losses alone are measured, if any are. */
   readonly losses?: Pick<MicroBatch, 'dims' | 'cut'>;
+  /** Whether gradients of several micro-batches are added up. */
+  readonly adds?: boolean;
   /** Tokens that have a teacher. */
   readonly taught?: number;
 }
 
 /** Memory of a training when it is highest, bytes by part. */
 export function trainingMemory(options: MemoryOptions): MemoryParts {
-  const { model, method, graphs, batches, losses, taught = 0 } = options;
+  const { model, method, graphs, batches, losses, adds = false, taught = 0 } = options;
   const full = method === 'full';
   const [own = 0, ...others] = full ? [weightsCount(model), ...options.adapters] : options.adapters;
   const frozen = others.reduce((all, size) => all + size, 0);
@@ -37,8 +39,8 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
   const nodes = new Set(batches.map((batch) => graphs.gradient(batch)));
   return {
     weights: full ? 4 * own : model.bytes,
-    // What is trained; of a full training, which has it above, the gradients of the step before until the garbage collector comes.
-    adapters: 4 * own + 4 * frozen + pieces,
+    // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
+    adapters: 4 * own * (full && adds ? 2 : 1) + 4 * frozen + pieces,
     moments: 8 * own,
     activations,
     logits: logits + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),

@@ -1,6 +1,6 @@
 import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
 import { streamExamples } from '../data/examples.js';
-import { cutOfSizes } from '../learner/cut.js';
+import { cutOfSizes, type PieceLimits } from '../learner/cut.js';
 import { evenBatches, microBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -68,10 +68,16 @@ export interface BatchSizes {
   readonly held: number;
 }
 
-/** The dims of a batch, as learner/packing.ts packs it. @param vocabSize undefined where the device cannot cut it */
-export function dimsOf(sizes: BatchSizes, vocabSize: number | undefined): Pick<MicroBatch, 'dims' | 'distill' | 'cut'> {
+/** How batches are cut: logits of each position, and when. */
+export interface Cutting {
+  readonly vocabSize: number;
+  readonly limits: PieceLimits;
+}
+
+/** The dims of a batch, as learner/packing.ts packs it. @param cutting undefined where the device cannot cut it */
+export function dimsOf(sizes: BatchSizes, cutting: Cutting | undefined): Pick<MicroBatch, 'dims' | 'distill' | 'cut'> {
   const { rows: B, longest, labels, held } = sizes;
-  const cut = vocabSize === undefined ? undefined : cutOfSizes(sizes, vocabSize);
+  const cut = cutting && cutOfSizes(sizes, cutting.vocabSize, cutting.limits);
   const { blocks: N, chunks: X, heldChunks: Y } = cut ?? { blocks: 1, chunks: 1, heldChunks: 1 };
   const Q = Math.ceil(longest / N);
   const T = N * Q;
@@ -109,7 +115,7 @@ export function stepPlan(
   recipe: { epochs?: number; steps?: number; batch: Omit<BatchOptions, 'seed'>; seed: number },
   { sizes, rows }: RowSizes,
   held: { readonly rows: number; readonly size: RowSize; readonly perBatch: boolean },
-  vocabSize: number | undefined,
+  cutting: Cutting | undefined,
 ): StepPlan {
   const list = sizes.map((size) => planned(size, false));
   /** Of a half each other step has one. */
@@ -122,18 +128,18 @@ export function stepPlan(
     batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
       .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i) : [])])
       .flatMap((batch) => (tokens === undefined ? microBatches(batch) : evenBatches(batch, tokens)))
-      .map((batch) => microBatch(batch, vocabSize)),
+      .map((batch) => microBatch(batch, cutting)),
   );
   const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (rows / list.length)));
   return { steps, sampled };
 }
 
-function microBatch(batch: readonly PlannedRow[], vocabSize: number | undefined): MicroBatch {
+function microBatch(batch: readonly PlannedRow[], cutting: Cutting | undefined): MicroBatch {
   const count = (held: boolean): number =>
     batch.reduce((sum, { size, teacher }) => sum + (teacher === held ? size.supervised : 0), 0);
   const longest = Math.max(...batch.map(({ size }) => size.tokens));
   return {
-    ...dimsOf({ rows: batch.length, longest, labels: count(false), held: count(true) }, vocabSize),
+    ...dimsOf({ rows: batch.length, longest, labels: count(false), held: count(true) }, cutting),
     useful: batch.reduce((sum, { size }) => sum + size.tokens, 0),
   };
 }

@@ -1,3 +1,4 @@
+import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { supervised, type TrainingRow } from './packing.js';
 
 /** How large a piece of a batch may be: what is larger is computed piece by piece, and computed again in the backward pass. */
@@ -14,6 +15,15 @@ export interface PieceLimits {
 
 /** Logits of 16 MiB stay whole, others go in chunks of at most 64 MiB; their softmax and gradient take as much again. */
 export const PIECE_LIMITS: PieceLimits = { queries: 256, whole: 2 ** 22, positions: 128, logits: 2 ** 24 };
+/**
+ * Limits for a model whose head is trained or not. Chunks of a trained head add up its gradient, of as many numbers as its weight,
+ * again and again: as many logits stay whole.
+ */
+export const limitsOf = (spec: DecoderSpec, trainsHead: boolean): PieceLimits =>
+  trainsHead
+    ? { ...PIECE_LIMITS, whole: Math.max(PIECE_LIMITS.whole, spec.vocabSize * embeddingSize(spec)) }
+    : PIECE_LIMITS;
+
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */
 const WHOLE_BLOCKS = 2;
 

@@ -3,7 +3,7 @@ import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
-import { cutOf, type PieceLimits } from './cut.js';
+import { cutOf, limitsOf, type PieceLimits } from './cut.js';
 import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
 import { microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
@@ -36,10 +36,14 @@ export interface RowLoss {
 export interface Learner {
   /** Loss of each row; no gradient. */
   losses(rows: readonly TrainingRow[], parameters: Feeds): Promise<RowLoss[]>;
-  /** Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss. */
+  /**
+   * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row loss.
+   * @param over earlier gradients that nobody reads any more: the new ones may take their place
+   */
   gradients(
     rows: readonly TrainingRow[],
     parameters: Feeds,
+    over?: readonly Tensor[],
   ): Promise<{
     loss: number;
     rows: RowLoss[];
@@ -54,6 +58,7 @@ export interface Learner {
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
   const { backend, spec, model, adapters, trainable } = options;
+  const limits = options.limits ?? limitsOf(spec, options.weightsAsInputs ?? false);
   const names = adapters.map((a) => a.name);
   const sessions = new Map<string, Promise<Session>>();
   const open = (name: string, cut: boolean, make: () => Promise<Session>): Promise<Session> => {
@@ -64,7 +69,7 @@ export function openLearner(options: LearnerOptions): Learner {
   };
   /** The batch as feeds, cut where the device can do it. */
   const packed = (rows: readonly TrainingRow[], adapterNames: readonly string[]): Packed & { cut: boolean } => {
-    const cut = backend.scans ? cutOf(rows, spec.vocabSize, options.limits) : undefined;
+    const cut = backend.scans ? cutOf(rows, spec.vocabSize, limits) : undefined;
     return { ...pack(rows, adapterNames, options.padId, cut), cut: cut !== undefined };
   };
   const graphOptions = {
@@ -102,13 +107,14 @@ export function openLearner(options: LearnerOptions): Learner {
       const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
       return rowLosses(rows, rowOf, await numbers(nll));
     },
-    async gradients(rows, parameters) {
+    async gradients(rows, parameters, over) {
       const distill = rows.some((row) => row.teacher);
       const { feeds, rowOf, held, cut } = packed(rows, names);
       const session = await open(distill ? 'distill' : 'gradient', cut, () =>
         backend.session(gradientGraph({ ...graphOptions, distill, cut }, trainable), { ...place, keep }),
       );
-      const out = await session.run({ ...parameters, ...feeds });
+      const into = over && Object.fromEntries(keep.map((name, i) => [name, over[i]]));
+      const out = await session.run({ ...parameters, ...feeds }, undefined, into);
       const kl = out.kl ? (await backend.read(out.kl)).subarray(0, held) : undefined;
       return {
         loss: (await backend.read(out.loss))[0],

@@ -5,31 +5,22 @@ import type { Shape } from '../onnx/shapes.js';
 const anyShape = (rank: number): Shape => Array.from({ length: rank }, (_, i) => `N${i}`);
 
 /** What a step of AdamW needs besides the tensors; all scalars of shape []. */
-export interface AdamWScalars {
-  /** Factor on the gradient: the clip factor. */
-  gradScale: number;
-  learningRate: number;
-  /** 1 − learningRate · weightDecay. */
-  decay: number;
-  beta1: number;
-  beta2: number;
-  /** 1 − beta1ᵏ and 1 − beta2ᵏ. */
-  correction1: number;
-  correction2: number;
-  epsilon: number;
-}
 export const ADAMW_SCALARS = [
+  /** Factor on the gradient: the clip factor. */
   'gradScale',
   'learningRate',
+  /** 1 − learningRate · weightDecay. */
   'decay',
   'beta1',
   'oneMinusBeta1',
   'beta2',
   'oneMinusBeta2',
+  /** 1 − beta1ᵏ and 1 − beta2ᵏ. */
   'correction1',
   'correction2',
   'epsilon',
 ] as const;
+export type AdamWScalars = Readonly<Record<(typeof ADAMW_SCALARS)[number], number>>;
 
 /**
  * AdamW as torch defines it (decoupled decay first):

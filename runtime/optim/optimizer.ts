@@ -1,5 +1,7 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
-import { float32, scalar, type Backend, type Feeds, type Session, type Tensor } from '../device/session.js';
+import { float32, scalar, type Backend, type Session, type Tensor } from '../device/session.js';
+import { fuse } from '../onnx/fused.js';
+import type { Graph } from '../onnx/graph.js';
 import { ADAMW_SCALARS, adamWGraph, addGraph, sumOfSquaresGraph, type AdamWScalars } from './adamw.js';
 import { clipFactor } from './clip.js';
 
@@ -32,50 +34,78 @@ export interface Optimizer {
   dispose(): Promise<void>;
 }
 
-/** Elements that the CPU computes at once: what one operation leaves of them is in its cache for the next. */
-const PIECE = 2 ** 20;
-
-/** Runs an elementwise graph on tensors of the CPU, piece by piece. @param outputs by their names the inputs that they are written over */
-async function inPlace(session: Session, inputs: Feeds, outputs: Record<string, string>, scalars: Feeds = {}) {
-  const arrays = Object.entries(inputs).map(([name, { data }]) => [name, data as Float32Array] as const);
-  for (let from = 0; from < arrays[0][1].length; from += PIECE) {
-    const pieces = Object.fromEntries(
-      arrays.map(([name, data]) => {
-        const piece = data.subarray(from, from + PIECE);
-        return [name, float32(piece, [piece.length])];
-      }),
-    );
-    const into = Object.fromEntries(Object.entries(outputs).map(([output, input]) => [output, pieces[input]]));
-    await session.run({ ...scalars, ...pieces }, into);
-  }
+/** What a step computes with a tensor. Tensors that are given and not returned are freed. */
+interface Arithmetic {
+  sumOfSquares(x: Tensor): Promise<number>;
+  add(a: Tensor, b: Tensor): Promise<Tensor>;
+  adamW(
+    of: { p: Tensor; g: Tensor; m: Tensor; v: Tensor },
+    scalars: AdamWScalars,
+  ): Promise<[p: Tensor, m: Tensor, v: Tensor]>;
+  dispose(): Promise<void>;
 }
 
-/** AdamW with clipping by the global norm: three small graphs, run once per tensor, on the CPU in place. */
-export function openOptimizer(backend: Backend, options: OptimizerOptions): Optimizer {
+/** Each graph in one pass over memory, written over what it reads. */
+function onCpu(): Arithmetic {
+  const [squares, sum, adamW] = [sumOfSquaresGraph(1), addGraph(1), adamWGraph(1)].map(fuse);
+  const array = ({ data }: Tensor): Float32Array => data as Float32Array;
+  return {
+    sumOfSquares: async (x) => squares({ x: array(x) }, {}, {}).sum,
+    async add(a, b) {
+      sum({ a: array(a), b: array(b) }, {}, { sum: array(a) });
+      return a;
+    },
+    async adamW({ p, g, m, v }, scalars) {
+      const [p1, m1, v1] = [p, m, v].map(array);
+      adamW({ p: p1, g: array(g), m: m1, v: v1 }, { ...scalars }, { p1, m1, v1 });
+      return [p, m, v];
+    },
+    dispose: async () => undefined,
+  };
+}
+
+/** Each graph as a session for tensors of its rank; results stay on the device. */
+function onDevice(backend: Backend): Arithmetic {
   const sessions = new Map<string, Promise<Session>>();
-  const open = (kind: 'adamw' | 'add' | 'norm', rank: number): Promise<Session> => {
-    const key = `${kind}${rank}`;
-    let session = sessions.get(key);
-    if (!session) {
-      session =
-        kind === 'adamw'
-          ? backend.session(adamWGraph(rank), { keep: ['p1', 'm1', 'v1'] })
-          : kind === 'add'
-            ? backend.session(addGraph(rank), { keep: ['sum'] })
-            : backend.session(sumOfSquaresGraph(rank));
-      sessions.set(key, session);
-    }
+  const open = (make: (rank: number) => Graph, { dims: { length } }: Tensor, keep?: string[]): Promise<Session> => {
+    const graph = make(length);
+    const key = `${graph.name}${length}`;
+    const session = sessions.get(key) ?? backend.session(graph, { keep });
+    sessions.set(key, session);
     return session;
   };
-  const onCpu = backend.device === 'cpu';
+  const free = (...tensors: Tensor[]): void => tensors.forEach((x) => backend.release(x));
+  return {
+    async sumOfSquares(x) {
+      const { sum } = await (await open(sumOfSquaresGraph, x)).run({ x });
+      return (await backend.read(sum))[0];
+    },
+    async add(a, b) {
+      const { sum } = await (await open(addGraph, a, ['sum'])).run({ a, b });
+      free(a, b);
+      return sum;
+    },
+    async adamW({ p, g, m, v }, scalars) {
+      const feeds = Object.fromEntries(ADAMW_SCALARS.map((name) => [name, scalar(scalars[name])]));
+      const session = await open(adamWGraph, p, ['p1', 'm1', 'v1']);
+      const { p1, m1, v1 } = await session.run({ ...feeds, p, g, m, v });
+      free(p, g, m, v);
+      return [p1, m1, v1];
+    },
+    async dispose() {
+      for (const session of sessions.values()) await (await session).dispose();
+    },
+  };
+}
+
+/** AdamW with clipping by the global norm. */
+export function openOptimizer(backend: Backend, options: OptimizerOptions): Optimizer {
+  const arithmetic = backend.device === 'cpu' ? onCpu() : onDevice(backend);
   const zeros = ({ dims }: Tensor): Tensor => float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims);
 
   const norm = async (tensors: readonly Tensor[]): Promise<number> => {
     let total = 0;
-    for (const x of tensors) {
-      const { sum } = await (await open('norm', x.dims.length)).run({ x });
-      total += (await backend.read(sum))[0];
-    }
+    for (const x of tensors) total += await arithmetic.sumOfSquares(x);
     return Math.sqrt(total);
   };
 
@@ -84,17 +114,7 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
     init: (names, p) => ({ step: 0, names, p: [...p], m: p.map(zeros), v: p.map(zeros) }),
     async add(a, b) {
       const sums: Tensor[] = [];
-      for (const [i, x] of a.entries()) {
-        if (onCpu) {
-          await inPlace(await open('add', 1), { a: x, b: b[i] }, { sum: 'a' });
-          sums.push(x);
-          continue;
-        }
-        const { sum } = await (await open('add', x.dims.length)).run({ a: x, b: b[i] });
-        backend.release(x);
-        backend.release(b[i]);
-        sums.push(sum);
-      }
+      for (const [i, x] of a.entries()) sums.push(await arithmetic.add(x, b[i]));
       return sums;
     },
     async step(state, gradients, learningRate, check) {
@@ -102,7 +122,7 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
       check?.(total);
       const k = state.step + 1;
       const [beta1, beta2] = options.betas;
-      const values: AdamWScalars & Record<(typeof ADAMW_SCALARS)[number], number> = {
+      const scalars: AdamWScalars = {
         gradScale: clipFactor(total, options.clipNorm),
         learningRate,
         decay: 1 - learningRate * options.weightDecay,
@@ -114,25 +134,12 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
         correction2: 1 - beta2 ** k,
         epsilon: options.epsilon,
       };
-      const scalars: Feeds = Object.fromEntries(ADAMW_SCALARS.map((name) => [name, scalar(values[name])]));
-      for (const [i, g] of gradients.entries()) {
-        const [p, m, v] = [state.p[i], state.m[i], state.v[i]];
-        if (onCpu) {
-          await inPlace(await open('adamw', 1), { p, g, m, v }, { p1: 'p', m1: 'm', v1: 'v' }, scalars);
-          continue;
-        }
-        const session = await open('adamw', g.dims.length);
-        const { p1, m1, v1 } = await session.run({ ...scalars, p, g, m, v });
-        for (const tensor of [p, m, v, g]) backend.release(tensor);
-        state.p[i] = p1!;
-        state.m[i] = m1!;
-        state.v[i] = v1!;
-      }
+      const { p, m, v } = state;
+      for (const [i, g] of gradients.entries())
+        [p[i], m[i], v[i]] = await arithmetic.adamW({ p: p[i], g, m: m[i], v: v[i] }, scalars);
       state.step = k;
       return { norm: total };
     },
-    async dispose() {
-      for (const session of sessions.values()) await (await session).dispose();
-    },
+    dispose: () => arithmetic.dispose(),
   };
 }

@@ -77,8 +77,12 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     options.tokens === undefined ? microBatches(batch) : evenBatches(batch, options.tokens);
   const watch = divergenceWatch(options.vocabSize, options.firstLoss);
 
+  /** Gradients of the step before, to be written over: those of its first micro-batch, and of one that was added to them. */
+  let old: Tensor[][] = [];
+
   /** Whether training ends here. */
   const measure = async (): Promise<boolean> => {
+    old = [];
     const [probes, harmfulLoss] = [await options.probe(), await options.harmfulLoss?.()];
     if (probes ?? harmfulLoss)
       await emit({ kind: 'evaluation', step: state.step, probes, ...(harmfulLoss && { harmfulLoss }) });
@@ -102,8 +106,9 @@ export async function trainingLoop(options: LoopOptions): Promise<void> {
     let nll = 0;
     let tokens = 0;
     const harmful = { nll: 0, tokens: 0 };
-    for (const rows of (await options.rows(step)).flatMap(cut)) {
-      const part = await learner.gradients(rows, options.parameters());
+    for (const [i, rows] of (await options.rows(step)).flatMap(cut).entries()) {
+      const part = await learner.gradients(rows, options.parameters(), old[Math.min(i, 1)]);
+      old[Math.min(i, 1)] = part.gradients;
       if (!Number.isFinite(part.loss)) throw notFinite('loss', step, saved);
       gradients = gradients ? await optimizer.add(gradients, part.gradients) : part.gradients;
       part.rows.forEach((row, i) => {

@@ -17,8 +17,9 @@ import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
 import { baseTensors } from '../../runtime/recipes/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
+import { limitsOf } from '../../runtime/learner/cut.js';
 import { openLearner } from '../../runtime/learner/learner.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend, type Tensor } from '../../runtime/device/session.js';
 import { trainingGraphs } from '../../runtime/estimate/graphs.js';
 import { trainingMemory } from '../../runtime/estimate/memory.js';
 import { plannedModel } from '../../runtime/estimate/model.js';
@@ -92,11 +93,13 @@ const stepMs: number[] = [];
 const cpuMs: number[] = [];
 const losses: number[] = [];
 let firstStepMs = 0;
+let old: Tensor[] | undefined;
 for (let i = 0; i < steps!; i++) {
   const began = performance.now();
   const used = process.cpuUsage();
   const fed = Object.fromEntries(names.map((name, n) => [name, state.p[n]!]));
-  const { loss, gradients } = await learner.gradients(batch, fed);
+  const { loss, gradients } = await learner.gradients(batch, fed, old);
+  old = gradients;
   await optimizer.step(state, gradients, LEARNING_RATE);
   const ended = performance.now();
   if (i === 0) firstStepMs = Math.round(ended - opened);
@@ -140,8 +143,12 @@ async function expected(): Promise<{ bytes: number; flops: number; limitBytes: n
     trained: 'task',
     recompute: values.recompute,
   });
+  const limits = limitsOf(spec, method === 'full');
   const supervised = Math.floor(tokens! / 2);
-  const batch = dimsOf({ rows: rows!, longest: tokens!, labels: rows! * supervised, held: 0 }, spec.vocabSize);
+  const batch = dimsOf(
+    { rows: rows!, longest: tokens!, labels: rows! * supervised, held: 0 },
+    { vocabSize: spec.vocabSize, limits },
+  );
   const parts = trainingMemory({
     model: planned,
     method,

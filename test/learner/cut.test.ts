@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
 import { openBackend, type Backend } from '../../runtime/device/session.js';
-import { cutOf, PIECE_LIMITS } from '../../runtime/learner/cut.js';
+import { cutOf, limitsOf, PIECE_LIMITS } from '../../runtime/learner/cut.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { pack, type TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
@@ -29,6 +29,24 @@ test('small batches are computed whole, long rows and many logits in pieces', ()
   assert.deepEqual(cutOf([row(100), row(100)], 256_000, limits), { blocks: 1, chunks: 3, heldChunks: 1 });
   const held = new Float32Array(98 * 8);
   assert.deepEqual(cutOf([row(100, held), row(100)], 256_000, limits), { blocks: 1, chunks: 2, heldChunks: 3 });
+});
+
+test('as many logits as a trained head has weights stay whole', () => {
+  const spec = decoderSpec({
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    vocab_size: 50_000,
+    max_position_embeddings: 512,
+    hidden_size: 256,
+    num_hidden_layers: 1,
+    num_attention_heads: 4,
+    intermediate_size: 8,
+  });
+  const [frozen, trained] = [limitsOf(spec, false), limitsOf(spec, true)];
+  assert.deepEqual(frozen, PIECE_LIMITS);
+  assert.deepEqual(cutOf([row(200)], 50_000, frozen), { blocks: 1, chunks: 2, heldChunks: 1 });
+  assert.equal(cutOf([row(200)], 50_000, trained), undefined);
+  assert.deepEqual(cutOf([row(300)], 50_000, trained), { blocks: 2, chunks: 3, heldChunks: 1 });
 });
 
 test('pieces hold every position once, in order, and padding of weight 0', () => {
@@ -103,7 +121,17 @@ for (const method of ['lora', 'full']) {
       const teachers = await learner.teach(held.map(({ example }) => example));
       const rows = [...harmful, ...held.map((r, i) => ({ ...r, teacher: teachers[i]! }))];
       const out = await learner.gradients(rows, feeds);
-      const gradients = await Promise.all(out.gradients.map((d) => backend.read(d)));
+      const gradients = await Promise.all(out.gradients.map(async (d) => (await backend.read(d)).slice()));
+      for (const { data } of out.gradients) (data as Float32Array).fill(NaN);
+      const again = await learner.gradients(rows, feeds, out.gradients);
+      assert.ok(
+        again.gradients.every((d, i) => d === out.gradients[i]),
+        'written over the earlier ones',
+      );
+      assert.deepEqual(
+        again.gradients.map(({ data }) => data),
+        gradients,
+      );
       const losses = await learner.losses(rows, feeds);
       results.push({ ...out, gradients, losses });
       // of the teacher, of the gradient (one for the head each of CE and KL, whose gradient gives the loss too), and of the loss

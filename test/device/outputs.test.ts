@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { float32, openBackend } from '../../runtime/device/session.js';
+import { addGraph } from '../../runtime/optim/adamw.js';
+
+const LENGTH = 2 ** 20;
+const filled = (value: number) => float32(new Float32Array(LENGTH).fill(value), [LENGTH]);
+
+test('outputs are written over given tensors, an input among them, and no copy of them stays', async () => {
+  const backend = await openBackend('cpu', 1);
+  const session = await backend.session(addGraph(1));
+  const [a, b, c] = [filled(1), filled(2), filled(0)];
+  const before = process.memoryUsage().arrayBuffers;
+  const { sum } = await session.run({ a, b }, undefined, { sum: c });
+  assert.equal(sum, c);
+  for (let i = 0; i < 20; i++) await session.run({ a, b: c }, ['sum'], { sum: c });
+  assert.ok((c.data as Float32Array).every((value) => value === 23));
+  assert.ok(process.memoryUsage().arrayBuffers - before < 4 * LENGTH);
+  await session.dispose();
+});
