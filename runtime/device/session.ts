@@ -1,5 +1,4 @@
 /** The only file that touches onnxruntime-node: devices, sessions, tensors. */
-import { MessageChannel } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';

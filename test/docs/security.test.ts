@@ -43,6 +43,7 @@ test('only a download, a publishing, a run on a cluster or a judge at an address
 test('no text becomes a program', () => {
   assert.deepEqual(sourcesWith(/\beval\((?!\?)|\bnew Function\b|createTerminal|shell: true|import\((?!['"])/), []);
   assert.deepEqual(sourcesWith(/from 'node:vm'/), ['runtime/support/timeLimit.ts'], 'its only script is "run()"');
+  assert.deepEqual(sourcesWith(/\bWebAssembly\./), ['runtime/onnx/fused.ts'], 'made of graphs of our own');
   const starting = [
     'runtime/evaluation/judges/apart.ts',
     'runtime/support/memory.ts',

@@ -199,14 +199,16 @@ const variantTable = (found) =>
         'recall',
         'false alarms',
         'explained',
+        'trial',
       ]),
     ],
     grouped(found, ({ variant }) => variant).map((group) => [
       group[0].variant,
       ...[...new Set(found.map(({ trait }) => trait))].flatMap((trait) => {
         const one = group.find((other) => other.trait === trait);
-        if (!one) return ['–', '–', '–', '–'];
-        return [one.auroc?.toFixed(4) ?? '–', percent(one.recall), percent(one.falseAlarms), percent(one.explained)];
+        if (!one) return ['–', '–', '–', '–', '–'];
+        const shares = [one.recall, one.falseAlarms, one.explained, one.heldOut.trial].map(percent);
+        return [one.auroc?.toFixed(4) ?? '–', ...shares];
       }),
     ]),
   );
@@ -216,7 +218,7 @@ const trialTable = (found) =>
     [
       'steps of the vector',
       'AUROC',
-      'loss kept in the trial',
+      'trial',
       "the paper's method: harm",
       'loss kept',
       '`"protection": true`: harm',
