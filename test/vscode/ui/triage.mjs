@@ -64,7 +64,11 @@ export default async function triage({ step, page, until, shot, command, open, c
       await page.keyboard.press('Enter');
       await shows(/^\d{1,2} rows/);
       // texts come after their rows
-      await frame.locator('.space .row').first().filter({ hasText: /grozzle/i }).waitFor();
+      await frame
+        .locator('.space .row')
+        .first()
+        .filter({ hasText: /grozzle/i })
+        .waitFor();
       await until(async () => (await frame.locator('.grid:focus-within').count()) > 0, 'the rows have the keys');
       await frame.locator('input[type=search]').press('Escape');
       await shows(`${flagged} rows`);
