@@ -13,8 +13,8 @@ export interface PieceLimits {
   readonly logits: number;
 }
 
-/** Logits of 16 MiB stay whole, others go in chunks of at most 64 MiB; their softmax and gradient take as much again. */
-export const PIECE_LIMITS: PieceLimits = { queries: 256, whole: 2 ** 22, positions: 128, logits: 2 ** 24 };
+/** Logits of 64 MiB stay whole, others go in chunks of at most as many; their softmax and gradient take as much again. */
+export const PIECE_LIMITS: PieceLimits = { queries: 256, whole: 2 ** 24, positions: 128, logits: 2 ** 24 };
 /**
  * Limits for a model whose head is trained or not. Chunks of a trained head add up its gradient, of as many numbers as its weight,
  * again and again: as many logits stay whole.
