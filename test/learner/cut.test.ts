@@ -24,7 +24,7 @@ const row = (length: number, teacher?: Float32Array): TrainingRow => {
 test('small batches are computed whole, long rows and many logits in pieces', () => {
   const limits = PIECE_LIMITS;
   assert.equal(cutOf([row(512), row(20)], 7000, limits), undefined);
-  assert.deepEqual(cutOf([row(130), row(130)], 150_000, limits), { blocks: 1, chunks: 2, heldChunks: 1 });
+  assert.deepEqual(cutOf([row(130), row(130)], 100_000, limits), { blocks: 1, chunks: 2, heldChunks: 1 });
   assert.deepEqual(cutOf([row(513), row(20)], 1000, limits), { blocks: 3, chunks: 1, heldChunks: 1 });
   assert.deepEqual(cutOf([row(100), row(100)], 256_000, limits), { blocks: 1, chunks: 3, heldChunks: 1 });
   const held = new Float32Array(98 * 8);
@@ -44,9 +44,9 @@ test('as many logits as a trained head has weights stay whole', () => {
   });
   const [frozen, trained] = [limitsOf(spec, false), limitsOf(spec, true)];
   assert.deepEqual(frozen, PIECE_LIMITS);
-  assert.deepEqual(cutOf([row(200)], 200_000, frozen), { blocks: 1, chunks: 2, heldChunks: 1 });
-  assert.equal(cutOf([row(200)], 200_000, trained), undefined);
-  assert.deepEqual(cutOf([row(300)], 200_000, trained), { blocks: 2, chunks: 2, heldChunks: 1 });
+  assert.deepEqual(cutOf([row(100)], 200_000, frozen), { blocks: 1, chunks: 2, heldChunks: 1 });
+  assert.equal(cutOf([row(100)], 200_000, trained), undefined);
+  assert.deepEqual(cutOf([row(300)], 200_000, trained), { blocks: 2, chunks: 4, heldChunks: 1 });
 });
 
 test('pieces hold every position once, in order, and padding of weight 0', () => {
