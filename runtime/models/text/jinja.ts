@@ -89,8 +89,6 @@ export class PythonInterpreter extends Interpreter {
 
 const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpreter) => Value> = {
   Constant: (node) => node.value as Value,
-  // values do not change
-  StringLiteral: (node) => (node.made ??= new Text(node.value as string)) as Value,
   Output: (node, scope, at) => new Text(str(at.value(node.expression, scope))),
   Break: () => {
     throw new Jump(true);
@@ -99,8 +97,9 @@ const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpret
     throw new Jump(false);
   },
   Program: (node, scope, at) => new Text(block(node.body, scope, at)),
-  If: (node, scope, at) => new Text(branch(node, scope, at)),
-  For: (node, scope, at) => new Text(loop(node, scope, at)),
+  If: (node, scope, at) =>
+    new Text(block(at.value(node.test, scope).__bool__().value ? node.body : node.alternate, scope, at)),
+  For: loop,
   Macro: macro,
   BinaryExpression: binary,
   MemberExpression: member,
@@ -122,27 +121,13 @@ const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpret
   },
 };
 
-const branch = (node: Node, scope: Environment, at: PythonInterpreter): string =>
-  block(at.value(node.test, scope).__bool__().value ? node.body : node.alternate, scope, at);
-
-/** What is written often, without a value for it. */
-const WRITERS: Record<string, (node: Node, scope: Environment, at: PythonInterpreter) => string> = {
-  Output: (node, scope, at) => str(at.value(node.expression, scope)),
-  If: branch,
-  For: loop,
-};
-
 /** What statements write; those that only set something give none. */
 function block(body: unknown, scope: Environment, at: PythonInterpreter): string {
   let text = '';
   for (const statement of body as Node[]) {
     try {
-      const known = Object.hasOwn(WRITERS, statement.type) ? WRITERS[statement.type] : undefined;
-      if (known) text += known(statement, scope, at);
-      else {
-        const value = at.value(statement, scope);
-        if (!(value instanceof Nothing)) text += str(value);
-      }
+      const value = at.value(statement, scope);
+      if (!(value instanceof Nothing)) text += str(value);
     } catch (error) {
       if (error instanceof Jump) error.text = text + error.text;
       throw error;
@@ -164,7 +149,6 @@ function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
   if (operator === '~') return new Text(str(left) + str(right));
   if (operator === '+' && left instanceof Text !== right instanceof Text)
     throw new Error(`it adds a ${left.type} and a ${right.type}`);
-  if (operator === '+' && left instanceof Text && right instanceof Text) return new Text(left.value + right.value);
   if (operator === '%' && left instanceof Whole && right instanceof Whole && right.value !== 0)
     return new Whole(left.value - right.value * Math.floor(left.value / right.value));
   return at.original({ ...node, left: constant(left), right: constant(right) }, scope);
@@ -180,16 +164,12 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
       const character = Array.from(object.value).at(key.value);
       return character === undefined ? new Missing(undefined) : new Text(character);
     }
-    if (object instanceof Dict && key instanceof Text && object.value.has(key.value))
-      return object.value.get(key.value)!;
     if (object instanceof Dict && !(key instanceof Text)) return itemOf(object.value, key) ?? new Missing(undefined);
     return at.original({ ...node, object: constant(object), property: constant(key) }, scope);
   }
   const name = property.type === 'Identifier' ? (property.value as string) : '';
   if (name === 'length' && (object instanceof Text || object instanceof List)) return new Missing(undefined);
-  if (object instanceof Dict && property.type === 'Identifier' && object.value.has(name))
-    return object.value.get(name)!;
-  if (object instanceof Dict && Object.hasOwn(DICT_METHODS, name)) {
+  if (object instanceof Dict && !object.value.has(name) && Object.hasOwn(DICT_METHODS, name)) {
     const method = DICT_METHODS[name];
     return new Callable((args) => method(object.value, args));
   }
@@ -281,7 +261,7 @@ function test(name: string, value: Value): boolean | undefined {
 }
 
 /** A loop: every round has names of its own, texts have characters, what is not defined has nothing. */
-function loop(node: Node, scope: Environment, at: PythonInterpreter): string {
+function loop(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const iterable = node.iterable as Node;
   const select = iterable.type === 'SelectExpression' ? iterable : undefined;
   const target = node.loopvar as Node;
@@ -303,7 +283,7 @@ function loop(node: Node, scope: Environment, at: PythonInterpreter): string {
   let ended = false;
   for (const [i, item] of items.entries()) {
     const inner = bound(item);
-    if ((node.counts ??= reads(node.body, 'loop'))) inner.setVariable('loop', round(items, i));
+    inner.setVariable('loop', round(items, i));
     try {
       text += block(node.body, inner, at);
       ended = true;
@@ -313,16 +293,8 @@ function loop(node: Node, scope: Environment, at: PythonInterpreter): string {
       if (error.out) break;
     }
   }
-  return ended ? text : text + block(node.defaultBlock, new Environment(scope), at);
+  return new Text(ended ? text : text + block(node.defaultBlock, new Environment(scope), at));
 }
-
-/** Whether a name is in a part of a program. */
-const reads = (part: unknown, name: string): boolean => {
-  if (typeof part !== 'object' || part === null) return false;
-  if (part instanceof Map) return [...part].some((entry) => reads(entry, name));
-  const node = part as Partial<Node>;
-  return (node.type === 'Identifier' && node.value === name) || Object.values(part).some((one) => reads(one, name));
-};
 
 function round(items: Value[], i: number): Value {
   const count = items.length;
