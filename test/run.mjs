@@ -42,7 +42,8 @@ const sections = {
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
-    args: compiledTest(unitTests),
+    // one more than cores: tests wait for processes of their own
+    args: compiledTest(unitTests, { atOnce: 3 }),
     needs: ['compile'],
     after: ['build'],
     host: true,
