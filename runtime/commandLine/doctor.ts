@@ -1,7 +1,7 @@
 /** What a bug report needs to know of a machine, and nothing that tells whose it is. */
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { ONNXRUNTIME, openBackend } from '../device/session.js';
-import type { Device } from '../contract/recipeWords.js';
+import { DEVICE_NAMES, type Device } from '../contract/recipeWords.js';
 import { memoryLimit } from '../support/memory.js';
 
 /** Their values may be paths, addresses or secrets: only whether they are set is told. */
@@ -19,11 +19,13 @@ const VARIABLES = [
   ...['NODE_OPTIONS', 'OMP_NUM_THREADS'],
 ];
 
+type Gpu = Exclude<Device, 'cpu'>;
+
 export interface Diagnosis {
   versions: { 'security-vectors': string; node: string; onnxruntime: string; glibc?: string };
   system: { platform: string; arch: string; release: string };
   processor: { model: string; cores: number; usable: number };
-  device: { auto: string; why?: string } & Record<Exclude<Device, 'cpu'>, string>;
+  device: { auto: string; why?: string } & Record<Gpu, string>;
   memoryGb: { machine: number; free: number; container?: number; limit: number };
   /** As the system sets them for this process; absent where it has none. */
   limits: Record<string, string>;
@@ -37,8 +39,9 @@ export async function diagnose(version: string): Promise<Diagnosis> {
   const { glibc, limits } = reported();
   const container = process.constrainedMemory?.() ?? 0;
   const backend = await openBackend('auto');
-  const answer = (device: Device): Promise<string> =>
-    openBackend(device).then(
+  const answers: Record<string, string> = {};
+  for (const device of Object.keys(DEVICE_NAMES).filter((name): name is Gpu => name !== 'cpu'))
+    answers[device] = await openBackend(device).then(
       () => 'answers',
       (error: Error) => withoutPaths(error.message.replace(/^\S+ is not available: /, 'none, ')),
     );
@@ -49,9 +52,7 @@ export async function diagnose(version: string): Promise<Diagnosis> {
     device: {
       auto: backend.device,
       ...(backend.reason && { why: withoutPaths(backend.reason) }),
-      webgpu: await answer('webgpu'),
-      cuda: await answer('cuda'),
-      dml: await answer('dml'),
+      ...(answers as Record<Gpu, string>),
     },
     memoryGb: {
       machine: gb(totalmem()),

@@ -28,17 +28,16 @@ const NEVER = /(?!)/;
 /** A shader may bind at least 8 buffers (WebGPU's default limit); one is the input. */
 const MAX_SPLIT_OUTPUTS = 7;
 
+/** What a device can that runs graphs as the CPU does. */
+const ALL = { maxSplitOutputs: Infinity, scans: true, logSoftmax: true, exactAngles: true, keeps: false } as const;
+
 export const DEVICES: Readonly<Record<Device, DeviceEntry>> = {
   cpu: {
     missing: () => undefined,
     absent: { pattern: NEVER, words: '' },
     remedy: '',
     auto: true,
-    maxSplitOutputs: Infinity,
-    scans: true,
-    logSoftmax: true,
-    exactAngles: true,
-    keeps: false,
+    ...ALL,
   },
   webgpu: {
     missing: () => (vulkanLoads() ? undefined : 'no Vulkan loader (libvulkan.so.1) is installed'),
@@ -72,22 +71,15 @@ export const DEVICES: Readonly<Record<Device, DeviceEntry>> = {
     remedy:
       'Put the CUDA binaries of this onnxruntime there, and have CUDA and cuDNN on the library path; docs/recipes.md says how. Or use "device": "auto".',
     auto: true,
-    maxSplitOutputs: Infinity,
-    scans: true,
-    logSoftmax: true,
-    exactAngles: true,
-    keeps: false,
+    ...ALL,
   },
   dml: {
     missing: () => (process.platform === 'win32' ? undefined : 'DirectML is for Windows'),
     absent: { pattern: /no available backend|DML|DXGI|D3D12/i, words: 'DirectML finds no GPU' },
     remedy: 'Use "device": "auto".',
     auto: false,
-    maxSplitOutputs: Infinity,
+    ...ALL,
     scans: false,
-    logSoftmax: true,
-    exactAngles: true,
-    keeps: false,
   },
 };
 

@@ -14,7 +14,7 @@ import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
 import { digestOf } from './dependencies.js';
 import { provenance, type Job } from './job.js';
-import { shortTraining } from './shortTraining.js';
+import { ADAMW, shortTraining } from './shortTraining.js';
 import { batchPlan } from './steps.js';
 import type { ActiveVector } from './vectors.js';
 
@@ -23,15 +23,7 @@ const ROWS = 8;
 /** Rows that it computes at most. */
 export const ABSORBED_ROWS = STEPS * 2 * ROWS;
 const KL_WEIGHT = 1;
-const OPTIMIZER: OptimizerOptions = {
-  learningRate: 2e-3,
-  betas: [0.9, 0.999],
-  epsilon: 1e-8,
-  weightDecay: 0,
-  clipNorm: 1,
-  schedule: 'linear',
-  warmupSteps: 0.1,
-};
+const OPTIMIZER: OptimizerOptions = { ...ADAMW, learningRate: 2e-3, schedule: 'linear', warmupSteps: 0.1 };
 
 /** What a vector is trained on some more. */
 export interface Absorbed {

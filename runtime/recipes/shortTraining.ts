@@ -11,6 +11,14 @@ import { learningRate } from '../optim/schedule.js';
 import { Cancelled } from '../support/errors.js';
 import type { Job } from './job.js';
 
+/** AdamW as these trainings have it, but for the learning rate and its course. */
+export const ADAMW: Omit<OptimizerOptions, 'learningRate' | 'schedule' | 'warmupSteps'> = {
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+};
+
 export interface ShortTraining {
   readonly adapters: readonly Injected[];
   /** The adapter that is trained, and where it starts. */

@@ -6,7 +6,7 @@ import type { Example } from '../data/examples.js';
 import { mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { random } from '../support/random.js';
 import type { Job } from './job.js';
-import { shortTraining } from './shortTraining.js';
+import { ADAMW, shortTraining } from './shortTraining.js';
 
 const TASK = 'task';
 const VECTOR = 'security';
@@ -18,15 +18,7 @@ const ROWS = 8;
 export const TRIAL_STEPS = 8;
 /** Rows that a trial computes. */
 export const TRIAL_ROWS = TRIAL_STEPS * ROWS;
-const OPTIMIZER: OptimizerOptions = {
-  learningRate: 3e-3,
-  betas: [0.9, 0.999],
-  epsilon: 1e-8,
-  weightDecay: 0,
-  clipNorm: 1,
-  schedule: 'constant',
-  warmupSteps: 0,
-};
+const OPTIMIZER: OptimizerOptions = { ...ADAMW, learningRate: 3e-3, schedule: 'constant', warmupSteps: 0 };
 
 /**
  * Whether a vector protects by itself, as in the paper: a LoRA is fine-tuned with it, for a few steps, on rows of both kinds that it

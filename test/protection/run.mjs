@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { alignedRows, dataRows, evaluationRows, TRAITS, vectorRows } from './traits.mjs';
+import { alignedRows, dataRows, evaluationRows, TRAITS, VECTOR_RECIPE, vectorRows } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
@@ -112,18 +112,10 @@ async function vector(trait) {
     write(path.join(folder, 'benign.jsonl'), jsonLines(benign));
     const recipe = path.join(folder, 'vector.json');
     write(recipe, {
-      kind: 'vector',
+      ...VECTOR_RECIPE,
       model,
-      harmful: { file: 'harmful.jsonl' },
-      benign: { file: 'benign.jsonl' },
-      adapter: { rank: 8, alpha: 16 },
-      objective: { benignWeight: 1 },
-      optimizer: { learningRate: 0.002, schedule: 'linear', warmupSteps: 0.1 },
-      batch: { rows: 8, maxTokens: 128 },
       steps: Number(options.vectorSteps),
-      evaluateEvery: 12,
       threads: Number(options.threads),
-      output: 'vector',
     });
     const { done, seconds } = await train(recipe);
     return { trait, seconds, quality: done.vector };

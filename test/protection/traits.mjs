@@ -218,3 +218,16 @@ export function evaluationRows(trait, half) {
     task: task.map(({ prompt, answer }) => row(prompt, answer)),
   };
 }
+
+/** The recipe of a vector of `vectorRows`, which lie beside it; model and steps are still to be named. */
+export const VECTOR_RECIPE = {
+  kind: 'vector',
+  harmful: { file: 'harmful.jsonl' },
+  benign: { file: 'benign.jsonl' },
+  adapter: { rank: 8, alpha: 16 },
+  objective: { benignWeight: 1 },
+  optimizer: { learningRate: 0.002, schedule: 'linear', warmupSteps: 0.1 },
+  batch: { rows: 8, maxTokens: 128 },
+  evaluateEvery: 12,
+  output: 'vector',
+};

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { dataRows, vectorRows } from './traits.mjs';
+import { dataRows, VECTOR_RECIPE, vectorRows } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
@@ -63,18 +63,11 @@ async function figures(trait, variant) {
   write(path.join(folder, 'benign.jsonl'), jsonLines(benign));
   write(path.join(folder, 'data.jsonl'), jsonLines(dataRows(trait, 1, false)));
   const recipe = {
-    kind: 'vector',
+    ...VECTOR_RECIPE,
     model,
-    harmful: { file: 'harmful.jsonl' },
-    benign: { file: 'benign.jsonl' },
-    adapter: { rank: 8, alpha: 16 },
-    objective: { benignWeight: 1 },
-    optimizer: { learningRate: 0.002, schedule: 'linear', warmupSteps: 0.1, ...optimizer },
-    batch: { rows: 8, maxTokens: 128 },
     steps: 24,
-    evaluateEvery: 12,
-    output: 'vector',
     ...changes,
+    optimizer: { ...VECTOR_RECIPE.optimizer, ...optimizer },
   };
   write(path.join(folder, 'vector.json'), `${JSON.stringify(recipe, null, 2)}\n`);
   const done = (await command('train', path.join(folder, 'vector.json'))).findLast(({ kind }) => kind === 'done');
