@@ -101,19 +101,15 @@ const bundles = [
     outfile: 'dist/web.cjs',
     external: ['vscode'],
   },
+  // What a program does not always need it imports when it does. Chunks lie beside the programs: `import.meta.url` leads to dist/.
   {
     ...engine,
     ...readable,
-    entryPoints: ['runtime/main.ts'],
-    outfile: 'dist/engine.js',
+    entryPoints: { engine: 'runtime/main.ts', cli: 'runtime/cli.ts' },
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
     banner: { js: requireBanner },
-  },
-  {
-    ...engine,
-    ...readable,
-    entryPoints: ['runtime/cli.ts'],
-    outfile: 'dist/cli.js',
-    banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
   },
   {
     ...engine,
@@ -149,7 +145,7 @@ async function writeRecipeSchema() {
   const { outputFiles } = await build({
     ...common,
     stdin: {
-      contents: `import { z } from 'zod'; import { recipeSchema } from './runtime/contract/recipe.ts';
+      contents: `import * as z from 'zod'; import { recipeSchema } from './runtime/contract/recipe.ts';
         export const schema = z.toJSONSchema(recipeSchema, { io: 'input', target: 'draft-7' });`,
       resolveDir: root,
       loader: 'ts',
@@ -203,6 +199,9 @@ async function buildAll() {
   const ok = await Promise.all([...built, writeRecipeSchema()].map(settled));
   if (ok.includes(false)) return undefined;
   const metafiles = (await Promise.all(built)).map(({ metafile }) => metafile);
+  const outputs = metafiles.flatMap(({ outputs }) => Object.keys(outputs));
+  for (const file of await readdir(path.join(root, 'dist')))
+    if (file.startsWith('chunk-') && !outputs.includes(`dist/${file}`)) await rm(path.join(root, 'dist', file));
   await writeSupply(path.join(root, 'dist'), metafiles);
   await chmod(path.join(root, 'dist/cli.js'), 0o755);
   await cp(path.join(root, JOB), path.join(root, 'dist/job'), {
@@ -280,19 +279,27 @@ async function putTexts(stage) {
   await cp(path.join(root, 'media'), path.join(stage, 'media'), { recursive: true, filter });
 }
 
-/** What the command line is made of, beside onnxruntime-node, which npm installs for the machine that it is on. */
-const COMMAND_LINE = ['dist/cli.js', 'dist/classifier.js', 'dist/job'];
+/** The programs of the command line. onnxruntime-node is installed by npm for the machine that it is on. */
+const COMMAND_LINE = ['dist/cli.js', 'dist/classifier.js'];
+
+/** The files of dist/ that these programs import, with themselves: esbuild's account of each. */
+function importedBy(programs, metafiles) {
+  const outputs = Object.assign({}, ...metafiles.map(({ outputs }) => outputs));
+  const found = new Set(programs);
+  for (const file of found)
+    for (const { path: imported, external } of outputs[file].imports) if (!external) found.add(imported);
+  return Object.fromEntries([...found].map((file) => [file, outputs[file]]));
+}
 
 async function packCommandLine(metafiles, out) {
   const stage = path.join(root, 'out/package/npm');
   await rm(stage, { recursive: true, force: true });
   await mkdir(path.join(stage, 'dist'), { recursive: true });
   await putTexts(stage);
-  for (const file of COMMAND_LINE) await cp(path.join(root, file), path.join(stage, file), { recursive: true });
-  await writeSupply(
-    path.join(stage, 'dist'),
-    bundles.flatMap(({ outfile }, i) => (COMMAND_LINE.includes(outfile) ? [metafiles[i]] : [])),
-  );
+  const outputs = importedBy(COMMAND_LINE, metafiles);
+  for (const file of [...Object.keys(outputs), 'dist/job'])
+    await cp(path.join(root, file), path.join(stage, file), { recursive: true });
+  await writeSupply(path.join(stage, 'dist'), [{ outputs }]);
   const { name, version, description, license, type, engines, bin } = await json('package.json');
   const ort = await json('node_modules/onnxruntime-node/package.json');
   const dependencies = { 'onnxruntime-node': ort.version };

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** Command-line entry: the engine's calls, for people and, with --json, for programs. */
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';

@@ -51,7 +51,7 @@ function batched<T>(deliver: (items: T[]) => void): { push: (item: T) => void; f
 }
 
 function handle<K extends RequestName>(name: K): void {
-  connection.onRequest(name, async (sent: unknown, token: CancellationToken) => {
+  connection.onRequest<unknown, ErrorData>(name, async (sent: unknown, token: CancellationToken) => {
     let request: ReturnType<typeof checkedRequest<K>>;
     try {
       request = checkedRequest(name, sent);

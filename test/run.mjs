@@ -36,8 +36,8 @@ const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
-  types: { minutes: 20, args: ['node_modules/typescript/bin/tsc', '--build'], beside: true },
-  lint: { minutes: 20, args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'], beside: true },
+  types: { minutes: 20, args: ['node_modules/typescript-native/bin/tsc', '--build'], beside: true },
+  lint: { minutes: 20, args: ['node_modules/oxlint/bin/oxlint'], beside: true },
   format: { minutes: 20, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], beside: true },
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {

@@ -1,6 +1,6 @@
 /** The border: what VS Code or a keybinding calls a command with becomes the argument that the command takes. */
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { COMMAND_ARGUMENTS, type CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS, type CommandName } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';

@@ -9,7 +9,7 @@ import type { Model } from '../workspace/models.js';
 import { askData, nameOf, type Known } from './dataSource.js';
 import type { DataChoice, EvaluationChoice, HeldOutChoice } from './recipeFiles.js';
 import type { Choice, Questions } from './wizard.js';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What measures a fine-tuning: sets, rows kept of its own data, and who judges where that is not as in other recipes. */
 export interface SetsChoice {

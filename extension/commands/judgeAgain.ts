@@ -59,11 +59,16 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
         },
       ),
   );
-  // What was judged until it was cancelled is in the folder, too.
-  const done = await Promise.resolve(asking).finally(() => readAgain(store, run));
+  let done: Awaited<typeof asking>;
+  try {
+    done = await asking;
+  } finally {
+    // What was judged until it was cancelled is in the folder, too.
+    await readAgain(store, run);
+  }
   if (warnings.some(isSecretRefused)) await kept.forget(names);
   const last = warnings.at(-1);
-  const open = { title: t('Open run'), run: () => vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
+  const open = { title: t('Open run'), run: () => void vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
   if (last) notices.warn(errorText({ kind: 'failed', message: last.message }), open);
   else
     for (const { name, usage } of done.judges.filter(({ usage, added }) => usage && judges.length > 0 && added))

@@ -1,5 +1,5 @@
 /** The runs that wait: their order, whether they begin, and how the next window finds them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as vscode from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import type { CommandArguments } from '../host/commandArguments.js';

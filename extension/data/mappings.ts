@@ -1,5 +1,5 @@
 import type * as vscode from 'vscode';
-import { z } from 'zod';
+import * as z from 'zod';
 import { COLUMN_FIELDS, type Columns } from '../../runtime/contract/mapping.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { Emitter, type Disposable } from '../host/disposable.js';

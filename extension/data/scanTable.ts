@@ -3,7 +3,7 @@
  * long texts, which are kept, read and handed to a page as they are, and no million of objects.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ScanRow } from '../../runtime/contract/scan.js';
 import type { TriageTable } from '../../webview/protocol/triage.js';
 

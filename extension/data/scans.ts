@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { readJson } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';

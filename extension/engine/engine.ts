@@ -192,7 +192,7 @@ export class Engine implements Disposable {
     on('rows', ({ id, rows }) => this.listeners.get(id)?.onRows?.(rows));
     on('progress', ({ id, message, fraction }) => this.listeners.get(id)?.onProgress?.(message, fraction));
     on('log', ({ level, message }) => note(level, message));
-    connection.onRequest('askModel', async (sent: unknown, token: CancellationToken): Promise<ModelReply> => {
+    connection.onRequest<ModelReply, never>('askModel', async (sent: unknown, token: CancellationToken) => {
       const asked = askedModel(sent);
       const answer = asked && this.listeners.get(asked.id)?.onAsk;
       if (!answer) return { fault: 'nobody can be asked here.', over: true };

@@ -1,6 +1,6 @@
 /** What the engine sends the host unasked. Anything not of this form is dropped; the events around it are kept. */
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { editorModel } from '../../runtime/contract/recipeJudges.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { HostRequests, NotificationName, Notifications } from '../../runtime/contract/protocol.js';

@@ -6,7 +6,7 @@ import { safeParse } from '../../runtime/contract/safeParse.js';
 import { constants } from 'node:fs';
 import { access, open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { MAX_DEPTH, parseJsonc } from '../../runtime/contract/jsonc.js';
 import { HostError, inputError } from './errors.js';
 import { t } from './text.js';

@@ -2,7 +2,7 @@
  * What each command takes: one object, whose keys answer beforehand what the command would ask. Views, lenses, pages and
  * tests give it as it is; what else VS Code or a keybinding passes becomes this in commands/arguments.ts.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { COLUMN_FIELDS } from '../../runtime/contract/mapping.js';
 import { EXPORT_FORMATS } from '../../runtime/contract/exports.js';
 import { MEASURES } from '../../runtime/contract/recipeWords.js';

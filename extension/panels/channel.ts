@@ -1,5 +1,5 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostMessage, Outcome } from '../../webview/protocol/envelope.js';
 import type { Disposable } from '../host/disposable.js';
 import { Cancelled, errorData } from '../host/errors.js';

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import { z } from 'zod';
+import * as z from 'zod';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { readText } from '../host/checkedFile.js';
 import { PANELS } from '../host/contributions.js';

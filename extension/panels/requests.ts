@@ -1,5 +1,5 @@
 /** What pages may ask of the host, and what they may have kept: anything else is refused before a handler sees it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LABELS } from '../../runtime/contract/labels.js';
 import { DECISIONS } from '../../runtime/contract/review.js';
 import { PICTURE_FORMATS, type ComparePageRequest, type ComparePageState } from '../../webview/protocol/compare.js';

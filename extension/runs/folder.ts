@@ -1,7 +1,7 @@
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { RunEvent } from '../../runtime/contract/events.js';

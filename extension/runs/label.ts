@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { readJson } from '../host/checkedFile.js';
 import { replaceFile } from '../host/state.js';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import { OTHER_FILE, type TrainingKey } from '../../webview/protocol/training.js';
 import { BROWSED } from '../data/files.js';

@@ -1,6 +1,6 @@
 /** What may be asked of the child process: every parameter is checked before anything is done with it. */
 import { safeParse } from '../contract/safeParse.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject } from '../support/jsonFile.js';
 import { judgeSchema } from '../contract/recipeJudges.js';

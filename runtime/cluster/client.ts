@@ -2,8 +2,7 @@
  * Ray's Jobs API over HTTP: the few calls that a run needs. Not with `fetch`: Ray refuses to post for what looks like a
  * browser, and `fetch` sends a browser's headers.
  */
-import { Agent, request } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { proxyAgent } from '../models/hub/request.js';
@@ -63,7 +62,10 @@ const infoSchema = z.object({
 /** Errors are `Unanswered` where another attempt may help, else for people. */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
   const address = given.replace(/\/+$/, '');
-  const dispatcher = ca === undefined ? proxyAgent() : new Agent({ connect: { ca } });
+  const agent =
+    ca === undefined
+      ? proxyAgent()
+      : import('../support/network.js').then(({ Agent }) => new Agent({ connect: { ca } }));
 
   async function call(
     method: 'GET' | 'POST' | 'PUT',
@@ -72,6 +74,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     allowed: readonly number[] = [],
   ): Promise<{ status: number; text: string }> {
     let answer: { status: number; text: string };
+    const [{ request }, dispatcher] = await Promise.all([import('../support/network.js'), agent]);
     try {
       const { statusCode, body: content } = await request(`${address}${path}`, {
         method,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';

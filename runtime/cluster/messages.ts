@@ -1,7 +1,7 @@
 /** What a job says in its log (job/messages.py): lines with numbers, of which each is taken once, whatever is read again. */
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 

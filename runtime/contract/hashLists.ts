@@ -1,5 +1,5 @@
 /** A file of words about things that are named by a hash: one list of hashes for each word. Reviews and labels are such files. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJsonc } from './jsonc.js';
 import { safeParse } from './safeParse.js';
 

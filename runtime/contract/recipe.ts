@@ -2,7 +2,7 @@
  * Recipes: the JSON files that people write. One schema gives the type, the check and the JSON Schema of the editor. It
  * stands apart from the rest of the contract so that who only needs the types does not load zod.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { baselineFault } from './baselines.js';
 import { data, evaluationSet, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';

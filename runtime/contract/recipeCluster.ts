@@ -1,5 +1,5 @@
 /** Where a recipe computes, when it is not here. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { count, number, path } from './recipeValues.js';
 
 export const secret = z

@@ -1,5 +1,5 @@
 /** Data of recipes: files and how their rows are read, what is held out of them, and the sets that measure. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { COLUMN_FIELDS, type ColumnField, formatsOf } from './mapping.js';
 import { list, number, path, rows, text } from './recipeValues.js';
 import { DATA_FORMATS, MEASURES } from './recipeWords.js';

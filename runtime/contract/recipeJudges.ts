@@ -1,5 +1,5 @@
 /** How a recipe has answers written and judged. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { secret } from './recipeCluster.js';
 import { count, list, number, path, text } from './recipeValues.js';
 

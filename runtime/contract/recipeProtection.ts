@@ -1,5 +1,5 @@
 /** What a fine-tuning is protected by: vectors, how they are used, or a published defence instead. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { BASELINE_NAMES, SETTINGS } from './baselines.js';
 import { data } from './recipeData.js';
 import { count, fraction, list, MAX_STEPS, number, path, rate, text, whole } from './recipeValues.js';

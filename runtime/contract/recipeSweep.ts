@@ -1,5 +1,5 @@
 /** A sweep: one fine-tuning recipe, run with many values. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { list, path, text } from './recipeValues.js';
 import { pointCount } from './sweep.js';
 

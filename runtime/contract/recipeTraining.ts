@@ -1,5 +1,5 @@
 /** How a recipe trains: adapters, the optimizer, batches, and what every run has. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { on } from './recipeCluster.js';
 import { count, decay, list, MAX_STEPS, number, path, text, whole } from './recipeValues.js';
 import { DEVICE_CHOICES, PRECISIONS } from './recipeWords.js';

@@ -2,7 +2,7 @@
  * Numbers, texts and lists of recipes. Every number has a largest value, far beyond what is useful: a slip or a hostile recipe
  * is an error at its line, not a run that fills the memory or never ends. The editor's descriptions end with it (build.mjs).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const MAX_STEPS = 10_000_000;
 export const number = (most: number) => z.number().max(most, `this is more than ${most}, the largest value here`);

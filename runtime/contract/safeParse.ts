@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What `schema.safeParse` is meant to be: zod compares a key named "length" of whatever it is given with a number, and throws

@@ -1,7 +1,7 @@
 /** provenance.json beside the files of a data set: where they are from, with hashes. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';

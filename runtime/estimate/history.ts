@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { ONNXRUNTIME, type Backend } from '../device/session.js';
 import { userCache } from '../models/cache/userCache.js';

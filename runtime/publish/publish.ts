@@ -4,7 +4,6 @@
  */
 import type { PublishPlan } from '../contract/exports.js';
 import type { Requests } from '../contract/protocol.js';
-import { upload } from '../models/hub/upload.js';
 import type { DownloadReporter } from '../models/hub/hub.js';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
@@ -33,6 +32,8 @@ export async function publish(
   const { repository, isPublic } = plan;
   const { kind, files } = content;
   const title = `Upload ${WHAT[plan.what]} with Security Vectors`;
+  // with the network it is loaded by who asks for it
+  const { upload } = await import('../models/hub/upload.js');
   return upload({ kind, repository, isPublic, title, files, token, endpoint }, reporter);
 }
 

@@ -1,6 +1,6 @@
 /** calibration.json beside a vector: what it says of rows that it was not trained on. */
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { adapterFolder, WEIGHTS_FILE } from '../adapters/files.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';

@@ -1,7 +1,7 @@
 import { safeParse } from '../contract/safeParse.js';
 import { basename, dirname, resolve } from 'node:path';
 import { findNodeAtLocation, getLocation, parseTree } from 'jsonc-parser';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { HumanError } from '../support/errors.js';
 import { isObject, readText, shown } from '../support/jsonFile.js';
 import { lineOf, parseJsonc } from '../contract/jsonc.js';

@@ -6,7 +6,7 @@ import { safeParse } from '../contract/safeParse.js';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CHECKPOINT_FILE } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parse, type ParseError } from 'jsonc-parser';
 import { test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PATTERN_LIMIT_MS } from '../../runtime/adapters/peftPatterns.js';
 import { MEASURES } from '../../runtime/contract/recipeWords.js';
 import { recipeSchema, recipeSchemas } from '../../runtime/contract/recipe.js';

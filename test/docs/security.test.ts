@@ -29,12 +29,14 @@ const SOURCES = ['runtime', 'extension', 'webview'].flatMap(sources);
 const sourcesWith = (pattern: RegExp): string[] => SOURCES.filter((file) => pattern.test(read(file)));
 
 test('only a download, a publishing, a run on a cluster or a judge at an address reaches the network', () => {
-  const modules = /from '(node:(https?|http2|net|tls|dgram|dns)(\/promises)?|undici|@huggingface\/hub)'/;
+  const modules =
+    /(from |import\()'(node:(https?|http2|net|tls|dgram|dns)(\/promises)?|undici|@huggingface\/hub|[./]+\/support\/network\.js)'/;
   const globals = /(?<![\w.])fetch\(|\b(WebSocket|XMLHttpRequest|EventSource|sendBeacon)\b/;
   for (const pattern of [modules, globals])
     assert.deepEqual(
       sourcesWith(pattern).filter(
-        (file) => !/^runtime\/(models\/hub\/|cluster\/|evaluation\/judges\/endpoint\.ts$)/.test(file),
+        (file) =>
+          !/^runtime\/(models\/hub\/|cluster\/|evaluation\/judges\/endpoint\.ts$|support\/network\.ts$)/.test(file),
       ),
       [],
     );

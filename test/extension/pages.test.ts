@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { Cancelled, errorData, inputError, parsePlace } from '../../extension/host/errors.js';
 

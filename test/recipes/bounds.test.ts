@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { selectSites } from '../../runtime/adapters/sites.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { recipeSchemas } from '../../runtime/contract/recipe.js';

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';

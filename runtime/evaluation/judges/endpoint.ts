@@ -1,7 +1,7 @@
 /** A language model behind a server that speaks the OpenAI API (`POST …/chat/completions`). */
 import { setTimeout as delay } from 'node:timers/promises';
-import { request, type Dispatcher } from 'undici';
-import { z } from 'zod';
+import type { Dispatcher } from 'undici';
+import * as z from 'zod';
 import { safeParse } from '../../contract/safeParse.js';
 import type { EndpointChoice } from '../../contract/recipeJudges.js';
 import { proxyAgent } from '../../models/hub/request.js';
@@ -44,7 +44,7 @@ export function endpointModel(
   { token, attempts = ATTEMPTS }: { token?: string; attempts?: Attempts },
 ): LanguageModel {
   const address = choice.endpoint.replace(/\/+$/, '');
-  const dispatcher = proxyAgent();
+  const agent = proxyAgent();
   const timeout = choice.timeoutSeconds * 1000;
   /** Some models know no temperature or another name for the limit: what was refused is left out from then on. */
   const leave = new Set<string>();
@@ -64,6 +64,7 @@ export function endpointModel(
   };
 
   async function post(content: string, signal: AbortSignal): Promise<Answer> {
+    const [{ request }, dispatcher] = await Promise.all([import('../../support/network.js'), agent]);
     const {
       statusCode,
       headers,
@@ -123,7 +124,7 @@ export function endpointModel(
     model: () => choice.model,
     concurrency: choice.concurrency,
     ask,
-    close: () => dispatcher.close(),
+    close: async () => (await agent).close(),
   };
 }
 

@@ -171,7 +171,7 @@ function incompleteBeta(x: number, a: number, b: number): number {
 /** Lanczos' approximation. */
 function logGamma(x: number): number {
   const g = [
-    76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 1.208650973866179e-3,
+    76.18009172947146, -86.50532032941678, 24.01409824083091, -1.231739572450155, 1.208650973866179e-3,
     -5.395239384953e-6,
   ];
   const base = x + 5.5 - (x + 0.5) * Math.log(x + 5.5);

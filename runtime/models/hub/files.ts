@@ -1,6 +1,6 @@
 /** Which files of a repository on the Hub make a model, an adapter or a data set, and under which names they may be written. */
 import { safeParse } from '../../contract/safeParse.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { isObject, shown } from '../../support/jsonFile.js';
 

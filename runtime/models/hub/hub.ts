@@ -91,7 +91,7 @@ async function download(
 ): Promise<{ path: string }> {
   const { signal } = reporter;
   const { force = false } = params;
-  const { requestedFile: requestedFile, ...address } = checkedAddress(params);
+  const { requestedFile, ...address } = checkedAddress(params);
   const { repository, revision } = address;
   const sumsOf = fileSums(signal);
   const written = async (): Promise<DownloadManifest | undefined> => {

@@ -1,5 +1,4 @@
 /** What the Hub reports about a repository: its commit and its files. Bounded, whatever answers. */
-import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { pageOf } from './address.js';
 import type { HubAddress } from './address.js';
@@ -27,6 +26,7 @@ export async function repositoryInfo(
   { kind, endpoint, repository, revision }: HubAddress,
 ): Promise<RepositoryInfo> {
   const asked = { name: repository, revision, hubUrl: endpoint, fetch: ask };
+  const { datasetInfo, modelInfo } = await import('@huggingface/hub');
   const { sha, gated, cardData } = await understood(repository, () =>
     kind === 'dataset'
       ? datasetInfo({ ...asked, additionalFields: ['sha', 'cardData'] })
@@ -79,6 +79,7 @@ export async function allFiles(
   commit: string,
   longestMs: number,
 ): Promise<HubFile[]> {
+  const { listFiles } = await import('@huggingface/hub');
   return understood(repository, async () => {
     const repo = { type: kind === 'dataset' ? 'dataset' : 'model', name: repository } as const;
     const pages = boundedPages(ask, repository, longestMs);

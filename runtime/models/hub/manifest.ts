@@ -1,6 +1,6 @@
 import { safeParse } from '../../contract/safeParse.js';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { isGguf, isHubFile, isSameGguf } from './files.js';

@@ -1,4 +1,4 @@
-import { Agent, EnvHttpProxyAgent, fetch, type Dispatcher, type Response as HttpResponse } from 'undici';
+import type { Dispatcher, Response as HttpResponse, fetch as undiciFetch } from 'undici';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
@@ -21,7 +21,7 @@ export interface HubClient {
   /** GET; follows redirects. The token goes to the endpoint's own origin only. Throws `Interrupted` for what another attempt may cure. */
   open(url: string, headers?: Record<string, string>): Promise<HubAnswer>;
   /** The same as `fetch`, for small JSON answers: read whole, tried again, `content-length` is what came. Errors are for people already. */
-  fetch: typeof fetch;
+  fetch: typeof undiciFetch;
   /** Tries again while `attempt` ends with `Interrupted`. `progress` are the bytes that are there, at most so far. */
   persistently<T>(attempt: () => Promise<T>, progress?: () => number): Promise<T>;
 }
@@ -35,7 +35,10 @@ const hasProxy = (): boolean =>
  * HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. Without
  * them it is a plain one: the other warns on the terminal that undici calls it experimental.
  */
-export const proxyAgent = (): Dispatcher => (hasProxy() ? new EnvHttpProxyAgent({ noProxy: noProxy() }) : new Agent());
+export async function proxyAgent(): Promise<Dispatcher> {
+  const { Agent, EnvHttpProxyAgent } = await import('../../support/network.js');
+  return hasProxy() ? new EnvHttpProxyAgent({ noProxy: noProxy() }) : new Agent();
+}
 
 function noProxy(): string {
   const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
@@ -48,12 +51,13 @@ export function hubClient(
 ): HubClient {
   const { signal, patience } = options;
   const { origin } = new URL(address.endpoint);
-  const dispatcher = proxyAgent();
+  const agent = proxyAgent();
   let isReached = false;
   const failure = (error: unknown, host: string, silent: string | false): Error =>
     signal.aborted ? new Cancelled() : connectionError(error, { host, place: address.repository, silent, isReached });
 
   async function open(start: string, headers: Record<string, string> = {}): Promise<HubAnswer> {
+    const [{ fetch }, dispatcher] = await Promise.all([import('../../support/network.js'), agent]);
     let url = new URL(start);
     let atHome = true;
     for (let hop = 0; hop <= REDIRECTS; hop++) {

@@ -9,7 +9,7 @@
 import { safeParse } from '../../contract/safeParse.js';
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { claim } from '../../runs/owner.js';

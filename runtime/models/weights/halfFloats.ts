@@ -6,7 +6,7 @@
 let f16Table: Float32Array | undefined;
 
 /** All 65,536 float16 values: a table look-up is several times faster than taking the bits apart. */
-function float16Table(): Float32Array {
+export function float16Table(): Float32Array {
   if (f16Table) return f16Table;
   const bits = new Uint32Array(65536);
   for (let h = 0; h < 65536; h++) {

@@ -82,7 +82,7 @@ describe('the story', () => {
   });
 
   it('stops a run on request, keeps its checkpoint, and goes on from it', async () => {
-    const changes = { output: '../adapters/short', epochs: 3, evaluate: [] };
+    const changes = { output: '../adapters/short', epochs: 1, evaluate: [] };
     const running = runShort('recipes/protected.json', 'short-protected', {
       ...changes,
       vectors: [{ adapter: '../vectors/short', scale: 1 }],

@@ -1,12 +1,11 @@
 /** Reading blocks of quantised values. */
-import { f16ToF32 } from '../../weights/halfFloats.js';
+import { float16Table } from '../../weights/halfFloats.js';
 
-const half = f16ToF32(Uint16Array.from({ length: 65536 }, (_, i) => i));
 export const uint16 = (b: Uint8Array, at: number): number => b[at] | (b[at + 1] << 8);
 export const uint32 = (b: Uint8Array, at: number): number => (uint16(b, at) | (uint16(b, at + 2) << 16)) >>> 0;
 /** Of the bits. */
-export const float16Of = (bits: number): number => half[bits];
-export const float16 = (b: Uint8Array, at: number): number => half[uint16(b, at)];
+export const float16Of = (bits: number): number => float16Table()[bits];
+export const float16 = (b: Uint8Array, at: number): number => float16Table()[uint16(b, at)];
 
 /** Calls `f(start of the block's bytes, start of its values)` for every block. */
 export function blocks(bytes: Uint8Array, size: number, values: number, f: (b: number, o: number) => void): void {

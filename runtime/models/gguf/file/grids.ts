@@ -11,7 +11,13 @@ export interface Grid {
   values: Float32Array;
 }
 
-function grid(width: Grid['width'], sizes: readonly number[], packed: string): Grid {
+/** The table is made when it is first asked for: few files have these types, and every process would wait for it. */
+function grid(width: Grid['width'], sizes: readonly number[], packed: string): () => Grid {
+  let made: Grid | undefined;
+  return () => (made ??= unpacked(width, sizes, packed));
+}
+
+function unpacked(width: Grid['width'], sizes: readonly number[], packed: string): Grid {
   const bits = sizes.length > 4 ? 4 : 2;
   const each = 8 / bits;
   const bytes = Buffer.from(packed, 'base64');

@@ -17,8 +17,9 @@ interface Point {
 type Read = (bytes: Uint8Array, b: number, n: number, point: Point) => void;
 
 const gridded =
-  (size: number, { width, values }: Grid, read: Read) =>
+  (size: number, grid: () => Grid, read: Read) =>
   (bytes: Uint8Array, out: Float32Array): void => {
+    const { width, values } = grid();
     const point: Point = { index: 0, scale: 0, signs: 0, shift: 0 };
     blocks(bytes, size, 256, (b, o) => {
       for (let n = 0; n < 256 / width; n++) {
