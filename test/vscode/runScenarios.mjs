@@ -20,7 +20,7 @@ import { setup } from './host/setup.mjs';
 import { ALL_THEMES, workbench } from './workbench.mjs';
 
 await setup();
-const { installVsix, startBrowser, startServer } = await import('./host/server.mjs');
+const { installVsix, openPage, startBrowser, startServer } = await import('./host/server.mjs');
 
 const root = path.resolve(import.meta.dirname, '../..');
 const {
@@ -46,8 +46,6 @@ for (const file of (await readdir(folder)).sort()) {
 if (!scenarios.length) throw new Error(`nothing to run: no such scenario in test/vscode/${kind}, or all are skipped`);
 const tests = [];
 const failedOnce = [];
-/** What turns while something runs is drawn thirty times a second, and by the processor here. */
-const STILL = '.codicon-modifier-spin { animation: none !important }';
 const temporary = await mkdtemp(path.join(tmpdir(), 'vscode-ui-'));
 const extensionsDir = path.join(temporary, 'extensions');
 
@@ -67,9 +65,8 @@ async function runScenario(
   const { env, nodeArguments } = prepared ?? {};
   const driver = develop !== undefined;
   const server = await startServer({ dataDir, extensionsDir, settings, trust, driver, env, nodeArguments });
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const page = await openPage(browser, { viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(30_000);
-  page.on('domcontentloaded', () => void page.addStyleTag({ content: STILL }).catch(() => {}));
   const step = async (name, action) => {
     const from = performance.now();
     let error;
