@@ -1,5 +1,6 @@
 /** The graphs of a training with what they take, built from shapes alone: no weight is read and no session is made. */
 import { flatInput, type InjectedAdapter } from '../adapters/inject.js';
+import type { Pieces } from '../learner/cut.js';
 import { gradientGraph, lossGraph, type ObjectiveOptions } from '../learner/objective.js';
 import { parameters } from '../models/decoder/spec.js';
 import { memoryPeak, workOf, type Dims, type MemoryPeak, type Work } from '../onnx/cost.js';
@@ -16,14 +17,14 @@ export interface PlannedGraph {
 /** Batches of a kind have a graph of their own: some rows have a teacher; they are computed in pieces. */
 export interface Kind {
   readonly distill: boolean;
-  readonly cut: boolean;
+  readonly pieces: Pieces;
 }
 
 export interface TrainingGraphs {
   /** With gradients. */
   gradient(batch: Kind): PlannedGraph;
   /** Losses alone. */
-  loss(batch: Pick<Kind, 'cut'>): PlannedGraph;
+  loss(batch: Pick<Kind, 'pieces'>): PlannedGraph;
 }
 
 export interface GraphsOptions extends Pick<ObjectiveOptions, 'spec' | 'model' | 'recompute'> {
@@ -53,9 +54,9 @@ export function trainingGraphs({ method, trained, ...options }: GraphsOptions): 
     return planned;
   };
   return {
-    gradient: ({ distill, cut }) =>
-      plan(`gradient ${distill} ${cut}`, () => gradientGraph({ ...objective, distill, cut }, wrt)),
-    loss: ({ cut }) => plan(`loss ${cut}`, () => lossGraph({ ...objective, cut })),
+    gradient: ({ distill, pieces }) =>
+      plan(JSON.stringify([distill, pieces]), () => gradientGraph({ ...objective, distill, pieces }, wrt)),
+    loss: ({ pieces }) => plan(JSON.stringify(['loss', pieces]), () => lossGraph({ ...objective, pieces })),
   };
 }
 

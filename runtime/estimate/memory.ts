@@ -19,7 +19,7 @@ export interface MemoryOptions {
   readonly graphs: TrainingGraphs;
   readonly batches: readonly MicroBatch[];
   /** A batch whose losses alone are measured, if any are. */
-  readonly losses?: Pick<MicroBatch, 'dims' | 'cut'>;
+  readonly losses?: Pick<MicroBatch, 'dims' | 'pieces'>;
   /** Whether gradients of several micro-batches are added up. */
   readonly adds?: boolean;
   /** Tokens that have a teacher. */

@@ -1,6 +1,6 @@
 import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
 import { streamExamples } from '../data/examples.js';
-import { cutOfSizes, type PieceLimits } from '../learner/cut.js';
+import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
 import { evenBatches, microBatches, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -56,7 +56,7 @@ export interface MicroBatch {
   readonly dims: Dims;
   readonly useful: number;
   readonly distill: boolean;
-  readonly cut: boolean;
+  readonly pieces: Pieces;
 }
 
 export interface BatchSizes {
@@ -75,16 +75,19 @@ export interface Cutting {
 }
 
 /** The dims of a batch, as learner/packing.ts packs it. @param cutting undefined where the device cannot cut it */
-export function dimsOf(sizes: BatchSizes, cutting: Cutting | undefined): Pick<MicroBatch, 'dims' | 'distill' | 'cut'> {
+export function dimsOf(
+  sizes: BatchSizes,
+  cutting: Cutting | undefined,
+): Pick<MicroBatch, 'dims' | 'distill' | 'pieces'> {
   const { rows: B, longest, labels, held } = sizes;
-  const cut = cutting && cutOfSizes(sizes, cutting.vocabSize, cutting.limits);
-  const { blocks: N, chunks: X, heldChunks: Y } = cut ?? { blocks: 1, chunks: 1, heldChunks: 1 };
+  const cut = cutting ? cutOfSizes(sizes, cutting.vocabSize, cutting.limits) : {};
+  const { blocks: N = 1, chunks: { labels: X, held: Y } = { labels: 1, held: 1 } } = cut;
   const Q = Math.ceil(longest / N);
   const T = N * Q;
   // A block meets the keys before it: half of them, in the mean.
   const J = (T + Q) / 2;
   const dims = { B, T, N, Q, J, X, Y, L: Math.ceil(labels / X), M: Math.ceil(held / Y) };
-  return { dims, distill: held > 0, cut: cut !== undefined };
+  return { dims, distill: held > 0, pieces: piecesOf(cut) };
 }
 
 interface PlannedRow {

@@ -27,15 +27,26 @@ export const limitsOf = (spec: DecoderSpec, trainsHead: boolean): PieceLimits =>
 /** Rows up to this many blocks of queries long are not cut: the whole is faster, and small. */
 const WHOLE_BLOCKS = 2;
 
-/** In how many pieces a batch is computed: blocks of queries, and chunks of positions with a label and with a teacher. */
+/** In how many pieces a batch is computed; what has no number is small enough as it is. */
 export interface Cut {
-  readonly blocks: number;
-  readonly chunks: number;
-  readonly heldChunks: number;
+  /** Blocks of queries. */
+  readonly blocks?: number;
+  /** Chunks of positions with a label, and with a teacher. */
+  readonly chunks?: { readonly labels: number; readonly held: number };
 }
 
-/** How a batch is cut; undefined for one that is small enough as it is. */
-export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: PieceLimits): Cut | undefined {
+/** What is computed in pieces, as graphs have to know: attention, or the head with its losses. */
+export interface Pieces {
+  readonly attention: boolean;
+  readonly head: boolean;
+}
+export const piecesOf = ({ blocks, chunks }: Cut): Pieces => ({
+  attention: blocks !== undefined,
+  head: chunks !== undefined,
+});
+
+/** How a batch is cut. */
+export function cutOf(rows: readonly TrainingRow[], vocabSize: number, limits?: PieceLimits): Cut {
   const longest = Math.max(...rows.map((row) => row.example.ids.length));
   const count = (held: boolean): number =>
     rows.reduce((n, { example, teacher }) => n + (held === !!teacher ? supervised(example.labels).length : 0), 0);
@@ -47,14 +58,15 @@ export function cutOfSizes(
   { longest, labels, held }: { longest: number; labels: number; held: number },
   vocabSize: number,
   { queries, whole, positions, logits }: PieceLimits = PIECE_LIMITS,
-): Cut | undefined {
+): Cut {
   const pieces = (n: number, size: number): number => Math.max(1, Math.ceil(n / size));
   /** `tables`: how many logits a position has. */
   const chunksOf = (n: number, tables: number): number =>
     tables * n * vocabSize <= whole ? 1 : Math.max(pieces(n, positions), pieces(tables * n * vocabSize, logits));
-  const chunks = chunksOf(labels, 1);
   // a teacher's logits are there too
-  const heldChunks = chunksOf(held, 2);
-  if (longest <= WHOLE_BLOCKS * queries && chunks === 1 && heldChunks === 1) return undefined;
-  return { blocks: pieces(longest, queries), chunks, heldChunks };
+  const chunks = { labels: chunksOf(labels, 1), held: chunksOf(held, 2) };
+  return {
+    ...(longest > WHOLE_BLOCKS * queries && { blocks: pieces(longest, queries) }),
+    ...((chunks.labels > 1 || chunks.held > 1) && { chunks }),
+  };
 }

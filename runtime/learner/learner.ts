@@ -3,7 +3,7 @@ import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
-import { cutOf, limitsOf, type PieceLimits } from './cut.js';
+import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
 import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
 import { microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
@@ -61,16 +61,16 @@ export function openLearner(options: LearnerOptions): Learner {
   const limits = options.limits ?? limitsOf(spec, options.weightsAsInputs ?? false);
   const names = adapters.map((a) => a.name);
   const sessions = new Map<string, Promise<Session>>();
-  const open = (name: string, cut: boolean, make: () => Promise<Session>): Promise<Session> => {
-    const key = `${name}${cut ? ', cut' : ''}`;
+  const open = (name: string, pieces: Pieces, make: () => Promise<Session>): Promise<Session> => {
+    const key = JSON.stringify([name, pieces]);
     let session = sessions.get(key);
     if (!session) sessions.set(key, (session = make()));
     return session;
   };
   /** The batch as feeds, cut where the device can do it. */
-  const packed = (rows: readonly TrainingRow[], adapterNames: readonly string[]): Packed & { cut: boolean } => {
-    const cut = backend.scans ? cutOf(rows, spec.vocabSize, limits) : undefined;
-    return { ...pack(rows, adapterNames, options.padId, cut), cut: cut !== undefined };
+  const packed = (rows: readonly TrainingRow[], adapterNames: readonly string[]): Packed & { pieces: Pieces } => {
+    const cut = backend.scans ? cutOf(rows, spec.vocabSize, limits) : {};
+    return { ...pack(rows, adapterNames, options.padId, cut), pieces: piecesOf(cut) };
   };
   const graphOptions = {
     spec,
@@ -102,16 +102,16 @@ export function openLearner(options: LearnerOptions): Learner {
 
   return {
     async losses(rows, parameters) {
-      const { feeds, rowOf, cut } = packed(rows, names);
-      const session = await open('loss', cut, () => backend.session(lossGraph({ ...graphOptions, cut }), place));
+      const { feeds, rowOf, pieces } = packed(rows, names);
+      const session = await open('loss', pieces, () => backend.session(lossGraph({ ...graphOptions, pieces }), place));
       const { nll } = await session.run({ ...parameters, ...feeds }, ['nll']);
       return rowLosses(rows, rowOf, await numbers(nll));
     },
     async gradients(rows, parameters, over) {
       const distill = rows.some((row) => row.teacher);
-      const { feeds, rowOf, held, cut } = packed(rows, names);
-      const session = await open(distill ? 'distill' : 'gradient', cut, () =>
-        backend.session(gradientGraph({ ...graphOptions, distill, cut }, trainable), { ...place, keep }),
+      const { feeds, rowOf, held, pieces } = packed(rows, names);
+      const session = await open(distill ? 'distill' : 'gradient', pieces, () =>
+        backend.session(gradientGraph({ ...graphOptions, distill, pieces }, trainable), { ...place, keep }),
       );
       const into = over && Object.fromEntries(keep.map((name, i) => [name, over[i]]));
       const out = await session.run({ ...parameters, ...feeds }, undefined, into);
@@ -126,8 +126,10 @@ export function openLearner(options: LearnerOptions): Learner {
     async teach(examples) {
       const taught = new Map<TrainingRow['example'], Float32Array>();
       for (const batch of microBatches(examples.map((example): TrainingRow => ({ example, scales: {}, weight: 0 })))) {
-        const { feeds, cut } = packed(batch, []);
-        const session = await open('teacher', cut, () => backend.session(teacherGraph({ spec, model, cut }), place));
+        const { feeds, pieces } = packed(batch, []);
+        const session = await open('teacher', pieces, () =>
+          backend.session(teacherGraph({ spec, model, pieces }), place),
+        );
         const hidden = await backend.read((await session.run(feeds)).hidden);
         let at = 0;
         for (const { example } of batch) {

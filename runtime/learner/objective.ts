@@ -1,6 +1,7 @@
 import { inject, type Injected } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
 import type { SegmentOf } from '../autodiff/reread.js';
+import type { Pieces } from './cut.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { distillation } from '../losses/distillation.js';
 import { drift } from '../losses/drift.js';
@@ -14,6 +15,8 @@ import { Builder, type FloatType, type Graph, type Value } from '../onnx/graph.j
 import { Add, Gather, LogSoftmax } from '../onnx/ops.js';
 import { Scan, type Scanned } from '../onnx/scan.js';
 
+const WHOLE: Pieces = { attention: false, head: false };
+
 export interface ObjectiveOptions {
   readonly spec: DecoderSpec;
   readonly model: Pick<ModelFolder, 'folder' | 'tensors' | 'packed'>;
@@ -23,8 +26,8 @@ export interface ObjectiveOptions {
   readonly weightsAsInputs?: boolean;
   /** Whether some rows have a teacher (KL). */
   readonly distill?: boolean;
-  /** Whether batches are cut (cut.ts): attention goes in blocks of queries, head and losses in chunks of positions. */
-  readonly cut?: boolean;
+  /** Of batches that are cut (cut.ts): attention goes in blocks of queries, head and losses in chunks of positions. */
+  readonly pieces?: Pieces;
   /** Whether what is inside a block is computed again in the backward pass, instead of kept for it. */
   readonly recompute?: boolean;
   readonly float?: FloatType;
@@ -35,16 +38,16 @@ export interface ObjectiveOptions {
 /**
  * Forward graph with its loss: packing.ts's inputs → `nll` [L], `loss` [] = Σ weights·nll + Σ weights·½(nll − held)² +
  * Σ weights·KL, and `kl` [M].
- * Only supervised positions reach the vocabulary projection. For batches that are cut `nll` is [X, L], `kl` [Y, M].
+ * Only supervised positions reach the vocabulary projection. In chunks `nll` is [X, L], `kl` [Y, M].
  */
 export function lossGraph(options: ObjectiveOptions): Graph {
-  const { spec, model, adapters, weightsAsInputs = false, distill = false, cut = false, float } = options;
+  const { spec, model, adapters, weightsAsInputs = false, distill = false, pieces = WHOLE, float } = options;
   const g = new Builder('loss', { float });
   const weight = weightsAsInputs ? trainableWeights(g, model.tensors) : frozenWeights(g, model);
-  const decoder = buildDecoder(g, spec, weight, { cache: false, blocks: cut });
+  const decoder = buildDecoder(g, spec, weight, { cache: false, blocks: pieces.attention });
   const head = openHead(g, spec, weight, true);
 
-  const ofLabels = cut ? ['X', 'L'] : ['L'];
+  const ofLabels = pieces.head ? ['X', 'L'] : ['L'];
   const targets = g.input('targets', 'int64', ofLabels);
   const ids = g.input('target_ids', 'int64', ofLabels);
   const weights = g.input('target_weights', g.float, ofLabels);
@@ -52,7 +55,7 @@ export function lossGraph(options: ObjectiveOptions): Graph {
   const heldWeights = g.input('held_weights', g.float, ofLabels);
   const ce = inChunks(
     g,
-    cut,
+    pieces.head,
     [Gather(g, decoder.hidden, targets), ids, weights, heldAt, heldWeights],
     head.weights,
     (b, [rows, ids, weights, heldAt, heldWeights], given) => {
@@ -64,18 +67,24 @@ export function lossGraph(options: ObjectiveOptions): Graph {
   g.outputAs('nll', ce.stacked[0]);
 
   if (distill) {
-    const held = cut ? ['Y', 'M'] : ['M'];
+    const held = pieces.head ? ['Y', 'M'] : ['M'];
     const klTargets = g.input('kl_targets', 'int64', held);
     const klWeights = g.input('kl_weights', g.float, held);
     const teacher = g.input('teacher', g.float, [...held, embeddingSize(spec)]);
     const base = weightsAsInputs ? openHead(g, spec, frozenWeights(g, model, 'base/'), true) : head;
     const parts = [Gather(g, decoder.hidden, klTargets), teacher, klWeights];
-    const kl = inChunks(g, cut, parts, [...head.weights, ...base.weights], (b, [rows, teacher, weights], both) => {
-      const [own, others] = [both.slice(0, head.weights.length), both.slice(head.weights.length)];
-      const wanted = LogSoftmax(b, base.logits(b, teacher, others));
-      const { kl, loss } = distillation(b, head.logits(b, rows, own), wanted, weights);
-      return { sums: [loss], stacked: [kl] };
-    });
+    const kl = inChunks(
+      g,
+      pieces.head,
+      parts,
+      [...head.weights, ...base.weights],
+      (b, [rows, teacher, weights], both) => {
+        const [own, others] = [both.slice(0, head.weights.length), both.slice(head.weights.length)];
+        const wanted = LogSoftmax(b, base.logits(b, teacher, others));
+        const { kl, loss } = distillation(b, head.logits(b, rows, own), wanted, weights);
+        return { sums: [loss], stacked: [kl] };
+      },
+    );
     g.outputAs('kl', kl.stacked[0]);
     loss = Add(g, loss, kl.sums[0]);
   }
@@ -86,12 +95,12 @@ export function lossGraph(options: ObjectiveOptions): Graph {
 /** What a body makes of values and weights: of all at once, or of one chunk of the values after the other. */
 const inChunks = (
   g: Builder,
-  cut: boolean,
+  chunks: boolean,
   values: readonly Value[],
   weights: readonly Value[],
   body: (b: Builder, values: readonly Value[], weights: readonly Value[]) => Scanned,
 ): Scanned =>
-  g.scope('loss', () => (cut ? Scan(g, { slices: values, whole: weights }, body) : body(g, values, weights)));
+  g.scope('loss', () => (chunks ? Scan(g, { slices: values, whole: weights }, body) : body(g, values, weights)));
 
 export const gradientOutput = (input: string): string => `grad.${input}`;
 
@@ -126,10 +135,14 @@ function blockOf({ layers }: DecoderSpec): SegmentOf {
 }
 
 /** What the base's head takes at `targets` [L]: `hidden` [L, E]. The teacher of the KL terms. */
-export function teacherGraph({ spec, model, cut = false }: Pick<ObjectiveOptions, 'spec' | 'model' | 'cut'>): Graph {
+export function teacherGraph({
+  spec,
+  model,
+  pieces = WHOLE,
+}: Pick<ObjectiveOptions, 'spec' | 'model' | 'pieces'>): Graph {
   const g = new Builder('teacher');
-  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false, blocks: cut });
-  const targets = g.input('targets', 'int64', cut ? ['X', 'L'] : ['L']);
+  const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false, blocks: pieces.attention });
+  const targets = g.input('targets', 'int64', pieces.head ? ['X', 'L'] : ['L']);
   g.outputAs('hidden', Gather(g, decoder.hidden, targets));
   return checkGraph(prune(g.graph()));
 }

@@ -96,14 +96,15 @@ export interface Packed {
  * `held_weights` [L] for losses that are held; `kl_targets`,
  * `kl_weights` [M] and `teacher` [M, E] for KL.
  *
- * A batch that is cut has `query_blocks` [N, Q] too, and T is padded to N·Q; the others are [X, L], [Y, M] and [Y, M, E], with
- * positions of weight 0 behind the last.
+ * A batch in blocks has `query_blocks` [N, Q] too, and T is padded to N·Q; in chunks the others are [X, L], [Y, M] and [Y, M, E],
+ * with positions of weight 0 behind the last.
  */
-export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0, cut?: Cut): Packed {
+export function pack(rows: readonly TrainingRow[], adapters: readonly string[], padId = 0, cut: Cut = {}): Packed {
   const B = rows.length;
   const longest = Math.max(...rows.map((row) => row.example.ids.length));
-  const Q = Math.ceil(longest / (cut?.blocks ?? 1));
-  const T = Q * (cut?.blocks ?? 1);
+  const { blocks = 1 } = cut;
+  const Q = Math.ceil(longest / blocks);
+  const T = Q * blocks;
   const ids = new Int32Array(B * T).fill(padId);
   const mask = new Int32Array(B * T);
   const positions = new Int32Array(B * T);
@@ -131,7 +132,7 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     }
     if (teacher) kl.teachers.push(teacher);
   });
-  const L = chunked(ce.targets.length, cut?.chunks);
+  const L = chunked(ce.targets.length, cut.chunks?.labels);
   const feeds: Feeds = {
     input_ids: int64(ids, [B, T]),
     attention_mask: int64(mask, [B, T]),
@@ -142,14 +143,14 @@ export function pack(rows: readonly TrainingRow[], adapters: readonly string[], 
     held_at: float32(Float32Array.from(L.fill(drift.heldAt)), L.dims),
     held_weights: float32(Float32Array.from(L.fill(drift.weights)), L.dims),
   };
-  if (cut)
+  if (cut.blocks)
     feeds.query_blocks = int64(
       Array.from({ length: T }, (_, t) => t),
       [cut.blocks, Q],
     );
   const held = kl.targets.length;
   if (held > 0) {
-    const M = chunked(held, cut?.heldChunks);
+    const M = chunked(held, cut.chunks?.held);
     const E = kl.teachers.reduce((n, t) => n + t.length, 0) / held;
     feeds.kl_targets = int64(M.fill(kl.targets), M.dims);
     feeds.kl_weights = float32(Float32Array.from(M.fill(kl.weights)), M.dims);
