@@ -24,6 +24,7 @@ import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe, RunRecipe } from '../contract/recipe.js';
+import { recomputes } from '../contract/recipeTraining.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { readRecipe, type RecipeFile } from '../recipes/readRecipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
@@ -198,7 +199,7 @@ export async function runOne(
     sessions: shared?.sessions,
     // By the base, and by the model that is delivered.
     evaluations: shared?.evaluations ?? 2,
-    recompute: isTraining(recipe) && (recipe.recompute === 'auto' ? estimate?.recompute === true : recipe.recompute),
+    recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
     seconds,
     begin,
     emit,

@@ -28,7 +28,7 @@ export interface Estimate {
   fits: boolean;
   /** A change of the recipe, such as `"batch.rows": 2`; absent where none is enough. */
   remedy?: { key: string; value: string };
-  /** Activations are computed again ("recompute": "auto"): kept, they would not fit. */
+  /** Activations are computed again. */
   recompute?: true;
   steps: number;
   stepSeconds: Range;
@@ -54,7 +54,7 @@ export const ESTIMATE_STRINGS = {
   details: '{0} to {1} · {2} to {3} GB at most',
   parts: 'weights {0} GB, adapters {1}, moments {2}, activations {3}, logits {4}, program {5}',
   step: '{0} steps of {1} to {2} s, {3} of the tokens useful',
-  recompute: 'activations are computed again: kept, they would not fit',
+  recompute: 'activations are computed again: less memory, more time',
   measured: 'corrected by an earlier run of this model here',
   unmeasured: 'from how fast this machine computes; the first run makes it exact',
   ...DURATION_WORDS,

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { on } from './recipeCluster.js';
 import { count, decay, list, MAX_STEPS, number, path, text, whole } from './recipeValues.js';
-import { DEVICE_CHOICES, PRECISIONS } from './recipeWords.js';
+import { DEVICE_CHOICES, PRECISIONS, type Precision } from './recipeWords.js';
 
 const sites = z
   .union([text, list(text, 10_000).min(1)])
@@ -83,6 +83,10 @@ export const recompute = z
   .union([z.boolean(), z.literal('auto')], { error: 'recompute is true, false or "auto"' })
   .default('auto')
   .describe(
-    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory.',
+    'true: activations are computed again in the backward pass instead of kept: much less memory, more time, the same result. "auto": where they would not fit into the memory, and with "precision": "int8" or "int4".',
   );
+
+/** Whether activations are computed again, as the recipe says; undefined: the memory of the machine decides. */
+export const recomputes = (recipe: { recompute: boolean | 'auto'; precision: Precision }): boolean | undefined =>
+  recipe.recompute !== 'auto' ? recipe.recompute : recipe.precision === 'float32' ? undefined : true;
 export type OptimizerOptions = z.infer<typeof optimizer>;

@@ -5,6 +5,7 @@ import { readAdapter } from '../adapters/files.js';
 import { layout as layOut, plainLayout, type Layout } from '../adapters/sites.js';
 import type { Estimate, MemoryParts, Range } from '../contract/estimate.js';
 import type { TrainingRecipe } from '../contract/kinds.js';
+import { recomputes } from '../contract/recipeTraining.js';
 import { deviceFor } from '../device/blocks.js';
 import { openBackend, type Backend } from '../device/session.js';
 import { linearLayers } from '../models/decoder/spec.js';
@@ -65,8 +66,11 @@ const MEASURED: typeof UNMEASURED = { seconds: [0.85, 1.3], bytes: [0.93, 1.1] }
  * @throws HumanError for a model or a data file that cannot be read; the run says the same
  */
 export async function estimateTraining(recipe: TrainingRecipe, options: EstimateOptions): Promise<Expected> {
-  const kept = await estimateAs({ ...recipe, recompute: recipe.recompute === true }, options);
-  if (kept.fits || recipe.recompute !== 'auto') return kept;
+  const told = recomputes(recipe);
+  if (told !== true) {
+    const kept = await estimateAs({ ...recipe, recompute: false }, options);
+    if (kept.fits || told === false) return kept;
+  }
   return { ...(await estimateAs({ ...recipe, recompute: true }, options)), recompute: true };
 }
 

@@ -101,6 +101,12 @@ describe('the estimate of a training', () => {
     assert.deepEqual(kept, await estimate('plain', { batch, recompute: false }));
     const again = await estimate('plain', { batch, recompute: true });
     assert.ok(total(again) < total(kept));
+    // who holds the weights in blocks wants memory
+    const blocks = await estimate('plain', { batch, precision: 'int4' });
+    assert.deepEqual([kept.recompute, blocks.recompute], [undefined, true]);
+    assert.equal(blocks.memory.activations, again.memory.activations);
+    const fast = await estimate('plain', { batch, precision: 'int4', recompute: false });
+    assert.deepEqual([fast.recompute, fast.memory.activations], [undefined, kept.memory.activations]);
     process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(again) * 0.95) / 2 ** 30);
     try {
       const found = await estimate('plain', { batch });
