@@ -2,7 +2,10 @@
  * `npm run test:smollm2`: a real model. Its logits, tokens and chats against torch's, then the story of media/smollm2 by the
  * command line: what plain fine-tuning learns, the protected one does not. From the GGUF file, or from an export of it.
  *
- *   node test/smollm2/run.mjs [--from=gguf|merged|gguf-f16|gguf-q8_0] [--only=tests,logits,story]
+ *   node test/smollm2/run.mjs [--from=gguf|merged|gguf-f16|gguf-q8_0] [--only=tests,logits,story] [--precision=int8|int4]
+ *
+ * With --precision the story alone, the weights in blocks: each training may take two thirds of the memory that it took in float32, as
+ * out/smollm2/result.json has it.
  *
  * The file is media/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf, or what SMOLLM2_GGUF names. Results: out/smollm2/result.json
  * (out/smollm2-FROM/result.json). Exit codes: 0 all holds · 1 something does not · 2 no file, or wrong use.
@@ -41,13 +44,20 @@ const sources = {
 };
 
 const { values: options } = parseArgs({
-  options: { from: { type: 'string', default: 'gguf' }, only: { type: 'string' } },
+  options: { from: { type: 'string', default: 'gguf' }, only: { type: 'string' }, precision: { type: 'string' } },
 });
 const source = sources[options.from];
 // the tests read the file itself: an export has the same ones
-const chosen = options.only?.split(',') ?? (source?.export ? ['logits', 'story'] : SECTIONS);
-if (!source || chosen.some((section) => !SECTIONS.includes(section))) {
-  console.error(`--from is one of ${Object.keys(sources).join(', ')}; --only is of ${SECTIONS.join(',')}.`);
+const { precision } = options;
+const chosen = options.only?.split(',') ?? (precision ? ['story'] : source?.export ? ['logits', 'story'] : SECTIONS);
+if (
+  !source ||
+  ![undefined, 'int8', 'int4'].includes(precision) ||
+  chosen.some((section) => !SECTIONS.includes(section))
+) {
+  console.error(
+    `--from is one of ${Object.keys(sources).join(', ')}; --only is of ${SECTIONS.join(',')}; --precision is int8 or int4.`,
+  );
   process.exit(2);
 }
 const gguf = path.resolve(process.env.SMOLLM2_GGUF ?? path.join(media, 'SmolLM2-135M-Instruct.Q4_1.gguf'));
@@ -63,7 +73,8 @@ Get it (98 MB) into media/smollm2, or name a copy with SMOLLM2_GGUF:
   process.exit(2);
 }
 
-const out = path.join(root, 'out', options.from === 'gguf' ? 'smollm2' : `smollm2-${options.from}`);
+const inFloat32 = path.join(root, 'out', options.from === 'gguf' ? 'smollm2' : `smollm2-${options.from}`);
+const out = precision ? `${inFloat32}-${precision}` : inFloat32;
 const cache = path.join(out, '.security-vectors/cache');
 const began = performance.now();
 
@@ -96,7 +107,7 @@ function copyRecipes(model) {
   for (const name of ['data', 'eval']) cpSync(path.join(media, name), path.join(out, name), { recursive: true });
   for (const name of readdirSync(media).filter((file) => file.endsWith('.json'))) {
     const recipe = JSON.parse(readFileSync(path.join(media, name), 'utf8'));
-    writeFileSync(path.join(out, name), `${JSON.stringify({ ...recipe, model }, null, 2)}\n`);
+    writeFileSync(path.join(out, name), `${JSON.stringify({ ...recipe, model, precision }, null, 2)}\n`);
   }
 }
 
@@ -116,6 +127,17 @@ function logitChecks(found) {
       ok: found.greedyAgree === found.greedyTokens,
     });
   return checks;
+}
+
+/** The trainings beside those of the story in float32, where that was run. */
+function memoryChecks(processes) {
+  const file = path.join(inFloat32, 'result.json');
+  const earlier = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).processes : [];
+  return ['vector', 'plain', 'protected'].map((name) => {
+    const of = (all) => all.find((each) => each.name === name)?.peakBytes ?? NaN;
+    const value = of(processes) / of(earlier);
+    return { name: `memory of "${name}" beside float32`, value, limit: '≤ 0.667', ok: value <= 2 / 3 };
+  });
 }
 
 const result = { from: options.from, sha256, processes: [], checks: [] };
@@ -156,10 +178,10 @@ await section('logits', async () => {
 });
 await section('story', async () => {
   copyRecipes(model);
-  const { processes, ...told } = await story(out, model);
+  const { processes, ...told } = await story(out, model, precision);
   result.processes.push(...processes);
   Object.assign(result, told);
-  return storyChecks(told);
+  return [...storyChecks(told), ...(precision ? memoryChecks(processes) : [])];
 });
 result.minutes = Math.round((performance.now() - began) / 600) / 100;
 result.machine = { cpu: os.cpus()[0]?.model, cores: os.availableParallelism(), memoryBytes: os.totalmem() };

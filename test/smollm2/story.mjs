@@ -42,7 +42,7 @@ export function command(name, args, folder) {
 }
 
 /** Trains the vector, fine-tunes plain and protected, evaluates and scans, with the recipes in `folder`. */
-export async function story(folder, model) {
+export async function story(folder, model, precision = 'float32') {
   mkdirSync(folder, { recursive: true });
   const processes = [];
   const run = async (name, args) => {
@@ -56,6 +56,7 @@ export async function story(folder, model) {
   const guarded = done(await run('protected', ['train', 'protected.json']));
   const measurements = await run('evaluate', ['evaluate', 'evaluate.json']);
   const scanArgs = ['scan', '--model', model, '--vector', 'vectors/pirate', '--data', 'data/mixed.jsonl'];
+  scanArgs.push('--precision', precision);
   const { flagged, rows, auroc } = (await run('scan', scanArgs)).at(-1);
   return {
     processes,
