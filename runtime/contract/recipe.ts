@@ -52,6 +52,10 @@ const vectorRecipe = z
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
     message: 'give either "epochs" or "steps"',
+  })
+  .refine(({ on, optimizer }) => !on || optimizer.moments !== '8bit', {
+    message: 'moments are in 8 bits on this machine only: remove "moments", or "on"',
+    path: ['optimizer', 'moments'],
   });
 
 const finetuneRecipe = z
@@ -88,6 +92,10 @@ const finetuneRecipe = z
   })
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
     message: 'give either "epochs" or "steps"',
+  })
+  .refine(({ on, optimizer }) => !on || optimizer.moments !== '8bit', {
+    message: 'moments are in 8 bits on this machine only: remove "moments", or "on"',
+    path: ['optimizer', 'moments'],
   })
   .refine((r) => r.method !== 'full' || r.precision === 'float32', {
     message:

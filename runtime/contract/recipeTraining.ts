@@ -29,6 +29,10 @@ export const optimizer = z
       .min(0)
       .default(0)
       .describe('Steps of linear warm-up; below 1: the share of all steps.'),
+    moments: z
+      .enum(['float32', '8bit'])
+      .optional()
+      .describe('How AdamW\'s two moments are kept: "8bit" takes a quarter of their memory, on the CPU.'),
   })
   .prefault({})
   .describe('AdamW.');

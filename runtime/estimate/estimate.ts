@@ -245,6 +245,7 @@ function memoryOf({ recipe, model, rows, adapters, method, graphs, cutting }: Pa
     graphs,
     batches: batchesOf(plan),
     adds: plan.sampled.some(({ length }) => length > 1),
+    moments: recipe.optimizer.moments,
     losses: measures ? dimsOf(longestRows(data.sizes, LOSS_ROWS), cutting) : undefined,
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });

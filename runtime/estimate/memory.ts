@@ -1,3 +1,4 @@
+import type { OptimizerOptions } from '../contract/recipeTraining.js';
 import type { MemoryParts } from '../contract/estimate.js';
 import { embeddingSize } from '../models/decoder/spec.js';
 import type { Dims } from '../onnx/cost.js';
@@ -20,6 +21,8 @@ export interface MemoryOptions {
   readonly batches: readonly MicroBatch[];
   /** A batch whose losses alone are measured, if any are. */
   readonly losses?: Pick<MicroBatch, 'dims' | 'pieces'>;
+  /** Of the recipe's optimizer. */
+  readonly moments?: OptimizerOptions['moments'];
   /** Whether gradients of several micro-batches are added up. */
   readonly adds?: boolean;
   /** Tokens that have a teacher. */
@@ -28,7 +31,7 @@ export interface MemoryOptions {
 
 /** Memory of a training when it is highest, bytes by part. */
 export function trainingMemory(options: MemoryOptions): MemoryParts {
-  const { model, method, graphs, batches, losses, adds = false, taught = 0 } = options;
+  const { model, method, graphs, batches, losses, adds = false, taught = 0, moments } = options;
   const full = method === 'full';
   const [own = 0, ...others] = full ? [weightsCount(model), ...options.adapters] : options.adapters;
   const frozen = others.reduce((all, size) => all + size, 0);
@@ -41,7 +44,7 @@ export function trainingMemory(options: MemoryOptions): MemoryParts {
     weights: full ? 4 * own : model.bytes,
     // What is trained; of a full training, which has it above, the gradients, which are kept from step to step.
     adapters: 4 * own * (full && adds ? 2 : 1) + 4 * frozen + pieces,
-    moments: 8 * own,
+    moments: (moments === '8bit' ? 2 : 8) * own,
     activations,
     logits: logits + Math.min(TEACHER_BYTES, 4 * embeddingSize(model.spec) * taught),
     program: PROGRAM + PROGRAM_PER_NODE * [...nodes].reduce((all, graph) => all + graph.nodes, 0),

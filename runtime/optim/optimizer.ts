@@ -1,9 +1,11 @@
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
-import { float32, scalar, type Backend, type Session, type Tensor } from '../device/session.js';
+import { float32, scalar, uint8, type Backend, type Session, type Tensor } from '../device/session.js';
 import { fuse } from '../onnx/fused.js';
 import type { Graph } from '../onnx/graph.js';
+import { HumanError } from '../support/errors.js';
 import { ADAMW_SCALARS, adamWGraph, addGraph, sumOfSquaresGraph, type AdamWScalars } from './adamw.js';
 import { clipFactor } from './clip.js';
+import { codedBytes, codedIn, coder, LEAST } from './moments8.js';
 
 /** Trainable tensors with AdamW's moments, all of the same names. They live where the backend puts them. */
 export interface OptimizerState {
@@ -36,6 +38,8 @@ export interface Optimizer {
 
 /** What a step computes with a tensor. Tensors that are given and not returned are freed. */
 interface Arithmetic {
+  /** A moment of zeros for a parameter; other forms of it are the arithmetic's own. */
+  zeros(p: Tensor): Tensor;
   sumOfSquares(x: Tensor): Promise<number>;
   add(a: Tensor, b: Tensor): Promise<Tensor>;
   adamW(
@@ -45,11 +49,15 @@ interface Arithmetic {
   dispose(): Promise<void>;
 }
 
+const count = ({ dims }: Tensor): number => dims.reduce((a, b) => a * b, 1);
+const zeros = (p: Tensor): Tensor => float32(new Float32Array(count(p)), p.dims);
+
 /** Each graph in one pass over memory, written over what it reads. */
 function onCpu(): Arithmetic {
   const [squares, sum, adamW] = [sumOfSquaresGraph(1), addGraph(1), adamWGraph(1)].map(fuse);
   const array = ({ data }: Tensor): Float32Array => data as Float32Array;
   return {
+    zeros,
     sumOfSquares: async (x) => squares({ x: array(x) }, {}, {}).sum,
     async add(a, b) {
       sum({ a: array(a), b: array(b) }, {}, { sum: array(a) });
@@ -61,6 +69,37 @@ function onCpu(): Arithmetic {
       return [p, m, v];
     },
     dispose: async () => undefined,
+  };
+}
+
+/** Values that are in float32 together. */
+const PIECE = 2 ** 16;
+
+/** The same with the moments of large tensors in 8 bits: a piece after the other is made float32, stepped, and coded again. */
+function onCpuIn8Bits(): Arithmetic {
+  const inner = onCpu();
+  const coders = { m: coder(true), v: coder(false) };
+  const [m, v] = [new Float32Array(PIECE), new Float32Array(PIECE)];
+  return {
+    ...inner,
+    zeros: (p) => (count(p) < LEAST ? zeros(p) : uint8(new Uint8Array(codedBytes(count(p))))),
+    async adamW(of, scalars) {
+      if (of.m.type !== 'uint8') return inner.adamW(of, scalars);
+      const n = count(of.p);
+      const [codedM, codedV] = [of.m, of.v].map(({ data }) => codedIn(data as Uint8Array, n));
+      for (let from = 0; from < n; from += PIECE) {
+        const size = Math.min(PIECE, n - from);
+        const part = (data: Float32Array): Tensor => float32(data.subarray(0, size), [size]);
+        const piece = ({ data }: Tensor): Tensor => part((data as Float32Array).subarray(from, from + size));
+        const [pieceM, pieceV] = [m, v].map((x) => x.subarray(0, size));
+        coders.m.read(codedM, from, pieceM);
+        coders.v.read(codedV, from, pieceV);
+        await inner.adamW({ p: piece(of.p), g: piece(of.g), m: part(m), v: part(v) }, scalars);
+        coders.m.write(codedM, from, pieceM);
+        coders.v.write(codedV, from, pieceV);
+      }
+      return [of.p, of.m, of.v];
+    },
   };
 }
 
@@ -76,6 +115,7 @@ function onDevice(backend: Backend): Arithmetic {
   };
   const free = (...tensors: Tensor[]): void => tensors.forEach((x) => backend.release(x));
   return {
+    zeros,
     async sumOfSquares(x) {
       const { sum } = await (await open(sumOfSquaresGraph, x)).run({ x });
       return (await backend.read(sum))[0];
@@ -98,10 +138,17 @@ function onDevice(backend: Backend): Arithmetic {
   };
 }
 
-/** AdamW with clipping by the global norm. */
+/**
+ * AdamW with clipping by the global norm.
+ * @throws HumanError for moments in 8 bits elsewhere than on the CPU
+ */
 export function openOptimizer(backend: Backend, options: OptimizerOptions): Optimizer {
-  const arithmetic = backend.device === 'cpu' ? onCpu() : onDevice(backend);
-  const zeros = ({ dims }: Tensor): Tensor => float32(new Float32Array(dims.reduce((a, b) => a * b, 1)), dims);
+  const small = options.moments === '8bit';
+  if (small && backend.device !== 'cpu')
+    throw new HumanError(`"optimizer.moments": "8bit" is for the CPU, and this run is on ${backend.device}.`, {
+      remedy: 'Set "device" to "cpu", or remove "moments".',
+    });
+  const arithmetic = small ? onCpuIn8Bits() : backend.device === 'cpu' ? onCpu() : onDevice(backend);
 
   const norm = async (tensors: readonly Tensor[]): Promise<number> => {
     let total = 0;
@@ -111,7 +158,7 @@ export function openOptimizer(backend: Backend, options: OptimizerOptions): Opti
 
   return {
     norm,
-    init: (names, p) => ({ step: 0, names, p: [...p], m: p.map(zeros), v: p.map(zeros) }),
+    init: (names, p) => ({ step: 0, names, p: [...p], m: p.map(arithmetic.zeros), v: p.map(arithmetic.zeros) }),
     async add(a, b) {
       const sums: Tensor[] = [];
       for (const [i, x] of a.entries()) sums.push(await arithmetic.add(x, b[i]));

@@ -17,7 +17,7 @@ import {
   type TensorInfo,
 } from '../models/weights/safetensors.js';
 import type { OptimizerState } from '../optim/optimizer.js';
-import { float32, type Backend } from '../device/session.js';
+import { float32, uint8, type Backend } from '../device/session.js';
 
 /** Until version 1 the file names were in a file of their own, which could name the state of another step. */
 const VERSION_1 = 'checkpoint.json';
@@ -65,13 +65,15 @@ export async function saveCheckpoint(
   const tensors = [...PARTS, ...(state.kept ? ([KEPT] as const) : [])].flatMap((part) =>
     state.names.map((name, i) => {
       const tensor = state[part]![i];
+      // moments in 8 bits
+      const coded = tensor.type === 'uint8';
       return {
         name: `${part}.${name}`,
-        dtype: 'F32' as const,
+        dtype: coded ? ('U8' as const) : ('F32' as const),
         shape: [...tensor.dims],
-        bytes: tensor.dims.reduce((a, b) => a * b, 1) * 4,
+        bytes: tensor.dims.reduce((a, b) => a * b, 1) * (coded ? 1 : 4),
         data: async () => {
-          const { buffer, byteOffset, byteLength } = await backend.read(tensor);
+          const { buffer, byteOffset, byteLength } = coded ? (tensor.data as Uint8Array) : await backend.read(tensor);
           const bytes = new Uint8Array(buffer, byteOffset, byteLength);
           hash.update(bytes);
           return bytes;
@@ -79,8 +81,9 @@ export async function saveCheckpoint(
       };
     }),
   );
+  // As the file will have them: bytes come behind all wider types, so that the hash is complete when its turn comes.
+  tensors.sort((a, b) => Number(a.dtype === 'U8') - Number(b.dtype === 'U8'));
   const hash = begun(metadata, tensors);
-  // Bytes come behind all wider types: the hash is complete when its turn comes.
   const end = { name: HASH, dtype: 'U8' as const, shape: [32], bytes: 32, data: () => hash.digest() };
   await writeSafetensors(join(folder, CHECKPOINT_FILE), [...tensors, end], { checkpoint: metadata });
   return folder;
@@ -131,7 +134,11 @@ export async function stateOf({ file, facts, tensors }: Checkpoint, names: reado
     for (const name of names) {
       const info = tensors.get(`${part}.${name}`);
       if (!info) throw unusable(file, `the checkpoint has no tensor "${part}.${name}".`);
-      state[part]!.push(float32(await readFloat32(info), info.shape));
+      state[part]!.push(
+        info.dtype === 'U8'
+          ? uint8(Uint8Array.from(await readBytes(info)))
+          : float32(await readFloat32(info), info.shape),
+      );
     }
   }
   return state;

@@ -1,6 +1,6 @@
 /**
  * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--steps 6] [--threads N] [--recompute]
- * [--precision float32|int8|int4]`.
+ * [--precision float32|int8|int4] [--moments float32|8bit]`.
  * Half of the labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of
  * processor time, the minimum without the first, milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of
  * matrix products alone, cold (floating-point operations a second).
@@ -37,6 +37,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '0' },
     recompute: { type: 'boolean', default: false },
+    moments: { type: 'string', default: 'float32' },
     precision: { type: 'string', default: 'float32' },
     expect: { type: 'boolean', default: false },
     profile: { type: 'string' },
@@ -76,6 +77,7 @@ const optimizer = openOptimizer(backend, {
   clipNorm: 1,
   schedule: 'constant',
   warmupSteps: 0,
+  moments: values.moments as 'float32' | '8bit',
 });
 const state = optimizer.init(names, full ? await baseTensors(model, spec) : [flatTensor(initialise(layout, rng))]);
 const examples = Array.from({ length: rows! }, () => {

@@ -80,6 +80,16 @@ function put(target: unknown, path: Path, value: unknown): unknown {
 }
 
 describe('bounds of a recipe', () => {
+  it('moments are in 8 bits on this machine only', () => {
+    for (const kind of ['vector', 'finetune'] as const) {
+      const recipe = { ...VALID[kind], optimizer: { moments: '8bit' } };
+      parseRecipe(JSON.stringify(recipe), 'r.json');
+      assert.throws(() => parseRecipe(JSON.stringify({ ...recipe, on: NEEDED.on }), 'r.json'), {
+        message: /moments are in 8 bits on this machine only: remove "moments", or "on"/,
+      });
+    }
+  });
+
   for (const [kind, schema] of Object.entries(recipeSchemas)) {
     const all = [...leaves(z.toJSONSchema(schema as z.ZodType, { io: 'input' }) as Schema)];
 
