@@ -95,7 +95,7 @@ async function estimateAs(recipe: TrainingRecipe, options: EstimateOptions): Pro
   signal?.throwIfAborted();
   const { vocabSize } = model.spec;
   const cutting = backend.scans ? { vocabSize, limits: limitsOf(model.spec, method === 'full') } : undefined;
-  const parts = { recipe, model, rows, adapters, method, graphs, cutting } as const;
+  const parts = { recipe, model, rows, adapters, method, graphs, cutting, device: backend.device } as const;
   const plan = planOf(parts);
   const memory = memoryOf(parts, plan);
   const raw = { stepSeconds: stepSeconds(parts, plan, speed), bytes: sum(memory) };
@@ -151,6 +151,7 @@ interface Parts {
   readonly graphs: TrainingGraphs;
   /** Undefined where the device computes no batch in pieces. */
   readonly cutting: Cutting | undefined;
+  readonly device: Backend['device'];
 }
 
 interface RowsOfRecipe {
@@ -264,11 +265,14 @@ const secondsOf = ({ flops, moved, nodes }: Work, speed: Speed): number =>
 
 /** What the optimizer reads and writes: the gradient for its norm, then it again with parameters and moments, and these written. */
 const UPDATE_VECTORS = 8;
+/** How many times as long it takes to code moments in 8 bits, too. */
+const CODED = 10;
 
 /** Mean of the sampled steps. */
-function stepSeconds({ graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
+function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: StepPlan, speed: Speed): number {
   const size = method === 'full' ? weightsCount(model) : adapters[0].layout.size;
-  const update = (4 * UPDATE_VECTORS * size) / speed.moved;
+  const times = recipe.optimizer.moments === '8bit' ? CODED : 1;
+  const update = (times * 4 * UPDATE_VECTORS * size) / speed.moved;
   const batches = batchesOf(plan).map((batch) => secondsOf(graphs.gradient(batch).work(batch.dims), speed));
   return batches.reduce((a, b) => a + b, 0) / plan.sampled.length + update;
 }
@@ -323,7 +327,7 @@ async function besides(
   return { seconds, most: seconds + (flagged === 'auto' ? absorbing : 0), ...(vectors && { harmPrompts }) };
 }
 
-/** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, weights in blocks, shorter rows. */
+/** A change of the recipe that makes it fit: fewer rows or tokens together, then recomputation, moments or weights in blocks, shorter rows. */
 async function remedyFor(
   parts: Parts,
   path: (written: string) => string,
@@ -341,6 +345,9 @@ async function remedyFor(
     if (fitsWith({ recipe: withBatch(value) })) return { key: `batch.${key}`, value: String(value) };
   const graphs = graphsOf({ ...recipe, recompute: true }, parts.model, parts.adapters);
   if (!recipe.recompute && fitsWith({ graphs })) return { key: 'recompute', value: 'true' };
+  const coded = { ...recipe, optimizer: { ...recipe.optimizer, moments: '8bit' as const } };
+  if (parts.method === 'full' && parts.device === 'cpu' && fitsWith({ recipe: coded }))
+    return { key: 'optimizer.moments', value: '"8bit"' };
   if (recipe.precision === 'float32' && parts.method === 'lora')
     for (const precision of ['int8', 'int4'] as const) {
       const model = await plannedModel(path(recipe.model), precision).catch(() => undefined);

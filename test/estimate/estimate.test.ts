@@ -1,15 +1,16 @@
 /** What is expected of a training, on the sample: parts, what grows with what, what makes it fit, and what runs correct. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { readFile } from 'node:fs/promises';
 import { estimateDetails, estimateText } from '../../runtime/contract/estimate.js';
 import type { TrainingRecipe } from '../../runtime/contract/kinds.js';
 import { estimateTraining, type Expected } from '../../runtime/estimate/estimate.js';
 import { correction, remember } from '../../runtime/estimate/history.js';
 import { recorder } from '../../runtime/estimate/recorder.js';
+import { parameters } from '../../runtime/models/decoder/spec.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 
 const recipes = join(import.meta.dirname, '../../media/sample/recipes');
@@ -134,6 +135,42 @@ describe('the estimate of a training', () => {
       assert.match(estimateText(found), /^needs about 0\.\d+ GB, and 0\.\d+ GB are there: use "batch\.rows": \d+$/);
       process.env['SECURITY_VECTORS_MEMORY_GB'] = '0.01';
       assert.equal((await estimate('plain', { batch, recompute: false })).remedy, undefined);
+    } finally {
+      delete process.env['SECURITY_VECTORS_MEMORY_GB'];
+    }
+  });
+
+  /** The sample's model, 16 times as wide: its header alone, as no weight is read. */
+  async function wide(folder: string): Promise<string> {
+    await cp(join(recipes, '../tiny-assistant'), folder, { recursive: true });
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
+    const changed = { ...config, hidden_size: 2048, intermediate_size: 8192, head_dim: 512 };
+    await writeFile(join(folder, 'config.json'), JSON.stringify(changed));
+    let end = 0;
+    const tensors = [...parameters(decoderSpec(changed))].map(([name, shape]) => {
+      const begin = end;
+      end += 4 * shape.reduce((a, b) => a * b, 1);
+      return [name, { dtype: 'F32', shape, data_offsets: [begin, end] }];
+    });
+    const header = Buffer.from(JSON.stringify(Object.fromEntries(tensors)));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(header.length));
+    const file = join(folder, 'model.safetensors');
+    await writeFile(file, Buffer.concat([size, header]));
+    await truncate(file, 8 + header.length + end);
+    return folder;
+  }
+
+  it('moments in 8 bits take a quarter, and are named where nothing else makes a full fine-tuning fit', async () => {
+    const model = await wide(join(history, 'wide'));
+    const recipe = { model, method: 'full', batch: { rows: 1, maxTokens: 64 }, recompute: true };
+    const large = await estimate('plain', recipe);
+    const small = await estimate('plain', { ...recipe, optimizer: { moments: '8bit' } });
+    assert.equal(small.memory.moments, large.memory.moments / 4);
+    assert.ok(small.stepSeconds[0] > large.stepSeconds[0]);
+    process.env['SECURITY_VECTORS_MEMORY_GB'] = String((total(small) * 1.001) / 2 ** 30);
+    try {
+      assert.deepEqual((await estimate('plain', recipe)).remedy, { key: 'optimizer.moments', value: '"8bit"' });
     } finally {
       delete process.env['SECURITY_VECTORS_MEMORY_GB'];
     }
