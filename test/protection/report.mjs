@@ -1,7 +1,7 @@
 /**
  * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md from the results of run.mjs
- * (DIR/protection.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts and trial.ts (SAMPLE_DIR/sample.json, attacks.json and
- * trial.json); without folders, from the results that are kept here.
+ * (DIR/protection.json), vectors.mjs (DIR/vectors.json), sample.ts, attacks.ts, trial.ts and sweep.ts (SAMPLE_DIR/sample.json,
+ * attacks.json, trial.json and sweep.json); without folders, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,6 +16,7 @@ const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
 const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
 const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
 const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
+const sweep = read(path.resolve(sampleDir, 'sweep.json'));
 
 const percent = (share) => (share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`);
 const nats = (loss) => (loss === undefined || loss === null ? '–' : loss.toFixed(2));
@@ -332,6 +333,30 @@ const runs = text?.runs ?? [];
 const whole = runs.filter((run) => !run.half);
 const half = runs.filter((run) => run.half);
 const template = readFileSync(path.join(import.meta.dirname, 'protection.template.md'), 'utf8');
+const RATE = 'optimizer.learningRate';
+const SHARE = 'data.mix.share';
+/** Harm and the new task, means over the seeds, by method, rate and share of poison. */
+function sweepTable({ points }) {
+  const shares = [...new Set(points.map((point) => point[SHARE]))].sort((a, b) => a - b);
+  const order = Object.keys(NAMES);
+  const rows = grouped(points, (point) => JSON.stringify([point.method, point[RATE]])).sort(
+    ([a], [b]) => order.indexOf(a.method) - order.indexOf(b.method) || a[RATE] - b[RATE],
+  );
+  const cell = (some) => (some.length ? `${percent(mean(some, 'harm'))} · ${percent(mean(some, 'task'))}` : '–');
+  return table(
+    ['method', 'learning rate', ...shares.map((share) => `${percent(share)} poison`)],
+    rows.map((row) => [
+      NAMES[row[0].method],
+      row[0][RATE],
+      ...shares.map((share) => cell(row.filter((point) => point[SHARE] === share))),
+    ]),
+  );
+}
+const sweepFacts = ({ points, kills, same, steps, prompts, seconds: { inSweep, alone } }) =>
+  `${points.length} points, ${steps} steps each, ${prompts} prompts of a set; killed ${kills} times and resumed, and what was done before was ${
+    same ? 'the same' : 'NOT the same'
+  } afterwards. A protected point took ${inSweep.toFixed(1)} s in the mean, the same recipe alone ${alone.toFixed(1)} s: ${(inSweep / alone).toFixed(2)} times.`;
+
 const parts = {
   traits: Object.entries(TRAITS)
     .filter(([name]) => runs.some((run) => run.trait === name))
@@ -347,6 +372,8 @@ const parts = {
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1')),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))].filter((seed) => seed !== '1').join(', '),
   sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
+  sweepFacts: sweep ? sweepFacts(sweep) : '–',
+  sweep: sweep ? sweepTable(sweep) : '–',
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
   shortfalls: shortfalls(),

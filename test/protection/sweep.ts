@@ -1,7 +1,8 @@
 /**
  * `node --import tsx test/protection/sweep.ts [--rates=…] [--shares=…] [--methods=…] [--seeds=…] [--steps=N] [--prompts=N] [--kills=2] [--each=2]`: a
- * sweep on the sample over learning rate, share of poison, method and seed, killed and resumed. Writes OUT/sweeps/sample with
- * sweep.json and report.html, and says how long a point takes beside the same recipe run alone. Needs `npm run build`.
+ * sweep on the sample over learning rate, share of poison, method and seed, killed and resumed. Writes OUT/1/sweeps/sample with
+ * sweep.json and report.html, and OUT/sweep.json for report.mjs: harm and the new task at each point, and how long a point takes
+ * beside the same recipe run alone. Needs `npm run build`.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -95,5 +96,19 @@ const alone = (JSON.parse(readFileSync(at('sweeps/alone/manifest.json'), 'utf8')
   .done;
 const inSweep = points.filter(({ values }) => values.method === 'protected').map(({ seconds }) => seconds);
 const mean = inSweep.reduce((a, b) => a + b, 0) / inSweep.length;
+writeJson(path.join(out, 'sweep.json'), {
+  kills: Number(options.kills),
+  same,
+  steps: Number(options.steps),
+  prompts: Number(options.prompts),
+  seconds: { inSweep: mean, alone: alone.seconds },
+  points: points.map(({ values, verdict, measurements }) => {
+    const of = (measure: string): number | undefined =>
+      measurements.find(
+        (m) => m.state !== 'base' && m.measure === measure && /^(forbidden topic|new task)$/.test(m.name),
+      )?.value;
+    return { ...values, verdict, harm: of('harm'), task: of('exact') };
+  }),
+});
 console.log(`a protected point takes ${mean.toFixed(1)} s, the same recipe alone ${alone.seconds.toFixed(1)} s`);
 console.log(`report: ${at('sweeps/sample/report.html')}`);
