@@ -213,6 +213,17 @@ test('a run does not begin before what it uses is made: it says by which run, an
   assert.deepEqual([begun, names(), held.length], [['c', 'x', 'b'], ['d'], 1]);
 });
 
+test('a sweep waits for what one of its points alone uses', async (t) => {
+  const { root, start, runner, store, begun, names } = await queue(t);
+  const file = await write(join(root, 'recipes/x.json'), recipe({ output: '../adapters/x' }));
+  await store.read(await runFolder(root, 'x', { manifest: { outcome: 'running', recipe: file, result: undefined } }));
+  await write(join(root, 'recipes/base.json'), recipe());
+  const over = { vectors: [[], [{ adapter: '../adapters/x' }]], seed: [1, 2] };
+  const { run } = await start('s', { kind: 'sweep', base: 'base.json', over });
+  assert.deepEqual([begun, names()], [[], ['s']]);
+  assert.equal(runner.awaited(run.folder)?.name, 'x');
+});
+
 test('how the run ended that others wait for is in their words, and so is what is to be done first', async (t) => {
   const { root, start, runner, store, begun, next, settle } = await queue(t);
   const x = await start('x');
