@@ -11,7 +11,7 @@ import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
 import { requireFree } from '../runs/owner.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import { isRunning, kindOf, nameOf, type Run } from '../runs/run.js';
-import { copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
+import { adapterToGoOn, copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
 import type { Services } from '../services/services.js';
 import { chooseRun, chooseRuns, runRecipe, type Starting } from './runs.js';
 import { wizard } from './wizard.js';
@@ -159,6 +159,7 @@ export async function trainLonger(
     (run) => hasRecipe(run) && kindOf(run) !== 'evaluate',
   );
   const run = await requireRun(services, folder);
+  await adapterToGoOn(run);
   const length = run.recipe?.raw['steps'] !== undefined ? 'steps' : 'epochs';
   const before = Number(run.recipe?.raw[length]) || 1;
   const more =

@@ -25,6 +25,7 @@ export async function trainPublic(services: Training, given: Given): Promise<End
   const root = requireRoot();
   if (given.model === undefined && services.models.list().length === 0)
     throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
+  const look = hubOf(services);
   const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
     const repository = given.repository ?? (await askSet(ask));
     const beside = given.benign ?? (await askBenign(ask, repository));
@@ -32,7 +33,7 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     for (const name of new Set([repository, beside].filter(Boolean))) {
       const { revision, split, endpoint } = given;
       const part = { repository: name, endpoint, ...(name === given.repository && { revision, split }) };
-      parts.push(given.confirmed ? part : await confirm(services, ask, part));
+      parts.push(given.confirmed ? part : await confirm(look, ask, part));
     }
     return { harmful: repository, benign: beside, parts };
   });
@@ -90,10 +91,12 @@ function askBenign(ask: Questions, harmful: string): Promise<string> {
 }
 
 /** Licence, gating and size are shown before anything is downloaded; who wants another split or revision says so there. */
-async function confirm(services: Training, ask: Questions, wanted: Part): Promise<Part> {
+async function confirm(look: Look, ask: Questions, wanted: Part): Promise<Part> {
   let part = wanted;
   for (;;) {
-    const info = await ask.atFirst(JSON.stringify(part), () => about(services, part));
+    const info = await look(part);
+    // It may have other splits.
+    const at = (revision: string): Part => ({ ...part, split: undefined, revision });
     const several = info.splits.length > 1;
     if (several && info.split === null) {
       part = { ...part, split: await askSplit(ask, info) };
@@ -112,9 +115,22 @@ async function confirm(services: Training, ask: Questions, wanted: Part): Promis
     part =
       answer === 'split'
         ? { ...part, split: await askSplit(ask, info) }
-        : // It may have other splits.
-          { ...part, split: undefined, revision: await askRevision(ask, part.revision) };
+        : at(await askRevision(ask, part.revision, (revision) => look(at(revision))));
   }
+}
+
+/** What the Hub says of a part. */
+type Look = (part: Part) => Promise<DatasetInfo>;
+
+/** It is asked once about each, however often the person goes back; again where it could not say. */
+function hubOf(services: Training): Look {
+  const known = new Map<string, DatasetInfo>();
+  return async (part) => {
+    const key = JSON.stringify(part);
+    const info = known.get(key) ?? (await about(services, part));
+    known.set(key, info);
+    return info;
+  };
 }
 
 const about = (services: Training, part: Part): Thenable<DatasetInfo> =>
@@ -134,9 +150,13 @@ const askSplit = (ask: Questions, { repository, splits }: DatasetInfo): Promise<
     splits.map(({ name, bytes }) => ({ label: name, description: t('{0} MB', megabytes(bytes)), value: name })),
   );
 
-const askRevision = (ask: Questions, before = MAIN): Promise<string> =>
-  ask.input(t('Revision: a branch, a tag or a commit'), before, (text) =>
-    text.trim() === '' ? t('Name a revision.') : undefined,
+/** One that the Hub does not have is typed again. */
+const askRevision = (ask: Questions, before = MAIN, look: (revision: string) => Promise<unknown>): Promise<string> =>
+  ask.input(
+    t('Revision: a branch, a tag or a commit'),
+    before,
+    (text) => (text.trim() === '' ? t('Name a revision.') : undefined),
+    look,
   );
 
 /** The revision that nobody has to name. */

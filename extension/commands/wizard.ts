@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { Cancelled } from '../host/errors.js';
+import { Cancelled, errorData } from '../host/errors.js';
+import { describe } from '../host/notices.js';
 
 export interface Choice<T> extends vscode.QuickPickItem {
   value: T;
@@ -57,17 +58,40 @@ export class Questions {
     );
   }
 
-  /** `check` says what is wrong with a text. */
-  input(prompt: string, value: string, check: (text: string) => string | undefined): Promise<string> {
+  /**
+   * `check` says what is wrong with a text. What `look` throws, once the text is given, is said in the box as well: the person types
+   * again, as they do where they cancel it.
+   */
+  input(
+    prompt: string,
+    value: string,
+    check: (text: string) => string | undefined,
+    look?: (text: string) => Promise<unknown>,
+  ): Promise<string> {
     return this.ask((step) => {
       const box = this.prepared(vscode.window.createInputBox(), step);
       Object.assign(box, { prompt, value });
-      return shown(box, (accept) => {
+      return shown(box, (accept, fail) => {
+        const take = async (): Promise<void> => {
+          const text = box.value;
+          box.validationMessage = check(text);
+          if (box.validationMessage) return;
+          if (!look) return accept(text);
+          Object.assign(box, { enabled: false, busy: true });
+          try {
+            await look(text);
+            accept(text);
+          } catch (error) {
+            const data = errorData(error);
+            if (error instanceof Cancelled) return;
+            if (data.kind === 'internal') fail(error);
+            else box.validationMessage = describe(data);
+          } finally {
+            Object.assign(box, { enabled: true, busy: false });
+          }
+        };
         box.onDidChangeValue((text) => (box.validationMessage = check(text)));
-        box.onDidAccept(() => {
-          box.validationMessage = check(box.value);
-          if (!box.validationMessage) accept(box.value);
-        });
+        box.onDidAccept(() => void take());
       });
     });
   }
@@ -122,10 +146,10 @@ export class Questions {
 
 function shown<R, B extends vscode.QuickInput & { onDidTriggerButton: vscode.Event<vscode.QuickInputButton> }>(
   box: B,
-  listen: (accept: (value: R) => void) => void,
+  listen: (accept: (value: R) => void, fail: (error: unknown) => void) => void,
 ): Promise<R> {
   return new Promise<R>((resolve, reject) => {
-    listen(resolve);
+    listen(resolve, reject);
     box.onDidTriggerButton((button) => button === vscode.QuickInputButtons.Back && reject(new Back()));
     box.onDidHide(() => reject(new Cancelled()));
     box.show();

@@ -41,7 +41,7 @@ export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void
 }
 
 /** One sentence each: where (short), what, next step. What files are called may not become a link, which can run a command. */
-function describe({ message, place, remedy }: ErrorData): string {
+export function describe({ message, place, remedy }: ErrorData): string {
   const where = place ? `${shortPlace(place)}: ` : '';
   return visible(`${where}${message}${remedy ? ` ${remedy}` : ''}`).replaceAll('](', '] (');
 }

@@ -1,5 +1,5 @@
 /** What a run uses that another one is to make, and in what words it waits for that. */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { t } from '../host/text.js';
 import type { RecipeFacts } from './recipe.js';
@@ -7,15 +7,31 @@ import { canResume, canRunAgain, isRunning, nameOf, type Run } from './run.js';
 
 const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model, RUN_FILES.absorbed];
 
+/** The run that is to make what a recipe uses, or to replace it, and has not. @param get the run in a folder */
+export function unmade(facts: RecipeFacts, get: (folder: string) => Run | undefined): Run | undefined {
+  for (const folder of makers(facts)) {
+    const maker = get(folder);
+    if (maker && !hasMade(maker)) return maker;
+    const next = get(join(folder, RUN_FILES.next));
+    if (next && next.folder !== facts.output && isReplacing(next)) return next;
+  }
+  return undefined;
+}
+
 /** The folders in which runs would have made what a recipe uses; in many of them there is no run. */
-export const makers = ({ uses, output }: RecipeFacts): string[] =>
+const makers = ({ uses, output }: RecipeFacts): string[] =>
   uses
     .flatMap((path) => (RESULTS.includes(basename(path)) ? [path, dirname(path)] : [path]))
     .filter((folder) => folder !== output);
 
 /** A run that was cut off or stopped late may have made its result, too. */
-export const hasMade = (run: Run): boolean =>
+const hasMade = (run: Run): boolean =>
   !isRunning(run) && (run.progress.state === 'finished' || run.result !== undefined);
+
+/** One that ended early replaces nothing yet, whatever it has made; one that was given up before it wrote anything never will. */
+const isReplacing = (next: Run): boolean =>
+  isRunning(next) ||
+  !(next.progress.state === 'finished' || (next.progress.state === 'stopped' && next.manifest === undefined));
 
 /** What a run says that waits for this one. */
 export function waitsFor(maker: Run): string {

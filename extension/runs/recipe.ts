@@ -1,14 +1,17 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import {
+  holdsUses,
   KIND_IN_TEXT,
   recipeFacts as readFacts,
   recipeOutput,
+  usesOf,
   type EvaluationFacts,
   type RecipeFacts as WrittenFacts,
 } from '../../runtime/contract/recipeFacts.js';
 import { isHubName } from '../../runtime/contract/hubName.js';
 import { RECIPE_KINDS, recipeInputs } from '../../runtime/contract/recipeInputs.js';
+import { overOf, pointCount, pointsOf, settingsOf, withValue, type Over } from '../../runtime/contract/sweep.js';
 import { parseJson, readText, unreadable } from '../host/checkedFile.js';
 import type { HostError } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -28,9 +31,14 @@ export function recipeFacts(text: string, file: string, folder?: string): Recipe
 }
 
 function factsOf(json: unknown, file: string, folder = dirname(file)): RecipeFacts | undefined {
-  const facts = readFacts(json, (path) => (isAbsolute(path) || isHubName(path) ? path : resolve(folder, path)));
+  const facts = readFacts(json, pathsFrom(folder));
   return facts && { file, ...facts };
 }
+
+const pathsFrom =
+  (folder: string) =>
+  (path: string): string =>
+    isAbsolute(path) || isHubName(path) ? path : resolve(folder, path);
 
 /**
  * The folder that paths of a run folder's recipe are relative to, when only its own output shows it: output
@@ -60,15 +68,43 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
-/** A sweep computes where its base does, uses what that uses, and has its judges: their secrets are asked for once. */
+/** A sweep computes where its base does, uses what its points use, and has its base's judges: their secrets are asked for once. */
 export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const [base] = facts.kind === 'sweep' ? recipeInputs({ ...facts.raw, kind: facts.kind }, 'recipe') : [];
   if (!base) return facts;
   const file = resolve(dirname(facts.file), base.path);
   const text = await readText(file).catch(() => undefined);
   const found = text === undefined ? undefined : recipeFacts(text, file);
-  return found ? { ...facts, uses: found.uses, cluster: found.cluster, judgeSecrets: found.judgeSecrets } : facts;
+  if (!found) return facts;
+  const uses = usesOfPoints(found, overOf(facts.raw) ?? {});
+  return { ...facts, uses, cluster: found.cluster, judgeSecrets: found.judgeSecrets };
 }
+
+/** Nobody tries more models and adapters; a hostile file might. */
+const MOST_COMBINATIONS = 1000;
+
+/** A setting that has no place in the base changes nothing here: the engine refuses the sweep. */
+function usesOfPoints({ raw, kind, file, uses }: RecipeFacts, over: Over): string[] {
+  const varied = Object.fromEntries(
+    Object.entries(over).flatMap(([key, axis]): [string, Over[string]][] => {
+      if (Array.isArray(axis)) return holdsUses(key) ? [[key, axis]] : [];
+      const named = Object.entries(axis).map(([name, settings]) => [name, onlyUses(settings)] as const);
+      return named.some(([, settings]) => Object.keys(settings).length > 0) ? [[key, Object.fromEntries(named)]] : [];
+    }),
+  );
+  if (pointCount(varied) > MOST_COMBINATIONS) return uses;
+  const used = pointsOf(varied).flatMap((values) => {
+    const point = settingsOf(varied, values).reduce<unknown>(
+      (recipe, [key, value]) => withValue(recipe, key.split('.'), value, (found) => found),
+      raw,
+    );
+    return usesOf({ ...(point as object), kind }, pathsFrom(dirname(file)));
+  });
+  return [...new Set(used)];
+}
+
+const onlyUses = (settings: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(settings ?? {}).filter(([key]) => holdsUses(key)));
 
 /** Reads the file of a recipe that is to run. */
 export async function openRecipe(file: string): Promise<RecipeFacts> {

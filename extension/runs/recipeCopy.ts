@@ -23,15 +23,10 @@ type Edit = [path: string[], value: unknown];
 export const copyOfRecipe = (run: Run, name?: string): Promise<WrittenCopy> => writeCopy(run, name ?? '', () => []);
 
 /**
- * Writes a recipe that goes on from the adapter of a run (`adapter.init`) for so many more epochs or steps.
+ * The adapter of a run that a longer one goes on from.
  * @throws HostError where there is nothing to go on from
  */
-export async function longerRecipe(
-  run: Run,
-  length: 'epochs' | 'steps',
-  more: number,
-  name?: string,
-): Promise<WrittenCopy> {
+export async function adapterToGoOn(run: Run): Promise<string> {
   const place = run.folder;
   if (run.recipe?.raw['method'] === 'full')
     throw inputError(t('a fully fine-tuned model has no adapter to go on from.'), {
@@ -43,8 +38,19 @@ export async function longerRecipe(
       place,
       remedy: t('Resume it, or run it again.'),
     });
-  const from = run.result;
-  return writeCopy(run, name ?? `${basename(place)}-longer`, (folder) => [
+  await recipeOf(run);
+  return run.result;
+}
+
+/** Writes a recipe that goes on from the adapter of a run (`adapter.init`) for so many more epochs or steps. */
+export async function longerRecipe(
+  run: Run,
+  length: 'epochs' | 'steps',
+  more: number,
+  name?: string,
+): Promise<WrittenCopy> {
+  const from = await adapterToGoOn(run);
+  return writeCopy(run, name ?? `${basename(run.folder)}-longer`, (folder) => [
     [['adapter', 'init'], slashed(relative(folder, from))],
     [['epochs'], length === 'epochs' ? more : undefined],
     [['steps'], length === 'steps' ? more : undefined],

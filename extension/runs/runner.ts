@@ -9,7 +9,7 @@ import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
-import { hasMade, makers, waitsFor } from './awaited.js';
+import { unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
 import { isRunning, nameOf, type Run } from './run.js';
@@ -68,7 +68,7 @@ interface Job {
 
 /**
  * Runs recipes, one after the other: two trainings at once would share the cores and both be slower. One that uses what another
- * run is to make waits until that is made, whatever stands behind it.
+ * run is to make, or to replace, waits until that is made, whatever stands behind it.
  */
 export class Runner implements Disposable {
   private working: Job | undefined;
@@ -165,15 +165,14 @@ export class Runner implements Disposable {
     return true;
   }
 
-  /** Of a run that waits: the one that is to make what it uses, and has not. */
+  /** Of a run that waits: the one that is to make what it uses, or to replace it, and has not. */
   awaited(folder: string): Run | undefined {
     const job = this.waiting.find(({ run }) => run.folder === folder);
     return job && this.unmade(job);
   }
 
   private unmade({ run: { recipe } }: Job): Run | undefined {
-    const runs = recipe ? makers(recipe).map((folder) => this.options.store.get(folder)) : [];
-    return runs.find((run) => run && !hasMade(run));
+    return recipe && unmade(recipe, (folder) => this.options.store.get(folder));
   }
 
   /** Folders of the runs that wait, in the order in which they will begin. */

@@ -2,7 +2,7 @@
  * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
-import type { InputRole } from './kinds.js';
+import { KINDS, type InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
 import type { Recipe } from './recipe.js';
 import type { ClusterTarget } from './recipeCluster.js';
@@ -78,7 +78,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     vectors: paths('vector'),
     evaluate: list(value.evaluate).flatMap((set) => evaluationFacts(set, at)),
     adapters: paths('adapter'),
-    uses: MADE.flatMap(paths),
+    uses: usesOf({ ...value, kind }, at),
     generation: value.generation,
     batch: value.batch,
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
@@ -87,6 +87,18 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     ...secretsOf(list(value.judges)),
     raw: value,
   };
+}
+
+/** Models and adapters that a recipe names, whatever it uses them for. */
+export const usesOf = (recipe: { kind: string }, at: (path: string) => string): string[] =>
+  MADE.flatMap((role) => recipeInputs(recipe, role).map(({ path }) => at(path)));
+
+/** Whether a key of a fine-tuning holds, or is, one of these. */
+export function holdsUses(key: string): boolean {
+  const parts = key.split('.');
+  return USED_KEYS.some(
+    (used) => parts.length <= used.length && parts.every((part, i) => used[i] === '*' || used[i] === part),
+  );
 }
 
 function clusterFacts(on: unknown): Pick<RecipeFacts, 'cluster'> {
@@ -102,7 +114,8 @@ function secretsOf(judges: readonly unknown[]): Pick<RecipeFacts, 'judgeSecrets'
   return names.length > 0 ? { judgeSecrets: [...new Set(names)] } : {};
 }
 
-const MADE = ['model', 'origin', 'vector', 'start', 'adapter'] as const satisfies InputRole[];
+const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];
+const USED_KEYS = KINDS.finetune.inputs.flatMap(([key, role]) => (MADE.includes(role) ? [key.split('.')] : []));
 const SOURCES = ['data', 'set', 'probes'] as const satisfies InputRole[];
 
 const valueAt = (value: unknown, [part, ...rest]: readonly string[]): unknown =>

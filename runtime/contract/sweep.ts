@@ -70,6 +70,27 @@ export function settingsOf(over: Over, values: SweepValues): [key: string, value
   );
 }
 
+/**
+ * A value with one key in it set; nothing that was there is changed.
+ * @param noPlace what stands there instead where what is `found` cannot have the part; it may throw
+ */
+export function withValue(
+  target: unknown,
+  [part, ...rest]: readonly string[],
+  value: unknown,
+  noPlace: (found: unknown, part: string) => unknown,
+): unknown {
+  if (part === undefined) return value;
+  if (Array.isArray(target)) {
+    const index = /^\d+$/.test(part) ? Number(part) : NaN;
+    if (!(index < target.length)) return noPlace(target, part);
+    return target.with(index, withValue(target[index], rest, value, noPlace));
+  }
+  if (target !== undefined && (typeof target !== 'object' || target === null)) return noPlace(target, part);
+  const inner = (target as Record<string, unknown> | undefined)?.[part];
+  return { ...target, [part]: withValue(inner, rest, value, noPlace) };
+}
+
 /** What two points have in common when they differ in their seed alone. */
 export const withoutSeed = ({ [SEED]: _, ...others }: SweepValues): SweepValues => others;
 

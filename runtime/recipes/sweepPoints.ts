@@ -3,9 +3,17 @@ import { basename } from 'node:path';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { SweepRecipe } from '../contract/recipeSweep.js';
 import { parseJsonc } from '../contract/jsonc.js';
-import { axisName, canonical, pointsOf, settingsOf, valuesText, type SweepValues } from '../contract/sweep.js';
+import {
+  axisName,
+  canonical,
+  pointsOf,
+  settingsOf,
+  valuesText,
+  withValue,
+  type SweepValues,
+} from '../contract/sweep.js';
 import { HumanError } from '../support/errors.js';
-import { isObject, readText, shown } from '../support/jsonFile.js';
+import { readText, shown } from '../support/jsonFile.js';
 import { sha256 } from '../support/files.js';
 import { MAX_BYTES, parseRecipe, type RecipeFile } from './readRecipe.js';
 
@@ -44,7 +52,10 @@ export async function plannedPoints(
 
 function pointRecipe(base: unknown, settings: [string, unknown][], place: string, values: string): FinetuneRecipe {
   let written = base;
-  for (const [key, value] of settings) written = withValue(written, key.split('.'), value, `${place}: ${key}`);
+  for (const [key, value] of settings)
+    written = withValue(written, key.split('.'), value, (found, part) => {
+      throw noPlace(found, part, `${place}: ${key}`);
+    });
   try {
     return parseRecipe(JSON.stringify(written, null, 2), 'point') as FinetuneRecipe;
   } catch (error) {
@@ -57,26 +68,17 @@ function pointRecipe(base: unknown, settings: [string, unknown][], place: string
   }
 }
 
-/** The value with one key in it set; nothing that was there is changed. */
-function withValue(target: unknown, [part, ...rest]: readonly string[], value: unknown, place: string): unknown {
-  if (part === undefined) return value;
-  if (Array.isArray(target)) {
-    const index = /^\d+$/.test(part) ? Number(part) : NaN;
-    if (!(index < target.length))
-      throw new HumanError(`the list has ${target.length} entries, and "${part}" is none of them.`, {
+/** Why a key cannot be set where the base has this. */
+const noPlace = (found: unknown, part: string, place: string): HumanError =>
+  Array.isArray(found)
+    ? new HumanError(`the list has ${found.length} entries, and "${part}" is none of them.`, {
         place,
         remedy: 'Count from 0, or set the whole list.',
+      })
+    : new HumanError(`the base has ${shown(found)} there, which has no key "${part}".`, {
+        place,
+        remedy: 'Set the whole key, as { "protection": [false, { "anchor": { "weight": 0.3 } }] }.',
       });
-    return target.with(index, withValue(target[index], rest, value, place));
-  }
-  if (target !== undefined && !isObject(target))
-    throw new HumanError(`the base has ${shown(target)} there, which has no key "${part}".`, {
-      place,
-      remedy: 'Set the whole key, as { "protection": [false, { "anchor": { "weight": 0.3 } }] }.',
-    });
-  const inner = target?.[part];
-  return { ...target, [part]: withValue(inner, rest, value, place) };
-}
 
 const MOST_CHARACTERS = 80;
 

@@ -208,6 +208,18 @@ test('what has no adapter to go on from is refused with what to do instead', asy
   await assert.rejects(manage.trainLonger(services, { run: stopped, more: 1 }), /no finished adapter/);
 });
 
+test('whoever cannot train longer is told before they are asked for how long', async (t) => {
+  const { root, services, store, folders } = await workspace(t, 'colours');
+  const file = join(root, 'recipes/r.json');
+  const full = await runFolder(root, 'full', { recipe: { method: 'full' }, manifest: { recipe: file } });
+  const stopped = await runFolder(root, 'stopped', { manifest: { recipe: file, outcome: 'stopped' } });
+  for (const run of [full, stopped]) await store.read(run);
+  await assert.rejects(manage.trainLonger(services, { run: full }), /fully fine-tuned/);
+  await assert.rejects(manage.trainLonger(services, { run: stopped }), /no finished adapter/);
+  await rm(join(folders[0]!, FILES.recipe));
+  await assert.rejects(manage.trainLonger(services, { run: folders[0] }), /the recipe of this run is gone/);
+});
+
 test('a run whose folder is gone leaves, whatever the file system tells of it', async (t) => {
   const { root, services, store, folders } = await workspace(t, 'a', 'b');
   fake.watchers = [];

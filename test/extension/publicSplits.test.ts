@@ -5,6 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
 import { describeDataset, downloadDataset, type DatasetParams } from '../../runtime/datasets/download.js';
+import { errorData } from '../../runtime/support/errors.js';
+import { HostError } from '../../extension/host/errors.js';
 import { useHub } from '../support/hubDownloads.js';
 import { commitOf } from '../support/hubServer.js';
 import { jsonLines, PUBLIC } from '../support/publicSets.js';
@@ -42,7 +44,7 @@ async function chosen(t: TestContext, answers: [question: RegExp, answer: string
   const engine = {
     request: async (name: string, params: DatasetParams) =>
       name === 'describeDataset'
-        ? describeDataset(params, reporter)
+        ? describeDataset(params, reporter).catch((error: unknown) => Promise.reject(new HostError(errorData(error))))
         : downloadDataset(params, { ...reporter, cache: join(root, 'cache') }),
   };
   const add = (): never => {
@@ -84,6 +86,23 @@ test('another split is chosen from those that the Hub has, and another revision 
   const { split, revision } = await provenance();
   assert.deepEqual([split, revision], ['test', 'v2']);
   assert.match(await read('set/rows.jsonl'), /"test"/);
+});
+
+test('a revision that does not exist is said in its box, and another one is typed', async (t) => {
+  some().revisions = { v2: commitOf(some()) };
+  const { asked, provenance } = await chosen(t, [
+    [/split train/, 'Another revision…'],
+    [/a branch, a tag or a commit/, 'v3'],
+    [/some\/set: there is no revision "v3"\. Name a branch, a tag or a commit/, 'a/../b'],
+    [/this is not a valid revision/, ' '],
+    [/Name a revision/, 'v2'],
+    [/split train · revision v2/, BACK],
+    [/a branch, a tag or a commit/, 'v4'],
+    [/there is no revision "v4"/, 'v2'],
+    [/split train · revision v2/, 'Download'],
+  ]);
+  assert.equal(asked.length, 9);
+  assert.equal((await provenance()).revision, 'v2');
 });
 
 test('a set without a split of that name asks for one first', async (t) => {

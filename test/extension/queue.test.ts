@@ -15,14 +15,14 @@ import { recipe, runFolder, step, temporary, write } from './support.js';
 async function queue(t: TestContext) {
   const root = await temporary(t);
   const begun: string[] = [];
-  let finish: () => void = () => undefined;
+  let finish: (folder?: string) => void = () => undefined;
   const store = new RunStore();
   const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
     request: (async (_name: string, { recipe: path }: { recipe: string }) => {
       const name = path.at(-6)!;
       begun.push(name);
-      await new Promise<void>((resolve) => (finish = resolve));
-      return { output: join(root, 'adapters', name) } as DoneEvent;
+      const folder = await new Promise<string | undefined>((resolve) => (finish = resolve));
+      return { output: join(root, 'adapters', folder ?? name) } as DoneEvent;
     }) as unknown as Engine['request'],
     dispose: () => undefined,
   });
@@ -35,7 +35,16 @@ async function queue(t: TestContext) {
     for (let i = 0; begun.length < count && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   };
   const names = (): string[] => runner.queue().map((folder) => folder.at(-1)!);
-  return { root, store, runner, start, settle, begun, names, next: () => (finish(), settle(begun.length + 1)) };
+  return {
+    root,
+    store,
+    runner,
+    start,
+    settle,
+    begun,
+    names,
+    next: (folder?: string) => (finish(folder), settle(begun.length + 1)),
+  };
 }
 
 test('each that waits says its place, and moving one up changes who begins next', async (t) => {
@@ -204,6 +213,17 @@ test('a run does not begin before what it uses is made: it says by which run, an
   assert.deepEqual([begun, names(), held.length], [['c', 'x', 'b'], ['d'], 1]);
 });
 
+test('a sweep waits for what one of its points alone uses', async (t) => {
+  const { root, start, runner, store, begun, names } = await queue(t);
+  const file = await write(join(root, 'recipes/x.json'), recipe({ output: '../adapters/x' }));
+  await store.read(await runFolder(root, 'x', { manifest: { outcome: 'running', recipe: file, result: undefined } }));
+  await write(join(root, 'recipes/base.json'), recipe());
+  const over = { vectors: [[], [{ adapter: '../adapters/x' }]], seed: [1, 2] };
+  const { run } = await start('s', { kind: 'sweep', base: 'base.json', over });
+  assert.deepEqual([begun, names()], [[], ['s']]);
+  assert.equal(runner.awaited(run.folder)?.name, 'x');
+});
+
 test('how the run ended that others wait for is in their words, and so is what is to be done first', async (t) => {
   const { root, start, runner, store, begun, next, settle } = await queue(t);
   const x = await start('x');
@@ -222,4 +242,44 @@ test('how the run ended that others wait for is in their words, and so is what i
   await store.read(folder);
   await settle(2);
   assert.deepEqual([begun, runner.queue()], [['x', 'b'], []]);
+});
+
+test('a run waits for what replaces what it uses, however that ends, and goes on with the old one where it was given up', async (t) => {
+  const { root, start, runner, store, begun, names, next, settle } = await queue(t);
+  const x = await write(join(root, 'recipes/x.json'), recipe({ output: '../adapters/x' }));
+  const folder = await runFolder(root, 'x', { manifest: { recipe: x } });
+  await store.read(folder);
+  runner.pause(true);
+  const b = await start('b', { vectors: [{ adapter: '../adapters/x/adapter' }] });
+  const replacement = await runner.start(x, { replace: true });
+  assert.equal(b.run.progress.message, 'Waiting for "x" to end.');
+  // Taken out before it began: the old result is as it was.
+  runner.stop(replacement.run.folder);
+  await replacement.ended;
+  assert.equal(b.run.progress.message, 'Place 1 of 1 in the queue, which is paused.');
+  const again = await runner.start(x, { replace: true });
+  const held: string[] = [];
+  runner.onDidHold(({ run, by }) => held.push(`${run.name} by ${by.name}`));
+  runner.pause(false);
+  await settle(1);
+  assert.deepEqual([begun, names()], [['x'], ['b']]);
+  // What it has made so far is not where others look for it.
+  await runFolder(root, 'x/next', { manifest: { name: 'x', outcome: 'stopped', recipe: x } });
+  void next('x/next');
+  await again.ended;
+  assert.equal(b.run.progress.message, 'Waits for "x", whose run was stopped. Run it again first.');
+  assert.deepEqual([begun, held], [['x'], ['b by x']]);
+  store.forget(join(folder, 'next'));
+  await settle(2);
+  assert.deepEqual([begun, names()], [['x', 'b'], []]);
+});
+
+test('a run that replaces what it goes on from itself waits for nothing', async (t) => {
+  const { root, runner, store, begun, settle } = await queue(t);
+  const text = recipe({ output: '../adapters/x', adapter: { init: '../adapters/x/adapter' } });
+  const x = await write(join(root, 'recipes/x.json'), text);
+  await store.read(await runFolder(root, 'x', { manifest: { recipe: x } }));
+  await runner.start(x, { replace: true });
+  await settle(1);
+  assert.deepEqual(begun, ['x']);
 });

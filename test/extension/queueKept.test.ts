@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine } from '../../extension/engine/engine.js';
+import { goOnText, waitsFor } from '../../extension/runs/awaited.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { fake, workspace } from './fake/vscode.js';
@@ -38,7 +39,7 @@ async function windows(t: TestContext) {
     const store = new RunStore();
     // As the window does before it looks for the queue.
     for (const name of await readdir(join(root, 'adapters')).catch(() => []))
-      await store.read(join(root, 'adapters', name));
+      for (const folder of [name, join(name, 'next')]) await store.read(join(root, 'adapters', folder));
     const runner = new Runner({ store, engine, assertTrusted });
     const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
     const keeping = await keepQueue({ runner, notices }, memento as never);
@@ -141,4 +142,23 @@ test('what waits for the run that the reload cut off does not begin, and what do
     [join(root, 'recipes/c.json')],
   );
   assert.deepEqual(second.names(), ['adapters/b']);
+});
+
+test('what waits for a replacement that the reload cut off does not begin with the old result', async (t) => {
+  const { root, file, open } = await windows(t);
+  const x = await file('x');
+  const folder = await runFolder(root, 'x', { manifest: { recipe: x } });
+  const first = await open();
+  await first.runner.start(x, { replace: true });
+  await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
+  first.close();
+  const manifest = { name: 'x', outcome: 'running' as const, recipe: x, result: undefined };
+  await runFolder(root, 'x/next', { manifest, events: [step(1)] });
+  await write(join(folder, 'next/checkpoint', CHECKPOINT_FILE), '');
+  const second = await open();
+  assert.deepEqual([second.begun, second.names()], [[], ['adapters/b']]);
+  const by = second.runner.awaited(join(root, 'adapters/b'))!;
+  assert.equal(by.folder, join(folder, 'next'));
+  assert.equal(waitsFor(by), 'Waits for "x", whose run was cut off. Resume it first.');
+  assert.equal(goOnText(by), 'Resume x');
 });

@@ -218,23 +218,35 @@ interface Question {
 function question(): object {
   const accepted = new Emitter<undefined>();
   const buttons = new Emitter<unknown>();
+  let wrong: string | undefined;
   const box = {
-    selectedItems: [],
+    selectedItems: [] as Question['selectedItems'],
     value: '',
+    /** What is wrong with the answer: the person is asked again, by that. */
+    set validationMessage(said: string | undefined) {
+      wrong = said;
+      if (said) setImmediate(() => answerTo(box, said));
+    },
+    get validationMessage() {
+      return wrong;
+    },
     onDidAccept: accepted.event,
     onDidHide: () => nothing,
     onDidTriggerButton: buttons.event,
     onDidChangeValue: () => nothing,
     dispose: (): void => undefined,
     show(this: Question) {
-      const answer = fake.answer(this.placeholder ?? this.prompt ?? '');
-      if (answer === BACK) return void setImmediate(() => void buttons.fire(QuickInputButtons.Back));
-      // Of several that are chosen each is a line.
-      this.selectedItems = (this.items ?? []).filter(({ label }) => answer.split('\n').includes(label));
-      this.value = answer;
-      setImmediate(() => void accepted.fire(undefined));
+      answerTo(this, this.placeholder ?? this.prompt ?? '');
     },
   };
+  function answerTo(asked: Question, text: string): void {
+    const answer = fake.answer(text);
+    if (answer === BACK) return void setImmediate(() => void buttons.fire(QuickInputButtons.Back));
+    // Of several that are chosen each is a line.
+    asked.selectedItems = (asked.items ?? []).filter(({ label }) => answer.split('\n').includes(label));
+    asked.value = answer;
+    setImmediate(() => void accepted.fire(undefined));
+  }
   return box;
 }
 
