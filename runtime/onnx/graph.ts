@@ -64,6 +64,8 @@ export class Builder {
   /** The node that makes a value, by the value's name. */
   private readonly producers = new Map<string, Node>();
   private readonly names: Set<string>;
+  /** The number to try next behind a name: those before it are taken. */
+  private readonly numbers = new Map<string, number>();
   private readonly constants = new Map<string, Value>();
   private readonly dims = new Map<string, Value>();
   private readonly sources = new Map<string, { value: Value; axis: number }>();
@@ -122,7 +124,12 @@ export class Builder {
   /** A name that is not used yet. */
   unique(base: string): string {
     let name = base;
-    for (let i = 2; this.names.has(name); i++) name = `${base}.${i}`;
+    if (this.names.has(base)) {
+      let i = this.numbers.get(base) ?? 2;
+      do name = `${base}.${i++}`;
+      while (this.names.has(name));
+      this.numbers.set(base, i);
+    }
     this.names.add(name);
     return name;
   }
