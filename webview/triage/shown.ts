@@ -64,7 +64,10 @@ export class ShownRows {
 
   setFound(hashes: string): void {
     const found = new Set(hashes.split(' '));
-    this.found = Uint8Array.from(this.rows.hashes, (hash) => Number(found.has(hash)));
+    const { hashes: all } = this.rows;
+    // not by `Uint8Array.from`, which takes several times as long
+    this.found = new Uint8Array(all.length);
+    for (let row = 0; row < all.length; row++) this.found[row] = Number(found.has(all[row]!));
   }
 
   /** Sorts by another column, or by the same one the other way round. */
