@@ -67,7 +67,10 @@ for (const family of ['llama', 'gemma2', 'gpt_neox']) {
       assert.deepEqual(second, first);
 
       const graph = (recompute: boolean): Graph =>
-        gradientGraph({ spec, model, adapters, recompute, pieces: { attention: limits === PIECES, head: limits === PIECES } }, [flatInput('a')]);
+        gradientGraph(
+          { spec, model, adapters, recompute, pieces: { attention: limits === PIECES, head: limits === PIECES } },
+          [flatInput('a')],
+        );
       const inBlocks = (names: string[]): number =>
         names.filter((name) =>
           spec.layers.some((layer) => name.startsWith(`${layer.name}.`) || name.startsWith(`${layer.name}/`)),
