@@ -11,7 +11,7 @@ import { killed, prepare, takeUp, withFault, type Outcome } from './trials.js';
 import { RECIPES } from './workspace.js';
 
 const KILLS = 3;
-/** Two of them in a recipe, so that all meet several. */
+/** One of them in a recipe: each meets two. */
 const FAULTS = ['eio', 'enospc', 'erofs', 'gone'];
 
 describe('a run that is killed or ended by a fault is taken up again and gives the same', () => {
@@ -36,12 +36,10 @@ describe('a run that is killed or ended by a fault is taken up again and gives t
         ways.add(await check(label, takeUp(reference, folder)));
       }
       assert.deepEqual([...ways].sort(), ['anew', 'resumed']);
-      for (const turn of [0, 1]) {
-        const label = `${FAULTS[(index + turn) % FAULTS.length]}:${1 + rng.int(reference.calls)}`;
-        await check(label, withFault(root, reference, label));
-      }
+      const fault = `${FAULTS[index % FAULTS.length]}:${1 + rng.int(reference.calls)}`;
+      await check(fault, withFault(root, reference, fault));
       // a folder that is deleted while the run says that it is done
-      if (name.startsWith('vector'))
+      if (index === 0)
         for (let call = reference.calls - 14; call <= reference.calls; call++)
           await check(`gone:${call}`, withFault(root, reference, `gone:${call}`));
       await check('killed', killed(root, reference, 'killed', 250 + 300 * rng.uniform()));
