@@ -48,8 +48,8 @@ export interface Coder {
 }
 
 export function coder(signed: boolean): Coder {
-  const scale = new Float32Array(1);
-  const scaleBits = new Uint32Array(scale.buffer);
+  const largest = new Float32Array(1);
+  const bitsOfLargest = new Uint32Array(largest.buffer);
   const map = dynamicMap(signed);
   const middles = Int32Array.from(map, (x, i) => (i < 255 ? ordered(Math.fround((x + map[i + 1]) / 2)) : 2 ** 31 - 1));
   const low = lowest(middles);
@@ -67,18 +67,18 @@ export function coder(signed: boolean): Coder {
       for (let begin = 0; begin < values.length; begin += BLOCK) {
         const end = Math.min(values.length, begin + BLOCK);
         // numbers of one sign are ordered as their bits are
-        let largest = 0;
+        let most = 0;
         for (let i = begin; i < end; i++) {
           const size = bits[i] & 0x7fffffff;
-          if (size > largest) largest = size;
+          if (size > most) most = size;
         }
-        scaleBits[0] = largest;
-        scales[(from + begin) / BLOCK] = scale[0];
-        const unit = scale[0] || 1;
+        bitsOfLargest[0] = most;
+        scales[(from + begin) / BLOCK] = largest[0];
+        const unit = largest[0] || 1;
         for (let i = begin; i < end; i++) values[i] /= unit;
         for (let i = begin; i < end; i++) {
           const code = low[bits[i] >>> 16];
-          // 1 more where it is the middle behind that number, or above it; without a branch, which nothing could foretell
+          // one more from the middle behind that number on; without a branch, which no processor could foretell
           codes[from + i] = code + ((middles[code] - 1 - inOrder(bits[i])) >>> 31);
         }
       }
