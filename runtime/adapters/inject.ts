@@ -28,18 +28,18 @@ export const scaleInput = (name: string): string => `scale.${name}`;
  * Puts adapters on the linear layers of a decoder graph: y += scaleᵦ · s · B (A x) for each adapter, where s is alpha / rank
  * and scaleᵦ is the row's own factor (0 = off), an input [B]; a shift adds scaleᵦ · v. Several adapters of a layer are computed
  * as one of their ranks together. Each adapter is one flat vector, an input [size], cut by
- * Splits of at most `maxOutputs` pieces. A linear layer is a Gemm node that carries its module's name.
+ * Splits of at most `widest` pieces. A linear layer is a Gemm node that carries its module's name.
  * @throws Error when a site has no Gemm in the graph.
  */
 export function inject(graph: Graph, adapters: readonly Injected[], maxOutputs = Infinity): Graph {
   if (adapters.length === 0) return graph;
-  const branches = new Map<string, (() => Branch)[]>();
+  const branches = new Map<string, Branch[]>();
   const gates = new Map<string, Value>();
   const injected = rewrite(
     graph,
     {
       Gemm: (g, node) => {
-        const here = branches.get(node.name)?.map((branch) => branch());
+        const here = branches.get(node.name);
         if (!here) return undefined;
         branches.delete(node.name);
         const [x] = node.inputs; // [B*T, in]
@@ -95,49 +95,38 @@ function joined(g: Builder, loras: readonly Lora[], gates: Map<string, Value>): 
   return { A: Concat(g, A, 0), B: Concat(g, B, 1), gate, alpha: 1 };
 }
 
-/** The adapter's inputs, cut into the parts of the linear layers when these ask for them. */
-const branchesOf = (
-  g: Builder,
-  adapter: Injected,
-  T: Dim,
-  maxOutputs: number,
-): (readonly [site: string, branch: () => Branch])[] =>
-  g.named(adapter.name, () => {
+/** The adapter's inputs, cut into the parts of the linear layers. */
+const branchesOf = (g: Builder, adapter: Injected, T: Dim, widest: number): [site: string, Branch][] =>
+  g.scope(adapter.name, () => {
     const { name } = adapter;
     const size = 'layout' in adapter ? adapter.layout.size : adapter.size;
     const flat = g.input(flatInput(name), g.float, [size]);
     const rows = Reshape(g, g.input(scaleInput(name), g.float, ['B']), ['B', 1]);
     const rowScale = Reshape(g, Expand(g, rows, ['B', T]), [product(['B', T]), 1]);
-    if (!('layout' in adapter)) {
-      const shift = Reshape(g, flat, [1, size]);
-      return [[adapter.site, () => ({ rowScale, shift })]];
-    }
-    const { sites } = adapter.layout;
-    const sizes = sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
-    const pieces = cut(g, () => flat, sizes, Math.min(Math.ceil(Math.sqrt(sizes.length)), maxOutputs));
-    return sites.map((s, i) => {
-      const branch = (): Branch => {
-        const A = Reshape(g, pieces[2 * i](), [s.rank, s.in]);
-        const B = Reshape(g, pieces[2 * i + 1](), [s.out, s.rank]);
-        return { A, B, rowScale, scale: s.scale };
-      };
-      return [s.name, () => g.named(name, branch)];
+    if (!('layout' in adapter)) return [[adapter.site, { rowScale, shift: Reshape(g, flat, [1, size]) }]];
+    const { layout } = adapter;
+    const sizes = layout.sites.flatMap((s) => [s.rank * s.in, s.out * s.rank]);
+    const pieces = cut(g, flat, sizes, widest);
+    return layout.sites.map((s, i) => {
+      const A = Reshape(g, pieces[2 * i], [s.rank, s.in]);
+      const B = Reshape(g, pieces[2 * i + 1], [s.out, s.rank]);
+      return [s.name, { A, B, rowScale, scale: s.scale }];
     });
   });
 
-/**
- * x cut into pieces of these sizes by Splits of at most `widest`, each where one of its pieces is first asked for. The gradients of
- * a layer are thus joined when it is done, and the next layer's take their place; onnxruntime looks for one for every value, which
- * takes long where hundreds find none.
- */
-function cut(g: Builder, x: () => Value, sizes: readonly number[], widest: number): (() => Value)[] {
+/** x cut into pieces of these sizes; in several levels where one Split may not have that many outputs. */
+function cut(g: Builder, x: Value, sizes: readonly number[], widest: number): Value[] {
   if (sizes.length === 1) return [x];
+  if (sizes.length <= widest) return Split(g, x, sizes, 0);
   const perGroup = Math.ceil(sizes.length / widest);
   const groups = Array.from({ length: Math.ceil(sizes.length / perGroup) }, (_, i) =>
     sizes.slice(i * perGroup, (i + 1) * perGroup),
   );
-  const total = (group: readonly number[]): number => group.reduce((a, b) => a + b, 0);
-  let parts: readonly Value[] | undefined;
-  const part = (i: number): Value => (parts ??= Split(g, x(), groups.map(total), 0))[i];
-  return groups.flatMap((group, i) => cut(g, () => part(i), group, widest));
+  const parts = Split(
+    g,
+    x,
+    groups.map((group) => group.reduce((a, b) => a + b, 0)),
+    0,
+  );
+  return groups.flatMap((group, i) => cut(g, parts[i], group, widest));
 }
