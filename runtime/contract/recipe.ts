@@ -8,9 +8,24 @@ import { data, evaluationSet, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';
 import { attached, baseline, protection, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
-import { adapterShape, batch, evaluationBatch, optimizer, recompute, run } from './recipeTraining.js';
+import {
+  adapterShape,
+  batch,
+  evaluationBatch,
+  optimizer,
+  recompute,
+  run,
+  type OptimizerOptions,
+} from './recipeTraining.js';
 import { count, list, MAX_STEPS, number, path, text } from './recipeValues.js';
 import { HELD_OUT_SET } from './recipeWords.js';
+
+const momentsHere = ({ on, optimizer }: { on?: unknown; optimizer: OptimizerOptions }): boolean =>
+  !on || optimizer.moments !== '8bit';
+const MOMENTS_HERE = {
+  message: 'moments are in 8 bits on this machine only: remove "moments", or "on"',
+  path: ['optimizer', 'moments'],
+};
 
 const vectorRecipe = z
   .strictObject({
@@ -53,10 +68,7 @@ const vectorRecipe = z
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
     message: 'give either "epochs" or "steps"',
   })
-  .refine(({ on, optimizer }) => !on || optimizer.moments !== '8bit', {
-    message: 'moments are in 8 bits on this machine only: remove "moments", or "on"',
-    path: ['optimizer', 'moments'],
-  });
+  .refine(momentsHere, MOMENTS_HERE);
 
 const finetuneRecipe = z
   .strictObject({
@@ -93,10 +105,7 @@ const finetuneRecipe = z
   .refine((r) => (r.epochs === undefined) !== (r.steps === undefined), {
     message: 'give either "epochs" or "steps"',
   })
-  .refine(({ on, optimizer }) => !on || optimizer.moments !== '8bit', {
-    message: 'moments are in 8 bits on this machine only: remove "moments", or "on"',
-    path: ['optimizer', 'moments'],
-  })
+  .refine(momentsHere, MOMENTS_HERE)
   .refine((r) => r.method !== 'full' || r.precision === 'float32', {
     message:
       'full fine-tuning changes the weights, which are frozen in blocks: remove "precision", or use "method": "lora"',

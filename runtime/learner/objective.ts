@@ -1,7 +1,7 @@
 import { inject, type Injected } from '../adapters/inject.js';
 import { backward } from '../autodiff/backward.js';
 import type { SegmentOf } from '../autodiff/reread.js';
-import type { Pieces } from './cut.js';
+import { piecesOf, type Pieces } from './cut.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { distillation } from '../losses/distillation.js';
 import { drift } from '../losses/drift.js';
@@ -15,7 +15,7 @@ import { Builder, type FloatType, type Graph, type Value } from '../onnx/graph.j
 import { Add, Gather, LogSoftmax } from '../onnx/ops.js';
 import { Scan, type Scanned } from '../onnx/scan.js';
 
-const WHOLE: Pieces = { attention: false, head: false };
+const WHOLE = piecesOf({});
 
 export interface ObjectiveOptions {
   readonly spec: DecoderSpec;
