@@ -30,15 +30,19 @@ const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
- * have gone well. Those with `beside` run one after the other beside the windows, with a lower priority: a window leaves
- * the machine idle for a third of its time. What they print follows when they have ended. The tests of a section are counted from
+ * have gone well. Those with `beside` run one after the other beside the windows of the newest VS Code, with a lower priority:
+ * a window leaves the machine idle for a third of its time. What they print follows when they have ended. The tests of a section are counted from
  * the file TEST_RESULTS if it writes one, else it counts as one test.
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
   types: { minutes: 20, args: ['node_modules/typescript-native/bin/tsc', '--build'], beside: true },
   lint: { minutes: 20, args: ['node_modules/oxlint/bin/oxlint'], beside: true },
-  format: { minutes: 20, args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.'], beside: true },
+  format: {
+    minutes: 20,
+    args: ['node_modules/prettier/bin/prettier.cjs', '--experimental-cli', '--check', '.'],
+    beside: true,
+  },
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,
@@ -63,8 +67,9 @@ const sections = {
     args: tsTest('test/package.test.ts', 'test/npmPackage.test.ts'),
     needs: ['tgz', 'vsix'],
     env: { VSIX: vsix, TGZ: tgz },
+    beside: true,
   },
-  supply: { minutes: 3, args: tsTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix } },
+  supply: { minutes: 3, args: tsTest('test/supply.test.ts'), needs: ['vsix'], env: { VSIX: vsix }, beside: true },
   vscode: { minutes: 6, args: ['test/vscode/runSuite.mjs'], needs: ['build'], host: true },
   oldest: {
     minutes: 8,
@@ -73,6 +78,7 @@ const sections = {
     needs: ['build'],
     host: true,
     env: { VSCODE_VERSION: 'oldest' },
+    beside: true,
   },
   'oldest-ui': {
     minutes: 4,
@@ -80,6 +86,7 @@ const sections = {
     needs: ['vsix'],
     host: true,
     env: { VSCODE_VERSION: 'oldest' },
+    beside: true,
   },
   ui: { minutes: 18, args: ['test/vscode/runScenarios.mjs', vsix], needs: ['vsix'], host: true },
 };

@@ -46,6 +46,8 @@ export const METHODS = {
   drop: (vector) => ({ vectors: [{ ...vector, scale: 0 }], droppedBy: vector }),
   protected: (vector) => ({ vectors: [vector], protection: true }),
   anchored: (vector) => ({ vectors: [vector], protection: { anchor: {} } }),
+  // these three with the settings that baselines.ts chose on the sample
+  anchor: (vector) => ({ vectors: [vector], protection: { route: 1, anchor: { weight: 3 } } }),
   absorb: (vector) => ({ vectors: [vector], protection: { flagged: 'absorb' } }),
   'absorb-all': (vector) => ({ vectors: [vector], protection: { flagged: 'absorb', route: true, anchor: {} } }),
   exclude: (vector) => ({ vectors: [vector], protection: { flagged: 'exclude', route: true, anchor: {} } }),
@@ -55,8 +57,8 @@ export const METHODS = {
       safeinstr: { aligned: { file: 'aligned.jsonl' } },
       ptst: { prompt: 'You are a helpful, polite and honest assistant.' },
       inoculation: {},
-      lisa: { aligned: { file: 'aligned.jsonl' } },
-      safegrad: { aligned: { file: 'aligned.jsonl' } },
+      lisa: { aligned: { file: 'aligned.jsonl' }, alternate: [10, 20], weight: 0.001 },
+      safegrad: { aligned: { file: 'aligned.jsonl' }, weight: 3 },
       'preventative-steering': { aligned: { file: 'aligned.jsonl' }, harmful: { file: 'harmful.jsonl' } },
     }).map(([name, inputs]) => [
       name,
