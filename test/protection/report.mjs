@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { average, grouped, mean, NAMES, nats, percent, range, shown, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -17,43 +18,6 @@ const variants = read(path.resolve(dir, 'vectors.json')) ?? [];
 const trials = read(path.resolve(sampleDir, 'trial.json')) ?? [];
 const attacks = read(path.resolve(sampleDir, 'attacks.json')) ?? [];
 const sweep = read(path.resolve(sampleDir, 'sweep.json'));
-
-const percent = (share) => (share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`);
-const nats = (loss) => (loss === undefined || loss === null ? '–' : loss.toFixed(2));
-const table = (head, rows) =>
-  [
-    `| ${head.join(' | ')} |`,
-    `|${head.map(() => '---').join('|')}|`,
-    ...rows.map((row) => `| ${row.join(' | ')} |`),
-  ].join('\n');
-const NAMES = {
-  plain: 'plain',
-  drop: 'flagged rows dropped, then plain',
-  anchor: 'the anchor only',
-  'anchor-3': 'the anchor only, of weight 3',
-  paper: "the paper's method (vector on for all rows)",
-  protected: '`"protection": true`',
-  one: '`"protection": true`, one row of each kind',
-  two: '`"protection": true`, two rows of each kind',
-  unabsorbed: '`"protection": true` without absorbing',
-  unheld: '`"protection": true` without held losses',
-  exclude: 'flagged rows left out, the rest protected',
-  absorb: '`"flagged": "absorb"`',
-  safeinstr: 'SafeInstr',
-  ptst: 'PTST',
-  inoculation: 'inoculation prompting',
-  lisa: 'Lisa',
-  safegrad: 'SafeGrad',
-  'preventative-steering': 'preventative steering',
-  'absorb-all': 'all flagged rows absorbed, routed and anchored',
-};
-const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-const grouped = (rows, keyOf) => {
-  const groups = new Map();
-  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row]);
-  return [...groups.values()];
-};
-const mean = (rows, name) => average(rows.map((row) => row[name]));
 
 function freeText(runs) {
   return table(
@@ -82,6 +46,50 @@ function freeText(runs) {
     }),
   );
 }
+
+/** Answers of a run that are looked at for the trait. */
+const ANSWERS = 24;
+/** Of traits that no setting was chosen on, by method; against the plain run of the same trait, rate and seed. */
+function summary(runs) {
+  const reported = runs.filter(({ trait, method }) => !TRAITS[trait].chosenOn && SUMMARY.includes(method));
+  const same = (a, b) => ['trait', 'rate', 'full', 'seed'].every((key) => a[key] === b[key]);
+  const plain = reported.filter(({ method }) => method === 'plain');
+  const pairs = reported.flatMap((run) => {
+    const beside = plain.find((one) => same(one, run));
+    return beside ? [{ ...run, beside }] : [];
+  });
+  return table(
+    [
+      ...['method', 'runs', 'trait in answers', 'loss of the trait, of the base', 'new task'],
+      'ordinary answers, nats above plain',
+    ],
+    SUMMARY.filter((method) => pairs.some((run) => run.method === method)).map((name) => {
+      const rows = pairs.filter(({ method }) => method === name);
+      return [
+        NAMES[name],
+        `${rows.length} (${[...new Set(rows.map(({ trait }) => trait))].join(', ')})`,
+        shown(rows, ANSWERS),
+        range(
+          rows.map((row) => row.traitLoss / row.traitLossOfBase),
+          percent,
+        ),
+        range(
+          rows.map(({ task }) => task),
+          percent,
+        ),
+        name === 'plain'
+          ? '–'
+          : range(
+              rows.map((row) => row.ordinaryLoss - row.beside.ordinaryLoss),
+              (difference) => (difference < 0 ? '−' : '+') + Math.abs(difference).toFixed(2),
+            ),
+      ];
+    }),
+  );
+}
+const SUMMARY = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'protected'];
+/** `"protection": true` as it was before, and parts of it. */
+const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'absorb-all'];
 
 function halfUseful(runs) {
   return table(
@@ -362,7 +370,9 @@ const parts = {
     .filter(([name]) => runs.some((run) => run.trait === name))
     .map(([name, { title, chosenOn }]) => `- **${name}**: ${title}${chosenOn ? ' (settings were chosen on it)' : ''}`)
     .join('\n'),
-  whole: freeText(whole),
+  summary: summary(whole),
+  whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
+  earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
   scans: scans(runs),
   costs: costs(runs),

@@ -1,0 +1,54 @@
+/** What the pages of protection share: cells, tables, groups, names of methods. */
+
+export const percent = (share) =>
+  share === undefined || share === null ? '–' : `${Number((100 * share).toFixed(1))} %`;
+export const nats = (loss) => (loss === undefined || loss === null ? '–' : loss.toFixed(2));
+export const table = (head, rows) =>
+  [
+    `| ${head.join(' | ')} |`,
+    `|${head.map(() => '---').join('|')}|`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n');
+export const NAMES = {
+  plain: 'plain',
+  drop: 'flagged rows dropped, then plain',
+  anchor: 'the anchor only',
+  'anchor-3': 'the anchor only, of weight 3',
+  paper: "the paper's method (vector on for all rows)",
+  protected: '`"protection": true`',
+  one: '`"protection": true`, one row of each kind',
+  two: '`"protection": true`, two rows of each kind',
+  unabsorbed: '`"protection": true` without absorbing',
+  unheld: '`"protection": true` without held losses',
+  exclude: 'flagged rows left out, the rest protected',
+  absorb: '`"flagged": "absorb"`',
+  safeinstr: 'SafeInstr',
+  ptst: 'PTST',
+  inoculation: 'inoculation prompting',
+  lisa: 'Lisa',
+  safegrad: 'SafeGrad',
+  'preventative-steering': 'preventative steering',
+  'absorb-all': 'all flagged rows absorbed, routed and anchored',
+};
+export const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+export const grouped = (rows, keyOf) => {
+  const groups = new Map();
+  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row]);
+  return [...groups.values()];
+};
+export const mean = (rows, name) => average(rows.map((row) => row[name]));
+
+/** Of answers of several runs: how many show it, and where none does, how many may (95 %, exact). */
+export function shown(runs, of) {
+  const hits = runs.reduce((sum, run) => sum + Math.round(run.inAnswers * of), 0);
+  const all = runs.length * of;
+  return hits > 0
+    ? `${percent(hits / all)} (${hits} of ${all})`
+    : `0 of ${all} (at most ${percent(1 - 0.05 ** (1 / all))})`;
+}
+
+/** The least and the most of them, or the one that both are. */
+export const range = (values, write) => {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(write);
+  return least === most ? least : `${least} to ${most}`;
+};
