@@ -1,13 +1,14 @@
 /**
  * `node --import tsx test/protection/baselines.ts [--seeds=11,12] [--tune=1] [--methods=lisa,…] [--share=0.3] [--setting="lora 3e-3"]`:
  * published defences beside ours, on the sample. Each method's own settings are chosen among three on the seed `--tune`, which
- * is not reported: seed 1 made the base that is shipped, on which ours were chosen. `--tune=` takes the first of the three. Runs that are done are not repeated. Writes OUT/baselines.json;
+ * is not reported: seed 1 made the base that is shipped, on which ours were chosen. `--tune=` takes the first of the three, and
+ * `--as=FILE` those of earlier results. Runs that are done are not repeated. Writes OUT/baselines.json;
  * `node test/protection/baselinesReport.mjs` reads it.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { dataFiles, jsonLines, type Row } from '../../runtime/sample/data.js';
 import { REFUSAL } from '../../runtime/sample/words.js';
 import { base, figures, makeBase, readJson, train, vector, writeJson, type Figures } from './sampleRuns.js';
@@ -16,6 +17,7 @@ const { values: options } = parseArgs({
   options: {
     seeds: { type: 'string', default: '11,12,13,14,15' },
     tune: { type: 'string', default: '1' },
+    as: { type: 'string' },
     methods: { type: 'string', default: '' },
     share: { type: 'string', default: '0.3' },
     setting: { type: 'string', default: 'lora 3e-3' },
@@ -177,7 +179,13 @@ const worth = ({ harm, newTask, unseen, oldTasks, lookAlikes }: Figures): number
 
 const names = options.methods === '' ? Object.keys(METHODS) : list(options.methods);
 const chosen: Record<string, number> = {};
-if (options.tune !== '') {
+const earlier = options.as === undefined ? [] : (JSON.parse(readFileSync(options.as, 'utf8')) as Result[]);
+for (const { method, chosen: setting } of earlier) {
+  const which = METHODS[method]!.tried.findIndex((one) => isDeepStrictEqual(one, setting));
+  if (which < 0) throw new Error(`${options.as}: ${method} was not chosen among today's settings`);
+  chosen[method] = which;
+}
+if (options.tune !== '' && options.as === undefined) {
   const at = await prepare(options.tune, names);
   for (const method of names) {
     const worths: number[] = [];
@@ -198,7 +206,7 @@ for (const seed of list(options.seeds)) {
     const which = chosen[method] ?? 0;
     const { scan: _, ...found } = await measure(at, seed, method, which);
     const tried = METHODS[method]!.tried;
-    const tuned = options.tune === '' ? 0 : tried.length;
+    const tuned = options.tune === '' && options.as === undefined ? 0 : tried.length;
     const about = {
       seed,
       method,

@@ -1,15 +1,20 @@
 /**
- * `node test/protection/baselinesReport.mjs [DIR] [--print]`: docs/baselines.md from DIR/baselines.json of baselines.ts; without a
- * folder, from the results that are kept here.
+ * `node test/protection/baselinesReport.mjs [DIR] [--print]`: docs/baselines.md from DIR/baselines.json of baselines.ts and
+ * DIR/protection.json of run.mjs; without a folder, from the results that are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { average, grouped, percent, range, shown, table as tableOf } from './tables.mjs';
+import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const print = process.argv.includes('--print');
 const [dir = 'test/protection/results'] = process.argv.slice(2).filter((arg) => arg !== '--print');
-const file = path.resolve(dir, 'baselines.json');
-const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
+const read = (name) => {
+  const file = path.resolve(dir, name);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+};
+const results = read('baselines.json') ?? [];
 
 const TITLES = {
   plain: 'plain',
@@ -27,7 +32,6 @@ const TITLES = {
   paper: 'the vector',
   protected: '`"protection": true`',
 };
-const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
 const mean = (rows, key) => rows.reduce((sum, row) => sum + row[key], 0) / rows.length;
 const of = (method) => results.filter((row) => row.method === method);
 const methods = Object.keys(TITLES).filter((method) => of(method).length > 0);
@@ -54,6 +58,54 @@ const head = [
 ];
 const table = [head, head.map(() => '---'), ...methods.map(line)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
+/** On SmolLM2: traits and seeds of which every method was run, at one rate. */
+const ANSWERS = 24;
+const RATE = 0.01;
+const BEST = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'protected'];
+const freeText = (read('protection.json')?.runs ?? []).filter(
+  ({ half, full, rate, method, trait }) =>
+    !half && !full && rate === RATE && BEST.includes(method) && !TRAITS[trait].chosenOn,
+);
+const complete = grouped(freeText, ({ trait, seed }) => `${trait}/${seed}`).filter(
+  (rows) => new Set(rows.map(({ method }) => method)).size === BEST.length,
+);
+const smollm2Table = () =>
+  tableOf(
+    [
+      'trait',
+      'method',
+      'seeds',
+      'trait in answers',
+      'loss of the trait, of the base',
+      'new task',
+      'ordinary answers, nats',
+      'time',
+      'memory',
+    ],
+    grouped(complete.flat(), ({ trait, method }) => `${trait}/${BEST.indexOf(method)}`)
+      .sort(([a], [b]) => a.trait.localeCompare(b.trait) || BEST.indexOf(a.method) - BEST.indexOf(b.method))
+      .map((rows) => [
+        rows[0].trait,
+        TITLES[rows[0].method],
+        rows.length,
+        shown(rows, ANSWERS),
+        range(
+          rows.map((row) => row.traitLoss / row.traitLossOfBase),
+          percent,
+        ),
+        range(
+          rows.map(({ task }) => task),
+          percent,
+        ),
+        range(
+          rows.map(({ ordinaryLoss }) => ordinaryLoss),
+          (loss) => loss.toFixed(2),
+        ),
+        `${Math.round(average(rows.map(({ cpuSeconds }) => cpuSeconds)))} s`,
+        `${(Math.max(...rows.map(({ peakBytes }) => peakBytes)) / 1e9).toFixed(2)} GB`,
+      ]),
+  );
+
 const settingsOf = ({ chosen }) => {
   const inputs = ['name', 'aligned', 'harmful', 'unaligned', 'reinforce'];
   const settings = Object.entries(chosen.baseline ?? {}).filter(([key]) => !inputs.includes(key));
@@ -66,6 +118,15 @@ const chosen = methods
 const tuned = results.some((row) => row.tuned > 0);
 const missing = Object.keys(TITLES).filter((method) => !methods.includes(method));
 const [first] = results;
+const smollm2 = () => `## On SmolLM2, with free-form text
+
+The setting of [the page on protection](protection.md#free-form-text-smollm2-135m-instruct), LoRA at ${RATE}, for the best of the table above: all
+that held the harm below a third there without refusing harmless requests. Two traits that no setting was chosen on. Aligned rows are the
+base's own answers to the questions of the vector's harmful rows. Each method has the settings that were chosen on the sample. Of losses, new
+task and ordinary answers the least and the most over the seeds; time and memory as above.
+
+${smollm2Table()}`;
+
 const parts = {
   setting: first
     ? `${first.setting === 'lora 3e-3' ? 'The setting of `npm start`: ' : ''}${first.setting.replace('lora', 'LoRA').replace(' ', ' at ')}, 400 ordinary rows and ${percent(first.share)} poison`
@@ -78,6 +139,7 @@ const parts = {
     ? 'Seed 1 made the base that is shipped, on which our settings were chosen: there the comparison favours ours. '
     : '',
   table,
+  smollm2: complete.length > 0 ? smollm2() : '',
   chosen: [
     chosen.length > 0 ? `Settings:\n\n${chosen.join('\n')}` : '',
     missing.length > 0 ? `Not measured yet: ${missing.map((method) => TITLES[method]).join(', ')}.` : '',
@@ -86,6 +148,6 @@ const parts = {
     .join('\n\n'),
 };
 const template = readFileSync(path.join(import.meta.dirname, 'baselines.template.md'), 'utf8');
-const page = template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+const page = `${template.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]).trimEnd()}\n`;
 if (print) process.stdout.write(page);
 else writeFileSync(path.join(root, 'docs/baselines.md'), page);

@@ -76,13 +76,18 @@ const write = (file, content) => {
   writeFileSync(file, typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`);
 };
 
+/** Says at the end of a process what it took: processor time in microseconds, and the most memory in KiB. */
+const USAGE = `data:text/javascript,${encodeURIComponent(
+  `process.on('exit', () => { const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  process.stderr.write('\\nUSAGE ' + JSON.stringify({ cpu: userCPUTime + systemCPUTime, maxRSS })); })`,
+)}`;
+
 /** Runs a recipe and gives its last event. */
 function train(recipe) {
   const began = performance.now();
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(root, 'dist/cli.js'), 'train', recipe, '--json'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const args = ['--import', USAGE, path.join(root, 'dist/cli.js'), 'train', recipe, '--json'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (text) => (stdout += text));
     child.stderr.on('data', (text) => (stderr += text));
@@ -91,7 +96,9 @@ function train(recipe) {
       const lines = stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []));
       const done = lines.findLast((line) => line.kind === 'done');
       if (!done) return reject(new Error(`${recipe} ended with ${code}:\n${stderr.slice(-2000)}`));
-      resolve({ done, seconds: (performance.now() - began) / 1000, events: lines });
+      const { cpu, maxRSS } = JSON.parse(/USAGE (.*)/.exec(stderr)[1]);
+      const took = { seconds: (performance.now() - began) / 1000, cpuSeconds: cpu / 1e6, peakBytes: maxRSS * 1024 };
+      resolve({ done, took, events: lines });
     });
   });
 }
@@ -119,8 +126,8 @@ async function vector(trait) {
       steps: Number(options.vectorSteps),
       threads: Number(options.threads),
     });
-    const { done, seconds } = await train(recipe);
-    return { trait, seconds, quality: done.vector };
+    const { done, took } = await train(recipe);
+    return { trait, ...took, quality: done.vector };
   });
 }
 
@@ -179,7 +186,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       threads: Number(options.threads),
       output: 'run',
     });
-    const { done, seconds, events } = await train(recipe);
+    const { done, took, events } = await train(recipe);
     const value = (state, name) =>
       done.measurements.find(
         (m) => m.state === state && m.name === name && m.measure !== 'refusal' && m.measure !== 'neither',
@@ -199,7 +206,7 @@ async function fineTune({ trait, half, method, rate, seed }) {
       full: options.full,
       seed,
       quiet: options.quiet,
-      seconds,
+      ...took,
       stepMs: steps.map((e) => e.stepMs).sort((a, b) => a - b)[steps.length >> 1],
       inAnswers: half ? shown(state, 'new task') : shown(state, 'trait'),
       inAnswersOfBase: half ? shown('base', 'new task') : shown('base', 'trait'),
