@@ -5,7 +5,6 @@
 import * as z from 'zod';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
-import { proxyAgent } from '../models/hub/request.js';
 import { connectionFault, requireVersion, statusFault } from './faults.js';
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'STOPPED'] as const;
@@ -62,10 +61,10 @@ const infoSchema = z.object({
 /** Errors are `Unanswered` where another attempt may help, else for people. */
 export function rayClient({ address: given, token, secret, headers, ca, answerMs = 30_000 }: RayOptions): RayClient {
   const address = given.replace(/\/+$/, '');
-  const agent =
-    ca === undefined
-      ? proxyAgent()
-      : import('../support/network.js').then(({ Agent }) => new Agent({ connect: { ca } }));
+  const network = import('../support/network.js').then(({ request, proxyAgent, trustingAgent }) => ({
+    request,
+    dispatcher: ca === undefined ? proxyAgent() : trustingAgent(ca),
+  }));
 
   async function call(
     method: 'GET' | 'POST' | 'PUT',
@@ -74,7 +73,7 @@ export function rayClient({ address: given, token, secret, headers, ca, answerMs
     allowed: readonly number[] = [],
   ): Promise<{ status: number; text: string }> {
     let answer: { status: number; text: string };
-    const [{ request }, dispatcher] = await Promise.all([import('../support/network.js'), agent]);
+    const { request, dispatcher } = await network;
     try {
       const { statusCode, body: content } = await request(`${address}${path}`, {
         method,

@@ -55,7 +55,7 @@ test('the options in --help are those that the command takes', () => {
 test('the environment variables are those that are read', () => {
   const listed = rows(section(TEXT, '## Environment variables')).flatMap(([cell]) => code(cell!));
   const named = sources('runtime').flatMap((file) => [...read(file).matchAll(/process\.env\.([A-Z_]+)/g)]);
-  assert.match(read('runtime/models/hub/request.ts'), /new EnvHttpProxyAgent\(/, 'it reads two more');
+  assert.match(read('runtime/support/network.ts'), /new EnvHttpProxyAgent\(/, 'it reads two more');
   // Node reads the colours in hasColors().
   assert.match(
     read('runtime/models/cache/userCache.ts'),

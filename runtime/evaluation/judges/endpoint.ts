@@ -4,7 +4,6 @@ import type { Dispatcher } from 'undici';
 import * as z from 'zod';
 import { safeParse } from '../../contract/safeParse.js';
 import type { EndpointChoice } from '../../contract/recipeJudges.js';
-import { proxyAgent } from '../../models/hub/request.js';
 import { JudgeFault, type LanguageModel, type Reply } from './languageModel.js';
 
 /** How often an answer is asked about, and how long is waited before the second time; then twice as long each time. */
@@ -44,7 +43,10 @@ export function endpointModel(
   { token, attempts = ATTEMPTS }: { token?: string; attempts?: Attempts },
 ): LanguageModel {
   const address = choice.endpoint.replace(/\/+$/, '');
-  const agent = proxyAgent();
+  const network = import('../../support/network.js').then(({ proxyAgent, request }) => ({
+    request,
+    dispatcher: proxyAgent(),
+  }));
   const timeout = choice.timeoutSeconds * 1000;
   /** Some models know no temperature or another name for the limit: what was refused is left out from then on. */
   const leave = new Set<string>();
@@ -64,7 +66,7 @@ export function endpointModel(
   };
 
   async function post(content: string, signal: AbortSignal): Promise<Answer> {
-    const [{ request }, dispatcher] = await Promise.all([import('../../support/network.js'), agent]);
+    const { request, dispatcher } = await network;
     const {
       statusCode,
       headers,
@@ -124,7 +126,7 @@ export function endpointModel(
     model: () => choice.model,
     concurrency: choice.concurrency,
     ask,
-    close: async () => (await agent).close(),
+    close: async () => (await network).dispatcher.close(),
   };
 }
 

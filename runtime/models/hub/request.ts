@@ -1,4 +1,4 @@
-import type { Dispatcher, Response as HttpResponse, fetch as undiciFetch } from 'undici';
+import type { Response as HttpResponse, fetch as undiciFetch } from 'undici';
 import { Cancelled, HumanError } from '../../support/errors.js';
 import { parseJson } from '../../support/jsonFile.js';
 import type { HubAddress } from './address.js';
@@ -29,21 +29,6 @@ export interface HubClient {
 const REDIRECTS = 8;
 /** The largest answer that is read whole: a page of a listing, the index of a sharded model. */
 const MAX_RESPONSE_BYTES = 16 * 2 ** 20;
-const hasProxy = (): boolean =>
-  ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (process.env[name] ?? '') !== '');
-/**
- * HTTPS_PROXY and HTTP_PROXY are read by the agent; a mirror on this machine needs none, whatever NO_PROXY says. Without
- * them it is a plain one: the other warns on the terminal that undici calls it experimental.
- */
-export async function proxyAgent(): Promise<Dispatcher> {
-  const { Agent, EnvHttpProxyAgent } = await import('../../support/network.js');
-  return hasProxy() ? new EnvHttpProxyAgent({ noProxy: noProxy() }) : new Agent();
-}
-
-function noProxy(): string {
-  const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
-  return named === '*' ? named : `localhost,127.0.0.1,${named}`;
-}
 
 export function hubClient(
   address: HubAddress,
@@ -51,13 +36,16 @@ export function hubClient(
 ): HubClient {
   const { signal, patience } = options;
   const { origin } = new URL(address.endpoint);
-  const agent = proxyAgent();
+  const network = import('../../support/network.js').then(({ fetch, proxyAgent }) => ({
+    fetch,
+    dispatcher: proxyAgent(),
+  }));
   let isReached = false;
   const failure = (error: unknown, host: string, silent: string | false): Error =>
     signal.aborted ? new Cancelled() : connectionError(error, { host, place: address.repository, silent, isReached });
 
   async function open(start: string, headers: Record<string, string> = {}): Promise<HubAnswer> {
-    const [{ fetch }, dispatcher] = await Promise.all([import('../../support/network.js'), agent]);
+    const { fetch, dispatcher } = await network;
     let url = new URL(start);
     let atHome = true;
     for (let hop = 0; hop <= REDIRECTS; hop++) {

@@ -13,7 +13,7 @@ import type { Sums } from './hashes.js';
 import { SETTINGS } from './hub.js';
 import type { DownloadReporter } from './hub.js';
 import { allFiles } from './listing.js';
-import { hubClient, proxyAgent } from './request.js';
+import { hubClient } from './request.js';
 
 export interface FileToUpload {
   /** In the repository. */
@@ -113,7 +113,7 @@ async function created(
 /** `fetch` with the proxy of this machine. The token goes to the Hub's own origin only, and redirects are not followed. */
 function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal): typeof fetch {
   const { origin } = new URL(endpoint);
-  const agent = proxyAgent();
+  const dispatcher = import('../../support/network.js').then(({ proxyAgent }) => proxyAgent());
   let isReached = false;
   return (async (input: string, init: RequestInit = {}) => {
     const url = new URL(input);
@@ -123,7 +123,7 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
     headers.set('user-agent', 'security-vectors');
     const request = { method: init.method, body: init.body, headers: Object.fromEntries(headers.entries()) };
     try {
-      const answer = await send(url, { ...request, dispatcher: await agent, redirect: 'error', signal });
+      const answer = await send(url, { ...request, dispatcher: await dispatcher, redirect: 'error', signal });
       isReached = true;
       return answer;
     } catch (error) {
