@@ -6,11 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ESTIMATE, memoryName } from './benchmarks.mjs';
+import { CURVES, exponent } from './curves.mjs';
 
 const folder = import.meta.dirname;
 
 /** The page of a report. @param tried Markdown of what was tried without success */
-export function page({ machine, results, profile }, tried) {
+export function page({ machine, results, profile, curves }, tried) {
   const named = new Map(results.map((result) => [result.name, result]));
   const trainings = results.filter(({ gemmShare }) => gemmShare !== undefined);
   const memories = trainings.flatMap(({ name }) => named.get(memoryName(name)) ?? []);
@@ -66,7 +67,7 @@ ${table(
   ['', 'ours', 'peer', 'ratio'],
   others.map((r) => [code(r.name), ...sides(r)]),
 )}
-${profile ? profileText(profile) : ''}
+${profile ? profileText(profile) : ''}${curves ? curvesText(curves) : ''}
 ## Tried without success
 
 ${tried.trim()}
@@ -112,6 +113,26 @@ function machineText({ cpu, cores, threads, memoryBytes, os, node, onnxruntime, 
       ['Load before', String(load)],
     ],
   );
+}
+
+/** How time and memory of a step grow. */
+function curvesText(curves) {
+  const rows = curves.flatMap(({ name, points }) => {
+    const { title } = CURVES.find((curve) => curve.name === name);
+    return points.map((point, i) => {
+      const growth = (of) => (i === 0 ? '–' : exponent(points[i - 1], point, of).toFixed(2));
+      const values = [value(point.cpuMs, 'ms'), growth('cpuMs'), value(point.peakBytes, 'bytes'), growth('peakBytes')];
+      return [i === 0 ? title : '', String(point.size), ...values];
+    });
+  });
+  return `
+## Curves
+
+A LoRA step of the shape of \`train-lora-135m\` (4×128, rank 8, 30 layers, one adapter) with one size changed. Time is processor
+time. *Grows* is the exponent from one size to the next: 1 in proportion, 2 with the square.
+
+${table(['', 'size', 'time', 'grows', 'memory', 'grows'], rows)}
+`;
 }
 
 /** Operators that take together this share of a step; the rest is one row. */

@@ -5,7 +5,8 @@
  *
  * The peers are transformers and PEFT, in a Python environment made in out/bench/python (or PEERS_PYTHON, a Python that has
  * them), and llama.cpp where SMOLLM2_GGUF names SmolLM2's file. --ours leaves the peers out, --compile adds torch.compile (minutes
- * for each training). --merge keeps the results of other benchmarks that FILE has. A ratio above 1: we are ahead.
+ * for each training). Beside the benchmarks --only knows `curves`: how time and memory of a step grow. --merge keeps the results of
+ * other benchmarks that FILE has. A ratio above 1: we are ahead.
  */
 import { build } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchmarks, ESTIMATE, start } from './benchmarks.mjs';
+import { CURVES, measure as measureCurve, SHAPE } from './curves.mjs';
 import { llamaCpp, pythonPeers } from './peers.mjs';
 import { lastLine, out, root, run } from './process.mjs';
 import { compared, estimateOf, gemmShare, memoryOf, operators } from './results.mjs';
@@ -30,13 +32,14 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 3));
-const wanted = options.only?.split(',') ?? Object.keys(benchmarks).filter((b) => !options.quick || benchmarks[b].quick);
-const unknown = wanted.find((name) => !benchmarks[name]);
-if (unknown !== undefined || !(rounds >= 1)) {
-  console.error(`Benchmarks: ${Object.keys(benchmarks).join(', ')}; --rounds is 1 or more.`);
+const known = [...Object.keys(benchmarks), 'curves'];
+const wanted = options.only?.split(',') ?? known.filter((name) => !options.quick || benchmarks[name]?.quick);
+if (!wanted.every((name) => known.includes(name)) || !(rounds >= 1)) {
+  console.error(`Benchmarks: ${known.join(', ')}; --rounds is 1 or more.`);
   process.exit(2);
 }
 const chosen = wanted.filter((name) => {
+  if (name === 'curves') return false;
   const { needs } = benchmarks[name];
   if (needs === undefined || process.env[needs] !== undefined) return true;
   console.error(`${name} is left out: it needs ${needs}.`);
@@ -64,13 +67,15 @@ async function prepare() {
   });
 }
 
-/** The model of a benchmark: its file, or random weights of its shape. */
-async function modelOf({ model, shape }) {
+/** The model of a benchmark: its file, or random weights of its shape, with other than its own number of layers. */
+async function modelOf({ model, shape, layers }) {
   if (shape === undefined) return model;
-  const folder = path.join(out, `shape-${shape}`);
+  const name = ['shape', shape, ...(layers === undefined ? [] : [layers])].join('-');
+  const folder = path.join(out, name);
   if (!existsSync(path.join(folder, 'config.json'))) {
     console.error(`writing random weights of ${shape} …`);
-    await run(process.execPath, [path.join(out, 'weights.mjs'), shape, folder]);
+    const args = [shape, folder, ...(layers === undefined ? [] : [String(layers)])];
+    await run(process.execPath, [path.join(out, 'weights.mjs'), ...args]);
   }
   return folder;
 }
@@ -171,6 +176,21 @@ for (const name of chosen) {
   }
 }
 
+let curves;
+if (wanted.includes('curves')) {
+  curves = [];
+  for (const curve of CURVES) {
+    console.error(`curves · ${curve.title}`);
+    curves.push(
+      await measureCurve(curve, async (args, layers) => {
+        const model = await modelOf({ shape: SHAPE, layers });
+        const all = ['--model', model, `--threads=${options.threads}`, '--steps=3', ...args];
+        return lastLine(await run(process.execPath, [path.join(out, 'step.mjs'), ...all]));
+      }),
+    );
+  }
+}
+
 const { version: onnxruntime } = JSON.parse(
   readFileSync(path.join(root, 'node_modules/onnxruntime-node/package.json'), 'utf8'),
 );
@@ -193,7 +213,7 @@ const others = (before?.results ?? []).filter(({ name }) => name !== ESTIMATE &&
 const all = [...others, ...results];
 if (all.some(({ error }) => error !== undefined)) all.push(estimateOf(ESTIMATE, all));
 mkdirSync(path.dirname(file), { recursive: true });
-const report = { machine, results: all, profile: profiled ?? before?.profile };
+const report = { machine, results: all, profile: profiled ?? before?.profile, curves: curves ?? before?.curves };
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 
 const shown = (value, unit) =>

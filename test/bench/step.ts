@@ -1,7 +1,7 @@
 /**
- * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--steps 6] [--threads N] [--recompute]
- * [--precision float32|int8|int4] [--moments float32|8bit]`.
- * Half of the labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of
+ * Training steps of a model, timed: `step.mjs --model FOLDER [--method lora|full] [--rows 4] [--tokens 128] [--rank 8] [--vectors 0] [--steps 6] [--threads N]
+ * [--recompute] [--precision float32|int8|int4] [--moments float32|8bit]`.
+ * `--vectors` are frozen adapters beside the trained one. Half of the labels are masked, as in prompt/answer data. Prints one JSON line: milliseconds of every step, and of
  * processor time, the minimum without the first, milliseconds from opening the model to the end of the first step, peak resident bytes, and then the rate of
  * matrix products alone, cold (floating-point operations a second).
  * With --expect nothing is trained: prints what the estimate says, and the floating-point operations of a step.
@@ -34,6 +34,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '4' },
     tokens: { type: 'string', default: '128' },
     rank: { type: 'string', default: '8' },
+    vectors: { type: 'string', default: '0' },
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '0' },
     recompute: { type: 'boolean', default: false },
@@ -60,11 +61,13 @@ const rng = random(0);
 const layout = layOut(linearLayers(spec).map((s) => ({ ...s, rank: rank!, scale: 2 })));
 const full = values.method === 'full';
 const names = full ? [...parameters(spec).keys()] : [flatInput('task')];
+const vectors = Array.from({ length: Number(values.vectors) }, (_, i) => `vector${i}`);
+const frozen = Object.fromEntries(vectors.map((name) => [flatInput(name), flatTensor(initialise(layout, rng))]));
 const learner = openLearner({
   backend,
   spec,
   model,
-  adapters: full ? [] : [{ name: 'task', layout }],
+  adapters: [...(full ? [] : ['task']), ...vectors].map((name) => ({ name, layout })),
   trainable: names,
   weightsAsInputs: full,
   recompute: values.recompute,
@@ -87,7 +90,7 @@ const examples = Array.from({ length: rows! }, () => {
 const supervised = examples.reduce((n, { labels }) => n + labels.filter((id) => id !== -100).length, 0);
 const batch = examples.map((example) => ({
   example,
-  scales: { task: 1 },
+  scales: Object.fromEntries(['task', ...vectors].map((name) => [name, 1])),
   weight: 1 / supervised,
 }));
 
@@ -99,7 +102,7 @@ let old: Tensor[] | undefined;
 for (let i = 0; i < steps!; i++) {
   const began = performance.now();
   const used = process.cpuUsage();
-  const fed = Object.fromEntries(names.map((name, n) => [name, state.p[n]!]));
+  const fed = { ...frozen, ...Object.fromEntries(names.map((name, n) => [name, state.p[n]!])) };
   const { loss, gradients } = await learner.gradients(batch, fed, old);
   old = gradients;
   await optimizer.step(state, gradients, LEARNING_RATE);

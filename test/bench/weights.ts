@@ -1,4 +1,4 @@
-/** Writes random weights of a known shape as a Hugging Face folder, seeded: `node weights.mjs SHAPE FOLDER`. */
+/** Writes random weights of a known shape as a Hugging Face folder, seeded: `node weights.mjs SHAPE FOLDER [LAYERS]`. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../runtime/support/files.js';
@@ -70,10 +70,11 @@ const DEVIATION = 0.02;
 /** Values made at once: 4 MiB of float32. */
 const PIECE = 2 ** 20;
 
-const [name = '', folder = ''] = process.argv.slice(2);
+const [name = '', folder = '', layers] = process.argv.slice(2);
 const shape = SHAPES[name];
-if (!shape || folder === '') throw new Error(`weights.mjs ${Object.keys(SHAPES).join('|')} FOLDER`);
-const { dtype, config } = shape;
+if (!shape || folder === '') throw new Error(`weights.mjs ${Object.keys(SHAPES).join('|')} FOLDER [LAYERS]`);
+const { dtype } = shape;
+const config = { ...shape.config, ...(layers !== undefined && { num_hidden_layers: Number(layers) }) };
 /** Drawn once; every matrix reads them from a place of its own, so that billions of weights take no hours. */
 const rng = random(name);
 const drawn = Float32Array.from({ length: 2 * PIECE }, () => DEVIATION * rng.normal());

@@ -12,6 +12,9 @@ const { benchmarks, ESTIMATE, memoryName, start } = (await import(join(folder, '
   memoryName: (name: string) => string;
   start: { name: string; unit: string };
 };
+const { CURVES } = (await import(join(folder, 'curves.mjs'))) as {
+  CURVES: readonly { name: string; title: string; at: number[] }[];
+};
 const results = (await import(join(folder, 'results.mjs'))) as {
   compared: (name: string, result: object, peer: string, runs: object) => { ours: number | null; ratio: number | null };
   gemmShare: (lines: object[], expected: { flops: number }) => number | null;
@@ -80,11 +83,18 @@ test('the page has every result of the report, and the machine', () => {
     },
     results: [...all, of(start.name, start.unit), of(ESTIMATE, 'relative error', { ours: 0.023 })],
     profile: [{ op: 'Gemm', ms: 900, calls: 480 }],
+    curves: CURVES.map(({ name, at }) => ({
+      name,
+      points: at.map((size) => ({ size, cpuMs: 3 * size, peakBytes: 1e6 * size ** 2 })),
+    })),
   };
   const text = page(report, readFileSync(join(folder, 'tried.md'), 'utf8'));
   for (const { name } of report.results) if (name !== ESTIMATE) assert.ok(text.includes(`\`${name}\``), name);
   for (const part of ['a processor', '301 GFLOP/s', '322 GFLOP/s', '81 %', '1.76 GB', '1.23 s', '`Gemm`', '2 %'])
     assert.ok(text.includes(part), part);
+  for (const { title } of CURVES) assert.ok(text.includes(`| ${title} |`), title);
+  // in proportion, and with the square
+  assert.match(text, /\| 1\.00 \|[^|]*\| 2\.00 \|/);
   assert.doesNotMatch(text, /undefined|NaN|null/);
 });
 
