@@ -283,3 +283,29 @@ test('a run that replaces what it goes on from itself waits for nothing', async 
   await settle(1);
   assert.deepEqual(begun, ['x']);
 });
+
+test('of runs that would wait for each other the last is refused, and the others begin', async (t) => {
+  const { root, runner, store, begun, settle, next } = await queue(t);
+  // All are there from earlier, and each is to be replaced.
+  const finished = async (name: string, used: string): Promise<string> => {
+    const text = recipe({ output: `../adapters/${name}`, vectors: [{ adapter: `../adapters/${used}/adapter` }] });
+    const file = await write(join(root, `recipes/${name}.json`), text);
+    await store.read(await runFolder(root, name, { manifest: { recipe: file } }));
+    return file;
+  };
+  const [x, y, z] = [await finished('x', 'y'), await finished('y', 'z'), await finished('z', 'x')];
+  runner.pause(true);
+  await runner.start(x, { replace: true });
+  await runner.start(y, { replace: true });
+  await assert.rejects(runner.start(z, { replace: true }), {
+    message: 'this run would wait for "x", and that one for this run.',
+  });
+  assert.deepEqual([runner.queue().length, store.get(join(root, 'adapters/z/next'))], [2, undefined]);
+  runner.pause(false);
+  await settle(1);
+  void next();
+  await settle(2);
+  assert.deepEqual(begun, ['y', 'x']);
+  // x is at work and waits for nothing any more.
+  await runner.start(z, { replace: true });
+});
