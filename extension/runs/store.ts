@@ -27,6 +27,8 @@ export class RunStore implements Disposable {
   private answers = new Map<string, SampleEvent[]>();
   private readonly changes = new Emitter<RunChange>();
   readonly onDidChange = this.changes.event;
+  /** Folders of the runs that are selected in the view. */
+  selected: readonly string[] = [];
 
   constructor(private readonly now: () => number = monotonic) {}
 
