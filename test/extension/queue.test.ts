@@ -6,6 +6,7 @@ import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runIcon } from '../../extension/views/labels.js';
@@ -52,6 +53,8 @@ test('each that waits says its place, and moving one up changes who begins next'
   const [a, b, c, d] = [await start('a'), await start('b'), await start('c'), await start('d')];
   await settle(1);
   assert.deepEqual([begun, names()], [['a'], ['b', 'c', 'd']]);
+  const waits = ({ run }: typeof a) => snapshot(run, [], { answers: false, report: false }, 0).waits;
+  assert.deepEqual([a, b].map(waits), [undefined, true]);
   assert.deepEqual(
     [b, c, d].map(({ run }) => [runDescription(run), run.progress.message, runIcon(run).id]),
     [

@@ -114,6 +114,18 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a run that waits says for what, without a time that goes by or a bar', async () => {
+    const message = 'Place 2 of 3 in the queue, which is paused.';
+    const waiting = emptyRun();
+    const progress = { ...waiting.progress, message, fraction: null, secondsElapsed: 0 };
+    const expected = { text: 'about 40 s', details: '' };
+    const page = await openRun({ ...waiting, progress, expected, waits: true, canStop: true });
+    assert.equal(await text(page, '.facts'), `${message} · expected: about 40 s`);
+    assert.equal(await page.page.locator('progress').isVisible(), false);
+    assert.equal(await page.page.locator('vscode-button[aria-label="Stop"]').isVisible(), true);
+    await page.close();
+  });
+
   test('appends move the progress; one that does not fit makes the page ask for a snapshot', async () => {
     const run = protectedRun(62);
     const page = await openRun(run);
