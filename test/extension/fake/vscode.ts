@@ -212,6 +212,7 @@ interface Question {
   placeholder?: string;
   prompt?: string;
   items?: readonly { label: string }[];
+  canSelectMany?: boolean;
   selectedItems: readonly { label: string }[];
   value: string;
 }
@@ -243,7 +244,11 @@ function question(): object {
   };
   function answerTo(asked: Question, text: string): void {
     const answer = fake.answer(text);
-    if (answer === AS_PROPOSED) return void setImmediate(() => void accepted.fire(undefined));
+    if (answer === AS_PROPOSED) {
+      // Of one that is to be chosen the first has the focus.
+      if (!asked.canSelectMany) asked.selectedItems = (asked.items ?? []).slice(0, 1);
+      return void setImmediate(() => void accepted.fire(undefined));
+    }
     if (answer === BACK) return void setImmediate(() => void buttons.fire(QuickInputButtons.Back));
     // Of several that are chosen each is a line.
     asked.selectedItems = (asked.items ?? []).filter(({ label }) => answer.split('\n').includes(label));
