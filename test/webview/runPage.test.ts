@@ -9,7 +9,7 @@ import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { RUNS } from '../contract/runs.js';
 import { missing } from './browser.js';
 import { text, until, usePages, wide } from './openPages.js';
-import { emptyRun, protectedRun, refusedRun, troubledRun } from './runSnapshots.js';
+import { emptyRun, protectedRun, refusedRun, troubledRun, vectorRun } from './runSnapshots.js';
 
 describe('the run page', { skip: missing }, () => {
   const { openRun } = usePages();
@@ -111,6 +111,16 @@ describe('the run page', { skip: missing }, () => {
     });
     await until(() => page.page.locator('canvas').first().isVisible(), 'the first chart');
     assert.equal(await page.page.locator('canvas').nth(2).isVisible(), false);
+    await page.close();
+  });
+
+  test('a vector that needed fewer steps than it was given says so', async () => {
+    const run = vectorRun();
+    const page = await openRun({ ...run, progress: { ...run.progress, steps: 120 } });
+    assert.match(
+      await text(page, '.facts'),
+      /^finished early, as the vector needed no more steps · step 100 \/ 120 · /,
+    );
     await page.close();
   });
 

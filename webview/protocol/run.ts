@@ -137,6 +137,7 @@ export const RUN_STRINGS = {
   evaluating: 'evaluating',
   saving: 'saving',
   finished: 'finished',
+  finishedEarly: 'finished early, as the vector needed no more steps',
   stopped: 'stopped',
   failed: 'failed',
   interrupted: 'interrupted',

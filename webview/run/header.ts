@@ -97,9 +97,10 @@ function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
   const expected = RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '';
+  const early = run.kind === 'vector' && state === 'finished' && steps !== null && step < steps;
   if (run.waits) return joined(message, expected);
   return joined(
-    state === 'training' ? '' : message ? `${s[state]}: ${message}` : s[state],
+    state === 'training' ? '' : message ? `${s[state]}: ${message}` : early ? s.finishedEarly : s[state],
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
     fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
