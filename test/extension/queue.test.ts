@@ -222,9 +222,13 @@ test('a sweep waits for what one of its points alone uses', async (t) => {
   await store.read(await runFolder(root, 'x', { manifest: { outcome: 'running', recipe: file, result: undefined } }));
   await write(join(root, 'recipes/base.json'), recipe());
   const over = { vectors: [[], [{ adapter: '../adapters/x' }]], seed: [1, 2] };
-  const { run } = await start('s', { kind: 'sweep', base: 'base.json', over });
+  const { run, ended } = await start('s', { kind: 'sweep', base: 'base.json', over });
   assert.deepEqual([begun, names()], [[], ['s']]);
   assert.equal(runner.awaited(run.folder)?.name, 'x');
+  // Taken out of the queue it has no points to go on from.
+  runner.stop(run.folder);
+  assert.equal(runDescription(await ended), 'sweep · taken out of the queue');
+  assert.deepEqual([canResume(run), canRunAgain(run)], [false, true]);
 });
 
 test('how the run ended that others wait for is in their words, and so is what is to be done first', async (t) => {

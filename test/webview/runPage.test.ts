@@ -132,6 +132,16 @@ describe('the run page', { skip: missing }, () => {
     const page = await openRun({ ...waiting, progress, expected, waits: true, canStop: true });
     assert.equal(await text(page, '.facts'), `${message} · expected: about 40 s`);
     assert.equal(await page.page.locator('progress').isVisible(), false);
+    const left = { ...progress, state: 'stopped' as const, message: 'Taken out of the queue.' };
+    const run = { ...waiting, device: undefined, progress: left };
+    await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
+    await until(async () => (await text(page, '.facts')) === 'stopped: Taken out of the queue.', 'no time');
+    await page.event({
+      type: 'snapshot',
+      language: 'en',
+      strings: RUN_STRINGS,
+      run: { ...waiting, waits: true, canStop: true },
+    });
     assert.equal(await page.page.locator('vscode-button[aria-label="Stop"]').isVisible(), true);
     await page.close();
   });

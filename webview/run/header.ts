@@ -102,7 +102,7 @@ function facts(run: RunSnapshot, s: RunStrings): string {
   return joined(
     state === 'training' ? '' : message ? `${s[state]}: ${message}` : early ? s.finishedEarly : s[state],
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
-    fill(s.elapsed, formatDuration(secondsElapsed, s)),
+    secondsElapsed === 0 ? '' : fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
     expected,
     run.device ? fill(s.device, run.cluster ?? DEVICE_NAMES[run.device]) : '',
