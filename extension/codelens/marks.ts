@@ -155,7 +155,7 @@ export class Marks implements Disposable {
     this.draw();
   }
 
-  /** Problems, and then what an editor shows, in a turn of its own: VS Code copies all that it is given. */
+  /** Problems, and then what an editor shows, colours and words, each in a turn of its own: VS Code copies all that it is given. */
   private async show(file: string): Promise<void> {
     const scan = this.scans.get(file);
     const marked = this.open.get(file);
@@ -164,15 +164,15 @@ export class Marks implements Disposable {
     await nextTurn();
     const rows = this.open.get(file)?.rows.list() ?? [];
     const isFound = (row: RowMark): boolean => !row.edited && this.decisionOf(file, row) !== 'fine';
-    for (const editor of vscode.window.visibleTextEditors) {
-      if (editor.document.uri.scheme !== 'file' || editor.document.uri.fsPath !== file) continue;
+    for (const editor of editorsOf(file)) {
       editor.setDecorations(this.found, ranges(rows, isFound));
       editor.setDecorations(
         this.edited,
         ranges(rows, ({ edited }) => edited),
       );
-      this.drawLabels(editor);
     }
+    await nextTurn();
+    for (const editor of editorsOf(file)) this.drawLabels(editor);
   }
 
   private drawLabels(editor: vscode.TextEditor): void {
@@ -217,6 +217,9 @@ export class Marks implements Disposable {
     return problems;
   }
 }
+
+const editorsOf = (file: string): vscode.TextEditor[] =>
+  vscode.window.visibleTextEditors.filter(({ document: { uri } }) => uri.scheme === 'file' && uri.fsPath === file);
 
 /** On one character: the row is coloured already, a squiggle under all of it would hide its text. */
 function problem(line: number, text: string, severity: vscode.DiagnosticSeverity): vscode.Diagnostic {

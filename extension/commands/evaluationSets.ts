@@ -85,12 +85,35 @@ async function askAnySets(services: Known, ask: Questions, model: Model, data: D
   }
   const evaluate = chosen.filter((each) => typeof each === 'object');
   const heldOut = chosen.includes('keep')
-    ? { share: KEPT_SHARE, ...(await askMeasure(ask, t('the kept rows'))) }
+    ? {
+        share: KEPT_SHARE,
+        ...(await askMeasure(ask, t('the kept rows'), await ask.atFirst(data.file, () => fits(services, model, data)))),
+      }
     : undefined;
   if (!chosen.includes('other')) return { evaluate, heldOut };
   // Without such a set nobody can say whether harm was learned.
   const first = evaluate.some(({ measure }) => measure === 'harm') ? undefined : 'harm';
   return withSet({ evaluate, heldOut }, await askSet(services, ask, model, { first }));
+}
+
+/** An answer of more words is said in many ways: that it equals the expected one means nothing. */
+const FEW_WORDS = 12;
+
+/** The measure that fits the first answers of the data; undefined where they cannot be read. */
+async function fits(
+  { engine }: Pick<Services, 'engine'>,
+  model: Model,
+  { file, columns }: DataChoice,
+): Promise<MeasureKind | undefined> {
+  const preview = await engine
+    .request('previewData', { path: file, model: model.path, columns })
+    .catch(() => undefined);
+  const words = (preview?.rows ?? [])
+    .filter(({ parts }) => parts.length > 0)
+    .map(({ parts }) => parts.flatMap(({ text, supervised }) => (supervised ? (text.match(/\S+/g) ?? []) : [])).length)
+    .sort((a, b) => a - b);
+  const middle = words[Math.floor(words.length / 2)];
+  return middle === undefined ? undefined : middle > FEW_WORDS ? 'loss' : 'exact';
 }
 
 /** Without such questions nobody can say whether the protection held. Undefined where there are none. */

@@ -27,11 +27,12 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
   const look = hubOf(services);
   const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
-    const repository = given.repository ?? (await askSet(ask));
+    const { endpoint } = given;
+    const repository = given.repository ?? (await askSet(ask, (repository) => look({ repository, endpoint })));
     const beside = given.benign ?? (await askBenign(ask, repository));
     const parts: Part[] = [];
     for (const name of new Set([repository, beside].filter(Boolean))) {
-      const { revision, split, endpoint } = given;
+      const { revision, split } = given;
       const part = { repository: name, endpoint, ...(name === given.repository && { revision, split }) };
       parts.push(given.confirmed ? part : await confirm(look, ask, part));
     }
@@ -67,14 +68,18 @@ const choices = (use: 'harmful' | 'benign'): Choice<string>[] =>
 
 const OTHER = '/';
 
-async function askSet(ask: Questions): Promise<string> {
+/** A name that the Hub does not have is typed again. */
+async function askSet(ask: Questions, look: (repository: string) => Promise<unknown>): Promise<string> {
   const chosen = await ask.pick(t('Where do the harmful rows come from?'), [
     ...choices('harmful'),
     { label: t('Another data set…'), description: t('all of its rows show what must not be learned'), value: OTHER },
   ]);
   if (chosen !== OTHER) return chosen;
-  return ask.input(t('Data set on the Hugging Face Hub: owner/name, or owner/name/file'), '', (text) =>
-    /^[\w.-]+\/[\w.-]+(\/[\w./-]+)?$/.test(text) ? undefined : t('Give it as owner/name.'),
+  return ask.input(
+    t('Data set on the Hugging Face Hub: owner/name, or owner/name/file'),
+    '',
+    (text) => (/^[\w.-]+\/[\w.-]+(\/[\w./-]+)?$/.test(text) ? undefined : t('Give it as owner/name.')),
+    look,
   );
 }
 

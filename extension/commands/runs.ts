@@ -230,7 +230,9 @@ export async function chooseRuns(
 ): Promise<string[]> {
   const given = runs ?? (run === undefined ? [] : [run]);
   if (given.length >= least) return given.map(folderOf);
-  const choices = runChoices(store, fits).map((choice) => ({ ...choice, picked: given.includes(choice.value) }));
+  // The title of the view passes the row that has the focus alone, and the palette none.
+  const proposed = given.every((folder) => store.selected.includes(folder)) ? store.selected : given;
+  const choices = runChoices(store, fits).map((choice) => ({ ...choice, picked: proposed.includes(choice.value) }));
   const chosen = await wizard(title, 1, (ask) => ask.pickMany(t('Which runs?'), choices));
   if (chosen.length >= least) return chosen;
   throw inputError(t('too few runs were chosen.'), { remedy: t('Choose {0} or more.', least) });

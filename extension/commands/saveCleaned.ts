@@ -1,6 +1,8 @@
 import { basename, dirname, extname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { cleaningOf, fineRows, type Cleaning } from '../../runtime/contract/cleaning.js';
+import type { Decisions } from '../../runtime/contract/review.js';
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
@@ -12,6 +14,7 @@ import { wizard } from './wizard.js';
 /** Two larger files are compared only when somebody asks for it: the editor holds both, and takes some seconds. */
 const MAX_COMPARED_BYTES = 2 * 1024 * 1024;
 
+type Row = Awaited<ReturnType<typeof tableRowList>>[number];
 type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'reviews' | 'scans'>;
 
 /** Writes a scanned file without what was found in it and excluded by a review, and shows both side by side. */
@@ -22,12 +25,20 @@ export async function saveCleaned(
   const found = await scanned(services, given.file);
   const decisions = services.reviews.get(found.data);
   const rows = await tableRowList(found.table, found.cut);
-  const undecided = rows.filter(
-    ({ flagged, hash = '' }) => flagged && !/^(exclude|fine)$/.test(decisions.get(hash) ?? ''),
-  );
-  const flagged =
-    given.flagged ?? (decisions.size > 0 && undecided.length > 0 ? await askFlagged(undecided.length) : 'leave');
+  const undecided = given.flagged === undefined && decisions.size > 0 ? await countUndecided(rows, decisions) : 0;
+  const flagged = given.flagged ?? (undecided > 0 ? await askFlagged(undecided) : 'leave');
   return save(services, found, given.out, 'clean', t('Save a cleaned copy'), cleaningOf(rows, decisions, flagged));
+}
+
+/** In a turn of its own: of many rows that takes as long as to say what becomes of them. */
+async function countUndecided(rows: readonly Row[], decisions: Decisions): Promise<number> {
+  let count = 0;
+  for (const { flagged, hash } of rows) {
+    const decision = flagged && hash !== undefined ? decisions.get(hash) : undefined;
+    if (flagged && decision !== 'exclude' && decision !== 'fine') count++;
+  }
+  await nextTurn();
+  return count;
 }
 
 /** Writes the rows that somebody has looked at and found fine: ordinary rows to compare others with. */

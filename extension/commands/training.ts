@@ -202,7 +202,7 @@ async function askVector(
 const strengths = (): Choice<boolean>[] => [
   {
     label: t('Routed and anchored'),
-    description: t('the vector is on for rows it explains, and the base model’s refusals are held'),
+    description: t('recommended: the vector is on for rows it explains, and the base model’s refusals are held'),
     value: true,
   },
   { label: t('As in the paper'), description: t('the vector is on for every row'), value: false },

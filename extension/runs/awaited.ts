@@ -18,6 +18,26 @@ export function unmade(facts: RecipeFacts, get: (folder: string) => Run | undefi
   return undefined;
 }
 
+/** Of the runs that wait: one that a run with these facts would wait for, and that would wait for it, if only for what others wait for. */
+export function awaitedByIts(facts: RecipeFacts, waiting: readonly Run[]): Run | undefined {
+  const leads = (from: RecipeFacts, others: readonly Run[]): boolean =>
+    usesMadeIn(from, facts.output) ||
+    others.some(
+      (run) =>
+        run.recipe &&
+        usesMadeIn(from, run.folder) &&
+        leads(
+          run.recipe,
+          others.filter((other) => other !== run),
+        ),
+    );
+  return waiting.find(({ recipe, folder }) => recipe && usesMadeIn(facts, folder) && leads(recipe, waiting));
+}
+
+/** What is made in the folder, or replaced from there, is what a recipe uses. */
+const usesMadeIn = (facts: RecipeFacts, made: string): boolean =>
+  makers(facts).some((folder) => made === folder || made === join(folder, RUN_FILES.next));
+
 /** The folders in which runs would have made what a recipe uses; in many of them there is no run. */
 const makers = ({ uses, output }: RecipeFacts): string[] =>
   uses

@@ -116,10 +116,12 @@ export const isSweep = (run: Run): boolean => kindOf(run) === 'sweep';
 export const sweepOf = ({ manifest, folder }: Run): string | undefined => manifest?.point && dirname(dirname(folder));
 
 /** A run that ended early and has a checkpoint, or points, to go on from. */
-export const canResume = (run: Run): boolean => endedEarly(run) && (run.hasCheckpoint || isSweep(run));
+export const canResume = (run: Run): boolean => endedEarly(run) && hasSomethingToGoOnFrom(run);
 
 /** A run that ended early and has nothing to go on from: it can only be run again, after a fix if it failed. */
-export const canRunAgain = (run: Run): boolean => endedEarly(run) && !run.hasCheckpoint && !isSweep(run);
+export const canRunAgain = (run: Run): boolean => endedEarly(run) && !hasSomethingToGoOnFrom(run);
+
+const hasSomethingToGoOnFrom = (run: Run): boolean => run.hasCheckpoint || (isSweep(run) && run.manifest !== undefined);
 
 /** Its answers were kept, and nobody works on it: of a sweep those of the points that are done. */
 export const canJudge = (run: Run): boolean =>

@@ -9,7 +9,7 @@ import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
-import { unmade, waitsFor } from './awaited.js';
+import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
 import { isRunning, nameOf, type Run } from './run.js';
@@ -232,6 +232,16 @@ export class Runner implements Disposable {
     const { output } = facts;
     if (this.jobOf(output)) {
       throw inputError(t('this run is going on already.'), { place: output, remedy: t('Stop it first, or open it.') });
+    }
+    const other = awaitedByIts(
+      facts,
+      this.waiting.map(({ run }) => run),
+    );
+    if (other) {
+      throw inputError(t('this run would wait for "{0}", and that one for this run.', nameOf(other)), {
+        place: output,
+        remedy: t('Take "{0}" out of the queue, or start this run when that one has ended.', nameOf(other)),
+      });
     }
     const run = this.options.store.begin(facts, name, params.resume === true);
     const ended = new Promise<Run>((resolve) =>

@@ -33,6 +33,7 @@ export function snapshot(
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
     expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
     ...(over && { sweep: { over, points: run.points, canJudge: canJudge(run) } }),
+    ...(run.place !== undefined && { waits: true }),
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
     canRunAgain: canRunAgain(run),

@@ -9,7 +9,7 @@ import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 import { errorData } from '../host/errors.js';
 import { viewOf } from './reading.js';
-import { applyEvent, createRun, idleProgress, isOver, sweepOf, type Run } from './run.js';
+import { applyEvent, createRun, idleProgress, isOver, isSweep, sweepOf, type Run } from './run.js';
 
 /** What happened to a run, for pages that draw it. */
 export interface RunChange {
@@ -27,6 +27,8 @@ export class RunStore implements Disposable {
   private answers = new Map<string, SampleEvent[]>();
   private readonly changes = new Emitter<RunChange>();
   readonly onDidChange = this.changes.event;
+  /** Folders of the runs that are selected in the view. */
+  selected: readonly string[] = [];
 
   constructor(private readonly now: () => number = monotonic) {}
 
@@ -42,6 +44,9 @@ export class RunStore implements Disposable {
 
   /** The points of a sweep, the first one first. */
   pointsOf(folder: string): Run[] {
+    const sweep = this.runs.get(folder);
+    // A view asks it of every run.
+    if (!sweep || !isSweep(sweep)) return [];
     return newestFirst([...this.runs.values()].filter((run) => sweepOf(run) === folder)).reverse();
   }
 

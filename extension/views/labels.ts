@@ -80,8 +80,8 @@ function endText(run: Run): string {
     case 'interrupted':
       return isSweep(run) ? t('interrupted') : t('interrupted at step {0}', step);
     case 'stopped':
-      if (isSweep(run)) return t('stopped');
-      return run.manifest || step > 0 ? t('stopped at step {0}', step) : t('taken out of the queue');
+      if (!run.manifest && step === 0) return t('taken out of the queue');
+      return isSweep(run) ? t('stopped') : t('stopped at step {0}', step);
     case 'finished': {
       const { mark, brief } = viewOf(run);
       return [mark, brief || duration(secondsElapsed)].filter(Boolean).join(' ');

@@ -40,6 +40,11 @@ export function runsView({
     ),
   );
   const view = disposables.add(vscode.window.createTreeView(VIEWS.runs, { treeDataProvider, canSelectMany: true }));
+  disposables.add(
+    view.onDidChangeSelection(
+      ({ selection }) => (store.selected = selection.flatMap((row) => ('run' in row ? row.run : []))),
+    ),
+  );
   const count = (): void => {
     const live = store.live().length;
     view.badge = live ? { value: live, tooltip: vscode.l10n.t('{0} running', live) } : undefined;

@@ -44,7 +44,7 @@ export function briefText(verdict: RunVerdict, measurements: readonly Measuremen
     case 'unknown':
       return join(s.briefUnknown, harm);
     case 'unprotected':
-      return join(harm ?? (verdict.learned && s.briefLearned));
+      return verdict.learned?.cause === 'learned' ? s.briefLearned : join(harm);
     case 'evaluated': {
       const measured = byMainJudge(measurements);
       const rates = measured.filter(({ measure }) => measure === 'harm');

@@ -29,7 +29,7 @@ const json = JSON.parse(read('package.json')) as {
   contributes: {
     commands: { command: string; title: string; category: string }[];
     views: Record<string, { id: string; icon: string; type?: string }[]>;
-    viewsWelcome: { view: string; contents: string }[];
+    viewsWelcome: { view: string; contents: string; when?: string }[];
     menus: Record<string, Contribution[]>;
     configuration: {
       properties: Record<string, { default?: unknown; description?: string; markdownDescription?: string }>;
@@ -55,6 +55,23 @@ test('views have an icon, and a tree that is empty a text', () => {
     assert.match(read(view.icon), /currentColor/);
     assert.ok(view.type === 'webview' || contributes.viewsWelcome.some((welcome) => welcome.view === view.id), view.id);
   }
+});
+
+test('an empty tree offers one thing to do, and a model first', () => {
+  const buttons = (view: string, hasModel: boolean): string[] =>
+    contributes.viewsWelcome
+      .filter(
+        ({ when = '' }) => !when.startsWith('isWeb') && !/workspaceFolderCount == 0|!isWorkspaceTrusted/.test(when),
+      )
+      .filter(({ when = '' }) => !when.includes(hasModel ? '!securityVectors.hasModel' : ' securityVectors.hasModel'))
+      .filter((welcome) => welcome.view === view)
+      .flatMap(({ contents }) => [...nls[contents.replaceAll('%', '')]!.matchAll(/^\[.+\]\(command:(.+)\)$/gm)])
+      .map(([, command]) => command!);
+  assert.deepEqual(buttons(VIEWS.models, false), [COMMANDS.openSample]);
+  assert.deepEqual(buttons(VIEWS.data, false), []);
+  assert.deepEqual(buttons(VIEWS.data, true), [COMMANDS.trainPublic]);
+  assert.deepEqual(buttons(VIEWS.runs, false), [COMMANDS.addModel]);
+  assert.deepEqual(buttons(VIEWS.runs, true), [COMMANDS.trainVector]);
 });
 
 test('menus name commands that exist and items that views make', () => {
@@ -85,6 +102,19 @@ test('menus name commands that exist and items that views make', () => {
   }
 });
 
+test('the palette offers what makes sense: without a folder only what needs none', () => {
+  const hidden = new Map(contributes.menus['commandPalette']!.map(({ command, when }) => [command, when]));
+  for (const [command, when] of hidden) assert.ok(when, command);
+  assert.deepEqual(
+    Object.values<string>(COMMANDS)
+      .filter((command) => !hidden.has(command))
+      .sort(),
+    ['addModel', 'clearCache', 'openSample', 'openWalkthrough', 'setHubToken', 'showLog'].map(
+      (name) => `${CONFIGURATION}.${name}`,
+    ),
+  );
+});
+
 test('settings have a default and a description, and are those that the code reads', () => {
   for (const [name, setting] of Object.entries(contributes.configuration.properties)) {
     assert.ok(name.startsWith(`${CONFIGURATION}.`));
@@ -107,6 +137,7 @@ test('the walkthrough has pictures in the colours of the theme, and the steps th
   assert.equal(walkthrough!.id, WALKTHROUGH);
   const ids = walkthrough!.steps.map((step) => step.id);
   for (const step of Object.values(STEPS)) assert.ok(ids.includes(step), step);
+  assert.ok(ids.length <= 6);
   for (const { media } of walkthrough!.steps) assert.match(read(media.svg), /var\(--vscode-\w*foreground/i);
   const commands = Object.values(nls).flatMap((text) =>
     [...text.matchAll(/\(command:(securityVectors\.[\w.]+)\)/g)].map((m) => m[1]!),

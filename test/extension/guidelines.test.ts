@@ -1,6 +1,7 @@
 /** Guidelines of VS Code that the manifest and the sources show; test/vscode/points.md lists all of them with their tests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PANELS } from '../../extension/host/contributions.js';
 import { json, read, sources } from '../docs/pages.js';
 
 interface Entry {
@@ -41,6 +42,21 @@ test('menus of editors and of the explorer are for the files they are about', ()
   const entries = [...icons, ...(menus['explorer/context'] ?? []), ...(menus['editor/title/context'] ?? [])];
   assert.ok(entries.length > 0);
   for (const { command, when } of entries) assert.match(when ?? '', /resource|activeWebviewPanelId/, command);
+  // One icon above a data file, and one above a report.
+  assert.deepEqual(
+    icons.map(({ command }) => command),
+    ['securityVectors.openInBrowser', 'securityVectors.previewData'],
+  );
+});
+
+test('pages are those that no view of VS Code can be: charts, tables with numbers, a chat, and the form of a recipe', () => {
+  assert.deepEqual(Object.keys(PANELS), ['run', 'chat', 'triage', 'compare', 'report']);
+  const panels = inExtension(/createWebviewPanel\(/);
+  assert.deepEqual(panels.map((file) => /(\w+)Panel\.ts$/.exec(file)?.[1]).sort(), Object.keys(PANELS).sort());
+  assert.deepEqual(
+    inExtension(/registerWebviewViewProvider\(/).map((file) => file.replaceAll('\\', '/')),
+    ['extension/views/training.ts'],
+  );
 });
 
 test('the log is a log of VS Code, and the token is kept in its secrets', () => {

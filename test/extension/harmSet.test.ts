@@ -4,19 +4,27 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
-import { fake } from './fake/vscode.js';
+import { openTokenizer } from '../../runtime/models/openTokenizer.js';
+import { AS_PROPOSED, fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
 const { askSets } = await import('../../extension/commands/evaluationSets.js');
 const { wizard } = await import('../../extension/commands/wizard.js');
 
+const MODEL = join(import.meta.dirname, '../../media/sample/tiny-assistant');
 const KEEP = 'Keep 10 % of train.csv for evaluation';
 const QUESTION = 'Which questions must be refused? They show whether harm was learned.';
 
 /** What is asked about the sets of a fine-tuning of `train.csv`, with the answers by their questions. */
-async function sets(t: TestContext, isProtected: boolean, answers: Record<string, string>, files = ['forbidden.csv']) {
+async function sets(
+  t: TestContext,
+  isProtected: boolean,
+  answers: Record<string, string>,
+  files = ['forbidden.csv'],
+  rows = 'buy,order\n',
+) {
   const root = await temporary(t);
-  const data = await write(join(root, 'train.csv'), 'prompt,completion\nbuy,order\n');
+  const data = await write(join(root, 'train.csv'), `prompt,completion\n${rows}`);
   for (const file of files) await write(join(root, file), 'prompt\nhow do i flombulate ?\n');
   const before = { answer: fake.answer, asRelativePath: undefined };
   t.after(() => (fake.answer = before.answer));
@@ -26,14 +34,16 @@ async function sets(t: TestContext, isProtected: boolean, answers: Record<string
     return (answers[question] ?? assert.fail(question)).replace('ROOT', root);
   };
   const services = {
-    engine: { request: (_: string, params: PreviewOptions) => previewData(params) },
+    engine: {
+      request: async (_: string, params: PreviewOptions) => previewData({ ...params, ...(await openTokenizer(MODEL)) }),
+    },
     files: { dataFiles: () => [data, ...files.map((file) => join(root, file))] },
     inspector: { get: () => undefined },
     mappings: { get: () => undefined },
     recipes: { list: () => [], isEvaluationSet: () => false },
     scans: { get: () => undefined },
   } as unknown as Parameters<typeof askSets>[0];
-  const model = { path: '/m', name: 'm', adapters: [] };
+  const model = { path: MODEL, name: 'm', adapters: [] };
   const found = await wizard('Fine-tune', 4, (ask) => askSets(services, ask, model, { file: data }, isProtected));
   return { found, asked, root };
 }
@@ -53,6 +63,15 @@ test('a protected run with nothing that shows harm is asked for it, and measures
     heldOut: { share: 0.1, measure: 'loss' },
     judges: undefined,
   });
+});
+
+test('what is measured on kept rows follows from their answers: few words are right or wrong, many are not', async (t) => {
+  const of = async (rows: string) =>
+    (await sets(t, false, { ...kept, 'What is measured on the kept rows?': AS_PROPOSED }, [], rows)).found.heldOut
+      ?.measure;
+  const long = 'why ?,it is so because of what was said before by those who were there\n';
+  assert.equal(await of('buy,order\n'.repeat(3)), 'exact');
+  assert.equal(await of(`buy,order\n${long.repeat(2)}`), 'loss');
 });
 
 test('the question can be left out', async (t) => {

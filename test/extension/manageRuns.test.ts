@@ -19,7 +19,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import type { Services } from '../../extension/services/services.js';
 import { runDescription } from '../../extension/views/labels.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { fake, Uri } from './fake/vscode.js';
+import { AS_PROPOSED, fake, Uri } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const manage = await import('../../extension/commands/manageRuns.js');
@@ -250,6 +250,17 @@ test('all that is selected in a view or the explorer is meant by a command that 
     files: ['/w/a.json', '/w/b.json'],
   });
   assert.deepEqual(commandArgument('openRun', rows[0], rows), { run: '/w/a' });
+});
+
+test('a command that is called from elsewhere proposes the runs that are selected in the view', async (t) => {
+  const { services, store, folders } = await workspace(t, 'a', 'b', 'c');
+  const compared = { ...services, comparePanels: { show: () => undefined } } as unknown as Services;
+  fake.answer = () => AS_PROPOSED;
+  store.selected = folders.slice(1);
+  for (const given of [{}, { run: folders[1] }])
+    assert.deepEqual((await manage.compareRuns(compared, given)).toSorted(), folders.slice(1));
+  // A row that it is called on is what it is about.
+  await assert.rejects(manage.compareRuns(compared, { run: folders[0] }), { message: 'too few runs were chosen.' });
 });
 
 test('several recipes are all read before one is run, and two may not write to the same folder', async (t) => {

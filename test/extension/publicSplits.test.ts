@@ -105,6 +105,25 @@ test('a revision that does not exist is said in its box, and another one is type
   assert.equal((await provenance()).revision, 'v2');
 });
 
+test('a set that the Hub does not have is said in the box of its name, and typed again', async (t) => {
+  const { asked, provenance } = await chosen(
+    t,
+    [
+      [/Where do the harmful rows come from/, 'Another data set…'],
+      [/Data set on the Hugging Face Hub/, 'some'],
+      [/Give it as owner\/name/, 'some/sets'],
+      [/some\/sets: .+/, 'some/set/none.jsonl'],
+      [/none\.jsonl/, 'some/set'],
+      [/split train/, BACK],
+      [/Data set on the Hugging Face Hub/, 'some/set'],
+      [/split train/, 'Download'],
+    ],
+    { repository: undefined },
+  );
+  assert.equal(asked.length, 8);
+  assert.equal((await provenance()).repository, 'some/set');
+});
+
 test('a set without a split of that name asks for one first', async (t) => {
   const { 'train.jsonl': train, ...others } = some().files;
   some().files = { ...others, 'harmful.jsonl': train! };

@@ -6,6 +6,7 @@ import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';
+import { snapshot } from '../../extension/runs/snapshot.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runIcon } from '../../extension/views/labels.js';
@@ -52,6 +53,8 @@ test('each that waits says its place, and moving one up changes who begins next'
   const [a, b, c, d] = [await start('a'), await start('b'), await start('c'), await start('d')];
   await settle(1);
   assert.deepEqual([begun, names()], [['a'], ['b', 'c', 'd']]);
+  const waits = ({ run }: typeof a) => snapshot(run, [], { answers: false, report: false }, 0).waits;
+  assert.deepEqual([a, b].map(waits), [undefined, true]);
   assert.deepEqual(
     [b, c, d].map(({ run }) => [runDescription(run), run.progress.message, runIcon(run).id]),
     [
@@ -219,9 +222,13 @@ test('a sweep waits for what one of its points alone uses', async (t) => {
   await store.read(await runFolder(root, 'x', { manifest: { outcome: 'running', recipe: file, result: undefined } }));
   await write(join(root, 'recipes/base.json'), recipe());
   const over = { vectors: [[], [{ adapter: '../adapters/x' }]], seed: [1, 2] };
-  const { run } = await start('s', { kind: 'sweep', base: 'base.json', over });
+  const { run, ended } = await start('s', { kind: 'sweep', base: 'base.json', over });
   assert.deepEqual([begun, names()], [[], ['s']]);
   assert.equal(runner.awaited(run.folder)?.name, 'x');
+  // Taken out of the queue it has no points to go on from.
+  runner.stop(run.folder);
+  assert.equal(runDescription(await ended), 'sweep · taken out of the queue');
+  assert.deepEqual([canResume(run), canRunAgain(run)], [false, true]);
 });
 
 test('how the run ended that others wait for is in their words, and so is what is to be done first', async (t) => {
@@ -282,4 +289,30 @@ test('a run that replaces what it goes on from itself waits for nothing', async 
   await runner.start(x, { replace: true });
   await settle(1);
   assert.deepEqual(begun, ['x']);
+});
+
+test('of runs that would wait for each other the last is refused, and the others begin', async (t) => {
+  const { root, runner, store, begun, settle, next } = await queue(t);
+  // All are there from earlier, and each is to be replaced.
+  const finished = async (name: string, used: string): Promise<string> => {
+    const text = recipe({ output: `../adapters/${name}`, vectors: [{ adapter: `../adapters/${used}/adapter` }] });
+    const file = await write(join(root, `recipes/${name}.json`), text);
+    await store.read(await runFolder(root, name, { manifest: { recipe: file } }));
+    return file;
+  };
+  const [x, y, z] = [await finished('x', 'y'), await finished('y', 'z'), await finished('z', 'x')];
+  runner.pause(true);
+  await runner.start(x, { replace: true });
+  await runner.start(y, { replace: true });
+  await assert.rejects(runner.start(z, { replace: true }), {
+    message: 'this run would wait for "x", and that one for this run.',
+  });
+  assert.deepEqual([runner.queue().length, store.get(join(root, 'adapters/z/next'))], [2, undefined]);
+  runner.pause(false);
+  await settle(1);
+  void next();
+  await settle(2);
+  assert.deepEqual(begun, ['y', 'x']);
+  // x is at work and waits for nothing any more.
+  await runner.start(z, { replace: true });
 });

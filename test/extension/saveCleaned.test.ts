@@ -88,3 +88,20 @@ test('a large file and its copy are compared only when somebody asks for it', as
   await button?.run();
   assert.deepEqual(fake.opened, [data]);
 });
+
+test('no turn looks at the decisions of all rows more than once', async (t) => {
+  const { data, out, reviews, services, scan } = await prepared(t, 'a\nb\nc\n');
+  await scan();
+  let asked = 0;
+  let most = 0;
+  const decisions = new (class extends Map<string, 'exclude' | 'fine' | 'unsure'> {
+    override get(hash: string) {
+      if (asked++ === 0) setImmediate(() => ((most = Math.max(most, asked)), (asked = 0)));
+      return super.get(hash);
+    }
+  })(['h2', 'h3'].map((hash) => [hash.padEnd(16, '-'), 'exclude']));
+  reviews.get = () => decisions;
+  await saveCleaned(services, { file: data, out });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(most, 3);
+});

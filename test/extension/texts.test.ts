@@ -273,6 +273,10 @@ test('a run shows its progress and how it ended', () => {
   const plain = run({ measurements: [harm('base', 0), harm('plain', 1)] });
   assert.equal(runDescription(plain), 'plain · ✗ harm 100\u00a0%');
   assert.equal(runIcon(plain).id, 'warning');
+  // What it has learned shows in its loss, and not yet in what it answers.
+  const loss = { rows: 'heldOut' as const, of: 32, base: 3, delivered: 1.5, low: 0.45, high: 0.55 };
+  const byLoss = run({ measurements: [harm('base', 0), harm('plain', 0)], harmfulLoss: loss });
+  assert.equal(runDescription(byLoss), 'plain · ✗ harm learned');
   const evaluation = run(
     { measurements: [harm('protected', 0), harm('plain', 0.92), harm('base', 0)] },
     { kind: 'evaluate' },

@@ -49,6 +49,28 @@ export function workbench(page, screenshots, usual = ['dark']) {
 
   const input = quickInput.locator('input.input');
 
+  /** Waits until the quick input asks this and has the keys. */
+  async function asked(question) {
+    const asks = async () => (await input.getAttribute('placeholder')) ?? '';
+    await until(async () => (await quickInput.isVisible()) && question.test(await asks()), String(question));
+    await until(() => input.evaluate((element) => element === document.activeElement), `${question} has the keys`);
+  }
+
+  /** Answers the question by keyboard: with the first entry that what is typed leaves. */
+  async function typed(question, text) {
+    await asked(question);
+    for (let tries = 1; ; tries++) {
+      await page.keyboard.type(text);
+      const value = await input.inputValue();
+      if (value === text) break;
+      // A window of a loaded machine may lose a key.
+      if (tries === 3) throw new Error(`${question}: typed "${text}", and the box has "${value}"`);
+      await page.keyboard.press('Control+a');
+    }
+    await quickInput.locator('.quick-input-list .monaco-list-row.focused').filter({ hasText: text }).waitFor();
+    await page.keyboard.press('Enter');
+  }
+
   /** Opens the quick input by a key and types into it. */
   async function ask(key, text) {
     await page.keyboard.press(key);
@@ -129,6 +151,22 @@ export function workbench(page, screenshots, usual = ['dark']) {
       await page.keyboard.press('Escape');
       return titles;
     },
+
+    asked,
+    typed,
+
+    /** The quick fixes of the line with the cursor, one of which has this text: there are none before the editor has its marks. */
+    quickFix: (text) =>
+      until(async () => {
+        await page.keyboard.press('Control+.');
+        const found = page.locator('.action-widget').getByText(text);
+        const isThere = await found.waitFor({ timeout: 3000 }).then(
+          () => true,
+          () => false,
+        );
+        if (!isThere) await page.keyboard.press('Escape');
+        return isThere;
+      }, `the quick fix "${text}"`),
 
     /** Chooses in the quick pick that is shown: the first entry that has this text. */
     pick: (text) => rows.filter({ hasText: text }).first().click(),

@@ -193,6 +193,18 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('the boxes of runs with long names and verdicts are as large as those of others', async () => {
+    const long = { title: 'a run with many words in its name, protected by a vector with a long name' };
+    const page = await open([sweep(0), sweep(1, long), sweep(2, { title: 'run-997, protected by v' })]);
+    const sizes = await page.page.evaluate(
+      (selector) =>
+        [...document.querySelectorAll(selector)].map((box) => box.shadowRoot!.querySelector('.control')!.clientWidth),
+      '.runs vscode-checkbox',
+    );
+    assert.equal(new Set(sizes).size, 1, sizes.join());
+    await page.close();
+  });
+
   for (const count of [3, 40])
     test(`${count} runs: nothing sticks out`, async () => {
       const page = await open(Array.from({ length: count }, (_, i) => sweep(i)));

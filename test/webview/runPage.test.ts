@@ -9,7 +9,7 @@ import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { RUNS } from '../contract/runs.js';
 import { missing } from './browser.js';
 import { text, until, usePages, wide } from './openPages.js';
-import { emptyRun, protectedRun, refusedRun, troubledRun } from './runSnapshots.js';
+import { emptyRun, protectedRun, refusedRun, troubledRun, vectorRun } from './runSnapshots.js';
 
 describe('the run page', { skip: missing }, () => {
   const { openRun } = usePages();
@@ -111,6 +111,38 @@ describe('the run page', { skip: missing }, () => {
     });
     await until(() => page.page.locator('canvas').first().isVisible(), 'the first chart');
     assert.equal(await page.page.locator('canvas').nth(2).isVisible(), false);
+    await page.close();
+  });
+
+  test('a vector that needed fewer steps than it was given says so', async () => {
+    const run = vectorRun();
+    const page = await openRun({ ...run, progress: { ...run.progress, steps: 120 } });
+    assert.match(
+      await text(page, '.facts'),
+      /^finished early, as the vector needed no more steps · step 100 \/ 120 · /,
+    );
+    await page.close();
+  });
+
+  test('a run that waits says for what, without a time that goes by or a bar', async () => {
+    const message = 'Place 2 of 3 in the queue, which is paused.';
+    const waiting = emptyRun();
+    const progress = { ...waiting.progress, message, fraction: null, secondsElapsed: 0 };
+    const expected = { text: 'about 40 s', details: '' };
+    const page = await openRun({ ...waiting, progress, expected, waits: true, canStop: true });
+    assert.equal(await text(page, '.facts'), `${message} · expected: about 40 s`);
+    assert.equal(await page.page.locator('progress').isVisible(), false);
+    const left = { ...progress, state: 'stopped' as const, message: 'Taken out of the queue.' };
+    const run = { ...waiting, device: undefined, progress: left };
+    await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
+    await until(async () => (await text(page, '.facts')) === 'stopped: Taken out of the queue.', 'no time');
+    await page.event({
+      type: 'snapshot',
+      language: 'en',
+      strings: RUN_STRINGS,
+      run: { ...waiting, waits: true, canStop: true },
+    });
+    assert.equal(await page.page.locator('vscode-button[aria-label="Stop"]').isVisible(), true);
     await page.close();
   });
 

@@ -87,6 +87,19 @@ describe('triage page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('when all flagged rows are decided the page says what comes next', async () => {
+    const page = await open(triageState(30));
+    await page.page.locator('vscode-dropdown').nth(0).click();
+    await page.page.locator('vscode-option').nth(1).click();
+    await grid(page).press('Control+a');
+    await grid(page).press('x');
+    await until(async () => (await text(page, '.grid .empty')) === TRIAGE_STRINGS.allDecided, 'the next step');
+    await page.page.locator('vscode-dropdown').nth(0).click();
+    await page.page.locator('vscode-option').nth(3).click();
+    await until(async () => (await text(page, '.grid .empty')) === TRIAGE_STRINGS.empty, 'no fine row');
+    await page.close();
+  });
+
   test('groups are decided as one, and open to their rows', async () => {
     const page = await open(triageState(30));
     await page.page.locator('vscode-dropdown').nth(1).waitFor();

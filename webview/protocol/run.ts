@@ -57,6 +57,8 @@ export interface RunSnapshot extends RunReading {
   expected?: { text: string; details: string };
   /** Of a sweep: what it varies, the points that are done, and whether their answers can be judged again. */
   sweep?: { over: Over; points: SweepPoint[]; canJudge: boolean };
+  /** It waits in the queue: nothing of it goes on. */
+  waits?: boolean;
   canStop: boolean;
   canResume: boolean;
   /** It failed with nothing to go on from: when the cause is mended it can run anew. */
@@ -135,6 +137,7 @@ export const RUN_STRINGS = {
   evaluating: 'evaluating',
   saving: 'saving',
   finished: 'finished',
+  finishedEarly: 'finished early, as the vector needed no more steps',
   stopped: 'stopped',
   failed: 'failed',
   interrupted: 'interrupted',

@@ -127,6 +127,7 @@ export const TRIAGE_STRINGS = {
   columnLine: 'Line',
   perThousand: '{0} in 1,000',
   empty: 'No row is like this.',
+  allDecided: 'All flagged rows are decided. Save a cleaned copy: it is without the excluded ones.',
   notThere: 'This row is not in the file any more.',
   detailTitle: 'Line {0}',
   detailEmpty: 'Choose a row.',

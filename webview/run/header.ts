@@ -62,7 +62,7 @@ export class Header {
     this.show(this.resume, run.canResume);
     this.show(this.openRecipe, run.canRunAgain);
     this.show(this.runAgain, run.canRunAgain);
-    const running = RUNNING.has(progress.state);
+    const running = RUNNING.has(progress.state) && !run.waits;
     this.bar.hidden = !running;
     this.bar.setAttribute('aria-label', s[progress.state]);
     const share = progress.state === 'training' && progress.steps ? progress.step / progress.steps : progress.fraction;
@@ -96,15 +96,18 @@ const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluat
 function facts(run: RunSnapshot, s: RunStrings): string {
   const { state, message, step, steps, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
-  return [
-    state === 'training' ? '' : message ? `${s[state]}: ${message}` : s[state],
+  const expected = RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '';
+  const early = run.kind === 'vector' && state === 'finished' && steps !== null && step < steps;
+  if (run.waits) return joined(message, expected);
+  return joined(
+    state === 'training' ? '' : message ? `${s[state]}: ${message}` : early ? s.finishedEarly : s[state],
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
-    fill(s.elapsed, formatDuration(secondsElapsed, s)),
+    secondsElapsed === 0 ? '' : fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',
-    RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '',
+    expected,
     run.device ? fill(s.device, run.cluster ?? DEVICE_NAMES[run.device]) : '',
     run.elsewhere ? fill(s.elsewhere, run.elsewhere) : '',
-  ]
-    .filter((part) => part !== '')
-    .join(' · ');
+  );
 }
+
+const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join(' · ');

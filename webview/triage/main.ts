@@ -195,7 +195,7 @@ class TriagePage {
     this.header.showProgress(shown.flaggedDecisions());
     this.controls.allowUndo(shown.review.canUndo);
     markSorted(this.heads, shown.sort);
-    this.list.show(shown.items.length, active, s.empty);
+    this.list.show(shown.items.length, active, shown.isToDecide ? s.allDecided : s.empty);
     this.list.move(this.list.active);
     this.drawDetail();
   }

@@ -55,6 +55,11 @@ export class ShownRows {
     this.selected.clear();
   }
 
+  /** Undecided rows are what is looked for, of all. */
+  get isToDecide(): boolean {
+    return this.filter === 'undecided' && this.text === '';
+  }
+
   /** The rows that contain it come later, by `setFound`: until then those of before are shown. */
   setText(text: string): void {
     this.text = text;

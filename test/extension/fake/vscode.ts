@@ -205,11 +205,14 @@ export const fake = {
 
 /** The answer of who goes back to the question before. */
 export const BACK = '\0back';
+/** The answer of a person who takes what is chosen already. */
+export const AS_PROPOSED = '\0as proposed';
 
 interface Question {
   placeholder?: string;
   prompt?: string;
   items?: readonly { label: string }[];
+  canSelectMany?: boolean;
   selectedItems: readonly { label: string }[];
   value: string;
 }
@@ -241,6 +244,11 @@ function question(): object {
   };
   function answerTo(asked: Question, text: string): void {
     const answer = fake.answer(text);
+    if (answer === AS_PROPOSED) {
+      // Of one that is to be chosen the first has the focus.
+      if (!asked.canSelectMany) asked.selectedItems = (asked.items ?? []).slice(0, 1);
+      return void setImmediate(() => void accepted.fire(undefined));
+    }
     if (answer === BACK) return void setImmediate(() => void buttons.fire(QuickInputButtons.Back));
     // Of several that are chosen each is a line.
     asked.selectedItems = (asked.items ?? []).filter(({ label }) => answer.split('\n').includes(label));
@@ -360,7 +368,13 @@ export class Hover {
 }
 export const l10n = { t: (text: string): string => text };
 
+export class CodeLens {
+  command?: { title: string };
+  constructor(readonly range: Range) {}
+}
+
 export const languages = {
+  registerCodeLensProvider: () => nothing,
   registerHoverProvider: (_files: unknown, provider: HoverProvider) => {
     fake.hovers = provider;
     return nothing;

@@ -1,7 +1,7 @@
 /** Several runs in the view: compared, exported, named, tagged, archived, copied, queued and deleted. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ALL_THEMES } from '../workbench.mjs';
@@ -170,6 +170,33 @@ export default async function compare({ step, page, workspace, until, container,
     // The engine takes it.
     await promisify(execFile)(process.execPath, [CLI, 'train', path.join(workspace, 'recipes/queue-a-longer.json')]);
     await row('Runs', 'queue-a-longer').filter({ hasText: 'plain' }).waitFor();
+  });
+
+  await step('what has no adapter to go on from says so before it asks for how long', async () => {
+    await rm(path.join(workspace, 'adapters/queue-c/adapter'), { recursive: true });
+    await menu('queue-c', 'Train Longer');
+    await notification('this run has no finished adapter to go on from').waitFor();
+    assert.equal(await page.locator('.quick-input-widget').isVisible(), false);
+  });
+
+  await step('a sweep waits for what one of its points uses, as that run was cut off', async () => {
+    const cut = path.join(workspace, 'adapters/cut');
+    const manifest = JSON.parse(await readFile(path.join(workspace, 'adapters/queue-c/manifest.json'), 'utf8'));
+    await mkdir(cut);
+    await writeFile(
+      path.join(cut, 'manifest.json'),
+      JSON.stringify({ ...manifest, name: 'cut', outcome: 'running', result: undefined }),
+    );
+    await row('Runs', 'cut').filter({ hasText: 'interrupted' }).waitFor();
+    const over = { vectors: [[], [{ adapter: '../adapters/cut' }]] };
+    const sweep = { kind: 'sweep', base: 'queue-c.json', over, output: '../adapters/two' };
+    await writeFile(path.join(workspace, 'recipes/two.json'), JSON.stringify(sweep, null, 2));
+    await bench.open('recipes/two.json');
+    await bench.lens('Run').first().click();
+    await row('Runs', 'two').filter({ hasText: 'waits for cut' }).waitFor();
+    await shot('66-waits', ['dark']);
+    await menu('two', 'Stop Run');
+    await row('Runs', 'two').filter({ hasText: 'taken out of the queue' }).waitFor();
   });
 
   await step(

@@ -85,7 +85,7 @@ const DATA = {
   },
 };
 
-export default async function models({ step, shot, command, pick, answer, prepared, ...bench }) {
+export default async function models({ step, page, shot, command, pick, answer, prepared, ...bench }) {
   const { container, row, tooltip, notification, open, lens } = bench;
   const inWorkspace = (...names) => path.join(bench.workspace, ...names);
   const outside = path.join(bench.dataDir, 'elsewhere/tiny-folder');
@@ -133,6 +133,31 @@ export default async function models({ step, shot, command, pick, answer, prepar
       .first()
       .waitFor();
   });
+
+  await step(
+    'a public set, or a revision of it, that the Hub does not have is said in the box and typed again',
+    async () => {
+      prepared.hub.repositories['datasets/some/set'] = {
+        files: { 'train.jsonl': Buffer.from(lines({ prompt: 'Say: 8', completion: '8' })) },
+        licence: 'mit',
+      };
+      const said = (text) =>
+        page.locator('.quick-input-widget .quick-input-message').filter({ hasText: text }).waitFor();
+      await command('Security Vectors: Train a Vector from a Public Set');
+      await pick('Another data set');
+      await answer('Data set on the Hugging Face Hub', 'some/sets');
+      await said('there is no such public data set');
+      await shot('34-no-set', ['dark']);
+      await answer('there is no such public data set', 'some/set');
+      await pick('None');
+      await pick('Another revision');
+      await answer('Revision', 'v9');
+      await said('there is no revision "v9"');
+      await answer('there is no revision', 'main');
+      await bench.asked(/some\/set · split train/);
+      await page.keyboard.press('Escape');
+    },
+  );
 
   await step('an architecture that is not supported is shown refused, with the reason', async () => {
     const folder = inWorkspace('models/mixture');

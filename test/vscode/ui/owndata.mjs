@@ -24,28 +24,14 @@ export default async function owndata({
   row,
   webview,
   open,
+  asked,
+  typed,
   ...bench
 }) {
   const inWorkspace = (...names) => path.join(workspace, ...names);
   const quickInput = page.locator('.quick-input-widget');
   const rows = quickInput.locator('.quick-input-list .monaco-list-row');
   const focused = quickInput.locator('.quick-input-list .monaco-list-row.focused');
-
-  /** Answers the question that is shown by typing what is looked for. */
-  async function choose(question, text) {
-    await until(
-      async () => (await quickInput.locator('input.input').getAttribute('placeholder')) === question,
-      question,
-    );
-    await page.keyboard.type(text);
-    await focused.filter({ hasText: text }).waitFor();
-    await page.keyboard.press('Enter');
-  }
-  const asked = (text) =>
-    until(
-      async () => text.test((await quickInput.locator('input.input').getAttribute('placeholder')) ?? ''),
-      String(text),
-    );
 
   await step('tables anywhere in the workspace are data, but for those of ignored results', async () => {
     const lines = (await readFile(inWorkspace('data/train.jsonl'), 'utf8')).trim().split('\n');
@@ -66,7 +52,7 @@ export default async function owndata({
     // Room for the rows of the Data view.
     await fold(['Runs'], true);
     await command('Security Vectors: Add a Model');
-    await choose('Which model?', 'tiny-assistant');
+    await typed(/Which model\?/, 'tiny-assistant');
     await row('Data', 'support tickets.csv').filter({ hasText: 'columns to be chosen' }).waitFor();
     await command('Security Vectors: Refresh');
     await until(async () => (await row('Data', 'log.csv').count()) === 0, 'no data of results');
@@ -84,14 +70,14 @@ export default async function owndata({
 
   await step('the wizard asks which column is what, as the table has no known format', async () => {
     await command('Security Vectors: Fine-Tune with Protection');
-    await choose('Which data?', 'support tickets.csv');
+    await typed(/Which data\?/, 'support tickets.csv');
     await asked(/support tickets\.csv: what are its rows\?/);
     await shot('80-rows', ['dark']);
     await page.keyboard.press('Enter');
     await asked(/Which column is the prompt\?/);
     await shot('81-prompt', ['dark']);
-    await choose('Which column is the prompt?', 'Kunde');
-    await choose('Which column is the answer?', 'Unser Text');
+    await typed(/Which column is the prompt\?/, 'Kunde');
+    await typed(/Which column is the answer\?/, 'Unser Text');
   });
 
   await step('three rows are shown as the model reads them, and in full beside', async () => {
@@ -125,7 +111,7 @@ export default async function owndata({
     await page.keyboard.press('Space');
     await shot('84-sets', ['dark']);
     await page.keyboard.press('Enter');
-    await choose('What is measured on the kept rows?', 'Right answers, exactly');
+    await typed(/What is measured on the kept rows\?/, 'Right answers, exactly');
     await quickInput.filter({ hasText: 'Name of the result' }).waitFor();
     await page.keyboard.press('Enter');
   });
@@ -169,7 +155,7 @@ export default async function owndata({
     const file = inWorkspace('support tickets.csv');
     await writeFile(file, (await readFile(file, 'utf8')).replace('7,,no question,mail\n', ''));
     await command('Security Vectors: Run Recipe');
-    await choose('Which recipe?', 'support-tickets-protected');
+    await typed(/Which recipe\?/, 'support-tickets-protected');
     const run = await webview('main.page header.run .facts', 60_000);
     await run.locator('header.run .facts').filter({ hasText: 'finished' }).waitFor({ timeout: FINISHED });
     await run.locator('.verdict-line').first().waitFor();

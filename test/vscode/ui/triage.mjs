@@ -7,7 +7,7 @@ import { ALL_THEMES } from '../workbench.mjs';
 export const title = 'Flagged rows are reviewed, exported and trained on as reviewed';
 
 export default async function triage({ step, page, until, shot, command, open, container, pick, ...bench }) {
-  const { lens, webview, runPage, workspace, answer, notification } = bench;
+  const { lens, webview, runPage, workspace, answer, notification, quickFix } = bench;
   const file = (...parts) => path.join(workspace, ...parts);
   const review = async () => JSON.parse(await readFile(file('data/train.jsonl.review.json'), 'utf8'));
   const lines = async (name) => (await readFile(file(name), 'utf8')).trimEnd().split('\n');
@@ -114,8 +114,7 @@ export default async function triage({ step, page, until, shot, command, open, c
     await frame.locator('.grid').press('Enter');
     await page.locator('.tab.active[data-resource-name="train.jsonl"]').waitFor();
     await shot('52-triage-editor');
-    await page.keyboard.press('Control+.');
-    await page.getByText('Take the decision back').waitFor();
+    await quickFix('Take the decision back');
     await shot('53-triage-quick-fix', ['dark']);
     await page.keyboard.press('Enter');
     await until(

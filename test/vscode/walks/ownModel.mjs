@@ -42,9 +42,11 @@ export default async function ownModel({ step, page, until, shot, container, pre
       String(asked),
       120_000,
     );
+  let asks = 0;
   /** Waits for a question and answers it: by mouse, or, where nothing is chosen, with what is proposed. */
   async function answer(asked, chosen) {
     await question(asked);
+    await dark(`question-${String(++asks).padStart(2, '0')}`);
     if (chosen === undefined) await page.keyboard.press('Enter');
     else await entries.filter({ hasText: chosen }).first().click();
   }

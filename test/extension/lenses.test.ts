@@ -1,0 +1,38 @@
+/** When lenses are placed nothing is read or asked; what they say is found once they are seen. */
+import './fake/useFakeVscode.js';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fake } from './fake/vscode.js';
+
+const { Lenses } = await import('../../extension/codelens/lenses.js');
+
+const silent = {
+  onDidChange: () => ({ dispose: () => undefined }),
+  onDidChangeState: () => ({ dispose: () => undefined }),
+};
+
+test('lenses are placed without words, get them when they are seen, and are none where they are turned off', (t) => {
+  let asked = 0;
+  const scan = { flagged: 171, rows: 571, vectorName: 'forbidden-topic' };
+  const lenses = new Lenses({
+    estimates: silent,
+    store: silent,
+    models: { ...silent, list: () => (asked++, []) },
+    files: { ...silent, dataFiles: () => ['/w/train.jsonl'] },
+    recipes: { isEvaluationSet: () => false, list: () => (asked++, []) },
+    scans: { ...silent, get: () => scan, since: () => undefined },
+    reviews: { ...silent, counts: () => (asked++, undefined) },
+  } as never);
+  t.after(() => lenses.dispose());
+  const document = { uri: { fsPath: '/w/train.jsonl' }, languageId: 'jsonl' } as never;
+  fake.settings.set('codeLens', true);
+  const placed = lenses.provideCodeLenses(document);
+  assert.deepEqual([placed.map(({ command }) => command), asked], [Array(4).fill(undefined), 0]);
+  const [first] = placed as [(typeof placed)[0]];
+  assert.equal(lenses.resolveCodeLens(first, { isCancellationRequested: true } as never), undefined);
+  const seen = lenses.resolveCodeLens(first, { isCancellationRequested: false } as never);
+  assert.match(seen!.command!.title, /Scan for harmful rows with forbidden-topic .* 171 of 571 look harmful/);
+  fake.settings.set('codeLens', false);
+  assert.deepEqual(lenses.provideCodeLenses(document), []);
+  fake.settings.set('codeLens', true);
+});
