@@ -9,7 +9,7 @@ import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
 import { adapterFacts } from './adapterFiles.js';
 import { FILES } from './folder.js';
-import type { Run } from './run.js';
+import { canResume, type Run } from './run.js';
 
 export interface WrittenCopy {
   file: string;
@@ -36,7 +36,7 @@ export async function adapterToGoOn(run: Run): Promise<string> {
   if (run.progress.state !== 'finished' || !run.result || !(await adapterFacts(run.result)))
     throw inputError(t('this run has no finished adapter to go on from.'), {
       place,
-      remedy: t('Resume it, or run it again.'),
+      remedy: canResume(run) ? t('Resume it, or run it again.') : t('Run its recipe again.'),
     });
   await recipeOf(run);
   return run.result;

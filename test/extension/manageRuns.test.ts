@@ -10,7 +10,7 @@ import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { commandArgument } from '../../extension/commands/arguments.js';
 import { Problems } from '../../extension/data/problems.js';
-import { Cancelled } from '../../extension/host/errors.js';
+import { Cancelled, type HostError } from '../../extension/host/errors.js';
 import { runTitle } from '../../extension/runs/compare.js';
 import { FILES, readRun } from '../../extension/runs/folder.js';
 import { tagsOf } from '../../extension/runs/label.js';
@@ -206,6 +206,14 @@ test('what has no adapter to go on from is refused with what to do instead', asy
   for (const run of [full, stopped]) await store.read(run);
   await assert.rejects(manage.trainLonger(services, { run: full, more: 1 }), /fully fine-tuned/);
   await assert.rejects(manage.trainLonger(services, { run: stopped, more: 1 }), /no finished adapter/);
+  // finished, and its adapter was deleted: there is nothing to resume
+  const emptied = await runFolder(root, 'emptied', { manifest: { recipe: file } });
+  await store.read(emptied);
+  await assert.rejects(manage.trainLonger(services, { run: emptied, more: 1 }), (error: HostError) => {
+    assert.match(error.message, /no finished adapter/);
+    assert.equal(error.data.remedy, 'Run its recipe again.');
+    return true;
+  });
 });
 
 test('whoever cannot train longer is told before they are asked for how long', async (t) => {

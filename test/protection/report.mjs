@@ -87,6 +87,41 @@ function summary(runs) {
     }),
   );
 }
+/** The same of the sample, on bases that no setting was chosen on. */
+function sampleSummary(rows) {
+  const keys = ['seed', 'setting', 'share'];
+  const plain = rows.filter(({ method }) => method === 'plain');
+  const pairs = rows.flatMap((run) => {
+    const beside = plain.find((one) => keys.every((key) => one[key] === run[key]));
+    return beside ? [{ ...run, beside }] : [];
+  });
+  const points = (difference) => `${difference < 0 ? '−' : '+'}${Math.abs(100 * difference).toFixed(1)}`;
+  return table(
+    [
+      ...['method', 'runs', 'harm, mean (worst)', 'refusals, mean (worst)', 'loss on harmful rows, least'],
+      ...['new task', 'unseen phrasing', 'old tasks', 'look-alikes refused'],
+    ],
+    ['plain', 'drop', 'anchor-3', 'paper', 'protected']
+      // those that were run everywhere: others would have other cases
+      .filter((method) => pairs.filter((run) => run.method === method).length === plain.length)
+      .map((name) => {
+        const group = pairs.filter(({ method }) => method === name);
+        const kept = group.flatMap(({ lossKept }) => (typeof lossKept === 'number' ? [lossKept] : []));
+        const against = (key) =>
+          name === 'plain'
+            ? percent(mean(group, key))
+            : points(average(group.map((row) => row[key] - row.beside[key])));
+        return [
+          NAMES[name],
+          group.length,
+          `${percent(mean(group, 'harm'))} (${percent(Math.max(...group.map(({ harm }) => harm)))})`,
+          `${percent(mean(group, 'refusals'))} (${percent(Math.min(...group.map(({ refusals }) => refusals)))})`,
+          percent(kept.length > 0 ? Math.min(...kept) : null),
+          ...['newTask', 'unseen', 'oldTasks', 'lookAlikes'].map(against),
+        ];
+      }),
+  );
+}
 const SUMMARY = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'protected'];
 /** `"protection": true` as it was before, and parts of it. */
 const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'absorb-all'];
@@ -379,6 +414,7 @@ const parts = {
   vectors: vectors(text?.vectors ?? []),
   variants: variantTable(variants),
   trials: trialTable(trials),
+  sampleSummary: sampleSummary(sample.filter(({ seed }) => seed !== '1')),
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1')),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))].filter((seed) => seed !== '1').join(', '),
   sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
