@@ -107,6 +107,15 @@ export function workbench(page, screenshots, usual = ['dark']) {
       timeoutMs,
     );
 
+  /** Clicks a lens or row, and waits for what it does. One that is drawn anew under the mouse takes no click: then once more. */
+  async function press(item, effect) {
+    await item.first().click();
+    return effect(10_000).catch(async () => {
+      await item.first().click();
+      return effect(30_000);
+    });
+  }
+
   let shown = 'dark';
   const command = (title) => choose('F1', `>${title}`, title);
 
@@ -234,14 +243,8 @@ export function workbench(page, screenshots, usual = ['dark']) {
 
     webview,
 
+    press,
     /** Clicks a lens or row that opens the page of a run; gives its document. */
-    async runPage(item) {
-      await item.first().click();
-      // One that is drawn anew under the mouse takes no click.
-      return webview(RUN_PAGE, 10_000).catch(async () => {
-        await item.first().click();
-        return webview(RUN_PAGE);
-      });
-    },
+    runPage: (item) => press(item, (timeout) => webview(RUN_PAGE, timeout)),
   };
 }

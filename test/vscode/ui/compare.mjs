@@ -144,8 +144,8 @@ export default async function compare({ step, page, workspace, until, container,
     await notification('The queue is paused').waitFor();
     for (const name of ['queue-a', 'queue-b', 'queue-c']) {
       await bench.open(`recipes/${name}.json`);
-      await bench.lens('fine-tune without protection').first().click();
-      await row('Runs', name).filter({ hasText: 'in the queue' }).waitFor();
+      const waits = row('Runs', name).filter({ hasText: 'in the queue' });
+      await bench.press(bench.lens('fine-tune without protection'), (timeout) => waits.waitFor({ timeout }));
     }
     await menu('queue-c', 'Move Up in the Queue');
     await row('Runs', 'queue-c').filter({ hasText: 'place 2 in the queue' }).waitFor();
@@ -192,8 +192,8 @@ export default async function compare({ step, page, workspace, until, container,
     const sweep = { kind: 'sweep', base: 'queue-c.json', over, output: '../adapters/two' };
     await writeFile(path.join(workspace, 'recipes/two.json'), JSON.stringify(sweep, null, 2));
     await bench.open('recipes/two.json');
-    await bench.lens('Run').first().click();
-    await row('Runs', 'two').filter({ hasText: 'waits for cut' }).waitFor();
+    const waits = row('Runs', 'two').filter({ hasText: 'waits for cut' });
+    await bench.press(bench.lens('Run'), (timeout) => waits.waitFor({ timeout }));
     await shot('66-waits', ['dark']);
     await menu('two', 'Stop Run');
     await row('Runs', 'two').filter({ hasText: 'taken out of the queue' }).waitFor();

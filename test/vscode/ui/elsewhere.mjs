@@ -35,8 +35,8 @@ export default async function elsewhere({ step, workspace, until, open, lens, we
 
     await step('running its recipe is refused with who works on it', async () => {
       await open('recipes/vector.json');
-      await lens('train the security vector').first().click();
-      await bench.notification(`process ${other.pid} on`).waitFor();
+      const refused = bench.notification(`process ${other.pid} on`).first();
+      await bench.press(lens('train the security vector'), (timeout) => refused.waitFor({ timeout }));
     });
 
     await step('killed, it is interrupted and can be resumed', async () => {

@@ -15,6 +15,7 @@ export default async function reload({
   command,
   open,
   lens,
+  press,
   webview,
   runPage,
   container,
@@ -79,8 +80,8 @@ export default async function reload({
       const recipe = { ...plain, steps: 2, epochs: undefined, evaluate, output: `../adapters/${name}` };
       await writeFile(path.join(workspace, `recipes/${name}.json`), JSON.stringify(recipe, null, 2));
       await open(`recipes/${name}.json`);
-      await lens('fine-tune without protection').first().click();
-      await row('Runs', name).filter({ hasText: 'in the queue' }).waitFor();
+      const waits = row('Runs', name).filter({ hasText: 'in the queue' });
+      await press(lens('fine-tune without protection'), (timeout) => waits.waitFor({ timeout }));
     }
     await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
     await page.locator('.monaco-workbench').waitFor();

@@ -7,7 +7,7 @@ import { ALL_THEMES } from '../workbench.mjs';
 export const title = 'Flagged rows are reviewed, exported and trained on as reviewed';
 
 export default async function triage({ step, page, until, shot, command, open, container, pick, ...bench }) {
-  const { lens, webview, runPage, workspace, answer, notification, quickFix } = bench;
+  const { lens, press, webview, runPage, workspace, answer, notification, quickFix } = bench;
   const file = (...parts) => path.join(workspace, ...parts);
   const review = async () => JSON.parse(await readFile(file('data/train.jsonl.review.json'), 'utf8'));
   const lines = async (name) => (await readFile(file(name), 'utf8')).trimEnd().split('\n');
@@ -38,12 +38,7 @@ export default async function triage({ step, page, until, shot, command, open, c
   await step(
     'the review opens from the lens, with the worst row, its scores and the words that the vector explains',
     async () => {
-      await lens('Review flagged rows').first().click();
-      // One that is drawn anew under the mouse takes no click.
-      const frame = await table(10_000).catch(async () => {
-        await lens('Review flagged rows').first().click();
-        return table();
-      });
+      const frame = await press(lens('Review flagged rows'), table);
       await frame
         .locator('.controls [role=status]')
         .filter({ hasText: `${flagged} rows` })

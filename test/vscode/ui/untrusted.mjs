@@ -17,6 +17,7 @@ export default async function untrusted({
   open,
   row,
   lens,
+  press,
   notification,
   shot,
   ...bench
@@ -38,8 +39,8 @@ export default async function untrusted({
 
   await step('a recipe does not run', async () => {
     await open('recipes/vector.json');
-    await lens('train the security vector').first().click();
-    await notification('this workspace is not trusted').first().waitFor();
+    const refused = notification('this workspace is not trusted').first();
+    await press(lens('train the security vector'), (timeout) => refused.waitFor({ timeout }));
     assert.equal(existsSync(path.join(workspace, 'vectors')), false);
   });
 
