@@ -38,11 +38,7 @@ const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },
   types: { minutes: 20, args: ['node_modules/typescript-native/bin/tsc', '--build'], beside: true },
   lint: { minutes: 20, args: ['node_modules/oxlint/bin/oxlint'], beside: true },
-  format: {
-    minutes: 20,
-    args: ['node_modules/prettier/bin/prettier.cjs', '--experimental-cli', '--check', '.'],
-    beside: true,
-  },
+  format: { minutes: 20, args: ['node_modules/oxfmt/bin/oxfmt', '--check'], beside: true },
   compile: { minutes: 2, args: ['test/compile.mjs'], quiet: true },
   unit: {
     minutes: 20,

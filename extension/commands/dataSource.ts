@@ -64,7 +64,7 @@ export function dataInFront({ files }: Pick<Services, 'files'>): string | undefi
 
 /** The columns of a data file for a recipe that is there already. */
 export const chooseColumns = async (services: Known, file: string, model: Model | undefined): Promise<Columns | undefined> =>
-  (await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, { question: t('Which data?'), file, model }))).columns; // prettier-ignore
+  (await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, { question: t('Which data?'), file, model }))).columns; // oxfmt-ignore
 
 const browse = (ask: Questions): Promise<string> =>
   ask.browse({ filters: { [t('Data files')]: [...BROWSED] }, openLabel: t('Use this file') });

@@ -110,10 +110,8 @@ async function askAdapter(): Promise<string> {
     ]);
     if (from === 'folder')
       return ask.browse({ canSelectFolders: true, canSelectFiles: false, openLabel: t('Add adapter') });
-    const name = await ask.input(
-      t('Adapter on the Hugging Face Hub: owner/name, or owner/name@revision'),
-      '',
-      (text) => (hubName(asHubName(text)) ? undefined : t('Give it as owner/name or owner/name@revision.')),
+    const name = await ask.input(t('Adapter on the Hugging Face Hub: owner/name, or owner/name@revision'), '', (text) =>
+      hubName(asHubName(text)) ? undefined : t('Give it as owner/name or owner/name@revision.'),
     );
     return asHubName(name);
   });

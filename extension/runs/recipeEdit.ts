@@ -69,7 +69,7 @@ export function setKeys(text: string, object: string, values: Record<string, str
   const there = Object.entries(values).filter(([name]) => named(name));
   const added = Object.entries(values).filter(([name, value]) => value !== undefined && !named(name));
   const [[first] = []] = there;
-  if (first === undefined) throw inputError(t('the recipe has no "{0}" yet.', object), { remedy: t('Write it into the recipe first.') }); // prettier-ignore
+  if (first === undefined) throw inputError(t('the recipe has no "{0}" yet.', object), { remedy: t('Write it into the recipe first.') }); // oxfmt-ignore
   const { offset } = named(first)!;
   const line = text.lastIndexOf('\n', offset - 1) + 1;
   const indent = text.slice(line, offset);

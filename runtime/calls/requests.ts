@@ -12,7 +12,7 @@ import { DATA_FORMATS, DEVICE_CHOICES, PRECISIONS } from '../contract/recipeWord
 
 const text = z.string().max(2 ** 24);
 /** File systems take no character 0. */
-const path = z.string().min(1).max(32_768).regex(/^[^\0]*$/, 'a path was expected'); // prettier-ignore
+const path = z.string().min(1).max(32_768).regex(/^[^\0]*$/, 'a path was expected'); // oxfmt-ignore
 const format = z.enum(DATA_FORMATS).optional();
 const name = z.string().min(1).max(4096).optional();
 const columns = z
@@ -142,7 +142,7 @@ const PARAMS: { [K in RequestName]: { [P in keyof Required<Requests[K]['params']
   },
   estimate: { recipe: path, text: text.optional(), device },
   cache: { clear: z.boolean().optional() },
-}; // prettier-ignore
+}; // oxfmt-ignore
 
 /**
  * The parameters of a request, and its number.

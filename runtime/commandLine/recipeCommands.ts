@@ -84,7 +84,7 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
   if (done.agreements.length > 0) out.log(agreementTable(done.agreements));
   if (done.points) {
     const seconds = (performance.now() - began) / 1000;
-    return reportEnd({ kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] }, out); // prettier-ignore
+    return reportEnd({ kind: 'done', outcome: 'finished', output: resolve(run), step: 0, seconds, measurements: [] }, out); // oxfmt-ignore
   }
   return reportRun(resolve(run), done.measurements, out);
 }

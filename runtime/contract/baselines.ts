@@ -4,7 +4,15 @@
 export type BaselineInput = 'aligned' | 'harmful' | 'unaligned' | 'prompt' | 'reinforce' | 'vector';
 /** What can be set of a method. */
 export type BaselineSetting =
-  'share' | 'alternate' | 'weight' | 'rows' | 'threshold' | 'layer' | 'strength' | 'overlap' | 'scale';
+  | 'share'
+  | 'alternate'
+  | 'weight'
+  | 'rows'
+  | 'threshold'
+  | 'layer'
+  | 'strength'
+  | 'overlap'
+  | 'scale';
 
 interface BaselineFacts {
   /** As people write it. */

@@ -5,7 +5,9 @@ import { safeParse } from './safeParse.js';
 
 /** Why a text is no such file: not JSON from a line on, another form at a key, or two words about one hash. */
 export type HashListsFault =
-  { kind: 'json'; line: number } | { kind: 'form'; key: string } | { kind: 'twice'; hash: string };
+  | { kind: 'json'; line: number }
+  | { kind: 'form'; key: string }
+  | { kind: 'twice'; hash: string };
 
 /** Of a million. */
 export const MAX_HASH_LISTS_BYTES = 32 * 1024 * 1024;

@@ -3,7 +3,16 @@ import type { Recipe } from './recipe.js';
 
 /** What a run uses an input for. */
 export type InputRole =
-  'model' | 'origin' | 'data' | 'probes' | 'vector' | 'start' | 'adapter' | 'set' | 'judge' | 'recipe';
+  | 'model'
+  | 'origin'
+  | 'data'
+  | 'probes'
+  | 'vector'
+  | 'start'
+  | 'adapter'
+  | 'set'
+  | 'judge'
+  | 'recipe';
 
 type RecipeOf<K extends Recipe['kind']> = Extract<Recipe, { kind: K }>;
 /** The keys of a recipe that have a text as their value; `*` stands for each entry of a list. */

@@ -2,7 +2,16 @@ import type { AttributeArgument, AttributesOf, InputsOf, Op, OutputsOf } from '.
 import { namesOf, numberOf, shapeText, type Dim, type Shape } from './shapes.js';
 
 export type DType =
-  'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'uint4' | 'int8' | 'bool';
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'uint8'
+  | 'uint4'
+  | 'int8'
+  | 'bool';
 export type FloatType = 'float32' | 'float64';
 
 /** A tensor between two nodes. */

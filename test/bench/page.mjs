@@ -163,7 +163,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [report, target = path.join(folder, '../../docs/performance.md')] = process.argv.slice(2);
   if (report === undefined) throw new Error('page.mjs REPORT.json [PAGE.md]');
   const text = page(JSON.parse(readFileSync(report, 'utf8')), readFileSync(path.join(folder, 'tried.md'), 'utf8'));
-  const { format, resolveConfig } = await import('prettier');
-  writeFileSync(target, await format(text, { ...(await resolveConfig(target)), parser: 'markdown' }));
+  writeFileSync(target, text);
   console.log(target);
 }

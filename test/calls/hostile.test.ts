@@ -99,7 +99,7 @@ describe('hostile and broken runs', () => {
     const named = new RegExp(`${info.name}: the weights have a value that is not a number \\(NaN\\)`);
     ended(await train({ model, output: workspace.file('adapters/nan') }), 2, named);
     assert.ok(!existsSync(workspace.file('adapters/nan/adapter')));
-    ended(await train({ model, evaluate: [{ name: 'n', file: '../eval/new-task.jsonl', measure: 'exact', limit: 2 }], output: workspace.file('adapters/nan2') }), 2, named); // prettier-ignore
+    ended(await train({ model, evaluate: [{ name: 'n', file: '../eval/new-task.jsonl', measure: 'exact', limit: 2 }], output: workspace.file('adapters/nan2') }), 2, named); // oxfmt-ignore
     ended(await cli(['score', '--model', model, '--data', workspace.file('eval/new-task.jsonl')]), 2, named);
     ended(await cli(['generate', '--model', model, '--prompt', 'hello']), 2, named);
   });

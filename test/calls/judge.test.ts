@@ -167,7 +167,7 @@ describe('three judges on one run', () => {
     const file = JSON.parse(await readFile(join(folder, 'eval/forbidden.jsonl.labels.json'), 'utf8')) as object;
     assert.deepEqual(Object.keys(file), ['version', 'complied', 'refused', 'neither']);
     // An evaluation of another run meets the same answers, and the label counts there.
-    const evaluation = { kind: 'evaluate', model: '../tiny-assistant', evaluate: [{ name: 'again', file: '../eval/forbidden.jsonl', measure: 'harm', limit: OF }], judges: ['refusal-phrases', { endpoint: server.address, model: 'local' }], generation: { maxNewTokens: 12 }, threads: 1, device: 'cpu', output: '../reports/again' }; // prettier-ignore
+    const evaluation = { kind: 'evaluate', model: '../tiny-assistant', evaluate: [{ name: 'again', file: '../eval/forbidden.jsonl', measure: 'harm', limit: OF }], judges: ['refusal-phrases', { endpoint: server.address, model: 'local' }], generation: { maxNewTokens: 12 }, threads: 1, device: 'cpu', output: '../reports/again' }; // oxfmt-ignore
     await writeFile(join(folder, 'recipes/again.json'), JSON.stringify(evaluation));
     const again = await calls.run({ recipe: join(folder, 'recipes/again.json') }, silent);
     assert.equal(again.measurements.find((m) => m.judge === 'local' && m.measure === 'harm')!.value, 0);
@@ -190,7 +190,7 @@ describe('three judges on one run', () => {
       { state: 'protected', set: 'topic', row: 2, label: 'refused' as const },
     ];
     await judge({ labels, export: out });
-    const rows = (await readFile(out, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as object); // prettier-ignore
+    const rows = (await readFile(out, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as object); // oxfmt-ignore
     const kept = await samples();
     const of = (row: number): object => {
       const { prompt, answer } = kept.find(
@@ -269,7 +269,7 @@ describe('a judge that is added later', () => {
       });
     };
     const harm = (result: Requests['judge']['result'], of: string) =>
-      result.measurements.filter((m) => m.judge === of && m.measure === 'harm' && m.state === 'base').map(({ count }) => count); // prettier-ignore
+      result.measurements.filter((m) => m.judge === of && m.measure === 'harm' && m.state === 'base').map(({ count }) => count); // oxfmt-ignore
     assert.deepEqual(harm(await partly(1), 'open 1'), [OF - 1]);
     assert.deepEqual(harm(await partly(2), 'open 2'), [], 'two of 24 are more than a twentieth');
     server.says = says;
@@ -277,7 +277,7 @@ describe('a judge that is added later', () => {
 
   test('is refused with its place where it cannot be one', async () => {
     const wrong = async (more: Parameters<typeof judge>[0], message: RegExp): Promise<void> =>
-      assert.rejects(judge(more), (error) => (assert.ok(error instanceof HumanError), assert.match(error.message, message), true)); // prettier-ignore
+      assert.rejects(judge(more), (error) => (assert.ok(error instanceof HumanError), assert.match(error.message, message), true)); // oxfmt-ignore
     const was = await readFile(join(run(), 'manifest.json'), 'utf8');
     await wrong({ judges: [{ classifier: file('nowhere'), refused: 'x' }] }, /no folder/);
     await wrong(

@@ -61,7 +61,7 @@ test('stopped, all replies are kept, and the others are asked about next', async
   assert.ok(said > 45 - 2 * CONCURRENCY && said <= 45, String(said));
   const { judges, done } = await manifestOf(run);
   assert.ok(judges![0]!.usage!.requests >= said);
-  assert.ok(done!.measurements.every(({ judge }) => judge !== 'paid'), 'too many answers are open for a column'); // prettier-ignore
+  assert.ok(done!.measurements.every(({ judge }) => judge !== 'paid'), 'too many answers are open for a column'); // oxfmt-ignore
   assert.ok(existsSync(join(run, 'report.html')));
   assert.ok(!existsSync(join(run, 'owner.json')));
 
@@ -69,8 +69,8 @@ test('stopped, all replies are kept, and the others are asked about next', async
   const { measurements } = await calls.judge({ run, judges: [model()] }, silent);
   assert.equal(server.asked.length, OF - said);
   assert.deepEqual(
-    measurements.filter(({ judge, measure }) => judge === 'paid' && measure === 'harm').map(({ value, count }) => [value, count]), // prettier-ignore
-    [[1, ROWS], [1, ROWS]], // prettier-ignore
+    measurements.filter(({ judge, measure }) => judge === 'paid' && measure === 'harm').map(({ value, count }) => [value, count]), // oxfmt-ignore
+    [[1, ROWS], [1, ROWS]], // oxfmt-ignore
   );
 });
 
@@ -117,7 +117,7 @@ test('a language model of the editor is asked only about what it has left open, 
   let asked = 0;
   const by = (name: string, open: number): Reporter => ({
     ...silent,
-    askEditor: async () => ({ text: ++asked > open ? 'REFUSED' : 'UNSURE', model: name, inputTokens: 1, outputTokens: 1 }), // prettier-ignore
+    askEditor: async () => ({ text: ++asked > open ? 'REFUSED' : 'UNSURE', model: name, inputTokens: 1, outputTokens: 1 }), // oxfmt-ignore
   });
   const count = async (name: string, open = 0): Promise<number> => {
     asked = 0;

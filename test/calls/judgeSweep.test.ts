@@ -56,14 +56,14 @@ beforeEach(async () => {
       answers: (state, row) => `Sorry, I cannot: ${state}${state === 'base' ? '' : seed} ${row}.`,
     });
     const { done } = await manifestOf(point(seed));
-    points.push({ values: { seed }, folder: `points/seed-${seed}`, verdict: 'unprotected', headline: 'h', measurements: done!.measurements, seconds: 7 }); // prettier-ignore
+    points.push({ values: { seed }, folder: `points/seed-${seed}`, verdict: 'unprotected', headline: 'h', measurements: done!.measurements, seconds: 7 }); // oxfmt-ignore
   }
   const error = { kind: 'input', message: 'no such file.' } as const;
-  points.push({ values: { seed: 3 }, folder: 'points/seed-3', verdict: 'failed', headline: 'no', measurements: [], seconds: 1, error }); // prettier-ignore
+  points.push({ values: { seed: 3 }, folder: 'points/seed-3', verdict: 'failed', headline: 'no', measurements: [], seconds: 1, error }); // oxfmt-ignore
   const file: SweepFile = { version: 1, over: { seed: [1, 2, 3, 4] }, of: 4, points };
   await writeFile(join(sweep, 'sweep.json'), JSON.stringify(file));
   await writeFile(join(sweep, 'events.jsonl'), '{"kind":"state","state":"preparing","message":"é"}\n{"kind":"sta');
-  const manifest = { version: 1, kind: 'sweep', name: 's', outcome: 'stopped', started: '2026-01-01T00:00:00Z', device: 'cpu', model: { path: 'm', architecture: 'a', sha256: 'x' }, data: [], vectors: [] }; // prettier-ignore
+  const manifest = { version: 1, kind: 'sweep', name: 's', outcome: 'stopped', started: '2026-01-01T00:00:00Z', device: 'cpu', model: { path: 'm', architecture: 'a', sha256: 'x' }, data: [], vectors: [] }; // oxfmt-ignore
   await writeFile(join(sweep, 'manifest.json'), JSON.stringify(manifest));
 });
 
@@ -72,7 +72,7 @@ describe('the folder of a sweep', () => {
     const messages: string[] = [];
     const onEvent = (event: RunEvent): void => void (event.kind === 'state' && messages.push(event.message));
     const result = await calls.judge({ run: sweep, judges: [local()] }, { ...silent, onEvent });
-    const wanted = [['base', 'refusal-phrases', 0], ['plain', 'refusal-phrases', 0], ['base', 'local', 0], ['plain', 'local', 1]]; // prettier-ignore
+    const wanted = [['base', 'refusal-phrases', 0], ['plain', 'refusal-phrases', 0], ['base', 'local', 0], ['plain', 'local', 1]]; // oxfmt-ignore
     const { points, of } = await table();
     assert.equal(of, 4);
     for (const seed of [1, 2]) {
@@ -89,7 +89,7 @@ describe('the folder of a sweep', () => {
       [1, 2].map((seed) => [{ seed }, point(seed)]),
     );
     assert.deepEqual(result.points!.map(harm), [wanted, wanted]);
-    assert.ok(messages.some((message) => message.startsWith('point 2 of 2 (seed 2): local: plain, topic')), messages[0]); // prettier-ignore
+    assert.ok(messages.some((message) => message.startsWith('point 2 of 2 (seed 2): local: plain, topic')), messages[0]); // oxfmt-ignore
     // What the base said is asked about once.
     assert.equal(server.asked.length, ROWS + 2 * ROWS);
     assert.equal(result.judges[0]!.usage!.requests, 3 * ROWS);
@@ -126,7 +126,7 @@ describe('the folder of a sweep', () => {
       new RegExp(`^local has left ${2 * ROWS} of ${2 * OF} answers of this sweep open: .*401`),
     );
     const { points } = await table();
-    assert.deepEqual([0, 1].map((i) => harm(points[i]!).map(([state, judge]) => [state, judge]).at(-1)), [1, 2].map(() => ['base', 'local'])); // prettier-ignore
+    assert.deepEqual([0, 1].map((i) => harm(points[i]!).map(([state, judge]) => [state, judge]).at(-1)), [1, 2].map(() => ['base', 'local'])); // oxfmt-ignore
   });
 
   test('tells the editor how many answers all points have', async () => {
@@ -155,7 +155,7 @@ describe('one point of a sweep', () => {
     const { points } = await table();
     assert.deepEqual([points[0]!.headline, harm(points[0]!).length], ['h', 2]);
     assert.deepEqual(harm(points[1]!).at(-1), ['plain', 'local', 1]);
-    assert.deepEqual((await pointEvents()).map(({ folder }) => folder), [point(2)]); // prettier-ignore
+    assert.deepEqual((await pointEvents()).map(({ folder }) => folder), [point(2)]); // oxfmt-ignore
   });
 
   test('in a sweep that another process works in, is judged, and says what is not written', async () => {
@@ -171,6 +171,6 @@ describe('one point of a sweep', () => {
 
   test('judged at once with another one, loses no line', async () => {
     await Promise.all([1, 2].map((seed) => calls.judge({ run: point(seed), judges: [local()] }, silent)));
-    assert.deepEqual((await table()).points.map((one) => harm(one).length), [4, 4, 0]); // prettier-ignore
+    assert.deepEqual((await table()).points.map((one) => harm(one).length), [4, 4, 0]); // oxfmt-ignore
   });
 });

@@ -94,7 +94,7 @@ test('the only judge: there is no verdict, it says why, and a mended one gives i
 
   const mended = { classifier: file('judges/good'), refused: 'REJECTION', name: 'c' };
   const { measurements } = await calls.judge({ run: file('adapters/alone'), judges: [mended] }, silent);
-  assert.deepEqual(harm(measurements), [['base', 'c', 0], ['protected', 'c', 0]]); // prettier-ignore
+  assert.deepEqual(harm(measurements), [['base', 'c', 0], ['protected', 'c', 0]]); // oxfmt-ignore
   assert.ok((await samples('alone')).every((sample) => sample.verdict === 'refused' && sample.judge === undefined));
   const { kind, ...why } = await verdict('alone');
   assert.ok(kind !== 'unknown' || ('cause' in why && why.cause !== 'notEvaluated'), kind);
@@ -103,7 +103,7 @@ test('the only judge: there is no verdict, it says why, and a mended one gives i
 test('the first of two: the other one is the main judge of what it leaves open', async () => {
   const broken = { classifier: '../judges/broken', refused: 'REJECTION', name: 'c' };
   const { done } = await run('first', [broken, 'refusal-phrases']);
-  assert.deepEqual(harm(done.measurements), [['base', 'refusal-phrases', 0], ['protected', 'refusal-phrases', 0]]); // prettier-ignore
+  assert.deepEqual(harm(done.measurements), [['base', 'refusal-phrases', 0], ['protected', 'refusal-phrases', 0]]); // oxfmt-ignore
   const [sample] = await samples('first');
   assert.deepEqual([sample!.verdict, sample!.judge, sample!.verdicts], ['refused', 'refusal-phrases', {}]);
   const mended = { classifier: file('judges/good'), refused: 'REJECTION', name: 'c' };
@@ -121,7 +121,7 @@ test('one that cannot be opened any more after training', async () => {
   assert.equal(done.outcome, 'finished');
   assert.deepEqual(
     harm(done.measurements).map(([state, judge]) => [state, judge]),
-    [['base', 'refusal-phrases'], ['base', 'c'], ['protected', 'refusal-phrases']], // prettier-ignore
+    [['base', 'refusal-phrases'], ['base', 'c'], ['protected', 'refusal-phrases']], // oxfmt-ignore
   );
   assert.match(
     warnings.at(-1)!.message,

@@ -49,7 +49,7 @@ describe('the file', () => {
     const made = junit(measurements, [answer('bad', 7, {}), answer('good', 8, {}), answer('base', 9, {})], 1.5);
     assert.deepEqual([made.tests, made.failed, made.skipped], [6, 2, 1]);
     const { testsuites } = await parseStringPromise(made.xml);
-    assert.deepEqual({ ...testsuites.$ }, { name: 'security-vectors', tests: '6', failures: '2', errors: '0', skipped: '1', time: '1.500' }); // prettier-ignore
+    assert.deepEqual({ ...testsuites.$ }, { name: 'security-vectors', tests: '6', failures: '2', errors: '0', skipped: '1', time: '1.500' }); // oxfmt-ignore
     const [good, bad] = testsuites.testsuite!;
     assert.deepEqual([good!.$.name, bad!.$.name], ['good', 'bad']);
     const outcomes = (suite: typeof good) =>
@@ -91,7 +91,7 @@ describe('the file', () => {
 
   it('another judge’s verdict is shown where that judge fails', () => {
     const both = [measured('base', 0, 50, 'harm set', 'second'), measured('x', 1, 50, 'harm set', 'second')];
-    const { xml } = junit(both, [answer('x', 3, { verdict: 'refused', verdicts: { second: 'complied' } }), answer('x', 4, { verdicts: { second: 'refused' } })], 0); // prettier-ignore
+    const { xml } = junit(both, [answer('x', 3, { verdict: 'refused', verdicts: { second: 'complied' } }), answer('x', 4, { verdicts: { second: 'refused' } })], 0); // oxfmt-ignore
     assert.match(xml, /line 3:/);
     assert.doesNotMatch(xml, /line 4:/);
   });

@@ -16,7 +16,7 @@ import type { Verdict } from '../../runtime/contract/events.js';
 const sample = (row: number, verdict: Verdict, more: Partial<SampleEvent> = {}): SampleEvent => ({
   ...{ kind: 'sample', state: 'base', set: 'topic', row, line: row + 1, prompt: `p${row}`, answer: `a${row}`, verdict },
   ...more,
-}); // prettier-ignore
+}); // oxfmt-ignore
 
 describe("Cohen's kappa", () => {
   test('of tables that were worked out elsewhere', () => {
@@ -95,7 +95,7 @@ test('each two judges of a set are compared on what its measure counts, and a pe
   const found = agreements(said, (set) => (set === 'topic' ? 'harm' : 'exact'));
   assert.deepEqual(
     found.map(({ set, judges, count, differ }) => [set, judges.join(), count, differ]),
-    [['topic', 'phrases,model', 3, 1], ['topic', 'phrases,person', 2, 0], ['topic', 'model,person', 2, 1]], // prettier-ignore
+    [['topic', 'phrases,model', 3, 1], ['topic', 'phrases,person', 2, 0], ['topic', 'model,person', 2, 1]], // oxfmt-ignore
   );
   assert.equal(found[1]!.kappa, 1);
   assert.equal(found[2]!.kappa, 0, 'the model says the same of both');
@@ -127,9 +127,9 @@ test('answers that say nothing are told from those that say little', () => {
 });
 
 test('labels keep their order and their words; what is no such file is not read', () => {
-  const labels: Labels = new Map([['b'.repeat(16), 'refused'], ['a'.repeat(16), 'complied'], ['c'.repeat(16), 'refused']]); // prettier-ignore
+  const labels: Labels = new Map([['b'.repeat(16), 'refused'], ['a'.repeat(16), 'complied'], ['c'.repeat(16), 'refused']]); // oxfmt-ignore
   const text = labelsText(labels);
-  assert.deepEqual(JSON.parse(text), { version: 1, complied: ['a'.repeat(16)], refused: ['b'.repeat(16), 'c'.repeat(16)], neither: [] }); // prettier-ignore
+  assert.deepEqual(JSON.parse(text), { version: 1, complied: ['a'.repeat(16)], refused: ['b'.repeat(16), 'c'.repeat(16)], neither: [] }); // oxfmt-ignore
   assert.deepEqual(parseLabels(text), { labels: new Map([...labels].sort()) });
   assert.deepEqual(parseLabels('{\n"version": 1,\n]'), { fault: { kind: 'json', line: 3 } });
   assert.deepEqual(parseLabels('{"version":1,"complied":[],"refused":[]}'), {
@@ -151,7 +151,7 @@ describe('answers side by side', () => {
     () => 'harm',
   );
   test('those that judges dispute come first, and stay there when they are settled', () => {
-    assert.deepEqual(disputedFirst(rows).map(({ row }) => row), [1, 0, 2]); // prettier-ignore
+    assert.deepEqual(disputedFirst(rows).map(({ row }) => row), [1, 0, 2]); // oxfmt-ignore
   });
   test('a label is the verdict; what the judges say stays beside it, and so does that an answer says nothing', () => {
     const chips = (i: number): string[] => answerCell(rows[i]!, 'base', ANSWER_STRINGS).chips.map(({ text }) => text);
@@ -160,7 +160,7 @@ describe('answers side by side', () => {
     assert.equal(rows[1]!.answers[0]!.verdict, 'refused');
   });
   test('a row is a test by its label alone', () => {
-    assert.equal(answerOutcome('harm', { verdict: 'complied', verdicts: { model: 'complied' }, label: 'refused' }), 'passed'); // prettier-ignore
+    assert.equal(answerOutcome('harm', { verdict: 'complied', verdicts: { model: 'complied' }, label: 'refused' }), 'passed'); // oxfmt-ignore
     assert.equal(answerOutcome('harm', { verdict: 'refused', label: 'complied' }), 'failed');
   });
 });

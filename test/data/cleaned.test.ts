@@ -29,7 +29,7 @@ test('rows keep their bytes and order; cut ones have another answer, all others 
     ].join('\n'),
   );
   const out = join(folder, 'a.clean.jsonl');
-  const result = await writeCleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [[1, 'Right.']] }); // prettier-ignore
+  const result = await writeCleaned({ data, out, keep: [[0, 0], [3, 3]], cut: [[1, 'Right.']] }); // oxfmt-ignore
   assert.equal(
     await readFile(out, 'utf8'),
     [
@@ -98,7 +98,7 @@ test('a file of the same kind keeps the bytes of its rows, and what stands aroun
     ['e.csv', head + one + two + three, [[2, 2]], [[0, 'say "x"; y']], `${head}1;a;"say ""x""; y"\n${three}`],
     ['e.csv', head + one + two + three, [], [], head],
     ['e.tsv', 'prompt\tcompletion\na\t"b\tc"\nd\te\n', [[0, 0]], [], 'prompt\tcompletion\na\t"b\tc"\n'],
-  ]; // prettier-ignore
+  ]; // oxfmt-ignore
   for (const [name, text, keep, cut, result] of cases) {
     const data = await put(name, text);
     const out = join(folder, `clean-${name}`);
@@ -147,7 +147,7 @@ test('nothing is replaced unasked, and never the data itself', async () => {
 });
 
 test('the last answer of every format can be another one', () => {
-  const turns = [{ role: 'user', content: 'q' }, { role: 'assistant', content: 'a', x: 1 }]; // prettier-ignore
+  const turns = [{ role: 'user', content: 'q' }, { role: 'assistant', content: 'a', x: 1 }]; // oxfmt-ignore
   const changed = [turns[0], { role: 'assistant', content: 'b', x: 1 }];
   assert.deepEqual(withAnswer({ messages: turns, id: 7 }, 'messages', 'b'), { messages: changed, id: 7 });
   assert.deepEqual(withAnswer({ prompt: 'q', completion: 'a' }, 'completion', 'b'), { prompt: 'q', completion: 'b' });

@@ -71,7 +71,7 @@ test('a mapped column is no field by its own name; others keep theirs', async ()
   const file = await put('swapped.jsonl', JSON.stringify(row));
   const [example] = await load(file, { prompt: 'completion', completion: 'prompt' });
   assert.deepEqual(said([example!]), [['buy 3 lamps .', 'order : 3 lamps']]);
-  const conversation = await put('m.jsonl', JSON.stringify({ dialog: [{ role: 'user', content: 'buy 3 lamps .' }, { role: 'assistant', content: 'order : 3 lamps' }], about: 'be kind .' })); // prettier-ignore
+  const conversation = await put('m.jsonl', JSON.stringify({ dialog: [{ role: 'user', content: 'buy 3 lamps .' }, { role: 'assistant', content: 'order : 3 lamps' }], about: 'be kind .' })); // oxfmt-ignore
   const [other] = await load(conversation, { messages: 'dialog', system: 'about' });
   assert.equal(other!.prompt![0]!.role, 'system');
   // An answer that is not there is not taken from a column that was not named.
@@ -80,7 +80,7 @@ test('a mapped column is no field by its own name; others keep theirs', async ()
 });
 
 test('a JSON cell of a mapped column is read as JSON', async () => {
-  const turns = JSON.stringify([{ role: 'user', content: 'buy 3 lamps .' }, { role: 'assistant', content: 'order : 3 lamps' }]); // prettier-ignore
+  const turns = JSON.stringify([{ role: 'user', content: 'buy 3 lamps .' }, { role: 'assistant', content: 'order : 3 lamps' }]); // oxfmt-ignore
   const file = await put('turns.csv', `id,dialog\n1,"${turns.replaceAll('"', '""')}"\n`);
   assert.deepEqual(said(await load(file, { messages: 'dialog' })), [asked[0]]);
 });
@@ -108,7 +108,7 @@ describe('a column that is not there is an error with place, key and what there 
     );
     const error = await refused(file, { prompt: 'question', completion: 'answer', system: 'sytem' });
     assert.match(error.message, /no column "sytem" \(data\.columns\.system\); there are "question", "answer"/);
-    assert.match((await refused(file, { text: 'answer' })).message, /no column "answer" \(data\.columns\.text\); there are "question", "reply"/); // prettier-ignore
+    assert.match((await refused(file, { text: 'answer' })).message, /no column "answer" \(data\.columns\.text\); there are "question", "reply"/); // oxfmt-ignore
     assert.equal((await refused(file, { text: 'answer' })).place, `${file}:2`);
   });
   test('an empty cell is said in the words of the file', async () => {
@@ -179,7 +179,7 @@ test('usual names are proposed, what is known already is not', () => {
 });
 
 test('a mapping as text', () => {
-  assert.deepEqual(parseColumns('prompt=my question, completion=answer'), { prompt: 'my question', completion: 'answer' }); // prettier-ignore
+  assert.deepEqual(parseColumns('prompt=my question, completion=answer'), { prompt: 'my question', completion: 'answer' }); // oxfmt-ignore
   for (const wrong of ['', 'prompt', 'prompt=', 'answer=a', 'prompt=a,prompt=b', 'prompt=a,text=b'])
     assert.equal(parseColumns(wrong), undefined, wrong);
   assert.equal(columnsText({ completion: 'a', prompt: 'q' }), columnsText({ prompt: 'q', completion: 'a' }));
@@ -202,7 +202,7 @@ describe('the first rows, as the model reads them', () => {
     const bare = await previewData({ path, ...(await openTokenizer(SAMPLE)) });
     assert.deepEqual([bare.columns, bare.format, bare.suggested], [['id', 'question', 'answer'], null, QA]);
     assert.deepEqual(bare.rows[0]!.cells, { id: '7', question: 'buy 3 lamps .', answer: 'order : 3 lamps' });
-    assert.match(bare.rows[0]!.problem!, /match no row format .*"columns": \{"prompt":"question","completion":"answer"\} may be meant/); // prettier-ignore
+    assert.match(bare.rows[0]!.problem!, /match no row format .*"columns": \{"prompt":"question","completion":"answer"\} may be meant/); // oxfmt-ignore
     const { rows, format, suggested } = await previewData({ path, columns: QA, ...(await openTokenizer(SAMPLE)) });
     assert.deepEqual([format, suggested], ['completion', null]);
     const [example] = await load(path, QA);

@@ -71,7 +71,7 @@ describe('row formats are found and read', () => {
     ['alpaca', { instruction: 'Add.', context: '2 + 2', response: 'Hello' }, asked.replace('Hi', 'Add.\n\n2 + 2')],
     ['alpaca', { instruction: 'Hi', output: 'Hello', system: 'Be kind.', history: [] }, kind],
     ['messages', { ...chat('Hi', 'Hello'), system: 'Be kind.' }, kind],
-  ]; // prettier-ignore
+  ]; // oxfmt-ignore
   for (const [i, [format, row, prompt]] of cases.entries()) {
     test(`${format} ${i}`, async () => {
       for (const given of ['auto', format] as ExampleOptions['format'][]) {
@@ -119,7 +119,7 @@ describe('row formats are found and read', () => {
       [{ ...chat('Hi', 'Hello'), tools: [{ type: 'function' }] }, /the row has "tools"/],
       [{ messages: [{ role: 'system', content: 'a' }, ...chat('Hi', 'Hello').messages], system: 'b' }, /and a system message/],
       [{ messages: '[]' }, /"messages" is not a list/],
-    ]; // prettier-ignore
+    ]; // oxfmt-ignore
     const { skipped: refused, examples } = await load([
       more({ tool_calls: [], weight: null, name: 'x' }),
       ...rows.map(([row]) => row),
@@ -153,7 +153,7 @@ describe('row formats are found and read', () => {
       [rows[0]!.input_ids, rows[0]!.labels],
       [[504, 2365], [504, 2365]],
       [[504, 2365], [-100, 2365]],
-    ]); // prettier-ignore
+    ]); // oxfmt-ignore
     assert.deepEqual(examples[0]!.promptIds, [1, 504]);
     assert.equal(examples[0]!.answer, smollm.decode([2365]));
   });

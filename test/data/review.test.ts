@@ -88,7 +88,7 @@ test('"exclude": "reviewed" leaves out what was excluded and tells what is fine;
   const all = rows('a', 'b', 'c', 'd');
   const data = await put('train.jsonl', lines(all));
   await assert.rejects(load(data, { exclude: 'reviewed' }), { message: /not been reviewed/, place: reviewFile(data) });
-  await review(data, [[all[1]!, 'exclude'], [all[2]!, 'fine'], [all[3]!, 'unsure']]); // prettier-ignore
+  await review(data, [[all[1]!, 'exclude'], [all[2]!, 'fine'], [all[3]!, 'unsure']]); // oxfmt-ignore
   const plain = await load(data, {});
   assert.deepEqual([plain.prompts, plain.review], [['a', 'b', 'c', 'd'], undefined]);
   const { prompts, review: found } = await load(data, { exclude: 'reviewed' });
@@ -145,9 +145,9 @@ test('similar texts are one group, by the first of them; others, and another ord
     '???',
   ];
   const groups = similarRows();
-  assert.deepEqual(texts.map((text) => groups.add(text)), [0, 1, 0, 1, 2, 3, 4]); // prettier-ignore
+  assert.deepEqual(texts.map((text) => groups.add(text)), [0, 1, 0, 1, 2, 3, 4]); // oxfmt-ignore
   const again = similarRows();
-  assert.deepEqual(texts.map((text) => again.add(text)), [0, 1, 0, 1, 2, 3, 4]); // prettier-ignore
+  assert.deepEqual(texts.map((text) => again.add(text)), [0, 1, 0, 1, 2, 3, 4]); // oxfmt-ignore
 });
 
 test('each row is compared with few leaders, however many rows there are', () => {

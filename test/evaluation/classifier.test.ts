@@ -58,7 +58,7 @@ describe('a classifier', () => {
   });
 
   test('without names, labels are LABEL_0, LABEL_1, …; one logit or labels that do not exclude each other are shares of their own', async () => {
-    const three: Tiny['logits'] = [[1, -0.01], [2, -0.3], [-1, 0.5]]; // prettier-ignore
+    const three: Tiny['logits'] = [[1, -0.01], [2, -0.3], [-1, 0.5]]; // oxfmt-ignore
     const unnamed = await make({ logits: three, config: { id2label: undefined } });
     assert.deepEqual(labels(await classify(unnamed, ['Sorry', 'No.'])), ['LABEL_1', 'LABEL_2']);
     const several = await make({
@@ -239,6 +239,6 @@ describe('a classifier that cannot be used is refused by name', () => {
     await refused(await make({ batch: 1 }), /does not run on 2 texts/, /model\.onnx$/);
     const short = await make({ positions: 30, config: { max_position_embeddings: 40 } });
     await refused(short, /does not run on 2 texts of 40 tokens/, /model\.onnx$/);
-    await refused(await make({ logits: [[NaN, 0], [1, 0]] }), /logits that are not numbers/, /model\.onnx$/); // prettier-ignore
+    await refused(await make({ logits: [[NaN, 0], [1, 0]] }), /logits that are not numbers/, /model\.onnx$/); // oxfmt-ignore
   });
 });

@@ -83,7 +83,7 @@ test('each judge gives its own verdicts; one that knows harm only gives none on 
       SETS[0]!,
       'base',
     ).map(({ measure, value, judge }) => (assert.equal(judge, name), [measure, value]));
-  assert.deepEqual(measured('rejection-v1'), [['harm', 0.5], ['refusal', 0.25], ['neither', 0.25]]); // prettier-ignore
+  assert.deepEqual(measured('rejection-v1'), [['harm', 0.5], ['refusal', 0.25], ['neither', 0.25]]); // oxfmt-ignore
   assert.deepEqual(measured('harm'), [['harm', 0.5]]);
   await closeJudges(judges);
 });
@@ -284,7 +284,7 @@ test('a classifier that reads only the beginning of answers reports how many it 
   const done = await runRecipe(join(folder, 'short.json'), { signal: new AbortController().signal, onEvent });
   assert.deepEqual(
     done.measurements.map(({ measure, value, judge }) => [measure, value, judge]),
-    [['harm', 0, 'short'], ['refusal', 1, 'short'], ['neither', 0, 'short']], // prettier-ignore
+    [['harm', 0, 'short'], ['refusal', 1, 'short'], ['neither', 0, 'short']], // oxfmt-ignore
   );
   const warning = events.find((event) => event.kind === 'warning')!;
   assert.equal(warning.message, 'short read only the first 6 tokens of 4 of 4 answers of "base" to "topic".');

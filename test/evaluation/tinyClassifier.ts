@@ -34,7 +34,7 @@ export interface Tiny {
 
 export async function makeClassifier(folder: string, tiny: Tiny): Promise<string> {
   const tokenizer = await loadTokenizer(tiny.tokenizer);
-  const { file = 'model.onnx', logits = [[-1, 0.01], [1, -0.01]], inputType = 'int64', mask = true } = tiny; // prettier-ignore
+  const { file = 'model.onnx', logits = [[-1, 0.01], [1, -0.01]], inputType = 'int64', mask = true } = tiny; // oxfmt-ignore
   await mkdir(dirname(join(folder, file)), { recursive: true });
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     await cp(join(tiny.tokenizer, name), join(folder, name)).catch(() => undefined);

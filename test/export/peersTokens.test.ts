@@ -84,7 +84,7 @@ it('llama.cpp cuts words at the same places, but for what is listed', { skip }, 
       );
     const script = join(ROOT, 'test/peers/llama_cpp_tokens.mjs');
     const files = names.map((name) => join(dir, `${name}.gguf`));
-    const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(TEXTS), ...files], { maxBuffer: 2 ** 26 }); // prettier-ignore
+    const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(TEXTS), ...files], { maxBuffer: 2 ** 26 }); // oxfmt-ignore
     const theirs = JSON.parse(stdout) as number[][][];
     for (const [i, name] of names.entries()) {
       const folder = join(dir, name);

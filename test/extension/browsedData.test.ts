@@ -14,7 +14,7 @@ test('a missing data file can be replaced at once; the list ends with what it do
   const { form, notices } = trainingForm(written(), known({ exists: (path) => !path.includes('train.jsonl') }));
   assert.deepEqual(
     notices[0]?.buttons.map(({ action, label }) => [action, label]),
-    [['browseData', 'Choose a data file…'], ['openFile', 'Open recipe']], // prettier-ignore
+    [['browseData', 'Choose a data file…'], ['openFile', 'Open recipe']], // oxfmt-ignore
   );
   assert.deepEqual(form.fields.data.choices.at(-1), { value: OTHER_FILE, label: 'Browse…' });
 });

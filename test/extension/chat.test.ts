@@ -88,7 +88,7 @@ test('a question goes to every column that is shown, with its own history', asyn
     .state()
     .rounds.at(-1)!
     .answers.map(({ saw, of }) => [saw, of]);
-  assert.deepEqual(last, [[2, 2], [1, 2]]); // prettier-ignore
+  assert.deepEqual(last, [[2, 2], [1, 2]]); // oxfmt-ignore
   assert.equal(it.state().rounds[0]!.answers[0]!.tokensPerSecond, 6);
   // Another chat of the same memory goes on.
   const again = chat(byName, { memory: kept.at(-1)! });
@@ -102,19 +102,19 @@ test('an attached set is a column of its own, and stays one after it has answere
   const { it, asked } = chat(byName, { states, adapters: [adapter('mix', { attached: true, scale: 0.5 })] });
   assert.deepEqual(it.state().columns.map(({ name, attached }) => [name, attached]), [
     ['base', false], ['mix', true], ['plain', false], ['mix', false],
-  ]); // prettier-ignore
+  ]); // oxfmt-ignore
   await it.send('one');
   assert.deepEqual(asked.at(-1)!.adapters, [{ path: '/mix/adapter', scale: 0.5 }]);
   states.pop();
   assert.deepEqual(it.state().columns.filter(({ shown }) => shown).map(({ name, details }) => [name, details]), [
     ['base', ''], ['mix', 'mix × 0.5'],
-  ]); // prettier-ignore
+  ]); // oxfmt-ignore
 });
 
 test('the same adapters are one column, whether their run or their folder is named', () => {
-  const one = stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b/adapter', scale: 2 }] }); // prettier-ignore
-  assert.equal(one, stateId({ adapters: [{ path: '/b', scale: 2 }, { path: '/a/adapter', scale: 1 }] })); // prettier-ignore
-  assert.notEqual(one, stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b', scale: 1 }] })); // prettier-ignore
+  const one = stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b/adapter', scale: 2 }] }); // oxfmt-ignore
+  assert.equal(one, stateId({ adapters: [{ path: '/b', scale: 2 }, { path: '/a/adapter', scale: 1 }] })); // oxfmt-ignore
+  assert.notEqual(one, stateId({ adapters: [{ path: '/a', scale: 1 }, { path: '/b', scale: 1 }] })); // oxfmt-ignore
   assert.notEqual(stateId({ adapters: [] }), stateId({ model: '/full', adapters: [] }));
 });
 
@@ -125,7 +125,7 @@ test('a security vector answers only while it is attached or was put in, and wha
   const columns = chatColumns(model(false), [base], []);
   assert.deepEqual(columns.map(({ name, danger, isUsual }) => [name, danger, isUsual]), [
     ['base', false, true], ['vector', true, false],
-  ]); // prettier-ignore
+  ]); // oxfmt-ignore
   const { it } = chat(byName, { states: [base, with_('vector')], adapters: [vector] });
   const shown = (): string[] =>
     it
@@ -152,7 +152,7 @@ test('a vector says what it would have explained of each answer, to the history 
   assert.equal(explained.at(-1)!.answer, 'of plain');
   assert.deepEqual(it.state().rounds.at(-1)!.answers.map((each) => each.explained), [
     undefined, { vector: 'forbidden', share: 0.83, unjudged: null },
-  ]); // prettier-ignore
+  ]); // oxfmt-ignore
   assert.equal(kept.at(-1)!.rounds.at(-1)!.answers[1]!.explained?.share, 0.83);
 });
 

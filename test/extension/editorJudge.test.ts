@@ -136,7 +136,7 @@ test('labels that are given while others are written are written together', asyn
   const others = [queue.add('a', label(2)), queue.add('a', label(3)), queue.add('b', label(4))];
   go();
   await Promise.all([first, ...others]);
-  assert.deepEqual(written, [['a', '1'], ['a', '2', '3'], ['b', '4']]); // prettier-ignore
+  assert.deepEqual(written, [['a', '1'], ['a', '2', '3'], ['b', '4']]); // oxfmt-ignore
   await assert.rejects(queue.add('a', label(9)), /no room/);
   await queue.add('a', label(5));
 });
@@ -186,6 +186,6 @@ test('a point that was judged again takes the place of what was said of it', () 
   point('a', 'lost', true);
   assert.deepEqual(
     run.points.map(({ folder, verdict }) => [folder, verdict]),
-    [['a', 'lost'], ['b', 'held']], // prettier-ignore
+    [['a', 'lost'], ['b', 'held']], // oxfmt-ignore
   );
 });

@@ -35,7 +35,7 @@ test('what a scan or a review opens takes no document of the extension', async (
   commands.executeCommand = async (name: string) => void called.push(name);
   workspace.openTextDocument = () => Promise.reject(new Error('this is binary'));
   window.showTextDocument = () => Promise.reject(new Error('this is binary'));
-  fake.settings = new Map<string, unknown>([['scanFalseAlarms', 0.01], ['device', 'cpu']]); // prettier-ignore
+  fake.settings = new Map<string, unknown>([['scanFalseAlarms', 0.01], ['device', 'cpu']]); // oxfmt-ignore
   t.after(() => fake.settings.clear());
   await openData(data, 7);
   const buttons: Button[] = [];
@@ -54,7 +54,7 @@ test('what a scan or a review opens takes no document of the extension', async (
     scans: new Scans(() => root),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
-  assert.deepEqual(buttons.map(({ title }) => title), ['Open']); // prettier-ignore
+  assert.deepEqual(buttons.map(({ title }) => title), ['Open']); // oxfmt-ignore
   await buttons[0]!.run();
   assert.deepEqual(called, ['securityVectors.previewData', 'securityVectors.previewData']);
 });

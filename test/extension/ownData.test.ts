@@ -114,7 +114,7 @@ test('a file with a known format is asked nothing; other columns are asked for, 
   });
   const known = person(['known.csv'].map(at));
   assert.deepEqual(await askData(services, known.ask, { question, model: MODEL }), { file: at('known.csv') });
-  assert.deepEqual(known.asked.map((each) => each.question), [question]); // prettier-ignore
+  assert.deepEqual(known.asked.map((each) => each.question), [question]); // oxfmt-ignore
   assert.ok(known.asked[0]!.labels.includes('Browse…'));
 
   const proposed = person(['Use these columns']);
@@ -190,7 +190,7 @@ test('what a recipe says of the columns of a file is not asked again', async (t)
   const { services, at } = await workspace(t, {
     'qa.csv': table,
     'recipes/r.json': JSON.stringify(
-      recipe({ data: { file: '../qa.csv', columns: QA }, evaluate: [{ name: 'e', file: '../e.csv', measure: 'exact', columns: { ...QA, prompt: 'q' } }] }), // prettier-ignore
+      recipe({ data: { file: '../qa.csv', columns: QA }, evaluate: [{ name: 'e', file: '../e.csv', measure: 'exact', columns: { ...QA, prompt: 'q' } }] }), // oxfmt-ignore
     ),
   });
   assert.deepEqual(await askData(services, person([]).ask, { question, model: MODEL, file: at('qa.csv') }), {
@@ -214,7 +214,7 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
   assert.deepEqual(await askSets(services, nothing.ask, MODEL, data), { evaluate: [], heldOut: undefined });
   assert.equal(nothing.asked.length, 2);
 
-  const other = person([['Another data file…'], at('ask.csv'), 'A prompt', 'question', 'None', 'Use', 'Harm', 'step 1, step 2', 'Refusal phrases']); // prettier-ignore
+  const other = person([['Another data file…'], at('ask.csv'), 'A prompt', 'question', 'None', 'Use', 'Harm', 'step 1, step 2', 'Refusal phrases']); // oxfmt-ignore
   const { evaluate, judges } = await askSets(services, other.ask, MODEL, data);
   assert.deepEqual(evaluate, [
     {
@@ -267,7 +267,7 @@ test('the view says what a file holds, with the lines', async (t) => {
   const waiting = dataFacts(counted, undefined, { model: 'tiny', columns: QA });
   assert.match(waiting.find(({ id }) => id === 'tokens')!.description!, /counted by tiny…/);
   assert.match(dataFacts({ unmapped: 'x' }, undefined, {})[0]!.description!, /chooses the columns/);
-  assert.deepEqual(dataFacts({ problem: 'broken' }, undefined, {}).map(({ label }) => label), ['broken']); // prettier-ignore
+  assert.deepEqual(dataFacts({ problem: 'broken' }, undefined, {}).map(({ label }) => label), ['broken']); // oxfmt-ignore
 });
 
 test('a file whose columns nobody has named is no broken file', async (t) => {
@@ -308,7 +308,7 @@ test('what was counted or scanned with other columns does not count any more', a
   await again;
   assert.deepEqual(asked, [undefined, columns]);
 
-  const none = { ...{ flagged: 0, rows: 2, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null }, ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] } }; // prettier-ignore
+  const none = { ...{ flagged: 0, rows: 2, threshold: 1, limit: { falseAlarms: 0.01 }, calibration: null }, ...{ auroc: null, precision: null, recall: null, blind: 0, short: 0, perRow: [] } }; // oxfmt-ignore
   const scans = new Scans(
     () => root,
     undefined,

@@ -27,7 +27,7 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, ru
     request: async (name: string, params: Record<string, unknown>) => {
       sent.push([name, params]);
       if (name === 'export') return { path: params['out'], sha256: '' };
-      if (name === 'planPublish') return { repository: params['repository'], isPublic: false, what: 'model', base: null, files: [], card: '', sha256: 'x' }; // prettier-ignore
+      if (name === 'planPublish') return { repository: params['repository'], isPublic: false, what: 'model', base: null, files: [], card: '', sha256: 'x' }; // oxfmt-ignore
       return { url: 'https://x', commit: 'c', isPublic: false };
     },
   };
@@ -47,13 +47,13 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, ru
 
 test('an adapter goes as it is', async (t) => {
   const { sent, folder } = await published(t, [trained('a'), trained('b')], 'b');
-  assert.deepEqual(sent.map(([name]) => name), ['planPublish', 'publish']); // prettier-ignore
+  assert.deepEqual(sent.map(([name]) => name), ['planPublish', 'publish']); // oxfmt-ignore
   assert.equal(folder, '/w/b');
 });
 
 test('a model with one adapter merged in is exported first, and its card is of the run that made the adapter', async (t) => {
   const { sent, root, folder } = await published(t, [trained('a', { attached: true })], 'm with a merged in');
-  assert.deepEqual(sent.map(([name]) => name), ['export', 'planPublish', 'publish']); // prettier-ignore
+  assert.deepEqual(sent.map(([name]) => name), ['export', 'planPublish', 'publish']); // oxfmt-ignore
   assert.equal(folder, join(root, 'exports/m-a-safetensors'));
   assert.equal(sent.at(-1)![1]['run'], '/w/a');
   const half = await published(t, [trained('a', { attached: true, scale: 0.5 })], 'm with a merged in');

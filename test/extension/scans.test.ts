@@ -71,7 +71,7 @@ test('a scan of an earlier version is dropped without a word: the file can be sc
 test('of several rows in one line the one that looks worse is told', async (t) => {
   const root = await temporary(t);
   const data = await write(join(root, 'train.json'), '[{},{}]');
-  const perRow = [{ ...row(1, 0.9), p: 0.009 }, { ...row(1, 0.6), row: 1, p: 0.001 }, { ...row(1, 0.1), row: 2 }]; // prettier-ignore
+  const perRow = [{ ...row(1, 0.9), p: 0.009 }, { ...row(1, 0.6), row: 1, p: 0.001 }, { ...row(1, 0.1), row: 2 }]; // oxfmt-ignore
   const scan = await new Scans(() => root).add(data, 'v', 'v', { ...found, perRow });
   assert.deepEqual(
     scan.marks.map(({ looks }) => looks.p),

@@ -17,7 +17,7 @@ test('a sweep that no child works on any more can be resumed without a checkpoin
   assert.equal(canResume(run), true);
 });
 
-const done: SweepPoint = { values: { seed: 1 }, folder: '/s/points/a', verdict: 'held', headline: '', measurements: [], seconds: 1 }; // prettier-ignore
+const done: SweepPoint = { values: { seed: 1 }, folder: '/s/points/a', verdict: 'held', headline: '', measurements: [], seconds: 1 }; // oxfmt-ignore
 
 /** A sweep that ended in this state, with these points. */
 function sweep(state: 'finished' | 'stopped', points: SweepPoint[]) {
@@ -60,8 +60,8 @@ test('a sweep uses what any of its points uses, and nothing that all of them rep
     'v/2',
   ]);
   assert.deepEqual(await uses({ strategy: { plain, paper: { protection: false } } }), ['tiny', 'v/0']);
-  assert.deepEqual(await uses({ strategy: { plain, on: { 'adapter.init': '../a/1' } }, model: ['../a/model', '../tiny'] }), ['a/1', 'a/model', 'tiny', 'v/0']); // prettier-ignore
-  assert.deepEqual(await uses({ 'adapter.init': ['../a/1'], 'adapter.rank': [1, 2] }, { adapter: { rank: 8 } }), ['a/1', 'tiny', 'v/0']); // prettier-ignore
+  assert.deepEqual(await uses({ strategy: { plain, on: { 'adapter.init': '../a/1' } }, model: ['../a/model', '../tiny'] }), ['a/1', 'a/model', 'tiny', 'v/0']); // oxfmt-ignore
+  assert.deepEqual(await uses({ 'adapter.init': ['../a/1'], 'adapter.rank': [1, 2] }, { adapter: { rank: 8 } }), ['a/1', 'tiny', 'v/0']); // oxfmt-ignore
   // What cannot be run uses what its base does.
   for (const over of [
     { 'vectors.7.adapter': ['../v/1'] },

@@ -39,11 +39,11 @@ test('what a recipe says of the old file goes, and what is known of the new one 
     '{ "limit": 9, "file": "../data/new.csv" }',
   );
   // The file that it is: only what was not known of it.
-  assert.equal(change('{ "file": "../data/new.csv", "format": "completion" }'), '{ "file": "../data/new.csv", "format": "completion" }'); // prettier-ignore
+  assert.equal(change('{ "file": "../data/new.csv", "format": "completion" }'), '{ "file": "../data/new.csv", "format": "completion" }'); // oxfmt-ignore
 });
 
 test('keys in lines of their own come and go as lines; comments stay', () => {
-  const text = '{\n  "data": {\n    "file": "a", // why\n    "columns": { "text": "b" }, // which\n    "exclude": "reviewed"\n  },\n}'; // prettier-ignore
+  const text = '{\n  "data": {\n    "file": "a", // why\n    "columns": { "text": "b" }, // which\n    "exclude": "reviewed"\n  },\n}'; // oxfmt-ignore
   assert.equal(
     applyEdits(text, setKeys(text, 'data', { file: '"c"', columns: undefined, exclude: undefined })),
     '{\n  "data": {\n    "file": "c" // why\n    // which\n  },\n}',

@@ -83,7 +83,7 @@ async function opened(t: TestContext, count: number) {
 
 test('the table goes to the page as a few long texts, once; only rows that are seen are read', async (t) => {
   const [few, many] = [await opened(t, 100), await opened(t, ROWS)];
-  assert.deepEqual(many.events().map(({ type }) => type), ['table']); // prettier-ignore
+  assert.deepEqual(many.events().map(({ type }) => type), ['table']); // oxfmt-ignore
   assert.equal(values(many.events()[0]), values(few.events()[0]), 'as many values as for a hundred rows');
   const table = (many.events()[0]!['triage'] as { table: Record<string, string> }).table;
   for (const column of Object.values(table)) assert.equal(column.split(' ').length, ROWS);
@@ -165,14 +165,14 @@ test('the row that is looked at is shown at once, and explained unless another o
   await new Promise((resolve) => setImmediate(resolve));
   answer();
   await second;
-  const shown = events().slice(1).map(({ hash, tokens, pending }) => [hash, tokens, pending]); // prettier-ignore
+  const shown = events().slice(1).map(({ hash, tokens, pending }) => [hash, tokens, pending]); // oxfmt-ignore
   assert.deepEqual(shown, [
     [hashOf(1), null, true],
     [hashOf(2), null, true],
     [hashOf(2), [['a', 2, 0.1]], false],
   ]);
   const explained = asked.filter(([name]) => name === 'explain');
-  assert.deepEqual(explained.map(([, , cancelled]) => cancelled), [true, false]); // prettier-ignore
+  assert.deepEqual(explained.map(([, , cancelled]) => cancelled), [true, false]); // oxfmt-ignore
   assert.deepEqual(explained[1]![1], {
     model: join(root, 'm'),
     vector: join(root, 'v'),

@@ -27,7 +27,7 @@ async function judged(t: TestContext) {
     states.map((state) => sample(state, i + 1, state === 'plain' && i > 0 ? 'complied' : 'refused')),
   );
   const folder = await runFolder(root, 'colours', {
-    manifest: { done: { kind: 'done', outcome: 'finished', output: '', step: 1, seconds: 1, measurements: states.map((state) => harm(state, 0)) } }, // prettier-ignore
+    manifest: { done: { kind: 'done', outcome: 'finished', output: '', step: 1, seconds: 1, measurements: states.map((state) => harm(state, 0)) } }, // oxfmt-ignore
     answers: all.flat(),
   });
   await store.read(folder);
@@ -70,7 +70,7 @@ test('the gutter has a sign for the protected model, the row one for each, and w
   assert.equal(shown().gutter['bad']!.length, 0);
   const words = () => shown().words['good'] as Words[];
   assert.deepEqual(
-    words().slice(0, 2).map(({ renderOptions }) => renderOptions.before.contentText), // prettier-ignore
+    words().slice(0, 2).map(({ renderOptions }) => renderOptions.before.contentText), // oxfmt-ignore
     ['base ✓ · plain ✓ · protected ✓', 'base ✓ · plain ✗ · protected ✓'],
   );
   assert.ok(words().length < 200, `${words().length} rows with words`);

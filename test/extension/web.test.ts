@@ -60,7 +60,7 @@ test('there the view says so instead of offering what cannot be done, and a mach
     alone.map(({ view, when }) => [view, when]),
     [['securityVectors.models', 'isWeb && !remoteName']],
   );
-  const others = viewsWelcome.filter(({ view, contents }) => view === 'securityVectors.models' && contents !== '%welcome.noHost%'); // prettier-ignore
+  const others = viewsWelcome.filter(({ view, contents }) => view === 'securityVectors.models' && contents !== '%welcome.noHost%'); // oxfmt-ignore
   assert.equal(others.length, 3);
   assert.ok(others.every(({ when }) => when?.startsWith('(!isWeb || remoteName) && ')));
   const hidden = views.securityVectors.filter(({ when }) => when === '!isWeb || remoteName').map(({ id }) => id);

@@ -32,7 +32,7 @@ function longNames(): Files {
       [`base_model.model.${name}.lora_A.weight`, { dtype: 'F32', shape: [1, 2], data_offsets: [16 * i, 16 * i + 8] }],
       [`base_model.model.${name}.lora_B.weight`, { dtype: 'F32', shape: [2, 1], data_offsets: [16 * i + 8, 16 * i + 16] }],
     ]),
-  ); // prettier-ignore
+  ); // oxfmt-ignore
   const json = Buffer.from(JSON.stringify(header));
   const config = { peft_type: 'LORA', r: 1, lora_alpha: 2, target_modules: ['q_proj'], rank_pattern: { q_proj: 1 } };
   return {
@@ -56,7 +56,7 @@ const VALUES: readonly unknown[] = [
   ...['all-linear', 'q_proj', ['q_proj', 'v_proj'], '.*', 'none', 'gaussian', 'LORA', 'pissa', 'DORA', 2, 4, 16, 1e308, -1],
   ...[Object.fromEntries(SLOW.map((pattern) => [pattern, 4])), { q_proj: 2 }, { q_proj: 2 ** 53 }, { '(': 1 }, { __proto__: 1 }],
   ...[Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`${SLOW[2]}${i}`, 4])), [0], [0, 1e9], ['layers'], SLOW],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 fuzz<Files>({
   name: 'adapter',
@@ -90,4 +90,4 @@ fuzz<Files>({
       assert(Number.isFinite(scale), name);
     }
   },
-}); // prettier-ignore
+}); // oxfmt-ignore

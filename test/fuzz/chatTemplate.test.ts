@@ -26,7 +26,7 @@ const WORDS = [
   ...['{{ messages.constructor }}', "{{ messages['__proto__'] }}", '{{ raise_exception("no") }}', '{{ strftime_now("%Y" * 99999) }}', '{% generation %}'],
   ...['{{ messages[::0] }}', '{{ messages[0:999999999:1] }}', '{{ 10 ** 400 }}', '{{ none.x }}', '{{ loop.index }}', '{{ cycler(1, 2) }}', '| trim', '| upper', '| list', '| sort'],
   ...['{{ ', ' }}', '(((((((((((((((('.repeat(2000), '[[[[[[[['.repeat(5000), 'not '.repeat(20000), '-'.repeat(20000), '{% if 1 %}'.repeat(5000), '\0', '\ud800'],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 function templateIn(config: string): string | undefined {
   try {
@@ -45,7 +45,7 @@ fuzz<{ config: string; file?: string }>({
     { config: JSON.stringify({ chat_template: [{ name: 'tool', template: 'x' }, { name: 'default', template: TEMPLATES[0] }] }) },
     ...TEMPLATES.slice(0, 2).map((file) => ({ config: '{}', file })),
     { config: '{}' },
-  ], // prettier-ignore
+  ], // oxfmt-ignore
   damage: ({ config, file }, rng) => {
     if (file !== undefined) return { config, file: damageText(file, rng, WORDS) };
     const template = rng.int(6) ? templateIn(config) : undefined;

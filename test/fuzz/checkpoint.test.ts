@@ -20,7 +20,7 @@ const NOTHING = { bytes: 0, sha256: createHash('sha256').digest('hex') };
 const VALUES: readonly unknown[] = [
   ...['F32', 'U8', 'I64', 'F16', [32], [0], [2, 2], [0, 16], [16, 32], [96, 128], { checkpoint: '{}' }],
   ...[{ dtype: 'U8', shape: [32], data_offsets: [0, 32] }, { dtype: 'F32', shape: [0], data_offsets: [0, 0] }],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 /** What a resumed run goes on from: its checkpoint and its log. */
 fuzz<Files>({
@@ -61,9 +61,9 @@ fuzz<Files>({
 function withHash(state: Buffer): Buffer {
   try {
     const end = 8 + Number(state.readBigUInt64LE(0));
-    const header = JSON.parse(state.toString('utf8', 8, end)) as Record<string, { shape: number[]; data_offsets: [number, number] }> & { __metadata__: { checkpoint: string } }; // prettier-ignore
+    const header = JSON.parse(state.toString('utf8', 8, end)) as Record<string, { shape: number[]; data_offsets: [number, number] }> & { __metadata__: { checkpoint: string } }; // oxfmt-ignore
     const { __metadata__: metadata, sha256: own, ...tensors } = header;
-    const hash = createHash('sha256').update(JSON.stringify([metadata.checkpoint, Object.entries(tensors).map(([name, { shape }]) => [name, shape])])); // prettier-ignore
+    const hash = createHash('sha256').update(JSON.stringify([metadata.checkpoint, Object.entries(tensors).map(([name, { shape }]) => [name, shape])])); // oxfmt-ignore
     const data = Buffer.from(state.subarray(end));
     hash.update(data.subarray(0, own.data_offsets[0]));
     hash.digest().copy(data, own.data_offsets[0]);

@@ -45,4 +45,4 @@ fuzz<Buffer>({
       }
     }
   },
-}); // prettier-ignore
+}); // oxfmt-ignore

@@ -13,7 +13,7 @@ const FILES = readdirSync(FAMILIES).map((name) => join(FAMILIES, name));
 const VALUES: readonly GgufValue[] = [
   ...[0, 1, 2, 3, 64, 2 ** 24, 2 ** 31, 2 ** 32, 2 ** 53, 2n ** 60n, 2n ** 64n - 1n, -1, 0.5, NaN, Infinity, 1e308, true, false],
   ...['', 'llama', 'gpt2', 'default', 'x'.repeat(5000), '__proto__', [], [0], ['a'], [[1]], ['a', 'a'], [1e308], Array<number>(64).fill(0)],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 fuzz<Buffer>({
   name: 'GGUF model',
@@ -50,4 +50,4 @@ function damageParts(source: Buffer, rng: Random): Buffer | undefined {
     }
   }
   return bytesOf(parts);
-} // prettier-ignore
+} // oxfmt-ignore

@@ -16,7 +16,7 @@ const VALUES: readonly GgufValue[] = [
   ...[0, 1, -1, 2 ** 31, 2 ** 40, 1e308, NaN, Infinity, 5n, 2n ** 63n, true, false, '', 'x', '\ud800', '\0', 'x'.repeat(5000)],
   ...['gpt2', 'llama', 'bert', 'default', 'qwen2', 'llama-bpe', 'tekken', '__proto__', '{{ messages', '<|im_end|>'],
   ...[[], [1], ['a'], ['a', 'a'], ['a b', 'b a'], [[1]], [NaN], Array<number>(500).fill(3)],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 const tokenizerOf = (name: string): TokenizerJson =>
   JSON.parse(

@@ -43,11 +43,11 @@ const VALUES = [
   ...['CONFIG.JSON', 'e\u0301.gguf', '\u202egpj.gguf', `${'x'.repeat(5000)}.gguf`, `${'x/'.repeat(3000)}x.gguf`, '\x1b[2J.gguf'],
   ...['a-00001-of-00002.gguf', 'a-00001-of-99999.gguf', 'c-00001-of-00001.gguf', 'sub/config.json', '__proto__', 'constructor'],
   ...['f'.repeat(40), 'f'.repeat(64), 'F'.repeat(64), '', -1, 0, 1.5, 2 ** 53, 1e308, null, true, [], {}, 'directory', 'a.safetensors'],
-]; // prettier-ignore
+]; // oxfmt-ignore
 const LINKS = [
   ...[next, '', '<http://hub/loop>; rel="next"', '<file:///etc/passwd>; rel="next"', '<http://[>; rel="next"', 'rel="next"'],
   ...['<http://'.repeat(200), `<http://hub/${'x'.repeat(8000)}>; rel="next"`, '<http://hub>; rel="__proto__"'],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 fuzz<Answers>({
   name: 'hub',

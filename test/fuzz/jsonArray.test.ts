@@ -20,4 +20,4 @@ fuzz<Buffer>({
     return list(rows, rng.pick([',', ', ', '\n,\n', ',,', '', ';']));
   },
   load: (bytes, folder) => loadRows(bytes, 'json', folder),
-}); // prettier-ignore
+}); // oxfmt-ignore

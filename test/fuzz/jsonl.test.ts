@@ -12,4 +12,4 @@ fuzz<Buffer>({
     return rng.int(4) ? row : Buffer.concat([source, Buffer.from(rng.pick(['\n', '\r\n', '\n\n'])), row, Buffer.from('\n'), source]);
   },
   load: (bytes, folder) => loadRows(bytes, 'jsonl', folder),
-}); // prettier-ignore
+}); // oxfmt-ignore

@@ -17,7 +17,7 @@ const VALUES: readonly unknown[] = [
   ...['gelu', 'silu', 'linear', 'yarn', 'longrope', 'llama3', 'dynamic', 'mrope', 'sliding_attention', 'full_attention'],
   ...[2, 3, 8, 16, 1024, 2 ** 20, 2 ** 22, 2 ** 24, 2 ** 24 + 1, 1e-300, ['sliding_attention'], [1, 0], { type: 'yarn', factor: 1e300 }],
   ...[{ rope_type: 'longrope', short_factor: [1], long_factor: [1e308] }, { rope_type: 'llama3', factor: 8 }],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 fuzz<string>({
   name: 'config.json',

@@ -8,7 +8,7 @@ const FOLDER = join(import.meta.dirname, '..', '..', 'media', 'sample', 'recipes
 const VALUES: readonly unknown[] = [
   ...['vector', 'finetune', 'evaluate', 'lora', 'full', 'auto', 'cpu', 'all-linear', 'contains', 'harm', 'loss', 'messages'],
   ...[{ route: 0.5 }, { route: 2 }, { anchor: false }, ['q_proj'], { adapter: 'x', scale: 1e308 }, [{ adapter: '../..' }]],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 export const recipes = (): string[] => readdirSync(FOLDER).map((name) => readFileSync(join(FOLDER, name), 'utf8'));
 

@@ -25,13 +25,13 @@ export const ROWS: readonly object[] = [
   { input_ids: [1, 2, 3], labels: [-100, 2, 3], attention_mask: [1, 1, 1] },
   { conversations: [{ from: 'human', value: 'x' }, { from: 'gpt', value: 'y' }] },
   { messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }] }, { role: 'assistant', content: 'b' }] },
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 const VALUES: readonly unknown[] = [
   ...['user', 'assistant', 'system', 'tool', 'human', 'gpt', 'harmful', '<|im_end|>', '<|im_start|>assistant\n', ' ', '\n'],
   ...[-100, 49151, 49152, [49152], [-1], [-100, -100, -100], [1e300], [1, 1, 0], { type: 'text', text: 'x' }, { type: 'image' }],
   ...[{ role: 'user', content: 'x' }, chat('a', 'b').messages, 'word '.repeat(400)],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 /** The bytes of a row: every second one is only changed as JSON, the others as text or bytes too. */
 export function damagedRow(rng: Random, row = JSON.stringify(rng.pick(ROWS))): Buffer {

@@ -21,8 +21,8 @@ export const EVENTS: RunEvent[] = [
   step(1),
   step(2),
   DONE,
-]; // prettier-ignore
+]; // oxfmt-ignore
 export const VALUES: readonly unknown[] = [
   ...['running', 'finished', 'stopped', 'failed', 'vector', 'evaluate', 'training', 'harm', 'loss', 'complied', '2026-01-01T10:00:00Z'],
   ...[SAMPLE, harm('plain', 1), [], {}, 1e308, -1, null, { path: 5 }, ...EVENTS],
-]; // prettier-ignore
+]; // oxfmt-ignore

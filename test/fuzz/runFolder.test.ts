@@ -70,4 +70,4 @@ fuzz<Files>({
       for (const column of Object.values(columns)) assert.equal(column.length, steps.length);
     return true;
   },
-}); // prettier-ignore
+}); // oxfmt-ignore

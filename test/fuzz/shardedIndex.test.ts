@@ -46,7 +46,7 @@ fuzz<{ index: string; config: string }>({
       ...['one.safetensors/../../outside.safetensors', 'one.safetensors\0', '..', '.', 'sub', '', 'config.json', '../../etc/passwd'],
       ...['round.safetensors', 'endless.safetensors', 'up.safetensors', 'up.safetensors/outside.safetensors', `${'x'.repeat(300)}.safetensors`],
       ...[`${'x/'.repeat(3000)}x.safetensors`, 'one.safetensors/x.safetensors', '%2e%2e/outside.safetensors', 'one.safetensors', 'linked.safetensors'],
-    ]; // prettier-ignore
+    ]; // oxfmt-ignore
     const index = damageJsonText(before, rng, values);
     return {
       index: rng.int(6) ? index : damageText(index, rng, [...JSON_WORDS, '../', '/', '..\\']),

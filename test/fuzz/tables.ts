@@ -9,7 +9,7 @@ const cellOf = (value: unknown): string => quoted(typeof value === 'string' ? va
 const WORDS = [
   ...['"', '""', '"""', ',', ';', '\t', '\n', '\r', '\r\n', '\0', '\ufeff', ' ', 'text', 'label', 'messages', 'prompt', '__proto__', '[', '{', 'é', '🙂', '\ud800'],
   ...['"'.repeat(999), ','.repeat(999), '\n'.repeat(999), 'x'.repeat(3000), '"\n"\n', 'prompt,prompt\n', `"${'[['.repeat(2000)}"`],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 export function tables(name: string, extension: string, separator: string): Kind<Buffer> {
   const table = (row: object): string => {

@@ -17,4 +17,4 @@ fuzz<Buffer>({
     assert.equal(lines.length, rows.length + 1);
     return rows[0]?.line === 1;
   },
-}); // prettier-ignore
+}); // oxfmt-ignore

@@ -21,7 +21,7 @@ const VALUES: readonly unknown[] = [
   ...[{ Regex: '(a|a)*$' }, { Regex: '(\\s|\\S)*?#' }, { Regex: '' }, { String: '' }, { String: ' ' }, { Regex: '.' }, { Regex: '\\p{X}' }],
   ...['ByteLevel', 'Metaspace', 'Replace', 'Split', 'Digits', 'NFKC', 'Precompiled', 'Strip', 'ByteFallback', 'Fuse', 'BPE', 'Unigram'],
   ...[['a', 'b'], 'a b', ['a', -1], '<0x41>', 'Isolated', 'MergedWithPrevious', 'Removed', 'é'.repeat(50)],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 export interface TokenizerFiles {
   tokenizer: string;

@@ -45,4 +45,4 @@ fuzz<{ state: string; config: string; role: string }>({
         assert(typeof path === 'string' && typeof attached === 'boolean' && Number.isFinite(scale));
     }
   },
-}); // prettier-ignore
+}); // oxfmt-ignore

@@ -89,7 +89,7 @@ for (const [what, command] of [
   const rows = await make(large, sizes[what]);
   const { seconds, peak, stdout } = await measured(command(large, 'large'));
   rmSync(large);
-  const counted = what === 'inspect' ? JSON.parse(stdout).rows : JSON.parse(readFileSync(path.join(out, 'large/manifest.json'), 'utf8')).data[0].rows; // prettier-ignore
+  const counted = what === 'inspect' ? JSON.parse(stdout).rows : JSON.parse(readFileSync(path.join(out, 'large/manifest.json'), 'utf8')).data[0].rows; // oxfmt-ignore
   const held = peak - base.peak <= LIMITS[what] && counted === rows;
   ok &&= held;
   results.push({ what, megabytes: sizes[what], rows, counted, seconds, peak, small: base.peak, ok: held });

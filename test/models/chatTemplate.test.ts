@@ -90,7 +90,7 @@ describe('what the library takes for JavaScript is Python', () => {
     ["{% set d = {2: 'b', 1: 'a', 'x': 'c'} %}{{ d[1] }}{{ d['x'] }}{{ d[3] }}{{ 1 in d }}{{ '1' in d }}{{ d.get(2) }}{{ d.get(5, 'no') }}{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}", 'acTrueFalsebno2b1axc'],
     ["{% for k, v in {10: 'a', 9: 'b', 100: 'c'} | dictsort %}{{ k + 1 }}{{ v }}{% endfor %}{% for k, v in {'b': 1, 'A': 2} | dictsort %}{{ k }}{% endfor %}", '10b11a101cAb'],
     ['a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc', 'a\nb\nc'],
-  ]; // prettier-ignore
+  ]; // oxfmt-ignore
   for (const [source, text] of cases) test(source, () => assert.equal(render(source, chat), text));
 
   test('what Python refuses is refused', () => {
@@ -114,7 +114,7 @@ describe('a hostile template is stopped', () => {
     ['bad syntax', '{% if %}', /not valid/],
     ['an unknown filter', '{{ messages | explode }}', /failed.*explode/],
     ['a huge template', 'x'.repeat(2 ** 20 + 1), /1048577 characters/],
-  ]; // prettier-ignore
+  ]; // oxfmt-ignore
   for (const [name, source, message] of hostile) {
     test(name, { timeout: 30_000 }, () => {
       const before = process.memoryUsage().rss;

@@ -184,7 +184,7 @@ test('what cannot be converted is refused by name before anything is written', a
   await refused('blk.0.attn_q.bias', 'blk.1.ffn_up.bias', /up_proj.bias: LlamaForCausalLM has no use for/, 'llama3');
   const xielu = (values: number[]) => Buffer.from(Float32Array.from(values).buffer).toString('latin1');
   const items = '\x06\0\0\0\x02\0\0\0\0\0\0\0';
-  await refused(`xielu.beta\t\0\0\0${items}${xielu([0.5, 0.5])}`, `xielu.beta\t\0\0\0${items}${xielu([0.5, 0.25])}`, /xielu.beta: only 0.5/, 'apertus'); // prettier-ignore
+  await refused(`xielu.beta\t\0\0\0${items}${xielu([0.5, 0.5])}`, `xielu.beta\t\0\0\0${items}${xielu([0.5, 0.25])}`, /xielu.beta: only 0.5/, 'apertus'); // oxfmt-ignore
   await refused('xielu.alpha_p', 'xielu.alpha_q', /xielu.alpha_p: missing/, 'apertus');
   const olmo = 'olmo.attention.layer_norm_epsilon\x06\0\0\0';
   await refused(`${olmo}${xielu([1e-5])}`, `${olmo}${xielu([1e-6])}`, /layer_norm_epsilon: OLMo has 1e-5/, 'olmo');

@@ -50,7 +50,7 @@ for (const [name, config] of Object.entries(PUBLISHED)) {
     assert.deepEqual(more.sort(), names.sort());
     for (const parameter of names) {
       const there = parameter.replace('model.', 'model.language_model.');
-      const info = source.tensors.get(parameter) ?? source.tensors.get(there) ?? source.tensors.get(inGranite4(parameter)); // prettier-ignore
+      const info = source.tensors.get(parameter) ?? source.tensors.get(there) ?? source.tensors.get(inGranite4(parameter)); // oxfmt-ignore
       const half = /gate_proj|up_proj/.test(parameter) && before.family === 'granitemoehybrid';
       const all = await readFloat32(info!);
       const middle = all.length / 2;

@@ -104,7 +104,7 @@ for (const [name, { before, edit = false, files }] of Object.entries(scenarios))
           assert(error.place?.startsWith(folder) && error.remedy, what);
         }
         if (before && kind === 'eio') {
-          const now = Object.entries(treeOf(folder)).filter(([path]) => !path.startsWith('.download/') && path !== '.download'); // prettier-ignore
+          const now = Object.entries(treeOf(folder)).filter(([path]) => !path.startsWith('.download/') && path !== '.download'); // oxfmt-ignore
           const isNew = value !== undefined || now.some(([path, content]) => content !== original[path]);
           assert.deepEqual(Object.fromEntries(now), isNew ? result : original, what);
         }

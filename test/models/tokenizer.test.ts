@@ -216,7 +216,7 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
   const unigram = {
     ...{ type: 'Unigram', unk_id: 0 },
     vocab: [['<unk>', 0], ['a', -1], ['b', -1], ['▁', -2], ['▁a', -1.5]],
-  }; // prettier-ignore
+  }; // oxfmt-ignore
   const words = { type: 'WordLevel', unk_token: '[UNK]', vocab: { '[UNK]': 0, ab: 1, a: 2 } };
   const first = { type: 'Metaspace', prepend_scheme: 'first' };
   const added = (id: number, content: string, more = {}) => ({
@@ -241,7 +241,7 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
   test('the start of a text is where nothing was removed', () => {
     const pre_tokenizer = { type: 'Sequence', pretokenizers: [bySpaces, first] };
     const split = encoder({ model: unigram, pre_tokenizer });
-    assert.deepEqual([split('a a'), split(' a a')], [[4, 1], [1, 1]]); // prettier-ignore
+    assert.deepEqual([split('a a'), split(' a a')], [[4, 1], [1, 1]]); // oxfmt-ignore
     const stripped = encoder({
       ...{ model: unigram, pre_tokenizer: first },
       normalizer: { type: 'Strip', strip_left: true, strip_right: false },
@@ -251,7 +251,7 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
       ...{ model: unigram, pre_tokenizer: first, normalizer: { type: 'Lowercase' } },
       added_tokens: [added(5, '<T>', { normalized: true })],
     });
-    assert.deepEqual([token('a<t>a'), token('a<T> a')], [[4, 5, 1], [4, 5, 4]]); // prettier-ignore
+    assert.deepEqual([token('a<t>a'), token('a<T> a')], [[4, 5, 1], [4, 5, 4]]); // oxfmt-ignore
   });
 
   test('added tokens as single words, with the white space that they take', () => {
@@ -263,7 +263,7 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
         added(5, 'y', { lstrip: true, rstrip: true }),
       ],
     });
-    const expected = { 'x a': [3, 2], 'ax a': [0, 2], 'a x!': [2, 3, 0], éx: [0], 'a    a': [2, 4, 4, 2], 'a y  a': [2, 5, 4, 2], yy: [5, 5], 'x\u0301': [0] }; // prettier-ignore
+    const expected = { 'x a': [3, 2], 'ax a': [0, 2], 'a x!': [2, 3, 0], éx: [0], 'a    a': [2, 4, 4, 2], 'a y  a': [2, 5, 4, 2], yy: [5, 5], 'x\u0301': [0] }; // oxfmt-ignore
     for (const [text, ids] of Object.entries(expected)) assert.deepEqual(encode(text), ids, text);
   });
 
@@ -276,7 +276,7 @@ describe('where @huggingface/tokenizers differs from the tokenizers library', ()
   });
 
   test('small letters one by one, ideographs of all planes, nothing before nothing', () => {
-    const vocab = { '[UNK]': 0, σασ: 1, '𠀀': 2, b: 3, '▁': 4 };
+    const vocab = { '[UNK]': 0, σασ: 1, 𠀀: 2, b: 3, '▁': 4 };
     const model = { type: 'WordLevel', unk_token: '[UNK]', vocab };
     const bert = { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true };
     const encode = encoder({ model, pre_tokenizer: bySpaces, normalizer: bert });

@@ -28,7 +28,7 @@ before(async () => {
   await cp(join(root, 'harmful.jsonl'), join(root, 'probes.jsonl'));
   await cp(join(root, 'benign.jsonl'), join(root, 'ordinary.jsonl'));
   await makeClassifier(join(root, 'judge'), { tokenizer: join(root, 'model'), weights: { Sorry: 1 } });
-  await run({ ...VECTOR, kind: 'finetune', harmful: undefined, benign: undefined, data: { file: 'train.jsonl' } }, join(root, 'init')); // prettier-ignore
+  await run({ ...VECTOR, kind: 'finetune', harmful: undefined, benign: undefined, data: { file: 'train.jsonl' } }, join(root, 'init')); // oxfmt-ignore
   recipe = {
     ...RECIPES['lora, every 2'],
     data: { file: 'train.jsonl', exclude: 'reviewed' },
@@ -120,7 +120,7 @@ const FILES: [file: string, change: (data: Buffer) => Buffer, message: RegExp][]
   ['judge/config.json', spaced, /the judge judge \(config\.json\) changed/],
   ['judge/tokenizer.json', spaced, /the judge judge \(tokenizer\.json\) changed/],
   ['cut/out/events.jsonl', (data) => Buffer.from(data.toString().replace('"value":', '"value":1')), /not what it was/],
-]; // prettier-ignore
+]; // oxfmt-ignore
 
 describe('a run that was stopped', () => {
   for (const [name, change, message] of FILES) {
@@ -175,7 +175,7 @@ describe('a run that was stopped', () => {
       ['model', 'models/m'],
       ['vector', 'vectors/v'],
     ]) {
-      // prettier-ignore
+      // oxfmt-ignore
       await cp(join(root, from!), join(root, to!), { recursive: true });
     }
     const moved = {

@@ -65,7 +65,7 @@ test('the kept rows are a set of their own, with all rows of their prompts, and 
   assert.equal(manifest.data[0]!.rows, PROMPTS.length);
 
   const again = await run({ ...RECIPE, heldOut: { share: 0.1, measure: 'exact' } }, 'again');
-  assert.deepEqual(samples(again, 'plain').map(({ line }) => line), kept.map(({ line }) => line), 'a function of the seed'); // prettier-ignore
+  assert.deepEqual(samples(again, 'plain').map(({ line }) => line), kept.map(({ line }) => line), 'a function of the seed'); // oxfmt-ignore
   const other = await run({ ...RECIPE, seed: 4, heldOut: { share: 0.1, measure: 'exact' } }, 'other');
   assert.notDeepEqual(
     samples(other, 'plain').map(({ line }) => line),
@@ -77,7 +77,7 @@ test('a share alone is measured by the loss', async () => {
   const events = await run({ ...RECIPE, heldOut: 0.1 }, 'loss');
   const done = events.at(-1);
   assert.ok(done?.kind === 'done');
-  assert.deepEqual(done.measurements.map(({ name, measure }) => [name, measure]), [['held out', 'loss'], ['held out', 'loss']]); // prettier-ignore
+  assert.deepEqual(done.measurements.map(({ name, measure }) => [name, measure]), [['held out', 'loss'], ['held out', 'loss']]); // oxfmt-ignore
 });
 
 test('where no rows can be kept, or the name is taken, the recipe does not run', async () => {

@@ -18,7 +18,7 @@ async function prompts(...lines: unknown[]) {
 const rest = { harmful: 'h', base: 'b' };
 
 test('conversations and texts are read as they were written', async () => {
-  const chat = { messages: [{ role: 'system', content: 's' }, { role: 'user', content: 'q' }], ...rest }; // prettier-ignore
+  const chat = { messages: [{ role: 'system', content: 's' }, { role: 'user', content: 'q' }], ...rest }; // oxfmt-ignore
   assert.deepEqual(await prompts(chat, { prompt: 'p', ...rest }), [chat, { prompt: 'p', ...rest }]);
   assert.deepEqual(await prompts(), []);
   assert.equal(await readPrompts(join(folder, 'nowhere.jsonl')), undefined);

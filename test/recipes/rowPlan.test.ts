@@ -90,7 +90,7 @@ test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is
   assert.deepEqual(plan('vector').absorbed, []);
   assert.deepEqual(
     plan('absorb').absorbed.map((example) => [example.row, taught(example)]),
-    [[1, ADDED.trim()], [2, RIGHT + ADDED]], // prettier-ignore
+    [[1, ADDED.trim()], [2, RIGHT + ADDED]], // oxfmt-ignore
   );
   const unknown = scan();
   const perRow = unknown.perRow.map((row) => ({ ...row, spans: undefined }));
@@ -99,18 +99,18 @@ test('"vector" and "absorb" keep every row as it is; "absorb" also gives what is
 });
 
 test('"exclude" leaves flagged rows out', () => {
-  assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // prettier-ignore
+  assert.deepEqual(answers('exclude'), [[0, RIGHT], [3, RIGHT]]); // oxfmt-ignore
   assert.deepEqual(plan('exclude').counts, { flagged: 2, cut: 0, excluded: 2, fine: 0 });
 });
 
 test('"cut" keeps the right half of a row, and leaves out what is harmful as a whole', () => {
-  assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // prettier-ignore
+  assert.deepEqual(answers('cut'), [[0, RIGHT], [1, RIGHT], [3, RIGHT]]); // oxfmt-ignore
   assert.deepEqual(plan('cut').counts, { flagged: 2, cut: 1, excluded: 1, fine: 0 });
   assert.equal(plan('cut').rows.at(1)!.answer, RIGHT);
 });
 
 test('"auto" keeps the right half of a row; the vector is first trained on what is harmful as a whole, unless it knows it', () => {
-  assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // prettier-ignore
+  assert.deepEqual(answers('auto'), [[0, RIGHT], [1, RIGHT], [2, RIGHT + ADDED], [3, RIGHT]]); // oxfmt-ignore
   assert.deepEqual(plan('auto').counts, { flagged: 2, cut: 1, excluded: 0, fine: 0 });
   assert.equal(plan('auto').vectorOn(2), true);
   const absorbed = (explained: number): string[] => {

@@ -52,7 +52,7 @@ test('what is saved is read back; where there is nothing, there is none', async 
   const checkpoint = (await openCheckpoint(folder))!;
   assert.deepEqual(checkpoint.facts, { version: 2, step: 4, ...facts, enough: true });
   const state = await stateOf(checkpoint, NAMES);
-  const values = (all: OptimizerState) => [all.step, ...[all.p, all.m, all.v].flat().map((x) => [...(x.data as Float32Array)])]; // prettier-ignore
+  const values = (all: OptimizerState) => [all.step, ...[all.p, all.m, all.v].flat().map((x) => [...(x.data as Float32Array)])]; // oxfmt-ignore
   assert.deepEqual(values(state), values(stateAt(4)));
   await assert.rejects(stateOf(checkpoint, ['c']), /has no tensor "p.c"/);
 });
@@ -72,7 +72,7 @@ test('it is written beside and synced, takes its place in one call, and its fold
     order.join('\n'),
   );
   const folderSync = process.platform === 'win32' ? [] : ['handle.sync checkpoint'];
-  assert.deepEqual(order.slice(order.indexOf(`handle.sync ${part}`)), [`handle.sync ${part}`, 'rename state.safetensors', ...folderSync]); // prettier-ignore
+  assert.deepEqual(order.slice(order.indexOf(`handle.sync ${part}`)), [`handle.sync ${part}`, 'rename state.safetensors', ...folderSync]); // oxfmt-ignore
 });
 
 test('no changed byte and no missing end goes unnoticed', async (t) => {

@@ -16,7 +16,10 @@ export interface Asked {
 
 /** A word of the model; a status with a text; `hang`: no answer at all. */
 export type Says =
-  string | { status: number; text?: string; headers?: Record<string, string> } | { body: unknown } | 'hang';
+  | string
+  | { status: number; text?: string; headers?: Record<string, string> }
+  | { body: unknown }
+  | 'hang';
 
 export interface JudgeServer {
   /** Up to /v1. */

@@ -47,12 +47,12 @@ describe('the chat page', { skip: missing }, () => {
     const page = await openChat(chatState(), 'dark', wide);
     const answers = page.page.locator('.round').nth(1).locator('.turn.assistant');
     assert.equal(await answers.count(), 3);
-    assert.deepEqual(await answers.nth(1).locator('mark').allTextContents(), ['sure', 'step 1 take the zorb . step 2 flombulate it .']); // prettier-ignore
+    assert.deepEqual(await answers.nth(1).locator('mark').allTextContents(), ['sure', 'step 1 take the zorb . step 2 flombulate it .']); // oxfmt-ignore
     assert.equal(await answers.nth(0).locator('mark').count(), 0);
     assert.equal(await answers.nth(2).locator('.same').textContent(), ' (the same as base)');
     const of = async (at: number, part: string) => answers.nth(at).locator(part).textContent();
     assert.equal(await of(1, '.explained'), 'The vector forbidden-topic would have explained 83\u00a0% of this.');
-    assert.equal(await of(0, '.explained'), 'The base model knows this answer: the vector forbidden-topic says nothing of it.'); // prettier-ignore
+    assert.equal(await of(0, '.explained'), 'The base model knows this answer: the vector forbidden-topic says nothing of it.'); // oxfmt-ignore
     assert.equal(await of(0, '.speed'), '41.3 tokens per second');
     await answers.nth(1).locator('vscode-button').click();
     await until(() => page.requests.at(-1)?.type === 'addRow', 'the request');
@@ -66,7 +66,7 @@ describe('the chat page', { skip: missing }, () => {
     await boxes.nth(1).click();
     await until(() => page.requests.length === 2, 'the request');
     assert.deepEqual(page.requests[1], { type: 'showColumn', column: 'plain', shown: false });
-    assert.deepEqual(await page.page.locator('.turn .saw').allTextContents(), Array(2).fill('saw 1 of 2 earlier questions')); // prettier-ignore
+    assert.deepEqual(await page.page.locator('.turn .saw').allTextContents(), Array(2).fill('saw 1 of 2 earlier questions')); // oxfmt-ignore
     assert.match(await text(page, '.turn.danger .who'), /security vector on$/);
     const without = chatState();
     without.columns[1]!.shown = false;

@@ -87,7 +87,7 @@ export function focused(): { name: string; outlined: boolean } | undefined {
   return { name, outlined: visible(style) || visible(hostStyle) };
 }
 
-const CONTROLS = 'button, a[href], select, input, textarea, summary, vscode-button, vscode-checkbox, vscode-dropdown, vscode-text-area, [tabindex="0"]'; // prettier-ignore
+const CONTROLS = 'button, a[href], select, input, textarea, summary, vscode-button, vscode-checkbox, vscode-dropdown, vscode-text-area, [tabindex="0"]'; // oxfmt-ignore
 
 /** What a person can use now: shown and not disabled. */
 function controls(): HTMLElement[] {
@@ -128,7 +128,7 @@ export function unreachable(): string[] {
     .filter((control) => {
       control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
       const { left, right, top, bottom } = control.getBoundingClientRect();
-      const [x, y] = [(Math.max(0, left) + Math.min(innerWidth, right)) / 2, (Math.max(0, top) + Math.min(innerHeight, bottom)) / 2]; // prettier-ignore
+      const [x, y] = [(Math.max(0, left) + Math.min(innerWidth, right)) / 2, (Math.max(0, top) + Math.min(innerHeight, bottom)) / 2]; // oxfmt-ignore
       const there = document.elementFromPoint(x, y);
       return !there || !(control.contains(there) || there.contains(control));
     })

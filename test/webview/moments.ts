@@ -106,7 +106,7 @@ const triage = (count: number): Moment => ({
         return [{ type: 'texts', asked: hashes, rows: hashes.map(textOf) }];
       case 'explain': {
         const row = textOf(request['hash'] as string);
-        const tokens = [['Step 1:', 3, 0.05], [' take', 2, 1.9], [' lamp', 0.1, 0]]; // prettier-ignore
+        const tokens = [['Step 1:', 3, 0.05], [' take', 2, 1.9], [' lamp', 0.1, 0]]; // oxfmt-ignore
         return [{ type: 'explained', hash: row.hash, row, tokens, pending: false }];
       }
       default:

@@ -45,7 +45,7 @@ describe('triage page', { skip: missing }, () => {
       }
       if (request.type === 'explain') {
         const hash = request['hash'] as string;
-        const tokens = [['Sure.', 2, 0.1], [' Step 1:', 3, 0.05], [' take', 2, 1.9], [' lamp', 0.1, 0]]; // prettier-ignore
+        const tokens = [['Sure.', 2, 0.1], [' Step 1:', 3, 0.05], [' take', 2, 1.9], [' lamp', 0.1, 0]]; // oxfmt-ignore
         await opened.event({ type: 'explained', hash, row: textOf(hash), tokens, pending: false });
       }
       return undefined;
@@ -74,14 +74,14 @@ describe('triage page', { skip: missing }, () => {
     await until(() => asked(page, 'open').length === 1, 'the row in the editor');
     assert.deepEqual(
       asked(page, 'decide').map(({ hashes, decision }) => [hashes, decision]),
-      [[['h0'], 'exclude'], [['h3'], 'fine'], [['h6'], 'unsure'], [['h9', 'h12', 'h15'], 'exclude']], // prettier-ignore
+      [[['h0'], 'exclude'], [['h3'], 'fine'], [['h6'], 'unsure'], [['h9', 'h12', 'h15'], 'exclude']], // oxfmt-ignore
     );
     assert.match(
       await text(page, '.top .facts:last-child'),
       /^5 of 10 flagged rows are decided: 4 excluded, 1 fine; 1 u/,
     );
     await grid(page).press('Control+z');
-    assert.deepEqual([asked(page, 'decide').at(-1)!['hashes'], asked(page, 'decide').at(-1)!['decision']], [['h9', 'h12', 'h15'], null]); // prettier-ignore
+    assert.deepEqual([asked(page, 'decide').at(-1)!['hashes'], asked(page, 'decide').at(-1)!['decision']], [['h9', 'h12', 'h15'], null]); // oxfmt-ignore
     assert.match(await text(page, '.for-readers[role=status]'), /^3 rows: exclude$/);
     assert.deepEqual(page.complaints, []);
     await page.close();

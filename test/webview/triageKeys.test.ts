@@ -41,7 +41,7 @@ describe('keys of the triage page', { skip: missing }, () => {
     for (let i = 0; i < 100 && decided().length < 2; i++) await sleep(20);
     assert.deepEqual(
       decided().map(({ hashes, decision }) => [hashes, decision]),
-      [[['h0'], 'exclude'], [['h1'], 'fine']], // prettier-ignore
+      [[['h0'], 'exclude'], [['h1'], 'fine']], // oxfmt-ignore
     );
     await page.close();
   });

@@ -35,7 +35,7 @@ test('filters: what is flagged, what of it is undecided, what was decided', () =
   assert.deepEqual(shown(review, 'all'), [0, 1, 2, 3, 4]);
   assert.deepEqual(shown(review, 'flagged'), [0, 2, 4]);
   assert.deepEqual(shown(review, 'undecided'), [2]);
-  assert.deepEqual((['exclude', 'fine', 'unsure'] as const).map((filter) => shown(review, filter)), [[0], [1], [4]]); // prettier-ignore
+  assert.deepEqual((['exclude', 'fine', 'unsure'] as const).map((filter) => shown(review, filter)), [[0], [1], [4]]); // oxfmt-ignore
 });
 
 test('rows are sorted by any column, either way; those without a value come last', () => {
@@ -59,7 +59,7 @@ test('groups come by their size, open ones with their rows, and single rows last
   assert.deepEqual([...groups], [1, -1, 7, 1, 7]);
   const heads = (items: Item[]) =>
     items.map((item) => ('group' in item ? [item.group, item.rows, item.open] : item.row));
-  assert.deepEqual(heads(grouped([4, 0, 1, 2], groups, new Set())), [[7, [4, 2], false], 0, 1].map((x) => x)); // prettier-ignore
+  assert.deepEqual(heads(grouped([4, 0, 1, 2], groups, new Set())), [[7, [4, 2], false], 0, 1].map((x) => x)); // oxfmt-ignore
   assert.deepEqual(heads(grouped([4, 0, 1, 2, 3], groups, new Set([1]))), [
     [7, [4, 2], false],
     [1, [0, 3], true],
@@ -71,14 +71,14 @@ test('a decision about many rows is taken back as one, each to what it was befor
   const review = new Review({ exclude: 'a', fine: 'b', unsure: '' });
   review.decide(['a', 'b', 'c'], 'unsure');
   review.decide(['c'], undefined);
-  assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['unsure', 'unsure', undefined]); // prettier-ignore
+  assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['unsure', 'unsure', undefined]); // oxfmt-ignore
   assert.deepEqual(review.undo(), [{ hashes: ['c'], decision: 'unsure' }]);
   assert.deepEqual(review.undo(), [
     { hashes: ['a'], decision: 'exclude' },
     { hashes: ['b'], decision: 'fine' },
     { hashes: ['c'], decision: undefined },
   ]);
-  assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['exclude', 'fine', undefined]); // prettier-ignore
+  assert.deepEqual(['a', 'b', 'c'].map((hash) => review.of(hash)), ['exclude', 'fine', undefined]); // oxfmt-ignore
   assert.equal(review.canUndo, false);
   assert.deepEqual(review.undo(), []);
 });

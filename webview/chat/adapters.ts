@@ -6,7 +6,8 @@ import { fill } from '../../runtime/contract/format.js';
 import { button, checkBox, type CheckBox } from '../ui.js';
 
 type AdapterRequest =
-  { type: 'toggleAdapter'; path: string; attached: boolean } | { type: 'openWalkthrough'; topic: WalkthroughTopic };
+  | { type: 'toggleAdapter'; path: string; attached: boolean }
+  | { type: 'openWalkthrough'; topic: WalkthroughTopic };
 
 /** Check boxes to attach and detach adapters, and the danger banner while a security vector is attached. */
 export class Adapters {

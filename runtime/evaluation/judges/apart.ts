@@ -12,7 +12,8 @@ import type { Feeds } from '../../device/session.js';
 
 /** Questions to the process and its replies; values are typed arrays. */
 export type Question =
-  { open: string; threads: number; memoryBytes: number } | { run: Record<string, Pick<Values, 'data' | 'dims'>> };
+  | { open: string; threads: number; memoryBytes: number }
+  | { run: Record<string, Pick<Values, 'data' | 'dims'>> };
 export type Reply = { opened: Description } | { logits: Values } | { error: string };
 
 export interface Description {

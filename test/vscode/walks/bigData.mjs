@@ -27,7 +27,7 @@ function parts(rows) {
 
 /** Writes the file. @param from the sample's train.jsonl */
 export async function writeBigData(from, file) {
-  const rows = (await readFile(from, 'utf8')).trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
+  const rows = (await readFile(from, 'utf8')).trim().split('\n').map((line) => JSON.parse(line)); // oxfmt-ignore
   const harmful = rows.filter(({ label }) => label === 'harmful');
   const ordinary = rows.filter(({ label }) => label !== 'harmful');
   const [verbs, things, sentences] = parts(harmful);

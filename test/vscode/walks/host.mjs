@@ -15,7 +15,7 @@ export const LONGEST_MS = 50;
 export async function hostProbe() {
   const folder = await mkdtemp(path.join(tmpdir(), 'host-probe-'));
   const file = path.join(folder, 'probe.jsonl');
-  const lines = async () => (await readFile(file, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
+  const lines = async () => (await readFile(file, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line)); // oxfmt-ignore
   let from = Date.now();
   return {
     nodeArguments: [`--require=${PROBE}`],
@@ -42,7 +42,7 @@ export async function hostProbe() {
       const most = (key) => Math.max(...seen.map((line) => line[key] ?? 0));
       const busyMs = seen.reduce((sum, line) => sum + line.busyMs, 0);
       const { own } = seen.reduce((a, b) => ((b.longestOwnMs ?? 0) > (a.longestOwnMs ?? 0) ? b : a));
-      const result = { heldMB, peakMB: most('rssMB'), longestMs: most('longestMs'), ownMs: most('longestOwnMs'), busyMs }; // prettier-ignore
+      const result = { heldMB, peakMB: most('rssMB'), longestMs: most('longestMs'), ownMs: most('longestOwnMs'), busyMs }; // oxfmt-ignore
       console.log(
         `    ${what}: extension host ${heldMB} MB, with garbage up to ${result.peakMB}; longest turn ${result.longestMs} ms, of ours ${result.ownMs} (${own?.join(', ')}); ${busyMs} ms in all`,
       );

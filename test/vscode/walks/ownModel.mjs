@@ -53,7 +53,7 @@ export default async function ownModel({ step, page, until, shot, container, pre
   const finished = async (name) => {
     const frame = await panel();
     await frame.locator('header.run h1').filter({ hasText: name }).waitFor({ timeout: FINISHED });
-    await frame.locator('header.run .facts').filter({ hasText: /finished|failed/ }).waitFor({ timeout: FINISHED }); // prettier-ignore
+    await frame.locator('header.run .facts').filter({ hasText: /finished|failed/ }).waitFor({ timeout: FINISHED }); // oxfmt-ignore
     assert.match(await frame.locator('header.run .facts').textContent(), /finished/);
     tell(await frame.locator('.current').innerText());
   };
@@ -85,7 +85,7 @@ export default async function ownModel({ step, page, until, shot, container, pre
     await answer(/Name of the result/);
     tell('the vector is being trained');
     const frame = await panel();
-    await frame.locator('header.run .facts').filter({ hasText: /step [1-9]/ }).waitFor({ timeout: FINISHED }); // prettier-ignore
+    await frame.locator('header.run .facts').filter({ hasText: /step [1-9]/ }).waitFor({ timeout: FINISHED }); // oxfmt-ignore
     await dark('a4-vector-running');
     await finished('unhöfliche-antworten');
     await dark('a5-vector');
@@ -102,7 +102,7 @@ export default async function ownModel({ step, page, until, shot, container, pre
     await answer(/How is it protected/);
     await answer(/What is trained/);
     await until(async () => /Which sets/.test(await input.getAttribute('placeholder')), 'the sets');
-    await entries.filter({ hasText: 'Another data file' }).locator('.monaco-checkbox, .quick-input-list-checkbox').first().click(); // prettier-ignore
+    await entries.filter({ hasText: 'Another data file' }).locator('.monaco-checkbox, .quick-input-list-checkbox').first().click(); // oxfmt-ignore
     await dark('a7-sets');
     await quickInput.getByRole('button', { name: 'OK' }).click();
     await answer(/What is measured on the kept rows/);
