@@ -119,6 +119,19 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a chart is copied as a picture', async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    await page.check('takeCopies');
+    await page.page.locator('vscode-button[aria-label$="Copy as picture"]').first().click();
+    await until(async () => (await page.check('copied')).length > 0, 'a picture');
+    const png = Buffer.from(await page.check('copied'));
+    assert.equal(png.subarray(1, 4).toString('latin1'), 'PNG');
+    assert.ok(png.readUInt32BE(16) > 300 && png.readUInt32BE(20) > 100, 'width and height');
+    await until(async () => /copied/i.test((await texts(page, '[role=status]')).join()), 'it says so');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('the axis, the smoothing and the scale change every chart', async () => {
     const page = await open([sweep(0), sweep(1)]);
     let before = await page.check('pictures');

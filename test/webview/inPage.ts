@@ -173,6 +173,34 @@ export function said(): string[] {
   return [...texts].map((text) => text.trim()).filter((text) => text !== '');
 }
 
+let taken: number[] = [];
+/** The clipboard of a page is the system's, and only secure pages have one: what is copied is kept here instead. */
+export function takeCopies(): void {
+  const given = class {
+    constructor(readonly kinds: Record<string, Promise<Blob> | Blob>) {}
+  };
+  const write = async ([item]: InstanceType<typeof given>[]): Promise<void> => {
+    taken = [...new Uint8Array(await (await item.kinds['image/png']).arrayBuffer())];
+  };
+  Object.assign(globalThis, { ClipboardItem: given });
+  Object.defineProperty(navigator, 'clipboard', { value: { write } });
+}
+/** The first bytes of the picture that was copied. */
+export const copied = (): number[] => taken.slice(0, 24);
+
 Object.assign(globalThis, {
-  inPage: { said, lowContrast, overflow, pictures, focused, visit, unvisited, unreachable, moving, sides },
+  inPage: {
+    said,
+    lowContrast,
+    overflow,
+    pictures,
+    focused,
+    visit,
+    unvisited,
+    unreachable,
+    moving,
+    sides,
+    takeCopies,
+    copied,
+  },
 });
