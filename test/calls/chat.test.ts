@@ -22,7 +22,7 @@ test('attaching, detaching and another factor open nothing', async () => {
   assert.deepEqual(base, await ints('generate.base'));
   assert.deepEqual(opened(), [false]);
   // what takes adapters is opened while the answer is read
-  for (let i = 0; i < 100 && opened().length < 2; i++) await setTimeout(20);
+  for (let i = 0; i < 1500 && opened().length < 2; i++) await setTimeout(20);
   assert.deepEqual(opened(), [false, true]);
 
   const secured = await ask(at(vector));

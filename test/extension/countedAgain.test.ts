@@ -49,7 +49,7 @@ for (const known of [false, true])
     inspector.changed(file);
     release();
     await counted;
-    for (let i = 0; i < 50 && shown() !== 'written meanwhile'; i++) await new Promise((done) => setTimeout(done, 10));
+    for (let i = 0; i < 1500 && shown() !== 'written meanwhile'; i++) await new Promise((done) => setTimeout(done, 10));
     assert.equal(shown(), 'written meanwhile');
     assert.equal(asked, known ? 3 : 2);
     inspector.dispose();

@@ -163,7 +163,7 @@ test('an idle child is let go and is no crash', async () => {
   const restarts = new RestartLimit(1);
   const engine = start({ idleMs: 20, restarts });
   await engine.request('inspect', { path: '/m' });
-  for (let i = 0; engine.pid !== undefined && i < 100; i++) await new Promise((r) => setTimeout(r, 20));
+  for (let i = 0; engine.pid !== undefined && i < 1500; i++) await new Promise((r) => setTimeout(r, 20));
   assert.equal(engine.pid, undefined);
   assert.equal(restarts.reached, false);
   assert.equal((await engine.request('inspect', { path: '/n' })).path, '/n');
@@ -197,6 +197,6 @@ test('dispose ends the child', async () => {
   const engine = start({ log: (line) => line.includes('ended') && ended.push(line) });
   await engine.request('inspect', { path: '/m' });
   engine.dispose();
-  for (let i = 0; ended.length === 0 && i < 100; i++) await new Promise((r) => setTimeout(r, 20));
+  for (let i = 0; ended.length === 0 && i < 1500; i++) await new Promise((r) => setTimeout(r, 20));
   assert.equal(ended.length, 1);
 });

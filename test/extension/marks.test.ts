@@ -67,7 +67,7 @@ async function scanned(t: TestContext, count: number) {
   });
   /** Waits until something is drawn that `is` so. */
   const until = async (is: () => boolean): Promise<void> => {
-    for (let i = 0; i < 500 && !is(); i++) await sleep(10);
+    for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
     assert.ok(is(), 'it was not drawn');
   };
   const layer = (index: number): unknown[] => [...drawn.values()][index] ?? [];

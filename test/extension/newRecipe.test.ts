@@ -16,7 +16,7 @@ test('a recipe that is made by the wizard is shown, also when its run goes on', 
     await new Promise<void>((resolve) => (end = resolve));
   };
   await panel.ask({ type: 'act', action: 'newRecipe' });
-  for (let i = 0; i < 500 && !panel.recipes.get(panel.at('made')); i++) await sleep(10);
+  for (let i = 0; i < 1500 && !panel.recipes.get(panel.at('made')); i++) await sleep(10);
   await panel.ask({ type: 'ready' });
   assert.equal(panel.state().recipe, panel.at('made'));
   // The person looks at another one, and is left there when the run has ended.
@@ -34,7 +34,7 @@ test('a recipe that is made while nobody looks is shown afterwards', async (t) =
     await panel.recipes.read(panel.at('made'));
   };
   await panel.ask({ type: 'act', action: 'newRecipe' });
-  for (let i = 0; i < 500 && !panel.recipes.get(panel.at('made')); i++) await sleep(10);
+  for (let i = 0; i < 1500 && !panel.recipes.get(panel.at('made')); i++) await sleep(10);
   await nextTurn();
   await panel.ask({ type: 'ready' });
   assert.equal(panel.state().recipe, panel.at('made'));

@@ -21,7 +21,7 @@ test('what stands in the box at first is no name of a repository', async (t) => 
   window.createInputBox = () => box;
   const services = { assertTrusted: () => undefined, secrets: { get: async () => 'hf_x' } };
   void publish(services as never, { folder: '/w/adapters/colours', isPublic: false });
-  for (let i = 0; i < 100 && box.prompt === ''; i++) await new Promise((done) => setTimeout(done, 5));
+  for (let i = 0; i < 1500 && box.prompt === ''; i++) await new Promise((done) => setTimeout(done, 5));
   assert.equal(box.prompt, 'Repository: owner/name');
   assert.match(box.value, /colours$/);
   accept();

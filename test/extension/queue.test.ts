@@ -33,7 +33,7 @@ async function queue(t: TestContext) {
     runner.start(await write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more })));
   /** Waits until so many have begun in all. */
   const settle = async (count: number): Promise<void> => {
-    for (let i = 0; begun.length < count && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; begun.length < count && i < 1500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   };
   const names = (): string[] => runner.queue().map((folder) => folder.at(-1)!);
   return {
@@ -121,7 +121,7 @@ test('secrets of judges are asked for when a run is started, not when it is its 
     Array(3).fill('get JUDGE_KEY'),
   );
   for (let begun = 1; begun <= 4; begun++) {
-    for (let i = 0; sent.length < begun && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; sent.length < begun && i < 1500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     finish();
   }
   assert.deepEqual(sent, [{ JUDGE_KEY: 'sesame' }, { JUDGE_KEY: 'sesame' }, undefined, { JUDGE_KEY: 'sesame' }]);

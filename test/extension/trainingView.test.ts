@@ -155,14 +155,14 @@ test('runs that wait stand in their order, the one that is shown, too; the queue
   await ask({ type: 'move', id: own.folder, to: 'up' });
   assert.deepEqual(done, [`move ${own.folder} up`]);
   await ask({ type: 'pauseQueue', paused: true });
-  for (let i = 0; i < 100 && !state().queue.paused; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let i = 0; i < 1500 && !state().queue.paused; i++) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(state().queue.paused, true);
 });
 
 test('what the run will take stands beside Start, and is asked for in a trusted workspace only', async (t) => {
   const trusted = await opened(t);
   await trusted.ask({ type: 'chooseRecipe', file: trusted.at('plain') });
-  for (let i = 0; i < 100 && !trusted.state().form?.expected; i++) await new Promise((done) => setTimeout(done, 20));
+  for (let i = 0; i < 1500 && !trusted.state().form?.expected; i++) await new Promise((done) => setTimeout(done, 20));
   const { text, details, fits } = trusted.state().form!.expected!;
   assert.deepEqual([text, fits], ['about 40 s · 0.4 GB', true]);
   assert.match(details, /weights 0\.3 GB, .* activations 0\.05/);

@@ -52,7 +52,7 @@ async function judged(t: TestContext) {
     return { gutter: Object.fromEntries(of(0)), words: Object.fromEntries(of(1)) };
   };
   const until = async (is: () => boolean): Promise<void> => {
-    for (let i = 0; i < 300 && !is(); i++) await sleep(10);
+    for (let i = 0; i < 1500 && !is(); i++) await sleep(10);
     assert.ok(is(), 'it was not drawn');
   };
   return { store, folder, document, editor, shown, until };

@@ -49,9 +49,9 @@ describe('boxes of the chat', { skip: missing }, () => {
         Promise.all(Array.from({ length: await all.count() }, (_, i) => all.nth(i).getAttribute('aria-checked')));
       const before = await checked();
       await all.nth(before.indexOf('false')).click();
-      for (let i = 0; i < 100 && page.requests.at(-1)?.type !== type; i++) await sleep(20);
+      for (let i = 0; i < 1500 && page.requests.at(-1)?.type !== type; i++) await sleep(20);
       assert.equal(page.requests.at(-1)?.type, type);
-      for (let i = 0; i < 100 && String(await checked()) !== String(before); i++) await sleep(20);
+      for (let i = 0; i < 1500 && String(await checked()) !== String(before); i++) await sleep(20);
       assert.deepEqual(await checked(), before, type);
     }
     assert.equal(await page.page.locator('.notice.error').count(), 0);

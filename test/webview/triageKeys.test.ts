@@ -38,7 +38,7 @@ describe('keys of the triage page', { skip: missing }, () => {
     await page.page.locator('vscode-button:has-text("exclude")').first().click();
     await page.page.keyboard.press('f');
     const decided = () => page.requests.filter(({ type }) => type === 'decide');
-    for (let i = 0; i < 100 && decided().length < 2; i++) await sleep(20);
+    for (let i = 0; i < 1500 && decided().length < 2; i++) await sleep(20);
     assert.deepEqual(
       decided().map(({ hashes, decision }) => [hashes, decision]),
       [[['h0'], 'exclude'], [['h1'], 'fine']], // oxfmt-ignore
