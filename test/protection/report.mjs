@@ -416,7 +416,10 @@ const parts = {
   trials: trialTable(trials),
   sampleSummary: sampleSummary(sample.filter(({ seed }) => seed !== '1')),
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1')),
-  freshSeeds: [...new Set(sample.map(({ seed }) => seed))].filter((seed) => seed !== '1').join(', '),
+  freshSeeds: [...new Set(sample.map(({ seed }) => seed))]
+    .filter((seed) => seed !== '1')
+    .sort()
+    .join(', '),
   sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
   sweepFacts: sweep ? sweepFacts(sweep) : '–',
   sweep: sweep ? sweepTable(sweep) : '–',
