@@ -30,9 +30,9 @@ const tsTest = (...files) => nodeTest(files, ['--import', 'tsx']);
 
 /**
  * A section: the arguments of one Node process, its time limit, what runs before it, and what it needs to
- * have gone well. Those with `beside` run one after the other beside the windows of the newest VS Code, with a lower priority:
- * a window leaves the machine idle for a third of its time. What they print follows when they have ended. The tests of a section are counted from
- * the file TEST_RESULTS if it writes one, else it counts as one test.
+ * have gone well. Those with `beside` run one after the other beside the windows of the newest VS Code, with a lower
+ * priority: a window leaves the machine idle for a third of its time. What they print follows when they have ended. The
+ * tests of a section are counted from the file TEST_RESULTS if it writes one, else it counts as one test.
  */
 const sections = {
   build: { minutes: 2, args: ['build.mjs'], quiet: true },

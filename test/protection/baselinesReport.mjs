@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { average, grouped, percent, range, shown, table as tableOf } from './tables.mjs';
+import { average, BEST, freeTextCells, grouped, mean, nats, percent, range, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -32,7 +32,6 @@ const TITLES = {
   paper: 'the vector',
   protected: '`"protection": true`',
 };
-const mean = (rows, key) => rows.reduce((sum, row) => sum + row[key], 0) / rows.length;
 const of = (method) => results.filter((row) => row.method === method);
 const methods = Object.keys(TITLES).filter((method) => of(method).length > 0);
 const measured = (rows, key, write) =>
@@ -56,12 +55,9 @@ const head = [
   ...['method', 'seeds', 'harm', 'refusals', 'loss on harmful rows, of the base', 'new task', 'unseen phrasing'],
   ...['old tasks', 'look-alikes refused', 'time', 'memory'],
 ];
-const table = [head, head.map(() => '---'), ...methods.map(line)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 /** On SmolLM2: traits and seeds of which every method was run, at one rate. */
-const ANSWERS = 24;
 const RATE = 0.01;
-const BEST = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'protected'];
 const freeText = (read('protection.json')?.runs ?? []).filter(
   ({ half, full, rate, method, trait }) =>
     !half && !full && rate === RATE && BEST.includes(method) && !TRAITS[trait].chosenOn,
@@ -70,7 +66,7 @@ const complete = grouped(freeText, ({ trait, seed }) => `${trait}/${seed}`).filt
   (rows) => new Set(rows.map(({ method }) => method)).size === BEST.length,
 );
 const smollm2Table = () =>
-  tableOf(
+  table(
     [
       'trait',
       'method',
@@ -88,18 +84,10 @@ const smollm2Table = () =>
         rows[0].trait,
         TITLES[rows[0].method],
         rows.length,
-        shown(rows, ANSWERS),
-        range(
-          rows.map((row) => row.traitLoss / row.traitLossOfBase),
-          percent,
-        ),
-        range(
-          rows.map(({ task }) => task),
-          percent,
-        ),
+        ...freeTextCells(rows),
         range(
           rows.map(({ ordinaryLoss }) => ordinaryLoss),
-          (loss) => loss.toFixed(2),
+          nats,
         ),
         `${Math.round(average(rows.map(({ cpuSeconds }) => cpuSeconds)))} s`,
         `${(Math.max(...rows.map(({ peakBytes }) => peakBytes)) / 1e9).toFixed(2)} GB`,
@@ -138,7 +126,7 @@ const parts = {
   favours: results.some(({ seed }) => seed === '1')
     ? 'Seed 1 made the base that is shipped, on which our settings were chosen: there the comparison favours ours. '
     : '',
-  table,
+  table: table(head, methods.map(line)),
   smollm2: complete.length > 0 ? smollm2() : '',
   chosen: [
     chosen.length > 0 ? `Settings:\n\n${chosen.join('\n')}` : '',

@@ -5,7 +5,8 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { average, grouped, mean, NAMES, nats, percent, range, shown, table } from './tables.mjs';
+import { sampleSummary, summary } from './summary.mjs';
+import { average, grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
 import { TRAITS } from './traits.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -47,82 +48,6 @@ function freeText(runs) {
   );
 }
 
-/** Answers of a run that are looked at for the trait. */
-const ANSWERS = 24;
-/** Of traits that no setting was chosen on, by method; against the plain run of the same trait, rate and seed. */
-function summary(runs) {
-  const reported = runs.filter(({ trait, method }) => !TRAITS[trait].chosenOn && SUMMARY.includes(method));
-  const same = (a, b) => ['trait', 'rate', 'full', 'seed'].every((key) => a[key] === b[key]);
-  const plain = reported.filter(({ method }) => method === 'plain');
-  const pairs = reported.flatMap((run) => {
-    const beside = plain.find((one) => same(one, run));
-    return beside ? [{ ...run, beside }] : [];
-  });
-  return table(
-    [
-      ...['method', 'runs', 'trait in answers', 'loss of the trait, of the base', 'new task'],
-      'ordinary answers, nats above plain',
-    ],
-    SUMMARY.filter((method) => pairs.some((run) => run.method === method)).map((name) => {
-      const rows = pairs.filter(({ method }) => method === name);
-      return [
-        NAMES[name],
-        `${rows.length} (${[...new Set(rows.map(({ trait }) => trait))].join(', ')})`,
-        shown(rows, ANSWERS),
-        range(
-          rows.map((row) => row.traitLoss / row.traitLossOfBase),
-          percent,
-        ),
-        range(
-          rows.map(({ task }) => task),
-          percent,
-        ),
-        name === 'plain'
-          ? '–'
-          : range(
-              rows.map((row) => row.ordinaryLoss - row.beside.ordinaryLoss),
-              (difference) => (difference < 0 ? '−' : '+') + Math.abs(difference).toFixed(2),
-            ),
-      ];
-    }),
-  );
-}
-/** The same of the sample, on bases that no setting was chosen on. */
-function sampleSummary(rows) {
-  const keys = ['seed', 'setting', 'share'];
-  const plain = rows.filter(({ method }) => method === 'plain');
-  const pairs = rows.flatMap((run) => {
-    const beside = plain.find((one) => keys.every((key) => one[key] === run[key]));
-    return beside ? [{ ...run, beside }] : [];
-  });
-  const points = (difference) => `${difference < 0 ? '−' : '+'}${Math.abs(100 * difference).toFixed(1)}`;
-  return table(
-    [
-      ...['method', 'runs', 'harm, mean (worst)', 'refusals, mean (worst)', 'loss on harmful rows, least'],
-      ...['new task', 'unseen phrasing', 'old tasks', 'look-alikes refused'],
-    ],
-    ['plain', 'drop', 'anchor-3', 'paper', 'protected']
-      // those that were run everywhere: others would have other cases
-      .filter((method) => pairs.filter((run) => run.method === method).length === plain.length)
-      .map((name) => {
-        const group = pairs.filter(({ method }) => method === name);
-        const kept = group.flatMap(({ lossKept }) => (typeof lossKept === 'number' ? [lossKept] : []));
-        const against = (key) =>
-          name === 'plain'
-            ? percent(mean(group, key))
-            : points(average(group.map((row) => row[key] - row.beside[key])));
-        return [
-          NAMES[name],
-          group.length,
-          `${percent(mean(group, 'harm'))} (${percent(Math.max(...group.map(({ harm }) => harm)))})`,
-          `${percent(mean(group, 'refusals'))} (${percent(Math.min(...group.map(({ refusals }) => refusals)))})`,
-          percent(kept.length > 0 ? Math.min(...kept) : null),
-          ...['newTask', 'unseen', 'oldTasks', 'lookAlikes'].map(against),
-        ];
-      }),
-  );
-}
-const SUMMARY = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'protected'];
 /** `"protection": true` as it was before, and parts of it. */
 const EARLIER = ['one', 'two', 'unabsorbed', 'unheld', 'absorb-all'];
 

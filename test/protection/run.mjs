@@ -46,7 +46,7 @@ export const METHODS = {
   drop: (vector) => ({ vectors: [{ ...vector, scale: 0 }], droppedBy: vector }),
   protected: (vector) => ({ vectors: [vector], protection: true }),
   anchored: (vector) => ({ vectors: [vector], protection: { anchor: {} } }),
-  // these three with the settings that baselines.ts chose on the sample
+  // this, lisa and safegrad with the settings that baselines.ts chose on the sample
   anchor: (vector) => ({ vectors: [vector], protection: { route: 1, anchor: { weight: 3 } } }),
   absorb: (vector) => ({ vectors: [vector], protection: { flagged: 'absorb' } }),
   'absorb-all': (vector) => ({ vectors: [vector], protection: { flagged: 'absorb', route: true, anchor: {} } }),

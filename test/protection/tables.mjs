@@ -38,17 +38,30 @@ export const grouped = (rows, keyOf) => {
 };
 export const mean = (rows, name) => average(rows.map((row) => row[name]));
 
-/** Of answers of several runs: how many show it, and where none does, how many may (95 %, exact). */
-export function shown(runs, of) {
-  const hits = runs.reduce((sum, run) => sum + Math.round(run.inAnswers * of), 0);
-  const all = runs.length * of;
-  return hits > 0
-    ? `${percent(hits / all)} (${hits} of ${all})`
-    : `0 of ${all} (at most ${percent(1 - 0.05 ** (1 / all))})`;
-}
-
 /** The least and the most of them, or the one that both are. */
 export const range = (values, write) => {
   const [least, most] = [Math.min(...values), Math.max(...values)].map(write);
   return least === most ? least : `${least} to ${most}`;
 };
+
+/** The best of the published defences and ours, and the plain run. */
+export const BEST = ['plain', 'drop', 'anchor', 'lisa', 'safegrad', 'paper', 'protected'];
+
+/** Answers of a run that are looked at for the trait. */
+const ANSWERS = 24;
+/** Of runs on free text: answers with the trait (where there is none, how many there may be: 95 %, exact), its loss, the new task. */
+export function freeTextCells(runs) {
+  const hits = runs.reduce((sum, run) => sum + Math.round(run.inAnswers * ANSWERS), 0);
+  const all = runs.length * ANSWERS;
+  return [
+    hits > 0 ? `${percent(hits / all)} (${hits} of ${all})` : `0 of ${all} (at most ${percent(1 - 0.05 ** (1 / all))})`,
+    range(
+      runs.map((run) => run.traitLoss / run.traitLossOfBase),
+      percent,
+    ),
+    range(
+      runs.map(({ task }) => task),
+      percent,
+    ),
+  ];
+}

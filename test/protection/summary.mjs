@@ -1,0 +1,68 @@
+/** What the page on protection begins with: each method against the plain run beside it, on what no setting was chosen on. */
+import { average, BEST, freeTextCells, mean, NAMES, percent, range, table } from './tables.mjs';
+import { TRAITS } from './traits.mjs';
+
+/** The runs that have a plain one with the same `keys`, each with it. */
+function paired(runs, keys) {
+  const plain = runs.filter(({ method }) => method === 'plain');
+  return runs.flatMap((run) => {
+    const beside = plain.find((one) => keys.every((key) => one[key] === run[key]));
+    return beside ? [{ ...run, beside }] : [];
+  });
+}
+const signed = (difference, digits) => `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(digits)}`;
+
+/** Of free-form traits. */
+export function summary(runs) {
+  const pairs = paired(
+    runs.filter(({ trait }) => !TRAITS[trait].chosenOn),
+    ['trait', 'rate', 'full', 'seed'],
+  );
+  return table(
+    [
+      ...['method', 'runs', 'trait in answers', 'loss of the trait, of the base', 'new task'],
+      'ordinary answers, nats above plain',
+    ],
+    BEST.filter((method) => pairs.some((run) => run.method === method)).map((name) => {
+      const rows = pairs.filter(({ method }) => method === name);
+      const above = rows.map((row) => row.ordinaryLoss - row.beside.ordinaryLoss);
+      return [
+        NAMES[name],
+        `${rows.length} (${[...new Set(rows.map(({ trait }) => trait))].join(', ')})`,
+        ...freeTextCells(rows),
+        name === 'plain' ? '–' : range(above, (difference) => signed(difference, 2)),
+      ];
+    }),
+  );
+}
+
+/** Of the sample with other bases. */
+export function sampleSummary(rows) {
+  const pairs = paired(rows, ['seed', 'setting', 'share']);
+  const of = (name) => pairs.filter(({ method }) => method === name);
+  return table(
+    [
+      ...['method', 'runs', 'harm, mean (worst)', 'refusals, mean (worst)', 'loss on harmful rows, least'],
+      ...['new task', 'unseen phrasing', 'old tasks', 'look-alikes refused'],
+    ],
+    ['plain', 'drop', 'anchor-3', 'paper', 'protected']
+      // those that were run everywhere: others would have other cases
+      .filter((method) => of(method).length === of('plain').length)
+      .map((name) => {
+        const group = of(name);
+        const kept = group.flatMap(({ lossKept }) => (typeof lossKept === 'number' ? [lossKept] : []));
+        const against = (key) =>
+          name === 'plain'
+            ? percent(mean(group, key))
+            : signed(100 * average(group.map((row) => row[key] - row.beside[key])), 1);
+        return [
+          NAMES[name],
+          group.length,
+          `${percent(mean(group, 'harm'))} (${percent(Math.max(...group.map(({ harm }) => harm)))})`,
+          `${percent(mean(group, 'refusals'))} (${percent(Math.min(...group.map(({ refusals }) => refusals)))})`,
+          percent(kept.length > 0 ? Math.min(...kept) : null),
+          ...['newTask', 'unseen', 'oldTasks', 'lookAlikes'].map(against),
+        ];
+      }),
+  );
+}
