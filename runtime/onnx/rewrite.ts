@@ -60,3 +60,17 @@ export function rewrite(graph: Graph, rules: Rewrites, begin?: (g: Builder) => v
   }
   return names.apply(g.graph());
 }
+
+/** The graph where a node writes what an Identity would copy to an output: that is one copy of a KV cache less in each step. */
+export function withoutCopies(graph: Graph): Graph {
+  const isOutput = new Set(graph.outputs.map(({ name }) => name));
+  const free = new Set(graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
+  for (const name of isOutput) free.delete(name);
+  const written = new Map<string, Value>();
+  const nodes = graph.nodes.filter(({ op, inputs: [x], outputs: [y] }) => {
+    const isCopy = op === 'Identity' && isOutput.has(y.name) && free.delete(x.name);
+    if (isCopy) written.set(x.name, y);
+    return !isCopy;
+  });
+  return mapValues({ ...graph, nodes }, (value) => written.get(value.name) ?? value);
+}

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder, type Graph } from '../../runtime/onnx/graph.js';
 import * as ops from '../../runtime/onnx/ops.js';
-import { rewrite } from '../../runtime/onnx/rewrite.js';
+import { rewrite, withoutCopies } from '../../runtime/onnx/rewrite.js';
 import { runOnce } from '../support/run.js';
 
 /** y = −x, z = −y + 1 */
@@ -63,4 +63,22 @@ test('a builder knows the node of a value', () => {
   assert.equal(node.attributes.transB, 1);
   assert.equal(g.producer(x), undefined);
   assert.equal(new Builder('g', { from: g.graph() }).producer(y), node);
+});
+
+test('an output is written where it is made: one copy is left of a value that is two outputs, or an input', async () => {
+  const g = new Builder('g');
+  const x = g.input('x', 'float32', [2]);
+  const y = ops.Neg(g, x);
+  g.outputAs('first', y);
+  g.outputAs('second', y);
+  g.outputAs('same', x);
+  g.outputAs('last', ops.Neg(g, y));
+  const before = g.graph();
+  const after = checkGraph(withoutCopies(before));
+  assert.deepEqual(
+    after.nodes.map(({ op, outputs: [output] }) => `${op} → ${output!.name}`),
+    ['Neg → first', 'Identity → second', 'Identity → same', 'Neg → last'],
+  );
+  assert.deepEqual(after.outputs, before.outputs);
+  assert.deepEqual(await runOnce(after, { x: [1, -2] }), await runOnce(before, { x: [1, -2] }));
 });

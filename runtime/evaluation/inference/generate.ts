@@ -11,6 +11,7 @@ import { frozenWeights, weightsFolder } from '../../models/decoder/weights.js';
 import { checkGraph, prune } from '../../onnx/check.js';
 import { Builder, type Graph } from '../../onnx/graph.js';
 import { Gather } from '../../onnx/ops.js';
+import { withoutCopies } from '../../onnx/rewrite.js';
 import type { GenerationOptions } from '../../contract/recipeJudges.js';
 import { random, type Random } from '../../support/random.js';
 import { float32, type Backend, type Feeds } from '../../device/session.js';
@@ -85,7 +86,7 @@ export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model'
     g.outputAs(`present.${i}.value`, value);
   });
   const graph = attachable(g.graph(), sitesOf(options));
-  return checkGraph(prune(model.packed ? blockProducts(graph) : graph));
+  return checkGraph(withoutCopies(prune(model.packed ? blockProducts(graph) : graph)));
 }
 
 /** Opens a generator on a frozen model. */
