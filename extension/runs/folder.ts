@@ -134,9 +134,12 @@ export function applyManifest(run: Run, manifest: Manifest, owner?: RunOwner): v
   if (!manifest.done && Number.isFinite(seconds)) progress.secondsElapsed = seconds;
 }
 
-/** A stopped run may have made something that no event at its end names. */
+/** What is there: it may have been deleted since, and a stopped run may have made something that no event at its end names. */
 async function resultOf(folder: string, { role, result }: Manifest): Promise<string | undefined> {
-  if (result) return join(folder, result.path);
+  if (result) {
+    const path = join(folder, result.path);
+    return (await exists(path)) ? path : undefined;
+  }
   const adapter = join(folder, 'adapter');
   return role && (await adapterFacts(adapter)) ? adapter : undefined;
 }

@@ -63,7 +63,7 @@ export interface Run {
   points: SweepPoint[];
   done?: DoneEvent;
   error?: ErrorData;
-  /** What the run made, absolute: its PEFT folder or its model. */
+  /** What the run made and is still there, absolute: its PEFT folder or its model. */
   result?: string;
   /** When the present part of the run began, by the clock that nobody sets (`clock.ts`); 0 for one that is over. */
   since: number;

@@ -4,7 +4,7 @@ import { basename, dirname, join, sep } from 'node:path';
 import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN, RUN_FILES } from '../data/files.js';
 import { exists, readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
-import type { Run } from '../runs/run.js';
+import { isRunning, type Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
 import { isLabelsFile } from '../../runtime/contract/labels.js';
@@ -194,6 +194,8 @@ export class WorkspaceFiles implements vscode.Disposable {
     const { store, onError } = this.options;
     const folders = new Set<string>();
     const gone = new Set<string>();
+    /** Where a folder came or something went: that may be what a run made. */
+    const changedIn = new Set<string>();
     const lookSoon = this.disposables.add(
       debounce(() => {
         for (const folder of folders) for (const look of this.looks) look(folder).catch(onError);
@@ -201,6 +203,9 @@ export class WorkspaceFiles implements vscode.Disposable {
         const below = store.list().filter(({ folder }) => above(folder).some((path) => gone.has(path)));
         gone.clear();
         this.forgetGone(below).catch(onError);
+        const made = store.all().filter((run) => changedIn.has(run.folder) && !isRunning(run));
+        changedIn.clear();
+        for (const { folder } of made) this.readRun(join(folder, FILES.manifest)).catch(onError);
       }, SETTLED_MS),
     );
     const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher('**/*', false, true, false));
@@ -212,11 +217,13 @@ export class WorkspaceFiles implements vscode.Disposable {
         return; // gone again
       }
       folders.add(fsPath);
+      changedIn.add(dirname(fsPath));
       lookSoon();
     });
     watcher.onDidDelete(({ scheme, fsPath }) => {
       if (scheme !== 'file' || isWritten(fsPath)) return;
       gone.add(fsPath);
+      changedIn.add(dirname(fsPath));
       lookSoon();
     });
   }

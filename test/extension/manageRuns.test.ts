@@ -2,7 +2,7 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { access, readFile, rm, utimes } from 'node:fs/promises';
+import { access, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
@@ -24,6 +24,7 @@ import { recipe, runFolder, temporary, write } from './support.js';
 
 const manage = await import('../../extension/commands/manageRuns.js');
 const { runRecipe } = await import('../../extension/commands/runs.js');
+const { adapterOf } = await import('../../extension/workspace/models.js');
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
 beforeEach(() => {
@@ -246,6 +247,34 @@ test('a run whose folder is gone leaves, whatever the file system tells of it', 
   for (let i = 0; store.list().length > 0 && i < 1500; i++) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(store.list(), []);
   assert.equal(folders.length, 2);
+});
+
+test('a run whose adapter is deleted has none, until it is there again', async (t) => {
+  const { services, store, folders } = await workspace(t, 'a');
+  fake.watchers = [];
+  const files = new WorkspaceFiles({
+    ...services,
+    onState: () => undefined,
+    onReview: () => undefined,
+    onDataFile: () => undefined,
+    onError: assert.ifError,
+  });
+  t.after(() => files.dispose());
+  const all = fake.watchers.find(({ glob }) => glob === '**/*')!;
+  const adapter = join(folders[0]!, 'adapter');
+  const seen = async (is: string | undefined): Promise<void> => {
+    const found = () => store.get(folders[0]!)!.result;
+    for (let i = 0; found() !== is && i < 750; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(found(), is);
+  };
+  await seen(adapter);
+  await rename(adapter, `${adapter}-elsewhere`);
+  await all.remove.fire(Uri.file(adapter));
+  await seen(undefined);
+  assert.equal(adapterOf(store.get(folders[0]!)!), undefined);
+  await rename(`${adapter}-elsewhere`, adapter);
+  await all.create.fire(Uri.file(adapter));
+  await seen(adapter);
 });
 
 test('all that is selected in a view or the explorer is meant by a command that takes several', () => {
