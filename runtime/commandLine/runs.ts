@@ -51,7 +51,9 @@ async function summary(path: string, shown: string): Promise<RunSummary> {
   const run = await readRun(path);
   const { manifest } = run;
   const isLive = manifest.outcome === 'running' && (await ownerOf(path)) !== undefined;
-  const { mark, headline } = runView(readingOf(run));
+  const read = readingOf(run);
+  const reading = isLive ? { ...read, verdict: runVerdict({ ...factsOf(run), phase: 'training' }) } : read;
+  const { mark, headline } = runView(reading);
   return {
     path: shown,
     kind: manifest.kind,
@@ -61,7 +63,7 @@ async function summary(path: string, shown: string): Promise<RunSummary> {
     steps: manifest.done?.step,
     seconds: manifest.done?.seconds,
     model: manifest.model.path,
-    verdict: isLive ? 'running' : runVerdict(factsOf(run)).kind,
+    verdict: reading.verdict.kind,
     headline: [mark, headline].filter(Boolean).join(' '),
     measurements: measurementsOf(run),
   };

@@ -1,8 +1,11 @@
-/** `runs` lists the points of a sweep like every other run. */
+/** `runs` lists the points of a sweep like every other run, and says of a run that goes on that it does. */
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listRuns } from '../../runtime/commandLine/runs.js';
+import { OWNER } from '../../runtime/contract/owner.js';
+import { processStart } from '../../runtime/runs/ownerOf.js';
 import { runFolder, temporary, write } from '../extension/support.js';
 
 test('the points of a sweep are runs of their own, and what else lies in a run is none', async (t) => {
@@ -25,4 +28,17 @@ test('the points of a sweep are runs of their own, and what else lies in a run i
     found.map(({ path }) => path),
     ['sweep', 'sweep/points/seed-1', 'sweep/points/seed-2', 'alone', 'begun'].map((name) => `adapters/${name}`),
   );
+});
+
+test('a run in which a process works goes on; without one it was interrupted', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'r', { manifest: { outcome: 'running', done: undefined } });
+  const listed = async () => {
+    const [run] = await listRuns(root, (_, error) => assert.ifError(error));
+    return { outcome: run!.outcome, verdict: run!.verdict, saysInterrupted: run!.headline.includes('Interrupted') };
+  };
+  assert.deepEqual(await listed(), { outcome: 'interrupted', verdict: 'interrupted', saysInterrupted: true });
+  const owner = { pid: process.pid, host: hostname(), started: await processStart(process.pid), since: '2026-01-01' };
+  await write(join(folder, OWNER.file), owner);
+  assert.deepEqual(await listed(), { outcome: 'running', verdict: 'running', saysInterrupted: false });
 });

@@ -222,7 +222,6 @@ if (result.processes.length > 0) {
 }
 console.log();
 table(result.checks.map((c) => [c.ok ? '✔' : '✖', c.name, number(c.value), c.limit]));
-if (result.protectionWeakened) console.log(`\nThe protected run says: ${result.protectionWeakened}.`);
 const failed = result.checks.filter((check) => !check.ok).length;
 console.log(
   `\nFrom ${options.from}, ${result.minutes} minutes: ${path.relative(process.cwd(), path.join(out, 'result.json'))}`,

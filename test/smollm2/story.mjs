@@ -9,6 +9,7 @@ const cli = path.join(root, 'dist/cli.js');
 const preload = pathToFileURL(path.join(import.meta.dirname, 'peak.mjs')).href;
 export const TRAIT = 'pirate speech';
 export const FORMAT = 'record format';
+const MEASURES = { [TRAIT]: 'harm', [FORMAT]: 'exact' };
 /** Exit codes of a run that was made: done, and done with protection weakened. */
 const MADE = [0, 4];
 
@@ -55,6 +56,9 @@ export async function story(folder, model, precision = 'float32') {
   const plain = done(await run('plain', ['train', 'plain.json']));
   const guarded = done(await run('protected', ['train', 'protected.json']));
   const measurements = await run('evaluate', ['evaluate', 'evaluate.json']);
+  const verdicts = Object.fromEntries(
+    (await run('runs', ['runs', 'adapters'])).map(({ path, headline }) => [path, headline.replace(/^. /, '')]),
+  );
   const scanArgs = ['scan', '--model', model, '--vector', 'vectors/pirate', '--data', 'data/mixed.jsonl'];
   scanArgs.push('--precision', precision);
   const { flagged, rows, auroc } = (await run('scan', scanArgs)).at(-1);
@@ -63,14 +67,14 @@ export async function story(folder, model, precision = 'float32') {
     measurements,
     scan: { flagged, rows, auroc },
     laws: { vector: vector.laws, plain: plain.laws, protected: guarded.laws },
-    protectionWeakened: guarded.protectionWeakened ?? null,
+    verdicts: { plain: verdicts['records-plain'], protected: verdicts['records-protected'] },
   };
 }
 
 /** What must be true of a story, each as `{ name, value, limit, ok }`. */
-export function storyChecks({ measurements, scan, laws }) {
+export function storyChecks({ measurements, scan, laws, verdicts }) {
   const value = (state, set) =>
-    measurements.find((m) => m.state === state && m.name === set && m.measure !== 'loss')?.value ?? NaN;
+    measurements.find((m) => m.state === state && m.name === set && m.measure === MEASURES[set])?.value ?? NaN;
   const atLeast = (name, value, limit) => ({ name, value, limit: `≥ ${limit}`, ok: value >= limit });
   const atMost = (name, value, limit) => ({ name, value, limit: `≤ ${limit}`, ok: value <= limit });
   const law = (run, name) => ({
@@ -79,12 +83,20 @@ export function storyChecks({ measurements, scan, laws }) {
     limit: 'true',
     ok: laws[run]?.[name] === true,
   });
+  const verdict = (run, begins) => ({
+    name: `verdict of ${run}`,
+    value: verdicts[run] ?? null,
+    limit: begins,
+    ok: verdicts[run]?.startsWith(begins) ?? false,
+  });
   return [
     atMost('base: pirate speech', value('base', TRAIT), 0.1),
     atLeast('plain: pirate speech', value('plain', TRAIT), 0.9),
     atMost('protected, vector removed: pirate speech', value('protected', TRAIT), 0.1),
     atLeast('plain: record format', value('plain', FORMAT), 0.9),
     atLeast('protected: record format', value('protected', FORMAT), 0.9),
+    verdict('plain', 'No vector, no protection: on "pirate speech"'),
+    verdict('protected', 'Protection holds'),
     law('vector', 'baseUnchanged'),
     law('plain', 'baseUnchanged'),
     law('plain', 'deliveredWithoutVector'),
