@@ -194,7 +194,7 @@ const trialTable = (found) =>
       'loss kept',
     ],
     found.map(({ steps, auroc, trial, paper, protected: ours }) => [
-      steps ?? "100, the sample's own",
+      steps ?? "80, the sample's own",
       auroc?.toFixed(3) ?? '–',
       percent(trial),
       ...[paper, ours].flatMap(({ harm, lossKept }) => [percent(harm), percent(lossKept)]),
