@@ -129,10 +129,9 @@ function curvesText(curves) {
 ## Curves
 
 A LoRA step of the shape of \`train-lora-135m\` (4×128, rank 8, 30 layers, one adapter) with one size changed. Time is processor
-time, which still varies with what else the machine does. *Grows* is the exponent from one size to the next: 1 in proportion, 2 with the
-square.
+time, which still varies with what else the machine does. The scaling exponent is that between two sizes: 1 is linear, 2 quadratic.
 
-${table(['', 'size', 'time', 'grows', 'memory', 'grows'], rows)}
+${table(['', 'size', 'time', 'exponent', 'memory', 'exponent'], rows)}
 `;
 }
 
