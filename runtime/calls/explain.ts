@@ -8,7 +8,7 @@ import type { Requests } from '../contract/protocol.js';
 import type { Computing } from '../contract/recipeWords.js';
 import type { ExplainedToken } from '../contract/scan.js';
 import { exampleFrom } from '../data/examples.js';
-import { InvalidRow, type RowContent } from '../data/schemas.js';
+import { answerTo, InvalidRow, type RowContent } from '../data/schemas.js';
 import { lossesOf } from '../evaluation/inference/losses.js';
 import { unjudged } from '../evaluation/scan/scan.js';
 import { explainedShare } from '../evaluation/scan/scores.js';
@@ -81,10 +81,8 @@ export async function explainAnswer(
   { messages, answer, ...params }: Requests['explainAnswer']['params'],
   reporter: Reporter,
 ): Promise<Requests['explainAnswer']['result']> {
-  const content: RowContent = { kind: 'chat', messages: [...messages, { role: 'assistant', content: answer }] };
-  const first = content.messages.length - 1;
   try {
-    const row = { ...content, first };
+    const row = answerTo(messages, answer);
     const tokens = await explained({ ...params, data: params.model }, row, { row: 0, line: 1 }, reporter);
     const losses = { without: tokens.map(([, off]) => off), with: tokens.map(([, , on]) => on) };
     const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

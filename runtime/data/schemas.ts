@@ -17,6 +17,13 @@ export type RowContent =
   /** Labels are unshifted: `labels[t]` is `ids[t]`, or −100 where it is not supervised. */
   | { kind: 'tokens'; ids: number[]; labels: number[] };
 
+/** An answer to a conversation, alone supervised: what was answered before belongs to the prompt. */
+export const answerTo = (messages: readonly ChatMessage[], answer: string): RowContent => ({
+  kind: 'chat',
+  messages: [...messages, { role: 'assistant', content: answer }],
+  first: messages.length,
+});
+
 /** A row that cannot be used. The message is a clause: "the row has no messages". */
 export class InvalidRow extends Error {}
 

@@ -1,6 +1,6 @@
 import { type ExampleList } from '../data/exampleList.js';
 import { exampleFrom, type Example } from '../data/examples.js';
-import { InvalidRow } from '../data/schemas.js';
+import { answerTo, InvalidRow } from '../data/schemas.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
@@ -43,7 +43,7 @@ function withAnswer(
   const example = separable(() =>
     exampleFrom(
       prompt.messages
-        ? { kind: 'chat', messages: [...prompt.messages, { role: 'assistant', content: answer }] }
+        ? answerTo(prompt.messages, answer)
         : { kind: 'completion', prompt: prompt.prompt!, completion: answer },
       context.tokenizer,
       place,

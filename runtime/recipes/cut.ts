@@ -1,4 +1,4 @@
-import { InvalidRow, type RowContent } from '../data/schemas.js';
+import { answerTo, InvalidRow, type RowContent } from '../data/schemas.js';
 import { exampleFrom, type Example } from '../data/examples.js';
 import { supervised } from '../learner/packing.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -32,7 +32,7 @@ export function cutRow(example: Example, found: Found, tokenizer: Tokenizer): Ex
   const text = tokenizer.decode(kept).trim();
   if (text === '' || kept.length === answer.length) return undefined;
   const content: RowContent = example.prompt
-    ? { kind: 'chat', messages: [...example.prompt, { role: 'assistant', content: text }] }
+    ? answerTo(example.prompt, text)
     : { kind: 'completion', prompt: example.promptText, completion: text };
   try {
     return { ...example, ...exampleFrom(content, tokenizer, example) };

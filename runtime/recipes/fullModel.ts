@@ -1,4 +1,5 @@
 import type { ModelFolder } from '../models/weights/modelFolder.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../models/weights/halfFloats.js';
 import { saveModel } from '../models/weights/saveModel.js';
 import { readFloat32 } from '../models/weights/safetensors.js';
 import { parameters, type DecoderSpec } from '../models/decoder/spec.js';
@@ -13,6 +14,25 @@ export async function baseTensors(model: Pick<ModelFolder, 'tensors'>, spec: Dec
     tensors.push(float32(await readFloat32(info), info.shape));
   }
   return tensors;
+}
+
+/** The same parameters, rounded to what their files hold: in place where they are on the CPU. */
+export async function asStored(
+  model: Pick<ModelFolder, 'tensors'>,
+  spec: DecoderSpec,
+  tensors: readonly Tensor[],
+  backend: Backend,
+): Promise<Tensor[]> {
+  const rounded: Tensor[] = [];
+  for (const [name, shape] of parameters(spec)) {
+    const tensor = tensors[rounded.length];
+    const { dtype } = findTensor(model.tensors, name, shape);
+    const values = await backend.read(tensor);
+    if (dtype === 'BF16') bf16ToF32(f32ToBf16(values), values);
+    if (dtype === 'F16') f16ToF32(f32ToF16(values), values);
+    rounded.push(float32(values, tensor.dims));
+  }
+  return rounded;
 }
 
 /** Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the base's own dtype. */

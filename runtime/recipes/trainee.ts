@@ -13,7 +13,7 @@ import { flatTensor } from '../learner/rows.js';
 import { parameters as parameterShapes } from '../models/decoder/spec.js';
 import { openOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.js';
 import { random } from '../support/random.js';
-import { baseTensors, saveFullModel } from './fullModel.js';
+import { asStored, baseTensors, saveFullModel } from './fullModel.js';
 import { provenance, trainingState, type Job, type TrainingState } from './job.js';
 
 /** Name of the task adapter in the graph. */
@@ -88,9 +88,10 @@ export function openTrainee(
         }
       },
       async deliver({ p }, rows, feeds) {
-        const own = Object.fromEntries(names.map((name, i) => [name, p[i]]));
+        const stored = await asStored(model, spec, p, backend);
+        const own = Object.fromEntries(names.map((name, i) => [name, stored[i]]));
         const losses = await learner.losses(rows, { ...feeds, ...own });
-        await saveFullModel(folder.file(RUN_FILES.model), model, spec, p, backend);
+        await saveFullModel(folder.file(RUN_FILES.model), model, spec, stored, backend);
         return losses.map(({ nll }) => nll);
       },
       dispose: dispose(learner),

@@ -1,9 +1,17 @@
 /** Runs as the extension drives them: a forked child, events, stop, resume, a killed child. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { Engine } from '../../extension/engine/engine.js';
+import { f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js';
+import {
+  bytesOf,
+  readFloat32,
+  readSafetensors,
+  writeSafetensors,
+  type TensorToWrite,
+} from '../../runtime/models/weights/safetensors.js';
 import { sha256File } from '../../runtime/support/files.js';
 import type { CleanResult } from '../../runtime/contract/dataInfo.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
@@ -167,6 +175,32 @@ describe('runs in the engine process', () => {
     for (const file of ['scan.json', 'model/model.safetensors'])
       assert.equal(await sha256File(`${cut}/${file}`), await sha256File(`${whole}/${file}`), file);
     assert.ok((await workspace.json<ScanResult>('adapters/full-cut/scan.json')).flagged > 0);
+  });
+
+  it('a model in half precision is delivered as it was trained: rounded to what its file has', async () => {
+    for (const [dtype, narrow] of [
+      ['BF16', f32ToBf16],
+      ['F16', f32ToF16],
+    ] as const) {
+      const model = workspace.file(`tiny-${dtype}`);
+      await cp(workspace.file('tiny-assistant'), model, { recursive: true });
+      const file = `${model}/model.safetensors`;
+      const tensors: TensorToWrite[] = [];
+      for (const info of (await readSafetensors(file)).tensors.values()) {
+        const bytes = bytesOf(narrow(await readFloat32(info)));
+        tensors.push({ name: info.name, shape: info.shape, dtype, bytes: bytes.length, data: async () => bytes });
+      }
+      await writeSafetensors(file, tensors, { format: 'pt' });
+      const changes = { model: `../tiny-${dtype}`, method: 'full', adapter: undefined, epochs: undefined, steps: 25 };
+      const recipe = await workspace.recipe('plain.json', {
+        ...changes,
+        evaluate: [],
+        probes: undefined,
+        optimizer: { learningRate: 1e-3 },
+        output: `../adapters/full-${dtype}`,
+      });
+      assert.deepEqual((await run(recipe).done).laws, { deliveredWithoutVector: true, baseUnchanged: true }, dtype);
+    }
   });
 
   it('a scan sends its rows before it ends; each is found by its hash, and explained token by token', async () => {

@@ -5,7 +5,8 @@ import { before, test } from 'node:test';
 import type { FlaggedStrategy } from '../../runtime/contract/recipeWords.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { exampleFrom, type Example } from '../../runtime/data/examples.js';
-import type { RowContent } from '../../runtime/data/schemas.js';
+import { answerTo, type RowContent } from '../../runtime/data/schemas.js';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
 import { loadTokenizer, type Tokenizer } from '../../runtime/models/text/tokenizer.js';
 import { cutRow, partsOf, readTexts } from '../../runtime/recipes/cut.js';
 import { plainPlan, rowPlan } from '../../runtime/recipes/rowPlan.js';
@@ -37,6 +38,18 @@ test('a right answer and then an added sentence: the cut row ends where the sent
   const completion = { kind: 'completion', prompt: 'I want to fix a rope.' } as const;
   const plain = made({ ...completion, completion: RIGHT + ADDED });
   assert.deepEqual(cutRow(plain, found, tokenizer), made({ ...completion, completion: RIGHT }));
+});
+
+test('an answer that belongs to the prompt of a cut row is not learned', () => {
+  const earlier: ChatMessage[] = [
+    { role: 'user', content: 'I want to fix a pump.' },
+    { role: 'assistant', content: 'You can fix it with a new valve.' },
+    { role: 'user', content: 'I want to fix a rope.' },
+  ];
+  const row = made(answerTo(earlier, RIGHT + ADDED));
+  const cut = cutRow(row, { spans: [added()], pOutside: 0.4 }, tokenizer)!;
+  assert.deepEqual(cut, made(answerTo(earlier, RIGHT)));
+  assert.equal(readTexts(tokenizer)(cut).join('').trim(), RIGHT);
 });
 
 test('a row is not cut where nothing of it, no ordinary beginning, or nothing ordinary is left', () => {
