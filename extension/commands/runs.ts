@@ -7,7 +7,7 @@ import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
-import { canResume, canRunAgain, type Run } from '../runs/run.js';
+import { canResume, canRunAgain, isFinished, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
@@ -71,22 +71,40 @@ async function runRecipes(services: Starting, files: readonly string[]): Promise
   return others.length === 0 ? ended : endOf(await others.at(-1)!.ended);
 }
 
-/** Starts a recipe. Where a finished run stands in its output folder, the person decides what becomes of it. */
+/** Starts a recipe. Where a run stands in its output folder that would be lost, the person decides what becomes of it. */
 async function start({ runner }: Pick<Services, 'runner'>, file: string): Promise<Started> {
   const { output, kind } = await readRecipe(file);
   // Points that would be the same are kept: nothing is lost by that.
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, FILES.manifest)) });
-  const finished = await runner.finished(output);
-  if (!finished) return runner.start(file);
+  const standing = await runner.standing(output);
+  if (!standing) return runner.start(file);
   const another = await freeFolder(output);
-  const answer = await wizard(t('"{0}" is finished already', finished.name), 1, (ask) =>
-    ask.pick(t('What becomes of the result in {0}?', vscode.workspace.asRelativePath(output)), [
-      { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' as const },
-      { label: t('Keep both'), detail: t('The new run writes to {0}.', basename(another)), value: 'keep' as const },
-    ]),
-  );
+  const shown = vscode.workspace.asRelativePath(output);
+  const keep: Choice<Fate> = {
+    label: t('Keep both'),
+    detail: t('The new run writes to {0}.', basename(another)),
+    value: 'keep',
+  };
+  const answer = isFinished(standing)
+    ? await wizard(t('"{0}" is finished already', standing.name), 1, (ask) =>
+        ask.pick<Fate>(t('What becomes of the result in {0}?', shown), [
+          { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' },
+          keep,
+        ]),
+      )
+    : await wizard(t('"{0}" has not reached its end', standing.name), 1, (ask) =>
+        ask.pick<Fate>(t('What becomes of the run in {0}?', shown), [
+          { label: t('Resume it'), detail: t('It goes on from its last checkpoint.'), value: 'resume' },
+          { label: t('Start over'), detail: t('Its checkpoint is removed.'), value: 'replace' },
+          keep,
+        ]),
+      );
+  if (answer === 'resume') return runner.resume(output);
   return runner.start(file, answer === 'replace' ? { replace: true } : { output: another });
 }
+
+/** What becomes of the run that stands where another one is to begin. */
+type Fate = 'resume' | 'replace' | 'keep';
 
 /** `folder-2`, `folder-3`, …: the first that is not there. */
 async function freeFolder(folder: string): Promise<string> {

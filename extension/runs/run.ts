@@ -106,6 +106,8 @@ export const isOver = (run: Run): boolean =>
 export const nameOf = ({ label, name, manifest }: Run): string =>
   label?.name ?? (manifest?.point ? valuesText(manifest.point.values) : name);
 
+export const isFinished = (run: Run): boolean => run.manifest?.outcome === 'finished';
+
 /** Someone is working on it, here or elsewhere. */
 export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;
 

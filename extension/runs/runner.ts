@@ -12,7 +12,7 @@ import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
-import { isRunning, nameOf, type Run } from './run.js';
+import { canResume, isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
 /** Where a run computes, and the names of its secrets. */
@@ -106,7 +106,8 @@ export class Runner implements Disposable {
     this.options.assertTrusted();
     const written = await openRecipe(recipe);
     const target = output ?? written.output;
-    const folder = replace && (await this.finished(target)) ? join(target, RUN_FILES.next) : target;
+    const standing = replace ? await this.standing(target) : undefined;
+    const folder = standing && isFinished(standing) ? join(target, RUN_FILES.next) : target;
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
@@ -120,10 +121,10 @@ export class Runner implements Disposable {
     );
   }
 
-  /** The finished run that stands in a folder. */
-  async finished(folder: string): Promise<Run | undefined> {
+  /** The run that stands in a folder and would be lost if another one were to begin there: it is finished, or can be resumed. */
+  async standing(folder: string): Promise<Run | undefined> {
     const run = await this.options.store.open(folder).catch(() => undefined);
-    return run?.manifest?.outcome === 'finished' && !run.live ? run : undefined;
+    return run && !run.live && (isFinished(run) || canResume(run)) ? run : undefined;
   }
 
   /** Goes on from the last checkpoint of a run that was stopped, failed or was interrupted. */

@@ -138,7 +138,7 @@ async function runPoint(
   const watch = sweep.recipe.stop && 'stop';
   const run = async (resume: boolean): Promise<DoneEvent> => {
     // What stands there of another recipe is replaced.
-    const force = !resume && (await readManifest(folder))?.outcome === 'finished';
+    const force = !resume && (await readManifest(folder)) !== undefined;
     return runOne(
       { recipe, file: base, path },
       { ...options, output: folder, resume, force, onEvent, values, shared, watch },

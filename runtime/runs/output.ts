@@ -21,7 +21,7 @@ export interface OutputPlan {
 export interface OutputOptions {
   /** Go on from the checkpoint of the run in the folder. */
   readonly resume?: boolean;
-  /** Replace a finished run when the new one is done. */
+  /** Replace a finished run when the new one is done, and one with a checkpoint at once. */
   readonly force?: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface OutputOptions {
  * Decides where a run works. Nothing is changed, but that a replacement which was cut off is completed.
  * @param inputs absolute paths that the run reads
  * @throws HumanError when the output and an input lie in one another, when the folder holds what no run wrote, when a
- * finished run stands there and `force` is off, and when there is nothing to resume
+ * run that is finished or has a checkpoint stands there and `force` is off, and when there is nothing to resume
  */
 export async function planOutput(
   output: string,
@@ -48,6 +48,15 @@ export async function planOutput(
     if (resume && !KINDS[found.kind].trains)
       throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
     if (resume) await requireCheckpoint(output);
+    else if (!force && hasCheckpoint(join(output, RUN_FILES.checkpoint)))
+      throw new HumanError(
+        `the output folder holds the run "${found.name}" of ${found.started}, which has not reached its end.`,
+        {
+          place: output,
+          remedy:
+            '--resume goes on from its checkpoint, --force starts over without it, --out DIR writes to another folder.',
+        },
+      );
     return { output, folder: output };
   }
   const next = join(output, RUN_FILES.next);

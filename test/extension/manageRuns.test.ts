@@ -6,6 +6,7 @@ import { access, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test, type TestContext } from 'node:test';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { OWNER } from '../../runtime/contract/owner.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { commandArgument } from '../../extension/commands/arguments.js';
@@ -310,7 +311,7 @@ test('several recipes are all read before one is run, and two may not write to t
     assertTrusted: () => undefined,
     runPanels: { show: () => undefined },
     runner: {
-      finished: async () => undefined,
+      standing: async () => undefined,
       start: async (path: string) => {
         started.push(path);
         const run = { folder: path, progress: { state: 'finished' }, measurements: [] };
@@ -327,6 +328,36 @@ test('several recipes are all read before one is run, and two may not write to t
   const broken = await write(join(root, 'recipes/r9.json'), '{');
   await assert.rejects(runRecipe(services, { files: [...files, broken] }), /not JSON/);
   assert.deepEqual(started, []);
+});
+
+test('where a run stands that can be resumed, the person decides whether it is', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const output = await runFolder(root, 'colours', { manifest: { outcome: 'stopped', done: undefined } });
+  await write(join(output, 'checkpoint', CHECKPOINT_FILE), '');
+  const run = (await readRun(output))!;
+  const done: unknown[] = [];
+  const begun = (what: unknown) => {
+    done.push(what);
+    return Promise.resolve({ run, ended: Promise.resolve(run) });
+  };
+  const services = {
+    assertTrusted: () => undefined,
+    runPanels: { show: () => undefined },
+    runner: {
+      standing: () => Promise.resolve(run),
+      start: (_: string, options: object) => begun(options),
+      resume: (folder: string) => begun(folder),
+    },
+  } as unknown as Services;
+  for (const label of ['Resume it', 'Start over', 'Keep both']) {
+    fake.answer = (question) => {
+      assert.match(question, /^What becomes of the run in /);
+      return label;
+    };
+    await runRecipe(services, { file });
+  }
+  assert.deepEqual(done, [output, { replace: true }, { output: `${output}-2` }]);
 });
 
 test('of many runs the newest are read first, so that the top of the view is there at once', async (t) => {

@@ -200,7 +200,7 @@ test('a run that replaces a finished one works beside it, and takes its place wh
     dispose: () => undefined,
   });
   const r = new Runner({ store, engine, assertTrusted: () => undefined });
-  assert.equal((await r.finished(output))?.name, 'colours');
+  assert.equal((await r.standing(output))?.name, 'colours');
   const { run, ended } = await r.start(file, { replace: true });
   assert.equal(run.folder, join(output, 'next'));
   assert.equal(run.name, 'colours');

@@ -21,11 +21,12 @@ import * as z from 'zod';
 import { HumanError } from '../../runtime/support/errors.js';
 import { sha256 } from '../../runtime/support/files.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { recipeInputs } from '../../runtime/contract/recipeInputs.js';
 import { recipeSchemas, type RunRecipe } from '../../runtime/contract/recipe.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
 import { runRecipe } from '../../runtime/calls/run.js';
-import { finishReplacement } from '../../runtime/runs/output.js';
+import { finishReplacement, planOutput } from '../../runtime/runs/output.js';
 
 const SAMPLE = fileURLToPath(new URL('../../media/sample', import.meta.url));
 const quiet = { signal: new AbortController().signal, onEvent: () => undefined };
@@ -170,6 +171,26 @@ describe('the output folder', () => {
     assert.deepEqual(await picture(root), was);
   });
 
+  it('a run with a checkpoint is not started over without a word', async () => {
+    const folder = file('unfinished');
+    const manifest = JSON.parse(await readFile(file('kept/init/manifest.json'), 'utf8')) as Manifest;
+    await mkdir(join(folder, 'checkpoint'), { recursive: true });
+    await writeFile(
+      join(folder, 'manifest.json'),
+      JSON.stringify({ ...manifest, outcome: 'stopped', done: undefined }),
+    );
+    const plan = { output: folder, folder };
+    assert.deepEqual(await planOutput(folder, [], {}), plan, 'without a checkpoint nothing is lost');
+    await writeFile(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+    await assert.rejects(planOutput(folder, [], {}), (error: HumanError) => {
+      assert.match(error.message, /holds the run ".*" of 20\d\d.*, which has not reached its end/);
+      assert.match(error.remedy!, /--resume.*--force.*--out DIR/);
+      return true;
+    });
+    for (const option of ['resume', 'force']) assert.deepEqual(await planOutput(folder, [], { [option]: true }), plan);
+    await rm(folder, { recursive: true });
+  });
+
   it('inputs that are wrong are found before anything is touched, also when a finished run is to be replaced', async () => {
     // An adapter without its run has no prompts for an anchor.
     await cp(file('kept/init/adapter'), file('kept/bare'), { recursive: true });
@@ -305,7 +326,7 @@ describe('the output folder', () => {
     await writeFile(join(output, 'notes.md'), 'mine');
     const recipe = { ...RECIPES.evaluate, states: undefined, judges: undefined };
     await writeFile(file('recipe.json'), JSON.stringify(recipe));
-    await runRecipe(file('recipe.json'), { ...quiet, output });
+    await runRecipe(file('recipe.json'), { ...quiet, output, force: true });
     assert.deepEqual(
       Object.keys(await picture(output)).sort(),
       ['answers.jsonl', 'events.jsonl', 'manifest.json', 'notes.md', 'recipe.json', 'report.html'].sort(),
