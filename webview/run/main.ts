@@ -51,6 +51,7 @@ function receive(event: RunPageEvent): void {
 }
 
 function send(request: RunPageRequest): void {
+  page?.requestBegins();
   channel.request(request).then(
     (done) => {
       if (!done) page?.requestEnded();
@@ -125,8 +126,10 @@ class RunPage {
   updateAll(run: RunSnapshot, other: boolean): void {
     const { strings: s } = this;
     const view = this.viewOf(run);
-    if (other) this.answers.hide();
-    this.failed.replaceChildren();
+    if (other) {
+      this.answers.hide();
+      this.failed.replaceChildren();
+    }
     this.notices.replaceChildren(
       ...(run.error ? [errorNotice(s.errorTitle, run.error, s.stack)] : []),
       ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
@@ -151,6 +154,11 @@ class RunPage {
     if (!hidden) return;
     this.answers.element.scrollIntoView({ block: 'start' });
     this.answers.element.focus({ preventScroll: true });
+  }
+
+  /** An error stays until somebody does something. */
+  requestBegins(): void {
+    this.failed.replaceChildren();
   }
 
   requestEnded(error?: unknown): void {
