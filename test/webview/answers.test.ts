@@ -62,6 +62,30 @@ describe('answers side by side', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a page that is shown again has the set and the filters that were chosen', async () => {
+    const page = await openRun(protectedRun(108));
+    await page.event(answersOf(judged, true));
+    const rows = () => page.page.locator('.side-by-side tbody tr').count();
+    await page.page.locator('.controls vscode-checkbox').nth(0).click();
+    await page.page.locator('.controls vscode-checkbox').nth(1).click();
+    await until(async () => (await rows()) === 3, 'only where the judges differ');
+    await page.showAgain();
+    await page.page.locator('h1').waitFor();
+    await page.event(answersOf(judged, true));
+    await until(async () => (await rows()) === 3, 'the same rows');
+    await page.page.locator('.controls vscode-checkbox').nth(0).click();
+    await page.page.locator('.controls vscode-checkbox').nth(1).click();
+    await page.page.locator('.controls vscode-dropdown').click();
+    await page.page.locator('.controls vscode-option').nth(1).click();
+    await until(async () => (await rows()) === 1, 'the second set');
+    await page.showAgain();
+    await page.page.locator('h1').waitFor();
+    await page.event(answersOf(judged, true));
+    await until(async () => (await rows()) === 1, 'the second set again');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('a label that is refused is taken back, and the error stays until somebody does something', async () => {
     const run = protectedRun(108);
     const page = await openRun(run, 'dark', wide, async ({ type }, opened) => {
