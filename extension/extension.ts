@@ -202,7 +202,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       store,
       recipes,
       problems,
-      onState: () => models.refresh(),
+      onState: () => models.stateChanged(),
       onDataFile: (file) => {
         inspector.changed(file);
         estimates.changed();

@@ -41,27 +41,28 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   const kept = judgeSecrets(services.secrets);
   const secrets = names.length > 0 ? await kept.get(names) : undefined;
   const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
-  const asking = vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
-    (progress, token) =>
-      engine.request(
-        'judge',
-        { run, judges, ...(secrets && { secrets }) },
-        {
-          token,
-          onAsk: editorModels(),
-          onEvents(events) {
-            for (const event of events) {
-              if (event.kind === 'state') progress.report({ message: event.message });
-              if (event.kind === 'warning') warnings.push(event);
-            }
+  const ask = (): Thenable<Judged> =>
+    vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
+      (progress, token) =>
+        engine.request(
+          'judge',
+          { run, judges, ...(secrets && { secrets }) },
+          {
+            token,
+            onAsk: editorModels(),
+            onEvents(events) {
+              for (const event of events) {
+                if (event.kind === 'state') progress.report({ message: event.message });
+                if (event.kind === 'warning') warnings.push(event);
+              }
+            },
           },
-        },
-      ),
-  );
-  let done: Awaited<typeof asking>;
+        ),
+    );
+  let done: Judged;
   try {
-    done = await asking;
+    done = await store.whileJudged(run, ask);
   } finally {
     // What was judged until it was cancelled is in the folder, too.
     await readAgain(store, run);

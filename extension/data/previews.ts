@@ -2,16 +2,19 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { columnsText, type Columns } from '../../runtime/contract/mapping.js';
 import type { DataPreview, PreviewRow } from '../../runtime/contract/dataInfo.js';
-import type { Disposable } from '../host/disposable.js';
+import { Emitter, type Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
 
 const SCHEME = 'security-vectors-rows';
 /** Texts of open previews, by their addresses. */
 const texts = new Map<string, string>();
+/** Those that are otherwise than they were shown. */
+const changes = new Emitter<vscode.Uri>();
 
 /** Previews are read-only documents that exist only while they are open. */
 export function previewDocuments(): Disposable {
   const provider = vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
+    onDidChange: changes.event,
     provideTextDocumentContent: (uri) => texts.get(uri.toString()) ?? '',
   });
   const closed = vscode.workspace.onDidCloseTextDocument(({ uri }) => void texts.delete(uri.toString()));
@@ -27,7 +30,10 @@ export async function showPreview(
   const query = JSON.stringify([preview.path, model?.path, columnsText(columns)]);
   const name = model ? t('{0} as {1} reads it', basename(preview.path), model.name) : basename(preview.path);
   const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.txt`, query });
-  texts.set(uri.toString(), previewText(preview));
+  const text = previewText(preview);
+  const before = texts.get(uri.toString());
+  texts.set(uri.toString(), text);
+  if (before !== undefined && before !== text) changes.fire(uri);
   const document = await vscode.workspace.openTextDocument(uri);
   await vscode.window.showTextDocument(document, { preview: true, preserveFocus: true });
 }

@@ -106,7 +106,7 @@ export const TRIAGE_REQUEST: z.ZodType<TriagePageRequest> = z.union([
   }),
 ]);
 
-/** Kept by the page of a window that was closed. */
+/** Kept by the page of a window that was closed; what else it keeps, of how it was left, is for the page alone. */
 export const RUN_STATE: z.ZodType<RunPageState> = z.object({ run: z.string().min(1) });
 export const CHAT_STATE: z.ZodType<ChatPageState> = z.object({ chat: z.string().min(1), draft: z.string().catch('') });
 export const TRIAGE_STATE: z.ZodType<TriagePageState> = z.object({ triage: z.string().min(1) });

@@ -225,7 +225,7 @@ class RunPanel {
       type: 'answers',
       rows: disputedFirst(answerRows(samples, measure)),
       agreements: agreements(samples, measure),
-      canLabel: run.progress.state === 'finished' && !isRunning(run),
+      canLabel: run.progress.state === 'finished' && !isRunning(run) && !this.store.isJudged(run.folder),
     });
   }
 
@@ -236,9 +236,13 @@ class RunPanel {
     const isOf = (one: SampleEvent): boolean =>
       one.set === answer.set && one.row === answer.row && one.state === answer.state;
     const folder = sources.find(({ samples }) => samples.some(isOf))?.folder ?? this.folder;
-    await this.actions.label(folder, answer);
-    const now = this.store.get(this.folder);
-    if (now) await this.sendAnswers(now);
+    try {
+      await this.actions.label(folder, answer);
+    } finally {
+      // What the page shows already may not be so.
+      const now = this.store.get(this.folder);
+      if (now) await this.sendAnswers(now);
+    }
   }
 }
 

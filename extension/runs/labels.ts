@@ -11,11 +11,12 @@ export interface LabelledAnswer {
 
 /**
  * Labels are written by the engine, which also measures the run anew. While it does, further labels are collected and then
- * written together, so that whoever labels fast is never waited for.
+ * written together, so that whoever labels fast is never waited for. Runs take turns: two of them may have one file of labels.
  */
 export class LabelQueue {
-  private readonly waiting = new Map<string, LabelledAnswer[]>();
-  private working: Promise<void> | undefined;
+  /** Of each run, the labels that are written next, and when they are. */
+  private readonly waiting = new Map<string, { labels: LabelledAnswer[]; written: Promise<void> }>();
+  private turns: Promise<void> = Promise.resolve();
 
   /** @param judge measures a run with these labels, and shows what it found */
   constructor(
@@ -24,17 +25,18 @@ export class LabelQueue {
 
   /** Ends when the label is in the run. @throws what went wrong with the labels that were written together with it */
   add(run: string, answer: LabelledAnswer): Promise<void> {
-    this.waiting.set(run, [...(this.waiting.get(run) ?? []), answer]);
-    // Those that come while one is written are written by the next one.
-    const before = this.working ?? Promise.resolve();
-    const next = before.catch(() => undefined).then(() => this.write());
-    this.working = next;
-    return next;
+    const next = this.waiting.get(run);
+    next?.labels.push(answer);
+    return next?.written ?? this.writeSoon(run, [answer]);
   }
 
-  private async write(): Promise<void> {
-    const all = [...this.waiting];
-    this.waiting.clear();
-    for (const [run, labels] of all) await this.judge(run, labels);
+  private writeSoon(run: string, labels: LabelledAnswer[]): Promise<void> {
+    const written = this.turns.then(async () => {
+      this.waiting.delete(run);
+      await this.judge(run, labels);
+    });
+    this.waiting.set(run, { labels, written });
+    this.turns = written.catch(() => undefined);
+    return written;
   }
 }

@@ -27,6 +27,7 @@ export class RunStore implements Disposable {
   private answers = new Map<string, SampleEvent[]>();
   private readonly changes = new Emitter<RunChange>();
   readonly onDidChange = this.changes.event;
+  private readonly judged = new Set<string>();
   /** Folders of the runs that are selected in the view. */
   selected: readonly string[] = [];
 
@@ -202,6 +203,23 @@ export class RunStore implements Disposable {
     this.runs.set(run.folder, result);
     this.fire(result, 'whole');
     return result;
+  }
+
+  /** Judges the run's answers once more; who does so reads the run again then. */
+  async whileJudged<T>(folder: string, judge: () => PromiseLike<T>): Promise<T> {
+    const run = this.runs.get(folder);
+    this.judged.add(folder);
+    if (run) this.fire(run, 'whole');
+    try {
+      return await judge();
+    } finally {
+      this.judged.delete(folder);
+    }
+  }
+
+  /** Whether this window judges the run's answers at the moment. */
+  isJudged(folder: string): boolean {
+    return this.judged.has(folder);
   }
 
   /** A person has named, tagged or archived the run. */

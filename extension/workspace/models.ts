@@ -1,4 +1,5 @@
 import { basename, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ModelInfo, ModelReference } from '../../runtime/contract/modelInfo.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, errorText, inputError } from '../host/errors.js';
@@ -103,6 +104,16 @@ export class WorkspaceModels implements Disposable {
     this.reasons.clear();
     for (const entry of this.entries) await this.inspect(fromStatePath(root, entry.path));
     await this.compare();
+  }
+
+  /** Something has written the state file: where it was somebody else, it is read again. */
+  async stateChanged(): Promise<void> {
+    await this.settled();
+    const root = this.options.root();
+    if (root === undefined) return;
+    const state = await readState(root).catch(() => undefined);
+    const isKnown = this.problems.get(stateFile(root)) === undefined && isDeepStrictEqual(state?.models, this.entries);
+    if (!isKnown) await this.refresh();
   }
 
   /** The runs have changed, and with them the adapters. */

@@ -88,7 +88,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       },
     );
     this.watch(
-      `${STATE_FOLDER}/workspace.json`,
+      `**/${STATE_FOLDER}/workspace.json`,
       () => options.onState(),
       () => options.onState(),
     );

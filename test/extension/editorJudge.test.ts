@@ -2,13 +2,11 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import type { AskModel } from '../../extension/engine/editorModels.js';
-import type { LabelledAnswer } from '../../extension/runs/labels.js';
 import { fake, LanguageModelError, lm } from './fake/vscode.js';
 
 const { editorModels, hasLanguageModels } = await import('../../extension/engine/editorModels.js');
 const { judgeAgain, labelAnswers } = await import('../../extension/commands/judgeAgain.js');
 const { applyEvent, createRun } = await import('../../extension/runs/run.js');
-const { LabelQueue } = await import('../../extension/runs/labels.js');
 
 interface Sent {
   texts: string[];
@@ -122,25 +120,6 @@ describe('a language model of VS Code as a judge', () => {
   });
 });
 
-test('labels that are given while others are written are written together', async () => {
-  const written: string[][] = [];
-  let go = (): void => undefined;
-  const queue = new LabelQueue(async (run, labels = []) => {
-    written.push([run, ...labels.map(({ row }) => String(row))]);
-    if (written.length === 1) await new Promise<void>((resolve) => (go = resolve));
-    if (labels.some(({ row }) => row === 9)) throw new Error('no room');
-  });
-  const label = (row: number): LabelledAnswer => ({ set: 'topic', state: 'base', row, label: 'refused' });
-  const first = queue.add('a', label(1));
-  await new Promise(setImmediate);
-  const others = [queue.add('a', label(2)), queue.add('a', label(3)), queue.add('b', label(4))];
-  go();
-  await Promise.all([first, ...others]);
-  assert.deepEqual(written, [['a', '1'], ['a', '2', '3'], ['b', '4']]); // oxfmt-ignore
-  await assert.rejects(queue.add('a', label(9)), /no room/);
-  await queue.add('a', label(5));
-});
-
 test('a point of a sweep that is labelled has its sweep read again, too', async () => {
   const read: string[] = [];
   const run = Object.assign(createRun('/sweeps/s/points/a', 'a'), {
@@ -166,6 +145,7 @@ test('a sweep is judged as a whole; it and its points are read again, and its pa
       open: async () => run,
       read: async (folder: string) => (seen.push(folder), folder === run.folder ? run : undefined),
       pointsOf: () => [createRun('/s/points/a', 'a')],
+      whileJudged: (_: string, judge: () => unknown) => judge(),
     },
     runPanels: { show: async (...shown: unknown[]) => seen.push(shown) },
   };

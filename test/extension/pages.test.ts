@@ -5,6 +5,7 @@ import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { Cancelled, errorData, inputError, parsePlace } from '../../extension/host/errors.js';
 
 import { serve } from '../../extension/panels/channel.js';
+import { COMPARE_STATE, RUN_STATE, TRIAGE_STATE } from '../../extension/panels/requests.js';
 import { newNonce, pageHtml } from '../../extension/panels/html.js';
 import { translated } from '../../extension/host/strings.js';
 
@@ -58,6 +59,13 @@ test('every request of a page is answered once: result, cancelled, error; bugs a
   assert.equal(sent.length, 5);
   assert.deepEqual(sent[4], { event: { type: 'event' } });
   assert.equal(bugs.length, 1);
+});
+
+test('what a page keeps of how it was left does not keep it from being opened again', () => {
+  const view = { filter: 'all', steps: [[{ hashes: ['a'] }]] };
+  assert.deepEqual(TRIAGE_STATE.parse({ triage: '/w/a.jsonl', view }), { triage: '/w/a.jsonl' });
+  assert.deepEqual(COMPARE_STATE.parse({ runs: ['/w/a'], view: { hidden: [] } }), { runs: ['/w/a'] });
+  assert.deepEqual(RUN_STATE.parse({ run: '/w/a', answers: { set: 'x' } }), { run: '/w/a' });
 });
 
 test('placeholders of a page stay in its strings', () => {

@@ -1,6 +1,7 @@
 /** The models of a workspace with their adapters, the file that keeps them, and its recipes. */
+import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
@@ -10,7 +11,12 @@ import type { Run } from '../../extension/runs/run.js';
 import { isDanger, sameAdapter, WorkspaceModels } from '../../extension/workspace/models.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { readState, stateFile, toStatePath, writeState } from '../../extension/host/state.js';
+import { Problems } from '../../extension/data/problems.js';
+import { RunStore } from '../../extension/runs/store.js';
+import { fake, Uri } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
+
+const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
 
 const info = (path: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
   path,
@@ -174,6 +180,52 @@ test('what is asked for next works with a box that was ticked just before', asyn
   void models.refresh();
   await models.settled();
   assert.deepEqual(models.reference(join(root, 'm')).adapters, [{ path: join(root, 'a'), scale: 1 }]);
+});
+
+test('what others write into the state file is taken over; what was written here is not looked at again', async (t) => {
+  const root = await temporary(t);
+  const file = stateFile(root);
+  const run = await vectorRun(root, 'v');
+  const asked: string[] = [];
+  const problems = new Problems();
+  const models = new WorkspaceModels(
+    {
+      root: () => root,
+      inspect: async (path) => info(path),
+      fits: async (_, adapter) => (asked.push(adapter), null),
+      runs: () => [run],
+    },
+    problems,
+  );
+  fake.watchers = [];
+  const files = new WorkspaceFiles({
+    ...{ store: new RunStore(), recipes: new RecipeIndex(), problems },
+    ...{ onReview: () => undefined, onDataFile: () => undefined, onError: assert.ifError },
+    onState: () => models.stateChanged(),
+  });
+  t.after(() => files.dispose());
+  // A pattern is compared with whole paths.
+  const watchers = fake.watchers.filter(({ glob }) => glob.startsWith('**/') && file.endsWith(join(glob.slice(2))));
+  const tell = (kind: 'create' | 'change' | 'remove'): Promise<unknown> =>
+    Promise.all(watchers.map((watcher) => watcher[kind].fire(Uri.file(file))));
+  await models.add(join(root, 'tiny'));
+  await models.refresh();
+  await models.attach(join(root, 'tiny'), run.folder, true);
+  await tell('change');
+  assert.equal(asked.length, 1, 'it is known whether the vector fits');
+  const names = (): string[] => models.list().map(({ name }) => name);
+  await writeState(root, { version: 1, models: [{ path: 'other', name: 'other', adapters: [] }] });
+  await tell('change');
+  assert.deepEqual(names(), ['other']);
+  await write(file, '{');
+  await tell('change');
+  assert.deepEqual(problems.list('models'), [file]);
+  await writeState(root, { version: 1, models: [{ path: 'other', name: 'other', adapters: [] }] });
+  await tell('change');
+  assert.deepEqual(problems.list('models'), []);
+  await rm(file);
+  await tell('remove');
+  assert.deepEqual(names(), []);
 });
 
 test('a model that is not in the workspace cannot be used, and removing keeps the others', async (t) => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RUN_STRINGS } from '../../webview/protocol/run.js';
 import { answersOf, judged } from './answerRows.js';
 import { missing } from './browser.js';
-import { text, until, usePages } from './openPages.js';
+import { text, until, usePages, wide } from './openPages.js';
 import { protectedRun } from './runSnapshots.js';
 
 describe('answers side by side', { skip: missing }, () => {
@@ -58,6 +59,51 @@ describe('answers side by side', { skip: missing }, () => {
     await cell(3, 1).locator('.labels button').first().click();
     assert.equal(labels().at(-1)!['label'], 'complied');
     assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a page that is shown again has the set and the filters that were chosen', async () => {
+    const page = await openRun(protectedRun(108));
+    await page.event(answersOf(judged, true));
+    const rows = () => page.page.locator('.side-by-side tbody tr').count();
+    await page.page.locator('.controls vscode-checkbox').nth(0).click();
+    await page.page.locator('.controls vscode-checkbox').nth(1).click();
+    await until(async () => (await rows()) === 3, 'only where the judges differ');
+    await page.showAgain();
+    await page.page.locator('h1').waitFor();
+    await page.event(answersOf(judged, true));
+    await until(async () => (await rows()) === 3, 'the same rows');
+    await page.page.locator('.controls vscode-checkbox').nth(0).click();
+    await page.page.locator('.controls vscode-checkbox').nth(1).click();
+    await page.page.locator('.controls vscode-dropdown').click();
+    await page.page.locator('.controls vscode-option').nth(1).click();
+    await until(async () => (await rows()) === 1, 'the second set');
+    await page.showAgain();
+    await page.page.locator('h1').waitFor();
+    await page.event(answersOf(judged, true));
+    await until(async () => (await rows()) === 1, 'the second set again');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a label that is refused is taken back, and the error stays until somebody does something', async () => {
+    const run = protectedRun(108);
+    const page = await openRun(run, 'dark', wide, async ({ type }, opened) => {
+      if (type !== 'label') return undefined;
+      await opened.event(answersOf(judged, true));
+      return { kind: 'error', error: { kind: 'input', message: 'another process has it.' } };
+    });
+    await page.event(answersOf(judged, true));
+    const plain = page.page.locator('.side-by-side tbody tr:nth-child(1) td:nth-of-type(2)');
+    await plain.press('r');
+    await page.page.locator('.notice.error').waitFor();
+    assert.match((await plain.textContent())!, /^plaincomplied/);
+    assert.doesNotMatch(await text(page, '.controls'), /labelled/);
+    await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run });
+    await sleep(100);
+    assert.match(await text(page, '.notice.error'), /another process has it/);
+    await page.page.locator('.actions vscode-button').first().click();
+    await until(async () => (await page.page.locator('.notice.error').count()) === 0, 'no error');
     await page.close();
   });
 

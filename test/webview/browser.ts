@@ -168,6 +168,11 @@ export class OpenPage {
     }
   }
 
+  /** Its tab was hidden and is shown again: only what the page has kept is left of it. */
+  async showAgain(): Promise<void> {
+    await this.page.goto(`${ORIGIN}/`);
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     await this.page.close();
@@ -237,11 +242,10 @@ function html(theme: Theme, title: string): string {
       document.body.className = ${JSON.stringify(bodyClass)};
       document.body.dataset.vscodeThemeKind = ${JSON.stringify(kind)};
     });
-    let state;
     window.acquireVsCodeApi = () => ({
       postMessage: (message) => window.toHost(message),
-      getState: () => state,
-      setState: (next) => { state = next; },
+      getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined,
+      setState: (next) => sessionStorage.setItem('state', JSON.stringify(next)),
     });
   </script>`;
   return pageHtml(page, nonce).replace('</title>', `</title>${frame}`);

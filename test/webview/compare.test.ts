@@ -147,6 +147,33 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a page that is shown again shows the same runs, on the same axis, as smooth, beside the same row', async () => {
+    const page = await open([sweep(0), sweep(1), sweep(2)]);
+    const label = async () => (await page.page.locator('canvas').first().getAttribute('aria-label')) ?? '';
+    const axis = 'vscode-dropdown[aria-label="Horizontal axis"]';
+    const reference = 'vscode-dropdown[aria-label="Differences to"]';
+    const chosen = async (list: string) => (await texts(page, `${list} .selected-value`)).join('').trim();
+    await page.page.locator('.runs li:nth-child(2) vscode-checkbox').click();
+    await page.page.locator(axis).press('ArrowDown');
+    await page.page.locator('input[type=range]').press('End');
+    await page.page.locator('.curves vscode-checkbox').click();
+    await page.page.locator('canvas').first().press('+');
+    await page.page.locator(reference).press('End');
+    const row = await chosen(reference);
+    await until(async () => (await texts(page, '.compared tbody tr:last-child .delta')).length === 0, 'its own row');
+    await page.showAgain();
+    await until(async () => (await label()).includes('run 2:'), 'charts');
+    assert.doesNotMatch(await label(), /run 1:/);
+    assert.equal(await chosen(axis), 'supervised tokens');
+    assert.equal(await page.page.locator('.curves output').textContent(), '0.98');
+    assert.equal(await page.page.locator('.curves vscode-checkbox').getAttribute('aria-checked'), 'true');
+    assert.equal(await page.page.locator('vscode-button[aria-label="Whole range"]').isVisible(), true);
+    assert.equal(await chosen(reference), row);
+    assert.equal((await texts(page, '.compared tbody tr:last-child .delta')).length, 0);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
   test('it is saved as a table, as pictures, and as a page that needs nothing else', async () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
     const content = async (format: string): Promise<string> => {

@@ -183,6 +183,66 @@ describe('triage page', { skip: missing }, () => {
     await page.close();
   });
 
+  const choose = async (page: OpenPage, list: number, name: string): Promise<void> => {
+    await page.page.locator('vscode-dropdown').nth(list).click();
+    await page.page.locator('vscode-dropdown').nth(list).locator(`vscode-option[value="${name}"]`).click();
+  };
+  const chosen = async (page: OpenPage, list: number) =>
+    (await page.page.locator('vscode-dropdown .selected-value').nth(list).textContent())?.trim();
+  const said = (page: OpenPage) => text(page, '.controls [role=status]');
+
+  test('a page that is shown again is where it was left: filter, text, order, row, and what can be undone', async () => {
+    const page = await open(triageState(60));
+    await choose(page, 0, 'flagged, undecided');
+    await page.page.locator('.head .line button').click();
+    await page.page.locator('.head .line button').click();
+    await grid(page).press('/');
+    await page.page.keyboard.type('lamp 1');
+    await page.page.keyboard.press('Enter');
+    await until(async () => (await said(page)) === '3 rows', 'rows with that text');
+    await grid(page).press('ArrowDown');
+    await grid(page).press('x');
+    await until(async () => (await active(page)) === 'Question 12?', 'the next one');
+    await grid(page).press('Enter');
+    await page.showAgain();
+    await until(async () => (await active(page)) === 'Question 12?', 'the row that was opened');
+    await until(async () => (await said(page)) === '3 rows', 'the same text');
+    assert.equal(await active(page), 'Question 12?');
+    assert.equal(await chosen(page, 0), 'flagged, undecided');
+    assert.equal(await page.page.locator('.head .line').getAttribute('aria-sort'), 'descending');
+    await grid(page).press('Control+z');
+    assert.deepEqual(
+      asked(page, 'decide').map(({ hashes, decision }) => [hashes, decision]),
+      [[['h15'], 'exclude'], [['h15'], null]], // oxfmt-ignore
+    );
+    // The text can be taken away.
+    await page.page.locator('input[type=search]').click();
+    await page.page.keyboard.press('Escape');
+    await until(async () => (await said(page)) === '20 rows', 'all that are flagged');
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+  });
+
+  test('a page that is shown again has the same groups, of which the same are open', async () => {
+    const page = await open(triageState(30));
+    await page.page.locator('vscode-dropdown').nth(1).waitFor();
+    await choose(page, 1, 'similar answers');
+    await page.page.locator('.row.group').waitFor();
+    await grid(page).press('Home');
+    await grid(page).press('ArrowRight');
+    await grid(page).press('ArrowDown');
+    await grid(page).press('ArrowDown');
+    assert.equal(await active(page), 'Question 3?');
+    await page.showAgain();
+    await page.page.locator('.row.group').waitFor();
+    await until(async () => (await active(page)) === 'Question 3?', 'the row in its group');
+    assert.equal(await page.page.locator('.space .row').count(), 11);
+    assert.equal(await chosen(page, 1), 'similar answers');
+    await choose(page, 1, 'no groups');
+    await until(async () => (await page.page.locator('.row.group').count()) === 0, 'no groups');
+    await page.close();
+  });
+
   test('a decision that cannot be kept is not shown as one', async () => {
     const page = await open(triageState(30), wide, ({ type }) => type === 'decide');
     await grid(page).press('x');

@@ -83,6 +83,24 @@ test('a decision about many rows is taken back as one, each to what it was befor
   assert.deepEqual(review.undo(), []);
 });
 
+test('steps are kept up to so many rows; those about rows that are gone are not taken back', () => {
+  const review = new Review(NONE);
+  review.decide(['a', 'b', 'c'], 'fine');
+  review.decide(['d'], 'unsure');
+  review.decide(['d', 'e'], 'exclude');
+  const kept = JSON.parse(JSON.stringify(review.steps(5))) as ReturnType<Review['steps']>;
+  assert.equal(kept.length, 2);
+  const again = new Review({ fine: 'a b c', unsure: '', exclude: 'd e' });
+  again.restore(kept, new Set(['d', 'e']));
+  again.undo();
+  assert.deepEqual(['d', 'e'].map((hash) => again.of(hash)), ['unsure', undefined]); // oxfmt-ignore
+  again.undo();
+  assert.deepEqual([again.of('d'), again.canUndo], [undefined, false]);
+  const other = new Review(NONE);
+  other.restore(kept, new Set(['e']));
+  assert.equal(other.canUndo, false);
+});
+
 test('a text and a filter keep rows together, and those of before are shown until the new ones are found', () => {
   const shown = new ShownRows();
   shown.load(triageState(9, { exclude: 'h3' }));

@@ -20,10 +20,12 @@ import { OverlayCharts, type Drawn } from './charts.js';
 import { Legend } from './legend.js';
 import { Parallel } from './parallel.js';
 import { base64Of, chartsPicture, pageOf, toPng } from './pictures.js';
-import type { State, Words } from './state.js';
+import { stateOf, viewOf, type CompareView, type State, type Words } from './state.js';
 import { AgreementTable, RecipeTable, ResultTable } from './tables.js';
 
-const channel = openChannel<ComparePageEvent, ComparePageRequest, ComparePageState>(receive);
+/** What the page keeps of itself is for itself alone. */
+type Kept = ComparePageState & { view?: CompareView };
+const channel = openChannel<ComparePageEvent, ComparePageRequest, Kept>(receive);
 /** By their ids, as far as they have come. */
 const runs = new Map<string, ComparedRun>();
 let order: string[] = [];
@@ -46,7 +48,7 @@ function receive(event: ComparePageEvent): void {
 /** Draws when all are there. */
 function arrange(of: string[]): void {
   order = of;
-  channel.state = { runs: order };
+  channel.state = { ...channel.state, runs: order };
   const known = order.flatMap((id) => runs.get(id) ?? []);
   if (known.length < order.length) page?.wait(order.length);
   else page?.show(known);
@@ -64,7 +66,7 @@ async function request(asked: ComparePageRequest): Promise<void> {
 }
 
 class ComparePage {
-  private readonly state: State = { shown: [], hidden: new Set(), x: 'step', smoothing: 0, reference: '' };
+  private readonly state: State = stateOf(channel.state?.view);
   private readonly strings: CompareStrings;
   private readonly title = el('h1');
   private readonly failure = el('div');
@@ -114,7 +116,7 @@ class ComparePage {
     this.agreements = new AgreementTable(words);
     this.parallel = new Parallel(words, highlight);
     this.answers = new Answers(s, words.numbers);
-    this.log = checkBox(s.logScale, false, (checked) => {
+    this.log = checkBox(s.logScale, this.state.logarithmic === true, (checked) => {
       this.state.logarithmic = checked;
       this.draw();
     });
@@ -154,10 +156,10 @@ class ComparePage {
     const { strings: s, state } = this;
     const axes = { [s.axisStep]: 'step', [s.axisTokens]: 'tokens', [s.axisSeconds]: 'seconds' } as const;
     const names = Object.keys(axes);
-    const amount = el('output', {}, '0');
+    const amount = el('output', {}, String(state.smoothing));
     const slider = el('input', {
       type: 'range',
-      ...{ min: 0, max: 0.98, step: 0.02, value: 0, 'aria-label': s.smoothing },
+      ...{ min: 0, max: 0.98, step: 0.02, value: state.smoothing, 'aria-label': s.smoothing },
       input: (event) => {
         state.smoothing = Number((event.target as HTMLInputElement).value);
         setText(amount, String(state.smoothing));
@@ -168,7 +170,7 @@ class ComparePage {
       'div',
       { class: 'controls' },
       el('span', {}, s.horizontalAxis),
-      dropdown(s.horizontalAxis, names, names[0]!, (name) => {
+      dropdown(s.horizontalAxis, names, names[X_AXES.indexOf(state.x)]!, (name) => {
         state.x = X_AXES[names.indexOf(name)] ?? 'step';
         state.range = undefined;
         this.draw();
@@ -213,6 +215,7 @@ class ComparePage {
 
   private readonly draw = oncePerFrame(() => {
     const { state } = this;
+    channel.state = { runs: order, view: viewOf(state) };
     this.whole.hidden = state.range === undefined;
     this.legend.update(state);
     this.results.update(state);

@@ -21,6 +21,18 @@ export interface State {
   reference: string;
 }
 
+/** What is left of a page whose tab is hidden. */
+export type CompareView = Pick<State, 'x' | 'smoothing' | 'logarithmic' | 'range' | 'reference'> & { hidden: string[] };
+
+export const viewOf = ({ hidden, x, smoothing, logarithmic, range, reference }: State): CompareView => ({
+  ...{ hidden: [...hidden], x, smoothing, logarithmic, range, reference },
+});
+
+export const stateOf = (view: CompareView | undefined): State => ({
+  ...{ shown: [], x: 'step', smoothing: 0, reference: '', ...view },
+  hidden: new Set(view?.hidden),
+});
+
 export interface Words {
   strings: CompareStrings;
   numbers: Numbers;

@@ -22,6 +22,13 @@ export interface Judging {
   send(request: Extract<RunPageRequest, { type: 'label' | 'judgeAgain' | 'exportLabels' }>): void;
 }
 
+/** Which answers are shown; left of a page whose tab is hidden. */
+export interface AnswersView {
+  set: string;
+  differ: boolean;
+  disputed: boolean;
+}
+
 /** Rows drawn at once; more come with a button, so that a thousand prompts do not freeze the page. */
 const PAGE = 40;
 
@@ -29,9 +36,6 @@ const PAGE = 40;
 export class Answers {
   readonly element: HTMLElement;
   private rows: AnswerRow[] = [];
-  private set = '';
-  private differ = false;
-  private disputed = false;
   private judging: Judging | undefined;
   private labels: Labels | undefined;
   private limit = PAGE;
@@ -43,6 +47,9 @@ export class Answers {
   constructor(
     private readonly strings: Strings,
     private readonly numbers: Numbers,
+    private readonly view: AnswersView = { set: '', differ: false, disputed: false },
+    /** Hears that others are shown. */
+    private readonly changed: (view: AnswersView) => void = () => undefined,
   ) {
     this.element = el(
       'section',
@@ -62,20 +69,12 @@ export class Answers {
     const sets = [...new Set(rows.map((row) => row.set))];
     this.rows = rows;
     // Answers that come while one reads do not move the reader.
-    if (!sets.includes(this.set)) {
-      this.set = sets[0] ?? '';
+    if (!sets.includes(this.view.set)) {
+      this.view.set = sets[0] ?? '';
       this.limit = PAGE;
     }
-    const choose = dropdown(this.strings.answersSet, sets, this.set, (set) => {
-      this.set = set;
-      this.limit = PAGE;
-      this.draw();
-    });
-    const differ = checkBox(this.strings.answersDiffer, this.differ, (checked) => {
-      this.differ = checked;
-      this.limit = PAGE;
-      this.draw();
-    });
+    const choose = dropdown(this.strings.answersSet, sets, this.view.set, (set) => this.choose({ set }));
+    const differ = checkBox(this.strings.answersDiffer, this.view.differ, (on) => this.choose({ differ: on }));
     this.controls.replaceChildren(
       ...(sets.length > 1 ? [choose] : []),
       ...(rows.length > 0 ? [differ.element] : []),
@@ -86,18 +85,21 @@ export class Answers {
     this.draw();
   }
 
+  private choose(change: Partial<AnswersView>): void {
+    Object.assign(this.view, change);
+    this.changed(this.view);
+    this.limit = PAGE;
+    this.draw();
+  }
+
   /** What is there where answers are judged. */
   private tools({ strings: s, canLabel, send }: Judging): HTMLElement[] {
-    const disputed = checkBox(s.answersDisputed, this.disputed, (checked) => {
-      this.disputed = checked;
-      this.limit = PAGE;
-      this.draw();
-    });
+    const disputed = checkBox(s.answersDisputed, this.view.disputed, (on) => this.choose({ disputed: on }));
     const isLabelled = this.rows.some(({ answers }) => answers.some(({ settled }) => settled !== undefined));
     const press = (name: 'judgeAgain' | 'exportLabels'): HTMLElement =>
       button(s[name], 'secondary', { label: s[name] }, () => send({ type: name }));
     return [
-      ...(this.rows.some(isDisputed) ? [disputed.element] : []),
+      ...(this.view.disputed || this.rows.some(isDisputed) ? [disputed.element] : []),
       ...(canLabel ? [press('judgeAgain')] : []),
       ...(canLabel && isLabelled ? [press('exportLabels')] : []),
     ];
@@ -118,15 +120,15 @@ export class Answers {
   hide(): void {
     this.element.hidden = true;
     this.rows = [];
-    this.set = '';
+    this.view.set = '';
   }
 
   private draw(): void {
-    const { strings: s, numbers: n } = this;
-    const all = this.rows.filter((row) => row.set === this.set);
+    const { strings: s, numbers: n, view } = this;
+    const all = this.rows.filter((row) => row.set === view.set);
     const rows = all.filter(
       (row) =>
-        (!this.differ || new Set(row.answers.map((a) => a.verdict)).size > 1) && (!this.disputed || isDisputed(row)),
+        (!view.differ || new Set(row.answers.map((a) => a.verdict)).size > 1) && (!view.disputed || isDisputed(row)),
     );
     const labelled = all.flatMap((row) => row.answers).filter(({ settled }) => settled !== undefined).length;
     const counts = fill(s.answersCount, n.count(rows.length), n.count(all.length));

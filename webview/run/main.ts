@@ -13,14 +13,16 @@ import type {
 } from '../protocol/run.js';
 import { numbersIn } from '../../runtime/contract/format.js';
 import { button } from '../ui.js';
-import { Answers } from './answers.js';
+import { Answers, type AnswersView } from './answers.js';
 import { Charts } from './charts.js';
 import { append } from './columns.js';
 import { Header } from './header.js';
 import { sweepElement } from './sweep.js';
 import { resultElement, vectorsElement } from './table.js';
 
-const channel = openChannel<RunPageEvent, RunPageRequest, RunPageState>(receive);
+/** What the page keeps of itself is for itself alone. */
+type Kept = RunPageState & { answers?: AnswersView };
+const channel = openChannel<RunPageEvent, RunPageRequest, Kept>(receive);
 let page: RunPage | undefined;
 let run: RunSnapshot | undefined;
 /** However fast appends come. */
@@ -31,9 +33,9 @@ const draw = oncePerFrame(() => {
 function receive(event: RunPageEvent): void {
   switch (event.type) {
     case 'snapshot': {
-      const other = run?.id !== event.run.id;
+      const other = run !== undefined && run.id !== event.run.id;
       run = event.run;
-      channel.state = { run: run.id };
+      channel.state = { ...channel.state, run: run.id };
       showLanguage(event.language);
       page ??= new RunPage(event.language, event.strings);
       page.updateAll(run, other);
@@ -51,6 +53,7 @@ function receive(event: RunPageEvent): void {
 }
 
 function send(request: RunPageRequest): void {
+  page?.requestBegins();
   channel.request(request).then(
     (done) => {
       if (!done) page?.requestEnded();
@@ -84,7 +87,9 @@ class RunPage {
     this.numbers = numbersIn(language);
     this.header = new Header(strings, send);
     this.charts = new Charts(strings, this.numbers, send);
-    this.answers = new Answers(strings, this.numbers);
+    this.answers = new Answers(strings, this.numbers, channel.state?.answers, (answers) => {
+      if (run) channel.state = { run: run.id, answers };
+    });
     const help = button('?', 'icon', { label: `${strings.tableTitle}: ${strings.help}`, title: strings.help }, () =>
       send({ type: 'openWalkthrough', topic: 'table' }),
     );
@@ -125,8 +130,10 @@ class RunPage {
   updateAll(run: RunSnapshot, other: boolean): void {
     const { strings: s } = this;
     const view = this.viewOf(run);
-    if (other) this.answers.hide();
-    this.failed.replaceChildren();
+    if (other) {
+      this.answers.hide();
+      this.failed.replaceChildren();
+    }
     this.notices.replaceChildren(
       ...(run.error ? [errorNotice(s.errorTitle, run.error, s.stack)] : []),
       ...(run.warnings.length > 0 ? [warningList(run.warnings, s)] : []),
@@ -151,6 +158,11 @@ class RunPage {
     if (!hidden) return;
     this.answers.element.scrollIntoView({ block: 'start' });
     this.answers.element.focus({ preventScroll: true });
+  }
+
+  /** An error stays until somebody does something. */
+  requestBegins(): void {
+    this.failed.replaceChildren();
   }
 
   requestEnded(error?: unknown): void {

@@ -33,19 +33,20 @@ export class Controls {
 
   constructor(
     private readonly strings: TriageStrings,
+    { filter, text }: { filter: Filter; text: string },
     private readonly actions: ControlActions,
   ) {
     const s = strings;
     this.undoButton = button(s.undo, 'secondary', { label: s.undo }, () => actions.undo());
     const decide = (decision: Decision | undefined, text: string, title: string): Button =>
       button(text, 'secondary', { label: text, title }, () => actions.decide(decision));
-    this.text = this.textFilter();
+    this.text = this.textFilter(text);
     const filters = FILTERS.map((filter) => this.filterName(filter));
     this.element = el(
       'div',
       { class: 'controls' },
       el('span', {}, s.show),
-      dropdown(s.show, filters, filters[0]!, (name) => actions.filter(FILTERS[filters.indexOf(name)]!)),
+      dropdown(s.show, filters, this.filterName(filter), (name) => actions.filter(FILTERS[filters.indexOf(name)]!)),
       el('span', {}, s.search),
       this.text,
       this.groupChoice,
@@ -58,10 +59,10 @@ export class Controls {
     );
   }
 
-  private textFilter(): HTMLInputElement {
+  private textFilter(shown: string): HTMLInputElement {
     const { strings: s, actions } = this;
     let timer: number | undefined;
-    let searched = '';
+    let searched = shown;
     const search = (): void => {
       clearTimeout(timer);
       if (field.value === searched) return;
@@ -72,6 +73,7 @@ export class Controls {
       clearTimeout(timer);
       timer = window.setTimeout(search, REST_MS);
     });
+    field.value = shown;
     field.addEventListener('keydown', ({ key, isComposing }) => {
       if (isComposing || !LEAVING.includes(key)) return;
       if (key === 'Escape') field.value = '';
@@ -98,8 +100,8 @@ export class Controls {
     return names[filter];
   }
 
-  /** Offers groups by what texts resemble, and by these columns. */
-  offerGroups(columnNames: readonly string[]): void {
+  /** Offers groups by what texts resemble, and by these columns; `shown` is chosen. */
+  offerGroups(columnNames: readonly string[], shown: RowGrouping | null): void {
     const { strings: s } = this;
     const columns = columnNames.map((name): [string, RowGrouping] => [fill(s.groupColumn, name), { column: name }]);
     const choices = new Map<string, RowGrouping | null>([
@@ -109,7 +111,10 @@ export class Controls {
       ...columns,
     ]);
     const names = [...choices.keys()];
-    const choice = dropdown(s.group, names, names[0]!, (name) => this.actions.group(choices.get(name) ?? null));
+    const isShown = (name: string): boolean => JSON.stringify(choices.get(name)) === JSON.stringify(shown);
+    const choice = dropdown(s.group, names, names.find(isShown) ?? s.groupNone, (name) =>
+      this.actions.group(choices.get(name) ?? null),
+    );
     this.groupChoice.replaceChildren(el('span', {}, s.group), choice);
   }
 

@@ -20,18 +20,19 @@ import { Header } from './header.js';
 import { keyAction, type KeyAction } from './keys.js';
 import { VirtualList } from './list.js';
 import type { Filter, SortKey } from './rows.js';
-import { ShownRows } from './shown.js';
+import { ShownRows, type Place, type TriageView } from './shown.js';
 import { RowTexts } from './texts.js';
 
-const channel = openChannel<TriagePageEvent, TriagePageRequest, TriagePageState>(receive);
+/** What the page keeps of itself is for itself alone. */
+type Kept = TriagePageState & { view?: TriageView };
+const channel = openChannel<TriagePageEvent, TriagePageRequest, Kept>(receive);
 let page: TriagePage | undefined;
 
 function receive(event: TriagePageEvent): void {
   switch (event.type) {
     case 'table':
-      channel.state = { triage: event.triage.id };
       showLanguage(event.language);
-      page ??= new TriagePage(event.language, event.strings);
+      page ??= new TriagePage(event.language, event.strings, channel.state?.view);
       return page.load(event.triage);
     case 'texts':
       return page?.takeTexts(event.asked, event.rows);
@@ -53,7 +54,10 @@ const BY_ITSELF: readonly TriagePageRequest['type'][] = ['ready', 'texts', 'expl
 
 class TriagePage {
   private readonly numbers: Numbers;
-  private readonly shown = new ShownRows();
+  private readonly shown: ShownRows;
+  private id = '';
+  /** Where a page was that is shown again, until somebody does something: its rows may come in parts. */
+  private left: Place | undefined;
   private readonly texts = new RowTexts((hashes) => this.send({ type: 'texts', hashes }));
   private readonly explanation = new Explanation((hash) => void this.send({ type: 'explain', hash }));
 
@@ -68,8 +72,11 @@ class TriagePage {
   constructor(
     language: string,
     private readonly strings: TriageStrings,
+    kept?: TriageView,
   ) {
-    const { shown } = this;
+    const shown = (this.shown = new ShownRows(kept));
+    this.left = kept?.active;
+    for (const done of ['keydown', 'mousedown']) addEventListener(done, () => (this.left = undefined), true);
     const s = strings;
     this.numbers = numbersIn(language);
     this.header = new Header(s, this.numbers, (request) => void this.send(request));
@@ -83,7 +90,7 @@ class TriagePage {
       opened: (at) => this.open(at),
     });
     this.list.element.addEventListener('keydown', (event) => this.key(event));
-    this.controls = new Controls(s, {
+    this.controls = new Controls(s, shown, {
       filter: (filter) => this.setFilter(filter),
       search: (text) => this.search(text),
       leaveSearch: () => this.list.element.focus(),
@@ -108,6 +115,7 @@ class TriagePage {
   }
 
   load(triage: TriageState): void {
+    this.id = triage.id;
     this.header.update(triage);
     this.list.element.setAttribute('aria-label', fill(this.strings.tableLabel, triage.name));
     // A file that was written has its rows in other lines.
@@ -116,9 +124,10 @@ class TriagePage {
     const isOther = this.shown.load(triage);
     if (isOther) {
       void this.send({ type: 'group', by: null });
-      if (this.shown.text !== '') this.search(this.shown.text);
+      if (this.shown.grouping) this.readGroups(this.shown.grouping);
+      if (this.shown.text !== '') this.find(this.shown.text);
     }
-    this.update(isOther ? 0 : this.list.active);
+    this.update(isOther ? 'first' : this.list.active);
   }
 
   loadDecisions(decisions: TriageState['decisions']): void {
@@ -140,18 +149,18 @@ class TriagePage {
   }
 
   takeGroups(by: RowGrouping | null, groups: RowGroups): void {
-    if (!by) return this.controls.offerGroups(groups.columns);
+    if (!by) return this.controls.offerGroups(groups.columns, this.shown.grouping);
     // Something else was chosen meanwhile.
     if (JSON.stringify(by) !== JSON.stringify(this.shown.grouping)) return;
     this.shown.setGroups(groups);
-    this.update(0);
+    this.update('first');
   }
 
   takeFound(text: string, hashes: string): void {
     // Something else was typed meanwhile.
     if (text !== this.shown.text) return;
     this.shown.setFound(hashes);
-    this.update(0);
+    this.update('first');
   }
 
   takeExplained(explained: Explained): void {
@@ -166,14 +175,22 @@ class TriagePage {
 
   private search(text: string): void {
     this.shown.setText(text);
-    if (text === '') return this.update(0);
+    if (text === '') this.update(0);
+    else this.find(text);
+  }
+
+  private find(text: string): void {
     this.controls.say(this.strings.searching);
     void this.send({ type: 'search', text }).then((done) => done || this.update());
   }
 
   private setGrouping(by: RowGrouping | null): void {
     this.shown.setGrouping(by);
-    if (!by) return this.update(0);
+    if (by) this.readGroups(by);
+    else this.update(0);
+  }
+
+  private readGroups(by: RowGrouping): void {
     this.controls.say(this.strings.grouping);
     void this.send({ type: 'group', by });
   }
@@ -183,10 +200,11 @@ class TriagePage {
     this.update(0);
   }
 
-  /** Which rows are shown, anew. */
-  private update(active = this.list.active): void {
+  /** Which rows are shown, anew. `first`: others than before. */
+  private update(active: number | 'first' = this.list.active): void {
     const { strings: s, numbers: n, shown } = this;
     const { rows, groups } = shown.arrange();
+    const at = active !== 'first' ? active : this.left ? shown.placeOf(this.left) : 0;
     const parts = [
       groups > 0 ? fill(s.rowsInGroups, n.count(rows), n.count(groups)) : fill(s.rowsShown, n.count(rows)),
       ...(shown.selected.size > 0 ? [fill(s.selected, n.count(shown.selected.size))] : []),
@@ -195,8 +213,15 @@ class TriagePage {
     this.header.showProgress(shown.flaggedDecisions());
     this.controls.allowUndo(shown.review.canUndo);
     markSorted(this.heads, shown.sort);
-    this.list.show(shown.items.length, active, shown.isToDecide ? s.allDecided : s.empty);
+    this.list.show(shown.items.length, at, shown.isToDecide ? s.allDecided : s.empty);
     this.list.move(this.list.active);
+    this.moved();
+  }
+
+  /** Another row may be active; where one is stays when the page is hidden. */
+  private moved(): void {
+    const view = this.shown.view(this.list.active);
+    channel.state = { triage: this.id, view: { ...view, active: this.left ?? view.active } };
     this.drawDetail();
   }
 
@@ -243,14 +268,14 @@ class TriagePage {
     if (extend) for (let at = Math.min(from, to); at <= Math.max(from, to); at++) this.shown.select(at);
     this.list.move(to);
     if (extend) this.update(to);
-    else this.drawDetail();
+    else this.moved();
   }
 
   private choose(at: number): void {
     const item = this.shown.items[at];
     this.list.move(at);
     if (item && 'group' in item) this.expand(!item.open);
-    else this.drawDetail();
+    else this.moved();
   }
 
   private expand(open: boolean): void {
@@ -265,7 +290,7 @@ class TriagePage {
     const head = shown.headOf(item.row);
     if (!open && head >= 0) {
       this.list.move(head);
-      this.drawDetail();
+      this.moved();
     }
   }
 

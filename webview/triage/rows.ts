@@ -45,10 +45,16 @@ export class Rows {
   }
 }
 
+/** What is to be decided so that some rows are as they were before a step. */
+export interface Back {
+  hashes: string[];
+  decision?: Decision;
+}
+
 /** Decisions by the hashes of rows, and how to take the last one back. */
 export class Review {
   private decisions = new Map<string, Decision>();
-  private readonly done: Map<string, Decision | undefined>[] = [];
+  private done: Back[][] = [];
 
   constructor(kept: TriageState['decisions']) {
     this.load(kept);
@@ -72,25 +78,40 @@ export class Review {
 
   /** Decides, and remembers what was before. */
   decide(hashes: readonly string[], decision: Decision | undefined): void {
-    this.done.push(new Map(hashes.map((hash) => [hash, this.of(hash)])));
+    const before = [...DECISIONS, undefined].map((was) => ({
+      hashes: hashes.filter((hash) => this.of(hash) === was),
+      decision: was,
+    }));
+    this.done.push(before.filter((back) => back.hashes.length > 0));
     this.set(hashes, decision);
   }
 
   /** Takes the last step back; gives what is to be decided for that. */
-  undo(): { hashes: string[]; decision: Decision | undefined }[] {
-    const before = this.done.pop() ?? new Map<string, Decision | undefined>();
-    const steps = [...DECISIONS, undefined].map((decision) => ({
-      hashes: [...before].flatMap(([hash, was]) => (was === decision ? [hash] : [])),
-      decision,
-    }));
-    for (const { hashes, decision } of steps) this.set(hashes, decision);
-    return steps.filter(({ hashes }) => hashes.length > 0);
+  undo(): Back[] {
+    const step = this.done.pop() ?? [];
+    for (const { hashes, decision } of step) this.set(hashes, decision);
+    return step;
+  }
+
+  /** The last steps, of at most so many rows together, for a page that is shown again. */
+  steps(most: number): Back[][] {
+    let rows = 0;
+    const tooMany = this.done.findLastIndex((step) => (rows += hashesOf(step).length) > most);
+    return this.done.slice(tooMany + 1);
+  }
+
+  /** Takes steps of before, from the first one on whose rows are all still there. */
+  restore(steps: readonly Back[][], rows: ReadonlySet<string>): void {
+    const gone = steps.findLastIndex((step) => hashesOf(step).some((hash) => !rows.has(hash)));
+    this.done = steps.slice(gone + 1);
   }
 
   get canUndo(): boolean {
     return this.done.length > 0;
   }
 }
+
+const hashesOf = (step: readonly Back[]): string[] => step.flatMap(({ hashes }) => hashes);
 
 /** All rows in an order; rows that have no value come last, and equal ones stay in the order of the file. */
 export function sortRows(rows: Rows, review: Review, { key, descending }: Sort): Uint32Array {

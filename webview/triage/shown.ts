@@ -9,11 +9,32 @@ import {
   Review,
   Rows,
   sortRows,
+  type Back,
   type Filter,
   type Item,
   type Sort,
   type SortKey,
 } from './rows.js';
+
+/** Rows of decisions that can be taken back in a page that is shown again. */
+const MAX_UNDONE = 20_000;
+
+/** A place of the list, and the row that was there. */
+export interface Place {
+  at: number;
+  hash: string;
+}
+
+/** What is left of a page whose tab is hidden, beside the rows. */
+export interface TriageView {
+  filter: Filter;
+  text: string;
+  sort: Sort;
+  grouping: RowGrouping | null;
+  openGroups: number[];
+  steps: Back[][];
+  active?: Place;
+}
 
 export class ShownRows {
   rows!: Rows;
@@ -26,13 +47,36 @@ export class ShownRows {
   readonly selected = new Set<number>();
   private hashes: string | undefined;
   private order!: Uint32Array;
-  private filter: Filter = 'flagged';
+  filter: Filter = 'flagged';
   private groups: Int32Array | undefined;
-  private readonly openGroups = new Set<number>();
+  private openGroups = new Set<number>();
   /** What the rows contain that are shown; empty for all. */
   text = '';
   /** Of each row, whether it contains the text that was found last. */
   private found: Uint8Array | undefined;
+
+  /** @param kept what a person saw before the page was hidden */
+  constructor(private kept?: TriageView) {
+    if (!kept) return;
+    ({ filter: this.filter, text: this.text, sort: this.sort, grouping: this.grouping } = kept);
+    this.openGroups = new Set(kept.openGroups);
+  }
+
+  /** What is to be kept of this, with the place that is active. */
+  view(at: number): TriageView {
+    const { filter, text, sort, grouping, items } = this;
+    const item = items[at];
+    return {
+      ...{ filter, text, sort, grouping, openGroups: [...this.openGroups], steps: this.review.steps(MAX_UNDONE) },
+      ...(item && { active: { at, hash: this.hashOf(item) } }),
+    };
+  }
+
+  /** Where a row stands that was at a place before; the first place for one that is not listed. */
+  placeOf({ at, hash }: Place): number {
+    const isIt = (item: Item | undefined): boolean => item !== undefined && this.hashOf(item) === hash;
+    return isIt(this.items[at]) ? at : Math.max(0, this.items.findIndex(isIt));
+  }
 
   /** False when the rows are those of the table before. */
   load({ table, decisions }: TriageState): boolean {
@@ -42,7 +86,9 @@ export class ShownRows {
       this.rows = new Rows(table);
       this.found = undefined;
       this.review = new Review(decisions);
-      this.grouping = null;
+      if (this.kept) this.review.restore(this.kept.steps, new Set(this.rows.hashes));
+      else this.grouping = null;
+      this.kept = undefined;
       this.groups = undefined;
       this.selected.clear();
     } else this.review.load(decisions);
@@ -84,6 +130,7 @@ export class ShownRows {
   /** Groups come later, by `setGroups`. */
   setGrouping(by: RowGrouping | null): void {
     this.grouping = by;
+    this.openGroups.clear();
     this.selected.clear();
     if (!by) this.groups = undefined;
   }
@@ -91,7 +138,6 @@ export class ShownRows {
   setGroups(groups: RowGroups): void {
     this.groups = groupsOf(this.rows, groups);
     this.groupValues = groups.values;
-    this.openGroups.clear();
   }
 
   openGroup(group: number, open: boolean): void {

@@ -5,12 +5,17 @@ import { rm } from 'node:fs/promises';
 import assert from 'node:assert/strict';
 
 export class Uri {
-  readonly scheme = 'file';
-  private constructor(readonly fsPath: string) {}
+  private constructor(
+    readonly fsPath: string,
+    readonly scheme = 'file',
+    readonly query = '',
+  ) {}
   static file = (path: string): Uri => new Uri(path);
+  static from = ({ scheme, path, query }: { scheme: string; path: string; query?: string }): Uri =>
+    new Uri(path, scheme, query);
   static joinPath = (uri: Uri, ...names: string[]): Uri => new Uri([uri.fsPath, ...names].join('/'));
   toString(): string {
-    return `file://${this.fsPath}`;
+    return `${this.scheme}://${this.fsPath}${this.query && `?${this.query}`}`;
   }
 }
 
@@ -162,6 +167,11 @@ export class FakePanel {
   }
 }
 
+interface ContentProvider {
+  onDidChange?(listener: (uri: Uri) => unknown): unknown;
+  provideTextDocumentContent(uri: Uri): string;
+}
+
 interface CodeActionProvider {
   provideCodeActions(document: { uri: Uri }, range: Range): CodeAction[];
 }
@@ -180,6 +190,8 @@ export const fake = {
   viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
   editors: new Emitter<FakeEditor[]>(),
   ranges: new Emitter<unknown>(),
+  /** Who writes documents that are no files, by their scheme. */
+  contents: new Map<string, ContentProvider>(),
   /** Values of the extension's settings. */
   settings: new Map<string, unknown>(),
   configuration: new Emitter<{ affectsConfiguration(name: string): boolean }>(),
@@ -260,6 +272,13 @@ function question(): object {
 
 const nothing = { dispose: (): void => undefined };
 
+const documentOf = (asked: Uri): TextDocument | undefined =>
+  (workspace.textDocuments as TextDocument[]).find(({ uri }) => uri.toString() === asked.toString());
+
+export const Disposable = {
+  from: (...parts: { dispose(): unknown }[]) => ({ dispose: () => parts.forEach((part) => part.dispose()) }),
+};
+
 export const workspace = {
   isTrusted: true,
   textDocuments: [] as unknown[],
@@ -283,13 +302,20 @@ export const workspace = {
       onDidDelete: watcher.remove.event,
     };
   },
-  openTextDocument: async ({ fsPath }: Uri): Promise<TextDocument> => {
-    const open = (workspace.textDocuments as TextDocument[]).find(({ uri }) => uri.fsPath === fsPath);
+  openTextDocument: async (asked: Uri): Promise<TextDocument> => {
+    const open = documentOf(asked);
     if (open) return open;
-    const text = readFileSync(fsPath, 'utf8');
-    const document = new TextDocument(Uri.file(fsPath), text, (changed) => writeFileSync(fsPath, changed));
+    const { fsPath, scheme } = asked;
+    const text = fake.contents.get(scheme)?.provideTextDocumentContent(asked) ?? readFileSync(fsPath, 'utf8');
+    const document = new TextDocument(asked, text, (changed) => writeFileSync(fsPath, changed));
     workspace.textDocuments.push(document);
     return document;
+  },
+  /** A document that is open is asked for again only where its provider says that it has changed. */
+  registerTextDocumentContentProvider: (scheme: string, provider: ContentProvider) => {
+    fake.contents.set(scheme, provider);
+    provider.onDidChange?.((uri) => documentOf(uri)?.edit(provider.provideTextDocumentContent(uri)));
+    return nothing;
   },
   applyEdit: async ({ edits }: WorkspaceEdit): Promise<boolean> => {
     for (const { uri, range, text } of [...edits].sort((a, b) => b.range.start.character - a.range.start.character)) {
