@@ -118,8 +118,9 @@ export function ratioOfSums(
 
 /**
  * Mean of a figure over runs, and its two-sided 95 % interval by Student's t on the runs. Of shares it is never narrower than
- * that of all answers counted together (Wilson): three runs that all give 0 show no more than their answers do.
- * @param counts answers of each run, for shares
+ * that of the fewest prompts of a run (Wilson): runs of several seeds ask the same prompts, and three that all give 0 show no more
+ * than one does.
+ * @param counts prompts of each run, for shares
  */
 export function overRuns(
   values: readonly number[],
@@ -130,13 +131,13 @@ export function overRuns(
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const half = n > 1 ? student(n - 1) * Math.sqrt(squares / (n - 1) / n) : 0;
-  const all = counts?.reduce((sum, count) => sum + count, 0);
-  const pooled = all === undefined ? undefined : wilson({ hits: mean * all, count: all });
-  if (!pooled) return n > 1 ? { mean, low: mean - half, high: mean + half } : undefined;
+  const count = counts && Math.min(...counts);
+  const ofPrompts = count === undefined ? undefined : wilson({ hits: mean * count, count });
+  if (!ofPrompts) return n > 1 ? { mean, low: mean - half, high: mean + half } : undefined;
   return {
     mean,
-    low: Math.max(0, Math.min(mean - half, pooled[0])),
-    high: Math.min(1, Math.max(mean + half, pooled[1])),
+    low: Math.max(0, Math.min(mean - half, ofPrompts[0])),
+    high: Math.min(1, Math.max(mean + half, ofPrompts[1])),
   };
 }
 
