@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
+import { secretsOfJudges } from '../../runtime/contract/recipeFacts.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
@@ -37,16 +38,16 @@ export async function judgeAgain(
 /** With progress; says what the judges took, or why they left answers open. */
 async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promise<Judged> {
   const { engine, store, notices } = services;
-  const names = judges.flatMap((one) => (typeof one === 'object' && 'token' in one && one.token ? [one.token] : []));
+  const wanted = secretsOfJudges(judges);
   const kept = judgeSecrets(services.secrets);
-  const secrets = names.length > 0 ? await kept.get(names) : undefined;
+  const secrets = await kept.get(wanted);
   const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
   const asking = vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: t('Judging the answers'), cancellable: true },
     (progress, token) =>
       engine.request(
         'judge',
-        { run, judges, ...(secrets && { secrets }) },
+        { run, judges, secrets },
         {
           token,
           onAsk: editorModels(),
@@ -66,7 +67,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
     // What was judged until it was cancelled is in the folder, too.
     await readAgain(store, run);
   }
-  if (warnings.some(isSecretRefused)) await kept.forget(names);
+  if (warnings.some(isSecretRefused)) await kept.forget(wanted);
   const last = warnings.at(-1);
   const open = { title: t('Open run'), run: () => void vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
   if (last) notices.warn(errorText({ kind: 'failed', message: last.message }), open);

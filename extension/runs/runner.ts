@@ -5,6 +5,7 @@ import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import type { Engine, Token } from '../engine/engine.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import type { SecretName } from '../../runtime/contract/secrets.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
@@ -26,14 +27,14 @@ export interface RunnerOptions {
   assertTrusted(): void;
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
-  /** Of a cluster, by name: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
+  /** Of a cluster, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
   secrets?(cluster: ClusterFacts, token: Token): Promise<Record<string, string>>;
   /** They were refused: they are asked for again. */
   forgetSecrets?(cluster: ClusterFacts): Promise<void>;
-  /** Of judges, by name. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
+  /** Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
   judgeSecrets?: {
-    get(names: readonly string[]): Promise<Record<string, string>>;
-    forget(names: readonly string[]): Promise<void>;
+    get(wanted: readonly SecretName[]): Promise<Record<string, string>>;
+    forget(refused: readonly SecretName[]): Promise<void>;
   };
   /** Asks a language model of the editor, for judges of one run that are one. */
   askModel?(): AskModel;
@@ -110,7 +111,7 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
-    const params = { recipe, output, force: replace, resume, ...(await this.judgeSecrets(written)) };
+    const params = { recipe, output, force: replace, resume, secrets: await this.judgeSecrets(written) };
     return this.run(
       { ...written, output: folder },
       basename(target),
@@ -136,14 +137,11 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     const secrets = await this.judgeSecrets(run.recipe);
     const asked = { recipe: run.recipe.file, output: folder, resume: true };
-    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, ...secrets }, asked);
+    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, secrets }, asked);
   }
 
-  private async judgeSecrets({
-    judgeSecrets: names = [],
-  }: RecipeFacts): Promise<Pick<Requests['run']['params'], 'secrets'>> {
-    const secrets = names.length > 0 ? await this.options.judgeSecrets?.get(names) : undefined;
-    return secrets ? { secrets } : {};
+  private async judgeSecrets({ judgeSecrets: wanted = [] }: RecipeFacts): Promise<Record<string, string>> {
+    return (await this.options.judgeSecrets?.get(wanted)) ?? {};
   }
 
   /**
@@ -321,7 +319,8 @@ export class Runner implements Disposable {
         {
           ...params,
           ...(token !== undefined && { token }),
-          ...(secrets && { secrets: { ...params.secrets, ...secrets } }),
+          // Always: the engine looks for no secret in the environment of the window.
+          secrets: { ...params.secrets, ...secrets },
         },
         {
           token: source.token,

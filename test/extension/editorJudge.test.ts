@@ -171,7 +171,12 @@ test('a sweep is judged as a whole; it and its points are read again, and its pa
   };
   const judges = ['refusal-phrases' as const];
   await judgeAgain(services as unknown as Parameters<typeof judgeAgain>[0], { run: run.folder, judges });
-  assert.deepEqual(seen, [['judge', { run: '/s', judges }], '/s', '/s/points/a', ['/s', { answers: false }]]);
+  assert.deepEqual(seen, [
+    ['judge', { run: '/s', judges, secrets: {} }],
+    '/s',
+    '/s/points/a',
+    ['/s', { answers: false }],
+  ]);
 });
 
 test('a point that was judged again takes the place of what was said of it', () => {
