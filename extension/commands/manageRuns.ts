@@ -1,10 +1,11 @@
 /** What a person does with runs that are there: name, tag, archive, delete, copy their recipes. */
 import { readdir } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { Cancelled, inputError } from '../host/errors.js';
+import { isWithin } from '../host/paths.js';
 import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
 import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
@@ -136,8 +137,6 @@ async function othersIn(folder: string): Promise<string[]> {
   const own = new Set<string>(Object.values(RUN_FILES));
   return (await readdir(folder).catch(() => [])).filter((name) => !own.has(name));
 }
-
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}${sep}`);
 
 /** A copy of the recipe that was run, with an output of its own, opened for changes. */
 export async function duplicateRun(services: Known, given: CommandArguments['duplicateRun']): Promise<string> {
