@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled, inputError } from '../host/errors.js';
+import { inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
@@ -14,6 +14,7 @@ import type { RecipeFacts } from '../runs/recipe.js';
 import { isRunning, kindOf, nameOf, type Run } from '../runs/run.js';
 import { adapterToGoOn, copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
 import type { Services } from '../services/services.js';
+import { confirm } from './confirm.js';
 import { chooseRun, chooseRuns, runRecipe, type Starting } from './runs.js';
 import { wizard } from './wizard.js';
 
@@ -125,11 +126,6 @@ async function remove(folder: string): Promise<void> {
     );
     await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: false });
   }
-}
-
-async function confirm(question: string, detail: string, button: string): Promise<void> {
-  const yes = { title: button };
-  if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) !== yes) throw new Cancelled();
 }
 
 /** Names in a run folder that no run gives. */

@@ -64,6 +64,10 @@ interface Job {
   params: Requests['run']['params'];
   source: CancellationTokenSource;
   quiet: boolean;
+  /** Of the run at work. */
+  engine?: Pick<Engine, 'dispose'>;
+  /** A person did not wait for it to stop. */
+  isEnded?: boolean;
   ended(run: Run | Promise<Run>): void;
 }
 
@@ -153,13 +157,27 @@ export class Runner implements Disposable {
     if (!job) return false;
     if (job === this.working) {
       job.source.cancel();
-      this.options.store.say(job.run, t('Stopping after this step…'));
+      this.options.store.say(job.run, t('Stopping after this step… Stop it once more to end it now.'));
     } else {
       this.waiting = this.waiting.filter((other) => other !== job);
       job.source.dispose();
       job.ended(this.withdraw(job));
       this.tell();
     }
+    return true;
+  }
+
+  /** It was asked to stop, and has not. */
+  isStopping(folder: string): boolean {
+    return this.working?.run.folder === folder && this.working.source.token.isCancellationRequested;
+  }
+
+  /** Ends the run at work without waiting for its step: an engine that hangs never stops. False when it is not stopping. */
+  end(folder: string): boolean {
+    if (!this.working || !this.isStopping(folder)) return false;
+    this.working.isEnded = true;
+    this.options.store.say(this.working.run, t('Ended before its step was done; what was saved before is kept.'));
+    this.working.engine?.dispose();
     return true;
   }
 
@@ -305,9 +323,11 @@ export class Runner implements Disposable {
     return left;
   }
 
-  private async work({ run, params, source, quiet }: Job): Promise<Run> {
+  private async work(job: Job): Promise<Run> {
+    const { run, params, source, quiet } = job;
     const { store } = this.options;
     const engine = this.options.engine();
+    job.engine = engine;
     let failure: unknown;
     let folder: string | undefined;
     try {
@@ -335,7 +355,7 @@ export class Runner implements Disposable {
       );
       folder = done.output;
     } catch (error) {
-      if (!(error instanceof Cancelled)) failure = error;
+      if (!(error instanceof Cancelled || job.isEnded)) failure = error;
       const cluster = run.recipe?.cluster;
       if (cluster && errorData(error).code === 'secret') await this.options.forgetSecrets?.(cluster);
     } finally {

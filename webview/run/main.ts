@@ -53,7 +53,8 @@ function receive(event: RunPageEvent): void {
 function send(request: RunPageRequest): void {
   channel.request(request).then(
     (done) => {
-      if (!done) page?.requestEnded();
+      // A run that does not stop is stopped once more.
+      if (!done || request.type === 'stop') page?.requestEnded();
     },
     (error: unknown) => {
       if (page) page.requestEnded(error);
