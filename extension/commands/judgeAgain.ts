@@ -9,10 +9,10 @@ import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
-import { errorText } from '../host/errors.js';
+import { errorText, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../runs/labels.js';
-import { canJudge, isSweep, sweepOf } from '../runs/run.js';
+import { canJudge, isSweep, sweepOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { askFurtherJudge } from './furtherJudge.js';
 import { chooseRun } from './runs.js';
@@ -26,13 +26,28 @@ export async function judgeAgain(
   given: CommandArguments['judgeAgain'],
 ): Promise<Judged> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Judge the answers again'), canJudge);
-  const run = await services.store.open(folder);
+  const run = await chooseJudged(services, given, t('Judge the answers again'));
+  const { folder } = run;
   const judges = given.judges ?? (await askFurtherJudge(services, run));
   const done = await judge(services, folder, judges);
   // The answers of a sweep are those of its points.
-  await services.runPanels.show(folder, { answers: !(run && isSweep(run)) });
+  await services.runPanels.show(folder, { answers: !isSweep(run) });
   return done;
+}
+
+/** @throws HostError for a run that is given and has no answers, before anything is asked */
+async function chooseJudged(
+  services: Pick<Services, 'store'>,
+  given: CommandArguments['openRun'],
+  title: string,
+): Promise<Run> {
+  const folder = await chooseRun(services, given, title, canJudge);
+  const run = await services.store.open(folder);
+  if (run && canJudge(run)) return run;
+  throw inputError(t('this run has no answers that can be judged.'), {
+    place: folder,
+    remedy: t('Fine-tunings and evaluations that have finished have some, and sweeps of which a point has.'),
+  });
 }
 
 /** With progress; says what the judges took, or why they left answers open. */
@@ -105,8 +120,8 @@ export async function exportLabels(
   given: CommandArguments['exportLabels'],
 ): Promise<string | undefined> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Save labelled answers'), canJudge);
-  const set = (await services.store.open(folder))?.recipe?.evaluate[0]?.file;
+  const { folder, recipe } = await chooseJudged(services, given, t('Save labelled answers'));
+  const set = recipe?.evaluate[0]?.file;
   const beside = set === undefined ? folder : dirname(set);
   const out =
     given.out ??

@@ -7,7 +7,7 @@ import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
-import { canResume, canRunAgain, nameOf, type Run } from '../runs/run.js';
+import { answersItself, canResume, canRunAgain, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
@@ -170,7 +170,7 @@ export async function openRun(services: Pick<Services, 'runPanels' | 'store'>, g
 }
 
 export async function showAnswers(services: Pick<Services, 'runPanels' | 'store'>, given: OneRun): Promise<void> {
-  const folder = await chooseRun(services, given, t('Show answers side by side'));
+  const folder = await chooseRun(services, given, t('Show answers side by side'), answersItself);
   await services.runPanels.show(folder, { answers: true });
 }
 

@@ -156,7 +156,7 @@ test('a point of a sweep that is labelled has its sweep read again, too', async 
 });
 
 test('a sweep is judged as a whole; it and its points are read again, and its page is shown', async () => {
-  const run = Object.assign(createRun('/s', 's'), { manifest: { kind: 'sweep' } });
+  const run = Object.assign(createRun('/s', 's'), { manifest: { kind: 'sweep' }, points: [{}] });
   const seen: unknown[] = [];
   const services = {
     assertTrusted: () => undefined,

@@ -55,13 +55,15 @@ test('a recipe says which address wants which secret', () => {
 
 test('who judges again gives the engine the secrets of the further judges, and none where they want none', async () => {
   const sent: unknown[] = [];
+  const run = createRun('/r', 'r');
+  run.progress.state = 'finished';
   const services = {
     assertTrusted: () => undefined,
     engine: {
       request: async (_: string, { secrets }: { secrets?: object }) => (sent.push(secrets), { judges: [] }),
     },
     secrets: storage,
-    store: { open: async () => createRun('/r', 'r'), read: async () => undefined },
+    store: { open: async () => run, read: async () => undefined },
     runPanels: { show: async () => undefined },
   } as unknown as Parameters<typeof judgeAgain>[0];
   const endpoint = { endpoint: MINE.address, model: 'm', concurrency: 1, timeoutSeconds: 5 };
