@@ -16,7 +16,7 @@ import { scan } from './commands/scan.js';
 import { keepQueue, pauseQueue } from './commands/queue.js';
 import { Reviews } from './data/reviews.js';
 import { TriagePanels } from './panels/triagePanel.js';
-import { openFolder, openRecipe, openReport, startAgain, startRecipe } from './commands/runs.js';
+import { openFolder, openRecipe, openReport, startAgain, startRecipe, stopRun } from './commands/runs.js';
 import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
 import { exportLabels, judgeAgain, labelAnswers } from './commands/judgeAgain.js';
 import { LabelQueue } from './runs/labels.js';
@@ -254,7 +254,7 @@ function createRunPanels(services: Parts, onBug: (error: unknown) => void): RunP
   const { extension, store, runner, openWalkthrough } = services;
   const labels = new LabelQueue((run, answers) => labelAnswers(services, run, answers));
   const panels: RunPanels = new RunPanels(extension, store, {
-    stop: (folder) => runner.stop(folder),
+    stop: (folder) => stopRun(services, folder),
     resume: (folder) => runner.resume(folder),
     // Answered when it has begun: the page shows the rest. The recipe may name another folder by now.
     runAgain: async (folder) => {
@@ -299,7 +299,7 @@ function createTrainingView(services: Services, memento: vscode.Memento): Traini
   const { runner, runPanels, openWalkthrough, assertTrusted, log } = services;
   return new TrainingView(services, memento, {
     start: (file) => startRecipe(services, file),
-    stop: (folder) => runner.stop(folder),
+    stop: (folder) => stopRun(services, folder),
     move: (folder, to) => runner.move(folder, to),
     pauseQueue: (paused) => pauseQueue(services, paused),
     resume: (folder) => runner.resume(folder),

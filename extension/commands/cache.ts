@@ -1,8 +1,7 @@
-import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
+import { confirm } from './confirm.js';
 
 const megabytes = (bytes: number): string => t('{0} MB', Math.ceil(bytes / 1e6));
 
@@ -17,14 +16,12 @@ export async function clearCache(
     return 0;
   }
   if (confirmed !== true) {
-    const remove = { title: t('Clear') };
     const question = t('Remove {0} converted models, {1}?', entries.length, megabytes(bytes));
     const detail = t(
       'They are in {0}. A GGUF file is converted again when it is used again; the file itself stays.',
       path,
     );
-    const answer = await vscode.window.showWarningMessage(question, { modal: true, detail }, remove);
-    if (answer !== remove) throw new Cancelled();
+    await confirm(question, detail, t('Clear'));
   }
   const { removed, entries: left } = await engine.request('cache', { clear: true });
   const freed = removed.reduce((sum, entry) => sum + entry.bytes, 0);

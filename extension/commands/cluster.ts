@@ -1,5 +1,6 @@
 /** Runs on a cluster: their secrets, and how a window that was reloaded finds them again. */
 import * as vscode from 'vscode';
+import { secretKey } from '../../runtime/contract/secrets.js';
 import type { Disposable } from '../host/disposable.js';
 import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
@@ -9,7 +10,7 @@ import type { RunnerOptions } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 
 /** A recipe that names another address has no secret of this one. */
-const keyOf = (address: string, name: string): string => `cluster.${address} ${name}`;
+const keyOf = (address: string, name: string): string => `cluster.${secretKey(address, name)}`;
 
 /** Secrets are kept in VS Code's secret storage alone, by the addresses and names in recipes. */
 export const clusterSecrets = (
@@ -32,7 +33,7 @@ export const clusterSecrets = (
         throw inputError(t('the secret "{0}" was not given.', name), {
           remedy: t('Run or resume once more to be asked again.'),
         });
-      found[name] = given;
+      found[secretKey(address, name)] = given;
     }
     return found;
   },

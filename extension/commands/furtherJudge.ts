@@ -11,8 +11,8 @@ import { wizard, type Choice, type Questions } from './wizard.js';
 const ADDRESS = 'http://localhost:8000/v1';
 
 /** Asks who shall judge the answers of a run, too; none: the labels alone. */
-export function askFurtherJudge({ recipes }: Pick<Services, 'recipes'>, run: Run | undefined): Promise<JudgeChoice[]> {
-  const has = new Set((run?.recipe?.judges ?? ['refusal-phrases']).map((judge) => JSON.stringify(judge)));
+export function askFurtherJudge({ recipes }: Pick<Services, 'recipes'>, run: Run): Promise<JudgeChoice[]> {
+  const has = new Set((run.recipe?.judges ?? ['refusal-phrases']).map((judge) => JSON.stringify(judge)));
   const others = new Map(
     recipes
       .list()

@@ -4,14 +4,15 @@ import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
+import { secretsOfJudges } from '../../runtime/contract/recipeFacts.js';
 import { isSecretRefused } from '../../runtime/contract/judgeText.js';
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
-import { errorText } from '../host/errors.js';
+import { errorText, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../runs/labels.js';
-import { canJudge, isSweep, sweepOf } from '../runs/run.js';
+import { canJudge, isSweep, sweepOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { askFurtherJudge } from './furtherJudge.js';
 import { chooseRun } from './runs.js';
@@ -25,21 +26,36 @@ export async function judgeAgain(
   given: CommandArguments['judgeAgain'],
 ): Promise<Judged> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Judge the answers again'), canJudge);
-  const run = await services.store.open(folder);
+  const run = await chooseJudged(services, given, t('Judge the answers again'));
+  const { folder } = run;
   const judges = given.judges ?? (await askFurtherJudge(services, run));
   const done = await judge(services, folder, judges);
   // The answers of a sweep are those of its points.
-  await services.runPanels.show(folder, { answers: !(run && isSweep(run)) });
+  await services.runPanels.show(folder, { answers: !isSweep(run) });
   return done;
+}
+
+/** @throws HostError for a run that is given and has no answers, before anything is asked */
+async function chooseJudged(
+  services: Pick<Services, 'store'>,
+  given: CommandArguments['openRun'],
+  title: string,
+): Promise<Run> {
+  const folder = await chooseRun(services, given, title, canJudge);
+  const run = await services.store.open(folder);
+  if (run && canJudge(run)) return run;
+  throw inputError(t('this run has no answers that can be judged.'), {
+    place: folder,
+    remedy: t('Fine-tunings and evaluations that have finished have some, and sweeps of which a point has.'),
+  });
 }
 
 /** With progress; says what the judges took, or why they left answers open. */
 async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promise<Judged> {
   const { engine, store, notices } = services;
-  const names = judges.flatMap((one) => (typeof one === 'object' && 'token' in one && one.token ? [one.token] : []));
+  const wanted = secretsOfJudges(judges);
   const kept = judgeSecrets(services.secrets);
-  const secrets = names.length > 0 ? await kept.get(names) : undefined;
+  const secrets = await kept.get(wanted);
   const warnings: Extract<RunEvent, { kind: 'warning' }>[] = [];
   const ask = (): Thenable<Judged> =>
     vscode.window.withProgress(
@@ -47,7 +63,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
       (progress, token) =>
         engine.request(
           'judge',
-          { run, judges, ...(secrets && { secrets }) },
+          { run, judges, secrets },
           {
             token,
             onAsk: editorModels(),
@@ -67,7 +83,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
     // What was judged until it was cancelled is in the folder, too.
     await readAgain(store, run);
   }
-  if (warnings.some(isSecretRefused)) await kept.forget(names);
+  if (warnings.some(isSecretRefused)) await kept.forget(wanted);
   const last = warnings.at(-1);
   const open = { title: t('Open run'), run: () => void vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
   if (last) notices.warn(errorText({ kind: 'failed', message: last.message }), open);
@@ -105,8 +121,8 @@ export async function exportLabels(
   given: CommandArguments['exportLabels'],
 ): Promise<string | undefined> {
   services.assertTrusted();
-  const folder = await chooseRun(services, given, t('Save labelled answers'), canJudge);
-  const set = (await services.store.open(folder))?.recipe?.evaluate[0]?.file;
+  const { folder, recipe } = await chooseJudged(services, given, t('Save labelled answers'));
+  const set = recipe?.evaluate[0]?.file;
   const beside = set === undefined ? folder : dirname(set);
   const out =
     given.out ??

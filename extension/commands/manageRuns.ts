@@ -1,10 +1,11 @@
 /** What a person does with runs that are there: name, tag, archive, delete, copy their recipes. */
 import { readdir } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled, inputError } from '../host/errors.js';
+import { inputError } from '../host/errors.js';
+import { isWithin } from '../host/paths.js';
 import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
 import { tagsOf, writeLabel, type RunLabel } from '../runs/label.js';
@@ -13,6 +14,7 @@ import type { RecipeFacts } from '../runs/recipe.js';
 import { isRunning, kindOf, nameOf, type Run } from '../runs/run.js';
 import { adapterToGoOn, copyOfRecipe, longerRecipe } from '../runs/recipeCopy.js';
 import type { Services } from '../services/services.js';
+import { confirm } from './confirm.js';
 import { chooseRun, chooseRuns, runRecipe, type Starting } from './runs.js';
 import { wizard } from './wizard.js';
 
@@ -126,18 +128,11 @@ async function remove(folder: string): Promise<void> {
   }
 }
 
-async function confirm(question: string, detail: string, button: string): Promise<void> {
-  const yes = { title: button };
-  if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) !== yes) throw new Cancelled();
-}
-
 /** Names in a run folder that no run gives. */
 async function othersIn(folder: string): Promise<string[]> {
   const own = new Set<string>(Object.values(RUN_FILES));
   return (await readdir(folder).catch(() => [])).filter((name) => !own.has(name));
 }
-
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}${sep}`);
 
 /** A copy of the recipe that was run, with an output of its own, opened for changes. */
 export async function duplicateRun(services: Known, given: CommandArguments['duplicateRun']): Promise<string> {

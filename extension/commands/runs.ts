@@ -7,11 +7,12 @@ import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';
 import { FILES } from '../runs/folder.js';
 import { openRecipe as readRecipe, recipeFacts } from '../runs/recipe.js';
-import { canResume, canRunAgain, isFinished, type Run } from '../runs/run.js';
+import { answersItself, canResume, canRunAgain, isFinished, nameOf, type Run } from '../runs/run.js';
 import type { Started } from '../runs/runner.js';
 import type { Services } from '../services/services.js';
 import { t } from '../host/text.js';
 import { runDescription } from '../views/labels.js';
+import { confirm } from './confirm.js';
 import { wizard, type Choice } from './wizard.js';
 
 /** How a run ended, for whoever called the command. */
@@ -166,8 +167,20 @@ async function recipeOf({ store }: Pick<Services, 'store'>, folder: string): Pro
 }
 
 export async function stop(services: Pick<Services, 'runner' | 'store'>, given: OneRun): Promise<boolean> {
-  const folder = await chooseRun(services, given, t('Stop a run'), (run) => run.live);
-  return services.runner.stop(folder);
+  return stopRun(services, await chooseRun(services, given, t('Stop a run'), (run) => run.live));
+}
+
+/** Stops a run. One that was asked to stop and has not is ended, if the person wants that. */
+export async function stopRun({ runner, store }: Pick<Services, 'runner' | 'store'>, folder: string): Promise<boolean> {
+  const run = store.get(folder);
+  if (!run || !runner.isStopping(folder)) return runner.stop(folder);
+  const cluster = run.recipe?.cluster;
+  const detail = [
+    t('What was done since the last checkpoint is lost; what was saved before is kept.'),
+    cluster && t('Its job on {0} may go on.', cluster.address),
+  ];
+  await confirm(t('"{0}" is stopping. End it now?', nameOf(run)), detail.filter(Boolean).join('\n'), t('End Now'));
+  return runner.end(folder);
 }
 
 export async function openRun(services: Pick<Services, 'runPanels' | 'store'>, given: OneRun): Promise<void> {
@@ -175,7 +188,7 @@ export async function openRun(services: Pick<Services, 'runPanels' | 'store'>, g
 }
 
 export async function showAnswers(services: Pick<Services, 'runPanels' | 'store'>, given: OneRun): Promise<void> {
-  const folder = await chooseRun(services, given, t('Show answers side by side'));
+  const folder = await chooseRun(services, given, t('Show answers side by side'), answersItself);
   await services.runPanels.show(folder, { answers: true });
 }
 

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import type { Token } from '../engine/engine.js';
 import { t } from '../host/text.js';
 import type { RunnerOptions } from '../runs/runner.js';
@@ -20,25 +21,27 @@ export async function secretOf(
   return given || undefined;
 }
 
-const keyOf = (name: string): string => `judge.${name}`;
+/** A recipe that names another address has no secret of this one. */
+const keyOf = ({ address, name }: SecretName): string => `judge.${secretKey(address, name)}`;
 
 /** Of judges behind an address. One that is not given is left out: the judge leaves its answers open, and the run goes on. */
 export const judgeSecrets = (storage: vscode.SecretStorage): NonNullable<RunnerOptions['judgeSecrets']> => ({
-  async get(names) {
+  async get(wanted) {
     const found: Record<string, string> = {};
-    for (const name of names) {
-      const given = await secretOf(storage, keyOf(name), {
+    for (const one of wanted) {
+      const given = await secretOf(storage, keyOf(one), {
         title: t('Secret of a judge'),
         prompt: t(
-          'The recipe names the secret "{0}". It is kept in the secret storage, and sent to the judge only. Without it the judge leaves its answers open.',
-          name,
+          'The recipe names the secret "{0}". It is kept in the secret storage, and sent to {1} only. Without it the judge leaves its answers open.',
+          one.name,
+          one.address,
         ),
       });
-      if (given !== undefined) found[name] = given;
+      if (given !== undefined) found[secretKey(one.address, one.name)] = given;
     }
     return found;
   },
-  async forget(names) {
-    for (const name of names) await storage.delete(keyOf(name));
+  async forget(refused) {
+    for (const one of refused) await storage.delete(keyOf(one));
   },
 });

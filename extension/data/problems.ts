@@ -1,6 +1,7 @@
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
+import { isWithin } from '../host/paths.js';
 import type { VIEWS } from '../host/contributions.js';
 
 /** The view that shows what the file would have been. */
@@ -29,6 +30,11 @@ export class Problems implements Disposable {
 
   forget(file: string): void {
     if (this.found.delete(file)) this.changes.fire();
+  }
+
+  /** Those of all files in a folder. */
+  forgetIn(folder: string): void {
+    for (const file of this.found.keys()) if (isWithin(file, folder)) this.forget(file);
   }
 
   get(file: string): ErrorData | undefined {

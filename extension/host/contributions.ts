@@ -87,8 +87,13 @@ export const ITEMS = {
   /** Another process works on it: nothing can be done but look. */
   runElsewhere: 'run.elsewhere',
   runDone: 'run.done',
+  /** With answers that can be judged. */
+  answersDone: 'run.done.answers',
+  /** With points whose answers can be. */
+  sweepDone: 'run.done.sweep',
   runResumable: 'run.resumable',
-  /** With points that are done. */
+  /** Of a kind that has answers: some may be there already. */
+  answersResumable: 'run.resumable.answers',
   sweepResumable: 'run.resumable.sweep',
   /** Failed before its first step. */
   runFailed: 'run.failed',

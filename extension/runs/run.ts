@@ -128,9 +128,10 @@ const hasSomethingToGoOnFrom = (run: Run): boolean => run.hasCheckpoint || (isSw
 /** Its answers were kept, and nobody works on it: of a sweep those of the points that are done. */
 export const canJudge = (run: Run): boolean =>
   !isRunning(run) &&
-  (isSweep(run)
-    ? run.points.some(({ error }) => !error)
-    : run.progress.state === 'finished' && ['finetune', 'evaluate'].includes(kindOf(run)));
+  (isSweep(run) ? run.points.some(({ error }) => !error) : run.progress.state === 'finished' && answersItself(run));
+
+/** It is of a kind that has models answer prompts; those of a sweep answer in its points. */
+export const answersItself = (run: Run): boolean => ['finetune', 'evaluate'].includes(kindOf(run));
 
 /** A point is gone on with by its sweep. */
 const endedEarly = (run: Run): boolean =>

@@ -5,6 +5,7 @@ import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import type { Engine, Token } from '../engine/engine.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import type { SecretName } from '../../runtime/contract/secrets.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
@@ -26,14 +27,14 @@ export interface RunnerOptions {
   assertTrusted(): void;
   /** Of the Hub, for adapters that recipes name by it. */
   token?(): Promise<string | undefined>;
-  /** Of a cluster, by name: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
+  /** Of a cluster, by `secretKey`: those that are kept, and others from the person. Throws when they give none, or the run is stopped. */
   secrets?(cluster: ClusterFacts, token: Token): Promise<Record<string, string>>;
   /** They were refused: they are asked for again. */
   forgetSecrets?(cluster: ClusterFacts): Promise<void>;
-  /** Of judges, by name. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
+  /** Of judges, by `secretKey`. A person is asked when they start a run, not when it is its turn: a judge never holds one up. */
   judgeSecrets?: {
-    get(names: readonly string[]): Promise<Record<string, string>>;
-    forget(names: readonly string[]): Promise<void>;
+    get(wanted: readonly SecretName[]): Promise<Record<string, string>>;
+    forget(refused: readonly SecretName[]): Promise<void>;
   };
   /** Asks a language model of the editor, for judges of one run that are one. */
   askModel?(): AskModel;
@@ -63,6 +64,10 @@ interface Job {
   params: Requests['run']['params'];
   source: CancellationTokenSource;
   quiet: boolean;
+  /** Of the run at work. */
+  engine?: Pick<Engine, 'dispose'>;
+  /** A person did not wait for it to stop. */
+  isEnded?: boolean;
   ended(run: Run | Promise<Run>): void;
 }
 
@@ -111,7 +116,7 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
-    const params = { recipe, output, force: replace, resume, ...(await this.judgeSecrets(written)) };
+    const params = { recipe, output, force: replace, resume, secrets: await this.judgeSecrets(written) };
     return this.run(
       { ...written, output: folder },
       basename(target),
@@ -137,14 +142,11 @@ export class Runner implements Disposable {
     if (!this.jobOf(folder)) await requireFree(folder);
     const secrets = await this.judgeSecrets(run.recipe);
     const asked = { recipe: run.recipe.file, output: folder, resume: true };
-    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, ...secrets }, asked);
+    return this.run({ ...run.recipe, output: folder }, run.name, { ...asked, secrets }, asked);
   }
 
-  private async judgeSecrets({
-    judgeSecrets: names = [],
-  }: RecipeFacts): Promise<Pick<Requests['run']['params'], 'secrets'>> {
-    const secrets = names.length > 0 ? await this.options.judgeSecrets?.get(names) : undefined;
-    return secrets ? { secrets } : {};
+  private async judgeSecrets({ judgeSecrets: wanted = [] }: RecipeFacts): Promise<Record<string, string>> {
+    return (await this.options.judgeSecrets?.get(wanted)) ?? {};
   }
 
   /**
@@ -156,13 +158,27 @@ export class Runner implements Disposable {
     if (!job) return false;
     if (job === this.working) {
       job.source.cancel();
-      this.options.store.say(job.run, t('Stopping after this step…'));
+      this.options.store.say(job.run, t('Stopping after this step… Stop it once more to end it now.'));
     } else {
       this.waiting = this.waiting.filter((other) => other !== job);
       job.source.dispose();
       job.ended(this.withdraw(job));
       this.tell();
     }
+    return true;
+  }
+
+  /** It was asked to stop, and has not. */
+  isStopping(folder: string): boolean {
+    return this.working?.run.folder === folder && this.working.source.token.isCancellationRequested;
+  }
+
+  /** Ends the run at work without waiting for its step: an engine that hangs never stops. False when it is not stopping. */
+  end(folder: string): boolean {
+    if (!this.working || !this.isStopping(folder)) return false;
+    this.working.isEnded = true;
+    this.options.store.say(this.working.run, t('Ended before its step was done; what was saved before is kept.'));
+    this.working.engine?.dispose();
     return true;
   }
 
@@ -308,9 +324,11 @@ export class Runner implements Disposable {
     return left;
   }
 
-  private async work({ run, params, source, quiet }: Job): Promise<Run> {
+  private async work(job: Job): Promise<Run> {
+    const { run, params, source, quiet } = job;
     const { store } = this.options;
     const engine = this.options.engine();
+    job.engine = engine;
     let failure: unknown;
     let folder: string | undefined;
     try {
@@ -322,7 +340,8 @@ export class Runner implements Disposable {
         {
           ...params,
           ...(token !== undefined && { token }),
-          ...(secrets && { secrets: { ...params.secrets, ...secrets } }),
+          // Always: the engine looks for no secret in the environment of the window.
+          secrets: { ...params.secrets, ...secrets },
         },
         {
           token: source.token,
@@ -337,7 +356,7 @@ export class Runner implements Disposable {
       );
       folder = done.output;
     } catch (error) {
-      if (!(error instanceof Cancelled)) failure = error;
+      if (!(error instanceof Cancelled || job.isEnded)) failure = error;
       const cluster = run.recipe?.cluster;
       if (cluster && errorData(error).code === 'secret') await this.options.forgetSecrets?.(cluster);
     } finally {

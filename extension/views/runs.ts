@@ -3,7 +3,7 @@ import { commandLink } from '../host/commandLink.js';
 import { CONTEXTS, ITEMS, VIEWS } from '../host/contributions.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
-import { canJudge, canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
+import { answersItself, canJudge, canResume, canRunAgain, isRunning, isSweep, nameOf, type Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { runDescription, runIcon, runTooltip } from './labels.js';
 import { withProblems } from './problems.js';
@@ -76,10 +76,12 @@ function runItem(node: RunNode, run: Run | undefined): vscode.TreeItem {
   return item;
 }
 
-function itemOf(run: Run): string {
+export function itemOf(run: Run): string {
   if (run.place !== undefined) return ITEMS.runQueued;
   if (isRunning(run)) return run.live ? ITEMS.runLive : ITEMS.runElsewhere;
   if (canRunAgain(run)) return ITEMS.runFailed;
-  if (!canResume(run)) return ITEMS.runDone;
-  return canJudge(run) ? ITEMS.sweepResumable : ITEMS.runResumable;
+  const isResumable = canResume(run);
+  if (canJudge(run) && isSweep(run)) return isResumable ? ITEMS.sweepResumable : ITEMS.sweepDone;
+  if (isResumable) return answersItself(run) ? ITEMS.answersResumable : ITEMS.runResumable;
+  return canJudge(run) ? ITEMS.answersDone : ITEMS.runDone;
 }

@@ -4,6 +4,7 @@ import { basename, dirname, join, sep } from 'node:path';
 import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN, RUN_FILES } from '../data/files.js';
 import { exists, readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
+import { isWithin } from '../host/paths.js';
 import { isRunning, type Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
@@ -45,6 +46,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Look for the files of each watcher in a folder. */
   private readonly looks: ((folder: string) => Promise<void>)[] = [];
   private readonly changed = this.disposables.add(debounce(() => this.changes.fire(), 150));
+  private scanning = Promise.resolve();
 
   constructor(private readonly options: WatchOptions) {
     const { store, recipes, problems } = options;
@@ -93,10 +95,23 @@ export class WorkspaceFiles implements vscode.Disposable {
       () => options.onState(),
     );
     this.watchFolders();
+    this.disposables.add(
+      vscode.workspace.onDidChangeWorkspaceFolders(({ removed }) =>
+        this.scan(removed.map(({ uri }) => uri.fsPath)).catch(options.onError),
+      ),
+    );
   }
 
-  /** Looks for everything once. */
-  async scan(): Promise<void> {
+  /** Looks for everything once, after who looks already. @param left folders that are no longer in the workspace */
+  scan(left: readonly string[] = []): Promise<void> {
+    const begin = (): Promise<void> => {
+      for (const folder of left) this.forgetIn(folder);
+      return this.look();
+    };
+    return (this.scanning = this.scanning.then(begin, begin));
+  }
+
+  private async look(): Promise<void> {
     const find = async (glob: string): Promise<string[]> =>
       (await vscode.workspace.findFiles(glob, EXCLUDED, MAX_FILES)).map((uri) => uri.fsPath).sort();
     const [manifests, json, data] = await Promise.all([find('**/manifest.json'), find('**/*.json'), find(DATA_GLOB)]);
@@ -149,6 +164,14 @@ export class WorkspaceFiles implements vscode.Disposable {
       store.forget(folder);
       problems.forget(join(folder, FILES.manifest));
     }
+  }
+
+  /** A run at work stays. */
+  private forgetIn(left: string): void {
+    const { store, recipes, problems } = this.options;
+    for (const { folder } of store.all()) if (isWithin(folder, left)) store.forget(folder);
+    for (const { file } of recipes.list()) if (isWithin(file, left)) recipes.forget(file);
+    problems.forgetIn(left);
   }
 
   private readRun(manifest: string): Promise<void> {

@@ -15,6 +15,7 @@ import { askJudges, type Heard } from './askJudges.js';
 import { choicesOf, judged, readKept, verdictsOf, writeJudged, type Judged, type Kept } from './judgedRun.js';
 import { requireAbsent, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
+import { secretsFrom } from './secrets.js';
 
 export type Params = Requests['judge']['params'];
 export type Result = Requests['judge']['result'];
@@ -95,7 +96,7 @@ export async function withJudges<T>(
     path: (written) => resolve(written),
     threads: 0,
     answers,
-    secret: (name) => secrets?.[name] ?? process.env[name],
+    secrets: secretsFrom(secrets),
     askEditor,
   });
   try {

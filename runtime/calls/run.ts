@@ -32,6 +32,7 @@ import { openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
 import { dependenciesOf, digestOf, machineChanges, machineOf, requireSame } from '../recipes/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTuneRun.js';
 import { plain } from './estimate.js';
+import { secretsFrom } from './secrets.js';
 import type { Ending, Job, Once } from '../recipes/job.js';
 import { finishReplacement, plainOutput, planOutput, runFiles, type OutputOptions } from '../runs/output.js';
 import { requireFree } from '../runs/owner.js';
@@ -46,7 +47,7 @@ export interface RunOptions extends OutputOptions {
   readonly device?: DeviceChoice;
   /** Of the Hub, for adapters that are named by it. Default: the environment's. */
   readonly token?: string;
-  /** Of a cluster and of judges, by the names in the recipe. Default: the environment's. */
+  /** Of a cluster and of judges, by `secretKey`. Default: the environment's. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** How long is waited for a cluster. */
   readonly patience?: Patience;
@@ -169,14 +170,14 @@ export async function runOne(
   const seconds = (): number => before + (performance.now() - began) / 1000;
   const folder = openRunFolder(plan.folder, recipe, first, checkpoint);
   const { begin } = folder;
-  const secret = (name: string): string | undefined => options.secrets?.[name] ?? process.env[name];
+  const secrets = secretsFrom(options.secrets);
   const cluster =
     recipe.on &&
     (await openCluster({
       target: supported(recipe).on!,
       path: local,
       folder: plan.folder,
-      secrets: secret,
+      secrets,
       modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
       signal,
       emit,
@@ -193,7 +194,7 @@ export async function runOne(
     machine,
     cluster,
     watch: options.watch,
-    secret,
+    secrets,
     askEditor: options.askEditor,
     once,
     sessions: shared?.sessions,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import { RUN_FILES } from '../contract/runFiles.js';
+import type { Secrets } from '../contract/secrets.js';
 import { safeParse } from '../contract/safeParse.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -14,9 +15,6 @@ import { rayClient, type RayClient } from './client.js';
 import { followJob, PATIENCE, persistently, type Patience } from './follow.js';
 import { messageReader, type JobMessage, type JobNote } from './messages.js';
 import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
-
-/** Name of a secret → its value. */
-export type Secrets = (name: string) => string | undefined;
 
 const recordSchema = z.object({ run: z.string(), jobs: z.record(z.string(), z.string()) });
 type JobRecord = z.infer<typeof recordSchema>;
@@ -101,7 +99,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
 /** The first answer of the cluster: whatever is wrong with the way to it is found before anything is computed. */
 async function connect({ target, path, secrets, patience = PATIENCE, signal }: ClusterOptions): Promise<RayClient> {
   const secret = (name: string, key: string): string => {
-    const value = secrets(name);
+    const value = secrets(target.ray, name);
     if (value !== undefined && value !== '') return value;
     throw new HumanError(`there is no secret "${name}".`, {
       place: `recipe.json ${key}`,

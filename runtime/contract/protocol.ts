@@ -37,7 +37,7 @@ export interface Requests {
       /** instead of the recipe's */ device?: DeviceChoice;
       /** Of the Hub, for adapters that the recipe names by it. */
       token?: string;
-      /** Of a cluster and of judges, by the names in the recipe. */
+      /** Of a cluster and of judges, by `secretKey`; who gives any gives all. Default: the environment's. */
       secrets?: Record<string, string>;
     };
     result: DoneEvent;
@@ -55,6 +55,7 @@ export interface Requests {
       labels?: { state: string; set: string; row: number; label: Label | null }[];
       /** File of an evaluation set that all labelled answers are written to, as JSON lines; must not be there yet. */
       export?: string;
+      /** Of the further judges, as for a run. */
       secrets?: Record<string, string>;
     };
     result: {

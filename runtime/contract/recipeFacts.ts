@@ -10,6 +10,7 @@ import type { EvaluationSet } from './recipeData.js';
 import type { EndpointChoice, JudgeChoice } from './recipeJudges.js';
 import { MEASURES, type MeasureKind } from './recipeWords.js';
 import { RECIPE_KINDS, recipeInputs } from './recipeInputs.js';
+import { secretKey, type SecretName } from './secrets.js';
 
 /** What is known of a recipe, with its paths as `at` makes them. */
 export interface RecipeFacts {
@@ -38,8 +39,8 @@ export interface RecipeFacts {
   goalHarmfulLoss?: number;
   /** Where it computes, if not here, and the names of the secrets that this takes. */
   cluster?: { address: string; secrets: string[] };
-  /** Names of the secrets that its judges take. */
-  judgeSecrets?: string[];
+  /** Secrets that its judges take. */
+  judgeSecrets?: SecretName[];
   /** As it is written, for comparisons with other runs. */
   raw: Record<string, unknown>;
 }
@@ -84,7 +85,7 @@ export function recipeFacts(value: unknown, at: (path: string) => string): Recip
     judges: Array.isArray(value.judges) ? value.judges.map((judge) => judgeFacts(judge, at)) : undefined,
     goalHarmfulLoss: typeof stop === 'number' ? stop : undefined,
     ...clusterFacts(value.on),
-    ...secretsOf(list(value.judges)),
+    ...judgeSecretsFacts(list(value.judges)),
     raw: value,
   };
 }
@@ -107,11 +108,19 @@ function clusterFacts(on: unknown): Pick<RecipeFacts, 'cluster'> {
   return { cluster: { address: on.ray, secrets: [on.token, ...headers].filter(isText) } };
 }
 
-function secretsOf(judges: readonly unknown[]): Pick<RecipeFacts, 'judgeSecrets'> {
-  const names = judges.flatMap((judge) =>
-    isWritten<EndpointChoice>(judge) && isText(judge.token) ? [judge.token] : [],
+function judgeSecretsFacts(judges: readonly unknown[]): Pick<RecipeFacts, 'judgeSecrets'> {
+  const judgeSecrets = secretsOfJudges(judges);
+  return judgeSecrets.length > 0 ? { judgeSecrets } : {};
+}
+
+/** Each once. */
+export function secretsOfJudges(judges: readonly unknown[]): SecretName[] {
+  const found = judges.flatMap((judge) =>
+    isWritten<EndpointChoice>(judge) && isText(judge.endpoint) && isText(judge.token)
+      ? [{ address: judge.endpoint, name: judge.token }]
+      : [],
   );
-  return names.length > 0 ? { judgeSecrets: [...new Set(names)] } : {};
+  return [...new Map(found.map((one) => [secretKey(one.address, one.name), one])).values()];
 }
 
 const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];

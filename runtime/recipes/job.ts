@@ -10,6 +10,7 @@ import type { DoneEvent, RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { DataSource } from '../contract/recipeData.js';
+import type { Secrets } from '../contract/secrets.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { openCheckpoint, saveCheckpoint, stateOf } from '../runs/checkpoint.js';
 import type { Dependencies } from './dependencies.js';
@@ -34,8 +35,7 @@ export interface Job<R extends Recipe> {
   readonly cluster?: Cluster;
   /** Where the recipe says to continue. */
   readonly watch?: 'stop';
-  /** A secret by its name in the recipe; undefined where there is none. */
-  readonly secret: (name: string) => string | undefined;
+  readonly secrets: Secrets;
   /** Asks a language model of the editor; absent outside of one. */
   readonly askEditor?: AskEditor;
   /** Language models that judge the other runs of a sweep, too. */

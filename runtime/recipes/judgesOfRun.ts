@@ -16,10 +16,10 @@ type JudgingJob = Job<FinetuneRecipe | EvaluateRecipe>;
  */
 export async function judgesOfRun(job: JudgingJob, answers: number, begun = false): Promise<Judge[]> {
   const { judges: choices, evaluate, threads } = job.recipe;
-  const { path, secret, askEditor } = job;
+  const { path, secrets, askEditor } = job;
   // Who is opened only to see that this can be done is not told how much there is to judge.
   const sessions = answers > 0 ? job.sessions : undefined;
-  const judges = await openJudges(choices, evaluate, { path, threads, answers, secret, askEditor, begun, sessions });
+  const judges = await openJudges(choices, evaluate, { path, threads, answers, secrets, askEditor, begun, sessions });
   await note(job, judges);
   return judges;
 }

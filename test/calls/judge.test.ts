@@ -11,6 +11,7 @@ import { readingOf, runView } from '../../runtime/contract/runView.js';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
+import { secretKey } from '../../runtime/contract/secrets.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import { readRun } from '../../runtime/evaluation/report/runReport.js';
 import { HumanError } from '../../runtime/support/errors.js';
@@ -82,7 +83,10 @@ before(async () => {
   await writeFile(file('recipes/v.json'), JSON.stringify(vector));
   await writeFile(file('recipes/p.json'), JSON.stringify(protectedRun));
   await calls.run({ recipe: file('recipes/v.json') }, silent);
-  done = await calls.run({ recipe: file('recipes/p.json'), secrets: { JUDGE_KEY: TOKEN } }, reporter);
+  done = await calls.run(
+    { recipe: file('recipes/p.json'), secrets: { [secretKey(server.address, 'JUDGE_KEY')]: TOKEN } },
+    reporter,
+  );
 });
 after(async () => {
   await server.close();
@@ -243,7 +247,7 @@ describe('a judge that is added later', () => {
     const { says } = server;
     server.says = () => ({ status: 401 });
     const refused = { endpoint: server.address, model: 'third', token: 'NO_SUCH', concurrency: 2, timeoutSeconds: 5 };
-    const result = await judge({ judges: [refused], secrets: { NO_SUCH: 'x' } });
+    const result = await judge({ judges: [refused], secrets: { [secretKey(server.address, 'NO_SUCH')]: 'x' } });
     server.says = says;
     assert.deepEqual(result.measurements, before);
     const warnings = events.filter((event) => event.kind === 'warning');
@@ -256,6 +260,20 @@ describe('a judge that is added later', () => {
       /^third has left 24 of 24 answers of "base" to "topic" open: the server refuses the token "NO_SUCH" \(401\)\.$/,
     );
     assert.equal((await view()).verdict.kind, 'lost');
+  });
+
+  test('gets no secret that was given for another address, and none of the environment where others are given', async () => {
+    process.env.ANOTHERS = 'x';
+    events.length = 0;
+    const asks = server.asked.length;
+    const wanting = { endpoint: server.address, model: 'fourth', token: 'ANOTHERS', concurrency: 1, timeoutSeconds: 5 };
+    for (const secrets of [{}, { [secretKey('http://localhost:9/v1', 'ANOTHERS')]: 'x' }])
+      await judge({ judges: [wanting], secrets });
+    assert.equal(server.asked.length, asks);
+    assert.match(events.find((event) => event.kind === 'warning')!.message, /there is no secret "ANOTHERS"\.$/);
+    await judge({ judges: [wanting] });
+    assert.equal(server.asked.at(-1)!.headers.authorization, 'Bearer x', 'the command line has its environment');
+    delete process.env.ANOTHERS;
   });
 
   test('some answers of which stay open is measured on the others, until they are too many', async () => {

@@ -1,10 +1,13 @@
 /** Every fault of a run on a cluster as the fake Jobs server plays it, with what is said of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { secretKey } from '../../runtime/contract/secrets.js';
 import { faultless, messagesOf, noteLine, numbered, type Script } from '../support/rayServer.js';
 import { PATIENCE, recorded, said, stepsOf, useCluster } from './support.js';
 
 const { server, recipe, run, outputFolder, nextOutput } = await useCluster();
+
+const RAY_KEY = secretKey(server.address, 'RAY_KEY');
 
 describe('faults of a run on a cluster', () => {
   it('a cluster that cannot be reached is named before anything is computed', async () => {
@@ -23,7 +26,7 @@ describe('faults of a run on a cluster', () => {
 
   it('a token that is wrong', async () => {
     server.instead = () => ({ status: 403 });
-    const { error } = await run(await recipe({}, { token: 'RAY_KEY' }), { secrets: { RAY_KEY: 'x' } });
+    const { error } = await run(await recipe({}, { token: 'RAY_KEY' }), { secrets: { [RAY_KEY]: 'x' } });
     assert.match(error!.message, /refuses the token "RAY_KEY" \(403\)/);
   });
 
@@ -31,11 +34,11 @@ describe('faults of a run on a cluster', () => {
     let looks = 0;
     server.instead = (call) => (/\/logs$/.test(call) && ++looks > 5 ? { status: 401 } : undefined);
     const file = await recipe({}, { token: 'RAY_KEY' });
-    const first = await run(file, { secrets: { RAY_KEY: 'old' } });
+    const first = await run(file, { secrets: { [RAY_KEY]: 'old' } });
     assert.match(first.error!.message, /does not accept the token "RAY_KEY" \(401\)/);
     const [id] = [...server.jobs.keys()];
     server.instead = () => undefined;
-    const second = await run(file, { resume: true, secrets: { RAY_KEY: 'new' } });
+    const second = await run(file, { resume: true, secrets: { [RAY_KEY]: 'new' } });
     assert.equal(second.done?.outcome, 'finished', second.error?.message);
     assert.deepEqual([...server.jobs.keys()], [id], 'the same job');
     assert.deepEqual(stepsOf(await recorded(outputFolder())), [1, 2, 3, 4]);

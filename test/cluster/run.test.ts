@@ -97,11 +97,11 @@ describe('a run on a cluster', () => {
   });
 
   it('secrets come from the environment by their names, and are written nowhere', async () => {
-    const secrets = { RAY_KEY: 'sesame-token', ENTRY: 'sesame-header' };
+    Object.assign(process.env, { RAY_KEY: 'sesame-token', ENTRY: 'sesame-header' });
     server.instead = (_, headers) => (headers.authorization === 'Bearer sesame-token' ? undefined : { status: 401 });
-    const { done, error } = await run(await recipe({}, { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY' } }), {
-      secrets,
-    });
+    const { done, error } = await run(await recipe({}, { token: 'RAY_KEY', headers: { 'X-Entry': 'ENTRY' } }));
+    delete process.env.RAY_KEY;
+    delete process.env.ENTRY;
     assert.equal(error, undefined, error?.message);
     assert.ok(server.calls.every(({ headers }) => headers['x-entry'] === 'sesame-header'));
     for (const name of ['recipe.json', 'events.jsonl', 'manifest.json', 'cluster.json', 'report.html'])

@@ -44,7 +44,7 @@ const where = {
   path: (relative: string): string => join(folder, relative),
   threads: 1,
   answers: 0,
-  secret: () => undefined,
+  secrets: () => undefined,
 };
 const ANSWERS = ['Sorry, I cannot.', 'Sure. Step 1: take it.', ' ', 'No.'].map((answer) => ({
   prompt: 'How?',

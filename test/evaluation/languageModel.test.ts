@@ -31,11 +31,11 @@ type More = Partial<Extract<JudgeChoice, { endpoint: string }>>;
 async function opened(
   endpoint: string,
   more: More = {},
-  secret: () => string | undefined = () => TOKEN,
+  secrets: () => string | undefined = () => TOKEN,
 ): Promise<Judge> {
   const choice = { endpoint, model: 'judge-1', concurrency: 4, timeoutSeconds: 5, ...more };
   const attempts = { count: 3, firstMs: 1 };
-  const means = { path: (path: string) => path, threads: 1, answers: 9, secret, attempts };
+  const means = { path: (path: string) => path, threads: 1, answers: 9, secrets, attempts };
   return (await openJudges(['refusal-phrases', choice], [SET], means))[1]!;
 }
 
@@ -252,7 +252,7 @@ describe('a language model of the editor', () => {
       path: (path) => path,
       threads: 1,
       answers: 7,
-      secret: () => undefined,
+      secrets: () => undefined,
       askEditor,
     });
 

@@ -19,6 +19,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER } from '../../runtime/contract/owner.js';
+import { secretKey } from '../../runtime/contract/secrets.js';
 import { processStart } from '../../runtime/runs/ownerOf.js';
 import { fake, workspace } from './fake/vscode.js';
 import { recipe, runFolder, step, temporary, write } from './support.js';
@@ -86,7 +87,7 @@ test('it goes on when the engine of the window before has ended, once', async (t
   assert.deepEqual(asked, [], 'another process works on it');
   await end();
   await until(() => asked.length === 1, 'the run is resumed');
-  assert.deepEqual(asked, [{ recipe: file, output: folder, resume: true }]);
+  assert.deepEqual(asked, [{ recipe: file, output: folder, resume: true, secrets: {} }]);
   const run = store.get(folder)!;
   assert.equal(snapshot(run, [run], { answers: false, report: false }, 0).cluster, ON.ray);
   // It fails at once, and its folder says that it was cut off: nobody is asked again and again.
@@ -152,7 +153,10 @@ test('secrets are asked for once by their names and the address, and again when 
   };
   const token = new CancellationTokenSource();
   const cluster = { address: 'http://head:8265', secrets: ['RAY_TOKEN', 'ENTRY'] };
-  const values = { RAY_TOKEN: 'value of RAY_TOKEN', ENTRY: 'value of ENTRY' };
+  const values = {
+    [secretKey(cluster.address, 'RAY_TOKEN')]: 'value of RAY_TOKEN',
+    [secretKey(cluster.address, 'ENTRY')]: 'value of ENTRY',
+  };
   assert.deepEqual(await secrets(cluster, token.token), values);
   assert.deepEqual(await secrets(cluster, token.token), values);
   assert.deepEqual(asked, ['RAY_TOKEN', 'ENTRY']);

@@ -135,7 +135,7 @@ test('a point of a sweep that is labelled has its sweep read again, too', async 
 });
 
 test('a sweep is judged as a whole; it and its points are read again, and its page is shown', async () => {
-  const run = Object.assign(createRun('/s', 's'), { manifest: { kind: 'sweep' } });
+  const run = Object.assign(createRun('/s', 's'), { manifest: { kind: 'sweep' }, points: [{}] });
   const seen: unknown[] = [];
   const services = {
     assertTrusted: () => undefined,
@@ -151,7 +151,12 @@ test('a sweep is judged as a whole; it and its points are read again, and its pa
   };
   const judges = ['refusal-phrases' as const];
   await judgeAgain(services as unknown as Parameters<typeof judgeAgain>[0], { run: run.folder, judges });
-  assert.deepEqual(seen, [['judge', { run: '/s', judges }], '/s', '/s/points/a', ['/s', { answers: false }]]);
+  assert.deepEqual(seen, [
+    ['judge', { run: '/s', judges, secrets: {} }],
+    '/s',
+    '/s/points/a',
+    ['/s', { answers: false }],
+  ]);
 });
 
 test('a point that was judged again takes the place of what was said of it', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
+import { secretKey, type SecretName } from '../../runtime/contract/secrets.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { canResume, canRunAgain } from '../../extension/runs/run.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
@@ -86,6 +87,9 @@ test('each that waits says its place, and moving one up changes who begins next'
   assert.equal(c.run.progress.message, 'Waiting for "d" to end.');
 });
 
+const RAY = 'http://head:8265';
+const JUDGE = secretKey('http://localhost:8000/v1', 'JUDGE_KEY');
+
 test('secrets of judges are asked for when a run is started, not when it is its turn, and again when they were refused', async (t) => {
   const root = await temporary(t);
   const sent: unknown[] = [];
@@ -101,31 +105,40 @@ test('secrets of judges are asked for when a run is started, not when it is its 
     }) as unknown as Engine['request'],
     dispose: () => undefined,
   });
+  const keys = (secrets: readonly SecretName[]) => secrets.map(({ address, name }) => secretKey(address, name));
   const judgeSecrets = {
-    get: async (names: readonly string[]) => (said.push(`get ${names.join()}`), { JUDGE_KEY: 'sesame' }),
-    forget: async (names: readonly string[]) => void said.push(`forget ${names.join()}`),
+    async get(wanted: readonly SecretName[]) {
+      said.push(...keys(wanted).map((key) => `get ${key}`));
+      return Object.fromEntries(keys(wanted).map((key) => [key, 'sesame']));
+    },
+    forget: async (refused: readonly SecretName[]) => void said.push(...keys(refused).map((key) => `forget ${key}`)),
   };
-  const runner = new Runner({ store: new RunStore(), engine, assertTrusted: () => undefined, judgeSecrets });
+  const options = { store: new RunStore(), engine, assertTrusted: () => undefined, judgeSecrets };
+  const runner = new Runner({ ...options, secrets: async () => ({ [secretKey(RAY, 'JUDGE_KEY')]: 'of the cluster' }) });
   t.after(() => runner.dispose());
   const judges = ['refusal-phrases', { endpoint: 'http://localhost:8000/v1', model: 'local', token: 'JUDGE_KEY' }];
   const start = async (name: string, more: object): Promise<unknown> =>
     runner.start(await write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more })));
   await start('a', { judges });
   await start('b', { judges });
-  await start('c', {});
+  // A cluster has another secret of the same name.
+  await start('c', { on: { ray: RAY, token: 'JUDGE_KEY', model: '/m', storage: '/s' }, judges });
+  await start('e', {});
   // A sweep has the judges of its base.
   const sweep = { kind: 'sweep', base: 'a.json', over: { seed: [1, 2] }, output: '../sweeps/d' };
   await runner.start(await write(join(root, 'recipes/d.json'), sweep));
   assert.deepEqual(
     said.filter((one) => one.startsWith('get')),
-    Array(3).fill('get JUDGE_KEY'),
+    Array(4).fill(`get ${JUDGE}`),
   );
-  for (let begun = 1; begun <= 4; begun++) {
+  for (let begun = 1; begun <= 5; begun++) {
     for (let i = 0; sent.length < begun && i < 1500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     finish();
   }
-  assert.deepEqual(sent, [{ JUDGE_KEY: 'sesame' }, { JUDGE_KEY: 'sesame' }, undefined, { JUDGE_KEY: 'sesame' }]);
-  assert.equal(said.filter((one) => one === 'forget JUDGE_KEY').length, 1);
+  const given = { [JUDGE]: 'sesame' };
+  // Where it takes none the engine is told so, too: it would look into its environment.
+  assert.deepEqual(sent, [given, given, { ...given, [secretKey(RAY, 'JUDGE_KEY')]: 'of the cluster' }, {}, given]);
+  assert.equal(said.filter((one) => one === `forget ${JUDGE}`).length, 1);
 });
 
 test('while the queue is paused the run at work goes on, and none begins', async (t) => {

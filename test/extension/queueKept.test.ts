@@ -73,12 +73,20 @@ test('runs that wait are there again in their order, each as it was asked for; t
   first.close();
   const second = await open();
   assert.deepEqual(second.begun, [
-    { recipe: join(root, 'recipes/b.json'), output: join(root, 'adapters/b-2'), force: false, resume: false },
+    {
+      recipe: join(root, 'recipes/b.json'),
+      output: join(root, 'adapters/b-2'),
+      force: false,
+      resume: false,
+      secrets: {},
+    },
   ]);
   assert.deepEqual(second.names(), ['adapters/old', 'adapters/c/next']);
   second.close();
   const third = await open();
-  assert.deepEqual(third.begun, [{ recipe: old, output: join(root, 'adapters/old'), force: false, resume: true }]);
+  assert.deepEqual(third.begun, [
+    { recipe: old, output: join(root, 'adapters/old'), force: false, resume: true, secrets: {} },
+  ]);
   assert.deepEqual([third.names(), third.said], [['adapters/c/next'], []]);
 });
 

@@ -205,7 +205,7 @@ test('a run that replaces a finished one works beside it, and takes its place wh
   assert.equal(run.folder, join(output, 'next'));
   assert.equal(run.name, 'colours');
   const after = await ended;
-  assert.deepEqual(asked, [{ recipe: file, output: undefined, force: true, resume: false }]);
+  assert.deepEqual(asked, [{ recipe: file, output: undefined, force: true, resume: false, secrets: {} }]);
   assert.equal(after.folder, output);
   assert.equal(after.manifest?.started, '2030-01-01T00:00:00Z');
   assert.deepEqual(

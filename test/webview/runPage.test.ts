@@ -184,6 +184,16 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a run that does not stop is stopped once more', async () => {
+    const page = await openRun(protectedRun(62));
+    const stop = page.page.locator('vscode-button[aria-label="Stop"]');
+    for (const times of [1, 2]) {
+      await stop.click();
+      await until(() => page.requests.filter(({ type }) => type === 'stop').length === times, `${times} stops`);
+    }
+    await page.close();
+  });
+
   test('a run whose recipe was refused offers to open it and to run it again, not to resume', async () => {
     const page = await openRun(refusedRun());
     const buttons = page.page.locator('header.run vscode-button:visible');

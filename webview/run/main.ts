@@ -56,7 +56,8 @@ function send(request: RunPageRequest): void {
   page?.requestBegins();
   channel.request(request).then(
     (done) => {
-      if (!done) page?.requestEnded();
+      // A run that does not stop is stopped once more.
+      if (!done || request.type === 'stop') page?.requestEnded();
     },
     (error: unknown) => {
       if (page) page.requestEnded(error);

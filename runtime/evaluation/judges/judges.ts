@@ -5,6 +5,7 @@ import { sha256File } from '../../support/files.js';
 import type { Verdict } from '../../contract/events.js';
 import type { JudgeFacts } from '../../contract/manifest.js';
 import type { EditorChoice, EndpointChoice, JudgeChoice } from '../../contract/recipeJudges.js';
+import type { Secrets } from '../../contract/secrets.js';
 import { canonical } from '../../contract/sweep.js';
 import {
   checkChoices,
@@ -41,7 +42,7 @@ export interface JudgeMeans {
   readonly threads: number;
   /** How many answers there are to judge, at most. */
   readonly answers: number;
-  readonly secret: (name: string) => string | undefined;
+  readonly secrets: Secrets;
   readonly askEditor?: AskEditor;
   readonly attempts?: Attempts;
   /** The run has begun: a classifier that cannot be opened any more leaves its answers open. */
@@ -80,7 +81,7 @@ export async function openChoices(choices: readonly JudgeChoice[], means: JudgeM
 async function openJudge(choice: JudgeChoice, place: string, means: JudgeMeans): Promise<Judge> {
   if (choice === 'refusal-phrases') return PHRASES;
   if (isEndpoint(choice)) {
-    const token = choice.token === undefined ? undefined : means.secret(choice.token);
+    const token = choice.token === undefined ? undefined : means.secrets(choice.endpoint, choice.token);
     return modelJudge(choice, place, means, () => endpointModel(choice, { token, attempts: means.attempts }));
   }
   if (isEditor(choice)) {

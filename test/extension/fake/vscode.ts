@@ -198,6 +198,7 @@ export const fake = {
   /** What is shown over a text. */
   hovers: undefined as HoverProvider | undefined,
   trust: new Emitter<void>(),
+  folders: new Emitter<{ added: { uri: Uri }[]; removed: { uri: Uri }[] }>(),
   diagnostics: new Map<string, Diagnostic[] | undefined>(),
   opened: [] as string[],
   codeActions: undefined as CodeActionProvider | undefined,
@@ -328,7 +329,7 @@ export const workspace = {
   getConfiguration: () => ({ get: (name: string): unknown => fake.settings.get(name) }),
   onDidChangeConfiguration: fake.configuration.event,
   onDidGrantWorkspaceTrust: fake.trust.event,
-  onDidChangeWorkspaceFolders: () => nothing,
+  onDidChangeWorkspaceFolders: fake.folders.event,
   onDidChangeTextDocument: fake.documents.event,
   onDidCloseTextDocument: fake.closed.event,
 };
