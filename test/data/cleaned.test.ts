@@ -159,6 +159,21 @@ test('the last answer of every format can be another one', () => {
   assert.deepEqual(withAnswer({ instruction: 'q', output: 'a' }, 'alpaca', 'b'), { instruction: 'q', output: 'b' });
   const gpt = { from: 'gpt', value: 'a' };
   assert.deepEqual(withAnswer({ conversations: [gpt] }, 'sharegpt', 'b'), { conversations: [{ ...gpt, value: 'b' }] });
+  const asks = { from: 'human', value: 'q', content: 'no part of it' };
+  const bot = { from: 'bot', value: 'a', content: 'no part of it' };
+  assert.deepEqual(withAnswer({ conversations: [gpt, asks, bot, asks] }, 'sharegpt', 'b'), {
+    conversations: [gpt, asks, { ...bot, value: 'b' }, asks],
+  });
+  assert.deepEqual(withAnswer({ conversations: [...turns, turns[0]!] }, 'sharegpt', 'b'), {
+    conversations: [...changed, turns[0]],
+  });
+  for (const field of ['messages', 'completion'] as const)
+    assert.deepEqual(withAnswer({ prompt: [], [field]: [...turns, turns[0]!] }, field, 'b'), {
+      prompt: [],
+      [field]: [...changed, turns[0]],
+    });
+  assert.equal(withAnswer({ messages: [turns[0]!] }, 'messages', 'b'), undefined);
+  assert.equal(withAnswer({ conversations: [asks, 1] }, 'sharegpt', 'b'), undefined);
   assert.equal(withAnswer({ text: 'a' }, 'text', 'b'), undefined);
   assert.equal(withAnswer({ input_ids: [1] }, 'tokens', 'b'), undefined);
 });
