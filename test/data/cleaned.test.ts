@@ -4,13 +4,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { writeCleaned } from '../../runtime/data/cleaned.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
 
 let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), 'cleaned-'))));
 after(() => rm(folder, { recursive: true }));
-const put = async (name: string, text: string): Promise<string> => {
+const put = async (name: string, text: string | Buffer): Promise<string> => {
   const file = join(folder, name);
   await writeFile(file, text);
   return file;
@@ -105,6 +106,31 @@ test('a file of the same kind keeps the bytes of its rows, and what stands aroun
     await writeCleaned({ data, out, keep, cut, force: true });
     assert.equal(await readFile(out, 'utf8'), result, JSON.stringify([name, keep, cut]));
   }
+});
+
+test('a packed file becomes JSON lines, which are not packed', async () => {
+  const rows = ['{"text": "a"}', '{"text": "b"}', '{"text": "c"}'];
+  const lines = await put('g.jsonl.gz', gzipSync(rows.join('\n')));
+  const csv = await put('g.csv.gz', gzipSync('text\na\nb\nc\n'));
+  const out = join(folder, 'g.jsonl');
+  for (const [data, result] of [
+    [lines, `${rows[0]}\n${rows[2]}\n`],
+    [csv, '{"text":"a"}\n{"text":"c"}\n'],
+  ] as const) {
+    await writeCleaned({ data, out, keep: [[0, 0], [2, 2]], cut: [], force: true }); // oxfmt-ignore
+    assert.equal(await readFile(out, 'utf8'), result);
+  }
+  for (const [data, name] of [
+    [lines, 'h.jsonl.gz'],
+    [lines, 'h.JSONL.GZ'],
+    [csv, 'h.csv.gz'],
+    [csv, 'h.csv'],
+    [out, 'h.jsonl.gz'],
+  ] as const)
+    await assert.rejects(writeCleaned({ data, out: join(folder, name), keep: [[0, 0]], cut: [] }), {
+      message: /JSON lines/,
+      remedy: 'Give a file that ends in .jsonl.',
+    });
 });
 
 test('rows of a file of many pieces are copied as they are', async () => {
