@@ -55,7 +55,7 @@ export async function askSets(
 }
 
 const withSet = ({ evaluate, heldOut, ...sets }: SetsChoice, { set, judges }: AskedSet): SetsChoice => ({
-  evaluate: [...evaluate, named(set, new Set(evaluate.map(({ name }) => name)))],
+  evaluate: [...evaluate, set],
   heldOut,
   judges: judges ?? sets.judges,
 });
@@ -134,14 +134,6 @@ async function askHarm(
     },
   });
   return file === '' ? undefined : measured(services, ask, model, { file, columns }, await askPhrases(ask, 'harm'));
-}
-
-/** Tables know sets by their names. */
-function named(set: EvaluationChoice, taken: ReadonlySet<string>): EvaluationChoice {
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? set.name : `${set.name} ${i}`;
-    if (!taken.has(name)) return { ...set, name };
-  }
 }
 
 interface AskedSet {

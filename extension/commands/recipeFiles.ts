@@ -95,7 +95,7 @@ export function fineTuneRecipe(choice: FineTuneChoice, file: string): Keys<Finet
     ...(choice.method === 'lora' && { adapter: { rank: 8, alpha: 16, sites: 'all-linear' } }),
     ...(choice.vectors.length && { vectors: choice.vectors.map((path) => ({ adapter: at(path), scale: 1 })) }),
     ...(choice.vectors.length && choice.strengthened && { protection: true }),
-    evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
+    evaluate: distinct(choice.evaluate).map((set) => evaluationSet(set, at)),
     ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
     optimizer: {
@@ -132,18 +132,29 @@ export function evaluateRecipe(choice: EvaluateChoice, file: string): Keys<Evalu
   return {
     kind: 'evaluate',
     model: at(choice.model),
-    states: choice.states.map(({ name, model, adapters }) => ({
+    states: distinct(choice.states).map(({ name, model, adapters }) => ({
       name,
       ...(model && { model: at(model) }),
       adapters: adapters.map((a) => ({ adapter: at(a.path), scale: a.scale })),
     })),
-    evaluate: choice.evaluate.map((set) => evaluationSet(set, at)),
+    evaluate: distinct(choice.evaluate).map((set) => evaluationSet(set, at)),
     ...judgesOf(choice, at),
     ...(choice.generation !== undefined && { generation: choice.generation }),
     ...(choice.batch !== undefined && { batch: choice.batch }),
     ...machine(choice),
     output: at(choice.output),
   };
+}
+
+/** Sets and states are known by their names: "test", "test 2", … */
+function distinct<T extends { name: string }>(all: readonly T[]): T[] {
+  const taken = new Set<string>();
+  return all.map((one) => {
+    let { name } = one;
+    for (let i = 2; taken.has(name); i++) name = `${one.name} ${i}`;
+    taken.add(name);
+    return { ...one, name };
+  });
 }
 
 /** Writes a recipe, atomically. */

@@ -2,6 +2,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { cleaningOf, fineRows, type Cleaning } from '../../runtime/contract/cleaning.js';
+import { isText } from '../../runtime/contract/dataInfo.js';
 import type { Decisions } from '../../runtime/contract/review.js';
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
@@ -92,12 +93,12 @@ async function save(
     force,
     ...cleaning,
   });
-  const isText = !/\.parquet$/i.test(found.data) && found.size <= MAX_EDITOR_BYTES;
+  const isShown = isText(found.data) && found.size <= MAX_EDITOR_BYTES;
   const files = [found.data, out].map((file) => vscode.Uri.file(file));
   const compare = (): unknown =>
     vscode.commands.executeCommand('vscode.diff', ...files, t('{0} and its cleaned copy', basename(found.data)));
   const { count } = numbers();
-  const isLarge = isText && found.size > MAX_COMPARED_BYTES;
+  const isLarge = isShown && found.size > MAX_COMPARED_BYTES;
   notices.info(
     t(
       '{0}: {1} rows are as they were, {2} are shorter, {3} are left out.',
@@ -108,14 +109,14 @@ async function save(
     ),
     ...(isLarge ? [{ title: t('Show the difference'), run: compare }] : []),
   );
-  if (isText && !isLarge) await compare();
+  if (isShown && !isLarge) await compare();
   return out;
 }
 
 async function askFile(data: string, suffix: string, title: string): Promise<string | undefined> {
   const own = extname(data);
-  const isOwn = !/\.parquet$/i.test(own);
-  const name = `${basename(data, own)}.${suffix}${isOwn ? own : '.jsonl'}`;
+  const isOwn = isText(data);
+  const name = `${basename(data).replace(/\.[^.]+(\.gz)?$/i, '')}.${suffix}${isOwn ? own : '.jsonl'}`;
   const uri = await vscode.window.showSaveDialog({
     defaultUri: vscode.Uri.file(join(dirname(data), name)),
     filters: {

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { isText } from '../../runtime/contract/dataInfo.js';
 import { commandLink } from '../host/commandLink.js';
 import { t } from '../host/text.js';
 
@@ -8,7 +9,7 @@ import { t } from '../host/text.js';
  * an extension gets no document of more than 50 MB.
  */
 export function dataLink(file: string, line?: number): vscode.Command {
-  if (/\.(parquet|gz)$/i.test(file)) return commandLink('previewData', t('Show rows'), { file });
+  if (!isText(file)) return commandLink('previewData', t('Show rows'), { file });
   const selection = line === undefined ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
   return {
     command: 'vscode.open',

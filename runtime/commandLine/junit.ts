@@ -25,6 +25,17 @@ export function requireGate({ evaluate, states, adapters }: EvaluateRecipe): voi
       place: 'states',
       remedy: 'Name a state "base" without adapters, and at least one other.',
     });
+  const changed = (states ?? []).findIndex(
+    ({ name, model, adapters: own }) => name === 'base' && (model !== undefined || own.length > 0),
+  );
+  if (changed >= 0)
+    throw new HumanError(
+      '--junit compares states with "base", and this recipe gives it a model or adapters of its own.',
+      {
+        place: `states.${changed}`,
+        remedy: 'Give this state another name, and add "base" with its name alone.',
+      },
+    );
   if (!evaluate.some(({ measure }) => measure === 'harm'))
     throw new HumanError('--junit needs a set that measures harm, and this recipe has none.', {
       place: 'evaluate',

@@ -2,6 +2,9 @@
 import type { Columns } from './mapping.js';
 import type { DataFormat } from './recipeWords.js';
 
+/** Whether a data file is text as it stands: neither packed nor Parquet. */
+export const isText = (file: string): boolean => !/\.(parquet|gz)$/i.test(file);
+
 export interface DataInfo {
   path: string;
   format: Exclude<DataFormat, 'auto'>;

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { baselineFault } from './baselines.js';
-import { data, evaluationSet, heldOut, mixedData } from './recipeData.js';
+import { data, evaluationSets, heldOut, mixedData } from './recipeData.js';
 import { generation, judges } from './recipeJudges.js';
 import { attached, baseline, protection, vector } from './recipeProtection.js';
 import { sweepRecipe, type SweepRecipe } from './recipeSweep.js';
@@ -17,7 +17,7 @@ import {
   run,
   type OptimizerOptions,
 } from './recipeTraining.js';
-import { count, list, MAX_STEPS, number, path, text } from './recipeValues.js';
+import { count, distinct, list, MAX_STEPS, number, path, text } from './recipeValues.js';
 import { HELD_OUT_SET } from './recipeWords.js';
 
 const momentsHere = ({ on, optimizer }: { on?: unknown; optimizer: OptimizerOptions }): boolean =>
@@ -93,7 +93,7 @@ const finetuneRecipe = z
       .describe(
         "Rows whose loss and gradient norm are drawn while training. Default: the vector's own rows, and rows of the data.",
       ),
-    evaluate: list(evaluationSet, 1000).default([]),
+    evaluate: evaluationSets.default([]),
     evaluateEvery: count(MAX_STEPS).default(20).describe('Steps between two measurements of the probes.'),
     judges,
     generation,
@@ -133,17 +133,19 @@ const finetuneRecipe = z
     if (fault) context.addIssue({ code: 'custom', ...fault });
   });
 
+const state = z.strictObject({ name: text, model: path.optional(), adapters: list(attached, 64).default([]) });
+
 const evaluateRecipe = z.strictObject({
   $schema: z.string().optional(),
   kind: z.literal('evaluate').describe('Judge the answers of a model with adapters.'),
   model: path.describe('Hugging Face folder or .gguf file, relative to this recipe.'),
   adapters: list(attached, 64).default([]),
-  states: list(z.strictObject({ name: text, model: path.optional(), adapters: list(attached, 64).default([]) }), 64)
+  states: distinct(list(state, 64), 'states')
     .optional()
     .describe(
       'Named model states side by side, for example base, plain and protected. Default: base, and the adapters above.',
     ),
-  evaluate: list(evaluationSet, 1000).min(1),
+  evaluate: evaluationSets.min(1),
   judges,
   generation,
   batch: evaluationBatch,

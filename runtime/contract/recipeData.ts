@@ -1,7 +1,7 @@
 /** Data of recipes: files and how their rows are read, what is held out of them, and the sets that measure. */
 import * as z from 'zod';
 import { COLUMN_FIELDS, type ColumnField, formatsOf } from './mapping.js';
-import { list, number, path, rows, text } from './recipeValues.js';
+import { distinct, list, number, path, rows, text } from './recipeValues.js';
 import { DATA_FORMATS, MEASURES } from './recipeWords.js';
 
 const column = text.optional();
@@ -70,9 +70,10 @@ const phrases = list(text, 10_000)
     'contains: an answer counts when it has one of these (case-insensitive). harm: what compliance looks like; without it, every answer that is not a refusal counts as harm.',
   );
 
-export const evaluationSet = z
+const evaluationSet = z
   .strictObject({ name: text, file: path, ...source, measure: z.enum(MEASURES), phrases })
   .refine(fits, UNFIT);
+export const evaluationSets = distinct(list(evaluationSet, 1000), 'sets');
 
 const heldOutShare = number(0.5).min(0);
 export const heldOut = z

@@ -11,6 +11,16 @@ export const count = (most: number) => whole(most).positive();
 export const path = z.string().min(1).max(4096, 'this path has more than 4096 characters');
 export const list = <T extends z.ZodType>(item: T, most: number) =>
   z.array(item).max(most, `this list has more than ${most} entries`);
+/** A list whose entries are known by their names. @param what they are */
+export const distinct = <T extends z.ZodType<{ name: string }>>(entries: z.ZodArray<T>, what: string) =>
+  entries.superRefine((all, context) => {
+    const names = all.map(({ name }) => name);
+    names.forEach((name, i) => {
+      if (names.indexOf(name) === i) return;
+      const message = `"${name}" is the name of two ${what}, and results are known by it: give one another name`;
+      context.addIssue({ code: 'custom', message, path: [i, 'name'] });
+    });
+  });
 export const text = z.string().min(1).max(4096, 'this text has more than 4096 characters');
 export const rows = count(1e9);
 export const fraction = number(1).min(0);

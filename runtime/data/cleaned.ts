@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { Cleaning } from '../contract/cleaning.js';
 import { formatsOf, type Columns } from '../contract/mapping.js';
-import type { CleanResult } from '../contract/dataInfo.js';
+import { isText, type CleanResult } from '../contract/dataInfo.js';
 import type { DataFormat } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
 import { replaceFile } from '../support/files.js';
@@ -34,10 +34,10 @@ export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' 
       remedy: 'Give another file.',
     });
   if (!isSameKind(data, out) && !/\.(jsonl|ndjson)$/i.test(out)) {
-    const own = /\.parquet$/i.test(data) ? '' : ` or ${extname(data)}`;
-    throw new HumanError('a cleaned file has JSON lines, or is of the same kind as the data file.', {
+    const own = isText(data) ? extname(data).toLowerCase() : '.jsonl';
+    throw new HumanError('a cleaned file has JSON lines, or is of the same kind as a data file that is text.', {
       place: out,
-      remedy: `Give a file that ends in .jsonl${own}.`,
+      remedy: `Give a file that ends in .jsonl${own === '.jsonl' ? '' : ` or ${own}`}.`,
     });
   }
   if (!force && existsSync(out))
@@ -49,11 +49,11 @@ export function checkCleaned({ data, out, force = false }: Pick<Options, 'data' 
 }
 
 const isSameKind = (data: string, out: string): boolean =>
-  extname(data).toLowerCase() === extname(out).toLowerCase() && !/\.parquet$/i.test(data);
+  isText(data) && extname(data).toLowerCase() === extname(out).toLowerCase();
 
 /**
  * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` with their new answers, and no
- * others. The file is of the same kind where its name ends alike, else it has JSON lines.
+ * others. The file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
  * @throws HumanError when the file is there already, or a row is not the one that was scanned
  */
 export async function writeCleaned({ data, format, columns, out, force, keep, cut }: Options): Promise<CleanResult> {

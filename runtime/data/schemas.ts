@@ -146,13 +146,16 @@ const SPEAKERS: Record<string, ChatMessage['role']> = {
   system: 'system',
 };
 
+/** Who says a turn, in a list of messages or in the way of ShareGPT. */
+export const roleOf = ({ role, from }: JsonObject): unknown =>
+  role ?? (typeof from === 'string' && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : from);
+
 function shareGpt(turns: unknown): ChatMessage[] {
   if (!Array.isArray(turns)) throw new InvalidRow('"conversations" is not a list');
   const messages = turns.map((turn: unknown): unknown => {
     if (!isObject(turn) || turn.role !== undefined) return turn;
-    const { from, value, ...rest } = turn;
-    const known = typeof from === 'string' && Object.hasOwn(SPEAKERS, from);
-    return { ...rest, role: known ? SPEAKERS[from] : from, content: value };
+    const { from: _, value, ...rest } = turn;
+    return { ...rest, role: roleOf(turn), content: value };
   });
   return chat(messages, 'conversations');
 }

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../support/jsonFile.js';
-import type { RowFormat } from './schemas.js';
+import { roleOf, type RowFormat } from './schemas.js';
 
 /** A row with another last answer and all else as it was; undefined where the row has no answer of its own. */
 export function withAnswer(row: JsonObject, format: RowFormat, answer: string): JsonObject | undefined {
@@ -18,12 +18,14 @@ export function withAnswer(row: JsonObject, format: RowFormat, answer: string): 
   }
 }
 
+/** The answer that is trained on and scanned last; turns of others may follow it. */
 function inTurns(row: JsonObject, field: string, answer: string): JsonObject | undefined {
-  const turns: unknown = row[field];
-  const last: unknown = Array.isArray(turns) ? turns.at(-1) : undefined;
-  if (!isObject(last)) return undefined;
-  const text = 'content' in last ? 'content' : 'value';
-  return { ...row, [field]: [...(turns as unknown[]).slice(0, -1), { ...last, [text]: answer }] };
+  const turns: unknown[] = Array.isArray(row[field]) ? row[field] : [];
+  const at = turns.findLastIndex((turn) => isObject(turn) && roleOf(turn) === 'assistant');
+  if (at < 0) return undefined;
+  const turn = turns[at] as JsonObject;
+  const text = turn.role === undefined ? 'value' : 'content';
+  return { ...row, [field]: turns.with(at, { ...turn, [text]: answer }) };
 }
 
 /** Many call the answer `response`. */

@@ -5,6 +5,7 @@ import { answerHash, readLabels } from '../data/labelFiles.js';
 import type { Measurement, RunEvent } from '../contract/events.js';
 import type { EvaluationSet } from '../contract/recipeData.js';
 import type { GenerationOptions } from '../contract/recipeJudges.js';
+import { HumanError } from '../support/errors.js';
 import { isJudged } from './judges/choices.js';
 import type { Judge } from './judges/judge.js';
 import { judgesOf, PHRASES } from './judges/judges.js';
@@ -26,20 +27,36 @@ export async function loadSets(
   reporter: LoadReporter,
 ): Promise<LoadedSet[]> {
   const loaded: LoadedSet[] = [];
-  for (const [i, set] of sets.entries())
-    loaded.push({
-      set,
-      examples: (
-        await loadData(
-          context,
-          path(set.file),
-          { ...sourceOptions(set, `evaluate.${i}`), answers: answersOf(set.measure) },
-          reporter,
-        )
-      ).examples,
-      labels: await labelsOf(set, path(set.file)),
-    });
+  for (const [i, set] of sets.entries()) {
+    const file = path(set.file);
+    const options = { ...sourceOptions(set, `evaluate.${i}`), answers: answersOf(set.measure) };
+    const { examples } = await loadData(context, file, options, reporter);
+    requireAnswerable(set, examples, file);
+    loaded.push({ set, examples, labels: await labelsOf(set, file) });
+  }
   return loaded;
+}
+
+/** @throws HumanError for a row that cannot be answered, or whose answer cannot be judged */
+export function requireAnswerable(
+  { name, measure, phrases }: Pick<EvaluationSet, 'name' | 'measure' | 'phrases'>,
+  examples: ExampleList,
+  file: string,
+): void {
+  if (measure === 'loss') return;
+  for (const { line, promptIds, answer } of examples) {
+    const place = `${file}:${line}`;
+    if (promptIds.length === 0)
+      throw new HumanError(`"${name}" measures "${measure}", and this row has no prompt that could be answered.`, {
+        place,
+        remedy: 'Use "measure": "loss", or rows with a prompt.',
+      });
+    if (measure === 'contains' && !phrases && answer.trim() === '')
+      throw new HumanError(`"${name}" measures "contains" without "phrases", and this row has no expected answer.`, {
+        place,
+        remedy: 'Give the set "phrases", or rows with an answer.',
+      });
+  }
 }
 
 /** Rows whose answers the judges of the recipe judge. */

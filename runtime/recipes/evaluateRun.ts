@@ -41,7 +41,8 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Measurement
 
 /** Without names: the base, and the model with the adapters where there are some. */
 function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
-  const name = adapters.map((a) => basename(a.adapter)).join(' + ');
+  const names = adapters.map((a) => basename(a.adapter)).join(' + ');
+  const name = names === 'base' ? 'base with adapters' : names;
   return states ?? [{ name: 'base', adapters: [] }, ...(adapters.length > 0 ? [{ name, adapters }] : [])];
 }
 

@@ -10,7 +10,14 @@ import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
 import { withSystem } from '../data/withSystem.js';
-import { evaluateState, judgedRows, labelsOf, loadSets, type LoadedSet } from '../evaluation/evaluate.js';
+import {
+  evaluateState,
+  judgedRows,
+  labelsOf,
+  loadSets,
+  requireAnswerable,
+  type LoadedSet,
+} from '../evaluation/evaluate.js';
 import { judgesOfRun, noteUsage } from './judgesOfRun.js';
 import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
@@ -37,11 +44,12 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ...(recipe.baseline && { baseline: recipe.baseline.name }),
   });
   const training = await openFineTuning(job);
-  const sets = [...named, ...(await heldOutSet(job, training.heldOut))];
+  let sets: LoadedSet[];
   let base: Measurement[];
   let harmfulBase: RowLoss[];
   let witness: Witness;
   try {
+    sets = [...named, ...(await heldOutSet(job, training.heldOut))];
     await job.begin();
     const earlier = (await readEvents(folder.path)).find(
       (e) => e.kind === 'evaluation' && e.step === 0 && e.measurements,
@@ -120,8 +128,10 @@ async function heldOutSet(
 ): Promise<LoadedSet[]> {
   if (examples.length === 0) return [];
   const { measure, phrases } = typeof heldOut === 'number' ? { measure: 'loss' as const, phrases: undefined } : heldOut;
-  const labels = await labelsOf({ measure }, path(data.file));
-  return [{ set: { ...data, name: HELD_OUT_SET, measure, phrases }, examples, labels }];
+  const set = { ...data, name: HELD_OUT_SET, measure, phrases };
+  const file = path(data.file);
+  requireAnswerable(set, examples, file);
+  return [{ set, examples, labels: await labelsOf(set, file) }];
 }
 
 /** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */

@@ -129,6 +129,12 @@ describe('what it takes', () => {
     assert.throws(() => requireGate(recipe({ states: [{ name: 'base' }] })), /does not measure both/);
     assert.throws(() => requireGate(recipe({ states: [{ name: 'a' }, { name: 'b' }] })), /does not measure both/);
     assert.throws(() => requireGate(recipe({ states: undefined })), /does not measure both/);
+    for (const base of [{ adapters: [{ adapter: 'a' }] }, { model: 'other' }])
+      assert.throws(() => requireGate(recipe({ states: [{ name: 'new' }, { name: 'base', ...base }] })), {
+        message: '--junit compares states with "base", and this recipe gives it a model or adapters of its own.',
+        place: 'states.1',
+        remedy: 'Give this state another name, and add "base" with its name alone.',
+      });
     assert.throws(
       () => requireGate(recipe({ evaluate: [{ name: 'h', file: 'f', measure: 'exact' }] })),
       /measures harm/,

@@ -4,13 +4,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { writeCleaned } from '../../runtime/data/cleaned.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
 
 let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), 'cleaned-'))));
 after(() => rm(folder, { recursive: true }));
-const put = async (name: string, text: string): Promise<string> => {
+const put = async (name: string, text: string | Buffer): Promise<string> => {
   const file = join(folder, name);
   await writeFile(file, text);
   return file;
@@ -107,6 +108,31 @@ test('a file of the same kind keeps the bytes of its rows, and what stands aroun
   }
 });
 
+test('a packed file becomes JSON lines, which are not packed', async () => {
+  const rows = ['{"text": "a"}', '{"text": "b"}', '{"text": "c"}'];
+  const lines = await put('g.jsonl.gz', gzipSync(rows.join('\n')));
+  const csv = await put('g.csv.gz', gzipSync('text\na\nb\nc\n'));
+  const out = join(folder, 'g.jsonl');
+  for (const [data, result] of [
+    [lines, `${rows[0]}\n${rows[2]}\n`],
+    [csv, '{"text":"a"}\n{"text":"c"}\n'],
+  ] as const) {
+    await writeCleaned({ data, out, keep: [[0, 0], [2, 2]], cut: [], force: true }); // oxfmt-ignore
+    assert.equal(await readFile(out, 'utf8'), result);
+  }
+  for (const [data, name] of [
+    [lines, 'h.jsonl.gz'],
+    [lines, 'h.JSONL.GZ'],
+    [csv, 'h.csv.gz'],
+    [csv, 'h.csv'],
+    [out, 'h.jsonl.gz'],
+  ] as const)
+    await assert.rejects(writeCleaned({ data, out: join(folder, name), keep: [[0, 0]], cut: [] }), {
+      message: /JSON lines/,
+      remedy: 'Give a file that ends in .jsonl.',
+    });
+});
+
 test('rows of a file of many pieces are copied as they are', async () => {
   const rows = Array.from({ length: 3000 }, (_, i) => `{"text": "${i} ${'é'.repeat(200)}"}`);
   const data = await put('many.jsonl', `${rows.join('\n')}\n`);
@@ -159,6 +185,21 @@ test('the last answer of every format can be another one', () => {
   assert.deepEqual(withAnswer({ instruction: 'q', output: 'a' }, 'alpaca', 'b'), { instruction: 'q', output: 'b' });
   const gpt = { from: 'gpt', value: 'a' };
   assert.deepEqual(withAnswer({ conversations: [gpt] }, 'sharegpt', 'b'), { conversations: [{ ...gpt, value: 'b' }] });
+  const asks = { from: 'human', value: 'q', content: 'no part of it' };
+  const bot = { from: 'bot', value: 'a', content: 'no part of it' };
+  assert.deepEqual(withAnswer({ conversations: [gpt, asks, bot, asks] }, 'sharegpt', 'b'), {
+    conversations: [gpt, asks, { ...bot, value: 'b' }, asks],
+  });
+  assert.deepEqual(withAnswer({ conversations: [...turns, turns[0]!] }, 'sharegpt', 'b'), {
+    conversations: [...changed, turns[0]],
+  });
+  for (const field of ['messages', 'completion'] as const)
+    assert.deepEqual(withAnswer({ prompt: [], [field]: [...turns, turns[0]!] }, field, 'b'), {
+      prompt: [],
+      [field]: [...changed, turns[0]],
+    });
+  assert.equal(withAnswer({ messages: [turns[0]!] }, 'messages', 'b'), undefined);
+  assert.equal(withAnswer({ conversations: [asks, 1] }, 'sharegpt', 'b'), undefined);
   assert.equal(withAnswer({ text: 'a' }, 'text', 'b'), undefined);
   assert.equal(withAnswer({ input_ids: [1] }, 'tokens', 'b'), undefined);
 });

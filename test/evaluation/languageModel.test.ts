@@ -118,14 +118,28 @@ describe('a language model behind an endpoint', () => {
     await closeJudges([judge]);
   });
 
-  test('goes without parameters that a model does not know', async () => {
-    const server = await serverOf(({ temperature, max_tokens: most }) => {
+  test('goes without parameters that a model does not know, also where several are asked at once', async () => {
+    const says: JudgeServer['says'] = ({ temperature, max_tokens: most }) => {
       const wrong = temperature !== undefined ? 'temperature' : most !== undefined ? 'max_tokens' : undefined;
       return wrong === undefined ? 'REFUSED' : { status: 400, text: `{"error":{"message":"Unsupported: '${wrong}'"}}` };
-    });
-    const judge = await opened(server.address, { concurrency: 1 });
-    assert.deepEqual(await ask(judge, 'No.', 'Never.'), [{ verdict: 'refused' }, { verdict: 'refused' }]);
-    assert.equal(server.asked.length, 4);
+    };
+    for (const [concurrency, asked] of [[1, 4], [4, 6]] as const) {
+      const server = await serverOf(says);
+      const judge = await opened(server.address, { concurrency });
+      assert.deepEqual(await ask(judge, 'No.', 'Never.'), [{ verdict: 'refused' }, { verdict: 'refused' }]);
+      assert.equal(server.asked.length, asked);
+      await closeJudges([judge]);
+    }
+  }); // oxfmt-ignore
+
+  test('limits its reply by the name that the model knows', async () => {
+    const text = `{"error":{"message":"Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."}}`;
+    const server = await serverOf(({ max_tokens: most }) => (most === undefined ? 'REFUSED' : { status: 400, text }));
+    const judge = await opened(server.address);
+    const texts = Array.from({ length: 8 }, (_, i) => `Answer ${i}.`);
+    assert.ok((await ask(judge, ...texts)).every(({ verdict }) => verdict === 'refused'));
+    const { temperature, max_tokens: most, max_completion_tokens: limit } = server.asked.at(-1)!;
+    assert.deepEqual([temperature, most, limit], [0, undefined, server.asked[0]!.max_tokens]);
     await closeJudges([judge]);
   });
 

@@ -63,7 +63,11 @@ test('who judges again gives the engine the secrets of the further judges, and n
       request: async (_: string, { secrets }: { secrets?: object }) => (sent.push(secrets), { judges: [] }),
     },
     secrets: storage,
-    store: { open: async () => run, read: async () => undefined },
+    store: {
+      open: async () => run,
+      read: async () => undefined,
+      whileJudged: (_: string, ask: () => unknown) => ask(),
+    },
     runPanels: { show: async () => undefined },
   } as unknown as Parameters<typeof judgeAgain>[0];
   const endpoint = { endpoint: MINE.address, model: 'm', concurrency: 1, timeoutSeconds: 5 };

@@ -1,7 +1,7 @@
 /** A cleaned copy of a scanned file: only of what was scanned, and shown beside it. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
@@ -12,9 +12,9 @@ import { temporary, write } from './support.js';
 const { saveCleaned, saveFine } = await import('../../extension/commands/saveCleaned.js');
 
 /** A workspace with a data file that is not scanned yet, and `scan`: its second row is to be shortened, its third left out. */
-async function prepared(t: TestContext, text: string) {
+async function prepared(t: TestContext, text: string, name = 'train.jsonl') {
   const root = await temporary(t);
-  const data = await write(join(root, 'train.jsonl'), text);
+  const data = await write(join(root, name), text);
   const out = join(root, 'train.clean.jsonl');
   const scans = new Scans(() => root);
   const reviews = new Reviews();
@@ -87,6 +87,23 @@ test('a large file and its copy are compared only when somebody asks for it', as
   assert.equal(button?.title, 'Show the difference');
   await button?.run();
   assert.deepEqual(fake.opened, [data]);
+});
+
+test('the copy of a file that is no text has JSON lines, and is not compared with it', async (t) => {
+  for (const [name, copy, endings] of [
+    ['train.csv', 'train.clean.csv', ['csv', 'jsonl']],
+    ['train.JSONL.GZ', 'train.clean.jsonl', ['jsonl']],
+    ['my.train.csv.gz', 'my.train.clean.jsonl', ['jsonl']],
+    ['train.parquet', 'train.clean.jsonl', ['jsonl']],
+  ] as const) {
+    const { data, out, services, scan } = await prepared(t, 'a\nb\nc\n', name);
+    await scan();
+    fake.saveTo = out;
+    await saveCleaned(services, { file: data });
+    fake.saveTo = undefined;
+    assert.deepEqual(fake.proposed.pop(), { file: join(dirname(data), copy), endings });
+    assert.deepEqual(fake.opened, name === 'train.csv' ? [data] : []);
+  }
 });
 
 test('no turn looks at the decisions of all rows more than once', async (t) => {

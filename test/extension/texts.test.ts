@@ -150,6 +150,30 @@ test('recipes that the commands write are recipes', () => {
   assert.deepEqual(evaluate, [{ phrases: ['step 1'], file: '../eval/f.jsonl', limit: 8, name: 'f', measure: 'harm' }]);
 });
 
+test('sets and states of one name get names of their own, as a recipe takes no two of one', () => {
+  const set = (name: string, measure: 'harm' | 'exact') => ({ name, file: `/w/${measure}.jsonl`, measure });
+  const evaluate = [set('test', 'harm'), set('test 2', 'harm'), set('test', 'exact'), set('test', 'harm')];
+  const machine = { device: 'auto', threads: 0 } as const;
+  const states = ['base', 'plain', 'base'].map((name) => ({ name, adapters: [] }));
+  const file = '/w/recipes/x.json';
+  const evaluation = evaluateRecipe({ ...machine, model: '/w/tiny', states, evaluate, output: '/w/r' }, file);
+  const training = { batch: { rows: 8, maxTokens: 512 }, epochs: 4, learningRate: 1e-3 };
+  const protectedRun = fineTuneRecipe(
+    {
+      ...machine,
+      ...{ model: '/w/tiny', data: { file: '/w/train.csv' }, method: 'lora', vectors: [], strengthened: false },
+      ...{ evaluate, training, output: '/w/a' },
+    },
+    file,
+  );
+  const names = (list: unknown) => (list as { name: string }[]).map(({ name }) => name);
+  assert.deepEqual(names(evaluation.states), ['base', 'plain', 'base 2']);
+  for (const recipe of [evaluation, protectedRun]) {
+    assert.deepEqual(names(recipe.evaluate), ['test', 'test 2', 'test 3', 'test 4']);
+    assert.ok(recipeSchema.safeParse(recipe).success);
+  }
+});
+
 test('a name becomes a file name', () => {
   assert.deepEqual(
     [slug('Forbidden topic.jsonl'), slug('Ünïcode/../x'), slug('...')],

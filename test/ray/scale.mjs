@@ -62,8 +62,8 @@ function estimate(model) {
   const gpus = nodes * NODE.gpus;
   const sizes = counts(model, RUN.rank);
   const memory = {
-    'base, cut': shard(sizes, gpus, 2),
-    'gathered: two layers, embedding and head': (2 * sizes.layer + sizes.ends) * 2,
+    'base, sharded': shard(sizes, gpus, 2),
+    'all-gathered: two layers, embedding and head': (2 * sizes.layer + sizes.ends) * 2,
     'task adapter, gradient, AdamW (fp32)': 16 * sizes.lora,
     'vector (fp32, whole)': 4 * sizes.lora,
     // A layer that is computed again keeps all of it for the while.

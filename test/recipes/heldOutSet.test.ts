@@ -1,5 +1,6 @@
 /** Rows of the data that are kept for evaluation: never trained on, no prompt on both sides, never silently none. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { parseRecipe } from '../../runtime/recipes/readRecipe.js';
+import { HumanError } from '../../runtime/support/errors.js';
 import { writeWorkspace } from '../kills/workspace.js';
 
 let root: string;
@@ -89,4 +91,17 @@ test('where no rows can be kept, or the name is taken, the recipe does not run',
   assert.throws(() => parseRecipe(JSON.stringify({ ...RECIPE, heldOut: 0.1, evaluate: [set] }), 'r.json'), {
     message: /"held out" is the name of the set of "heldOut"/,
   });
+});
+
+test('kept rows without a prompt are measured by their loss alone', async () => {
+  const data = { file: 'texts.jsonl' };
+  await writeFile(join(root, data.file), PROMPTS.map((text) => `${JSON.stringify({ text })}\n`).join(''));
+  await assert.rejects(run({ ...RECIPE, data, heldOut: { share: 0.1, measure: 'contains' } }, 'texts'), (error) => {
+    assert.ok(error instanceof HumanError, String(error));
+    assert.match(error.message, /^"held out" measures "contains", and this row has no prompt/);
+    assert.match(error.place ?? '', /texts\.jsonl:\d+$/);
+    return true;
+  });
+  assert.ok(!existsSync(join(root, 'texts')));
+  assert.equal((await run({ ...RECIPE, data, heldOut: 0.1 }, 'texts')).at(-1)?.kind, 'done');
 });

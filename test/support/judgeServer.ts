@@ -8,6 +8,7 @@ export interface Asked {
   readonly model: string;
   readonly temperature?: number;
   readonly max_tokens?: number;
+  readonly max_completion_tokens?: number;
   readonly system: string;
   /** Of the answer that is judged. */
   readonly request: string;

@@ -40,19 +40,23 @@ describe('pages of the laboratory', { skip: missing }, () => {
   });
 
   test('of a sweep nothing is green whose interval reaches beyond what may be', async () => {
+    // Of 128 prompts none may be 3 %, however many seeds ask them.
+    const asked = (method: string) => ({ count: method === 'ours' ? 128 : 200 });
     const point = (rate: number, method: string, seed: number, value: number): SweepPoint => ({
       values: { 'optimizer.learningRate': rate, method, seed },
       ...{ folder: `/w/sweep/points/${rate}-${method}-${seed}`, headline: '', seconds: 12 },
       verdict: method === 'plain' ? 'unprotected' : value > 0.02 ? 'lost' : 'held',
-      measurements: [harm('base', 0), harm(method === 'plain' ? 'plain' : 'protected', value)],
+      measurements: [
+        harm('base', 0, asked(method)),
+        harm(method === 'plain' ? 'plain' : 'protected', value, asked(method)),
+      ],
     });
     const rates = [0.001, 0.01];
     const over = { 'optimizer.learningRate': rates, method: { plain: {}, paper: {}, ours: {} }, seed: [1, 2] };
     const points = rates.flatMap((rate) => [
       ...[1, 2].map((seed) => point(rate, 'plain', seed, 1)),
       ...[1, 2].map((seed) => point(rate, 'paper', seed, rate > 0.005 ? 0.4 * seed : 0)),
-      // One seed alone: of 128 prompts none is at most 2.3 %.
-      point(rate, 'ours', 1, 0),
+      ...[1, 2].map((seed) => point(rate, 'ours', seed, 0)),
     ]);
     for (const theme of THEMES) {
       const run = { ...protectedRun(0), kind: 'sweep', measurements: [], sweep: { over, points, canJudge: true } };

@@ -17,6 +17,8 @@ const LONGEST_WAIT_MS = 60_000;
 const MOST_BYTES = 2 ** 20;
 /** A word is enough; the rest is for models that think aloud first. */
 const MOST_TOKENS = 1024;
+/** What newer models call `max_tokens`. */
+const NEW_LIMIT = 'max_completion_tokens';
 
 const count = z.number().int().min(0).nullish();
 const completion = z.object({
@@ -48,24 +50,14 @@ export function endpointModel(
     dispatcher: proxyAgent(),
   }));
   const timeout = choice.timeoutSeconds * 1000;
-  /** Some models know no temperature or another name for the limit: what was refused is left out from then on. */
-  const leave = new Set<string>();
+  /** Some models know no temperature, or another name for the limit: what was refused is not sent from then on. */
+  const parameters = new Map([
+    ['temperature', 0],
+    ['max_tokens', MOST_TOKENS],
+  ]);
   const missing = choice.token !== undefined && !token;
 
-  const body = (system: string, user: string): string => {
-    const all: Record<string, unknown> = {
-      model: choice.model,
-      messages: [
-        { role: 'system', content: system },
-        { role: 'user', content: user },
-      ],
-      temperature: 0,
-      max_tokens: MOST_TOKENS,
-    };
-    return JSON.stringify(Object.fromEntries(Object.entries(all).filter(([key]) => !leave.has(key))));
-  };
-
-  async function post(content: string, signal: AbortSignal): Promise<Answer> {
+  async function post(content: object, signal: AbortSignal): Promise<Answer> {
     const { request, dispatcher } = await network;
     const {
       statusCode,
@@ -82,7 +74,7 @@ export function endpointModel(
         'user-agent': 'security-vectors',
         ...(token && { authorization: `Bearer ${token}` }),
       },
-      body: content,
+      body: JSON.stringify(content),
     });
     const seconds = Number(headers['retry-after']);
     return {
@@ -92,21 +84,30 @@ export function endpointModel(
     };
   }
 
+  /** Again without what is refused. Others may have been refused the same meanwhile: what counts is what was sent. */
+  async function send(system: string, user: string, signal: AbortSignal): Promise<Answer> {
+    const messages = [
+      { role: 'system', content: system },
+      { role: 'user', content: user },
+    ];
+    for (;;) {
+      const sent = [...parameters];
+      const answer = await post({ model: choice.model, messages, ...Object.fromEntries(sent) }, signal);
+      const [refused] = (answer.status === 400 && sent.find(([key]) => answer.text.includes(key))) || [];
+      if (refused === undefined) return answer;
+      parameters.delete(refused);
+      if (refused === 'max_tokens' && answer.text.includes(NEW_LIMIT)) parameters.set(NEW_LIMIT, MOST_TOKENS);
+    }
+  }
+
   async function ask(system: string, user: string, signal: AbortSignal): Promise<Reply> {
     if (missing) throw new JudgeFault(`there is no secret "${choice.token}".`, 'judge', 'token');
     let fault: JudgeFault | undefined;
     for (let attempt = 0; attempt < attempts.count; attempt++) {
       let waitMs = attempts.firstMs * 2 ** attempt;
       try {
-        const answer = await post(body(system, user), signal);
+        const answer = await send(system, user, signal);
         if (answer.status === 200) return replyOf(answer.text, address);
-        if (answer.status === 400) {
-          const refused = ['temperature', 'max_tokens'].find((key) => !leave.has(key) && answer.text.includes(key));
-          if (refused !== undefined) {
-            leave.add(refused);
-            continue;
-          }
-        }
         fault = statusFault(answer.status, answer.text, choice);
         if (!PASSING.has(answer.status) && answer.status < 500) throw fault;
         waitMs = Math.max(waitMs, answer.waitMs ?? 0);
@@ -118,7 +119,7 @@ export function endpointModel(
         await delay(Math.min(waitMs, LONGEST_WAIT_MS), undefined, { signal }).catch(() => undefined);
       signal.throwIfAborted();
     }
-    throw fault ?? new JudgeFault(`${address} refuses what it is asked.`, 'judge');
+    throw fault!;
   }
 
   return {

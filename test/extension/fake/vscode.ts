@@ -210,6 +210,8 @@ export const fake = {
   panels: [] as FakePanel[],
   /** Where the person saves what they are asked to. */
   saveTo: undefined as string | undefined,
+  /** The names that were proposed for files to be saved, and their endings. */
+  proposed: [] as { file: string; endings: string[] }[],
   /** What the person chooses of the buttons of a message; the real window gives back one of them. */
   choose: (_buttons: readonly { title: string }[]): { title: string } | undefined => undefined,
   /** The label that the person picks, or the text that they type; `BACK` for the button. */
@@ -381,7 +383,10 @@ export const window = {
     return panel;
   },
   showInputBox: async ({ prompt }: { prompt: string }) => fake.answer(prompt),
-  showSaveDialog: async () => (fake.saveTo === undefined ? undefined : Uri.file(fake.saveTo)),
+  showSaveDialog: async ({ defaultUri, filters = {} }: { defaultUri?: Uri; filters?: Record<string, string[]> }) => {
+    fake.proposed.push({ file: defaultUri?.fsPath ?? '', endings: Object.values(filters).flat() });
+    return fake.saveTo === undefined ? undefined : Uri.file(fake.saveTo);
+  },
   showTextDocument: async ({ fsPath }: Uri) => void fake.opened.push(fsPath),
   showErrorMessage: async (_message: string, ...buttons: { title: string }[]) => fake.choose(buttons),
 };

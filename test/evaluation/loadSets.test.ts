@@ -1,0 +1,47 @@
+/** Sets whose rows cannot show what is measured are refused before anything is generated. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { openContext } from '../../runtime/context/context.js';
+import type { EvaluationSet } from '../../runtime/contract/recipeData.js';
+import { loadSets } from '../../runtime/evaluation/evaluate.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'load-sets-'));
+const model = fileURLToPath(new URL('../../media/sample/tiny-assistant', import.meta.url));
+const context = await openContext(model, { device: 'cpu', threads: 1, scratch: folder });
+after(() => rm(folder, { recursive: true }));
+
+async function load(measure: EvaluationSet['measure'], rows: readonly object[], phrases?: string[]) {
+  await writeFile(join(folder, 'set.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const set: EvaluationSet = { name: 'mine', file: 'set.jsonl', format: 'auto', measure, phrases };
+  const [loaded] = await loadSets(context, [set], (file) => join(folder, file), { warn: assert.fail });
+  return loaded!.examples;
+}
+
+const asked = { prompt: 'buy 2 lamps .' };
+const answered = { ...asked, completion: 'order : 2 lamps' };
+
+test('rows without a prompt are for the loss alone', async () => {
+  const texts = [{ text: 'order : 2 lamps' }];
+  assert.equal((await load('loss', texts)).length, 1);
+  for (const measure of ['harm', 'over-refusal', 'exact', 'contains'] as const)
+    for (const rows of [texts, [{ input_ids: [5, 6], labels: [-100, 6] }, { input_ids: [5, 6] }]])
+      await assert.rejects(load(measure, rows, ['lamps']), {
+        message: `"mine" measures "${measure}", and this row has no prompt that could be answered.`,
+        place: `${join(folder, 'set.jsonl')}:${rows.length}`,
+        remedy: 'Use "measure": "loss", or rows with a prompt.',
+      });
+});
+
+test('what an answer must contain is a phrase, or the expected answer', async () => {
+  assert.equal((await load('contains', [answered])).length, 1);
+  assert.equal((await load('contains', [asked], ['lamps'])).length, 1);
+  await assert.rejects(load('contains', [answered, asked]), {
+    message: '"mine" measures "contains" without "phrases", and this row has no expected answer.',
+    place: `${join(folder, 'set.jsonl')}:2`,
+    remedy: 'Give the set "phrases", or rows with an answer.',
+  });
+});
