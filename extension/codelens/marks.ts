@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
+import { openDocument } from '../host/documents.js';
 import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { RowMarks, type RowMark } from '../data/rowMarks.js';
 import type { Reviews } from '../data/reviews.js';
@@ -102,7 +103,7 @@ export class Marks implements Disposable {
   /** The file has another scan, or none. */
   private begin(file: string): void {
     this.open.delete(file);
-    const document = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'file' && uri.fsPath === file);
+    const document = openDocument(file);
     if (document) this.adopt(document);
     this.drawSoon(file);
   }

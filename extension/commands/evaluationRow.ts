@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Columns } from '../../runtime/contract/mapping.js';
 import type { ChatMessage } from '../../runtime/contract/generation.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
+import { openDocument } from '../host/documents.js';
 import { exists, parseJson, readText } from '../host/checkedFile.js';
 import { openData } from '../data/openData.js';
 import { inputError } from '../host/errors.js';
@@ -99,7 +100,7 @@ export function rowLike(
 
 /** Into the editor that shows the file, else into the file. @returns the line of the new row, from 1 */
 async function append(file: string, make: (first: Row | undefined) => Row): Promise<number> {
-  const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === file);
+  const open = openDocument(file);
   const text = open?.getText() ?? ((await exists(file)) ? await readText(file, MOST_BYTES) : undefined) ?? '';
   const first = text.split('\n').find((line) => line.trim());
   const made = JSON.stringify(make(first === undefined ? undefined : rowOf(first, file)));

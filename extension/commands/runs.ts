@@ -1,3 +1,4 @@
+import { openDocument } from '../host/documents.js';
 import { exists } from '../host/checkedFile.js';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -117,7 +118,7 @@ async function freeFolder(folder: string): Promise<string> {
 
 /** What runs is what the person sees. */
 async function saveOpen(file: string): Promise<void> {
-  const open = vscode.workspace.textDocuments.find((document) => document.uri.fsPath === file);
+  const open = openDocument(file);
   if (open?.isDirty && !(await open.save()))
     throw inputError(t('the recipe could not be saved.'), { place: file, remedy: t('Save it yourself.') });
 }

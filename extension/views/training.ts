@@ -94,7 +94,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.disposables.add(store.onDidChange((change) => this.changed(change)));
     this.disposables.add(
       vscode.workspace.onDidChangeTextDocument(({ document }) => {
-        if (document.uri.fsPath === this.picture?.state.recipe) this.drawSoon();
+        const { scheme, fsPath } = document.uri;
+        if (scheme === 'file' && fsPath === this.picture?.state.recipe) this.drawSoon();
       }),
     );
     this.disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => this.drawSoon()));

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { QueuedRun, TrainingState } from '../../webview/protocol/training.js';
+import { openDocument } from '../host/documents.js';
 import { exists, readText } from '../host/checkedFile.js';
 import { adapterBoxes } from '../panels/adapterBoxes.js';
 import { goOnText } from '../runs/awaited.js';
@@ -139,6 +140,6 @@ async function known(
 
 /** The text as the person sees it: that of the editor, else of the file. */
 export async function textOf(file: string): Promise<string | undefined> {
-  const open = vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.fsPath === file);
+  const open = openDocument(file);
   return open?.getText() ?? (await readText(file).catch(() => ''));
 }

@@ -23,12 +23,14 @@ const dataInfo = (path: string, rows: number): DataInfo => ({
 });
 
 test('data files are tables and JSON lines anywhere that no run wrote, and JSON that is data', () => {
-  const named = new Set(['/w/rows.json', '/w/out/named.csv']);
+  const named = new Set(['/w/rows.json', '/w/out/named.csv', '/w/eval/answers.jsonl']);
   const elsewhere = { runFolders: new Set(['/w/vectors/v']), ignored: ['/w/out'] };
   const shown = (file: string): boolean => isDataFile(file, named, elsewhere, new Set(['/w/list.json']));
   assert.equal(shown('/w/train.jsonl'), true);
   assert.equal(shown('/w/vectors/v/prompts.jsonl'), false);
   assert.equal(shown('/w/other/events.jsonl'), false);
+  assert.equal(shown('/w/eval/answers.jsonl'), true);
+  assert.equal(shown('/w/data/prompts.jsonl'), true);
   assert.equal(shown('/w/.security-vectors/x.jsonl'), false);
   assert.equal(shown('/w/rows.json'), true);
   assert.equal(shown('/w/list.json'), true);

@@ -20,7 +20,7 @@ import { RunStore } from '../../extension/runs/store.js';
 import type { Services } from '../../extension/services/services.js';
 import { runDescription } from '../../extension/views/labels.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
-import { AS_PROPOSED, fake, Uri } from './fake/vscode.js';
+import { AS_PROPOSED, fake, Uri, workspace as fakeWorkspace } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const manage = await import('../../extension/commands/manageRuns.js');
@@ -328,6 +328,26 @@ test('several recipes are all read before one is run, and two may not write to t
   const broken = await write(join(root, 'recipes/r9.json'), '{');
   await assert.rejects(runRecipe(services, { files: [...files, broken] }), /not JSON/);
   assert.deepEqual(started, []);
+});
+
+test('what is saved before a run is the file, and no older version of it that is open', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const saved: string[] = [];
+  const opened = (scheme: string, isDirty: boolean) => ({
+    ...{ uri: { scheme, fsPath: file }, isClosed: false, isDirty },
+    save: async () => (saved.push(scheme), true),
+  });
+  fakeWorkspace.textDocuments = [opened('git', false), opened('file', true)];
+  t.after(() => (fakeWorkspace.textDocuments = []));
+  const ended = { folder: file, progress: { state: 'finished' }, measurements: [] };
+  const services = {
+    assertTrusted: () => undefined,
+    runPanels: { show: () => undefined },
+    runner: { standing: async () => undefined, start: async () => ({ run: ended, ended: Promise.resolve(ended) }) },
+  } as unknown as Services;
+  await runRecipe(services, { file });
+  assert.deepEqual(saved, ['file']);
 });
 
 test('where a run stands that can be resumed, the person decides whether it is', async (t) => {
