@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { LoadedData } from '../context/context.js';
@@ -8,9 +7,10 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { joinScans, limitOfEach } from '../evaluation/scan/several.js';
 import { scanExamples, scoresOfRows } from '../evaluation/scan/scan.js';
+import { readScan, writeScan } from '../evaluation/scan/scanFile.js';
 import { calibrationOf, heldOutCounts } from './calibrationFile.js';
 import { supervisedTexts } from './cut.js';
-import { replaceFile, sha256File } from '../support/files.js';
+import { sha256File } from '../support/files.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ScanResult } from '../contract/scan.js';
 import type { Job } from './job.js';
@@ -25,8 +25,6 @@ export interface ActiveVector extends FlatAdapter {
   readonly path: string;
   readonly scale: number;
 }
-
-const ROWS_AT_ONCE = 10_000;
 
 /** @throws HumanError when a vector does not fit, or a protection has none */
 export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVector[]> {
@@ -79,7 +77,7 @@ export async function scanData(
   const { folder } = job;
   const file = folder.file(RUN_FILES.scan);
   const kept = artifacts[RUN_FILES.scan];
-  let scan = kept === undefined ? undefined : await readScan(file, kept);
+  let scan = kept === undefined ? undefined : await keptScan(file, kept);
   if (!scan) {
     const rows = { data, strategy, ordinary };
     scan = await job.once(scanKey(job, strategy), () => scanWith(job, learner, parameters, vectors, rows, off));
@@ -154,7 +152,7 @@ const nothingToCompare = (vectors: readonly ActiveVector[]): string =>
     ? 'there are no ordinary rows to compare with'
     : 'the rows that a vector held out can be compared with only where it has the scale 1';
 
-async function readScan(file: string, sha256: string): Promise<ScanResult> {
+async function keptScan(file: string, sha256: string): Promise<ScanResult> {
   const there = existsSync(file);
   if (!there || (await sha256File(file)) !== sha256)
     throw new HumanError(
@@ -163,17 +161,5 @@ async function readScan(file: string, sha256: string): Promise<ScanResult> {
         : 'the run cannot resume without the scan that it started with.',
       { place: file, remedy: 'Put the file back as it was, or start the run over.', code: 'restart' },
     );
-  return JSON.parse(await readFile(file, 'utf8')) as ScanResult;
-}
-
-/** In pieces: the rows of a large file make more text than a string holds. */
-async function writeScan(file: string, { perRow, ...numbers }: ScanResult): Promise<void> {
-  await replaceFile(file, async (handle) => {
-    await handle.writeFile(JSON.stringify(numbers).replace(/}$/, ',"perRow":['));
-    for (let at = 0; at < perRow.length; at += ROWS_AT_ONCE) {
-      const rows = perRow.slice(at, at + ROWS_AT_ONCE).map((row) => JSON.stringify(row));
-      await handle.writeFile(`${at > 0 ? ',' : ''}${rows.join()}`);
-    }
-    await handle.writeFile(']}\n');
-  });
+  return readScan(file);
 }

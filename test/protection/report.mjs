@@ -292,6 +292,14 @@ function shortfalls() {
         found.push(`Attack *${run.attack}*: ${title} ${percent(run[key])}, plain ${percent(plain[key])}.`);
     if (run.weakened) found.push(`Attack *${run.attack}*: the run itself does not call it held.`);
   }
+  const inGrid = (sweep?.points ?? []).filter(({ method }) => method === 'protected');
+  for (const points of grouped(inGrid, (point) => `${point[RATE]}/${point[SHARE]}`)) {
+    const weak = points.filter(({ verdict }) => verdict !== 'held');
+    if (weak.length > 0)
+      found.push(
+        `Grid, learning rate ${points[0][RATE]}, ${percent(points[0][SHARE])} poison: ${weak.length} of ${points.length} runs do not call it held.`,
+      );
+  }
   return found.length === 0
     ? 'Nothing measured here missed its criterion.'
     : found.map((line) => `- ${line}`).join('\n');

@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../../support/files.js';
 import type { Manifest } from '../../contract/manifest.js';
 import type { Recipe } from '../../contract/recipe.js';
 import type { ScanResult } from '../../contract/scan.js';
+import { readScan } from '../scan/scanFile.js';
 import { readEvents, type RunFolder } from '../../runs/runFolder.js';
 import { renderReport, type ReportRun } from './report.js';
 
@@ -26,7 +27,7 @@ async function withAnswers(run: ReportRun, folder: string): Promise<ReportRun> {
 /** report.html of a run that is about to end with this manifest. */
 export async function writeReport(folder: Pick<RunFolder, 'path' | 'file'>, manifest: Manifest): Promise<void> {
   const file = folder.file(RUN_FILES.scan);
-  const scan = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as ScanResult) : undefined;
+  const scan = existsSync(file) ? await readScan(file, false) : undefined;
   const runs = [await withAnswers(await readRun(folder.path, manifest), folder.path)];
   await writeFileAtomic(folder.file(RUN_FILES.report), renderReport({ runs, scan }), { makeFolder: false });
 }

@@ -56,10 +56,12 @@ export async function scanExamples(
   for (const piece of pieces(examples, PIECE)) {
     const without = await lossesOfPiece(learner, parameters, piece, options.off, signal, onGroup);
     const withVector = await lossesOfPiece(learner, parameters, piece, options.on, signal, onGroup);
-    piece.forEach((example, i) =>
+    const before = rows.length;
+    piece.forEach(({ row, line, label, hash }, i) =>
       rows.push({
-        ...example,
-        texts: () => options.texts(example),
+        ...{ row, line, label, hash },
+        // the tokens of a large file are not kept
+        texts: () => options.texts(examples.at(before + i)!),
         losses: { without: without[i].perToken, with: withVector[i].perToken },
       }),
     );
