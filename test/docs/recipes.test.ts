@@ -114,10 +114,10 @@ test('the recipes shown are recipes', () => {
   const shown = blocks(TEXT, 'jsonc').map((text) => parse(text, errors) as unknown);
   assert.ok(shown.length > 0);
   for (const recipe of shown) assert.ok(recipeSchema.safeParse(recipe).success, JSON.stringify(recipe));
+  const finetune = shown.find((recipe) => (recipe as { kind: string }).kind === 'finetune') as object;
   const judges = blocks(TEXT, 'json').map((text) => JSON.parse(`{${text}}`) as object);
   assert.equal(judges.length, 2);
-  for (const some of judges)
-    assert.ok(recipeSchema.safeParse({ ...(shown[0] as object), ...some }).success, JSON.stringify(some));
+  for (const some of judges) assert.ok(recipeSchema.safeParse({ ...finetune, ...some }).success, JSON.stringify(some));
   assert.ok(TEXT.includes(`\`\`\`text\n${RUBRIC}\n\`\`\``), 'the rubric is the one that is asked with');
   assert.deepEqual(errors, []);
 });
