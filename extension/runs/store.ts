@@ -21,6 +21,11 @@ export interface RunChange {
   answers: number;
 }
 
+/** Each answer once. */
+const distinct = (answers: readonly SampleEvent[]): SampleEvent[] => [
+  ...new Map(answers.map((answer) => [JSON.stringify([answer.state, answer.set, answer.row]), answer])).values(),
+];
+
 /** The runs of the workspace. Their folders are the truth; a live run is ahead of its folder by what its child has just sent. */
 export class RunStore implements Disposable {
   private runs = new Map<string, Run>();
@@ -120,9 +125,9 @@ export class RunStore implements Disposable {
     const { answers: read, problem } = await readAnswers(folder);
     const run = this.runs.get(folder);
     if (problem && run) warn(run, problem);
-    // Answers that arrived while the file was read are in `live`; the file may lack them.
+    // Answers that arrived while the file was read, or were read for somebody else, are in `live`; the file may lack them.
     const live = this.answers.get(folder) ?? [];
-    const merged = [...read, ...live];
+    const merged = distinct([...read, ...live]);
     if (merged.length) this.answers.set(folder, merged);
     return merged;
   }

@@ -169,6 +169,18 @@ test('answers of a live run are those that were sent, of an old one those of its
   assert.deepEqual(await store.answersOf(folder), events);
 });
 
+test('answers that two ask for at once are there once', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'colours', { answers: [1, 2].map((row) => sample('base', row, 'refused')) });
+  const store = new RunStore();
+  await store.read(folder);
+  const both = await Promise.all([store.answersOf(folder), store.answersOf(folder)]);
+  assert.deepEqual(
+    both.map(({ length }) => length),
+    [2, 2],
+  );
+});
+
 test('a run whose folder is deleted is gone', async (t) => {
   const root = await temporary(t);
   const folder = await runFolder(root, 'colours', {});
