@@ -15,6 +15,7 @@ import { Emitter, type Disposable } from '../host/disposable.js';
 import { HostError } from '../host/errors.js';
 import { replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
+import { Turns } from '../host/turns.js';
 import { Problems } from './problems.js';
 
 /** Rows of a data file about which something was decided, or taken back. Without `rows`, any of them may have another decision. */
@@ -45,7 +46,7 @@ export class Reviews implements Disposable {
   private last: { known: Decisions; pending: Change[]; all: Decisions } | undefined;
   /** Of the files as they were when they were written here. */
   private readonly stamps = new Map<string, string | undefined>();
-  private writing: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(private readonly problems = new Problems()) {}
 
@@ -67,7 +68,7 @@ export class Reviews implements Disposable {
   /** The file beside the data may be another one: reads it. What is wrong with it is a problem of that file. */
   async look(data: string): Promise<void> {
     let isNew = false;
-    const looked = this.writing.then(() =>
+    await this.turns.take(() =>
       this.problems.guard(reviewFile(data), 'data', async () => {
         const before = this.known.get(data) ?? NONE;
         const stamp = this.stamps.get(data);
@@ -83,8 +84,6 @@ export class Reviews implements Disposable {
         isNew = !isSame(before, found ?? NONE);
       }),
     );
-    this.writing = looked;
-    await looked;
     if (isNew) this.changes.fire({ data });
   }
 
@@ -107,11 +106,10 @@ export class Reviews implements Disposable {
     let next = this.waiting.get(data);
     if (!next) {
       const changes: Change[] = [];
-      const written = this.writing.then(() => {
+      const written = this.turns.take(() => {
         this.waiting.delete(data);
         return this.write(data, changes);
       });
-      this.writing = written.catch(() => undefined);
       this.waiting.set(data, (next = { changes, written }));
     }
     const change = { hashes, decision };

@@ -27,6 +27,7 @@ import { serve, type Channel } from './channel.js';
 import { closeUnopened, pageOptions, showPage } from './page.js';
 import { RUN_REQUEST, RUN_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
+import { Turns } from '../host/turns.js';
 
 /** What a run page asks of the rest of the extension. */
 export interface RunActions {
@@ -49,6 +50,8 @@ export interface RunActions {
 export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, vscode.Disposable {
   private readonly open = new Map<string, RunPanel>();
   private readonly disposables = new Disposables();
+  /** Two quick clicks show one page. */
+  private readonly shown = new Turns();
 
   constructor(
     private readonly extension: vscode.Uri,
@@ -66,7 +69,11 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
     );
   }
 
-  async show(folder: string, more: { preserveFocus?: boolean; answers?: boolean } = {}): Promise<void> {
+  show(folder: string, more: { preserveFocus?: boolean; answers?: boolean } = {}): Promise<void> {
+    return this.shown.take(() => this.reveal(folder, more));
+  }
+
+  private async reveal(folder: string, more: { preserveFocus?: boolean; answers?: boolean }): Promise<void> {
     const known = this.open.get(folder);
     if (known) {
       known.panel.reveal(undefined, more.preserveFocus);

@@ -22,6 +22,7 @@ import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
+import { Turns } from '../host/turns.js';
 import { serve, type Channel } from './channel.js';
 import { closeUnopened, pageOptions, showPage } from './page.js';
 import { TRIAGE_REQUEST, TRIAGE_STATE } from './requests.js';
@@ -53,6 +54,8 @@ export interface TriageServices {
 export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageState>, vscode.Disposable {
   private readonly open = new Map<string, TriagePanel>();
   private readonly disposables = new Disposables();
+  /** Two quick clicks show one page. */
+  private readonly shown = new Turns();
 
   constructor(private readonly services: TriageServices) {
     const { scans, reviews } = services;
@@ -62,7 +65,11 @@ export class TriagePanels implements vscode.WebviewPanelSerializer<TriagePageSta
     this.disposables.add(reviews.onDidChange((change) => this.open.get(change.data)?.decided(change)));
   }
 
-  async show(data: string): Promise<void> {
+  show(data: string): Promise<void> {
+    return this.shown.take(() => this.reveal(data));
+  }
+
+  private async reveal(data: string): Promise<void> {
     const known = this.open.get(data);
     if (known) return known.panel.reveal();
     await this.services.scans.look(data);

@@ -1,4 +1,5 @@
 /** What people say of answers, on its way into the runs that gave them. */
+import { Turns } from '../host/turns.js';
 import type { Label } from '../../runtime/contract/labels.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 
@@ -16,7 +17,7 @@ export interface LabelledAnswer {
 export class LabelQueue {
   /** Of each run, the labels that are written next, and when they are. */
   private readonly waiting = new Map<string, { labels: LabelledAnswer[]; written: Promise<void> }>();
-  private turns: Promise<void> = Promise.resolve();
+  private readonly turns = new Turns();
 
   /** @param judge measures a run with these labels, and shows what it found */
   constructor(
@@ -31,12 +32,11 @@ export class LabelQueue {
   }
 
   private writeSoon(run: string, labels: LabelledAnswer[]): Promise<void> {
-    const written = this.turns.then(async () => {
+    const written = this.turns.take(async () => {
       this.waiting.delete(run);
       await this.judge(run, labels);
     });
     this.waiting.set(run, { labels, written });
-    this.turns = written.catch(() => undefined);
     return written;
   }
 }

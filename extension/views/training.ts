@@ -15,6 +15,7 @@ import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
+import { Turns } from '../host/turns.js';
 import { serve, type Channel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';
@@ -66,9 +67,10 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
   private run: Run | undefined;
   private readonly choice: TrainingChoice;
   private readonly edits: TrainingEdits;
-  private turns: Promise<unknown> = Promise.resolve();
+  /** Two quick choices must not both start from the same text. */
+  private readonly turns = new Turns();
   private readonly drawSoon = this.disposables.add(
-    debounce(() => void this.inTurn(() => this.draw()).catch(this.actions.onBug), 50),
+    debounce(() => void this.turns.take(() => this.draw()).catch(this.actions.onBug), 50),
   );
 
   constructor(
@@ -81,7 +83,7 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     this.edits = new TrainingEdits(parts, memento, {
       recipe: () => this.recipe(),
       picture: () => this.picture,
-      inTurn: (work) => this.inTurn(work),
+      inTurn: (work) => this.turns.take(work),
       draw: () => this.draw(),
       columns: actions.columns,
       assertTrusted: actions.assertTrusted,
@@ -148,10 +150,10 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
       case 'ready':
         this.ready = true;
         this.posted = '';
-        return this.inTurn(() => this.draw(true));
+        return this.turns.take(() => this.draw(true));
       case 'chooseRecipe':
         await this.choice.choose(request.file);
-        return this.inTurn(() => this.draw());
+        return this.turns.take(() => this.draw());
       case 'choose':
         return request.key === 'data'
           ? this.edits.chooseData(request.value)
@@ -269,13 +271,6 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
     if (!this.ready) return;
     const shown = run && snapshot(run, this.parts.store.list(), { answers: false, report: false }, now());
     this.channel?.post({ type: 'run', run: shown });
-  }
-
-  /** One after the other: two quick choices must not both start from the same text. */
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.turns.then(work);
-    this.turns = next.catch(() => undefined);
-    return next;
   }
 }
 

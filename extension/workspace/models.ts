@@ -6,6 +6,7 @@ import { errorData, errorText, inputError } from '../host/errors.js';
 import { adapterName, modelPath } from '../runs/compare.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';
+import { Turns } from '../host/turns.js';
 import { adapterFacts, type AdapterFacts } from '../runs/adapterFiles.js';
 import { Problems } from '../data/problems.js';
 import {
@@ -54,7 +55,8 @@ export interface ModelsOptions {
 
 /** The models of the workspace with their adapters: from the state file, from the engine's inspection, and from runs. */
 export class WorkspaceModels implements Disposable {
-  private turns: Promise<void> = Promise.resolve();
+  /** Two quick clicks must not both start from the same file, nor a slow reader undo a click. */
+  private readonly turns = new Turns();
   private entries: ModelEntry[] = [];
   private infos = new Map<string, ModelInfo | { problem: string }>();
   /** Of adapters that only the state file names. */
@@ -89,7 +91,7 @@ export class WorkspaceModels implements Disposable {
   /** Reads the state file and asks the engine about models it has not seen. */
   async refresh(): Promise<void> {
     const root = this.options.root();
-    await this.inTurn(async () => {
+    await this.turns.take(async () => {
       if (root === undefined) this.entries = [];
       else
         await this.problems.guard(stateFile(root), 'models', async () => {
@@ -205,18 +207,11 @@ export class WorkspaceModels implements Disposable {
 
   /** Resolves when what was asked for until now is done: what comes next works with it. */
   settled(): Promise<void> {
-    return this.turns;
-  }
-
-  /** One after the other: two quick clicks must not both start from the same file, nor a slow reader undo a click. */
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const next = this.turns.then(work);
-    this.turns = next.catch(() => undefined);
-    return next;
+    return this.turns.settled();
   }
 
   private edit(change: (models: ModelEntry[]) => void): Promise<void> {
-    return this.inTurn(() => this.apply(change));
+    return this.turns.take(() => this.apply(change));
   }
 
   /** Reads the file again before each change: someone may have edited it. */

@@ -98,3 +98,12 @@ test('the page of a run is seen only while the window has the focus', async (t) 
   t.after(() => (window.state.focused = true));
   assert.equal(panels.isVisible(folder), false);
 });
+
+test('two quick clicks on a run show one page', async (t) => {
+  const folder = await runFolder(await temporary(t), 'a', {});
+  const panels = new RunPanels(extension, new RunStore(), {} as ConstructorParameters<typeof RunPanels>[2]);
+  t.after(() => panels.dispose());
+  fake.panels = [];
+  await Promise.all([panels.show(folder), panels.show(folder)]);
+  assert.equal(fake.panels.length, 1);
+});
