@@ -4,8 +4,7 @@ import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { JudgeChoice } from '../../runtime/contract/recipeJudges.js';
-import { secretsOfJudges } from '../../runtime/contract/recipeFacts.js';
-import { isSecretRefused } from '../../runtime/contract/judgeText.js';
+import { refusedSecrets, secretsOfJudges } from '../../runtime/contract/recipeFacts.js';
 import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
@@ -46,7 +45,7 @@ async function chooseJudged(
   if (run && canJudge(run)) return run;
   throw inputError(t('this run has no answers that can be judged.'), {
     place: folder,
-    remedy: t('Fine-tunings and evaluations that have finished have some, and sweeps of which a point has.'),
+    remedy: t('Only finished fine-tunings and evaluations have answers, and sweeps with at least one finished point.'),
   });
 }
 
@@ -83,7 +82,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
     // What was judged until it was cancelled is in the folder, too.
     await readAgain(store, run);
   }
-  if (warnings.some(isSecretRefused)) await kept.forget(wanted);
+  await kept.forget(refusedSecrets(warnings, judges, wanted));
   const last = warnings.at(-1);
   const open = { title: t('Open run'), run: () => void vscode.commands.executeCommand(COMMANDS.openRun, { run }) };
   if (last) notices.warn(errorText({ kind: 'failed', message: last.message }), open);

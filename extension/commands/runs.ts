@@ -3,6 +3,7 @@ import { exists } from '../host/checkedFile.js';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Measurement } from '../../runtime/contract/events.js';
+import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError, parsePlace } from '../host/errors.js';
 import { runTitle } from '../runs/compare.js';
@@ -78,7 +79,9 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
   const { output, kind } = await readRecipe(file);
   // Points that would be the same are kept: nothing is lost by that.
   if (kind === 'sweep') return runner.start(file, { resume: await exists(join(output, FILES.manifest)) });
-  const standing = await runner.standing(output);
+  // A replacement that was cut off is nearer than what it replaces.
+  const replacement = await runner.standing(join(output, RUN_FILES.next));
+  const standing = replacement ?? (await runner.standing(output));
   if (!standing) return runner.start(file);
   const another = await freeFolder(output);
   const shown = vscode.workspace.asRelativePath(output);
@@ -101,7 +104,7 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
           keep,
         ]),
       );
-  if (answer === 'resume') return runner.resume(output);
+  if (answer === 'resume') return runner.resume(standing.folder);
   return runner.start(file, answer === 'replace' ? { replace: true } : { output: another });
 }
 

@@ -5,6 +5,7 @@ import {
   KIND_IN_TEXT,
   recipeFacts as readFacts,
   recipeOutput,
+  secretsOfJudges,
   usesOf,
   type EvaluationFacts,
   type RecipeFacts as WrittenFacts,
@@ -68,7 +69,7 @@ export function setFor(file: string, recipes: readonly RecipeFacts[]): Evaluatio
   return sets.find(({ measure }) => measure === 'harm') ?? sets[0];
 }
 
-/** A sweep computes where its base does, uses what its points use, and has its base's judges: their secrets are asked for once. */
+/** A sweep computes where its base does, and uses what its points use, the secrets of their judges too: those are asked for once. */
 export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const [base] = facts.kind === 'sweep' ? recipeInputs({ ...facts.raw, kind: facts.kind }, 'recipe') : [];
   if (!base) return facts;
@@ -76,35 +77,47 @@ export async function withBase(facts: RecipeFacts): Promise<RecipeFacts> {
   const text = await readText(file).catch(() => undefined);
   const found = text === undefined ? undefined : recipeFacts(text, file);
   if (!found) return facts;
-  const uses = usesOfPoints(found, overOf(facts.raw) ?? {});
-  return { ...facts, uses, cluster: found.cluster, judgeSecrets: found.judgeSecrets };
+  const over = overOf(facts.raw) ?? {};
+  const { kind, cluster } = found;
+  const points = pointsThat(holdsUses, found, over);
+  const uses = points?.flatMap((point) => usesOf({ ...point, kind }, pathsFrom(dirname(file)))) ?? found.uses;
+  const judged = pointsThat((key) => /^judges(\.|$)/.test(key), found, over) ?? [found.raw];
+  const judgeSecrets = secretsOfJudges(
+    judged.flatMap(({ judges }) => (Array.isArray(judges) ? (judges as unknown[]) : [])),
+  );
+  return { ...facts, uses: [...new Set(uses)], cluster, judgeSecrets };
 }
 
 /** Nobody tries more models and adapters; a hostile file might. */
 const MOST_COMBINATIONS = 1000;
 
-/** A setting that has no place in the base changes nothing here: the engine refuses the sweep. */
-function usesOfPoints({ raw, kind, file, uses }: RecipeFacts, over: Over): string[] {
+/**
+ * The recipes that differ by the keys which are asked for; undefined where there are too many. A setting that has no place in
+ * the base changes nothing here: the engine refuses the sweep.
+ */
+function pointsThat(
+  holds: (key: string) => boolean,
+  { raw }: RecipeFacts,
+  over: Over,
+): Record<string, unknown>[] | undefined {
   const varied = Object.fromEntries(
     Object.entries(over).flatMap(([key, axis]): [string, Over[string]][] => {
-      if (Array.isArray(axis)) return holdsUses(key) ? [[key, axis]] : [];
-      const named = Object.entries(axis).map(([name, settings]) => [name, onlyUses(settings)] as const);
+      if (Array.isArray(axis)) return holds(key) ? [[key, axis]] : [];
+      const only = (settings: object): Record<string, unknown> =>
+        Object.fromEntries(Object.entries(settings ?? {}).filter(([one]) => holds(one)));
+      const named = Object.entries(axis).map(([name, settings]) => [name, only(settings)] as const);
       return named.some(([, settings]) => Object.keys(settings).length > 0) ? [[key, Object.fromEntries(named)]] : [];
     }),
   );
-  if (pointCount(varied) > MOST_COMBINATIONS) return uses;
-  const used = pointsOf(varied).flatMap((values) => {
+  if (pointCount(varied) > MOST_COMBINATIONS) return undefined;
+  return pointsOf(varied).map((values) => {
     const point = settingsOf(varied, values).reduce<unknown>(
       (recipe, [key, value]) => withValue(recipe, key.split('.'), value, (found) => found),
       raw,
     );
-    return usesOf({ ...(point as object), kind }, pathsFrom(dirname(file)));
+    return { ...(point as object) };
   });
-  return [...new Set(used)];
 }
-
-const onlyUses = (settings: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(settings ?? {}).filter(([key]) => holdsUses(key)));
 
 /** Reads the file of a recipe that is to run. */
 export async function openRecipe(file: string): Promise<RecipeFacts> {

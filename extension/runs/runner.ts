@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
-import { RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { exists } from '../host/checkedFile.js';
 import { now } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import type { Engine, Token } from '../engine/engine.js';
@@ -9,11 +10,11 @@ import type { SecretName } from '../../runtime/contract/secrets.js';
 import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { AskModel } from '../engine/editorModels.js';
-import { isSecretRefused } from '../../runtime/contract/judgeText.js';
+import { refusedSecrets } from '../../runtime/contract/recipeFacts.js';
 import { awaitedByIts, unmade, waitsFor } from './awaited.js';
 import { requireFree } from './owner.js';
 import { openRecipe, type RecipeFacts } from './recipe.js';
-import { canResume, isFinished, isRunning, nameOf, type Run } from './run.js';
+import { isFinished, isRunning, nameOf, type Run } from './run.js';
 import type { RunStore } from './store.js';
 
 /** Where a run computes, and the names of its secrets. */
@@ -129,7 +130,9 @@ export class Runner implements Disposable {
   /** The run that stands in a folder and would be lost if another one were to begin there: it is finished, or can be resumed. */
   async standing(folder: string): Promise<Run | undefined> {
     const run = await this.options.store.open(folder).catch(() => undefined);
-    return run && !run.live && (isFinished(run) || canResume(run)) ? run : undefined;
+    if (!run || run.live) return undefined;
+    // Of a run that failed before it wrote anything the store does not know what is in its folder.
+    return isFinished(run) || (await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE))) ? run : undefined;
   }
 
   /** Goes on from the last checkpoint of a run that was stopped, failed or was interrupted. */
@@ -347,8 +350,9 @@ export class Runner implements Disposable {
           token: source.token,
           onEvents: (events) => {
             store.append(run, events);
-            if (events.some((event) => event.kind === 'warning' && isSecretRefused(event)))
-              void this.options.judgeSecrets?.forget(run.recipe?.judgeSecrets ?? []);
+            const { raw, judgeSecrets: wanted = [] } = run.recipe ?? {};
+            const refused = refusedSecrets(events, (raw?.judges ?? []) as unknown[], wanted);
+            if (refused.length > 0) void this.options.judgeSecrets?.forget(refused);
           },
           onAsk: this.options.askModel?.(),
           onProgress: (message) => store.say(run, message),

@@ -222,9 +222,10 @@ export class RunStore implements Disposable {
     }
   }
 
-  /** Whether this window judges the run's answers at the moment. */
+  /** Whether this window judges the run's answers at the moment, by itself or with its sweep. */
   isJudged(folder: string): boolean {
-    return this.judged.has(folder);
+    const run = this.runs.get(folder);
+    return this.judged.has(folder) || this.judged.has((run && sweepOf(run)) ?? folder);
   }
 
   /** A person has named, tagged or archived the run. */
@@ -260,6 +261,7 @@ export class RunStore implements Disposable {
       result.progress.state = 'stopped';
     }
     result.manifest ??= read?.manifest;
+    result.hasCheckpoint ||= read?.hasCheckpoint ?? false;
     result.recipe ??= run.recipe;
     result.label ??= run.label;
     result.progress.secondsLeft = null;

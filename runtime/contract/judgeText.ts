@@ -24,9 +24,6 @@ export const ENGLISH_JUDGES: Wording<JudgeStrings> = { strings: JUDGE_STRINGS, n
 export const judgeIdentity = ({ at, model, rubric, sha256 }: Partial<JudgeFacts> = {}): string =>
   JSON.stringify([at, model, rubric, sha256]);
 
-/** A warning of a judge whose secret was refused, or is missing. */
-export const isSecretRefused = ({ place }: { place?: string }): boolean => /^judges\.\d+\.token$/.test(place ?? '');
-
 /** "96 requests, 12,345 tokens read, 96 written". */
 export function usageText({ requests, inputTokens, outputTokens }: JudgeUsage): string {
   const tokens =

@@ -2,6 +2,7 @@
  * A recipe as whoever shows it reads it: leniently, so that one that is being typed has its lenses. Whether it can run is for
  * the schema (recipe.ts) to say. The keys that name files are those of recipeInputs.ts.
  */
+import type { RunEvent } from './events.js';
 import { KINDS, type InputRole } from './kinds.js';
 import { COLUMN_FIELDS, type Columns } from './mapping.js';
 import type { Recipe } from './recipe.js';
@@ -121,6 +122,21 @@ export function secretsOfJudges(judges: readonly unknown[]): SecretName[] {
       : [],
   );
   return [...new Map(found.map((one) => [secretKey(one.address, one.name), one])).values()];
+}
+
+/**
+ * What judges have refused, or missed, by the warnings of a run.
+ * @param wanted all secrets, for a judge that the list does not have: that of a sweep is in its base
+ */
+export function refusedSecrets(
+  events: readonly RunEvent[],
+  judges: readonly unknown[],
+  wanted: readonly SecretName[],
+): SecretName[] {
+  const refused = events.flatMap((event) =>
+    event.kind === 'warning' ? (/^judges\.(\d+)\.token$/.exec(event.place ?? '')?.[1] ?? []) : [],
+  );
+  return [...new Set(refused)].flatMap((i) => (Number(i) in judges ? secretsOfJudges([judges[Number(i)]]) : wanted));
 }
 
 const MADE: readonly InputRole[] = ['model', 'origin', 'vector', 'start', 'adapter'];

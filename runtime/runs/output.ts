@@ -1,8 +1,9 @@
 /** Where a run may write: never over what it did not make. */
+import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isManifest, type Manifest } from '../contract/manifest.js';
-import { CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
+import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { isPartOf } from '../support/files.js';
 import { KINDS } from '../contract/kinds.js';
@@ -48,7 +49,8 @@ export async function planOutput(
     if (resume && !KINDS[found.kind].trains)
       throw nothingToResume(output, 'a run that trains nothing keeps no checkpoint.');
     if (resume) await requireCheckpoint(output);
-    else if (!force && hasCheckpoint(join(output, RUN_FILES.checkpoint)))
+    // One of an earlier version cannot be resumed: nothing is lost with it.
+    else if (!force && existsSync(join(output, RUN_FILES.checkpoint, CHECKPOINT_FILE)))
       throw new HumanError(
         `the output folder holds the run "${found.name}" of ${found.started}, which has not reached its end.`,
         {
