@@ -23,6 +23,7 @@ import { closeJudges } from '../evaluation/judges/judges.js';
 import type { Judge } from '../evaluation/judges/judge.js';
 import { activeAdapters, openState, type OpenState } from '../evaluation/inference/states.js';
 import { sha256File, sha256 } from '../support/files.js';
+import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
 import type { RowLoss } from '../learner/learner.js';
 import { baseLosses } from './baseLosses.js';
@@ -69,7 +70,8 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const adapters = full ? [] : await activeAdapters(context, [{ path: folder.file(result), scale: 1 }]);
   const baseline = recipe.baseline?.name;
   const state = deliveredState({ vectors: recipe.vectors.length, baseline });
-  const delivered = await openState(context, state, adapters, model);
+  const own = full ? { ...context, spec: decoderSpec(model.config) } : context;
+  const delivered = await openState(own, state, adapters, model);
   const reloaded = await delivered.losses(witness.examples);
   const harmfulNow = await delivered.losses(training.judged.examples);
   const kept = harmfulLoss(training.judged, harmfulBase, harmfulNow);

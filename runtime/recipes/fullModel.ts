@@ -2,6 +2,7 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../models/weights/halfFloats.js';
 import { saveModel } from '../models/weights/saveModel.js';
 import { readFloat32 } from '../models/weights/safetensors.js';
+import { headOf } from '../models/weights/tiedHead.js';
 import { parameters, type DecoderSpec } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { float32, type Backend, type Tensor } from '../device/session.js';
@@ -35,7 +36,10 @@ export async function asStored(
   return rounded;
 }
 
-/** Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the base's own dtype. */
+/**
+ * Writes a model folder with these parameters (in the order of `parameters(spec)`) in place of the base's, each in the base's own
+ * dtype. A tied head that the base stores a second time is written with its embedding.
+ */
 export async function saveFullModel(
   folder: string,
   model: ModelFolder,
@@ -44,6 +48,8 @@ export async function saveFullModel(
   backend: Backend,
 ): Promise<void> {
   const at = new Map([...parameters(spec)].map(([name, shape], i) => [findTensor(model.tensors, name, shape).name, i]));
+  const head = spec.head.tied ? headOf(model.tensors) : undefined;
+  if (head) at.set(head.name, [...parameters(spec).keys()].indexOf(spec.embedding.weight));
   await saveModel(folder, model, async (info) => {
     const i = at.get(info.name);
     return i === undefined ? undefined : backend.read(tensors[i]);

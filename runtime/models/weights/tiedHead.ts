@@ -13,11 +13,16 @@ const PIECE = 2 ** 20;
  */
 export async function withOwnHead(config: JsonObject, tensors: ReadonlyMap<string, TensorInfo>): Promise<JsonObject> {
   if (config.tie_word_embeddings === false) return config;
-  const find = (name: RegExp): TensorInfo | undefined => [...tensors.values()].find((info) => name.test(info.name));
-  const [embedding, head] = [find(EMBEDDING), find(HEAD)];
+  const [embedding, head] = [find(tensors, EMBEDDING), headOf(tensors)];
   if (!embedding || !head || (await alike(embedding, head))) return config;
   return { ...config, tie_word_embeddings: false };
 }
+
+/** The head's own tensor: one that is tied may be stored all the same. */
+export const headOf = (tensors: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined => find(tensors, HEAD);
+
+const find = (tensors: ReadonlyMap<string, TensorInfo>, name: RegExp): TensorInfo | undefined =>
+  [...tensors.values()].find((info) => name.test(info.name));
 
 async function alike(a: TensorInfo, b: TensorInfo): Promise<boolean> {
   if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape)) return false;
