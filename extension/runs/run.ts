@@ -130,8 +130,12 @@ export const canJudge = (run: Run): boolean =>
   !isRunning(run) &&
   (isSweep(run) ? run.points.some(({ error }) => !error) : run.progress.state === 'finished' && answersItself(run));
 
-/** It is of a kind that has models answer prompts; those of a sweep answer in its points. */
-export const answersItself = (run: Run): boolean => ['finetune', 'evaluate'].includes(kindOf(run));
+/** It has models answer prompts; those of a sweep answer in its points. */
+export const answersItself = (run: Run): boolean =>
+  ['finetune', 'evaluate'].includes(kindOf(run)) && (run.recipe === undefined || asksPrompts(run.recipe));
+
+const asksPrompts = ({ evaluate, raw }: RecipeFacts): boolean =>
+  evaluate.some(({ measure }) => measure !== 'loss') || typeof raw.heldOut === 'object';
 
 /** A point is gone on with by its sweep. */
 const endedEarly = (run: Run): boolean =>

@@ -131,7 +131,7 @@ export class WorkspaceFiles implements vscode.Disposable {
 
   /** Data files to show, in the order of their paths. */
   dataFiles(): string[] {
-    const named = new Set(this.options.recipes.list().flatMap((r) => [...r.data, ...r.evaluate.map((s) => s.file)]));
+    const named = this.named();
     const runFolders = new Set(this.options.store.list().map((run) => run.folder));
     const elsewhere = { runFolders, ignored: this.ignored };
     const found = [...this.candidates].filter((file) => isDataFile(file, named, elsewhere, this.lists)).sort();
@@ -192,10 +192,22 @@ export class WorkspaceFiles implements vscode.Disposable {
     return store.get(dirname(file)) !== undefined || problems.get(join(dirname(file), FILES.manifest)) !== undefined;
   }
 
+  /** The data files of all recipes. */
+  private named(): Set<string> {
+    return new Set(this.options.recipes.list().flatMap((r) => [...r.data, ...r.evaluate.map((s) => s.file)]));
+  }
+
+  /** Folders that are none of ours, and what a run writes all the time; a recipe may name a file that is called like that. */
+  private isIgnored(file: string): boolean {
+    if (IGNORED.test(file)) return true;
+    if (!RUN_FILES.has(basename(file))) return false;
+    return !this.named().has(file);
+  }
+
   private watch(glob: string, changed: (file: string) => unknown, gone: (file: string) => unknown): void {
     const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher(glob));
     const handle = (listener: (file: string) => unknown) => async (uri: vscode.Uri) => {
-      if (uri.scheme !== 'file' || isWritten(uri.fsPath)) return;
+      if (uri.scheme !== 'file' || this.isIgnored(uri.fsPath)) return;
       try {
         await listener(uri.fsPath);
         this.changed();
@@ -233,7 +245,7 @@ export class WorkspaceFiles implements vscode.Disposable {
     );
     const watcher = this.disposables.add(vscode.workspace.createFileSystemWatcher('**/*', false, true, false));
     watcher.onDidCreate(async ({ scheme, fsPath }) => {
-      if (scheme !== 'file' || isWritten(fsPath)) return;
+      if (scheme !== 'file' || this.isIgnored(fsPath)) return;
       try {
         if (!(await stat(fsPath)).isDirectory()) return;
       } catch {
@@ -244,7 +256,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       lookSoon();
     });
     watcher.onDidDelete(({ scheme, fsPath }) => {
-      if (scheme !== 'file' || isWritten(fsPath)) return;
+      if (scheme !== 'file' || this.isIgnored(fsPath)) return;
       gone.add(fsPath);
       changedIn.add(dirname(fsPath));
       lookSoon();
@@ -291,9 +303,7 @@ async function newestFirst(files: readonly string[]): Promise<string[]> {
 /** A folder and all that it lies in. */
 const above = (folder: string): string[] => (dirname(folder) === folder ? [] : [folder, ...above(dirname(folder))]);
 
-/** Files that a run writes all the time, and folders that are none of ours. */
-const isWritten = (file: string): boolean =>
-  RUN_FILES.has(basename(file)) || /[\\/](?:node_modules|\.git|checkpoint)[\\/]/.test(file);
+const IGNORED = /[\\/](?:node_modules|\.git|checkpoint)[\\/]/;
 
 /** What people have said of a data file, kept beside it. */
 const isBesideData = (file: string): boolean => isReviewFile(file) || isLabelsFile(file);

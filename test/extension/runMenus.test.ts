@@ -27,9 +27,14 @@ const { commands, menus } = (
   }
 ).contributes;
 
+const asking = (measure: string) => ({ evaluate: [{ measure }], raw: {} });
 const run = (kind: Manifest['kind'], state: Run['progress']['state'], more: object = {}): Run => {
   const made = createRun(`/w/${kind}`, kind);
-  return Object.assign(made, { manifest: { kind }, recipe: {}, progress: { ...made.progress, state } }, more);
+  return Object.assign(
+    made,
+    { manifest: { kind }, recipe: asking('harm'), progress: { ...made.progress, state } },
+    more,
+  );
 };
 const point: SweepPoint = { values: { seed: 1 }, folder: '/w/s/points/a', verdict: 'held', headline: '', measurements: [], seconds: 1 }; // oxfmt-ignore
 
@@ -53,6 +58,11 @@ const checkpoint = { hasCheckpoint: true };
 for (const [what, of, expected] of [
   ['a vector', run('vector', 'finished'), ['openReport', 'trainLonger']],
   ['a fine-tuning', run('finetune', 'finished'), [...judged, 'showAnswers', 'openReport', 'trainLonger']],
+  [
+    'a fine-tuning that measured losses only',
+    run('finetune', 'finished', { recipe: asking('loss') }),
+    ['openReport', 'trainLonger'],
+  ],
   ['a fine-tuning that was stopped', run('finetune', 'stopped', checkpoint), ['showAnswers']],
   ['a vector that was stopped', run('vector', 'stopped', checkpoint), []],
   ['a sweep', run('sweep', 'finished', { points: [point] }), [...judged, 'openReport']],

@@ -74,7 +74,7 @@ test('a folder that leaves the workspace takes its runs, recipes, data and probl
   await becomes(all);
 });
 
-test('a run at work there stays until it ends, and a folder that leaves during the first look leaves nothing', async (t) => {
+test('a run at work there stays, and a folder that leaves during the first look leaves nothing', async (t) => {
   const { store, files, folders, change, becomes } = await twoFolders(t);
   const [a, b] = folders as [string, string];
   const facts = await openRecipe(join(b, 'recipes/good.json'));

@@ -25,6 +25,9 @@ import { RowTexts } from './texts.js';
 
 /** What the page keeps of itself is for itself alone. */
 type Kept = TriagePageState & { view?: TriageView };
+/** After this where one is is kept: it has the steps that can be undone, and keys are faster. */
+const KEEP_MS = 100;
+
 const channel = openChannel<TriagePageEvent, TriagePageRequest, Kept>(receive);
 let page: TriagePage | undefined;
 
@@ -60,6 +63,8 @@ class TriagePage {
   private left: Place | undefined;
   private readonly texts = new RowTexts((hashes) => this.send({ type: 'texts', hashes }));
   private readonly explanation = new Explanation((hash) => void this.send({ type: 'explain', hash }));
+
+  private keeping: number | undefined;
 
   private readonly said = el('p', { class: 'for-readers', role: 'status' });
   private readonly failed = el('div');
@@ -218,11 +223,18 @@ class TriagePage {
     this.moved();
   }
 
-  /** Another row may be active; where one is stays when the page is hidden. */
+  /** Another row may be active. */
   private moved(): void {
+    window.clearTimeout(this.keeping);
+    this.keeping = window.setTimeout(() => this.keep(), KEEP_MS);
+    this.drawDetail();
+  }
+
+  /** Where one is stays when the page is hidden. */
+  keep(): void {
+    window.clearTimeout(this.keeping);
     const view = this.shown.view(this.list.active);
     channel.state = { triage: this.id, view: { ...view, active: this.left ?? view.active } };
-    this.drawDetail();
   }
 
   // ------------------------------------------------------------------------------------------------------------ keyboard
@@ -298,6 +310,7 @@ class TriagePage {
     const item = this.shown.items[at];
     if (!item) return;
     if ('group' in item) return this.expand(!item.open);
+    this.keep();
     void this.send({ type: 'open', hash: this.shown.hashOf(item) });
   }
 
@@ -378,6 +391,7 @@ class TriagePage {
   }
 }
 
+window.addEventListener('pagehide', () => page?.keep());
 channel.request({ type: 'ready' }).catch((error: unknown) => {
   document.body.append(errorNotice('Security Vectors', thrown(error), 'Stack'));
 });
