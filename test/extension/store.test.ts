@@ -3,8 +3,10 @@ import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
+import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { Cancelled, HostError } from '../../extension/host/errors.js';
+import { canResume } from '../../extension/runs/run.js';
 import { Runner } from '../../extension/runs/runner.js';
 import { RunStore, type RunChange } from '../../extension/runs/store.js';
 import { harm, recipe, runFolder, sample, step, temporary, write } from './support.js';
@@ -167,6 +169,26 @@ test('answers of a live run are those that were sent, of an old one those of its
   const run = store.begin({ ...store.get(folder)!.recipe!, output: folder }, 'colours', false);
   store.append(run, events);
   assert.deepEqual(await store.answersOf(folder), events);
+});
+
+test('a run whose new beginning was refused can still be resumed', async (t) => {
+  const root = await temporary(t);
+  const file = await write(join(root, 'recipes/r.json'), recipe());
+  const output = await runFolder(root, 'colours', { manifest: { outcome: 'stopped', done: undefined } });
+  await write(join(output, 'checkpoint', CHECKPOINT_FILE), '');
+  const refused = new HostError({ kind: 'input', message: 'no such file' });
+  const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
+    request: (() => Promise.reject(refused)) as Engine['request'],
+    dispose: () => undefined,
+  });
+  const store = new RunStore();
+  const r = new Runner({ store, engine, assertTrusted: () => undefined });
+  await (
+    await r.start(file, { replace: true })
+  ).ended;
+  assert.equal(store.get(output)!.progress.state, 'failed');
+  assert.equal((await r.standing(output))?.folder, output);
+  assert.equal(canResume(store.get(output)!), true);
 });
 
 test('answers that two ask for at once are there once', async (t) => {
