@@ -7,9 +7,13 @@ import { readAdapter } from '../../runtime/adapters/files.js';
 import { sha256File } from '../../runtime/support/files.js';
 import { differenceOf } from '../../runtime/export/compare.js';
 import { readGguf } from '../../runtime/models/gguf/file/gguf.js';
+import { openModel } from '../../runtime/models/folder.js';
+import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { loadReference } from '../support/reference.js';
 import { ROOT } from '../calls/support.js';
 import { adapterOf, at, logitsOn, place, subject, type Place } from './support.js';
+
+type Settings = Record<string, unknown>;
 
 let here: Place;
 before(async () => void (here = await place()));
@@ -62,6 +66,43 @@ describe('GGUF', () => {
     const gguf = readGguf(out);
     assert.equal(gguf.tensors.get('blk.0.attn_q.weight')!.type.name, 'F16');
     assert.equal(gguf.metadata.get('tokenizer.ggml.model'), 'gpt2');
+  });
+
+  /** A copy of the sample with other settings. */
+  async function sample(name: string, changes: Record<string, (settings: Settings) => Settings>): Promise<string> {
+    const model = here.file(name);
+    await cp(join(ROOT, 'media/sample/tiny-assistant'), model, { recursive: true });
+    for (const [file, change] of Object.entries(changes)) {
+      const settings = JSON.parse(await readFile(join(model, file), 'utf8')) as Settings;
+      await writeFile(join(model, file), JSON.stringify(change(settings)));
+    }
+    return model;
+  }
+
+  it('all tokens that end an answer, the tokenizer’s own first; a template that names another adds one', async () => {
+    const ended = (eos: string, ids: number | number[]): Parameters<typeof sample>[1] => ({
+      'tokenizer_config.json': (settings) => ({
+        ...{ ...settings, eos_token: eos },
+        chat_template: String(settings.chat_template).replaceAll('eos_token', "'<|end|>'"),
+      }),
+      'generation_config.json': (settings) => ({ ...settings, eos_token_id: ids }),
+    });
+    const cases: [string, Parameters<typeof sample>[1], number[]][] = [
+      ['several', ended('<|end|>', [1, 2, 0]), [0, 1, 2]],
+      ['one-more', ended('<|begin|>', 2), [1, 2, 0]],
+      ['named-by-the-template', ended('<|begin|>', 1), [1, 0]],
+    ];
+    for (const [name, changes, ids] of cases) {
+      const out = here.file(`${name}.gguf`);
+      await here.run({ model: await sample(name, changes), format: 'gguf', out });
+      const { folder } = await openModel(out, { cache: here.file('cache') });
+      assert.deepEqual((await loadTokenizer(folder)).eosIds, ids, name);
+    }
+    const model = await sample('too-many', ended('<|begin|>', [4, 5, 6, 7]));
+    await assert.rejects(
+      here.run({ model, format: 'gguf', out: here.file('too-many.gguf') }),
+      /at the tokens 1, 4, 5, 0, the model at 1, 4, 5, 6, 7;/,
+    );
   });
 
   for (const [family, name] of [
