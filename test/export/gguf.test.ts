@@ -105,6 +105,21 @@ describe('GGUF', () => {
     );
   });
 
+  it('leaves out added tokens that the model has no embedding for', async () => {
+    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    const model = await sample('with-images', {
+      'tokenizer.json': (settings) => ({
+        ...settings,
+        added_tokens: [...(settings.added_tokens as unknown[]), { id: 1328, content: '<image>', ...flags }],
+      }),
+    });
+    const out = here.file('with-images.gguf');
+    await here.run({ model, format: 'gguf', out });
+    const tokens = readGguf(out).metadata.get('tokenizer.ggml.tokens') as string[];
+    assert.equal(tokens.length, 1328);
+    assert.equal(tokens.includes('<image>'), false);
+  });
+
   for (const [family, name] of [
     ['llama', 'rslora'],
     ['gpt2', 'task'],

@@ -38,11 +38,13 @@ export async function tokenizerMetadata(
   );
   const sentencePiece = model.byte_fallback === true;
 
+  if (tokenizer.ownVocabSize > vocabSize)
+    reject(`the tokenizer has ${tokenizer.ownVocabSize} tokens; the model has ${vocabSize} embeddings.`);
   const tokens = Array.from({ length: vocabSize }, (_, id) => `[PAD${id}]`);
   const types = tokens.map((): number => TYPE.unused);
   const set = (token: string, id: number, type: number): void => {
-    if (!(id < vocabSize))
-      reject(`the token ${JSON.stringify(token)} has the id ${id}; the model has ${vocabSize} embeddings.`);
+    // an added token that the model has no embedding for
+    if (id >= vocabSize) return;
     tokens[id] = token;
     types[id] = type;
   };

@@ -26,6 +26,7 @@ export function absentTokenizer(
     encode: reject,
     decode: reject,
     vocabSize,
+    ownVocabSize: vocabSize,
     eosIds: ids('eos_token_id'),
     padId: ids('pad_token_id')[0],
     prefixIds: [],
