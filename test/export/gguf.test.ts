@@ -15,6 +15,9 @@ import { adapterOf, at, logitsOn, place, subject, type Place } from './support.j
 
 type Settings = Record<string, unknown>;
 
+const SAMPLE = 'media/sample/tiny-assistant';
+const settingsOf = async (file: string): Promise<Settings> => JSON.parse(await readFile(file, 'utf8')) as Settings;
+
 let here: Place;
 before(async () => void (here = await place()));
 after(() => here.remove());
@@ -71,10 +74,9 @@ describe('GGUF', () => {
   /** A copy of the sample with other settings. */
   async function sample(name: string, changes: Record<string, (settings: Settings) => Settings>): Promise<string> {
     const model = here.file(name);
-    await cp(join(ROOT, 'media/sample/tiny-assistant'), model, { recursive: true });
+    await cp(join(ROOT, SAMPLE), model, { recursive: true });
     for (const [file, change] of Object.entries(changes)) {
-      const settings = JSON.parse(await readFile(join(model, file), 'utf8')) as Settings;
-      await writeFile(join(model, file), JSON.stringify(change(settings)));
+      await writeFile(join(model, file), JSON.stringify(change(await settingsOf(join(model, file)))));
     }
     return model;
   }
@@ -118,6 +120,32 @@ describe('GGUF', () => {
     const tokens = readGguf(out).metadata.get('tokenizer.ggml.tokens') as string[];
     assert.equal(tokens.length, 1328);
     assert.equal(tokens.includes('<image>'), false);
+  });
+
+  it('keeps the chat template wherever the model has it, and notes that it has none', async () => {
+    const own = (await settingsOf(join(ROOT, SAMPLE, 'tokenizer_config.json'))).chat_template as string;
+    const given = (chat_template: unknown): Parameters<typeof sample>[1] => ({
+      'tokenizer_config.json': (settings) => ({ ...settings, chat_template }),
+    });
+    const written = async (model: string): Promise<[unknown, string[] | undefined]> => {
+      const { notes } = await here.run({ model, format: 'gguf', out: `${model}.gguf` });
+      return [readGguf(`${model}.gguf`).metadata.get('tokenizer.chat_template'), notes];
+    };
+    const other = { name: 'tool_use', template: 'x' };
+    const named = await sample('named', given([other, { name: 'default', template: own }]));
+    assert.deepEqual(await written(named), [own, undefined]);
+    const [legacy, jinja, none] = [
+      await sample('legacy', given(undefined)),
+      await sample('jinja', given('x')),
+      await sample('none', given(undefined)),
+    ];
+    await writeFile(join(legacy, 'chat_template.json'), JSON.stringify({ chat_template: own }));
+    assert.deepEqual(await written(legacy), [own, undefined]);
+    await writeFile(join(jinja, 'chat_template.jinja'), own);
+    assert.deepEqual(await written(jinja), [own, undefined]);
+    const [template, notes] = await written(none);
+    assert.equal(template, undefined);
+    assert.match(notes!.join(), /no chat template/);
   });
 
   for (const [family, name] of [

@@ -1,5 +1,4 @@
 /** `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../support/errors.js';
@@ -22,7 +21,6 @@ export async function tokenizerMetadata(
 ): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
   const place = join(folder, 'tokenizer.json');
   const json = await readJsonObject(place, MAX_TOKENIZER_BYTES);
-  const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
   // A tokenizer that can be used has everything that is read below in its form.
   const tokenizer = await loadTokenizer(folder);
   const reject = (message: string): never => {
@@ -60,13 +58,14 @@ export async function tokenizerMetadata(
       content === unknown ? TYPE.unknown : added.special ? TYPE.control : TYPE.userDefined,
     );
   }
-  const template = await chatTemplate(folder, config);
+  const { plain, source } = tokenizer.chatTemplate!;
   const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
   const spaced = addedTokens.filter((token) => token.lstrip || token.rstrip || token.single_word);
   if (spaced.length > 0)
     notes.push(
       `GGUF cannot express tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
     );
+  if (plain) notes.push(NO_TEMPLATE);
   const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
     ...(sentencePiece ? spaces(json, reject) : { 'tokenizer.ggml.pre': { text: preName(json, model, reject) } }),
@@ -77,7 +76,7 @@ export async function tokenizerMetadata(
       : { 'tokenizer.ggml.merges': { texts: merges.map((pair) => pair.join(' ')) } }),
     ...specialIds(tokenizer, typeof unknown === 'string' && Object.hasOwn(vocab, unknown) ? vocab[unknown] : undefined),
     ...added(json, reject),
-    ...(template === undefined ? {} : { 'tokenizer.chat_template': { text: template } }),
+    ...(plain ? {} : { 'tokenizer.chat_template': { text: source } }),
   };
   return { entries, notes };
 }
@@ -107,6 +106,8 @@ function preName(json: JsonObject, model: JsonObject, reject: (message: string) 
 
 const BEHIND_SPECIAL =
   'GGUF knows a space before every text or before none: llama.cpp puts one after special tokens and before other spaces too, this tokenizer only at the very beginning.';
+
+const NO_TEMPLATE = 'The model has no chat template, so that the file has none: other programs take one of their own.';
 
 /** Where Metaspace puts a space, if it is all that is done to texts. */
 function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
@@ -176,10 +177,4 @@ function added(json: JsonObject, reject: (message: string) => never): Record<str
     ...entry(middle < 0 ? [] : template.slice(0, middle), 'bos'),
     ...entry(middle < 0 ? [] : template.slice(middle + 1), 'eos'),
   };
-}
-
-async function chatTemplate(folder: string, config: JsonObject): Promise<string | undefined> {
-  const own = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined);
-  if (own !== undefined) return own;
-  return typeof config.chat_template === 'string' ? config.chat_template : undefined;
 }

@@ -30,6 +30,6 @@ export function absentTokenizer(
     eosIds: ids('eos_token_id'),
     padId: ids('pad_token_id')[0],
     prefixIds: [],
-    chatTemplate: { render: reject, plain: false, place: folder },
+    chatTemplate: { render: reject, plain: false, source: '', place: folder },
   };
 }
