@@ -8,6 +8,7 @@ import type { GenerateParams } from '../contract/generation.js';
 import type { Requests } from '../contract/protocol.js';
 import type { Device } from '../contract/recipeWords.js';
 import { HumanError } from '../support/errors.js';
+import { shown } from '../support/jsonFile.js';
 import { weightsStamp } from './explain.js';
 import { kept } from './kept.js';
 import { local, opened } from './opened.js';
@@ -152,6 +153,12 @@ function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec 
       },
     );
   }
+  const foreign = ids ? undefined : given.find((id) => id >= spec.vocabSize);
+  if (foreign !== undefined)
+    throw new HumanError(
+      `the model has no embedding for the token ${shown(tokenizer.decode([foreign]))} in the prompt.`,
+      { place: 'prompt', remedy: 'Leave it out.' },
+    );
   const wrong = given.find((id) => !Number.isInteger(id) || id < 0 || id >= spec.vocabSize);
   if (wrong !== undefined)
     throw new HumanError(`there is no token ${wrong}; the model has ${spec.vocabSize}.`, {

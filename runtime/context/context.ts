@@ -54,12 +54,14 @@ export async function openContext(path: string, options: ContextOptions): Promis
   const { precision = 'float32', device = 'auto', threads = 0 } = options;
   const { model, spec } = await openFrozen(path, { cache: userCache(), precision, onMessage: options.onMessage });
   const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : absentTokenizer(model, spec.vocabSize);
-  if (tokenizer.vocabSize > spec.vocabSize) {
-    throw new HumanError(`the tokenizer has ${tokenizer.vocabSize} tokens, the model only ${spec.vocabSize}.`, {
+  if (tokenizer.ownVocabSize > spec.vocabSize) {
+    throw new HumanError(`the tokenizer has ${tokenizer.ownVocabSize} tokens, the model only ${spec.vocabSize}.`, {
       place: model.folder,
       remedy: "Use the model's own tokenizer.",
     });
   }
+  // rows with added tokens beyond are refused
+  tokenizer.modelVocabSize ??= spec.vocabSize;
   const backend = await openBackend(deviceFor(device, precision), threads);
   const sites = linearLayers(spec);
   let hashes: Promise<ModelHashes> | undefined;

@@ -18,17 +18,21 @@ export interface LengthLimits {
   contextLength?: number;
 }
 
+type EncodeOptions = LengthLimits & { answers?: 'required' | 'optional' };
+
 /**
  * `prompt` and `completion` are a user's message and its answer when the model has a chat template of its own, else one
  * text. A conversation without a chat template is written by the plain one. `text` is supervised whole, as it is written:
  * no end token is added.
  * @throws RefusedRow with the reason; HumanError when the template or the tokenizer cannot do it.
  */
-export function encodeRow(
-  content: RowContent,
-  tokenizer: Tokenizer,
-  options: LengthLimits & { answers?: 'required' | 'optional' },
-): EncodedRow {
+export function encodeRow(content: RowContent, tokenizer: Tokenizer, options: EncodeOptions): EncodedRow {
+  const row = encoded(content, tokenizer, options);
+  checkIds(row, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
+  return row;
+}
+
+function encoded(content: RowContent, tokenizer: Tokenizer, options: EncodeOptions): EncodedRow {
   const answersOptional = options.answers === 'optional';
   const template = tokenizer.chatTemplate;
   if (content.kind === 'text') {
@@ -80,7 +84,7 @@ function messagesOf(prompt: string, completion: string | undefined): ChatMessage
 }
 
 /** @throws RefusedRow for ids that the model does not have. */
-export function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
+function checkIds({ ids, labels }: Supervised, vocabulary: number): void {
   const foreign = ids.find((id) => id < 0 || id >= vocabulary);
   if (foreign !== undefined) throw new InvalidRow(`token ${foreign} is not in the model's vocabulary of ${vocabulary}`);
   const wrong = labels.find((target) => target !== NOT_SUPERVISED && (target < 0 || target >= vocabulary));

@@ -7,7 +7,7 @@ import type { DataFormat } from '../contract/recipeWords.js';
 import { formatsOf } from '../contract/mapping.js';
 import { inOwnNames, mapRow, requireColumns } from './columns.js';
 import { supervisedTokens } from './conversation.js';
-import { checkIds, checkLength, encodeRow } from './encodeRow.js';
+import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decisions } from '../contract/review.js';
 import { rowHash } from './rowHash.js';
@@ -266,7 +266,6 @@ function exampleOf(item: ParsedRow, tokenizer: Tokenizer, options: ExampleOption
   try {
     checkCharacters(content, options);
     parts = encodeRow(content, tokenizer, options);
-    checkIds(parts, tokenizer.modelVocabSize ?? tokenizer.vocabSize);
     checkLength(parts.ids.length, options);
   } catch (error) {
     if (error instanceof InvalidRow)

@@ -8,6 +8,7 @@ import { decoderSpec } from '../models/families/config.js';
 import { openModel } from '../models/folder.js';
 import { readGguf, readGgufTensor, type GgufFile } from '../models/gguf/file/gguf.js';
 import { inParts, partOf, partsOf } from '../models/gguf/architectures/shared/parts.js';
+import { ENDS_OF_TURN } from '../models/gguf/tokenizer.js';
 import { toGgufOrder } from '../models/gguf/tensors.js';
 import type { WrittenType } from '../models/gguf/file/writeFile.js';
 import { loadTokenizer } from '../models/text/tokenizer.js';
@@ -34,7 +35,7 @@ export function exportGguf(
     const before = await logitsOf(backend, { spec, model, adapters }, rows);
     const after = await logitsOf(backend, { spec: writtenSpec, model: written, adapters: [] }, rows);
     requireAlike(before, after, spec.vocabSize, type, file);
-    if (model.hasTokenizer) await requireSameIds(model.folder, written.folder, file);
+    if (model.hasTokenizer) await requireSameTokens(model.folder, written.folder, file);
     const [whole, kept] = [spec.contextLength, writtenSpec.contextLength];
     const shorter = `GGUF has no sliding windows for ${spec.family}: the file's context is ${kept} tokens, up to which they change nothing, instead of ${whole}.`;
     if (kept < whole) notes.push(shorter);
@@ -120,16 +121,30 @@ async function readLora(
 
 const TEXT = 'Hello, wörld! 12345 — it\'s 3.14 €;\n\n\tif (x >= 10) { return "日本語 🙂"; }  two  spaces\r\n';
 
-/** What tokens a text becomes is part of the model. */
-async function requireSameIds(before: string, after: string, place: string): Promise<void> {
+/** What tokens a text becomes, and which end an answer, is part of the model. */
+async function requireSameTokens(before: string, after: string, place: string): Promise<void> {
   const [a, b] = [await loadTokenizer(before), await loadTokenizer(after)];
-  const same = a.encode(TEXT).join() === b.encode(TEXT).join() && a.eosIds.join() === b.eosIds.join();
+  if (a.encode(TEXT).join() !== b.encode(TEXT).join())
+    throw new HumanError('the exported tokenizer gives other ids than the model’s; the export was removed.', {
+      place,
+      kind: 'failed',
+      remedy: 'GGUF cannot express this tokenizer: export as safetensors instead.',
+    });
+  // the reader takes what ends a turn in the template as well
+  const others = b.eosIds.filter((id) => !ENDS_OF_TURN.includes(b.decode([id])));
+  const same =
+    (a.eosIds.length === 0 || a.eosIds[0] === b.eosIds[0]) &&
+    a.eosIds.every((id) => b.eosIds.includes(id)) &&
+    others.every((id) => a.eosIds.includes(id));
   if (same) return;
-  throw new HumanError('the exported tokenizer gives other ids than the model’s; the export was removed.', {
-    place,
-    kind: 'failed',
-    remedy: 'GGUF cannot express this tokenizer: export as safetensors instead.',
-  });
+  throw new HumanError(
+    `the exported model ends its answers at the tokens ${b.eosIds.join(', ')}, the model at ${a.eosIds.join(', ')}; the export was removed.`,
+    {
+      place,
+      kind: 'failed',
+      remedy: 'GGUF names three such tokens: leave fewer in "eos_token_id" of generation_config.json.',
+    },
+  );
 }
 
 function requireName(out: string): void {

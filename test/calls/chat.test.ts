@@ -1,9 +1,14 @@
 /** A model that is open answers with other factors, other adapters and none, without being opened anew. */
 import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { calls } from '../../runtime/calls/calls.js';
 import { openGenerators } from '../../runtime/calls/chat.js';
+import { openContext } from '../../runtime/context/context.js';
+import { ROOT } from './support.js';
 import { loadReference } from '../support/reference.js';
 import { silent } from '../support/silent.js';
 import { adapterOf, at } from '../export/support.js';
@@ -47,4 +52,33 @@ test('a model that is asked with an adapter first answers without it from the sa
   assert.deepEqual(await ask(at(adapterOf('qwen2', 'security'))), await ints('generate.security'));
   assert.deepEqual(await ask(), await ints('generate.base'));
   assert.deepEqual(opened().slice(others), [true]);
+});
+
+test('a token that the model lacks is no reason not to open it, and refused in a prompt', async () => {
+  const model = await mkdtemp(join(tmpdir(), 'chat-'));
+  try {
+    await cp(join(ROOT, 'media/sample/tiny-assistant'), model, { recursive: true });
+    const file = join(model, 'tokenizer.json');
+    const json = JSON.parse(await readFile(file, 'utf8')) as { added_tokens: unknown[]; model: { vocab: object } };
+    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    json.added_tokens.push({ id: 1328, content: '<image>', ...flags });
+    await writeFile(file, JSON.stringify(json));
+    const ask = (prompt: string | number[]) => {
+      const asked =
+        typeof prompt === 'string' ? { messages: [{ role: 'user' as const, content: prompt }] } : { ids: prompt };
+      return calls.generate({ model, adapters: [], ...asked, options, device: 'cpu' }, silent);
+    };
+    assert.ok((await ask('what is 2 plus 3 ?')).ids.length > 0);
+    await assert.rejects(ask('what is <image> ?'), {
+      message: 'the model has no embedding for the token "<image>" in the prompt.',
+      place: 'prompt',
+    });
+    await assert.rejects(ask([1328]), { message: 'there is no token 1328; the model has 1328.', place: 'ids' });
+    Object.assign(json.model.vocab, { more: 1329 });
+    await writeFile(file, JSON.stringify(json));
+    const scratch = join(model, 'scratch');
+    await assert.rejects(openContext(model, { scratch }), /the tokenizer has 1330 tokens, the model only 1328/);
+  } finally {
+    await rm(model, { recursive: true });
+  }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import processes, { type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +55,23 @@ describe('a classifier', () => {
     assert.deepEqual(labels(await classify(await make({ file: 'onnx/model.onnx' }), TEXTS)), WANTED);
     assert.deepEqual(labels(await classify(await make({ moreInputs: ['token_type_ids'] }), TEXTS)), WANTED);
     assert.deepEqual(labels(await classify(await make({ mask: false }), TEXTS)), WANTED);
+  });
+
+  test('whose tokenizer has an added token that it does not know gives no label to a text with it', async () => {
+    const path = await make({});
+    const file = join(path, 'tokenizer.json');
+    const json = JSON.parse(await readFile(file, 'utf8')) as { added_tokens: object[] };
+    json.added_tokens.push({ ...json.added_tokens[0], id: 100_000, content: '<image>' });
+    await writeFile(file, JSON.stringify(json));
+    const classifier = await openClassifier(path, { place: 'judges.1.classifier', threads: 1 });
+    const found = await classifier.classify(['Sorry', 'Sorry <image>', '', 'No.']);
+    await classifier.dispose();
+    const fault = 'the classifier does not know the token "<image>" of the text.';
+    assert.deepEqual(found[1], { fault });
+    assert.deepEqual(
+      found.map((one) => one && 'labels' in one && one.labels[0]),
+      ['REJECTION', false, undefined, 'NORMAL'],
+    );
   });
 
   test('without names, labels are LABEL_0, LABEL_1, …; one logit or labels that do not exclude each other are shares of their own', async () => {

@@ -16,7 +16,7 @@ fuzz<TokenizerFiles>({
   load: async ({ tokenizer, config }, folder) => {
     writeFileSync(join(folder, 'tokenizer.json'), tokenizer);
     writeFileSync(join(folder, 'tokenizer_config.json'), config);
-    const { entries } = await tokenizerMetadata(folder, TOKENS, {});
+    const { entries } = await tokenizerMetadata(folder, TOKENS);
     const tokens = entries['tokenizer.ggml.tokens'];
     assert(tokens && 'texts' in tokens && tokens.texts.length === TOKENS);
     assert(tokens.texts.every((token) => typeof token === 'string'));

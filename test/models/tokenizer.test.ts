@@ -126,6 +126,34 @@ describe('a model folder', () => {
     assert.deepEqual([tokenizer.bosId, tokenizer.eosIds], [1, [2]]);
   });
 
+  test('added tokens may have ids that the model lacks, which are then no padding', async () => {
+    const added = [{ id: 600, content: '<image>', special: true, normalized: false, lstrip: false, rstrip: false }];
+    const model = llama.model as { vocab: Record<string, number> };
+    const files = {
+      'tokenizer.json': { ...llama, added_tokens: [...(llama.added_tokens as unknown[]), ...added] },
+      'tokenizer_config.json': { eos_token: '<|end|>', pad_token: '<image>' },
+      'generation_config.json': { eos_token_id: [600, 2] },
+      'config.json': { vocab_size: 512 },
+    };
+    const sizes = ({ vocabSize, ownVocabSize }: Tokenizer): number[] => [vocabSize, ownVocabSize];
+    await put(files);
+    const tokenizer = await loadTokenizer(folder);
+    assert.deepEqual([tokenizer.eosIds, tokenizer.padId], [[480, 2], undefined]);
+    const own = tokenizer.ownVocabSize;
+    assert.deepEqual(sizes(tokenizer), [601, own]);
+    assert.ok(own <= 512);
+    // some files list them in both places
+    const twice = { ...files['tokenizer.json'], model: { ...model, vocab: { ...model.vocab, '<image>': 600 } } };
+    await put({ ...files, 'tokenizer.json': twice });
+    assert.deepEqual(sizes(await loadTokenizer(folder)), [601, own]);
+    await put({
+      ...files,
+      'tokenizer.json': { ...twice, added_tokens: llama.added_tokens },
+      'tokenizer_config.json': {},
+    });
+    assert.deepEqual(sizes(await loadTokenizer(folder)), [601, 601]);
+  });
+
   test('templates get the special tokens by name; where only the model has an end token, that one', async () => {
     const chat_template = '{{ bos_token }}|{{ eos_token }}|{{ sep_token }}|{{ image_token }}|{{ foo }}';
     const text = async (config: object, model = {}): Promise<string> => {

@@ -52,9 +52,9 @@ export async function openClassifier(
   const file = await modelFile(folder, place);
   const config = await readConfig(folder, place);
   const tokenizer = await loadTokenizer(folder);
-  if (tokenizer.modelVocabSize !== undefined && tokenizer.vocabSize > tokenizer.modelVocabSize) {
+  if (tokenizer.modelVocabSize !== undefined && tokenizer.ownVocabSize > tokenizer.modelVocabSize) {
     throw new HumanError(
-      `the tokenizer has ${tokenizer.vocabSize} tokens, the classifier knows ${tokenizer.modelVocabSize}.`,
+      `the tokenizer has ${tokenizer.ownVocabSize} tokens, the classifier knows ${tokenizer.modelVocabSize}.`,
       { place: folder, remedy: 'Take tokenizer.json and config.json from the same model.' },
     );
   }
@@ -96,7 +96,9 @@ export async function openClassifier(
       file,
       async classify(texts, signal) {
         const rows = texts.map(encode);
-        const found = new Array<Classification | Unclassified | undefined>(texts.length).fill(undefined);
+        const found = rows.map(({ fault }): Classification | Unclassified | undefined =>
+          fault === undefined ? undefined : { fault },
+        );
         for (const batch of batches(rows, run.pads)) {
           await new Promise((resolve) => setImmediate(resolve));
           if (signal?.aborted) throw new Cancelled();
@@ -137,8 +139,10 @@ function checkGraph(session: ApartSession, file: string): void {
 }
 
 interface Encoded {
+  /** None where the text has none, or is at fault. */
   ids: number[];
   truncated: boolean;
+  fault?: string;
 }
 
 /** Ids with the special tokens around them; a long text loses its end, not what stands behind it. */
@@ -146,13 +150,18 @@ function encoder(tokenizer: Tokenizer, maxTokens: number | undefined): (text: st
   const prefix = tokenizer.prefixIds;
   const [plain, full] = [tokenizer.encode('a', { addSpecialTokens: false }), tokenizer.encode('a')];
   const suffix = full.slice(prefix.length + plain.length);
+  const known = tokenizer.modelVocabSize ?? Infinity;
   return (text) => {
     const ids = tokenizer.encode(text, { addSpecialTokens: false });
     if (ids.length === 0) return { ids, truncated: false };
+    const foreign = ids.find((id) => id >= known);
+    if (foreign !== undefined) return { ids: [], truncated: false, fault: unknownToken(tokenizer.decode([foreign])) };
     const room = maxTokens === undefined ? Infinity : Math.max(1, maxTokens - prefix.length - suffix.length);
     return { ids: [...prefix, ...ids.slice(0, room), ...suffix], truncated: ids.length > room };
   };
 }
+
+const unknownToken = (token: string): string => `the classifier does not know the token ${shown(token)} of the text.`;
 
 /** Rows of like lengths together; without padding, rows of the same length. Empty rows are in no batch. */
 function batches(rows: readonly Encoded[], pads: boolean): number[][] {

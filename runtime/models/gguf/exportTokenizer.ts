@@ -1,9 +1,9 @@
 /** `tokenizer.*` metadata of a GGUF file out of tokenizer.json and tokenizer_config.json: the reverse of tokenizer.ts. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { HumanError } from '../../support/errors.js';
-import { makeTokenizer } from '../text/tokenizer.js';
+import { loadTokenizer } from '../text/tokenizer.js';
+import type { Tokenizer } from '../text/tokenizer.js';
 import { PRE_TOKENIZERS } from './preTokenizers.js';
 import type { TypedValue } from './file/writeFile.js';
 import { isObject, MAX_TOKENIZER_BYTES, readJsonObject, shown } from '../../support/jsonFile.js';
@@ -18,13 +18,11 @@ const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byt
 export async function tokenizerMetadata(
   folder: string,
   vocabSize: number,
-  ids: JsonObject,
 ): Promise<{ entries: Record<string, TypedValue>; notes: string[] }> {
   const place = join(folder, 'tokenizer.json');
   const json = await readJsonObject(place, MAX_TOKENIZER_BYTES);
-  const config = await readJsonObject(join(folder, 'tokenizer_config.json')).catch((): JsonObject => ({}));
   // A tokenizer that can be used has everything that is read below in its form.
-  makeTokenizer(json, config, place);
+  const tokenizer = await loadTokenizer(folder);
   const reject = (message: string): never => {
     throw new HumanError(message, { place, remedy: 'Export as safetensors instead.' });
   };
@@ -32,16 +30,19 @@ export async function tokenizerMetadata(
   const vocab = isObject(model.vocab) ? (model.vocab as Record<string, number>) : {};
   if ((model.type ?? 'BPE') !== 'BPE' || !Array.isArray(model.merges))
     return reject(`tokenizers of the kind ${String(model.type)} are not written to GGUF.`);
+  const unknown = model.unk_token;
   const merges = model.merges.map((merge: unknown) =>
     typeof merge === 'string' ? merge.split(' ') : (merge as string[]),
   );
   const sentencePiece = model.byte_fallback === true;
 
+  if (tokenizer.ownVocabSize > vocabSize)
+    reject(`the tokenizer has ${tokenizer.ownVocabSize} tokens; the model has ${vocabSize} embeddings.`);
   const tokens = Array.from({ length: vocabSize }, (_, id) => `[PAD${id}]`);
   const types = tokens.map((): number => TYPE.unused);
   const set = (token: string, id: number, type: number): void => {
-    if (!(id < vocabSize))
-      reject(`the token ${JSON.stringify(token)} has the id ${id}; the model has ${vocabSize} embeddings.`);
+    // an added token that the model has no embedding for
+    if (id >= vocabSize) return;
     tokens[id] = token;
     types[id] = type;
   };
@@ -54,16 +55,17 @@ export async function tokenizerMetadata(
     set(
       content,
       Number(added.id),
-      content === model.unk_token ? TYPE.unknown : added.special ? TYPE.control : TYPE.userDefined,
+      content === unknown ? TYPE.unknown : added.special ? TYPE.control : TYPE.userDefined,
     );
   }
-  const template = await chatTemplate(folder, config);
+  const { plain, source } = tokenizer.chatTemplate!;
   const notes = sentencePiece && startsWithSpace(json.pre_tokenizer) === 'first' ? [BEHIND_SPECIAL] : [];
   const spaced = addedTokens.filter((token) => token.lstrip || token.rstrip || token.single_word);
   if (spaced.length > 0)
     notes.push(
       `GGUF cannot express tokens that take the spaces beside them, as ${shown(spaced[0].content)} does: llama.cpp may leave spaces beside ${spaced.length} of them.`,
     );
+  if (plain) notes.push(NO_TEMPLATE);
   const entries: Record<string, TypedValue> = {
     'tokenizer.ggml.model': { text: sentencePiece ? 'llama' : 'gpt2' },
     ...(sentencePiece ? spaces(json, reject) : { 'tokenizer.ggml.pre': { text: preName(json, model, reject) } }),
@@ -72,9 +74,9 @@ export async function tokenizerMetadata(
     ...(sentencePiece
       ? { 'tokenizer.ggml.scores': { f32s: scoresOf(merges, vocab, types) } }
       : { 'tokenizer.ggml.merges': { texts: merges.map((pair) => pair.join(' ')) } }),
-    ...specialIds(ids, vocab, model, config),
+    ...specialIds(tokenizer, typeof unknown === 'string' && Object.hasOwn(vocab, unknown) ? vocab[unknown] : undefined),
     ...added(json, reject),
-    ...(template === undefined ? {} : { 'tokenizer.chat_template': { text: template } }),
+    ...(plain ? {} : { 'tokenizer.chat_template': { text: source } }),
   };
   return { entries, notes };
 }
@@ -104,6 +106,8 @@ function preName(json: JsonObject, model: JsonObject, reject: (message: string) 
 
 const BEHIND_SPECIAL =
   'GGUF knows a space before every text or before none: llama.cpp puts one after special tokens and before other spaces too, this tokenizer only at the very beginning.';
+
+const NO_TEMPLATE = 'The model has no chat template, so that the file has none: other programs take one of their own.';
 
 /** Where Metaspace puts a space, if it is all that is done to texts. */
 function startsWithSpace(preTokenizer: unknown): 'first' | 'never' | undefined {
@@ -138,30 +142,16 @@ function scoresOf(merges: string[][], vocab: Record<string, number>, types: numb
   return scores;
 }
 
+/** GGUF has three places for tokens that end an answer; the tokenizer's own is the end of a text. */
 function specialIds(
-  ids: JsonObject,
-  vocab: Record<string, number>,
-  model: JsonObject,
-  config: JsonObject,
+  { bosId, eosIds, padId, unkId }: Tokenizer,
+  unknown: number | undefined = unkId,
 ): Record<string, TypedValue> {
-  const found: Record<string, TypedValue> = {};
-  const put = (name: string, ...values: unknown[]): void => {
-    const id = values
-      .map((v) => (Array.isArray(v) ? (v[0] as unknown) : v))
-      .find((v) => Number.isSafeInteger(v) && (v as number) >= 0);
-    if (id !== undefined) found[`tokenizer.ggml.${name}_token_id`] = { u32: id as number };
-  };
-  const named = (value: unknown): unknown => {
-    const text = isObject(value) ? value.content : value;
-    return typeof text === 'string' && Object.hasOwn(vocab, text) ? vocab[text] : undefined;
-  };
-  put('bos', ids.bos_token_id, named(config.bos_token));
-  put('eos', ids.eos_token_id, named(config.eos_token));
-  put('padding', ids.pad_token_id, named(config.pad_token));
-  put('unknown', named(model.unk_token), named(config.unk_token));
-  const eos = Array.isArray(ids.eos_token_id) ? ids.eos_token_id : [];
-  if (eos.length > 1) put('eot', eos[1]);
-  return found;
+  const [eos, eot, eom] = eosIds;
+  const ids = Object.entries({ bos: bosId, eos, eot, eom, padding: padId, unknown });
+  return Object.fromEntries(
+    ids.flatMap(([name, u32]) => (u32 === undefined ? [] : [[`tokenizer.ggml.${name}_token_id`, { u32 }]])),
+  );
 }
 
 /** The tokens that the post-processor's template adds before and after a text. */
@@ -187,10 +177,4 @@ function added(json: JsonObject, reject: (message: string) => never): Record<str
     ...entry(middle < 0 ? [] : template.slice(0, middle), 'bos'),
     ...entry(middle < 0 ? [] : template.slice(middle + 1), 'eos'),
   };
-}
-
-async function chatTemplate(folder: string, config: JsonObject): Promise<string | undefined> {
-  const own = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined);
-  if (own !== undefined) return own;
-  return typeof config.chat_template === 'string' ? config.chat_template : undefined;
 }

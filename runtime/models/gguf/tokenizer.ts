@@ -11,7 +11,7 @@ const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byt
 const MAX_PIECE_LENGTH = 1024;
 
 /** Tokens that end a turn in chat templates, where the file names only the end of the text. */
-const ENDS_OF_TURN = [
+export const ENDS_OF_TURN = [
   '<|im_end|>',
   '<|eot_id|>',
   '<|end|>',

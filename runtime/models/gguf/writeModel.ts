@@ -91,7 +91,7 @@ export function sizesOf(spec: DecoderSpec): Sizes {
  */
 export async function writeGguf(
   file: string,
-  model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'generationConfig' | 'hasTokenizer'>,
+  model: Pick<ModelFolder, 'path' | 'folder' | 'config' | 'tensors' | 'hasTokenizer'>,
   { type, changed, name }: WriteGgufOptions,
 ): Promise<string[]> {
   const { spec: whole, parts } = inParts(decoderSpec(model.config));
@@ -141,9 +141,8 @@ export async function writeGguf(
   }
   checkPlaces(architecture, spec, stacked);
   const tensors = [...stacked.values()].map((rows) => (rows.length === 1 ? rows[0] : stack(rows)));
-  const ids = { ...model.config, ...model.generationConfig };
   const tokenizer = model.hasTokenizer
-    ? await tokenizerMetadata(model.folder, sizes.vocab, ids)
+    ? await tokenizerMetadata(model.folder, sizes.vocab)
     : { entries: { 'tokenizer.ggml.model': { text: 'no_vocab' } }, notes: [] };
   await writeGgufFile(
     file,

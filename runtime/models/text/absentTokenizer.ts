@@ -26,9 +26,10 @@ export function absentTokenizer(
     encode: reject,
     decode: reject,
     vocabSize,
+    ownVocabSize: vocabSize,
     eosIds: ids('eos_token_id'),
     padId: ids('pad_token_id')[0],
     prefixIds: [],
-    chatTemplate: { render: reject, plain: false, place: folder },
+    chatTemplate: { render: reject, plain: false, source: '', place: folder },
   };
 }

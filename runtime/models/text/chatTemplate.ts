@@ -17,6 +17,8 @@ export interface ChatTemplate {
   render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
   /** The model has no template of its own and `PLAIN_TEMPLATE` is used: warn. */
   plain: boolean;
+  /** Its text, in Jinja. */
+  source: string;
   /** File that the template comes from; the model's folder for a plain one. */
   place: string;
 }
@@ -76,6 +78,7 @@ export function chatTemplate(source: string, place: string, special: SpecialText
   let program: Program | undefined;
   return {
     plain: false,
+    source,
     place,
     render(messages, { addGenerationPrompt }) {
       const size = messages.reduce((sum, message) => sum + message.content.length, 0);

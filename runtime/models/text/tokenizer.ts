@@ -31,6 +31,8 @@ export interface Tokenizer {
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   /** Largest id + 1. A model's embedding may have more rows (see `modelVocabSize`). */
   vocabSize: number;
+  /** The same without added tokens: a model may have no embedding for those. */
+  ownVocabSize: number;
   /** `vocab_size` of config.json, if there is one. */
   modelVocabSize?: number;
   bosId?: number;
@@ -64,13 +66,13 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const tokenizer = makeTokenizer(json, config, file);
   const { vocab_size: modelVocabSize } = isObject(modelConfig.text_config) ? modelConfig.text_config : modelConfig;
   if (typeof modelVocabSize === 'number') tokenizer.modelVocabSize = modelVocabSize;
-  const largest = Math.max(tokenizer.vocabSize, tokenizer.modelVocabSize ?? 0);
-  const usable = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < largest;
+  const size = tokenizer.modelVocabSize ?? tokenizer.vocabSize;
+  const usable = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < size;
   // The generation config is what the publisher generates with; config.json counts only where it has no entry.
   const ends = generationConfig?.eos_token_id ?? modelConfig.eos_token_id;
   tokenizer.eosIds = [...new Set([...tokenizer.eosIds, ...[ends].flat().filter(usable)])];
   tokenizer.bosId ??= [generationConfig?.bos_token_id, modelConfig.bos_token_id].find(usable);
-  tokenizer.padId ??= [generationConfig?.pad_token_id, modelConfig.pad_token_id].find(usable);
+  tokenizer.padId = [tokenizer.padId, generationConfig?.pad_token_id, modelConfig.pad_token_id].find(usable);
   const bos = tokenizer.prefixIds.length > 0 ? tokenizer.decode(tokenizer.prefixIds) : '';
   tokenizer.chatTemplate = await loadChatTemplate(folder, config, templateTexts(config, tokenizer), bos);
   return tokenizer;
@@ -171,12 +173,21 @@ function make(json: JsonObject, config: JsonObject, place: string): Tokenizer {
     encode,
     decode,
     vocabSize: tokens.length,
+    ownVocabSize: ownSize(file.vocab, added),
     bosId: idOf(texts.bos_token),
     eosIds: eos === undefined ? [] : [eos],
     padId: idOf(texts.pad_token),
     unkId: idOf(texts.unk_token),
     prefixIds: prefixOf(encode),
   };
+}
+
+/** Some files list their added tokens in the vocabulary as well. */
+function ownSize(vocab: ReadonlyMap<string, number>, added: readonly AddedToken[]): number {
+  const names = new Set(added.map(({ content }) => content));
+  let size = 0;
+  for (const [token, id] of vocab) if (id >= size && !names.has(token)) size = id + 1;
+  return size;
 }
 
 /** Ids of a text without special tokens around it: added tokens are cut out before and after it is normalized. */
