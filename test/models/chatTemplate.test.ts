@@ -142,15 +142,6 @@ describe('a hostile template is stopped', () => {
   });
 });
 
-test('thousands of renderings take little time', () => {
-  const { template, cases } = templates.chatml!;
-  const own = chatTemplate(template, 'x', special);
-  const start = performance.now();
-  for (let i = 0; i < 3000; i++) own.render(cases[i % 4]!.messages, { addGenerationPrompt: false });
-  const ms = performance.now() - start;
-  assert.ok(ms < 6000, `3000 renderings took ${ms} ms`);
-});
-
 test('a long conversation is rendered', () => {
   const messages: ChatMessage[] = Array.from({ length: 400 }, (_, i) => ({
     role: i % 2 ? 'assistant' : 'user',
