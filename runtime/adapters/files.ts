@@ -1,6 +1,6 @@
 /** PEFT adapter folders: adapter_config.json, adapter_model.safetensors, and our own security_vector.json beside them. */
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, resolve, win32 } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { isObject, readJsonObject } from '../support/jsonFile.js';
@@ -28,7 +28,7 @@ export interface AdapterProvenance {
 
 /** Of an adapter that was computed from others. */
 export interface MadeFrom {
-  /** Each with its factor, or how it was projected on; by the SHA-256 of its matrices. */
+  /** Each with its factor, or how it was projected on; by its name and the SHA-256 of its matrices. */
   from: { path: string; sha256: string; scale?: number; projected?: 'off' | 'onto' }[];
   /** The rank that all of it takes, and the one that it was cut to, with the share of the norm that was lost. */
   exactRank: number;
@@ -63,6 +63,12 @@ export interface AdapterToWrite {
   role: AdapterRole;
   provenance?: AdapterProvenance;
   modules: ReadonlyMap<string, Omit<AdapterModule, 'scale'>>;
+}
+
+/** What may be told of where an adapter lies, on whatever system: the name of its folder, or of the run whose `adapter/` it is. */
+export function folderName(path: string): string {
+  const name = win32.basename(path);
+  return name === 'adapter' ? win32.basename(win32.dirname(path)) || name : name;
 }
 
 /** The adapter folder that a path means: itself, or `adapter/` in a run folder. */

@@ -163,7 +163,7 @@ export async function runOne(
   };
   const machine = machineOf(context);
   const baseUnchanged = async (): Promise<boolean> =>
-    (await sha256Weights(context.model)) === hashes.at(-1) && (await sha256Packed(context.model)) === packedSha256;
+    hashes.includes(await sha256Weights(context.model)) && (await sha256Packed(context.model)) === packedSha256;
   const checkpoint = resume ? await openCheckpoint(join(plan.folder, RUN_FILES.checkpoint)) : undefined;
   if (checkpoint && isTraining(recipe)) requireSame(checkpoint, dependencies, recipe);
   const before = checkpoint?.facts.seconds ?? 0;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { WEIGHTS_FILE, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
+import { WEIGHTS_FILE, folderName, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { norm, project, sum, truncate, type Combined } from '../adapters/algebra.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
@@ -54,6 +54,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
         sha256: await sha256File(join(file.path, WEIGHTS_FILE)),
         ...(i < adapters.length ? { scale: adapters[i].scale } : { projected: off === undefined ? 'onto' : 'off' }),
       });
+    const named = from.map((part) => ({ ...part, path: folderName(part.path) }));
     const names = files.slice(0, adapters.length).flatMap(({ provenance }) => provenance.name ?? []);
     await saveAdapter(folder, {
       ...result,
@@ -65,7 +66,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
           ...files.find(({ provenance }) => provenance.baseModel)?.provenance.baseModel,
           sha256: (await source.hashes())[0],
         },
-        made: { from, exactRank: exact, ...(cut && { rank, error: cut.error }) },
+        made: { from: named, exactRank: exact, ...(cut && { rank, error: cut.error }) },
       },
     });
     readingBack(source);

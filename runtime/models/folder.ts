@@ -76,7 +76,9 @@ async function readShard(folder: string, name: string) {
   const real = await realpath(file).catch((error: unknown) => {
     throw missing(error, file);
   });
-  return readSafetensors(real);
+  const found = await readSafetensors(real);
+  for (const info of found.tensors.values()) info.shard = name;
+  return found;
 }
 
 async function openSharded(folder: string): Promise<Map<string, TensorInfo>> {

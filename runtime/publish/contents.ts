@@ -2,7 +2,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CONFIG_FILE, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
+import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readRun } from '../evaluation/report/runReport.js';
@@ -12,7 +12,7 @@ import { summing } from '../models/hub/hashes.js';
 import { MANIFEST, readManifest } from '../models/hub/manifest.js';
 import { openModel } from '../models/folder.js';
 import { HumanError } from '../support/errors.js';
-import { parseJsonObject, readText } from '../support/jsonFile.js';
+import { isObject, parseJsonObject, readJsonObject, readText } from '../support/jsonFile.js';
 
 export interface Content {
   kind: 'adapter' | 'model';
@@ -83,7 +83,7 @@ async function adapterContent(
   const beside = async (from: string | undefined, name: string): Promise<void> => {
     if (from !== undefined && existsSync(join(from, name))) files.push(await fileAt(from, name));
   };
-  await beside(folder, ROLE_FILE);
+  if (existsSync(join(folder, ROLE_FILE))) files.push(await plainRole(folder));
   for (const name of await readdir(folder)) if (/^(LICEN[CS]E|NOTICE)[\w.-]*$/.test(name)) await beside(folder, name);
   if (adapter.role === 'security') await beside(runFolder ?? folder, RUN_FILES.calibration);
   if (prompts) {
@@ -95,6 +95,17 @@ async function adapterContent(
     await beside(runFolder ?? folder, RUN_FILES.prompts);
   }
   return { kind: 'adapter', role: adapter.role, adapter, base: hubName, run, files };
+}
+
+/** security_vector.json with the names of what the adapter was made of, where it has their paths. */
+async function plainRole(folder: string): Promise<FileToUpload> {
+  const json = await readJsonObject(join(folder, ROLE_FILE));
+  const { made } = json;
+  if (!isObject(made) || !Array.isArray(made.from)) return fileAt(folder, ROLE_FILE);
+  const from = made.from.map((part: unknown) =>
+    isObject(part) && typeof part.path === 'string' ? { ...part, path: folderName(part.path) } : part,
+  );
+  return textFile(ROLE_FILE, `${JSON.stringify({ ...json, made: { ...made, from } }, null, 2)}\n`);
 }
 
 /** Weights, config, tokenizer, licence: what a model needs. */

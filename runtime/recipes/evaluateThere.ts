@@ -48,7 +48,7 @@ export async function statesThere(
     prompts: [...prompts.values()],
     kinds: Object.fromEntries(named.map(({ name }) => [name, plan.kind(scalesOf[name])])),
     stop: tokenizer.eosIds,
-    pad: tokenizer.padId,
+    pad: tokenizer.padId ?? 0,
     maxNewTokens: recipe.generation.maxNewTokens,
   };
   const written = plan.measures(measures);

@@ -1,9 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { AdapterConfig } from '../adapters/adapterConfig.js';
 import type { AdapterProvenance } from '../adapters/files.js';
 import { loadData, sourceOptions, type Context, type LoadedData, type LoadReporter } from '../context/context.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
 import type { Sessions } from '../evaluation/judges/languageModel.js';
+import { readManifest } from '../models/hub/manifest.js';
+import type { ModelFolder } from '../models/weights/modelFolder.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -142,6 +145,23 @@ export async function trainingState(
     forget: () => rm(held, { recursive: true, force: true }),
   };
 }
+
+/** What PEFT loads as the base: the repository that it was downloaded from, or its folder. A GGUF file is none. */
+export async function baseName(
+  { folder, gguf }: Pick<ModelFolder, 'folder' | 'gguf'>,
+  known?: string,
+): Promise<string | undefined> {
+  if (gguf !== undefined) return known;
+  // A damaged record is no reason not to train.
+  const record = await readManifest(folder).catch(() => undefined);
+  return record?.repository ?? known ?? folder;
+}
+
+/** The config of an adapter that was trained, with the name of its base. */
+export const withBase = async (config: AdapterConfig, { context }: Job<Recipe>): Promise<AdapterConfig> => ({
+  ...config,
+  baseModelName: await baseName(context.model, config.baseModelName),
+});
 
 /** What is written beside an adapter: what it was trained on. */
 export const provenance = (job: Job<Recipe>): AdapterProvenance => ({

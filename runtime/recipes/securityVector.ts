@@ -11,7 +11,7 @@ import type { DoneEvent, VectorQuality } from '../contract/events.js';
 import type { VectorRecipe } from '../contract/recipe.js';
 import type { DataSource } from '../contract/recipeData.js';
 import { random } from '../support/random.js';
-import { dataFacts, loadSource, provenance, trainingState, type Job } from './job.js';
+import { dataFacts, loadSource, provenance, trainingState, withBase, type Job } from './job.js';
 import { flatTensor, mean, rowsOf, tokenCount } from '../learner/rows.js';
 import { openLearner } from '../learner/learner.js';
 import { requireLearned } from './divergence.js';
@@ -129,7 +129,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     await saveAdapter(folder.file(RUN_FILES.adapter), {
       layout,
       flat: await backend.read(state.p[0]),
-      config,
+      config: await withBase(config, job),
       role: 'security',
       provenance: provenance(job),
     });

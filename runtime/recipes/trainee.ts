@@ -14,7 +14,7 @@ import { parameters as parameterShapes } from '../models/decoder/spec.js';
 import { openOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.js';
 import { random } from '../support/random.js';
 import { asStored, baseTensors, saveFullModel } from './fullModel.js';
-import { provenance, trainingState, type Job, type TrainingState } from './job.js';
+import { provenance, trainingState, withBase, type Job, type TrainingState } from './job.js';
 
 /** Name of the task adapter in the graph. */
 export const TASK = 'task';
@@ -120,9 +120,10 @@ export function openTrainee(
       });
       try {
         const losses = await reader.losses(rows, { ...feeds, [input]: flatTensor(adapter.flat) });
+        const written = adapter.layout === layout ? config : joinedConfig(adapter.layout, [], sites);
         await saveAdapter(folder.file(RUN_FILES.adapter), {
           ...adapter,
-          config: adapter.layout === layout ? config : joinedConfig(adapter.layout, [], sites),
+          config: await withBase(written, job),
           role: 'task',
           provenance: provenance(job),
         });

@@ -1,6 +1,6 @@
 /** Runs on a cluster as the fake Jobs server plays it: the protocol, and what is computed there and here. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { readAdapter } from '../../runtime/adapters/files.js';
 import { faultless, noteLine, planOf } from '../support/rayServer.js';
@@ -94,6 +94,26 @@ describe('a run on a cluster', () => {
       on: { ray: server.address, model: 'm', storage: '/s' },
     });
     assert.match((await run(sampled)).error!.message, /sampling runs only on this machine/);
+  });
+
+  it('answers of a model without a pad token are asked for with token 0 as padding', async () => {
+    await cp(workspace.file('tiny-assistant'), workspace.file('without-pad'), { recursive: true });
+    for (const name of ['config.json', 'generation_config.json', 'tokenizer_config.json']) {
+      const config = await workspace.json<object>('without-pad', name);
+      const without = { ...config, pad_token: undefined, pad_token_id: undefined };
+      await writeFile(workspace.file('without-pad', name), JSON.stringify(without));
+    }
+    const file = await workspace.recipe('evaluate.json', {
+      model: '../without-pad',
+      states: [{ name: 'base', adapters: [] }],
+      evaluate: [{ name: 'harm', file: '../eval/forbidden.jsonl', limit: 2, measure: 'harm' }],
+      output: output(),
+      on: { ray: server.address, model: '/models/tiny', gpu: 0, storage: '/shared' },
+    });
+    const { error } = await run(file);
+    assert.equal(error, undefined, error?.message);
+    const [job] = [...server.jobs.values()];
+    assert.equal(planOf(job!).generate!.pad, 0);
   });
 
   it('secrets come from the environment by their names, and are written nowhere', async () => {

@@ -38,7 +38,16 @@ it('a sum gives the logits of all its parts active, and names them by their hash
   );
   const written = JSON.parse(await readFile(join(out, ROLE_FILE), 'utf8')) as { role: string; made: object };
   assert.equal(written.role, 'security');
-  assert.deepEqual(written.made, { from: result.from, exactRank: result.exactRank });
+  const [task, vector] = result.from;
+  assert.deepEqual(
+    [task!.path, vector!.path],
+    parts.map(({ path }) => path),
+  );
+  const named = [
+    { ...task, path: 'task' },
+    { ...vector, path: 'vector' },
+  ];
+  assert.deepEqual(written.made, { from: named, exactRank: result.exactRank });
 });
 
 it('a cut has the rank that was asked for and says what is lost', async () => {

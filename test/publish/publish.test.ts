@@ -81,6 +81,21 @@ test('nothing that is sent names a folder of this machine, or the token', async 
   }
 });
 
+test('a combined adapter names its parts, not where they lay', async () => {
+  const folder = newFolder();
+  await cp(join(fixture, 'adapters/task'), folder, { recursive: true });
+  const part = (path: string) => ({ path, sha256: 'a'.repeat(64), scale: 1 });
+  const written = (...paths: string[]) =>
+    `${JSON.stringify({ role: 'task', made: { from: paths.map(part), exactRank: 4 } }, null, 2)}\n`;
+  await writeFile(
+    join(folder, 'security_vector.json'),
+    written(workspace.file('loras/polite'), join(task, 'adapter'), 'C:\\Users\\me\\short\\adapter', 'named'),
+  );
+  await send({ folder });
+  const sent = there().files['security_vector.json']!.toString();
+  assert.equal(sent, written('polite', 'a|b', 'short', 'named'));
+});
+
 test('the card names base, data by hash, method, the table of the verdict and limits', async () => {
   const { plan } = await send({ folder: task, base: 'owner/tiny-assistant' });
   const manifest = await workspace.json<Manifest>('adapters', 'a|b', 'manifest.json');

@@ -10,20 +10,41 @@ export async function sha256Weights(
   model: Pick<ModelFolder, 'tensors' | 'gguf'>,
   hash: (file: string) => Promise<string> = sha256File,
 ): Promise<string> {
-  const files = [...new Set([...model.tensors.values()].map((t) => t.file))].sort();
-  const hashes = [];
-  for (const file of files) hashes.push(await hash(file));
+  const files = await hashedFiles(model, hash);
   // Where a GGUF file lies, and so what comes first, does not matter.
-  if (model.gguf !== undefined) hashes.sort();
-  return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
+  return inOrder(files, model.gguf === undefined ? 'shard' : 'sha256');
 }
 
 /**
  * The hashes that name a model: first the one that is written down. A GGUF file is known by its own, whatever its weights are
- * converted to, and last by that of the files that are read, which adapters of earlier versions have. Files that stay as they
- * are, are read once.
+ * converted to, and last by that of the files that are read. Shards that are links are also known in the order of what the links
+ * lead to. Adapters of earlier versions have these others. Files that stay as they are, are read once.
  */
 export async function hashesOf(model: Pick<ModelFolder, 'tensors' | 'gguf'>): Promise<ModelHashes> {
-  const weights = await sha256Weights(model, rememberedHash);
-  return model.gguf === undefined ? [weights] : [model.gguf, weights];
+  const files = await hashedFiles(model, rememberedHash);
+  if (model.gguf !== undefined) return [model.gguf, inOrder(files, 'sha256')];
+  const [weights, earlier] = [inOrder(files, 'shard'), inOrder(files, 'file')];
+  return weights === earlier ? [weights] : [weights, earlier];
+}
+
+interface HashedFile {
+  readonly file: string;
+  /** Its name in the model's folder. */
+  readonly shard: string;
+  readonly sha256: string;
+}
+
+async function hashedFiles(
+  { tensors }: Pick<ModelFolder, 'tensors'>,
+  hash: (file: string) => Promise<string>,
+): Promise<HashedFile[]> {
+  const shards = new Map([...tensors.values()].map(({ file, shard = file }) => [file, shard]));
+  const hashed: HashedFile[] = [];
+  for (const [file, shard] of shards) hashed.push({ file, shard, sha256: await hash(file) });
+  return hashed;
+}
+
+function inOrder(files: readonly HashedFile[], by: keyof HashedFile): string {
+  const hashes = files.toSorted((a, b) => (a[by] < b[by] ? -1 : 1)).map((file) => file.sha256);
+  return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
 }

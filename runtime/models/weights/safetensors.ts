@@ -42,6 +42,8 @@ export interface TensorInfo {
   shape: number[];
   /** Absolute path of the file that holds the bytes. */
   file: string;
+  /** Name of the file as the model's folder has it, where `file` may be what a link leads to. */
+  shard?: string;
   /** Byte offset in the file. */
   offset: number;
   bytes: number;
