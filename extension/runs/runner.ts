@@ -130,7 +130,7 @@ export class Runner implements Disposable {
   /** The run that stands in a folder and would be lost if another one were to begin there: it is finished, or can be resumed. */
   async standing(folder: string): Promise<Run | undefined> {
     const run = await this.options.store.open(folder).catch(() => undefined);
-    if (!run || run.live) return undefined;
+    if (!run || isRunning(run)) return undefined;
     // Of a run that failed before it wrote anything the store does not know what is in its folder.
     return isFinished(run) || (await exists(join(folder, RUN_FILES.checkpoint, CHECKPOINT_FILE))) ? run : undefined;
   }

@@ -93,6 +93,13 @@ test('what it writes is drawn as it comes, whole lines only, and its answers are
   assert.equal((await store.answersOf(folder)).length, 1);
 });
 
+test('nobody is asked what becomes of it: it is at work, and its recipe is refused', async (t) => {
+  const { folder, store } = await elsewhere(t);
+  await write(join(folder, 'checkpoint', CHECKPOINT_FILE), '');
+  const engine = () => assert.fail('nothing runs');
+  assert.equal(await new Runner({ store, engine, assertTrusted: () => undefined }).standing(folder), undefined);
+});
+
 test('when it is killed the run is interrupted and can be resumed', async (t) => {
   const { folder, store, run, kill } = await elsewhere(t);
   const follower = new Follower(store, 10);
