@@ -5,6 +5,7 @@ import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN, RUN_
 import { exists, readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import { isWithin } from '../host/paths.js';
+import { Turns } from '../host/turns.js';
 import { isRunning, type Run } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
 import { FILES } from '../runs/folder.js';
@@ -46,7 +47,7 @@ export class WorkspaceFiles implements vscode.Disposable {
   /** Look for the files of each watcher in a folder. */
   private readonly looks: ((folder: string) => Promise<void>)[] = [];
   private readonly changed = this.disposables.add(debounce(() => this.changes.fire(), 150));
-  private scanning = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(private readonly options: WatchOptions) {
     const { store, recipes, problems } = options;
@@ -104,11 +105,10 @@ export class WorkspaceFiles implements vscode.Disposable {
 
   /** Looks for everything once, after who looks already. @param left folders that are no longer in the workspace */
   scan(left: readonly string[] = []): Promise<void> {
-    const begin = (): Promise<void> => {
+    return this.turns.take(() => {
       for (const folder of left) this.forgetIn(folder);
       return this.look();
-    };
-    return (this.scanning = this.scanning.then(begin, begin));
+    });
   }
 
   private async look(): Promise<void> {

@@ -38,6 +38,17 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** The files of a workspace, watched until the test ends. */
+function watched(t: TestContext, services: Pick<Services, 'store' | 'recipes' | 'problems'>) {
+  const files = new WorkspaceFiles({
+    ...services,
+    ...{ onState: () => undefined, onReview: () => undefined, onDataFile: () => undefined },
+    onError: assert.ifError,
+  });
+  t.after(() => files.dispose());
+  return files;
+}
+
 /** A workspace with some finished runs and the recipes that they come from. */
 async function workspace(t: TestContext, ...names: string[]) {
   const root = await temporary(t);
@@ -233,14 +244,7 @@ test('whoever cannot train longer is told before they are asked for how long', a
 test('a run whose folder is gone leaves, whatever the file system tells of it', async (t) => {
   const { root, services, store, folders } = await workspace(t, 'a', 'b');
   fake.watchers = [];
-  const files = new WorkspaceFiles({
-    ...services,
-    onState: () => undefined,
-    onReview: () => undefined,
-    onDataFile: () => undefined,
-    onError: assert.ifError,
-  });
-  t.after(() => files.dispose());
+  watched(t, services);
   await rm(join(root, 'adapters'), { recursive: true });
   const all = fake.watchers.find(({ glob }) => glob === '**/*')!;
   // Of a deleted folder VS Code tells the topmost only.
@@ -253,14 +257,7 @@ test('a run whose folder is gone leaves, whatever the file system tells of it', 
 test('a run whose adapter is deleted has none, until it is there again', async (t) => {
   const { services, store, folders } = await workspace(t, 'a');
   fake.watchers = [];
-  const files = new WorkspaceFiles({
-    ...services,
-    onState: () => undefined,
-    onReview: () => undefined,
-    onDataFile: () => undefined,
-    onError: assert.ifError,
-  });
-  t.after(() => files.dispose());
+  watched(t, services);
   const all = fake.watchers.find(({ glob }) => glob === '**/*')!;
   const adapter = join(folders[0]!, 'adapter');
   const seen = async (is: string | undefined): Promise<void> => {
@@ -395,12 +392,7 @@ test('of many runs the newest are read first, so that the top of the view is the
   const store = new RunStore();
   const read: string[] = [];
   store.onDidChange(({ run }) => read.includes(run.folder) || read.push(run.folder));
-  const files = new WorkspaceFiles({
-    ...{ store, recipes: new RecipeIndex(), problems: new Problems() },
-    ...{ onState: () => undefined, onReview: () => undefined, onDataFile: () => undefined },
-    onError: assert.ifError,
-  });
-  t.after(() => files.dispose());
+  const files = watched(t, { store, recipes: new RecipeIndex(), problems: new Problems() });
   await files.scan();
   assert.equal(store.list().length, names.length);
   const last = read.slice(0, 20).map((folder) => Number(/(\d+)$/.exec(folder)![1]));
