@@ -83,7 +83,7 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
   const replacement = await runner.standing(join(output, RUN_FILES.next));
   const standing = replacement ?? (await runner.standing(output));
   if (!standing) return runner.start(file);
-  const another = await freeFolder(output);
+  const another = await freeFolder(output, (folder) => runner.has(folder));
   const shown = vscode.workspace.asRelativePath(output);
   const keep: Choice<Fate> = {
     label: t('Keep both'),
@@ -111,11 +111,11 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
 /** What becomes of the run that stands where another one is to begin. */
 type Fate = 'resume' | 'replace' | 'keep';
 
-/** `folder-2`, `folder-3`, …: the first that is not there. */
-async function freeFolder(folder: string): Promise<string> {
+/** `folder-2`, `folder-3`, …: the first that is not there, and that no run is going to make. */
+async function freeFolder(folder: string, isAwaited: (folder: string) => boolean): Promise<string> {
   for (let i = 2; ; i++) {
     const free = `${folder}-${i}`;
-    if (!(await exists(free))) return free;
+    if (!isAwaited(free) && !(await exists(free))) return free;
   }
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
+import { whileHeld } from '../../runtime/contract/heldFiles.js';
 import { readJson } from './checkedFile.js';
 import { fileReason, inputError, type HostError } from './errors.js';
 import { t } from './text.js';
@@ -70,7 +71,7 @@ export async function replaceFile(file: string, content: string | Uint8Array): P
     } finally {
       await handle.close();
     }
-    await rename(beside, file);
+    await whileHeld(() => rename(beside, file), process.platform);
   } catch (error) {
     await rm(beside, { force: true }).catch(() => undefined);
     throw unwritable(file, error);

@@ -195,6 +195,11 @@ export class Runner implements Disposable {
     return recipe && unmade(recipe, (folder) => this.options.store.get(folder));
   }
 
+  /** Whether a run writes to the folder, or waits to. */
+  has(folder: string): boolean {
+    return this.jobOf(folder) !== undefined;
+  }
+
   /** Folders of the runs that wait, in the order in which they will begin. */
   queue(): string[] {
     return this.waiting.map(({ run }) => run.folder);

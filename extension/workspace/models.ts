@@ -62,7 +62,8 @@ export class WorkspaceModels implements Disposable {
   /** Of adapters that only the state file names. */
   private facts = new Map<string, AdapterFacts | { reason: string }>();
   /** Why adapters do not fit, by `keyOf`. */
-  private reasons = new Map<string, string | null>();
+  /** By model and adapter; undefined: it could not be looked at, and is asked again when somebody wants to know. */
+  private reasons = new Map<string, string | null | undefined>();
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
 
@@ -124,15 +125,15 @@ export class WorkspaceModels implements Disposable {
     void this.compare();
   }
 
-  /** Why an adapter does not fit; asks the engine if nobody has. */
+  /** Why an adapter does not fit; asks the engine if nobody has. What cannot be looked at is for who uses it to report. */
   async whyNot(model: string, adapter: string): Promise<string | null> {
     const key = keyOf(model, adapter);
-    if (!this.reasons.has(key)) {
-      // what cannot be looked at is for who uses it to report
-      const reason = await Promise.resolve(this.options.fits?.(model, adapter) ?? null).catch(() => null);
-      this.reasons.set(key, reason);
-    }
-    return this.reasons.get(key) ?? null;
+    const known = this.reasons.get(key);
+    if (known !== undefined) return known;
+    const fits = this.options.fits?.(model, adapter);
+    const reason = await Promise.resolve(fits ?? null).catch(() => undefined);
+    this.reasons.set(key, reason);
+    return reason ?? null;
   }
 
   /** Looks at the adapters that nobody has looked at. */

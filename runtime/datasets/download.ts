@@ -3,7 +3,7 @@
  * sets to measure; any other as it is. The files of the Hub stay in the cache, so that a second download is a short one.
  */
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { publicSet } from '../contract/publicSets.js';
 import type { DatasetInfo, DatasetResult } from '../contract/dataInfo.js';
@@ -16,6 +16,7 @@ import { HumanError } from '../support/errors.js';
 import { isSame, readProvenance, requireOwn, type Provenance } from './provenance.js';
 import { sourcesOf, splitsMeant, splitsOf } from './sources.js';
 import { writeRows } from './write.js';
+import { move } from '../support/files.js';
 
 export type DatasetParams = Requests['downloadDataset']['params'];
 
@@ -102,13 +103,13 @@ export async function downloadDataset(
 /** The old files come back when the new ones are not complete. */
 async function replaced<T>(out: string, write: (folder: string) => Promise<T>): Promise<T> {
   const old = `${out}.${randomBytes(4).toString('hex')}.part`;
-  await rename(out, old);
+  await move(out, old);
   try {
     const result = await stagedFolder(out, write);
     await rm(old, { recursive: true });
     return result;
   } catch (error) {
-    await rename(old, out);
+    await move(old, out);
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 /** Exports are written beside their target and take its place when they are checked: whole, or not at all. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HumanError } from '../support/errors.js';
+import { move } from '../support/files.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
@@ -21,7 +22,7 @@ export async function stagedFolder<T>(out: string, write: (folder: string) => Pr
   return beside(out, async (part) => {
     const result = await write(part);
     if (entries) await rmdir(out);
-    await rename(part, out);
+    await move(part, out);
     return result;
   });
 }
@@ -34,7 +35,7 @@ export async function stagedFile<T>(out: string, write: (file: string) => Promis
   return beside(out, async (part) => {
     const file = join(part, basename(out));
     const result = await write(file);
-    await rename(file, out);
+    await move(file, out);
     return result;
   });
 }

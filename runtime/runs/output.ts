@@ -1,11 +1,11 @@
 /** Where a run may write: never over what it did not make. */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isManifest, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { isPartOf } from '../support/files.js';
+import { isPartOf, move } from '../support/files.js';
 import { KINDS } from '../contract/kinds.js';
 import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
@@ -138,7 +138,7 @@ export async function finishReplacement(output: string): Promise<void> {
   const oldFiles = before?.files && new Set(before.files);
   for (const file of await runFiles(output))
     if (!newFiles.has(file) && (oldFiles?.has(file) ?? true)) await rm(join(output, file), { force: true });
-  await rename(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
+  await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, RUN_FILES.adapter, RUN_FILES.model])
     await removeEmpty(join(output, folder));
   await rm(join(next, RUN_FILES.owner), { force: true });
@@ -146,7 +146,7 @@ export async function finishReplacement(output: string): Promise<void> {
 
   async function moveUp(file: string): Promise<void> {
     await mkdir(dirname(join(output, file)), { recursive: true });
-    await rename(join(next, file), join(output, file)).catch((error: NodeJS.ErrnoException) => {
+    await move(join(next, file), join(output, file)).catch((error: NodeJS.ErrnoException) => {
       // moved before a crash
       if (error.code !== 'ENOENT') throw error;
     });

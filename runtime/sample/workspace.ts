@@ -1,10 +1,10 @@
 /** The copy of the sample workspace that the story runs in: created afresh each time, without removing anything of the user's. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../support/errors.js';
-import { sha256File } from '../support/files.js';
+import { move, sha256File } from '../support/files.js';
 import { readManifest } from '../runs/output.js';
 
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */
@@ -36,7 +36,7 @@ export async function copySample(workspace: string): Promise<{ kept?: string }> 
         },
       );
     }
-    if (await isChanged(workspace, mark)) await rename(workspace, (kept = await freeName(workspace)));
+    if (await isChanged(workspace, mark)) await move(workspace, (kept = await freeName(workspace)));
     else await rm(workspace, { recursive: true });
   }
   await mkdir(join(workspace, dirname(MARK)), { recursive: true });

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { whileHeld } from '../contract/heldFiles.js';
 
 export interface ReplaceOptions {
   /** Make the folder where there is none; default. Without it a folder that was deleted meanwhile is an error. */
@@ -36,7 +37,7 @@ export async function replaceFile(
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    await move(temporary, file);
   } catch (error) {
     // The first error is the one to report; `removeParts` removes a leftover.
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -44,6 +45,9 @@ export async function replaceFile(
   }
   await syncFolder(dirname(file));
 }
+
+/** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */
+export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
 
 /** Errors of an open file do not name it, and people do not know the temporary one. */
 export function withPath(error: unknown, file: string, beside?: string): unknown {

@@ -354,6 +354,7 @@ test('where a run stands that can be resumed, the person decides whether it is',
   await write(join(output, 'checkpoint', CHECKPOINT_FILE), '');
   const run = (await readRun(output))!;
   const done: unknown[] = [];
+  const awaited: string[] = [];
   const begun = (what: unknown) => {
     done.push(what);
     return Promise.resolve({ run, ended: Promise.resolve(run) });
@@ -365,6 +366,7 @@ test('where a run stands that can be resumed, the person decides whether it is',
       standing: () => Promise.resolve(run),
       start: (_: string, options: object) => begun(options),
       resume: (folder: string) => begun(folder),
+      has: (folder: string) => awaited.includes(folder),
     },
   } as unknown as Services;
   for (const label of ['Resume it', 'Start over', 'Keep both']) {
@@ -374,7 +376,9 @@ test('where a run stands that can be resumed, the person decides whether it is',
     };
     await runRecipe(services, { file });
   }
-  assert.deepEqual(done, [output, { replace: true }, { output: `${output}-2` }]);
+  awaited.push(`${output}-2`);
+  await runRecipe(services, { file });
+  assert.deepEqual(done, [output, { replace: true }, { output: `${output}-2` }, { output: `${output}-3` }]);
 });
 
 test('of many runs the newest are read first, so that the top of the view is there at once', async (t) => {

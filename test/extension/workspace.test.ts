@@ -182,6 +182,29 @@ test('what is asked for next works with a box that was ticked just before', asyn
   assert.deepEqual(models.reference(join(root, 'm')).adapters, [{ path: join(root, 'a'), scale: 1 }]);
 });
 
+test('whether an adapter fits is asked again where the engine failed, and only by who wants to know', async (t) => {
+  const root = await temporary(t);
+  const run = await vectorRun(root, 'v');
+  const answers = [() => assert.fail('the engine has ended'), () => 'it is for another model', () => null];
+  let asked = 0;
+  const models = new WorkspaceModels(
+    {
+      root: () => root,
+      inspect: async (path) => info(path),
+      fits: async () => answers[asked++]!(),
+      runs: () => [run],
+    },
+    new Problems(),
+  );
+  await models.add(join(root, 'tiny'));
+  await models.refresh();
+  models.redraw();
+  assert.equal(asked, 1);
+  for (let i = 0; i < 2; i++)
+    assert.equal(await models.whyNot(join(root, 'tiny'), run.folder), 'it is for another model');
+  assert.equal(asked, 2);
+});
+
 test('what others write into the state file is taken over; what was written here is not looked at again', async (t) => {
   const root = await temporary(t);
   const file = stateFile(root);

@@ -4,13 +4,14 @@
  * appears by being renamed as a whole and disappears the same way, so that no process sees half of one.
  */
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { CacheEntry, CacheInfo } from '../../contract/modelInfo.js';
 import { HumanError } from '../../support/errors.js';
 import { processStart } from '../../runs/ownerOf.js';
+import { move } from '../../support/files.js';
 
 /** Where the system keeps what can be made again; SECURITY_VECTORS_CACHE is another folder. */
 export function userCache(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
@@ -108,9 +109,9 @@ export async function clearCache(cache = userCache()): Promise<{ removed: CacheE
   for (const entry of (await listCache(cache)).entries) {
     if (entry.inUse) continue;
     const away = `${entry.folder}.${randomBytes(4).toString('hex')}.part`;
-    await rename(entry.folder, away);
+    await move(entry.folder, away);
     // A process may have begun to use it in the meantime; from now on nobody finds it.
-    if (await isUsed(away)) await rename(away, entry.folder);
+    if (await isUsed(away)) await move(away, entry.folder);
     else {
       await rm(away, { recursive: true, force: true });
       removed.push(entry);

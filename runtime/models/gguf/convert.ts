@@ -3,11 +3,11 @@
  * same in both are not copied: `mapped.json` says where the GGUF file has them.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join, parse, resolve } from 'node:path';
 import { HumanError } from '../../support/errors.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
-import { sha256, sha256File, writeFileAtomic } from '../../support/files.js';
+import { move, sha256, sha256File, writeFileAtomic } from '../../support/files.js';
 import { decoderSpec } from '../families/config.js';
 import { ARCHITECTURES, architectureOf } from './architectures/table.js';
 import { SIZE_NAMES } from './architectures/shared/layout.js';
@@ -182,7 +182,7 @@ async function build(folder: string, { parts, config, tensors, tokenizer }: Plan
         await json(name, content, name === 'tokenizer.json' ? undefined : 2);
     await json(SOURCE, source, 2);
     await writeFileAtomic(join(beside, 'config.json'), `${formatJson(config, FLOATS)}\n`);
-    await rename(beside, folder);
+    await move(beside, folder);
   } catch (error) {
     await rm(beside, { recursive: true, force: true });
     // Another process may have converted the same file in the meantime.

@@ -7,10 +7,11 @@
  * is the old model or the new one.
  */
 import { safeParse } from '../../contract/safeParse.js';
-import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { HumanError } from '../../support/errors.js';
+import { move } from '../../support/files.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 import { claim } from '../../runs/owner.js';
 import { isHubFile } from './files.js';
@@ -121,10 +122,10 @@ const staging = (folder: string, place: string): Staging => ({
       moves.push({ name, part: part && basename(part), had: await isThere(join(folder, name)) });
     await write(join(place, newManifest), manifest);
     await write(join(place, `${COMMIT}.part`), JSON.stringify({ moves }));
-    await rename(join(place, `${COMMIT}.part`), join(place, COMMIT));
+    await move(join(place, `${COMMIT}.part`), join(place, COMMIT));
     try {
-      for (const { name, had } of moves) if (had) await rename(join(folder, name), oldOf(place, name));
-      for (const { name, part } of moves) if (part !== undefined) await rename(join(place, part), join(folder, name));
+      for (const { name, had } of moves) if (had) await move(join(folder, name), oldOf(place, name));
+      for (const { name, part } of moves) if (part !== undefined) await move(join(place, part), join(folder, name));
       await rm(join(place, COMMIT));
     } catch (error) {
       // what cannot be taken back now is taken back by the next download
@@ -153,8 +154,8 @@ async function takeBack(folder: string, place: string): Promise<void> {
     // it never moved, or is back already
     if (had && !(await isThere(old))) continue;
     if (part !== undefined && !(await isThere(join(place, part))) && (await isThere(target)))
-      await rename(target, join(place, part));
-    if (had && !(await isThere(target))) await rename(old, target);
+      await move(target, join(place, part));
+    if (had && !(await isThere(target))) await move(old, target);
   }
   await rm(file);
 }

@@ -1,10 +1,10 @@
 /** The weights of a model folder in blocks, made once and kept in the user's cache. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Precision } from '../../contract/recipeWords.js';
 import { HumanError } from '../../support/errors.js';
-import { sha256, writeFileAtomic } from '../../support/files.js';
+import { move, sha256, writeFileAtomic } from '../../support/files.js';
 import { removeAbandoned, useEntry } from '../cache/userCache.js';
 import { embeddingSize, linearLayers, type DecoderSpec } from '../decoder/spec.js';
 import { findTensor } from '../decoder/weights.js';
@@ -96,7 +96,7 @@ export async function packModel(
     try {
       await writeSafetensors(join(beside, FILE), tensors, { format: 'pt' });
       await writeFileAtomic(join(beside, 'source.json'), `${JSON.stringify({ file: model.path })}\n`);
-      await rename(beside, folder);
+      await move(beside, folder);
     } catch (error) {
       await rm(beside, { recursive: true, force: true });
       // Another process may have packed the same model in the meantime.
