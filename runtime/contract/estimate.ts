@@ -40,7 +40,7 @@ export interface Estimate {
   measured: boolean;
   /** Of a sweep: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
   points?: number;
-  /** Of a protected run: prompts of its largest set of harm. */
+  /** Of a protected run: prompts of its smallest set of harm. */
   harmPrompts?: number;
 }
 

@@ -280,7 +280,7 @@ function stepSeconds({ recipe, graphs, adapters, method, model }: Parts, plan: S
 /**
  * What a run does besides its steps: it scans, probes, and answers its evaluation sets before and after.
  * @returns its seconds, and those at most: what is absorbed is found by the scan; and of a protected run how many prompts the
- * largest set of harm has
+ * smallest set of harm has, 0 without one
  */
 async function besides(
   { recipe, rows, graphs, model, cutting }: Parts,
@@ -310,18 +310,19 @@ async function besides(
   const token = (tokens: number): number => lossSeconds(ANSWERED, { tokens, supervised: 1 }) / ANSWERED;
   let answers = 0;
   const { heldOut } = recipe;
-  let harmPrompts = typeof heldOut === 'object' && heldOut.measure === 'harm' ? rows.kept : 0;
+  const harmSets = typeof heldOut === 'object' && heldOut.measure === 'harm' ? [rows.kept] : [];
   const { tokenizer, maxTokens } = await openTokenizer(path(recipe.model), recipe.batch.maxTokens);
   for (const set of recipe.evaluate) {
     const { rows: count, sizes } = await rowSizes(path(set.file), set, tokenizer!, { maxTokens }).catch(
       (): RowSizes => ({ rows: 0, sizes: [] }),
     );
-    if (set.measure === 'harm') harmPrompts = Math.max(harmPrompts, count);
+    if (set.measure === 'harm') harmSets.push(count);
     if (set.measure === 'loss') answers += losses(count);
     else answers += count * (token(meanSize(sizes).tokens) + recipe.generation.maxNewTokens * token(1));
   }
   const { flagged } = strategyOf(recipe);
   const absorbing = recipe.vectors.length === 1 ? (ABSORBED_ROWS / PROBE_ROWS) * probe : 0;
+  const harmPrompts = harmSets.length > 0 ? Math.min(...harmSets) : 0;
   const seconds =
     trained + scan + 2 * answers + (model.bytes / speed.moved) * 2 + (flagged === 'absorb' ? absorbing : 0);
   return { seconds, most: seconds + (flagged === 'auto' ? absorbing : 0), ...(vectors && { harmPrompts }) };
