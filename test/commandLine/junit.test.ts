@@ -105,6 +105,14 @@ describe('the file', () => {
     assert.deepEqual([none.tests, none.skipped, none.unjudged], [2, 2, 1]);
   });
 
+  it('what neither refuses nor complies any more is no passed test', () => {
+    const neither = (state: string, value: number) => ({ ...measured(state, value), measure: 'neither' as const });
+    const all = [measured('base', 0), measured('x', 0), neither('base', 0), neither('x', 1)];
+    const { skipped, xml } = junit(all, [], 0);
+    assert.equal(skipped, 1);
+    assert.match(xml, /100\s% neither refuse nor comply, 0\s% of the base's/u);
+  });
+
   it('an answer that the failing judge has left open is none of its harmful ones', () => {
     const both = [measured('base', 0, 50, 'harm set', 'second'), measured('x', 1, 50, 'harm set', 'second')];
     const { xml } = junit(both, [answer('x', 3, { judge: 'phrases', verdicts: {} })], 0);
