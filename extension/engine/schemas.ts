@@ -54,6 +54,7 @@ const measurement = z.looseObject({
   }),
   value: number,
   count: number,
+  open: number.optional(),
   judge: text,
   interval: z.tuple([number, number]).optional().catch(undefined),
 } satisfies Shape<Measurement>);

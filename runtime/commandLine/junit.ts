@@ -144,6 +144,8 @@ function whyUntold({ cause, of }: Untold): string {
       return 'the base already does what it should refuse';
     case 'tooFew':
       return `at least ${LIMITS.fewestPrompts} prompts are needed`;
+    case 'open':
+      return `${of.open ?? 0} answers were left open, ${of.baseOpen ?? 0} of the base's`;
     case 'unclassified':
       return `${formatPercent(of.now)} neither refuse nor comply, ${formatPercent(of.base)} of the base's`;
   }

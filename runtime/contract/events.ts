@@ -15,6 +15,8 @@ export interface Measurement {
   value: number;
   /** Rows judged. */
   count: number;
+  /** Further rows that the judge has left open; absent without any. */
+  open?: number;
   judge: string;
   /** Of a share: bounds by its count, each alone with 95 % confidence (Clopper and Pearson). */
   interval?: [low: number, high: number];

@@ -53,6 +53,9 @@ export interface Compared {
   count: number;
   base: number;
   now: number;
+  /** Further answers that the judge has left open. */
+  baseOpen?: number;
+  open?: number;
 }
 
 /** What was measured of both the base and `state`; of a number that was measured twice the later one counts. */
@@ -69,6 +72,12 @@ export function comparedWithBase(
     if (m.state !== state || !measures.includes(m.measure) || at(state, m) !== m) return [];
     const base = at('base', m);
     if (!isFiniteNumber(base?.value) || !isFiniteNumber(m.value)) return [];
-    return [{ name: m.name, judge: m.judge, baseCount: base.count, count: m.count, base: base.value, now: m.value }];
+    return [
+      {
+        ...{ name: m.name, judge: m.judge, baseCount: base.count, count: m.count, base: base.value, now: m.value },
+        ...(base.open && { baseOpen: base.open }),
+        ...(m.open && { open: m.open }),
+      },
+    ];
   });
 }

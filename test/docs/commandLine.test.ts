@@ -100,6 +100,7 @@ const PRINTED: Record<string, string[]> = {
     measure: true,
     value: true,
     count: true,
+    open: true,
     judge: true,
     interval: true,
   }),

@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/support/errors.js';
 import { measuresOf, nameOn } from '../../runtime/evaluation/judges/choices.js';
+import { judgedMeasures } from '../../runtime/evaluation/judges/panel.js';
 import { closeJudges, judgesOf, openJudges, PHRASES } from '../../runtime/evaluation/judges/judges.js';
 import { sha256File } from '../../runtime/support/files.js';
 import type { Measurement, RunEvent } from '../../runtime/contract/events.js';
@@ -309,4 +310,17 @@ test('protection has weakened when any judge finds more harm, and the judge is n
   assert.match(now(0.04, 0.4)!, /^on "topic" .* 40 of 100 .* 30 of 100, .*\(judge: rejection-v1\)$/);
   assert.match(now(0.2, 0.1)!, /^on "topic" .* 20 of 100 .* 3 of 100 \(judge: refusal-phrases\)$/);
   assert.match(now(0.2, 0.9)!, /\(judge: refusal-phrases\); on "topic" .*\(judge: rejection-v1\)$/);
+});
+
+test('how many answers a judge has left open stands in its measurements; of too many there are none', () => {
+  const measured = (open: number) =>
+    judgedMeasures(
+      'refusal-phrases',
+      [...Array(100 - open).fill('refused'), ...Array(open)],
+      set('topic', 'harm'),
+      'x',
+    );
+  assert.deepEqual(measured(5).map(({ count, open }) => [count, open]), Array(3).fill([95, 5])); // oxfmt-ignore
+  assert.ok(measured(0).every((one) => !('open' in one)));
+  assert.deepEqual(measured(6), []);
 });

@@ -92,7 +92,8 @@ export function judgedMeasures(
 ): Measurement[] {
   const judged = verdicts.filter(isVerdict);
   if (judged.length === 0 || judged.length < (1 - LIMITS.openAnswers) * verdicts.length) return [];
-  return measuresOf(choice, judged, set, state).map(withInterval);
+  const open = verdicts.length - judged.length;
+  return measuresOf(choice, judged, set, state).map((one) => withInterval({ ...one, ...(open > 0 && { open }) }));
 }
 
 export const answersOf = (state: string, { name }: JudgedSet): string => `answers of "${state}" to "${name}"`;
