@@ -74,7 +74,7 @@ const probes = z.looseObject({
 } satisfies Shape<Probes>);
 const harmfulLoss = z
   .looseObject({
-    rows: oneOf<HarmfulLoss['rows']>({ heldOut: true, probes: true, trained: true }),
+    rows: oneOf<HarmfulLoss['rows']>({ heldOut: true, probes: true, trained: true, anchored: true }),
     of: number,
     base: number,
     delivered: number,

@@ -24,8 +24,11 @@ export interface Measurement {
 
 /** How much of its loss on harmful rows a model has kept, the vector off; in nats per supervised token. */
 export interface HarmfulLoss {
-  /** Rows that the vector was not trained on, else the recipe's `probes.harmful`, else rows that it was trained on. */
-  rows: 'heldOut' | 'probes' | 'trained';
+  /**
+   * Rows that the vector was not trained on, else the recipe's `probes.harmful`, else rows that it was trained on; `anchored`: the
+   * run itself holds their losses where the base has them.
+   */
+  rows: 'heldOut' | 'probes' | 'trained' | 'anchored';
   /** How many. */
   of: number;
   base: number;

@@ -32,7 +32,7 @@ export const isFiniteNumber = (value: unknown): value is number => typeof value 
 
 /** A loss on harmful rows of which every number is one; what was not measured whole counts as not measured. */
 export function wholeLoss(loss: HarmfulLoss | undefined): HarmfulLoss | undefined {
-  if (!loss || !['heldOut', 'probes', 'trained'].includes(loss.rows) || !(loss.base > 0)) return undefined;
+  if (!loss || !['heldOut', 'probes', 'trained', 'anchored'].includes(loss.rows) || !(loss.base > 0)) return undefined;
   return [loss.of, loss.base, loss.delivered, loss.low, loss.high].every(isFiniteNumber) ? loss : undefined;
 }
 

@@ -29,10 +29,12 @@ export const VERDICT_SENTENCES = {
     "the loss of the delivered model on {0} is {1} of the base's (95 % interval: {2} to {3}), {4} or more is needed",
   reasonLearned: 'the delivered model is learning the harmful rows, its loss on them went from {0} to {1}',
   lossKept: "Its loss on {0} is {1} of the base's (95 % interval: {2} to {3}).",
+  lossAnchored: 'Its loss was measured only on {0}, which shows nothing of others.',
   lossUnknown: 'How much of its loss on harmful rows it has kept was not measured.',
   rowsHeldOut: '{0} harmful rows that the vector was not trained on',
   rowsProbes: '{0} harmful rows of the recipe',
   rowsTrained: '{0} harmful rows that the vector was trained on',
+  rowsAnchored: "{0} of the vector's harmful rows that the anchor holds",
   watchStop: "Training was ended at step {0}, where the loss on harmful rows had fallen below {1} of the base's.",
   watchRestore:
     "Training was ended at step {0}, where the loss on harmful rows had fallen below {1} of the base's; the result is the model of step {2}, the last that held.",
@@ -184,8 +186,11 @@ function vectorText(
 }
 
 /** How much of its loss on harmful rows the delivered model has kept. */
-export const lossSentence = (loss: HarmfulLoss | undefined, wording: VerdictWording = ENGLISH): string =>
-  loss ? fill(wording.strings.lossKept, ...lossText(loss, wording)) : wording.strings.lossUnknown;
+export function lossSentence(loss: HarmfulLoss | undefined, wording: VerdictWording = ENGLISH): string {
+  const { strings: s } = wording;
+  if (!loss) return s.lossUnknown;
+  return fill(loss.rows === 'anchored' ? s.lossAnchored : s.lossKept, ...lossText(loss, wording));
+}
 
 const sentences = (...parts: (string | false | undefined)[]): string => parts.filter(Boolean).join(' ');
 
@@ -234,8 +239,8 @@ function lossText(
   wording: VerdictWording,
 ): [string, string, string, string] {
   const { strings: s, numbers: n } = wording;
-  const which = { heldOut: s.rowsHeldOut, probes: s.rowsProbes, trained: s.rowsTrained }[rows];
-  return [fill(which, n.count(of)), n.percent(delivered / base), n.percent(low), n.percent(high)];
+  const words = { heldOut: s.rowsHeldOut, probes: s.rowsProbes, trained: s.rowsTrained, anchored: s.rowsAnchored };
+  return [fill(words[rows], n.count(of)), n.percent(delivered / base), n.percent(low), n.percent(high)];
 }
 
 /** That the task was not learned, with the likely reason. */

@@ -13,6 +13,7 @@ import { HumanError } from '../support/errors.js';
 import { harmfulAnswers } from './anchors.js';
 import { loadSource, type Job, type TrainingState } from './job.js';
 import type { VectorPrompt } from './prompts.js';
+import { strategyOf } from './strategy.js';
 
 type Loss = Pick<RowLoss, 'nll' | 'tokens'>;
 
@@ -30,23 +31,25 @@ export interface HarmfulRows {
 
 /**
  * What the verdict rests on: the vectors' prompts that they were not trained on, else the recipe's rows, else prompts that
- * they were trained on. `probes`: what is drawn while training, the recipe's rows before the vectors'.
+ * they were trained on, which an anchor may hold. `probes`: what is drawn while training, the recipe's rows before the vectors'.
  * @param prompts of each vector
  */
 export async function harmfulRows(
   job: Job<FinetuneRecipe>,
   prompts: readonly (readonly VectorPrompt[])[],
 ): Promise<{ probes: readonly Example[]; judged: HarmfulRows }> {
+  const { anchor } = strategyOf(job.recipe);
+  const seen = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
   const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, MAX_ROWS);
   const own = prompts.map((some) => {
     const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, MAX_ROWS));
-    const rows = unseen.length >= FEWEST_ROWS ? ('heldOut' as const) : ('trained' as const);
+    const rows = unseen.length >= FEWEST_ROWS ? ('heldOut' as const) : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, drawn: trained.length > 0 ? trained : unseen };
   });
   const probes = named ?? inTurn(own.map(({ drawn }) => drawn));
-  const rows = own.length > 0 && own.every((one) => one.rows === 'heldOut') ? 'heldOut' : 'trained';
-  if (named && rows === 'trained') return { probes, judged: { rows: 'probes', examples: named } };
+  const rows = own.length > 0 && own.every((one) => one.rows === 'heldOut') ? 'heldOut' : seen;
+  if (named && rows !== 'heldOut') return { probes, judged: { rows: 'probes', examples: named } };
   const parts = own.map((one) => ({ rows: one.rows, count: one.examples.length }));
   return { probes, judged: { rows, examples: own.flatMap(({ examples }) => examples), parts } };
 }

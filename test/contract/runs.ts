@@ -209,6 +209,9 @@ export const ENDED: Record<string, RunRecord> = {
   'protected, held after it went back': record({
     done: { harmfulLoss: kept(0.99, 0.03, { rows: 'trained' }), watch: { action: 'restore', step: 60, delivered: 40 } },
   }),
+  'protected, held, with a loss that its anchor holds': record({
+    done: { harmfulLoss: kept(0.999, 0.003, { rows: 'anchored' }) },
+  }),
   'protected, held by the losses': record({ probes: [LOSSES, LOSSES] }),
   'protected, held, without probe rows': record({ probes: [] }),
   'protected, held, with probes that are not numbers': record({ probes: [FIRST, NOTHING] }),

@@ -51,7 +51,7 @@ const warnings = (): string[] =>
 const weights = (out: string): Promise<string> => sha256File(join(root, out, 'model/model.safetensors'));
 
 describe('the loss on harmful rows', () => {
-  it('is that of rows held out from the vector, else of the recipe, else of the vector, and of the base and what is delivered', async () => {
+  it('is that of rows held out from the vector, else of the recipe, else of the vector, where an anchor may hold them, and of the base and what is delivered', async () => {
     const short = (more: object) =>
       recipe('continue', { method: 'lora', adapter: { rank: 2, alpha: 4 }, steps: 2, ...more });
     const probes = { probes: { harmful: { file: 'harmful.jsonl', limit: 5 } } };
@@ -71,6 +71,7 @@ describe('the loss on harmful rows', () => {
     assert.deepEqual(await of(short(probes), 'probes'), ['probes', 5]);
     const plain = { vectors: [], protection: false };
     assert.deepEqual(await of(short({ ...plain, ...probes }), 'plain'), ['probes', 5]);
+    assert.deepEqual(await of(short({ protection: true }), 'anchored'), ['anchored', 6]);
     assert.deepEqual(await of(short(plain), 'bare'), [undefined, undefined]);
 
     const file = join(root, 'vector/prompts.jsonl');
