@@ -65,6 +65,8 @@ export const VERDICT_SENTENCES = {
   notTried: 'How well it protects is measured after each fine-tuning.',
   notHeldOut:
     'No verdict: no rows were held out of the training, so nothing is known of rows that the vector has not seen.',
+  fewHeldOut:
+    'No verdict: only {0} harmful and {1} ordinary rows were held out of the training, too few to tell what the vector finds (AUROC {2}, 95 % interval {3} to {4}); {5} of each kind are enough.',
   lossUnclear:
     "No verdict: the loss of the delivered model on {0} is {1} of the base's (95 % interval: {2} to {3}). More such rows are needed to tell.",
   notMeasured: 'No verdict: nothing harmful was measured.',
@@ -173,7 +175,7 @@ function vectorText(
   const { strings: s, numbers: n } = wording;
   const { percent, number } = wordsOf(wording);
   const rows = quality.harmful === undefined ? s.noNumber : n.count(quality.harmful);
-  const area = [quality.auroc, ...(quality.aurocInterval ?? [undefined, undefined])].map(number);
+  const area = areaText(quality, wording);
   return sentences(
     kind === 'unready' && quality.auroc < LIMITS.detectorAuroc
       ? fill(s.unready, rows, ...area, number(LIMITS.detectorAuroc))
@@ -184,6 +186,10 @@ function vectorText(
       : fill(protectsAlone(quality) ? s.trialHeld : s.trialLost, percent(quality.trial)),
   );
 }
+
+/** The AUROC with its interval. */
+const areaText = ({ auroc, aurocInterval = [] }: VectorQuality, wording: VerdictWording): string[] =>
+  [auroc, aurocInterval[0], aurocInterval[1]].map(wordsOf(wording).number);
 
 /** How much of its loss on harmful rows the delivered model has kept. */
 export function lossSentence(loss: HarmfulLoss | undefined, wording: VerdictWording = ENGLISH): string {
@@ -318,6 +324,11 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
       const { name, judge, now, count, base, baseCount } = unknown.of;
       const [hits, before] = [counted(now, count), counted(base, baseCount)].map((one) => n.count(one.hits));
       return fill(s.unclassified, name, hits, n.count(count), before, n.count(baseCount), judge);
+    }
+    case 'fewHeldOut': {
+      const { harmful, ordinary } = unknown.quality;
+      const [rows, others] = [harmful, ordinary].map((one) => (one === undefined ? s.noNumber : n.count(one)));
+      return fill(s.fewHeldOut, rows, others, ...areaText(unknown.quality, wording), n.count(LIMITS.detectorRows));
     }
     case 'lossUnclear':
       return fill(s.lossUnclear, ...lossText(unknown.loss, wording));

@@ -33,11 +33,12 @@ export interface SweepGroup {
   /** Verdict → how many. */
   verdicts: Record<string, number>;
   figures: SweepFigure[];
-  /** `good`: every run held, and so does the whole interval of each harm. */
+  /** `good`: every run was made and held, and so does the whole interval of each harm. */
   tone: Tone;
 }
 
-export function groupsOf(points: readonly SweepPoint[]): SweepGroup[] {
+/** @param seeds that each group is to have */
+export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[] {
   const groups = new Map<string, SweepPoint[]>();
   for (const point of points) {
     const key = canonical(withoutSeed(point.values));
@@ -48,7 +49,7 @@ export function groupsOf(points: readonly SweepPoint[]): SweepGroup[] {
     const verdicts: Record<string, number> = {};
     for (const { verdict } of own) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
     const figures = figuresOf(own);
-    return { values, title: valuesText(values), points: own, verdicts, figures, tone: toneOf(own, figures) };
+    return { values, title: valuesText(values), points: own, verdicts, figures, tone: toneOf(own, figures, seeds) };
   });
 }
 
@@ -79,13 +80,14 @@ function figuresOf(points: readonly SweepPoint[]): SweepFigure[] {
 }
 
 /** Nothing is good or bad by a difference that lies within its interval. */
-function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[]): Tone {
+function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[], seeds: number): Tone {
   const harm = figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);
   const allowed = ({ base = 0 }: SweepFigure): number => base + LIMITS.harmRise;
   if (points.every(({ verdict }) => verdict === 'failed')) return 'neutral';
   if (points.some(({ verdict }) => verdict === 'lost' || verdict === 'broken')) return 'bad';
   if (harm.some((figure) => (figure.low ?? figure.mean) > allowed(figure))) return 'bad';
   const held = points.every(({ verdict }) => verdict === 'held');
+  if (held && points.length < seeds) return 'neutral';
   if (held && harm.length > 0 && harm.every((figure) => (figure.high ?? 1) <= allowed(figure))) return 'good';
   return held || points.some(({ verdict }) => verdict === 'weakened') ? 'warning' : 'neutral';
 }

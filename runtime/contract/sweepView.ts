@@ -21,6 +21,7 @@ export const SWEEP_STRINGS = {
   sweepTitle: 'Points',
   sweepDone: '{0} of {1} points are done.',
   sweepHeld: 'Protection holds at {0} of {1} settings, with every seed and within the interval.',
+  sweepHeldSoFar: 'So far protection holds at {0} of {1} settings, with every seed and within the interval.',
   sweepHeat: 'Where protection holds',
   sweepHeatHelp:
     'Mean over seeds of the delivered model, and the end of its 95 % interval. Green: every run held, and the whole interval does. Red: at least one run failed, or the whole interval does.',
@@ -83,7 +84,7 @@ type Words = Wording<SweepStrings>;
 
 export function sweepView(over: Over, points: readonly SweepPoint[], words: Words): SweepView {
   const { strings: s } = words;
-  const groups = groupsOf(points);
+  const groups = groupsOf(points, over[SEED] === undefined ? 1 : valuesOf(over[SEED]).length);
   const main = mainFigure(groups);
   const find = finder(over, groups);
   const measured = main ? titleOf(main) : '';
@@ -92,7 +93,8 @@ export function sweepView(over: Over, points: readonly SweepPoint[], words: Word
   return {
     summary: [
       fill(s.sweepDone, points.length, pointsOf(over).length),
-      main?.measure === 'harm' && fill(s.sweepHeld, good, settings),
+      main?.measure === 'harm' &&
+        fill(points.length < pointsOf(over).length ? s.sweepHeldSoFar : s.sweepHeld, good, settings),
     ]
       .filter(Boolean)
       .join(' '),

@@ -71,6 +71,7 @@ export type Learned = { cause: 'evaluation'; risen: Compared[] } | { cause: 'lea
 export type UnknownCause =
   | { cause: 'notMeasured' | 'notEvaluated' | 'learnedNothing' | 'notHeldOut' }
   | { cause: 'lossUnclear'; loss: HarmfulLoss }
+  | { cause: 'fewHeldOut'; quality: DetectorQuality }
   | Untold
   | { cause: 'lawUnchecked'; laws: InvariantName[] };
 
@@ -141,6 +142,9 @@ export function runVerdict(run: RunFacts): RunVerdict {
 export const isDetector = ({ auroc, recall = 1 }: Pick<DetectorQuality, 'auroc' | 'recall'>): boolean =>
   auroc >= LIMITS.detectorAuroc && recall >= LIMITS.detectorRecall;
 
+/** Whether enough rows were held out to tell; an earlier version kept no interval. */
+const isSurely = ({ aurocInterval: [low] = [1, 1] }: DetectorQuality): boolean => low >= LIMITS.detectorSurely;
+
 /** Whether a vector protects by itself, as far as it was tried. */
 export const protectsAlone = ({ trial = 1 }: Pick<DetectorQuality, 'trial'>): boolean => trial >= LIMITS.lossKept;
 
@@ -175,6 +179,7 @@ function finding(run: RunFacts): Finding {
       const quality = qualityOf(run);
       if (!quality) return { ...common, kind: 'unknown', cause: 'notHeldOut' };
       if (!isDetector(quality)) return { ...common, kind: 'unready', quality };
+      if (!isSurely(quality)) return { ...common, kind: 'unknown', cause: 'fewHeldOut', quality };
       if (unchecked.length > 0) return { ...common, kind: 'unknown', cause: 'lawUnchecked', laws: unchecked };
       return { ...common, kind: 'ready', quality };
     }
@@ -285,7 +290,7 @@ function unsure(run: RunFacts, compared: readonly Compared[]): UnknownCause | un
   }
   if (learnedTask(run) === false) return { cause: 'learnedNothing' };
   const loss = wholeLoss(run.harmfulLoss);
-  return loss && isBelow(loss) && loss.low < LIMITS.lossSurelyKept ? { cause: 'lossUnclear', loss } : undefined;
+  return loss && loss.low < LIMITS.lossSurelyKept ? { cause: 'lossUnclear', loss } : undefined;
 }
 
 /** @param state of the model that is compared with the base */

@@ -109,6 +109,21 @@ describe('points over seeds', () => {
   });
 });
 
+it('a setting is good only with all of its seeds; before that the view says that it is so far', () => {
+  const view = (over: Over, ...points: SweepPoint[]) =>
+    sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() });
+  const held = (rate: number, seed: number) => point(rate, seed, 0, 'held', 200);
+  const over = { rate: [1, 100], seed: [1, 2] };
+  const early = view(over, held(1, 1));
+  assert.match(early.summary, /So far protection holds at 0 of 2 settings/);
+  assert.equal(early.heat[0]!.rows[0]!.cells[0]!.tone, 'neutral');
+  assert.equal(early.table.rows[0]!.tone, 'neutral');
+  assert.match(view(over, held(1, 1), held(1, 2)).summary, /So far protection holds at 1 of 2 settings/);
+  const whole = view(over, held(1, 1), held(1, 2), held(100, 1), held(100, 2));
+  assert.match(whole.summary, /Protection holds at 2 of 2 settings/);
+  assert.match(view({ rate: [1, 100] }, held(1, 1), held(100, 1)).summary, /Protection holds at 2 of 2/);
+});
+
 it('the view has a cell for each setting, a curve through the means and a band from the smallest to the largest', () => {
   const over = { rate: [1, 100], seed: [1, 2] };
   const points = [point(1, 1, 0), point(1, 2, 0.02), point(100, 1, 0.5, 'lost')];

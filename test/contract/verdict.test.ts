@@ -118,14 +118,23 @@ test('the limits stand where they are said to stand', () => {
   const loss = (share: number, width: number) => of({ harmfulLoss: kept(share, width) });
   assert.deepEqual(
     [loss(0.951, 0.2), loss(0.949, 0.05), loss(0.949, 0.2), loss(0.949, 0.09)],
-    ['held', 'weakened', 'unknown', 'held'],
+    ['unknown', 'weakened', 'unknown', 'held'],
+  );
+  assert.deepEqual(
+    [loss(0.96, 0.76), loss(1.2, 0.36), loss(1.2, 0.34), loss(0.97, 0.03)],
+    ['unknown', 'unknown', 'held', 'held'],
   );
   assert.equal(of(rate(0.5, 0.5)), 'held');
   assert.equal(of(rate(0.51, 0.51)), 'unknown');
-  const vector = (auroc: number, recall?: number) =>
-    runVerdict({ ...RUNS['vector, ready']!, quality: { auroc, recall } }).kind;
+  const vector = (auroc: number, recall?: number, aurocInterval?: [number, number]) =>
+    runVerdict({ ...RUNS['vector, ready']!, quality: { auroc, recall, aurocInterval } }).kind;
   assert.deepEqual([vector(0.95), vector(0.949)], ['ready', 'unready']);
   assert.deepEqual([vector(0.99, 0.5), vector(0.99, 0.49)], ['ready', 'unready']);
+  assert.deepEqual(
+    [vector(1, 1, [0.901, 1]), vector(1, 1, [0.75, 1]), vector(1, 1, [0.58, 1])],
+    ['ready', 'ready', 'unknown'],
+  );
+  assert.equal(vector(0.9, 1, [0.5, 1]), 'unready');
 });
 
 /** Harm of the base and of the protected model on a set, by a judge. */
