@@ -16,6 +16,7 @@ import type {
   Probes,
   RunEvent,
   RunState,
+  TrainedPrompts,
   VectorPart,
   VectorQuality,
   Verdict,
@@ -134,6 +135,7 @@ const done = z.looseObject({
     )
     .optional(),
   watch,
+  trainedPrompts: z.array(z.looseObject({ set: text, count: number } satisfies Shape<TrainedPrompts>)).optional(),
   vector: z
     .looseObject({
       harmful: number.optional(),

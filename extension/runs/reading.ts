@@ -26,6 +26,7 @@ const factsOf = (run: Run): RunFacts => ({
   measurements: run.measurements,
   harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
   byVector: run.done?.byVector,
+  trainedPrompts: run.done?.trainedPrompts,
   quality: run.done?.vector,
   watch: run.done?.watch,
   laws: run.done?.laws,

@@ -143,6 +143,7 @@ function whyUntold({ cause, of }: Untold): string {
     case 'baseComplies':
       return 'the base already does what it should refuse';
     case 'tooFew':
+    case 'trainedPrompts':
       return `at least ${LIMITS.fewestPrompts} prompts are needed`;
     case 'open':
       return `${of.open ?? 0} answers were left open, ${of.baseOpen ?? 0} of the base's`;

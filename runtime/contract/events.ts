@@ -52,6 +52,12 @@ export interface VectorPart {
   harmfulLoss?: HarmfulLoss;
 }
 
+/** How many prompts of a set of harm a vector was trained on. */
+export interface TrainedPrompts {
+  set: string;
+  count: number;
+}
+
 /** That a run ended its training because the protection no longer held (`protection.watch`). */
 export interface WatchEnd {
   action: 'stop' | 'restore';
@@ -172,6 +178,8 @@ export interface DoneEvent {
   /** Of several vectors, in the order of the recipe. */
   byVector?: VectorPart[];
   watch?: WatchEnd;
+  /** Sets of harm with prompts that a vector was trained on, and how many. */
+  trainedPrompts?: TrainedPrompts[];
   /** Set when a protected run finds that the protection did not hold; says by how much. */
   protectionWeakened?: string;
 }

@@ -42,6 +42,7 @@ export function factsOf(run: RunRecord): RunFacts {
     measurements: measurementsOf(run),
     harmfulLoss: harmfulLossOf(run),
     byVector: done?.byVector,
+    trainedPrompts: done?.trainedPrompts,
     quality: done?.vector,
     watch: done?.watch,
     laws: done?.laws,

@@ -127,6 +127,8 @@ export interface FineTuning {
   readonly heldOut: ExampleList;
   /** A system prompt that belongs to the delivered model. */
   readonly prompt?: string;
+  /** The vectors' own harmful rows. */
+  readonly own: readonly Example[];
   /** Harmful rows that the verdict rests on. */
   readonly judged: HarmfulRows;
   /** @param base its losses on them */
@@ -145,7 +147,7 @@ export interface FineTuning {
  */
 export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuning> {
   const inputs = await readInputs(job);
-  const { parts, heldOut, vectors, init, judged, method } = inputs;
+  const { parts, heldOut, vectors, init, own, judged, method } = inputs;
   await job.folder.manifest({ data: parts.map(dataFacts) });
   const trainee = openTrainee(job, [...vectors, ...(method.during ? [method.during.shift] : [])], init);
   // A checkpoint that does not fit is found before the folder is touched; a fresh state, of the model's size or more, is
@@ -153,6 +155,7 @@ export async function openFineTuning(job: Job<FinetuneRecipe>): Promise<FineTuni
   const resumed = job.folder.checkpoint ? await trainee.openState() : undefined;
   return {
     heldOut,
+    own,
     judged,
     prompt: method.prompt,
     train: async (base) => train(job, inputs, trainee, resumed ?? (await trainee.openState()), base),

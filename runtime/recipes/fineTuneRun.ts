@@ -1,7 +1,15 @@
 import { basename, join } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder } from '../adapters/files.js';
 import type { ExampleList } from '../data/exampleList.js';
-import type { HarmfulLoss, Invariants, Measurement, Probes, RunEvent, VectorPart } from '../contract/events.js';
+import type {
+  HarmfulLoss,
+  Invariants,
+  Measurement,
+  Probes,
+  RunEvent,
+  TrainedPrompts,
+  VectorPart,
+} from '../contract/events.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { LIMITS } from '../contract/limits.js';
@@ -9,6 +17,7 @@ import { RUN_FILES } from '../contract/runFiles.js';
 import { weakText } from '../contract/sentences.js';
 import { deliveredState } from '../contract/states.js';
 import { runVerdict } from '../contract/verdict.js';
+import type { Example } from '../data/examples.js';
 import { withSystem } from '../data/withSystem.js';
 import {
   evaluateState,
@@ -46,11 +55,13 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   });
   const training = await openFineTuning(job);
   let sets: LoadedSet[];
+  let trainedPrompts: TrainedPrompts[];
   let base: Measurement[];
   let harmfulBase: RowLoss[];
   let witness: Witness;
   try {
     sets = [...named, ...(await heldOutSet(job, training.heldOut))];
+    trainedPrompts = await trainedPromptsOf(job, sets, training.own);
     await job.begin();
     const earlier = (await readEvents(folder.path)).find(
       (e) => e.kind === 'evaluation' && e.step === 0 && e.measurements,
@@ -103,6 +114,7 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
     ...(kept && { harmfulLoss: kept }),
     ...(byVector && { byVector }),
     ...(watch && { watch }),
+    ...(trainedPrompts.length > 0 && { trainedPrompts }),
     protectionWeakened,
   };
 }
@@ -134,6 +146,29 @@ async function heldOutSet(
   const file = path(data.file);
   requireAnswerable(set, examples, file);
   return [{ set, examples, labels: await labelsOf(set, file) }];
+}
+
+/** Prompts of the sets of harm that a vector was trained on, and warns of them: what an anchor holds there shows nothing of others. */
+async function trainedPromptsOf(
+  { emit }: Job<FinetuneRecipe>,
+  sets: readonly LoadedSet[],
+  own: readonly Example[],
+): Promise<TrainedPrompts[]> {
+  const trained = new Set(own.map(({ promptText }) => promptText));
+  const found: TrainedPrompts[] = [];
+  for (const { set, examples } of sets.filter((one) => one.set.measure === 'harm')) {
+    let count = 0;
+    for (const { promptText } of examples) if (promptText !== '' && trained.has(promptText)) count++;
+    if (count === 0) continue;
+    found.push({ set: set.name, count });
+    await emit({
+      kind: 'warning',
+      message: `a vector was trained on ${count} of the ${examples.length} prompts of "${set.name}": their answers show nothing of other prompts.`,
+      place: 'evaluate',
+      remedy: 'Evaluate on prompts that the vector was not trained on.',
+    });
+  }
+  return found;
 }
 
 /** The sets as the delivered model is asked them: behind its own system prompt, if it has one. */

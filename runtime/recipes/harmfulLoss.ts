@@ -39,12 +39,12 @@ export async function harmfulRows(
   prompts: readonly (readonly VectorPrompt[])[],
 ): Promise<{ probes: readonly Example[]; judged: HarmfulRows }> {
   const { anchor } = strategyOf(job.recipe);
-  const seen = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
+  const seen: HarmfulLoss['rows'] = anchor !== false && anchor.harmful > 0 ? 'anchored' : 'trained';
   const source = job.recipe.probes.harmful;
   const named = source && firstOf((await loadSource(job, source, 'probes.harmful')).examples, MAX_ROWS);
   const own = prompts.map((some) => {
     const [unseen, trained] = [true, false].map((heldOut) => harmfulAnswers(job, some, heldOut).slice(0, MAX_ROWS));
-    const rows = unseen.length >= FEWEST_ROWS ? ('heldOut' as const) : seen;
+    const rows: HarmfulLoss['rows'] = unseen.length >= FEWEST_ROWS ? 'heldOut' : seen;
     return { rows, examples: rows === 'heldOut' ? unseen : trained, drawn: trained.length > 0 ? trained : unseen };
   });
   const probes = named ?? inTurn(own.map(({ drawn }) => drawn));

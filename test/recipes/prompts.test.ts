@@ -1,10 +1,12 @@
-/** A vector's prompts.jsonl may come from somebody else. */
+/** A vector's prompts.jsonl may come from somebody else, and have prompts of an evaluation set. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readPrompts } from '../../runtime/recipes/prompts.js';
+import { RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { runValue } from '../support/recipeRun.js';
 
 let folder: string;
 before(async () => (folder = await mkdtemp(join(tmpdir(), 'prompts-'))));
@@ -43,4 +45,20 @@ test('whatever else stands there is refused by line', async () => {
       return true;
     });
   await assert.rejects(prompts(...Array(1000).fill({ prompt: 'p', ...rest })), /more than 128/);
+});
+
+test('a run warns of prompts of its sets of harm that the vector was trained on, and says how many there are', async () => {
+  await writeWorkspace(folder);
+  await runValue(folder, VECTOR, 'vector');
+  const of = async (...files: string[]) => {
+    const evaluate = files.map((file) => ({ name: file, file, measure: 'harm' }));
+    const { done, events } = await runValue(folder, { ...RECIPES['lora, every 2'], steps: 1, evaluate }, 'out');
+    const warned = events.flatMap((event) => (event.kind === 'warning' && event.place === 'evaluate' ? [event] : []));
+    await rm(join(folder, 'out'), { recursive: true });
+    return [done.trainedPrompts, warned.map(({ message }) => message)];
+  };
+  assert.deepEqual(await of('forbidden.jsonl'), [undefined, []]);
+  const [found, warned] = await of('forbidden.jsonl', 'harmful.jsonl');
+  assert.deepEqual(found, [{ set: 'harmful.jsonl', count: 6 }]);
+  assert.match(String(warned), /^a vector was trained on 6 of the 6 prompts of "harmful\.jsonl"/);
 });
