@@ -1,7 +1,7 @@
 import { batchPlan, plannedSteps, type BatchOptions } from '../recipes/steps.js';
 import { streamExamples } from '../data/examples.js';
 import { cutOfSizes, piecesOf, type PieceLimits, type Pieces } from '../learner/cut.js';
-import { evenBatches, microBatches, supervised } from '../learner/packing.js';
+import { batchesOf, supervised } from '../learner/packing.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { Dims } from '../onnx/cost.js';
@@ -130,7 +130,7 @@ export function stepPlan(
   const sampled = Array.from({ length: Math.min(STEPS, perEpoch) }, (_, i) =>
     batchAt(1 + Math.floor((i * perEpoch) / Math.min(STEPS, perEpoch)))
       .map((batch, at) => [...batch, ...(held.perBatch || at === 0 ? teachers(i) : [])])
-      .flatMap((batch) => (tokens === undefined ? microBatches(batch) : evenBatches(batch, tokens)))
+      .flatMap((batch) => batchesOf(batch, { tokens }))
       .map((batch) => microBatch(batch, cutting)),
   );
   const steps = recipe.steps ?? Math.max(1, Math.round(recipe.epochs! * perEpoch * (rows / list.length)));

@@ -14,6 +14,7 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { Feeds, Tensor } from '../device/session.js';
 import { loadSource, type Job } from './job.js';
 import type { LoopOptions } from './loop.js';
+import { summed } from './summed.js';
 
 /**
  * The published method that the recipe names, with all that it reads; one that changes nothing without a name.
@@ -61,13 +62,9 @@ export function gradientHook(
   const read = (tensors: readonly Tensor[]): Promise<Float32Array[]> =>
     Promise.all(tensors.map((tensor) => backend.read(tensor)));
   const gradientsOf: GradientStep['gradientsOf'] = async (rows) => {
-    let sum: Tensor[] | undefined;
-    for (const batch of microBatches(rows)) {
-      const part = await learner.gradients(batch, parameters());
-      sum = sum ? await optimizer.add(sum, part.gradients) : part.gradients;
-    }
-    const values = await read(sum!);
-    for (const tensor of sum!) backend.release(tensor);
+    const { gradients: sum } = await summed({ learner, optimizer }, microBatches(rows), parameters());
+    const values = await read(sum);
+    for (const tensor of sum) backend.release(tensor);
     return values;
   };
   return async (own, at) => {
