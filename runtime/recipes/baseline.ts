@@ -6,7 +6,7 @@ import { baselineFacts, type BaselineInput } from '../contract/baselines.js';
 import type { FinetuneRecipe } from '../contract/recipe.js';
 import type { ExampleList } from '../data/exampleList.js';
 import type { Learner } from '../learner/learner.js';
-import { microBatches } from '../learner/packing.js';
+import { batchesOf } from '../learner/packing.js';
 import { openFrozen } from '../models/openFrozen.js';
 import { userCache } from '../models/cache/userCache.js';
 import { flatTensors } from '../learner/rows.js';
@@ -45,7 +45,7 @@ export async function openMethod(job: Job<FinetuneRecipe>, layout: Layout | unde
 /** A method's gradients as the training loop asks for them; undefined where it changes none. */
 export function gradientHook(
   { gradients }: Method,
-  { context: { backend } }: Pick<Job<FinetuneRecipe>, 'context'>,
+  { recipe, context: { backend } }: Pick<Job<FinetuneRecipe>, 'recipe' | 'context'>,
   {
     learner,
     optimizer,
@@ -62,7 +62,7 @@ export function gradientHook(
   const read = (tensors: readonly Tensor[]): Promise<Float32Array[]> =>
     Promise.all(tensors.map((tensor) => backend.read(tensor)));
   const gradientsOf: GradientStep['gradientsOf'] = async (rows) => {
-    const { gradients: sum } = await summed({ learner, optimizer }, microBatches(rows), parameters());
+    const { gradients: sum } = await summed({ learner, optimizer }, batchesOf(rows, recipe.batch), parameters());
     const values = await read(sum);
     for (const tensor of sum) backend.release(tensor);
     return values;

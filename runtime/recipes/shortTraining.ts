@@ -1,10 +1,10 @@
 /** A training of a few steps inside a run: it is not resumed, and writes nothing. */
 import { flatInput, type Injected } from '../adapters/inject.js';
 import type { OptimizerOptions } from '../contract/recipeTraining.js';
-import type { Recipe } from '../contract/recipe.js';
+import type { TrainingRecipe } from '../contract/kinds.js';
 import type { Feeds } from '../device/session.js';
 import { openLearner, type Learner } from '../learner/learner.js';
-import { microBatches, type TrainingRow } from '../learner/packing.js';
+import { batchesOf, type TrainingRow } from '../learner/packing.js';
 import { flatTensor } from '../learner/rows.js';
 import { openOptimizer } from '../optim/optimizer.js';
 import { learningRate } from '../optim/schedule.js';
@@ -40,7 +40,7 @@ export interface ShortTraining {
  * @throws Cancelled between two steps
  */
 export async function shortTraining<T>(
-  { context, recompute, signal, progress }: Job<Recipe>,
+  { recipe, context, recompute, signal, progress }: Job<TrainingRecipe>,
   { adapters, name, start, others = {}, optimizer: options, steps, rows, message }: ShortTraining,
   result: (learner: Learner, parameters: Feeds) => Promise<T>,
 ): Promise<T> {
@@ -60,7 +60,7 @@ export async function shortTraining<T>(
     const parameters = (): Feeds => ({ ...fixed, [flatInput(name)]: state.p[0] });
     for (let step = 1; step <= steps; step++) {
       if (signal.aborted) throw new Cancelled();
-      const batches = microBatches(await rowsAt(step));
+      const batches = batchesOf(await rowsAt(step), recipe.batch);
       const { gradients } = await summed({ learner, optimizer }, batches, parameters());
       await optimizer.step(state, gradients, learningRate(options, step, steps));
       progress(message, step / steps);
