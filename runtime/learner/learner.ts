@@ -5,7 +5,7 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
 import { gradientGraph, gradientOutput, lossGraph, teacherGraph } from './objective.js';
-import { inOrder, LOSS_TOKENS, microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
+import { inOrder, LOSS_BATCH, microBatches, pack, supervised, type Packed, type TrainingRow } from './packing.js';
 import type { Backend, Feeds, Session, Tensor } from '../device/session.js';
 
 export interface LearnerOptions {
@@ -103,7 +103,7 @@ export function openLearner(options: LearnerOptions): Learner {
   return {
     async losses(rows, parameters) {
       const losses: RowLoss[] = [];
-      for (const batch of inOrder(rows, ({ example }) => example.ids.length, LOSS_TOKENS)) {
+      for (const batch of inOrder(rows, ({ example }) => example.ids.length, LOSS_BATCH)) {
         const { feeds, rowOf, pieces } = packed(batch, names);
         const session = await open('loss', pieces, () =>
           backend.session(lossGraph({ ...graphOptions, pieces }), place),

@@ -77,17 +77,21 @@ export function batchesOf<R extends { readonly example: { readonly ids: readonly
   );
 }
 
-/** Tokens whose losses alone are computed together, 16 rows of 128: without a backward pass they take less than half as many with one. */
-export const LOSS_TOKENS = 2048;
+/** Most rows whose losses alone are computed together, and their tokens: without a backward pass they take less than half as many with one. */
+export const LOSS_BATCH = { rows: 16, tokens: 2048 };
 
-/** Rows in their order, cut where one more would make more than `tokens` tokens with padding; a longer row is alone. */
-export function inOrder<R>(rows: readonly R[], lengthOf: (row: R) => number, tokens: number): R[][] {
+/** Rows in their order as batches of at most so many rows and tokens, padding included; a longer row is alone. */
+export function inOrder<R>(
+  rows: readonly R[],
+  lengthOf: (row: R) => number,
+  { rows: most, tokens }: typeof LOSS_BATCH,
+): R[][] {
   const batches: R[][] = [];
   let longest = 0;
   for (const row of rows) {
     const batch = batches.at(-1);
     longest = Math.max(longest, lengthOf(row));
-    if (batch && (batch.length + 1) * longest <= tokens) batch.push(row);
+    if (batch && batch.length < most && (batch.length + 1) * longest <= tokens) batch.push(row);
     else {
       batches.push([row]);
       longest = lengthOf(row);
