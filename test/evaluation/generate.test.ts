@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openGenerator, drawToken } from '../../runtime/evaluation/inference/generate.js';
-import {
-  joining,
-  positionsOf,
-  roomFor,
-  RUN_LIMITS,
-  type RunLimits,
-} from '../../runtime/evaluation/inference/limits.js';
+import { chunkOf, joining, roomFor, RUN_LIMITS, type RunLimits } from '../../runtime/evaluation/inference/limits.js';
 import type { Answer } from '../../runtime/evaluation/inference/batch.js';
 import { groups } from '../../runtime/evaluation/inference/losses.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
@@ -136,8 +130,9 @@ test('as many prompts of 128 tokens are read at once as are answered together, f
   const empty = { rows: 0, longest: 0 };
   const alike = (length: number): number[] => new Array<number>(32).fill(length);
   assert.equal(joining(alike(128), empty, RUN_LIMITS), 32);
-  assert.equal(positionsOf(32, 129, RUN_LIMITS), 128, 'in one run');
-  assert.ok(positionsOf(1, 1001, RUN_LIMITS) > 1000, 'as a prompt of 1000 tokens alone');
+  assert.equal(chunkOf(32, 128, 129, RUN_LIMITS), 128, 'in one run');
+  assert.equal(chunkOf(1, 1000, 1001, RUN_LIMITS), 1000, 'as a prompt of 1000 tokens alone');
+  assert.equal(chunkOf(4, 1000, 1001, RUN_LIMITS), 250);
   assert.equal(joining(alike(1000), empty, RUN_LIMITS), 4);
   assert.equal(joining([5, 9000, 9000], empty, RUN_LIMITS), 1);
   assert.equal(joining([9000, 5], empty, RUN_LIMITS), 1);

@@ -3,7 +3,7 @@ import { float32, int64, type Backend, type Feeds } from '../../device/session.j
 import type { Value } from '../../onnx/graph.js';
 import type { Random } from '../../support/random.js';
 import { release, type Cache, type CachedRows } from './cachedRows.js';
-import { positionsOf, type RunLimits } from './limits.js';
+import { chunkOf, type RunLimits } from './limits.js';
 
 export interface Answer {
   /** New tokens, without the stop token. */
@@ -58,8 +58,7 @@ export class Batch {
     // One masked position of nothing: an empty cache is not allowed on every device.
     const from = this.cache ? this.width : 1;
     const end = from + (this.cache ? 1 : this.longest);
-    const chunks = Math.ceil((end - from) / positionsOf(this.rows.length, end, this.network.limits));
-    const size = Math.ceil((end - from) / chunks);
+    const size = chunkOf(this.rows.length, end - from, end, this.network.limits);
     let logits: Float32Array = new Float32Array();
     for (let at = from; at < end; at += size) logits = await this.read(at, Math.min(at + size, end), end);
     return logits;

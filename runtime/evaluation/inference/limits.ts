@@ -11,9 +11,11 @@ export interface RunLimits {
 /** 32 prompts of 128 tokens are read at once, as one of 1000. */
 export const RUN_LIMITS: RunLimits = { tokens: 2 ** 12, scores: 2 ** 20, cached: 2 ** 14 };
 
-/** Positions of each of so many rows that are read in one run, where the last of all is at `end`. */
-export const positionsOf = (rows: number, end: number, { tokens, scores }: RunLimits): number =>
-  Math.max(1, Math.floor(Math.min(tokens, scores / end) / rows));
+/** Positions of a chunk, where each of so many rows has `count` of them to read and the last is at `end`. */
+export function chunkOf(rows: number, count: number, end: number, { tokens, scores }: RunLimits): number {
+  const most = Math.max(1, Math.floor(Math.min(tokens, scores / end) / rows));
+  return Math.ceil(count / Math.ceil(count / most));
+}
 
 /** How many rows of so many tokens the cache has room for. */
 export const roomFor = (length: number, { cached }: RunLimits): number => Math.max(1, Math.floor(cached / length));
